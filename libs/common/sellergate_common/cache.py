@@ -1,0 +1,114 @@
+"""The shared Redis: a connection with deadlines, and a cache whose values are sealed to their names.
+
+A cache may vanish at any moment. Reading and writing therefore never raise: an unreachable Redis is a miss, told once in the log
+and by the health service `dependency/redis`.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from sellergate_common.logs import get_logger
+from sellergate_common.sealing import KeyRing, SealError
+
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 1.0
+_SCAN_PAGE = 500
+
+# Deletes an entry only while it still holds the value that was read.
+_COMPARE_AND_DELETE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+UNREACHABLE = (RedisError, OSError, TimeoutError)
+
+
+@asynccontextmanager
+async def open_redis(url: SecretStr) -> AsyncIterator[Redis]:
+    """Open a pool of connections to `url` (redis:// or rediss://). Nothing is sent yet; every answer has a deadline of 1 s."""
+    redis = Redis.from_url(
+        url.get_secret_value(),
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        health_check_interval=30,
+        # One attempt: who calls knows better what to do without Redis than to wait for it.
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+    )
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+class SealedCache:
+    """Values under one prefix, sealed under the ring of that prefix and bound to the full name of their key."""
+
+    def __init__(self, redis: Redis, ring: KeyRing, prefix: str) -> None:
+        self._redis = redis
+        self._ring = ring
+        self._prefix = prefix
+
+    async def get(self, key: str) -> SecretStr | None:
+        """Return the value of `key`; None when there is none, it does not open, or Redis does not answer."""
+        try:
+            sealed = await self._redis.get(key)
+        except UNREACHABLE as error:
+            _told("get", error)
+            return None
+        if sealed is None:
+            return None
+        try:
+            return self._ring.open(str(sealed), key)
+        except SealError as error:
+            get_logger().warning("cache_entry_unopened", prefix=self._prefix, cause=str(error))
+            return None
+
+    async def put(self, key: str, value: SecretStr, seconds: float) -> bool:
+        """Keep `value` for `seconds`; False when Redis does not answer."""
+        try:
+            await self._redis.set(key, self._ring.seal(value.get_secret_value(), key), px=max(1, int(seconds * 1000)))
+        except UNREACHABLE as error:
+            _told("put", error)
+            return False
+        return True
+
+    async def drop(self, key: str) -> bool:
+        """Remove `key`; True when it was there."""
+        try:
+            return bool(await self._redis.delete(key))
+        except UNREACHABLE as error:
+            _told("drop", error)
+            return False
+
+    async def drop_if(self, key: str, matches: Callable[[SecretStr], bool]) -> bool:
+        """Remove `key` while it holds a value that `matches`: compare and delete, so that a newer value stays."""
+        try:
+            sealed = await self._redis.get(key)
+            if sealed is None or not matches(self._ring.open(str(sealed), key)):
+                return False
+            return bool(await self._redis.eval(_COMPARE_AND_DELETE, 1, key, sealed))
+        except UNREACHABLE as error:
+            _told("drop_if", error)
+        except SealError:
+            return await self.drop(key)
+        return False
+
+    async def count(self) -> int:
+        """Return the number of entries; raises what Redis raises, for there is no true answer without it."""
+        return sum([1 async for _ in self._entries()])
+
+    async def clear(self) -> int:
+        """Remove every entry and return how many there were."""
+        return sum([int(await self._redis.delete(key)) async for key in self._entries()])
+
+    async def _entries(self) -> AsyncIterator[str]:
+        async for key in self._redis.scan_iter(match=self._prefix + "{*}", count=_SCAN_PAGE):
+            yield key
+
+
+def _told(action: str, error: BaseException) -> None:
+    get_logger().warning("redis_unreachable", action=action, cause=type(error).__name__)

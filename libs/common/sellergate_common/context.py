@@ -1,0 +1,66 @@
+"""What is known of the call that is being served: who asks, under which id, until when."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+# Each hop keeps this much of the caller's time for itself, so that its answer arrives before the caller gives up.
+HOP_SECONDS = 0.020
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the certificate's identity ("edge", "client/billing"), and the user it acts for (empty: none)."""
+
+    identity: str
+    on_behalf_of: str = ""
+
+
+NOBODY = Caller("")
+
+
+@dataclass(slots=True)
+class CallContext:
+    """One call. `deadline` is in seconds of the monotonic clock; `reason` is filled when the call fails."""
+
+    method: str
+    request_id: str
+    traceparent: str = ""
+    caller: Caller = NOBODY
+    deadline: float | None = None
+    reason: str = ""
+    started: float = field(default_factory=time.monotonic)
+
+
+_CURRENT: ContextVar[CallContext | None] = ContextVar("sellergate_call", default=None)
+
+
+def current_call() -> CallContext | None:
+    """Return the call being served in this task, or None outside of one."""
+    return _CURRENT.get()
+
+
+def current_caller() -> Caller:
+    """Return who called; nobody outside of a call."""
+    call = _CURRENT.get()
+    return call.caller if call else NOBODY
+
+
+@contextmanager
+def serving(call: CallContext) -> Iterator[CallContext]:
+    """Make `call` the current one."""
+    token = _CURRENT.set(call)
+    try:
+        yield call
+    finally:
+        _CURRENT.reset(token)
+
+
+def time_left(default: float) -> float:
+    """Return the seconds until the current call's deadline, or `default` where there is none; never below zero."""
+    call = _CURRENT.get()
+    if call is None or call.deadline is None:
+        return default
+    return max(0.0, call.deadline - time.monotonic())

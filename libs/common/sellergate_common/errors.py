@@ -1,0 +1,280 @@
+"""The one error type of Sellergate, as a small pure tree; `status` maps it to and from gRPC.
+
+SellergateError
+├── InvalidRequest        the caller broke a rule of ours; `violations` name every bad field
+├── Unauthenticated       no credentials of the caller, or bad ones
+├── NotAllowed            the caller is known and may not
+├── NotFound              no such account, application or operation (or another user's)
+├── Conflict              it changed since it was read
+├── PreconditionFailed    account inactive, authorization revoked, LWA client rejected
+├── QuotaExceeded         our quota, or Amazon's 429; `retry_after` says when
+├── AmazonRefused         Amazon's 400, 401, 403, 404, 409, 422; metadata hold Amazon's own words
+├── RoleRejected          STS refuses to assume the role
+├── Unavailable           Amazon or a dependency of ours is down; `retry_after` says when
+├── OutcomeUnknown        a write that may have happened; nobody repeats it blindly
+├── OutOfTime             the caller's deadline passed
+├── CallCancelled         the caller went away
+├── Unimplemented         the contract has it and nothing fills it yet
+└── InternalError         a bug
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Code(StrEnum):
+    """The gRPC status codes in use, by name."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    NOT_FOUND = "NOT_FOUND"
+    ABORTED = "ABORTED"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+    UNAVAILABLE = "UNAVAILABLE"
+    UNKNOWN = "UNKNOWN"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    UNIMPLEMENTED = "UNIMPLEMENTED"
+    INTERNAL = "INTERNAL"
+    CANCELLED = "CANCELLED"
+
+
+class Reason(StrEnum):
+    """Why a call failed; the same names as sellergate.common.v1.ErrorReason (a test compares)."""
+
+    INVALID_REQUEST = "INVALID_REQUEST"
+    CALLER_UNAUTHENTICATED = "CALLER_UNAUTHENTICATED"
+    CALLER_NOT_ALLOWED = "CALLER_NOT_ALLOWED"
+    ACCOUNT_NOT_FOUND = "ACCOUNT_NOT_FOUND"
+    APPLICATION_NOT_FOUND = "APPLICATION_NOT_FOUND"
+    OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
+    ETAG_MISMATCH = "ETAG_MISMATCH"
+    ACCOUNT_INACTIVE = "ACCOUNT_INACTIVE"
+    AUTHORIZATION_REVOKED = "AUTHORIZATION_REVOKED"
+    LWA_CLIENT_REJECTED = "LWA_CLIENT_REJECTED"
+    LOCAL_QUOTA_EXCEEDED = "LOCAL_QUOTA_EXCEEDED"
+    AMAZON_QUOTA_EXCEEDED = "AMAZON_QUOTA_EXCEEDED"
+    AMAZON_REJECTED = "AMAZON_REJECTED"
+    AMAZON_DENIED = "AMAZON_DENIED"
+    AMAZON_NOT_FOUND = "AMAZON_NOT_FOUND"
+    AMAZON_CONFLICT = "AMAZON_CONFLICT"
+    AMAZON_UNAVAILABLE = "AMAZON_UNAVAILABLE"
+    DEPENDENCY_UNAVAILABLE = "DEPENDENCY_UNAVAILABLE"
+    AMAZON_OUTCOME_UNKNOWN = "AMAZON_OUTCOME_UNKNOWN"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    UNIMPLEMENTED = "UNIMPLEMENTED"
+    INTERNAL = "INTERNAL"
+    ROLE_REJECTED = "ROLE_REJECTED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One bad field: its path in the request, and what to do about it."""
+
+    field: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What was not found: its kind ("account") and the name asked for."""
+
+    kind: str
+    name: str
+
+
+class SellergateError(Exception):
+    """A failure with a reason that programs decide by, and a message that tells people what to do.
+
+    `metadata` are short strings for ErrorInfo and never hold a secret. `retry_after` is in seconds.
+    `domain` names the service that raised it ("sellergate.token"); empty in the service itself.
+    """
+
+    default_reason: ClassVar[Reason] = Reason.INTERNAL
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Reason | None = None,
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[FieldViolation] = (),
+        resource: Resource | None = None,
+        retry_after: float | None = None,
+        help_url: str | None = None,
+        domain: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or self.default_reason
+        self.metadata = dict(metadata or {})
+        self.violations = tuple(violations)
+        self.resource = resource
+        self.retry_after = retry_after
+        self.help_url = help_url
+        self.domain = domain
+
+    @property
+    def code(self) -> Code:
+        """The gRPC status code of the reason."""
+        return RULES[self.reason].code
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status of the reason at the edge."""
+        return RULES[self.reason].http_status
+
+
+class InvalidRequest(SellergateError):
+    """The request breaks a rule of ours."""
+
+    default_reason = Reason.INVALID_REQUEST
+
+    @classmethod
+    def of_field(cls, field: str, description: str) -> "InvalidRequest":
+        """Name the one bad field and what to do about it."""
+        return cls(f"{field}: {description}", violations=[FieldViolation(field, description)])
+
+
+class Unauthenticated(SellergateError):
+    """No credentials of the caller, or bad ones."""
+
+    default_reason = Reason.CALLER_UNAUTHENTICATED
+
+
+class NotAllowed(SellergateError):
+    """The caller is known and may not do this."""
+
+    default_reason = Reason.CALLER_NOT_ALLOWED
+
+
+class NotFound(SellergateError):
+    """No such thing, or it belongs to another user: the two are told alike."""
+
+    default_reason = Reason.ACCOUNT_NOT_FOUND
+
+    @classmethod
+    def account(cls, account_id: str) -> "NotFound":
+        """Say that there is no such account; an id too long to be one is not repeated."""
+        shown = account_id if len(account_id) <= MAX_ID_LENGTH else account_id[:MAX_ID_LENGTH] + "…"
+        return cls("There is no such account; check the account id.", resource=Resource("account", shown))
+
+    @classmethod
+    def application(cls, application_id: str) -> "NotFound":
+        """Say that there is no such application."""
+        return cls(
+            "There is no such application; check the application id.",
+            reason=Reason.APPLICATION_NOT_FOUND,
+            resource=Resource("application", application_id[:MAX_ID_LENGTH]),
+        )
+
+
+class Conflict(SellergateError):
+    """It changed since it was read."""
+
+    default_reason = Reason.ETAG_MISMATCH
+
+
+class PreconditionFailed(SellergateError):
+    """The account is not in a state in which this can be done."""
+
+    default_reason = Reason.ACCOUNT_INACTIVE
+
+
+class QuotaExceeded(SellergateError):
+    """No call may go now; `retry_after` says when one may."""
+
+    default_reason = Reason.LOCAL_QUOTA_EXCEEDED
+
+
+class AmazonRefused(SellergateError):
+    """Amazon looked at the call and refused it."""
+
+    default_reason = Reason.AMAZON_REJECTED
+
+
+class RoleRejected(SellergateError):
+    """STS refuses to assume the role."""
+
+    default_reason = Reason.ROLE_REJECTED
+
+
+class Unavailable(SellergateError):
+    """Amazon, or a dependency of ours, does not answer."""
+
+    default_reason = Reason.DEPENDENCY_UNAVAILABLE
+
+
+class OutcomeUnknown(SellergateError):
+    """A write that may have happened."""
+
+    default_reason = Reason.OUTCOME_UNKNOWN
+
+
+class OutOfTime(SellergateError):
+    """The time that the caller gave ran out."""
+
+    default_reason = Reason.DEADLINE_EXCEEDED
+
+
+class CallCancelled(SellergateError):
+    """The caller went away."""
+
+    default_reason = Reason.CANCELLED
+
+
+class Unimplemented(SellergateError):
+    """The contract has this call, and nothing fills it yet."""
+
+    default_reason = Reason.UNIMPLEMENTED
+
+
+class InternalError(SellergateError):
+    """A bug; what is known of it is in the log, under the request id."""
+
+    default_reason = Reason.INTERNAL
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a reason means on each side: class, gRPC code, HTTP status at the edge."""
+
+    error: type[SellergateError]
+    code: Code
+    http_status: int
+
+
+MAX_ID_LENGTH = 64
+
+RULES: Mapping[Reason, Rule] = {
+    Reason.INVALID_REQUEST: Rule(InvalidRequest, Code.INVALID_ARGUMENT, 400),
+    Reason.CALLER_UNAUTHENTICATED: Rule(Unauthenticated, Code.UNAUTHENTICATED, 401),
+    Reason.CALLER_NOT_ALLOWED: Rule(NotAllowed, Code.PERMISSION_DENIED, 403),
+    Reason.ACCOUNT_NOT_FOUND: Rule(NotFound, Code.NOT_FOUND, 404),
+    Reason.APPLICATION_NOT_FOUND: Rule(NotFound, Code.NOT_FOUND, 404),
+    Reason.OPERATION_NOT_FOUND: Rule(NotFound, Code.NOT_FOUND, 404),
+    Reason.ETAG_MISMATCH: Rule(Conflict, Code.ABORTED, 409),
+    Reason.ACCOUNT_INACTIVE: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 409),
+    Reason.AUTHORIZATION_REVOKED: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 401),
+    Reason.LWA_CLIENT_REJECTED: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 401),
+    Reason.LOCAL_QUOTA_EXCEEDED: Rule(QuotaExceeded, Code.RESOURCE_EXHAUSTED, 429),
+    Reason.AMAZON_QUOTA_EXCEEDED: Rule(QuotaExceeded, Code.RESOURCE_EXHAUSTED, 429),
+    Reason.AMAZON_REJECTED: Rule(AmazonRefused, Code.INVALID_ARGUMENT, 400),
+    Reason.AMAZON_DENIED: Rule(AmazonRefused, Code.PERMISSION_DENIED, 403),
+    Reason.AMAZON_NOT_FOUND: Rule(AmazonRefused, Code.NOT_FOUND, 404),
+    Reason.AMAZON_CONFLICT: Rule(AmazonRefused, Code.ABORTED, 409),
+    Reason.AMAZON_UNAVAILABLE: Rule(Unavailable, Code.UNAVAILABLE, 502),
+    Reason.DEPENDENCY_UNAVAILABLE: Rule(Unavailable, Code.UNAVAILABLE, 503),
+    Reason.AMAZON_OUTCOME_UNKNOWN: Rule(OutcomeUnknown, Code.UNKNOWN, 504),
+    Reason.OUTCOME_UNKNOWN: Rule(OutcomeUnknown, Code.UNKNOWN, 504),
+    Reason.DEADLINE_EXCEEDED: Rule(OutOfTime, Code.DEADLINE_EXCEEDED, 504),
+    Reason.UNIMPLEMENTED: Rule(Unimplemented, Code.UNIMPLEMENTED, 501),
+    Reason.INTERNAL: Rule(InternalError, Code.INTERNAL, 500),
+    Reason.ROLE_REJECTED: Rule(RoleRejected, Code.PERMISSION_DENIED, 403),
+    Reason.CANCELLED: Rule(CallCancelled, Code.CANCELLED, 499),
+}

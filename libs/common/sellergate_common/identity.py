@@ -1,0 +1,95 @@
+"""Who calls: the SPIFFE id in the certificate's SAN, and the table of who may call what."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sellergate_common.context import Caller
+from sellergate_common.errors import NotAllowed, Unauthenticated
+
+SPIFFE_PREFIX = "spiffe://sellergate/"
+ON_BEHALF_OF = "on_behalf_of"
+EDGE = "edge"
+OPERATOR = "operator"
+CLIENT_PREFIX = "client/"
+ANY_CLIENT = "client/*"
+MAX_USER_ID_LENGTH = 128
+
+_ACCOUNT = "sellergate.account.v1."
+_TOKEN = "sellergate.token.v1.TokenService/"
+_IAM = "sellergate.iam.v1.IamService/"
+
+# A service ("…Service/") or a single method, and the identities that may call it. Operators may call all but CLOSED_TO_OPERATORS.
+ALLOWED: Mapping[str, frozenset[str]] = {
+    _ACCOUNT + "AccountService/": frozenset({EDGE}),
+    _ACCOUNT + "AccountService/GetAccount": frozenset({EDGE, "gateway", "token", "iam", ANY_CLIENT}),
+    _ACCOUNT + "AccountService/ListAccounts": frozenset({EDGE, ANY_CLIENT}),
+    _ACCOUNT + "AccountService/UpsertAccount": frozenset({EDGE, "token"}),
+    _ACCOUNT + "ApplicationService/": frozenset({EDGE}),
+    _ACCOUNT + "ApplicationService/GetApplication": frozenset({EDGE, "token"}),
+    _ACCOUNT + "ApplicationService/RotateClientSecret": frozenset({EDGE, "token"}),
+    _ACCOUNT + "DropInClientService/": frozenset({EDGE}),
+    _ACCOUNT + "AccountSecretsService/": frozenset({"token"}),
+    _ACCOUNT + "AccountAdminService/": frozenset(),
+    _TOKEN: frozenset(),
+    _TOKEN + "GetAccessToken": frozenset({"gateway"}),
+    _TOKEN + "InvalidateAccessToken": frozenset({"gateway"}),
+    _TOKEN + "StartAuthorization": frozenset({EDGE}),
+    _TOKEN + "CompleteAuthorization": frozenset({EDGE}),
+    _TOKEN + "HandleRotation": frozenset({EDGE}),
+    _IAM: frozenset(),
+    _IAM + "AssumeRole": frozenset({"gateway"}),
+    _IAM + "InvalidateCredentials": frozenset({"gateway"}),
+    _IAM + "SignRequest": frozenset({ANY_CLIENT}),
+    "sellergate.gateway.v1.GatewayService/": frozenset({EDGE, ANY_CLIENT}),
+}
+CLOSED_TO_OPERATORS = frozenset({_ACCOUNT + "AccountSecretsService/"})
+OPEN_TO_ALL = ("grpc.health.", "grpc.reflection.")
+# From the edge these come before it is known who the user is.
+WITHOUT_USER = frozenset(
+    {_ACCOUNT + "DropInClientService/AuthenticateClient", _TOKEN + "HandleRotation", _TOKEN + "CompleteAuthorization"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The allow-list; `extra` adds identities to single methods, from SELLERGATE_TOKEN_CALLERS and its like."""
+
+    extra: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def check(self, method: str, identity: str) -> None:
+        """Raise NotAllowed unless `identity` may call `method` ("package.Service/Method")."""
+        if method.startswith(OPEN_TO_ALL):
+            return
+        service = method.partition("/")[0] + "/"
+        if identity == OPERATOR and service not in CLOSED_TO_OPERATORS:
+            return
+        allowed = ALLOWED.get(method, ALLOWED.get(service, frozenset())) | self.extra.get(method, frozenset())
+        if identity in allowed or (identity.startswith(CLIENT_PREFIX) and ANY_CLIENT in allowed):
+            return
+        raise NotAllowed(f"{identity} may not call {method}; the table of who may call what is in the threat model.")
+
+
+def identify(
+    access: Access, method: str, auth_context: Mapping[str, Iterable[bytes]], metadata: Mapping[str, Sequence[str]]
+) -> Caller:
+    """Return who calls `method`. Raises Unauthenticated or NotAllowed."""
+    identity = _identity(auth_context)
+    access.check(method, identity)
+    users = metadata.get(ON_BEHALF_OF, ())
+    if identity != EDGE:
+        if users:
+            raise NotAllowed(f"Only the edge acts for users; {identity} must not send {ON_BEHALF_OF}.")
+        return Caller(identity)
+    if method.startswith(OPEN_TO_ALL) or (method in WITHOUT_USER and not users):
+        return Caller(identity)
+    if len(users) != 1 or not 0 < len(users[0]) <= MAX_USER_ID_LENGTH:
+        raise Unauthenticated(f"The edge must say for which user it calls: send {ON_BEHALF_OF} once.")
+    return Caller(identity, users[0])
+
+
+def _identity(auth_context: Mapping[str, Iterable[bytes]]) -> str:
+    names = [san.decode("utf-8", "replace") for san in auth_context.get("x509_subject_alternative_name", ())]
+    identities = [name.removeprefix(SPIFFE_PREFIX) for name in names if name.startswith(SPIFFE_PREFIX)]
+    if len(identities) != 1 or not identities[0]:
+        raise Unauthenticated(f"The client certificate must carry exactly one SAN {SPIFFE_PREFIX}<name>.")
+    return identities[0]

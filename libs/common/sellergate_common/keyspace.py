@@ -1,0 +1,30 @@
+"""The names in the shared Redis: one writer a prefix, and never an id or a secret in a name.
+
+| prefix | writer | what |
+|---|---|---|
+| acct: | account | changes of accounts (pub/sub) |
+| tok: | token | sealed access tokens, their leases; changes (pub/sub) |
+| cred: | iam | sealed AWS credentials, their leases; changes (pub/sub) |
+| quota: | gateway | buckets and learned rates |
+"""
+
+from sellergate_common.sealing import KeyRing
+
+ACCOUNT_CHANGES = "acct:changes"
+TOKEN_PREFIX = "tok:"
+TOKEN_CHANGES = "tok:changes"
+CREDENTIALS_PREFIX = "cred:"
+CREDENTIALS_CHANGES = "cred:changes"
+QUOTA_PREFIX = "quota:"
+# What a message on a channel of changes says in place of an account id when all are meant.
+ALL = "*"
+
+
+def token_key(ring: KeyRing, account_id: str, revision: int) -> str:
+    """Name the entry of an account's access token. The revision changes with every credential, so an old token is never found."""
+    return f"{TOKEN_PREFIX}{{{ring.index('token', account_id, str(revision))}}}"
+
+
+def credentials_key(ring: KeyRing, account_id: str, revision: int, role_arn: str) -> str:
+    """Name the entry of the credentials of an account's role, with the default session name and duration."""
+    return f"{CREDENTIALS_PREFIX}{{{ring.index('credentials', account_id, str(revision), role_arn)}}}"

@@ -1,0 +1,122 @@
+"""Sealing of secrets: JWE (RFC 7516) with alg "dir" and enc "A256CBC-HS512", and nothing else.
+
+The encryption is AES-256-CBC with HMAC-SHA-512 (RFC 7518 §5.2.5), made by a JOSE library.
+
+The protected header binds a sealed value to its place: a value moved to another row, field, revision or cache key does not
+open. A ring holds several keys: the first seals, all open, so that keys can be changed while everything runs.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from joserfc.registry import HeaderParameter
+from pydantic import SecretStr
+
+ALGORITHM = "dir"
+ENCRYPTION = "A256CBC-HS512"
+KEY_BYTES = 64
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_HOW_TO = "each line holds a key id and base64url of 64 random bytes; `sellergate keys new` makes one"
+_HEADER = frozenset({"alg", "enc", "kid", "place"})
+_REGISTRY = jwe.JWERegistry(
+    {"place": HeaderParameter("Where the value belongs", "str", required=True)}, algorithms=[ALGORITHM, ENCRYPTION]
+)
+
+
+class SealError(Exception):
+    """A value cannot be opened; the message says why and holds nothing of it."""
+
+
+@dataclass(frozen=True, repr=False)
+class KeyRing:
+    """Keys by id, the newest first; it seals, and all open."""
+
+    keys: dict[str, OctKey]
+
+    @classmethod
+    def parse(cls, text: str) -> "KeyRing":
+        """Read `kid base64url(64 bytes)` lines. Raises ValueError that says what is wrong and shows no key."""
+        keys: dict[str, OctKey] = {}
+        for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
+            kid, _, encoded = line.partition(" ")
+            if not _KEY_ID.fullmatch(kid) or kid in keys:
+                raise ValueError(f"line {number} of the key ring needs a key id of its own; {_HOW_TO}")
+            key = _decoded(encoded.strip())
+            if len(key) != KEY_BYTES:
+                raise ValueError(f"key {kid} of the key ring does not have 64 bytes; {_HOW_TO}")
+            keys[kid] = OctKey.import_key(key)
+        if not keys:
+            raise ValueError(f"the key ring has no key; {_HOW_TO}")
+        return cls(keys)
+
+    @property
+    def newest(self) -> str:
+        """The id of the key that seals."""
+        return next(iter(self.keys))
+
+    def seal(self, secret: str, place: str) -> str:
+        """Seal `secret` for `place` ("accounts/<id>/refresh_token/<revision>")."""
+        header = {"alg": ALGORITHM, "enc": ENCRYPTION, "kid": self.newest, "place": place}
+        return jwe.encrypt_compact(header, secret, self.keys[self.newest], registry=_REGISTRY)
+
+    def open(self, sealed: str, place: str) -> SecretStr:
+        """Open a value sealed for `place`. Raises SealError when it was not, or not by a key of this ring."""
+        header = _protected_header(sealed)
+        if header.keys() != _HEADER or header["alg"] != ALGORITHM or header["enc"] != ENCRYPTION:
+            raise SealError(f"a sealed value has a header other than alg {ALGORITHM}, enc {ENCRYPTION}, kid and place")
+        key = self.keys.get(header["kid"]) if isinstance(header["kid"], str) else None
+        if key is None:
+            raise SealError("a sealed value names a key that the ring does not hold")
+        if header["place"] != place:
+            raise SealError(f"a sealed value does not belong to {place}")
+        try:
+            opened = jwe.decrypt_compact(sealed, key, registry=_REGISTRY)
+            return SecretStr((opened.plaintext or b"").decode())
+        except (JoseError, ValueError, binascii.Error) as error:
+            raise SealError(f"the value sealed for {place} was changed or sealed under another key") from error
+
+    def index(self, *parts: str) -> str:
+        """Return a keyed name for `parts` that tells nothing of them: hex of an HMAC-SHA-256 under the newest key."""
+        key = self.keys[self.newest].raw_value
+        derived = hmac.digest(key, b"sellergate index", hashlib.sha256)
+        return blind_index(derived, *parts)
+
+
+def blind_index(key: bytes, *parts: str) -> str:
+    """Return hex of an HMAC-SHA-256 over `parts`, each with its length, so that no two lists of parts agree."""
+    message = b"".join(len(part.encode()).to_bytes(4) + part.encode() for part in parts)
+    return hmac.new(key, message, hashlib.sha256).hexdigest()
+
+
+def parse_key(text: str, name: str) -> bytes:
+    """Read one key of at least 32 bytes, base64url. Raises ValueError that names the setting."""
+    key = _decoded(text.strip())
+    if len(key) < 32:  # noqa: PLR2004
+        raise ValueError(f"{name} must be base64url of at least 32 random bytes; `sellergate keys new` makes one")
+    return key
+
+
+def _decoded(encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _protected_header(sealed: str) -> dict[str, Any]:
+    try:
+        header = json.loads(_decoded(sealed.partition(".")[0]))
+    except (ValueError, UnicodeDecodeError):
+        header = None
+    if not isinstance(header, dict):
+        raise SealError("a sealed value is not a JWE")
+    return header

@@ -1,0 +1,111 @@
+"""The gRPC server every service runs: mutual TLS, layers, health, reflection, metrics, drain on SIGTERM."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sellergate_common.channel import KEEPALIVE_TIMEOUT_MILLISECONDS, MAX_MESSAGE_BYTES
+from sellergate_common.identity import Access
+from sellergate_common.interceptors import Layers, LayersInterceptor
+from sellergate_common.logs import get_logger
+from sellergate_common.settings import ServerSettings
+from sellergate_common.telemetry import RpcMetrics, serve_metrics
+from sellergate_common.tls import Identity
+
+PROBE_SECONDS = 2.0
+PROBE_TIMEOUT_SECONDS = 1.0
+
+Probe = Callable[[], Awaitable[Any]]
+Register = Callable[[grpc.aio.Server], None]
+
+
+async def run_server(
+    name: str,
+    port: int,
+    settings: ServerSettings,
+    *,
+    services: Mapping[ServiceDescriptor, Register],
+    dependencies: Mapping[str, Probe],
+    access: Access | None = None,
+) -> None:
+    """Serve `services` as `name` ("account") until SIGTERM or SIGINT, then drain.
+
+    Health: the overall and each service are SERVING from the end of the start until the drain begins. `dependencies` are probed
+    every two seconds; each is a health service of its own ("dependency/redis") and a metric, and changes no other.
+    """
+    metrics = RpcMetrics.register()
+    server = grpc.aio.server(
+        interceptors=[LayersInterceptor(Layers(name, access or Access(), metrics))],
+        options=[
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MILLISECONDS),
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    for register in services.values():
+        register(server)
+    names = [descriptor.full_name for descriptor in services]
+    healths = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    server.add_secure_port(f"{settings.bind_host}:{port}", Identity.read(settings).server_credentials())
+    await server.start()
+    serve_metrics(settings.bind_host, settings.metrics_port)
+    prober = asyncio.create_task(_probe_forever(healths, dependencies, metrics))
+    for served in (health.OVERALL_HEALTH, *names):
+        await healths.set(served, health_pb2.HealthCheckResponse.SERVING)
+    get_logger().info("serving", address=f"{settings.bind_host}:{port}", services=names)
+    try:
+        await _told_to_stop()
+    finally:
+        prober.cancel()
+        get_logger().info("draining", seconds=settings.drain_seconds)
+        await healths.enter_graceful_shutdown()
+        await server.stop(settings.drain_seconds)
+        get_logger().info("stopped")
+
+
+async def _told_to_stop() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+
+
+async def _probe_forever(healths: Any, dependencies: Mapping[str, Probe], metrics: RpcMetrics) -> None:
+    """Ask every dependency again and again whether it answers, and tell health and metrics."""
+    known: dict[str, bool] = {}
+    while True:
+        answers = await asyncio.gather(*(_answers(probe) for probe in dependencies.values()))
+        for dependency, up in zip(dependencies, answers, strict=True):
+            status = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING
+            await healths.set(f"dependency/{dependency}", status)
+            metrics.dependency_up.labels(dependency).set(int(up))
+            if known.get(dependency, True) != up:
+                get_logger().warning("dependency", dependency=dependency, up=up)
+            known[dependency] = up
+        await asyncio.sleep(PROBE_SECONDS)
+
+
+async def _answers(probe: Probe) -> bool:
+    try:
+        await asyncio.wait_for(_awaited(probe), PROBE_TIMEOUT_SECONDS)
+    except Exception:  # noqa: BLE001  (whatever a probe raises, the dependency does not answer)
+        return False
+    return True
+
+
+async def _awaited(probe: Probe) -> None:
+    await probe()

@@ -1,0 +1,132 @@
+"""Settings from the environment: one class a service, every error told at once, secrets also from files."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "SELLERGATE_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads the secret of variable X from the file that X_FILE names."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the content of the file, without the newline at its end."""
+        variable = variable_of(field, field_name)
+        path = os.environ.get(variable + "_FILE")
+        if not path or field.annotation not in (SecretStr, SecretStr | None):
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\n"), field_name, False
+        except OSError as error:
+            raise SettingsError([f"{variable}_FILE: cannot be read: {error.strerror}"]) from error
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values of all secrets that are given as files."""
+        found: dict[str, Any] = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, _, _ = self.get_field_value(field, name)
+            if value is not None:
+                found[_alias(field) or name] = value
+        return found
+
+
+class Settings(BaseSettings):
+    """The ground of every process's settings. Unknown SELLERGATE_ variables belong to other processes and are left alone."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    state_dir: Path = Path(".sellergate")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the library's signature)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take arguments first, then the environment, then files."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+
+class TlsSettings(Settings):
+    """A process's own certificate and the authority that it trusts, as PEM files."""
+
+    tls_ca_file: Path
+    tls_cert_file: Path
+    tls_key_file: Path
+
+
+class ServerSettings(TlsSettings):
+    """What every gRPC server needs."""
+
+    bind_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    drain_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
+
+
+class CacheSettings(Settings):
+    """Where Redis is. `redis_url` may carry a password."""
+
+    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+
+
+class SettingsError(Exception):
+    """The settings do not hold; `problems` has one sentence for each fault."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+_Settings = TypeVar("_Settings", bound=Settings)
+
+
+def load_settings(kind: type[_Settings]) -> _Settings:
+    """Read the settings, or end the process with every fault on its own line (exit code 2)."""
+    try:
+        return read_settings(kind)
+    except SettingsError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        raise SystemExit(2) from None
+
+
+def read_settings(kind: type[_Settings]) -> _Settings:
+    """Read the settings. Raises SettingsError that names every variable at fault, and never a value."""
+    try:
+        return kind()
+    except ValidationError as error:
+        raise SettingsError([_sentence(kind, fault) for fault in error.errors(include_input=False)]) from None
+
+
+def variable_of(field: FieldInfo, name: str) -> str:
+    """Return the environment variable that fills a field."""
+    return _alias(field) or PREFIX + name.upper()
+
+
+def _alias(field: FieldInfo) -> str | None:
+    return field.validation_alias if isinstance(field.validation_alias, str) else None
+
+
+def _sentence(kind: type[Settings], fault: Any) -> str:
+    """Say which variable is at fault, and how."""
+    place = str(fault["loc"][0]) if fault["loc"] else ""
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    for name, field in kind.model_fields.items():
+        if place in (name, _alias(field)):
+            missing = "must be set" if fault["type"] == "missing" else message
+            return f"{variable_of(field, name)}: {missing}"
+    return message

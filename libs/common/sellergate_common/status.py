@@ -1,0 +1,143 @@
+"""The one mapping of `errors` to and from google.rpc.Status."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2 as details
+from google.rpc.status_pb2 import Status
+
+from sellergate_common.errors import (
+    RULES,
+    Code,
+    FieldViolation,
+    Reason,
+    Resource,
+    SellergateError,
+)
+
+DOMAIN_PREFIX = "sellergate."
+DETAILS_KEY = "grpc-status-details-bin"
+# Tells gRPC's own retry policy to leave an answer alone that a service gave on purpose: only a broken transport is retried.
+DO_NOT_RETRY = ("grpc-retry-pushback-ms", "-1")
+
+_Detail = TypeVar(
+    "_Detail", details.ErrorInfo, details.BadRequest, details.ResourceInfo, details.RetryInfo, details.Help
+)
+
+_PRECONDITION_TYPES = {Reason.ACCOUNT_INACTIVE, Reason.AUTHORIZATION_REVOKED}
+# What a transport says by itself, without a sellergate status: gRPC code → reason.
+_TRANSPORT_REASONS: Mapping[grpc.StatusCode, Reason] = {
+    grpc.StatusCode.UNAVAILABLE: Reason.DEPENDENCY_UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Reason.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNAUTHENTICATED: Reason.CALLER_UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED: Reason.CALLER_NOT_ALLOWED,
+    grpc.StatusCode.INVALID_ARGUMENT: Reason.INVALID_REQUEST,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Reason.INVALID_REQUEST,  # a message above the size limit
+    grpc.StatusCode.UNIMPLEMENTED: Reason.UNIMPLEMENTED,
+    grpc.StatusCode.CANCELLED: Reason.CANCELLED,
+}
+_TRANSPORT_RETRY_SECONDS = 1.0
+
+
+def to_status(error: SellergateError, service: str) -> Status:
+    """Render `error`, raised in `service` ("account"), with all the details it carries."""
+    # An error that another service raised keeps its domain on the way through.
+    domain = error.domain or DOMAIN_PREFIX + service
+    parts: list[
+        details.ErrorInfo
+        | details.BadRequest
+        | details.ResourceInfo
+        | details.RetryInfo
+        | details.QuotaFailure
+        | details.PreconditionFailure
+        | details.Help
+    ] = [details.ErrorInfo(reason=error.reason, domain=domain, metadata=error.metadata)]
+    if error.violations:
+        violation = details.BadRequest.FieldViolation
+        parts.append(
+            details.BadRequest(
+                field_violations=[violation(field=v.field, description=v.description) for v in error.violations]
+            )
+        )
+    if error.resource:
+        parts.append(
+            details.ResourceInfo(
+                resource_type=error.resource.kind, resource_name=error.resource.name, description=error.message
+            )
+        )
+    if error.code is Code.RESOURCE_EXHAUSTED:
+        subject = error.metadata.get("operation", "")
+        parts.append(
+            details.QuotaFailure(
+                violations=[details.QuotaFailure.Violation(subject=subject, description=error.message)]
+            )
+        )
+    if error.reason in _PRECONDITION_TYPES:
+        parts.append(
+            details.PreconditionFailure(
+                violations=[details.PreconditionFailure.Violation(type=error.reason, description=error.message)]
+            )
+        )
+    if error.retry_after is not None:
+        delay = Duration()
+        delay.FromMilliseconds(max(1, round(error.retry_after * 1000)))
+        parts.append(details.RetryInfo(retry_delay=delay))
+    if error.help_url:
+        parts.append(details.Help(links=[details.Help.Link(description=error.message, url=error.help_url)]))
+    status = Status(code=grpc.StatusCode[error.code].value[0], message=error.message)
+    for part in parts:
+        status.details.add().Pack(part)
+    return status
+
+
+def trailing_metadata(status: Status) -> tuple[tuple[str, str | bytes], ...]:
+    """Return the trailing metadata that carry `status` to the caller."""
+    return ((DETAILS_KEY, status.SerializeToString()), DO_NOT_RETRY)
+
+
+def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateError:
+    """Turn what a call of `dependency` raised into our error; a bare transport failure gets the reason that fits its code."""
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            parsed = _parse(value)
+            if parsed is not None:
+                return parsed
+    reason = _TRANSPORT_REASONS.get(error.code(), Reason.INTERNAL)
+    message = f"The {dependency} service did not complete the call ({error.code().name}): {error.details()}"
+    retry_after = _TRANSPORT_RETRY_SECONDS if reason is Reason.DEPENDENCY_UNAVAILABLE else None
+    return RULES[reason].error(message, reason=reason, metadata={"dependency": dependency}, retry_after=retry_after)
+
+
+def _parse(encoded: bytes) -> SellergateError | None:
+    """Read an encoded google.rpc.Status; None when it is not one of ours."""
+    try:
+        status = Status.FromString(encoded)
+    except DecodeError:
+        return None
+    info = _first(status.details, details.ErrorInfo())
+    if info is None or not info.domain.startswith(DOMAIN_PREFIX) or info.reason not in Reason.__members__:
+        return None
+    reason = Reason[info.reason]
+    bad = _first(status.details, details.BadRequest())
+    resource = _first(status.details, details.ResourceInfo())
+    retry = _first(status.details, details.RetryInfo())
+    links = _first(status.details, details.Help())
+    return RULES[reason].error(
+        status.message,
+        reason=reason,
+        metadata=info.metadata,
+        domain=info.domain,
+        violations=[FieldViolation(v.field, v.description) for v in bad.field_violations] if bad else (),
+        resource=Resource(resource.resource_type, resource.resource_name) if resource else None,
+        retry_after=retry.retry_delay.ToMilliseconds() / 1000 if retry else None,
+        help_url=links.links[0].url if links and links.links else None,
+    )
+
+
+def _first(packed: Sequence[AnyMessage], into: _Detail) -> _Detail | None:
+    """Unpack the first detail of the type of `into`."""
+    return next((into for part in packed if part.Unpack(into)), None)

@@ -1,0 +1,327 @@
+"""Decides about accounts: who may see them, how they change, when a credential's revision grows."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from pydantic import SecretStr
+from sellergate_amazon.marketplaces import MARKETPLACES, marketplace_by_code, marketplace_by_id
+from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed, Reason, Unavailable
+
+from sellergate_account.applications import Applications, LwaClient
+from sellergate_account.ports import (
+    Account,
+    Announcer,
+    ApplicationSecrets,
+    DuplicateKey,
+    Filter,
+    Place,
+    Signing,
+    State,
+    Store,
+    Work,
+)
+
+DEFAULT_REGION = "us-east-1"
+# Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").
+AUTHORIZATION_LIFE = timedelta(days=365)
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ATTEMPTS = 5
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What connects a seller; None keeps what is stored, or takes the default on a new account."""
+
+    user_id: str
+    amazon_seller_id: str
+    marketplace: str
+    application_id: str = ""
+    client: LwaClient | None = None
+    refresh_token: SecretStr | None = None
+    iam_role_arn: str | None = None
+    marketplace_ids: tuple[str, ...] | None = None
+    region: str | None = None
+    signing: Signing | None = None
+    sandbox: bool | None = None
+    authorization_expire_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """New values of single fields; None leaves a field as it is."""
+
+    application_id: str | None = None
+    refresh_token: SecretStr | None = None
+    client_secret: SecretStr | None = None
+    iam_role_arn: str | None = None
+    marketplace_ids: tuple[str, ...] | None = None
+    region: str | None = None
+    signing: Signing | None = None
+    sandbox: bool | None = None
+    authorization_expire_time: datetime | None = None
+
+
+class Accounts:
+    """The accounts. `user` limits every call to that user's own; empty: the caller may see all."""
+
+    def __init__(
+        self,
+        store: Store,
+        applications: Applications,
+        announcer: Announcer,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        new_external_id: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._applications = applications
+        self._announcer = announcer
+        self._now = now
+        self._new_id = new_id
+        self._new_external_id = new_external_id
+
+    async def upsert(self, connection: Connection) -> tuple[Account, bool]:
+        """Store a seller; return the account and whether it is new. Raises InvalidRequest, NotFound."""
+        marketplace = marketplace_code(connection.marketplace, "marketplace")
+        check_marketplace_ids(connection.marketplace_ids)
+        connection = replace(connection, marketplace=marketplace)
+        return await self._write(lambda work: self._upserted(work, connection))
+
+    async def get(self, account_id: str, user: str) -> Account:
+        """Return one account. Raises NotFound, alike for an unknown id, a malformed one and another user's."""
+        async with self._store.reading() as work:
+            return await self._owned(work, account_id, user)
+
+    async def list(self, narrowed: Filter, after: Place | None, limit: int) -> tuple[Account, ...]:
+        """Return at most `limit` accounts in order of creation, beginning after a place."""
+        async with self._store.reading() as work:
+            return tuple(await work.accounts(narrowed, after, limit))
+
+    async def update(self, account_id: str, user: str, changes: Changes, etag: str) -> Account:
+        """Change single fields. Raises InvalidRequest, NotFound, Conflict."""
+        check_marketplace_ids(changes.marketplace_ids)
+
+        async def change(work: Work) -> Account:
+            account = self._unchanged(await self._owned(work, account_id, user), etag)
+            if changes.application_id is not None:
+                await self._applications.usable(work, changes.application_id, account.user_id)
+            if changes.client_secret is not None:
+                await self._applications.store_secret(work, account, changes.client_secret)
+            changed = replace(
+                account,
+                application_id=_or(changes.application_id, account.application_id),
+                iam_role_arn=_or(changes.iam_role_arn, account.iam_role_arn),
+                marketplace_ids=_or(changes.marketplace_ids, account.marketplace_ids),
+                region=_or(changes.region, account.region) or DEFAULT_REGION,
+                signing=_or(changes.signing, account.signing),
+                sandbox=_or(changes.sandbox, account.sandbox),
+                authorization_expire_time=_or(changes.authorization_expire_time, account.authorization_expire_time),
+            )
+            return await self._saved(work, account, changed, changes.refresh_token, changes.client_secret is not None)
+
+        return await self._write(change)
+
+    async def set_active(self, account_id: str, user: str, etag: str, *, active: bool) -> Account:
+        """Switch an account on or off. Raises NotFound, Conflict."""
+
+        async def change(work: Work) -> Account:
+            account = self._unchanged(await self._owned(work, account_id, user), etag)
+            if not active:
+                state = State.INACTIVE
+            elif account.state is State.INACTIVE:
+                state = State.ACTIVE
+            else:
+                state = account.state
+            return await self._saved(work, account, replace(account, state=state), None)
+
+        return await self._write(change)
+
+    async def remove(self, account_id: str, user: str, etag: str) -> None:
+        """Remove an account for good. Raises NotFound, Conflict."""
+
+        async def change(work: Work) -> None:
+            account = self._unchanged(await self._owned(work, account_id, user), etag)
+            await work.remove_account(account.account_id)
+
+        await self._write(change)
+        await self._announcer.changed(account_id)
+
+    async def secrets(self, account_id: str) -> tuple[Account, ApplicationSecrets, SecretStr]:
+        """Open what a token exchange needs. Raises NotFound, PreconditionFailed."""
+        async with self._store.reading() as work:
+            account = await self._owned(work, account_id, "")
+            check_usable(account)
+            application = await self._applications.existing(work, account.application_id)
+            return account, await work.application_secrets(application), await work.refresh_token(account)
+
+    async def rotate_refresh_token(self, account_id: str, expected_revision: int, refresh_token: SecretStr) -> Account:
+        """Store the refresh token that Amazon sent, if the account is at the expected revision. Raises NotFound, Conflict."""
+
+        async def change(work: Work) -> Account:
+            account = self._at_revision(await self._owned(work, account_id, ""), expected_revision)
+            return await self._saved(work, account, account, refresh_token)
+
+        return await self._write(change)
+
+    async def mark_revoked(self, account_id: str, expected_revision: int) -> Account:
+        """Record that Amazon refused the refresh token of the expected revision. Raises NotFound, Conflict."""
+
+        async def change(work: Work) -> Account:
+            account = await self._owned(work, account_id, "")
+            if account.state is State.AUTHORIZATION_REVOKED:
+                return account
+            account = self._at_revision(account, expected_revision)
+            return await self._saved(work, account, replace(account, state=State.AUTHORIZATION_REVOKED), None)
+
+        return await self._write(change)
+
+    async def _upserted(self, work: Work, connection: Connection) -> tuple[Account, bool]:
+        found = await work.account_of_seller(connection.user_id, connection.amazon_seller_id, connection.marketplace)
+        current = found.application_id if found else ""
+        application = await self._applications.for_connection(
+            work,
+            connection.user_id,
+            connection.application_id or ("" if connection.client else current),
+            connection.client,
+        )
+        if found is None:
+            return await self._created(work, connection, application.application_id), True
+        changed = replace(
+            found,
+            application_id=application.application_id,
+            iam_role_arn=_or(connection.iam_role_arn, found.iam_role_arn),
+            marketplace_ids=_or(connection.marketplace_ids, found.marketplace_ids),
+            region=_or(connection.region, found.region),
+            signing=_or(connection.signing, found.signing),
+            sandbox=_or(connection.sandbox, found.sandbox),
+            authorization_expire_time=_or(connection.authorization_expire_time, found.authorization_expire_time),
+            state=State.ACTIVE,
+        )
+        return await self._saved(work, found, changed, connection.refresh_token), False
+
+    async def _created(self, work: Work, connection: Connection, application_id: str) -> Account:
+        if connection.refresh_token is None:
+            raise InvalidRequest.of_field("refresh_token", "must be set to connect a new seller")
+        home = marketplace_by_code(connection.marketplace)
+        assert home is not None  # noqa: S101  (checked by upsert)
+        now = self._now()
+        account = Account(
+            account_id=self._new_id(),
+            user_id=connection.user_id,
+            application_id=application_id,
+            amazon_seller_id=connection.amazon_seller_id,
+            marketplace=connection.marketplace,
+            marketplace_ids=connection.marketplace_ids or (home.id,),
+            region=connection.region or DEFAULT_REGION,
+            iam_role_arn=connection.iam_role_arn or "",
+            external_id=await work.external_id(connection.user_id, self._new_external_id()),
+            signing=connection.signing or Signing.AUTO,
+            sandbox=bool(connection.sandbox),
+            state=State.ACTIVE,
+            refresh_token_set=True,
+            authorization_expire_time=connection.authorization_expire_time,
+            revision=1,
+            version=1,
+            create_time=now,
+            update_time=now,
+        )
+        await work.add_account(account, connection.refresh_token)
+        return account
+
+    async def _saved(
+        self, work: Work, before: Account, after: Account, refresh_token: SecretStr | None, renewed: bool = False
+    ) -> Account:
+        """Store what changed, if anything did; a changed credential or state raises the revision."""
+        if refresh_token is not None and (await work.refresh_token(before)) == refresh_token:
+            refresh_token = None
+        credential_changed = refresh_token is not None or renewed or _credentials(before) != _credentials(after)
+        if not credential_changed and before == after:
+            return before
+        after = replace(
+            after,
+            state=State.ACTIVE
+            if refresh_token is not None and after.state is State.AUTHORIZATION_REVOKED
+            else after.state,
+            revision=before.revision + int(credential_changed),
+            version=before.version + 1,
+            update_time=self._now(),
+        )
+        await work.save_account(after, refresh_token)
+        return after
+
+    async def _owned(self, work: Work, account_id: str, user: str) -> Account:
+        account = await work.account(account_id) if _ID.fullmatch(account_id) else None
+        if account is None or (user and account.user_id != user):
+            raise NotFound.account(account_id)
+        return account
+
+    async def _write(self, change: Callable[[Work], Awaitable[_Result]]) -> _Result:
+        """Run a change in a transaction, again when another one was first; announce the account that comes out."""
+        for _ in range(_ATTEMPTS):
+            try:
+                async with self._store.writing() as work:
+                    result = await change(work)
+            except DuplicateKey:
+                continue
+            changed = result[0] if isinstance(result, tuple) else result
+            if isinstance(changed, Account):
+                await self._announcer.changed(changed.account_id)
+            return result
+        raise Unavailable("The account is being written by many at once; try again.", retry_after=1.0)
+
+    def _unchanged(self, account: Account, etag: str) -> Account:
+        if etag and etag != etag_of(account):
+            raise Conflict("The account was changed since it was read; read it again and repeat the change.")
+        return account
+
+    def _at_revision(self, account: Account, expected: int) -> Account:
+        if account.revision != expected:
+            raise Conflict(
+                f"The account's credentials are at revision {account.revision} and no longer at {expected}; nothing was changed."
+            )
+        return account
+
+
+def etag_of(account: Account) -> str:
+    """Return the opaque mark of an account's present version."""
+    return f"v{account.version:x}"
+
+
+def check_usable(account: Account) -> None:
+    """Raise PreconditionFailed unless the account can be used."""
+    if account.state is State.INACTIVE:
+        raise PreconditionFailed("The account is inactive; undelete it or connect the seller again.")
+    if account.state is State.AUTHORIZATION_REVOKED:
+        raise PreconditionFailed(
+            "Amazon refuses the seller's authorization; let the seller authorize the application again.",
+            reason=Reason.AUTHORIZATION_REVOKED,
+        )
+
+
+def marketplace_code(given: str, field: str) -> str:
+    """Return the canonical code of a marketplace. Raises InvalidRequest that lists the codes."""
+    marketplace = marketplace_by_code(given)
+    if marketplace is None:
+        codes = ", ".join(sorted(known.code for known in MARKETPLACES))
+        raise InvalidRequest.of_field(field, f"must be the code of a marketplace, one of {codes}")
+    return marketplace.code
+
+
+def check_marketplace_ids(ids: tuple[str, ...] | None) -> None:
+    """Raise InvalidRequest that names the first id that no marketplace has."""
+    for index, marketplace_id in enumerate(ids or ()):
+        if marketplace_by_id(marketplace_id) is None:
+            raise InvalidRequest.of_field(f"marketplace_ids[{index}]", "must be a marketplace id, as in ATVPDKIKX0DER")
+
+
+def _credentials(account: Account) -> tuple[str, ...]:
+    return account.application_id, account.iam_role_arn, account.external_id, account.state
+
+
+def _or(new: _Result | None, old: _Result) -> _Result:
+    return old if new is None else new

@@ -1,0 +1,157 @@
+"""What the account domain keeps and needs: its records, and the store and announcer behind them."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import SecretStr
+
+
+class State(StrEnum):
+    """Whether an account can be used."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    AUTHORIZATION_REVOKED = "AUTHORIZATION_REVOKED"
+
+
+class Signing(StrEnum):
+    """Whether calls are signed with SigV4; AUTO: when the account has a role."""
+
+    AUTO = "AUTO"
+    NONE = "NONE"
+    SIGV4 = "SIGV4"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One connected seller, without its secret. Times are aware and in UTC.
+
+    `revision` grows with every change of a credential, `version` with every change at all.
+    """
+
+    account_id: str
+    user_id: str
+    application_id: str
+    amazon_seller_id: str
+    marketplace: str
+    marketplace_ids: tuple[str, ...]
+    region: str
+    iam_role_arn: str
+    external_id: str
+    signing: Signing
+    sandbox: bool
+    state: State
+    refresh_token_set: bool
+    authorization_expire_time: datetime | None
+    revision: int
+    version: int
+    create_time: datetime
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One LWA client, without its secrets. `owner_user_id` is empty for the operator's."""
+
+    application_id: str
+    owner_user_id: str
+    client_id_hint: str
+    revision: int
+    version: int
+    create_time: datetime
+    update_time: datetime
+    previous_secret_expire_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationSecrets:
+    """An LWA client in the clear."""
+
+    client_id: SecretStr
+    client_secret: SecretStr
+    previous_client_secret: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the list of accounts, which is ordered by time of creation and id."""
+
+    create_time: datetime
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to; empty fields narrow nothing."""
+
+    user_id: str = ""
+    states: tuple[State, ...] = ()
+    marketplaces: tuple[str, ...] = ()
+
+
+class DuplicateKey(Exception):  # noqa: N818
+    """Another transaction stored the same key first; the work is to be done again from the start."""
+
+
+class Work(Protocol):
+    """One transaction. What was read in it stays as it is until its end."""
+
+    async def account(self, account_id: str) -> Account | None:
+        """Return the account with this id."""
+
+    async def account_of_seller(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
+        """Return the account with this natural key."""
+
+    async def accounts(self, narrowed: Filter, after: Place | None, limit: int) -> Sequence[Account]:
+        """Return at most `limit` accounts in order, beginning after a place."""
+
+    async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
+        """Store a new account. Raises DuplicateKey."""
+
+    async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
+        """Store a changed account; None keeps its refresh token."""
+
+    async def remove_account(self, account_id: str) -> None:
+        """Remove an account and its secret."""
+
+    async def refresh_token(self, account: Account) -> SecretStr:
+        """Open the account's refresh token. Raises SellergateError when it cannot be opened."""
+
+    async def application(self, application_id: str) -> Application | None:
+        """Return the application with this id."""
+
+    async def application_of_client(self, owner_user_id: str, client_id: SecretStr) -> Application | None:
+        """Return the owner's application of this LWA client."""
+
+    async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
+        """Store a new application. Raises DuplicateKey."""
+
+    async def save_application(self, application: Application, secrets: ApplicationSecrets) -> None:
+        """Store a changed application with its secrets."""
+
+    async def application_secrets(self, application: Application) -> ApplicationSecrets:
+        """Open the application's secrets. Raises SellergateError when they cannot be opened."""
+
+    async def external_id(self, user_id: str, proposed: str) -> str:
+        """Return the user's external id, which is `proposed` when there was none. Raises DuplicateKey."""
+
+
+class Store(Protocol):
+    """Where accounts are kept."""
+
+    def reading(self) -> AbstractAsyncContextManager[Work]:
+        """Begin a transaction that only reads."""
+
+    def writing(self) -> AbstractAsyncContextManager[Work]:
+        """Begin a transaction that commits at its end, or leaves everything as it was when anything is raised."""
+
+
+class Announcer(Protocol):
+    """Tells the other services what changed; copies elsewhere live 5 s at most, whether it is heard or not."""
+
+    async def changed(self, account_id: str) -> None:
+        """Announce that this account changed ("*": all may have)."""

@@ -1,0 +1,75 @@
+"""The shapes in which Amazon answers: JSON documents, its errors, and the HTML of what stands before it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+DENIED = "Access to requested resource is denied."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer that has not been sent yet."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> web.Response:
+        """Return it as aiohttp sends it."""
+        headers = dict(self.headers)
+        if self.content_type:
+            headers["Content-Type"] = self.content_type
+        return web.Response(status=self.status, body=self.body, headers=headers)
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Answer":
+        """Return it with more headers."""
+        return Answer(self.status, self.body, self.content_type, {**self.headers, **headers})
+
+
+class AmazonError(Exception):
+    """A request that Amazon refuses, with the one error its answer names."""
+
+    def __init__(
+        self, status: int, code: str, message: str, details: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(f"{status} {code}")
+        self.answer = errors_answer(status, code, message, details).with_headers(headers or {})
+
+
+def json_answer(document: object, status: int = 200) -> Answer:
+    """Return an answer with a JSON body."""
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return Answer(status, body, "application/json")
+
+
+def errors_answer(status: int, code: str, message: str, details: str = "") -> Answer:
+    """Return an answer with the SP-API's error body, one error in it."""
+    return json_answer({"errors": [{"code": code, "message": message, "details": details}]}, status)
+
+
+def html_answer(status: int, title: str) -> Answer:
+    """Return what a load balancer before Amazon's services says."""
+    page = (
+        f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<h1>{status} {title}</h1>\r\n</body>\r\n"
+    )
+    return Answer(status, f"{page}</html>\r\n".encode(), "text/html")
+
+
+def denied(details: str = "", error_type: str | None = None) -> AmazonError:
+    """Return the 403 that all refusals of a token or a region share; only `details` tells them apart."""
+    headers = {"x-amzn-ErrorType": error_type} if error_type else {}
+    return AmazonError(403, "Unauthorized", DENIED, details, headers)
+
+
+def invalid_input(message: str) -> AmazonError:
+    """Return the 400 of a request whose arguments are wrong."""
+    return AmazonError(400, "InvalidInput", message, headers={"x-amzn-ErrorType": "ValidationException"})
+
+
+def not_found(message: str) -> AmazonError:
+    """Return the 404 of a resource that this seller does not have."""
+    return AmazonError(404, "NotFound", message)

@@ -1,0 +1,65 @@
+"""Puts the simulated Amazon together: one state, and one handler per address."""
+
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from aiohttp import web
+from sellergate_amazon.marketplaces import EU, FE, NA
+from sellergate_amazon.operations import Catalogue
+
+from sellergate_simulator import inventory, listings, sellers
+from sellergate_simulator.buckets import Buckets
+from sellergate_simulator.clock import Clock
+from sellergate_simulator.control import Control
+from sellergate_simulator.counters import Counters
+from sellergate_simulator.documents import Documents
+from sellergate_simulator.faults import Faults
+from sellergate_simulator.feeds import Feeds
+from sellergate_simulator.front import Front
+from sellergate_simulator.gate import Gate
+from sellergate_simulator.lwa import TokenEndpoint
+from sellergate_simulator.order_book import OrderBook
+from sellergate_simulator.orders_2026 import Orders2026
+from sellergate_simulator.orders_v0 import OrdersV0
+from sellergate_simulator.reports import Reports
+from sellergate_simulator.restricted_tokens import RestrictedTokens
+from sellergate_simulator.seed import Seed
+from sellergate_simulator.spapi import SellingPartnerApi
+from sellergate_simulator.state import World
+from sellergate_simulator.sts import SecurityTokenService
+from sellergate_simulator.tokens import AccessTokens
+
+RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def assemble(seed: Seed, clock: Clock, random: Random, ports: dict[str, int]) -> dict[str, RequestHandler]:
+    """Return the handler of each port name. `ports` is read when requests come: the server fills it.
+
+    Raises ValueError when the seed contradicts itself.
+    """
+    catalogue, world, tokens = Catalogue.load(), World(), AccessTokens()
+    buckets, counters, faults = Buckets(), Counters(), Faults(random)
+    world.seed(seed)
+    book = OrderBook(clock.wall())
+    documents = Documents(clock, lambda: ports["main"])
+    handlers = {
+        **OrdersV0(book).handlers(),
+        **Orders2026(book).handlers(),
+        **inventory.handlers(),
+        **listings.handlers(),
+        **sellers.handlers(),
+        **RestrictedTokens(world, tokens, catalogue).handlers(),
+        **Reports(world, documents, book).handlers(),
+        **Feeds(world, documents).handlers(),
+    }
+    gate = Gate(catalogue, world, tokens, buckets, counters, clock)
+    spapi = SellingPartnerApi(gate, faults, counters, handlers, clock)
+    control = Control(world, tokens, buckets, faults, counters, book, catalogue, clock, ports)
+    lwa, sts = TokenEndpoint(world, tokens, counters, clock), SecurityTokenService(world, counters, clock)
+    return {
+        "main": Front(lwa, sts, documents, control, faults, counters).handle,
+        "na": lambda request: spapi.handle(request, NA),
+        "eu": lambda request: spapi.handle(request, EU),
+        "fe": lambda request: spapi.handle(request, FE),
+        "sandbox": lambda request: spapi.handle(request, None),
+    }

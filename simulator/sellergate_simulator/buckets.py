@@ -1,0 +1,64 @@
+"""Amazon's token buckets: one per application, selling partner and operation, filled at the published rate.
+
+Source: Amazon's page "Usage plans and rate limits": refill `rate` a second up to `burst`, 429 when empty; and
+"SP-API sandbox": 5 a second, burst 15, one limit for all operations.
+"""
+
+from dataclasses import dataclass, field
+
+from sellergate_amazon.operations import Operation
+
+# For the six operations of which neither the models nor Amazon's SDK say a rate.
+UNPUBLISHED_RATE, UNPUBLISHED_BURST = 1.0, 2
+SANDBOX_RATE, SANDBOX_BURST = 5.0, 15
+
+# A caller that waits exactly 1/rate must find a whole token, whatever the rounding of its waits.
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bucket's refill in calls a second and its size in calls."""
+
+    rate: float
+    burst: float
+
+
+@dataclass(slots=True)
+class _Bucket:
+    level: float
+    seen_at: float
+
+
+@dataclass(slots=True)
+class Buckets:
+    """All buckets and the scales that tests put on them."""
+
+    scale: float = 1.0
+    burst_scale: float = 1.0
+    by_operation: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Scale and burst scale of single operations, in place of the general ones."""
+    _buckets: dict[tuple[str, ...], _Bucket] = field(default_factory=dict)
+
+    def limit(self, operation: Operation, *, sandbox: bool) -> Limit:
+        """Return the limit that holds for an operation now, scaled."""
+        scale, burst_scale = self.by_operation.get(operation.name, (self.scale, self.burst_scale))
+        if sandbox:
+            rate, burst = SANDBOX_RATE, SANDBOX_BURST
+        else:
+            rate, burst = operation.rate or UNPUBLISHED_RATE, operation.burst or UNPUBLISHED_BURST
+        return Limit(rate * scale, max(1.0, burst * burst_scale))
+
+    def take(self, key: tuple[str, ...], limit: Limit, now: float) -> bool:
+        """Take one call out of a bucket, which starts full; False when there is none. `now` in steady seconds."""
+        bucket = self._buckets.setdefault(key, _Bucket(limit.burst, now))
+        bucket.level = min(limit.burst, bucket.level + (now - bucket.seen_at) * limit.rate)
+        bucket.seen_at = now
+        if bucket.level < 1.0 - _ROUNDING:
+            return False
+        bucket.level -= 1.0
+        return True
+
+    def refill(self) -> None:
+        """Make every bucket full; the scales stay."""
+        self._buckets.clear()

@@ -1,0 +1,28 @@
+"""Time as an argument: the two clocks that the simulator reads, and ISO 8601 as Amazon writes it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`wall` gives seconds since 1970, for what others are told; `steady` gives seconds that never jump."""
+
+    wall: Callable[[], float] = time.time
+    steady: Callable[[], float] = time.monotonic
+
+
+def iso(moment: float) -> str:
+    """Return seconds since 1970 as "2026-11-23T18:00:00Z"."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_iso(text: str) -> float:
+    """Return the seconds since 1970 of an ISO 8601 date or time; one without an offset is UTC.
+
+    Raises ValueError when it is neither.
+    """
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

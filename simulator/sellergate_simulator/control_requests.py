@@ -1,0 +1,85 @@
+"""The bodies that the control API takes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from sellergate_simulator.seed import Strict, Text
+
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+
+
+class Reset(Strict):
+    """POST /control/reset: counters, buckets and faults; with `tokens` also every access token."""
+
+    tokens: bool = False
+
+
+class Rates(Strict):
+    """POST /control/rates: multiply Amazon's rates and bursts, of all operations or of one."""
+
+    scale: Annotated[float, Field(gt=0, le=1e9)]
+    burst_scale: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    operation: str | None = None
+
+
+class Tokens(Strict):
+    """POST /control/tokens: the life of access tokens issued from now on."""
+
+    life_seconds: Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Processing(Strict):
+    """POST /control/processing: how long reports and feeds stay in each of their two waiting states."""
+
+    step_seconds: Annotated[float, Field(ge=0, le=3600)]
+
+
+class RevokeGrant(Strict):
+    """POST /control/secrets/revoke-grant: the seller withdraws consent."""
+
+    refresh_token: SecretStr
+    access_tokens: bool = False
+    """Whether access tokens issued before stop working too, instead of living on until they expire."""
+
+
+class RotateClient(Strict):
+    """POST /control/secrets/rotate-client: a new secret; the old one lives on for a while."""
+
+    client_id: Text
+    new_secret: SecretStr
+    old_life_seconds: Annotated[float, Field(ge=0, le=604_800)]
+
+
+class NewAuthorizationCode(Strict):
+    """POST /control/authorization-codes: what the consent page hands to an application."""
+
+    client_id: Text
+    selling_partner_id: Text
+
+
+class NewFault(Strict):
+    """POST /control/faults."""
+
+    kind: Literal[
+        "429",
+        "429_no_header",
+        "500_json",
+        "500_html",
+        "503_json",
+        "503_html",
+        "403_expired",
+        "slow",
+        "reset",
+        "truncate",
+        "lwa_500",
+        "lwa_slow",
+        "lwa_html",
+        "sts_throttle",
+    ]
+    operation: str | None = None
+    count: Annotated[int, Field(ge=1)] | None = None
+    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    delay_seconds: Seconds = 1.0
+    retry_after_seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    executed: bool = False

@@ -1,0 +1,61 @@
+"""The counters that tests read: what reached LWA, STS and each operation, and what became of it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class OperationCount:
+    """Requests for one operation: those that came, those that ran, those that were throttled."""
+
+    calls: int = 0
+    executions: int = 0
+    throttled: int = 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """All counters since the start or the last reset."""
+
+    exchanges: Counter[str] = field(default_factory=Counter)
+    """Successful exchanges by grant type."""
+    lwa_rejected: Counter[str] = field(default_factory=Counter)
+    """Refused exchanges by error."""
+    assume_role: int = 0
+    sts_rejected: int = 0
+    operations: dict[str, OperationCount] = field(default_factory=dict)
+    signed_calls: int = 0
+    """SP-API calls whose signature was verified."""
+    unsigned_calls: int = 0
+    faults_given: int = 0
+
+    def operation(self, name: str) -> OperationCount:
+        """Return the counters of one operation, to be counted up."""
+        return self.operations.setdefault(name, OperationCount())
+
+    def document(self) -> dict[str, object]:
+        """Return them as `GET /control/counters` shows them."""
+        operations = {
+            name: {"calls": count.calls, "executions": count.executions, "throttled": count.throttled}
+            for name, count in sorted(self.operations.items())
+        }
+        return {
+            "lwa": {
+                "exchanges": self.exchanges.total(),
+                "by_grant": dict(self.exchanges),
+                "rejected": dict(self.lwa_rejected),
+            },
+            "sts": {"assume_role": self.assume_role, "rejected": self.sts_rejected},
+            "operations": operations,
+            "throttled": sum(count.throttled for count in self.operations.values()),
+            "signed_calls": self.signed_calls,
+            "unsigned_calls": self.unsigned_calls,
+            "faults_given": self.faults_given,
+        }
+
+    def reset(self) -> None:
+        """Start all of them at zero."""
+        self.exchanges.clear()
+        self.lwa_rejected.clear()
+        self.operations.clear()
+        self.assume_role = self.sts_rejected = self.signed_calls = self.unsigned_calls = self.faults_given = 0

@@ -1,0 +1,94 @@
+"""Faults on demand: which request gets which, and how many are left."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+
+SP_API_KINDS = (
+    "429",
+    "429_no_header",
+    "500_json",
+    "500_html",
+    "503_json",
+    "503_html",
+    "403_expired",
+    "slow",
+    "reset",
+    "truncate",
+)
+LWA_KINDS = ("lwa_500", "lwa_slow", "lwa_html")
+STS_KINDS = ("sts_throttle",)
+THROTTLING_KINDS = frozenset({"429", "429_no_header"})
+
+
+@dataclass(slots=True)
+class Fault:
+    """An order for faults: given to the requests it fits until its count is used up."""
+
+    fault_id: int
+    kind: str
+    operation: str | None
+    """Full name of the only operation meant; None: any."""
+    remaining: int | None
+    """How many are left; None: until removed."""
+    probability: float
+    delay_seconds: float
+    retry_after_seconds: int | None
+    executed: bool
+    """Whether Amazon did what was asked before the fault came between."""
+
+    def document(self) -> dict[str, object]:
+        """Return it as `GET /control/faults` shows it."""
+        return {
+            "id": self.fault_id,
+            "kind": self.kind,
+            "operation": self.operation,
+            "count": self.remaining,
+            "probability": self.probability,
+            "delay_seconds": self.delay_seconds,
+            "retry_after_seconds": self.retry_after_seconds,
+            "executed": self.executed,
+        }
+
+
+class Faults:
+    """The faults in force, the oldest first."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._faults: list[Fault] = []
+        self._ids = count(1)
+
+    def next_id(self) -> int:
+        """Return the id for a new fault."""
+        return next(self._ids)
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault in force behind the others."""
+        self._faults.append(fault)
+
+    def all(self) -> list[Fault]:
+        """Return the faults in force."""
+        return list(self._faults)
+
+    def remove(self, fault_id: int | None = None) -> int:
+        """Remove one fault, or all of them; return how many that were."""
+        kept = [fault for fault in self._faults if fault_id is not None and fault.fault_id != fault_id]
+        removed = len(self._faults) - len(kept)
+        self._faults = kept
+        return removed
+
+    def take(self, kinds: Iterable[str], operation: str | None = None) -> Fault | None:
+        """Return the first fault of these kinds that falls on this request, counted down; None for most."""
+        for fault in self._faults:
+            if fault.kind not in kinds or fault.operation not in {None, operation}:
+                continue
+            if self._random.random() >= fault.probability:
+                continue
+            if fault.remaining is not None:
+                fault.remaining -= 1
+                if fault.remaining <= 0:
+                    self._faults.remove(fault)
+            return fault
+        return None

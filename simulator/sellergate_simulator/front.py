@@ -1,0 +1,58 @@
+"""The main port: LWA, STS, documents and control, told apart by method and path."""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from sellergate_simulator import sts
+from sellergate_simulator.answers import Answer, html_answer, json_answer
+from sellergate_simulator.control import Control
+from sellergate_simulator.counters import Counters
+from sellergate_simulator.documents import Documents
+from sellergate_simulator.faults import LWA_KINDS, STS_KINDS, Fault, Faults
+from sellergate_simulator.lwa import TokenEndpoint
+
+
+@dataclass(slots=True)
+class Front:
+    """Answers the requests of the main port."""
+
+    lwa: TokenEndpoint
+    sts: sts.SecurityTokenService
+    documents: Documents
+    control: Control
+    faults: Faults
+    counters: Counters
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        path, _, raw_query = request.raw_path.partition("?")
+        if path.startswith("/documents/"):
+            return (await self.documents.handle(request, path, raw_query)).response()
+        body = await request.content.read()
+        if path.startswith("/control/"):
+            return self.control.answer(request.method, path, body).response()
+        if (request.method, path) == ("POST", "/auth/o2/token"):
+            return (await self._exchange(request, body)).response()
+        if (request.method, path) == ("POST", "/"):
+            if self._fault(STS_KINDS) is not None:
+                return sts.throttled().response()
+            return self.sts.answer(path, raw_query, request.headers, body).response()
+        return json_answer({"error": "Nothing is here."}, 404).response()
+
+    async def _exchange(self, request: web.BaseRequest, body: bytes) -> Answer:
+        fault = self._fault(LWA_KINDS)
+        if fault is not None and fault.kind == "lwa_500":
+            description = "The authorization server encountered an unexpected condition"
+            return json_answer({"error": "server_error", "error_description": description}, 500)
+        if fault is not None and fault.kind == "lwa_html":
+            return html_answer(503, "Service Temporarily Unavailable")
+        if fault is not None:
+            await asyncio.sleep(fault.delay_seconds)
+        return self.lwa.exchange(request.headers.get("Content-Type", ""), body)
+
+    def _fault(self, kinds: tuple[str, ...]) -> Fault | None:
+        fault = self.faults.take(kinds)
+        self.counters.faults_given += fault is not None
+        return fault

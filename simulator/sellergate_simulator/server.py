@@ -1,0 +1,72 @@
+"""Listens on every port, says so, and stops cleanly on SIGTERM or SIGINT."""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+
+from sellergate_simulator.assembly import RequestHandler
+
+# Whatever still runs when the stop comes gets this long, so that the process is gone within two seconds.
+_GRACE_SECONDS = 1.0
+
+
+async def serve(
+    handlers: Mapping[str, RequestHandler], host: str, wanted: Mapping[str, int], ports: dict[str, int]
+) -> None:
+    """Serve each handler on its wanted port (0: any) until a signal comes. Fills `ports` with the true ones.
+
+    When all listen, one JSON line {"event": "listening", "host", "ports"} goes to stdout, for whoever started this.
+    Raises OSError when a port is taken; nothing is left listening then.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runners = []
+    try:
+        for name, handler in handlers.items():
+            runner = web.ServerRunner(web.Server(handler, access_log=None))
+            runners.append(runner)
+            await runner.setup()
+            await web.TCPSite(runner, host, wanted[name], shutdown_timeout=_GRACE_SECONDS).start()
+            ports[name] = int(runner.addresses[0][1])
+        print(json.dumps({"event": "listening", "host": host, "ports": ports}), flush=True)  # noqa: T201  (see above)
+        await stop.wait()
+    finally:
+        await asyncio.gather(*(runner.cleanup() for runner in runners))
+
+
+def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return uvloop's loop where it is installed and asyncio's own elsewhere."""
+    try:
+        import uvloop  # noqa: PLC0415  (not everybody has it)
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, event and the fields given as `extra`."""
+
+    _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line for a record."""
+        extra = {key: value for key, value in vars(record).items() if key not in self._ORDINARY}
+        line = {"time": record.created, "level": record.levelname.lower(), "event": record.getMessage(), **extra}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def log_to_stderr(level: str) -> None:
+    """Send this process's log lines of a level and above to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("sellergate_simulator").setLevel(level.upper())

@@ -1,0 +1,131 @@
+"""What the simulated Amazon knows: applications, sellers, what sellers granted, roles, keys and sessions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hmac import compare_digest
+
+from sellergate_amazon.marketplaces import Region, marketplace_by_id
+
+from sellergate_simulator.seed import Seed
+
+
+@dataclass(slots=True)
+class ClientSecret:
+    """A secret and the moment it stops working (seconds since 1970; None: it does not)."""
+
+    value: str = field(repr=False)
+    expires_at: float | None = None
+
+
+@dataclass(slots=True)
+class Application:
+    """An LWA client with the secrets that open it, newest first."""
+
+    application_id: str
+    client_id: str
+    secrets: list[ClientSecret]
+
+    def accepts(self, secret: str, now: float) -> bool:
+        """Whether this secret opens the client at this moment."""
+        live = [known for known in self.secrets if known.expires_at is None or known.expires_at > now]
+        return any(compare_digest(known.value.encode(), secret.encode()) for known in live)
+
+    def rotate(self, new_secret: str, old_expires_at: float) -> None:
+        """Put a new secret first and let the newest one of before live until a moment."""
+        self.secrets = [ClientSecret(new_secret), ClientSecret(self.secrets[0].value, old_expires_at)]
+
+
+@dataclass(slots=True)
+class Seller:
+    """A selling partner."""
+
+    selling_partner_id: str
+    marketplace_ids: tuple[str, ...]
+
+    def marketplaces_in(self, region: Region | None) -> tuple[str, ...]:
+        """Return the ids of its marketplaces in a region, in its own order; without a region all of them."""
+        return tuple(marketplace for marketplace in self.marketplace_ids if _lies_in(marketplace, region))
+
+
+@dataclass(slots=True)
+class Grant:
+    """What a refresh token stands for: one seller's consent to one client."""
+
+    client_id: str
+    selling_partner_id: str
+    revoked: bool = False
+
+
+@dataclass(slots=True)
+class AuthorizationCode:
+    """What the website authorization hands to an application, for one exchange."""
+
+    client_id: str
+    selling_partner_id: str
+    expires_at: float
+
+
+@dataclass(slots=True)
+class AwsKey:
+    """A key that signs requests; a temporary one has a session token, an expiry and the role it stands for."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+    assumed_role_arn: str | None = None
+
+
+@dataclass(slots=True)
+class World:
+    """All of it. Everything is kept in memory and gone when the process ends."""
+
+    applications: dict[str, Application] = field(default_factory=dict)
+    """By client id."""
+    sellers: dict[str, Seller] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict, repr=False)
+    """By refresh token."""
+    codes: dict[str, AuthorizationCode] = field(default_factory=dict, repr=False)
+    roles: dict[str, str | None] = field(default_factory=dict)
+    """External id by ARN."""
+    aws_keys: dict[str, AwsKey] = field(default_factory=dict)
+    """Long-lived and temporary, by access key id."""
+    token_life_seconds: float = 3600.0
+    """Life of the access tokens that LWA issues from now on."""
+    processing_step_seconds: float = 0.2
+    """How long a report or a feed stays IN_QUEUE, and as long again IN_PROGRESS."""
+
+    def seed(self, seed: Seed) -> None:
+        """Merge a seed: what is named in it is added or replaced, all else stays.
+
+        Raises ValueError, with nothing changed, when a refresh token belongs to a client nobody named.
+        """
+        clients = {*self.applications, *(application.client_id for application in seed.applications)}
+        for index, seller in enumerate(seed.sellers):
+            for position, grant in enumerate(seller.refresh_tokens):
+                if grant.client_id not in clients:
+                    where = f"sellers[{index}].refresh_tokens[{position}].client_id"
+                    raise ValueError(f"{where}: no application has this client id.")
+        for application in seed.applications:
+            given = (application.client_secret, application.previous_client_secret)
+            secrets = [ClientSecret(secret.get_secret_value()) for secret in given if secret is not None]
+            self.applications[application.client_id] = Application(
+                application.application_id, application.client_id, secrets
+            )
+        for seller in seed.sellers:
+            marketplaces = tuple(dict.fromkeys(seller.marketplace_ids))
+            self.sellers[seller.selling_partner_id] = Seller(seller.selling_partner_id, marketplaces)
+            for grant in seller.refresh_tokens:
+                token = grant.refresh_token.get_secret_value()
+                self.grants[token] = Grant(grant.client_id, seller.selling_partner_id)
+        self.roles.update({role.arn: role.external_id for role in seed.roles})
+        self.add_keys(AwsKey(key.access_key_id, key.secret_access_key.get_secret_value()) for key in seed.aws_keys)
+
+    def add_keys(self, keys: Iterable[AwsKey]) -> None:
+        """Let these keys sign requests."""
+        self.aws_keys.update({key.access_key_id: key for key in keys})
+
+
+def _lies_in(marketplace_id: str, region: Region | None) -> bool:
+    marketplace = marketplace_by_id(marketplace_id)
+    return marketplace is not None and (region is None or marketplace.region is region)
