@@ -25,4 +25,7 @@ def parse_iso(text: str) -> float:
     Raises ValueError when it is neither.
     """
     moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+    except OverflowError:
+        raise ValueError("the time lies outside the years 1 to 9999") from None

@@ -79,6 +79,7 @@ class Control:
             ("POST", "rates"): self._set_rates,
             ("POST", "tokens"): self._set_token_life,
             ("POST", "processing"): self._set_processing,
+            ("POST", "sessions/expire"): self._expire_sessions,
             ("POST", "secrets/revoke-grant"): self._revoke_grant,
             ("POST", "secrets/rotate-client"): self._rotate_client,
             ("POST", "authorization-codes"): self._add_authorization_code,
@@ -119,6 +120,10 @@ class Control:
     def _set_processing(self, body: bytes) -> Answer:
         self.world.processing_step_seconds = _parsed(bodies.Processing, body).step_seconds
         return json_answer({})
+
+    def _expire_sessions(self, body: bytes) -> Answer:
+        _parsed(bodies.ExpireSessions, body)
+        return json_answer({"expired": self.world.expire_sessions(self.clock.wall())})
 
     def _revoke_grant(self, body: bytes) -> Answer:
         request = _parsed(bodies.RevokeGrant, body)

@@ -35,6 +35,10 @@ class Processing(Strict):
     step_seconds: Annotated[float, Field(ge=0, le=3600)]
 
 
+class ExpireSessions(Strict):
+    """POST /control/sessions/expire: every session of STS ends now, whatever its owner was told."""
+
+
 class RevokeGrant(Strict):
     """POST /control/secrets/revoke-grant: the seller withdraws consent."""
 

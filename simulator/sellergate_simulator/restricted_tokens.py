@@ -58,6 +58,7 @@ class RestrictedTokens:
         if operation.restricted_basis == "conditional" and "{" in path:
             raise invalid_input(f"The path {path:.100} must be specific.")
         elements = item.get("dataElements", [])
-        if not isinstance(elements, list) or not set(elements) <= set(operation.restricted_data_elements):
+        allowed = operation.restricted_data_elements
+        if not isinstance(elements, list) or any(element not in allowed for element in elements):
             raise invalid_input(f"Invalid dataElements for {path:.100}.")
         return RestrictedResource(method, path, frozenset(elements))

@@ -125,6 +125,13 @@ class World:
         """Let these keys sign requests."""
         self.aws_keys.update({key.access_key_id: key for key in keys})
 
+    def expire_sessions(self, now: float) -> int:
+        """End every temporary key; return how many that were."""
+        sessions = [key for key in self.aws_keys.values() if key.expires_at is not None and key.expires_at > now]
+        for key in sessions:
+            key.expires_at = now
+        return len(sessions)
+
 
 def _lies_in(marketplace_id: str, region: Region | None) -> bool:
     marketplace = marketplace_by_id(marketplace_id)

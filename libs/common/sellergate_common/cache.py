@@ -13,6 +13,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from sellergate_common.errors import Unavailable
+from sellergate_common.keyspace import ALL
 from sellergate_common.logs import get_logger
 from sellergate_common.sealing import KeyRing, SealError
 
@@ -45,12 +47,16 @@ async def open_redis(url: SecretStr) -> AsyncIterator[Redis]:
 
 
 class SealedCache:
-    """Values under one prefix, sealed under the ring of that prefix and bound to the full name of their key."""
+    """Values under one prefix, sealed under the ring of that prefix and bound to the full name of their key.
 
-    def __init__(self, redis: Redis, ring: KeyRing, prefix: str) -> None:
+    What is dropped is announced on `changes`, so that copies in the memory of other processes are forgotten too.
+    """
+
+    def __init__(self, redis: Redis, ring: KeyRing, prefix: str, changes: str) -> None:
         self._redis = redis
         self._ring = ring
         self._prefix = prefix
+        self._changes = changes
 
     async def get(self, key: str) -> SecretStr | None:
         """Return the value of `key`; None when there is none, it does not open, or Redis does not answer."""
@@ -98,16 +104,35 @@ class SealedCache:
         return False
 
     async def count(self) -> int:
-        """Return the number of entries; raises what Redis raises, for there is no true answer without it."""
-        return sum([1 async for _ in self._entries()])
+        """Return the number of entries. Raises Unavailable: there is no true answer without Redis."""
+        try:
+            return sum([1 async for _ in self._entries()])
+        except UNREACHABLE as error:
+            raise _gone() from error
 
     async def clear(self) -> int:
-        """Remove every entry and return how many there were."""
-        return sum([int(await self._redis.delete(key)) async for key in self._entries()])
+        """Remove every entry, announce it, and return how many there were. Raises Unavailable."""
+        try:
+            cleared = sum([int(await self._redis.delete(key)) async for key in self._entries()])
+        except UNREACHABLE as error:
+            raise _gone() from error
+        await self.announce(ALL)
+        return cleared
+
+    async def announce(self, account_id: str) -> None:
+        """Tell other processes to forget their copies of an account's entry."""
+        try:
+            await self._redis.publish(self._changes, account_id)
+        except UNREACHABLE as error:
+            _told("announce", error)
 
     async def _entries(self) -> AsyncIterator[str]:
         async for key in self._redis.scan_iter(match=self._prefix + "{*}", count=_SCAN_PAGE):
             yield key
+
+
+def _gone() -> Unavailable:
+    return Unavailable("Redis does not answer; try again.", retry_after=1.0)
 
 
 def _told(action: str, error: BaseException) -> None:

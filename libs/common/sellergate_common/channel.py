@@ -13,10 +13,9 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
-from sellergate_common.context import current_call, time_left
+from sellergate_common.context import REQUEST_ID, TRACEPARENT, current_call, time_left
 from sellergate_common.errors import OutOfTime, Reason, SellergateError
 from sellergate_common.identity import ON_BEHALF_OF
-from sellergate_common.interceptors import REQUEST_ID, TRACEPARENT
 from sellergate_common.status import from_rpc_error
 from sellergate_common.tls import SERVER_NAME_SUFFIX, Identity
 

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+# Metadata that go along with every call.
+REQUEST_ID = "x-request-id"
+TRACEPARENT = "traceparent"
 # Each hop keeps this much of the caller's time for itself, so that its answer arrives before the caller gives up.
 HOP_SECONDS = 0.020
 

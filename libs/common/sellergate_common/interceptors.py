@@ -11,12 +11,12 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.message import Message
 
-from sellergate_common.context import CallContext, serving
+from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, serving
 from sellergate_common.deadlines import deadline_layer
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
 from sellergate_common.fields import validate
@@ -25,8 +25,9 @@ from sellergate_common.logs import get_logger
 from sellergate_common.status import to_status, trailing_metadata
 from sellergate_common.telemetry import RpcMetrics
 
-REQUEST_ID = "x-request-id"
-TRACEPARENT = "traceparent"
+if TYPE_CHECKING:
+    _Handler = grpc.RpcMethodHandler[Any, Any]  # generic in its types only
+
 _REQUEST_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -146,13 +147,13 @@ class LayersInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, layers: Layers) -> None:
         self._layers = layers
-        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any] | None] = {}
+        self._wrapped: "dict[str, _Handler]" = {}
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]",
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    ) -> "_Handler | None":
         """Return the wrapped handler of the method, made once."""
         method = handler_call_details.method
         if method not in self._wrapped:

@@ -91,6 +91,12 @@ class KeyRing:
         return blind_index(derived, *parts)
 
 
+def ring_text(text: SecretStr) -> SecretStr:
+    """Check a key ring. Raises ValueError that says what is wrong and shows no key."""
+    KeyRing.parse(text.get_secret_value())
+    return text
+
+
 def blind_index(key: bytes, *parts: str) -> str:
     """Return hex of an HMAC-SHA-256 over `parts`, each with its length, so that no two lists of parts agree."""
     message = b"".join(len(part.encode()).to_bytes(4) + part.encode() for part in parts)

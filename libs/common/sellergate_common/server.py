@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -22,7 +22,7 @@ PROBE_SECONDS = 2.0
 PROBE_TIMEOUT_SECONDS = 1.0
 
 Probe = Callable[[], Awaitable[Any]]
-Register = Callable[[grpc.aio.Server], None]
+_GENERATED = "_pb2_grpc"
 
 
 async def run_server(
@@ -30,11 +30,11 @@ async def run_server(
     port: int,
     settings: ServerSettings,
     *,
-    services: Mapping[ServiceDescriptor, Register],
+    servicers: Sequence[object],
     dependencies: Mapping[str, Probe],
     access: Access | None = None,
 ) -> None:
-    """Serve `services` as `name` ("account") until SIGTERM or SIGINT, then drain.
+    """Serve `servicers` (of generated base classes) as `name` ("account") until SIGTERM or SIGINT, then drain.
 
     Health: the overall and each service are SERVING from the end of the start until the drain begins. `dependencies` are probed
     every two seconds; each is a health service of its own ("dependency/redis") and a metric, and changes no other.
@@ -52,9 +52,7 @@ async def run_server(
             ("grpc.so_reuseport", 0),
         ],
     )
-    for register in services.values():
-        register(server)
-    names = [descriptor.full_name for descriptor in services]
+    names = [_register(servicer, server) for servicer in servicers]
     healths = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healths, server)
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
@@ -73,6 +71,19 @@ async def run_server(
         await healths.enter_graceful_shutdown()
         await server.stop(settings.drain_seconds)
         get_logger().info("stopped")
+
+
+def unfilled(contract: type[Any]) -> object:
+    """Return a servicer of a generated base class as it is: every RPC answers UNIMPLEMENTED with a reason."""
+    return contract()
+
+
+def _register(servicer: object, server: grpc.aio.Server) -> str:
+    """Add `servicer` to `server` through the generated module of its base class; return the service's full name."""
+    base = next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith(_GENERATED))
+    getattr(sys.modules[base.__module__], f"add_{base.__name__}_to_server")(servicer, server)
+    package = base.__module__.rpartition(".")[0]
+    return f"{package}.{base.__name__.removesuffix('Servicer')}"
 
 
 async def _told_to_stop() -> None:

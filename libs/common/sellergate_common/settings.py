@@ -2,8 +2,10 @@
 
 import os
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -81,6 +83,28 @@ class CacheSettings(Settings):
     """Where Redis is. `redis_url` may carry a password."""
 
     redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+
+
+def secure_url(url: str) -> str:
+    """Check a URL that secrets are sent to: https, or http on this very machine. Raises ValueError."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("must be a URL with a host, and without user, query or fragment")
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        return url
+    raise ValueError("must be an https URL; http is taken for loopback addresses alone")
+
+
+def names(text: str) -> frozenset[str]:
+    """Read a list of names, parted by commas or spaces."""
+    return frozenset(text.replace(",", " ").split())
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class SettingsError(Exception):

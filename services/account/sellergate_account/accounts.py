@@ -14,6 +14,7 @@ from sellergate_account.applications import Applications, LwaClient
 from sellergate_account.ports import (
     Account,
     Announcer,
+    Application,
     ApplicationSecrets,
     DuplicateKey,
     Filter,
@@ -151,13 +152,14 @@ class Accounts:
         await self._write(change)
         await self._announcer.changed(account_id)
 
-    async def secrets(self, account_id: str) -> tuple[Account, ApplicationSecrets, SecretStr]:
+    async def secrets(self, account_id: str) -> tuple[Account, Application, ApplicationSecrets, SecretStr]:
         """Open what a token exchange needs. Raises NotFound, PreconditionFailed."""
         async with self._store.reading() as work:
             account = await self._owned(work, account_id, "")
             check_usable(account)
             application = await self._applications.existing(work, account.application_id)
-            return account, await work.application_secrets(application), await work.refresh_token(account)
+            secrets = await work.application_secrets(application)
+            return account, application, secrets, await work.refresh_token(account)
 
     async def rotate_refresh_token(self, account_id: str, expected_revision: int, refresh_token: SecretStr) -> Account:
         """Store the refresh token that Amazon sent, if the account is at the expected revision. Raises NotFound, Conflict."""

@@ -93,7 +93,7 @@ class Filter:
     marketplaces: tuple[str, ...] = ()
 
 
-class DuplicateKey(Exception):  # noqa: N818
+class DuplicateKey(Exception):
     """Another transaction stored the same key first; the work is to be done again from the start."""
 
 

@@ -1,0 +1,63 @@
+"""The account service: seller accounts, their secrets sealed with AES-256."""
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+
+import uvloop
+from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceServicer
+from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceServicer
+from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceServicer
+from sellergate_common.cache import open_redis
+from sellergate_common.logs import configure_logging
+from sellergate_common.sealing import KeyRing, parse_key
+from sellergate_common.server import run_server, unfilled
+from sellergate_common.settings import load_settings
+
+from sellergate_account.accounts import Accounts
+from sellergate_account.applications import Applications
+from sellergate_account.database import open_database
+from sellergate_account.ids import new_external_id, new_uuid7
+from sellergate_account.migrating import migrate
+from sellergate_account.redis_announcer import RedisAnnouncer
+from sellergate_account.servicer import AccountSecretsServicer, AccountServicer
+from sellergate_account.settings import AccountSettings
+from sellergate_account.sql_store import SqlStore
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = load_settings(AccountSettings)
+    configure_logging("account", settings.log_level)
+    uvloop.run(serve(settings))
+
+
+async def serve(settings: AccountSettings) -> None:
+    """Wire the service by hand and serve it."""
+    async with AsyncExitStack() as stack:
+        redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        database = await stack.enter_async_context(open_database(settings.database))
+        if settings.database_migrate:
+            await migrate(database.engine)
+        ring = KeyRing.parse(settings.sealing_keys.get_secret_value())
+        store = SqlStore(database, ring, parse_key(settings.index_key.get_secret_value(), "the index key"))
+        now = partial(datetime.now, UTC)
+        applications = Applications(store, now, new_uuid7)
+        accounts = Accounts(store, applications, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
+        await run_server(
+            "account",
+            settings.account_port,
+            settings,
+            servicers=[
+                AccountServicer(accounts),
+                AccountSecretsServicer(accounts, applications),
+                unfilled(ApplicationServiceServicer),
+                unfilled(DropInClientServiceServicer),
+                unfilled(AccountAdminServiceServicer),
+            ],
+            dependencies={"redis": redis.ping, "database": database.ping},
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Proto ⇄ domain, for accounts."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import SecretStr
+from sellergate.account.v1 import account_pb2, account_secrets_service_pb2, account_service_pb2
+from sellergate_amazon.marketplaces import MARKETPLACES, REGIONS
+from sellergate_common.errors import FieldViolation, InvalidRequest
+
+from sellergate_account.accounts import Changes, Connection, etag_of, marketplace_code
+from sellergate_account.applications import LwaClient
+from sellergate_account.ports import Account, Application, ApplicationSecrets, Filter, Signing, State
+
+_SIGNING: Mapping[int, Signing] = {
+    account_pb2.SIGNING_MODE_AUTO: Signing.AUTO,
+    account_pb2.SIGNING_MODE_NONE: Signing.NONE,
+    account_pb2.SIGNING_MODE_SIGV4: Signing.SIGV4,
+}
+# Paths of an update mask, and the field of the request they take their value from.
+_PATHS = (
+    "application_id",
+    "authorization_expire_time",
+    "iam_role_arn",
+    "lwa_client_secret",
+    "marketplace_ids",
+    "refresh_token",
+    "region",
+    "sandbox",
+    "signing_mode",
+)
+
+
+def to_message(account: Account) -> account_pb2.Account:
+    """Render an account."""
+    return account_pb2.Account(
+        account_id=account.account_id,
+        user_id=account.user_id,
+        application_id=account.application_id,
+        amazon_seller_id=account.amazon_seller_id,
+        marketplace=account.marketplace,
+        marketplace_ids=account.marketplace_ids,
+        region=account.region,
+        iam_role_arn=account.iam_role_arn,
+        external_id=account.external_id,
+        signing_mode=account_pb2.SigningMode.Value(f"SIGNING_MODE_{account.signing}"),
+        sandbox=account.sandbox,
+        state=account_pb2.AccountState.Value(f"ACCOUNT_STATE_{account.state}"),
+        refresh_token_set=account.refresh_token_set,
+        authorization_expire_time=to_timestamp(account.authorization_expire_time),
+        revision=account.revision,
+        create_time=to_timestamp(account.create_time),
+        update_time=to_timestamp(account.update_time),
+        etag=etag_of(account),
+    )
+
+
+def to_secrets_message(
+    application: Application, secrets: ApplicationSecrets
+) -> account_secrets_service_pb2.ApplicationSecrets:
+    """Render an LWA client in the clear, for the token service."""
+    previous = secrets.previous_client_secret
+    return account_secrets_service_pb2.ApplicationSecrets(
+        application_id=application.application_id,
+        client_id=secrets.client_id.get_secret_value(),
+        client_secret=secrets.client_secret.get_secret_value(),
+        previous_client_secret=previous.get_secret_value() if previous else "",
+        previous_secret_expire_time=to_timestamp(application.previous_secret_expire_time),
+    )
+
+
+def to_connection(request: account_service_pb2.UpsertAccountRequest) -> Connection:
+    """Read what connects a seller."""
+    client = None
+    if request.lwa_client_id:
+        client = LwaClient(SecretStr(request.lwa_client_id), secret_or_none(request.lwa_client_secret))
+    elif request.lwa_client_secret:
+        raise InvalidRequest.of_field("lwa_client_id", "must be set with lwa_client_secret")
+    return Connection(
+        user_id=request.user_id,
+        amazon_seller_id=request.amazon_seller_id,
+        marketplace=request.marketplace,
+        application_id=request.application_id,
+        client=client,
+        refresh_token=secret_or_none(request.refresh_token),
+        iam_role_arn=request.iam_role_arn or None,
+        marketplace_ids=tuple(request.marketplace_ids) or None,
+        region=request.region or None,
+        signing=to_signing(request.signing_mode, "signing_mode"),
+        sandbox=request.sandbox if request.HasField("sandbox") else None,
+        authorization_expire_time=to_time(request, "authorization_expire_time"),
+    )
+
+
+def to_changes(request: account_service_pb2.UpdateAccountRequest) -> Changes:
+    """Read the fields that the mask names. Raises InvalidRequest that names every unknown path."""
+    paths = set(request.update_mask.paths)
+    unknown = sorted(paths - set(_PATHS))
+    if unknown or not paths:
+        known = ", ".join(_PATHS)
+        violations = [FieldViolation("update_mask", f"{path[:64]!r} is not one of {known}") for path in unknown] or [
+            FieldViolation("update_mask", f"must name at least one of {known}")
+        ]
+        raise InvalidRequest("; ".join(violation.description for violation in violations), violations=violations)
+    for path in ("refresh_token", "lwa_client_secret"):
+        if path in paths and not getattr(request, path):
+            raise InvalidRequest.of_field(path, "must be set when update_mask names it")
+    account = request.account
+    signing = to_signing(account.signing_mode, "account.signing_mode") or Signing.AUTO
+    return Changes(
+        application_id=account.application_id if "application_id" in paths else None,
+        refresh_token=SecretStr(request.refresh_token) if "refresh_token" in paths else None,
+        client_secret=SecretStr(request.lwa_client_secret) if "lwa_client_secret" in paths else None,
+        iam_role_arn=account.iam_role_arn if "iam_role_arn" in paths else None,
+        marketplace_ids=tuple(account.marketplace_ids) if "marketplace_ids" in paths else None,
+        region=account.region if "region" in paths else None,
+        signing=signing if "signing_mode" in paths else None,
+        sandbox=account.sandbox if "sandbox" in paths else None,
+        authorization_expire_time=to_time(account, "authorization_expire_time")
+        if "authorization_expire_time" in paths
+        else None,
+    )
+
+
+def to_filter(request: account_service_pb2.ListAccountsRequest, user: str) -> Filter:
+    """Read what a list is narrowed to. Raises InvalidRequest."""
+    marketplaces: tuple[str, ...] = ()
+    if request.filter.marketplace:
+        marketplaces = (marketplace_code(request.filter.marketplace, "filter.marketplace"),)
+    region = request.filter.spapi_region.upper()
+    if region:
+        if region not in {known.name for known in REGIONS}:
+            raise InvalidRequest.of_field("filter.spapi_region", "must be NA, EU or FE")
+        of_region = tuple(known.code for known in MARKETPLACES if known.region.name == region)
+        marketplaces = tuple(set(marketplaces) & set(of_region)) or ("-",) if marketplaces else of_region
+    names = {number: name.removeprefix("ACCOUNT_STATE_") for name, number in account_pb2.AccountState.items()}
+    states = []
+    for index, number in enumerate(request.filter.states):
+        if names.get(number) not in State.__members__:
+            raise InvalidRequest.of_field(f"filter.states[{index}]", f"must be one of {', '.join(State)}")
+        states.append(State(names[number]))
+    return Filter(user_id=user, states=tuple(states), marketplaces=marketplaces)
+
+
+def to_signing(mode: int, field: str) -> Signing | None:
+    """Read a signing mode; None when none is given. Raises InvalidRequest for a number that the enum lacks."""
+    if mode == account_pb2.SIGNING_MODE_UNSPECIFIED:
+        return None
+    if mode not in _SIGNING:
+        raise InvalidRequest.of_field(field, f"must be one of {', '.join(Signing)}")
+    return _SIGNING[mode]
+
+
+def secret_or_none(text: str) -> SecretStr | None:
+    """Read a secret; None when it is not given."""
+    return SecretStr(text) if text else None
+
+
+def to_timestamp(time: datetime | None) -> Timestamp | None:
+    """Render a time; None leaves the field absent."""
+    if time is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(time)
+    return stamp
+
+
+def to_time(message: account_service_pb2.UpsertAccountRequest | account_pb2.Account, field: str) -> datetime | None:
+    """Read a time; None when it is absent. Raises InvalidRequest for a time outside of the calendar."""
+    if not message.HasField(field):  # type: ignore[arg-type]  # (the stubs know each field's name as a literal)
+        return None
+    stamp: Timestamp = getattr(message, field)
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest.of_field(field, "must be a time between the years 1 and 9999") from error

@@ -1,0 +1,88 @@
+"""The tables: sealed values beside what may be read. Times are UTC."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC, also on SQLite, which keeps none of the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Store the time in UTC."""
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return an aware time."""
+        if value is None:
+            return None
+        time: datetime = value
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables of the account service."""
+
+
+class ApplicationRecord(Base):
+    """An LWA client. The client id is found through its keyed blind index and kept sealed, as the secrets are."""
+
+    __tablename__ = "applications"
+    __table_args__ = (UniqueConstraint("owner_user_id", "client_id_index"),)
+
+    application_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner_user_id: Mapped[str] = mapped_column(String(128))
+    client_id_index: Mapped[str] = mapped_column(String(64))
+    client_id_hint: Mapped[str] = mapped_column(String(4))
+    client_id_sealed: Mapped[str] = mapped_column(Text)
+    client_secret_sealed: Mapped[str] = mapped_column(Text)
+    previous_secret_sealed: Mapped[str | None] = mapped_column(Text)
+    previous_secret_expire_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revision: Mapped[int]
+    version: Mapped[int]
+    create_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    update_time: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AccountRecord(Base):
+    """A connected seller."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("user_id", "amazon_seller_id", "marketplace"),
+        Index("accounts_in_order", "create_time", "account_id"),
+        Index("accounts_of_user_in_order", "user_id", "create_time", "account_id"),
+    )
+
+    account_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(128))
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.application_id"), index=True)
+    amazon_seller_id: Mapped[str] = mapped_column(String(64))
+    marketplace: Mapped[str] = mapped_column(String(8))
+    marketplace_ids: Mapped[list[str]] = mapped_column(JSON)
+    region: Mapped[str] = mapped_column(String(32))
+    iam_role_arn: Mapped[str] = mapped_column(String(2048))
+    external_id: Mapped[str] = mapped_column(String(64))
+    signing: Mapped[str] = mapped_column(String(16))
+    sandbox: Mapped[bool]
+    state: Mapped[str] = mapped_column(String(32))
+    refresh_token_sealed: Mapped[str] = mapped_column(Text)
+    authorization_expire_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revision: Mapped[int]
+    version: Mapped[int]
+    create_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    update_time: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ExternalIdRecord(Base):
+    """The external id that STS is sent for all roles of a user."""
+
+    __tablename__ = "external_ids"
+
+    user_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    external_id: Mapped[str] = mapped_column(String(64))

@@ -1,0 +1,45 @@
+"""Settings of the account service."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from sellergate_common.sealing import parse_key, ring_text
+from sellergate_common.settings import CacheSettings, Port, ServerSettings
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+def _index_key(text: SecretStr) -> SecretStr:
+    parse_key(text.get_secret_value(), "the index key")
+    return text
+
+
+def _database(url: SecretStr | None) -> SecretStr | None:
+    if url is None:
+        return None
+    try:
+        backend = make_url(url.get_secret_value()).get_backend_name()
+    except ArgumentError:
+        backend = ""
+    if backend not in ("sqlite", "postgresql"):
+        raise ValueError("must be postgresql://… or sqlite:///…")
+    return url
+
+
+class AccountSettings(ServerSettings, CacheSettings):
+    """Where the accounts are kept, and the keys that open them."""
+
+    account_port: Port = 50051
+    database_url: Annotated[SecretStr | None, AfterValidator(_database)] = Field(
+        default=None, validation_alias="DATABASE_URL"
+    )
+    database_migrate: bool = True
+    sealing_keys: Annotated[SecretStr, AfterValidator(ring_text)]
+    index_key: Annotated[SecretStr, AfterValidator(_index_key)]
+
+    @property
+    def database(self) -> str:
+        """The database's URL: the one given, or a SQLite file in the state directory."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'account.sqlite'}"

@@ -1,0 +1,52 @@
+"""The iam service: temporary AWS credentials of sellers' roles."""
+
+import time
+from contextlib import AsyncExitStack
+
+import uvloop
+from sellergate_common.cache import open_redis
+from sellergate_common.channel import open_channel
+from sellergate_common.identity import Access
+from sellergate_common.logs import configure_logging
+from sellergate_common.server import run_server
+from sellergate_common.settings import load_settings
+from sellergate_common.tls import Identity
+
+from sellergate_iam.credentials import Credentials
+from sellergate_iam.grpc_accounts import CONTRACTS, GrpcAccounts
+from sellergate_iam.redis_credentials import RedisCredentials
+from sellergate_iam.servicer import IamServicer
+from sellergate_iam.settings import IamSettings
+from sellergate_iam.sts import BotoSts
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = load_settings(IamSettings)
+    configure_logging("iam", settings.log_level)
+    uvloop.run(serve(settings))
+
+
+async def serve(settings: IamSettings) -> None:
+    """Wire the service by hand and serve it."""
+    async with AsyncExitStack() as stack:
+        redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        sts = BotoSts()
+        stack.callback(sts.close)
+        channel = await stack.enter_async_context(
+            open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
+        )
+        cache = RedisCredentials(redis, settings.ring, time.time)
+        credentials = Credentials(GrpcAccounts(channel), sts, cache, settings.allowed_roles, time.time)
+        await run_server(
+            "iam",
+            settings.iam_port,
+            settings,
+            servicers=[IamServicer(credentials, settings.aws_region)],  # type: ignore[abstract]  # (the generated base answers the rest)
+            dependencies={"redis": redis.ping},
+            access=Access({"sellergate.iam.v1.IamService/AssumeRole": settings.callers}),
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Decides about AWS credentials: which role may be assumed, and when cached credentials will do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import partial
+
+from pydantic import SecretStr
+from sellergate_common.errors import InvalidRequest, NotAllowed
+
+from sellergate_iam.ports import Accounts, AwsCredentials, Counts, CredentialsCache, Role, Session, Sts
+
+# STS takes sessions of 15 minutes to 12 hours; the role's own maximum may be less (AWS STS API reference, AssumeRole).
+SHORTEST_SECONDS = 900
+LONGEST_SECONDS = 43_200
+DEFAULT_SECONDS = 3_600
+# Credentials that are about to end are of no use: the call signed with them may arrive after their end.
+MIN_LIFETIME = 60.0
+_LONGEST_NAME = 64
+
+
+class Credentials:
+    """Credentials of roles. `allowed` are patterns of role ARNs ("arn:aws:iam::*:role/sp-api-*"); none allow all."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        sts: Sts,
+        cache: CredentialsCache,
+        allowed: Sequence[str],
+        now: Callable[[], float],
+    ) -> None:
+        self._accounts = accounts
+        self._sts = sts
+        self._cache = cache
+        self._allowed = tuple(allowed)
+        self._now = now
+        self._counts = Counts()
+
+    async def for_account(self, account_id: str, name: str, seconds: int | None) -> AwsCredentials:
+        """Return credentials of an account's role. Those with a name or duration of the caller's own are not cached.
+
+        Raises NotFound, PreconditionFailed, InvalidRequest, NotAllowed, RoleRejected, Unavailable.
+        """
+        role = await self._accounts.role(account_id)
+        self._check(role.arn)
+        session = _session(name or f"sellergate-{account_id}", seconds)
+        if name or seconds is not None:
+            return await self._assumed(role, session)
+        look = partial(self._cached, role)
+        cached = await look()
+        if cached is not None:
+            self._counts.hits += 1
+            return cached
+        self._counts.misses += 1
+        return await self._cache.once(role, look, partial(self._fetched, role, session))
+
+    async def for_role(self, arn: str, region: str, name: str, seconds: int | None) -> AwsCredentials:
+        """Return credentials of a bare role, which only operators may name; never cached."""
+        self._check(arn)
+        return await self._assumed(Role(arn, "", region), _session(name or "sellergate-operator", seconds))
+
+    async def invalidate(self, account_id: str, access_key_id: SecretStr) -> bool:
+        """Drop credentials that AWS refused, if they are still the cached ones."""
+        return await self._cache.drop_if(await self._accounts.role(account_id), access_key_id)
+
+    async def clear(self, account_id: str) -> int:
+        """Drop the credentials of one account, or with an empty id those of all; return how many there were."""
+        if account_id:
+            return int(await self._cache.drop(await self._accounts.role(account_id)))
+        return await self._cache.clear()
+
+    async def stats(self) -> tuple[Counts, int]:
+        """Return what happened since the start, and how many credentials are cached. Raises Unavailable."""
+        return replace(self._counts, shared_waits=self._cache.shared_waits), await self._cache.count()
+
+    async def _cached(self, role: Role) -> AwsCredentials | None:
+        """Return the cached credentials if they live long enough."""
+        credentials = await self._cache.get(role)
+        return credentials if credentials and credentials.expire_time - self._now() >= MIN_LIFETIME else None
+
+    async def _fetched(self, role: Role, session: Session) -> AwsCredentials:
+        """Assume the role and cache the credentials."""
+        credentials = await self._assumed(role, session)
+        await self._cache.put(role, credentials)
+        return credentials
+
+    async def _assumed(self, role: Role, session: Session) -> AwsCredentials:
+        self._counts.assumptions += 1
+        try:
+            return await self._sts.assume(role, session)
+        except BaseException:
+            self._counts.failures += 1
+            raise
+
+    def _check(self, arn: str) -> None:
+        if self._allowed and not any(fnmatchcase(arn, pattern) for pattern in self._allowed):
+            raise NotAllowed("SELLERGATE_ROLE_ARN_ALLOW does not allow this role to be assumed.")
+
+
+def _session(name: str, seconds: int | None) -> Session:
+    if seconds is not None and not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+        raise InvalidRequest.of_field("duration", f"must be from {SHORTEST_SECONDS} to {LONGEST_SECONDS} s")
+    return Session(name[:_LONGEST_NAME], seconds or DEFAULT_SECONDS)

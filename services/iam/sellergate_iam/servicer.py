@@ -1,0 +1,77 @@
+"""IamService: proto ⇄ domain, nothing else."""
+
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import SecretStr
+from sellergate.iam.v1 import iam_service_pb2 as pb2
+from sellergate.iam.v1.iam_service_pb2_grpc import IamServiceServicer
+from sellergate_common.context import current_caller
+from sellergate_common.errors import InvalidRequest, NotAllowed
+from sellergate_common.identity import OPERATOR
+
+from sellergate_iam.credentials import Credentials
+from sellergate_iam.ports import AwsCredentials
+
+
+class IamServicer(IamServiceServicer):
+    """Credentials of roles. RPCs that are not here are answered UNIMPLEMENTED by the generated base."""
+
+    def __init__(self, credentials: Credentials, region: str) -> None:
+        self._credentials = credentials
+        self._region = region
+
+    async def AssumeRole(self, request: pb2.AssumeRoleRequest, context: Any) -> pb2.AssumeRoleResponse:
+        """Return credentials of an account's role, or for operators of a bare one."""
+        seconds = request.duration.ToSeconds() if request.HasField("duration") else None
+        match request.WhichOneof("role"):
+            case "account_id":
+                found = await self._credentials.for_account(request.account_id, request.session_name, seconds)
+                return _to_message(found)
+            case "role_arn":
+                if current_caller().identity != OPERATOR:
+                    raise NotAllowed("Only operators name a bare role; name an account.")
+                assumed = self._credentials.for_role(request.role_arn, self._region, request.session_name, seconds)
+                return _to_message(await assumed)
+        raise InvalidRequest.of_field("role", "must be one of account_id or role_arn")
+
+    async def InvalidateCredentials(
+        self, request: pb2.InvalidateCredentialsRequest, context: Any
+    ) -> pb2.InvalidateCredentialsResponse:
+        """Drop credentials that AWS refused."""
+        key = SecretStr(request.access_key_id)
+        return pb2.InvalidateCredentialsResponse(
+            invalidated=await self._credentials.invalidate(request.account_id, key)
+        )
+
+    async def ClearCredentialsCache(
+        self, request: pb2.ClearCredentialsCacheRequest, context: Any
+    ) -> pb2.ClearCredentialsCacheResponse:
+        """Drop cached credentials."""
+        return pb2.ClearCredentialsCacheResponse(cleared=await self._credentials.clear(request.account_id))
+
+    async def GetCredentialsCacheStats(
+        self, request: pb2.GetCredentialsCacheStatsRequest, context: Any
+    ) -> pb2.GetCredentialsCacheStatsResponse:
+        """Return counts of the cache."""
+        counts, entries = await self._credentials.stats()
+        return pb2.GetCredentialsCacheStatsResponse(
+            entries=entries,
+            hits=counts.hits,
+            misses=counts.misses,
+            assumptions=counts.assumptions,
+            shared_waits=counts.shared_waits,
+            failures=counts.failures,
+            hit_ratio=counts.hit_ratio,
+        )
+
+
+def _to_message(credentials: AwsCredentials) -> pb2.AssumeRoleResponse:
+    expire_time = Timestamp()
+    expire_time.FromMilliseconds(int(credentials.expire_time * 1000))
+    return pb2.AssumeRoleResponse(
+        access_key_id=credentials.access_key_id.get_secret_value(),
+        secret_access_key=credentials.secret_access_key.get_secret_value(),
+        session_token=credentials.session_token.get_secret_value(),
+        expire_time=expire_time,
+    )

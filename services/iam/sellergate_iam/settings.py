@@ -1,0 +1,36 @@
+"""Settings of the iam service. Its own AWS credentials are found by boto3's chain, which reads the AWS_ variables itself."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from sellergate_common.sealing import KeyRing, ring_text
+from sellergate_common.settings import CacheSettings, Port, ServerSettings, names
+
+
+class IamSettings(ServerSettings, CacheSettings):
+    """Where the account service is, who may ask, and the keys of the credentials cache."""
+
+    iam_port: Port = 50053
+    account_target: str = "127.0.0.1:50051"
+    cache_keys_credentials: Annotated[SecretStr, AfterValidator(ring_text)]
+    role_arn_allow: str = ""
+    """Patterns of role ARNs that may be assumed ("arn:aws:iam::*:role/sp-api-*"); none allow all."""
+    credential_callers: str = ""
+    """Internal services ("client/billing") that may call AssumeRole."""
+    aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
+    """STS of this region serves bare roles; an account names its own region."""
+
+    @property
+    def ring(self) -> KeyRing:
+        """The keys that seal cached credentials."""
+        return KeyRing.parse(self.cache_keys_credentials.get_secret_value())
+
+    @property
+    def allowed_roles(self) -> tuple[str, ...]:
+        """The patterns in role_arn_allow."""
+        return tuple(sorted(names(self.role_arn_allow)))
+
+    @property
+    def callers(self) -> frozenset[str]:
+        """The identities in credential_callers."""
+        return names(self.credential_callers)

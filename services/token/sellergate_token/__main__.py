@@ -1,0 +1,51 @@
+"""The token service: LWA access tokens, one refresh for the whole company."""
+
+import time
+from contextlib import AsyncExitStack
+
+import uvloop
+from sellergate_common.cache import open_redis
+from sellergate_common.channel import open_channel
+from sellergate_common.identity import Access
+from sellergate_common.logs import configure_logging
+from sellergate_common.server import run_server
+from sellergate_common.settings import load_settings
+from sellergate_common.tls import Identity
+
+from sellergate_token.grpc_accounts import CONTRACTS, GrpcAccounts
+from sellergate_token.lwa import open_lwa
+from sellergate_token.redis_tokens import RedisTokens
+from sellergate_token.servicer import TokenServicer
+from sellergate_token.settings import TokenSettings
+from sellergate_token.tokens import Tokens
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = load_settings(TokenSettings)
+    configure_logging("token", settings.log_level)
+    uvloop.run(serve(settings))
+
+
+async def serve(settings: TokenSettings) -> None:
+    """Wire the service by hand and serve it."""
+    async with AsyncExitStack() as stack:
+        redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        lwa = await stack.enter_async_context(open_lwa(settings.lwa_token_url))
+        channel = await stack.enter_async_context(
+            open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
+        )
+        cache = RedisTokens(redis, settings.ring, time.time)
+        tokens = Tokens(GrpcAccounts(channel), lwa, cache, time.time)
+        await run_server(
+            "token",
+            settings.token_port,
+            settings,
+            servicers=[TokenServicer(tokens)],  # type: ignore[abstract]  # (the generated base answers the rest)
+            dependencies={"redis": redis.ping},
+            access=Access({"sellergate.token.v1.TokenService/GetAccessToken": settings.callers}),
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""TokenService: proto ⇄ domain, nothing else."""
+
+import time
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import SecretStr
+from sellergate.token.v1 import token_service_pb2 as pb2
+from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
+from sellergate_common.errors import InvalidRequest, Unimplemented
+
+from sellergate_token.ports import AccessToken, Grant
+from sellergate_token.tokens import Tokens
+
+
+class TokenServicer(TokenServiceServicer):
+    """Access tokens. RPCs that are not here are answered UNIMPLEMENTED by the generated base."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    async def GetAccessToken(self, request: pb2.GetAccessTokenRequest, context: Any) -> pb2.GetAccessTokenResponse:
+        """Return a token that lives long enough."""
+        min_lifetime = request.min_lifetime.ToMilliseconds() / 1000 if request.HasField("min_lifetime") else None
+        match request.WhichOneof("grant"):
+            case "account_id":
+                token, cached = await self._tokens.for_account(request.account_id, min_lifetime)
+                return _to_message(token, cached=cached)
+            case "credentials":
+                given = request.credentials
+                grant = Grant(
+                    SecretStr(given.client_id), SecretStr(given.client_secret), SecretStr(given.refresh_token)
+                )
+                return _to_message(await self._tokens.for_grant(grant), cached=False, inline=True)
+            case "grantless":
+                raise Unimplemented("Grantless tokens are in the contract and not built yet.")
+        raise InvalidRequest.of_field("grant", "must be one of account_id, credentials or grantless")
+
+    async def InvalidateAccessToken(
+        self, request: pb2.InvalidateAccessTokenRequest, context: Any
+    ) -> pb2.InvalidateAccessTokenResponse:
+        """Drop a token that Amazon refused."""
+        invalidated = await self._tokens.invalidate(request.account_id, request.fingerprint)
+        return pb2.InvalidateAccessTokenResponse(invalidated=invalidated)
+
+    async def ClearTokenCache(self, request: pb2.ClearTokenCacheRequest, context: Any) -> pb2.ClearTokenCacheResponse:
+        """Drop cached tokens."""
+        return pb2.ClearTokenCacheResponse(cleared=await self._tokens.clear(request.account_id))
+
+    async def GetTokenCacheStats(
+        self, request: pb2.GetTokenCacheStatsRequest, context: Any
+    ) -> pb2.GetTokenCacheStatsResponse:
+        """Return counts of the cache."""
+        counts, entries = await self._tokens.stats()
+        return pb2.GetTokenCacheStatsResponse(
+            entries=entries,
+            hits=counts.hits,
+            misses=counts.misses,
+            refreshes=counts.refreshes,
+            shared_waits=counts.shared_waits,
+            failures=counts.failures,
+            hit_ratio=counts.hit_ratio,
+        )
+
+
+def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb2.GetAccessTokenResponse:
+    expire_time = Timestamp()
+    expire_time.FromMilliseconds(int(token.expire_time * 1000))
+    refresh_token = token.refresh_token.get_secret_value() if inline and token.refresh_token else ""
+    return pb2.GetAccessTokenResponse(
+        access_token=token.value.get_secret_value(),
+        token_type="bearer",
+        expire_time=expire_time,
+        expires_in=max(0, int(token.expire_time - time.time())),
+        source=pb2.TOKEN_SOURCE_CACHE if cached else pb2.TOKEN_SOURCE_REFRESH,
+        refresh_token=refresh_token,
+    )
