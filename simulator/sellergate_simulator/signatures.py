@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
@@ -124,9 +123,6 @@ def _signature(
     url = f"http://{request.headers.get('Host', '')}{request.raw_path}"
     if request.raw_query:
         url = f"{url}?{request.raw_query}"
-    claimed = request.headers.get("X-Amz-Content-SHA256")
-    if claimed is not None and claimed != sha256(request.body).hexdigest():
-        raise SignatureRefused("mismatch", MISMATCH)
     recalculated: Any = AWSRequest(method=request.method, url=url, data=request.body)
     recalculated.context.update(timestamp=timestamp, signed_headers=signed)
     credentials = Credentials(key.access_key_id, key.secret_access_key)

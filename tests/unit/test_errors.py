@@ -1,0 +1,90 @@
+"""The reasons, their codes, and the one mapping to and from google.rpc.Status."""
+
+import grpc
+import pytest
+from google.rpc.status_pb2 import Status
+from sellergate.common.v1 import error_reason_pb2
+from sellergate_common.errors import (
+    RULES,
+    FieldViolation,
+    InvalidRequest,
+    NotFound,
+    QuotaExceeded,
+    Reason,
+    Resource,
+    Unavailable,
+)
+from sellergate_common.status import DETAILS_KEY, DO_NOT_RETRY, from_rpc_error, to_status, trailing_metadata
+
+
+def rpc_error(code: grpc.StatusCode, trailing: tuple[tuple[str, str | bytes], ...] = ()) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(*trailing), "said by the transport")
+
+
+def test_the_reasons_are_those_of_the_proto() -> None:
+    of_proto = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
+    assert of_proto == {reason.value for reason in Reason} == {reason.value for reason in RULES}
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_error_survives_the_wire(reason: Reason) -> None:
+    sent = RULES[reason].error(
+        "Do this.",
+        reason=reason,
+        metadata={"amazon_request_id": "r-1"},
+        violations=[FieldViolation("a.b[0]", "must be set")],
+        resource=Resource("account", "x"),
+        retry_after=1.5,
+        help_url="https://example.com/help",
+    )
+    status = to_status(sent, "token")
+    got = from_rpc_error(rpc_error(grpc.StatusCode[sent.code], trailing_metadata(status)), "token")
+    assert type(got) is type(sent)
+    for name in ("message", "reason", "metadata", "violations", "resource", "retry_after", "help_url", "http_status"):
+        assert getattr(got, name) == getattr(sent, name), name
+    assert got.domain == "sellergate.token"
+
+
+def test_an_error_passed_on_keeps_the_domain_of_the_service_that_raised_it() -> None:
+    first = to_status(NotFound.account("x"), "account")
+    passed = from_rpc_error(rpc_error(grpc.StatusCode.NOT_FOUND, trailing_metadata(first)), "account")
+    again = to_status(passed, "gateway")
+    got = from_rpc_error(rpc_error(grpc.StatusCode.NOT_FOUND, trailing_metadata(again)), "gateway")
+    assert got.domain == "sellergate.account"
+
+
+def test_quota_errors_carry_quota_failure_and_retry_info() -> None:
+    status = to_status(QuotaExceeded("Wait.", retry_after=2.0), "gateway")
+    kinds = {detail.type_url.rpartition(".")[2] for detail in status.details}
+    assert kinds == {"ErrorInfo", "QuotaFailure", "RetryInfo"}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, Reason.DEPENDENCY_UNAVAILABLE),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, Reason.DEADLINE_EXCEEDED),
+        (grpc.StatusCode.UNKNOWN, Reason.INTERNAL),
+    ],
+)
+def test_a_bare_transport_failure_gets_the_reason_of_its_code(code: grpc.StatusCode, reason: Reason) -> None:
+    error = from_rpc_error(rpc_error(code), "account")
+    assert error.reason is reason
+    assert error.domain == ""
+    assert (error.retry_after is not None) == isinstance(error, Unavailable)
+
+
+def test_garbage_in_the_details_is_no_answer_of_ours() -> None:
+    for details in (b"\xff\xff", Status(message="theirs").SerializeToString()):
+        error = from_rpc_error(rpc_error(grpc.StatusCode.UNAVAILABLE, ((DETAILS_KEY, details),)), "account")
+        assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
+
+
+def test_grpc_is_told_not_to_repeat_what_a_service_refused() -> None:
+    assert DO_NOT_RETRY in trailing_metadata(to_status(InvalidRequest("no"), "account"))
+
+
+def test_an_id_that_is_no_id_is_not_repeated_in_full() -> None:
+    error = NotFound.account("x" * 1_000_000)
+    assert error.resource
+    assert len(error.resource.name) <= 65

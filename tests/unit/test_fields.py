@@ -1,0 +1,71 @@
+"""The shape rules of the protos, enforced: every bad field is named at once."""
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from sellergate.account.v1 import account_service_pb2 as account
+from sellergate.gateway.v1 import call_pb2, gateway_service_pb2
+from sellergate.token.v1 import token_service_pb2 as token
+from sellergate_common.errors import InvalidRequest
+from sellergate_common.fields import validate
+
+GOOD = {"user_id": "u", "amazon_seller_id": "A1B2C3D4E5", "marketplace": "US"}
+
+
+def bad_fields(message: object) -> list[str]:
+    with pytest.raises(InvalidRequest) as caught:
+        validate(message)  # type: ignore[arg-type]
+    return [violation.field for violation in caught.value.violations]
+
+
+def test_a_good_request_passes() -> None:
+    validate(account.UpsertAccountRequest(**GOOD))
+    validate(account.ListAccountsRequest())
+    validate(token.GetAccessTokenRequest(account_id="x", min_lifetime=Duration(seconds=1)))
+
+
+def test_every_bad_field_is_named() -> None:
+    request = account.UpsertAccountRequest(
+        amazon_seller_id="lower", marketplace="US\x00", region="nowhere", marketplace_ids=["x" * 33]
+    )
+    assert bad_fields(request) == ["user_id", "amazon_seller_id", "marketplace", "marketplace_ids", "region"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("user_id", "x" * 129),
+        ("user_id", "a\nb"),
+        ("user_id", "a\x7fb"),
+        ("lwa_client_secret", "x" * 2049),
+        ("refresh_token", "x" * 1_000_000),
+        ("iam_role_arn", "arn:aws:iam::12345:role/x"),
+        ("iam_role_arn", "arn:aws:iam::123456789012:user/x"),
+        ("iam_role_arn", "arn:aws:iam::123456789012:role/x'; DROP TABLE accounts; --"),
+        ("marketplace_ids", ["ATVPDKIKX0DER"] * 33),
+    ],
+)
+def test_one_bad_field(field: str, value: object) -> None:
+    request = account.UpsertAccountRequest(**{**GOOD, field: value})
+    assert bad_fields(request) == [field]
+
+
+def test_messages_inside_messages_are_checked_and_their_path_is_told() -> None:
+    page = gateway_service_pb2.StreamPagesRequest(
+        call=call_pb2.CallRequest(account_id="a", method="BREW", headers=[call_pb2.Header(name="bad name")])
+    )
+    assert bad_fields(page) == ["call.method", "call.headers[0].name"]
+    assert bad_fields(gateway_service_pb2.StreamPagesRequest()) == ["call"]
+    assert bad_fields(token.GetAccessTokenRequest(credentials=token.InlineCredentials())) == [
+        "credentials.client_id",
+        "credentials.client_secret",
+        "credentials.refresh_token",
+    ]
+
+
+def test_a_flood_of_faults_is_cut() -> None:
+    headers = [call_pb2.Header(name="bad name")] * 100
+    assert len(bad_fields(call_pb2.CallRequest(account_id="a", headers=headers))) == 50
+
+
+def test_numbers_have_limits() -> None:
+    assert bad_fields(account.ListAccountsRequest(page_size=-1)) == ["page_size"]
