@@ -22,7 +22,9 @@ def rpc_error(code: grpc.StatusCode, trailing: tuple[tuple[str, str | bytes], ..
 
 
 def test_the_reasons_are_those_of_the_proto() -> None:
-    of_proto = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
+    of_proto = {name.removeprefix("ERROR_REASON_") for name, _ in error_reason_pb2.ErrorReason.items()} - {
+        "UNSPECIFIED"
+    }
     assert of_proto == {reason.value for reason in Reason} == {reason.value for reason in RULES}
 
 

@@ -41,7 +41,12 @@ def expected(identity: str, service: str, method: str) -> bool:
     name = f"{service}.{method}"
     match identity:
         case "edge":
-            return service in ("AccountService", "ApplicationService", "DropInClientService", "GatewayService") or name in (
+            return service in (
+                "AccountService",
+                "ApplicationService",
+                "DropInClientService",
+                "GatewayService",
+            ) or name in (
                 "TokenService.StartAuthorization",
                 "TokenService.CompleteAuthorization",
                 "TokenService.HandleRotation",
@@ -126,7 +131,12 @@ def test_nobody_else_acts_for_users() -> None:
 
 @pytest.mark.parametrize(
     "uris",
-    [(), ("spiffe://other/edge",), ("spiffe://sellergate/",), ("spiffe://sellergate/edge", "spiffe://sellergate/token")],
+    [
+        (),
+        ("spiffe://other/edge",),
+        ("spiffe://sellergate/",),
+        ("spiffe://sellergate/edge", "spiffe://sellergate/token"),
+    ],
 )
 def test_a_certificate_without_exactly_one_identity_is_nobody(uris: tuple[str, ...]) -> None:
     with pytest.raises(Unauthenticated):

@@ -23,7 +23,9 @@ def test_known_shapes_are_hidden_wherever_they_stand(secret: str) -> None:
         assert HIDDEN in redact_text(text)
 
 
-@pytest.mark.parametrize("name", ["client_secret", "refresh_token", "Authorization", "x-amz-security-token", "password"])
+@pytest.mark.parametrize(
+    "name", ["client_secret", "refresh_token", "Authorization", "x-amz-security-token", "password"]
+)
 def test_fields_named_like_secrets_are_hidden_whatever_they_hold(name: str) -> None:
     assert redact({name: "anything"}) == {name: HIDDEN}
     assert redact([{"deep": {name: "anything"}}]) == [{"deep": {name: HIDDEN}}]

@@ -1,0 +1,68 @@
+"""Fixtures of all tests: real servers, started once and only when a test asks for one, without Docker."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sellergate_common.tls import Identity
+from sellergate_devstack.certificates import Authority
+from sellergate_devstack.postgres_server import PostgresServer, running_postgres
+from sellergate_devstack.redis_server import running_redis
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis of this session's own."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL of this session's own."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url_of(postgres: PostgresServer) -> Callable[[], str]:
+    """Makes a fresh database at every call and returns its URL."""
+    numbers = itertools.count(1)
+    return lambda: postgres.create_database(f"test_{next(numbers)}")
+
+
+@pytest.fixture
+def postgres_url(postgres_url_of: Callable[[], str]) -> str:
+    """A fresh database."""
+    return postgres_url_of()
+
+
+class TestAuthority:
+    """A certificate authority whose identities are read at once."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path) -> None:
+        self._authority = Authority(folder)
+
+    def files(self, name: str) -> tuple[Path, Path, Path]:
+        """CA, certificate and key of `name`."""
+        issued = self._authority.issue(name)
+        return issued.ca, issued.certificate, issued.key
+
+    def identity(self, name: str) -> Identity:
+        """The identity `name`, read."""
+        return Identity(*(file.read_bytes() for file in self.files(name)))
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> TestAuthority:
+    """The authority that our services trust."""
+    return TestAuthority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def foreign_authority(tmp_path_factory: pytest.TempPathFactory) -> TestAuthority:
+    """An authority that none of our services trusts."""
+    return TestAuthority(tmp_path_factory.mktemp("foreign"))
