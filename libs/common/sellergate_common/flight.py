@@ -28,27 +28,21 @@ class FlightCounts:
     failed: int = 0
 
 
-class SingleFlight(Generic[_Value]):
-    """Shares fetches by key. Failures are shared by those who wait in this process, and not remembered."""
+class LocalFlight(Generic[_Value]):
+    """Shares fetches by key within this process. Failures are shared by those who wait, and not remembered."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self) -> None:
         self._flights: dict[str, asyncio.Task[_Value]] = {}
         self.counts = FlightCounts()
 
-    async def get(
-        self,
-        key: str,
-        look: Callable[[], Awaitable[_Value | None]],
-        fetch: Callable[[], Awaitable[_Value]],
-    ) -> _Value:
-        """Return what `look` finds in the cache, or what `fetch` brings (and has put there).
+    async def get(self, key: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
+        """Return what `fetch` brings.
 
         Raises what `fetch` raises, and OutOfTime when the caller's deadline comes first; the fetch then goes on for the others.
         """
         flight = self._flights.get(key)
         if flight is None:
-            flight = asyncio.create_task(self._fly(key, look, fetch))
+            flight = asyncio.create_task(self._fly(fetch))
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._landed(key, done))
         else:
@@ -64,19 +58,31 @@ class SingleFlight(Generic[_Value]):
         if not flight.cancelled():
             flight.exception()
 
-    async def _fly(
+    async def _fly(self, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
+        call = current_call()
+        if call is None:
+            return await fetch()
+        # A flight serves callers with different deadlines, so it has one of its own; the task's context is a copy.
+        with serving(replace(call, deadline=time.monotonic() + FLIGHT_SECONDS)):
+            return await fetch()
+
+
+class SingleFlight(Generic[_Value]):
+    """Shares fetches by key within the whole cluster, through a lease in Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._local: LocalFlight[_Value] = LocalFlight()
+        self.counts = self._local.counts
+
+    async def get(
         self,
         key: str,
         look: Callable[[], Awaitable[_Value | None]],
         fetch: Callable[[], Awaitable[_Value]],
     ) -> _Value:
-        # A flight serves callers with different deadlines, so it has one of its own; the task's context is a copy.
-        call = current_call()
-        if call is not None:
-            flight_call = replace(call, deadline=time.monotonic() + FLIGHT_SECONDS)
-            with serving(flight_call):
-                return await self._look_or_fetch(key, look, fetch)
-        return await self._look_or_fetch(key, look, fetch)
+        """Return what `look` finds in the cache, or what `fetch` brings (and has put there). Raises as LocalFlight does."""
+        return await self._local.get(key, lambda: self._look_or_fetch(key, look, fetch))
 
     async def _look_or_fetch(
         self,

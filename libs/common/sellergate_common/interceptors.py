@@ -147,7 +147,7 @@ class LayersInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, layers: Layers) -> None:
         self._layers = layers
-        self._wrapped: "dict[str, _Handler]" = {}
+        self._wrapped: dict[str, _Handler] = {}
 
     async def intercept_service(
         self,

@@ -1,8 +1,8 @@
 """A certificate authority of the local run's own, and an identity for every process."""
 
-import datetime
 import ipaddress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFE = datetime.timedelta(days=90)
-RENEW_BEFORE = datetime.timedelta(days=7)
-_BACKDATED = datetime.timedelta(minutes=5)
+LIFE = timedelta(days=90)
+RENEW_BEFORE = timedelta(days=7)
+_BACKDATED = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,11 @@ class Authority:
         host = name.rpartition("/")[2]
         names = [
             x509.UniformResourceIdentifier(f"spiffe://sellergate/{name}"),
-            *(x509.DNSName(dns) for dns in (f"{host}.sellergate", host, "localhost") if "/" not in name or dns == "localhost"),
+            *(
+                x509.DNSName(dns)
+                for dns in (f"{host}.sellergate", host, "localhost")
+                if "/" not in name or dns == "localhost"
+            ),
             x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
             x509.IPAddress(ipaddress.ip_address("::1")),
         ]
@@ -78,11 +82,10 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(certificates=False), critical=True)
             .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+                critical=False,
             )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -96,7 +99,7 @@ class Authority:
 
 
 def _dated(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -127,7 +130,7 @@ def _is_fresh(file: Path) -> bool:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
     except (OSError, ValueError):
         return False
-    return certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) > RENEW_BEFORE
+    return certificate.not_valid_after_utc - datetime.now(UTC) > RENEW_BEFORE
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -37,7 +37,7 @@ class PostgresServer:
 
     def create_database(self, name: str) -> str:
         """Make a database and return its URL."""
-        command = [self.binaries / "createdb", "-h", LOOPBACK, "-p", str(self.port), "-U", "postgres", name]
+        command: list[str | Path] = [self.binaries / "createdb", "-h", LOOPBACK, "-p", str(self.port), "-U", "postgres", name]
         subprocess.run(command, check=True, capture_output=True, timeout=COMMAND_SECONDS)  # noqa: S603
         return self.url(name)
 
@@ -86,9 +86,12 @@ def running_postgres() -> Iterator[PostgresServer]:
             (folder / "socket").mkdir(mode=0o700)
         (port,) = free_ports(1)
         data = folder / "data"
-        _run([binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync"], become)
-        options = f"-p {port} -c listen_addresses={LOOPBACK} -c unix_socket_directories={folder / 'socket'} -c fsync=off"
-        control = [binaries / "pg_ctl", "-D", data, "-w", "-l", data / "server.log"]
+        initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8"]
+        _run([*initdb, "--no-sync"], become)
+        options = (
+            f"-p {port} -c listen_addresses={LOOPBACK} -c unix_socket_directories={folder / 'socket'} -c fsync=off"
+        )
+        control: list[str | Path] = [binaries / "pg_ctl", "-D", data, "-w", "-l", data / "server.log"]
         _run([*control, "-o", options, "start"], become)
         try:
             yield PostgresServer(port, binaries)
@@ -112,7 +115,7 @@ def _run(command: list[str | Path], become: Callable[[], None] | None) -> None:
     """Run a program of PostgreSQL. Raises RuntimeError with what it said."""
     with tempfile.TemporaryFile() as said:
         # Not a pipe: the server that pg_ctl leaves behind would hold it open.
-        done = subprocess.run(  # noqa: S603, PLW1509
+        done = subprocess.run(  # noqa: S603
             command, stdout=said, stderr=said, preexec_fn=become, cwd="/", timeout=COMMAND_SECONDS, check=False
         )
         if done.returncode != 0:

@@ -1,0 +1,267 @@
+"""The pipeline of one call: what, for whom, with which token, within which quota, and how often.
+
+Quota is charged last before each attempt, so that neither a slow LWA nor an account without a working token wastes a slot.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sellergate_amazon.operations import Catalogue
+from sellergate_common.errors import (
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    OutOfTime,
+    PreconditionFailed,
+    QuotaExceeded,
+    Reason,
+    Unavailable,
+    Unimplemented,
+)
+
+from sellergate_gateway.answers import Kind, Reading, rate_limit_of, read, retry_after_of, to_error
+from sellergate_gateway.ports import (
+    AccessToken,
+    Account,
+    Accounts,
+    Amazon,
+    AmazonAnswer,
+    AmazonRequest,
+    Bucket,
+    Credentials,
+    FateUnknown,
+    NotSent,
+    Quota,
+    Signer,
+    Tokens,
+)
+from sellergate_gateway.quota import Buckets
+from sellergate_gateway.requests import SpApiCall, Target, resolve
+from sellergate_gateway.retries import Attempt, Failure, failure_of, pause_before_retry
+from sellergate_gateway.sites import Site, Sites
+
+# The time that a call keeps for itself after Amazon answered, so that its error still reaches the caller.
+RESERVE_SECONDS = 0.050
+LONGEST_ATTEMPT_SECONDS = 60.0
+_RATE_TOLERANCE = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A call that was answered. `waited` are the seconds it waited for quota."""
+
+    answer: AmazonAnswer
+    operation: str
+    attempts: int
+    waited: float
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call on its way."""
+
+    call: SpApiCall
+    target: Target
+    account: Account
+    site: Site
+    buckets: tuple[Bucket, ...]
+    attempts: int = 0
+    waited: float = 0.0
+    repaired: bool = False
+    throttled: tuple[AmazonAnswer, Reading] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.target.operation.name if self.target.operation else ""
+
+
+class Calls:
+    """Calls of SP-API. `left` returns the seconds until the caller's deadline, `jitter` a random number in [0, 1)."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        sites: Sites,
+        buckets: Buckets,
+        accounts: Accounts,
+        tokens: Tokens,
+        credentials: Credentials,
+        signer: Signer,
+        quota: Quota,
+        amazon: Amazon,
+        left: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._catalogue = catalogue
+        self._sites = sites
+        self._buckets = buckets
+        self._accounts = accounts
+        self._tokens = tokens
+        self._credentials = credentials
+        self._signer = signer
+        self._quota = quota
+        self._amazon = amazon
+        self._left = left
+        self._jitter = jitter
+
+    async def make(self, call: SpApiCall, user: str) -> Done:
+        """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names."""
+        target = resolve(call, self._catalogue)
+        _check_built(call, target)
+        account = await self.account(call.account_id, user)
+        sandbox = account.sandbox if call.sandbox is None else call.sandbox
+        site = self._sites.of(account.marketplace, sandbox=sandbox)
+        buckets = self._buckets.of(account, site, target.operation, target.path, batch=call.batch)
+        run = _Run(call, target, account, site, buckets)
+        while True:
+            done = await self._attempt(run)
+            if done is not None:
+                return done
+
+    async def account(self, account_id: str, user: str) -> Account:
+        """Return an account that the user owns and that can be used. Raises NotFound, PreconditionFailed."""
+        account = await self._accounts.get(account_id)
+        if user and account.user_id != user:
+            raise NotFound.account(account_id)
+        if account.state == "INACTIVE":
+            raise PreconditionFailed("The account is inactive; undelete it or connect the seller again.")
+        if account.state == "AUTHORIZATION_REVOKED":
+            raise PreconditionFailed(
+                "Amazon refuses the seller's authorization; let the seller authorize the application again.",
+                reason=Reason.AUTHORIZATION_REVOKED,
+            )
+        return account
+
+    async def _attempt(self, run: _Run) -> Done | None:
+        """Try once; return the answer, or None to try again. Raises the typed error of a call that failed for good."""
+        token = await self._tokens.get(run.account)
+        request = await self._signed(run, self._request(run, token))
+        try:
+            await self._admit(run)
+        except QuotaExceeded:
+            if run.throttled is None:
+                raise
+            # No turn in time after Amazon's own 429: that is the answer.
+            return self._final(run, *run.throttled)
+        run.attempts += 1
+        seconds = min(LONGEST_ATTEMPT_SECONDS, self._left() - RESERVE_SECONDS)
+        if seconds <= 0:
+            raise OutOfTime("The call waited for its turn until its deadline; give it more time.")
+        try:
+            answer = await self._amazon.send(request, seconds)
+        except NotSent as error:
+            await self._pause_or_raise(run, Failure.NOT_DONE, None, self._unsent(run, error))
+            return None
+        except FateUnknown as error:
+            await self._pause_or_raise(run, Failure.UNKNOWN, None, self._unfinished(run, error))
+            return None
+        return await self._answered(run, answer, token)
+
+    async def _answered(self, run: _Run, answer: AmazonAnswer, token: AccessToken) -> Done | None:
+        reading = read(answer)
+        await self._learn(run.buckets[0], answer)
+        if reading.kind is Kind.TOKEN_REFUSED and not run.repaired:
+            run.repaired = True
+            await self._tokens.invalidate(run.account, token)
+            return None
+        retry_after = retry_after_of(answer)
+        if reading.kind is Kind.THROTTLED:
+            believed = run.buckets[0]
+            await self._quota.drain(believed, 1 / believed.rate if retry_after is None else retry_after)
+            run.throttled = answer, reading
+        if reading.kind is Kind.SUCCESS or not await self._paused(run, failure_of(reading.kind), retry_after):
+            return self._final(run, answer, reading)
+        return None
+
+    def _final(self, run: _Run, answer: AmazonAnswer, reading: Reading) -> Done:
+        if reading.kind is not Kind.SUCCESS and not run.call.as_is:
+            raise to_error(answer, reading, run.name, idempotent=run.target.idempotent)
+        return Done(answer, run.name, run.attempts, run.waited)
+
+    def _request(self, run: _Run, token: AccessToken) -> AmazonRequest:
+        secret = ("x-amz-access-token", token.value.get_secret_value())
+        url = run.site.base_url + run.target.path_and_query
+        return AmazonRequest(run.target.method, url, (*run.target.headers, secret), run.call.body)
+
+    async def _signed(self, run: _Run, request: AmazonRequest) -> AmazonRequest:
+        if not signs(run.account):
+            return request
+        credentials = await self._credentials.get(run.account)
+        return self._signer.sign(request, credentials, run.site.region.signing_region)
+
+    async def _admit(self, run: _Run) -> None:
+        """Wait for a slot in every bucket. Raises QuotaExceeded."""
+        left = max(0.0, self._left() - RESERVE_SECONDS)
+        longest = left if run.call.max_wait is None else min(left, max(0.0, run.call.max_wait - run.waited))
+        try:
+            admission = await self._quota.admit(run.buckets, longest)
+        except QuotaExceeded as error:
+            error.metadata["operation"] = run.name
+            raise
+        if admission.wait > 0:
+            run.waited += admission.wait
+            await asyncio.sleep(admission.wait)
+        run.buckets = (Bucket(run.buckets[0].key, admission.rate, run.buckets[0].burst), *run.buckets[1:])
+
+    async def _learn(self, bucket: Bucket, answer: AmazonAnswer) -> None:
+        """Believe the rate that Amazon told, where it differs from the one in force."""
+        told = rate_limit_of(answer)
+        if told and abs(told - bucket.rate) > bucket.rate * _RATE_TOLERANCE:
+            await self._quota.learn(bucket, told)
+
+    async def _paused(self, run: _Run, failure: Failure, retry_after: float | None) -> bool:
+        """Wait before the next attempt; False when there is none."""
+        left = self._left() - RESERVE_SECONDS
+        attempt = Attempt(run.attempts, failure, run.target.idempotent, left, retry_after)
+        pause = pause_before_retry(attempt, self._jitter)
+        if pause is None:
+            return False
+        await asyncio.sleep(pause)
+        return True
+
+    async def _pause_or_raise(self, run: _Run, failure: Failure, retry_after: float | None, error: Exception) -> None:
+        if not await self._paused(run, failure, retry_after):
+            raise error from None
+
+    def _unsent(self, run: _Run, error: NotSent) -> Exception:
+        return Unavailable(
+            f"Amazon cannot be reached ({error}); nothing was sent. Try again.",
+            reason=Reason.AMAZON_UNAVAILABLE,
+            metadata={"operation": run.name},
+            retry_after=1.0,
+        )
+
+    def _unfinished(self, run: _Run, error: FateUnknown) -> Exception:
+        metadata = {"operation": run.name}
+        if not run.target.idempotent:
+            return OutcomeUnknown(
+                f"Amazon's answer to this write did not arrive ({error}). It may have been done; look before you repeat it.",
+                reason=Reason.AMAZON_OUTCOME_UNKNOWN,
+                metadata=metadata,
+            )
+        if self._left() - RESERVE_SECONDS <= 0:
+            return OutOfTime(f"Amazon did not answer in time ({error}); give the call more time.", metadata=metadata)
+        return Unavailable(
+            f"Amazon's answer did not arrive ({error}). Try again.",
+            reason=Reason.AMAZON_UNAVAILABLE,
+            metadata=metadata,
+            retry_after=1.0,
+        )
+
+
+def signs(account: Account) -> bool:
+    """Tell whether calls for this account are signed. Raises InvalidRequest for SIGV4 without a role."""
+    if account.signing == "SIGV4" and not account.iam_role_arn:
+        raise InvalidRequest.of_field(
+            "account_id", "names an account that signs (SIGV4) and has no IAM role; set iam_role_arn"
+        )
+    return account.signing != "NONE" and bool(account.iam_role_arn)
+
+
+def _check_built(call: SpApiCall, target: Target) -> None:
+    """Refuse what the contract has and this version lacks, rather than call with the wrong kind of token."""
+    if call.data_elements:
+        raise Unimplemented("Restricted Data Tokens are in the contract and not built yet; leave data_elements out.")
+    if target.operation and target.operation.grantless_scope:
+        raise Unimplemented("Grantless operations are in the contract and not built yet.")

@@ -1,0 +1,103 @@
+"""Proto ⇄ domain, for calls, checks and operations."""
+
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, operation_pb2
+from sellergate_amazon.operations import Operation
+from sellergate_common.errors import InvalidRequest
+
+from sellergate_gateway.answers import REQUEST_ID, rate_limit_of
+from sellergate_gateway.calls import Done
+from sellergate_gateway.checks import Stage
+from sellergate_gateway.ports import BucketState
+from sellergate_gateway.requests import SpApiCall
+
+
+def to_call(request: call_pb2.CallRequest) -> SpApiCall:
+    """Read a call. Raises InvalidRequest."""
+    query = None
+    if request.WhichOneof("query_string") == "query":
+        query = tuple((p.name, p.value if p.HasField("value") else None) for p in request.query.parameters)
+    return SpApiCall(
+        account_id=request.account_id,
+        method=request.method,
+        path=request.path,
+        operation=request.operation,
+        path_params=dict(request.path_params),
+        raw_query=request.raw_query if request.WhichOneof("query_string") == "raw_query" else None,
+        query=query,
+        headers=tuple((header.name, header.value) for header in request.headers),
+        body=request.body,
+        content_type=request.content_type,
+        data_elements=tuple(request.data_elements),
+        as_is=request.answer_mode == call_pb2.ANSWER_MODE_AS_IS,
+        max_wait=_seconds(request.max_wait) if request.HasField("max_wait") else None,
+        batch=request.priority == call_pb2.PRIORITY_BATCH,
+        sandbox=request.sandbox if request.HasField("sandbox") else None,
+    )
+
+
+def to_response(done: Done) -> call_pb2.CallResponse:
+    """Render Amazon's answer."""
+    return call_pb2.CallResponse(
+        http_status=done.answer.status,
+        headers=[call_pb2.Header(name=name, value=value) for name, value in done.answer.headers],
+        body=done.answer.body,
+        amazon_request_id=done.answer.header(REQUEST_ID),
+        rate_limit=rate_limit_of(done.answer),
+        attempts=done.attempts,
+        waited=to_duration(done.waited),
+        operation=done.operation,
+    )
+
+
+def to_stage(stage: Stage) -> gateway_service_pb2.CheckStage:
+    """Render a stage of a check."""
+    return gateway_service_pb2.CheckStage(
+        name=stage.name,
+        outcome=gateway_service_pb2.CheckOutcome.Value(f"CHECK_OUTCOME_{stage.outcome}"),
+        reason=stage.reason,
+        duration=to_duration(stage.seconds),
+    )
+
+
+def to_operation(operation: Operation) -> operation_pb2.Operation:
+    """Render a row of the catalogue."""
+    return operation_pb2.Operation(
+        name=operation.name,
+        api=operation.api,
+        version=operation.version,
+        operation_id=operation.operation_id,
+        method=operation.method,
+        path=operation.path,
+        rate=operation.rate or 0.0,
+        burst=operation.burst or 0,
+        restricted=operation.restricted,
+        grantless_scope=operation.grantless_scope or "",
+        deprecated=operation.deprecated,
+        idempotent=operation.idempotent,
+    )
+
+
+def to_quota(state: BucketState, burst: int, now: float) -> operation_pb2.Quota:
+    """Render the state of a bucket; `now` in seconds since the epoch."""
+    reset = Timestamp()
+    reset.FromMilliseconds(int((now + state.reset) * 1000))
+    source = operation_pb2.QUOTA_SOURCE_HEADER if state.learned else operation_pb2.QUOTA_SOURCE_CATALOGUE
+    return operation_pb2.Quota(rate=state.rate, burst=burst, remaining=state.remaining, reset_time=reset, source=source)
+
+
+def to_duration(seconds: float) -> Duration:
+    """Render a span of time."""
+    duration = Duration()
+    duration.FromTimedelta(timedelta(seconds=seconds))
+    return duration
+
+
+def _seconds(duration: Duration) -> float:
+    seconds = duration.ToMilliseconds() / 1000
+    if seconds < 0:
+        raise InvalidRequest.of_field("max_wait", "must not be negative")
+    return seconds

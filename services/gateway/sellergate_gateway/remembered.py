@@ -1,0 +1,49 @@
+"""A bounded memory of this process: values by account, each for a time, forgotten when told that they changed."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+_Value = TypeVar("_Value")
+
+# Where nobody tells of changes, a copy is this old at most, in seconds.
+UNTOLD_SECONDS = 5.0
+
+
+class Remembered(Generic[_Value]):
+    """The last values used are kept, `size` of them. `is_told` says whether changes are being told at present."""
+
+    def __init__(self, size: int, now: Callable[[], float], is_told: Callable[[], bool]) -> None:
+        self._size = size
+        self._now = now
+        self._is_told = is_told
+        self._entries: OrderedDict[str, tuple[_Value, float, float]] = OrderedDict()
+
+    def get(self, account_id: str) -> _Value | None:
+        """Return the value of an account, if it may still be used."""
+        entry = self._entries.get(account_id)
+        if entry is None:
+            return None
+        value, since, until = entry
+        now = self._now()
+        if now >= until or (now - since >= UNTOLD_SECONDS and not self._is_told()):
+            del self._entries[account_id]
+            return None
+        self._entries.move_to_end(account_id)
+        return value
+
+    def put(self, account_id: str, value: _Value, seconds: float) -> None:
+        """Remember a value for `seconds`."""
+        now = self._now()
+        self._entries[account_id] = (value, now, now + seconds)
+        self._entries.move_to_end(account_id)
+        while len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def forget(self, account_id: str) -> None:
+        """Forget the value of an account."""
+        self._entries.pop(account_id, None)
+
+    def forget_all(self) -> None:
+        """Forget everything."""
+        self._entries.clear()

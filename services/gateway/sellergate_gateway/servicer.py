@@ -1,0 +1,52 @@
+"""GatewayService: proto ⇄ domain, nothing else."""
+
+import time
+from typing import Any
+
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1 import gateway_service_pb2 as pb2
+from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceServicer
+from sellergate_common.context import current_caller
+
+from sellergate_gateway.calls import Calls
+from sellergate_gateway.checks import Checks
+from sellergate_gateway.messages import to_call, to_operation, to_quota, to_response, to_stage
+from sellergate_gateway.operations import Operations
+
+
+class GatewayServicer(GatewayServiceServicer):
+    """Calls of SP-API. RPCs that are not here are answered UNIMPLEMENTED by the generated base."""
+
+    def __init__(self, calls: Calls, checks: Checks, operations: Operations) -> None:
+        self._calls = calls
+        self._checks = checks
+        self._operations = operations
+
+    async def Call(self, request: call_pb2.CallRequest, context: Any) -> call_pb2.CallResponse:
+        """Make one call."""
+        return to_response(await self._calls.make(to_call(request), _user()))
+
+    async def CheckAccount(self, request: pb2.CheckAccountRequest, context: Any) -> pb2.CheckAccountResponse:
+        """Try an account stage by stage."""
+        state, stages = await self._checks.check(request.account_id, _user(), with_call=request.with_call)
+        return pb2.CheckAccountResponse(stages=map(to_stage, stages), state=state)
+
+    async def ListOperations(self, request: pb2.ListOperationsRequest, context: Any) -> pb2.ListOperationsResponse:
+        """Return one page of the catalogue."""
+        page, token = self._operations.page(request.search, request.page_size, request.page_token)
+        return pb2.ListOperationsResponse(operations=map(to_operation, page), next_page_token=token)
+
+    async def GetOperation(self, request: pb2.GetOperationRequest, context: Any) -> pb2.GetOperationResponse:
+        """Return one row of the catalogue."""
+        return pb2.GetOperationResponse(operation=to_operation(self._operations.get(request.name)))
+
+    async def GetQuota(self, request: pb2.GetQuotaRequest, context: Any) -> pb2.GetQuotaResponse:
+        """Return the state of an account's quota for an operation."""
+        account = await self._calls.account(request.account_id, _user())
+        sandbox = request.sandbox if request.HasField("sandbox") else account.sandbox
+        bucket, state = await self._operations.quota(account, request.operation, sandbox=sandbox)
+        return pb2.GetQuotaResponse(quota=to_quota(state, bucket.burst, time.time()))
+
+
+def _user() -> str:
+    return current_caller().on_behalf_of
