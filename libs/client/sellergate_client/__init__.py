@@ -1,0 +1,41 @@
+"""Sellergate's client library: Selling Partner API for stored accounts, typed, with deadlines.
+
+Errors are those of `sellergate_common.errors`; decide by class or by `reason`, never by message.
+"""
+
+from sellergate_common.errors import (
+    AmazonRefused,
+    Conflict,
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    OutcomeUnknown,
+    OutOfTime,
+    PreconditionFailed,
+    QuotaExceeded,
+    Reason,
+    SellergateError,
+    Unauthenticated,
+    Unavailable,
+)
+
+from sellergate_client.answers import Answer
+from sellergate_client.sellergate import Sellergate
+
+__all__ = [
+    "AmazonRefused",
+    "Answer",
+    "Conflict",
+    "InvalidRequest",
+    "NotAllowed",
+    "NotFound",
+    "OutOfTime",
+    "OutcomeUnknown",
+    "PreconditionFailed",
+    "QuotaExceeded",
+    "Reason",
+    "Sellergate",
+    "SellergateError",
+    "Unauthenticated",
+    "Unavailable",
+]

@@ -37,7 +37,16 @@ class PostgresServer:
 
     def create_database(self, name: str) -> str:
         """Make a database and return its URL."""
-        command: list[str | Path] = [self.binaries / "createdb", "-h", LOOPBACK, "-p", str(self.port), "-U", "postgres", name]
+        command: list[str | Path] = [
+            self.binaries / "createdb",
+            "-h",
+            LOOPBACK,
+            "-p",
+            str(self.port),
+            "-U",
+            "postgres",
+            name,
+        ]
         subprocess.run(command, check=True, capture_output=True, timeout=COMMAND_SECONDS)  # noqa: S603
         return self.url(name)
 

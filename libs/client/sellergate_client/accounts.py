@@ -1,0 +1,65 @@
+"""Seller accounts, through AccountService."""
+
+import grpc
+from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
+from sellergate_common.channel import invoke
+from sellergate_common.errors import OutcomeUnknown
+
+from sellergate_client.outcomes import transport_outcome
+
+CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
+_SERVICE = "account"
+
+
+class Accounts:
+    """Accounts as messages of sellergate.account.v1. `on_behalf_of` is the user; only the edge may name one.
+
+    Every method raises SellergateError. Changes that are not idempotent raise OutcomeUnknown when the connection broke after
+    they were sent.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = account_service_pb2_grpc.AccountServiceStub(channel)
+
+    async def upsert(
+        self, request: account_service_pb2.UpsertAccountRequest, *, on_behalf_of: str = ""
+    ) -> tuple[account_pb2.Account, bool]:
+        """Store a seller; return the account, and whether it is new."""
+        answer = await invoke(self._stub.UpsertAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return answer.account, answer.created
+
+    async def get(self, account_id: str, *, on_behalf_of: str = "") -> account_pb2.Account:
+        """Return one account."""
+        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+        return (await invoke(self._stub.GetAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)).account
+
+    async def list(
+        self, request: account_service_pb2.ListAccountsRequest, *, on_behalf_of: str = ""
+    ) -> account_service_pb2.ListAccountsResponse:
+        """Return one page of accounts."""
+        return await invoke(self._stub.ListAccounts, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+
+    async def update(
+        self, request: account_service_pb2.UpdateAccountRequest, *, on_behalf_of: str = ""
+    ) -> account_pb2.Account:
+        """Change the fields that the request's mask names."""
+        with transport_outcome(OutcomeUnknown.default_reason):
+            answer = await invoke(self._stub.UpdateAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return answer.account
+
+    async def delete(self, account_id: str, *, etag: str = "", on_behalf_of: str = "") -> account_pb2.Account:
+        """Make an account inactive."""
+        request = account_service_pb2.DeleteAccountRequest(account_id=account_id, etag=etag)
+        return (await invoke(self._stub.DeleteAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)).account
+
+    async def undelete(self, account_id: str, *, etag: str = "", on_behalf_of: str = "") -> account_pb2.Account:
+        """Make an inactive account active again."""
+        request = account_service_pb2.UndeleteAccountRequest(account_id=account_id, etag=etag)
+        answer = await invoke(self._stub.UndeleteAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return answer.account
+
+    async def hard_delete(self, account_id: str, *, etag: str = "", on_behalf_of: str = "") -> None:
+        """Remove an account for good."""
+        request = account_service_pb2.HardDeleteAccountRequest(account_id=account_id, etag=etag)
+        with transport_outcome(OutcomeUnknown.default_reason):
+            await invoke(self._stub.HardDeleteAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)

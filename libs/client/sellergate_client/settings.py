@@ -1,0 +1,10 @@
+"""Settings of the client library: where the services are, and this program's own certificate."""
+
+from sellergate_common.settings import TlsSettings
+
+
+class ClientSettings(TlsSettings):
+    """Read from SELLERGATE_GATEWAY_TARGET, SELLERGATE_ACCOUNT_TARGET and the SELLERGATE_TLS_ variables."""
+
+    gateway_target: str = "127.0.0.1:50054"
+    account_target: str = "127.0.0.1:50051"

@@ -1,0 +1,57 @@
+"""The edge: REST for the frontend, thin, and the only process that is reachable from outside."""
+
+from contextlib import AsyncExitStack
+
+import uvicorn
+import uvloop
+from sellergate_client import Sellergate
+from sellergate_common.logs import configure_logging, get_logger
+from sellergate_common.settings import load_settings
+from sellergate_common.tls import Identity
+
+from sellergate_edge.app import make_app
+from sellergate_edge.authentication import Authenticator, JwksKeys, Keys, SharedSecret
+from sellergate_edge.settings import EdgeSettings
+
+
+def main() -> None:
+    """Run the edge until it is told to stop."""
+    settings = load_settings(EdgeSettings)
+    configure_logging("edge", settings.log_level)
+    uvloop.run(serve(settings))
+
+
+async def serve(settings: EdgeSettings) -> None:
+    """Wire the edge by hand and serve it."""
+    async with AsyncExitStack() as stack:
+        sellergate = await stack.enter_async_context(
+            Sellergate.connect(settings.gateway_target, settings.account_target, Identity.read(settings))
+        )
+        authenticator = Authenticator(_keys(settings), settings.jwt_audience, settings.jwt_issuer)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                make_app(authenticator, sellergate),
+                host=settings.bind_host,
+                port=settings.edge_port,
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=settings.drain_seconds,
+            )
+        )
+        get_logger().info("serving", address=f"{settings.bind_host}:{settings.edge_port}")
+        await server.serve()
+        get_logger().info("stopped")
+
+
+def _keys(settings: EdgeSettings) -> Keys:
+    if settings.jwt_secret is not None:
+        return SharedSecret(settings.jwt_secret)
+    assert settings.jwks_url is not None  # noqa: S101  (the settings hold exactly one)
+    return JwksKeys(settings.jwks_url)
+
+
+if __name__ == "__main__":
+    main()

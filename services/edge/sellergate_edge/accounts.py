@@ -1,0 +1,136 @@
+"""The user's own accounts: connect, list, read, change, disconnect."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from google.protobuf.field_mask_pb2 import FieldMask
+from pydantic import SecretStr
+from sellergate.account.v1 import account_pb2, account_service_pb2
+from sellergate_common.errors import InvalidRequest
+
+from sellergate_edge.models import Account, AccountPage, AccountPatch, AccountState, NewAccount, Problem, SigningMode
+from sellergate_edge.users import Client, User
+
+router = APIRouter(
+    prefix="/api/amazon/accounts",
+    tags=["accounts"],
+    responses={status: {"model": Problem} for status in (400, 401, 404, 409, 503)},
+)
+_IfMatch = Annotated[str | None, Header(description="The ETag that was read: change only what has not changed since.")]
+
+
+@router.post("", status_code=201, responses={200: {"model": Account}})
+async def connect(new: NewAccount, user: User, client: Client, response: Response) -> Account:
+    """Connect a seller, or renew the connection of one that is there (200)."""
+    request = account_service_pb2.UpsertAccountRequest(
+        user_id=user,
+        amazon_seller_id=new.amazon_seller_id,
+        marketplace=new.marketplace,
+        application_id=new.application_id or "",
+        lwa_client_id=_revealed(new.lwa_client_id),
+        lwa_client_secret=_revealed(new.lwa_client_secret),
+        refresh_token=_revealed(new.refresh_token),
+        iam_role_arn=new.iam_role_arn or "",
+        marketplace_ids=new.marketplace_ids or (),
+        region=new.region or "",
+        signing_mode=_signing(new.signing_mode),
+        sandbox=new.sandbox,
+    )
+    account, created = await client.accounts.upsert(request, on_behalf_of=user)
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = f"{router.prefix}/{account.account_id}"
+    return _shown(account, response)
+
+
+@router.get("")
+async def list_accounts(
+    user: User,
+    client: Client,
+    state: AccountState | None = None,
+    marketplace: str = "",
+    page_size: Annotated[int, Query(alias="pageSize", ge=1, le=500)] = 50,
+    page_token: Annotated[str, Query(alias="pageToken")] = "",
+) -> AccountPage:
+    """List the user's accounts, oldest first."""
+    states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state}")] if state else []
+    request = account_service_pb2.ListAccountsRequest(
+        user_id=user,
+        filter=account_service_pb2.AccountFilter(states=states, marketplace=marketplace),
+        page_size=page_size,
+        page_token=page_token,
+    )
+    page = await client.accounts.list(request, on_behalf_of=user)
+    return AccountPage(
+        accounts=[Account.from_message(account) for account in page.accounts], next_page_token=page.next_page_token
+    )
+
+
+@router.get("/{account_id}")
+async def get_account(account_id: str, user: User, client: Client, response: Response) -> Account:
+    """Return one account."""
+    return _shown(await client.accounts.get(account_id, on_behalf_of=user), response)
+
+
+@router.patch("/{account_id}")
+async def change(
+    account_id: str,
+    patch: AccountPatch,
+    user: User,
+    client: Client,
+    response: Response,
+    if_match: _IfMatch = None,
+) -> Account:
+    """Change single fields."""
+    given = patch.model_fields_set
+    empty = sorted(name for name in given & {"refresh_token", "lwa_client_secret"} if getattr(patch, name) is None)
+    if empty:
+        raise InvalidRequest.of_field(empty[0], "must hold a value, or be left out")
+    if not given:
+        raise InvalidRequest.of_field("body", "must name at least one field to change")
+    request = account_service_pb2.UpdateAccountRequest(
+        account=account_pb2.Account(
+            account_id=account_id,
+            application_id=patch.application_id or "",
+            iam_role_arn=patch.iam_role_arn or "",
+            marketplace_ids=patch.marketplace_ids or (),
+            region=patch.region or "",
+            signing_mode=_signing(patch.signing_mode),
+            sandbox=bool(patch.sandbox),
+        ),
+        update_mask=FieldMask(paths=sorted(given)),
+        etag=_etag(if_match),
+        refresh_token=_revealed(patch.refresh_token),
+        lwa_client_secret=_revealed(patch.lwa_client_secret),
+    )
+    return _shown(await client.accounts.update(request, on_behalf_of=user), response)
+
+
+@router.delete("/{account_id}", status_code=204)
+async def disconnect(
+    account_id: str, user: User, client: Client, hard: bool = False, if_match: _IfMatch = None
+) -> None:
+    """Make an account inactive, or with ?hard=true remove it and its secrets for good."""
+    etag = _etag(if_match)
+    if hard:
+        await client.accounts.hard_delete(account_id, etag=etag, on_behalf_of=user)
+    else:
+        await client.accounts.delete(account_id, etag=etag, on_behalf_of=user)
+
+
+def _shown(message: account_pb2.Account, response: Response) -> Account:
+    response.headers["ETag"] = f'"{message.etag}"'
+    return Account.from_message(message)
+
+
+def _etag(if_match: str | None) -> str:
+    """Read If-Match; * and none match whatever is there."""
+    given = (if_match or "").strip()
+    return "" if given == "*" else given.strip('"')
+
+
+def _revealed(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
+
+
+def _signing(mode: SigningMode | None) -> account_pb2.SigningMode.ValueType:
+    return account_pb2.SigningMode.Value(f"SIGNING_MODE_{mode}") if mode else account_pb2.SIGNING_MODE_UNSPECIFIED

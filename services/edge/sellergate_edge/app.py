@@ -1,0 +1,25 @@
+"""The edge's app: routes, problems and the request's context, put together."""
+
+from fastapi import FastAPI
+from sellergate_client import Sellergate
+
+from sellergate_edge import accounts, checks, health, pass_through, problems
+from sellergate_edge.authentication import Authenticator
+from sellergate_edge.middleware import RequestContext
+
+DESCRIPTION = "The REST edge of Sellergate: a user's own Amazon seller accounts, and any SP-API call for them."
+
+
+def make_app(authenticator: Authenticator, sellergate: Sellergate) -> FastAPI:
+    """Wire the app. It holds no secret and no business rule: what it decides is who asks."""
+    app = FastAPI(title="Sellergate", version="1", description=DESCRIPTION, redirect_slashes=False)
+    app.state.authenticator = authenticator
+    app.state.sellergate = sellergate
+    problems.install(app)
+    app.include_router(checks.router)
+    # Before the account routes, whose {id} it extends; raw, so that FastAPI validates and rebuilds nothing.
+    app.router.routes.append(pass_through.route)
+    app.include_router(accounts.router)
+    app.include_router(health.router)
+    app.add_middleware(RequestContext)
+    return app

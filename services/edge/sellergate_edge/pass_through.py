@@ -1,0 +1,108 @@
+"""Any SP-API call over REST: path, query and body go to Amazon as they came, and Amazon's answer comes back as it is."""
+
+from urllib.parse import unquote
+
+from sellergate_client import Sellergate
+from sellergate_common.errors import InvalidRequest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sellergate_edge.authentication import Authenticator
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+SANDBOX = "x-sellergate-sandbox"
+_MARK = b"/sp-api"
+_PREFIX = b"/api/amazon/accounts/"
+# The caller's connection, credentials and browser; none of them is Amazon's business.
+_KEPT = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "origin",
+        "proxy-authorization",
+        "proxy-connection",
+        "referer",
+        "te",
+        "trailer",
+        "traceparent",
+        "tracestate",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "x-real-ip",
+        "x-request-id",
+    }
+)
+_KEPT_PREFIXES = ("sec-", "x-amz-", "x-forwarded-", "x-sellergate-")
+_OWN_ANSWER_HEADERS = frozenset({"content-length", "date", "server"})
+
+
+async def pass_through(request: Request) -> Response:
+    """Make one call for the user and give back Amazon's answer."""
+    authenticator: Authenticator = request.app.state.authenticator
+    client: Sellergate = request.app.state.sellergate
+    user = await authenticator.user_of(request.headers.get("authorization"))
+    account_id, path = _target(request.scope["raw_path"])
+    answer = await client.call(
+        account_id,
+        request.method,
+        path,
+        raw_query=request.scope["query_string"].decode("latin-1"),
+        headers=[(name, value) for name, value in request.headers.items() if _goes_along(name)],
+        body=await _body(request),
+        content_type=request.headers.get("content-type", ""),
+        as_is=True,
+        max_wait=0,
+        sandbox=_sandbox(request.headers.get(SANDBOX)),
+        on_behalf_of=user,
+    )
+    response = Response(answer.body, answer.status)
+    own = [(name, value) for name, value in response.raw_headers if name == b"content-length"]
+    response.raw_headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in answer.headers
+        if name.lower() not in _OWN_ANSWER_HEADERS
+    ] + own
+    return response
+
+
+def _target(raw_path: bytes) -> tuple[str, str]:
+    """Return the account id and Amazon's path, percent-encoded as it came."""
+    account, _, path = raw_path.removeprefix(_PREFIX).partition(_MARK)
+    return unquote(account.decode("latin-1")), path.decode("latin-1")
+
+
+def _goes_along(name: str) -> bool:
+    return name not in _KEPT and not name.startswith(_KEPT_PREFIXES)
+
+
+def _sandbox(given: str | None) -> bool | None:
+    if given is None:
+        return None
+    if given.lower() not in {"true", "false"}:
+        raise InvalidRequest.of_field(SANDBOX, "must be true or false")
+    return given.lower() == "true"
+
+
+async def _body(request: Request) -> bytes:
+    """Read the body, and stop at the limit instead of filling the memory."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise HTTPException(413)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+route = Route("/api/amazon/accounts/{account_id}/sp-api/{path:path}", pass_through, methods=list(METHODS))

@@ -1,0 +1,30 @@
+"""Dependencies of the routes: the user who asks, and the client of the services."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sellergate_client import Sellergate
+
+from sellergate_edge.authentication import Authenticator
+
+# Only for the OpenAPI document; the authenticator reads the header itself, so that every refusal is a problem document.
+_BEARER = HTTPBearer(
+    auto_error=False, bearerFormat="JWT", description="`sub` is the user id; exp, aud and iss are required."
+)
+
+
+async def user_of(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None) -> str:
+    """Return the user of the request. Raises Unauthenticated."""
+    authenticator: Authenticator = request.app.state.authenticator
+    return await authenticator.user_of(request.headers.get("authorization"))
+
+
+def sellergate_of(request: Request) -> Sellergate:
+    """Return the client of the services."""
+    client: Sellergate = request.app.state.sellergate
+    return client
+
+
+User = Annotated[str, Depends(user_of)]
+Client = Annotated[Sellergate, Depends(sellergate_of)]
