@@ -1,0 +1,71 @@
+"""`make run`: the whole suite on this machine, the main job walked once, and then it stays up."""
+
+import asyncio
+import signal
+import sys
+
+from sellergate_common.logs import configure_logging
+from sellergate_common.settings import load_settings
+
+from sellergate_devstack.report import remove_report, tell_addresses, write_report
+from sellergate_devstack.settings import DevstackSettings
+from sellergate_devstack.state import StateInUse
+from sellergate_devstack.suite import Suite, running_suite
+from sellergate_devstack.supervisor import PortTaken, ProcessDied
+from sellergate_devstack.walk import WalkFailed, walk
+
+FAILED = 1
+
+
+def main() -> None:
+    """Run until Ctrl-C (exit code 0), or until something fails (1)."""
+    settings = load_settings(DevstackSettings)
+    configure_logging("devstack", "warning")
+    raise SystemExit(asyncio.run(_run(settings)))
+
+
+async def _run(settings: DevstackSettings) -> int:
+    running = asyncio.current_task()
+    assert running is not None  # noqa: S101
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.cancel)
+    try:
+        _tell("Sellergate starts:")
+        async with running_suite(settings, _tell) as suite:
+            try:
+                return await _stay_up(suite)
+            finally:
+                remove_report(suite)
+    except asyncio.CancelledError:
+        _tell("Sellergate has ended.")
+        return 0
+    except (StateInUse, PortTaken, ProcessDied, TimeoutError, ValueError, FileNotFoundError) as error:
+        _tell(f"\n{error}")
+        return FAILED
+
+
+async def _stay_up(suite: Suite) -> int:
+    """Walk the main job, and stay until a process dies. Returns only when the walk failed; raises ProcessDied."""
+    _tell("\nThe main job:")
+    account_id = ""
+    try:
+        account_id = await walk(suite, _tell)
+    except WalkFailed as error:
+        _tell(f"  failed: {error}")
+        if suite.simulator:
+            return FAILED
+        _tell("  The servers are not ours, so the suite stays up; set SELLERGATE_DEMO_… to credentials that they know.")
+    write_report(suite, account_id)
+    tell_addresses(suite, account_id, _tell)
+    await suite.supervisor.watch()
+    return 0
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Which processes the local run has, and what each may know: the context table of the architecture, as environments."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sellergate_common.tls import Identity
+
+from sellergate_devstack.ports import LOOPBACK, free_ports
+from sellergate_devstack.probes import grpc_serves, http_answers, redis_answers
+from sellergate_devstack.redis_server import find_redis, redis_configuration, redis_url
+from sellergate_devstack.settings import DevstackSettings, aws_environment, environment, interpreter
+from sellergate_devstack.state import Demo, State
+from sellergate_devstack.supervisor import Process
+
+GRPC_SERVICES = ("account", "token", "iam", "gateway")
+_SIMULATED = ("NA", "EU", "FE", "SANDBOX")
+_COMMON = "SELLERGATE_LOG_LEVEL SELLERGATE_BIND_HOST SELLERGATE_DRAIN_SECONDS SELLERGATE_METRICS_PORT"
+_SPAPI = "SELLERGATE_SPAPI_ENDPOINT SELLERGATE_SPAPI_SANDBOX_ENDPOINT " + " ".join(
+    f"SELLERGATE_SPAPI_{kind}_{region}" for kind in ("ENDPOINT", "SANDBOX_ENDPOINT") for region in ("NA", "EU", "FE")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will run. `redis` is None where the operator has one."""
+
+    settings: DevstackSettings
+    state: State
+    demo: Demo
+    redis: Process | None
+    redis_address: str
+    operator: Identity
+
+    def processes(self) -> list[Process]:
+        """Return all processes in the order of their start."""
+        simulator = [self._simulator()] if self.settings.wants_simulator else []
+        services = [self._account(), self._token(), self._iam(), self._gateway(), self._edge()]
+        return [*([self.redis] if self.redis else []), *simulator, *services]
+
+    def port(self, name: str) -> int:
+        """Return the port of a process."""
+        port: int = getattr(self.settings, f"{name}_port")
+        return port
+
+    def target(self, name: str) -> str:
+        """Return where a gRPC service listens."""
+        return f"{LOOPBACK}:{self.port(name)}"
+
+    @property
+    def edge_url(self) -> str:
+        """The edge's base URL."""
+        return f"http://localhost:{self.port('edge')}"
+
+    @property
+    def simulator_url(self) -> str:
+        """The simulator's base URL: LWA, STS and the control API."""
+        return f"http://{LOOPBACK}:{self.settings.simulator_port}"
+
+    def _simulator(self) -> Process:
+        base = self.settings.simulator_port
+        seed = self.state.write_private("simulator-seed.json", self.demo.seed())
+        ports = {"SELLERGATE_SIMULATOR_PORT": base}
+        ports |= {f"SELLERGATE_SIMULATOR_{name}_PORT": base + 1 + index for index, name in enumerate(_SIMULATED)}
+        own = {name: str(port) for name, port in ports.items()} | {"SELLERGATE_SIMULATOR_SEED_FILE": str(seed)}
+        healthy = http_answers(f"{self.simulator_url}/control/health")
+        # Not through `environment` with X_FILE names: SEED_FILE is a file by itself.
+        return Process(
+            "simulator", self._command("simulator"), environment({}) | own, self._log("simulator"), healthy, ports
+        )
+
+    def _account(self) -> Process:
+        own = {
+            "SELLERGATE_SEALING_KEYS_FILE": self._key("sealing"),
+            "SELLERGATE_INDEX_KEY_FILE": self._key("index"),
+            "SELLERGATE_AUDIT_KEY_FILE": self._key("audit"),
+            "SELLERGATE_STATE_DIR": str(self.state.folder),
+        }
+        return self._service("account", own, "DATABASE_URL SELLERGATE_DATABASE_MIGRATE")
+
+    def _token(self) -> Process:
+        own = {"SELLERGATE_CACHE_KEYS_TOKEN_FILE": self._key("cache-token"), **self._targets("account")}
+        if self.settings.wants_simulator:
+            own["SELLERGATE_LWA_TOKEN_URL"] = f"{self.simulator_url}/auth/o2/token"
+        return self._service("token", own, "SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS")
+
+    def _iam(self) -> Process:
+        own = {"SELLERGATE_CACHE_KEYS_CREDENTIALS_FILE": self._key("cache-credentials"), **self._targets("account")}
+        process = self._service("iam", own, "SELLERGATE_CREDENTIAL_CALLERS SELLERGATE_ROLE_ARN_ALLOW")
+        sts = self.settings.aws_endpoint_url_sts
+        process.environment |= aws_environment()
+        if self.settings.wants_simulator and not sts:
+            process.environment |= {"AWS_ENDPOINT_URL_STS": self.simulator_url, **self._demo_keys()}
+        elif sts and urlsplit(sts).hostname in (LOOPBACK, "localhost", "::1"):
+            process.environment = {**self._demo_keys(), **process.environment}
+        return process
+
+    def _gateway(self) -> Process:
+        own = {
+            "SELLERGATE_CACHE_KEYS_TOKEN_FILE": self._key("cache-token"),
+            "SELLERGATE_CACHE_KEYS_CREDENTIALS_FILE": self._key("cache-credentials"),
+            **self._targets("account", "token", "iam"),
+        }
+        if self.settings.wants_simulator:
+            base = self.settings.simulator_port
+            for index, region in enumerate(_SIMULATED[:3]):
+                own[f"SELLERGATE_SPAPI_ENDPOINT_{region}"] = f"http://{LOOPBACK}:{base + 1 + index}"
+            own["SELLERGATE_SPAPI_SANDBOX_ENDPOINT"] = f"http://{LOOPBACK}:{base + 4}"
+        return self._service("gateway", own, _SPAPI + " SELLERGATE_INTERACTIVE_SHARE")
+
+    def _edge(self) -> Process:
+        own = {
+            "SELLERGATE_JWT_AUDIENCE": self.settings.jwt_audience,
+            "SELLERGATE_JWT_ISSUER": self.settings.jwt_issuer,
+            "SELLERGATE_JWT_SECRET_FILE": self._key("jwt"),
+            **self._targets("gateway", "account"),
+        }
+        process = self._service("edge", own, "SELLERGATE_JWKS_URL")
+        if "SELLERGATE_JWKS_URL" in process.environment:
+            process.environment.pop("SELLERGATE_JWT_SECRET_FILE", None)
+        process.environment.pop("REDIS_URL", None)
+        process.healthy = http_answers(f"http://{LOOPBACK}:{self.port('edge')}/healthz")
+        return process
+
+    def _service(self, name: str, own: dict[str, str], operators: str) -> Process:
+        files = self.state.authority.issue(name)
+        setting = f"SELLERGATE_{name.upper()}_PORT"
+        values = {
+            setting: str(self.port(name)),
+            "REDIS_URL": self.redis_address,
+            "SELLERGATE_TLS_CA_FILE": str(files.ca),
+            "SELLERGATE_TLS_CERT_FILE": str(files.certificate),
+            "SELLERGATE_TLS_KEY_FILE": str(files.key),
+            "SELLERGATE_LOG_LEVEL": self.settings.log_level,
+            **own,
+        }
+        chosen = environment(values, operators=f"{_COMMON} {operators}") | {setting: str(self.port(name))}
+        healthy = grpc_serves(self.target(name), name, self.operator)
+        return Process(name, self._command(name), chosen, self._log(name), healthy, {setting: self.port(name)})
+
+    def _targets(self, *names: str) -> dict[str, str]:
+        return {f"SELLERGATE_{name.upper()}_TARGET": self.target(name) for name in names}
+
+    def _demo_keys(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": self.demo.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.demo.aws_secret_access_key.get_secret_value(),
+            "AWS_REGION": "us-east-1",
+        }
+
+    def _key(self, name: str) -> str:
+        return str(self.state.key_file(name))
+
+    def _command(self, name: str) -> list[str]:
+        return [interpreter(), "-m", f"sellergate_{name}"]
+
+    def _log(self, name: str) -> Path:
+        return self.state.folder / "logs" / f"{name}.log"
+
+
+def make_plan(settings: DevstackSettings, state: State) -> Plan:
+    """Decide what runs, with a Redis of its own unless the operator has one."""
+    files = state.authority.issue("operator")
+    operator = Identity(files.ca.read_bytes(), files.certificate.read_bytes(), files.key.read_bytes())
+    demo = state.demo(settings)
+    if settings.redis_url is not None:
+        return Plan(settings, state, demo, None, settings.redis_url.get_secret_value(), operator)
+    (port,) = free_ports(1)
+    password = secrets.token_urlsafe(24)
+    configuration = redis_configuration(state.folder / "redis", port, password)
+    command = [str(find_redis()), str(configuration)]
+    healthy = redis_answers(port, password)
+    redis = Process(
+        "redis", command, environment({}), state.folder / "logs" / "redis.log", healthy, {"REDIS_URL": port}
+    )
+    return Plan(settings, state, demo, redis, redis_url(port, password), operator)

@@ -1,0 +1,94 @@
+"""Settings of the local run: ports, what runs elsewhere, and the demo seller. What an operator sets wins over what is made here."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from sellergate_common.settings import Port, Settings, names
+
+# What every process may see of the launcher's environment, beside its own settings.
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "COVERAGE_PROCESS_START",
+    "COVERAGE_FILE",
+)
+
+
+class DevstackSettings(Settings):
+    """Ports and addresses of the local run."""
+
+    edge_port: Port = 3001
+    account_port: Port = 50051
+    token_port: Port = 50052
+    iam_port: Port = 50053
+    gateway_port: Port = 50054
+    simulator_port: Port = 3900
+    simulator: Annotated[str, Field(pattern="^(on|off|auto)$")] = "auto"
+    """auto: on unless an LWA URL and an SP-API endpoint are given."""
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    lwa_token_url: str | None = None
+    spapi_endpoint: str | None = None
+    spapi_endpoint_na: str | None = None
+    spapi_endpoint_eu: str | None = None
+    spapi_endpoint_fe: str | None = None
+    aws_endpoint_url_sts: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL_STS")
+    jwt_audience: str = "sellergate"
+    jwt_issuer: str = "https://sellergate.local"
+    demo_user: str = "demo-user"
+    demo_seller_id: str | None = None
+    demo_marketplace: str = "US"
+    demo_lwa_client_id: str | None = None
+    demo_lwa_client_secret: SecretStr | None = None
+    demo_refresh_token: SecretStr | None = None
+    demo_iam_role_arn: str = "arn:aws:iam::123456789012:role/SellergateDemo"
+
+    @property
+    def wants_simulator(self) -> bool:
+        """Whether the simulator stands in for Amazon."""
+        if self.simulator != "auto":
+            return self.simulator == "on"
+        regions = self.spapi_endpoint_na, self.spapi_endpoint_eu, self.spapi_endpoint_fe
+        return not (self.lwa_token_url and (self.spapi_endpoint or any(regions)))
+
+    @property
+    def folder(self) -> Path:
+        """The state directory, absolute."""
+        return self.state_dir.absolute()
+
+
+def environment(own: dict[str, str], *, operators: str = "") -> dict[str, str]:
+    """Return the environment of a process: what is passed on to all, its `own` settings, and `operators` variables by name.
+
+    A variable that the operator set comes before one that is made here, also as X_FILE.
+    """
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    passed["PYTHONUNBUFFERED"] = "1"
+    chosen = dict(own)
+    for name in {*names(operators), *own}:
+        plain, file = name.removesuffix("_FILE"), name.removesuffix("_FILE") + "_FILE"
+        given = next((one for one in (plain, file) if one in os.environ), None)
+        if given:
+            chosen.pop(plain, None)
+            chosen.pop(file, None)
+            chosen[given] = os.environ[given]
+    return {**passed, **chosen}
+
+
+def aws_environment() -> dict[str, str]:
+    """Return the operator's AWS_ variables, for the one process that may have them."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+def interpreter() -> str:
+    """Return the Python that runs the processes: this one."""
+    return sys.executable
