@@ -5,6 +5,7 @@ renewed while the owner is slow, and carries a fencing number that grows with ev
 """
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -91,9 +92,7 @@ async def wait_released(redis: Redis, key: str, seconds: float) -> None:
         left = await redis.pttl(name)
         if left <= 0:
             return
-        wait = min(seconds, left / 1000 + 0.05)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                async for message in listener.listen():
-                    if message["type"] == "message":
-                        return
+        end = time.monotonic() + min(seconds, left / 1000 + 0.05)
+        while (remaining := end - time.monotonic()) > 0:
+            if await listener.get_message(ignore_subscribe_messages=True, timeout=remaining) is not None:
+                return

@@ -20,7 +20,7 @@ def grpc_serves(target: str, service: str, identity: Identity) -> Healthy:
     async def healthy() -> bool:
         options = [("grpc.ssl_target_name_override", service + SERVER_NAME_SUFFIX)]
         async with grpc.aio.secure_channel(target, identity.channel_credentials(), options=options) as channel:
-            stub = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
+            stub = health_pb2_grpc.HealthStub(channel)
             try:
                 answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=PROBE_SECONDS)
             except grpc.aio.AioRpcError:

@@ -56,7 +56,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent,  # noqa: PLW1509  (the launcher has no other thread when it forks)
             )
 
     def send(self, number: signal.Signals) -> None:

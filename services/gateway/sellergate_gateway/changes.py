@@ -44,14 +44,16 @@ class Changes:
                 await listening
 
     async def _listen_forever(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
-        while True:
+        while not _is_cancelled():
             try:
                 await self._listen(listeners)
             except UNREACHABLE as error:
-                get_logger().warning("changes_unheard", cause=type(error).__name__)
+                # redis-py closes a connection that is cancelled, and may raise what that raises in place of the cancellation.
+                if not _is_cancelled():
+                    get_logger().warning("changes_unheard", cause=type(error).__name__)
+                    await asyncio.sleep(RECONNECT_SECONDS)
             finally:
                 self.connected = False
-            await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
         async with self._redis.pubsub() as subscription:
@@ -66,6 +68,11 @@ class Changes:
                     await subscription.ping()
                 elif message["type"] == "message":
                     _tell(listeners[message["channel"]], message["data"])
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _tell(listeners: Sequence[Forgetful], account_id: str) -> None:
