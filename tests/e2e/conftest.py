@@ -1,0 +1,92 @@
+"""One suite for all end-to-end tests: every process real, logs at debug, everything the edge says recorded."""
+
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sellergate_client import Sellergate
+from sellergate_devstack.ports import LOOPBACK, free_ports
+from sellergate_devstack.settings import DevstackSettings
+from sellergate_devstack.suite import Suite, running_suite
+
+from tests.e2e.sellers import Seller
+
+OWN = ("edge", "account", "token", "iam", "gateway")
+
+
+def ephemeral_ports() -> dict[str, int]:
+    """Free ports for every process; the simulator takes five in a row."""
+    ports = dict(zip((f"{name}_port" for name in OWN), free_ports(len(OWN)), strict=True))
+    while True:
+        (base,) = free_ports(1)
+        try:
+            probes = [socket.create_server((LOOPBACK, base + offset)) for offset in range(5)]
+        except (OSError, OverflowError):
+            continue
+        for probe in probes:
+            probe.close()
+        return {**ports, "simulator_port": base}
+
+
+@pytest.fixture(scope="session")
+async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite]:
+    """The whole suite, with the simulator."""
+    folder: Path = tmp_path_factory.mktemp("suite")
+    settings = DevstackSettings(state_dir=folder, log_level="debug", simulator="on", **ephemeral_ports())
+    async with running_suite(settings, lambda _: None) as running:
+        yield running
+
+
+@dataclass
+class Rest:
+    """A frontend: a client of the edge that remembers every answer."""
+
+    suite: Suite
+    client: httpx.AsyncClient
+    answers: list[bytes] = field(default_factory=list)
+
+    async def ask(self, method: str, path: str, user: str | None = "u1", **given: Any) -> httpx.Response:
+        headers = dict(given.pop("headers", {}))
+        if user is not None:
+            headers["Authorization"] = f"Bearer {self.suite.jwt(user)}"
+        response = await self.client.request(method, path, headers=headers, **given)
+        self.answers.append(repr(response.headers).encode() + response.content)
+        return response
+
+    async def connect(self, seller: Seller, user: str = "u1") -> str:
+        """Connect a seller and return the account's id."""
+        response = await self.ask("POST", "/api/amazon/accounts", user, json=seller.connection())
+        assert response.status_code in (200, 201), response.text
+        return str(response.json()["id"])
+
+
+@pytest.fixture(scope="session")
+async def rest(suite: Suite) -> AsyncIterator[Rest]:
+    """A frontend."""
+    async with httpx.AsyncClient(base_url=suite.edge, timeout=40, trust_env=False) as client:
+        yield Rest(suite, client)
+
+
+@pytest.fixture(scope="session")
+async def control(suite: Suite) -> AsyncIterator[httpx.AsyncClient]:
+    """The simulator's control API."""
+    async with httpx.AsyncClient(base_url=suite.simulator or "", timeout=10, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def client(suite: Suite) -> AsyncIterator[Sellergate]:
+    """An internal service with the client library."""
+    identity = suite.identity("client/demo")
+    async with Sellergate.connect(suite.target("gateway"), suite.target("account"), identity) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def seller(control: httpx.AsyncClient) -> Seller:
+    """A seller that Amazon knows and Sellergate does not yet."""
+    return await Seller.seeded(control)

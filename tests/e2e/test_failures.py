@@ -1,0 +1,101 @@
+"""Any process may die or freeze at any moment: callers get a typed error within their deadline, never a hang."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+from sellergate_client import OutcomeUnknown, Sellergate, SellergateError, Unavailable
+
+from tests.e2e.conftest import Rest
+from tests.e2e.sellers import Seller
+
+DEADLINE = 4.0
+# A deadline is kept by clocks of several processes on a busy machine.
+MARGIN = 2.0
+PROCESSES = ("redis", "simulator", "account", "token", "iam", "gateway")
+PATH = "/sellers/v1/marketplaceParticipations"
+
+
+async def one_call(client: Sellergate, account_id: str, method: str = "GET") -> tuple[str, float]:
+    """Call once; return how it ended and the seconds it took."""
+    began = time.monotonic()
+    try:
+        await client.call(account_id, method, PATH, sandbox=True, seconds=DEADLINE)
+        ended = "OK"
+    except SellergateError as error:
+        ended = str(error.reason)
+    return ended, time.monotonic() - began
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+@pytest.mark.parametrize("name", PROCESSES)
+async def test_a_process_that_is_gone_is_told_in_time_and_everything_recovers(
+    rest: Rest, client: Sellergate, control: object, seller: Seller, name: str, number: signal.Signals
+) -> None:
+    cold, warm = await rest.connect(seller), await rest.connect(await Seller.seeded(control))  # type: ignore[arg-type]
+    assert (await one_call(client, warm))[0] == "OK"
+    suite = rest.suite
+    suite.send(name, number)
+    try:
+        found = await asyncio.gather(*(one_call(client, account) for account in (cold, warm) for _ in range(3)))
+        over_rest = await asyncio.wait_for(
+            rest.ask("GET", "/api/amazon/test/status", params={"amazonAccountId": cold}), 35
+        )
+    finally:
+        suite.send(name, signal.SIGCONT)
+        await suite.restart(name)
+    for ended, seconds in found:
+        assert seconds < DEADLINE + MARGIN, (ended, seconds)
+        assert ended in {"OK", "DEPENDENCY_UNAVAILABLE", "AMAZON_UNAVAILABLE", "DEADLINE_EXCEEDED"}, ended
+    assert over_rest.headers["content-type"] in {"application/json", "application/problem+json"}
+    if name == "simulator":  # it forgets its seed with its life
+        await control.post("/control/seed", json=seller.seed())  # type: ignore[attr-defined]
+        return
+    for _ in range(40):
+        ended, _ = await one_call(client, warm)
+        listed = await rest.ask("GET", "/api/amazon/accounts")
+        if ended == "OK" and listed.status_code == 200:
+            return
+        await asyncio.sleep(0.25)
+    pytest.fail(f"after {name} came back, a call still ends in {ended}, and the edge answers {listed.status_code}")
+
+
+async def test_a_write_whose_gateway_dies_has_an_unknown_outcome(
+    rest: Rest, client: Sellergate, seller: Seller
+) -> None:
+    account_id = await rest.connect(seller)
+    control = rest.suite.simulator
+    assert control
+    fault = {"kind": "slow", "operation": "feeds/2021-06-30/createFeedDocument", "delay_seconds": 3, "count": 1}
+    response = await rest.client.post(f"{control}/control/faults", json=fault)
+    assert response.is_success, response.text
+    body = {"contentType": "text/plain"}
+    write = asyncio.create_task(
+        _ended(client.call(account_id, "POST", "/feeds/2021-06-30/documents", json=body, seconds=10))
+    )
+    await asyncio.sleep(1)
+    await rest.suite.restart("gateway")
+    error = await write
+    assert isinstance(error, OutcomeUnknown), error
+    assert error.reason == "AMAZON_OUTCOME_UNKNOWN"
+
+
+async def test_a_write_that_was_never_sent_is_safe_to_repeat(rest: Rest, client: Sellergate, seller: Seller) -> None:
+    account_id = await rest.connect(seller)
+    rest.suite.send("gateway", signal.SIGKILL)
+    await asyncio.sleep(0.5)
+    try:
+        error = await _ended(client.call(account_id, "POST", "/feeds/2021-06-30/documents", json={}, seconds=3))
+    finally:
+        await rest.suite.restart("gateway")
+    assert isinstance(error, Unavailable), error
+    assert error.reason == "DEPENDENCY_UNAVAILABLE"
+
+
+async def _ended(call: object) -> SellergateError | None:
+    try:
+        await call  # type: ignore[misc]
+    except SellergateError as error:
+        return error
+    return None

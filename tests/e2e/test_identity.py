@@ -1,0 +1,109 @@
+"""Nobody is trusted by address: every server shows itself to certificates of our authority, and to nobody else."""
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from sellergate_common.errors import NotAllowed, Unauthenticated
+from sellergate_common.tls import SERVER_NAME_SUFFIX, Identity
+from sellergate_devstack.suite import Suite
+
+from tests.conftest import TestAuthority
+
+SERVICES = {
+    "account": {
+        "sellergate.account.v1.AccountAdminService",
+        "sellergate.account.v1.AccountSecretsService",
+        "sellergate.account.v1.AccountService",
+        "sellergate.account.v1.ApplicationService",
+        "sellergate.account.v1.DropInClientService",
+    },
+    "token": {"sellergate.token.v1.TokenService"},
+    "iam": {"sellergate.iam.v1.IamService"},
+    "gateway": {"sellergate.gateway.v1.GatewayService"},
+}
+OUR_OWN = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+
+
+def channel_of(suite: Suite, name: str, identity: Identity) -> grpc.aio.Channel:
+    options = [("grpc.ssl_target_name_override", name + SERVER_NAME_SUFFIX)]
+    return grpc.aio.secure_channel(suite.target(name), identity.channel_credentials(), options=options)
+
+
+async def health(channel: grpc.aio.Channel, service: str = "") -> int:
+    stub = health_pb2_grpc.HealthStub(channel)
+    answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
+    return int(answer.status)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_reflection_lists_every_service_and_health_answers_for_each(suite: Suite, name: str) -> None:
+    async with channel_of(suite, name, suite.identity("client/demo")) as channel:
+        call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(timeout=5)
+        await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+        await call.done_writing()
+        listed = {service.name for service in (await call.read()).list_services_response.service}
+        call.cancel()
+        assert listed == SERVICES[name] | OUR_OWN
+        for service in ("", *SERVICES[name], "dependency/redis"):
+            assert await health(channel, service) == health_pb2.HealthCheckResponse.SERVING, service
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_a_plain_text_client_gets_nothing(suite: Suite, name: str) -> None:
+    async with grpc.aio.insecure_channel(suite.target(name)) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await health(channel)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_a_foreign_certificate_gets_nothing(suite: Suite, name: str, foreign_authority: TestAuthority) -> None:
+    foreign = foreign_authority.identity("operator")
+    ours = suite.identity("operator")
+    # It trusts our authority, and shows a certificate of its own.
+    forged = Identity(ours.ca, foreign.certificate, foreign.key)
+    for identity in (foreign, forged):
+        async with channel_of(suite, name, identity) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await health(channel)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_no_certificate_gets_nothing(suite: Suite) -> None:
+    credentials = grpc.ssl_channel_credentials(root_certificates=suite.identity("operator").ca)
+    options = [("grpc.ssl_target_name_override", "gateway.sellergate")]
+    async with grpc.aio.secure_channel(suite.target("gateway"), credentials, options=options) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await health(channel)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_one_service_cannot_stand_in_for_another(suite: Suite) -> None:
+    options = [("grpc.ssl_target_name_override", "account.sellergate")]
+    credentials = suite.identity("operator").channel_credentials()
+    async with grpc.aio.secure_channel(suite.target("token"), credentials, options=options) as channel:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await health(channel)
+
+
+async def test_the_allow_list_is_enforced_on_the_wire(suite: Suite) -> None:
+    from sellergate.account.v1 import account_secrets_service_pb2 as secrets
+    from sellergate.account.v1 import account_service_pb2 as accounts
+    from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceStub
+    from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
+    from sellergate_common.channel import invoke, open_channel
+
+    for name in ("operator", "edge", "gateway", "client/demo"):
+        async with open_channel(suite.target("account"), "account", suite.identity(name), []) as channel:
+            stub = AccountSecretsServiceStub(channel)
+            request = secrets.GetAccountSecretsRequest(account_id="x")
+            with pytest.raises(NotAllowed):
+                await invoke(stub.GetAccountSecrets, request, dependency="account", on_behalf_of="")
+            if name == "edge":
+                with pytest.raises(Unauthenticated):
+                    await invoke(
+                        AccountServiceStub(channel).GetAccount,
+                        accounts.GetAccountRequest(account_id="x"),
+                        dependency="account",
+                    )
