@@ -42,10 +42,12 @@ class AiohttpAmazon:
         try:
             async with asyncio.timeout(seconds):
                 return await self._send(request, progress)
+        except aiohttp.ClientError as error:
+            # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
+            raise _failure(progress, type(error).__name__) from None
         except TimeoutError:
             raise _failure(progress, f"no complete answer within {seconds:.1f} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
+        except OSError as error:
             raise _failure(progress, type(error).__name__) from None
 
     async def _send(self, request: AmazonRequest, progress: _Progress) -> AmazonAnswer:
@@ -94,4 +96,8 @@ def user_agent() -> str:
 
 
 async def _headers_sent(_session: Any, context: Any, _parameters: Any) -> None:
-    context.trace_request_ctx.sent = True
+    progress = context.trace_request_ctx
+    if progress.sent:
+        # aiohttp repeats an idempotent request by itself when a kept-alive connection broke: unseen, uncounted, outside of quota.
+        raise aiohttp.ServerDisconnectedError
+    progress.sent = True

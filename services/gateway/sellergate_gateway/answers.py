@@ -3,9 +3,11 @@
 import gzip
 import io
 import json
+import math
 import re
 import zlib
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +19,8 @@ REQUEST_ID = "x-amzn-RequestId"
 RATE_LIMIT = "x-amzn-RateLimit-Limit"
 _MAX_MESSAGE = 500
 _MAX_RATE = 1_000_000.0
+# Longer than any of our calls lives; a header of years must not close a bucket for years.
+_MAX_RETRY_AFTER = 3600.0
 _MAX_ERROR_BYTES = 1_000_000
 # The words of Amazon's 403 when the token is at fault; every other 403 is about rights and final (SP-API "resolving 403 errors").
 _TOKEN_AT_FAULT = re.compile(r"access token.*(expired|revoked|malformed|invalid)", re.IGNORECASE)
@@ -66,7 +70,8 @@ def read(answer: AmazonAnswer) -> Reading:
         return Reading(Kind.THROTTLED, error)
     if answer.status in (401, 403) and any(_TOKEN_AT_FAULT.search(one.details) for one in errors):
         return Reading(Kind.TOKEN_REFUSED, error)
-    if answer.status == 503 and errors:  # noqa: PLR2004
+    # Without a code it is not SP-API that speaks but what stands before it, and that cannot know what was done.
+    if answer.status == 503 and any(one.code for one in errors):  # noqa: PLR2004
         return Reading(Kind.NOT_NOW, error)
     if answer.status >= 500:  # noqa: PLR2004
         return Reading(Kind.BROKEN, error)
@@ -99,15 +104,25 @@ def rate_limit_of(answer: AmazonAnswer) -> float:
 
 
 def retry_after_of(answer: AmazonAnswer) -> float | None:
-    """Return the seconds of Retry-After, where it is there and a number; Amazon is not known to send it."""
+    """Return the seconds of Retry-After, an hour at most; None when there is none. Amazon is not known to send it.
+
+    A date (RFC 9110 §10.2.3) counts from the answer's own Date, so that no clock of ours matters.
+    """
+    given = answer.header("retry-after")
     try:
-        return max(0.0, float(answer.header("retry-after")))
+        seconds = float(given)
     except ValueError:
-        return None
+        try:
+            seconds = (parsedate_to_datetime(given) - parsedate_to_datetime(answer.header("date"))).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return None if math.isnan(seconds) else min(max(0.0, seconds), _MAX_RETRY_AFTER)
 
 
-def to_error(answer: AmazonAnswer, reading: Reading, operation: str, *, idempotent: bool) -> SellergateError:
-    """Return the typed error of an answer that is not a success."""
+def to_error(
+    answer: AmazonAnswer, reading: Reading, operation: str, *, idempotent: bool, interval: float
+) -> SellergateError:
+    """Return the typed error of an answer that is not a success. `interval`: seconds between two calls within quota."""
     reason = _reason(answer.status, reading.kind, idempotent=idempotent)
     error = reading.error or AmazonError("", "", "")
     metadata = {
@@ -118,7 +133,7 @@ def to_error(answer: AmazonAnswer, reading: Reading, operation: str, *, idempote
         "http_status": str(answer.status),
         "operation": operation,
     }
-    retry_after = 1.0 if reason is Reason.AMAZON_UNAVAILABLE else None
+    retry_after = {Reason.AMAZON_UNAVAILABLE: 1.0, Reason.AMAZON_QUOTA_EXCEEDED: interval}.get(reason)
     return RULES[reason].error(
         _words(answer, reading, reason, error),
         reason=reason,

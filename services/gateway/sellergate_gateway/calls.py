@@ -28,6 +28,7 @@ from sellergate_gateway.ports import (
     Amazon,
     AmazonAnswer,
     AmazonRequest,
+    AwsCredentials,
     Bucket,
     Credentials,
     FateUnknown,
@@ -70,6 +71,8 @@ class _Run:
     waited: float = 0.0
     repaired: bool = False
     throttled: tuple[AmazonAnswer, Reading] | None = None
+    rate: float = 0.0
+    """Calls a second that the first bucket is believed to have."""
 
     @property
     def name(self) -> str:
@@ -112,8 +115,8 @@ class Calls:
         account = await self.account(call.account_id, user)
         sandbox = account.sandbox if call.sandbox is None else call.sandbox
         site = self._sites.of(account.marketplace, sandbox=sandbox)
-        buckets = self._buckets.of(account, site, target.operation, target.path, batch=call.batch)
-        run = _Run(call, target, account, site, buckets)
+        buckets = self._buckets.of(account, site, target.operation, batch=call.batch)
+        run = _Run(call, target, account, site, buckets, rate=buckets[0].rate)
         while True:
             done = await self._attempt(run)
             if done is not None:
@@ -135,19 +138,22 @@ class Calls:
 
     async def _attempt(self, run: _Run) -> Done | None:
         """Try once; return the answer, or None to try again. Raises the typed error of a call that failed for good."""
-        token = await self._tokens.get(run.account)
-        request = await self._signed(run, self._request(run, token))
+        token, credentials = await self._papers(run.account)
         try:
-            await self._admit(run)
+            waited = await self._admit(run)
         except QuotaExceeded:
             if run.throttled is None:
                 raise
             # No turn in time after Amazon's own 429: that is the answer.
             return self._final(run, *run.throttled)
-        run.attempts += 1
+        if waited:
+            # The wait may have been longer than the rest of the token's life.
+            token, credentials = await self._papers(run.account)
+        request = self._request(run, token, credentials)
         seconds = min(LONGEST_ATTEMPT_SECONDS, self._left() - RESERVE_SECONDS)
         if seconds <= 0:
             raise OutOfTime("The call waited for its turn until its deadline; give it more time.")
+        run.attempts += 1
         try:
             answer = await self._amazon.send(request, seconds)
         except NotSent as error:
@@ -160,15 +166,14 @@ class Calls:
 
     async def _answered(self, run: _Run, answer: AmazonAnswer, token: AccessToken) -> Done | None:
         reading = read(answer)
-        await self._learn(run.buckets[0], answer)
+        await self._learn(run, answer)
         if reading.kind is Kind.TOKEN_REFUSED and not run.repaired:
             run.repaired = True
             await self._tokens.invalidate(run.account, token)
             return None
         retry_after = retry_after_of(answer)
         if reading.kind is Kind.THROTTLED:
-            believed = run.buckets[0]
-            await self._quota.drain(believed, 1 / believed.rate if retry_after is None else retry_after)
+            await self._quota.drain(run.buckets[0], 1 / run.rate if retry_after is None else retry_after)
             run.throttled = answer, reading
         if reading.kind is Kind.SUCCESS or not await self._paused(run, failure_of(reading.kind), retry_after):
             return self._final(run, answer, reading)
@@ -176,22 +181,22 @@ class Calls:
 
     def _final(self, run: _Run, answer: AmazonAnswer, reading: Reading) -> Done:
         if reading.kind is not Kind.SUCCESS and not run.call.as_is:
-            raise to_error(answer, reading, run.name, idempotent=run.target.idempotent)
+            raise to_error(answer, reading, run.name, idempotent=run.target.idempotent, interval=1 / run.rate)
         return Done(answer, run.name, run.attempts, run.waited)
 
-    def _request(self, run: _Run, token: AccessToken) -> AmazonRequest:
+    async def _papers(self, account: Account) -> tuple[AccessToken, AwsCredentials | None]:
+        """Return what a call is made with: a token, and credentials where it is signed."""
+        token = await self._tokens.get(account)
+        return token, await self._credentials.get(account) if signs(account) else None
+
+    def _request(self, run: _Run, token: AccessToken, credentials: AwsCredentials | None) -> AmazonRequest:
         secret = ("x-amz-access-token", token.value.get_secret_value())
         url = run.site.base_url + run.target.path_and_query
-        return AmazonRequest(run.target.method, url, (*run.target.headers, secret), run.call.body)
+        request = AmazonRequest(run.target.method, url, (*run.target.headers, secret), run.call.body)
+        return self._signer.sign(request, credentials, run.site.region.signing_region) if credentials else request
 
-    async def _signed(self, run: _Run, request: AmazonRequest) -> AmazonRequest:
-        if not signs(run.account):
-            return request
-        credentials = await self._credentials.get(run.account)
-        return self._signer.sign(request, credentials, run.site.region.signing_region)
-
-    async def _admit(self, run: _Run) -> None:
-        """Wait for a slot in every bucket. Raises QuotaExceeded."""
+    async def _admit(self, run: _Run) -> float:
+        """Wait for a slot in every bucket, and return the seconds it took. Raises QuotaExceeded."""
         left = max(0.0, self._left() - RESERVE_SECONDS)
         longest = left if run.call.max_wait is None else min(left, max(0.0, run.call.max_wait - run.waited))
         try:
@@ -199,16 +204,20 @@ class Calls:
         except QuotaExceeded as error:
             error.metadata["operation"] = run.name
             raise
-        if admission.wait > 0:
-            run.waited += admission.wait
-            await asyncio.sleep(admission.wait)
-        run.buckets = (Bucket(run.buckets[0].key, admission.rate, run.buckets[0].burst), *run.buckets[1:])
+        run.rate = admission.rate
+        waited = await self._quota.turn(run.buckets[0], admission, longest) if admission.wait > 0 else 0.0
+        run.waited += waited
+        return waited
 
-    async def _learn(self, bucket: Bucket, answer: AmazonAnswer) -> None:
-        """Believe the rate that Amazon told, where it differs from the one in force."""
+    async def _learn(self, run: _Run, answer: AmazonAnswer) -> None:
+        """Believe the rate that Amazon told, where it differs from the one in force.
+
+        The bucket of unknown paths learns nothing: behind it are many operations, and each tells a rate of its own.
+        """
         told = rate_limit_of(answer)
-        if told and abs(told - bucket.rate) > bucket.rate * _RATE_TOLERANCE:
-            await self._quota.learn(bucket, told)
+        if told and run.target.operation and abs(told - run.rate) > run.rate * _RATE_TOLERANCE:
+            run.rate = told
+            await self._quota.learn(run.buckets, told)
 
     async def _paused(self, run: _Run, failure: Failure, retry_after: float | None) -> bool:
         """Wait before the next attempt; False when there is none."""
@@ -240,7 +249,7 @@ class Calls:
                 reason=Reason.AMAZON_OUTCOME_UNKNOWN,
                 metadata=metadata,
             )
-        if self._left() - RESERVE_SECONDS <= 0:
+        if self._left() <= 2 * RESERVE_SECONDS:
             return OutOfTime(f"Amazon did not answer in time ({error}); give the call more time.", metadata=metadata)
         return Unavailable(
             f"Amazon's answer did not arrive ({error}). Try again.",

@@ -31,6 +31,7 @@ class Changes:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self.connected = False
+        self._told_unheard = False
 
     @asynccontextmanager
     async def heard_by(self, listeners: Mapping[str, Sequence[Forgetful]]) -> AsyncIterator[None]:
@@ -48,9 +49,11 @@ class Changes:
             try:
                 await self._listen(listeners)
             except UNREACHABLE as error:
+                # Before the pause: a copy is not to be trusted while nobody tells.
+                self.connected = False
                 # redis-py closes a connection that is cancelled, and may raise what that raises in place of the cancellation.
                 if not _is_cancelled():
-                    get_logger().warning("changes_unheard", cause=type(error).__name__)
+                    self._tell_unheard(error)
                     await asyncio.sleep(RECONNECT_SECONDS)
             finally:
                 self.connected = False
@@ -58,16 +61,36 @@ class Changes:
     async def _listen(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
         async with self._redis.pubsub() as subscription:
             await subscription.subscribe(*listeners)
-            # What changed while nobody listened is not known: begin with nothing.
-            for one in {id(one): one for group in listeners.values() for one in group}.values():
-                one.forget_all()
-            self.connected = True
+            unconfirmed, silent = len(listeners), False
             while True:
-                message = await subscription.get_message(ignore_subscribe_messages=True, timeout=PING_SECONDS)
-                if message is None:
+                # Read raw: get_message returns None for a PONG as it does for silence, and a ping for every PONG never rests.
+                answer = await subscription.parse_response(block=False, timeout=PING_SECONDS)
+                if answer is None:
+                    if silent:
+                        raise TimeoutError
                     await subscription.ping()
-                elif message["type"] == "message":
-                    _tell(listeners[message["channel"]], message["data"])
+                elif answer[0] == "subscribe":
+                    unconfirmed -= 1
+                    if not unconfirmed:
+                        self._hear(listeners)
+                elif answer[0] == "message":
+                    _tell(listeners[answer[1]], answer[2])
+                silent = answer is None
+
+    def _hear(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
+        # What changed while nobody listened is not known: begin with nothing.
+        for one in {id(one): one for group in listeners.values() for one in group}.values():
+            one.forget_all()
+        self.connected = True
+        if self._told_unheard:
+            self._told_unheard = False
+            get_logger().info("changes_heard")
+
+    def _tell_unheard(self, error: BaseException) -> None:
+        """Log an outage once, however often it is tried to end it."""
+        if not self._told_unheard:
+            self._told_unheard = True
+            get_logger().warning("changes_unheard", cause=type(error).__name__)
 
 
 def _is_cancelled() -> bool:

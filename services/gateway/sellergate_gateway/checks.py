@@ -89,10 +89,10 @@ class Checks:
 
     def _stored(self, account: Account, seconds: float) -> Stage:
         signing_region = self._sites.of(account.marketplace, sandbox=account.sandbox).region.signing_region
-        if account.iam_role_arn and account.region != signing_region:
+        if account.region != signing_region:
             reason = (
                 f"the account's region {account.region} chooses the STS alone; calls of marketplace {account.marketplace}"
-                f" are signed for {signing_region}"
+                f" go to {signing_region} and are signed for it"
             )
             return Stage("stored", Outcome.WARNING, reason, seconds)
         return Stage("stored", Outcome.OK, "", seconds)

@@ -57,9 +57,12 @@ class CredentialSource:
         opened = await self._entries.get(key)
         if opened is None:
             return None
-        entry = json.loads(opened.get_secret_value())
-        access_key_id, secret_access_key, session_token = (SecretStr(entry[name]) for name in _SECRETS)
-        found = AwsCredentials(access_key_id, secret_access_key, session_token, float(entry["expire_time"]))
+        try:
+            entry = json.loads(opened.get_secret_value())
+            access_key_id, secret_access_key, session_token = (SecretStr(entry[name]) for name in _SECRETS)
+            found = AwsCredentials(access_key_id, secret_access_key, session_token, float(entry["expire_time"]))
+        except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
+            return None
         return found if found.expire_time - self._now() >= MIN_LIFETIME else None
 
     async def _asked(self, account: Account) -> AwsCredentials:

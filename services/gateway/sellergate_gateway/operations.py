@@ -52,5 +52,5 @@ class Operations:
         """Return an account's bucket for an operation, and what is in it. Raises NotFound."""
         operation = self.get(name)
         site = self._sites.of(account.marketplace, sandbox=sandbox)
-        bucket = self._buckets.of(account, site, operation, operation.path, batch=False)[0]
+        bucket = self._buckets.of(account, site, operation, batch=False)[0]
         return bucket, await self._quota.state(bucket)

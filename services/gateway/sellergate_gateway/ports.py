@@ -81,11 +81,15 @@ class FateUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One bucket of quota: `rate` calls a second, `burst` at once, unless Amazon has since told another rate."""
+    """One bucket of quota: `rate` calls a second, `burst` at once, unless Amazon has since told another rate.
+
+    `share` is the part of Amazon's rate that this bucket lets through; `rate` has it in it already.
+    """
 
     key: str
     rate: float
     burst: int
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,14 @@ class Quota(Protocol):
     async def admit(self, buckets: Sequence[Bucket], max_wait: float) -> Admission:
         """Reserve one slot in every bucket, first come first served. Raises QuotaExceeded when the wait would be longer."""
 
-    async def learn(self, bucket: Bucket, rate: float) -> None:
-        """Believe the rate that Amazon told."""
+    async def turn(self, bucket: Bucket, admission: Admission, longest: float) -> float:
+        """Wait for a slot reserved with `bucket` first, `longest` seconds at most; return the seconds waited.
+
+        A rate that is learned meanwhile moves the slot.
+        """
+
+    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
+        """Believe the rate that Amazon told, each bucket its share; what is owed is rescaled at once."""
 
     async def drain(self, bucket: Bucket, seconds: float) -> None:
         """Empty a bucket after a 429: nobody goes for `seconds`."""

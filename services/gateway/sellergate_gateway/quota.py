@@ -6,6 +6,7 @@ came evenly. `redis_quota` runs the same arithmetic for all replicas; a property
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sellergate_amazon.operations import Operation
 from sellergate_common.errors import QuotaExceeded
@@ -19,7 +20,9 @@ from sellergate_gateway.sites import Site
 SANDBOX_RATE, SANDBOX_BURST = 5.0, 15
 # For paths and the few operations without published numbers: careful.
 CAUTIOUS_RATE, CAUTIOUS_BURST = 1.0, 1
-_SANDBOX = "sandbox"
+_SANDBOX, _UNKNOWN = "sandbox", "unknown"
+# Names of buckets are kept: an HMAC for every call would be a good part of its cost.
+_KEPT_NAMES = 65_536
 
 
 @dataclass(slots=True)
@@ -52,9 +55,12 @@ class Gauge:
         self.tat, self.interval = now + self.debt(bucket, now) + interval, interval
 
     def drain(self, bucket: Bucket, now: float, seconds: float) -> None:
-        """Empty the bucket, and let nobody go for `seconds`."""
+        """Empty the bucket, and let nobody go for `seconds`.
+
+        Those who come meanwhile queue up behind that time; a block alone would let all of them go when it ends.
+        """
         interval = 1.0 / self.believed_rate(bucket)
-        self.tat = max(now + self.debt(bucket, now), now + bucket.burst * interval)
+        self.tat = now + max(self.debt(bucket, now), seconds + (bucket.burst - 1) * interval)
         self.interval, self.blocked_until = interval, now + seconds
 
     def state(self, bucket: Bucket, now: float) -> BucketState:
@@ -70,28 +76,31 @@ class Buckets:
     def __init__(self, ring: KeyRing, interactive_share: float) -> None:
         self._ring = ring
         self._batch_share = 1.0 - interactive_share
+        self._kept = lru_cache(_KEPT_NAMES)(self._make)
 
-    def of(
-        self, account: Account, site: Site, operation: Operation | None, path: str, *, batch: bool
-    ) -> tuple[Bucket, ...]:
+    def of(self, account: Account, site: Site, operation: Operation | None, *, batch: bool) -> tuple[Bucket, ...]:
         """Return the buckets of a call, that of the pair of seller and application first.
 
         We plan with a burst one below Amazon's: its clock and ours are not the same. BATCH also passes a smaller bucket, so that
-        a share of the quota is left for people who wait.
+        a share of the quota is left for people who wait. All paths that the catalogue does not have share one bucket of a pair.
         """
         rate, burst = _numbers(operation, sandbox=site.sandbox)
-        burst = max(1, burst - 1)
-        name = _SANDBOX if site.sandbox else operation.name if operation else path
-        pair = Bucket(self._key(account, site, name), rate, burst)
-        if not batch:
-            return (pair,)
-        share = self._batch_share
-        return pair, Bucket(pair.key + ":batch", rate * share, max(1, int(burst * share)))
+        name = _SANDBOX if site.sandbox else operation.name if operation else _UNKNOWN
+        pair = account.application_id, account.amazon_seller_id, site.region.name, site.sandbox
+        return self._kept(pair, name, rate, burst, batch)
 
-    def _key(self, account: Account, site: Site, name: str) -> str:
-        application = self._ring.index("application", account.application_id)[:32]
-        parts = (account.amazon_seller_id, site.region.name, str(site.sandbox), name)
-        return f"{QUOTA_PREFIX}{{{application}}}:{self._ring.index('pair', *parts)[:32]}"
+    def _make(
+        self, pair: tuple[str, str, str, bool], name: str, rate: float, burst: int, batch: bool
+    ) -> tuple[Bucket, ...]:
+        application_id, seller_id, region, sandbox = pair
+        application = self._ring.index("application", application_id)[:32]
+        own = self._ring.index("pair", seller_id, region, str(sandbox), name)[:32]
+        burst = max(1, burst - 1)
+        whole = Bucket(f"{QUOTA_PREFIX}{{{application}}}:{own}", rate, burst)
+        if not batch:
+            return (whole,)
+        share = self._batch_share
+        return whole, Bucket(whole.key + ":batch", rate * share, max(1, int(burst * share)), share)
 
 
 def refuse(wait: float, max_wait: float, operation: str) -> QuotaExceeded:

@@ -11,6 +11,7 @@ from sellergate_common.logs import get_logger
 
 from sellergate_gateway.ports import Admission, Bucket, BucketState
 from sellergate_gateway.quota import Gauge, admit, refuse
+from sellergate_gateway.turns import Turns
 
 FALLBACK_SHARE = 0.5
 # After Redis did not answer, it is left alone for this long, so that not every call waits for its time-out.
@@ -22,10 +23,16 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local state = redis.call('HMGET', KEYS[1], 'tat', 'interval', 'learned')
 local interval = 1 / (tonumber(state[3]) or tonumber(ARGV[1]))
 local debt = math.max(0, (tonumber(state[1]) or 0) - now) * interval / (tonumber(state[2]) or interval)
-local tat = now + math.max(debt, tonumber(ARGV[2]) * interval)
+local tat = now + math.max(debt, tonumber(ARGV[3]) + (tonumber(ARGV[2]) - 1) * interval)
 redis.call('HSET', KEYS[1], 'tat', string.format('%.6f', tat), 'interval', string.format('%.9g', interval),
   'blocked_until', string.format('%.6f', now + tonumber(ARGV[3])))
 redis.call('PEXPIRE', KEYS[1], math.ceil((tat - now + 3600) * 1000))
+"""
+_LEARN = """
+for i, key in ipairs(KEYS) do
+  redis.call('HSET', key, 'learned', ARGV[i])
+  if redis.call('PTTL', key) < 0 then redis.call('PEXPIRE', key, 3600000) end
+end
 """
 _STATE = """
 local time = redis.call('TIME')
@@ -41,9 +48,12 @@ class RedisQuota:
         self._redis = redis
         self._admit = redis.register_script(files("sellergate_gateway").joinpath("gcra.lua").read_text("utf-8"))
         self._drain = redis.register_script(_DRAIN)
+        self._learn = redis.register_script(_LEARN)
         self._state = redis.register_script(_STATE)
         self._local = LocalQuota(FALLBACK_SHARE)
+        self._turns = Turns()
         self._leave_alone_until = 0.0
+        self._gone = False
 
     async def admit(self, buckets: Sequence[Bucket], max_wait: float) -> Admission:
         """Reserve one slot in every bucket. Raises QuotaExceeded."""
@@ -57,16 +67,24 @@ class RedisQuota:
         except UNREACHABLE as error:
             self._leave_alone(error)
             return await self._local.admit(buckets, max_wait)
+        self._answered()
         if not int(admitted):
             raise refuse(float(wait), max_wait, "")
         return Admission(float(wait), float(rate))
 
-    async def learn(self, bucket: Bucket, rate: float) -> None:
-        """Believe the rate that Amazon told; what is owed is rescaled by the next call."""
-        await self._local.learn(bucket, rate)
+    async def turn(self, bucket: Bucket, admission: Admission, longest: float) -> float:
+        """Wait for a reserved slot, which a rate that is learned meanwhile moves."""
+        return await self._turns.wait(bucket.key, admission, longest)
+
+    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
+        """Believe the rate that Amazon told."""
+        await self._local.learn(buckets, rate)
+        self._turns.learned(buckets[0].key, rate)
         if not self._is_left_alone():
             try:
-                await self._redis.hset(bucket.key, "learned", repr(rate))
+                await self._learn(
+                    keys=[bucket.key for bucket in buckets], args=[repr(rate * bucket.share) for bucket in buckets]
+                )
             except UNREACHABLE as error:
                 self._leave_alone(error)
 
@@ -94,8 +112,15 @@ class RedisQuota:
         return time.monotonic() < self._leave_alone_until
 
     def _leave_alone(self, error: BaseException) -> None:
-        get_logger().warning("quota_local", cause=type(error).__name__, share=FALLBACK_SHARE)
         self._leave_alone_until = time.monotonic() + LEAVE_ALONE_SECONDS
+        if not self._gone:
+            self._gone = True
+            get_logger().warning("quota_local", cause=type(error).__name__, share=FALLBACK_SHARE)
+
+    def _answered(self) -> None:
+        if self._gone:
+            self._gone = False
+            get_logger().info("quota_shared")
 
 
 class LocalQuota:
@@ -116,9 +141,10 @@ class LocalQuota:
         # The true rate: what the caller compares with Amazon's word.
         return Admission(wait, gauges[0].believed_rate(reduced[0]) / self._share)
 
-    async def learn(self, bucket: Bucket, rate: float) -> None:
+    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
         """Believe the rate that Amazon told."""
-        self._gauge(bucket).learned = rate * self._share
+        for bucket in buckets:
+            self._gauge(bucket).learned = rate * bucket.share * self._share
 
     async def drain(self, bucket: Bucket, seconds: float) -> None:
         """Empty a bucket after a 429."""

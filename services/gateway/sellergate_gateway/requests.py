@@ -14,9 +14,12 @@ from sellergate_gateway.ports import Headers
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)+")
 # RFC 3986 §3.4, and the characters that clients send raw in spite of it; forwarded as they are.
 _QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]{}|\\^`\"<>]|%[0-9A-Fa-f]{2})*")
+_DOTS = frozenset({".", ".."})
+_SLASHES = re.compile(r"[/\\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 # Authentication is ours, and what belongs to a connection belongs to ours.
+_OURS_PREFIX = "x-amz-"
 _OURS = frozenset(
     {
         "authorization",
@@ -26,6 +29,7 @@ _OURS = frozenset(
         "cookie",
         "expect",
         "host",
+        "http2-settings",
         "keep-alive",
         "proxy-authorization",
         "proxy-connection",
@@ -34,10 +38,6 @@ _OURS = frozenset(
         "transfer-encoding",
         "upgrade",
         "user-agent",
-        "x-amz-access-token",
-        "x-amz-content-sha256",
-        "x-amz-date",
-        "x-amz-security-token",
     }
 )
 
@@ -128,7 +128,8 @@ def _checked_path(path: str) -> str:
         )
     for segment in path.split("/"):
         decoded = unquote(segment)
-        if decoded in {".", ".."}:
+        # A slash may hide in a segment ("..%2Fx"), and some servers take a backslash for one.
+        if not _DOTS.isdisjoint(_SLASHES.split(decoded)):
             raise InvalidRequest.of_field("path", "must not hold dot segments, encoded ones included")
         if _CONTROL.search(decoded):
             raise InvalidRequest.of_field("path", "must not hold control characters, encoded ones included")
@@ -153,7 +154,7 @@ def _headers(call: SpApiCall, method: str) -> Headers:
     violations = [
         FieldViolation(f"headers[{index}].name", f"{name} is set by the gateway; leave it out")
         for index, (name, _) in enumerate(call.headers)
-        if name.lower() in _OURS
+        if name.lower() in _OURS or name.lower().startswith(_OURS_PREFIX)
     ]
     if call.body and method in {"GET", "HEAD"}:
         # Amazon refuses it with an HTML page before SP-API sees it (changelog of 2023-06-05).

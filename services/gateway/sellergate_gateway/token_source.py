@@ -50,7 +50,9 @@ class TokenSource:
 
     async def invalidate(self, account: Account, token: AccessToken) -> None:
         """Forget a token that Amazon refused; the token service does so for everybody, if it is still the current one."""
-        self._memory.forget(account.account_id)
+        held = self._memory.get(account.account_id)
+        if held is not None and held[1] == token:
+            self._memory.forget(account.account_id)
         fingerprint = hashlib.sha256(token.value.get_secret_value().encode()).hexdigest()
         request = token_service_pb2.InvalidateAccessTokenRequest(account_id=account.account_id, fingerprint=fingerprint)
         try:
@@ -70,8 +72,11 @@ class TokenSource:
         opened = await self._entries.get(token_key(self._ring, account.account_id, account.revision))
         if opened is None:
             return None
-        entry = json.loads(opened.get_secret_value())
-        token = AccessToken(SecretStr(entry["access_token"]), float(entry["expire_time"]))
+        try:
+            entry = json.loads(opened.get_secret_value())
+            token = AccessToken(SecretStr(entry["access_token"]), float(entry["expire_time"]))
+        except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
+            return None
         return token if token.expire_time - self._now() >= MIN_LIFETIME else None
 
     async def _asked(self, account: Account) -> AccessToken:

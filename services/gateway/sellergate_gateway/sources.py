@@ -1,0 +1,69 @@
+"""What calls are made with: accounts, tokens and credentials, each from its service, with copies in memory that changes end."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from redis.asyncio import Redis
+from sellergate_common.cache import SealedCache
+from sellergate_common.channel import open_channel
+from sellergate_common.keyspace import (
+    ACCOUNT_CHANGES,
+    CREDENTIALS_CHANGES,
+    CREDENTIALS_PREFIX,
+    TOKEN_CHANGES,
+    TOKEN_PREFIX,
+)
+from sellergate_common.tls import Identity
+
+from sellergate_gateway import credential_source, grpc_accounts, token_source
+from sellergate_gateway.changes import Changes
+from sellergate_gateway.credential_source import CredentialSource
+from sellergate_gateway.grpc_accounts import GrpcAccounts
+from sellergate_gateway.ports import AccessToken, Account, AwsCredentials
+from sellergate_gateway.remembered import Remembered
+from sellergate_gateway.settings import GatewaySettings
+from sellergate_gateway.token_source import TokenSource
+
+REMEMBERED_ACCOUNTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The three sources."""
+
+    accounts: GrpcAccounts
+    tokens: TokenSource
+    credentials: CredentialSource
+
+
+@asynccontextmanager
+async def open_sources(settings: GatewaySettings, redis: Redis) -> AsyncIterator[Sources]:
+    """Open a channel to each service, and listen to what they change."""
+    identity = Identity.read(settings)
+    changes = Changes(redis)
+    remember = partial(Remembered, REMEMBERED_ACCOUNTS, time.monotonic, lambda: changes.connected)
+    copies: Remembered[Account] = remember()
+    held_tokens: Remembered[tuple[int, AccessToken]] = remember()
+    held_credentials: Remembered[tuple[int, AwsCredentials]] = remember()
+    listeners = {
+        ACCOUNT_CHANGES: (copies, held_tokens, held_credentials),
+        TOKEN_CHANGES: (held_tokens,),
+        CREDENTIALS_CHANGES: (held_credentials,),
+    }
+    token_ring, credentials_ring = settings.token_ring, settings.credentials_ring
+    token_entries = SealedCache(redis, token_ring, TOKEN_PREFIX, TOKEN_CHANGES)
+    credential_entries = SealedCache(redis, credentials_ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        account = await enter(open_channel(settings.account_target, "account", identity, grpc_accounts.CONTRACTS))
+        token = await enter(open_channel(settings.token_target, "token", identity, token_source.CONTRACTS))
+        iam = await enter(open_channel(settings.iam_target, "iam", identity, credential_source.CONTRACTS))
+        await enter(changes.heard_by(listeners))
+        yield Sources(
+            GrpcAccounts(account, copies),
+            TokenSource(token, token_entries, token_ring, held_tokens, time.time),
+            CredentialSource(iam, credential_entries, credentials_ring, held_credentials, time.time),
+        )

@@ -1,0 +1,150 @@
+"""`make run` as a person sees it: it comes up, walks the main job, tells everything, and leaves nothing behind."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sellergate_devstack.ports import LOOPBACK
+
+from tests.e2e.conftest import ephemeral_ports
+
+START_SECONDS = 50.0
+
+
+def environment(folder: Path, **given: str) -> dict[str, str]:
+    ports = {f"SELLERGATE_{name.upper()}": str(port) for name, port in ephemeral_ports().items()}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SELLERGATE_", "AWS_"))}
+    return {**kept, **ports, "SELLERGATE_STATE_DIR": str(folder), **given}
+
+
+@contextmanager
+def launched(variables: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """Run the launcher; whatever happens it is ended at last."""
+    command = [sys.executable, "-m", "sellergate_devstack"]
+    with subprocess.Popen(
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+async def report(folder: Path, process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Wait for run.json."""
+    for _ in range(int(START_SECONDS / 0.1)):
+        if (folder / "run.json").exists():
+            return dict(json.loads((folder / "run.json").read_text()))
+        if process.poll() is not None:
+            break
+        await asyncio.sleep(0.1)
+    process.kill()
+    pytest.fail(f"the launcher did not come up:\n{process.stdout.read() if process.stdout else ''}")
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def gone(pids: list[int]) -> bool:
+    for _ in range(100):
+        if not any(lives(pid) for pid in pids):
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+async def test_it_comes_up_tells_and_leaves_nothing_twice(folder: Path) -> None:
+    variables = environment(folder)
+    accounts = []
+    for _ in range(2):  # the second time with the state that the first one kept
+        with launched(variables) as process:
+            told = await report(folder, process)
+            assert (folder / "run.json").stat().st_mode & 0o777 == 0o600
+            headers = {"Authorization": f"Bearer {told['jwt']}"}
+            params = {"amazonAccountId": told["account_id"], "marketplaceId": "ATVPDKIKX0DER"}
+            async with httpx.AsyncClient(base_url=told["edge"], trust_env=False) as client:
+                orders = await client.get("/api/amazon/test/orders", params=params, headers=headers)
+            assert orders.json()["orders"]
+            accounts.append(told["account_id"])
+            assert set(told["pids"]) == {"redis", "simulator", "account", "token", "iam", "gateway", "edge"}
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, said
+        for words in ("seller connected", "status ok", "orders listed", "curl -H", "Sellergate has ended."):
+            assert words in said
+        assert "Traceback" not in said
+        assert await gone(list(told["pids"].values()))
+        assert not (folder / "run.json").exists()
+    assert accounts[0] == accounts[1]
+
+
+async def test_a_dead_process_is_named_with_its_last_lines(folder: Path) -> None:
+    with launched(environment(folder)) as process:
+        told = await report(folder, process)
+        os.kill(told["pids"]["token"], signal.SIGKILL)
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "token died with exit code -9; its last lines:" in said
+    assert '"event": "serving"' in said.partition("its last lines:")[2]
+    assert await gone(list(told["pids"].values()))
+
+
+async def test_a_killed_launcher_leaves_no_process_and_no_lock(folder: Path) -> None:
+    variables = environment(folder)
+    with launched(variables) as process:
+        told = await report(folder, process)
+        process.kill()
+        process.wait(10)
+        assert await gone(list(told["pids"].values()))
+    (folder / "run.json").unlink()
+    with launched(variables) as process:
+        assert (await report(folder, process))["account_id"] == told["account_id"]
+
+
+async def test_ports_that_are_taken_are_told_before_anything_starts(folder: Path) -> None:
+    variables = environment(folder)
+    with socket.create_server((LOOPBACK, int(variables["SELLERGATE_TOKEN_PORT"]))), launched(variables) as process:
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    port = variables["SELLERGATE_TOKEN_PORT"]
+    assert f"port {port} of token is taken; set SELLERGATE_TOKEN_PORT to another" in said
+    assert " up in " not in said
+
+
+async def test_a_state_directory_serves_one_run(folder: Path) -> None:
+    with launched(environment(folder)) as first:
+        await report(folder, first)
+        with launched(environment(folder)) as second:
+            said, _ = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert f"another run (pid {first.pid}) uses" in said
+
+
+async def test_bad_settings_are_told_all_at_once(folder: Path) -> None:
+    variables = environment(folder, SELLERGATE_EDGE_PORT="99999", SELLERGATE_SIMULATOR="maybe")
+    with launched(variables) as process:
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "SELLERGATE_EDGE_PORT:" in said
+    assert "SELLERGATE_SIMULATOR:" in said
