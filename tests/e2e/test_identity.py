@@ -4,6 +4,11 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from sellergate.account.v1 import account_secrets_service_pb2 as secrets
+from sellergate.account.v1 import account_service_pb2 as accounts
+from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceStub
+from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
+from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import NotAllowed, Unauthenticated
 from sellergate_common.tls import SERVER_NAME_SUFFIX, Identity
 from sellergate_devstack.suite import Suite
@@ -88,11 +93,6 @@ async def test_one_service_cannot_stand_in_for_another(suite: Suite) -> None:
 
 
 async def test_the_allow_list_is_enforced_on_the_wire(suite: Suite) -> None:
-    from sellergate.account.v1 import account_secrets_service_pb2 as secrets
-    from sellergate.account.v1 import account_service_pb2 as accounts
-    from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceStub
-    from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
-    from sellergate_common.channel import invoke, open_channel
 
     for name in ("operator", "edge", "gateway", "client/demo"):
         async with open_channel(suite.target("account"), "account", suite.identity(name), []) as channel:

@@ -14,6 +14,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from moto.server import ThreadedMotoServer
+from sellergate.iam.v1 import iam_service_pb2
+from sellergate.iam.v1.iam_service_pb2_grpc import IamServiceStub
+from sellergate_common.channel import invoke, open_channel
+from sellergate_common.tls import Identity
 from sellergate_devstack.ports import LOOPBACK, free_ports
 
 from tests.e2e.test_launcher import environment, launched, report
@@ -90,10 +94,6 @@ async def test_the_run_uses_them_and_starts_no_simulator(tmp_path: Path, amazon:
 
 async def _credentials(told: dict[str, Any]) -> Credentials:
     """Ask the iam service, as an operator, for the credentials that the gateway signed with."""
-    from sellergate.iam.v1 import iam_service_pb2
-    from sellergate.iam.v1.iam_service_pb2_grpc import IamServiceStub
-    from sellergate_common.channel import invoke, open_channel
-    from sellergate_common.tls import Identity
 
     files = (Path(told[name]).read_bytes() for name in ("ca_file", "client_cert_file", "client_key_file"))
     async with open_channel(told["iam"], "iam", Identity(*files), []) as channel:

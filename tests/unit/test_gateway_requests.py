@@ -90,11 +90,7 @@ def test_any_path_is_taken_as_it_is_or_refused(path: str) -> None:
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=8), st.none() | st.text(max_size=8)), max_size=5))
 def test_a_query_in_parts_is_encoded_so_that_it_reads_back(parts: list[tuple[str, str | None]]) -> None:
-    try:
-        query = target(query=tuple(parts)).query
-    except InvalidRequest:
-        assert any("\ud800" <= letter <= "\udfff" for name, value in parts for letter in name + (value or ""))
-        return
+    query = target(query=tuple(parts)).query
     read = [piece.partition("=") for piece in query.split("&")] if query else []
     assert [(unquote(name), unquote(value) if mark else None) for name, mark, value in read] == parts
     assert query.isascii()

@@ -1,27 +1,15 @@
-"""Children that end with their parent, however that ends."""
+"""Children that end with their parent, however that ends, and that Ctrl-C does not reach before their parent has heard of it."""
 
-import ctypes
-import os
-import signal
 import sys
+from collections.abc import Sequence
+from os import PathLike, fspath
 
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent() -> None:
-    """Ask Linux, in a child before it becomes its program, to send it SIGTERM when the parent is gone; elsewhere do nothing.
-
-    The child is also moved out of the terminal's process group: Ctrl-C reaches the launcher alone, which ends the children in
-    order.
-    """
-    os.setpgrp()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+# Run by the child before it becomes its program: Linux then sends it SIGTERM (15) when its parent is gone (PR_SET_PDEATHSIG, 1).
+# Not as preexec_fn: that forks for real, and a process that has used gRPC must not (its fork handlers abort the child).
+_TIE = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
 
 
-def run_as(user_id: int, group_id: int) -> None:
-    """Give up root in a child for good, and end with the parent."""
-    os.setgroups([])
-    os.setgid(group_id)
-    os.setuid(user_id)
-    die_with_parent()  # after the change of user, which clears it
+def tied(command: Sequence[str | PathLike[str]]) -> list[str]:
+    """Return a command that runs `command` (with an absolute path) tied to its parent; elsewhere than on Linux, as it is."""
+    words = [fspath(word) for word in command]
+    return [sys.executable, "-I", "-S", "-c", _TIE, *words] if sys.platform == "linux" else words

@@ -9,14 +9,13 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from sellergate_devstack.children import run_as
 from sellergate_devstack.ports import LOOPBACK, free_ports
 
 COMMAND_SECONDS = 60
@@ -81,10 +80,9 @@ def running_postgres() -> Iterator[PostgresServer]:
     """Run a server of its own in a temporary folder on a free port, and yield it."""
     with tempfile.TemporaryDirectory(prefix="sellergate-pg-") as name:
         folder, binaries = Path(name), find_postgres()
-        become: Callable[[], None] | None = None
+        user: pwd.struct_passwd | None = None
         if os.geteuid() == 0:
             user = pwd.getpwnam(_UNPRIVILEGED)
-            become = partial(run_as, user.pw_uid, user.pw_gid)
             folder.chmod(0o755)
             binaries = _readable(binaries, folder)
             (folder / "data").mkdir(mode=0o700)
@@ -96,16 +94,16 @@ def running_postgres() -> Iterator[PostgresServer]:
         (port,) = free_ports(1)
         data = folder / "data"
         initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8"]
-        _run([*initdb, "--no-sync"], become)
+        _run([*initdb, "--no-sync"], user)
         options = (
             f"-p {port} -c listen_addresses={LOOPBACK} -c unix_socket_directories={folder / 'socket'} -c fsync=off"
         )
         control: list[str | Path] = [binaries / "pg_ctl", "-D", data, "-w", "-l", data / "server.log"]
-        _run([*control, "-o", options, "start"], become)
+        _run([*control, "-o", options, "start"], user)
         try:
             yield PostgresServer(port, binaries)
         finally:
-            _run([*control, "-m", "immediate", "stop"], become)
+            _run([*control, "-m", "immediate", "stop"], user)
 
 
 def _readable(binaries: Path, folder: Path) -> Path:
@@ -120,12 +118,13 @@ def _readable(binaries: Path, folder: Path) -> Path:
     return installed / "bin"
 
 
-def _run(command: list[str | Path], become: Callable[[], None] | None) -> None:
+def _run(command: list[str | Path], user: pwd.struct_passwd | None) -> None:
     """Run a program of PostgreSQL. Raises RuntimeError with what it said."""
+    become: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     with tempfile.TemporaryFile() as said:
         # Not a pipe: the server that pg_ctl leaves behind would hold it open.
         done = subprocess.run(  # noqa: S603
-            command, stdout=said, stderr=said, preexec_fn=become, cwd="/", timeout=COMMAND_SECONDS, check=False
+            command, stdout=said, stderr=said, cwd="/", timeout=COMMAND_SECONDS, check=False, **become
         )
         if done.returncode != 0:
             said.seek(0)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from sellergate_devstack.children import die_with_parent
+from sellergate_devstack.children import tied
 from sellergate_devstack.ports import LOOPBACK, free_ports
 
 START_SECONDS = 10.0
@@ -77,7 +77,7 @@ def running_redis(folder: Path) -> Iterator[str]:
     password = secrets.token_urlsafe(24)
     command = [find_redis(), redis_configuration(folder, port, password)]
     with (folder / "redis.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=die_with_parent)  # noqa: S603, PLW1509
+        process = subprocess.Popen(tied(command), stdout=log, stderr=log, process_group=0)  # noqa: S603
     try:
         end = time.monotonic() + START_SECONDS
         while not answers_ping(port, password):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sellergate_devstack.children import die_with_parent
+from sellergate_devstack.children import tied
 from sellergate_devstack.ports import is_taken
 
 START_SECONDS = 60.0
@@ -51,12 +51,12 @@ class Process:
         """Start it; its output goes to its log."""
         with self.log.open("ab") as log:
             self.handle = subprocess.Popen(  # noqa: S603
-                self.command,
+                tied(self.command),
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  (the launcher has no other thread when it forks)
+                process_group=0,
             )
 
     def send(self, number: signal.Signals) -> None:

@@ -1,0 +1,27 @@
+"""A real gRPC server inside a test: the layers of `common` around a servicer of the test's own, over mutual TLS."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from prometheus_client import CollectorRegistry
+from sellergate_common.identity import Access
+from sellergate_common.interceptors import Layers, LayersInterceptor
+from sellergate_common.telemetry import RpcMetrics
+from sellergate_common.tls import Identity
+
+
+@asynccontextmanager
+async def serving(name: str, identity: Identity, servicers: dict[Any, Any]) -> AsyncIterator[str]:
+    """Serve `servicers` (add function → servicer) as `name`; yield where."""
+    layers = Layers(name, Access(), RpcMetrics.register(CollectorRegistry()))
+    server = grpc.aio.server(interceptors=[LayersInterceptor(layers)])
+    for add, servicer in servicers.items():
+        add(servicer, server)
+    port = server.add_secure_port("127.0.0.1:0", identity.server_credentials())
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)

@@ -1,0 +1,168 @@
+"""The layers around every RPC, over real sockets: ids, deadlines, errors, identity, validation."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from sellergate.account.v1 import account_pb2
+from sellergate.account.v1 import account_service_pb2 as pb2
+from sellergate.account.v1.account_service_pb2_grpc import (
+    AccountServiceServicer,
+    AccountServiceStub,
+    add_AccountServiceServicer_to_server,
+)
+from sellergate_common.channel import invoke, open_channel
+from sellergate_common.context import REQUEST_ID, CallContext, current_call, serving, time_left
+from sellergate_common.errors import (
+    InternalError,
+    InvalidRequest,
+    NotAllowed,
+    OutOfTime,
+    Reason,
+    SellergateError,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+
+from tests.conftest import TestAuthority
+from tests.integration import servers
+
+
+class Servicer(AccountServiceServicer):  # type: ignore[misc]
+    """Does what the account id says."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def GetAccount(self, request: pb2.GetAccountRequest, context: Any) -> pb2.GetAccountResponse:  # noqa: N802
+        self.calls += 1
+        match request.account_id:
+            case "bug":
+                raise KeyError("a secret: Atzr|hidden")
+            case "down":
+                raise Unavailable("Later.", retry_after=2.0)
+            case "slow":
+                await asyncio.sleep(60)
+        call = current_call()
+        assert call
+        seen = {
+            "id": call.request_id,
+            "who": call.caller.identity,
+            "user": call.caller.on_behalf_of,
+            "left": time_left(-1),
+        }
+        return pb2.GetAccountResponse(account=account_pb2.Account(account_id=json.dumps(seen)))
+
+
+@pytest.fixture(scope="module")
+def servicer() -> Servicer:
+    return Servicer()
+
+
+@pytest.fixture(scope="module")
+async def target(authority: TestAuthority, servicer: Servicer) -> AsyncIterator[str]:
+    async with servers.serving(
+        "account", authority.identity("account"), {add_AccountServiceServicer_to_server: servicer}
+    ) as where:
+        yield where
+
+
+@pytest.fixture
+async def stub(target: str, authority: TestAuthority) -> AsyncIterator[AccountServiceStub]:
+    contracts = [pb2.DESCRIPTOR.services_by_name["AccountService"]]
+    async with open_channel(target, "account", authority.identity("operator"), contracts) as channel:
+        yield AccountServiceStub(channel)
+
+
+async def get(stub: AccountServiceStub, account_id: str, **given: Any) -> dict[str, Any]:
+    answer = await invoke(stub.GetAccount, pb2.GetAccountRequest(account_id=account_id), dependency="account", **given)
+    return dict(json.loads(answer.account.account_id))
+
+
+async def failed(stub: AccountServiceStub, account_id: str, **given: Any) -> SellergateError:
+    with pytest.raises(SellergateError) as caught:
+        await get(stub, account_id, **given)
+    return caught.value
+
+
+async def test_the_request_id_and_the_deadline_go_along_and_a_hop_keeps_20_ms(stub: AccountServiceStub) -> None:
+    with serving(CallContext("test", "request-1", deadline=time.monotonic() + 5)):
+        seen = await get(stub, "x")
+    assert seen["id"] == "request-1"
+    assert 4.5 < seen["left"] <= 4.98
+
+
+async def test_a_call_without_a_deadline_gets_thirty_seconds_and_one_without_an_id_gets_one(
+    stub: AccountServiceStub,
+) -> None:
+    answer = await stub.GetAccount(pb2.GetAccountRequest(account_id="x"))
+    seen = json.loads(answer.account.account_id)
+    assert 29 < seen["left"] <= 30
+    assert len(seen["id"]) == 32
+
+
+async def test_an_id_that_is_no_id_is_replaced(stub: AccountServiceStub) -> None:
+    answer = await stub.GetAccount(pb2.GetAccountRequest(account_id="x"), metadata=((REQUEST_ID, "bad id; drop"),))
+    assert json.loads(answer.account.account_id)["id"] != "bad id; drop"
+
+
+async def test_a_slow_call_ends_with_a_reason_in_time(stub: AccountServiceStub) -> None:
+    began = time.monotonic()
+    error = await failed(stub, "slow", seconds=0.5)
+    assert isinstance(error, OutOfTime)
+    assert time.monotonic() - began < 1.5
+
+
+async def test_a_bug_is_opaque_and_told_with_the_request_id(stub: AccountServiceStub) -> None:
+    with serving(CallContext("test", "request-bug")):
+        error = await failed(stub, "bug")
+    assert isinstance(error, InternalError)
+    assert error.metadata["request_id"] == "request-bug"
+    assert "KeyError" not in error.message
+
+
+async def test_an_answer_given_on_purpose_is_not_repeated_by_grpc(stub: AccountServiceStub, servicer: Servicer) -> None:
+    before = servicer.calls
+    error = await failed(stub, "down")
+    assert (error.reason, error.retry_after) == (Reason.DEPENDENCY_UNAVAILABLE, 2.0)
+    assert servicer.calls == before + 1
+
+
+async def test_what_is_not_built_says_so(stub: AccountServiceStub) -> None:
+    with pytest.raises(Unimplemented):
+        await invoke(stub.ListAccounts, pb2.ListAccountsRequest(), dependency="account")
+
+
+async def test_bad_requests_do_not_reach_the_servicer(stub: AccountServiceStub, servicer: Servicer) -> None:
+    before = servicer.calls
+    assert isinstance(await failed(stub, ""), InvalidRequest)
+    assert servicer.calls == before
+
+
+async def test_identity_comes_before_validation(target: str, authority: TestAuthority) -> None:
+    async with open_channel(target, "account", authority.identity("edge"), []) as channel:
+        stub = AccountServiceStub(channel)
+        assert isinstance(await failed(stub, ""), Unauthenticated)
+        assert isinstance(await failed(stub, "", on_behalf_of="u1"), InvalidRequest)
+        assert (await get(stub, "x", on_behalf_of="u1"))["user"] == "u1"
+    async with open_channel(target, "account", authority.identity("client/demo"), []) as channel:
+        with pytest.raises(NotAllowed):
+            await invoke(AccountServiceStub(channel).UpsertAccount, pb2.UpsertAccountRequest(), dependency="account")
+
+
+async def test_a_message_above_the_limit_is_refused_and_not_a_crash(stub: AccountServiceStub) -> None:
+    with pytest.raises(SellergateError):
+        await get(stub, "x" * (17 * 1024 * 1024))
+    assert (await get(stub, "x"))["who"] == "operator"
+
+
+async def test_an_unknown_method_is_unimplemented(target: str, authority: TestAuthority) -> None:
+    async with open_channel(target, "account", authority.identity("operator"), []) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary("/sellergate.account.v1.AccountService/Nope")(b"")
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

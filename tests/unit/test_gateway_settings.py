@@ -1,0 +1,51 @@
+"""Where the gateway looks for Amazon."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from sellergate_common.settings import SettingsError, read_settings
+from sellergate_gateway.settings import GatewaySettings
+
+RING = "k1 " + base64.urlsafe_b64encode(b"x" * 64).decode()
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("CA", "CERT", "KEY"):
+        monkeypatch.setenv(f"SELLERGATE_TLS_{name}_FILE", str(tmp_path))
+    monkeypatch.setenv("SELLERGATE_CACHE_KEYS_TOKEN", RING)
+    monkeypatch.setenv("SELLERGATE_CACHE_KEYS_CREDENTIALS", RING)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+
+
+def test_by_default_amazon_itself() -> None:
+    settings = read_settings(GatewaySettings)
+    assert settings.production == {
+        region: f"https://sellingpartnerapi-{region.lower()}.amazon.com" for region in ("NA", "EU", "FE")
+    }
+    assert settings.sandbox["FE"] == "https://sandbox.sellingpartnerapi-fe.amazon.com"
+
+
+def test_a_regions_own_address_comes_before_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT_EU", "https://eu.test")
+    monkeypatch.setenv("SELLERGATE_SPAPI_SANDBOX_ENDPOINT", "http://localhost:2")
+    settings = read_settings(GatewaySettings)
+    assert settings.production == {"NA": "http://127.0.0.1:1", "EU": "https://eu.test", "FE": "http://127.0.0.1:1"}
+    assert set(settings.sandbox.values()) == {"http://localhost:2"}
+
+
+def test_every_fault_is_told_at_once_and_no_key_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT_NA", "http://amazon.test")
+    monkeypatch.setenv("SELLERGATE_CACHE_KEYS_TOKEN", "k1 secretsecret")
+    monkeypatch.setenv("SELLERGATE_INTERACTIVE_SHARE", "1")
+    with pytest.raises(SettingsError) as caught:
+        read_settings(GatewaySettings)
+    told = {problem.partition(":")[0] for problem in caught.value.problems}
+    assert told == {
+        "SELLERGATE_SPAPI_ENDPOINT_NA",
+        "SELLERGATE_CACHE_KEYS_TOKEN",
+        "SELLERGATE_INTERACTIVE_SHARE",
+    }
+    assert "secretsecret" not in str(caught.value)
