@@ -1,4 +1,4 @@
-"""The gateway as it runs: mutual TLS in front, the real account, token and iam services and Redis behind, and the simulator as Amazon."""
+"""The gateway as it runs: mutual TLS in front, the real services and Redis behind it, and the simulator as Amazon."""
 
 import asyncio
 import json
@@ -14,11 +14,13 @@ import grpc
 import httpx
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from pydantic import SecretStr
 from sellergate.account.v1 import account_service_pb2 as accounts
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.gateway.v1 import call_pb2, operation_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+from sellergate_common.cache import open_redis
 from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_devstack.ports import LOOPBACK, free_ports
@@ -28,7 +30,7 @@ from sellergate_devstack.suite import Suite, running_suite
 OWN = ("edge", "account", "token", "iam", "gateway")
 READ, READ_NAME = "/sellers/v1/account", "sellers/v1/getAccount"
 WRITE, WRITE_NAME = "/reports/2021-06-30/schedules", "reports/2021-06-30/createReportSchedule"
-SKU = "/listings/2021-08-01/items/SELLER/sku"
+ITEM, ITEM_NAME = "/catalog/2022-04-01/items/B0%2F1", "catalog-items/2022-04-01/getCatalogItem"
 AS_IS = call_pb2.ANSWER_MODE_AS_IS
 
 
@@ -121,15 +123,15 @@ async def plain(desk: Desk) -> AsyncIterator[None]:
 
 async def test_a_call_with_all_it_answers(desk: Desk) -> None:
     account_id = await desk.connect(role=True)
-    answer = await desk.call(account_id, path=f"{SKU}", raw_query="b=%2f&marketplaceIds=ATVPDKIKX0DER&a")
-    assert (answer.http_status, answer.attempts, answer.operation) == (200, 1, "listings/2021-08-01/getListingsItem")
+    answer = await desk.call(account_id, path=ITEM, raw_query="b=%2f&marketplaceIds=ATVPDKIKX0DER&a")
+    assert (answer.http_status, answer.attempts, answer.operation) == (200, 1, ITEM_NAME)
     assert answer.amazon_request_id
-    assert answer.rate_limit == 5000
+    assert answer.rate_limit == 2000
     echo = json.loads(answer.body)["echo"]
-    assert (echo["path"], echo["query"]) == (SKU, "b=%2f&marketplaceIds=ATVPDKIKX0DER&a")
+    assert (echo["path"], echo["query"]) == (ITEM, "b=%2f&marketplaceIds=ATVPDKIKX0DER&a")
     counted = await desk.counted()
     await asyncio.gather(
-        *(desk.call(account_id, path=SKU, raw_query="marketplaceIds=ATVPDKIKX0DER") for _ in range(20))
+        *(desk.call(account_id, path=ITEM, raw_query="marketplaceIds=ATVPDKIKX0DER") for _ in range(20))
     )
     after = await desk.counted()
     assert after["lwa"]["exchanges"] == counted["lwa"]["exchanges"]
@@ -164,8 +166,7 @@ async def test_permanent_faults_end_in_a_typed_error_after_a_stated_number_of_ca
     desk: Desk, kind: str, read: Reason, read_calls: int, write: Reason, write_calls: int
 ) -> None:
     account_id = await desk.connect()
-    for path in (READ, SKU):  # learn the rate, so that no slot is waited for below
-        await desk.call(account_id, path=path, raw_query="marketplaceIds=ATVPDKIKX0DER")
+    await desk.call(account_id)  # learn the rates, so that no slot is waited for below
     await desk.call(account_id, "POST", WRITE, answer_mode=AS_IS)
     await desk.tell("faults", kind=kind)
     for method, path, name, reason, calls in (
@@ -313,10 +314,9 @@ async def test_who_may_call(desk: Desk) -> None:
 async def test_what_the_contract_has_and_nobody_built_says_so(desk: Desk) -> None:
     account_id = await desk.connect()
     assert (await desk.refused(account_id, data_elements=["buyerInfo"])).reason is Reason.UNIMPLEMENTED
+    resources = [pb2.RestrictedResource(method="GET", path="/x")]
+    request = pb2.GetRestrictedDataTokenRequest(account_id=account_id, resources=resources)
     with pytest.raises(SellergateError) as caught:
-        request = pb2.GetRestrictedDataTokenRequest(
-            account_id=account_id, resources=[pb2.RestrictedResource(method="GET", path="/x")]
-        )
         await invoke(desk.gateway.GetRestrictedDataToken, request, dependency="gateway")
     assert caught.value.reason is Reason.UNIMPLEMENTED
 
@@ -334,6 +334,29 @@ async def test_the_catalogue_is_listed_page_by_page(desk: Desk) -> None:
     assert len(names) == len(set(names)) == 370
     found = await invoke(desk.gateway.GetOperation, pb2.GetOperationRequest(name="searchOrders"), dependency="gateway")
     assert found.operation.name == "orders/2026-01-01/searchOrders"
+
+
+async def test_a_warm_call_is_one_redis_command_and_one_request(desk: Desk) -> None:
+    account_id, calls = await desk.connect(role=True), 40
+    await desk.call(account_id)
+    await desk.call(account_id)
+    async with open_redis(SecretStr(desk.suite.plan.redis_address)) as redis:
+
+        async def counts() -> Counter[str]:
+            stats = await redis.info("commandstats")
+            return Counter({name.removeprefix("cmdstat_"): int(stat["calls"]) for name, stat in stats.items()})
+
+        requests = (await desk.operation(READ_NAME))["calls"]
+        before = await counts()
+        for _ in range(calls):
+            await desk.call(account_id)
+        used = await counts() - before
+        assert (await desk.operation(READ_NAME))["calls"] - requests == calls
+    assert used["evalsha"] == calls
+    # What a script calls is counted too; what is left are the probes of health.
+    for inside in ("time", "hmget", "hset", "pexpire", "evalsha", "info", "ping", "client|setinfo", "hello", "auth"):
+        del used[inside]
+    assert sum(used.values()) == 0, used
 
 
 async def test_no_log_holds_a_token(desk: Desk) -> None:

@@ -21,5 +21,7 @@ def make_app(authenticator: Authenticator, sellergate: Sellergate) -> FastAPI:
     app.router.routes.append(pass_through.route)
     app.include_router(accounts.router)
     app.include_router(health.router)
+    document = app.openapi
+    app.openapi = lambda: pass_through.describe(document())  # type: ignore[method-assign]  # (FastAPI's documented way)
     app.add_middleware(RequestContext)
     return app

@@ -108,7 +108,8 @@ class Authenticator:
             )
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired; get a new one.") from None
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, TypeError, ValueError) as error:
+            # PyJWT raises TypeError where a key is of another kind than the token's algorithm.
             raise Unauthenticated(f"The token is not accepted ({type(error).__name__}); get a new one.") from None
         user = claims["sub"]
         if not isinstance(user, str) or not 0 < len(user) <= MAX_USER_ID_LENGTH or not user.isprintable():

@@ -1,5 +1,6 @@
 """Any SP-API call over REST: path, query and body go to Amazon as they came, and Amazon's answer comes back as it is."""
 
+from typing import Any
 from urllib.parse import unquote
 
 from sellergate_client import Sellergate
@@ -14,6 +15,7 @@ from sellergate_edge.authentication import Authenticator
 MAX_BODY_BYTES = 10 * 1024 * 1024
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SANDBOX = "x-sellergate-sandbox"
+PATH = "/api/amazon/accounts/{account_id}/sp-api/{path}"
 _MARK = b"/sp-api"
 _PREFIX = b"/api/amazon/accounts/"
 # The caller's connection, credentials and browser; none of them is Amazon's business.
@@ -105,4 +107,28 @@ async def _body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-route = Route("/api/amazon/accounts/{account_id}/sp-api/{path:path}", pass_through, methods=list(METHODS))
+def describe(document: dict[str, Any]) -> dict[str, Any]:
+    """Add the route to an OpenAPI document: FastAPI does not know it."""
+    text = {"schema": {"type": "string"}, "in": "path", "required": True}
+    flag = {"name": SANDBOX, "in": "header", "schema": {"type": "boolean"}, "description": "Go to the sandbox, or not."}
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for method in METHODS:
+        operation: dict[str, Any] = {
+            "tags": ["sp-api"],
+            "summary": f"{method} any path of SP-API",
+            "description": "Path, query and body go to Amazon as they came; its status, headers and bytes come back as they are.",
+            "operationId": f"pass_through_{method.lower()}",
+            "parameters": [{"name": "account_id", **text}, {"name": "path", **text}, flag],
+            "security": [{"HTTPBearer": []}],
+            "responses": {
+                "200": {"description": "Amazon's answer, whatever its status"},
+                "default": {"description": "A refusal of our own", "content": problem},
+            },
+        }
+        if method in {"POST", "PUT", "PATCH"}:
+            operation["requestBody"] = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+        document["paths"].setdefault(PATH, {})[method.lower()] = operation
+    return document
+
+
+route = Route(PATH.replace("{path}", "{path:path}"), pass_through, methods=list(METHODS))

@@ -1,0 +1,132 @@
+"""The REST contract: a valid OpenAPI document, and every error a problem document that says what to do."""
+
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from openapi_spec_validator import validate
+from pydantic import SecretStr
+from sellergate_common.errors import RULES, FieldViolation, Reason
+from sellergate_common.settings import SettingsError, read_settings
+from sellergate_edge.app import make_app
+from sellergate_edge.authentication import Authenticator, SharedSecret
+from sellergate_edge.settings import EdgeSettings
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    # No service is called by these tests: what they ask for is answered by the edge itself.
+    authenticator = Authenticator(SharedSecret(SecretStr("x" * 32)), "a", "i")
+    return make_app(authenticator, None)  # type: ignore[arg-type]
+
+
+async def ask(app: FastAPI, method: str, path: str, **given: Any) -> httpx.Response:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
+        return await client.request(method, path, **given)
+
+
+def test_the_document_is_valid_and_has_every_route(app: FastAPI) -> None:
+    document = app.openapi()
+    validate(document)
+    assert set(document["paths"]) == {
+        "/api/amazon/test/status",
+        "/api/amazon/test/orders",
+        "/api/amazon/accounts",
+        "/api/amazon/accounts/{account_id}",
+        "/api/amazon/accounts/{account_id}/sp-api/{path}",
+        "/healthz",
+        "/readyz",
+    }
+
+
+def test_no_answer_has_a_secret_in_its_schema(app: FastAPI) -> None:
+    account = app.openapi()["components"]["schemas"]["Account"]["properties"]
+    assert not {"lwaClientId", "lwaClientSecret", "refreshToken"} & set(account)
+
+
+@pytest.mark.parametrize("reason", Reason)
+async def test_every_reason_becomes_a_problem(app: FastAPI, reason: Reason) -> None:
+    error = RULES[reason].error(
+        "Do this.",
+        reason=reason,
+        violations=[FieldViolation("account.iam_role_arn", "must be set")],
+        metadata={"amazon_code": "C", "amazon_message": "M", "amazon_request_id": "r-1"},
+        retry_after=1.2,
+    )
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise error
+
+    response = await ask(app, "GET", "/fails", headers={"x-request-id": "request-1"})
+    assert response.status_code == error.http_status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-request-id"] == "request-1"
+    document = response.json()
+    assert (document["reason"], document["status"], document["requestId"]) == (reason, error.http_status, "request-1")
+    if reason is Reason.INTERNAL:
+        assert "Do this" not in response.text
+        return
+    assert document["detail"] == "Do this."
+    assert document["violations"] == [{"field": "iamRoleArn", "description": "must be set"}]
+    assert document["errors"] == [{"code": "C", "message": "M"}]
+    assert response.headers["retry-after"] == "2"
+
+
+async def test_a_bug_is_opaque(app: FastAPI) -> None:
+    @app.get("/bug")
+    async def bug() -> None:
+        raise KeyError("Atzr|hidden")
+
+    response = await ask(app, "GET", "/bug")
+    assert (response.status_code, response.json()["reason"]) == (500, "INTERNAL")
+    assert "hidden" not in response.text
+
+
+async def test_what_the_framework_refuses_is_a_problem_too(app: FastAPI) -> None:
+    for method, path, status in (
+        ("GET", "/nope", 404),
+        ("PUT", "/healthz", 405),
+        ("POST", "/api/amazon/test/status", 405),
+    ):
+        response = await ask(app, method, path)
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["status"] == status
+    assert (await ask(app, "GET", "/healthz")).json() == {"status": "ok"}
+
+
+async def test_answers_carry_the_headers_that_keep_browsers_safe(app: FastAPI) -> None:
+    response = await ask(app, "GET", "/api/amazon/accounts", headers={"x-request-id": "bad id"})
+    assert response.status_code == 401
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-request-id"] != "bad id"
+
+
+TLS = {f"SELLERGATE_TLS_{name}_FILE": "/x" for name in ("CA", "CERT", "KEY")}
+JWT = {"SELLERGATE_JWT_AUDIENCE": "a", "SELLERGATE_JWT_ISSUER": "i"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "exactly one of SELLERGATE_JWT_SECRET and SELLERGATE_JWKS_URL"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_JWKS_URL": "https://i/jwks"}, "exactly one of"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 31}, "at least 32 bytes"),
+        ({"SELLERGATE_JWKS_URL": "http://issuer.example/jwks"}, "must be an https URL"),
+    ],
+)
+def test_a_start_needs_exactly_one_good_way_to_know_people(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
+) -> None:
+    for name in ("SELLERGATE_JWT_SECRET", "SELLERGATE_JWKS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**TLS, **JWT, **given}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        read_settings(EdgeSettings)
+    assert told in str(caught.value)
+    assert "xxxx" not in str(caught.value)

@@ -1,0 +1,224 @@
+"""Tokens, credentials and accounts: memory before Redis before the service, over real Redis and real gRPC with mutual TLS."""
+
+import asyncio
+import base64
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
+from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
+from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_common.cache import SealedCache, open_redis
+from sellergate_common.channel import open_channel
+from sellergate_common.errors import NotFound, SellergateError, Unavailable
+from sellergate_common.keyspace import (
+    CREDENTIALS_CHANGES,
+    CREDENTIALS_PREFIX,
+    TOKEN_CHANGES,
+    TOKEN_PREFIX,
+    credentials_key,
+    token_key,
+)
+from sellergate_common.sealing import KeyRing
+from sellergate_gateway.credential_source import CredentialSource
+from sellergate_gateway.grpc_accounts import GrpcAccounts
+from sellergate_gateway.ports import AccessToken, Account
+from sellergate_gateway.remembered import UNTOLD_SECONDS, Remembered
+from sellergate_gateway.token_source import TokenSource
+
+from tests.conftest import TestAuthority
+from tests.integration.servers import serving
+
+RING = KeyRing.parse("k1 " + base64.urlsafe_b64encode(b"x" * 64).decode())
+_NUMBERS = itertools.count()
+
+
+@dataclass
+class Services(
+    account_service_pb2_grpc.AccountServiceServicer,
+    token_service_pb2_grpc.TokenServiceServicer,
+    iam_service_pb2_grpc.IamServiceServicer,
+):
+    """The three services as far as a gateway asks them, and how often it did."""
+
+    asked: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    life: float = 3600.0
+    error: SellergateError | None = None
+
+    async def GetAccount(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
+        self.asked.append("account")
+        if request.account_id == "nobody":
+            raise NotFound.account("nobody")
+        account = account_pb2.Account(account_id=request.account_id, user_id="u", marketplace="US", revision=7)
+        account.state, account.signing_mode = account_pb2.ACCOUNT_STATE_ACTIVE, account_pb2.SIGNING_MODE_AUTO
+        return account_service_pb2.GetAccountResponse(account=account)
+
+    async def GetAccessToken(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
+        self.asked.append("token")
+        await asyncio.sleep(0.02)
+        if self.error:
+            raise self.error
+        answer = token_service_pb2.GetAccessTokenResponse(access_token=f"Atza|{len(self.asked)}")
+        answer.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
+        return answer
+
+    async def InvalidateAccessToken(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
+        self.forgotten.append(request.fingerprint)
+        if self.error:
+            raise self.error
+        return token_service_pb2.InvalidateAccessTokenResponse()
+
+    async def AssumeRole(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
+        self.asked.append("role")
+        answer = iam_service_pb2.AssumeRoleResponse(access_key_id="k", secret_access_key="s", session_token="t")
+        answer.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
+        return answer
+
+
+@dataclass
+class Bench:
+    services: Services
+    redis: Redis
+    tokens: TokenSource
+    credentials: CredentialSource
+    accounts: GrpcAccounts
+    clock: list[float]
+
+    async def share(self, key: str, value: str) -> None:
+        cache = SealedCache(self.redis, RING, TOKEN_PREFIX, TOKEN_CHANGES)
+        assert await cache.put(key, SecretStr(value), 60)
+
+
+@pytest.fixture
+async def bench(redis_url: str, authority: TestAuthority) -> AsyncIterator[Bench]:
+    services, clock = Services(), [0.0]
+    adds = {
+        account_service_pb2_grpc.add_AccountServiceServicer_to_server: services,
+        token_service_pb2_grpc.add_TokenServiceServicer_to_server: services,
+        iam_service_pb2_grpc.add_IamServiceServicer_to_server: services,
+    }
+
+    def memory() -> Remembered[Any]:
+        return Remembered(100, lambda: clock[0], lambda: True)
+
+    async with (
+        serving("account", authority.identity("account"), adds) as target,
+        open_channel(target, "account", authority.identity("gateway"), []) as channel,
+        open_redis(SecretStr(redis_url)) as redis,
+    ):
+        tokens = SealedCache(redis, RING, TOKEN_PREFIX, TOKEN_CHANGES)
+        roles = SealedCache(redis, RING, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES)
+        yield Bench(
+            services,
+            redis,
+            TokenSource(channel, tokens, RING, memory(), lambda: time.time() + clock[0]),
+            CredentialSource(channel, roles, RING, memory(), lambda: time.time() + clock[0]),
+            GrpcAccounts(channel, memory()),
+            clock,
+        )
+
+
+def account(revision: int = 1, account_id: str = "") -> Account:
+    role = "arn:aws:iam::123456789012:role/x"
+    name = account_id or f"a{next(_NUMBERS)}"
+    return Account(name, "u", "app", "SELLER", "US", "us-east-1", role, "AUTO", False, "ACTIVE", revision)
+
+
+async def test_a_token_is_asked_for_once_by_all_and_then_remembered(bench: Bench) -> None:
+    one = account()
+    got = await asyncio.gather(*(bench.tokens.get(one) for _ in range(20)))
+    assert len({token.value.get_secret_value() for token in got}) == 1
+    assert bench.services.asked == ["token"]
+    bench.clock[0] = 3600 - 61
+    assert await bench.tokens.get(one) == got[0]
+    bench.clock[0] = 3600 - 59
+    await bench.tokens.get(one)
+    assert bench.services.asked == ["token"] * 2
+
+
+async def test_a_token_of_another_revision_is_never_used(bench: Bench) -> None:
+    before = account(revision=1)
+    first = await bench.tokens.get(before)
+    assert await bench.tokens.get(account(2, before.account_id)) != first
+
+
+async def test_what_redis_holds_spares_the_service(bench: Bench) -> None:
+    one = account()
+    entry = {"access_token": "Atza|shared", "expire_time": time.time() + 600}
+    await bench.share(token_key(RING, one.account_id, one.revision), json.dumps(entry))
+    assert (await bench.tokens.get(one)).value.get_secret_value() == "Atza|shared"
+    entry = {name: name for name in ("access_key_id", "secret_access_key", "session_token")}
+    key = credentials_key(RING, one.account_id, one.revision, one.iam_role_arn)
+    await bench.share(key, json.dumps({**entry, "expire_time": time.time() + 600}))
+    assert (await bench.credentials.get(one)).session_token.get_secret_value() == "session_token"
+    assert bench.services.asked == []
+
+
+@pytest.mark.parametrize(
+    "entry", ['{"access_token": "Atza|old", "expire_time": 1}', '{"another": "shape"}', "[]", "null", "no json"]
+)
+async def test_what_redis_holds_and_cannot_be_used_is_none(bench: Bench, entry: str) -> None:
+    one = account()
+    await bench.share(token_key(RING, one.account_id, one.revision), entry)
+    await bench.share(credentials_key(RING, one.account_id, one.revision, one.iam_role_arn), entry)
+    assert (await bench.tokens.get(one)).value.get_secret_value() == "Atza|1"
+    await bench.credentials.get(one)
+    assert bench.services.asked == ["token", "role"]
+
+
+async def test_a_token_that_hardly_lives_is_used_and_not_remembered(bench: Bench) -> None:
+    bench.services.life = 30.0
+    one = account()
+    assert await bench.tokens.get(one) != await bench.tokens.get(one)
+
+
+async def test_an_invalid_token_is_named_by_its_fingerprint(bench: Bench) -> None:
+    one = account()
+    first = await bench.tokens.get(one)
+    await bench.tokens.invalidate(one, first)
+    assert bench.services.forgotten == [hashlib.sha256(first.value.get_secret_value().encode()).hexdigest()]
+    second = await bench.tokens.get(one)
+    assert second != first
+    # A late refusal of the old token does not cost the new one.
+    await bench.tokens.invalidate(one, first)
+    assert await bench.tokens.get(one) is second
+
+
+async def test_a_token_service_that_is_down_is_told_and_not_remembered(bench: Bench) -> None:
+    one, bench.services.error = account(), Unavailable("LWA does not answer.", retry_after=2.0)
+    with pytest.raises(Unavailable, match="LWA") as caught:
+        await bench.tokens.get(one)
+    assert (caught.value.retry_after, caught.value.domain) == (2.0, "sellergate.account")
+    await bench.tokens.invalidate(one, AccessToken(SecretStr("Atza|x"), 0.0))  # raises nothing
+    bench.services.error = None
+    assert await bench.tokens.get(one)
+
+
+async def test_an_account_is_a_copy_for_five_seconds(bench: Bench) -> None:
+    one = await bench.accounts.get("a")
+    assert (one.state, one.signing, one.revision, one.marketplace) == ("ACTIVE", "AUTO", 7, "US")
+    bench.clock[0] = UNTOLD_SECONDS - 0.1
+    assert await bench.accounts.get("a") is one
+    bench.clock[0] = UNTOLD_SECONDS
+    assert await bench.accounts.get("a") is not one
+    assert bench.services.asked == ["account"] * 2
+    with pytest.raises(NotFound):
+        await bench.accounts.get("nobody")
+
+
+async def test_only_so_many_are_remembered_the_last_used_longest() -> None:
+    held: Remembered[int] = Remembered(2, lambda: 0.0, lambda: True)
+    held.put("a", 1, 60)
+    held.put("b", 2, 60)
+    assert held.get("a") == 1
+    held.put("c", 3, 60)
+    assert (held.get("a"), held.get("b"), held.get("c")) == (1, None, 3)

@@ -1,0 +1,52 @@
+"""Long checks and those that need a tool. A missing tool is told and counted, never passed over in silence."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+_NOT_RUN: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--strict-tools", action="store_true", help="a missing tool is an error")
+
+
+@pytest.fixture
+def need(request: pytest.FixtureRequest) -> "Need":
+    """Names what a check needs: `need(tool)` goes on, or tells that the check was not run."""
+    return Need(request.node.nodeid, request.config.getoption("--strict-tools"))
+
+
+class Need:
+    def __init__(self, check: str, strict: bool) -> None:
+        self._check = check
+        self._strict = strict
+
+    def __call__(self, what: str, there: bool) -> None:
+        if there:
+            return
+        _NOT_RUN.append(f"NOT RUN: needs {what} ({self._check})")
+        if self._strict:
+            pytest.fail(f"needs {what}")
+        pytest.skip(f"NOT RUN: needs {what}")
+
+    def program(self, name: str) -> None:
+        self(name, shutil.which(name) is not None)
+
+    def image(self, name: str) -> None:
+        """Docker, with this image on the machine."""
+        command = ["docker", "image", "inspect", name]
+        here = shutil.which("docker") is not None and subprocess.run(command, capture_output=True).returncode == 0
+        self(f"Docker with the image {name}", here)
+
+    def root(self) -> None:
+        self("root, to become somebody else", os.geteuid() == 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in _NOT_RUN:
+        terminalreporter.write_line(line)
+    if _NOT_RUN:
+        terminalreporter.write_line(f"{len(_NOT_RUN)} checks were not run")
