@@ -1,4 +1,4 @@
-"""With other servers given, no simulator runs: LWA and SP-API of this test, STS of moto, and a signature that botocore agrees with."""
+"""With other servers given, no simulator runs: LWA and SP-API of this test, STS of moto; botocore agrees with the signature."""
 
 import asyncio
 import json

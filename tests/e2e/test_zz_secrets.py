@@ -56,9 +56,8 @@ async def test_no_secret_is_found_anywhere(
     assert not found
     for secret in (account_id.encode(), seller.seller_id.encode(), seller.client_id.encode()):
         assert secret not in places["Redis"], "key names and values in Redis tell nothing"
-    for name in places:
-        if name.startswith("account.sqlite"):
-            assert seller.client_id.encode() not in places[name]
+    for name, text in places.items():
+        assert not name.startswith("account.sqlite") or seller.client_id.encode() not in text
 
 
 async def dump(url: str) -> bytes:

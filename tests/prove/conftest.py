@@ -38,8 +38,8 @@ class Need:
     def image(self, name: str) -> None:
         """Docker, with this image on the machine."""
         command = ["docker", "image", "inspect", name]
-        here = shutil.which("docker") is not None and subprocess.run(command, capture_output=True).returncode == 0
-        self(f"Docker with the image {name}", here)
+        here = shutil.which("docker") and subprocess.run(command, capture_output=True, check=False).returncode == 0
+        self(f"Docker with the image {name}", bool(here))
 
     def root(self) -> None:
         self("root, to become somebody else", os.geteuid() == 0)
