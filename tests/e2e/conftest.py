@@ -1,6 +1,5 @@
 """One suite for all end-to-end tests: every process real, logs at debug, everything the edge says recorded."""
 
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from sellergate_client import Sellergate
-from sellergate_devstack.ports import LOOPBACK, free_ports
+from sellergate_devstack.ports import free_ports, free_row
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
 
@@ -20,16 +19,9 @@ OWN = ("edge", "account", "token", "iam", "gateway")
 
 def ephemeral_ports() -> dict[str, int]:
     """Free ports for every process; the simulator takes five in a row."""
-    ports = dict(zip((f"{name}_port" for name in OWN), free_ports(len(OWN)), strict=True))
-    while True:
-        (base,) = free_ports(1)
-        try:
-            probes = [socket.create_server((LOOPBACK, base + offset)) for offset in range(5)]
-        except (OSError, OverflowError):
-            continue
-        for probe in probes:
-            probe.close()
-        return {**ports, "simulator_port": base}
+    row = free_row(5)
+    others = [port for port in free_ports(2 * len(OWN)) if port not in row]
+    return {**dict(zip((f"{name}_port" for name in OWN), others, strict=False)), "simulator_port": row[0]}
 
 
 @pytest.fixture(scope="session")

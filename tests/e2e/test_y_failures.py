@@ -100,6 +100,22 @@ async def test_a_write_that_was_never_sent_is_safe_to_repeat(
     assert error.reason == "DEPENDENCY_UNAVAILABLE"
 
 
+async def test_a_service_that_is_told_to_stop_finishes_what_it_began(
+    rest: Rest, client: Sellergate, control: httpx.AsyncClient, seller: Seller
+) -> None:
+    account_id = await rest.connect(seller)
+    fault = {"kind": "slow", "operation": "sellers/v1/getMarketplaceParticipations", "delay_seconds": 2, "count": 1}
+    assert (await control.post("/control/faults", json=fault)).is_success
+    began = asyncio.create_task(client.call(account_id, "GET", PATH, seconds=10))
+    await asyncio.sleep(1)
+    rest.suite.send("gateway", signal.SIGTERM)
+    try:
+        assert (await began).status == 200
+    finally:
+        await rest.suite.restart("gateway")
+        await recovered(rest, client, control)
+
+
 async def _ended(call: object) -> SellergateError | None:
     try:
         await call  # type: ignore[misc]

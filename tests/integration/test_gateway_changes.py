@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -88,26 +88,42 @@ async def test_an_outage_is_told_once_and_ends_in_an_empty_memory(
     assert told == ["changes_unheard", "changes_heard"] * 2
 
 
+@asynccontextmanager
+async def firewall(redis_url: str, passing: asyncio.Event, *, closes_at: bytes = b"never") -> AsyncIterator[str]:
+    """A way to Redis on which no answer comes back unless `passing`; it closes when a client sends `closes_at`."""
+    target = urlsplit(redis_url)
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection(target.hostname, target.port)
+
+        async def ask() -> None:
+            with suppress(ConnectionError), closing(inner_writer):
+                while received := await reader.read(4096):
+                    if closes_at in received:
+                        passing.clear()
+                    inner_writer.write(received)
+
+        async def answer() -> None:
+            with suppress(ConnectionError), closing(writer):
+                while received := await inner_reader.read(4096):
+                    await passing.wait()
+                    writer.write(received)
+
+        await asyncio.gather(ask(), answer())
+
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    async with server:
+        yield redis_url.replace(f":{target.port}/", f":{server.sockets[0].getsockname()[1]}/")
+        passing.set()
+
+
 async def test_a_connection_that_died_silently_is_noticed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As behind a firewall that forgot the connection: nothing is refused, and nothing comes back."""
     monkeypatch.setattr(subject, "PING_SECONDS", 0.1)
     monkeypatch.setattr(subject, "RECONNECT_SECONDS", 60)
-    target, passing = urlsplit(redis_url), asyncio.Event()
+    passing = asyncio.Event()
     passing.set()
-
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError), closing(writer):
-            while received := await reader.read(4096):
-                await passing.wait()
-                writer.write(received)
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection(target.hostname, target.port)
-        await asyncio.gather(relay(reader, inner_writer), relay(inner_reader, writer))
-
-    server = await asyncio.start_server(connect, "127.0.0.1", 0)
-    url = redis_url.replace(f":{target.port}/", f":{server.sockets[0].getsockname()[1]}/")
-    async with server, open_redis(SecretStr(url)) as redis:
+    async with firewall(redis_url, passing) as url, open_redis(SecretStr(url)) as redis:
         changes = Changes(redis)
         async with changes.heard_by({ACCOUNT_CHANGES: (memory(changes),)}):
             await until(lambda: changes.connected)
@@ -115,7 +131,22 @@ async def test_a_connection_that_died_silently_is_noticed(redis_url: str, monkey
             assert changes.connected
             passing.clear()
             await until(lambda: not changes.connected, 2)
+
+
+async def test_nothing_is_heard_before_redis_says_so(redis_url: str) -> None:
+    passing = asyncio.Event()
+    passing.set()
+    async with firewall(redis_url, passing, closes_at=b"SUBSCRIBE") as url, open_redis(SecretStr(url)) as redis:
+        changes = Changes(redis)
+        held = memory(changes)
+        async with changes.heard_by({ACCOUNT_CHANGES: (held,)}):
+            await until(lambda: not passing.is_set())
+            held.put("a", "fetched before the subscription", 60)
+            await asyncio.sleep(0.3)
+            assert not changes.connected
             passing.set()
+            await until(lambda: changes.connected)
+            assert held.get("a") is None
 
 
 def test_copies_live_five_seconds_while_nobody_tells() -> None:

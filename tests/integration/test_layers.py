@@ -166,3 +166,22 @@ async def test_an_unknown_method_is_unimplemented(target: str, authority: TestAu
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await channel.unary_unary("/sellergate.account.v1.AccountService/Nope")(b"")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_calls_go_round_all_addresses_and_past_one_that_is_gone(authority: TestAuthority) -> None:
+    contracts = [pb2.DESCRIPTOR.services_by_name["AccountService"]]
+    first, second = Servicer(), Servicer()
+    identity = authority.identity("account")
+    async with servers.serving("account", identity, {add_AccountServiceServicer_to_server: second}) as other:
+        async with servers.serving("account", identity, {add_AccountServiceServicer_to_server: first}) as one:
+            target = f"ipv4:{one},{other}"
+            async with open_channel(target, "account", authority.identity("operator"), contracts) as channel:
+                stub = AccountServiceStub(channel)
+                await channel.channel_ready()
+                await asyncio.sleep(0.2)
+                for _ in range(20):
+                    await get(stub, "x")
+        assert min(first.calls, second.calls) >= 8
+        async with open_channel(target, "account", authority.identity("operator"), contracts) as channel:
+            for _ in range(5):
+                assert (await get(AccountServiceStub(channel), "x"))["who"] == "operator"

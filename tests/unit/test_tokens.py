@@ -90,7 +90,7 @@ async def test_many_cold_callers_make_one_exchange(world: World) -> None:
     found = await asyncio.gather(*(world.tokens.for_account("a", None) for _ in range(50)))
     assert {token.value for token, _ in found} == {SecretStr("Atza|1")}
     counts, entries = await world.tokens.stats()
-    assert (counts.refreshes, counts.misses, counts.shared_waits, entries) == (1, 50, 49, 1)
+    assert (counts.fetches, counts.misses, counts.shared_waits, entries) == (1, 50, 49, 1)
 
 
 async def test_accounts_and_revisions_never_share_a_token(world: World) -> None:

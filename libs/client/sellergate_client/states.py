@@ -1,16 +1,13 @@
 """What an account's state allows."""
 
 from sellergate.account.v1 import account_pb2
-from sellergate_common.errors import PreconditionFailed, Reason
+from sellergate_common.errors import PreconditionFailed
 
 
 def check_usable(account: account_pb2.Account) -> account_pb2.Account:
     """Return `account` if calls can be made for it. Raises PreconditionFailed that says what to do."""
     if account.state == account_pb2.ACCOUNT_STATE_INACTIVE:
-        raise PreconditionFailed("The account is inactive; undelete it or connect the seller again.")
+        raise PreconditionFailed.inactive()
     if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
-        raise PreconditionFailed(
-            "Amazon refuses the seller's authorization; let the seller authorize the application again.",
-            reason=Reason.AUTHORIZATION_REVOKED,
-        )
+        raise PreconditionFailed.revoked()
     return account

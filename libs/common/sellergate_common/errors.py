@@ -185,6 +185,19 @@ class PreconditionFailed(SellergateError):
 
     default_reason = Reason.ACCOUNT_INACTIVE
 
+    @classmethod
+    def inactive(cls) -> "PreconditionFailed":
+        """Say that the account is switched off."""
+        return cls("The account is inactive; undelete it or connect the seller again.")
+
+    @classmethod
+    def revoked(cls) -> "PreconditionFailed":
+        """Say that the seller has to authorize the application again."""
+        return cls(
+            "Amazon refuses the seller's authorization; let the seller authorize the application again.",
+            reason=Reason.AUTHORIZATION_REVOKED,
+        )
+
 
 class QuotaExceeded(SellergateError):
     """No call may go now; `retry_after` says when one may."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 from sellergate_amazon.marketplaces import MARKETPLACES, marketplace_by_code, marketplace_by_id
-from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed, Reason, Unavailable
+from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed, Unavailable
 
 from sellergate_account.applications import Applications, LwaClient
 from sellergate_account.ports import (
@@ -297,12 +297,9 @@ def etag_of(account: Account) -> str:
 def check_usable(account: Account) -> None:
     """Raise PreconditionFailed unless the account can be used."""
     if account.state is State.INACTIVE:
-        raise PreconditionFailed("The account is inactive; undelete it or connect the seller again.")
+        raise PreconditionFailed.inactive()
     if account.state is State.AUTHORIZATION_REVOKED:
-        raise PreconditionFailed(
-            "Amazon refuses the seller's authorization; let the seller authorize the application again.",
-            reason=Reason.AUTHORIZATION_REVOKED,
-        )
+        raise PreconditionFailed.revoked()
 
 
 def marketplace_code(given: str, field: str) -> str:

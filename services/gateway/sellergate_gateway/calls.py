@@ -128,12 +128,9 @@ class Calls:
         if user and account.user_id != user:
             raise NotFound.account(account_id)
         if account.state == "INACTIVE":
-            raise PreconditionFailed("The account is inactive; undelete it or connect the seller again.")
+            raise PreconditionFailed.inactive()
         if account.state == "AUTHORIZATION_REVOKED":
-            raise PreconditionFailed(
-                "Amazon refuses the seller's authorization; let the seller authorize the application again.",
-                reason=Reason.AUTHORIZATION_REVOKED,
-            )
+            raise PreconditionFailed.revoked()
         return account
 
     async def _attempt(self, run: _Run) -> Done | None:

@@ -14,7 +14,7 @@ from sellergate_common.tls import Identity
 
 from sellergate_iam.credentials import Credentials
 from sellergate_iam.grpc_accounts import CONTRACTS, GrpcAccounts
-from sellergate_iam.redis_credentials import RedisCredentials
+from sellergate_iam.redis_credentials import redis_credentials
 from sellergate_iam.servicer import IamServicer
 from sellergate_iam.settings import IamSettings
 from sellergate_iam.sts import BotoSts
@@ -36,7 +36,7 @@ async def serve(settings: IamSettings) -> None:
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
-        cache = RedisCredentials(redis, settings.ring, time.time)
+        cache = redis_credentials(redis, settings.ring, time.time)
         credentials = Credentials(GrpcAccounts(channel), sts, cache, settings.allowed_roles, time.time)
         await run_server(
             "iam",

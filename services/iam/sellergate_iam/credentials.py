@@ -6,9 +6,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from pydantic import SecretStr
+from sellergate_common.entries import Counts
 from sellergate_common.errors import InvalidRequest, NotAllowed
 
-from sellergate_iam.ports import Accounts, AwsCredentials, Counts, CredentialsCache, Role, Session, Sts
+from sellergate_iam.ports import Accounts, AwsCredentials, CredentialsCache, Role, Session, Sts
 
 # STS takes sessions of 15 minutes to 12 hours; the role's own maximum may be less (AWS STS API reference, AssumeRole).
 SHORTEST_SECONDS = 900
@@ -86,7 +87,7 @@ class Credentials:
         return credentials
 
     async def _assumed(self, role: Role, session: Session) -> AwsCredentials:
-        self._counts.assumptions += 1
+        self._counts.fetches += 1
         try:
             return await self._sts.assume(role, session)
         except BaseException:

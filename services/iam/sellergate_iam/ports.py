@@ -1,10 +1,10 @@
 """What the iam domain needs: the role of an account, STS, and a cache of credentials."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import SecretStr
+from sellergate_common.entries import Entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +36,6 @@ class AwsCredentials:
     expire_time: float
 
 
-@dataclass(slots=True)
-class Counts:
-    """What happened since the process started."""
-
-    hits: int = 0
-    misses: int = 0
-    assumptions: int = 0
-    shared_waits: int = 0
-    failures: int = 0
-
-    @property
-    def hit_ratio(self) -> float:
-        """Hits among all answers; 0 when nothing was asked."""
-        asked = self.hits + self.misses
-        return self.hits / asked if asked else 0.0
-
-
 class Accounts(Protocol):
     """The account service, as the iam service may see it."""
 
@@ -67,35 +50,5 @@ class Sts(Protocol):
         """Assume a role. Raises RoleRejected, Unavailable, OutOfTime."""
 
 
-class CredentialsCache(Protocol):
-    """Credentials of accounts' roles by revision, shared by all replicas. It may lose anything at any moment."""
-
-    async def get(self, role: Role) -> AwsCredentials | None:
-        """Return the cached credentials, whatever is left of their life."""
-
-    async def put(self, role: Role, credentials: AwsCredentials) -> None:
-        """Keep credentials until they expire."""
-
-    async def drop_if(self, role: Role, access_key_id: SecretStr) -> bool:
-        """Drop the credentials if they have this access key; True when they were there."""
-
-    async def drop(self, role: Role) -> bool:
-        """Drop the credentials; True when there were some."""
-
-    async def clear(self) -> int:
-        """Drop all credentials and return how many there were. Raises Unavailable."""
-
-    async def count(self) -> int:
-        """Return how many credentials there are. Raises Unavailable."""
-
-    async def once(
-        self,
-        role: Role,
-        look: Callable[[], Awaitable[AwsCredentials | None]],
-        fetch: Callable[[], Awaitable[AwsCredentials]],
-    ) -> AwsCredentials:
-        """Return what `look` finds, or what `fetch` brings and puts here: fetched once for all who ask at the time."""
-
-    @property
-    def shared_waits(self) -> int:
-        """Return how many waited for another's fetch, since the process started."""
+# Credentials of accounts' roles by revision, shared by all replicas; the mark is their access key.
+CredentialsCache = Entries[Role, AwsCredentials, SecretStr]

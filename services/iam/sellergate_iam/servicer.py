@@ -59,7 +59,7 @@ class IamServicer(IamServiceServicer):
             entries=entries,
             hits=counts.hits,
             misses=counts.misses,
-            assumptions=counts.assumptions,
+            assumptions=counts.fetches,
             shared_waits=counts.shared_waits,
             failures=counts.failures,
             hit_ratio=counts.hit_ratio,

@@ -14,7 +14,7 @@ from sellergate_common.tls import Identity
 
 from sellergate_token.grpc_accounts import CONTRACTS, GrpcAccounts
 from sellergate_token.lwa import open_lwa
-from sellergate_token.redis_tokens import RedisTokens
+from sellergate_token.redis_tokens import redis_tokens
 from sellergate_token.servicer import TokenServicer
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens import Tokens
@@ -35,7 +35,7 @@ async def serve(settings: TokenSettings) -> None:
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
-        cache = RedisTokens(redis, settings.ring, time.time)
+        cache = redis_tokens(redis, settings.ring, time.time)
         tokens = Tokens(GrpcAccounts(channel), lwa, cache, time.time)
         await run_server(
             "token",

@@ -56,7 +56,7 @@ class TokenServicer(TokenServiceServicer):
             entries=entries,
             hits=counts.hits,
             misses=counts.misses,
-            refreshes=counts.refreshes,
+            refreshes=counts.fetches,
             shared_waits=counts.shared_waits,
             failures=counts.failures,
             hit_ratio=counts.hit_ratio,

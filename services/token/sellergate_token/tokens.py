@@ -6,9 +6,10 @@ from dataclasses import replace
 from functools import partial
 
 from pydantic import SecretStr
+from sellergate_common.entries import Counts
 from sellergate_common.errors import InvalidRequest, PreconditionFailed, Reason
 
-from sellergate_token.ports import AccessToken, Accounts, AccountView, Counts, Grant, Lwa, TokenCache
+from sellergate_token.ports import AccessToken, Accounts, AccountView, Grant, Lwa, TokenCache
 
 # A token that is about to end is of no use: the call that carries it may arrive after its end. Amazon's own SDKs keep 30 to 60 s.
 DEFAULT_MIN_LIFETIME = 60.0
@@ -80,7 +81,7 @@ class Tokens:
         return token
 
     async def _exchange(self, grant: Grant) -> AccessToken:
-        self._counts.refreshes += 1
+        self._counts.fetches += 1
         try:
             return await self._lwa.refresh(grant)
         except BaseException:
