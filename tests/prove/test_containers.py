@@ -29,9 +29,8 @@ STORE_TESTS = [
     contract.test_pages_follow_each_other_without_gap_or_overlap,
 ]
 QUOTA_TESTS = [
-    quota_contract.test_a_burst_goes_at_once_and_the_rest_in_turn,
-    quota_contract.test_a_wait_that_is_too_long_is_refused_and_takes_no_slot,
-    quota_contract.test_all_buckets_of_a_call_or_none,
+    quota_contract.test_a_refusal_names_the_wait_and_takes_nothing,
+    quota_contract.test_a_learned_rate_wakes_those_who_wait,
 ]
 
 

@@ -48,6 +48,7 @@ def run(checkout: Path, home: Path, user: pwd.struct_passwd | None) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
         **become,
     ) as process:
         report = checkout / ".sellergate" / "run.json"
@@ -62,7 +63,7 @@ def run(checkout: Path, home: Path, user: pwd.struct_passwd | None) -> None:
             answered = httpx.get(
                 f"{told['edge']}/api/amazon/test/orders", params=params, headers=headers, trust_env=False
             )
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to make and to what it runs
         said, _ = process.communicate(timeout=60)
     assert answered is not None, said
     assert answered.json()["orders"], said
