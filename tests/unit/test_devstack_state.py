@@ -111,6 +111,9 @@ def test_the_demo_seller_is_the_operators_where_given(tmp_path: Path) -> None:
     state = State(tmp_path)
     made = state.demo(DevstackSettings(state_dir=tmp_path))
     assert json.loads(made.seed())["sellers"][0]["marketplace_ids"] == ["ATVPDKIKX0DER"]
+    assert made.role_arn
+    elsewhere = {"lwa_token_url": "http://127.0.0.1:1", "spapi_endpoint": "http://127.0.0.1:1"}
+    assert not state.demo(DevstackSettings(state_dir=tmp_path, **elsewhere)).role_arn  # type: ignore[arg-type]
     given = state.demo(DevstackSettings(state_dir=tmp_path, demo_seller_id="AGIVEN1", demo_marketplace="de"))
     assert (given.seller_id, given.marketplace, given.client_id) == ("AGIVEN1", "DE", made.client_id)
     for secret in (made.client_secret, made.refresh_token, made.aws_secret_access_key):

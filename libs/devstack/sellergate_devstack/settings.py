@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from sellergate_common.settings import Port, Settings, names
 
+_DEMO_ROLE = "arn:aws:iam::123456789012:role/SellergateDemo"
 # What every process may see of the launcher's environment, beside its own settings.
 _PASSED_ON = (
     "PATH",
@@ -50,7 +51,7 @@ class DevstackSettings(Settings):
     demo_lwa_client_id: str | None = None
     demo_lwa_client_secret: SecretStr | None = None
     demo_refresh_token: SecretStr | None = None
-    demo_iam_role_arn: str = "arn:aws:iam::123456789012:role/SellergateDemo"
+    demo_iam_role_arn: str | None = None
 
     @property
     def wants_simulator(self) -> bool:
@@ -59,6 +60,12 @@ class DevstackSettings(Settings):
             return self.simulator == "on"
         regions = self.spapi_endpoint_na, self.spapi_endpoint_eu, self.spapi_endpoint_fe
         return not (self.lwa_token_url and (self.spapi_endpoint or any(regions)))
+
+    @property
+    def demo_role_arn(self) -> str:
+        """The demo seller's role: the one given, or one of our own where an STS will take it; empty: calls are not signed."""
+        has_sts = self.wants_simulator or self.aws_endpoint_url_sts
+        return self.demo_iam_role_arn or (_DEMO_ROLE if has_sts else "")
 
     @property
     def folder(self) -> Path:

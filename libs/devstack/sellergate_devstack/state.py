@@ -106,7 +106,7 @@ class State:
             client_id=settings.demo_lwa_client_id or made["client_id"],
             client_secret=settings.demo_lwa_client_secret or SecretStr(made["client_secret"]),
             refresh_token=settings.demo_refresh_token or SecretStr(made["refresh_token"]),
-            role_arn=settings.demo_iam_role_arn,
+            role_arn=settings.demo_role_arn,
             aws_access_key_id=made["aws_access_key_id"],
             aws_secret_access_key=SecretStr(made["aws_secret_access_key"]),
         )

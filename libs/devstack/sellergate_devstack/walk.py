@@ -25,7 +25,7 @@ async def walk(suite: Suite, tell: Callable[[str], None]) -> str:
             "lwaClientId": demo.client_id,
             "lwaClientSecret": demo.client_secret.get_secret_value(),
             "refreshToken": demo.refresh_token.get_secret_value(),
-            "iamRoleArn": demo.role_arn,
+            "iamRoleArn": demo.role_arn or None,
             "marketplaceIds": [demo.marketplace_id],
         }
         account = await _asked(client, "POST", "/api/amazon/accounts", json=new)
