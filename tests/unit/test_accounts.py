@@ -129,6 +129,9 @@ async def test_a_new_client_secret_is_stored_with_the_old_one_beside_it(world: W
     assert secrets.client_secret == SecretStr("new-secret")
     assert secrets.previous_client_secret == SecretStr("client-secret")
     assert application.previous_secret_expire_time == world.time + OLD_SECRET_LIFE
+    world.time += OLD_SECRET_LIFE
+    assert (await world.applications.secrets(account.application_id))[1].previous_client_secret is None
+    assert (await world.accounts.secrets(account.account_id))[2].previous_client_secret is None
 
 
 @pytest.mark.parametrize(

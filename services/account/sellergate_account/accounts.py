@@ -158,7 +158,7 @@ class Accounts:
             account = await self._owned(work, account_id, "")
             check_usable(account)
             application = await self._applications.existing(work, account.application_id)
-            secrets = await work.application_secrets(application)
+            secrets = await self._applications.opened(work, application)
             return account, application, secrets, await work.refresh_token(account)
 
     async def rotate_refresh_token(self, account_id: str, expected_revision: int, refresh_token: SecretStr) -> Account:

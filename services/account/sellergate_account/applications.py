@@ -34,7 +34,13 @@ class Applications:
         """Open an application's secrets. Raises NotFound."""
         async with self._store.reading() as work:
             application = await self.existing(work, application_id)
-            return application, await work.application_secrets(application)
+            return application, await self.opened(work, application)
+
+    async def opened(self, work: Work, application: Application) -> ApplicationSecrets:
+        """Open an application's secrets; a previous one that Amazon takes no longer is left out."""
+        secrets = await work.application_secrets(application)
+        until = application.previous_secret_expire_time
+        return secrets if until is None or until > self._now() else replace(secrets, previous_client_secret=None)
 
     async def existing(self, work: Work, application_id: str) -> Application:
         """Return an application. Raises NotFound."""
