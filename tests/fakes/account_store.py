@@ -11,6 +11,7 @@ from sellergate_account.ports import (
     ApplicationSecrets,
     DuplicateKey,
     Filter,
+    InUse,
     Place,
     Work,
 )
@@ -35,7 +36,7 @@ class FakeWork:
                 (not narrowed.user_id or account.user_id == narrowed.user_id)
                 and (not narrowed.states or account.state in narrowed.states)
                 and (not narrowed.marketplaces or account.marketplace in narrowed.marketplaces)
-                and (after is None or (account.create_time, account.account_id) > (after.create_time, after.account_id))
+                and (after is None or (account.create_time, account.account_id) > (after.create_time, after.id))
             )
 
         found = sorted(
@@ -70,6 +71,23 @@ class FakeWork:
             ),
             None,
         )
+
+    async def applications(
+        self, owners: Sequence[str] | None, after: Place | None, limit: int
+    ) -> Sequence[Application]:
+        def wanted(one: Application) -> bool:
+            place = one.create_time, one.application_id
+            return (owners is None or one.owner_user_id in owners) and (
+                after is None or place > (after.create_time, after.id)
+            )
+
+        found = (application for application, _ in self.clients.values() if wanted(application))
+        return sorted(found, key=lambda one: (one.create_time, one.application_id))[:limit]
+
+    async def remove_application(self, application_id: str) -> None:
+        if any(account.application_id == application_id for account, _ in self.rows.values()):
+            raise InUse
+        self.clients.pop(application_id, None)
 
     async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
         if await self.application_of_client(application.owner_user_id, secrets.client_id):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sellergate_common.errors import InvalidRequest
 
-from sellergate_account.ports import Account, Filter, Place
+from sellergate_account.ports import Place
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 500
@@ -19,26 +19,26 @@ def page_size(asked: int) -> int:
     return min(asked or DEFAULT_SIZE, MAX_SIZE)
 
 
-def encode(after: Account, narrowed: Filter) -> str:
-    """Return the token of the page that begins after an account."""
-    parts = [after.create_time.isoformat(), after.account_id, _digest(narrowed)]
+def encode(after: Place, question: object) -> str:
+    """Return the token of the page that begins after a place; `question` is what the list was narrowed to."""
+    parts = [after.create_time.isoformat(), after.id, _digest(question)]
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
-def decode(token: str, narrowed: Filter) -> Place | None:
+def decode(token: str, question: object) -> Place | None:
     """Read a token; None for the first page. Raises InvalidRequest."""
     if not token:
         return None
     try:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        time, account_id, digest = json.loads(decoded)
-        place = Place(datetime.fromisoformat(time).astimezone(UTC), str(account_id))
-    except (binascii.Error, ValueError, TypeError) as error:
+        time, row_id, digest = json.loads(decoded)
+        place = Place(datetime.fromisoformat(time).astimezone(UTC), str(row_id))
+    except (binascii.Error, ValueError, TypeError, OverflowError) as error:
         raise InvalidRequest.of_field("page_token", "must be the next_page_token of the page before") from error
-    if digest != _digest(narrowed):
+    if digest != _digest(question):
         raise InvalidRequest.of_field("page_token", "belongs to another list; the other fields must stay the same")
     return place
 
 
-def _digest(narrowed: Filter) -> str:
-    return hashlib.sha256(repr(narrowed).encode()).hexdigest()[:16]
+def _digest(question: object) -> str:
+    return hashlib.sha256(repr(question).encode()).hexdigest()[:16]

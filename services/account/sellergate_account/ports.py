@@ -64,6 +64,11 @@ class Application:
     version: int
     create_time: datetime
     update_time: datetime
+    name: str = ""
+    spapi_application_id: str = ""
+    redirect_uris: tuple[str, ...] = ()
+    draft: bool = False
+    secret_expire_time: datetime | None = None
     previous_secret_expire_time: datetime | None = None
 
 
@@ -78,10 +83,10 @@ class ApplicationSecrets:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the list of accounts, which is ordered by time of creation and id."""
+    """A place in a list, which is ordered by time of creation and id."""
 
     create_time: datetime
-    account_id: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,10 @@ class Filter:
 
 class DuplicateKey(Exception):
     """Another transaction stored the same key first; the work is to be done again from the start."""
+
+
+class InUse(Exception):
+    """Something else refers to the row that was to be removed."""
 
 
 class Work(Protocol):
@@ -126,6 +135,14 @@ class Work(Protocol):
 
     async def application_of_client(self, owner_user_id: str, client_id: SecretStr) -> Application | None:
         """Return the owner's application of this LWA client."""
+
+    async def applications(
+        self, owners: Sequence[str] | None, after: Place | None, limit: int
+    ) -> Sequence[Application]:
+        """Return at most `limit` applications in order, beginning after a place; only those of `owners`, unless None."""
+
+    async def remove_application(self, application_id: str) -> None:
+        """Remove an application and its secrets. Raises InUse when an account refers to it."""
 
     async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
         """Store a new application. Raises DuplicateKey."""

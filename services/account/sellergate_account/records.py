@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -33,7 +33,10 @@ class ApplicationRecord(Base):
     """An LWA client. The client id is found through its keyed blind index and kept sealed, as the secrets are."""
 
     __tablename__ = "applications"
-    __table_args__ = (UniqueConstraint("owner_user_id", "client_id_index"),)
+    __table_args__ = (
+        UniqueConstraint("owner_user_id", "client_id_index"),
+        Index("applications_in_order", "create_time", "application_id"),
+    )
 
     application_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     owner_user_id: Mapped[str] = mapped_column(String(128))
@@ -47,6 +50,11 @@ class ApplicationRecord(Base):
     version: Mapped[int]
     create_time: Mapped[datetime] = mapped_column(UtcDateTime)
     update_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    name: Mapped[str] = mapped_column(String(128), server_default="")
+    spapi_application_id: Mapped[str] = mapped_column(String(128), server_default="")
+    redirect_uris: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
+    draft: Mapped[bool] = mapped_column(server_default=false())
+    secret_expire_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class AccountRecord(Base):

@@ -14,6 +14,7 @@ from sellergate_account import pages
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import Applications
 from sellergate_account.messages import to_changes, to_connection, to_filter, to_message, to_secrets_message
+from sellergate_account.ports import Place
 
 
 class AccountServicer(AccountServiceServicer):
@@ -41,7 +42,8 @@ class AccountServicer(AccountServiceServicer):
         size = pages.page_size(request.page_size)
         found = await self._accounts.list(narrowed, pages.decode(request.page_token, narrowed), size + 1)
         page = found[:size]
-        token = pages.encode(page[-1], narrowed) if len(found) > size else ""
+        last = Place(page[-1].create_time, page[-1].account_id) if page else None
+        token = pages.encode(last, narrowed) if last and len(found) > size else ""
         return pb2.ListAccountsResponse(accounts=map(to_message, page), next_page_token=token)
 
     async def UpdateAccount(self, request: pb2.UpdateAccountRequest, context: Any) -> pb2.UpdateAccountResponse:

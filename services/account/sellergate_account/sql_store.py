@@ -9,6 +9,7 @@ from sellergate_common.errors import InternalError
 from sellergate_common.logs import get_logger
 from sellergate_common.sealing import KeyRing, SealError, blind_index
 from sqlalchemy import Row, Select, Table, delete, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.database import Database
@@ -17,6 +18,7 @@ from sellergate_account.ports import (
     Application,
     ApplicationSecrets,
     Filter,
+    InUse,
     Place,
     Signing,
     State,
@@ -86,7 +88,7 @@ class SqlWork:
         if narrowed.marketplaces:
             query = query.where(_ACCOUNTS.c.marketplace.in_(narrowed.marketplaces))
         if after:
-            query = query.where(tuple_(*order) > tuple_(after.create_time, after.account_id))
+            query = query.where(tuple_(*order) > tuple_(after.create_time, after.id))
         return [_account(row) for row in await self._connection.execute(query)]
 
     async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
@@ -135,6 +137,26 @@ class SqlWork:
             )
         )
         return _application(row) if row else None
+
+    async def applications(
+        self, owners: Sequence[str] | None, after: Place | None, limit: int
+    ) -> Sequence[Application]:
+        """Return at most `limit` applications in order, beginning after a place; only those of `owners`, unless None."""
+        order = _APPLICATIONS.c.create_time, _APPLICATIONS.c.application_id
+        query = select(_APPLICATIONS).order_by(*order).limit(limit)
+        if owners is not None:
+            query = query.where(_APPLICATIONS.c.owner_user_id.in_(owners))
+        if after:
+            query = query.where(tuple_(*order) > tuple_(after.create_time, after.id))
+        return [_application(row) for row in await self._connection.execute(query)]
+
+    async def remove_application(self, application_id: str) -> None:
+        """Remove an application and its secrets. Raises InUse when an account refers to it."""
+        row = _APPLICATIONS.c.application_id == application_id
+        try:
+            await self._connection.execute(delete(_APPLICATIONS).where(row))
+        except IntegrityError as error:
+            raise InUse from error
 
     async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
         """Store a new application. Raises DuplicateKey."""
@@ -202,6 +224,11 @@ class SqlWork:
             "owner_user_id": application.owner_user_id,
             "client_id_index": self._client_index(secrets.client_id),
             "client_id_hint": application.client_id_hint,
+            "name": application.name,
+            "spapi_application_id": application.spapi_application_id,
+            "redirect_uris": list(application.redirect_uris),
+            "draft": application.draft,
+            "secret_expire_time": application.secret_expire_time,
             "previous_secret_expire_time": application.previous_secret_expire_time,
             "revision": application.revision,
             "version": application.version,
@@ -245,4 +272,5 @@ def _account_values(account: Account) -> dict[str, Any]:
 
 def _application(row: Row[Any]) -> Application:
     values = row._mapping  # noqa: SLF001
-    return Application(**{name: values[name] for name in Application.__dataclass_fields__})
+    fields = {name: values[name] for name in Application.__dataclass_fields__}
+    return Application(**{**fields, "redirect_uris": tuple(fields["redirect_uris"])})
