@@ -19,6 +19,7 @@ from sellergate_account.ports import (
     ApplicationSecrets,
     DuplicateKey,
     Filter,
+    InUse,
     Place,
     Signing,
     State,
@@ -177,6 +178,38 @@ async def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> N
         assert seen == rows
         assert [row.account_id for row in await work.accounts(Filter(states=(State.INACTIVE,)), None, 9)] == ["other"]
         assert await work.accounts(Filter(marketplaces=("DE",)), None, 9) == []
+
+
+async def test_applications_are_listed_in_order_by_owner_and_kept_whole(store: Store) -> None:
+    full = replace(
+        application("zz", "u2"),
+        name="Named",
+        spapi_application_id="amzn1.sp.solution.1",
+        redirect_uris=("https://a.example/cb", "https://b.example/cb"),
+        draft=True,
+        secret_expire_time=NOW + timedelta(days=180),
+        create_time=NOW - timedelta(days=1),
+    )
+    async with store.writing() as work:
+        await work.add_application(full, CLIENT)
+        await work.add_application(application("shared", ""), CLIENT)
+    async with store.reading() as work:
+        assert list(await work.applications(None, None, 9)) == [full, application(), application("shared", "")]
+        assert list(await work.applications(("u1", ""), None, 1)) == [application()]
+        assert list(await work.applications(None, Place(full.create_time, "zz"), 1)) == [application()]
+
+
+async def test_an_application_that_accounts_use_is_not_removed(store: Store) -> None:
+    async with store.writing() as work:
+        await work.add_account(account("a"), SecretStr("t"))
+    with pytest.raises(InUse):
+        async with store.writing() as work:
+            await work.remove_application("app")
+    async with store.writing() as work:
+        await work.remove_account("a")
+        await work.remove_application("app")
+    async with store.reading() as work:
+        assert await work.application("app") is None
 
 
 async def test_a_removed_account_is_gone(store: Store) -> None:

@@ -26,6 +26,8 @@ STORE_TESTS = [
     contract.test_a_key_is_stored_once,
     contract.test_a_failed_transaction_leaves_nothing,
     contract.test_a_saved_account_keeps_its_token_through_revisions,
+    contract.test_applications_are_listed_in_order_by_owner_and_kept_whole,
+    contract.test_an_application_that_accounts_use_is_not_removed,
     contract.test_pages_follow_each_other_without_gap_or_overlap,
 ]
 QUOTA_TESTS = [

@@ -6,7 +6,6 @@ from functools import partial
 
 import uvloop
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceServicer
-from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceServicer
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceServicer
 from sellergate_common.cache import open_redis
 from sellergate_common.logs import configure_logging
@@ -21,6 +20,7 @@ from sellergate_account.ids import new_external_id, new_uuid7
 from sellergate_account.migrating import migrate
 from sellergate_account.redis_announcer import RedisAnnouncer
 from sellergate_account.servicer import AccountSecretsServicer, AccountServicer
+from sellergate_account.servicer_applications import ApplicationServicer
 from sellergate_account.settings import AccountSettings
 from sellergate_account.sql_store import SqlStore
 
@@ -51,7 +51,7 @@ async def serve(settings: AccountSettings) -> None:
             servicers=[
                 AccountServicer(accounts),
                 AccountSecretsServicer(accounts, applications),
-                unfilled(ApplicationServiceServicer),
+                ApplicationServicer(applications),
                 unfilled(DropInClientServiceServicer),
                 unfilled(AccountAdminServiceServicer),
             ],

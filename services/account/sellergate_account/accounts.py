@@ -8,15 +8,15 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 from sellergate_amazon.marketplaces import MARKETPLACES, marketplace_by_code, marketplace_by_id
-from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed, Unavailable
+from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 
 from sellergate_account.applications import Applications, LwaClient
+from sellergate_account.attempts import again
 from sellergate_account.ports import (
     Account,
     Announcer,
     Application,
     ApplicationSecrets,
-    DuplicateKey,
     Filter,
     Place,
     Signing,
@@ -29,7 +29,6 @@ DEFAULT_REGION = "us-east-1"
 # Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").
 AUTHORIZATION_LIFE = timedelta(days=365)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ATTEMPTS = 5
 
 _Result = TypeVar("_Result")
 
@@ -264,17 +263,11 @@ class Accounts:
 
     async def _write(self, change: Callable[[Work], Awaitable[_Result]]) -> _Result:
         """Run a change in a transaction, again when another one was first; announce the account that comes out."""
-        for _ in range(_ATTEMPTS):
-            try:
-                async with self._store.writing() as work:
-                    result = await change(work)
-            except DuplicateKey:
-                continue
-            changed = result[0] if isinstance(result, tuple) else result
-            if isinstance(changed, Account):
-                await self._announcer.changed(changed.account_id)
-            return result
-        raise Unavailable("The account is being written by many at once; try again.", retry_after=1.0)
+        result = await again(self._store, change)
+        changed = result[0] if isinstance(result, tuple) else result
+        if isinstance(changed, Account):
+            await self._announcer.changed(changed.account_id)
+        return result
 
     def _unchanged(self, account: Account, etag: str) -> Account:
         if etag and etag != etag_of(account):

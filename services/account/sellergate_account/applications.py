@@ -1,17 +1,22 @@
 """Decides about LWA clients: which one an account uses, and how a secret is replaced."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
-from sellergate_common.errors import InvalidRequest, NotAllowed, NotFound
+from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound
 
-from sellergate_account.ports import Account, Application, ApplicationSecrets, Store, Work
+from sellergate_account.attempts import again
+from sellergate_account.ports import Account, Application, ApplicationSecrets, InUse, Place, Store, Work
 
 # After a rotation Amazon takes the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
 OLD_SECRET_LIFE = timedelta(days=7)
+# A secret must be rotated every 180 days (the same page).
+SECRET_LIFE = timedelta(days=180)
 _HINT_LENGTH = 4
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,31 @@ class LwaClient:
     client_secret: SecretStr | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewApplication:
+    """An LWA client to store. `owner_user_id` is empty for one that all users share."""
+
+    owner_user_id: str
+    client_id: SecretStr
+    client_secret: SecretStr
+    name: str = ""
+    spapi_application_id: str = ""
+    redirect_uris: tuple[str, ...] = ()
+    draft: bool = False
+    secret_expire_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationChanges:
+    """New values of single fields; None leaves a field as it is."""
+
+    name: str | None = None
+    spapi_application_id: str | None = None
+    redirect_uris: tuple[str, ...] | None = None
+    draft: bool | None = None
+    secret_expire_time: datetime | None = None
+
+
 class Applications:
     """The LWA clients: the operator's, shared by all, and each user's own."""
 
@@ -29,6 +59,89 @@ class Applications:
         self._store = store
         self._now = now
         self._new_id = new_id
+
+    async def create(self, application: NewApplication, user: str) -> Application:
+        """Store an LWA client: a user's own, or from an operator anybody's. Raises InvalidRequest when the owner has it."""
+        owner = user or application.owner_user_id
+        now = self._now()
+
+        async def change(work: Work) -> Application:
+            if await work.application_of_client(owner, application.client_id) is not None:
+                raise InvalidRequest.of_field("lwa_client_id", "is stored already; rotate its secret or update it")
+            made = Application(
+                application_id=self._new_id(),
+                owner_user_id=owner,
+                client_id_hint=application.client_id.get_secret_value()[-_HINT_LENGTH:],
+                revision=1,
+                version=1,
+                create_time=now,
+                update_time=now,
+                name=application.name,
+                spapi_application_id=application.spapi_application_id,
+                redirect_uris=check_redirect_uris(application.redirect_uris),
+                draft=application.draft,
+                secret_expire_time=application.secret_expire_time,
+            )
+            await work.add_application(made, ApplicationSecrets(application.client_id, application.client_secret))
+            return made
+
+        return await again(self._store, change)
+
+    async def get(self, application_id: str, user: str) -> Application:
+        """Return an application that the user may use. Raises NotFound."""
+        async with self._store.reading() as work:
+            return await self.usable(work, application_id, user) if user else await self.existing(work, application_id)
+
+    async def list(self, user: str, after: Place | None, limit: int) -> Sequence[Application]:
+        """Return at most `limit` applications: a user's own and the shared ones; with an empty user all."""
+        async with self._store.reading() as work:
+            return await work.applications((user, "") if user else None, after, limit)
+
+    async def update(self, application_id: str, user: str, changes: ApplicationChanges, etag: str) -> Application:
+        """Change single fields. Raises InvalidRequest, NotFound, NotAllowed, Conflict."""
+
+        async def change(work: Work) -> Application:
+            before = self._unchanged(await self._own(work, application_id, user), etag)
+            given = {name: value for name in changes.__slots__ if (value := getattr(changes, name)) is not None}
+            check_redirect_uris(given.get("redirect_uris", ()))
+            after = replace(before, **given)
+            if after == before:
+                return before
+            after = replace(after, version=before.version + 1, update_time=self._now())
+            await work.save_application(after, await work.application_secrets(before))
+            return after
+
+        return await again(self._store, change)
+
+    async def remove(self, application_id: str, user: str, etag: str) -> None:
+        """Remove an application that no account uses. Raises InvalidRequest, NotFound, NotAllowed, Conflict."""
+
+        async def change(work: Work) -> None:
+            application = self._unchanged(await self._own(work, application_id, user), etag)
+            try:
+                await work.remove_application(application.application_id)
+            except InUse:
+                raise InvalidRequest.of_field(
+                    "application_id", "names an application that accounts use; delete them for good first"
+                ) from None
+
+        await again(self._store, change)
+
+    async def rotate(
+        self,
+        application_id: str,
+        user: str,
+        client_secret: SecretStr,
+        old_until: datetime | None,
+        new_until: datetime | None,
+    ) -> Application:
+        """Store the secret that Amazon issued, and keep the old one until it ends. Raises NotFound, NotAllowed."""
+
+        async def change(work: Work) -> Application:
+            application = await self._own(work, application_id, user)
+            return await self._with_secret(work, application, client_secret, old_until, new_until)
+
+        return await again(self._store, change)
 
     async def secrets(self, application_id: str) -> tuple[Application, ApplicationSecrets]:
         """Open an application's secrets. Raises NotFound."""
@@ -99,7 +212,29 @@ class Applications:
         await work.add_application(application, ApplicationSecrets(client.client_id, client.client_secret))
         return application
 
-    async def _with_secret(self, work: Work, application: Application, client_secret: SecretStr) -> Application:
+    async def _own(self, work: Work, application_id: str, user: str) -> Application:
+        """Return an application that the user may change; an empty user may change all. Raises NotFound, NotAllowed."""
+        application = await self.existing(work, application_id)
+        if not user:
+            return application
+        await self.usable(work, application_id, user)
+        if application.owner_user_id != user:
+            raise NotAllowed("The application is shared by all users; only an operator changes it.")
+        return application
+
+    def _unchanged(self, application: Application, etag: str) -> Application:
+        if etag and etag != etag_of(application):
+            raise Conflict("The application was changed since it was read; read it again and repeat the change.")
+        return application
+
+    async def _with_secret(
+        self,
+        work: Work,
+        application: Application,
+        client_secret: SecretStr,
+        old_until: datetime | None = None,
+        new_until: datetime | None = None,
+    ) -> Application:
         """Store a secret that differs from the present one, and keep that one until Amazon stops taking it."""
         secrets = await work.application_secrets(application)
         if secrets.client_secret == client_secret:
@@ -110,9 +245,25 @@ class Applications:
             revision=application.revision + 1,
             version=application.version + 1,
             update_time=now,
-            previous_secret_expire_time=now + OLD_SECRET_LIFE,
+            previous_secret_expire_time=old_until or now + OLD_SECRET_LIFE,
+            secret_expire_time=new_until or now + SECRET_LIFE,
         )
         await work.save_application(
             changed, ApplicationSecrets(secrets.client_id, client_secret, secrets.client_secret)
         )
         return changed
+
+
+def etag_of(application: Application) -> str:
+    """Return the opaque mark of an application's present version."""
+    return f"v{application.version:x}"
+
+
+def check_redirect_uris(uris: tuple[str, ...]) -> tuple[str, ...]:
+    """Return redirect URIs as they are. Raises InvalidRequest that names the first that Amazon would not take."""
+    for index, uri in enumerate(uris):
+        parts = urlsplit(uri)
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        if not is_safe or not parts.hostname or parts.fragment:
+            raise InvalidRequest.of_field(f"redirect_uris[{index}]", "must be an https URL without a fragment")
+    return uris

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from sellergate.account.v1 import account_pb2, account_secrets_service_pb2, account_service_pb2
@@ -166,9 +167,9 @@ def to_timestamp(time: datetime | None) -> Timestamp | None:
     return stamp
 
 
-def to_time(message: account_service_pb2.UpsertAccountRequest | account_pb2.Account, field: str) -> datetime | None:
+def to_time(message: Message, field: str) -> datetime | None:
     """Read a time; None when it is absent. Raises InvalidRequest for a time outside of the calendar."""
-    if not message.HasField(field):  # type: ignore[arg-type]  # (the stubs know each field's name as a literal)
+    if not message.HasField(field):
         return None
     stamp: Timestamp = getattr(message, field)
     try:

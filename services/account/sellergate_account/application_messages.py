@@ -1,0 +1,61 @@
+"""Proto ⇄ domain, for applications."""
+
+from typing import Any
+
+from pydantic import SecretStr
+from sellergate.account.v1 import application_pb2, application_service_pb2
+from sellergate_common.errors import FieldViolation, InvalidRequest
+
+from sellergate_account.applications import ApplicationChanges, NewApplication, etag_of
+from sellergate_account.messages import to_time, to_timestamp
+from sellergate_account.ports import Application
+
+_PATHS = ("draft", "name", "redirect_uris", "secret_expire_time", "spapi_application_id")
+
+
+def to_message(application: Application) -> application_pb2.Application:
+    """Render an application; its secret and its client id stay where they are."""
+    return application_pb2.Application(
+        application_id=application.application_id,
+        owner_user_id=application.owner_user_id,
+        name=application.name,
+        spapi_application_id=application.spapi_application_id,
+        lwa_client_id_hint=application.client_id_hint,
+        redirect_uris=application.redirect_uris,
+        draft=application.draft,
+        secret_expire_time=to_timestamp(application.secret_expire_time),
+        previous_secret_expire_time=to_timestamp(application.previous_secret_expire_time),
+        etag=etag_of(application),
+    )
+
+
+def to_new_application(request: application_service_pb2.CreateApplicationRequest) -> NewApplication:
+    """Read an LWA client to store."""
+    given = request.application
+    return NewApplication(
+        owner_user_id=given.owner_user_id,
+        client_id=SecretStr(request.lwa_client_id),
+        client_secret=SecretStr(request.lwa_client_secret),
+        name=given.name,
+        spapi_application_id=given.spapi_application_id,
+        redirect_uris=tuple(given.redirect_uris),
+        draft=given.draft,
+        secret_expire_time=to_time(given, "secret_expire_time"),
+    )
+
+
+def to_application_changes(request: application_service_pb2.UpdateApplicationRequest) -> ApplicationChanges:
+    """Read the fields that the mask names. Raises InvalidRequest that names every unknown path."""
+    paths = set(request.update_mask.paths)
+    unknown = sorted(paths - set(_PATHS))
+    if unknown or not paths:
+        known = ", ".join(_PATHS)
+        words = [f"{path[:64]!r} is not one of {known}" for path in unknown] or [f"must name at least one of {known}"]
+        violations = [FieldViolation("update_mask", description) for description in words]
+        raise InvalidRequest("; ".join(words), violations=violations)
+    values: dict[str, Any] = {path: getattr(request.application, path) for path in paths}
+    if "redirect_uris" in values:
+        values["redirect_uris"] = tuple(values["redirect_uris"])
+    if "secret_expire_time" in values:
+        values["secret_expire_time"] = to_time(request.application, "secret_expire_time")
+    return ApplicationChanges(**values)

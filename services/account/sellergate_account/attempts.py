@@ -1,0 +1,23 @@
+"""Runs a change in a transaction, again from its start when another transaction stored the same key first."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sellergate_common.errors import Unavailable
+
+from sellergate_account.ports import DuplicateKey, Store, Work
+
+ATTEMPTS = 5
+
+_Result = TypeVar("_Result")
+
+
+async def again(store: Store, change: Callable[[Work], Awaitable[_Result]]) -> _Result:
+    """Return what `change` returns, committed. Raises Unavailable when others were first every time."""
+    for _ in range(ATTEMPTS):
+        try:
+            async with store.writing() as work:
+                return await change(work)
+        except DuplicateKey:
+            continue
+    raise Unavailable("The same row is being written by many at once; try again.", retry_after=1.0)
