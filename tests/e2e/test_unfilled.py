@@ -1,10 +1,8 @@
 """What the contract has and nothing fills yet says so with a reason; nothing answers a made-up result."""
 
 import pytest
-from sellergate.account.v1 import drop_in_client_service_pb2 as clients
-from sellergate.account.v1.account_admin_service_pb2 import RewrapSecretsRequest
+from sellergate.account.v1.account_admin_service_pb2 import RewrapSecretsRequest, VerifyAuditRequest
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub
-from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from sellergate_common.channel import invoke, invoke_stream, open_channel
@@ -19,9 +17,7 @@ async def test_unary_and_streaming_calls_that_nothing_fills(suite: Suite) -> Non
         open_channel(suite.target("gateway"), "gateway", operator, []) as gateway,
     ):
         with pytest.raises(Unimplemented) as caught:
-            await invoke(
-                DropInClientServiceStub(account).ListClients, clients.ListClientsRequest(), dependency="account"
-            )
+            await invoke(AccountAdminServiceStub(account).VerifyAudit, VerifyAuditRequest(), dependency="account")
         assert "not built yet" in caught.value.message
         assert caught.value.domain == "sellergate.account"
         pages = gateway_service_pb2.StreamPagesRequest(call=call_pb2.CallRequest(account_id="x"))

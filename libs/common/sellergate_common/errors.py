@@ -70,6 +70,7 @@ class Reason(StrEnum):
     INTERNAL = "INTERNAL"
     ROLE_REJECTED = "ROLE_REJECTED"
     CANCELLED = "CANCELLED"
+    CLIENT_NOT_FOUND = "CLIENT_NOT_FOUND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,5 +290,6 @@ RULES: Mapping[Reason, Rule] = {
     Reason.UNIMPLEMENTED: Rule(Unimplemented, Code.UNIMPLEMENTED, 501),
     Reason.INTERNAL: Rule(InternalError, Code.INTERNAL, 500),
     Reason.ROLE_REJECTED: Rule(RoleRejected, Code.PERMISSION_DENIED, 403),
+    Reason.CLIENT_NOT_FOUND: Rule(NotFound, Code.NOT_FOUND, 404),
     Reason.CANCELLED: Rule(CallCancelled, Code.CANCELLED, 499),
 }

@@ -1,12 +1,12 @@
 """The account service: seller accounts, their secrets sealed with AES-256."""
 
+import secrets
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 
 import uvloop
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceServicer
-from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceServicer
 from sellergate_common.cache import open_redis
 from sellergate_common.logs import configure_logging
 from sellergate_common.sealing import KeyRing, parse_key
@@ -15,13 +15,16 @@ from sellergate_common.settings import load_settings
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import Applications
+from sellergate_account.clients import Clients
 from sellergate_account.database import open_database
 from sellergate_account.ids import new_external_id, new_uuid7
 from sellergate_account.migrating import migrate
 from sellergate_account.redis_announcer import RedisAnnouncer
 from sellergate_account.servicer import AccountSecretsServicer, AccountServicer
 from sellergate_account.servicer_applications import ApplicationServicer
+from sellergate_account.servicer_clients import DropInClientServicer
 from sellergate_account.settings import AccountSettings
+from sellergate_account.sql_clients import SqlClients
 from sellergate_account.sql_store import SqlStore
 
 
@@ -44,6 +47,7 @@ async def serve(settings: AccountSettings) -> None:
         now = partial(datetime.now, UTC)
         applications = Applications(store, now, new_uuid7)
         accounts = Accounts(store, applications, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
+        clients = Clients(SqlClients(database), accounts, now, partial(secrets.token_urlsafe, 32))
         await run_server(
             "account",
             settings.account_port,
@@ -52,7 +56,7 @@ async def serve(settings: AccountSettings) -> None:
                 AccountServicer(accounts),
                 AccountSecretsServicer(accounts, applications),
                 ApplicationServicer(applications),
-                unfilled(DropInClientServiceServicer),
+                DropInClientServicer(clients),
                 unfilled(AccountAdminServiceServicer),
             ],
             dependencies={"redis": redis.ping, "database": database.ping},

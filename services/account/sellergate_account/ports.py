@@ -1,6 +1,6 @@
 """What the account domain keeps and needs: its records, and the store and announcer behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +79,18 @@ class ApplicationSecrets:
     client_id: SecretStr
     client_secret: SecretStr
     previous_client_secret: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropInClient:
+    """Credentials of our own for an SP-API SDK, without their secrets. `account_ids` are those that a handle opens."""
+
+    client_id: str
+    user_id: str
+    name: str
+    account_ids: tuple[str, ...]
+    create_time: datetime
+    revoke_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +177,28 @@ class Store(Protocol):
 
     def writing(self) -> AbstractAsyncContextManager[Work]:
         """Begin a transaction that commits at its end, or leaves everything as it was when anything is raised."""
+
+
+class ClientStore(Protocol):
+    """Where drop-in clients are kept. Secrets and handles are known here by their SHA-256 alone; each call is one transaction."""
+
+    async def add(self, client: DropInClient, secret_digest: str, handle_digests: Mapping[str, str]) -> None:
+        """Store a client with its handles by account. Raises NotFound when an account vanished meanwhile."""
+
+    async def client(self, client_id: str) -> DropInClient | None:
+        """Return a client."""
+
+    async def clients(self, user_id: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
+        """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all."""
+
+    async def revoke(self, client_id: str, now: datetime) -> None:
+        """End a client, if it has not ended."""
+
+    async def secret_digest(self, client_id: str) -> str:
+        """Return the digest of a client's secret; empty when there is no such client."""
+
+    async def account_of_handle(self, client_id: str, handle_digest: str) -> str:
+        """Return the account that a client's handle opens; empty when the client has no such handle."""
 
 
 class Announcer(Protocol):

@@ -94,3 +94,32 @@ class ExternalIdRecord(Base):
 
     user_id: Mapped[str] = mapped_column(String(128), primary_key=True)
     external_id: Mapped[str] = mapped_column(String(64))
+
+
+class ClientRecord(Base):
+    """A drop-in client; its secret is kept as SHA-256."""
+
+    __tablename__ = "drop_in_clients"
+    __table_args__ = (
+        Index("drop_in_clients_in_order", "create_time", "client_id"),
+        Index("drop_in_clients_of_user_in_order", "user_id", "create_time", "client_id"),
+    )
+
+    client_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(128))
+    name: Mapped[str] = mapped_column(String(128))
+    secret_digest: Mapped[str] = mapped_column(String(64))
+    create_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoke_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class HandleRecord(Base):
+    """A drop-in client's handle of one account, kept as SHA-256; it goes with the account."""
+
+    __tablename__ = "drop_in_handles"
+
+    client_id: Mapped[str] = mapped_column(ForeignKey("drop_in_clients.client_id"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(
+        ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    handle_digest: Mapped[str] = mapped_column(String(64), unique=True)

@@ -1,0 +1,95 @@
+"""Decides about drop-in clients: who gets one, what is shown once, and who is let in."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import SecretStr
+from sellergate_common.errors import NotFound, Reason, Resource, Unauthenticated
+
+from sellergate_account.accounts import Accounts
+from sellergate_account.ports import ClientStore, DropInClient, Place
+
+CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
+# Compared with where there is no client, so that a stranger learns nothing from the time it takes.
+_NOBODY = hashlib.sha256(b"nobody").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new client with its secrets, which exist in the clear in this answer alone. `handles` are by account."""
+
+    client: DropInClient
+    secret: SecretStr
+    handles: dict[str, SecretStr]
+
+
+class Clients:
+    """The drop-in clients. `new_token` returns 256 random bits as text."""
+
+    def __init__(
+        self, store: ClientStore, accounts: Accounts, now: Callable[[], datetime], new_token: Callable[[], str]
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._now = now
+        self._new_token = new_token
+
+    async def create(self, user_id: str, name: str, account_ids: Sequence[str]) -> Issued:
+        """Make a client of a user for accounts of that user. Raises NotFound that names the account."""
+        wanted = tuple(dict.fromkeys(account_ids))
+        for account_id in wanted:
+            await self._accounts.get(account_id, user_id)
+        client = DropInClient(CLIENT_PREFIX + self._new_token(), user_id, name, wanted, self._now())
+        secret = SecretStr(SECRET_PREFIX + self._new_token())
+        handles = {account_id: SecretStr(HANDLE_PREFIX + self._new_token()) for account_id in wanted}
+        digests = {account_id: digest_of(handle) for account_id, handle in handles.items()}
+        await self._store.add(client, digest_of(secret), digests)
+        return Issued(client, secret, handles)
+
+    async def list(self, user_id: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
+        """Return at most `limit` clients of a user; with an empty id of all."""
+        return await self._store.clients(user_id, after, limit)
+
+    async def revoke(self, client_id: str, user: str) -> DropInClient:
+        """End a client at once; again does nothing more. Raises NotFound, alike for another user's."""
+        client = await self._store.client(client_id)
+        if client is None or (user and client.user_id != user):
+            raise _no_such_client(client_id)
+        await self._store.revoke(client_id, self._now())
+        return await self._store.client(client_id) or client
+
+    async def authenticate(
+        self, client_id: str, secret: SecretStr, handle: SecretStr | None
+    ) -> tuple[DropInClient, str]:
+        """Return who that is, and the account that the handle opens. Raises Unauthenticated, alike for every cause."""
+        known = await self._store.secret_digest(client_id)
+        matches = hmac.compare_digest(known or _NOBODY, digest_of(secret))
+        client = await self._store.client(client_id) if known and matches else None
+        if client is None or client.revoke_time is not None:
+            raise _refused()
+        if handle is None:
+            return client, ""
+        account_id = await self._store.account_of_handle(client_id, digest_of(handle))
+        if not account_id:
+            raise _refused()
+        return client, account_id
+
+
+def digest_of(secret: SecretStr) -> str:
+    """Return the SHA-256 of a secret in hex. With 256 random bits in it, a slow hash would protect nothing more."""
+    return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated("The client id, secret or handle is wrong or revoked; get a new one from the operator.")
+
+
+def _no_such_client(client_id: str) -> NotFound:
+    return NotFound(
+        "There is no such client; check the client id.",
+        reason=Reason.CLIENT_NOT_FOUND,
+        resource=Resource("client", client_id[:64]),
+    )
