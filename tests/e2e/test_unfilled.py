@@ -1,7 +1,7 @@
 """What the contract has and nothing fills yet says so with a reason; nothing answers a made-up result."""
 
 import pytest
-from sellergate.account.v1.account_admin_service_pb2 import RewrapSecretsRequest, VerifyAuditRequest
+from sellergate.account.v1.account_admin_service_pb2 import VerifyAuditRequest
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
@@ -21,10 +21,9 @@ async def test_unary_and_streaming_calls_that_nothing_fills(suite: Suite) -> Non
         assert "not built yet" in caught.value.message
         assert caught.value.domain == "sellergate.account"
         pages = gateway_service_pb2.StreamPagesRequest(call=call_pb2.CallRequest(account_id="x"))
+        report = gateway_service_pb2.RunReportRequest(account_id="x")
         for stream in (
-            invoke_stream(
-                AccountAdminServiceStub(account).RewrapSecrets, RewrapSecretsRequest(), dependency="a", seconds=5
-            ),
+            invoke_stream(GatewayServiceStub(gateway).RunReport, report, dependency="gateway", seconds=5),
             invoke_stream(GatewayServiceStub(gateway).StreamPages, pages, dependency="gateway", seconds=5),
         ):
             with pytest.raises(Unimplemented):

@@ -84,6 +84,10 @@ class KeyRing:
         except (JoseError, ValueError, binascii.Error) as error:
             raise SealError(f"the value sealed for {place} was changed or sealed under another key") from error
 
+    def is_current(self, sealed: str) -> bool:
+        """Tell whether a value is sealed under the newest key. Raises SealError when it is no sealed value."""
+        return _protected_header(sealed).get("kid") == self.newest
+
     def index(self, *parts: str) -> str:
         """Return a keyed name for `parts` that tells nothing of them: hex of an HMAC-SHA-256 under the newest key."""
         key = self.keys[self.newest].raw_value

@@ -73,11 +73,6 @@ async def run_server(
         get_logger().info("stopped")
 
 
-def unfilled(contract: type[Any]) -> object:
-    """Return a servicer of a generated base class as it is: every RPC answers UNIMPLEMENTED with a reason."""
-    return contract()
-
-
 def _register(servicer: object, server: grpc.aio.Server) -> str:
     """Add `servicer` to `server` through the generated module of its base class; return the service's full name."""
     base = next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith(_GENERATED))

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from functools import partial
 
 import uvloop
-from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceServicer
 from sellergate_common.cache import open_redis
 from sellergate_common.logs import configure_logging
 from sellergate_common.sealing import KeyRing, parse_key
-from sellergate_common.server import run_server, unfilled
+from sellergate_common.server import run_server
 from sellergate_common.settings import load_settings
 
 from sellergate_account.accounts import Accounts
@@ -21,11 +20,13 @@ from sellergate_account.ids import new_external_id, new_uuid7
 from sellergate_account.migrating import migrate
 from sellergate_account.redis_announcer import RedisAnnouncer
 from sellergate_account.servicer import AccountSecretsServicer, AccountServicer
+from sellergate_account.servicer_admin import AccountAdminServicer
 from sellergate_account.servicer_applications import ApplicationServicer
 from sellergate_account.servicer_clients import DropInClientServicer
 from sellergate_account.settings import AccountSettings
 from sellergate_account.sql_clients import SqlClients
 from sellergate_account.sql_store import SqlStore
+from sellergate_account.sql_vault import SqlVault
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ async def serve(settings: AccountSettings) -> None:
                 AccountSecretsServicer(accounts, applications),
                 ApplicationServicer(applications),
                 DropInClientServicer(clients),
-                unfilled(AccountAdminServiceServicer),
+                AccountAdminServicer(SqlVault(database, ring)),  # type: ignore[abstract]  # (the generated base answers the rest)
             ],
             dependencies={"redis": redis.ping, "database": database.ping},
         )

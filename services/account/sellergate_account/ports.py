@@ -201,6 +201,28 @@ class ClientStore(Protocol):
         """Return the account that a client's handle opens; empty when the client has no such handle."""
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was done to a batch of rows. `last_id` is where the next one begins after; empty: there are no more rows."""
+
+    rewrapped: int
+    skipped: int
+    unopened_ids: tuple[str, ...]
+    last_id: str
+
+
+class Vault(Protocol):
+    """All sealed values of the database, table by table."""
+
+    tables: Sequence[str]
+
+    async def count(self, table: str) -> int:
+        """Return how many rows of a table hold sealed values."""
+
+    async def rewrap(self, table: str, after_id: str, size: int) -> Batch:
+        """Seal the values of the next rows under the newest key, in one transaction; rows that do not open stay as they are."""
+
+
 class Announcer(Protocol):
     """Tells the other services what changed; copies elsewhere live 5 s at most, whether it is heard or not."""
 

@@ -176,7 +176,7 @@ class SqlWork:
         values = row._mapping  # noqa: SLF001  (SQLAlchemy's public name for a row as a mapping)
         opened = {
             field: self._open(values[column], _application_place(application, field))
-            for field, column in _SEALED_FIELDS.items()
+            for field, column in SEALED_FIELDS.items()
             if values[column] is not None
         }
         return ApplicationSecrets(opened["client_id"], opened["client_secret"], opened.get("previous_client_secret"))
@@ -215,7 +215,7 @@ class SqlWork:
             "previous_client_secret": secrets.previous_client_secret,
         }
         sealed = {
-            _SEALED_FIELDS[field]: self._ring.seal(secret.get_secret_value(), _application_place(application, field))
+            SEALED_FIELDS[field]: self._ring.seal(secret.get_secret_value(), _application_place(application, field))
             for field, secret in clear.items()
             if secret is not None
         }
@@ -238,7 +238,7 @@ class SqlWork:
         }
 
 
-_SEALED_FIELDS: Mapping[str, str] = {
+SEALED_FIELDS: Mapping[str, str] = {
     "client_id": "client_id_sealed",
     "client_secret": "client_secret_sealed",
     "previous_client_secret": "previous_secret_sealed",
