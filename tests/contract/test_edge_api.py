@@ -106,7 +106,7 @@ async def test_answers_carry_the_headers_that_keep_browsers_safe(app: FastAPI) -
     assert response.headers["x-request-id"] != "bad id"
 
 
-TLS = {f"SELLERGATE_TLS_{name}_FILE": "/x" for name in ("CA", "CERT", "KEY")}
+TLS = {f"SELLERGATE_TLS_{name}_FILE": __file__ for name in ("CA", "CERT", "KEY")}
 JWT = {"SELLERGATE_JWT_AUDIENCE": "a", "SELLERGATE_JWT_ISSUER": "i"}
 
 

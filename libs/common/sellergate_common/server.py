@@ -56,13 +56,18 @@ async def run_server(
     healths = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healths, server)
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    server.add_secure_port(f"{settings.bind_host}:{port}", Identity.read(settings).server_credentials())
+    address = f"{settings.bind_host}:{port}"
+    try:
+        server.add_secure_port(address, Identity.read(settings).server_credentials())
+    except RuntimeError:
+        get_logger().error("address_taken", address=address, setting=f"SELLERGATE_{name.upper()}_PORT")
+        raise SystemExit(1) from None
     await server.start()
     serve_metrics(settings.bind_host, settings.metrics_port)
     prober = asyncio.create_task(_probe_forever(healths, dependencies, metrics))
     for served in (health.OVERALL_HEALTH, *names):
         await healths.set(served, health_pb2.HealthCheckResponse.SERVING)
-    get_logger().info("serving", address=f"{settings.bind_host}:{port}", services=names)
+    get_logger().info("serving", address=address, services=names)
     try:
         await _told_to_stop()
     finally:

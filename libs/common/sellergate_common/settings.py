@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, FilePath, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -66,9 +66,9 @@ class Settings(BaseSettings):
 class TlsSettings(Settings):
     """A process's own certificate and the authority that it trusts, as PEM files."""
 
-    tls_ca_file: Path
-    tls_cert_file: Path
-    tls_key_file: Path
+    tls_ca_file: FilePath
+    tls_cert_file: FilePath
+    tls_key_file: FilePath
 
 
 class ServerSettings(TlsSettings):
