@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt hatch_build.py $(shell find protos -name '*.proto')
-PACKAGES := amazon common client devstack account token iam gateway edge simulator
+PACKAGES := amazon common client cli devstack account token iam gateway edge simulator
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: help run test check prove protos install clean

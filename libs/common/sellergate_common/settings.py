@@ -151,6 +151,7 @@ def _sentence(kind: type[Settings], fault: Any) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
     for name, field in kind.model_fields.items():
         if place in (name, _alias(field)):
-            missing = "must be set" if fault["type"] == "missing" else message
+            how_to = f"; {field.description}" if field.description else ""
+            missing = f"must be set{how_to}" if fault["type"] == "missing" else message
             return f"{variable_of(field, name)}: {missing}"
     return message

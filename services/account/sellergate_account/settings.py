@@ -34,8 +34,10 @@ class AccountSettings(ServerSettings, CacheSettings):
         default=None, validation_alias="DATABASE_URL"
     )
     database_migrate: bool = True
-    sealing_keys: Annotated[SecretStr, AfterValidator(ring_text)]
-    index_key: Annotated[SecretStr, AfterValidator(_index_key)]
+    sealing_keys: Annotated[SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")]
+    index_key: Annotated[
+        SecretStr, AfterValidator(_index_key), Field(description="`sellergate keys new --single` makes one")
+    ]
 
     @property
     def database(self) -> str:

@@ -17,8 +17,12 @@ class GatewaySettings(ServerSettings, CacheSettings):
     account_target: str = "127.0.0.1:50051"
     token_target: str = "127.0.0.1:50052"
     iam_target: str = "127.0.0.1:50053"
-    cache_keys_token: Annotated[SecretStr, AfterValidator(ring_text)]
-    cache_keys_credentials: Annotated[SecretStr, AfterValidator(ring_text)]
+    cache_keys_token: Annotated[
+        SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
+    ]
+    cache_keys_credentials: Annotated[
+        SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
+    ]
     spapi_endpoint: Url | None = None
     """One server for all regions, in place of Amazon's; a region's own setting comes before it."""
     spapi_endpoint_na: Url | None = None

@@ -12,7 +12,9 @@ class IamSettings(ServerSettings, CacheSettings):
 
     iam_port: Port = 50053
     account_target: str = "127.0.0.1:50051"
-    cache_keys_credentials: Annotated[SecretStr, AfterValidator(ring_text)]
+    cache_keys_credentials: Annotated[
+        SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
+    ]
     role_arn_allow: str = ""
     """Patterns of role ARNs that may be assumed ("arn:aws:iam::*:role/sp-api-*"); none allow all."""
     credential_callers: str = ""

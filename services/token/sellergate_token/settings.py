@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.sealing import KeyRing, ring_text
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
 
@@ -13,7 +13,9 @@ class TokenSettings(ServerSettings, CacheSettings):
     token_port: Port = 50052
     account_target: str = "127.0.0.1:50051"
     lwa_token_url: Annotated[str, AfterValidator(secure_url)] = "https://api.amazon.com/auth/o2/token"
-    cache_keys_token: Annotated[SecretStr, AfterValidator(ring_text)]
+    cache_keys_token: Annotated[
+        SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
+    ]
     token_callers: str = ""
     """Internal services ("client/billing, client/reports") that may call GetAccessToken."""
 

@@ -1,0 +1,22 @@
+"""The `sellergate` command: the top layer; it knows the client library and sealing, never a service."""
+
+import typer
+
+from sellergate_cli import keys
+
+app = typer.Typer(help="Sellergate, for operators.", no_args_is_help=True, pretty_exceptions_show_locals=False)
+app.add_typer(keys.app, name="keys")
+
+
+@app.callback()
+def sellergate() -> None:
+    """Sellergate, for operators."""
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
