@@ -119,3 +119,24 @@ def _meaning(sealed: str) -> tuple[bytes | None, ...]:
         except ValueError:
             parts.append(None)
     return tuple(parts)
+
+
+def test_the_librarys_encryption_passes_the_vectors_of_rfc_7518_appendix_b_3() -> None:
+    model = jwe.JWERegistry.algorithms["enc"]["A256CBC-HS512"]
+    key = bytes(range(64))
+    plain = (
+        b"A cipher system must not be required to be secret, and it must be able to fall into the hands of the enemy"
+        b" without inconvenience"
+    )
+    iv = bytes.fromhex("1af38c2dc2b96ffdd86694092341bc04")
+    aad = b"The second principle of Auguste Kerckhoffs"
+    cipher = bytes.fromhex(
+        "4affaaadb78c31c5da4b1b590d10ffbd3dd8d5d302423526912da037ecbcc7bd822c301dd67c373bccb584ad3e9279c2e6d12a1374b77f07"
+        "7553df829410446b36ebd97066296ae6427ea75c2e0846a11a09ccf5370dc80bfecbad28c73f09b3a3b75e662a2594410ae496b2e2e6609e"
+        "31e6e02cc837f053d21f37ff4f51950bbe2638d09dd7a4930930806d0703b1f6"
+    )
+    tag = bytes.fromhex("4dd3b4c088a7f45c216839645b2012bf2e6269a8c56a816dbc1b267761955bc5")
+    assert model.encrypt(plain, key, iv, aad) == (cipher, tag)
+    assert model.decrypt(cipher, tag, key, iv, aad) == plain
+    with pytest.raises(JoseError):
+        model.decrypt(cipher, bytes([tag[0] ^ 1]) + tag[1:], key, iv, aad)

@@ -66,7 +66,7 @@ class Access:
         allowed = ALLOWED.get(method, ALLOWED.get(service, frozenset())) | self.extra.get(method, frozenset())
         if identity in allowed or (identity.startswith(CLIENT_PREFIX) and ANY_CLIENT in allowed):
             return
-        raise NotAllowed(f"{identity} may not call {method}; the table of who may call what is in the threat model.")
+        raise NotAllowed(f"{identity} may not call {method}; use a certificate of an identity that may.")
 
 
 def identify(
