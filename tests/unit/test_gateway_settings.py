@@ -1,7 +1,6 @@
 """Where the gateway looks for Amazon."""
 
 import base64
-from pathlib import Path
 
 import pytest
 from sellergate_common.settings import SettingsError, read_settings
@@ -11,9 +10,9 @@ RING = "k1 " + base64.urlsafe_b64encode(b"x" * 64).decode()
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CA", "CERT", "KEY"):
-        monkeypatch.setenv(f"SELLERGATE_TLS_{name}_FILE", str(tmp_path))
+        monkeypatch.setenv(f"SELLERGATE_TLS_{name}_FILE", __file__)
     monkeypatch.setenv("SELLERGATE_CACHE_KEYS_TOKEN", RING)
     monkeypatch.setenv("SELLERGATE_CACHE_KEYS_CREDENTIALS", RING)
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
