@@ -56,12 +56,15 @@ async def test_a_process_that_is_gone_is_told_in_time_and_everything_recovers(
 
 
 async def recovered(rest: Rest, client: Sellergate, control: httpx.AsyncClient) -> None:
-    """Wait until a seller that nobody knew before can be connected and called for, through every process."""
+    """Wait until a seller that nobody knew before can be connected and called for: by a service, and through the edge."""
     seller = await Seller.seeded(control)
     for _ in range(40):
         connected = await rest.ask("POST", "/api/amazon/accounts", json=seller.connection())
         if connected.is_success and (await one_call(client, connected.json()["id"]))[0] == "OK":
-            return
+            params = {"amazonAccountId": connected.json()["id"], "marketplaceId": seller.marketplace_id}
+            # The edge has a channel of its own to the gateway, which comes back in its own time.
+            if (await rest.ask("GET", "/api/amazon/test/orders", params=params)).is_success:
+                return
         await asyncio.sleep(0.25)
     pytest.fail("ten seconds after the process came back, a new seller still cannot be called for")
 

@@ -23,7 +23,8 @@ async def test_no_secret_is_found_anywhere(
 ) -> None:
     account_id = await rest.connect(seller)
     params = {"amazonAccountId": account_id, "marketplaceId": seller.marketplace_id}
-    assert (await rest.ask("GET", "/api/amazon/test/orders", params=params)).status_code == 200
+    orders = await rest.ask("GET", "/api/amazon/test/orders", params=params)
+    assert orders.status_code == 200, orders.text
     await rest.ask("POST", "/api/amazon/accounts", json=seller.connection(lwaClientSecret=None, marketplace="XX"))
     wrong = f"Bearer {rest.suite.jwt('u1')}x"
     await rest.client.get("/api/amazon/accounts", headers={"Authorization": wrong})
