@@ -10,7 +10,7 @@ from sellergate_account.accounts import Accounts, Changes, Connection, etag_of
 from sellergate_account.applications import Applications, LwaClient
 from sellergate_account.database import Database
 from sellergate_account.ids import new_external_id, new_uuid7
-from sellergate_account.ports import Account, Filter
+from sellergate_account.model import Account, Filter
 from sellergate_account.sql_store import SqlStore
 from sellergate_common.errors import Conflict
 

@@ -13,18 +13,8 @@ import pytest
 from pydantic import SecretStr
 from sellergate_account.database import Database, open_database
 from sellergate_account.migrating import BASE, HEAD, migrate
-from sellergate_account.ports import (
-    Account,
-    Application,
-    ApplicationSecrets,
-    DuplicateKey,
-    Filter,
-    InUse,
-    Place,
-    Signing,
-    State,
-    Store,
-)
+from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
+from sellergate_account.ports import DuplicateKey, InUse, Store
 from sellergate_account.records import Base
 from sellergate_account.sql_store import SqlStore
 from sellergate_common.errors import InternalError, Unavailable

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 from sellergate_account.database import Database
-from sellergate_account.ports import DropInClient, Place
+from sellergate_account.model import DropInClient, Place
 from sellergate_account.sql_clients import SqlClients
 from sellergate_account.sql_store import SqlStore
 from sellergate_common.errors import NotFound

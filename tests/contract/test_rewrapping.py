@@ -6,7 +6,7 @@ import os
 import pytest
 from pydantic import SecretStr
 from sellergate_account.database import Database
-from sellergate_account.ports import Batch
+from sellergate_account.model import Batch
 from sellergate_account.rewrapping import Progress, rewrap
 from sellergate_account.sql_store import SqlStore
 from sellergate_account.sql_vault import SqlVault

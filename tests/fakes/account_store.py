@@ -5,16 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
-from sellergate_account.ports import (
-    Account,
-    Application,
-    ApplicationSecrets,
-    DuplicateKey,
-    Filter,
-    InUse,
-    Place,
-    Work,
-)
+from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place
+from sellergate_account.ports import DuplicateKey, InUse, Work
 
 
 @dataclass

@@ -17,7 +17,7 @@ from sellergate_account.applications import Applications
 from sellergate_account.database import Database, open_database
 from sellergate_account.ids import new_external_id, new_uuid7
 from sellergate_account.migrating import migrate
-from sellergate_account.ports import Filter, Place
+from sellergate_account.model import Filter, Place
 from sellergate_account.rewrapping import rewrap
 from sellergate_account.sql_store import SqlStore
 from sellergate_account.sql_vault import SqlVault

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 from sellergate_account.accounts import Accounts, Changes, Connection, etag_of
 from sellergate_account.applications import OLD_SECRET_LIFE, Applications, LwaClient
-from sellergate_account.ports import Account, DuplicateKey, Filter, Signing, State
+from sellergate_account.model import Account, Filter, Signing, State
+from sellergate_account.ports import DuplicateKey
 from sellergate_common.errors import (
     Conflict,
     InvalidRequest,

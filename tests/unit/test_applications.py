@@ -14,7 +14,7 @@ from sellergate_account.applications import (
     NewApplication,
     etag_of,
 )
-from sellergate_account.ports import Application
+from sellergate_account.model import Application
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound, Reason
 
 from tests.fakes.account_store import FakeStore

@@ -12,18 +12,8 @@ from sellergate_common.errors import Conflict, InvalidRequest, NotFound, Precond
 
 from sellergate_account.applications import Applications, LwaClient
 from sellergate_account.attempts import again
-from sellergate_account.ports import (
-    Account,
-    Announcer,
-    Application,
-    ApplicationSecrets,
-    Filter,
-    Place,
-    Signing,
-    State,
-    Store,
-    Work,
-)
+from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
+from sellergate_account.ports import Announcer, Store, Work
 
 DEFAULT_REGION = "us-east-1"
 # Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").

@@ -8,7 +8,7 @@ from sellergate_common.errors import FieldViolation, InvalidRequest
 
 from sellergate_account.applications import ApplicationChanges, NewApplication, etag_of
 from sellergate_account.messages import to_time, to_timestamp
-from sellergate_account.ports import Application
+from sellergate_account.model import Application
 
 _PATHS = ("draft", "name", "redirect_uris", "secret_expire_time", "spapi_application_id")
 

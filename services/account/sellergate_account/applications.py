@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound
 
 from sellergate_account.attempts import again
-from sellergate_account.ports import Account, Application, ApplicationSecrets, InUse, Place, Store, Work
+from sellergate_account.model import Account, Application, ApplicationSecrets, Place
+from sellergate_account.ports import InUse, Store, Work
 
 # After a rotation Amazon takes the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
 OLD_SECRET_LIFE = timedelta(days=7)

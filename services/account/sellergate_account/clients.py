@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from sellergate_common.errors import NotFound, Reason, Resource, Unauthenticated
 
 from sellergate_account.accounts import Accounts
-from sellergate_account.ports import ClientStore, DropInClient, Place
+from sellergate_account.model import DropInClient, Place
+from sellergate_account.ports import ClientStore
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
 # Compared with where there is no client, so that a stranger learns nothing from the time it takes.

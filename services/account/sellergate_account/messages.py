@@ -12,7 +12,7 @@ from sellergate_common.errors import FieldViolation, InvalidRequest
 
 from sellergate_account.accounts import Changes, Connection, etag_of, marketplace_code
 from sellergate_account.applications import LwaClient
-from sellergate_account.ports import Account, Application, ApplicationSecrets, Filter, Signing, State
+from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Signing, State
 
 _SIGNING: Mapping[int, Signing] = {
     account_pb2.SIGNING_MODE_AUTO: Signing.AUTO,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sellergate_common.errors import InvalidRequest
 
-from sellergate_account.ports import Place
+from sellergate_account.model import Place
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 500

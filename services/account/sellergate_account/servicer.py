@@ -14,7 +14,7 @@ from sellergate_account import pages
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import Applications
 from sellergate_account.messages import to_changes, to_connection, to_filter, to_message, to_secrets_message
-from sellergate_account.ports import Place
+from sellergate_account.model import Place
 
 
 class AccountServicer(AccountServiceServicer):

@@ -12,7 +12,7 @@ from sellergate_account import pages
 from sellergate_account.application_messages import to_application_changes, to_message, to_new_application
 from sellergate_account.applications import Applications
 from sellergate_account.messages import to_time
-from sellergate_account.ports import Place
+from sellergate_account.model import Place
 
 
 class ApplicationServicer(ApplicationServiceServicer):

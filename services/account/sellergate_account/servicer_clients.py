@@ -12,7 +12,7 @@ from sellergate_common.identity import EDGE
 from sellergate_account import pages
 from sellergate_account.clients import Clients
 from sellergate_account.messages import secret_or_none, to_timestamp
-from sellergate_account.ports import DropInClient, Place
+from sellergate_account.model import DropInClient, Place
 
 
 class DropInClientServicer(DropInClientServiceServicer):

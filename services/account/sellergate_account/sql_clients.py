@@ -9,7 +9,8 @@ from sqlalchemy import Row, Table, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.database import Database
-from sellergate_account.ports import DropInClient, DuplicateKey, Place
+from sellergate_account.model import DropInClient, Place
+from sellergate_account.ports import DuplicateKey
 from sellergate_account.records import ClientRecord, HandleRecord
 
 _CLIENTS: Table = ClientRecord.metadata.tables[ClientRecord.__tablename__]

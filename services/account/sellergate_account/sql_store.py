@@ -13,17 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.database import Database
-from sellergate_account.ports import (
-    Account,
-    Application,
-    ApplicationSecrets,
-    Filter,
-    InUse,
-    Place,
-    Signing,
-    State,
-    Work,
-)
+from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
+from sellergate_account.ports import InUse, Work
 from sellergate_account.records import AccountRecord, ApplicationRecord, ExternalIdRecord
 
 _ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]

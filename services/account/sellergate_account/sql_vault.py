@@ -8,7 +8,7 @@ from sellergate_common.sealing import KeyRing, SealError
 from sqlalchemy import Column, Table, func, select, update
 
 from sellergate_account.database import Database
-from sellergate_account.ports import Batch
+from sellergate_account.model import Batch
 from sellergate_account.records import AccountRecord, ApplicationRecord
 from sellergate_account.sql_store import SEALED_FIELDS
 
