@@ -45,18 +45,7 @@ class KeyRing:
     @classmethod
     def parse(cls, text: str) -> "KeyRing":
         """Read `kid base64url(64 bytes)` lines. Raises ValueError that says what is wrong and shows no key."""
-        keys: dict[str, OctKey] = {}
-        for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
-            kid, _, encoded = line.partition(" ")
-            if not _KEY_ID.fullmatch(kid) or kid in keys:
-                raise ValueError(f"line {number} of the key ring needs a key id of its own; {_HOW_TO}")
-            key = _decoded(encoded.strip())
-            if len(key) != KEY_BYTES:
-                raise ValueError(f"key {kid} of the key ring does not have 64 bytes; {_HOW_TO}")
-            keys[kid] = OctKey.import_key(key)
-        if not keys:
-            raise ValueError(f"the key ring has no key; {_HOW_TO}")
-        return cls(keys)
+        return cls({kid: OctKey.import_key(ring_key(kid, encoded)) for kid, encoded in ring_entries(text).items()})
 
     @property
     def newest(self) -> str:
@@ -95,6 +84,27 @@ class KeyRing:
         return blind_index(derived, *parts)
 
 
+def ring_entries(text: str) -> dict[str, str]:
+    """Return what the lines of a key ring hold by key id, in their order, undecoded. Raises ValueError that shows no key."""
+    entries: dict[str, str] = {}
+    for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
+        kid, _, encoded = line.partition(" ")
+        if not _KEY_ID.fullmatch(kid) or kid in entries:
+            raise ValueError(f"line {number} of the key ring needs a key id of its own; {_HOW_TO}")
+        entries[kid] = encoded.strip()
+    if not entries:
+        raise ValueError(f"the key ring has no key; {_HOW_TO}")
+    return entries
+
+
+def ring_key(kid: str, encoded: str) -> bytes:
+    """Decode a key of a ring. Raises ValueError that names its id and shows nothing of it."""
+    key = _decoded(encoded)
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"key {kid} of the key ring does not have {KEY_BYTES} bytes; {_HOW_TO}")
+    return key
+
+
 def ring_text(text: SecretStr) -> SecretStr:
     """Check a key ring. Raises ValueError that says what is wrong and shows no key."""
     KeyRing.parse(text.get_secret_value())
@@ -113,6 +123,11 @@ def parse_key(text: str, name: str) -> bytes:
     if len(key) < 32:  # noqa: PLR2004
         raise ValueError(f"{name} must be base64url of at least 32 random bytes; `sellergate keys new` makes one")
     return key
+
+
+def encode_key(key: bytes) -> str:
+    """Write a key as rings and settings hold it: base64url without padding."""
+    return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
 def _decoded(encoded: str) -> bytes:

@@ -4,7 +4,7 @@ import os
 import sys
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, FilePath, SecretStr, ValidationError
@@ -123,9 +123,14 @@ def load_settings(kind: type[_Settings]) -> _Settings:
     try:
         return read_settings(kind)
     except SettingsError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
-        raise SystemExit(2) from None
+        refuse(error)
+
+
+def refuse(error: SettingsError) -> NoReturn:
+    """End the process with every fault on its own line (exit code 2)."""
+    for problem in error.problems:
+        sys.stderr.write(f"{problem}\n")
+    raise SystemExit(2) from None
 
 
 def read_settings(kind: type[_Settings]) -> _Settings:

@@ -17,6 +17,7 @@ from sellergate_account.applications import Applications
 from sellergate_account.clients import Clients
 from sellergate_account.database import open_database
 from sellergate_account.ids import new_external_id, new_uuid7
+from sellergate_account.keys import with_plain_keys
 from sellergate_account.migrating import migrate
 from sellergate_account.redis_announcer import RedisAnnouncer
 from sellergate_account.servicer import AccountSecretsServicer, AccountServicer
@@ -38,6 +39,7 @@ def main() -> None:
 
 async def serve(settings: AccountSettings) -> None:
     """Wire the service by hand and serve it."""
+    settings = await with_plain_keys(settings)
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url))
         database = await stack.enter_async_context(open_database(settings.database))

@@ -1,17 +1,16 @@
 """Settings of the account service."""
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
-from sellergate_common.sealing import parse_key, ring_text
 from sellergate_common.settings import CacheSettings, Port, ServerSettings
+from sellergate_common.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-
-def _index_key(text: SecretStr) -> SecretStr:
-    parse_key(text.get_secret_value(), "the index key")
-    return text
+SINGLE_KEYS = {"index_key": SingleUse.INDEX_KEY}
+"""The settings that hold one key, and what KMS binds each to."""
 
 
 def _database(url: SecretStr | None) -> SecretStr | None:
@@ -34,10 +33,16 @@ class AccountSettings(ServerSettings, CacheSettings):
         default=None, validation_alias="DATABASE_URL"
     )
     database_migrate: bool = True
-    sealing_keys: Annotated[SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")]
-    index_key: Annotated[
-        SecretStr, AfterValidator(_index_key), Field(description="`sellergate keys new --single` makes one")
+    sealing_keys: Annotated[
+        SecretStr, AfterValidator(wrapped_ring_text), Field(description="`sellergate keys new` makes one")
     ]
+    index_key: Annotated[
+        SecretStr,
+        AfterValidator(partial(wrapped_key_text, use=SingleUse.INDEX_KEY)),
+        Field(description="`sellergate keys new --single` makes one"),
+    ]
+    aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")
+    """KMS of this region opens wrapped keys; none leaves it to boto3's own configuration."""
 
     @property
     def database(self) -> str:
