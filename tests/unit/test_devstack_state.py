@@ -76,6 +76,26 @@ def test_each_process_knows_what_its_context_needs_and_no_more(tmp_path: Path, m
     assert len(set(certificates)) == 5
 
 
+def test_the_account_service_has_aws_only_for_keys_that_are_wrapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "operators-own")
+
+    def has_aws() -> bool:
+        processes = make_plan(DevstackSettings(state_dir=tmp_path), State(tmp_path)).processes()
+        (account,) = (process for process in processes if process.name == "account")
+        return "AWS_SECRET_ACCESS_KEY" in account.environment
+
+    assert not has_aws()
+    (tmp_path / "given").write_text("k2 kms:AAAA\nk1 plain")
+    monkeypatch.setenv("SELLERGATE_SEALING_KEYS_FILE", str(tmp_path / "given"))
+    assert has_aws()
+    monkeypatch.setenv("SELLERGATE_SEALING_KEYS_FILE", "/nowhere")
+    assert not has_aws()
+    monkeypatch.setenv("SELLERGATE_INDEX_KEY", "kms:AAAA")
+    assert has_aws()
+
+
 def test_what_the_operator_sets_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SELLERGATE_LWA_TOKEN_URL", "http://127.0.0.1:1/token")
     monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT", "http://127.0.0.1:1")

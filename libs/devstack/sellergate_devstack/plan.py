@@ -10,7 +10,7 @@ from sellergate_common.tls import Identity
 from sellergate_devstack.ports import LOOPBACK, free_ports
 from sellergate_devstack.probes import grpc_serves, http_answers, redis_answers
 from sellergate_devstack.redis_server import find_redis, redis_configuration, redis_url
-from sellergate_devstack.settings import DevstackSettings, aws_environment, environment, interpreter
+from sellergate_devstack.settings import DevstackSettings, aws_environment, environment, interpreter, wraps_keys
 from sellergate_devstack.state import Demo, State
 from sellergate_devstack.supervisor import Process
 
@@ -77,7 +77,10 @@ class Plan:
             "SELLERGATE_AUDIT_KEY_FILE": self._key("audit"),
             "SELLERGATE_STATE_DIR": str(self.state.folder),
         }
-        return self._service("account", own, "DATABASE_URL SELLERGATE_DATABASE_MIGRATE")
+        process = self._service("account", own, "DATABASE_URL SELLERGATE_DATABASE_MIGRATE")
+        if wraps_keys(process.environment):
+            process.environment |= aws_environment()
+        return process
 
     def _token(self) -> Process:
         own = {"SELLERGATE_CACHE_KEYS_TOKEN_FILE": self._key("cache-token"), **self._targets("account")}

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
-from sellergate_common.settings import Port, Settings, names
+from sellergate_common.settings import PREFIX, Port, Settings, names
+from sellergate_common.wrapping import holds_wrapped
 
 _DEMO_ROLE = "arn:aws:iam::123456789012:role/SellergateDemo"
 # What every process may see of the launcher's environment, beside its own settings.
@@ -92,8 +93,17 @@ def environment(own: dict[str, str], *, operators: str = "") -> dict[str, str]:
 
 
 def aws_environment() -> dict[str, str]:
-    """Return the operator's AWS_ variables, for the one process that may have them."""
+    """Return the operator's AWS_ variables, for the processes that may have them."""
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+def wraps_keys(account: dict[str, str]) -> bool:
+    """Tell whether the account service needs AWS for keys that the operator has wrapped; what cannot be read, it tells itself."""
+    variables = [f"{PREFIX}{name}" for name in ("SEALING_KEYS", "INDEX_KEY", "AUDIT_KEY")]
+    files = (Path(account[f"{name}_FILE"]) for name in variables if f"{name}_FILE" in account)
+    given = [account.get(name, "") for name in variables]
+    given += [file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file()]
+    return any(holds_wrapped(SecretStr(text)) for text in given)
 
 
 def interpreter() -> str:
