@@ -2,20 +2,18 @@
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
 from sellergate_account.accounts import Accounts, Changes, Connection, etag_of
-from sellergate_account.applications import Applications, LwaClient
+from sellergate_account.applications import LwaClient
 from sellergate_account.database import Database
-from sellergate_account.ids import new_external_id, new_uuid7
 from sellergate_account.model import Account, Filter
 from sellergate_account.sql_store import SqlStore
 from sellergate_common.errors import Conflict
 
 from tests.contract.test_account_store import INDEX_KEY, RING, database
-from tests.unit.test_accounts import Announced
+from tests.fakes.account_domain import Domain
 
 MANY = 200
 __all__ = ["database"]
@@ -23,9 +21,7 @@ __all__ = ["database"]
 
 @pytest.fixture
 def accounts(database: Database) -> Accounts:
-    store = SqlStore(database, RING, INDEX_KEY)
-    applications = Applications(store, lambda: datetime.now(UTC), new_uuid7)
-    return Accounts(store, applications, Announced(), lambda: datetime.now(UTC), new_uuid7, new_external_id)
+    return Domain(SqlStore(database, RING, INDEX_KEY)).accounts
 
 
 def connection(number: int = 0, token: str = "Atzr|1") -> Connection:

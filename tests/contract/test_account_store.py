@@ -14,10 +14,10 @@ from pydantic import SecretStr
 from sellergate_account.database import Database, open_database
 from sellergate_account.migrating import BASE, HEAD, migrate
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
-from sellergate_account.ports import DuplicateKey, InUse, Store
+from sellergate_account.ports import DuplicateKey, InUse, Store, Unreadable
 from sellergate_account.records import Base
 from sellergate_account.sql_store import SqlStore
-from sellergate_common.errors import InternalError, Unavailable
+from sellergate_common.errors import Unavailable
 from sellergate_common.sealing import KeyRing
 from sqlalchemy import inspect, text
 
@@ -269,7 +269,7 @@ async def test_a_value_moved_to_another_row_does_not_open(database: Database) ->
         )
     async with store.reading() as work:
         assert await work.refresh_token(account("a")) == SecretStr("Atzr|a")
-        with pytest.raises(InternalError, match="cannot be opened"):
+        with pytest.raises(Unreadable, match="cannot be opened"):
             await work.refresh_token(account("b", "SELLER2"))
 
 

@@ -153,6 +153,7 @@ def settings(kms: Kms, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setenv("REDIS_URL", "redis://x")
     monkeypatch.setenv("SELLERGATE_SEALING_KEYS", line("k1", NEW))
     monkeypatch.setenv("SELLERGATE_INDEX_KEY", encode_key(SINGLE))
+    monkeypatch.setenv("SELLERGATE_AUDIT_KEY", encode_key(SINGLE))
     for name in ("CA", "CERT", "KEY"):
         monkeypatch.setenv(f"SELLERGATE_TLS_{name}_FILE", __file__)
     return monkeypatch
@@ -177,11 +178,13 @@ def test_all_keys_of_the_settings_open_or_the_first_fault_names_its_setting(
 ) -> None:
     settings.setenv("SELLERGATE_SEALING_KEYS", f"k1 {server.wrap(NEW, 'sealing-keys', 'k1')}")
     settings.setenv("SELLERGATE_INDEX_KEY", server.wrap(SINGLE, "index-key"))
+    settings.setenv("SELLERGATE_AUDIT_KEY", server.wrap(SINGLE, "audit-key"))
     loaded = read_settings(AccountSettings)
     opened = open_keys(loaded)
     assert {name: key.get_secret_value() for name, key in opened.items()} == {
         "sealing_keys": line("k1", NEW),
         "index_key": encode_key(SINGLE),
+        "audit_key": encode_key(SINGLE),
     }
     shows_no_key(f"{opened!r} {loaded.model_copy(update=opened)!r}")
     settings.setenv("SELLERGATE_INDEX_KEY", server.wrap(SINGLE, "audit-key"))

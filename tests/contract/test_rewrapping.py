@@ -14,6 +14,7 @@ from sellergate_common.sealing import KeyRing
 from sqlalchemy import text
 
 from tests.contract.test_account_store import CLIENT, INDEX_KEY, account, application, database
+from tests.fakes.account_domain import Domain
 
 __all__ = ["database"]
 ROWS = 25
@@ -37,7 +38,8 @@ async def filled(database: Database) -> Database:
 
 
 async def steps(vault: SqlVault, size: int) -> list[Progress]:
-    return [step async for step in rewrap(vault, size)]
+    store = SqlStore(vault.database, BOTH, INDEX_KEY)
+    return [step async for step in rewrap(store, vault, Domain(store).audit, size)]
 
 
 async def assert_everything_opens(database: Database, ring: KeyRing) -> None:

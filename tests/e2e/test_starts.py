@@ -18,7 +18,7 @@ def start(name: str, environment: dict[str, str]) -> "subprocess.CompletedProces
 def test_a_service_without_settings_names_every_one_it_needs() -> None:
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     needed = {
-        "account": {"SELLERGATE_SEALING_KEYS", "SELLERGATE_INDEX_KEY", "REDIS_URL"},
+        "account": {"SELLERGATE_SEALING_KEYS", "SELLERGATE_INDEX_KEY", "SELLERGATE_AUDIT_KEY", "REDIS_URL"},
         "token": {"SELLERGATE_CACHE_KEYS_TOKEN", "REDIS_URL"},
         "iam": {"SELLERGATE_CACHE_KEYS_CREDENTIALS", "REDIS_URL"},
         "gateway": {"SELLERGATE_CACHE_KEYS_TOKEN", "SELLERGATE_CACHE_KEYS_CREDENTIALS", "REDIS_URL"},

@@ -34,10 +34,11 @@ def kms() -> Iterator[KmsServer]:
 @pytest.fixture
 def environment(suite: Suite, kms: KmsServer) -> dict[str, str]:
     """What the suite's account process has, on a port of its own: its keys all wrapped, and a new one in front."""
-    keys = {name: suite.plan.state.key_file(name).read_text().split() for name in ("sealing", "index")}
+    keys = {name: suite.plan.state.key_file(name).read_text().split() for name in ("sealing", "index", "audit")}
     kid, old = keys["sealing"]
     own = dict(suite.supervisor.processes["account"].environment)
-    del own["SELLERGATE_SEALING_KEYS_FILE"], own["SELLERGATE_INDEX_KEY_FILE"]
+    for variable in ("SELLERGATE_SEALING_KEYS_FILE", "SELLERGATE_INDEX_KEY_FILE", "SELLERGATE_AUDIT_KEY_FILE"):
+        del own[variable]
     ring = {"new": NEW, kid: parse_key(old, kid)}
     return {
         **own,
@@ -46,6 +47,7 @@ def environment(suite: Suite, kms: KmsServer) -> dict[str, str]:
             f"{id_} {kms.wrap(key, 'sealing-keys', id_)}" for id_, key in ring.items()
         ),
         "SELLERGATE_INDEX_KEY": kms.wrap(parse_key(keys["index"][0], "index"), "index-key"),
+        "SELLERGATE_AUDIT_KEY": kms.wrap(parse_key(keys["audit"][0], "audit"), "audit-key"),
         "SELLERGATE_ACCOUNT_PORT": str(free_ports(1)[0]),
     }
 
@@ -85,12 +87,16 @@ async def test_it_opens_with_wrapped_keys_what_was_sealed_with_plain_ones(
 
 @pytest.mark.parametrize(
     ("variable", "named"),
-    [("SELLERGATE_SEALING_KEYS", "key new (InvalidCiphertextException)"), ("SELLERGATE_INDEX_KEY", "the index key (")],
+    [
+        ("SELLERGATE_SEALING_KEYS", "key new (InvalidCiphertextException)"),
+        ("SELLERGATE_INDEX_KEY", "the index key ("),
+        ("SELLERGATE_AUDIT_KEY", "the audit key ("),
+    ],
 )
 def test_a_key_that_is_wrapped_for_another_use_ends_the_start_in_one_line(
     environment: dict[str, str], kms: KmsServer, variable: str, named: str
 ) -> None:
-    foreign = kms.wrap(NEW, "audit-key")
+    foreign = kms.wrap(NEW, "another-key")
     wrong = f"new {foreign}" if variable == "SELLERGATE_SEALING_KEYS" else foreign
     done = start("account", {**environment, variable: wrong})
     assert done.returncode == 2, done.stderr

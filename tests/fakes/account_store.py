@@ -5,15 +5,60 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
-from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place
-from sellergate_account.ports import DuplicateKey, InUse, Work
+from sellergate_account.model import Account, Application, ApplicationSecrets, AuditEvent, Filter, Head, Place
+from sellergate_account.ports import ClientRows, DuplicateKey, InUse, Unreadable, Work
+
+
+@dataclass
+class FakeTrail:
+    log: list[AuditEvent] = field(default_factory=list)
+    # Ends of chains: of accounts that are there, and all others.
+    living: dict[str, Head] = field(default_factory=dict)
+    others: dict[str, Head] = field(default_factory=dict)
+
+    async def head(self, chain: str) -> Head:
+        return self.living.get(chain) or self.others.get(chain) or Head()
+
+    async def append(self, event: AuditEvent, head: Head) -> None:
+        if any((other.chain, other.sequence) == (event.chain, event.sequence) for other in self.log):
+            raise DuplicateKey
+        self.log.append(event)
+        (self.living if event.chain else self.others)[event.chain] = head
+
+    async def retire(self, account_id: str) -> None:
+        self.others[account_id] = self.living[account_id]
+
+    async def revive(self, account_id: str) -> None:
+        if account_id in self.others:
+            self.living[account_id] = self.others.pop(account_id)
+
+    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, Head]]:
+        return sorted(one for one in (self.living if living else self.others).items() if one[0] > after)[:limit]
+
+    async def events(self, chains: Sequence[str]) -> AsyncIterator[AuditEvent]:
+        for event in sorted(self.log, key=lambda event: (event.chain, event.sequence)):
+            if event.chain in chains:
+                yield event
+
+    async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
+        return [event for event in self.log if event.chain == chain and event.sequence > after][:limit]
+
+    async def strays(self, limit: int) -> Sequence[str]:
+        return sorted({event.chain for event in self.log} - set(self.living) - set(self.others))[:limit]
 
 
 @dataclass
 class FakeWork:
     rows: dict[str, tuple[Account, SecretStr]] = field(default_factory=dict)
-    clients: dict[str, tuple[Application, ApplicationSecrets]] = field(default_factory=dict)
+    apps: dict[str, tuple[Application, ApplicationSecrets]] = field(default_factory=dict)
     external_ids: dict[str, str] = field(default_factory=dict)
+    trail: FakeTrail = field(default_factory=FakeTrail)
+    # Rows whose secrets do not open: "accounts/<id>", "applications/<id>".
+    unreadable: set[str] = field(default_factory=set)
+
+    @property
+    def clients(self) -> ClientRows:
+        raise NotImplementedError("drop-in clients are tested on real databases")
 
     async def account(self, account_id: str) -> Account | None:
         return self.rows[account_id][0] if account_id in self.rows else None
@@ -28,6 +73,13 @@ class FakeWork:
                 (not narrowed.user_id or account.user_id == narrowed.user_id)
                 and (not narrowed.states or account.state in narrowed.states)
                 and (not narrowed.marketplaces or account.marketplace in narrowed.marketplaces)
+                and (
+                    narrowed.expires_before is None
+                    or (
+                        account.authorization_expire_time is not None
+                        and account.authorization_expire_time < narrowed.expires_before
+                    )
+                )
                 and (after is None or (account.create_time, account.account_id) > (after.create_time, after.id))
             )
 
@@ -41,24 +93,32 @@ class FakeWork:
         if account.account_id in self.rows or await self.account_of_seller(*_key(account)):
             raise DuplicateKey
         self.rows[account.account_id] = (account, refresh_token)
+        self.trail.living[account.account_id] = Head()
 
     async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
+        before = self.rows[account.account_id][0]
+        if refresh_token is None and before.revision != account.revision:
+            await self.refresh_token(before)
+        if refresh_token is not None:
+            self.unreadable.discard(f"accounts/{account.account_id}")
         self.rows[account.account_id] = (account, refresh_token or self.rows[account.account_id][1])
 
     async def remove_account(self, account_id: str) -> None:
         self.rows.pop(account_id, None)
+        self.trail.living.pop(account_id, None)
 
     async def refresh_token(self, account: Account) -> SecretStr:
+        self._check_readable(f"accounts/{account.account_id}")
         return self.rows[account.account_id][1]
 
     async def application(self, application_id: str) -> Application | None:
-        return self.clients[application_id][0] if application_id in self.clients else None
+        return self.apps[application_id][0] if application_id in self.apps else None
 
     async def application_of_client(self, owner_user_id: str, client_id: SecretStr) -> Application | None:
         return next(
             (
                 application
-                for application, secrets in self.clients.values()
+                for application, secrets in self.apps.values()
                 if (application.owner_user_id, secrets.client_id) == (owner_user_id, client_id)
             ),
             None,
@@ -73,27 +133,39 @@ class FakeWork:
                 after is None or place > (after.create_time, after.id)
             )
 
-        found = (application for application, _ in self.clients.values() if wanted(application))
+        found = (application for application, _ in self.apps.values() if wanted(application))
         return sorted(found, key=lambda one: (one.create_time, one.application_id))[:limit]
 
     async def remove_application(self, application_id: str) -> None:
         if any(account.application_id == application_id for account, _ in self.rows.values()):
             raise InUse
-        self.clients.pop(application_id, None)
+        self.apps.pop(application_id, None)
 
     async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
         if await self.application_of_client(application.owner_user_id, secrets.client_id):
             raise DuplicateKey
-        self.clients[application.application_id] = (application, secrets)
+        self.apps[application.application_id] = (application, secrets)
 
-    async def save_application(self, application: Application, secrets: ApplicationSecrets) -> None:
-        self.clients[application.application_id] = (application, secrets)
+    async def save_application(self, application: Application, secrets: ApplicationSecrets | None) -> None:
+        if secrets is not None:
+            self.unreadable.discard(f"applications/{application.application_id}")
+        kept = self.apps[application.application_id][1]
+        self.apps[application.application_id] = (application, secrets or kept)
 
     async def application_secrets(self, application: Application) -> ApplicationSecrets:
-        return self.clients[application.application_id][1]
+        self._check_readable(f"applications/{application.application_id}")
+        return self.apps[application.application_id][1]
 
     async def external_id(self, user_id: str, proposed: str) -> str:
         return self.external_ids.setdefault(user_id, proposed)
+
+    def _check_readable(self, row: str) -> None:
+        if row in self.unreadable:
+            raise Unreadable(row)
+
+    def copy(self) -> "FakeWork":
+        trail = FakeTrail(list(self.trail.log), dict(self.trail.living), dict(self.trail.others))
+        return FakeWork(dict(self.rows), dict(self.apps), dict(self.external_ids), trail, set(self.unreadable))
 
 
 @dataclass
@@ -106,7 +178,7 @@ class FakeStore:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Work]:
-        before = FakeWork(dict(self.work.rows), dict(self.work.clients), dict(self.work.external_ids))
+        before = self.work.copy()
         try:
             yield self.work
         except BaseException:

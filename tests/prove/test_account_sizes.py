@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import Accounts, Connection
-from sellergate_account.applications import Applications
+from sellergate_account.accounts import Connection
 from sellergate_account.database import Database, open_database
-from sellergate_account.ids import new_external_id, new_uuid7
 from sellergate_account.migrating import migrate
 from sellergate_account.model import Filter, Place
 from sellergate_account.rewrapping import rewrap
@@ -24,7 +22,7 @@ from sellergate_account.sql_vault import SqlVault
 from sellergate_common.sealing import KeyRing
 
 from tests.contract.test_account_store import CLIENT, INDEX_KEY, account, application
-from tests.unit.test_accounts import Announced
+from tests.fakes.account_domain import Domain
 
 SMALL, LARGE = 1_000, 100_000
 CALLS = 300
@@ -75,8 +73,8 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
     store = SqlStore(database, KeyRing.parse(OLD), INDEX_KEY)
     async with store.writing() as work:
         await work.add_application(application("app", ""), CLIENT)
-    applications = Applications(store, lambda: datetime.now(UTC), new_uuid7)
-    accounts = Accounts(store, applications, Announced(), lambda: datetime.now(UTC), new_uuid7, new_external_id)
+    domain = Domain(store)
+    accounts = domain.accounts
     found: dict[int, dict[str, float]] = {}
     for before, size in ((0, SMALL), (SMALL, LARGE)):
         await fill(store, before, size)
@@ -99,10 +97,10 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
 
     ring = KeyRing.parse(NEW + OLD)
     half = SqlVault(database, ring)
-    async for step in rewrap(half, 2_000):
+    async for step in rewrap(store, half, domain.audit, 2_000):
         if step.rewrapped >= LARGE // 2:
             break  # killed in the middle
-    async for step in rewrap(half, 2_000):
+    async for step in rewrap(store, half, domain.audit, 2_000):
         last = step
     assert last.skipped >= LARGE // 2
     assert last.rewrapped + last.skipped == last.total

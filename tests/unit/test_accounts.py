@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import Accounts, Changes, Connection, etag_of
-from sellergate_account.applications import OLD_SECRET_LIFE, Applications, LwaClient
+from sellergate_account.accounts import Changes, Connection, etag_of
+from sellergate_account.applications import OLD_SECRET_LIFE, LwaClient
 from sellergate_account.model import Account, Filter, Signing, State
 from sellergate_account.ports import DuplicateKey
 from sellergate_common.errors import (
@@ -20,25 +20,17 @@ from sellergate_common.errors import (
     Unavailable,
 )
 
+from tests.fakes.account_domain import Domain
 from tests.fakes.account_store import FakeStore, FakeWork
 
 
-class Announced(list[str]):
-    async def changed(self, account_id: str) -> None:
-        self.append(account_id)
+class World(Domain):
+    store: FakeStore
 
-
-class World:
     def __init__(self) -> None:
         self.time = datetime(2026, 11, 23, tzinfo=UTC)
-        self.store = FakeStore()
-        self.announced = Announced()
         ids = count(1)
-        new_id = lambda: f"id-{next(ids)}"  # noqa: E731
-        self.applications = Applications(self.store, lambda: self.time, new_id)
-        self.accounts = Accounts(
-            self.store, self.applications, self.announced, lambda: self.time, new_id, lambda: f"ext-{next(ids)}"
-        )
+        super().__init__(FakeStore(), lambda: self.time, lambda: f"id-{next(ids)}", lambda: f"ext-{next(ids)}")
 
     async def connect(self, user: str = "u1", seller: str = "A1B2C3D4E5", **given: object) -> Account:
         account, _ = await self.accounts.upsert(connection(user, seller, **given))
@@ -153,7 +145,7 @@ async def test_what_is_missing_or_wrong_is_named_and_nothing_is_stored(
         await world.connect(**given)
     assert [violation.field for violation in caught.value.violations] == [field]
     assert not world.store.work.rows
-    assert not world.store.work.clients
+    assert not world.store.work.apps
     assert not world.announced
 
 
@@ -227,8 +219,8 @@ async def test_a_new_refresh_token_heals_a_revoked_account(world: World) -> None
 
 async def test_a_user_cannot_replace_the_secret_of_a_shared_application(world: World) -> None:
     account = await world.connect()
-    application, secrets = world.store.work.clients[account.application_id]
-    world.store.work.clients[account.application_id] = (replace(application, owner_user_id=""), secrets)
+    application, secrets = world.store.work.apps[account.application_id]
+    world.store.work.apps[account.application_id] = (replace(application, owner_user_id=""), secrets)
     with pytest.raises(NotAllowed):
         await world.accounts.update(account.account_id, "u1", Changes(client_secret=SecretStr("x")), "")
 

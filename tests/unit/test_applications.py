@@ -5,30 +5,30 @@ from itertools import count
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import Accounts, Connection
+from sellergate_account.accounts import Connection
 from sellergate_account.applications import (
     OLD_SECRET_LIFE,
     SECRET_LIFE,
     ApplicationChanges,
-    Applications,
     NewApplication,
     etag_of,
 )
 from sellergate_account.model import Application
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound, Reason
 
+from tests.fakes.account_domain import Domain
 from tests.fakes.account_store import FakeStore
-from tests.unit.test_accounts import Announced
 
 OPERATOR = ""
 
 
-class World:
+class World(Domain):
+    store: FakeStore
+
     def __init__(self) -> None:
         self.time = datetime(2026, 11, 23, tzinfo=UTC)
-        self.store = FakeStore()
         numbers = count(1)
-        self.applications = Applications(self.store, lambda: self.time, lambda: f"app-{next(numbers)}")
+        super().__init__(FakeStore(), lambda: self.time, lambda: f"app-{next(numbers)}", lambda: "external")
 
     async def create(
         self, user: str = "u1", owner: str = "", client: str = "amzn1.client", **given: object
@@ -59,7 +59,7 @@ async def test_redirect_uris_that_amazon_would_not_take_are_named(world: World, 
     with pytest.raises(InvalidRequest) as caught:
         await world.create(redirect_uris=("https://a.example/cb", uri))
     assert caught.value.violations[0].field == "redirect_uris[1]"
-    assert not world.store.work.clients
+    assert not world.store.work.apps
     made = await world.create(redirect_uris=("http://localhost:3001/cb",))
     with pytest.raises(InvalidRequest):
         await world.applications.update(made.application_id, "u1", ApplicationChanges(redirect_uris=(uri,)), "")
@@ -114,14 +114,11 @@ async def test_amazons_own_times_are_taken_where_given(world: World) -> None:
 
 async def test_an_application_that_accounts_use_stays(world: World) -> None:
     made = await world.create()
-    accounts = Accounts(
-        world.store, world.applications, Announced(), lambda: world.time, lambda: "account-1", lambda: "external"
-    )
     connection = Connection("u1", "SELLER1", "US", made.application_id, refresh_token=SecretStr("Atzr|1"))
-    account, _ = await accounts.upsert(connection)
+    account, _ = await world.accounts.upsert(connection)
     with pytest.raises(InvalidRequest, match="accounts use"):
         await world.applications.remove(made.application_id, "u1", "")
-    await accounts.remove(account.account_id, "u1", "")
+    await world.accounts.remove(account.account_id, "u1", "")
     with pytest.raises(Conflict):
         await world.applications.remove(made.application_id, "u1", "v99")
     await world.applications.remove(made.application_id, "u1", etag_of(made))

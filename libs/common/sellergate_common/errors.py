@@ -6,7 +6,7 @@ SellergateError
 ├── NotAllowed            the caller is known and may not
 ├── NotFound              no such account, application or operation (or another user's)
 ├── Conflict              it changed since it was read
-├── PreconditionFailed    account inactive, authorization revoked, LWA client rejected
+├── PreconditionFailed    account inactive, authorization revoked, LWA client rejected, stored secret unreadable
 ├── QuotaExceeded         our quota, or Amazon's 429; `retry_after` says when
 ├── AmazonRefused         Amazon's 400, 401, 403, 404, 409, 422; metadata hold Amazon's own words
 ├── RoleRejected          STS refuses to assume the role
@@ -71,6 +71,7 @@ class Reason(StrEnum):
     ROLE_REJECTED = "ROLE_REJECTED"
     CANCELLED = "CANCELLED"
     CLIENT_NOT_FOUND = "CLIENT_NOT_FOUND"
+    SECRET_UNREADABLE = "SECRET_UNREADABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,5 +292,6 @@ RULES: Mapping[Reason, Rule] = {
     Reason.INTERNAL: Rule(InternalError, Code.INTERNAL, 500),
     Reason.ROLE_REJECTED: Rule(RoleRejected, Code.PERMISSION_DENIED, 403),
     Reason.CLIENT_NOT_FOUND: Rule(NotFound, Code.NOT_FOUND, 404),
+    Reason.SECRET_UNREADABLE: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 409),
     Reason.CANCELLED: Rule(CallCancelled, Code.CANCELLED, 499),
 }

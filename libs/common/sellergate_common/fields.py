@@ -40,7 +40,7 @@ def _violations(message: Message, path: str) -> Iterator[FieldViolation]:
             fault = check(value)
             if fault:
                 yield FieldViolation(name, fault)
-        if _is_plain_message(field):
+        if _is_looked_into(field):
             if field.is_repeated:
                 for index, item in enumerate(value):
                     yield from _violations(item, f"{name}[{index}].")
@@ -54,8 +54,8 @@ def _is_set(message: Message, field: FieldDescriptor, value: Any) -> bool:
     return bool(value) or (not field.is_repeated and isinstance(value, int | float) and not _rules(field).required)
 
 
-def _is_plain_message(field: FieldDescriptor) -> bool:
-    if field.message_type is None or field.message_type.GetOptions().map_entry:
+def _is_looked_into(field: FieldDescriptor) -> bool:
+    if field.message_type is None or field.message_type.GetOptions().map_entry or _rules(field).checked_by_service:
         return False
     return bool(field.message_type.file.package.startswith("sellergate."))
 
@@ -67,7 +67,7 @@ def _plan(descriptor: Descriptor) -> tuple[tuple[FieldDescriptor, bool, tuple[_C
     for field in descriptor.fields:
         rules = _rules(field)
         checks = tuple(_checks(field, rules))
-        if rules.required or checks or _is_plain_message(field):
+        if rules.required or checks or _is_looked_into(field):
             plan.append((field, rules.required, checks))
     return tuple(plan)
 

@@ -14,6 +14,7 @@ from sellergate_common.settings import load_settings
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import Applications
+from sellergate_account.audit import Audit, current_actor
 from sellergate_account.clients import Clients
 from sellergate_account.database import open_database
 from sellergate_account.ids import new_external_id, new_uuid7
@@ -21,11 +22,10 @@ from sellergate_account.keys import with_plain_keys
 from sellergate_account.migrating import migrate
 from sellergate_account.redis_announcer import RedisAnnouncer
 from sellergate_account.servicer import AccountSecretsServicer, AccountServicer
-from sellergate_account.servicer_admin import AccountAdminServicer
+from sellergate_account.servicer_admin import AccountAdminServicer, Admin
 from sellergate_account.servicer_applications import ApplicationServicer
 from sellergate_account.servicer_clients import DropInClientServicer
 from sellergate_account.settings import AccountSettings
-from sellergate_account.sql_clients import SqlClients
 from sellergate_account.sql_store import SqlStore
 from sellergate_account.sql_vault import SqlVault
 
@@ -48,9 +48,11 @@ async def serve(settings: AccountSettings) -> None:
         ring = KeyRing.parse(settings.sealing_keys.get_secret_value())
         store = SqlStore(database, ring, parse_key(settings.index_key.get_secret_value(), "the index key"))
         now = partial(datetime.now, UTC)
-        applications = Applications(store, now, new_uuid7)
-        accounts = Accounts(store, applications, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
-        clients = Clients(SqlClients(database), accounts, now, partial(secrets.token_urlsafe, 32))
+        audit = Audit(parse_key(settings.audit_key.get_secret_value(), "the audit key"), now, current_actor)
+        applications = Applications(store, audit, now, new_uuid7)
+        accounts = Accounts(store, applications, audit, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
+        clients = Clients(store, accounts, audit, now, partial(secrets.token_urlsafe, 32))
+        admin = Admin(store, SqlVault(database, ring), audit, accounts, applications)
         await run_server(
             "account",
             settings.account_port,
@@ -60,7 +62,7 @@ async def serve(settings: AccountSettings) -> None:
                 AccountSecretsServicer(accounts, applications),
                 ApplicationServicer(applications),
                 DropInClientServicer(clients),
-                AccountAdminServicer(SqlVault(database, ring)),  # type: ignore[abstract]  # (the generated base answers the rest)
+                AccountAdminServicer(admin),
             ],
             dependencies={"redis": redis.ping, "database": database.ping},
         )

@@ -12,13 +12,18 @@ from sellergate_common.errors import Conflict, InvalidRequest, NotFound, Precond
 
 from sellergate_account.applications import Applications, LwaClient
 from sellergate_account.attempts import again
+from sellergate_account.audit import Audit
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
-from sellergate_account.ports import Announcer, Store, Work
+from sellergate_account.ports import Announcer, Store, Unreadable, Work
 
 DEFAULT_REGION = "us-east-1"
 # Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").
 AUTHORIZATION_LIFE = timedelta(days=365)
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# A change of any of these raises the revision.
+_CREDENTIALS = frozenset(
+    {"application_id", "iam_role_arn", "role_without_external_id", "state", "refresh_token", "lwa_client_secret"}
+)
 
 _Result = TypeVar("_Result")
 
@@ -54,6 +59,28 @@ class Changes:
     signing: Signing | None = None
     sandbox: bool | None = None
     authorization_expire_time: datetime | None = None
+    role_without_external_id: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Secrets that a change brings: a refresh token, whether the seller consented anew, whether the LWA secret is new."""
+
+    refresh_token: SecretStr | None = None
+    renews_consent: bool = False
+    client_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an account brings along from a former system; empty fields take what is made here. `detail` is for the audit log."""
+
+    account_id: str = ""
+    state: State = State.ACTIVE
+    create_time: datetime | None = None
+    update_time: datetime | None = None
+    role_without_external_id: bool = False
+    detail: str = ""
 
 
 class Accounts:
@@ -63,6 +90,7 @@ class Accounts:
         self,
         store: Store,
         applications: Applications,
+        audit: Audit,
         announcer: Announcer,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -70,6 +98,7 @@ class Accounts:
     ) -> None:
         self._store = store
         self._applications = applications
+        self._audit = audit
         self._announcer = announcer
         self._now = now
         self._new_id = new_id
@@ -85,7 +114,7 @@ class Accounts:
     async def get(self, account_id: str, user: str) -> Account:
         """Return one account. Raises NotFound, alike for an unknown id, a malformed one and another user's."""
         async with self._store.reading() as work:
-            return await self._owned(work, account_id, user)
+            return await self.owned(work, account_id, user)
 
     async def list(self, narrowed: Filter, after: Place | None, limit: int) -> tuple[Account, ...]:
         """Return at most `limit` accounts in order of creation, beginning after a place."""
@@ -97,7 +126,7 @@ class Accounts:
         check_marketplace_ids(changes.marketplace_ids)
 
         async def change(work: Work) -> Account:
-            account = self._unchanged(await self._owned(work, account_id, user), etag)
+            account = self._unchanged(await self.owned(work, account_id, user), etag)
             if changes.application_id is not None:
                 await self._applications.usable(work, changes.application_id, account.user_id)
             if changes.client_secret is not None:
@@ -111,8 +140,12 @@ class Accounts:
                 signing=_or(changes.signing, account.signing),
                 sandbox=_or(changes.sandbox, account.sandbox),
                 authorization_expire_time=_or(changes.authorization_expire_time, account.authorization_expire_time),
+                role_without_external_id=_or(changes.role_without_external_id, account.role_without_external_id),
             )
-            return await self._saved(work, account, changed, changes.refresh_token, changes.client_secret is not None)
+            secrets = Renewal(
+                changes.refresh_token, changes.authorization_expire_time is None, changes.client_secret is not None
+            )
+            return await self._saved(work, "account.updated", account, changed, secrets)
 
         return await self._write(change)
 
@@ -120,14 +153,15 @@ class Accounts:
         """Switch an account on or off. Raises NotFound, Conflict."""
 
         async def change(work: Work) -> Account:
-            account = self._unchanged(await self._owned(work, account_id, user), etag)
+            account = self._unchanged(await self.owned(work, account_id, user), etag)
             if not active:
                 state = State.INACTIVE
             elif account.state is State.INACTIVE:
                 state = State.ACTIVE
             else:
                 state = account.state
-            return await self._saved(work, account, replace(account, state=state), None)
+            action = "account.activated" if active else "account.deactivated"
+            return await self._saved(work, action, account, replace(account, state=state))
 
         return await self._write(change)
 
@@ -135,27 +169,35 @@ class Accounts:
         """Remove an account for good. Raises NotFound, Conflict."""
 
         async def change(work: Work) -> None:
-            account = self._unchanged(await self._owned(work, account_id, user), etag)
+            account = self._unchanged(await self.owned(work, account_id, user), etag)
+            await self._audit.account_removed(work.trail, account.account_id)
             await work.remove_account(account.account_id)
 
         await self._write(change)
         await self._announcer.changed(account_id)
 
     async def secrets(self, account_id: str) -> tuple[Account, Application, ApplicationSecrets, SecretStr]:
-        """Open what a token exchange needs. Raises NotFound, PreconditionFailed."""
+        """Open what a token exchange needs; without a record of it nobody gets it. Raises NotFound, PreconditionFailed."""
         async with self._store.reading() as work:
-            account = await self._owned(work, account_id, "")
+            account = await self.owned(work, account_id, "")
             check_usable(account)
             application = await self._applications.existing(work, account.application_id)
             secrets = await self._applications.opened(work, application)
-            return account, application, secrets, await work.refresh_token(account)
+            refresh_token = await work.refresh_token(account)
+
+        async def record(work: Work) -> None:
+            await self.owned(work, account_id, "")
+            await self._audit.record(work.trail, "secrets.read", account_id)
+
+        await again(self._store, record)
+        return account, application, secrets, refresh_token
 
     async def rotate_refresh_token(self, account_id: str, expected_revision: int, refresh_token: SecretStr) -> Account:
         """Store the refresh token that Amazon sent, if the account is at the expected revision. Raises NotFound, Conflict."""
 
         async def change(work: Work) -> Account:
-            account = self._at_revision(await self._owned(work, account_id, ""), expected_revision)
-            return await self._saved(work, account, account, refresh_token)
+            account = self._at_revision(await self.owned(work, account_id, ""), expected_revision)
+            return await self._saved(work, "refresh_token.rotated", account, account, Renewal(refresh_token))
 
         return await self._write(change)
 
@@ -163,11 +205,12 @@ class Accounts:
         """Record that Amazon refused the refresh token of the expected revision. Raises NotFound, Conflict."""
 
         async def change(work: Work) -> Account:
-            account = await self._owned(work, account_id, "")
+            account = await self.owned(work, account_id, "")
             if account.state is State.AUTHORIZATION_REVOKED:
                 return account
             account = self._at_revision(account, expected_revision)
-            return await self._saved(work, account, replace(account, state=State.AUTHORIZATION_REVOKED), None)
+            revoked = replace(account, state=State.AUTHORIZATION_REVOKED)
+            return await self._saved(work, "authorization.revoked", account, revoked)
 
         return await self._write(change)
 
@@ -181,7 +224,7 @@ class Accounts:
             connection.client,
         )
         if found is None:
-            return await self._created(work, connection, application.application_id), True
+            return await self.created(work, connection, application.application_id, Origin()), True
         changed = replace(
             found,
             application_id=application.application_id,
@@ -193,16 +236,18 @@ class Accounts:
             authorization_expire_time=_or(connection.authorization_expire_time, found.authorization_expire_time),
             state=State.ACTIVE,
         )
-        return await self._saved(work, found, changed, connection.refresh_token), False
+        secrets = Renewal(connection.refresh_token, connection.authorization_expire_time is None)
+        return await self._saved(work, "account.updated", found, changed, secrets), False
 
-    async def _created(self, work: Work, connection: Connection, application_id: str) -> Account:
+    async def created(self, work: Work, connection: Connection, application_id: str, origin: Origin) -> Account:
+        """Store an account that is not there yet, within a transaction. Raises InvalidRequest, DuplicateKey."""
         if connection.refresh_token is None:
             raise InvalidRequest.of_field("refresh_token", "must be set to connect a new seller")
         home = marketplace_by_code(connection.marketplace)
-        assert home is not None  # noqa: S101  (checked by upsert)
+        assert home is not None  # noqa: S101  (checked by the callers)
         now = self._now()
         account = Account(
-            account_id=self._new_id(),
+            account_id=origin.account_id or self._new_id(),
             user_id=connection.user_id,
             application_id=application_id,
             amazon_seller_id=connection.amazon_seller_id,
@@ -213,40 +258,58 @@ class Accounts:
             external_id=await work.external_id(connection.user_id, self._new_external_id()),
             signing=connection.signing or Signing.AUTO,
             sandbox=bool(connection.sandbox),
-            state=State.ACTIVE,
+            state=origin.state,
             refresh_token_set=True,
-            authorization_expire_time=connection.authorization_expire_time,
+            authorization_expire_time=connection.authorization_expire_time
+            or (origin.create_time or now) + AUTHORIZATION_LIFE,
             revision=1,
             version=1,
-            create_time=now,
-            update_time=now,
+            create_time=origin.create_time or now,
+            update_time=origin.update_time or origin.create_time or now,
+            role_without_external_id=origin.role_without_external_id,
         )
         await work.add_account(account, connection.refresh_token)
+        if origin.account_id:
+            await work.trail.revive(origin.account_id)
+        await self._audit.account_created(work.trail, account.account_id, origin.detail)
         return account
 
     async def _saved(
-        self, work: Work, before: Account, after: Account, refresh_token: SecretStr | None, renewed: bool = False
+        self, work: Work, action: str, before: Account, after: Account, renewal: Renewal = Renewal()
     ) -> Account:
-        """Store what changed, if anything did; a changed credential or state raises the revision."""
-        if refresh_token is not None and (await work.refresh_token(before)) == refresh_token:
-            refresh_token = None
-        credential_changed = refresh_token is not None or renewed or _credentials(before) != _credentials(after)
-        if not credential_changed and before == after:
+        """Store and record what changed, if anything did; a changed credential or state raises the revision."""
+        token = renewal.refresh_token
+        if token is not None and await self._has(work, before, token):
+            token = None
+        if token is not None and renewal.renews_consent:
+            after = replace(after, authorization_expire_time=self._now() + AUTHORIZATION_LIFE)
+        if token is not None and after.state is State.AUTHORIZATION_REVOKED:
+            after = replace(after, state=State.ACTIVE)
+        changed = [name for name in Account.__dataclass_fields__ if getattr(before, name) != getattr(after, name)]
+        changed += ["refresh_token"] * (token is not None) + ["lwa_client_secret"] * renewal.client_secret
+        if not changed:
             return before
-        after = replace(
-            after,
-            state=State.ACTIVE
-            if refresh_token is not None and after.state is State.AUTHORIZATION_REVOKED
-            else after.state,
-            revision=before.revision + int(credential_changed),
-            version=before.version + 1,
-            update_time=self._now(),
-        )
-        await work.save_account(after, refresh_token)
+        raises = not _CREDENTIALS.isdisjoint(changed)
+        if raises and _CREDENTIALS.intersection(changed) == {"state"} and not await self._has(work, before, None):
+            raises = (
+                False  # what cannot be opened cannot be sealed for another revision, and must not be lost for a switch
+            )
+        after = replace(after, revision=before.revision + raises, version=before.version + 1, update_time=self._now())
+        await work.save_account(after, token)
+        await self._audit.record(work.trail, action, after.account_id, detail=",".join(changed))
         return after
 
-    async def _owned(self, work: Work, account_id: str, user: str) -> Account:
-        account = await work.account(account_id) if _ID.fullmatch(account_id) else None
+    async def _has(self, work: Work, account: Account, token: SecretStr | None) -> bool:
+        """Tell whether the account's refresh token is this one, or with None whether it opens at all."""
+        try:
+            stored = await work.refresh_token(account)
+        except Unreadable:
+            return False
+        return token is None or stored == token
+
+    async def owned(self, work: Work, account_id: str, user: str) -> Account:
+        """Return an account that the user may see. Raises NotFound, alike for an unknown id, a malformed one, another user's."""
+        account = await work.account(account_id) if ID.fullmatch(account_id) else None
         if account is None or (user and account.user_id != user):
             raise NotFound.account(account_id)
         return account
@@ -294,15 +357,11 @@ def marketplace_code(given: str, field: str) -> str:
     return marketplace.code
 
 
-def check_marketplace_ids(ids: tuple[str, ...] | None) -> None:
+def check_marketplace_ids(ids: tuple[str, ...] | None, field: str = "marketplace_ids") -> None:
     """Raise InvalidRequest that names the first id that no marketplace has."""
     for index, marketplace_id in enumerate(ids or ()):
         if marketplace_by_id(marketplace_id) is None:
-            raise InvalidRequest.of_field(f"marketplace_ids[{index}]", "must be a marketplace id, as in ATVPDKIKX0DER")
-
-
-def _credentials(account: Account) -> tuple[str, ...]:
-    return account.application_id, account.iam_role_arn, account.external_id, account.state
+            raise InvalidRequest.of_field(f"{field}[{index}]", "must be a marketplace id, as in ATVPDKIKX0DER")
 
 
 def _or(new: _Result | None, old: _Result) -> _Result:

@@ -9,8 +9,9 @@ from pydantic import SecretStr
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound
 
 from sellergate_account.attempts import again
+from sellergate_account.audit import Audit
 from sellergate_account.model import Account, Application, ApplicationSecrets, Place
-from sellergate_account.ports import InUse, Store, Work
+from sellergate_account.ports import InUse, Store, Unreadable, Work
 
 # After a rotation Amazon takes the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
 OLD_SECRET_LIFE = timedelta(days=7)
@@ -56,19 +57,26 @@ class ApplicationChanges:
 class Applications:
     """The LWA clients: the operator's, shared by all, and each user's own."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(self, store: Store, audit: Audit, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
         self._store = store
+        self._audit = audit
         self._now = now
         self._new_id = new_id
 
     async def create(self, application: NewApplication, user: str) -> Application:
-        """Store an LWA client: a user's own, or from an operator anybody's. Raises InvalidRequest when the owner has it."""
+        """Store an LWA client: a user's own, or from an operator anybody's. Raises InvalidRequest when the owner has it.
+
+        One whose stored secrets no longer open is stored again under its id, so that the accounts that use it are healed.
+        """
         owner = user or application.owner_user_id
         now = self._now()
 
         async def change(work: Work) -> Application:
-            if await work.application_of_client(owner, application.client_id) is not None:
+            found = await work.application_of_client(owner, application.client_id)
+            if found is not None and await self._is_readable(work, found):
                 raise InvalidRequest.of_field("lwa_client_id", "is stored already; rotate its secret or update it")
+            if found is not None:
+                return await self._with_secret(work, found, application.client_secret, client_id=application.client_id)
             made = Application(
                 application_id=self._new_id(),
                 owner_user_id=owner,
@@ -84,6 +92,7 @@ class Applications:
                 secret_expire_time=application.secret_expire_time,
             )
             await work.add_application(made, ApplicationSecrets(application.client_id, application.client_secret))
+            await self._record(work, "application.created", made)
             return made
 
         return await again(self._store, change)
@@ -109,7 +118,8 @@ class Applications:
             if after == before:
                 return before
             after = replace(after, version=before.version + 1, update_time=self._now())
-            await work.save_application(after, await work.application_secrets(before))
+            await work.save_application(after, None)
+            await self._record(work, "application.updated", after, ",".join(given))
             return after
 
         return await again(self._store, change)
@@ -119,6 +129,7 @@ class Applications:
 
         async def change(work: Work) -> None:
             application = self._unchanged(await self._own(work, application_id, user), etag)
+            await self._record(work, "application.removed", application)
             try:
                 await work.remove_application(application.application_id)
             except InUse:
@@ -145,10 +156,12 @@ class Applications:
         return await again(self._store, change)
 
     async def secrets(self, application_id: str) -> tuple[Application, ApplicationSecrets]:
-        """Open an application's secrets. Raises NotFound."""
+        """Open an application's secrets; without a record of it nobody gets them. Raises NotFound, Unreadable."""
         async with self._store.reading() as work:
             application = await self.existing(work, application_id)
-            return application, await self.opened(work, application)
+            opened = await self.opened(work, application)
+        await again(self._store, lambda work: self._record(work, "application.secrets_read", application))
+        return application, opened
 
     async def opened(self, work: Work, application: Application) -> ApplicationSecrets:
         """Open an application's secrets; a previous one that Amazon takes no longer is left out."""
@@ -187,8 +200,19 @@ class Applications:
         if found is None:
             return await self._made(work, user_id, client)
         if client.client_secret is not None:
-            return await self._with_secret(work, found, client.client_secret)
+            return await self._with_secret(work, found, client.client_secret, client_id=client.client_id)
         return found
+
+    async def for_import(self, work: Work, user_id: str, client: LwaClient) -> tuple[Application, bool]:
+        """Return the user's own application of an LWA client, and whether the secret given differs from those kept.
+
+        A secret that is stored stays: former systems keep old ones beside new ones. Raises InvalidRequest, Unreadable.
+        """
+        found = await work.application_of_client(user_id, client.client_id)
+        if found is None:
+            return await self._made(work, user_id, client), False
+        secrets = await work.application_secrets(found)
+        return found, client.client_secret not in (None, secrets.client_secret, secrets.previous_client_secret)
 
     async def store_secret(self, work: Work, account: Account, client_secret: SecretStr) -> None:
         """Replace the secret of the account's own application. Raises NotAllowed for a shared one."""
@@ -211,7 +235,18 @@ class Applications:
             update_time=now,
         )
         await work.add_application(application, ApplicationSecrets(client.client_id, client.client_secret))
+        await self._record(work, "application.created", application)
         return application
+
+    async def _is_readable(self, work: Work, application: Application) -> bool:
+        try:
+            await work.application_secrets(application)
+        except Unreadable:
+            return False
+        return True
+
+    async def _record(self, work: Work, action: str, application: Application, detail: str = "") -> None:
+        await self._audit.record(work.trail, action, subject=f"application/{application.application_id}", detail=detail)
 
     async def _own(self, work: Work, application_id: str, user: str) -> Application:
         """Return an application that the user may change; an empty user may change all. Raises NotFound, NotAllowed."""
@@ -235,10 +270,19 @@ class Applications:
         client_secret: SecretStr,
         old_until: datetime | None = None,
         new_until: datetime | None = None,
+        client_id: SecretStr | None = None,
     ) -> Application:
-        """Store a secret that differs from the present one, and keep that one until Amazon stops taking it."""
-        secrets = await work.application_secrets(application)
-        if secrets.client_secret == client_secret:
+        """Store a secret that differs from the present one, and keep that one until Amazon stops taking it.
+
+        Where the stored secrets do not open, `client_id` says what else was there. Raises Unreadable without it.
+        """
+        try:
+            secrets = await work.application_secrets(application)
+        except Unreadable:
+            if client_id is None:
+                raise
+            secrets = None
+        if secrets is not None and secrets.client_secret == client_secret:
             return application
         now = self._now()
         changed = replace(
@@ -246,12 +290,16 @@ class Applications:
             revision=application.revision + 1,
             version=application.version + 1,
             update_time=now,
-            previous_secret_expire_time=old_until or now + OLD_SECRET_LIFE,
+            previous_secret_expire_time=(old_until or now + OLD_SECRET_LIFE) if secrets else None,
             secret_expire_time=new_until or now + SECRET_LIFE,
         )
-        await work.save_application(
-            changed, ApplicationSecrets(secrets.client_id, client_secret, secrets.client_secret)
+        stored = (
+            replace(secrets, client_secret=client_secret, previous_client_secret=secrets.client_secret)
+            if secrets
+            else ApplicationSecrets(client_id or SecretStr(""), client_secret)
         )
+        await work.save_application(changed, stored)
+        await self._record(work, "application.secret_rotated", changed)
         return changed
 
 

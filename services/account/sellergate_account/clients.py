@@ -10,8 +10,10 @@ from pydantic import SecretStr
 from sellergate_common.errors import NotFound, Reason, Resource, Unauthenticated
 
 from sellergate_account.accounts import Accounts
+from sellergate_account.attempts import again
+from sellergate_account.audit import Audit
 from sellergate_account.model import DropInClient, Place
-from sellergate_account.ports import ClientStore
+from sellergate_account.ports import Store, Work
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
 # Compared with where there is no client, so that a stranger learns nothing from the time it takes.
@@ -31,52 +33,72 @@ class Clients:
     """The drop-in clients. `new_token` returns 256 random bits as text."""
 
     def __init__(
-        self, store: ClientStore, accounts: Accounts, now: Callable[[], datetime], new_token: Callable[[], str]
+        self,
+        store: Store,
+        accounts: Accounts,
+        audit: Audit,
+        now: Callable[[], datetime],
+        new_token: Callable[[], str],
     ) -> None:
         self._store = store
         self._accounts = accounts
+        self._audit = audit
         self._now = now
         self._new_token = new_token
 
     async def create(self, user_id: str, name: str, account_ids: Sequence[str]) -> Issued:
         """Make a client of a user for accounts of that user. Raises NotFound that names the account."""
         wanted = tuple(dict.fromkeys(account_ids))
-        for account_id in wanted:
-            await self._accounts.get(account_id, user_id)
         client = DropInClient(CLIENT_PREFIX + self._new_token(), user_id, name, wanted, self._now())
         secret = SecretStr(SECRET_PREFIX + self._new_token())
         handles = {account_id: SecretStr(HANDLE_PREFIX + self._new_token()) for account_id in wanted}
         digests = {account_id: digest_of(handle) for account_id, handle in handles.items()}
-        await self._store.add(client, digest_of(secret), digests)
+
+        async def change(work: Work) -> None:
+            for account_id in sorted(wanted):  # all lock rows in one order, so that nobody waits in a circle
+                await self._accounts.owned(work, account_id, user_id)
+            await work.clients.add(client, digest_of(secret), digests)
+            for account_id in wanted:
+                await self._audit.record(work.trail, "client.handle_issued", account_id, f"client/{client.client_id}")
+            await self._audit.record(work.trail, "client.created", subject=f"client/{client.client_id}")
+
+        await again(self._store, change)
         return Issued(client, secret, handles)
 
     async def list(self, user_id: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
         """Return at most `limit` clients of a user; with an empty id of all."""
-        return await self._store.clients(user_id, after, limit)
+        async with self._store.reading() as work:
+            return await work.clients.clients(user_id, after, limit)
 
     async def revoke(self, client_id: str, user: str) -> DropInClient:
         """End a client at once; again does nothing more. Raises NotFound, alike for another user's."""
-        client = await self._store.client(client_id)
-        if client is None or (user and client.user_id != user):
-            raise _no_such_client(client_id)
-        await self._store.revoke(client_id, self._now())
-        return await self._store.client(client_id) or client
+
+        async def change(work: Work) -> DropInClient:
+            client = await work.clients.client(client_id)
+            if client is None or (user and client.user_id != user):
+                raise _no_such_client(client_id)
+            if await work.clients.revoke(client_id, self._now()):
+                await self._audit.record(work.trail, "client.revoked", subject=f"client/{client_id}")
+            return await work.clients.client(client_id) or client
+
+        return await again(self._store, change)
 
     async def authenticate(
         self, client_id: str, secret: SecretStr, handle: SecretStr | None
     ) -> tuple[DropInClient, str]:
         """Return who that is, and the account that the handle opens. Raises Unauthenticated, alike for every cause."""
-        known = await self._store.secret_digest(client_id)
-        matches = hmac.compare_digest(known or _NOBODY, digest_of(secret))
-        client = await self._store.client(client_id) if known and matches else None
-        if client is None or client.revoke_time is not None:
-            raise _refused()
-        if handle is None:
-            return client, ""
-        account_id = await self._store.account_of_handle(client_id, digest_of(handle))
-        if not account_id:
-            raise _refused()
-        return client, account_id
+        async with self._store.reading() as work:
+            known = await work.clients.secret_digest(client_id)
+            matches = hmac.compare_digest(known or _NOBODY, digest_of(secret))
+            client = await work.clients.client(client_id) if known and matches else None
+            if client is None or client.revoke_time is not None:
+                raise _refused()
+            if handle is None:
+                return client, ""
+            account_id = await work.clients.account_of_handle(client_id, digest_of(handle))
+            if not account_id:
+                raise _refused()
+            return client, account_id
 
 
 def digest_of(secret: SecretStr) -> str:

@@ -21,6 +21,8 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
 _SQLITE_WAIT_MILLISECONDS = 5_000
 _READS = "sellergate_reads"
+# PostgreSQL's serialization_failure and deadlock_detected (manual, appendix A): the transaction was undone and may be repeated.
+_OVERTAKEN = frozenset({"40001", "40P01"})
 
 
 class Database:
@@ -37,7 +39,7 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction that commits at its end. Raises DuplicateKey when another one stored the same key first."""
+        """Begin a transaction that commits at its end. Raises DuplicateKey when another one was first."""
         async with self._transaction(reads=False) as connection:
             yield connection
 
@@ -48,14 +50,19 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, *, reads: bool) -> AsyncIterator[AsyncConnection]:
+        options: dict[str, Any] = {_READS: reads}
+        if reads and self.engine.dialect.name == "postgresql":
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         try:
             async with self.engine.connect() as connection:
-                await connection.execution_options(**{_READS: reads})
+                await connection.execution_options(**options)
                 async with connection.begin():
                     yield connection
         except IntegrityError as error:
             raise DuplicateKey from error
         except (DBAPIError, PoolTimeoutError, OSError) as error:
+            if getattr(getattr(error, "orig", None), "sqlstate", None) in _OVERTAKEN:
+                raise DuplicateKey from error
             get_logger().warning("database_unavailable", cause=type(error).__name__)
             raise Unavailable("The account database does not answer; try again.", retry_after=1.0) from error
 

@@ -28,6 +28,7 @@ _PATHS = (
     "marketplace_ids",
     "refresh_token",
     "region",
+    "role_without_external_id",
     "sandbox",
     "signing_mode",
 )
@@ -54,6 +55,7 @@ def to_message(account: Account) -> account_pb2.Account:
         create_time=to_timestamp(account.create_time),
         update_time=to_timestamp(account.update_time),
         etag=etag_of(account),
+        role_without_external_id=account.role_without_external_id,
     )
 
 
@@ -118,9 +120,10 @@ def to_changes(request: account_service_pb2.UpdateAccountRequest) -> Changes:
         region=account.region if "region" in paths else None,
         signing=signing if "signing_mode" in paths else None,
         sandbox=account.sandbox if "sandbox" in paths else None,
-        authorization_expire_time=to_time(account, "authorization_expire_time")
+        authorization_expire_time=to_time(account, "authorization_expire_time", "account.")
         if "authorization_expire_time" in paths
         else None,
+        role_without_external_id=account.role_without_external_id if "role_without_external_id" in paths else None,
     )
 
 
@@ -141,7 +144,8 @@ def to_filter(request: account_service_pb2.ListAccountsRequest, user: str) -> Fi
         if names.get(number) not in State.__members__:
             raise InvalidRequest.of_field(f"filter.states[{index}]", f"must be one of {', '.join(State)}")
         states.append(State(names[number]))
-    return Filter(user_id=user, states=tuple(states), marketplaces=marketplaces)
+    expires_before = to_time(request.filter, "authorization_expire_before", "filter.")
+    return Filter(user, tuple(states), marketplaces, expires_before)
 
 
 def to_signing(mode: int, field: str) -> Signing | None:
@@ -167,12 +171,12 @@ def to_timestamp(time: datetime | None) -> Timestamp | None:
     return stamp
 
 
-def to_time(message: Message, field: str) -> datetime | None:
-    """Read a time; None when it is absent. Raises InvalidRequest for a time outside of the calendar."""
+def to_time(message: Message, field: str, path: str = "") -> datetime | None:
+    """Read a time; None when it is absent. Raises InvalidRequest for a time outside of the calendar; `path` leads to it."""
     if not message.HasField(field):
         return None
     stamp: Timestamp = getattr(message, field)
     try:
         return stamp.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidRequest.of_field(field, "must be a time between the years 1 and 9999") from error
+        raise InvalidRequest.of_field(path + field, "must be a time between the years 1 and 9999") from error

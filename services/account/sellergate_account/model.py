@@ -48,6 +48,7 @@ class Account:
     version: int
     create_time: datetime
     update_time: datetime
+    role_without_external_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Filter:
     user_id: str = ""
     states: tuple[State, ...] = ()
     marketplaces: tuple[str, ...] = ()
+    expires_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +117,40 @@ class Batch:
     skipped: int
     unopened_ids: tuple[str, ...]
     last_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: certificate identity, the user on whose behalf (empty: none), id of the request."""
+
+    caller: str
+    on_behalf_of: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One link of an audit chain. `chain` is an account's id, or empty for everything else; `sequence` counts from 1.
+
+    `mac` is the HMAC over all that stands here and over the mac of the event before.
+    """
+
+    chain: str
+    sequence: int
+    action: str
+    subject: str
+    detail: str
+    caller: str
+    on_behalf_of: str
+    request_id: str
+    create_time: datetime
+    mac: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is known of a chain's end: how many events, the mac of the last, and an HMAC over these two."""
+
+    count: int = 0
+    mac: str = ""
+    seal: str = ""

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 
 from sellergate_common.errors import InvalidRequest
@@ -12,6 +13,8 @@ from sellergate_account.model import Place
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 500
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def page_size(asked: int) -> int:
@@ -32,12 +35,37 @@ def decode(token: str, question: object) -> Place | None:
     try:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         time, row_id, digest = json.loads(decoded)
-        place = Place(datetime.fromisoformat(time).astimezone(UTC), str(row_id))
+        place = Place(datetime.fromisoformat(time).astimezone(UTC), _checked(row_id))
     except (binascii.Error, ValueError, TypeError, OverflowError) as error:
-        raise InvalidRequest.of_field("page_token", "must be the next_page_token of the page before") from error
+        raise _bad_token() from error
     if digest != _digest(question):
         raise InvalidRequest.of_field("page_token", "belongs to another list; the other fields must stay the same")
     return place
+
+
+def encode_number(after: int, question: object) -> str:
+    """Return the token of the page of a numbered list that begins after a number."""
+    return encode(Place(datetime.fromtimestamp(0, UTC), str(after)), question)
+
+
+def decode_number(token: str, question: object) -> int:
+    """Read the token of a page of a numbered list; 0 for the first page. Raises InvalidRequest."""
+    place = decode(token, question)
+    if place is None:
+        return 0
+    if not _NUMBER.fullmatch(place.id):
+        raise _bad_token()
+    return int(place.id)
+
+
+def _checked(row_id: str) -> str:
+    if not _ID.fullmatch(row_id):
+        raise ValueError(row_id)
+    return row_id
+
+
+def _bad_token() -> InvalidRequest:
+    return InvalidRequest.of_field("page_token", "must be the next_page_token of the page before")
 
 
 def _digest(question: object) -> str:

@@ -1,25 +1,84 @@
 """What the account domain needs: the store, the vault and the announcer behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from pydantic import SecretStr
+from sellergate_common.errors import PreconditionFailed, Reason
 
-from sellergate_account.model import Account, Application, ApplicationSecrets, Batch, DropInClient, Filter, Place
+from sellergate_account.model import (
+    Account,
+    Application,
+    ApplicationSecrets,
+    AuditEvent,
+    Batch,
+    DropInClient,
+    Filter,
+    Head,
+    Place,
+)
 
 
 class DuplicateKey(Exception):
-    """Another transaction stored the same key first; the work is to be done again from the start."""
+    """Another transaction was first, with the same key or in a deadlock; the work is to be done again from the start."""
+
+
+class Unreadable(PreconditionFailed):
+    """A stored secret of `row` ("accounts/<id>") does not open: its key is missing, or it was changed."""
+
+    def __init__(self, row: str) -> None:
+        super().__init__(
+            "A stored secret cannot be opened: its key is missing, or it was changed. Bring the key back into the ring, or"
+            " store the secret again.",
+            reason=Reason.SECRET_UNREADABLE,
+            metadata={"row": row},
+        )
 
 
 class InUse(Exception):
     """Something else refers to the row that was to be removed."""
 
 
+class Trail(Protocol):
+    """The audit log in one transaction."""
+
+    async def head(self, chain: str) -> Head:
+        """Return a chain's end; until the transaction's own end nobody else appends to it."""
+
+    async def append(self, event: AuditEvent, head: Head) -> None:
+        """Store an event and the chain's new end. Raises DuplicateKey."""
+
+    async def retire(self, account_id: str) -> None:
+        """Keep the end of an account's chain beyond the account, which is about to be removed."""
+
+    async def revive(self, account_id: str) -> None:
+        """Give a new account the end of the chain that an account of the same id has left, if there was one."""
+
+    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, Head]]:
+        """Return the next chains by id: those of accounts, or those without one (the global one is the first of these)."""
+
+    def events(self, chains: Sequence[str]) -> AsyncIterator[AuditEvent]:
+        """Yield all events of some chains, chain by chain in order."""
+
+    async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
+        """Return at most `limit` events of a chain, beginning after a sequence number."""
+
+    async def strays(self, limit: int) -> Sequence[str]:
+        """Return chains that have events and no end."""
+
+
 class Work(Protocol):
     """One transaction. What was read in it stays as it is until its end."""
+
+    @property
+    def trail(self) -> Trail:
+        """The audit log."""
+
+    @property
+    def clients(self) -> "ClientRows":
+        """The drop-in clients."""
 
     async def account(self, account_id: str) -> Account | None:
         """Return the account with this id."""
@@ -34,13 +93,13 @@ class Work(Protocol):
         """Store a new account. Raises DuplicateKey."""
 
     async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
-        """Store a changed account; None keeps its refresh token."""
+        """Store a changed account; None keeps its refresh token. Raises Unreadable when that must be sealed again and cannot."""
 
     async def remove_account(self, account_id: str) -> None:
         """Remove an account and its secret."""
 
     async def refresh_token(self, account: Account) -> SecretStr:
-        """Open the account's refresh token. Raises SellergateError when it cannot be opened."""
+        """Open the account's refresh token. Raises Unreadable."""
 
     async def application(self, application_id: str) -> Application | None:
         """Return the application with this id."""
@@ -59,11 +118,11 @@ class Work(Protocol):
     async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
         """Store a new application. Raises DuplicateKey."""
 
-    async def save_application(self, application: Application, secrets: ApplicationSecrets) -> None:
-        """Store a changed application with its secrets."""
+    async def save_application(self, application: Application, secrets: ApplicationSecrets | None) -> None:
+        """Store a changed application; None keeps its secrets, and its revision must be the same then."""
 
     async def application_secrets(self, application: Application) -> ApplicationSecrets:
-        """Open the application's secrets. Raises SellergateError when they cannot be opened."""
+        """Open the application's secrets. Raises Unreadable."""
 
     async def external_id(self, user_id: str, proposed: str) -> str:
         """Return the user's external id, which is `proposed` when there was none. Raises DuplicateKey."""
@@ -79,11 +138,11 @@ class Store(Protocol):
         """Begin a transaction that commits at its end, or leaves everything as it was when anything is raised."""
 
 
-class ClientStore(Protocol):
-    """Where drop-in clients are kept. Secrets and handles are known here by their SHA-256 alone; each call is one transaction."""
+class ClientRows(Protocol):
+    """The drop-in clients in one transaction. Secrets and handles are known here by their SHA-256 alone."""
 
     async def add(self, client: DropInClient, secret_digest: str, handle_digests: Mapping[str, str]) -> None:
-        """Store a client with its handles by account. Raises NotFound when an account vanished meanwhile."""
+        """Store a client with its handles by account."""
 
     async def client(self, client_id: str) -> DropInClient | None:
         """Return a client."""
@@ -91,8 +150,8 @@ class ClientStore(Protocol):
     async def clients(self, user_id: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
         """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all."""
 
-    async def revoke(self, client_id: str, now: datetime) -> None:
-        """End a client, if it has not ended."""
+    async def revoke(self, client_id: str, now: datetime) -> bool:
+        """End a client; return whether it had not ended before."""
 
     async def secret_digest(self, client_id: str) -> str:
         """Return the digest of a client's secret; empty when there is no such client."""

@@ -3,7 +3,19 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint, false
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -57,7 +69,15 @@ class ApplicationRecord(Base):
     secret_expire_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class AccountRecord(Base):
+class ChainEnd:
+    """The end of an audit chain."""
+
+    audit_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    audit_mac: Mapped[str] = mapped_column(String(64), server_default="")
+    audit_seal: Mapped[str] = mapped_column(String(64), server_default="")
+
+
+class AccountRecord(ChainEnd, Base):
     """A connected seller."""
 
     __tablename__ = "accounts"
@@ -85,6 +105,7 @@ class AccountRecord(Base):
     version: Mapped[int]
     create_time: Mapped[datetime] = mapped_column(UtcDateTime)
     update_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    role_without_external_id: Mapped[bool] = mapped_column(server_default=false())
 
 
 class ExternalIdRecord(Base):
@@ -123,3 +144,28 @@ class HandleRecord(Base):
         ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True, index=True
     )
     handle_digest: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+class AuditEventRecord(Base):
+    """One link of an audit chain; `chain` is an account's id, also of one that is gone, or empty for the global chain."""
+
+    __tablename__ = "audit_events"
+
+    chain: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(256))
+    detail: Mapped[str] = mapped_column(Text)
+    caller: Mapped[str] = mapped_column(String(256))
+    on_behalf_of: Mapped[str] = mapped_column(String(128))
+    request_id: Mapped[str] = mapped_column(String(128))
+    create_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    mac: Mapped[str] = mapped_column(String(64))
+
+
+class AuditChainRecord(ChainEnd, Base):
+    """The end of a chain that belongs to no account: the global one, and those of accounts that are gone."""
+
+    __tablename__ = "audit_chains"
+
+    chain: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -7,7 +7,9 @@ was done stays done.
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sellergate_account.ports import Vault
+from sellergate_account.attempts import again
+from sellergate_account.audit import Audit
+from sellergate_account.ports import Store, Vault
 
 DEFAULT_BATCH = 200
 
@@ -22,17 +24,21 @@ class Progress:
     unopened_ids: tuple[str, ...]
 
 
-async def rewrap(vault: Vault, batch_size: int) -> AsyncIterator[Progress]:
-    """Go through all tables and yield a step after each batch; the last step is the whole."""
+async def rewrap(store: Store, vault: Vault, audit: Audit, batch_size: int) -> AsyncIterator[Progress]:
+    """Go through all tables and yield a step after each batch; the last step is the whole. Its beginning and end are recorded."""
+    await again(store, lambda work: audit.record(work.trail, "secrets.rewrap_started"))
     total = sum([await vault.count(table) for table in vault.tables])
-    rewrapped = skipped = 0
+    rewrapped = skipped = unopened = 0
     for table in vault.tables:
         after_id = ""
         while True:
             batch = await vault.rewrap(table, after_id, batch_size or DEFAULT_BATCH)
             rewrapped += batch.rewrapped
             skipped += batch.skipped
+            unopened += len(batch.unopened_ids)
             yield Progress(rewrapped, skipped, total, batch.unopened_ids)
             if not batch.last_id:
                 break
             after_id = batch.last_id
+    outcome = f"rewrapped {rewrapped}, skipped {skipped}, unopened {unopened}"
+    await again(store, lambda work: audit.record(work.trail, "secrets.rewrapped", detail=outcome))

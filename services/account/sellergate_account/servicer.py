@@ -48,6 +48,8 @@ class AccountServicer(AccountServiceServicer):
 
     async def UpdateAccount(self, request: pb2.UpdateAccountRequest, context: Any) -> pb2.UpdateAccountResponse:
         """Change single fields."""
+        if "role_without_external_id" in request.update_mask.paths and _user():
+            raise NotAllowed("Only an operator sets role_without_external_id; ask one, or leave it out of update_mask.")
         etag = request.etag or request.account.etag
         account = await self._accounts.update(request.account.account_id, _user(), to_changes(request), etag)
         return pb2.UpdateAccountResponse(account=to_message(account))

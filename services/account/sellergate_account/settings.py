@@ -9,7 +9,7 @@ from sellergate_common.wrapping import SingleUse, wrapped_key_text, wrapped_ring
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-SINGLE_KEYS = {"index_key": SingleUse.INDEX_KEY}
+SINGLE_KEYS = {"index_key": SingleUse.INDEX_KEY, "audit_key": SingleUse.AUDIT_KEY}
 """The settings that hold one key, and what KMS binds each to."""
 
 
@@ -39,6 +39,11 @@ class AccountSettings(ServerSettings, CacheSettings):
     index_key: Annotated[
         SecretStr,
         AfterValidator(partial(wrapped_key_text, use=SingleUse.INDEX_KEY)),
+        Field(description="`sellergate keys new --single` makes one"),
+    ]
+    audit_key: Annotated[
+        SecretStr,
+        AfterValidator(partial(wrapped_key_text, use=SingleUse.AUDIT_KEY)),
         Field(description="`sellergate keys new --single` makes one"),
     ]
     aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")

@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.database import Database
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
-from sellergate_account.ports import InUse, Work
+from sellergate_account.ports import ClientRows, InUse, Trail, Unreadable, Work
 from sellergate_account.records import AccountRecord, ApplicationRecord, ExternalIdRecord
+from sellergate_account.sql_clients import SqlClients
+from sellergate_account.sql_trail import SqlTrail
 
 _ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
 _APPLICATIONS: Table = ApplicationRecord.metadata.tables[ApplicationRecord.__tablename__]
@@ -52,6 +54,16 @@ class SqlWork:
         self._index_key = index_key
         self._locks = locks
 
+    @property
+    def trail(self) -> Trail:
+        """The audit log."""
+        return SqlTrail(self._connection, locks=self._locks)
+
+    @property
+    def clients(self) -> ClientRows:
+        """The drop-in clients."""
+        return SqlClients(self._connection)
+
     async def account(self, account_id: str) -> Account | None:
         """Return the account with this id."""
         row = await self._one(select(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account_id))
@@ -78,6 +90,8 @@ class SqlWork:
             query = query.where(_ACCOUNTS.c.state.in_(narrowed.states))
         if narrowed.marketplaces:
             query = query.where(_ACCOUNTS.c.marketplace.in_(narrowed.marketplaces))
+        if narrowed.expires_before:
+            query = query.where(_ACCOUNTS.c.authorization_expire_time < narrowed.expires_before)
         if after:
             query = query.where(tuple_(*order) > tuple_(after.create_time, after.id))
         return [_account(row) for row in await self._connection.execute(query)]
@@ -151,11 +165,15 @@ class SqlWork:
 
     async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
         """Store a new application. Raises DuplicateKey."""
-        await self._connection.execute(insert(_APPLICATIONS).values(**self._application_values(application, secrets)))
+        await self._connection.execute(
+            insert(_APPLICATIONS).values(
+                **_application_values(application), **self._sealed_values(application, secrets)
+            )
+        )
 
-    async def save_application(self, application: Application, secrets: ApplicationSecrets) -> None:
-        """Store a changed application with its secrets."""
-        values = self._application_values(application, secrets)
+    async def save_application(self, application: Application, secrets: ApplicationSecrets | None) -> None:
+        """Store a changed application; None keeps its secrets, and its revision must be the same then."""
+        values = _application_values(application) | (self._sealed_values(application, secrets) if secrets else {})
         row = _APPLICATIONS.c.application_id == application.application_id
         await self._connection.execute(update(_APPLICATIONS).where(row).values(**values))
 
@@ -192,41 +210,23 @@ class SqlWork:
             return self._ring.open(sealed or "", place)
         except SealError as error:
             get_logger().error("secret_unopened", place=place, cause=str(error))
-            raise InternalError(
-                "A stored secret cannot be opened: its key is missing, or it was changed. Restore the key or store it again."
-            ) from None
+            raise Unreadable("/".join(place.split("/")[:2])) from None
 
     def _client_index(self, client_id: SecretStr) -> str:
         return blind_index(self._index_key, "lwa_client_id", client_id.get_secret_value())
 
-    def _application_values(self, application: Application, secrets: ApplicationSecrets) -> dict[str, Any]:
+    def _sealed_values(self, application: Application, secrets: ApplicationSecrets) -> dict[str, Any]:
         clear = {
             "client_id": secrets.client_id,
             "client_secret": secrets.client_secret,
             "previous_client_secret": secrets.previous_client_secret,
         }
         sealed = {
-            SEALED_FIELDS[field]: self._ring.seal(secret.get_secret_value(), _application_place(application, field))
+            SEALED_FIELDS[field]: secret
+            and self._ring.seal(secret.get_secret_value(), _application_place(application, field))
             for field, secret in clear.items()
-            if secret is not None
         }
-        return {
-            "application_id": application.application_id,
-            "owner_user_id": application.owner_user_id,
-            "client_id_index": self._client_index(secrets.client_id),
-            "client_id_hint": application.client_id_hint,
-            "name": application.name,
-            "spapi_application_id": application.spapi_application_id,
-            "redirect_uris": list(application.redirect_uris),
-            "draft": application.draft,
-            "secret_expire_time": application.secret_expire_time,
-            "previous_secret_expire_time": application.previous_secret_expire_time,
-            "revision": application.revision,
-            "version": application.version,
-            "create_time": application.create_time,
-            "update_time": application.update_time,
-            **sealed,
-        }
+        return {"client_id_index": self._client_index(secrets.client_id), **sealed}
 
 
 SEALED_FIELDS: Mapping[str, str] = {
@@ -250,7 +250,7 @@ def _account(row: Row[Any]) -> Account:
     values["signing"] = Signing(values["signing"])
     values["state"] = State(values["state"])
     values["refresh_token_set"] = bool(values.pop("refresh_token_sealed"))
-    return Account(**values)
+    return Account(**{name: values[name] for name in Account.__dataclass_fields__})
 
 
 def _account_values(account: Account) -> dict[str, Any]:
@@ -265,3 +265,8 @@ def _application(row: Row[Any]) -> Application:
     values = row._mapping  # noqa: SLF001
     fields = {name: values[name] for name in Application.__dataclass_fields__}
     return Application(**{**fields, "redirect_uris": tuple(fields["redirect_uris"])})
+
+
+def _application_values(application: Application) -> dict[str, Any]:
+    values = {name: getattr(application, name) for name in Application.__dataclass_fields__}
+    return values | {"redirect_uris": list(application.redirect_uris)}

@@ -25,12 +25,12 @@ class SqlVault:
     tables: Sequence[str] = tuple(_SEALED)
 
     def __init__(self, database: Database, ring: KeyRing) -> None:
-        self._database = database
+        self.database = database
         self._ring = ring
 
     async def count(self, table: str) -> int:
         """Return how many rows of a table hold sealed values."""
-        async with self._database.reading() as connection:
+        async with self.database.reading() as connection:
             return int(await connection.scalar(select(func.count()).select_from(_table(table))) or 0)
 
     async def rewrap(self, table: str, after_id: str, size: int) -> Batch:
@@ -38,7 +38,7 @@ class SqlVault:
         rows, key = _table(table), _key(table)
         query = select(rows).where(key > after_id).order_by(key).limit(size).with_for_update()
         rewrapped, unopened = 0, []
-        async with self._database.writing() as connection:
+        async with self.database.writing() as connection:
             found = (await connection.execute(query)).mappings().all()
             for row in found:
                 try:

@@ -23,4 +23,5 @@ class GrpcAccounts:
         account = check_usable((await invoke(self._accounts.GetAccount, request, dependency="account")).account)
         if not account.iam_role_arn:
             raise InvalidRequest.of_field("account_id", "names an account without an IAM role; set iam_role_arn first")
-        return Role(account.iam_role_arn, account.external_id, account.region, account.account_id, account.revision)
+        external_id = "" if account.role_without_external_id else account.external_id
+        return Role(account.iam_role_arn, external_id, account.region, account.account_id, account.revision)

@@ -1,0 +1,119 @@
+"""Checks the audit log: every event's HMAC, every chain's numbers and end, and that no chain or account is missing."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from sellergate_common.errors import NotFound
+
+from sellergate_account.audit import BROKEN_END, CREATED, GLOBAL, REMOVED, Audit
+from sellergate_account.model import AuditEvent, Head
+from sellergate_account.ports import Store, Trail
+
+FAULTS_SHOWN = 1000
+_CHAINS_AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class Finding:
+    """Events checked, faults in all, and the first of them in words."""
+
+    checked: int = 0
+    fault_count: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def fault(self, chain: str, words: str) -> None:
+        """Note a fault of a chain."""
+        self.fault_count += 1
+        if len(self.faults) < FAULTS_SHOWN:
+            self.faults.append(f"{f'account {chain}' if chain else 'global chain'}: {words}")
+
+
+async def verify(store: Store, audit: Audit, account_id: str) -> Finding:
+    """Check one account's chain, also of one that is gone; with an empty id all chains, and that they belong together.
+
+    Raises NotFound.
+    """
+    finding = Finding()
+    async with store.reading() as work:
+        if account_id:
+            head = await work.trail.head(account_id)
+            if (
+                head == Head()
+                and await work.account(account_id) is None
+                and not await work.trail.page(account_id, 0, 1)
+            ):
+                raise NotFound.account(account_id)
+            await _check(work.trail, audit, finding, [(account_id, head)], _Accounts())
+        else:
+            await _check_all(work.trail, audit, finding)
+    return finding
+
+
+@dataclass(slots=True)
+class _Accounts:
+    """Accounts that exist by what the global chain says, and those whose own chain tells of their creation."""
+
+    expected: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
+
+    def note(self, event: AuditEvent) -> None:
+        name = event.subject.removeprefix("account/")
+        if event.chain == GLOBAL and event.action == CREATED:
+            self.expected.add(name)
+        elif event.chain == GLOBAL and event.action == REMOVED:
+            self.expected.discard(name)
+        elif event.action == CREATED:
+            self.begun.add(event.chain)
+        elif event.action == REMOVED:
+            self.begun.discard(event.chain)
+
+
+async def _check_all(trail: Trail, audit: Audit, finding: Finding) -> None:
+    accounts, living = _Accounts(), set[str]()
+    async for page in _heads(trail, living=False):
+        await _check(trail, audit, finding, page, accounts)
+    async for page in _heads(trail, living=True):
+        living.update(chain for chain, _ in page)
+        await _check(trail, audit, finding, page, accounts)
+    for account_id in sorted(accounts.expected - living):
+        finding.fault(account_id, "the account is gone, and nothing tells of its removal")
+    for account_id in sorted(accounts.expected & living - accounts.begun):
+        finding.fault(account_id, "nothing tells of its creation, which the global chain knows")
+    for account_id in sorted(accounts.begun - accounts.expected):
+        finding.fault(account_id, "the global chain does not tell of its creation")
+    for chain in await trail.strays(FAULTS_SHOWN):
+        finding.fault(chain, "there are events, and nothing knows of the chain")
+
+
+async def _heads(trail: Trail, *, living: bool) -> AsyncIterator[Sequence[tuple[str, Head]]]:
+    page = await trail.heads(living, "", _CHAINS_AT_ONCE)
+    if not living:  # what comes after the empty id leaves out the global chain, whose id is empty
+        yield [(GLOBAL, await trail.head(GLOBAL))]
+    while page:
+        yield page
+        page = await trail.heads(living, page[-1][0], _CHAINS_AT_ONCE)
+
+
+async def _check(
+    trail: Trail, audit: Audit, finding: Finding, chains: Sequence[tuple[str, Head]], accounts: _Accounts
+) -> None:
+    """Walk through some chains, event by event, and compare where each ends with what is known of its end."""
+    heads = dict(chains)
+    ends = dict.fromkeys(heads, Head())
+    async for event in trail.events(list(heads)):
+        finding.checked += 1
+        before = ends[event.chain]
+        if event.sequence != before.count + 1:
+            finding.fault(event.chain, f"between events {before.count} and {event.sequence} something is missing")
+        if event.mac != audit.mac_of(event, before.mac):
+            finding.fault(event.chain, f"event {event.sequence} was changed, or what came before it was")
+        if event.action == BROKEN_END:
+            finding.fault(event.chain, f"before event {event.sequence} the end of the chain did not fit")
+        accounts.note(event)
+        ends[event.chain] = Head(event.sequence, event.mac)
+    for chain, head in heads.items():
+        end = ends[chain]
+        if (end.count, end.mac) != (head.count, head.mac):
+            finding.fault(chain, f"it ends with event {end.count}, and {head.count} events are known")
+        if head.seal != audit.seal_of(chain, head):
+            finding.fault(chain, "what is known of its end was changed")
