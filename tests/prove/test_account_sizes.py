@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import os
+import signal
 import statistics
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -20,11 +22,14 @@ from sellergate_account.rewrapping import rewrap
 from sellergate_account.sql_store import SqlStore
 from sellergate_account.sql_vault import SqlVault
 from sellergate_common.sealing import KeyRing
+from sqlalchemy import text
 
 from tests.contract.test_account_store import CLIENT, INDEX_KEY, account, application
 from tests.fakes.account_domain import Domain
 
 SMALL, LARGE = 1_000, 100_000
+# Accounts of one application.
+SHARED = 10_000
 CALLS = 300
 # Flat: what is left is the height of an index, and the noise of a shared machine.
 LARGEST_RATIO = 2.0
@@ -95,17 +100,66 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
     print({name: round(ratio, 2) for name, ratio in ratios.items()})  # noqa: T201  (the figure is what is asked for)
     assert max(ratios.values()) < LARGEST_RATIO, ratios
 
-    ring = KeyRing.parse(NEW + OLD)
-    half = SqlVault(database, ring)
-    async for step in rewrap(store, half, domain.audit, 2_000):
-        if step.rewrapped >= LARGE // 2:
-            break  # killed in the middle
-    async for step in rewrap(store, half, domain.audit, 2_000):
+    await killed_in_the_middle(database)
+    async for step in rewrap(store, SqlVault(database, KeyRing.parse(NEW + OLD)), domain.audit, 2_000):
         last = step
-    assert last.skipped >= LARGE // 2
+    assert last.skipped >= LARGE // 3
     assert last.rewrapped + last.skipped == last.total
-    async with SqlStore(database, KeyRing.parse(NEW), INDEX_KEY).reading() as work:
-        for number in range(0, LARGE, 1_009):
-            row = await work.account(f"a{number:06}")
-            assert row
-            assert await work.refresh_token(row) == SecretStr(f"Atzr|{number}")
+    new = SqlStore(database, KeyRing.parse(NEW), INDEX_KEY)
+    opened = 0
+    after: Place | None = None
+    while True:
+        async with new.reading() as work:
+            page = await work.accounts(Filter(), after, 5_000)
+            for row in page:
+                token = (await work.refresh_token(row)).get_secret_value()
+                assert token.startswith("Atzr|")
+                assert not row.account_id.startswith("a") or token == f"Atzr|{int(row.account_id[1:])}"
+            opened += len(page)
+        if not page:
+            break
+        after = Place(page[-1].create_time, page[-1].account_id)
+    assert opened == LARGE + 2 * CALLS
+
+
+async def killed_in_the_middle(database: Database) -> None:
+    """Seal anew in a process of its own, and kill that process when half is done."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "tests.prove.rewrap_process", url, NEW + OLD, "2000"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout
+    async with asyncio.timeout(300):
+        async for line in process.stdout:
+            if int(line) >= LARGE // 3:
+                break
+        process.kill()
+        assert await process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.timeout(300)
+async def test_a_new_secret_of_an_application_with_many_accounts_is_one_row(database: Database) -> None:
+    store = SqlStore(database, KeyRing.parse(OLD), INDEX_KEY)
+    domain = Domain(store)
+    async with store.writing() as work:
+        await work.add_application(application("app", ""), CLIENT)
+        await work.add_application(application("other", "u9"), CLIENT)
+    await fill(store, 0, SHARED)
+    before = await rows(database)
+    await domain.applications.rotate("app", "", SecretStr("rotated"), None, None)
+    after = await rows(database)
+    assert len(before["accounts"]) == SHARED
+    assert {table: len(set(after[table]) - set(before[table])) for table in before} == {
+        "accounts": 0,
+        "applications": 1,
+    }
+    for number in (0, SHARED - 1):
+        secrets = (await domain.accounts.secrets(f"a{number:06}"))[2]
+        assert secrets.client_secret == SecretStr("rotated")
+
+
+async def rows(database: Database) -> dict[str, list[str]]:
+    async with database.reading() as connection:
+        return {
+            table: [repr(tuple(row)) for row in await connection.execute(text(f"SELECT * FROM {table}"))]
+            for table in ("accounts", "applications")
+        }
