@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sellergate_common.context import CallContext, serving
 from sellergate_common.errors import OutOfTime, PreconditionFailed, Reason, Unavailable
 from sellergate_token.lwa import HttpLwa, open_lwa
-from sellergate_token.ports import Grant
+from sellergate_token.ports import AccessToken, RefreshToken
 
 from tests.contract.simulator_process import running_simulator
 from tests.e2e.sellers import Seller
@@ -38,17 +38,19 @@ async def seller(control: httpx.AsyncClient) -> Seller:
     return await Seller.seeded(control)
 
 
-def grant(seller: Seller, **changes: str) -> Grant:
+async def refresh(lwa: HttpLwa, seller: Seller, **changes: str) -> AccessToken:
     values = {
         "client_id": seller.client_id,
         "client_secret": seller.client_secret,
         "refresh_token": seller.refresh_token,
     }
-    return Grant(**{name: SecretStr(value) for name, value in {**values, **changes}.items()})
+    values = {**values, **changes}
+    client_id, client_secret, refresh_token = map(SecretStr, values.values())
+    return await lwa.exchange(client_id, client_secret, RefreshToken(refresh_token))
 
 
 async def test_a_good_grant_gives_a_token_for_an_hour(lwa: HttpLwa, seller: Seller) -> None:
-    token = await lwa.refresh(grant(seller))
+    token = await refresh(lwa, seller)
     assert token.value.get_secret_value().startswith("Atza|")
     assert 3590 < token.expire_time - time.time() <= 3600
     assert token.refresh_token == SecretStr(seller.refresh_token)
@@ -66,7 +68,7 @@ async def test_refusals_are_typed_final_and_show_nothing(
     lwa: HttpLwa, seller: Seller, changes: dict[str, str], reason: Reason
 ) -> None:
     with pytest.raises(PreconditionFailed) as caught:
-        await lwa.refresh(grant(seller, **changes))
+        await refresh(lwa, seller, **changes)
     assert caught.value.reason is reason
     shown = repr(caught.value.__dict__) + repr(caught.value.__context__)
     assert not [secret for secret in (*seller.secrets, *changes.values()) if secret in shown]
@@ -77,11 +79,11 @@ async def test_trouble_of_amazons_is_repeated_and_then_told(
     lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller, kind: str
 ) -> None:
     assert (await control.post("/control/faults", json={"kind": kind, "count": 1})).is_success
-    assert (await lwa.refresh(grant(seller))).value
+    assert (await refresh(lwa, seller)).value
     assert (await control.post("/control/faults", json={"kind": kind, "count": 10})).is_success
     try:
         with pytest.raises(Unavailable) as caught:
-            await lwa.refresh(grant(seller))
+            await refresh(lwa, seller)
     finally:
         await control.delete("/control/faults")
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
@@ -93,7 +95,7 @@ async def test_a_slow_lwa_is_left_at_the_deadline(lwa: HttpLwa, control: httpx.A
     began = time.monotonic()
     try:
         with serving(CallContext("test", "1", deadline=began + 0.5)), pytest.raises(OutOfTime):
-            await lwa.refresh(grant(seller))
+            await refresh(lwa, seller)
     finally:
         await control.delete("/control/faults")
     assert time.monotonic() - began < 2
@@ -102,6 +104,6 @@ async def test_a_slow_lwa_is_left_at_the_deadline(lwa: HttpLwa, control: httpx.A
 async def test_an_lwa_that_is_not_there_is_unavailable(seller: Seller) -> None:
     async with open_lwa("http://127.0.0.1:1/auth/o2/token") as nowhere:
         with pytest.raises(Unavailable) as caught:
-            await nowhere.refresh(grant(seller))
+            await refresh(nowhere, seller)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
     assert caught.value.__cause__ is None

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import SecretStr
 from sellergate_common.errors import InvalidRequest, PreconditionFailed, Reason, SellergateError, Unavailable
-from sellergate_token.ports import AccessToken, AccountGrant, AccountView, Grant
+from sellergate_token.exchanges import Exchanges
+from sellergate_token.ports import AccessToken, AccountGrant, AccountView, Grant, LwaClient, RefreshToken
 from sellergate_token.tokens import LARGEST_MIN_LIFETIME, Tokens, fingerprint_of
 
 from tests.fakes.caches import FakeCache
@@ -23,8 +24,8 @@ class FakeAccounts:
         return AccountView(account_id, self.revision)
 
     async def grant(self, account_id: str) -> AccountGrant:
-        secret = SecretStr("s")
-        return AccountGrant(AccountView(account_id, self.revision), Grant(secret, secret, SecretStr("Atzr|1")))
+        token = RefreshToken(SecretStr("Atzr|1"))
+        return AccountGrant(AccountView(account_id, self.revision), LwaClient(SecretStr("c"), SecretStr("s")), token)
 
     async def mark_revoked(self, account: AccountView) -> None:
         self.revoked.append(account)
@@ -37,7 +38,7 @@ class FakeLwa:
     refusal: SellergateError | None = None
     sends: SecretStr | None = None
 
-    async def refresh(self, grant: Grant) -> AccessToken:
+    async def exchange(self, client_id: SecretStr, client_secret: SecretStr, grant: Grant) -> AccessToken:
         self.exchanges += 1
         await asyncio.sleep(0)
         if self.refusal:
@@ -51,7 +52,7 @@ class World:
         self.accounts = FakeAccounts()
         self.lwa = FakeLwa(self.now)
         self.cache: FakeCache[AccountView, AccessToken] = FakeCache(lambda token: fingerprint_of(token.value))
-        self.tokens = Tokens(self.accounts, self.lwa, self.cache, lambda: self.now[0])
+        self.tokens = Tokens(self.accounts, Exchanges(self.lwa), self.cache, lambda: self.now[0])
 
 
 @pytest.fixture
@@ -139,9 +140,9 @@ async def test_clearing_counts_what_it_drops(world: World) -> None:
 async def test_inline_credentials_get_a_new_refresh_token_only_when_there_is_one_and_nothing_is_kept(
     world: World,
 ) -> None:
-    grant = Grant(SecretStr("c"), SecretStr("s"), SecretStr("Atzr|mine"))
+    mine = LwaClient(SecretStr("c"), SecretStr("s")), RefreshToken(SecretStr("Atzr|mine"))
     world.lwa.sends = SecretStr("Atzr|mine")
-    assert (await world.tokens.for_grant(grant)).refresh_token is None
+    assert (await world.tokens.for_client(*mine)).refresh_token is None
     world.lwa.sends = SecretStr("Atzr|new")
-    assert (await world.tokens.for_grant(grant)).refresh_token == SecretStr("Atzr|new")
+    assert (await world.tokens.for_client(*mine)).refresh_token == SecretStr("Atzr|new")
     assert await world.cache.count() == 0

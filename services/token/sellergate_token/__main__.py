@@ -12,6 +12,7 @@ from sellergate_common.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.tls import Identity
 
+from sellergate_token.exchanges import Exchanges
 from sellergate_token.grpc_accounts import CONTRACTS, GrpcAccounts
 from sellergate_token.lwa import open_lwa
 from sellergate_token.redis_tokens import redis_tokens
@@ -36,7 +37,7 @@ async def serve(settings: TokenSettings) -> None:
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
         cache = redis_tokens(redis, settings.ring, time.time)
-        tokens = Tokens(GrpcAccounts(channel), lwa, cache, time.time)
+        tokens = Tokens(GrpcAccounts(channel), Exchanges(lwa), cache, time.time)
         await run_server(
             "token",
             settings.token_port,

@@ -12,7 +12,7 @@ from sellergate_client.states import check_usable
 from sellergate_common.channel import invoke
 from sellergate_common.errors import Conflict, NotFound
 
-from sellergate_token.ports import AccountGrant, AccountView, Grant
+from sellergate_token.ports import AccountGrant, AccountView, LwaClient, RefreshToken
 
 CONTRACTS = (
     account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],
@@ -40,11 +40,8 @@ class GrpcAccounts:
         opened = await invoke(self._secrets.GetAccountSecrets, request, dependency=_DEPENDENCY)
         return AccountGrant(
             AccountView(opened.account.account_id, opened.account.revision),
-            Grant(
-                SecretStr(opened.application.client_id),
-                SecretStr(opened.application.client_secret),
-                SecretStr(opened.refresh_token),
-            ),
+            _client(opened.application),
+            RefreshToken(SecretStr(opened.refresh_token)),
         )
 
     async def mark_revoked(self, account: AccountView) -> None:
@@ -56,3 +53,8 @@ class GrpcAccounts:
             await invoke(self._secrets.MarkAuthorizationRevoked, request, dependency=_DEPENDENCY)
         except (Conflict, NotFound):
             return
+
+
+def _client(secrets: account_secrets_service_pb2.ApplicationSecrets) -> LwaClient:
+    previous = SecretStr(secrets.previous_client_secret) if secrets.previous_client_secret else None
+    return LwaClient(SecretStr(secrets.client_id), SecretStr(secrets.client_secret), previous)

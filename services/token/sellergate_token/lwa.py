@@ -1,4 +1,4 @@
-"""Login with Amazon over HTTPS: the refresh grant, and what its refusals mean.
+"""Login with Amazon over HTTPS: the three grants, and what its refusals mean.
 
 LWA has one endpoint for all regions and answers errors as RFC 6749 §5.2 says, not in SP-API's shape.
 """
@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 from sellergate_common.context import time_left
-from sellergate_common.errors import OutOfTime, PreconditionFailed, Reason, Unavailable
+from sellergate_common.errors import InvalidRequest, OutOfTime, PreconditionFailed, Reason, Unavailable
 from sellergate_common.logs import get_logger
 
-from sellergate_token.ports import AccessToken, Grant
+from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken, Scope
 
 EXCHANGE_SECONDS = 10.0
 ATTEMPTS = 3
@@ -47,17 +47,15 @@ class HttpLwa:
         self._client = client
         self._url = url
 
-    async def refresh(self, grant: Grant) -> AccessToken:
-        """Exchange a refresh token for an access token. Scope must not be sent with it."""
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": grant.refresh_token.get_secret_value(),
-            "client_id": grant.client_id.get_secret_value(),
-            "client_secret": grant.client_secret.get_secret_value(),
+    async def exchange(self, client_id: SecretStr, client_secret: SecretStr, grant: Grant) -> AccessToken:
+        """Exchange a grant for an access token."""
+        form = _form(grant) | {
+            "client_id": client_id.get_secret_value(),
+            "client_secret": client_secret.get_secret_value(),
         }
         for attempt in range(ATTEMPTS):
             try:
-                return await self._exchange(form)
+                return await self._exchange(form, grant)
             except Unavailable as error:
                 pause = random.uniform(0, FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311  (jitter, not a secret)
                 if attempt + 1 == ATTEMPTS or pause >= time_left(EXCHANGE_SECONDS):
@@ -66,7 +64,7 @@ class HttpLwa:
                 await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _exchange(self, form: dict[str, str]) -> AccessToken:
+    async def _exchange(self, form: dict[str, str], grant: Grant) -> AccessToken:
         left = min(EXCHANGE_SECONDS, time_left(EXCHANGE_SECONDS))
         if left <= 0:
             raise OutOfTime("No time was left to ask LWA for an access token.")
@@ -78,11 +76,23 @@ class HttpLwa:
         except httpx.HTTPError as error:
             # The cause is not chained: an httpx error holds the request, and that holds the secrets.
             raise _unavailable(f"LWA cannot be reached ({type(error).__name__}).") from None
-        return _read(response)
+        return _read(response, grant)
 
 
-def _read(response: httpx.Response) -> AccessToken:
-    """Read LWA's answer. Raises PreconditionFailed for refusals, Unavailable for the rest."""
+def _form(grant: Grant) -> dict[str, str]:
+    """Write a grant. A scope must not be sent with a refresh token, nor the reverse."""
+    match grant:
+        case RefreshToken(value):
+            return {"grant_type": "refresh_token", "refresh_token": value.get_secret_value()}
+        case Scope(value):
+            return {"grant_type": "client_credentials", "scope": value}
+        case Code(value, redirect_uri):
+            code = {"grant_type": "authorization_code", "code": value.get_secret_value()}
+            return code | ({"redirect_uri": redirect_uri} if redirect_uri else {})
+
+
+def _read(response: httpx.Response, grant: Grant) -> AccessToken:
+    """Read LWA's answer. Raises PreconditionFailed and InvalidRequest for refusals, Unavailable for the rest."""
     received = time.time()
     try:
         body: Any = response.json()
@@ -96,9 +106,12 @@ def _read(response: httpx.Response) -> AccessToken:
         return AccessToken(
             SecretStr(body["access_token"]),
             received + _life(body),
-            SecretStr(refresh_token) if isinstance(refresh_token, str) else None,
+            SecretStr(refresh_token) if isinstance(refresh_token, str) and refresh_token else None,
         )
     error = body.get("error")
+    if error in ("invalid_scope", "invalid_grant") and not isinstance(grant, RefreshToken):
+        field = "scope" if isinstance(grant, Scope) else "code"
+        raise InvalidRequest.of_field(field, f"is refused by Amazon ({error})")
     if isinstance(error, str) and error in _REFUSALS:
         reason, message = _REFUSALS[error]
         raise PreconditionFailed(message, reason=reason, metadata={"lwa_error": error}, help_url=_HELP)

@@ -8,12 +8,37 @@ from sellergate_common.entries import Entries
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """What one exchange with LWA needs: an LWA client and a refresh token."""
+class LwaClient:
+    """An LWA client in the clear; `previous_secret` is one that Amazon still takes after a rotation."""
 
     client_id: SecretStr
     client_secret: SecretStr
-    refresh_token: SecretStr
+    previous_secret: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A seller's grant: what its refresh token opens."""
+
+    value: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """An application's own grant, without any seller, as in sellingpartnerapi::notifications."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What Amazon's redirect brought (spapi_oauth_code), and the redirect URI that it came to; good once, for 5 minutes."""
+
+    value: SecretStr
+    redirect_uri: str
+
+
+Grant = RefreshToken | Scope | Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +51,11 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class AccountGrant:
-    """An account's grant, and the revision that it belongs to."""
+    """An account's grant with its LWA client, and the revision that they belong to."""
 
     account: AccountView
-    grant: Grant
+    client: LwaClient
+    refresh_token: RefreshToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +84,11 @@ class Accounts(Protocol):
 class Lwa(Protocol):
     """Login with Amazon."""
 
-    async def refresh(self, grant: Grant) -> AccessToken:
-        """Exchange a refresh token for an access token.
+    async def exchange(self, client_id: SecretStr, client_secret: SecretStr, grant: Grant) -> AccessToken:
+        """Exchange a grant for an access token; for a code, its refresh token comes with it.
 
-        Raises PreconditionFailed (AUTHORIZATION_REVOKED, LWA_CLIENT_REJECTED), Unavailable (AMAZON_UNAVAILABLE), OutOfTime.
+        Raises PreconditionFailed (AUTHORIZATION_REVOKED, LWA_CLIENT_REJECTED), InvalidRequest (a scope or code that Amazon
+        refuses), Unavailable (AMAZON_UNAVAILABLE), OutOfTime.
         """
 
 

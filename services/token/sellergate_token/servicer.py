@@ -9,7 +9,7 @@ from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
 from sellergate_common.errors import InvalidRequest, Unimplemented
 
-from sellergate_token.ports import AccessToken, Grant
+from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
 from sellergate_token.tokens import Tokens
 
 
@@ -28,10 +28,9 @@ class TokenServicer(TokenServiceServicer):
                 return _to_message(token, cached=cached)
             case "credentials":
                 given = request.credentials
-                grant = Grant(
-                    SecretStr(given.client_id), SecretStr(given.client_secret), SecretStr(given.refresh_token)
-                )
-                return _to_message(await self._tokens.for_grant(grant), cached=False, inline=True)
+                client = LwaClient(SecretStr(given.client_id), SecretStr(given.client_secret))
+                token = await self._tokens.for_client(client, RefreshToken(SecretStr(given.refresh_token)))
+                return _to_message(token, cached=False, inline=True)
             case "grantless":
                 raise Unimplemented("Grantless tokens are in the contract and not built yet.")
         raise InvalidRequest.of_field("grant", "must be one of account_id, credentials or grantless")

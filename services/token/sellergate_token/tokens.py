@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from sellergate_common.entries import Counts
 from sellergate_common.errors import InvalidRequest, PreconditionFailed, Reason
 
-from sellergate_token.ports import AccessToken, Accounts, AccountView, Grant, Lwa, TokenCache
+from sellergate_token.exchanges import Exchanges
+from sellergate_token.ports import AccessToken, Accounts, AccountView, LwaClient, RefreshToken, TokenCache
 
 # A token that is about to end is of no use: the call that carries it may arrive after its end. Amazon's own SDKs keep 30 to 60 s.
 DEFAULT_MIN_LIFETIME = 60.0
@@ -21,9 +22,9 @@ LARGEST_MIN_LIFETIME = TOKEN_LIFE - 30.0
 class Tokens:
     """Access tokens of accounts."""
 
-    def __init__(self, accounts: Accounts, lwa: Lwa, cache: TokenCache, now: Callable[[], float]) -> None:
+    def __init__(self, accounts: Accounts, exchanges: Exchanges, cache: TokenCache, now: Callable[[], float]) -> None:
         self._accounts = accounts
-        self._lwa = lwa
+        self._exchanges = exchanges
         self._cache = cache
         self._now = now
         self._counts = Counts()
@@ -43,11 +44,11 @@ class Tokens:
         self._counts.misses += 1
         return await self._cache.once(account, look, partial(self._fetched, account_id)), False
 
-    async def for_grant(self, grant: Grant) -> AccessToken:
+    async def for_client(self, client: LwaClient, refresh_token: RefreshToken) -> AccessToken:
         """Exchange credentials that a caller keeps itself; nothing is cached, so nothing of theirs is stored."""
         self._counts.misses += 1
-        token = await self._exchange(grant)
-        return replace(token, refresh_token=_if_new(token.refresh_token, grant.refresh_token))
+        token = await self._exchanges.exchange(client, refresh_token)
+        return replace(token, refresh_token=_if_new(token.refresh_token, refresh_token.value))
 
     async def invalidate(self, account_id: str, fingerprint: str) -> bool:
         """Drop an account's token that Amazon refused, if it is still the cached one."""
@@ -61,7 +62,9 @@ class Tokens:
 
     async def stats(self) -> tuple[Counts, int]:
         """Return what happened since the start, and how many tokens are cached. Raises Unavailable."""
-        return replace(self._counts, shared_waits=self._cache.shared_waits), await self._cache.count()
+        made, failed = self._exchanges.made, self._exchanges.failed
+        counts = replace(self._counts, shared_waits=self._cache.shared_waits, fetches=made, failures=failed)
+        return counts, await self._cache.count()
 
     async def _cached(self, account: AccountView, lifetime: float) -> AccessToken | None:
         """Return the cached token if it lives for `lifetime` seconds more."""
@@ -72,21 +75,13 @@ class Tokens:
         """Exchange an account's grant and cache the token under the revision that the grant belongs to."""
         opened = await self._accounts.grant(account_id)
         try:
-            token = await self._exchange(opened.grant)
+            token = await self._exchanges.exchange(opened.client, opened.refresh_token)
         except PreconditionFailed as error:
             if error.reason is Reason.AUTHORIZATION_REVOKED:
                 await self._accounts.mark_revoked(opened.account)
             raise
         await self._cache.put(opened.account, token)
         return token
-
-    async def _exchange(self, grant: Grant) -> AccessToken:
-        self._counts.fetches += 1
-        try:
-            return await self._lwa.refresh(grant)
-        except BaseException:
-            self._counts.failures += 1
-            raise
 
     def _lifetime(self, asked: float | None) -> float:
         if asked is None:
