@@ -4,24 +4,38 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
+from sellergate_common.entries import Counts, Found, Perishable, is_enough
+
 _Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value")
+_Value = TypeVar("_Value", bound=Perishable)
 
 
 class FakeCache(Generic[_Key, _Value]):
     """`named` tells which mark drop_if compares: a token's fingerprint, credentials' access key."""
 
-    def __init__(self, named: Callable[[_Value], Any]) -> None:
+    def __init__(self, named: Callable[[_Value], Any], now: Callable[[], float]) -> None:
         self.entries: dict[_Key, _Value] = {}
-        self.shared_waits = 0
+        self.counts = Counts()
         self._named = named
+        self._now = now
         self._flights: dict[_Key, asyncio.Task[_Value]] = {}
 
-    async def get(self, key: _Key) -> _Value | None:
-        return self.entries.get(key)
+    async def obtain(self, key: _Key, least: float | None, fetch: Callable[[], Awaitable[_Value]]) -> Found[_Value]:
+        value = self.entries.get(key)
+        if value is not None and is_enough(value, least, self._now()):
+            self.counts.hits += 1
+            return Found(value, cached=True)
+        self.counts.misses += 1
+        if key in self._flights:
+            self.counts.shared_waits += 1
+        else:
+            self._flights[key] = asyncio.ensure_future(fetch())
+            self._flights[key].add_done_callback(lambda _: self._flights.pop(key))
+        self.entries[key] = await self._flights[key]
+        return Found(self.entries[key], cached=False)
 
     async def put(self, key: _Key, value: _Value) -> None:
-        self.entries[key] = value
+        self.entries.setdefault(key, value)
 
     async def drop_if(self, key: _Key, mark: Any) -> bool:
         if key in self.entries and self._named(self.entries[key]) == mark:
@@ -39,13 +53,3 @@ class FakeCache(Generic[_Key, _Value]):
 
     async def count(self) -> int:
         return len(self.entries)
-
-    async def once(
-        self, key: _Key, look: Callable[[], Awaitable[_Value | None]], fetch: Callable[[], Awaitable[_Value]]
-    ) -> _Value:
-        if key in self._flights:
-            self.shared_waits += 1
-        else:
-            self._flights[key] = asyncio.ensure_future(fetch())
-            self._flights[key].add_done_callback(lambda _: self._flights.pop(key))
-        return await self._flights[key]

@@ -27,11 +27,11 @@ from sellergate_common.keyspace import (
     credentials_key,
     token_key,
 )
+from sellergate_common.remembered import UNTOLD_SECONDS, Remembered
 from sellergate_common.sealing import KeyRing
 from sellergate_gateway.credential_source import CredentialSource
 from sellergate_gateway.grpc_accounts import GrpcAccounts
 from sellergate_gateway.ports import AccessToken, Account
-from sellergate_gateway.remembered import UNTOLD_SECONDS, Remembered
 from sellergate_gateway.token_source import TokenSource
 
 from tests.conftest import TestAuthority

@@ -28,15 +28,15 @@ class FakeSts:
         self.asked.append((role, session))
         await asyncio.sleep(0)
         key = SecretStr(f"ASIA{len(self.asked)}")
-        return AwsCredentials(key, SecretStr("s"), SecretStr("t"), self.now[0] + session.seconds)
+        return AwsCredentials(key, SecretStr("s"), SecretStr("t"), self.now[0] + session.seconds, session.seconds)
 
 
 class World:
     def __init__(self, *allowed: str) -> None:
         self.now = [1_000_000.0]
         self.sts = FakeSts(self.now)
-        self.cache: FakeCache[Role, AwsCredentials] = FakeCache(lambda found: found.access_key_id)
-        self.credentials = Credentials(FakeAccounts(), self.sts, self.cache, allowed, lambda: self.now[0])
+        self.cache: FakeCache[Role, AwsCredentials] = FakeCache(lambda found: found.access_key_id, lambda: self.now[0])
+        self.credentials = Credentials(FakeAccounts(), self.sts, self.cache, allowed)
 
 
 @pytest.fixture

@@ -22,6 +22,13 @@ CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 1.0
 _SCAN_PAGE = 500
 
+# Stores an entry unless the fencing counter says that another has taken over since; a lost counter says nothing.
+_FENCED_SET = """
+local last = redis.call('GET', KEYS[2])
+if last and last ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
 # Deletes an entry only while it still holds the value that was read.
 _COMPARE_AND_DELETE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -56,7 +63,7 @@ class SealedCache:
         self._redis = redis
         self._ring = ring
         self._prefix = prefix
-        self._changes = changes
+        self.changes = changes
 
     async def get(self, key: str) -> SecretStr | None:
         """Return the value of `key`; None when there is none, it does not open, or Redis does not answer."""
@@ -81,6 +88,24 @@ class SealedCache:
             _told("put", error)
             return False
         return True
+
+    async def put_fenced(self, key: str, value: SecretStr, seconds: float, fence_key: str, fence: int) -> bool | None:
+        """Keep `value` unless `fence_key` holds another number than `fence`, then False; None when Redis does not answer."""
+        sealed, milliseconds = self._ring.seal(value.get_secret_value(), key), max(1, int(seconds * 1000))
+        try:
+            return bool(await self._redis.eval(_FENCED_SET, 2, key, fence_key, str(fence), sealed, milliseconds))
+        except UNREACHABLE as error:
+            _told("put_fenced", error)
+            return None
+
+    async def add(self, key: str, value: SecretStr, seconds: float) -> bool:
+        """Keep `value` where there is none; False when there is one, or Redis does not answer."""
+        sealed, milliseconds = self._ring.seal(value.get_secret_value(), key), max(1, int(seconds * 1000))
+        try:
+            return bool(await self._redis.set(key, sealed, px=milliseconds, nx=True))
+        except UNREACHABLE as error:
+            _told("add", error)
+            return False
 
     async def drop(self, key: str) -> bool:
         """Remove `key`; True when it was there."""
@@ -122,7 +147,7 @@ class SealedCache:
     async def announce(self, account_id: str) -> None:
         """Tell other processes to forget their copies of an account's entry."""
         try:
-            await self._redis.publish(self._changes, account_id)
+            await self._redis.publish(self.changes, account_id)
         except UNREACHABLE as error:
             _told("announce", error)
 

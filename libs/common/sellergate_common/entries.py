@@ -1,46 +1,45 @@
-"""The port of a cache that all replicas share: entries that expire, fetched once for all who want them at the time.
+"""The port of a cache that all replicas share: values that end, fetched once for all who want them at the time.
 
 Pure: the domains of token and iam depend on it; `redis_entries` is its adapter.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+# A caller that does not say how much life it needs gets this many seconds at least, or a tenth of a life that is shorter.
+# A call that carries a value may arrive after its end; Amazon's own SDKs keep 30 to 60 s of a token.
+MARGIN_SECONDS = 60.0
+_MARGIN_SHARE = 0.1
+# More than a life without this cannot be asked for: a value has spent some of its life when it arrives.
+SPENT_SECONDS = 30.0
+# Past this share of its life a value is renewed while everybody goes on with it. The jitter keeps replicas and sellers apart.
+_RENEWED_AT, _RENEWED_JITTER = 0.80, 0.05
+
+
+class Perishable(Protocol):
+    """A value that ends: `expire_time` in seconds since the epoch, and the seconds that it lived when it was new."""
+
+    @property
+    def expire_time(self) -> float:
+        """When it ends."""
+
+    @property
+    def life(self) -> float:
+        """The whole life it was given."""
+
 
 _Key_contra = TypeVar("_Key_contra", contravariant=True)
-_Value = TypeVar("_Value")
+_Value = TypeVar("_Value", bound=Perishable)
 _Mark_contra = TypeVar("_Mark_contra", contravariant=True)
 
 
-class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
-    """Entries by key; a mark names a value and tells nothing of it. It may lose anything at any moment."""
+@dataclass(frozen=True, slots=True)
+class Found(Generic[_Value]):
+    """A value, and whether it was there already."""
 
-    async def get(self, key: _Key_contra) -> _Value | None:
-        """Return the entry, whatever is left of its life."""
-
-    async def put(self, key: _Key_contra, value: _Value) -> None:
-        """Keep a value until it expires."""
-
-    async def drop_if(self, key: _Key_contra, mark: _Mark_contra) -> bool:
-        """Drop the entry if its value has this mark; True when it was there."""
-
-    async def drop(self, key: _Key_contra) -> bool:
-        """Drop the entry; True when there was one."""
-
-    async def clear(self) -> int:
-        """Drop all entries and return how many there were. Raises Unavailable."""
-
-    async def count(self) -> int:
-        """Return how many entries there are. Raises Unavailable."""
-
-    async def once(
-        self, key: _Key_contra, look: Callable[[], Awaitable[_Value | None]], fetch: Callable[[], Awaitable[_Value]]
-    ) -> _Value:
-        """Return what `look` finds, or what `fetch` brings and puts here: fetched once for all who ask at the time."""
-
-    @property
-    def shared_waits(self) -> int:
-        """Return how many waited for another's fetch, since the process started."""
+    value: _Value
+    cached: bool
 
 
 @dataclass(slots=True)
@@ -52,9 +51,71 @@ class Counts:
     fetches: int = 0
     shared_waits: int = 0
     failures: int = 0
+    # Results that came too late: another had taken over, and theirs stays.
+    discarded: int = 0
+    # Fetches before they were needed.
+    renewals: int = 0
 
     @property
     def hit_ratio(self) -> float:
         """Hits among all answers; 0 when nothing was asked."""
         asked = self.hits + self.misses
         return self.hits / asked if asked else 0.0
+
+
+class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
+    """Entries by key; a mark names a value and tells nothing of it. It may lose anything at any moment."""
+
+    @property
+    def counts(self) -> Counts:
+        """What happened since the process started."""
+
+    async def obtain(
+        self, key: _Key_contra, least: float | None, fetch: Callable[[], Awaitable[_Value]]
+    ) -> Found[_Value]:
+        """Return a value that lives for `least` seconds more, from the cache or fetched once for all who ask at the time.
+
+        Where not even a new value lives as long, what there is is returned. Raises what `fetch` raises, or has raised a
+        moment ago, and OutOfTime.
+        """
+
+    async def put(self, key: _Key_contra, value: _Value) -> None:
+        """Keep a value that nobody asked for here, unless there is one."""
+
+    async def drop_if(self, key: _Key_contra, mark: _Mark_contra) -> bool:
+        """Drop the entry if its value has this mark; True when it was there."""
+
+    async def drop(self, key: _Key_contra) -> bool:
+        """Drop the entry, and the memory of a failure; True when there was an entry."""
+
+    async def clear(self) -> int:
+        """Drop all entries and return how many there were. Raises Unavailable."""
+
+    async def count(self) -> int:
+        """Return how many entries there are. Raises Unavailable."""
+
+
+def is_enough(value: Perishable, least: float | None, now: float) -> bool:
+    """Tell whether a value lives long enough, or as long as a new one would."""
+    left = value.expire_time - now
+    needed = _margin(value) if least is None else least
+    return left >= needed or (left > 0 and needed > longest_left(value.life))
+
+
+def is_bearable(value: Perishable, now: float) -> bool:
+    """Tell whether a value that has not long to live may still be handed out to whoever asked for nothing more."""
+    return value.expire_time - now >= _margin(value) / 10
+
+
+def longest_left(life: float) -> float:
+    """Return how much life can be asked for, of values that live as long as this when they are new."""
+    return max(life - SPENT_SECONDS, life * (1 - _MARGIN_SHARE))
+
+
+def renewal_time(value: Perishable, jitter: float) -> float:
+    """Return when a value is to be renewed; `jitter` is from 0 to 1."""
+    return value.expire_time - value.life * (1 - _RENEWED_AT - _RENEWED_JITTER * jitter)
+
+
+def _margin(value: Perishable) -> float:
+    return min(MARGIN_SECONDS, value.life * _MARGIN_SHARE)

@@ -3,29 +3,22 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from dataclasses import replace
+from typing import Generic, Protocol, TypeVar
 
 from redis.asyncio import Redis
 
 from sellergate_common.cache import UNREACHABLE
 from sellergate_common.context import current_call, serving, time_left
 from sellergate_common.errors import OutOfTime
-from sellergate_common.lease import acquire, held, wait_released
+from sellergate_common.lease import acquire, held
 from sellergate_common.logs import get_logger
+from sellergate_common.releases import Releases
 
 _Value = TypeVar("_Value")
+_Value_co = TypeVar("_Value_co", covariant=True)
 
 FLIGHT_SECONDS = 30.0
-
-
-@dataclass(slots=True)
-class FlightCounts:
-    """What happened since the process started."""
-
-    fetched: int = 0
-    shared: int = 0
-    failed: int = 0
 
 
 class LocalFlight(Generic[_Value]):
@@ -33,7 +26,7 @@ class LocalFlight(Generic[_Value]):
 
     def __init__(self) -> None:
         self._flights: dict[str, asyncio.Task[_Value]] = {}
-        self.counts = FlightCounts()
+        self.shared = 0
 
     async def get(self, key: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
         """Return what `fetch` brings.
@@ -42,15 +35,22 @@ class LocalFlight(Generic[_Value]):
         """
         flight = self._flights.get(key)
         if flight is None:
-            flight = asyncio.create_task(self._fly(fetch))
-            self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
+            flight = self.start(key, fetch)
         else:
-            self.counts.shared += 1
+            self.shared += 1
         try:
             return await asyncio.wait_for(asyncio.shield(flight), time_left(FLIGHT_SECONDS))
         except TimeoutError:
             raise OutOfTime("The value was not fetched in time; it may be there on the next call.") from None
+
+    def start(self, key: str, fetch: Callable[[], Awaitable[_Value]]) -> "asyncio.Task[_Value]":
+        """Begin a fetch that nobody waits for yet; where one is under way already, return that."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.create_task(_detached(fetch))
+            self._flights[key] = flight
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        return flight
 
     def _landed(self, key: str, flight: "asyncio.Task[_Value]") -> None:
         self._flights.pop(key, None)
@@ -58,63 +58,63 @@ class LocalFlight(Generic[_Value]):
         if not flight.cancelled():
             flight.exception()
 
-    async def _fly(self, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
-        call = current_call()
-        if call is None:
-            return await fetch()
-        # A flight serves callers with different deadlines, so it has one of its own; the task's context is a copy.
-        with serving(replace(call, deadline=time.monotonic() + FLIGHT_SECONDS)):
-            return await fetch()
+
+class Errand(Protocol[_Value_co]):
+    """What is to be fetched: how to look whether it is there, how to fetch and keep it."""
+
+    async def look(self) -> _Value_co | None:
+        """Return the value if it is there by now. Raises the failure of a moment ago."""
+
+    async def fetch(self, fence: int | None) -> _Value_co:
+        """Fetch and keep the value under a fencing number; without one where there is no lease to be had."""
 
 
 class SingleFlight(Generic[_Value]):
-    """Shares fetches by key within the whole cluster, through a lease in Redis."""
+    """Elects one fetcher in the whole cluster, through a lease in Redis. Who holds it while LWA is slow renews it."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, releases: Releases, channel: str) -> None:
         self._redis = redis
-        self._local: LocalFlight[_Value] = LocalFlight()
-        self.counts = self._local.counts
+        self.releases = releases
+        self.channel = channel
+        self.shared = 0
 
-    async def get(
-        self,
-        key: str,
-        look: Callable[[], Awaitable[_Value | None]],
-        fetch: Callable[[], Awaitable[_Value]],
-    ) -> _Value:
-        """Return what `look` finds in the cache, or what `fetch` brings (and has put there). Raises as LocalFlight does."""
-        return await self._local.get(key, lambda: self._look_or_fetch(key, look, fetch))
-
-    async def _look_or_fetch(
-        self,
-        key: str,
-        look: Callable[[], Awaitable[_Value | None]],
-        fetch: Callable[[], Awaitable[_Value]],
-    ) -> _Value:
+    async def get(self, name: str, errand: Errand[_Value]) -> _Value:
+        """Return what is there, or what one of all replicas fetches. Raises what the errand raises."""
         while True:
             try:
-                lease = await acquire(self._redis, key)
+                lease = await acquire(self._redis, name)
+                if lease is None:
+                    self.shared += 1
+                    await self.releases.wait(name, FLIGHT_SECONDS)
             except UNREACHABLE:
                 # Without Redis each process is on its own; at worst every replica fetches once.
                 get_logger().warning("single_flight_alone")
-                return await self._fetch(fetch)
-            if lease is not None:
-                async with held(self._redis, key, lease):
-                    found = await look()
-                    return found if found is not None else await self._fetch(fetch)
-            self.counts.shared += 1
-            try:
-                await wait_released(self._redis, key, FLIGHT_SECONDS)
-            except UNREACHABLE:
-                get_logger().warning("single_flight_alone")
-                return await self._fetch(fetch)
-            found = await look()
-            if found is not None:
-                return found
+                return await errand.fetch(None)
+            if lease is None:
+                found = await errand.look()
+                if found is not None:
+                    return found
+                continue
+            async with held(self._redis, name, lease, self.channel):
+                found = await errand.look()
+                return found if found is not None else await errand.fetch(lease.fence)
 
-    async def _fetch(self, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
-        self.counts.fetched += 1
+    async def try_alone(self, name: str, errand: Errand[_Value]) -> _Value | None:
+        """Fetch if nobody else does at the moment; None when somebody does."""
         try:
-            return await fetch()
-        except BaseException:
-            self.counts.failed += 1
-            raise
+            lease = await acquire(self._redis, name)
+        except UNREACHABLE:
+            return await errand.fetch(None)
+        if lease is None:
+            return None
+        async with held(self._redis, name, lease, self.channel):
+            return await errand.fetch(lease.fence)
+
+
+async def _detached(fetch: Callable[[], Awaitable[_Value]]) -> _Value:
+    """Run a fetch with a deadline of its own: it serves callers with different ones. The task's context is a copy."""
+    call = current_call()
+    if call is None:
+        return await fetch()
+    with serving(replace(call, deadline=time.monotonic() + FLIGHT_SECONDS)):
+        return await fetch()

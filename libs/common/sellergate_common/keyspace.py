@@ -3,8 +3,8 @@
 | prefix | writer | what |
 |---|---|---|
 | acct: | account | changes of accounts (pub/sub) |
-| tok: | token | sealed access tokens, their leases; changes (pub/sub) |
-| cred: | iam | sealed AWS credentials, their leases; changes (pub/sub) |
+| tok: | token | sealed access tokens, failures, leases; changes and leases given back (pub/sub) |
+| cred: | iam | sealed AWS credentials, failures, leases; changes and leases given back (pub/sub) |
 | quota: | gateway | buckets and learned rates |
 """
 
@@ -13,8 +13,10 @@ from sellergate_common.sealing import KeyRing
 ACCOUNT_CHANGES = "acct:changes"
 TOKEN_PREFIX = "tok:"
 TOKEN_CHANGES = "tok:changes"
+TOKEN_DONE = "tok:done"
 CREDENTIALS_PREFIX = "cred:"
 CREDENTIALS_CHANGES = "cred:changes"
+CREDENTIALS_DONE = "cred:done"
 QUOTA_PREFIX = "quota:"
 # What a message on a channel of changes says in place of an account id when all are meant.
 ALL = "*"
@@ -23,6 +25,11 @@ ALL = "*"
 def token_key(ring: KeyRing, account_id: str, revision: int) -> str:
     """Name the entry of an account's access token. The revision changes with every credential, so an old token is never found."""
     return f"{TOKEN_PREFIX}{{{ring.index('token', account_id, str(revision))}}}"
+
+
+def grantless_key(ring: KeyRing, application_id: str, etag: str, scope: str) -> str:
+    """Name the entry of an application's own token for a scope; it is never found by another application, nor for another scope."""
+    return f"{TOKEN_PREFIX}{{{ring.index('grantless', application_id, etag, scope)}}}"
 
 
 def credentials_key(ring: KeyRing, account_id: str, revision: int, role_arn: str) -> str:

@@ -5,7 +5,6 @@ renewed while the owner is slow, and carries a fencing number that grows with ev
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,19 +19,20 @@ _RENEWALS_PER_LEASE = 3
 # The counter must outlive every lease it numbers.
 _FENCE_SECONDS = 86_400
 
+# The number follows the server's clock, so that it grows also when the counter was lost with a restart.
 _ACQUIRE = """
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
-  local fence = redis.call('INCR', KEYS[2])
-  redis.call('EXPIRE', KEYS[2], ARGV[3])
-  return fence
-end
-return 0
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return '' end
+local time = redis.call('TIME')
+local last = tonumber(redis.call('GET', KEYS[2]) or '0')
+local fence = string.format('%.0f', math.max(last + 1, time[1] * 1000000 + time[2]))
+redis.call('SET', KEYS[2], fence, 'EX', ARGV[3])
+return fence
 """
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 _RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   redis.call('DEL', KEYS[1])
-  redis.call('PUBLISH', KEYS[3], 'done')
+  redis.call('PUBLISH', ARGV[2], ARGV[3])
   return 1
 end
 return 0
@@ -48,22 +48,24 @@ class Lease:
     fence: int
 
 
-def lease_keys(key: str) -> tuple[str, str, str]:
-    """Return the names of the lease, its fencing counter and its wake-up channel for a cache entry; they share its hash tag."""
-    return f"{key}:lease", f"{key}:fence", f"{key}:done"
+def lease_keys(key: str) -> tuple[str, str]:
+    """Return the names of the lease and its fencing counter for a cache entry; they share its hash tag."""
+    return f"{key}:lease", f"{key}:fence"
 
 
 async def acquire(redis: Redis, key: str, seconds: float = LEASE_SECONDS) -> Lease | None:
     """Take the lease of `key`; None when another owner has it. Raises what Redis raises."""
-    name, fence_key, _ = lease_keys(key)
+    name, fence_key = lease_keys(key)
     owner = uuid.uuid4().hex
-    fence = int(await redis.eval(_ACQUIRE, 2, name, fence_key, owner, int(seconds * 1000), _FENCE_SECONDS))
-    return Lease(name, owner, fence) if fence else None
+    fence = await redis.eval(_ACQUIRE, 2, name, fence_key, owner, int(seconds * 1000), _FENCE_SECONDS)
+    return Lease(name, owner, int(fence)) if fence else None
 
 
 @asynccontextmanager
-async def held(redis: Redis, key: str, lease: Lease, seconds: float = LEASE_SECONDS) -> AsyncIterator[None]:
-    """Renew `lease` while the body runs, then give it back and wake who waits."""
+async def held(
+    redis: Redis, key: str, lease: Lease, channel: str, seconds: float = LEASE_SECONDS
+) -> AsyncIterator[None]:
+    """Renew `lease` while the body runs, then give it back and say so on `channel`, to wake who waits."""
     renewal = asyncio.create_task(_renew_forever(redis, lease, seconds))
     try:
         yield
@@ -72,7 +74,7 @@ async def held(redis: Redis, key: str, lease: Lease, seconds: float = LEASE_SECO
         with suppress(asyncio.CancelledError, *UNREACHABLE):
             await renewal
         with suppress(*UNREACHABLE):
-            await redis.eval(_RELEASE, 3, *lease_keys(key), lease.owner)
+            await redis.eval(_RELEASE, 1, lease.name, lease.owner, channel, key)
 
 
 async def _renew_forever(redis: Redis, lease: Lease, seconds: float) -> None:
@@ -80,19 +82,4 @@ async def _renew_forever(redis: Redis, lease: Lease, seconds: float) -> None:
         await asyncio.sleep(seconds / _RENEWALS_PER_LEASE)
         with suppress(*UNREACHABLE):
             if not await redis.eval(_RENEW, 1, lease.name, lease.owner, int(seconds * 1000)):
-                return
-
-
-async def wait_released(redis: Redis, key: str, seconds: float) -> None:
-    """Wait until the lease of `key` is given back or has expired, `seconds` at most; return at once when nobody has it."""
-    name, _, channel = lease_keys(key)
-    async with redis.pubsub() as listener:
-        await listener.subscribe(channel)
-        # Subscribed first, looked second: a release in between is seen either way.
-        left = await redis.pttl(name)
-        if left <= 0:
-            return
-        end = time.monotonic() + min(seconds, left / 1000 + 0.05)
-        while (remaining := end - time.monotonic()) > 0:
-            if await listener.get_message(ignore_subscribe_messages=True, timeout=remaining) is not None:
                 return

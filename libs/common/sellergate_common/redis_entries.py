@@ -1,79 +1,132 @@
-"""`entries` in the shared Redis: sealed values, single flight by lease, and word to others when one is dropped."""
+"""`entries` in the shared Redis: one fetch in the whole cluster, and renewal before it is needed."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from pydantic import SecretStr
-from redis.asyncio import Redis
+from sellergate_common.changes import Forgetful
+from sellergate_common.entries import Counts, Found, Perishable, is_bearable, is_enough
+from sellergate_common.entry_memory import Held
+from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
+from sellergate_common.flight import LocalFlight, SingleFlight
+from sellergate_common.logs import get_logger
+from sellergate_common.shelf import Shelf
 
-from sellergate_common.cache import SealedCache
-from sellergate_common.flight import SingleFlight
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value", bound=Perishable)
 
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True, slots=True)
-class Codec(Generic[_Key, _Value]):
-    """How keys and values are written: the name in Redis, the account to announce, the text, its mark, its seconds of life."""
-
-    name: Callable[[_Key], str]
-    account_id: Callable[[_Key], str]
-    encode: Callable[[_Value], str]
-    decode: Callable[[str], _Value]
-    mark: Callable[[_Value], Any]
-    life: Callable[[_Value], float]
+# A renewal that did not come about is tried again after this long.
+RENEWAL_PAUSE_SECONDS = 1.0
 
 
 class RedisEntries(Generic[_Key, _Value]):
     """Entries of one prefix."""
 
-    def __init__(self, redis: Redis, cache: SealedCache, codec: Codec[_Key, _Value]) -> None:
-        self._cache = cache
-        self._codec = codec
-        self._flights: SingleFlight[_Value] = SingleFlight(redis)
+    def __init__(self, shelf: Shelf[_Key, _Value], cluster: SingleFlight[Found[_Value]]) -> None:
+        self._shelf = shelf
+        self._cluster = cluster
+        self._local: LocalFlight[Found[_Value]] = LocalFlight()
 
-    async def get(self, key: _Key) -> _Value | None:
-        """Return the entry."""
-        opened = await self._cache.get(self._codec.name(key))
-        return self._codec.decode(opened.get_secret_value()) if opened else None
+    @property
+    def listeners(self) -> Mapping[str, Sequence[Forgetful]]:
+        """What must hear which channel."""
+        return {self._shelf.cache.changes: (self._shelf.memory,), self._cluster.channel: (self._cluster.releases,)}
+
+    @property
+    def counts(self) -> Counts:
+        """What happened since the process started."""
+        self._shelf.counts.shared_waits = self._local.shared + self._cluster.shared
+        return self._shelf.counts
+
+    async def obtain(self, key: _Key, least: float | None, fetch: Callable[[], Awaitable[_Value]]) -> Found[_Value]:
+        """Return a value that lives long enough."""
+        shelf, now = self._shelf, self._shelf.now()
+        held = shelf.memory.get(key)
+        if held is not None and shelf.memory.is_trusted(held) and is_enough(held.value, least, now):
+            shelf.counts.hits += 1
+            if now >= held.renew_at:
+                self._renew(held, fetch)
+            return Found(held.value, cached=True)
+        name = shelf.codec.name(key)
+        errand = _Errand(shelf, key, least, fetch)
+        try:
+            found = await self._local.get(f"{name}/{least}", lambda: self._missing(name, errand))
+        except (Unavailable, OutOfTime):
+            if least is not None or held is None or not is_bearable(held.value, shelf.now()):
+                raise
+            found = Found(held.value, cached=True)
+        shelf.counts.hits += found.cached
+        shelf.counts.misses += not found.cached
+        return found
 
     async def put(self, key: _Key, value: _Value) -> None:
-        """Keep a value until it expires."""
-        await self._cache.put(self._codec.name(key), SecretStr(self._codec.encode(value)), self._codec.life(value))
+        """Keep a value that nobody asked for here, unless there is one."""
+        await self._shelf.add(key, value)
+        self._shelf.remember(key, value)
 
     async def drop_if(self, key: _Key, mark: Any) -> bool:
-        """Drop the entry if its value has this mark, and announce it."""
-        codec = self._codec
-        dropped = await self._cache.drop_if(
-            codec.name(key), lambda opened: codec.mark(codec.decode(opened.get_secret_value())) == mark
-        )
-        if dropped:
-            await self._cache.announce(codec.account_id(key))
-        return dropped
+        """Drop the entry if its value has this mark."""
+        return await self._shelf.drop_if(key, mark)
 
     async def drop(self, key: _Key) -> bool:
-        """Drop the entry, and announce it."""
-        dropped = await self._cache.drop(self._codec.name(key))
-        await self._cache.announce(self._codec.account_id(key))
-        return dropped
+        """Drop the entry, and the memory of a failure."""
+        return await self._shelf.drop(key)
 
     async def clear(self) -> int:
         """Drop all entries. Raises Unavailable."""
-        return await self._cache.clear()
+        self._shelf.memory.forget_all()
+        return await self._shelf.cache.clear()
 
     async def count(self) -> int:
         """Return how many entries there are. Raises Unavailable."""
-        return await self._cache.count()
+        return await self._shelf.cache.count()
 
-    async def once(
-        self, key: _Key, look: Callable[[], Awaitable[_Value | None]], fetch: Callable[[], Awaitable[_Value]]
-    ) -> _Value:
-        """Return what is found, or what is fetched once for all who ask at the time."""
-        return await self._flights.get(self._codec.name(key), look, fetch)
+    async def _missing(self, name: str, errand: "_Errand[_Key, _Value]") -> Found[_Value]:
+        return await errand.look() or await self._cluster.get(name, errand)
 
-    @property
-    def shared_waits(self) -> int:
-        """Return how many waited for another's fetch."""
-        return self._flights.counts.shared
+    def _renew(self, held: Held[_Key, _Value], fetch: Callable[[], Awaitable[_Value]]) -> None:
+        """Begin to renew a value that everybody goes on with."""
+        held.renew_at = self._shelf.now() + RENEWAL_PAUSE_SECONDS
+        name = self._shelf.codec.name(held.key)
+        errand = _Errand(self._shelf, held.key, None, fetch)
+        self._local.start(f"{name}/renewal", lambda: self._renewed(name, held.value, errand))
+
+    async def _renewed(self, name: str, old: _Value, errand: "_Errand[_Key, _Value]") -> Found[_Value]:
+        """Take what another replica has renewed, or renew it; where another is about to, or it fails, the old one stays."""
+        shelf = self._shelf
+        shared = await shelf.shared(name)
+        if shared is not None and shared.expire_time > old.expire_time:
+            shelf.remember(errand.key, shared)
+            return Found(shared, cached=True)
+        try:
+            await shelf.failures.check(name)
+            found = await self._cluster.try_alone(name, errand)
+        except SellergateError as error:
+            get_logger().warning("renewal_failed", reason=error.reason)
+            return Found(old, cached=True)
+        shelf.counts.renewals += found is not None
+        return found or Found(old, cached=True)
+
+
+class _Errand(Generic[_Key, _Value]):
+    """One search for a value that is not at hand."""
+
+    def __init__(
+        self, shelf: Shelf[_Key, _Value], key: _Key, least: float | None, bring: Callable[[], Awaitable[_Value]]
+    ) -> None:
+        self.key = key
+        self._shelf = shelf
+        self._least = least
+        self._bring = bring
+
+    async def look(self) -> Found[_Value] | None:
+        """Return the value if it is there by now."""
+        return await self._shelf.look(self.key, self._least)
+
+    async def fetch(self, fence: int | None) -> Found[_Value]:
+        """Fetch the value and keep it; a failure is remembered for those who come next."""
+        try:
+            value = await self._bring()
+        except SellergateError as error:
+            await self._shelf.failures.note(self._shelf.codec.name(self.key), error)
+            raise
+        return Found(await self._shelf.keep(self.key, value, fence), cached=False)

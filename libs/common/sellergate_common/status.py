@@ -103,7 +103,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateEr
     """Turn what a call of `dependency` raised into our error; a bare transport failure gets the reason that fits its code."""
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
-            parsed = _parse(value)
+            parsed = from_bytes(value)
             if parsed is not None:
                 return parsed
     reason = _TRANSPORT_REASONS.get(error.code(), Reason.INTERNAL)
@@ -112,7 +112,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateEr
     return RULES[reason].error(message, reason=reason, metadata={"dependency": dependency}, retry_after=retry_after)
 
 
-def _parse(encoded: bytes) -> SellergateError | None:
+def from_bytes(encoded: bytes) -> SellergateError | None:
     """Read an encoded google.rpc.Status; None when it is not one of ours."""
     try:
         status = Status.FromString(encoded)

@@ -10,10 +10,10 @@ from sellergate_common.cache import SealedCache
 from sellergate_common.channel import invoke
 from sellergate_common.flight import LocalFlight
 from sellergate_common.keyspace import credentials_key
+from sellergate_common.remembered import Remembered
 from sellergate_common.sealing import KeyRing
 
 from sellergate_gateway.ports import Account, AwsCredentials
-from sellergate_gateway.remembered import Remembered
 
 CONTRACTS = (iam_service_pb2.DESCRIPTOR.services_by_name["IamService"],)
 MIN_LIFETIME = 60.0

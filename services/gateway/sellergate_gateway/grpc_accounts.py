@@ -4,9 +4,9 @@ import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate_common.channel import invoke
 from sellergate_common.flight import LocalFlight
+from sellergate_common.remembered import UNTOLD_SECONDS, Remembered
 
 from sellergate_gateway.ports import Account
-from sellergate_gateway.remembered import UNTOLD_SECONDS, Remembered
 
 CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 

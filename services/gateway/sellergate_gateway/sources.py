@@ -8,6 +8,7 @@ from functools import partial
 
 from redis.asyncio import Redis
 from sellergate_common.cache import SealedCache
+from sellergate_common.changes import Changes
 from sellergate_common.channel import open_channel
 from sellergate_common.keyspace import (
     ACCOUNT_CHANGES,
@@ -16,14 +17,13 @@ from sellergate_common.keyspace import (
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
+from sellergate_common.remembered import Remembered
 from sellergate_common.tls import Identity
 
 from sellergate_gateway import credential_source, grpc_accounts, token_source
-from sellergate_gateway.changes import Changes
 from sellergate_gateway.credential_source import CredentialSource
 from sellergate_gateway.grpc_accounts import GrpcAccounts
 from sellergate_gateway.ports import AccessToken, Account, AwsCredentials
-from sellergate_gateway.remembered import Remembered
 from sellergate_gateway.settings import GatewaySettings
 from sellergate_gateway.token_source import TokenSource
 

@@ -13,10 +13,10 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.flight import LocalFlight
 from sellergate_common.keyspace import token_key
 from sellergate_common.logs import get_logger
+from sellergate_common.remembered import Remembered
 from sellergate_common.sealing import KeyRing
 
 from sellergate_gateway.ports import AccessToken, Account
-from sellergate_gateway.remembered import Remembered
 
 CONTRACTS = (token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],)
 # A call may take a while to reach Amazon; a token with less life than this is not used.

@@ -4,9 +4,13 @@ import time
 from contextlib import AsyncExitStack
 
 import uvloop
+from sellergate.account.v1.account_pb2 import Account
 from sellergate_common.cache import open_redis
+from sellergate_common.changes import Changes
 from sellergate_common.channel import open_channel
+from sellergate_common.copies import Copies
 from sellergate_common.identity import Access
+from sellergate_common.keyspace import ACCOUNT_CHANGES
 from sellergate_common.logs import configure_logging
 from sellergate_common.server import run_server
 from sellergate_common.settings import load_settings
@@ -36,8 +40,11 @@ async def serve(settings: IamSettings) -> None:
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
-        cache = redis_credentials(redis, settings.ring, time.time)
-        credentials = Credentials(GrpcAccounts(channel), sts, cache, settings.allowed_roles, time.time)
+        changes = Changes(redis)
+        cache = redis_credentials(redis, settings.ring, changes, time.time)
+        copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
+        await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}))
+        credentials = Credentials(GrpcAccounts(channel, copies), sts, cache, settings.allowed_roles)
         await run_server(
             "iam",
             settings.iam_port,

@@ -1,6 +1,6 @@
 """Decides about AWS credentials: which role may be assumed, and when cached credentials will do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -15,8 +15,6 @@ from sellergate_iam.ports import Accounts, AwsCredentials, CredentialsCache, Rol
 SHORTEST_SECONDS = 900
 LONGEST_SECONDS = 43_200
 DEFAULT_SECONDS = 3_600
-# Credentials that are about to end are of no use: the call signed with them may arrive after their end.
-MIN_LIFETIME = 60.0
 _LONGEST_NAME = 64
 
 
@@ -29,14 +27,13 @@ class Credentials:
         sts: Sts,
         cache: CredentialsCache,
         allowed: Sequence[str],
-        now: Callable[[], float],
     ) -> None:
         self._accounts = accounts
         self._sts = sts
         self._cache = cache
         self._allowed = tuple(allowed)
-        self._now = now
-        self._counts = Counts()
+        self._assumptions = 0
+        self._failures = 0
 
     async def for_account(self, account_id: str, name: str, seconds: int | None) -> AwsCredentials:
         """Return credentials of an account's role. Those with a name or duration of the caller's own are not cached.
@@ -48,13 +45,8 @@ class Credentials:
         session = _session(name or f"sellergate-{account_id}", seconds)
         if name or seconds is not None:
             return await self._assumed(role, session)
-        look = partial(self._cached, role)
-        cached = await look()
-        if cached is not None:
-            self._counts.hits += 1
-            return cached
-        self._counts.misses += 1
-        return await self._cache.once(role, look, partial(self._fetched, role, session))
+        found = await self._cache.obtain(role, None, partial(self._assumed, role, session))
+        return found.value
 
     async def for_role(self, arn: str, region: str, name: str, seconds: int | None) -> AwsCredentials:
         """Return credentials of a bare role, which only operators may name; never cached."""
@@ -73,25 +65,18 @@ class Credentials:
 
     async def stats(self) -> tuple[Counts, int]:
         """Return what happened since the start, and how many credentials are cached. Raises Unavailable."""
-        return replace(self._counts, shared_waits=self._cache.shared_waits), await self._cache.count()
+        return self.counts(), await self._cache.count()
 
-    async def _cached(self, role: Role) -> AwsCredentials | None:
-        """Return the cached credentials if they live long enough."""
-        credentials = await self._cache.get(role)
-        return credentials if credentials and credentials.expire_time - self._now() >= MIN_LIFETIME else None
-
-    async def _fetched(self, role: Role, session: Session) -> AwsCredentials:
-        """Assume the role and cache the credentials."""
-        credentials = await self._assumed(role, session)
-        await self._cache.put(role, credentials)
-        return credentials
+    def counts(self) -> Counts:
+        """Return what happened since the start; fetches are calls of STS."""
+        return replace(self._cache.counts, fetches=self._assumptions, failures=self._failures)
 
     async def _assumed(self, role: Role, session: Session) -> AwsCredentials:
-        self._counts.fetches += 1
+        self._assumptions += 1
         try:
             return await self._sts.assume(role, session)
         except BaseException:
-            self._counts.failures += 1
+            self._failures += 1
             raise
 
     def _check(self, arn: str) -> None:

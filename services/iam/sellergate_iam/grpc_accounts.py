@@ -1,27 +1,37 @@
 """The account service over gRPC, as the iam service sees it."""
 
+from functools import partial
+
 import grpc
-from sellergate.account.v1 import account_service_pb2, account_service_pb2_grpc
+from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate_client.states import check_usable
 from sellergate_common.channel import invoke
+from sellergate_common.copies import Copies
 from sellergate_common.errors import InvalidRequest
 
 from sellergate_iam.ports import Role
 
+# Looking at an account takes a millisecond; a service that hangs is given up on, so that a copy can serve.
+LOOK_SECONDS = 3.0
 CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 
 
 class GrpcAccounts:
     """Roles of accounts."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, copies: Copies[account_pb2.Account]) -> None:
+        self._copies = copies
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
 
     async def role(self, account_id: str) -> Role:
         """Return the role of an account that can be used."""
-        request = account_service_pb2.GetAccountRequest(account_id=account_id)
-        account = check_usable((await invoke(self._accounts.GetAccount, request, dependency="account")).account)
+        account = check_usable(await self._copies.get(account_id, partial(self._account, account_id)))
         if not account.iam_role_arn:
             raise InvalidRequest.of_field("account_id", "names an account without an IAM role; set iam_role_arn first")
         external_id = "" if account.role_without_external_id else account.external_id
         return Role(account.iam_role_arn, external_id, account.region, account.account_id, account.revision)
+
+    async def _account(self, account_id: str) -> account_pb2.Account:
+        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+        answer = await invoke(self._accounts.GetAccount, request, dependency="account", seconds=LOOK_SECONDS)
+        return answer.account

@@ -28,12 +28,13 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class AwsCredentials:
-    """Temporary credentials. `expire_time` is in seconds since the epoch."""
+    """Temporary credentials. `expire_time` is in seconds since the epoch, `life` the seconds that STS gave them."""
 
     access_key_id: SecretStr
     secret_access_key: SecretStr
     session_token: SecretStr
     expire_time: float
+    life: float
 
 
 class Accounts(Protocol):

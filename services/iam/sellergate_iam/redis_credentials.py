@@ -6,34 +6,42 @@ from collections.abc import Callable
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache import SealedCache
-from sellergate_common.keyspace import CREDENTIALS_CHANGES, CREDENTIALS_PREFIX, credentials_key
-from sellergate_common.redis_entries import Codec, RedisEntries
+from sellergate_common.changes import Changes
+from sellergate_common.flight import SingleFlight
+from sellergate_common.keyspace import CREDENTIALS_CHANGES, CREDENTIALS_DONE, CREDENTIALS_PREFIX, credentials_key
+from sellergate_common.redis_entries import RedisEntries
+from sellergate_common.releases import Releases
 from sellergate_common.sealing import KeyRing
+from sellergate_common.shelf import Codec, Shelf
 
 from sellergate_iam.ports import AwsCredentials, Role
 
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 
 
-def redis_credentials(redis: Redis, ring: KeyRing, now: Callable[[], float]) -> RedisEntries[Role, AwsCredentials]:
-    """Return the cache of credentials, sealed under `ring`."""
+def redis_credentials(
+    redis: Redis, ring: KeyRing, changes: Changes, now: Callable[[], float]
+) -> RedisEntries[Role, AwsCredentials]:
+    """Return the cache of credentials, sealed under `ring`. Its listeners must be told what `changes` hears."""
     codec: Codec[Role, AwsCredentials] = Codec(
         name=lambda role: credentials_key(ring, role.account_id, role.revision, role.arn),
-        account_id=lambda role: role.account_id,
+        subject=lambda role: role.account_id,
         encode=_encode,
         decode=_decode,
         mark=lambda credentials: credentials.access_key_id,
-        life=lambda credentials: credentials.expire_time - now(),
     )
-    return RedisEntries(redis, SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec)
+    shelf = Shelf(SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec, "iam", now)
+    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes), CREDENTIALS_DONE))
 
 
 def _encode(credentials: AwsCredentials) -> str:
     entry = {name: getattr(credentials, name).get_secret_value() for name in _SECRETS}
-    return json.dumps({**entry, "expire_time": credentials.expire_time})
+    return json.dumps({**entry, "expire_time": credentials.expire_time, "life": credentials.life})
 
 
 def _decode(text: str) -> AwsCredentials:
     entry = json.loads(text)
     access_key_id, secret_access_key, session_token = (SecretStr(entry[name]) for name in _SECRETS)
-    return AwsCredentials(access_key_id, secret_access_key, session_token, float(entry["expire_time"]))
+    return AwsCredentials(
+        access_key_id, secret_access_key, session_token, float(entry["expire_time"]), float(entry["life"])
+    )

@@ -70,6 +70,7 @@ class BotoSts:
             SecretStr(answer["SecretAccessKey"]),
             SecretStr(answer["SessionToken"]),
             answer["Expiration"].timestamp(),
+            session.seconds,
         )
 
     def _client(self, region: str) -> Any:

@@ -106,6 +106,7 @@ def _read(response: httpx.Response, grant: Grant) -> AccessToken:
         return AccessToken(
             SecretStr(body["access_token"]),
             received + _life(body),
+            _life(body),
             SecretStr(refresh_token) if isinstance(refresh_token, str) and refresh_token else None,
         )
     error = body.get("error")

@@ -50,6 +50,19 @@ class AccountView:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationView:
+    """An application's own grant for a scope; the etag changes with the application."""
+
+    application_id: str
+    etag: str
+    scope: str
+
+
+TokenKey = AccountView | ApplicationView
+"""Whose token it is: keys of different accounts, revisions, applications and scopes never meet."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountGrant:
     """An account's grant with its LWA client, and the revision that they belong to."""
 
@@ -60,10 +73,11 @@ class AccountGrant:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An access token. `expire_time` is in seconds since the epoch, by the wall clock at receipt."""
+    """An access token. `expire_time` is in seconds since the epoch, by the wall clock at receipt; `life` is what LWA gave it."""
 
     value: SecretStr
     expire_time: float
+    life: float
     refresh_token: SecretStr | None = None
     """The refresh token that came with it, where LWA sent one."""
 
@@ -76,6 +90,18 @@ class Accounts(Protocol):
 
     async def grant(self, account_id: str) -> AccountGrant:
         """Open an account's grant. Raises NotFound, PreconditionFailed, Unavailable."""
+
+    def forget(self, account_id: str) -> None:
+        """Forget the copy of an account that has changed."""
+
+    async def application(self, application_id: str, scope: str) -> ApplicationView:
+        """Return an application. Raises NotFound, Unavailable."""
+
+    async def client(self, application_id: str) -> LwaClient:
+        """Open an application's LWA client. Raises NotFound, Unavailable."""
+
+    async def rotate(self, account: AccountView, refresh_token: SecretStr) -> AccountView:
+        """Store the refresh token that Amazon sent in place of this revision's. Raises Conflict when the account has moved on."""
 
     async def mark_revoked(self, account: AccountView) -> None:
         """Record that Amazon refused this revision's grant for good; an account that has moved on is left alone."""
@@ -92,5 +118,5 @@ class Lwa(Protocol):
         """
 
 
-# Access tokens of accounts by revision, shared by all replicas; the mark is a token's fingerprint.
-TokenCache = Entries[AccountView, AccessToken, str]
+# Access tokens, shared by all replicas; the mark is a token's fingerprint.
+TokenCache = Entries[TokenKey, AccessToken, str]

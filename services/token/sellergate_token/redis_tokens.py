@@ -6,31 +6,48 @@ from collections.abc import Callable
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache import SealedCache
-from sellergate_common.keyspace import TOKEN_CHANGES, TOKEN_PREFIX, token_key
-from sellergate_common.redis_entries import Codec, RedisEntries
+from sellergate_common.changes import Changes
+from sellergate_common.flight import SingleFlight
+from sellergate_common.keyspace import TOKEN_CHANGES, TOKEN_DONE, TOKEN_PREFIX, grantless_key, token_key
+from sellergate_common.redis_entries import RedisEntries
+from sellergate_common.releases import Releases
 from sellergate_common.sealing import KeyRing
+from sellergate_common.shelf import Codec, Shelf
 
-from sellergate_token.ports import AccessToken, AccountView
+from sellergate_token.ports import AccessToken, AccountView, TokenKey
 from sellergate_token.tokens import fingerprint_of
 
 
-def redis_tokens(redis: Redis, ring: KeyRing, now: Callable[[], float]) -> RedisEntries[AccountView, AccessToken]:
-    """Return the cache of tokens, sealed under `ring`."""
-    codec: Codec[AccountView, AccessToken] = Codec(
-        name=lambda account: token_key(ring, account.account_id, account.revision),
-        account_id=lambda account: account.account_id,
+def redis_tokens(
+    redis: Redis, ring: KeyRing, changes: Changes, now: Callable[[], float]
+) -> RedisEntries[TokenKey, AccessToken]:
+    """Return the cache of tokens, sealed under `ring`. Its listeners must be told what `changes` hears."""
+    codec: Codec[TokenKey, AccessToken] = Codec(
+        name=lambda key: _name(ring, key),
+        subject=_subject,
         encode=_encode,
         decode=_decode,
         mark=lambda token: fingerprint_of(token.value),
-        life=lambda token: token.expire_time - now(),
     )
-    return RedisEntries(redis, SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec)
+    shelf = Shelf(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", now)
+    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes), TOKEN_DONE))
+
+
+def _name(ring: KeyRing, key: TokenKey) -> str:
+    if isinstance(key, AccountView):
+        return token_key(ring, key.account_id, key.revision)
+    return grantless_key(ring, key.application_id, key.etag, key.scope)
+
+
+def _subject(key: TokenKey) -> str:
+    return key.account_id if isinstance(key, AccountView) else f"{key.application_id} {key.scope}"
 
 
 def _encode(token: AccessToken) -> str:
-    return json.dumps({"access_token": token.value.get_secret_value(), "expire_time": token.expire_time})
+    entry = {"access_token": token.value.get_secret_value(), "expire_time": token.expire_time, "life": token.life}
+    return json.dumps(entry)
 
 
 def _decode(text: str) -> AccessToken:
     entry = json.loads(text)
-    return AccessToken(SecretStr(entry["access_token"]), float(entry["expire_time"]))
+    return AccessToken(SecretStr(entry["access_token"]), float(entry["expire_time"]), float(entry["life"]))

@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
-from sellergate_common.errors import InvalidRequest, Unimplemented
+from sellergate_common.errors import InvalidRequest
 
 from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
 from sellergate_token.tokens import Tokens
@@ -24,15 +24,17 @@ class TokenServicer(TokenServiceServicer):
         min_lifetime = request.min_lifetime.ToMilliseconds() / 1000 if request.HasField("min_lifetime") else None
         match request.WhichOneof("grant"):
             case "account_id":
-                token, cached = await self._tokens.for_account(request.account_id, min_lifetime)
-                return _to_message(token, cached=cached)
+                found = await self._tokens.for_account(request.account_id, min_lifetime)
+                return _to_message(found.value, cached=found.cached)
             case "credentials":
                 given = request.credentials
                 client = LwaClient(SecretStr(given.client_id), SecretStr(given.client_secret))
                 token = await self._tokens.for_client(client, RefreshToken(SecretStr(given.refresh_token)))
                 return _to_message(token, cached=False, inline=True)
             case "grantless":
-                raise Unimplemented("Grantless tokens are in the contract and not built yet.")
+                wanted = request.grantless
+                found = await self._tokens.for_application(wanted.application_id, wanted.scope, min_lifetime)
+                return _to_message(found.value, cached=found.cached)
         raise InvalidRequest.of_field("grant", "must be one of account_id, credentials or grantless")
 
     async def InvalidateAccessToken(
@@ -59,6 +61,8 @@ class TokenServicer(TokenServiceServicer):
             shared_waits=counts.shared_waits,
             failures=counts.failures,
             hit_ratio=counts.hit_ratio,
+            discarded=counts.discarded,
+            renewals=counts.renewals,
         )
 
 

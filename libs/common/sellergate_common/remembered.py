@@ -47,3 +47,7 @@ class Remembered(Generic[_Value]):
     def forget_all(self) -> None:
         """Forget everything."""
         self._entries.clear()
+
+    def doubt_all(self) -> None:
+        """Forget everything: what may have changed is asked for again."""
+        self.forget_all()

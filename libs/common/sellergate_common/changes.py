@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
 from redis.asyncio import Redis
+
 from sellergate_common.cache import UNREACHABLE
 from sellergate_common.keyspace import ALL
 from sellergate_common.logs import get_logger
@@ -23,6 +24,9 @@ class Forgetful(Protocol):
 
     def forget_all(self) -> None:
         """Forget every copy."""
+
+    def doubt_all(self) -> None:
+        """Take note that changes may have been missed."""
 
 
 class Changes:
@@ -78,9 +82,9 @@ class Changes:
                 silent = answer is None
 
     def _hear(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
-        # What changed while nobody listened is not known: begin with nothing.
+        # What changed while nobody listened is not known.
         for one in {id(one): one for group in listeners.values() for one in group}.values():
-            one.forget_all()
+            one.doubt_all()
         self.connected = True
         if self._told_unheard:
             self._told_unheard = False

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from sellergate_common import changes as subject
 from sellergate_common.cache import open_redis
+from sellergate_common.changes import Changes
 from sellergate_common.keyspace import ACCOUNT_CHANGES, ALL, TOKEN_CHANGES
+from sellergate_common.remembered import UNTOLD_SECONDS, Remembered
 from sellergate_devstack.redis_server import running_redis
-from sellergate_gateway import changes as subject
-from sellergate_gateway.changes import Changes
-from sellergate_gateway.remembered import UNTOLD_SECONDS, Remembered
 from structlog.testing import capture_logs
 
 

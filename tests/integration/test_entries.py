@@ -1,0 +1,249 @@
+"""Shared entries with several replicas on a real Redis: one fetch, nothing old over something newer; and without Redis."""
+
+import asyncio
+import base64
+import json
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sellergate_common.cache import SealedCache, open_redis
+from sellergate_common.changes import Changes
+from sellergate_common.context import CallContext, serving
+from sellergate_common.entries import Found
+from sellergate_common.errors import OutOfTime, PreconditionFailed, Reason, Unavailable
+from sellergate_common.flight import SingleFlight
+from sellergate_common.lease import lease_keys
+from sellergate_common.redis_entries import RedisEntries
+from sellergate_common.releases import Releases
+from sellergate_common.sealing import KeyRing
+from sellergate_common.shelf import Codec, Shelf
+from sellergate_devstack.ports import free_ports
+from sellergate_devstack.redis_server import running_redis
+
+RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
+
+
+@dataclass(frozen=True)
+class Value:
+    text: str
+    expire_time: float
+    life: float
+
+
+class Source:
+    """What is fetched from, and how often it was."""
+
+    def __init__(self, life: float = 60.0, seconds: float = 0.0) -> None:
+        self.life, self.seconds, self.fetched = life, seconds, 0
+        self.error: Exception | None = None
+
+    async def fetch(self) -> Value:
+        self.fetched += 1
+        number = self.fetched
+        await asyncio.sleep(self.seconds)
+        if self.error:
+            raise self.error
+        return Value(f"value {number}", time.time() + self.life, self.life)
+
+
+class Replica:
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self.redis = redis
+        self.changes = Changes(redis)
+        codec: Codec[str, Value] = Codec(
+            name=lambda key: f"{prefix}{{{key}}}",
+            subject=lambda key: key,
+            encode=lambda value: json.dumps([value.text, value.expire_time, value.life]),
+            decode=lambda text: Value(*json.loads(text)),
+            mark=lambda value: value.text,
+        )
+        self.shelf = Shelf(SealedCache(redis, RING, prefix, prefix + "changes"), codec, "test", time.time)
+        flight: SingleFlight[Found[Value]] = SingleFlight(redis, Releases(redis, self.changes), prefix + "done")
+        self.entries = RedisEntries(self.shelf, flight)
+
+    async def get(self, source: Source, least: float | None = None) -> Value:
+        return (await self.entries.obtain("a", least, source.fetch)).value
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  (what is waited for tells nobody)
+            await asyncio.sleep(0.005)
+
+
+Replicas = Callable[[str, int], Awaitable[list[Replica]]]
+
+
+@pytest.fixture
+async def replicas() -> AsyncIterator[Replicas]:
+    async with AsyncExitStack() as stack:
+
+        async def make(url: str, count: int, prefix: str = "") -> list[Replica]:
+            prefix = prefix or f"test{secrets.token_hex(4)}:"
+            made = []
+            for _ in range(count):
+                replica = Replica(await stack.enter_async_context(open_redis(SecretStr(url))), prefix)
+                await stack.enter_async_context(replica.changes.heard_by(replica.entries.listeners))
+                made.append(replica)
+            return made
+
+        yield make
+
+
+async def test_one_of_many_replicas_fetches(redis_url: str, replicas: Replicas) -> None:
+    three, source = await replicas(redis_url, 3), Source(seconds=0.5)
+    found = await asyncio.gather(*(replica.get(source) for replica in three for _ in range(100)))
+    assert {value.text for value in found} == {"value 1"}
+    assert source.fetched == 1
+    assert sum(replica.entries.counts.misses for replica in three) == 100
+
+
+async def test_a_failure_is_told_to_all_who_wait_and_remembered_for_a_moment(
+    redis_url: str, replicas: Replicas
+) -> None:
+    three, source = await replicas(redis_url, 3), Source(seconds=0.3)
+    source.error = PreconditionFailed("revoked", reason=Reason.AUTHORIZATION_REVOKED)
+    for _ in range(2):
+        calls = (replica.get(source) for replica in three for _ in range(40))
+        told = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(error) for error in told} == {PreconditionFailed}
+        assert {getattr(error, "reason", None) for error in told} == {Reason.AUTHORIZATION_REVOKED}
+    assert source.fetched == 1
+    source.error = None
+    assert not await three[0].entries.drop("a")  # the memory of the failure is dropped with the entry
+    assert (await three[0].get(source)).text == "value 2"
+
+
+async def test_trouble_of_a_dependency_is_over_in_a_moment(redis_url: str, replicas: Replicas) -> None:
+    (one,), source = await replicas(redis_url, 1), Source()
+    source.error = Unavailable("LWA is down", reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)
+    for _ in range(5):
+        with pytest.raises(Unavailable) as caught:
+            await one.get(source)
+        assert caught.value.retry_after == 1.0
+    assert source.fetched == 1
+    source.error = None
+    await asyncio.sleep(1.1)
+    assert (await one.get(source)).text == "value 2"
+
+
+async def test_a_late_result_never_replaces_a_newer_one(redis_url: str, replicas: Replicas) -> None:
+    (paused, other), slow = await replicas(redis_url, 2), Source(seconds=0.6)
+    late = asyncio.create_task(paused.get(slow))
+    await asyncio.sleep(0.2)
+    # The holder stands still for longer than its lease; somebody else takes over.
+    await paused.redis.delete(lease_keys(paused.shelf.codec.name("a"))[0])
+    quick = Source()
+    assert (await other.get(quick)).text == "value 1"
+    newer = await other.get(quick)
+    assert await late == newer
+    assert paused.entries.counts.discarded == 1
+    assert await other.shelf.shared(other.shelf.codec.name("a")) == newer
+    assert await paused.get(slow) == newer
+
+
+async def test_past_four_fifths_of_its_life_one_reader_renews_and_nobody_waits(
+    redis_url: str, replicas: Replicas
+) -> None:
+    three, source = await replicas(redis_url, 3), Source(life=3.0)
+    source.seconds = 0.2
+    await three[0].get(source)
+    waits: list[float] = []
+    left: list[float] = []
+    end = time.monotonic() + 7.5
+
+    async def use(replica: Replica) -> None:
+        while time.monotonic() < end:
+            began = time.monotonic()
+            value = await replica.get(source, 0.3)
+            waits.append(time.monotonic() - began)
+            left.append(value.expire_time - time.time())
+            await asyncio.sleep(0.01)
+
+    await asyncio.gather(*(use(replica) for replica in three for _ in range(3)))
+    assert max(waits) < 0.15
+    assert min(left) >= 0.29
+    assert 3 <= source.fetched <= 4
+    assert sum(replica.entries.counts.renewals for replica in three) == source.fetched - 1
+
+
+async def test_a_renewal_that_fails_leaves_the_old_value_until_its_end(redis_url: str, replicas: Replicas) -> None:
+    (one,), source = await replicas(redis_url, 1), Source(life=2.0)
+    old = await one.get(source)
+    source.error = Unavailable("LWA is down", reason=Reason.AMAZON_UNAVAILABLE)
+    while time.time() < old.expire_time - 0.1:
+        assert await one.get(source) == old
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+    with pytest.raises(Unavailable):
+        await one.get(source)
+
+
+async def test_a_dropped_value_is_forgotten_by_every_replica(redis_url: str, replicas: Replicas) -> None:
+    (one, two), source = await replicas(redis_url, 2), Source()
+    await until(lambda: one.changes.connected and two.changes.connected)
+    first = await one.get(source)
+    assert await two.get(source) == first
+    assert not await one.entries.drop_if("a", "something else")
+    assert await one.entries.drop_if("a", first.text)
+    await asyncio.sleep(0.1)
+    second = await two.get(source)
+    assert second.text == "value 2"
+    assert not await one.entries.drop_if("a", first.text)
+    assert await one.get(source) == second
+
+
+async def test_callers_with_other_needs_do_not_share_what_is_not_enough(redis_url: str, replicas: Replicas) -> None:
+    (one, two), source = await replicas(redis_url, 2), Source(life=10.0)
+    await one.get(source)
+    source.seconds = 0.2
+    found = await asyncio.gather(
+        one.get(source, 0.5), two.get(source, 8.9), one.get(source, 8.95), two.get(source, 1.0)
+    )
+    assert source.fetched == 1
+    await asyncio.sleep(1.2)
+    found = await asyncio.gather(
+        one.get(source, 0.5), two.get(source, 8.9), one.get(source, 8.95), two.get(source, 1.0)
+    )
+    assert [value.text for value in found] == ["value 1", "value 2", "value 2", "value 1"]
+    assert source.fetched == 2
+
+
+async def test_without_redis_each_process_has_its_own_memory_and_single_flight(replicas: Replicas) -> None:
+    two, source = await replicas(f"redis://127.0.0.1:{free_ports(1)[0]}", 2), Source(seconds=0.1)
+    found = await asyncio.gather(*(replica.get(source) for replica in two for _ in range(50)))
+    assert {value.text for value in found} == {"value 1", "value 2"}
+    for replica in two:
+        assert await replica.get(source) in found
+    assert source.fetched == 2
+
+
+async def test_a_redis_that_comes_back_empty_is_filled_from_memory(replicas: Replicas, tmp_path: Path) -> None:
+    with running_redis(tmp_path) as url:
+        (one, two), source = await replicas(url, 2), Source()
+        await until(lambda: one.changes.connected and two.changes.connected)
+        value = await one.get(source)
+        await one.redis.flushall()
+        await one.redis.client_kill_filter(_type="pubsub")  # as a restart does
+        await until(lambda: not one.changes.connected)
+        await until(lambda: one.changes.connected)
+        assert await one.get(source) == value
+        assert await two.get(source) == value
+    assert await one.get(source) == value
+    assert source.fetched == 1
+
+
+async def test_a_caller_without_time_leaves_and_the_fetch_goes_on(redis_url: str, replicas: Replicas) -> None:
+    (one,), source = await replicas(redis_url, 1), Source(seconds=0.3)
+    with serving(CallContext("test", "1", deadline=time.monotonic() + 0.1)), pytest.raises(OutOfTime):
+        await one.get(source)
+    await asyncio.sleep(0.4)
+    assert (await one.get(source)).text == "value 1"

@@ -1,0 +1,95 @@
+"""Leases on a real Redis: one owner, renewed while it works, ended with it, and word to those who wait."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sellergate_common.cache import open_redis
+from sellergate_common.changes import Changes
+from sellergate_common.lease import acquire, held, lease_keys
+from sellergate_common.releases import Releases
+
+CHANNEL = "test:done"
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with open_redis(SecretStr(redis_url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"test{secrets.token_hex(4)}:"
+
+
+async def test_a_lease_has_one_owner_and_a_growing_number(redis: Redis, prefix: str) -> None:
+    key = prefix + "{a}"
+    first = await acquire(redis, key)
+    assert first
+    assert await acquire(redis, key) is None
+    async with held(redis, key, first, CHANNEL):
+        assert await acquire(redis, key) is None
+    second = await acquire(redis, key)
+    assert second
+    assert second.fence > first.fence
+    await redis.delete(*lease_keys(key))
+    third = await acquire(redis, key)
+    assert third
+    assert third.fence > second.fence  # also when the counter is lost
+
+
+async def test_a_lease_is_renewed_while_it_is_held_and_ends_with_its_owner(redis: Redis, prefix: str) -> None:
+    key = prefix + "{a}"
+    lease = await acquire(redis, key, 0.3)
+    assert lease
+    async with held(redis, key, lease, CHANNEL, 0.3):
+        await asyncio.sleep(0.7)
+        assert await acquire(redis, key, 0.3) is None
+    dead = await acquire(redis, key, 0.2)
+    assert dead
+    await Releases(redis, Changes(redis)).wait(key, 5)
+    assert await acquire(redis, key)
+
+
+async def test_only_its_owner_gives_a_lease_back(redis: Redis, prefix: str) -> None:
+    key = prefix + "{a}"
+    paused = await acquire(redis, key, 0.1)
+    assert paused
+    await asyncio.sleep(0.15)
+    successor = await acquire(redis, key, 10)
+    assert successor
+    async with held(redis, key, paused, CHANNEL, 10):
+        pass
+    assert await redis.get(lease_keys(key)[0]) == successor.owner
+
+
+@pytest.mark.parametrize(("hears", "seconds"), [(True, 0.3), (False, 0.6)])
+async def test_waiters_are_woken_by_the_release(redis: Redis, prefix: str, hears: bool, seconds: float) -> None:
+    key = prefix + "{a}"
+    lease = await acquire(redis, key)
+    assert lease
+    changes = Changes(redis)
+    releases = Releases(redis, changes)
+    loop = asyncio.get_running_loop()
+
+    async def waited() -> float:
+        await releases.wait(key, 8)
+        return loop.time()
+
+    async with changes.heard_by({CHANNEL if hears else "elsewhere": (releases,)}):
+        waiters = [asyncio.create_task(waited()) for _ in range(3)]
+        await asyncio.sleep(0.2)
+        changes.connected = hears
+        async with held(redis, key, lease, CHANNEL):
+            pass
+        released = loop.time()
+        assert max(await asyncio.gather(*waiters)) - released < seconds
+
+
+async def test_nobody_waits_for_a_lease_that_nobody_has(redis: Redis, prefix: str) -> None:
+    async with asyncio.timeout(1):
+        await Releases(redis, Changes(redis)).wait(prefix + "{a}", 30)
