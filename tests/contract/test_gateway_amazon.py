@@ -81,7 +81,7 @@ def session(simulator: Simulator) -> AwsCredentials:
     )
     got = sts.assume_role(RoleArn=ROLE_ARN, RoleSessionName="test")["Credentials"]
     key, secret, token = (SecretStr(got[name]) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
-    return AwsCredentials(key, secret, token, 1e12)
+    return AwsCredentials(key, secret, token, 1e12, 3600)
 
 
 def request(client: Client, token: str, url: str = ACCOUNT, method: str = "GET", **given: Any) -> AmazonRequest:

@@ -79,7 +79,7 @@ class World:
         self.log.append("token")
         if self.token_error:
             raise self.token_error
-        return AccessToken(SecretStr(f"Atza|{self.generation}"), 1e12)
+        return AccessToken(SecretStr(f"Atza|{self.generation}"), 1e12, 3600)
 
     async def invalidate(self, account: Account, token: AccessToken) -> None:
         self.log.append("invalidate")
@@ -90,7 +90,7 @@ class World:
         self.log.append("credentials")
         if self.role_error:
             raise self.role_error
-        return AwsCredentials(SecretStr("k"), SecretStr("s"), SecretStr("t"), 1e12)
+        return AwsCredentials(SecretStr("k"), SecretStr("s"), SecretStr("t"), 1e12, 3600)
 
     def sign(self, request: AmazonRequest, credentials: AwsCredentials, region: str) -> AmazonRequest:
         self.log.append(f"sign {region}")

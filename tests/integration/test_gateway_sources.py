@@ -18,6 +18,7 @@ from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_common.cache import SealedCache, open_redis
 from sellergate_common.channel import open_channel
+from sellergate_common.copies import Copies
 from sellergate_common.errors import NotFound, SellergateError, Unavailable
 from sellergate_common.keyspace import (
     CREDENTIALS_CHANGES,
@@ -69,6 +70,7 @@ class Services(
             raise self.error
         answer = token_service_pb2.GetAccessTokenResponse(access_token=f"Atza|{len(self.asked)}")
         answer.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
+        answer.life.FromMilliseconds(3_600_000)
         return answer
 
     async def InvalidateAccessToken(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
@@ -81,6 +83,7 @@ class Services(
         self.asked.append("role")
         answer = iam_service_pb2.AssumeRoleResponse(access_key_id="k", secret_access_key="s", session_token="t")
         answer.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
+        answer.life.FromMilliseconds(3_600_000)
         return answer
 
 
@@ -122,7 +125,7 @@ async def bench(redis_url: str, authority: TestAuthority) -> AsyncIterator[Bench
             redis,
             TokenSource(channel, tokens, RING, memory(), lambda: time.time() + clock[0]),
             CredentialSource(channel, roles, RING, memory(), lambda: time.time() + clock[0]),
-            GrpcAccounts(channel, memory()),
+            GrpcAccounts(channel, Copies(lambda: clock[0], lambda: True)),
             clock,
         )
 
@@ -138,11 +141,22 @@ async def test_a_token_is_asked_for_once_by_all_and_then_remembered(bench: Bench
     got = await asyncio.gather(*(bench.tokens.get(one) for _ in range(20)))
     assert len({token.value.get_secret_value() for token in got}) == 1
     assert bench.services.asked == ["token"]
-    bench.clock[0] = 3600 - 61
+    bench.clock[0] = 3600 * 0.84
     assert await bench.tokens.get(one) == got[0]
-    bench.clock[0] = 3600 - 59
+    bench.clock[0] = 3600 * 0.86
     await bench.tokens.get(one)
     assert bench.services.asked == ["token"] * 2
+
+
+async def test_past_its_renewal_time_a_token_serves_on_where_its_owner_is_down(bench: Bench) -> None:
+    one = account()
+    entry = {"access_token": "Atza|shared", "expire_time": time.time() + 30, "life": 3600}
+    await bench.share(token_key(RING, one.account_id, one.revision), json.dumps(entry))
+    bench.services.error = Unavailable("down")
+    assert (await bench.tokens.get(one)).value.get_secret_value() == "Atza|shared"
+    assert bench.services.asked == ["token"]
+    bench.services.error = None
+    assert (await bench.tokens.get(one)).value.get_secret_value() == "Atza|2"
 
 
 async def test_a_token_of_another_revision_is_never_used(bench: Bench) -> None:
@@ -153,18 +167,19 @@ async def test_a_token_of_another_revision_is_never_used(bench: Bench) -> None:
 
 async def test_what_redis_holds_spares_the_service(bench: Bench) -> None:
     one = account()
-    entry = {"access_token": "Atza|shared", "expire_time": time.time() + 600}
+    entry = {"access_token": "Atza|shared", "expire_time": time.time() + 600, "life": 700}
     await bench.share(token_key(RING, one.account_id, one.revision), json.dumps(entry))
     assert (await bench.tokens.get(one)).value.get_secret_value() == "Atza|shared"
     entry = {name: name for name in ("access_key_id", "secret_access_key", "session_token")}
     key = credentials_key(RING, one.account_id, one.revision, one.iam_role_arn)
-    await bench.share(key, json.dumps({**entry, "expire_time": time.time() + 600}))
+    await bench.share(key, json.dumps({**entry, "expire_time": time.time() + 600, "life": 700}))
     assert (await bench.credentials.get(one)).session_token.get_secret_value() == "session_token"
     assert bench.services.asked == []
 
 
 @pytest.mark.parametrize(
-    "entry", ['{"access_token": "Atza|old", "expire_time": 1}', '{"another": "shape"}', "[]", "null", "no json"]
+    "entry",
+    ['{"access_token": "Atza|old", "expire_time": 1, "life": 3600}', '{"another": "shape"}', "[]", "null", "no json"],
 )
 async def test_what_redis_holds_and_cannot_be_used_is_none(bench: Bench, entry: str) -> None:
     one = account()
@@ -198,7 +213,7 @@ async def test_a_token_service_that_is_down_is_told_and_not_remembered(bench: Be
     with pytest.raises(Unavailable, match="LWA") as caught:
         await bench.tokens.get(one)
     assert (caught.value.retry_after, caught.value.domain) == (2.0, "sellergate.account")
-    await bench.tokens.invalidate(one, AccessToken(SecretStr("Atza|x"), 0.0))  # raises nothing
+    await bench.tokens.invalidate(one, AccessToken(SecretStr("Atza|x"), 0.0, 3600.0))  # raises nothing
     bench.services.error = None
     assert await bench.tokens.get(one)
 

@@ -1,7 +1,7 @@
 """What the token domain decides, on fakes."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from pydantic import SecretStr
@@ -210,8 +210,26 @@ async def test_the_secret_of_before_is_tried_where_the_new_one_is_refused(world:
     assert caught.value.reason is Reason.LWA_CLIENT_REJECTED
     world.accounts.previous = SecretStr("old")
     assert (await world.tokens.for_account("a", None)).value
-    assert [secret.get_secret_value() for secret in world.lwa.secrets] == ["s", "s", "old"]
+    # The refused one is known, and not shown to Amazon again for a while.
+    assert [secret.get_secret_value() for secret in world.lwa.secrets] == ["s", "old"]
     assert world.tokens.counts().failures == 1
+
+
+async def test_a_refused_secret_is_not_tried_again_for_a_while_and_its_successor_at_once(world: World) -> None:
+    now, lwa = [0.0], world.lwa
+    exchanges = Exchanges(lwa, lambda: now[0])
+    client, token = LwaClient(SecretStr("c"), SecretStr("bad")), RefreshToken(SecretStr("Atzr|1"))
+    lwa.refused_secrets = ("bad",)
+    for _ in range(10):
+        with pytest.raises(PreconditionFailed) as caught:
+            await exchanges.exchange(client, token)
+        assert caught.value.reason is Reason.LWA_CLIENT_REJECTED
+    assert lwa.exchanges == 1
+    await exchanges.exchange(replace(client, client_secret=SecretStr("good")), token)
+    now[0] += 5
+    lwa.refused_secrets = ()
+    await exchanges.exchange(client, token)
+    assert lwa.exchanges == 3
 
 
 async def test_a_refresh_token_that_amazon_changes_is_stored_before_anybody_gets_the_access_token(

@@ -20,6 +20,8 @@ _Value = TypeVar("_Value")
 SIZE = 20_000
 # An owner that did not answer is asked again after this long; those who come meanwhile do not wait for it.
 OWNER_PAUSE_SECONDS = 1.0
+# Looking takes a millisecond; an owner that hangs is given up on after this long, so that a copy can serve.
+LOOK_SECONDS = 3.0
 
 
 @dataclass(slots=True)

@@ -117,5 +117,11 @@ def renewal_time(value: Perishable, jitter: float) -> float:
     return value.expire_time - value.life * (1 - _RENEWED_AT - _RENEWED_JITTER * jitter)
 
 
+def copy_seconds(value: Perishable, now: float) -> float:
+    """Return how long another process may use a copy before it asks the owner again, who renews it ahead of need."""
+    ahead = renewal_time(value, 1.0) - now
+    return ahead if ahead > 0 else min(1.0, value.expire_time - now - _margin(value))
+
+
 def _margin(value: Perishable) -> float:
     return min(MARGIN_SECONDS, value.life * _MARGIN_SHARE)

@@ -15,10 +15,9 @@ from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.status import from_bytes, to_status
 
 # Seconds by reason; what is not here says nothing of the next attempt. A new authorization has another name, so a long memory
-# harms nobody; a new client secret has not, and trouble of a dependency may be over in a moment.
+# harms nobody; trouble of a dependency may be over in a moment.
 COOLDOWN: Mapping[Reason, float] = {
     Reason.AUTHORIZATION_REVOKED: 60.0,
-    Reason.LWA_CLIENT_REJECTED: 5.0,
     Reason.ROLE_REJECTED: 5.0,
     Reason.INVALID_REQUEST: 5.0,
     Reason.AMAZON_UNAVAILABLE: 1.0,

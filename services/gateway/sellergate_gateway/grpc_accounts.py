@@ -1,10 +1,11 @@
-"""The account service over gRPC, with copies that live five seconds at most."""
+"""The account service over gRPC, with copies of its accounts."""
+
+from functools import partial
 
 import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate_common.channel import invoke
-from sellergate_common.flight import LocalFlight
-from sellergate_common.remembered import UNTOLD_SECONDS, Remembered
+from sellergate_common.copies import LOOK_SECONDS, Copies
 
 from sellergate_gateway.ports import Account
 
@@ -14,20 +15,18 @@ CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 class GrpcAccounts:
     """Accounts, without their secrets."""
 
-    def __init__(self, channel: grpc.aio.Channel, copies: Remembered[Account]) -> None:
+    def __init__(self, channel: grpc.aio.Channel, copies: Copies[Account]) -> None:
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
         self._copies = copies
-        self._flight: LocalFlight[Account] = LocalFlight()
 
     async def get(self, account_id: str) -> Account:
         """Return an account."""
-        found = self._copies.get(account_id)
-        return found or await self._flight.get(account_id, lambda: self._fetch(account_id))
+        return await self._copies.get(account_id, partial(self._fetch, account_id))
 
     async def _fetch(self, account_id: str) -> Account:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
-        message = (await invoke(self._accounts.GetAccount, request, dependency="account")).account
-        account = Account(
+        message = (await invoke(self._accounts.GetAccount, request, dependency="account", seconds=LOOK_SECONDS)).account
+        return Account(
             account_id=message.account_id,
             user_id=message.user_id,
             application_id=message.application_id,
@@ -40,5 +39,3 @@ class GrpcAccounts:
             state=account_pb2.AccountState.Name(message.state).removeprefix("ACCOUNT_STATE_"),
             revision=message.revision,
         )
-        self._copies.put(account_id, account, UNTOLD_SECONDS)
-        return account

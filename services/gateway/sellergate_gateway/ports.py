@@ -28,20 +28,22 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An LWA access token; `expire_time` in seconds since the epoch."""
+    """An LWA access token; `expire_time` in seconds since the epoch, `life` the seconds that it had when it was new."""
 
     value: SecretStr
     expire_time: float
+    life: float
 
 
 @dataclass(frozen=True, slots=True)
 class AwsCredentials:
-    """Temporary credentials of an account's role; `expire_time` in seconds since the epoch."""
+    """Temporary credentials of an account's role; times as an access token's."""
 
     access_key_id: SecretStr
     secret_access_key: SecretStr
     session_token: SecretStr
     expire_time: float
+    life: float
 
 
 @dataclass(frozen=True, slots=True)

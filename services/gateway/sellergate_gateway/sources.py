@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from sellergate_common.cache import SealedCache
 from sellergate_common.changes import Changes
 from sellergate_common.channel import open_channel
+from sellergate_common.copies import Copies
 from sellergate_common.keyspace import (
     ACCOUNT_CHANGES,
     CREDENTIALS_CHANGES,
@@ -45,7 +46,7 @@ async def open_sources(settings: GatewaySettings, redis: Redis) -> AsyncIterator
     identity = Identity.read(settings)
     changes = Changes(redis)
     remember = partial(Remembered, REMEMBERED_ACCOUNTS, time.monotonic, lambda: changes.connected)
-    copies: Remembered[Account] = remember()
+    copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
     held_tokens: Remembered[tuple[int, AccessToken]] = remember()
     held_credentials: Remembered[tuple[int, AwsCredentials]] = remember()
     listeners = {

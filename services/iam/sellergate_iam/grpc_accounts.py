@@ -6,13 +6,11 @@ import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate_client.states import check_usable
 from sellergate_common.channel import invoke
-from sellergate_common.copies import Copies
+from sellergate_common.copies import LOOK_SECONDS, Copies
 from sellergate_common.errors import InvalidRequest
 
 from sellergate_iam.ports import Role
 
-# Looking at an account takes a millisecond; a service that hangs is given up on, so that a copy can serve.
-LOOK_SECONDS = 3.0
 CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 
 

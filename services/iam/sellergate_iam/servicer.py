@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from sellergate.iam.v1 import iam_service_pb2 as pb2
@@ -67,11 +68,13 @@ class IamServicer(IamServiceServicer):
 
 
 def _to_message(credentials: AwsCredentials) -> pb2.AssumeRoleResponse:
-    expire_time = Timestamp()
+    expire_time, life = Timestamp(), Duration()
     expire_time.FromMilliseconds(int(credentials.expire_time * 1000))
+    life.FromMilliseconds(int(credentials.life * 1000))
     return pb2.AssumeRoleResponse(
         access_key_id=credentials.access_key_id.get_secret_value(),
         secret_access_key=credentials.secret_access_key.get_secret_value(),
         session_token=credentials.session_token.get_secret_value(),
         expire_time=expire_time,
+        life=life,
     )

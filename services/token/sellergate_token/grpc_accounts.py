@@ -18,7 +18,7 @@ from sellergate.account.v1 import (
 from sellergate_client.states import check_usable
 from sellergate_common.channel import invoke
 from sellergate_common.context import time_left
-from sellergate_common.copies import Copies
+from sellergate_common.copies import LOOK_SECONDS, Copies
 from sellergate_common.errors import Conflict, NotFound, Unavailable
 from sellergate_common.logs import get_logger
 
@@ -30,8 +30,6 @@ CONTRACTS = (
     application_service_pb2.DESCRIPTOR.services_by_name["ApplicationService"],
 )
 _DEPENDENCY = "account"
-# Looking at an account takes a millisecond; a service that hangs is given up on, so that a copy can serve.
-LOOK_SECONDS = 3.0
 STORE_PAUSE_SECONDS = 0.5
 
 

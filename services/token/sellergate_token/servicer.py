@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from sellergate.token.v1 import token_service_pb2 as pb2
@@ -77,4 +78,11 @@ def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb
         expires_in=max(0, int(token.expire_time - time.time())),
         source=pb2.TOKEN_SOURCE_CACHE if cached else pb2.TOKEN_SOURCE_REFRESH,
         refresh_token=refresh_token,
+        life=_duration(token.life),
     )
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromMilliseconds(int(seconds * 1000))
+    return duration
