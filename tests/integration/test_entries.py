@@ -150,6 +150,17 @@ async def test_a_late_result_never_replaces_a_newer_one(redis_url: str, replicas
     assert await paused.get(slow) == newer
 
 
+async def test_who_failed_late_takes_what_another_has_fetched(redis_url: str, replicas: Replicas) -> None:
+    (paused, other), slow = await replicas(redis_url, 2), Source(seconds=0.6)
+    slow.error = OutOfTime("LWA did not answer")
+    late = asyncio.create_task(paused.get(slow))
+    await asyncio.sleep(0.2)
+    await paused.redis.delete(lease_keys(paused.shelf.codec.name("a"))[0])
+    newer = await other.get(Source())
+    assert await late == newer
+    assert paused.entries.counts.discarded == 1
+
+
 async def test_past_four_fifths_of_its_life_one_reader_renews_and_nobody_waits(
     redis_url: str, replicas: Replicas
 ) -> None:

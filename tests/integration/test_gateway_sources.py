@@ -16,6 +16,8 @@ from redis.asyncio import Redis
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_client.replicas import open_replicas
+from sellergate_client.tokens import Tokens
 from sellergate_common.cache import SealedCache, open_redis
 from sellergate_common.channel import open_channel
 from sellergate_common.copies import Copies
@@ -116,6 +118,7 @@ async def bench(redis_url: str, authority: TestAuthority) -> AsyncIterator[Bench
     async with (
         serving("account", authority.identity("account"), adds) as target,
         open_channel(target, "account", authority.identity("gateway"), []) as channel,
+        open_replicas(target, "account", authority.identity("gateway"), []) as replicas,
         open_redis(SecretStr(redis_url)) as redis,
     ):
         tokens = SealedCache(redis, RING, TOKEN_PREFIX, TOKEN_CHANGES)
@@ -123,7 +126,7 @@ async def bench(redis_url: str, authority: TestAuthority) -> AsyncIterator[Bench
         yield Bench(
             services,
             redis,
-            TokenSource(channel, tokens, RING, memory(), lambda: time.time() + clock[0]),
+            TokenSource(channel, Tokens(replicas), tokens, RING, memory(), lambda: time.time() + clock[0]),
             CredentialSource(channel, roles, RING, memory(), lambda: time.time() + clock[0]),
             GrpcAccounts(channel, Copies(lambda: clock[0], lambda: True)),
             clock,

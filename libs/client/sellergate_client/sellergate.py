@@ -17,10 +17,11 @@ from sellergate_common.errors import InvalidRequest, Reason, SellergateError
 from sellergate_common.settings import read_settings
 from sellergate_common.tls import Identity
 
-from sellergate_client import accounts
+from sellergate_client import accounts, tokens
 from sellergate_client.answers import Answer
 from sellergate_client.outcomes import connected, is_connected, transport_outcome
-from sellergate_client.settings import ClientSettings
+from sellergate_client.replicas import Replicas, open_replicas
+from sellergate_client.settings import TOKEN_TARGET, ClientSettings
 
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
 ATTEMPTS = 3
@@ -39,28 +40,34 @@ class Sellergate:
     ...     print(answer.json()["payload"])
     """
 
-    def __init__(self, gateway: grpc.aio.Channel, account: grpc.aio.Channel) -> None:
+    def __init__(self, gateway: grpc.aio.Channel, account: grpc.aio.Channel, token: Replicas) -> None:
         self._channel = gateway
         self._account_channel = account
         self._stub = gateway_service_pb2_grpc.GatewayServiceStub(gateway)
         self.accounts = accounts.Accounts(account)
+        self.tokens = tokens.Tokens(token)
 
     @staticmethod
     @asynccontextmanager
     async def connect(
-        gateway: str | None = None, account: str | None = None, identity: Identity | None = None
+        gateway: str | None = None,
+        account: str | None = None,
+        identity: Identity | None = None,
+        token: str | None = None,
     ) -> AsyncIterator["Sellergate"]:
         """Open the client; what is not given is read from the environment (ClientSettings). Raises SettingsError."""
         if gateway is None or account is None or identity is None:
             settings = read_settings(ClientSettings)
             gateway = gateway or settings.gateway_target
             account = account or settings.account_target
+            token = token or settings.token_target
             identity = identity or Identity.read(settings)
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             gateway_channel = await enter(open_channel(gateway, _SERVICE, identity, CONTRACTS))
             account_channel = await enter(open_channel(account, "account", identity, accounts.CONTRACTS))
-            yield Sellergate(gateway_channel, account_channel)
+            replicas = await enter(open_replicas(token or TOKEN_TARGET, "token", identity, tokens.CONTRACTS))
+            yield Sellergate(gateway_channel, account_channel, replicas)
 
     async def call(
         self,

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from sellergate_common.cache import UNREACHABLE
 
-LEASE_SECONDS = 10.0
+LEASE_SECONDS = 5.0
 _RENEWALS_PER_LEASE = 3
 # The counter must outlive every lease it numbers.
 _FENCE_SECONDS = 86_400

@@ -16,6 +16,8 @@ _Value = TypeVar("_Value", bound=Perishable)
 
 # A renewal that did not come about is tried again after this long.
 RENEWAL_PAUSE_SECONDS = 1.0
+# What says nothing about the value itself.
+_TROUBLE = (Unavailable, OutOfTime)
 
 
 class RedisEntries(Generic[_Key, _Value]):
@@ -50,7 +52,7 @@ class RedisEntries(Generic[_Key, _Value]):
         errand = _Errand(shelf, key, least, fetch)
         try:
             found = await self._local.get(f"{name}/{least}", lambda: self._missing(name, errand))
-        except (Unavailable, OutOfTime):
+        except _TROUBLE:
             if least is not None or held is None or not is_bearable(held.value, shelf.now()):
                 raise
             found = Found(held.value, cached=True)
@@ -87,7 +89,7 @@ class RedisEntries(Generic[_Key, _Value]):
         """Begin to renew a value that everybody goes on with."""
         held.renew_at = self._shelf.now() + RENEWAL_PAUSE_SECONDS
         name = self._shelf.codec.name(held.key)
-        errand = _Errand(self._shelf, held.key, None, fetch)
+        errand = _Errand(self._shelf, held.key, None, fetch, held.value)
         self._local.start(f"{name}/renewal", lambda: self._renewed(name, held.value, errand))
 
     async def _renewed(self, name: str, old: _Value, errand: "_Errand[_Key, _Value]") -> Found[_Value]:
@@ -111,8 +113,14 @@ class _Errand(Generic[_Key, _Value]):
     """One search for a value that is not at hand."""
 
     def __init__(
-        self, shelf: Shelf[_Key, _Value], key: _Key, least: float | None, bring: Callable[[], Awaitable[_Value]]
+        self,
+        shelf: Shelf[_Key, _Value],
+        key: _Key,
+        least: float | None,
+        bring: Callable[[], Awaitable[_Value]],
+        old: _Value | None = None,
     ) -> None:
+        self._old = old
         self.key = key
         self._shelf = shelf
         self._least = least
@@ -127,6 +135,11 @@ class _Errand(Generic[_Key, _Value]):
         try:
             value = await self._bring()
         except SellergateError as error:
+            newer = (
+                await self._shelf.taken_over(self.key, self._least, self._old) if isinstance(error, _TROUBLE) else None
+            )
+            if newer is not None:
+                return newer
             await self._shelf.failures.note(self._shelf.codec.name(self.key), error)
             raise
         return Found(await self._shelf.keep(self.key, value, fence), cached=False)

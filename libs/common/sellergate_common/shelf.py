@@ -81,6 +81,16 @@ class Shelf(Generic[_Key, _Value]):
         self.remember(key, value)
         return value
 
+    async def taken_over(self, key: _Key, least: float | None, old: _Value | None) -> Found[_Value] | None:
+        """Return what somebody else has fetched while we failed to; `old` is what was to be renewed."""
+        value = await self.shared(self.codec.name(key))
+        if value is None or not is_enough(value, least, self.now()) or (old and value.expire_time <= old.expire_time):
+            return None
+        self.counts.discarded += 1
+        get_logger().warning("late_failure_discarded")
+        self.remember(key, value)
+        return Found(value, cached=True)
+
     async def add(self, key: _Key, value: _Value) -> None:
         """Share a value where there is none."""
         await self.cache.add(self.codec.name(key), self._text(value), self._left(value))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from redis.asyncio import Redis
+from sellergate_client.replicas import open_replicas
+from sellergate_client.tokens import Tokens
 from sellergate_common.cache import SealedCache
 from sellergate_common.changes import Changes
 from sellergate_common.channel import open_channel
@@ -62,9 +64,10 @@ async def open_sources(settings: GatewaySettings, redis: Redis) -> AsyncIterator
         account = await enter(open_channel(settings.account_target, "account", identity, grpc_accounts.CONTRACTS))
         token = await enter(open_channel(settings.token_target, "token", identity, token_source.CONTRACTS))
         iam = await enter(open_channel(settings.iam_target, "iam", identity, credential_source.CONTRACTS))
+        replicas = await enter(open_replicas(settings.token_target, "token", identity, token_source.CONTRACTS))
         await enter(changes.heard_by(listeners))
         yield Sources(
             GrpcAccounts(account, copies),
-            TokenSource(token, token_entries, token_ring, held_tokens, time.time),
+            TokenSource(token, Tokens(replicas), token_entries, token_ring, held_tokens, time.time),
             CredentialSource(iam, credential_entries, credentials_ring, held_credentials, time.time),
         )

@@ -8,6 +8,7 @@ from functools import partial
 import grpc
 from pydantic import SecretStr
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_client.tokens import CONTRACTS, Tokens
 from sellergate_common.cache import SealedCache
 from sellergate_common.channel import invoke
 from sellergate_common.errors import SellergateError
@@ -19,7 +20,7 @@ from sellergate_common.sealing import KeyRing
 from sellergate_gateway.owned import Owned
 from sellergate_gateway.ports import AccessToken, Account
 
-CONTRACTS = (token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],)
+__all__ = ["CONTRACTS", "TokenSource"]
 
 
 class TokenSource:
@@ -28,11 +29,13 @@ class TokenSource:
     def __init__(
         self,
         channel: grpc.aio.Channel,
+        tokens: Tokens,
         entries: SealedCache,
         ring: KeyRing,
         memory: Remembered[tuple[int, AccessToken]],
         now: Callable[[], float],
     ) -> None:
+        self._hedged = tokens
         self._tokens = token_service_pb2_grpc.TokenServiceStub(channel)
         self._ring = ring
         self._owned = Owned(entries, memory, _decode, now)
@@ -54,10 +57,8 @@ class TokenSource:
             get_logger().warning("token_not_invalidated", reason=error.reason)
 
     async def _asked(self, account: Account) -> AccessToken:
-        request = token_service_pb2.GetAccessTokenRequest(account_id=account.account_id)
-        answer = await invoke(self._tokens.GetAccessToken, request, dependency="token")
-        expire_time = answer.expire_time.ToMilliseconds() / 1000
-        return AccessToken(SecretStr(answer.access_token), expire_time, answer.life.ToMilliseconds() / 1000)
+        found = await self._hedged.get(account.account_id)
+        return AccessToken(found.value, found.expire_time, found.life)
 
 
 def _decode(text: str) -> AccessToken:

@@ -1,0 +1,43 @@
+"""Access tokens of accounts, for programs that call Amazon by themselves, through TokenService."""
+
+from dataclasses import dataclass
+
+from google.protobuf.duration_pb2 import Duration
+from pydantic import SecretStr
+from sellergate.token.v1 import token_service_pb2
+
+from sellergate_client.replicas import Replicas
+
+_SERVICE = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"]
+CONTRACTS = (_SERVICE,)
+_GET = f"/{_SERVICE.full_name}/GetAccessToken"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An access token. `expire_time` is in seconds since the epoch, `life` the seconds that LWA gave it."""
+
+    value: SecretStr
+    expire_time: float
+    life: float
+
+
+class Tokens:
+    """Access tokens. The caller's certificate must be named in the token service's SELLERGATE_TOKEN_CALLERS."""
+
+    def __init__(self, replicas: Replicas) -> None:
+        self._replicas = replicas
+
+    async def get(self, account_id: str, *, min_lifetime: float | None = None) -> AccessToken:
+        """Return a token that lives for at least `min_lifetime` seconds (60 if not given). Ask each time: it is kept there.
+
+        Asked of another replica too when one does not answer within a second. Raises SellergateError.
+        """
+        request = token_service_pb2.GetAccessTokenRequest(account_id=account_id)
+        if min_lifetime is not None:
+            lifetime = Duration()
+            lifetime.FromMilliseconds(int(min_lifetime * 1000))
+            request.min_lifetime.CopyFrom(lifetime)
+        answer = await self._replicas.call(_GET, request, token_service_pb2.GetAccessTokenResponse)
+        expire_time = answer.expire_time.ToMilliseconds() / 1000
+        return AccessToken(SecretStr(answer.access_token), expire_time, answer.life.ToMilliseconds() / 1000)
