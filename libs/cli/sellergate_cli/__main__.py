@@ -1,11 +1,12 @@
-"""The `sellergate` command: the top layer; it knows the client library and sealing, never a service."""
+"""The `sellergate` command: the top layer; it knows contracts, the client library and sealing, never a service."""
 
 import typer
 
-from sellergate_cli import keys
+from sellergate_cli import audit, keys
 
 app = typer.Typer(help="Sellergate, for operators.", no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 
 
 @app.callback()

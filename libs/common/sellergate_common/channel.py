@@ -6,7 +6,7 @@ are never repeated here (status.DO_NOT_RETRY): the layer nearest the failure has
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -83,9 +83,10 @@ async def invoke(
 ) -> _Response:
     """Call `method` of `dependency` within the current call's deadline, or `seconds` where that is sooner.
 
-    The request id and trace context of the current call go along. Raises SellergateError, whatever happens.
+    Where there is neither, within 30 seconds. The request id and trace context of the current call go along. Raises
+    SellergateError, whatever happens.
     """
-    left = time_left(DEFAULT_SECONDS)
+    left = time_left(DEFAULT_SECONDS if seconds is None else seconds)
     if seconds is not None:
         left = min(left, seconds)
     if left <= 0:
@@ -108,6 +109,28 @@ async def invoke_stream(
     try:
         async for response in method(request, timeout=seconds, metadata=outgoing_metadata(on_behalf_of)):
             yield response
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error, dependency) from None
+
+
+async def invoke_client_stream(
+    method: grpc.aio.StreamUnaryMultiCallable[Any, _Response],
+    requests: Iterable[Any],
+    *,
+    dependency: str,
+    seconds: float,
+) -> _Response:
+    """Send all `requests` to a `method` that takes a stream, and return its answer. Raises SellergateError.
+
+    A request is taken when there is room to send it; iterating must not raise, since nothing could tell of it.
+    """
+
+    async def sent() -> AsyncIterator[Any]:
+        for request in requests:
+            yield request
+
+    try:
+        return await method(sent(), timeout=seconds, metadata=outgoing_metadata())
     except grpc.aio.AioRpcError as error:
         raise from_rpc_error(error, dependency) from None
 

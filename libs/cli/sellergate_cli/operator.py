@@ -1,0 +1,62 @@
+"""How a command calls the account service as an operator, and ends in one sentence when that fails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceAsyncStub
+
+StateDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir",
+        help="State directory of a local run, whose run.json is used in place of SELLERGATE_ACCOUNT_TARGET and"
+        " SELLERGATE_TLS_…_FILE.",
+    ),
+]
+_Result = TypeVar("_Result")
+
+
+def fail(sentence: str) -> NoReturn:
+    """End the command with one sentence and exit code 1."""
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1) from None
+
+
+def completed(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Return what a call of the service gives; its errors end the command with what to do and the reason."""
+    from sellergate_common.errors import SellergateError  # noqa: PLC0415
+    from sellergate_common.settings import SettingsError  # noqa: PLC0415
+
+    try:
+        return asyncio.run(work)
+    except SellergateError as error:
+        fail(f"{error.message} ({error.reason})")
+    except SettingsError as error:
+        fail("\n".join(error.problems))
+
+
+@asynccontextmanager
+async def admin_service(state_dir: Path | None) -> AsyncIterator["AccountAdminServiceAsyncStub"]:
+    """Open a channel to the account service with the operator's certificate. Raises SettingsError."""
+    from sellergate.account.v1 import account_admin_service_pb2 as pb2  # noqa: PLC0415
+    from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub  # noqa: PLC0415
+    from sellergate_common.channel import open_channel  # noqa: PLC0415
+    from sellergate_common.settings import SettingsError  # noqa: PLC0415
+    from sellergate_common.tls import Identity  # noqa: PLC0415
+
+    from sellergate_cli.settings import operator_settings  # noqa: PLC0415
+
+    settings = operator_settings(state_dir)
+    try:
+        identity = Identity.read(settings)
+    except OSError as error:
+        raise SettingsError([f"the operator's certificate cannot be read: {error.strerror}"]) from None
+    contracts = [pb2.DESCRIPTOR.services_by_name["AccountAdminService"]]
+    async with open_channel(settings.account_target, "account", identity, contracts) as channel:
+        yield AccountAdminServiceStub(channel)

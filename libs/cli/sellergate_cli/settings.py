@@ -1,0 +1,48 @@
+"""Where the suite is, for an operator: the client library's settings, or what a local run wrote down about itself."""
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+from sellergate_client.settings import ClientSettings
+from sellergate_common.settings import Settings, SettingsError, read_settings
+
+RUN_FILE = "run.json"
+
+
+class _Given(Settings):
+    """Which of the client library's variables are set; what they hold, it reads itself."""
+
+    account_target: str | None = None
+    tls_ca_file: str | None = None
+    tls_cert_file: str | None = None
+    tls_key_file: str | None = None
+
+    @property
+    def anything(self) -> bool:
+        """Whether the environment says where the suite is."""
+        return any((self.account_target, self.tls_ca_file, self.tls_cert_file, self.tls_key_file))
+
+
+def operator_settings(state_dir: Path | None) -> ClientSettings:
+    """Read where the account service is, and the operator's certificate. Raises SettingsError.
+
+    A state directory that is named comes first, then the environment, then the state directory where a local run is by default.
+    """
+    given = read_settings(_Given)
+    if state_dir is None and given.anything:
+        return read_settings(ClientSettings)
+    file = (state_dir or given.state_dir) / RUN_FILE
+    if not file.is_file():
+        how_to = "set SELLERGATE_ACCOUNT_TARGET and SELLERGATE_TLS_CA_FILE, …_CERT_FILE and …_KEY_FILE of an operator"
+        raise SettingsError([f"{file} is not there: start a local run, name its folder with --state-dir, or {how_to}"])
+    try:
+        run = json.loads(file.read_text(encoding="utf-8"))
+        return ClientSettings(
+            account_target=run["account"],
+            tls_ca_file=run["ca_file"],
+            tls_cert_file=run["client_cert_file"],
+            tls_key_file=run["client_key_file"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, ValidationError):
+        raise SettingsError([f"{file} does not say where a local run is; start it again"]) from None
