@@ -1,6 +1,7 @@
 """Takes accounts of a former system: each whole or not at all, and what is there already stays as it is."""
 
 from dataclasses import dataclass, replace
+from datetime import MAXYEAR
 from enum import StrEnum
 
 from pydantic import SecretStr
@@ -48,11 +49,16 @@ class Import:
         self._dry_run = dry_run
         # What a dry run has let pass, since it cannot find it in the store.
         self._ids: dict[_Key, str] = {}
+        self._secrets: dict[tuple[str, SecretStr], SecretStr | None] = {}
 
     async def take(self, row: Row) -> tuple[Outcome, InvalidRequest | None]:
         """Store a row; return what became of it, and what deserves a look. Raises InvalidRequest that names the field."""
         if row.origin.account_id and not ID.fullmatch(row.origin.account_id):
             raise InvalidRequest.of_field("account_id", "must have 1 to 64 letters, digits, _ and -")
+        if (
+            row.origin.create_time and row.origin.create_time.year >= MAXYEAR
+        ):  # the consent begins then and lasts a year
+            raise InvalidRequest.of_field("create_time", f"must be before the year {MAXYEAR}")
         marketplace = marketplace_code(row.connection.marketplace, "marketplace")
         check_marketplace_ids(row.connection.marketplace_ids)
         row = replace(row, connection=replace(row.connection, marketplace=marketplace))
@@ -68,7 +74,11 @@ class Import:
         found: list[tuple[Outcome, InvalidRequest | None]] = []
 
         async def attempt(work: Work) -> None:
-            found.append(await self._taken(work, row))
+            is_new = await self._is_new_client(work, row)
+            outcome, warning = await self._taken(work, row)
+            if is_new and outcome is Outcome.CREATED and self._differs(row):
+                warning = _older_secret()
+            found.append((outcome, warning))
             raise _DryRun
 
         try:
@@ -76,6 +86,18 @@ class Import:
         except _DryRun:
             self._ids[key] = row.origin.account_id
         return found[-1]
+
+    async def _is_new_client(self, work: Work, row: Row) -> bool:
+        client = row.connection.client
+        return client is not None and await work.application_of_client(row.connection.user_id, client.client_id) is None
+
+    def _differs(self, row: Row) -> bool:
+        """Tell whether an earlier row would have stored another secret of this LWA client; without one, this row does."""
+        client = row.connection.client
+        if client is None:
+            return False
+        stored = self._secrets.setdefault((row.connection.user_id, client.client_id), client.client_secret)
+        return client.client_secret not in (None, stored)
 
     async def _taken(self, work: Work, row: Row) -> tuple[Outcome, InvalidRequest | None]:
         connection, origin = row.connection, row.origin
