@@ -22,21 +22,27 @@ StateDir = Annotated[
 _Result = TypeVar("_Result")
 
 
+class SentenceError(Exception):
+    """A command cannot go on; the message is one sentence for the operator and holds no secret."""
+
+
 def fail(sentence: str) -> NoReturn:
     """End the command with one sentence and exit code 1."""
     typer.echo(sentence, err=True)
     raise typer.Exit(1) from None
 
 
-def completed(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Return what a call of the service gives; its errors end the command with what to do and the reason."""
+def completed(work: Coroutine[Any, Any, _Result], afterwards: str = "") -> _Result:
+    """Return what `work` returns; its errors end the command with what to do, the reason, and what `afterwards` says."""
     from sellergate_common.errors import SellergateError  # noqa: PLC0415
     from sellergate_common.settings import SettingsError  # noqa: PLC0415
 
     try:
         return asyncio.run(work)
     except SellergateError as error:
-        fail(f"{error.message} ({error.reason})")
+        fail(f"{error.message} ({error.reason}){afterwards}")
+    except SentenceError as error:
+        fail(f"{error}{afterwards}")
     except SettingsError as error:
         fail("\n".join(error.problems))
 

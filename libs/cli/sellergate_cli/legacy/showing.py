@@ -1,0 +1,41 @@
+"""Shows how far an import has come, and writes its report file."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sellergate_cli.operator import SentenceError
+
+
+@contextmanager
+def progress(name: str, rows: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error while the body runs, if that is a terminal; yield what moves it on."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=rows)
+        yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def report_file(path: Path | None, *, dry_run: bool) -> Iterator[Callable[[dict[str, str]], None]]:
+    """Open the report anew, for its owner alone; yield what writes a line of JSON. Raises SentenceError."""
+    if path is None:
+        yield lambda _: None
+        return
+    try:
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise SentenceError(f"The report {path} cannot be written: {error.strerror}.") from None
+
+    def write(note: dict[str, str]) -> None:
+        file.write(json.dumps({"dry_run": dry_run, **note}) + "\n")
+
+    with file:
+        yield write

@@ -1,0 +1,241 @@
+"""`sellergate import-legacy` in front of a real account service: former systems in SQLite and PostgreSQL, whole and broken."""
+
+import asyncio
+import base64
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sellergate.account.v1.account_pb2 import Account, AccountState
+from sellergate.account.v1.account_service_pb2 import ListAccountsRequest
+from sellergate_client import Sellergate
+from sellergate_devstack.suite import Suite
+
+from tests.e2e.legacy_system import ROLE, LegacySystem
+from tests.e2e.operators import Operator, running_account
+
+ROWS, USERS = 400, 100
+
+
+@pytest.fixture(scope="module")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite]:
+    async with running_account(tmp_path_factory.mktemp("account")) as suite:
+        yield suite
+
+
+async def accounts(service: Suite) -> dict[str, Account]:
+    """Every account that is stored, by id."""
+    found: dict[str, Account] = {}
+    request = ListAccountsRequest(page_size=500)
+    async with Sellergate.connect("127.0.0.1:1", service.target("account"), service.identity("operator")) as client:
+        while True:
+            page = await client.accounts.list(request)
+            found |= {account.account_id: account for account in page.accounts}
+            if not page.next_page_token:
+                return found
+            request.page_token = page.next_page_token
+
+
+def counted(output: str) -> list[list[int]]:
+    """Created, unchanged, refused and warnings of each run in the output."""
+    names = ("would be created", "created", "unchanged", "refused", "warnings")
+    lines = [line.strip().rpartition(" ") for line in output.splitlines()]
+    numbers = [int(number) for name, _, number in lines if name.strip() in names]
+    return [numbers[start : start + 4] for start in range(0, len(numbers), 4)]
+
+
+def options(system: LegacySystem, url: str) -> tuple[list[str], dict[str, str]]:
+    return ["import-legacy", "--database-url", url], {"SELLERGATE_LEGACY_KEY": system.key.hex()}
+
+
+@pytest.mark.timeout(150)
+async def test_every_row_is_imported_or_refused_with_a_reason_and_nothing_is_told(
+    service: Suite, tmp_path: Path
+) -> None:
+    system, operator, report = LegacySystem(USERS), Operator(service), tmp_path / "report"
+    for _ in range(ROWS):
+        system.add()
+    broken = [*system.add_broken(), *system.add_broken_in_sqlite()]
+    total = len(system.rows)
+    command, key = options(system, system.write_sqlite(tmp_path / "former.db"))
+    foretold = [ROWS, 0, len(broken), USERS]
+    dry = operator.types(*command, "--dry-run", "--report", str(report), **key)
+    assert dry.returncode == 3, dry.stderr
+    assert counted(dry.stdout) == [foretold]
+    assert f"{ROWS} + 0 + {len(broken)} = {total}: every row is accounted for." in dry.stdout
+    assert await accounts(service) == {}
+    assert {line["dry_run"] for line in map(json.loads, report.read_text().splitlines())} == {True}
+    done = operator.types(*command, "--yes", "--report", str(report), **key)
+    assert done.returncode == 3, done.stderr
+    assert counted(done.stdout) == [foretold, foretold]
+    assert "foretold" not in done.stderr
+    notes = [json.loads(line) for line in report.read_text().splitlines()]
+    assert {note["dry_run"] for note in notes} == {False}
+    refused = [(note["account_id"], note["field"]) for note in notes if note["outcome"] == "refused"]
+    assert sorted(refused) == sorted((id_[:200], name) for id_, name in broken)
+    warned = {note["account_id"] for note in notes if note["outcome"] == "warning"}
+    assert warned == {row["id"] for row in system.rows[:USERS]}
+    stored = await accounts(service)
+    assert len(stored) == ROWS
+    for row in system.rows[:ROWS]:
+        assert_moved(row, stored[row["id"]])
+    again = operator.types(*command, "--yes", "--roles-without-external-id", **key)
+    assert again.returncode == 3, again.stderr
+    assert counted(again.stdout)[0][:3] == [0, ROWS, len(broken)]
+    assert "Nothing is left to import." in again.stdout
+    assert await accounts(service) == stored
+    assert operator.types("audit", "verify").returncode == 0
+    outputs = [done.stdout, done.stderr, dry.stdout, dry.stderr, again.stdout, again.stderr, report.read_text()]
+    outputs += [service.log("account").read_text()]
+    outputs += [
+        file.read_bytes().decode(errors="replace") for file in service.plan.state.folder.glob("account.sqlite*")
+    ]
+    assert not [secret for secret in system.all_secrets() for output in outputs if secret in output]
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def assert_moved(row: dict[str, Any], account: Account) -> None:
+    assert (account.user_id, account.amazon_seller_id) == (row["userId"], row["amazonSellerId"])
+    assert account.marketplace == row["marketplace"].replace("GB", "UK")
+    assert account.region == (row["region"] or "us-east-1")
+    assert account.iam_role_arn == (row["iamRoleArn"] or "")
+    assert not account.role_without_external_id
+    assert list(account.marketplace_ids)[1:] == []
+    assert account.state == (
+        AccountState.ACCOUNT_STATE_ACTIVE if row["isActive"] else AccountState.ACCOUNT_STATE_INACTIVE
+    )
+    assert account.create_time.ToDatetime() == row["createdAt"].replace(tzinfo=None)
+    assert account.update_time.ToDatetime() == row["updatedAt"].replace(tzinfo=None)
+
+
+@pytest.mark.timeout(100)
+@pytest.mark.parametrize("lists", ["TEXT[]", "JSONB", "JSON"])
+async def test_postgres_is_read_with_either_type_of_list(
+    service: Suite, postgres_url_of: Callable[[], str], lists: str
+) -> None:
+    system, operator = LegacySystem(20), Operator(service)
+    for _ in range(200 if lists == "TEXT[]" else 60):
+        system.add(userId=f"user of {lists}")
+    rows = len(system.rows)
+    system.add_broken()
+    url = postgres_url_of()
+    unheld = ('{"US": 1}', "[1]") if lists == "TEXT[]" else ()
+    # An id is a primary key there, and stands once.
+    held = {row["id"]: row for row in reversed(system.rows) if row["marketplaceIds"] not in unheld}
+    for row in held.values():
+        row["id"] = row["id"].replace("legacy", lists.strip("[]").lower())
+    system.write_postgres(url, lists=lists, rows=held.values())
+    refused = len(held) - rows
+    assert refused >= 25
+    before = await accounts(service)
+    command, key = options(system, url.replace("postgresql+psycopg", "postgres") + "?schema=public&connection_limit=5")
+    done = operator.types(*command, "--roles-without-external-id", typed="y\n", **key)
+    assert done.returncode == 3, done.stderr
+    runs = counted(done.stdout)
+    assert runs[0] == runs[1]
+    assert runs[0][:3] == [rows, 0, refused]
+    stored = {id_: account for id_, account in (await accounts(service)).items() if id_ not in before}
+    assert stored.keys() == {row["id"] for row in system.rows[:rows]}
+    assert all(account.role_without_external_id == (account.iam_role_arn == ROLE) for account in stored.values())
+    assert {len(account.marketplace_ids) for account in stored.values()} == {1}
+    assert not [secret for secret in system.all_secrets() if secret in done.stdout + done.stderr]
+
+
+async def until_stored(service: Suite, count: int) -> None:
+    while len(await accounts(service)) < count:  # noqa: ASYNC110  (another process makes them)
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.timeout(100)
+async def test_an_import_that_is_killed_or_cut_off_is_resumed_by_the_same_command(
+    service: Suite, tmp_path: Path
+) -> None:
+    system, operator = LegacySystem(30), Operator(service)
+    for number in range(250):
+        system.add(id=f"killed-{number}", userId=f"killed-{number % 30}")
+    command, key = options(system, system.write_sqlite(tmp_path / "former.db"))
+    before = len(await accounts(service))
+    with operator.start(*command, "--yes", **key) as killed:
+        await until_stored(service, before + 20)
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+    with operator.start(*command, "--yes", **key) as cut_off:
+        await until_stored(service, before + 100)
+        service.send("account", signal.SIGKILL)
+        _, said = await asyncio.to_thread(cut_off.communicate)
+    assert cut_off.returncode == 1
+    assert "run the same command again" in said
+    assert len(said.splitlines()) == 1
+    await service.restart("account")
+    there = len(await accounts(service)) - before
+    assert 100 <= there < 250
+    done = operator.types(*command, "--yes", **key)
+    assert done.returncode == 0, done.stderr
+    assert [run[:3] for run in counted(done.stdout)] == [[250 - there, there, 0]] * 2
+    assert len(await accounts(service)) == before + 250
+    assert operator.types("audit", "verify").returncode == 0
+
+
+async def test_a_key_is_taken_in_every_form_and_a_wrong_one_is_told(service: Suite, tmp_path: Path) -> None:
+    raw = base64.b64encode(b"k" + LegacySystem(1).key)[:32]
+    system, operator, before = LegacySystem(2, key=raw), Operator(service), await accounts(service)
+    for number in range(4):
+        system.add(id=f"key-{number}", userId="key")
+    url, file = system.write_sqlite(tmp_path / "former.db"), tmp_path / "key"
+    command = ["import-legacy", "--database-url", url, "--dry-run"]
+    forms = [
+        raw.hex(),
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        raw.decode(),
+    ]
+    for form in forms:
+        assert operator.types(*command, SELLERGATE_LEGACY_KEY=form).returncode == 0
+    file.write_text(forms[0].upper() + "\n")
+    assert operator.types(*command, "--key-file", str(file), SELLERGATE_LEGACY_KEY="wrong").returncode == 0
+    assert operator.types(*command, "--key", forms[1]).returncode == 0
+    assert operator.types(*command).returncode == 2
+    assert counted(operator.types(*command, typed="", SELLERGATE_LEGACY_KEY=forms[3]).stdout)[0][:2] == [4, 0]
+    for wrong, words in (("ab" * 32, "probably the wrong one"), (forms[0][:-2], "must be 32 bytes")):
+        done = operator.types(*command, SELLERGATE_LEGACY_KEY=wrong)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+        assert words in done.stderr
+        assert wrong not in done.stderr
+    assert await accounts(service) == before
+
+
+async def test_what_hinders_the_import_is_told_in_one_sentence(
+    service: Suite, tmp_path: Path, postgres_url: str
+) -> None:
+    system, operator, before = LegacySystem(2), Operator(service), await accounts(service)
+    for number in range(4):
+        system.add(id=f"hindered-{number}", userId="hindered")
+    url = system.write_sqlite(tmp_path / "former.db")
+    (tmp_path / "text.db").write_text("this is no database " * 100)
+    for given, words in (
+        (f"sqlite:///{tmp_path / 'none.db'}", "cannot be read"),
+        (f"sqlite:///{tmp_path / 'text.db'}", "cannot be read"),
+        ("mysql://root:hidden@127.0.0.1/x", "must be postgresql://"),
+        ("rubbish hidden", "must be postgresql://"),
+        ("postgresql://root:hidden@127.0.0.1:1/x", "cannot be read"),
+        (postgres_url, 'no table "AmazonAccount"'),
+    ):
+        command, key = options(system, given)
+        done = operator.types(*command, "--yes", **key)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
+        assert words in done.stderr
+        assert "hidden" not in done.stderr
+    assert not (tmp_path / "none.db").exists()
+    command, key = options(system, url)
+    declined = operator.types(*command, typed="n\n", **key)
+    assert declined.returncode == 1
+    assert "Nothing was stored." in declined.stderr
+    nobody = operator.types(*command, "--yes", **key, SELLERGATE_ACCOUNT_TARGET="127.0.0.1:1")
+    assert (nobody.returncode, len(nobody.stderr.splitlines())) == (1, 1)
+    assert "DEPENDENCY_UNAVAILABLE" in nobody.stderr
+    unwritable = operator.types(*command, "--yes", "--report", str(tmp_path / "none" / "report"), **key)
+    assert (unwritable.returncode, len(unwritable.stderr.splitlines())) == (1, 1)
+    assert await accounts(service) == before
