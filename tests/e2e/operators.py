@@ -55,9 +55,11 @@ class Operator:
             text=True,
         )
 
-    def types(self, *arguments: str, typed: str = "", **variables: str) -> "subprocess.CompletedProcess[str]":
+    def types(
+        self, *arguments: str, typed: str = "", seconds: float = 100, **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end; it must not end with a traceback."""
         with self.start(*arguments, **variables) as process:
-            out, err = process.communicate(typed, timeout=100)
+            out, err = process.communicate(typed, timeout=seconds)
         assert "Traceback" not in out + err, err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -1,0 +1,30 @@
+"""An import of 5,000 accounts, too long for every run of the tests; the shorter one is tests/e2e/test_import_legacy.py."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.legacy_system import LegacySystem
+from tests.e2e.operators import Operator, running_account
+from tests.e2e.test_import_legacy import accounts, counted, options
+
+
+@pytest.mark.timeout(600)
+async def test_five_thousand_rows_are_all_accounted_for_twice(tmp_path: Path) -> None:
+    system = LegacySystem(300)
+    for _ in range(5000 - 38):
+        system.add()
+    good = len(system.rows)
+    broken = [*system.add_broken(), *system.add_broken_in_sqlite()]
+    assert len(system.rows) == 5000
+    command, key = options(system, system.write_sqlite(tmp_path / "former.db"))
+    async with running_account(tmp_path / "state") as service:
+        done = Operator(service).types(*command, "--yes", seconds=500, **key)
+        assert done.returncode == 3, done.stderr
+        assert counted(done.stdout) == [[good, 0, len(broken), 300]] * 2
+        stored = await accounts(service)
+        assert len(stored) == good
+        again = Operator(service).types(*command, "--yes", **key)
+        assert counted(again.stdout)[0][:3] == [0, good, len(broken)]
+        assert await accounts(service) == stored
+        assert Operator(service).types("audit", "verify").returncode == 0
