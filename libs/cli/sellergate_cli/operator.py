@@ -43,6 +43,10 @@ def completed(work: Coroutine[Any, Any, _Result], afterwards: str = "") -> _Resu
         fail(f"{error.message} ({error.reason}){afterwards}")
     except SentenceError as error:
         fail(f"{error}{afterwards}")
+    except KeyboardInterrupt:
+        if not afterwards:
+            raise
+        fail(f"Interrupted.{afterwards}")
     except SettingsError as error:
         fail("\n".join(error.problems))
 
