@@ -4,7 +4,9 @@ import asyncio
 import base64
 import json
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +217,13 @@ async def test_what_hinders_the_import_is_told_in_one_sentence(
         system.add(id=f"hindered-{number}", userId="hindered")
     url = system.write_sqlite(tmp_path / "former.db")
     (tmp_path / "text.db").write_text("this is no database " * 100)
+    with closing(sqlite3.connect(tmp_path / "half.db")) as half:
+        half.execute('CREATE TABLE "AmazonAccount" ("id" TEXT, "userId" TEXT, "lwaClientId" TEXT)')
     for given, words in (
+        (
+            f"sqlite:///{tmp_path / 'half.db'}",
+            'The table "AmazonAccount" lacks the columns amazonSellerId, createdAt, ',
+        ),
         (f"sqlite:///{tmp_path / 'none.db'}", "cannot be read"),
         (f"sqlite:///{tmp_path / 'text.db'}", "cannot be read"),
         ("mysql://root:hidden@127.0.0.1/x", "must be postgresql://"),
