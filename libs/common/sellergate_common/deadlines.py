@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from sellergate_common.context import HOP_SECONDS, CallContext
 from sellergate_common.errors import OutOfTime
@@ -12,9 +12,10 @@ UNARY_SECONDS = 30.0
 STREAM_SECONDS = 3600.0
 
 
-@asynccontextmanager
-async def deadline_layer(call: CallContext, time_remaining: float | None, *, streams: bool) -> AsyncIterator[None]:
-    """Bound a call in time. `time_remaining` is what the caller gave, in seconds; None: nothing was given.
+async def within_deadline(
+    call: CallContext, time_remaining: float | None, body: Callable[[], Awaitable[Any]], *, streams: bool
+) -> Any:
+    """Run `body` within a call's time. `time_remaining` is what the caller gave, in seconds; None: nothing was given.
 
     Raises OutOfTime when the time is over.
     """
@@ -24,6 +25,6 @@ async def deadline_layer(call: CallContext, time_remaining: float | None, *, str
     call.deadline = time.monotonic() + given
     try:
         async with asyncio.timeout(given):
-            yield
+            return await body()
     except TimeoutError:
         raise OutOfTime("The call ran out of time; give it more, or ask for less at once.") from None

@@ -1,23 +1,24 @@
 """The layers around every RPC, in one fixed order.
 
-From the outside in: request id, log, metrics, errors, identity, deadline, validation. A layer is an asynchronous
-context manager, so that it serves unary and streaming calls alike; tests/unit/test_interceptors.py asserts the order.
+From the outside in: request id, log, metrics, errors, identity, deadline, validation. A layer is a coroutine that awaits what is
+inside of it, for unary and streaming calls alike; tests/unit/test_interceptors.py asserts the order.
 """
 
 import asyncio
 import re
+import secrets
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.message import Message
 
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, serving
-from sellergate_common.deadlines import deadline_layer
+from sellergate_common.deadlines import within_deadline
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
 from sellergate_common.fields import validate
 from sellergate_common.identity import Access, identify
@@ -42,7 +43,8 @@ class Rpc:
     request: Message | None
 
 
-Layer = Callable[[Rpc], Any]
+Inside = Callable[[Rpc], Awaitable[Any]]
+Layer = Callable[[Inside, Rpc], Awaitable[Any]]
 
 
 class Layers:
@@ -62,20 +64,24 @@ class Layers:
             self.validation,
         )
 
-    @asynccontextmanager
-    async def request_id(self, rpc: Rpc) -> AsyncIterator[None]:
+    def around(self, body: Inside) -> Inside:
+        """Return what runs `body` inside of all layers."""
+        for layer in reversed(self.order):
+            body = partial(layer, body)
+        return body
+
+    async def request_id(self, inside: Inside, rpc: Rpc) -> Any:
         """Give the call an id: the caller's, where it has the shape of one."""
         given = rpc.metadata.get(REQUEST_ID, [""])[0]
-        rpc.call.request_id = given if _REQUEST_ID_SHAPE.fullmatch(given) else uuid.uuid4().hex
+        rpc.call.request_id = given if _REQUEST_ID_SHAPE.fullmatch(given) else secrets.token_hex(16)
         rpc.call.traceparent = rpc.metadata.get(TRACEPARENT, [""])[0]
         with serving(rpc.call):
-            yield
+            return await inside(rpc)
 
-    @asynccontextmanager
-    async def log(self, rpc: Rpc) -> AsyncIterator[None]:
+    async def log(self, inside: Inside, rpc: Rpc) -> Any:
         """Log each call once, when it is over; health checks only at debug."""
         try:
-            yield
+            return await inside(rpc)
         finally:
             quiet = rpc.call.method.startswith("grpc.")
             write = get_logger().debug if quiet else get_logger().info
@@ -87,22 +93,19 @@ class Layers:
                 milliseconds=round((time.monotonic() - rpc.call.started) * 1000, 2),
             )
 
-    @asynccontextmanager
-    async def metrics(self, rpc: Rpc) -> AsyncIterator[None]:
+    async def metrics(self, inside: Inside, rpc: Rpc) -> Any:
         """Count and time each call."""
         self._metrics.in_flight.inc()
         try:
-            yield
+            return await inside(rpc)
         finally:
             self._metrics.in_flight.dec()
-            self._metrics.handled.labels(rpc.call.method, rpc.call.reason or "OK").inc()
-            self._metrics.seconds.labels(rpc.call.method).observe(time.monotonic() - rpc.call.started)
+            self._metrics.observe(rpc.call.method, rpc.call.reason or "OK", time.monotonic() - rpc.call.started)
 
-    @asynccontextmanager
-    async def errors(self, rpc: Rpc) -> AsyncIterator[None]:
+    async def errors(self, inside: Inside, rpc: Rpc) -> Any:
         """Turn whatever is raised inside into one status with a reason; a bug is logged and stays opaque."""
         try:
-            yield
+            return await inside(rpc)
         except SellergateError as error:
             await self._abort(rpc, error)
         except NotImplementedError:
@@ -117,24 +120,20 @@ class Layers:
             message = f"Something is wrong on our side; the log has it under request id {rpc.call.request_id}."
             await self._abort(rpc, InternalError(message, metadata={"request_id": rpc.call.request_id}))
 
-    @asynccontextmanager
-    async def identity(self, rpc: Rpc) -> AsyncIterator[None]:
+    async def identity(self, inside: Inside, rpc: Rpc) -> Any:
         """Find out who calls and whether it may."""
         rpc.call.caller = identify(self._access, rpc.call.method, rpc.context.auth_context(), rpc.metadata)
-        yield
+        return await inside(rpc)
 
-    @asynccontextmanager
-    async def deadline(self, rpc: Rpc) -> AsyncIterator[None]:
+    async def deadline(self, inside: Inside, rpc: Rpc) -> Any:
         """Bound the call in time."""
-        async with deadline_layer(rpc.call, rpc.context.time_remaining(), streams=rpc.streams):
-            yield
+        return await within_deadline(rpc.call, rpc.context.time_remaining(), partial(inside, rpc), streams=rpc.streams)
 
-    @asynccontextmanager
-    async def validation(self, rpc: Rpc) -> AsyncIterator[None]:
+    async def validation(self, inside: Inside, rpc: Rpc) -> Any:
         """Check the request's shape; of a stream, every message is checked as it comes."""
         if rpc.request is not None:
             validate(rpc.request)
-        yield
+        return await inside(rpc)
 
     async def _abort(self, rpc: Rpc, error: SellergateError) -> None:
         rpc.call.reason = error.reason
@@ -167,7 +166,7 @@ class LayersInterceptor(grpc.aio.ServerInterceptor):
 def _wrap(handler: Any, method: str, layers: Layers) -> Any:
     """Rebuild `handler` so that it runs inside the layers."""
     inner = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-    request_streams, response_streams = handler.request_streaming, handler.response_streaming
+    streams = handler.request_streaming or handler.response_streaming
 
     def rpc_of(request: Any, context: Any) -> Rpc:
         metadata: dict[str, list[str]] = {}
@@ -175,39 +174,35 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
             if isinstance(value, str):
                 metadata.setdefault(key, []).append(value)
         call = CallContext(method=method, request_id="")
-        streams = request_streams or response_streams
-        return Rpc(context, call, metadata, streams, None if request_streams else request)
+        return Rpc(context, call, metadata, streams, None if handler.request_streaming else request)
 
-    async def enter(stack: AsyncExitStack, rpc: Rpc) -> None:
-        for layer in layers.order:
-            await stack.enter_async_context(layer(rpc))
+    async def answered(request: Any, rpc: Rpc) -> Any:
+        return await inner(request, rpc.context)
 
-    async def unary(request: Any, context: Any) -> Any:
-        async with AsyncExitStack() as stack:
-            await enter(stack, rpc_of(request, context))
-            return await inner(_validated(request) if request_streams else request, context)
-
-    async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
-        async with AsyncExitStack() as stack:
-            await enter(stack, rpc_of(request, context))
-            answers = inner(_validated(request) if request_streams else request, context)
-            if not hasattr(answers, "__aiter__"):
-                await answers  # a coroutine that writes to the context itself, as grpc.health's Watch does
-                return
+    async def streamed(request: Any, rpc: Rpc) -> None:
+        answers = inner(request, rpc.context)
+        if not hasattr(answers, "__aiter__"):
+            await answers  # a coroutine that writes to the context itself, as grpc.health's Watch does
+            return
+        async with aclosing(answers):
             async for answer in answers:
-                yield answer
+                await rpc.context.write(answer)
+
+    body = streamed if handler.response_streaming else answered
+    # What is asked in one message is known before; the chain of layers is made once then.
+    chain = None if handler.request_streaming else layers.around(lambda rpc: body(rpc.request, rpc))
+
+    async def run(request: Any, context: Any) -> Any:
+        inside = chain or layers.around(partial(body, _validated(request)))
+        return await inside(rpc_of(request, context))
 
     make = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (False, True): grpc.unary_stream_rpc_method_handler,
         (True, False): grpc.stream_unary_rpc_method_handler,
         (True, True): grpc.stream_stream_rpc_method_handler,
-    }[request_streams, response_streams]
-    return make(
-        stream if response_streams else unary,
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
-    )
+    }[handler.request_streaming, handler.response_streaming]
+    return make(run, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
 
 
 async def _validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[hidden]"
+_SHORT = 64
 
 # Access, refresh and restricted data tokens of LWA; LWA client secrets; AWS access keys; JWTs and JWEs; our own
 # drop-in secrets and handles.
@@ -25,12 +27,23 @@ _HARMLESS = frozenset({"authorization_expire_time", "refresh_token_set", "token_
 
 def redact_text(text: str) -> str:
     """Replace everything in `text` that looks like a secret."""
+    return _redact_short(text) if len(text) <= _SHORT else _SHAPES.sub(HIDDEN, text)
+
+
+@lru_cache(1024)
+def _redact_short(text: str) -> str:
+    """Words that come again in every line: methods, reasons, callers."""
     return _SHAPES.sub(HIDDEN, text)
+
+
+@lru_cache(1024)
+def _is_secret(name: str) -> bool:
+    return name not in _HARMLESS and _NAMES.search(name) is not None
 
 
 def redact(value: Any, name: str = "") -> Any:
     """Return `value` as it may be logged under `name`; mappings and lists are walked."""
-    if name and name not in _HARMLESS and _NAMES.search(name) and isinstance(value, str | bytes) and value:
+    if name and value and isinstance(value, str | bytes) and _is_secret(name):
         return HIDDEN
     if isinstance(value, str):
         return redact_text(value)

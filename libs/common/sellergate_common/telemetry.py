@@ -1,6 +1,7 @@
 """Prometheus metrics of every server: how many calls, how they ended, how long they took."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.registry import REGISTRY
@@ -16,6 +17,16 @@ class RpcMetrics:
     seconds: Histogram
     in_flight: Gauge
     dependency_up: Gauge
+
+    def observe(self, method: str, reason: str, seconds: float) -> None:
+        """Count a call that is over."""
+        counter, histogram = self._of(method, reason)
+        counter.inc()
+        histogram.observe(seconds)
+
+    @cache  # noqa: B019  (one instance a process, and labels are bounded)
+    def _of(self, method: str, reason: str) -> tuple[Counter, Histogram]:
+        return self.handled.labels(method, reason), self.seconds.labels(method)
 
     @classmethod
     def register(cls, registry: CollectorRegistry = REGISTRY) -> "RpcMetrics":

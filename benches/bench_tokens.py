@@ -1,0 +1,75 @@
+"""A warm GetAccessToken beside a bare echo of the same message size: TLS, uvloop and process count alike."""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import uvloop
+from sellergate.token.v1.token_service_pb2 import GetAccessTokenRequest
+from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
+from sellergate_common.channel import open_channel
+from sellergate_devstack.children import tied
+from sellergate_devstack.ports import free_ports, free_row
+from sellergate_devstack.settings import DevstackSettings
+from sellergate_devstack.suite import Suite, running_suite
+from sellergate_devstack.walk import walk
+
+from benches.echo_server import METHOD
+from benches.load import compared
+
+TARGET = 0.7
+Bytes = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+_SERVICES = ("edge", "account", "token", "iam", "gateway")
+
+
+async def main() -> int:
+    """Print the rates and their ratio; return 1 when that is below the target."""
+    with tempfile.TemporaryDirectory() as folder:
+        simulator, *ports = free_row(5)[0], *free_ports(len(_SERVICES))
+        of_services = {f"{name}_port": port for name, port in zip(_SERVICES, ports, strict=True)}
+        settings = DevstackSettings(state_dir=Path(folder), simulator="on", simulator_port=simulator, **of_services)
+        async with running_suite(settings, lambda _: None) as suite:
+            return await measured(suite, await walk(suite, lambda _: None))
+
+
+async def measured(suite: Suite, account_id: str) -> int:
+    """Measure both in turns."""
+    identity, request = suite.identity("operator"), GetAccessTokenRequest(account_id=account_id)
+    async with open_channel(suite.target("token"), "token", identity, []) as channel:
+        get = TokenServiceStub(channel).GetAccessToken
+        size = len((await get(request)).SerializeToString())
+        with echoing(suite, size) as target:
+            async with open_channel(target, "token", identity, []) as bare:
+                await asyncio.wait_for(bare.channel_ready(), 10)
+                echo: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = bare.unary_unary(METHOD)
+                sent = request.SerializeToString()
+                rates = await compared(
+                    {"echo": lambda: echo(sent, timeout=5), "token": lambda: get(request, timeout=5)}
+                )
+    ratio = rates["token"] / rates["echo"]
+    print(f"bare echo of {size} bytes   {rates['echo']:7.0f} calls/s")  # noqa: T201
+    print(f"warm GetAccessToken     {rates['token']:7.0f} calls/s   ratio {ratio:.2f} (at least {TARGET})")  # noqa: T201
+    return int(ratio < TARGET)
+
+
+@contextmanager
+def echoing(suite: Suite, size: int) -> Iterator[str]:
+    """Run the bare server with the token service's own certificate, and yield where."""
+    (port,), files = free_ports(1), suite.files("token")
+    command = [sys.executable, "-m", "benches.echo_server", str(port), str(size)]
+    command += map(str, (files.ca, files.certificate, files.key))
+    process = subprocess.Popen(tied(command), process_group=0)  # noqa: S603
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(uvloop.run(main()))
