@@ -3,6 +3,7 @@
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from sellergate.account.v1 import account_service_pb2 as account
+from sellergate.account.v1 import drop_in_client_service_pb2 as clients
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2
 from sellergate.token.v1 import token_service_pb2 as token
 from sellergate_common.errors import InvalidRequest
@@ -27,7 +28,7 @@ def test_every_bad_field_is_named() -> None:
     request = account.UpsertAccountRequest(
         amazon_seller_id="lower", marketplace="US\x00", region="nowhere", marketplace_ids=["x" * 33]
     )
-    assert bad_fields(request) == ["user_id", "amazon_seller_id", "marketplace", "marketplace_ids", "region"]
+    assert bad_fields(request) == ["user_id", "amazon_seller_id", "marketplace", "marketplace_ids[0]", "region"]
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,29 @@ def test_a_flood_of_faults_is_cut() -> None:
 
 def test_numbers_have_limits() -> None:
     assert bad_fields(account.ListAccountsRequest(page_size=-1)) == ["page_size"]
+
+
+@pytest.mark.parametrize(
+    "character",
+    "\x00\n\x1b\x7f\x85\xad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2060\u2066\u2069\ufeff\ufffb\U000e0041",
+)
+def test_what_nobody_sees_is_refused_in_ids_and_names(character: str) -> None:
+    text = f"a{character}b"
+    assert bad_fields(account.UpsertAccountRequest(**{**GOOD, "user_id": text})) == ["user_id"]
+    assert bad_fields(clients.CreateClientRequest(user_id="u", account_ids=["a"], name=text)) == ["name"]
+
+
+def test_joiners_are_letters_of_a_name_and_faults_of_an_id() -> None:
+    for text in ("می\u200cروم", "क्\u200dष", "👩\u200d👧"):
+        validate(clients.CreateClientRequest(user_id="u", account_ids=["a"], name=text))
+        assert bad_fields(account.UpsertAccountRequest(**{**GOOD, "user_id": text})) == ["user_id"]
+
+
+@pytest.mark.parametrize("name", ["Müller & Söhne", "متجر", "חנות", "ร้านค้า", "商店 ✨", "Ελλάδα", "०१२"])
+def test_names_are_written_in_any_language(name: str) -> None:
+    validate(clients.CreateClientRequest(user_id="u", account_ids=["a"], name=name))
+
+
+def test_every_bad_item_of_a_list_is_named_by_its_place() -> None:
+    request = clients.CreateClientRequest(user_id="u", account_ids=["a", "b\0", "c", "d" * 65])
+    assert bad_fields(request) == ["account_ids[1]", "account_ids[3]"]

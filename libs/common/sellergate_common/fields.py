@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -11,9 +12,38 @@ from sellergate.common.v1 import rules_pb2
 
 from sellergate_common.errors import FieldViolation, InvalidRequest
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = r"\x00-\x1f\x7f-\x9f"
+# What nobody sees and what reorders the text around it: soft hyphen, bidi controls, zero-width characters, separators of lines
+# and paragraphs, deprecated formatting, annotations, tags. With them two texts look alike that are not, or a name hides its end.
+_INVISIBLE = (
+    r"\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
+)
+# Persian and the scripts of India cannot be written without them.
+_JOINERS = r"\u200c\u200d"
+_UNSEEN = re.compile(f"[{_CONTROL}{_INVISIBLE}{_JOINERS}]")
+_UNSEEN_BUT_JOINERS = re.compile(f"[{_CONTROL}{_INVISIBLE}]")
 _Check = Callable[[Any], str | None]
 _MAX_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """The checks of one field: on its whole value, and on each item of a repeated string."""
+
+    whole: tuple[_Check, ...]
+    item: tuple[_Check, ...]
+
+    def faults(self, name: str, value: Any) -> Iterator[FieldViolation]:
+        """Name what is wrong with a value; an item by its place in the list."""
+        places = [(name, value, self.whole)]
+        if self.item:
+            places += [(f"{name}[{index}]", item, self.item) for index, item in enumerate(value)]
+        for place, part, checks in places:
+            for check in checks:
+                fault = check(part)
+                if fault:
+                    yield FieldViolation(place, fault)
 
 
 def validate(message: Message) -> None:
@@ -36,10 +66,7 @@ def _violations(message: Message, path: str) -> Iterator[FieldViolation]:
             if required:
                 yield FieldViolation(name, "must be set")
             continue
-        for check in checks:
-            fault = check(value)
-            if fault:
-                yield FieldViolation(name, fault)
+        yield from checks.faults(name, value)
         if _is_looked_into(field):
             if field.is_repeated:
                 for index, item in enumerate(value):
@@ -61,13 +88,13 @@ def _is_looked_into(field: FieldDescriptor) -> bool:
 
 
 @cache
-def _plan(descriptor: Descriptor) -> tuple[tuple[FieldDescriptor, bool, tuple[_Check, ...]], ...]:
+def _plan(descriptor: Descriptor) -> tuple[tuple[FieldDescriptor, bool, _Checks], ...]:
     """Compile the rules of a message once: the fields that need a look, and the checks on each."""
     plan = []
     for field in descriptor.fields:
         rules = _rules(field)
-        checks = tuple(_checks(field, rules))
-        if rules.required or checks or _is_looked_into(field):
+        checks = _Checks(tuple(_checks(field, rules)), tuple(_item_checks(field, rules)))
+        if rules.required or checks.whole or checks.item or _is_looked_into(field):
             plan.append((field, rules.required, checks))
     return tuple(plan)
 
@@ -83,12 +110,20 @@ def _checks(field: FieldDescriptor, rules: rules_pb2.FieldRules) -> Iterator[_Ch
         yield lambda value: f"has {len(value)} items; at most {limit} are allowed" if len(value) > limit else None
     if rules.max_bytes:
         yield _max_bytes(rules.max_bytes)
-    if field.type == FieldDescriptor.TYPE_STRING and (rules.max_length or rules.pattern):
-        check = _text_check(rules)
-        yield _each(check) if field.is_repeated else check
+    if _is_limited_text(field, rules) and not field.is_repeated:
+        yield _text_check(rules)
     if rules.minimum or rules.maximum:
         low, high = rules.minimum, rules.maximum
         yield lambda value: None if low <= value <= high else f"must be from {low} to {high}"
+
+
+def _item_checks(field: FieldDescriptor, rules: rules_pb2.FieldRules) -> Iterator[_Check]:
+    if _is_limited_text(field, rules) and field.is_repeated:
+        yield _text_check(rules)
+
+
+def _is_limited_text(field: FieldDescriptor, rules: rules_pb2.FieldRules) -> bool:
+    return bool(field.type == FieldDescriptor.TYPE_STRING and (rules.max_length or rules.pattern))
 
 
 def _max_bytes(limit: int) -> _Check:
@@ -97,18 +132,15 @@ def _max_bytes(limit: int) -> _Check:
 
 def _text_check(rules: rules_pb2.FieldRules) -> _Check:
     pattern = re.compile(rules.pattern, re.ASCII) if rules.pattern else None
+    unseen = _UNSEEN_BUT_JOINERS if rules.allow_joiners else _UNSEEN
 
     def check(value: str) -> str | None:
         if rules.max_length and len(value) > rules.max_length:
             return f"has {len(value)} characters; at most {rules.max_length} are allowed"
-        if not rules.allow_control and _CONTROL.search(value):
-            return "must not contain control characters"
+        if not rules.allow_control and unseen.search(value):
+            return "must not contain control or invisible formatting characters"
         if pattern and not pattern.fullmatch(value):
             return f"must be {rules.pattern_hint}"
         return None
 
     return check
-
-
-def _each(check: _Check) -> _Check:
-    return lambda values: next((fault for value in values if (fault := check(value))), None)
