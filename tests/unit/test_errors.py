@@ -90,3 +90,14 @@ def test_an_id_that_is_no_id_is_not_repeated_in_full() -> None:
     error = NotFound.account("x" * 1_000_000)
     assert error.resource
     assert len(error.resource.name) <= 65
+
+
+def test_whatever_an_error_tells_fits_into_the_trailers() -> None:
+    fields = [FieldViolation(f"update_mask.{'x' * 300}", f"must not name {number}: é") for number in range(10_000)]
+    status = to_status(InvalidRequest("é" * 100_000, violations=fields), "account")
+    assert len(status.message.encode()) <= 1_000
+    assert status.message.endswith("é…")
+    assert len(status.SerializeToString()) * 4 / 3 < 6_000
+    told = from_rpc_error(rpc_error(grpc.StatusCode.INVALID_ARGUMENT, trailing_metadata(status)), "account")
+    assert 5 < len(told.violations) < 50
+    assert told.violations[0].description == "must not name 0: é"

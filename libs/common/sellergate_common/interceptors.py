@@ -138,7 +138,7 @@ class Layers:
     async def _abort(self, rpc: Rpc, error: SellergateError) -> None:
         rpc.call.reason = error.reason
         status = to_status(error, self._service)
-        await rpc.context.abort(grpc.StatusCode[error.code], error.message, trailing_metadata(status))
+        await rpc.context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata(status))
 
 
 class LayersInterceptor(grpc.aio.ServerInterceptor):

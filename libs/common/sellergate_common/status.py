@@ -1,7 +1,7 @@
 """The one mapping of `errors` to and from google.rpc.Status."""
 
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -29,6 +29,10 @@ _Detail = TypeVar(
 )
 
 _PRECONDITION_TYPES = {Reason.ACCOUNT_INACTIVE, Reason.AUTHORIZATION_REVOKED}
+# All that tells of an error travels in the trailers, of which gRPC takes 8 KiB in all, base64 included, and drops those of more.
+_MAX_MESSAGE_BYTES = 1_000
+_MAX_FIELD_BYTES = 256
+_MAX_VIOLATIONS_BYTES = 2_500
 # What a transport says by itself, without a sellergate status: gRPC code → reason.
 _TRANSPORT_REASONS: Mapping[grpc.StatusCode, Reason] = {
     grpc.StatusCode.UNAVAILABLE: Reason.DEPENDENCY_UNAVAILABLE,
@@ -45,6 +49,7 @@ _TRANSPORT_RETRY_SECONDS = 1.0
 
 def to_status(error: SellergateError, service: str) -> Status:
     """Render `error`, raised in `service` ("account"), with all the details it carries."""
+    message = _cut(error.message, _MAX_MESSAGE_BYTES)
     # An error that another service raised keeps its domain on the way through.
     domain = error.domain or DOMAIN_PREFIX + service
     parts: list[
@@ -57,29 +62,22 @@ def to_status(error: SellergateError, service: str) -> Status:
         | details.Help
     ] = [details.ErrorInfo(reason=error.reason, domain=domain, metadata=error.metadata)]
     if error.violations:
-        violation = details.BadRequest.FieldViolation
-        parts.append(
-            details.BadRequest(
-                field_violations=[violation(field=v.field, description=v.description) for v in error.violations]
-            )
-        )
+        parts.append(details.BadRequest(field_violations=_shown(error.violations)))
     if error.resource:
         parts.append(
             details.ResourceInfo(
-                resource_type=error.resource.kind, resource_name=error.resource.name, description=error.message
+                resource_type=error.resource.kind, resource_name=error.resource.name, description=message
             )
         )
     if error.code is Code.RESOURCE_EXHAUSTED:
         subject = error.metadata.get("operation", "")
         parts.append(
-            details.QuotaFailure(
-                violations=[details.QuotaFailure.Violation(subject=subject, description=error.message)]
-            )
+            details.QuotaFailure(violations=[details.QuotaFailure.Violation(subject=subject, description=message)])
         )
     if error.reason in _PRECONDITION_TYPES:
         parts.append(
             details.PreconditionFailure(
-                violations=[details.PreconditionFailure.Violation(type=error.reason, description=error.message)]
+                violations=[details.PreconditionFailure.Violation(type=error.reason, description=message)]
             )
         )
     if error.retry_after is not None:
@@ -87,11 +85,29 @@ def to_status(error: SellergateError, service: str) -> Status:
         delay.FromMilliseconds(max(1, round(error.retry_after * 1000)))
         parts.append(details.RetryInfo(retry_delay=delay))
     if error.help_url:
-        parts.append(details.Help(links=[details.Help.Link(description=error.message, url=error.help_url)]))
-    status = Status(code=grpc.StatusCode[error.code].value[0], message=error.message)
+        parts.append(details.Help(links=[details.Help.Link(description=message, url=error.help_url)]))
+    status = Status(code=grpc.StatusCode[error.code].value[0], message=message)
     for part in parts:
         status.details.add().Pack(part)
     return status
+
+
+def _shown(violations: Sequence[FieldViolation]) -> Iterator[Any]:
+    """Render violations, from the first on, as many as an answer takes."""
+    left = _MAX_VIOLATIONS_BYTES
+    for violation in violations:
+        field = _cut(violation.field, _MAX_FIELD_BYTES)
+        description = _cut(violation.description, _MAX_MESSAGE_BYTES)
+        left -= len(field.encode()) + len(description.encode())
+        if left < 0:
+            return
+        yield details.BadRequest.FieldViolation(field=field, description=description)
+
+
+def _cut(text: str, size: int) -> str:
+    """Return a text, cut where it is longer than `size` bytes."""
+    encoded = text.encode("utf-8", "replace")
+    return text if len(encoded) <= size else encoded[: size - 3].decode("utf-8", "ignore") + "…"
 
 
 def trailing_metadata(status: Status) -> tuple[tuple[str, str | bytes], ...]:
