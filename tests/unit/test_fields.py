@@ -2,7 +2,9 @@
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from sellergate.account.v1 import account_secrets_service_pb2 as secrets
 from sellergate.account.v1 import account_service_pb2 as account
+from sellergate.account.v1 import application_pb2
 from sellergate.account.v1 import drop_in_client_service_pb2 as clients
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2
 from sellergate.token.v1 import token_service_pb2 as token
@@ -42,6 +44,9 @@ def test_every_bad_field_is_named() -> None:
         ("iam_role_arn", "arn:aws:iam::12345:role/x"),
         ("iam_role_arn", "arn:aws:iam::123456789012:user/x"),
         ("iam_role_arn", "arn:aws:iam::123456789012:role/x'; DROP TABLE accounts; --"),
+        ("iam_role_arn", "arn:aws:iam::123456789012:role/path/"),
+        ("iam_role_arn", f"arn:aws{'-x' * 1000}:iam::123456789012:role/x"),
+        ("region", f"aa-{'b' * 100}-1"),
         ("marketplace_ids", ["ATVPDKIKX0DER"] * 33),
     ],
 )
@@ -69,6 +74,10 @@ def test_a_flood_of_faults_is_cut() -> None:
 
 
 def test_numbers_have_limits() -> None:
+    for revision in (0, -1):
+        mark = secrets.MarkAuthorizationRevokedRequest(account_id="a", expected_revision=revision)
+        assert bad_fields(mark) == ["expected_revision"]
+    validate(secrets.MarkAuthorizationRevokedRequest(account_id="a", expected_revision=2**63 - 1))
     assert bad_fields(account.ListAccountsRequest(page_size=-1)) == ["page_size"]
 
 
@@ -96,3 +105,10 @@ def test_names_are_written_in_any_language(name: str) -> None:
 def test_every_bad_item_of_a_list_is_named_by_its_place() -> None:
     request = clients.CreateClientRequest(user_id="u", account_ids=["a", "b\0", "c", "d" * 65])
     assert bad_fields(request) == ["account_ids[1]", "account_ids[3]"]
+
+
+def test_an_id_of_amazons_application_has_amazons_shape() -> None:
+    validate(application_pb2.Application(spapi_application_id="amzn1.sp.solution.0a-b_c"))
+    validate(application_pb2.Application(spapi_application_id="amzn1.sellerapps.app.1"))
+    for text in ("x' OR 1=1", "amzn1.", "amzn2.sp.solution.1", "amzn1.sp.solution.1\n"):
+        assert bad_fields(application_pb2.Application(spapi_application_id=text)) == ["spapi_application_id"]
