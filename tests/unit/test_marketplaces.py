@@ -16,6 +16,11 @@ from sellergate_amazon.marketplaces import (
 )
 
 
+@pytest.mark.parametrize("code", ["\u017fe", "\u0131t", "\uff35\uff33", "us ", "U\0S", ""])
+def test_what_only_looks_like_a_code_is_none(code: str) -> None:
+    assert marketplace_by_code(code) is None
+
+
 def test_twenty_three_marketplaces_with_ids_of_their_own() -> None:
     assert len(MARKETPLACES) == 23
     assert len({market.id for market in MARKETPLACES}) == 23

@@ -80,7 +80,8 @@ _BY_ID = {market.id: market for market in MARKETPLACES}
 
 def marketplace_by_code(code: str) -> Marketplace | None:
     """Return the marketplace of a country code in any case ("GB" is "UK"), or None when there is none."""
-    return _BY_CODE.get(code.upper())
+    # Capitals of letters beyond ASCII may lie within it: "\u017fe".upper() is "SE".
+    return _BY_CODE.get(code.upper()) if code.isascii() else None
 
 
 def marketplace_by_id(marketplace_id: str) -> Marketplace | None:
