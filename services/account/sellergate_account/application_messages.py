@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import SecretStr
 from sellergate.account.v1 import application_pb2, application_service_pb2
-from sellergate_common.errors import FieldViolation, InvalidRequest
+from sellergate_common.errors import InvalidRequest
 
 from sellergate_account.applications import ApplicationChanges, NewApplication, etag_of
-from sellergate_account.messages import to_time, to_timestamp
+from sellergate_account.messages import masked_paths, to_time, to_timestamp
 from sellergate_account.model import Application
 
 _PATHS = ("draft", "name", "redirect_uris", "secret_expire_time", "spapi_application_id")
@@ -40,22 +40,18 @@ def to_new_application(request: application_service_pb2.CreateApplicationRequest
         spapi_application_id=given.spapi_application_id,
         redirect_uris=tuple(given.redirect_uris),
         draft=given.draft,
-        secret_expire_time=to_time(given, "secret_expire_time"),
+        secret_expire_time=to_time(given, "secret_expire_time", "application."),
     )
 
 
 def to_application_changes(request: application_service_pb2.UpdateApplicationRequest) -> ApplicationChanges:
     """Read the fields that the mask names. Raises InvalidRequest that names every unknown path."""
-    paths = set(request.update_mask.paths)
-    unknown = sorted(paths - set(_PATHS))
-    if unknown or not paths:
-        known = ", ".join(_PATHS)
-        words = [f"{path[:64]!r} is not one of {known}" for path in unknown] or [f"must name at least one of {known}"]
-        violations = [FieldViolation("update_mask", description) for description in words]
-        raise InvalidRequest("; ".join(words), violations=violations)
+    paths = masked_paths(request.update_mask, _PATHS)
+    if "secret_expire_time" in paths and not request.application.HasField("secret_expire_time"):
+        raise InvalidRequest.of_field("application.secret_expire_time", "must be set when update_mask names it")
     values: dict[str, Any] = {path: getattr(request.application, path) for path in paths}
     if "redirect_uris" in values:
         values["redirect_uris"] = tuple(values["redirect_uris"])
     if "secret_expire_time" in values:
-        values["secret_expire_time"] = to_time(request.application, "secret_expire_time")
+        values["secret_expire_time"] = to_time(request.application, "secret_expire_time", "application.")
     return ApplicationChanges(**values)

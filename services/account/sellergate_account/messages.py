@@ -1,8 +1,10 @@
 """Proto ⇄ domain, for accounts."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
@@ -32,6 +34,9 @@ _PATHS = (
     "sandbox",
     "signing_mode",
 )
+
+_NAMED = "must be set when update_mask names it"
+_MAX_PATHS_TOLD = 20
 
 
 def to_message(account: Account) -> account_pb2.Account:
@@ -98,18 +103,15 @@ def to_connection(request: account_service_pb2.UpsertAccountRequest) -> Connecti
 
 def to_changes(request: account_service_pb2.UpdateAccountRequest) -> Changes:
     """Read the fields that the mask names. Raises InvalidRequest that names every unknown path."""
-    paths = set(request.update_mask.paths)
-    unknown = sorted(paths - set(_PATHS))
-    if unknown or not paths:
-        known = ", ".join(_PATHS)
-        violations = [FieldViolation("update_mask", f"{path[:64]!r} is not one of {known}") for path in unknown] or [
-            FieldViolation("update_mask", f"must name at least one of {known}")
-        ]
-        raise InvalidRequest("; ".join(violation.description for violation in violations), violations=violations)
+    paths = masked_paths(request.update_mask, _PATHS)
     for path in ("refresh_token", "lwa_client_secret"):
         if path in paths and not getattr(request, path):
-            raise InvalidRequest.of_field(path, "must be set when update_mask names it")
+            raise InvalidRequest.of_field(path, _NAMED)
     account = request.account
+    if "application_id" in paths and not account.application_id:
+        raise InvalidRequest.of_field("account.application_id", _NAMED)
+    if "authorization_expire_time" in paths and not account.HasField("authorization_expire_time"):
+        raise InvalidRequest.of_field("account.authorization_expire_time", _NAMED)
     signing = to_signing(account.signing_mode, "account.signing_mode") or Signing.AUTO
     return Changes(
         application_id=account.application_id if "application_id" in paths else None,
@@ -125,6 +127,21 @@ def to_changes(request: account_service_pb2.UpdateAccountRequest) -> Changes:
         else None,
         role_without_external_id=account.role_without_external_id if "role_without_external_id" in paths else None,
     )
+
+
+def masked_paths(mask: FieldMask, known: Sequence[str]) -> frozenset[str]:
+    """Return the paths of an update mask. Raises InvalidRequest that names every one that is unknown or there twice."""
+    counted = Counter(mask.paths)
+    may = f"it may name {', '.join(known)}"
+    words = [f"must not name {path[:64]!r}; {may}" for path in sorted(counted.keys() - set(known))]
+    words += [f"must name {path!r} once" for path in known if counted[path] > 1]
+    if not counted:
+        words = [f"must name at least one path; {may}"]
+    if words:
+        violations = [FieldViolation("update_mask", description) for description in words[:_MAX_PATHS_TOLD]]
+        told = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+        raise InvalidRequest(told, violations=violations)
+    return frozenset(counted)
 
 
 def to_filter(request: account_service_pb2.ListAccountsRequest, user: str) -> Filter:
