@@ -1,6 +1,5 @@
 """Decides about accounts: who may see them, how they change, when a credential's revision grows."""
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from pydantic import SecretStr
 from sellergate_amazon.marketplaces import MARKETPLACES, marketplace_by_code, marketplace_by_id
 from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 
+from sellergate_account import model
 from sellergate_account.applications import Applications, LwaClient
 from sellergate_account.attempts import again
 from sellergate_account.audit import Audit
@@ -19,7 +19,7 @@ from sellergate_account.ports import Announcer, Store, Unreadable, Work
 DEFAULT_REGION = "us-east-1"
 # Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").
 AUTHORIZATION_LIFE = timedelta(days=365)
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ID = model.ID
 # A change of any of these raises the revision.
 _CREDENTIALS = frozenset(
     {"application_id", "iam_role_arn", "role_without_external_id", "state", "refresh_token", "lwa_client_secret"}

@@ -10,7 +10,7 @@ from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFo
 
 from sellergate_account.attempts import again
 from sellergate_account.audit import Audit
-from sellergate_account.model import Account, Application, ApplicationSecrets, Place
+from sellergate_account.model import ID, Account, Application, ApplicationSecrets, Place
 from sellergate_account.ports import InUse, Store, Unreadable, Work
 
 # After a rotation Amazon takes the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
@@ -171,7 +171,7 @@ class Applications:
 
     async def existing(self, work: Work, application_id: str) -> Application:
         """Return an application. Raises NotFound."""
-        application = await work.application(application_id)
+        application = await work.application(application_id) if ID.fullmatch(application_id) else None
         if application is None:
             raise NotFound.application(application_id)
         return application

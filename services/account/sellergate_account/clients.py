@@ -12,7 +12,7 @@ from sellergate_common.errors import NotFound, Reason, Resource, Unauthenticated
 from sellergate_account.accounts import Accounts
 from sellergate_account.attempts import again
 from sellergate_account.audit import Audit
-from sellergate_account.model import DropInClient, Place
+from sellergate_account.model import ID, DropInClient, Place
 from sellergate_account.ports import Store, Work
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
@@ -74,7 +74,7 @@ class Clients:
         """End a client at once; again does nothing more. Raises NotFound, alike for another user's."""
 
         async def change(work: Work) -> DropInClient:
-            client = await work.clients.client(client_id)
+            client = await work.clients.client(client_id) if ID.fullmatch(client_id) else None
             if client is None or (user and client.user_id != user):
                 raise _no_such_client(client_id)
             if await work.clients.revoke(client_id, self._now()):

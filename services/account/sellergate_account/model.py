@@ -1,10 +1,14 @@
 """The records of the account domain. Secrets travel beside them, never in them."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from pydantic import SecretStr
+
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What an id of ours looks like; nothing else is looked up."""
 
 
 class State(StrEnum):
