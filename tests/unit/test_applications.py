@@ -53,16 +53,33 @@ async def test_a_user_creates_its_own_and_an_operator_shared_ones_or_anybodys(wo
 
 
 @pytest.mark.parametrize(
-    "uri", ["http://a.example/cb", "https://a.example/cb#x", "ftp://a", "https://", "javascript:alert(1)"]
+    "uri",
+    [
+        "http://a.example/cb",
+        "https://a.example/cb#x",
+        "https://a.example/cb#",
+        "ftp://a",
+        "https://",
+        "https://[::1/cb",
+        "https://a.example:99999/cb",
+        "https://user:password@a.example/cb",
+        "https://a.example\\@b.example/cb",
+        "https://a.example/c b",
+        "https://*.example/cb",
+        "https://a.example/ü",
+        "javascript:alert(1)",
+        "https://a.example/cb",
+    ],
 )
 async def test_redirect_uris_that_amazon_would_not_take_are_named(world: World, uri: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         await world.create(redirect_uris=("https://a.example/cb", uri))
-    assert caught.value.violations[0].field == "redirect_uris[1]"
+    assert caught.value.violations[0].field == "application.redirect_uris[1]"
     assert not world.store.work.apps
-    made = await world.create(redirect_uris=("http://localhost:3001/cb",))
+    made = await world.create(redirect_uris=("http://localhost:3001/cb", "http://[::1]/cb?a=%20&b"))
+    changes = ApplicationChanges(redirect_uris=("https://a.example/cb", uri))
     with pytest.raises(InvalidRequest):
-        await world.applications.update(made.application_id, "u1", ApplicationChanges(redirect_uris=(uri,)), "")
+        await world.applications.update(made.application_id, "u1", changes, "")
 
 
 async def test_a_user_sees_its_own_and_the_shared_ones(world: World) -> None:

@@ -1,5 +1,6 @@
 """Decides about LWA clients: which one an account uses, and how a secret is replaced."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,6 +19,9 @@ OLD_SECRET_LIFE = timedelta(days=7)
 # A secret must be rotated every 180 days (the same page).
 SECRET_LIFE = timedelta(days=180)
 _HINT_LENGTH = 4
+# RFC 3986 without the fragment; what is no URI to one program is another URI to the next.
+_URI = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
+_HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9a-f:.]+")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -70,6 +74,7 @@ class Applications:
         """
         owner = user or application.owner_user_id
         now = self._now()
+        check_redirect_uris(application.redirect_uris)
 
         async def change(work: Work) -> Application:
             found = await work.application_of_client(owner, application.client_id)
@@ -87,7 +92,7 @@ class Applications:
                 update_time=now,
                 name=application.name,
                 spapi_application_id=application.spapi_application_id,
-                redirect_uris=check_redirect_uris(application.redirect_uris),
+                redirect_uris=application.redirect_uris,
                 draft=application.draft,
                 secret_expire_time=application.secret_expire_time,
             )
@@ -109,11 +114,11 @@ class Applications:
 
     async def update(self, application_id: str, user: str, changes: ApplicationChanges, etag: str) -> Application:
         """Change single fields. Raises InvalidRequest, NotFound, NotAllowed, Conflict."""
+        check_redirect_uris(changes.redirect_uris or ())
 
         async def change(work: Work) -> Application:
             before = self._unchanged(await self._own(work, application_id, user), etag)
             given = {name: value for name in changes.__slots__ if (value := getattr(changes, name)) is not None}
-            check_redirect_uris(given.get("redirect_uris", ()))
             after = replace(before, **given)
             if after == before:
                 return before
@@ -308,11 +313,24 @@ def etag_of(application: Application) -> str:
     return f"v{application.version:x}"
 
 
-def check_redirect_uris(uris: tuple[str, ...]) -> tuple[str, ...]:
-    """Return redirect URIs as they are. Raises InvalidRequest that names the first that Amazon would not take."""
+def check_redirect_uris(uris: Sequence[str]) -> None:
+    """Raise InvalidRequest that names the first redirect URI that Amazon would not take, or that is there twice."""
     for index, uri in enumerate(uris):
+        field = f"application.redirect_uris[{index}]"
+        if not _is_redirect_uri(uri):
+            raise InvalidRequest.of_field(
+                field, "must be an https URL with a host, without user, password and fragment"
+            )
+        if uri in uris[:index]:
+            raise InvalidRequest.of_field(field, "is there already; name each URI once")
+
+
+def _is_redirect_uri(uri: str) -> bool:
+    try:
         parts = urlsplit(uri)
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-        if not is_safe or not parts.hostname or parts.fragment:
-            raise InvalidRequest.of_field(f"redirect_uris[{index}]", "must be an https URL without a fragment")
-    return uris
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # half an IPv6 address, or a port that is none
+        return False
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    is_clean = bool(_URI.fullmatch(uri) and _HOST.fullmatch(host)) and "@" not in parts.netloc
+    return is_safe and is_clean and port != 0
