@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import Changes, Connection, etag_of
+from sellergate_account.accounts import Changes, Connection, Origin, etag_of
 from sellergate_account.applications import OLD_SECRET_LIFE, LwaClient
 from sellergate_account.model import Account, Filter, Signing, State
 from sellergate_account.ports import DuplicateKey
@@ -132,6 +132,8 @@ async def test_a_new_client_secret_is_stored_with_the_old_one_beside_it(world: W
     [
         ({"marketplace": "XX"}, "marketplace"),
         ({"marketplace_ids": ("ATVPDKIKX0DER", "NOPE")}, "marketplace_ids[1]"),
+        ({"marketplace_ids": ("ATVPDKIKX0DER", "A2EUQ1WTGCTBG2", "ATVPDKIKX0DER")}, "marketplace_ids[2]"),
+        ({"authorization_expire_time": datetime(2026, 11, 23, tzinfo=UTC)}, "authorization_expire_time"),
         ({"refresh_token": None}, "refresh_token"),
         ({"client": None}, "lwa_client_id"),
         ({"client": LwaClient(SecretStr("amzn1.new"), None)}, "lwa_client_secret"),
@@ -259,3 +261,28 @@ async def test_a_key_that_is_always_taken_ends_in_an_error_to_try_again(
     with pytest.raises(Unavailable) as caught:
         await world.connect()
     assert caught.value.retry_after
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        (Changes(marketplace_ids=("NOPE",)), "account.marketplace_ids[0]"),
+        (Changes(marketplace_ids=("ATVPDKIKX0DER",) * 2), "account.marketplace_ids[1]"),
+        (Changes(authorization_expire_time=datetime(2026, 11, 22, tzinfo=UTC)), "account.authorization_expire_time"),
+    ],
+)
+async def test_a_bad_new_value_is_named_by_its_path_in_the_request(world: World, changes: Changes, field: str) -> None:
+    account = await world.connect()
+    with pytest.raises(InvalidRequest) as caught:
+        await world.accounts.update(account.account_id, "", changes, "")
+    assert [violation.field for violation in caught.value.violations] == [field]
+    assert await world.accounts.get(account.account_id, "") == account
+
+
+@pytest.mark.parametrize("field", ["create_time", "update_time"])
+async def test_no_account_was_made_in_the_future(world: World, field: str) -> None:
+    origin = Origin(**{field: datetime(9999, 6, 1, tzinfo=UTC)})
+    with pytest.raises(InvalidRequest) as caught:
+        async with world.store.writing() as work:
+            await world.accounts.created(work, connection(), "app", origin)
+    assert caught.value.violations[0].field == field

@@ -129,6 +129,25 @@ async def test_amazons_own_times_are_taken_where_given(world: World) -> None:
     assert (rotated.previous_secret_expire_time, rotated.secret_expire_time) == (old, new)
 
 
+async def test_a_secret_ends_in_the_future_and_after_the_one_before_it(world: World) -> None:
+    made = await world.create()
+    day = timedelta(days=1)
+    for old, new, field in (
+        (None, world.time, "secret_expire_time"),
+        (world.time + 5 * day, world.time + 4 * day, "old_secret_expire_time"),
+        (world.time + SECRET_LIFE, None, "old_secret_expire_time"),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            await world.applications.rotate(made.application_id, OPERATOR, SecretStr("secret-2"), old, new)
+        assert caught.value.violations[0].field == field
+    with pytest.raises(InvalidRequest) as caught:
+        await world.create("u2", secret_expire_time=world.time - day)
+    assert caught.value.violations[0].field == "application.secret_expire_time"
+    late = await world.applications.rotate(made.application_id, OPERATOR, SecretStr("secret-2"), world.time - day, None)
+    assert late.revision == 2, "Amazon's message came late; the new secret is stored all the same"
+    assert (await world.applications.secrets(made.application_id))[1].previous_client_secret is None
+
+
 async def test_an_application_that_accounts_use_stays(world: World) -> None:
     made = await world.create()
     connection = Connection("u1", "SELLER1", "US", made.application_id, refresh_token=SecretStr("Atzr|1"))

@@ -10,7 +10,7 @@ from sellergate_amazon.marketplaces import MARKETPLACES, marketplace_by_code, ma
 from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 
 from sellergate_account import model
-from sellergate_account.applications import Applications, LwaClient
+from sellergate_account.applications import Applications, LwaClient, check_future
 from sellergate_account.attempts import again
 from sellergate_account.audit import Audit
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
@@ -108,6 +108,7 @@ class Accounts:
         """Store a seller; return the account and whether it is new. Raises InvalidRequest, NotFound."""
         marketplace = marketplace_code(connection.marketplace, "marketplace")
         check_marketplace_ids(connection.marketplace_ids)
+        check_future(connection.authorization_expire_time, self._now(), "authorization_expire_time")
         connection = replace(connection, marketplace=marketplace)
         return await self._write(lambda work: self._upserted(work, connection))
 
@@ -123,7 +124,8 @@ class Accounts:
 
     async def update(self, account_id: str, user: str, changes: Changes, etag: str) -> Account:
         """Change single fields. Raises InvalidRequest, NotFound, Conflict."""
-        check_marketplace_ids(changes.marketplace_ids)
+        check_marketplace_ids(changes.marketplace_ids, "account.marketplace_ids")
+        check_future(changes.authorization_expire_time, self._now(), "account.authorization_expire_time")
 
         async def change(work: Work) -> Account:
             account = self._unchanged(await self.owned(work, account_id, user), etag)
@@ -246,6 +248,9 @@ class Accounts:
         home = marketplace_by_code(connection.marketplace)
         assert home is not None  # noqa: S101  (checked by the callers)
         now = self._now()
+        for field, time in (("create_time", origin.create_time), ("update_time", origin.update_time)):
+            if time is not None and time > now:
+                raise InvalidRequest.of_field(field, "must not lie in the future")
         account = Account(
             account_id=origin.account_id or self._new_id(),
             user_id=connection.user_id,
@@ -358,10 +363,14 @@ def marketplace_code(given: str, field: str) -> str:
 
 
 def check_marketplace_ids(ids: tuple[str, ...] | None, field: str = "marketplace_ids") -> None:
-    """Raise InvalidRequest that names the first id that no marketplace has."""
+    """Raise InvalidRequest that names the first id that no marketplace has, or that is there twice."""
+    seen: set[str] = set()
     for index, marketplace_id in enumerate(ids or ()):
         if marketplace_by_id(marketplace_id) is None:
             raise InvalidRequest.of_field(f"{field}[{index}]", "must be a marketplace id, as in ATVPDKIKX0DER")
+        if marketplace_id in seen:
+            raise InvalidRequest.of_field(f"{field}[{index}]", "is there already; name each marketplace once")
+        seen.add(marketplace_id)
 
 
 def _or(new: _Result | None, old: _Result) -> _Result:

@@ -75,6 +75,7 @@ class Applications:
         owner = user or application.owner_user_id
         now = self._now()
         check_redirect_uris(application.redirect_uris)
+        check_future(application.secret_expire_time, now, "application.secret_expire_time")
 
         async def change(work: Work) -> Application:
             found = await work.application_of_client(owner, application.client_id)
@@ -152,7 +153,14 @@ class Applications:
         old_until: datetime | None,
         new_until: datetime | None,
     ) -> Application:
-        """Store the secret that Amazon issued, and keep the old one until it ends. Raises NotFound, NotAllowed."""
+        """Store the secret that Amazon issued, and keep the old one until it ends. Raises InvalidRequest, NotFound, NotAllowed.
+
+        The old one may have ended already: what Amazon told us may come late, and the new secret is stored all the same.
+        """
+        now = self._now()
+        check_future(new_until, now, "secret_expire_time")
+        if old_until is not None and old_until >= (new_until or now + SECRET_LIFE):
+            raise InvalidRequest.of_field("old_secret_expire_time", "must lie before secret_expire_time")
 
         async def change(work: Work) -> Application:
             application = await self._own(work, application_id, user)
@@ -311,6 +319,12 @@ class Applications:
 def etag_of(application: Application) -> str:
     """Return the opaque mark of an application's present version."""
     return f"v{application.version:x}"
+
+
+def check_future(time: datetime | None, now: datetime, field: str) -> None:
+    """Raise InvalidRequest that names the field of a time that has passed."""
+    if time is not None and time <= now:
+        raise InvalidRequest.of_field(field, "must lie in the future")
 
 
 def check_redirect_uris(uris: Sequence[str]) -> None:
