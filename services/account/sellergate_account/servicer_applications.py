@@ -40,11 +40,11 @@ class ApplicationServicer(ApplicationServiceServicer):
         """Return one page of applications."""
         _own(request.owner_user_id)
         user = request.owner_user_id or _user()
-        size = pages.page_size(request.page_size)
-        found = await self._applications.list(user, pages.decode(request.page_token, user), size + 1)
+        size, question = pages.page_size(request.page_size), ("applications", user)
+        found = await self._applications.list(user, pages.decode(request.page_token, question), size + 1)
         page = found[:size]
         last = Place(page[-1].create_time, page[-1].application_id) if page else None
-        token = pages.encode(last, user) if last and len(found) > size else ""
+        token = pages.encode(last, question) if last and len(found) > size else ""
         return pb2.ListApplicationsResponse(applications=map(to_message, page), next_page_token=token)
 
     async def UpdateApplication(

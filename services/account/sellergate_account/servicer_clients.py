@@ -38,11 +38,11 @@ class DropInClientServicer(DropInClientServiceServicer):
         """Return one page of clients."""
         _own(request.user_id)
         user = request.user_id or current_caller().on_behalf_of
-        size = pages.page_size(request.page_size)
-        found = await self._clients.list(user, pages.decode(request.page_token, user), size + 1)
+        size, question = pages.page_size(request.page_size), ("clients", user)
+        found = await self._clients.list(user, pages.decode(request.page_token, question), size + 1)
         page = found[:size]
         last = Place(page[-1].create_time, page[-1].client_id) if page else None
-        token = pages.encode(last, user) if last and len(found) > size else ""
+        token = pages.encode(last, question) if last and len(found) > size else ""
         return pb2.ListClientsResponse(clients=map(_to_message, page), next_page_token=token)
 
     async def RevokeClient(self, request: pb2.RevokeClientRequest, context: Any) -> pb2.RevokeClientResponse:
