@@ -1,9 +1,12 @@
 """Bad inputs of AccountService."""
 
-from collections.abc import Iterator
+import base64
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from sellergate.account.v1 import account_pb2
 from sellergate.account.v1 import account_service_pb2 as pb2
@@ -167,6 +170,57 @@ def lists() -> Iterator[Bad]:
     }
     for name, token in tokens.items():
         yield listed(f"{name} page token", "page_token", page_token=token)
+    changed: dict[str, tuple[Callable[[World], dict[str, Any]], str]] = {
+        "truncated": (lambda world: {"user_id": world.user, "page_token": world.tokens["accounts"][:-5]}, "must be"),
+        "another user's": (
+            lambda world: {"user_id": world.stranger, "page_token": world.tokens["accounts"]},
+            "another",
+        ),
+        "everybody's": (lambda world: {"page_token": world.tokens["accounts"]}, "another list"),
+        "another filter's": (
+            lambda world: {
+                "user_id": world.user,
+                "page_token": world.tokens["accounts"],
+                "filter": {"marketplace": "US"},
+            },
+            "another list",
+        ),
+        "applications'": (
+            lambda world: {"user_id": world.user, "page_token": world.tokens["applications"]},
+            "another list",
+        ),
+        "tampered": (
+            lambda world: {"user_id": world.user, "page_token": tampered(world.tokens["accounts"])},
+            "must be",
+        ),
+    }
+    for name, (given, says) in changed.items():
+        request = lambda world, given=given: pb2.ListAccountsRequest(**given(world))  # noqa: E731
+        yield Bad(f"list {name} page token", "AccountService/ListAccounts", request, "page_token", says=says)
+
+
+def tampered(token: str) -> str:
+    """Return a page token whose id was made into SQL."""
+    time, _, digest = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    return base64.urlsafe_b64encode(json.dumps([time, "' OR 1=1 --", digest]).encode()).decode()
+
+
+def strangers() -> Iterator[Bad]:
+    """Who the edge acts for is not whom the request is about."""
+    kinds: dict[str, Callable[[World], Message]] = {
+        "UpsertAccount": lambda world: pb2.UpsertAccountRequest(
+            user_id=world.user, amazon_seller_id=world.seller.seller_id, marketplace="US", refresh_token=SECRET
+        ),
+        "ListAccounts": lambda world: pb2.ListAccountsRequest(user_id=world.user),
+        "UpdateAccount": lambda world: pb2.UpdateAccountRequest(
+            account=account_pb2.Account(account_id=world.strangers_account, role_without_external_id=True),
+            update_mask=FieldMask(paths=["role_without_external_id"]),
+        ),
+    }
+    refused = Reason.CALLER_NOT_ALLOWED
+    for method, request in kinds.items():
+        rpc = f"AccountService/{method}"
+        yield Bad(f"{method} by a stranger", rpc, request, reason=refused, caller="edge", user="stranger")
 
 
 def ids() -> Iterator[Bad]:
@@ -182,4 +236,4 @@ def ids() -> Iterator[Bad]:
         yield Bad(f"{method} another's", rpc, others, reason=missing, caller="edge", user="user")
 
 
-CASES = (*upserts(), *updates(), *lists(), *ids())
+CASES = (*upserts(), *updates(), *lists(), *strangers(), *ids())

@@ -143,6 +143,9 @@ def secret_cases() -> Iterator[Bad]:
 
 
 def admin_cases() -> Iterator[Bad]:
+    def of_audit(world: World) -> admin.ListAuditEventsRequest:
+        return admin.ListAuditEventsRequest(account_id=world.strangers_account, page_token=world.tokens["audit"])
+
     def case(name: str, request: Message, fields: str = "", reason: Reason = Reason.INVALID_REQUEST) -> Bad:
         method = type(request).__name__.removesuffix("Request")
         return Bad(f"{method} {name}", f"AccountAdminService/{method}", lambda _: request, fields, reason)
@@ -155,6 +158,8 @@ def admin_cases() -> Iterator[Bad]:
     yield case("nul", events(account_id="a\0"), "account_id")
     yield case("page size", events(page_size=-1), "page_size")
     yield case("page token", events(page_token="bad"), "page_token")
+    rpc, says = "AccountAdminService/ListAuditEvents", "belongs to another list"
+    yield Bad("page token of another account's audit", rpc, of_audit, "page_token", says=says)
     yield case("unknown account", verify(account_id="nobody"), reason=NOT_AN_ACCOUNT)
     yield case("a megabyte", verify(account_id=MEGABYTE), "account_id")
 

@@ -8,9 +8,11 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message import Message
+from sellergate.account.v1 import account_admin_service_pb2 as admin
 from sellergate.account.v1 import application_pb2
 from sellergate.account.v1 import application_service_pb2 as applications
 from sellergate.account.v1 import drop_in_client_service_pb2 as clients
+from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
 from sellergate_common.channel import invoke, open_channel
@@ -84,6 +86,7 @@ class World:
         world.tokens["accounts"] = page["nextPageToken"]
         await world._with_applications(rest.suite)
         await world._with_clients(rest.suite)
+        await world._with_events(rest.suite)
         return world
 
     async def _with_applications(self, suite: Suite) -> None:
@@ -111,6 +114,12 @@ class World:
             one = clients.ListClientsRequest(user_id=self.user, page_size=1)
             page = await invoke(stub.ListClients, one, dependency="account", on_behalf_of=self.user)
             self.tokens["clients"] = page.next_page_token
+
+    async def _with_events(self, suite: Suite) -> None:
+        async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as channel:
+            one = admin.ListAuditEventsRequest(account_id=self.account, page_size=1)
+            page = await invoke(AccountAdminServiceStub(channel).ListAuditEvents, one, dependency="account")
+            self.tokens["audit"] = page.next_page_token
 
 
 @dataclass(frozen=True)
