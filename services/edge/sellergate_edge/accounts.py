@@ -1,5 +1,6 @@
 """The user's own accounts: connect, list, read, change, disconnect."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
@@ -16,6 +17,8 @@ router = APIRouter(
     tags=["accounts"],
     responses={status: {"model": Problem} for status in (400, 401, 404, 409, 503)},
 )
+# Only strong ones: what RFC 9110 compares for If-Match. Without quotes it is as clear what is meant.
+_ETAG = re.compile(r'"(?P<quoted>[\x21\x23-\x7e]{1,64})"|(?P<bare>[A-Za-z0-9_-]{1,64})')
 _IfMatch = Annotated[str | None, Header(description="The ETag that was read: change only what has not changed since.")]
 
 
@@ -123,9 +126,13 @@ def _shown(message: account_pb2.Account, response: Response) -> Account:
 
 
 def _etag(if_match: str | None) -> str:
-    """Read If-Match; * and none match whatever is there."""
-    given = (if_match or "").strip()
-    return "" if given == "*" else given.strip('"')
+    """Read If-Match; * and none match whatever is there. Raises InvalidRequest: what cannot match must not match everything."""
+    if if_match is None or if_match.strip() == "*":
+        return ""
+    given = _ETAG.fullmatch(if_match.strip())
+    if given is None:
+        raise InvalidRequest.of_field("If-Match", "must be the one ETag that was read, in double quotes, or *")
+    return given["quoted"] or given["bare"]
 
 
 def _revealed(secret: SecretStr | None) -> str:
