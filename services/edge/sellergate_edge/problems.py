@@ -1,6 +1,7 @@
 """Errors as problem documents (RFC 9457): what went wrong, what to do, and the request id to ask about."""
 
 import math
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +23,15 @@ from sellergate_common.logs import get_logger
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
+# A flood of faults, or one name of a megabyte, would make the answer as large as the question.
+_MAX_SHOWN = 20
+_MAX_PATH = 128
+_SNAKE_CASE = re.compile(r"[a-z0-9_]+(\[[0-9]+\])*")
+_WORDS = {
+    "missing": "must be given",
+    "extra_forbidden": "is not known here; leave it out",
+    "json_invalid": "must be a JSON document in UTF-8",
+}
 _AMAZON = {"amazon_code": "code", "amazon_message": "message", "amazon_details": "details"}
 
 
@@ -80,7 +90,7 @@ async def _sellergate_error(_request: Request, error: Exception) -> JSONResponse
 
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    violations = [FieldViolation(_path(fault["loc"]), _words(fault)) for fault in error.errors()]
+    violations = [FieldViolation(_path(fault), _words(fault)) for fault in error.errors()[:_MAX_SHOWN]]
     words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
     return problem(InvalidRequest(words, violations=violations))
 
@@ -90,6 +100,8 @@ async def _http_exception(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     call = current_call()
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that its JSON parser stumbles over
+        return problem(InvalidRequest.of_field("body", _WORDS["json_invalid"]))
     if call is not None:
         call.reason = status.name
     document = {
@@ -104,17 +116,20 @@ async def _http_exception(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _words(fault: Mapping[str, Any]) -> str:
-    if fault["type"] == "missing":
-        return "must be given"
-    return str(fault["msg"]).removeprefix("Value error, ")
+    return _WORDS.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
 
 
-def _path(place: tuple[int | str, ...]) -> str:
+def _path(fault: Mapping[str, Any]) -> str:
     """Return the field's path; the first part says only whether it stands in query, body or path."""
+    place: tuple[int | str, ...] = fault["loc"]
+    if fault["type"] == "json_invalid":  # the rest is an offset
+        place = place[:1]
     parts = place[1:] or place
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+    return path if len(path) <= _MAX_PATH else path[:_MAX_PATH] + "…"
 
 
 def _camel(path: str) -> str:
-    """Return a field's path as the REST API spells it."""
-    return ".".join(to_camel(part) for part in path.removeprefix("account.").split("."))
+    """Return a field's path as the REST API spells it: no messages around it, camelCase; headers and the like as they are."""
+    parts = path.removeprefix("account.").removeprefix("filter.").split(".")
+    return ".".join(to_camel(part) if _SNAKE_CASE.fullmatch(part) else part for part in parts)
