@@ -3,11 +3,12 @@
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from fastapi import FastAPI
 from openapi_spec_validator import validate
 from pydantic import SecretStr
-from sellergate_common.errors import RULES, FieldViolation, Reason
+from sellergate_common.errors import RULES, FieldViolation, InvalidRequest, Reason
 from sellergate_common.settings import SettingsError, read_settings
 from sellergate_edge.app import make_app
 from sellergate_edge.authentication import Authenticator, SharedSecret
@@ -130,3 +131,64 @@ def test_a_start_needs_exactly_one_good_way_to_know_people(
         read_settings(EdgeSettings)
     assert told in str(caught.value)
     assert "xxxx" not in str(caught.value)
+
+
+TOKEN = jwt.encode({"sub": "u1", "aud": "a", "iss": "i", "exp": 2**33}, "x" * 32, algorithm="HS256")
+CONNECTION = '{"amazonSellerId": "A1B2C3D4E5", "marketplace": "US", "marketplaceIds": %s, "refreshToken": "%s"}'
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (b"", "body"),
+        (b"{", "body"),
+        (b'"\xff"', "body"),
+        (b"[" * 100_000, "body"),
+        (b"9" * 10_000, "body"),
+        (CONNECTION % ("[1]", "x"), "marketplaceIds[0]"),
+        (CONNECTION % ("[]", "\\ud800"), "refreshToken"),
+        (CONNECTION % ('["\\udc00"]', "x"), "marketplaceIds"),
+    ],
+    ids=["empty", "cut", "bytes", "deep", "long", "number", "half a character", "half a character among ids"],
+)
+async def test_a_body_that_is_no_document_of_ours_is_named(app: FastAPI, content: bytes | str, field: str) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    response = await ask(app, "POST", "/api/amazon/accounts", content=content, headers=headers)
+    assert (response.status_code, response.json()["reason"]) == (400, "INVALID_REQUEST")
+    assert [violation["field"] for violation in response.json()["violations"]] == [field]
+
+
+@pytest.mark.parametrize("members", [{"x" * 1_000_000: 1}, {f"m{number}": 1 for number in range(10_000)}])
+async def test_an_answer_is_small_however_large_the_question_was(app: FastAPI, members: dict[str, int]) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    response = await ask(app, "POST", "/api/amazon/accounts", json=members, headers=headers)
+    assert response.status_code == 400
+    assert len(response.content) < 4_096
+
+
+@pytest.mark.parametrize("etag", ["", '""', '"v1', 'v1"', 'W/"v1"', '"v1", "v2"', '"v 1"', "v" * 65, '"é"'])
+async def test_an_if_match_that_can_match_nothing_does_not_match_everything(app: FastAPI, etag: str) -> None:
+    headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"if-match", etag.encode("latin-1"))]
+    for method, given in (("DELETE", {}), ("PATCH", {"json": {"sandbox": True}})):
+        response = await ask(app, method, "/api/amazon/accounts/a", headers=headers, **given)
+        assert response.status_code == 400
+        assert [violation["field"] for violation in response.json()["violations"]] == ["If-Match"]
+
+
+@pytest.mark.parametrize(
+    ("field", "shown"),
+    [
+        ("account.marketplace_ids[1]", "marketplaceIds[1]"),
+        ("filter.marketplace", "marketplace"),
+        ("marketplaceIds[1]", "marketplaceIds[1]"),
+        ("x-sellergate-sandbox", "x-sellergate-sandbox"),
+        ("If-Match", "If-Match"),
+        ("body", "body"),
+    ],
+)
+async def test_a_field_is_named_as_the_caller_wrote_it(app: FastAPI, field: str, shown: str) -> None:
+    @app.get("/fails")
+    async def fails() -> None:
+        raise InvalidRequest.of_field(field, "must be set")
+
+    assert (await ask(app, "GET", "/fails")).json()["violations"] == [{"field": shown, "description": "must be set"}]

@@ -1,10 +1,11 @@
 """The JSON of the REST API: camelCase, secrets in and never out."""
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic.alias_generators import to_camel
 from sellergate.account.v1 import account_pb2
 
@@ -33,10 +34,24 @@ class AccountState(StrEnum):
     AUTHORIZATION_REVOKED = "AUTHORIZATION_REVOKED"
 
 
+_HALVES = re.compile("[\ud800-\udfff]")
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=2048)]
 
 
-class NewAccount(Json):
+class Given(Json):
+    """A document from outside."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        """Refuse half a character, which the escapes of JSON can write and no encoding can."""
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and _HALVES.search(text) for text in texts):
+            raise ValueError("must be text without lone surrogates")
+        return value
+
+
+class NewAccount(Given):
     """A seller to connect. An LWA client is named by applicationId, or given by lwaClientId and lwaClientSecret."""
 
     amazon_seller_id: Annotated[str, Field(examples=["A1B2C3D4E5F6G7"])]
@@ -52,7 +67,7 @@ class NewAccount(Json):
     sandbox: bool | None = None
 
 
-class AccountPatch(Json):
+class AccountPatch(Given):
     """New values of single fields; fields that are left out stay as they are."""
 
     application_id: str | None = None
