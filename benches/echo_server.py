@@ -15,6 +15,7 @@ METHOD = "/bench.Echo/Echo"
 
 
 async def serve(port: str, size: str, credentials: grpc.ServerCredentials) -> None:
+    """Answer every call with `size` bytes."""
     answer = b"x" * int(size)
 
     async def echo(request: bytes, context: Any) -> bytes:  # noqa: ARG001  (gRPC's signature)
@@ -29,6 +30,7 @@ async def serve(port: str, size: str, credentials: grpc.ServerCredentials) -> No
 
 
 def main(port: str, size: str, ca: str, certificate: str, key: str) -> None:
+    """Serve until it is ended."""
     pair = (Path(key).read_bytes(), Path(certificate).read_bytes())
     credentials = grpc.ssl_server_credentials([pair], Path(ca).read_bytes(), require_client_auth=True)
     uvloop.run(serve(port, size, credentials))
