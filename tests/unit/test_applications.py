@@ -122,6 +122,15 @@ async def test_a_rotation_keeps_the_old_secret_until_it_ends(world: World) -> No
     assert (await world.applications.secrets(made.application_id))[1].previous_client_secret is None
 
 
+async def test_the_operators_application_is_found_by_its_client_and_users_own_are_not(world: World) -> None:
+    await world.create("u1")
+    with pytest.raises(NotFound) as caught:
+        await world.applications.find(SecretStr("amzn1.client"))
+    assert "amzn1" not in f"{caught.value} {caught.value.resource}"
+    shared = await world.create(OPERATOR)
+    assert await world.applications.find(SecretStr("amzn1.client")) == shared
+
+
 async def test_amazons_own_times_are_taken_where_given(world: World) -> None:
     made = await world.create()
     old, new = world.time + timedelta(days=3), world.time + timedelta(days=90)

@@ -194,12 +194,15 @@ class Accounts:
         await again(self._store, record)
         return account, application, secrets, refresh_token
 
-    async def rotate_refresh_token(self, account_id: str, expected_revision: int, refresh_token: SecretStr) -> Account:
+    async def rotate_refresh_token(
+        self, account_id: str, expected_revision: int, refresh_token: SecretStr, consent_until: datetime | None = None
+    ) -> Account:
         """Store the refresh token that Amazon sent, if the account is at the expected revision. Raises NotFound, Conflict."""
 
         async def change(work: Work) -> Account:
             account = self._at_revision(await self.owned(work, account_id, ""), expected_revision)
-            return await self._saved(work, "refresh_token.rotated", account, account, Renewal(refresh_token))
+            changed = replace(account, authorization_expire_time=_or(consent_until, account.authorization_expire_time))
+            return await self._saved(work, "refresh_token.rotated", account, changed, Renewal(refresh_token))
 
         return await self._write(change)
 

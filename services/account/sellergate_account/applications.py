@@ -168,6 +168,14 @@ class Applications:
 
         return await again(self._store, change)
 
+    async def find(self, client_id: SecretStr) -> Application:
+        """Return the operator's application of an LWA client. Raises NotFound, which does not repeat the client id."""
+        async with self._store.reading() as work:
+            found = await work.application_of_client("", client_id)
+        if found is None:
+            raise NotFound.application("")
+        return found
+
     async def secrets(self, application_id: str) -> tuple[Application, ApplicationSecrets]:
         """Open an application's secrets; without a record of it nobody gets them. Raises NotFound, Unreadable."""
         async with self._store.reading() as work:

@@ -12,8 +12,16 @@ from sellergate_common.errors import NotAllowed
 
 from sellergate_account import pages
 from sellergate_account.accounts import Accounts
-from sellergate_account.applications import Applications
-from sellergate_account.messages import to_changes, to_connection, to_filter, to_message, to_secrets_message
+from sellergate_account.application_messages import to_message as to_application_message
+from sellergate_account.applications import ApplicationChanges, Applications
+from sellergate_account.messages import (
+    to_changes,
+    to_connection,
+    to_filter,
+    to_message,
+    to_secrets_message,
+    to_time,
+)
 from sellergate_account.model import Place
 
 
@@ -113,8 +121,12 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         context: Any,
     ) -> secrets_pb2.RotateRefreshTokenResponse:
         """Store a new refresh token by compare-and-set."""
-        token = SecretStr(request.refresh_token)
-        account = await self._accounts.rotate_refresh_token(request.account_id, request.expected_revision, token)
+        account = await self._accounts.rotate_refresh_token(
+            request.account_id,
+            request.expected_revision,
+            SecretStr(request.refresh_token),
+            to_time(request, "authorization_expire_time"),
+        )
         return secrets_pb2.RotateRefreshTokenResponse(account=to_message(account))
 
     async def MarkAuthorizationRevoked(
@@ -125,6 +137,25 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         """Record a refused refresh token by compare-and-set."""
         account = await self._accounts.mark_revoked(request.account_id, request.expected_revision)
         return secrets_pb2.MarkAuthorizationRevokedResponse(account=to_message(account))
+
+    async def FindApplication(
+        self,
+        request: secrets_pb2.FindApplicationRequest,
+        context: Any,
+    ) -> secrets_pb2.FindApplicationResponse:
+        """Return the operator's application of an LWA client id."""
+        found = await self._applications.find(SecretStr(request.lwa_client_id))
+        return secrets_pb2.FindApplicationResponse(application=to_application_message(found))
+
+    async def RecordSecretExpiry(
+        self,
+        request: secrets_pb2.RecordSecretExpiryRequest,
+        context: Any,
+    ) -> secrets_pb2.RecordSecretExpiryResponse:
+        """Store when Amazon says that the present secret ends."""
+        expiry = ApplicationChanges(secret_expire_time=to_time(request, "secret_expire_time"))
+        changed = await self._applications.update(request.application_id, "", expiry, "")
+        return secrets_pb2.RecordSecretExpiryResponse(application=to_application_message(changed))
 
 
 def _user() -> str:
