@@ -5,6 +5,7 @@
 | acct: | account | changes of accounts (pub/sub) |
 | tok: | token | sealed access tokens, failures, leases; changes and leases given back (pub/sub) |
 | cred: | iam | sealed AWS credentials, failures, leases; changes and leases given back (pub/sub) |
+| hook: | token | digests of webhook messages that were heard |
 | quota: | gateway | buckets and learned rates |
 """
 
@@ -14,6 +15,7 @@ ACCOUNT_CHANGES = "acct:changes"
 TOKEN_PREFIX = "tok:"
 TOKEN_CHANGES = "tok:changes"
 TOKEN_DONE = "tok:done"
+HOOK_PREFIX = "hook:"
 CREDENTIALS_PREFIX = "cred:"
 CREDENTIALS_CHANGES = "cred:changes"
 CREDENTIALS_DONE = "cred:done"

@@ -21,6 +21,7 @@ from sellergate_token.exchanges import Exchanges
 from sellergate_token.grpc_accounts import CONTRACTS, GrpcAccounts
 from sellergate_token.lwa import open_lwa
 from sellergate_token.redis_tokens import redis_tokens
+from sellergate_token.rotating import open_rotations
 from sellergate_token.servicer import TokenServicer
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens import Tokens
@@ -46,12 +47,14 @@ async def serve(settings: TokenSettings) -> None:
         copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
         applications: Copies[Application] = Copies(time.monotonic, lambda: False)
         await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}))
-        tokens = Tokens(GrpcAccounts(channel, copies, applications), Exchanges(lwa), cache, time.time)
+        exchanges = Exchanges(lwa)
+        tokens = Tokens(GrpcAccounts(channel, copies, applications), exchanges, cache, time.time)
+        rotations = await stack.enter_async_context(open_rotations(settings, channel, redis, exchanges))
         await run_server(
             "token",
             settings.token_port,
             settings,
-            servicers=[TokenServicer(tokens)],  # type: ignore[abstract]  # (the generated base answers the rest)
+            servicers=[TokenServicer(tokens, rotations)],  # type: ignore[abstract]  # (the generated base answers the rest)
             dependencies={"redis": redis.ping},
             access=Access({"sellergate.token.v1.TokenService/GetAccessToken": settings.callers}),
         )

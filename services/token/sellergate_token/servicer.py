@@ -8,17 +8,21 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
+from sellergate_common.context import current_caller
 from sellergate_common.errors import InvalidRequest
 
 from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
+from sellergate_token.rotation_doors import RotationDoors
 from sellergate_token.tokens import Tokens
+from sellergate_token.webhooks import SignedMessage
 
 
 class TokenServicer(TokenServiceServicer):
     """Access tokens. RPCs that are not here are answered UNIMPLEMENTED by the generated base."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, rotations: RotationDoors) -> None:
         self._tokens = tokens
+        self._rotations = rotations
 
     async def GetAccessToken(self, request: pb2.GetAccessTokenRequest, context: Any) -> pb2.GetAccessTokenResponse:
         """Return a token that lives long enough."""
@@ -65,6 +69,19 @@ class TokenServicer(TokenServiceServicer):
             discarded=counts.discarded,
             renewals=counts.renewals,
         )
+
+    async def HandleRotation(self, request: pb2.HandleRotationRequest, context: Any) -> pb2.HandleRotationResponse:
+        """Hear of a rotation."""
+        match request.WhichOneof("source"):
+            case "webhook":
+                given = request.webhook
+                message = SignedMessage(given.timestamp, given.signature, given.body)
+                return pb2.HandleRotationResponse(applied=await self._rotations.webhook(message))
+            case "queue_message":
+                caller = current_caller().identity
+                applied = await self._rotations.queue_message(request.queue_message, caller)
+                return pb2.HandleRotationResponse(applied=applied)
+        raise InvalidRequest.of_field("source", "must be one of webhook or queue_message")
 
 
 def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb2.GetAccessTokenResponse:

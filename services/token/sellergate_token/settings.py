@@ -6,6 +6,13 @@ from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.sealing import KeyRing, ring_text
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
 
+from sellergate_token.webhooks import WebhookSecret, parse_secrets
+
+
+def _webhook_secrets(text: SecretStr) -> SecretStr:
+    parse_secrets(text.get_secret_value())
+    return text
+
 
 class TokenSettings(ServerSettings, CacheSettings):
     """Where LWA and the account service are, and the keys of the token cache."""
@@ -18,6 +25,20 @@ class TokenSettings(ServerSettings, CacheSettings):
     ]
     token_callers: str = ""
     """Internal services ("client/billing, client/reports") that may call GetAccessToken."""
+
+    webhook_secrets: Annotated[SecretStr, AfterValidator(_webhook_secrets)] = SecretStr("")
+    """Lines of `application_id secret`, two at most for each application; they sign what the rotation webhook takes."""
+    rotation_queue_url: Annotated[str, AfterValidator(secure_url)] | None = None
+    """The SQS queue on which Amazon tells of the operator's applications; none: no queue is consumed."""
+    rotation_queue_visibility_seconds: Annotated[int, Field(ge=1, le=43200)] = 120
+    """After how long a message that was received and not carried out comes again."""
+    aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")
+    """Region of the queue; none leaves it to boto3's own configuration."""
+
+    @property
+    def webhooks(self) -> tuple[WebhookSecret, ...]:
+        """The secrets in webhook_secrets."""
+        return parse_secrets(self.webhook_secrets.get_secret_value())
 
     @property
     def ring(self) -> KeyRing:
