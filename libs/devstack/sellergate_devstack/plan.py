@@ -17,6 +17,7 @@ from sellergate_devstack.supervisor import Process
 GRPC_SERVICES = ("account", "token", "iam", "gateway")
 _SIMULATED = ("NA", "EU", "FE", "SANDBOX")
 _COMMON = "SELLERGATE_LOG_LEVEL SELLERGATE_BIND_HOST SELLERGATE_DRAIN_SECONDS SELLERGATE_METRICS_PORT"
+_ROTATION = "SELLERGATE_WEBHOOK_SECRETS SELLERGATE_ROTATION_QUEUE_URL SELLERGATE_ROTATION_QUEUE_VISIBILITY_SECONDS"
 _SPAPI = "SELLERGATE_SPAPI_ENDPOINT SELLERGATE_SPAPI_SANDBOX_ENDPOINT " + " ".join(
     f"SELLERGATE_SPAPI_{kind}_{region}" for kind in ("ENDPOINT", "SANDBOX_ENDPOINT") for region in ("NA", "EU", "FE")
 )
@@ -86,7 +87,10 @@ class Plan:
         own = {"SELLERGATE_CACHE_KEYS_TOKEN_FILE": self._key("cache-token"), **self._targets("account")}
         if self.settings.wants_simulator:
             own["SELLERGATE_LWA_TOKEN_URL"] = f"{self.simulator_url}/auth/o2/token"
-        return self._service("token", own, "SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS")
+        process = self._service("token", own, f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_ROTATION}")
+        if "SELLERGATE_ROTATION_QUEUE_URL" in process.environment:
+            process.environment |= aws_environment()
+        return process
 
     def _iam(self) -> Process:
         own = {"SELLERGATE_CACHE_KEYS_CREDENTIALS_FILE": self._key("cache-credentials"), **self._targets("account")}
@@ -117,7 +121,7 @@ class Plan:
             "SELLERGATE_JWT_AUDIENCE": self.settings.jwt_audience,
             "SELLERGATE_JWT_ISSUER": self.settings.jwt_issuer,
             "SELLERGATE_JWT_SECRET_FILE": self._key("jwt"),
-            **self._targets("gateway", "account"),
+            **self._targets("gateway", "account", "token"),
         }
         process = self._service("edge", own, "SELLERGATE_JWKS_URL")
         if "SELLERGATE_JWKS_URL" in process.environment:

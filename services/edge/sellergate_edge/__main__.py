@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 import uvicorn
 import uvloop
 from sellergate_client import Sellergate
+from sellergate_client.rotations import Rotations
 from sellergate_common.logs import configure_logging, get_logger
 from sellergate_common.settings import load_settings
 from sellergate_common.tls import Identity
@@ -24,13 +25,15 @@ def main() -> None:
 async def serve(settings: EdgeSettings) -> None:
     """Wire the edge by hand and serve it."""
     async with AsyncExitStack() as stack:
+        identity = Identity.read(settings)
         sellergate = await stack.enter_async_context(
-            Sellergate.connect(settings.gateway_target, settings.account_target, Identity.read(settings))
+            Sellergate.connect(settings.gateway_target, settings.account_target, identity)
         )
+        rotations = await stack.enter_async_context(Rotations.connect(settings.token_target, identity))
         authenticator = Authenticator(_keys(settings), settings.jwt_audience, settings.jwt_issuer)
         server = uvicorn.Server(
             uvicorn.Config(
-                make_app(authenticator, sellergate),
+                make_app(authenticator, sellergate, rotations),
                 host=settings.bind_host,
                 port=settings.edge_port,
                 http="httptools",

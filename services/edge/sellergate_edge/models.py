@@ -160,6 +160,12 @@ class Orders(Json):
     stages: list[Stage]
 
 
+class Applied(Json):
+    """What came of a rotation: whether it was stored now; false: it was known already."""
+
+    applied: bool
+
+
 class Problem(BaseModel):
     """An error (RFC 9457). `reason` is what a program decides by."""
 

@@ -5,12 +5,12 @@ from urllib.parse import unquote
 
 from sellergate_client import Sellergate
 from sellergate_common.errors import InvalidRequest
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sellergate_edge.authentication import Authenticator
+from sellergate_edge.bodies import read_body
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -61,7 +61,7 @@ async def pass_through(request: Request) -> Response:
         path,
         raw_query=request.scope["query_string"].decode("latin-1"),
         headers=[(name, value) for name, value in request.headers.items() if _goes_along(name)],
-        body=await _body(request),
+        body=await read_body(request, MAX_BODY_BYTES),
         content_type=request.headers.get("content-type", ""),
         as_is=True,
         max_wait=0,
@@ -94,17 +94,6 @@ def _sandbox(given: str | None) -> bool | None:
     if given.lower() not in {"true", "false"}:
         raise InvalidRequest.of_field(SANDBOX, "must be true or false")
     return given.lower() == "true"
-
-
-async def _body(request: Request) -> bytes:
-    """Read the body, and stop at the limit instead of filling the memory."""
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413)
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def describe(document: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class EdgeSettings(TlsSettings):
     bind_host: str = "127.0.0.1"
     gateway_target: str = "127.0.0.1:50054"
     account_target: str = "127.0.0.1:50051"
+    token_target: str = "127.0.0.1:50052"
     jwt_secret: SecretStr | None = None
     """For HS256; 32 bytes at least."""
     jwks_url: Annotated[str, AfterValidator(secure_url)] | None = None

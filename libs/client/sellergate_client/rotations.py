@@ -1,0 +1,31 @@
+"""Rotations, through TokenService."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_common.channel import invoke, open_channel
+from sellergate_common.tls import Identity
+
+_SERVICE = "token"
+
+
+class Rotations:
+    """Hands on what tells of new secrets and refresh tokens."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = token_service_pb2_grpc.TokenServiceStub(channel)
+
+    @staticmethod
+    @asynccontextmanager
+    async def connect(token: str, identity: Identity) -> AsyncIterator["Rotations"]:
+        """Open the client. Nothing is repeated when a connection breaks: a signed message is heard once."""
+        async with open_channel(token, _SERVICE, identity, ()) as channel:
+            yield Rotations(channel)
+
+    async def webhook(self, timestamp: str, signature: str, body: bytes) -> bool:
+        """Hand on a webhook message as it came; True when something was stored now. Raises SellergateError."""
+        signed = token_service_pb2.SignedWebhook(timestamp=timestamp, signature=signature, body=body)
+        request = token_service_pb2.HandleRotationRequest(webhook=signed)
+        return (await invoke(self._stub.HandleRotation, request, dependency=_SERVICE)).applied

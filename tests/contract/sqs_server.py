@@ -1,0 +1,89 @@
+"""A real SQS over HTTP on loopback, moto's, for the tests of rotations."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+ACCESS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@dataclass
+class SqsServer:
+    """A running SQS."""
+
+    port: int
+    client: Any
+    server: ThreadedMotoServer
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to reach it."""
+        return {**ACCESS, "AWS_ENDPOINT_URL_SQS": self.url}
+
+    def queue(self, redrive_after: int = 0) -> tuple[str, str]:
+        """Make a queue; return its URL, and that of the queue to which messages go after so many receives (empty: none)."""
+        number = next(self._numbers)
+        if not redrive_after:
+            return self._made(f"q{number}"), ""
+        dead = self._made(f"q{number}-dead")
+        arn = self.client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": redrive_after})
+        return self._made(f"q{number}", RedrivePolicy=policy), dead
+
+    def send(self, queue: str, body: str) -> None:
+        self.client.send_message(QueueUrl=queue, MessageBody=body)
+
+    def left(self, queue: str) -> int:
+        """How many messages a queue holds, hidden ones included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.client.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+        return sum(int(attributes[name]) for name in names)
+
+    def stop(self) -> None:
+        """Go down; what the queues hold stays."""
+        self.server.stop()
+
+    def restart(self) -> None:
+        """Come back at the same address."""
+        self.server = ThreadedMotoServer("127.0.0.1", self.port, verbose=False)
+        self.server.start()
+
+    def _made(self, name: str, **attributes: str) -> str:
+        return str(self.client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
+
+
+@contextmanager
+def running_sqs() -> Iterator[SqsServer]:
+    """Start an SQS on an ephemeral port."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    client = boto3.session.Session().client(
+        "sqs",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name=ACCESS["AWS_REGION"],
+        aws_access_key_id=ACCESS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ACCESS["AWS_SECRET_ACCESS_KEY"],
+    )
+    running = SqsServer(port, client, server)
+    try:
+        yield running
+    finally:
+        client.close()
+        running.stop()

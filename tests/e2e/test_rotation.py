@@ -1,0 +1,214 @@
+"""Rotations through the running suite: the webhook over REST, and Amazon's queue; what was stored is what exchanges use."""
+
+import hashlib
+import hmac
+import json
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sellergate.account.v1 import application_pb2, application_service_pb2
+from sellergate.account.v1.account_secrets_service_pb2 import GetAccountSecretsRequest, GetAccountSecretsResponse
+from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceStub
+from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
+from sellergate.token.v1.token_service_pb2 import HandleRotationRequest
+from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
+from sellergate_common.channel import invoke, open_channel
+from sellergate_common.errors import NotAllowed
+from sellergate_devstack.ports import LOOPBACK, free_ports
+from sellergate_devstack.probes import grpc_serves, http_answers
+from sellergate_devstack.suite import Suite
+from sellergate_devstack.supervisor import Process, Supervisor
+
+from tests.e2e.conftest import Rest
+from tests.e2e.sellers import Seller
+
+PATH = "/api/amazon/webhooks/token-rotation"
+SECRET, SECOND, OTHERS = (f"{name}-{secrets.token_urlsafe(32)}" for name in ("one", "two", "others"))
+
+
+@dataclass
+class Hook:
+    """An application and its account in the suite, and an edge and a token service that know its webhook secrets."""
+
+    suite: Suite
+    seller: Seller
+    application_id: str
+    account_id: str
+    token: Process
+    http: httpx.AsyncClient
+
+    async def send(
+        self, body: Any, secret: str = SECRET, moment: float | None = None, path: str = PATH
+    ) -> httpx.Response:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        timestamp = str(int(time.time() if moment is None else moment))
+        return await self.http.post(path, content=raw, headers=signed(secret, timestamp, raw))
+
+    def refresh_token(self, token: str, **changes: Any) -> dict[str, Any]:
+        body = {"applicationId": self.application_id, "accountId": self.account_id, "refreshToken": token}
+        return {"type": "REFRESH_TOKEN", **body, **changes}
+
+    def client_secret(self, secret: str) -> dict[str, Any]:
+        return {"type": "CLIENT_SECRET", "applicationId": self.application_id, "clientSecret": secret}
+
+    async def stored(self) -> GetAccountSecretsResponse:
+        async with open_channel(self.suite.target("account"), "account", self.suite.identity("token"), []) as channel:
+            request = GetAccountSecretsRequest(account_id=self.account_id)
+            return await invoke(AccountSecretsServiceStub(channel).GetAccountSecrets, request, dependency="account")
+
+
+def signed(secret: str, timestamp: str, body: bytes) -> dict[str, str]:
+    mac = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return {"X-Sellergate-Timestamp": timestamp, "X-Sellergate-Signature": f"v1={mac}"}
+
+
+@pytest.fixture
+async def hook(rest: Rest, seller: Seller, tmp_path: Path) -> AsyncIterator[Hook]:
+    suite = rest.suite
+    new = application_service_pb2.CreateApplicationRequest(
+        application=application_pb2.Application(name="Rotating"),
+        lwa_client_id=seller.client_id,
+        lwa_client_secret=seller.client_secret,
+    )
+    async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as channel:
+        made = await invoke(ApplicationServiceStub(channel).CreateApplication, new, dependency="account")
+    application_id = made.application.application_id
+    connection = seller.connection(applicationId=application_id, lwaClientId=None, lwaClientSecret=None)
+    account_id = (await rest.ask("POST", "/api/amazon/accounts", json=connection)).json()["id"]
+    file = tmp_path / "webhook-secrets"
+    file.write_text(f"{application_id} {SECRET}\n{application_id} {SECOND}\nanother {OTHERS}\n")
+    token_port, edge_port = free_ports(2)
+    token_environment = {
+        **suite.supervisor.processes["token"].environment,
+        "SELLERGATE_TOKEN_PORT": str(token_port),
+        "SELLERGATE_WEBHOOK_SECRETS_FILE": str(file),
+    }
+    edge_environment = {
+        **suite.supervisor.processes["edge"].environment,
+        "SELLERGATE_EDGE_PORT": str(edge_port),
+        "SELLERGATE_TOKEN_TARGET": f"{LOOPBACK}:{token_port}",
+    }
+    serves = grpc_serves(f"{LOOPBACK}:{token_port}", "token", suite.identity("operator"))
+    token = Process("token", command("token"), token_environment, tmp_path / "token.log", serves)
+    answers = http_answers(f"http://{LOOPBACK}:{edge_port}/healthz")
+    edge = Process("edge", command("edge"), edge_environment, tmp_path / "edge.log", answers)
+    supervisor = Supervisor(lambda _: None)
+    try:
+        await supervisor.start(token)
+        await supervisor.start(edge)
+        async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{edge_port}", timeout=40, trust_env=False) as http:
+            yield Hook(suite, seller, application_id, account_id, token, http)
+    finally:
+        await supervisor.stop()
+    for process in (token, edge):
+        log = process.log.read_text()
+        assert not any(shape in log for shape in ("Atzr|", "oa2-cs", SECRET, SECOND, OTHERS, seller.client_id))
+
+
+def command(name: str) -> list[str]:
+    return [sys.executable, "-m", f"sellergate_{name}"]
+
+
+async def granted(hook: Hook, control: httpx.AsyncClient) -> str:
+    """A new refresh token that Amazon takes."""
+    token = f"Atzr|{secrets.token_urlsafe(64)}"
+    seed = hook.seller.seed()
+    seed["sellers"][0]["refresh_tokens"].append({"client_id": hook.seller.client_id, "refresh_token": token})
+    (await control.post("/control/seed", json=seed)).raise_for_status()
+    return token
+
+
+async def test_a_refresh_token_that_works_is_stored_once_and_a_replay_is_refused(
+    hook: Hook, control: httpx.AsyncClient
+) -> None:
+    token = await granted(hook, control)
+    body, timestamp = json.dumps(hook.refresh_token(token)).encode(), str(int(time.time()))
+    first = await hook.http.post(PATH, content=body, headers=signed(SECRET, timestamp, body))
+    assert (first.status_code, first.json()) == (200, {"applied": True}), first.text
+    assert (await hook.stored()).refresh_token == token
+    replay = await hook.http.post(PATH, content=body, headers=signed(SECRET, timestamp, body))
+    assert replay.status_code == 401
+    assert replay.json()["reason"] == "CALLER_UNAUTHENTICATED"
+    again = await hook.send(hook.refresh_token(token), SECOND)
+    assert (again.status_code, again.json()) == (200, {"applied": False})
+
+
+async def test_a_refresh_token_that_does_not_work_leaves_the_old_one(hook: Hook) -> None:
+    before = await hook.stored()
+    refused = await hook.send(hook.refresh_token("Atzr|nobody-granted-this"))
+    assert refused.status_code == 400
+    assert refused.json()["violations"][0]["field"] == "refreshToken"
+    after = await hook.stored()
+    assert (after.refresh_token, after.account.revision) == (before.refresh_token, before.account.revision)
+
+
+async def test_a_client_secret_is_stored_beside_the_old_one(hook: Hook, control: httpx.AsyncClient) -> None:
+    fresh = f"amzn1.oa2-cs.v1.{secrets.token_hex(32)}"
+    applied = await hook.send(hook.client_secret(fresh))
+    assert (applied.status_code, applied.json()) == (200, {"applied": True}), applied.text
+    stored = (await hook.stored()).application
+    assert (stored.client_secret, stored.previous_client_secret) == (fresh, hook.seller.client_secret)
+    known = await hook.send(hook.client_secret(fresh), SECOND)
+    assert (known.status_code, known.json()) == (200, {"applied": False})
+    # Amazon does not know it yet: the old secret serves, and what it is good for is stored all the same.
+    token = await granted(hook, control)
+    assert (await hook.send(hook.refresh_token(token))).json() == {"applied": True}
+
+
+async def test_refusals_are_alike_whatever_is_wrong(hook: Hook) -> None:
+    good = hook.client_secret("never stored")
+    refusals = [
+        await hook.send(good, "wrong" * 8),
+        await hook.send(good, moment=time.time() - 301),
+        await hook.send(good, moment=time.time() + 330),
+    ]
+    documents = [refusal.json() for refusal in refusals]
+    assert {refusal.status_code for refusal in refusals} == {401}
+    assert len({document["detail"] for document in documents}) == 1
+    unsigned = await hook.http.post(PATH, json=good)
+    assert (unsigned.status_code, unsigned.json()["reason"]) == (401, "CALLER_UNAUTHENTICATED")
+    assert (await hook.stored()).application.client_secret == hook.seller.client_secret
+
+
+async def test_another_applications_secret_changes_nothing_of_this_one(
+    hook: Hook, rest: Rest, control: httpx.AsyncClient
+) -> None:
+    for body in (hook.client_secret("x"), hook.refresh_token("Atzr|x")):
+        refused = await hook.send(body, OTHERS)
+        assert (refused.status_code, refused.json()["violations"][0]["field"]) == (400, "applicationId")
+    stranger = await Seller.seeded(control)
+    account_id = await rest.connect(stranger)
+    for unknown in (account_id, "no-such-account"):
+        refused = await hook.send(hook.refresh_token(stranger.refresh_token, accountId=unknown))
+        assert (refused.status_code, refused.json()["reason"]) == (404, "ACCOUNT_NOT_FOUND")
+
+
+async def test_bodies_that_are_wrong_or_too_large_are_told_so(hook: Hook) -> None:
+    for body in (b"{", b"[]", b'{"type": "REFRESH_TOKEN"}'):
+        refused = await hook.send(body)
+        assert (refused.status_code, refused.json()["reason"]) == (400, "INVALID_REQUEST")
+    largest = b" " * (64 * 1024)
+    assert (await hook.send(largest)).status_code == 400
+    assert (await hook.send(largest + b" ")).status_code == 413
+
+
+async def test_without_a_token_service_the_sender_is_told_to_come_again(hook: Hook) -> None:
+    if hook.token.handle is not None:
+        hook.token.handle.kill()
+        hook.token.handle.wait()
+    gone = await hook.send(hook.client_secret("x"))
+    assert (gone.status_code, gone.json()["reason"]) == (503, "DEPENDENCY_UNAVAILABLE")
+
+
+async def test_the_edge_brings_no_message_of_the_queue(suite: Suite) -> None:
+    request = HandleRotationRequest(queue_message=b"{}")
+    async with open_channel(suite.target("token"), "token", suite.identity("edge"), []) as channel:
+        with pytest.raises(NotAllowed):
+            await invoke(TokenServiceStub(channel).HandleRotation, request, dependency="token")
