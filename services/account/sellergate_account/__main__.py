@@ -17,6 +17,7 @@ from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit, current_actor
 from sellergate_account.clients import Clients
 from sellergate_account.database import open_database
+from sellergate_account.expiry_metrics import expiry_metrics
 from sellergate_account.ids import new_external_id, new_uuid7
 from sellergate_account.keys import with_plain_keys
 from sellergate_account.migrating import migrate
@@ -26,6 +27,7 @@ from sellergate_account.servicer_admin import AccountAdminServicer, Admin
 from sellergate_account.servicer_applications import ApplicationServicer
 from sellergate_account.servicer_clients import DropInClientServicer
 from sellergate_account.settings import AccountSettings
+from sellergate_account.sql_expiries import SqlExpiries
 from sellergate_account.sql_store import SqlStore
 from sellergate_account.sql_vault import SqlVault
 
@@ -53,6 +55,7 @@ async def serve(settings: AccountSettings) -> None:
         accounts = Accounts(store, applications, audit, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
         clients = Clients(store, accounts, audit, now, partial(secrets.token_urlsafe, 32))
         admin = Admin(store, SqlVault(database, ring), audit, accounts, applications)
+        await stack.enter_async_context(expiry_metrics(SqlExpiries(database), now))
         await run_server(
             "account",
             settings.account_port,

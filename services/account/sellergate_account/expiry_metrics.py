@@ -1,0 +1,95 @@
+"""Metrics of what ends: days left of client secrets and authorizations, reckoned in the background and never by a scrape.
+
+Labels are bounded: windows of days, and of ids the soonest hundred.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import REGISTRY, Collector
+from sellergate_common.errors import SellergateError
+from sellergate_common.logs import get_logger
+
+from sellergate_account.expiries import MOST_SINGLE, DaysLeft, ExpiryReport, ExpiryRows, report_expiries
+
+REFRESH_SECONDS = 300.0
+RETRY_SECONDS = 15.0
+REPORT_SECONDS = 30.0
+_SOONEST = f"Days left, negative when over; the soonest {MOST_SINGLE}"
+
+
+class ExpiryCollector(Collector):
+    """Tells the last report; before the first one, nothing."""
+
+    def __init__(self) -> None:
+        self.report: ExpiryReport | None = None
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: what is told is known only later."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of the last report."""
+        report = self.report
+        if report is None:
+            return
+        yield from _metrics("client_secret", "application_id", "of an LWA client secret", report.client_secrets)
+        yield from _metrics("authorization", "account_id", "of an active account's consent", report.authorizations)
+        yield GaugeMetricFamily(
+            "sellergate_expiries_report_time_seconds",
+            "When the days left were reckoned, in seconds since 1970",
+            value=report.moment.timestamp(),
+        )
+
+
+def _metrics(what: str, label: str, words: str, left: DaysLeft) -> Iterator[Metric]:
+    single = GaugeMetricFamily(f"sellergate_{what}_days_left", f"{_SOONEST} ({words})", labels=(label,))
+    for id_, days in left.single.items():
+        single.add_metric((id_,), days)
+    within = GaugeMetricFamily(
+        f"sellergate_{what}s_ending",
+        f"How many end within so many days, or have ended ({words})",
+        labels=("within_days",),
+    )
+    for days, number in left.within.items():
+        within.add_metric((str(days),), number)
+    unknown = GaugeMetricFamily(
+        f"sellergate_{what}s_end_unknown", f"How many have no known end ({words})", value=left.unknown
+    )
+    yield from (single, within, unknown)
+
+
+@asynccontextmanager
+async def expiry_metrics(
+    rows: ExpiryRows, now: Callable[[], datetime], registry: CollectorRegistry = REGISTRY
+) -> AsyncIterator[None]:
+    """Register the metrics and reckon them again and again while the body runs."""
+    collector = ExpiryCollector()
+    registry.register(collector)
+    task = asyncio.create_task(_refresh_forever(collector, rows, now))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        registry.unregister(collector)
+
+
+async def _refresh_forever(collector: ExpiryCollector, rows: ExpiryRows, now: Callable[[], datetime]) -> None:
+    """Reckon every few minutes; while the database is down the last report stays, and its time tells how old it is."""
+    while True:
+        pause = REFRESH_SECONDS
+        try:
+            async with asyncio.timeout(REPORT_SECONDS):
+                collector.report = await report_expiries(rows, now())
+        except (SellergateError, TimeoutError) as error:
+            get_logger().warning("expiries_unknown", cause=type(error).__name__)
+            pause = RETRY_SECONDS
+        except Exception as error:  # noqa: BLE001  (a bug here must not end the metrics for good)
+            get_logger().error("expiries_bug", exc_info=error)
+        await asyncio.sleep(pause)
