@@ -23,6 +23,7 @@ from sellergate_simulator.orders_2026 import Orders2026
 from sellergate_simulator.orders_v0 import OrdersV0
 from sellergate_simulator.reports import Reports
 from sellergate_simulator.restricted_tokens import RestrictedTokens
+from sellergate_simulator.rotation import SecretRotation, send_later
 from sellergate_simulator.seed import Seed
 from sellergate_simulator.spapi import SellingPartnerApi
 from sellergate_simulator.state import World
@@ -51,6 +52,7 @@ def assemble(seed: Seed, clock: Clock, random: Random, ports: dict[str, int]) ->
         **RestrictedTokens(world, tokens, catalogue).handlers(),
         **Reports(world, documents, book).handlers(),
         **Feeds(world, documents).handlers(),
+        **SecretRotation(world, send_later).handlers(),
     }
     gate = Gate(catalogue, world, tokens, buckets, counters, clock)
     spapi = SellingPartnerApi(gate, faults, counters, handlers, clock)

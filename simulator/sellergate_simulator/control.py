@@ -18,7 +18,7 @@ from sellergate_simulator.faults import SP_API_KINDS, Fault, Faults
 from sellergate_simulator.lwa import CODE_LIFE_SECONDS
 from sellergate_simulator.order_book import OrderBook
 from sellergate_simulator.seed import Seed, Strict, sentence
-from sellergate_simulator.state import AuthorizationCode, World
+from sellergate_simulator.state import AuthorizationCode, RotationQueue, World
 from sellergate_simulator.tokens import AccessTokens
 
 B = TypeVar("B", bound=Strict)
@@ -82,6 +82,7 @@ class Control:
             ("POST", "sessions/expire"): self._expire_sessions,
             ("POST", "secrets/revoke-grant"): self._revoke_grant,
             ("POST", "secrets/rotate-client"): self._rotate_client,
+            ("POST", "secrets/queue"): self._enrol_queue,
             ("POST", "authorization-codes"): self._add_authorization_code,
         }
 
@@ -141,6 +142,16 @@ class Control:
         if application is None:
             raise ControlError("client_id: no application has this client id.")
         application.rotate(request.new_secret.get_secret_value(), self.clock.wall() + request.old_life_seconds)
+        return json_answer({})
+
+    def _enrol_queue(self, body: bytes) -> Answer:
+        request = _parsed(bodies.EnrolQueue, body)
+        if request.client_id not in self.world.applications:
+            raise ControlError("client_id: no application has this client id.")
+        if request.queue_url is None:
+            self.world.rotation_queues.pop(request.client_id, None)
+        else:
+            self.world.rotation_queues[request.client_id] = RotationQueue(request.queue_url, request.region)
         return json_answer({})
 
     def _add_authorization_code(self, body: bytes) -> Answer:

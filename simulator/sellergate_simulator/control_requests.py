@@ -55,6 +55,14 @@ class RotateClient(Strict):
     old_life_seconds: Annotated[float, Field(ge=0, le=604_800)]
 
 
+class EnrolQueue(Strict):
+    """POST /control/secrets/queue: where an application's new secrets go; null ends that."""
+
+    client_id: Text
+    queue_url: Annotated[str, Field(pattern=r"^https?://[^/]+/.+$", max_length=2048)] | None
+    region: Text = "us-east-1"
+
+
 class NewAuthorizationCode(Strict):
     """POST /control/authorization-codes: what the consent page hands to an application."""
 

@@ -35,6 +35,14 @@ class Application:
         self.secrets = [ClientSecret(new_secret), ClientSecret(self.secrets[0].value, old_expires_at)]
 
 
+@dataclass(frozen=True, slots=True)
+class RotationQueue:
+    """The SQS queue on which an application gets its new secrets."""
+
+    url: str
+    region: str
+
+
 @dataclass(slots=True)
 class Seller:
     """A selling partner."""
@@ -86,6 +94,8 @@ class World:
     grants: dict[str, Grant] = field(default_factory=dict, repr=False)
     """By refresh token."""
     codes: dict[str, AuthorizationCode] = field(default_factory=dict, repr=False)
+    rotation_queues: dict[str, RotationQueue] = field(default_factory=dict)
+    """By client id."""
     roles: dict[str, str | None] = field(default_factory=dict)
     """External id by ARN."""
     aws_keys: dict[str, AwsKey] = field(default_factory=dict)
