@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sellergate_amazon.operations import Catalogue
 from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
 from sellergate_common.sealing import KeyRing
+from sellergate_common.sites import Sites
 from sellergate_gateway.calls import Calls, Done
 from sellergate_gateway.ports import (
     AccessToken,
@@ -24,7 +25,6 @@ from sellergate_gateway.ports import (
 )
 from sellergate_gateway.quota import Buckets
 from sellergate_gateway.requests import SpApiCall
-from sellergate_gateway.sites import Sites
 
 ROLE = "arn:aws:iam::123456789012:role/x"
 ACCOUNT = Account("a", "u1", "app", "SELLER", "US", "us-east-1", "", "AUTO", False, "ACTIVE", 1)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 from sellergate_common.errors import NotFound, Unavailable
+from sellergate_common.sites import Sites
 from sellergate_gateway.checks import PROBE, Checks, Stage
-from sellergate_gateway.sites import Sites
 
 from tests.fakes.gateway_world import ACCOUNT, CATALOGUE, PRODUCTION, ROLE, SANDBOX, Getting, World
 

@@ -5,9 +5,9 @@ import base64
 import pytest
 from sellergate_amazon.operations import Catalogue
 from sellergate_common.sealing import KeyRing
+from sellergate_common.sites import Site, Sites
 from sellergate_gateway.ports import Account, Bucket
 from sellergate_gateway.quota import CAUTIOUS_RATE, Buckets, Gauge, admit
-from sellergate_gateway.sites import Site, Sites
 
 BUCKET = Bucket("k", rate=2.0, burst=4)
 RING = KeyRing.parse("k1 " + base64.urlsafe_b64encode(b"x" * 64).decode())

@@ -12,6 +12,7 @@ from sellergate_common.deadlines import UNARY_SECONDS
 from sellergate_common.logs import configure_logging
 from sellergate_common.server import run_server
 from sellergate_common.settings import load_settings
+from sellergate_common.sites import Sites
 
 from sellergate_gateway.aiohttp_amazon import open_amazon
 from sellergate_gateway.calls import Calls
@@ -22,7 +23,6 @@ from sellergate_gateway.redis_quota import RedisQuota
 from sellergate_gateway.servicer import GatewayServicer
 from sellergate_gateway.settings import GatewaySettings
 from sellergate_gateway.signing import SigV4Signer
-from sellergate_gateway.sites import Sites
 from sellergate_gateway.sources import open_sources
 
 

@@ -19,6 +19,7 @@ from sellergate_common.errors import (
     Unavailable,
     Unimplemented,
 )
+from sellergate_common.sites import Site, Sites
 
 from sellergate_gateway.answers import Kind, Reading, rate_limit_of, read, retry_after_of, to_error
 from sellergate_gateway.ports import (
@@ -40,7 +41,6 @@ from sellergate_gateway.ports import (
 from sellergate_gateway.quota import Buckets
 from sellergate_gateway.requests import SpApiCall, Target, resolve
 from sellergate_gateway.retries import Attempt, Failure, failure_of, pause_before_retry
-from sellergate_gateway.sites import Site, Sites
 
 # The time that a call keeps for itself after Amazon answered, so that its error still reaches the caller.
 RESERVE_SECONDS = 0.050

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.sites import Sites
 
 from sellergate_gateway.calls import Calls, signs
 from sellergate_gateway.ports import Account, Accounts, Credentials, Tokens
 from sellergate_gateway.requests import SpApiCall
-from sellergate_gateway.sites import Sites
 
 # It needs no parameter and no role of the application's, and every seller may call it.
 PROBE = "sellers/v1/getMarketplaceParticipations"

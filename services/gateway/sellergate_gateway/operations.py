@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.errors import InvalidRequest, NotFound, Reason, Resource
+from sellergate_common.sites import Sites
 
 from sellergate_gateway.ports import Account, Bucket, BucketState, Quota
 from sellergate_gateway.quota import Buckets
-from sellergate_gateway.sites import Sites
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 500

@@ -12,9 +12,9 @@ from sellergate_amazon.operations import Operation
 from sellergate_common.errors import QuotaExceeded
 from sellergate_common.keyspace import QUOTA_PREFIX
 from sellergate_common.sealing import KeyRing
+from sellergate_common.sites import Site
 
 from sellergate_gateway.ports import Account, Bucket, BucketState
-from sellergate_gateway.sites import Site
 
 # Amazon's sandbox has one limit for all operations (SP-API sandbox page).
 SANDBOX_RATE, SANDBOX_BURST = 5.0, 15

@@ -3,20 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_amazon.paths import check_path
 from sellergate_common.errors import FieldViolation, InvalidRequest, NotFound, Reason, Resource
 
 from sellergate_gateway.ports import Headers
 
-# RFC 3986 §3.3: unreserved, sub-delims, ":", "@", "/" and whole percent escapes. Amazon's paths hold nothing else.
-_PATH = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)+")
 # RFC 3986 §3.4, and the characters that clients send raw in spite of it; forwarded as they are.
 _QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]{}|\\^`\"<>]|%[0-9A-Fa-f]{2})*")
-_DOTS = frozenset({".", ".."})
-_SLASHES = re.compile(r"[/\\]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 # Authentication is ours, and what belongs to a connection belongs to ours.
 _OURS_PREFIX = "x-amz-"
@@ -122,17 +118,10 @@ def _expanded(operation: Operation, path_params: Mapping[str, str]) -> str:
 
 
 def _checked_path(path: str) -> str:
-    if not _PATH.fullmatch(path) or path.startswith("//"):
-        raise InvalidRequest.of_field(
-            "path", "must be a percent-encoded path that begins with one slash, without host, query or fragment"
-        )
-    for segment in path.split("/"):
-        decoded = unquote(segment)
-        # A slash may hide in a segment ("..%2Fx"), and some servers take a backslash for one.
-        if not _DOTS.isdisjoint(_SLASHES.split(decoded)):
-            raise InvalidRequest.of_field("path", "must not hold dot segments, encoded ones included")
-        if _CONTROL.search(decoded):
-            raise InvalidRequest.of_field("path", "must not hold control characters, encoded ones included")
+    try:
+        check_path(path)
+    except ValueError as error:
+        raise InvalidRequest.of_field("path", str(error)) from None
     return path
 
 

@@ -3,14 +3,12 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
-from sellergate_amazon.marketplaces import REGIONS
 from sellergate_common.sealing import KeyRing, ring_text
-from sellergate_common.settings import CacheSettings, Port, ServerSettings, secure_url
+from sellergate_common.settings import CacheSettings, Port, ServerSettings
+from sellergate_common.site_settings import SiteSettings
 
-Url = Annotated[str, AfterValidator(secure_url)]
 
-
-class GatewaySettings(ServerSettings, CacheSettings):
+class GatewaySettings(ServerSettings, CacheSettings, SiteSettings):
     """Where the services and Amazon are, and the keys of the shared cache."""
 
     gateway_port: Port = 50054
@@ -23,15 +21,6 @@ class GatewaySettings(ServerSettings, CacheSettings):
     cache_keys_credentials: Annotated[
         SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
     ]
-    spapi_endpoint: Url | None = None
-    """One server for all regions, in place of Amazon's; a region's own setting comes before it."""
-    spapi_endpoint_na: Url | None = None
-    spapi_endpoint_eu: Url | None = None
-    spapi_endpoint_fe: Url | None = None
-    spapi_sandbox_endpoint: Url | None = None
-    spapi_sandbox_endpoint_na: Url | None = None
-    spapi_sandbox_endpoint_eu: Url | None = None
-    spapi_sandbox_endpoint_fe: Url | None = None
     interactive_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """The share of each bucket that BATCH calls leave alone."""
 
@@ -44,22 +33,3 @@ class GatewaySettings(ServerSettings, CacheSettings):
     def credentials_ring(self) -> KeyRing:
         """The keys of the credentials cache."""
         return KeyRing.parse(self.cache_keys_credentials.get_secret_value())
-
-    @property
-    def production(self) -> dict[str, str]:
-        """The base URL of each region."""
-        own = {"NA": self.spapi_endpoint_na, "EU": self.spapi_endpoint_eu, "FE": self.spapi_endpoint_fe}
-        return {region.name: own[region.name] or self.spapi_endpoint or f"https://{region.host}" for region in REGIONS}
-
-    @property
-    def sandbox(self) -> dict[str, str]:
-        """The base URL of each region's sandbox."""
-        own = {
-            "NA": self.spapi_sandbox_endpoint_na,
-            "EU": self.spapi_sandbox_endpoint_eu,
-            "FE": self.spapi_sandbox_endpoint_fe,
-        }
-        return {
-            region.name: own[region.name] or self.spapi_sandbox_endpoint or f"https://{region.sandbox_host}"
-            for region in REGIONS
-        }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sellergate_amazon.marketplaces import REGIONS, Region, marketplace_by_code
+
 from sellergate_common.errors import InvalidRequest
 
 
