@@ -70,7 +70,7 @@ def test_each_process_knows_what_its_context_needs_and_no_more(tmp_path: Path, m
     assert knowers("AWS_SECRET_ACCESS_KEY") == {"iam"}
     assert knowers("REDIS_URL") == {"account", "token", "iam", "gateway"}
     assert knowers("SELLERGATE_LWA_TOKEN_URL") == {"token"}
-    assert knowers("SELLERGATE_SPAPI_ENDPOINT_NA") == {"gateway"}
+    assert knowers("SELLERGATE_SPAPI_ENDPOINT_NA") == {"gateway", "iam"}
     assert knowers("UNRELATED_SECRET") == set()
     certificates = [known[name]["SELLERGATE_TLS_CERT_FILE"] for name in ("account", "token", "iam", "gateway", "edge")]
     assert len(set(certificates)) == 5

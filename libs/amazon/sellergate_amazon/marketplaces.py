@@ -6,6 +6,9 @@ The Seller Central hosts of ZA and IE come from third parties and were not confi
 
 from dataclasses import dataclass
 
+# The service in a SigV4 credential scope (Developer Guide, "signing the request"); the region is the Region's own.
+SIGNING_SERVICE = "execute-api"
+
 
 @dataclass(frozen=True, slots=True)
 class Region:

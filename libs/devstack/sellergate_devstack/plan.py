@@ -93,8 +93,12 @@ class Plan:
         return process
 
     def _iam(self) -> Process:
-        own = {"SELLERGATE_CACHE_KEYS_CREDENTIALS_FILE": self._key("cache-credentials"), **self._targets("account")}
-        process = self._service("iam", own, "SELLERGATE_CREDENTIAL_CALLERS SELLERGATE_ROLE_ARN_ALLOW")
+        own = {
+            "SELLERGATE_CACHE_KEYS_CREDENTIALS_FILE": self._key("cache-credentials"),
+            **self._targets("account"),
+            **self._spapi(),
+        }
+        process = self._service("iam", own, f"{_SPAPI} SELLERGATE_CREDENTIAL_CALLERS SELLERGATE_ROLE_ARN_ALLOW")
         sts = self.settings.aws_endpoint_url_sts
         process.environment |= aws_environment()
         if self.settings.wants_simulator and not sts:
@@ -108,13 +112,18 @@ class Plan:
             "SELLERGATE_CACHE_KEYS_TOKEN_FILE": self._key("cache-token"),
             "SELLERGATE_CACHE_KEYS_CREDENTIALS_FILE": self._key("cache-credentials"),
             **self._targets("account", "token", "iam"),
+            **self._spapi(),
         }
-        if self.settings.wants_simulator:
-            base = self.settings.simulator_port
-            for index, region in enumerate(_SIMULATED[:3]):
-                own[f"SELLERGATE_SPAPI_ENDPOINT_{region}"] = f"http://{LOOPBACK}:{base + 1 + index}"
-            own["SELLERGATE_SPAPI_SANDBOX_ENDPOINT"] = f"http://{LOOPBACK}:{base + 4}"
         return self._service("gateway", own, _SPAPI + " SELLERGATE_INTERACTIVE_SHARE")
+
+    def _spapi(self) -> dict[str, str]:
+        """Return where the simulator is, as settings, if it stands in for SP-API."""
+        if not self.settings.wants_simulator:
+            return {}
+        addresses = [f"http://{LOOPBACK}:{self.settings.simulator_port + 1 + index}" for index in range(4)]
+        sandbox = {"SELLERGATE_SPAPI_SANDBOX_ENDPOINT": addresses[3]}
+        regions = zip(_SIMULATED[:3], addresses[:3], strict=True)
+        return {f"SELLERGATE_SPAPI_ENDPOINT_{region}": address for region, address in regions} | sandbox
 
     def _edge(self) -> Process:
         own = {

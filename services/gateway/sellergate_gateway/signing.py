@@ -3,10 +3,10 @@
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from sellergate_amazon.marketplaces import SIGNING_SERVICE
 
 from sellergate_gateway.ports import AmazonRequest, AwsCredentials
 
-SERVICE = "execute-api"
 # Signed beside host, x-amz-date and x-amz-security-token (Developer Guide, "signing the request").
 _SIGNED = frozenset({"x-amz-access-token"})
 
@@ -27,6 +27,6 @@ class SigV4Signer:
             credentials.secret_access_key.get_secret_value(),
             credentials.session_token.get_secret_value(),
         )
-        SigV4Auth(keys, SERVICE, region).add_auth(signed)
+        SigV4Auth(keys, SIGNING_SERVICE, region).add_auth(signed)
         added = tuple((name, value) for name, value in signed.headers.items() if name.lower() not in _SIGNED)
         return AmazonRequest(request.method, request.url, request.headers + added, request.body)

@@ -14,13 +14,16 @@ from sellergate_common.keyspace import ACCOUNT_CHANGES
 from sellergate_common.logs import configure_logging
 from sellergate_common.server import run_server
 from sellergate_common.settings import load_settings
+from sellergate_common.sites import Sites
 from sellergate_common.tls import Identity
 
+from sellergate_iam.boto_signer import BotoSigner
 from sellergate_iam.credentials import Credentials
 from sellergate_iam.grpc_accounts import CONTRACTS, GrpcAccounts
 from sellergate_iam.redis_credentials import redis_credentials
 from sellergate_iam.servicer import IamServicer
 from sellergate_iam.settings import IamSettings
+from sellergate_iam.signatures import Signatures
 from sellergate_iam.sts import BotoSts
 
 
@@ -44,12 +47,14 @@ async def serve(settings: IamSettings) -> None:
         cache = redis_credentials(redis, settings.ring, changes, time.time)
         copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
         await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}))
-        credentials = Credentials(GrpcAccounts(channel, copies), sts, cache, settings.allowed_roles)
+        accounts, sites = GrpcAccounts(channel, copies), Sites(settings.production, settings.sandbox)
+        credentials = Credentials(accounts, sts, cache, settings.allowed_roles)
+        signatures = Signatures(accounts, credentials, sites, BotoSigner())
         await run_server(
             "iam",
             settings.iam_port,
             settings,
-            servicers=[IamServicer(credentials, settings.aws_region)],  # type: ignore[abstract]  # (the generated base answers the rest)
+            servicers=[IamServicer(credentials, signatures, settings.aws_region)],
             dependencies={"redis": redis.ping},
             access=Access({"sellergate.iam.v1.IamService/AssumeRole": settings.callers}),
         )

@@ -41,11 +41,15 @@ class Credentials:
         Raises NotFound, PreconditionFailed, InvalidRequest, NotAllowed, RoleRejected, Unavailable.
         """
         role = await self._accounts.role(account_id)
+        if not name and seconds is None:
+            return await self.of(role)
         self._check(role.arn)
-        session = _session(name or f"sellergate-{account_id}", seconds)
-        if name or seconds is not None:
-            return await self._assumed(role, session)
-        found = await self._cache.obtain(role, None, partial(self._assumed, role, session))
+        return await self._assumed(role, _session(name or _own_name(role), seconds))
+
+    async def of(self, role: Role) -> AwsCredentials:
+        """Return credentials of an account's role, cached ones where they live long enough. Raises as `for_account` does."""
+        self._check(role.arn)
+        found = await self._cache.obtain(role, None, partial(self._assumed, role, _session(_own_name(role), None)))
         return found.value
 
     async def for_role(self, arn: str, region: str, name: str, seconds: int | None) -> AwsCredentials:
@@ -84,7 +88,11 @@ class Credentials:
             raise NotAllowed("SELLERGATE_ROLE_ARN_ALLOW does not allow this role to be assumed.")
 
 
+def _own_name(role: Role) -> str:
+    return f"sellergate-{role.account_id}"[:_LONGEST_NAME]
+
+
 def _session(name: str, seconds: int | None) -> Session:
     if seconds is not None and not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
         raise InvalidRequest.of_field("duration", f"must be from {SHORTEST_SECONDS} to {LONGEST_SECONDS} s")
-    return Session(name[:_LONGEST_NAME], seconds or DEFAULT_SECONDS)
+    return Session(name, seconds or DEFAULT_SECONDS)

@@ -27,7 +27,14 @@ class GrpcAccounts:
         if not account.iam_role_arn:
             raise InvalidRequest.of_field("account_id", "names an account without an IAM role; set iam_role_arn first")
         external_id = "" if account.role_without_external_id else account.external_id
-        return Role(account.iam_role_arn, external_id, account.region, account.account_id, account.revision)
+        return Role(
+            account.iam_role_arn,
+            external_id,
+            account.region,
+            account.account_id,
+            account.revision,
+            account.marketplace,
+        )
 
     async def _account(self, account_id: str) -> account_pb2.Account:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)

@@ -1,4 +1,4 @@
-"""What the iam domain needs: the role of an account, STS, and a cache of credentials."""
+"""What the iam domain needs: the role of an account, STS, a cache of credentials, and a signer."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,16 +6,22 @@ from typing import Protocol
 from pydantic import SecretStr
 from sellergate_common.entries import Entries
 
+Headers = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role to assume, for whom, and at which STS. `account_id` is empty for a bare role of an operator's."""
+    """A role to assume, for whom, and at which STS; the marketplace says where its signatures hold.
+
+    `external_id` is empty where none is sent, `account_id` and what follows it for a bare role of an operator's.
+    """
 
     arn: str
     external_id: str
     region: str
     account_id: str = ""
     revision: int = 0
+    marketplace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,22 @@ class AwsCredentials:
     life: float
 
 
+@dataclass(frozen=True, slots=True)
+class UnsignedRequest:
+    """A request that a caller will send itself. `payload_sha256` is in hex, empty for an empty body.
+
+    A header may hold an access token: its values stay out of the repr.
+    """
+
+    method: str
+    url: str
+    headers: Headers
+    payload_sha256: str
+
+    def __repr__(self) -> str:
+        return f"UnsignedRequest({self.method})"
+
+
 class Accounts(Protocol):
     """The account service, as the iam service may see it."""
 
@@ -49,6 +71,13 @@ class Sts(Protocol):
 
     async def assume(self, role: Role, session: Session) -> AwsCredentials:
         """Assume a role. Raises RoleRejected, Unavailable, OutOfTime."""
+
+
+class Signer(Protocol):
+    """AWS Signature Version 4."""
+
+    def sign(self, request: UnsignedRequest, credentials: AwsCredentials, region: str) -> Headers:
+        """Return the headers that sign the request for execute-api in an AWS region."""
 
 
 # Credentials of accounts' roles by revision, shared by all replicas; the mark is their access key.

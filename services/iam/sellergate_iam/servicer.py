@@ -12,14 +12,16 @@ from sellergate_common.errors import InvalidRequest, NotAllowed
 from sellergate_common.identity import OPERATOR
 
 from sellergate_iam.credentials import Credentials
-from sellergate_iam.ports import AwsCredentials
+from sellergate_iam.ports import AwsCredentials, UnsignedRequest
+from sellergate_iam.signatures import Signatures
 
 
 class IamServicer(IamServiceServicer):
-    """Credentials of roles. RPCs that are not here are answered UNIMPLEMENTED by the generated base."""
+    """Credentials of roles, and signatures made with them."""
 
-    def __init__(self, credentials: Credentials, region: str) -> None:
+    def __init__(self, credentials: Credentials, signatures: Signatures, region: str) -> None:
         self._credentials = credentials
+        self._signatures = signatures
         self._region = region
 
     async def AssumeRole(self, request: pb2.AssumeRoleRequest, context: Any) -> pb2.AssumeRoleResponse:
@@ -35,6 +37,13 @@ class IamServicer(IamServiceServicer):
                 assumed = self._credentials.for_role(request.role_arn, self._region, request.session_name, seconds)
                 return _to_message(await assumed)
         raise InvalidRequest.of_field("role", "must be one of account_id or role_arn")
+
+    async def SignRequest(self, request: pb2.SignRequestRequest, context: Any) -> pb2.SignRequestResponse:
+        """Return the headers that sign a request."""
+        headers = tuple((header.name, header.value) for header in request.headers)
+        unsigned = UnsignedRequest(request.method, request.url, headers, request.payload_sha256)
+        added = await self._signatures.sign(request.account_id, unsigned)
+        return pb2.SignRequestResponse(headers=[pb2.HttpHeader(name=name, value=value) for name, value in added])
 
     async def InvalidateCredentials(
         self, request: pb2.InvalidateCredentialsRequest, context: Any

@@ -5,10 +5,11 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.sealing import KeyRing, ring_text
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names
+from sellergate_common.site_settings import SiteSettings
 
 
-class IamSettings(ServerSettings, CacheSettings):
-    """Where the account service is, who may ask, and the keys of the credentials cache."""
+class IamSettings(ServerSettings, CacheSettings, SiteSettings):
+    """Where the account service and SP-API are, who may ask, and the keys of the credentials cache."""
 
     iam_port: Port = 50053
     account_target: str = "127.0.0.1:50051"
