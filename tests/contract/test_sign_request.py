@@ -169,7 +169,7 @@ async def session(amazon: Simulator, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("ENDPOINT_URL", amazon.main),
     ):
         monkeypatch.setenv(f"AWS_{name}", value)
-    sts = BotoSts()
+    sts = BotoSts("us-east-1", lambda: 0.0)
     yield await sts.assume(Role(ROLE_ARN, "", "us-east-1"), Session("test", 900))
     sts.close()
 

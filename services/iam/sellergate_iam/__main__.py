@@ -1,5 +1,6 @@
 """The iam service: temporary AWS credentials of sellers' roles."""
 
+import random
 import time
 from contextlib import AsyncExitStack
 
@@ -38,7 +39,7 @@ async def serve(settings: IamSettings) -> None:
     """Wire the service by hand and serve it."""
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url))
-        sts = BotoSts()
+        sts = BotoSts(settings.aws_region, random.random)
         stack.callback(sts.close)
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)

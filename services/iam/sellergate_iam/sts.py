@@ -1,57 +1,64 @@
 """STS through boto3, off the event loop. boto3 finds this process's own AWS credentials and the endpoint by its own chain."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Lock
+from itertools import count
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from pydantic import SecretStr
 from sellergate_common.context import time_left
-from sellergate_common.errors import OutOfTime, RoleRejected, SellergateError, Unavailable
+from sellergate_common.errors import OutOfTime
 from sellergate_common.logs import get_logger
 
+from sellergate_iam.boto_chain import THREADS, BotoChain
 from sellergate_iam.ports import AwsCredentials, Role, Session
+from sellergate_iam.sts_errors import Busy, OwnCredentials, explained
 
-THREADS = 8
 CALL_SECONDS = 10.0
-_CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=5,
-    max_pool_connections=THREADS,
-    retries={"total_max_attempts": 2, "mode": "standard"},
-    parameter_validation=True,
-)
-_THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded"})
-_REFUSED = frozenset(
-    {"AccessDenied", "AccessDeniedException", "ValidationError", "MalformedPolicyDocument", "RegionDisabledException"}
-)
+ATTEMPTS = 4
+FIRST_BACKOFF_SECONDS = 0.2
+# What an error needs to reach the caller before its deadline.
+RESERVE_SECONDS = 0.05
 
 
 class BotoSts:
-    """One client a region, made when it is first needed; boto3's clients may be shared by threads."""
+    """Calls of STS. `region` is for those that boto3's chain makes itself; `jitter` returns [0, 1)."""
 
-    def __init__(self) -> None:
+    def __init__(self, region: str, jitter: Callable[[], float]) -> None:
+        self._chain = BotoChain(region)
+        self._jitter = jitter
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sts")
-        self._session = boto3.session.Session()
-        self._clients: dict[str, Any] = {}
-        self._lock = Lock()
 
     async def assume(self, role: Role, session: Session) -> AwsCredentials:
-        """Assume a role, with its external id. Raises RoleRejected, Unavailable, OutOfTime."""
-        left = min(CALL_SECONDS, time_left(CALL_SECONDS))
+        """Assume a role, with its external id, again with full jitter while STS is busy and there is time.
+
+        Raises RoleRejected, Unavailable, OutOfTime.
+        """
+        now = asyncio.get_running_loop().time
+        ends = now() + min(CALL_SECONDS, time_left(CALL_SECONDS))
+        for attempt in count(1):
+            try:
+                return await self._attempt(role, session, ends - now())
+            except Busy as error:
+                pause = self._jitter() * FIRST_BACKOFF_SECONDS * 2 ** (attempt - 1)
+                if attempt == ATTEMPTS or pause + RESERVE_SECONDS >= ends - now():
+                    raise
+                get_logger().info("sts_retry", attempt=attempt, cause=error.message)
+                await asyncio.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def close(self) -> None:
+        """Let the threads end; calls under way are not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _attempt(self, role: Role, session: Session, left: float) -> AwsCredentials:
         call = asyncio.get_running_loop().run_in_executor(self._threads, partial(self._assume, role, session))
         try:
             return await asyncio.wait_for(call, left)
         except TimeoutError:
             raise OutOfTime(f"STS did not answer within {left:.1f} s.") from None
-
-    def close(self) -> None:
-        """Let the threads end; calls under way are not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _assume(self, role: Role, session: Session) -> AwsCredentials:
         parameters: dict[str, Any] = {
@@ -61,43 +68,26 @@ class BotoSts:
         }
         if role.external_id:
             parameters["ExternalId"] = role.external_id
+        chain = self._chain
         try:
-            answer = self._client(role.region).assume_role(**parameters)["Credentials"]
-        except (ClientError, BotoCoreError) as error:
-            raise _explained(error, role) from None
-        return AwsCredentials(
-            SecretStr(answer["AccessKeyId"]),
-            SecretStr(answer["SecretAccessKey"]),
-            SecretStr(answer["SessionToken"]),
-            answer["Expiration"].timestamp(),
-            session.seconds,
-        )
+            return self._asked(chain.client(role.region), role, parameters)
+        except OwnCredentials:
+            # The keys in a file may have been replaced, which boto3 does not see by itself: the next call reads all anew.
+            self._chain = BotoChain(chain.region)
+            raise
 
-    def _client(self, region: str) -> Any:
-        # Making a client is not safe to do in two threads at once, using one is.
-        with self._lock:
-            if region not in self._clients:
-                self._clients[region] = self._session.client("sts", region_name=region, config=_CONFIG)
-            return self._clients[region]
+    def _asked(self, client: Any, role: Role, parameters: dict[str, Any]) -> AwsCredentials:
+        try:
+            return _read(client.assume_role(**parameters)["Credentials"], parameters["DurationSeconds"])
+        except Exception as error:  # noqa: BLE001  (an endpoint that is no STS trips boto3 in ways that it does not name)
+            raise explained(error, role) from None
 
 
-def _explained(error: ClientError | BotoCoreError, role: Role) -> SellergateError:
-    """Say what STS's refusal means and what to do; boto3's own words may hold what was sent and stay out."""
-    if isinstance(error, NoCredentialsError):
-        return Unavailable("The iam service has no AWS credentials of its own; give it a role or keys.")
-    if not isinstance(error, ClientError):
-        get_logger().warning("sts_unreachable", cause=type(error).__name__)
-        return Unavailable("STS cannot be reached; try again.", retry_after=1.0)
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    metadata = {"aws_code": code[:64]}
-    if code in _THROTTLED:
-        return Unavailable("STS is throttling; try again.", retry_after=1.0, metadata=metadata)
-    if code in _REFUSED:
-        return RoleRejected(
-            f"STS refuses to assume {role.arn} ({code}): its trust policy must name this service's AWS identity and the"
-            f" account's external id, and allow the session's duration.",
-            metadata=metadata,
-        )
-    return Unavailable(
-        f"STS answered {code}; check the AWS credentials of the iam service.", retry_after=5.0, metadata=metadata
+def _read(answer: Any, life: float) -> AwsCredentials:
+    return AwsCredentials(
+        SecretStr(answer["AccessKeyId"]),
+        SecretStr(answer["SecretAccessKey"]),
+        SecretStr(answer["SessionToken"]),
+        answer["Expiration"].timestamp(),
+        life,
     )

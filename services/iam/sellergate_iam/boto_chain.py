@@ -1,0 +1,62 @@
+"""This process's own AWS credentials, as boto3's chain finds and renews them, and the clients of STS made with them."""
+
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
+from sellergate_common.errors import Unavailable
+
+from sellergate_iam.sts_errors import unusable
+
+THREADS = 8
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    max_pool_connections=THREADS,
+    # Repeated in `sts` and nowhere else; what STS does not take, it says itself.
+    retries={"total_max_attempts": 1},
+    parameter_validation=False,
+)
+
+
+class BotoChain:
+    """One reading of the chain. boto3 renews what expires; files that hold keys it reads once.
+
+    `region` is that of an STS which the chain itself may ask, for a web identity or a role of ours.
+    """
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self._session: Any = None
+        self._clients: dict[str, Any] = {}
+        self._lock = Lock()
+
+    def client(self, region: str) -> Any:
+        """Return the client of STS in a region, made once and shared by threads. Blocks. Raises OwnCredentials, Busy, Unavailable.
+
+        Our own credentials are found or renewed apart from the call that needs them, so that a refusal of ours is never told
+        as one of the role.
+        """
+        try:
+            self._ready()
+        except Exception as error:  # noqa: BLE001  (the chain reads files, sockets and configuration of any shape)
+            raise unusable(error) from None
+        try:
+            with self._lock:
+                if region not in self._clients:
+                    self._clients[region] = self._session.client("sts", region_name=region, config=_CONFIG)
+                return self._clients[region]
+        except Exception as error:  # noqa: BLE001  (boto3 names no single error for a bad endpoint or region)
+            message = f"STS of region {region} cannot be used ({type(error).__name__}); check AWS_ENDPOINT_URL_STS"
+            raise Unavailable(f"{message} and the account's region.", retry_after=5.0) from None
+
+    def _ready(self) -> None:
+        # Making a session or a client is not safe to do in two threads at once, using one is.
+        with self._lock:
+            self._session = self._session or boto3.session.Session(region_name=self.region)
+            own = self._session.get_credentials()
+        if own is None:
+            raise NoCredentialsError
+        own.get_frozen_credentials()
