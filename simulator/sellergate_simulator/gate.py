@@ -127,7 +127,7 @@ class Gate:
         try:
             verify(
                 request,
-                service="execute-api",
+                service=SIGNING_SERVICE,
                 regions={region.signing_region for region in regions},
                 key_of=self.world.aws_keys.get,
                 now=now,

@@ -13,9 +13,11 @@ from sellergate_common.tls import Identity
 
 
 @asynccontextmanager
-async def serving(name: str, identity: Identity, servicers: dict[Any, Any]) -> AsyncIterator[str]:
+async def serving(
+    name: str, identity: Identity, servicers: dict[Any, Any], access: Access | None = None
+) -> AsyncIterator[str]:
     """Serve `servicers` (add function → servicer) as `name`; yield where."""
-    layers = Layers(name, Access(), RpcMetrics.register(CollectorRegistry()))
+    layers = Layers(name, access or Access(), RpcMetrics.register(CollectorRegistry()))
     server = grpc.aio.server(interceptors=[LayersInterceptor(layers)])
     for add, servicer in servicers.items():
         add(servicer, server)
