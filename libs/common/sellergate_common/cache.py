@@ -1,25 +1,22 @@
-"""The shared Redis: a connection with deadlines, and a cache whose values are sealed to their names.
+"""A cache in the shared Redis whose values are sealed to their names.
 
 A cache may vanish at any moment. Reading and writing therefore never raise: an unreachable Redis is a miss, told once in the log
 and by the health service `dependency/redis`.
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from sellergate_common.errors import Unavailable
 from sellergate_common.keyspace import ALL
 from sellergate_common.logs import get_logger
+from sellergate_common.redis_client import UNREACHABLE, open_redis
 from sellergate_common.sealing import KeyRing, SealError
 
-CONNECT_SECONDS = 1.0
-ANSWER_SECONDS = 1.0
+__all__ = ["UNREACHABLE", "SealedCache", "open_redis"]
+
 _SCAN_PAGE = 500
 
 # Stores an entry unless the fencing counter says that another has taken over since; a lost counter says nothing.
@@ -31,26 +28,6 @@ return 1
 """
 # Deletes an entry only while it still holds the value that was read.
 _COMPARE_AND_DELETE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-
-UNREACHABLE = (RedisError, OSError, TimeoutError)
-
-
-@asynccontextmanager
-async def open_redis(url: SecretStr) -> AsyncIterator[Redis]:
-    """Open a pool of connections to `url` (redis:// or rediss://). Nothing is sent yet; every answer has a deadline of 1 s."""
-    redis = Redis.from_url(
-        url.get_secret_value(),
-        socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
-        health_check_interval=30,
-        # One attempt: who calls knows better what to do without Redis than to wait for it.
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=True,
-    )
-    try:
-        yield redis
-    finally:
-        await redis.aclose()
 
 
 class SealedCache:

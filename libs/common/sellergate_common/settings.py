@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, FilePath, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from sellergate_common.redis_url import redis_url_text
 
 PREFIX = "SELLERGATE_"
 
@@ -80,9 +82,12 @@ class ServerSettings(TlsSettings):
 
 
 class CacheSettings(Settings):
-    """Where Redis is. `redis_url` may carry a password."""
+    """Where Redis is. `redis_url` may carry a password; the files are for a URL that speaks TLS."""
 
-    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    redis_url: Annotated[SecretStr, AfterValidator(redis_url_text)] = Field(validation_alias="REDIS_URL")
+    redis_tls_ca_file: FilePath | None = None
+    redis_tls_cert_file: FilePath | None = None
+    redis_tls_key_file: FilePath | None = None
 
 
 def secure_url(url: str) -> str:

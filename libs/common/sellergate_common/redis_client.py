@@ -1,0 +1,151 @@
+"""Clients of the shared Redis, whatever it is: each command has a second in all, and is tried once.
+
+Who calls knows better what to do without Redis than to wait for it. After a failover the next command finds the new primary by
+itself: through a sentinel, or through the topology of the cluster, which is read anew after an error.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import SecretStr
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.client import PubSub
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException, RedisError
+
+from sellergate_common.redis_url import Kind, Login, RedisUrl, parse_redis_url
+
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 1.0
+_MAX_CONNECTIONS = 1000
+
+UNREACHABLE = (RedisError, RedisClusterException, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisTls:
+    """PEM files for connections over TLS: whom to trust (None: whom the system trusts), and who we are where Redis asks."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@asynccontextmanager
+async def open_redis(url: SecretStr, tls: RedisTls | None = None) -> AsyncIterator[Redis]:
+    """Open a client of the Redis at `url` (see `redis_url`). Nothing is sent yet; every command has a deadline of 1 s.
+
+    A client of a cluster is no Redis by its type; what the suite sends, it sends the same way: commands of one key, scripts
+    whose keys share a hash tag, `publish`, `pubsub`, `scan_iter` (over all primaries) and `ping`.
+    """
+    place = parse_redis_url(url)
+    options = _options(place, tls or RedisTls())
+    if place.kind is Kind.CLUSTER:
+        cluster = _Cluster(place, options)
+        try:
+            yield cast("Redis", cluster)
+        finally:
+            await cluster.aclose()
+    elif place.kind is Kind.SENTINEL:
+        async with _sentinels(place, options) as sentinels, _primary(sentinels, place, options) as primary:
+            yield primary
+    else:
+        ((host, port),) = place.nodes
+        async with _Redis(host=host, port=port, db=place.db, **_credentials(place.login), **options) as redis:
+            yield redis
+
+
+def _options(place: RedisUrl, tls: RedisTls) -> dict[str, Any]:
+    """Return what all connections have in common."""
+    options: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": ANSWER_SECONDS,
+        "health_check_interval": 30,
+        "max_connections": _MAX_CONNECTIONS,
+        "retry": Retry(NoBackoff(), 0),
+        "decode_responses": True,
+    }
+    if place.tls:
+        files = {"ssl_ca_certs": tls.ca_file, "ssl_certfile": tls.cert_file, "ssl_keyfile": tls.key_file}
+        options |= {"ssl": True, **{name: str(file) for name, file in files.items() if file is not None}}
+    return options
+
+
+def _credentials(login: Login) -> dict[str, Any]:
+    return {"username": login.user, "password": login.password.get_secret_value() if login.password else None}
+
+
+class _Redis(Redis):
+    """A client whose commands end within a second, connecting and asking for the primary included."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # (the library's own)
+
+
+def _sentinels(place: RedisUrl, options: dict[str, Any]) -> Sentinel:
+    # They are asked one after the other: some that are frozen must not use up the second that a command has.
+    share = ANSWER_SECONDS / (len(place.nodes) + 1)
+    patience = {"socket_connect_timeout": share, "socket_timeout": share}
+    kwargs = {**options, **_credentials(place.sentinel_login), **patience}
+    return Sentinel(place.nodes, sentinel_kwargs=kwargs)  # type: ignore[no-untyped-call]  # (likewise)
+
+
+def _primary(sentinels: Sentinel, place: RedisUrl, options: dict[str, Any]) -> Redis:
+    login = _credentials(place.login)
+    return cast("Redis", sentinels.master_for(place.name, redis_class=_Redis, db=place.db, **login, **options))
+
+
+class _Cluster(RedisCluster):
+    """A client of a cluster. It goes on from the nodes of its URL: those that were found may all be replaced some day."""
+
+    def __init__(self, place: RedisUrl, options: dict[str, Any]) -> None:
+        super().__init__(
+            startup_nodes=[ClusterNode(*node) for node in place.nodes],
+            dynamic_startup_nodes=False,
+            **_credentials(place.login),
+            **options,
+        )
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await super().execute_command(*args, **options)
+
+    def ping(self, **_: Any) -> Any:
+        """Ask every primary: where one does not answer, part of the keys is gone."""
+        return self.execute_command("PING", target_nodes=self.PRIMARIES)
+
+    def pubsub(self, **_: Any) -> PubSub:  # type: ignore[override]  # (not bound to the node that the library would choose)
+        """Return a subscription at any node, for a cluster tells all nodes what is published at one."""
+        return PubSub(cast("ConnectionPool", _AnyNode(self)), encoder=self.encoder)
+
+
+class _AnyNode:
+    """As a pool of connections for subscriptions: each is a new one to a node drawn by lot, so that a dead one is soon left."""
+
+    def __init__(self, cluster: RedisCluster) -> None:
+        self._cluster = cluster
+
+    async def get_connection(self, *_: Any) -> AbstractConnection:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self._cluster.initialize()
+            node = random.choice(self._cluster.get_nodes())  # noqa: S311  (any will do)
+            connection = node.connection_class(**{**node.connection_kwargs, "retry": Retry(NoBackoff(), 0)})
+            try:
+                await connection.connect()  # type: ignore[no-untyped-call]  # (likewise)
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+        return connection
+
+    async def release(self, connection: AbstractConnection) -> None:
+        await connection.disconnect(nowait=True)

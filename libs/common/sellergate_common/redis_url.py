@@ -1,0 +1,119 @@
+"""Where the shared Redis is, read from one URL: a single server, a set under Sentinel, or a Cluster; each plain or over TLS.
+
+| URL | what |
+|---|---|
+| redis://[user:password@]host[:6379][/0] | one server |
+| redis+sentinel://[user:password@]host[:26379],host…/name[?db=0&sentinel_user=…&sentinel_password=…] | the primary called `name` |
+| redis+cluster://[user:password@]host[:6379],host… | a Cluster; some of its nodes, or a name that leads to all |
+
+`rediss` in place of `redis` speaks TLS, with the sentinels as well. User and passwords are percent-encoded.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import parse_qsl, unquote
+
+from pydantic import SecretStr
+
+_SHAPES = (
+    "redis://host, redis+sentinel://host,host/name or redis+cluster://host,host, or one of these with rediss for TLS"
+)
+_PARAMETERS = ("db", "sentinel_user", "sentinel_password")
+_LAST_PORT = 65535
+
+Node = tuple[str, int]
+
+
+class Kind(Enum):
+    """What the hosts of a URL are; the value stands in its scheme."""
+
+    SINGLE = ""
+    SENTINEL = "+sentinel"
+    CLUSTER = "+cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user and a password; None: nothing is asked."""
+
+    user: str | None = None
+    password: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl:
+    """A URL that was read. `nodes` are the server, the sentinels, or some nodes of the cluster; `name` is the primary's."""
+
+    kind: Kind
+    tls: bool
+    nodes: tuple[Node, ...]
+    login: Login
+    name: str
+    db: int
+    sentinel_login: Login
+
+
+def parse_redis_url(url: SecretStr) -> RedisUrl:
+    """Read a URL. Raises ValueError that says what must be, and never what was given: a password may be anywhere in it."""
+    scheme, _, rest = url.get_secret_value().partition("://")
+    kinds = {f"redis{tls}{kind.value}": (kind, bool(tls)) for kind in Kind for tls in ("", "s")}
+    if scheme not in kinds or not rest:
+        raise ValueError(f"must be {_SHAPES}")
+    kind, tls = kinds[scheme]
+    rest, _, query = rest.partition("?")
+    rest, _, path = rest.partition("/")
+    login, _, hosts = rest.rpartition("@")
+    nodes = tuple(_node(host, 26379 if kind is Kind.SENTINEL else 6379) for host in hosts.split(","))
+    given = _parameters(query, kind)
+    sentinel_login = Login(given.get("sentinel_user"), _secret(given.get("sentinel_password")))
+    if kind is Kind.SINGLE and len(nodes) > 1:
+        raise ValueError("must name one host; several are for redis+sentinel or redis+cluster")
+    if kind is Kind.SENTINEL and not path:
+        raise ValueError("must end in /name, the name that the sentinels have for the primary")
+    db = given.get("db") or ("" if kind is Kind.SENTINEL else path) or "0"
+    return RedisUrl(kind, tls, nodes, _login(login), unquote(path), _database(db, kind), sentinel_login)
+
+
+def redis_url_text(url: SecretStr) -> SecretStr:
+    """Check a URL and return it as it is. Raises ValueError as parse_redis_url does."""
+    parse_redis_url(url)
+    return url
+
+
+def _node(text: str, port: int) -> Node:
+    host, bracket, after = text.removeprefix("[").partition("]")
+    if not bracket:
+        host, _, after = text.partition(":")
+    number = after.removeprefix(":")
+    if not host or (number and not (number.isascii() and number.isdigit() and 0 < int(number) <= _LAST_PORT)):
+        raise ValueError("must name hosts as host or host:port, parted by commas; an IPv6 address stands in []")
+    return host, int(number or port)
+
+
+def _login(text: str) -> Login:
+    user, _, password = text.partition(":")
+    if user and not password:
+        raise ValueError("must have a password where it has a user")
+    return Login(unquote(user) or None, _secret(unquote(password)))
+
+
+def _secret(text: str | None) -> SecretStr | None:
+    return SecretStr(text) if text else None
+
+
+def _parameters(query: str, kind: Kind) -> dict[str, str]:
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    known = _PARAMETERS if kind is Kind.SENTINEL else _PARAMETERS[:1]
+    if any(name not in known for name in given):
+        raise ValueError(f"must have no parameters but {', '.join(known)}")
+    if "sentinel_user" in given and not given.get("sentinel_password"):
+        raise ValueError("must have sentinel_password where it has sentinel_user")
+    return given
+
+
+def _database(text: str, kind: Kind) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("must have a number for its database")
+    if kind is Kind.CLUSTER and int(text):
+        raise ValueError("must not choose a database; a cluster has 0 alone")
+    return int(text)
