@@ -109,11 +109,13 @@ class _Cluster(RedisCluster):
     """A client of a cluster. It goes on from the nodes of its URL: those that were found may all be replaced some day."""
 
     def __init__(self, place: RedisUrl, options: dict[str, Any]) -> None:
+        # A node that is frozen must be found out before the command's own second ends, for then the topology is read anew.
+        patience = {"socket_connect_timeout": CONNECT_SECONDS / 2, "socket_timeout": ANSWER_SECONDS / 2}
         super().__init__(
             startup_nodes=[ClusterNode(*node) for node in place.nodes],
             dynamic_startup_nodes=False,
             **_credentials(place.login),
-            **options,
+            **{**options, **patience},
         )
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:

@@ -1,0 +1,154 @@
+"""What the suite does in Redis is the same in one server, a set under Sentinel and a Cluster."""
+
+import asyncio
+import base64
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sellergate_account.redis_announcer import RedisAnnouncer
+from sellergate_common.cache import SealedCache, open_redis
+from sellergate_common.errors import QuotaExceeded
+from sellergate_common.flight import SingleFlight
+from sellergate_common.keyspace import ACCOUNT_CHANGES, TOKEN_CHANGES, TOKEN_PREFIX
+from sellergate_common.lease import acquire, held, wait_released
+from sellergate_common.sealing import KeyRing
+from sellergate_gateway.changes import Changes
+from sellergate_gateway.ports import Bucket
+from sellergate_gateway.redis_quota import RedisQuota
+from sellergate_gateway.remembered import Remembered
+from structlog.testing import capture_logs
+
+from tests.integration import redis_sets
+from tests.integration.redis_sets import Set
+
+RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
+VALUE = SecretStr("Atza|value")
+
+
+@pytest.fixture(scope="module", params=["single", "sentinel", "cluster"])
+def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Set]:
+    with getattr(redis_sets, request.param)(tmp_path_factory.mktemp(request.param)) as running:
+        yield running
+
+
+@pytest.fixture
+async def redis(servers: Set) -> AsyncIterator[Redis]:
+    async with open_redis(SecretStr(servers.url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"test{secrets.token_hex(4)}:"
+
+
+@pytest.fixture
+def cache(redis: Redis, prefix: str) -> SealedCache:
+    return SealedCache(redis, RING, prefix, prefix + "changes")
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  (what is waited for tells nobody)
+            await asyncio.sleep(0.01)
+
+
+def memory(changes: Changes) -> Remembered[str]:
+    return Remembered(10, time.monotonic, lambda: changes.connected)
+
+
+async def test_entries_lie_on_every_node_and_are_found_counted_and_cleared(cache: SealedCache, prefix: str) -> None:
+    keys = [f"{prefix}{{{number}}}" for number in range(40)]
+    assert all([await cache.put(key, VALUE, 60) for key in keys])
+    assert [await cache.get(key) for key in keys] == [VALUE] * 40
+    assert not await cache.drop_if(keys[0], lambda opened: opened != VALUE)
+    assert await cache.drop_if(keys[0], lambda opened: opened == VALUE)
+    assert await cache.drop(keys[1])
+    assert await cache.count() == 38
+    assert await cache.clear() == 38
+    assert await cache.count() == 0
+
+
+async def test_a_lease_is_held_and_its_release_heard(redis: Redis, servers: Set, prefix: str) -> None:
+    async with open_redis(SecretStr(servers.url)) as other:
+        for number in range(5):
+            key = f"{prefix}{{{number}}}"
+            lease = await acquire(redis, key)
+            assert lease
+            assert await acquire(other, key) is None
+            waiting = asyncio.create_task(wait_released(other, key, 8))
+            await asyncio.sleep(0.2)
+            began = time.monotonic()
+            async with held(redis, key, lease):
+                pass
+            await waiting
+            assert time.monotonic() - began < 1
+            again = await acquire(other, key)
+            assert again
+            assert again.fence > lease.fence
+
+
+async def test_replicas_share_one_fetch(servers: Set, prefix: str) -> None:
+    fetches = 0
+
+    async def replica(redis: Redis) -> SecretStr:
+        cache = SealedCache(redis, RING, prefix, prefix + "changes")
+
+        async def fetch() -> SecretStr:
+            nonlocal fetches
+            fetches += 1
+            await asyncio.sleep(0.2)
+            await cache.put(prefix + "{a}", VALUE, 60)
+            return VALUE
+
+        return await SingleFlight[SecretStr](redis).get(prefix + "{a}", lambda: cache.get(prefix + "{a}"), fetch)
+
+    async with open_redis(SecretStr(servers.url)) as one, open_redis(SecretStr(servers.url)) as other:
+        found = await asyncio.gather(*(replica(redis) for redis in (one, other) for _ in range(5)))
+    assert set(found) == {VALUE}
+    assert fetches == 1
+
+
+async def test_quota_is_one_for_all_replicas(servers: Set, redis: Redis, prefix: str) -> None:
+    async with open_redis(SecretStr(servers.url)) as second:
+        one, other = RedisQuota(redis), RedisQuota(second)
+        for number in range(5):
+            pair = Bucket(f"{prefix}{{{number}}}:pair", 0.1, 2)
+            batch = Bucket(f"{prefix}{{{number}}}:pair:batch", 0.08, 2, 0.8)
+            with capture_logs() as logs:
+                await one.admit([pair, batch], 0)
+                await other.admit([pair, batch], 0)
+                with pytest.raises(QuotaExceeded):
+                    await one.admit([pair, batch], 0)
+                await one.learn([pair, batch], 10.0)
+                assert (await other.state(pair)).rate == pytest.approx(10.0)
+                await one.drain(pair, 20.0)
+                assert (await other.state(pair)).remaining == 0
+            assert not logs
+
+
+async def test_changes_are_heard_wherever_they_are_announced(servers: Set, redis: Redis) -> None:
+    changes = Changes(redis)
+    accounts, tokens = memory(changes), memory(changes)
+    async with (
+        open_redis(SecretStr(servers.url)) as other,
+        changes.heard_by({ACCOUNT_CHANGES: (accounts, tokens), TOKEN_CHANGES: (tokens,)}),
+    ):
+        await until(lambda: changes.connected)
+        for _ in range(5):
+            for each in (accounts, tokens):
+                each.put("a", "of a", 60)
+            await SealedCache(other, RING, TOKEN_PREFIX, TOKEN_CHANGES).announce("a")
+            await until(lambda: tokens.get("a") is None, 1)
+            assert accounts.get("a") == "of a"
+            await RedisAnnouncer(other).changed("a")
+            await until(lambda: accounts.get("a") is None, 1)
+
+
+async def test_it_is_asked_whether_it_is_there(redis: Redis) -> None:
+    assert await redis.ping()

@@ -1,0 +1,193 @@
+"""Real sets of Redis servers: one, a primary with a replica under three sentinels, a cluster of three primaries with replicas."""
+
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sellergate_devstack.children import tied
+from sellergate_devstack.ports import LOOPBACK, free_ports, is_taken
+from sellergate_devstack.redis_server import answers_ping, find_redis, redis_configuration
+
+NAME = "sellergate"
+# A cluster's nodes talk to each other on the port this much above their own.
+_BUS = 10_000
+_SLOTS = 16_384
+START_SECONDS = 20.0
+
+
+class Server:
+    """One process of redis-server, also as a sentinel."""
+
+    def __init__(self, folder: Path, port: int, password: str, *lines: str, sentinel: bool = False) -> None:
+        self.port = port
+        self.password = password
+        self.log = folder / "redis.log"
+        file = redis_configuration(folder, port, password)
+        if sentinel:
+            file.write_text(f"bind {LOOPBACK}\nport {port}\nrequirepass {password}\ndir {folder}\n")
+        with file.open("a") as configuration:
+            configuration.write("\n".join(lines) + "\n")
+        self._command = [find_redis(), file, *(["--sentinel"] if sentinel else [])]
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(tied(self._command), stdout=log, stderr=log, process_group=0)
+
+    def ask(self, *command: str | int) -> Any:
+        """Send a command and return the answer as it comes; raises what the server refuses with."""
+        with Redis(port=self.port, password=self.password, decode_responses=True, socket_timeout=2) as client:
+            return client.execute_command(*command)
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+
+
+class Set:
+    """Servers of one kind, and the URL that leads to them."""
+
+    def __init__(
+        self, kind: str, servers: list[Server], hosts: str, password: str, watchers: list[Server] | None = None
+    ) -> None:
+        self.kind = kind
+        self.servers = servers
+        self.watchers = watchers or []
+        self._hosts = hosts
+        self._password = password
+
+    @property
+    def url(self) -> str:
+        return self.url_of("", self._password)
+
+    def url_of(self, user: str, password: str) -> str:
+        return f"redis{self.kind}://{user}:{password}@{self._hosts}"
+
+    def primary_of(self, key: str) -> Server:
+        """Return the server that holds a key now, of those that run."""
+        running = [server for server in self.servers if server.process.poll() is None]
+        if self.kind != "+cluster":
+            return next(server for server in running if server.ask("ROLE")[0] == "master")
+        slot = int(running[0].ask("CLUSTER", "KEYSLOT", key))
+        ports = [primary for begin, end, primary, _ in slots(running[0]) if begin <= slot <= end]
+        return next(server for server in running if server.port in ports)
+
+
+@contextmanager
+def single(folder: Path) -> Iterator[Set]:
+    """One server."""
+    (port,), password = free_ports(1), secrets.token_urlsafe(12)
+    with stopping() as servers:
+        servers.append(Server(folder / "one", port, password))
+        until(lambda: answers_ping(port, password), servers)
+        yield Set("", servers, f"{LOOPBACK}:{port}/0", password)
+
+
+@contextmanager
+def sentinel(folder: Path) -> Iterator[Set]:
+    """A primary and a replica, watched by three sentinels with a password of their own."""
+    (first, second, *watchers), password, theirs = free_ports(5), secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+    own = (f"masterauth {password}", "repl-diskless-sync yes", "repl-diskless-sync-delay 0")
+    with stopping() as servers, stopping() as sentinels:
+        servers.append(Server(folder / "first", first, password, *own))
+        servers.append(Server(folder / "second", second, password, *own, f"replicaof {LOOPBACK} {first}"))
+        until(lambda: servers[1].ask("ROLE")[3] == "connected", servers)
+        watch = (
+            f"sentinel monitor {NAME} {LOOPBACK} {first} 2",
+            f"sentinel auth-pass {NAME} {password}",
+            f"sentinel down-after-milliseconds {NAME} 1000",
+            f"sentinel failover-timeout {NAME} 5000",
+        )
+        sentinels += [Server(folder / f"sentinel{port}", port, theirs, *watch, sentinel=True) for port in watchers]
+        for one in sentinels:
+            until(lambda one=one: len(one.ask("SENTINEL", "SENTINELS", NAME)) == len(watchers) - 1, sentinels)
+            until(lambda one=one: len(one.ask("SENTINEL", "REPLICAS", NAME)) == 1, sentinels)
+        hosts = ",".join(f"{LOOPBACK}:{port}" for port in watchers)
+        yield Set("+sentinel", servers, f"{hosts}/{NAME}?sentinel_password={theirs}", password, sentinels)
+
+
+@contextmanager
+def cluster(folder: Path, *lines: str) -> Iterator[Set]:
+    """Three primaries with a replica each. `lines` go into every configuration."""
+    ports, password = _ports_with_bus(6), secrets.token_urlsafe(12)
+    own = ("cluster-enabled yes", "cluster-node-timeout 1000", f"masterauth {password}", *lines)
+    own += ("repl-diskless-sync yes", "repl-diskless-sync-delay 0", "cluster-replica-validity-factor 0")
+    with stopping() as servers:
+        servers += [Server(folder / f"node{port}", port, password, *own) for port in ports]
+        for port in ports:
+            until(lambda port=port: answers_ping(port, password), servers)
+        _join(servers)
+        hosts = ",".join(f"{LOOPBACK}:{port}" for port in ports[:3])
+        yield Set("+cluster", servers, hosts, password)
+
+
+def slots(server: Server) -> list[tuple[int, int, int, list[int]]]:
+    """Return begin, end, and the ports of the primary and the replicas of each range of slots, as a node knows them."""
+    return [
+        (begin, end, primary[1], [one[1] for one in replicas])
+        for begin, end, primary, *replicas in server.ask("CLUSTER", "SLOTS")
+    ]
+
+
+def _join(servers: list[Server]) -> None:
+    """Make a cluster of nodes that know nobody, as `redis-cli --cluster create` does."""
+    primaries, replicas = servers[:3], servers[3:]
+    for number, server in enumerate(servers):
+        server.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+    for number, server in enumerate(primaries):
+        own = range(_SLOTS * number // 3, _SLOTS * (number + 1) // 3)
+        server.ask("CLUSTER", "ADDSLOTS", *own)
+    for server in servers[1:]:
+        servers[0].ask("CLUSTER", "MEET", LOOPBACK, server.port)
+    ids = [str(server.ask("CLUSTER", "MYID")) for server in primaries]
+    for primary_id, server in zip(ids, replicas, strict=True):
+        until(lambda one=server, wanted=primary_id: one.ask("CLUSTER", "REPLICATE", wanted) is not None, servers)
+    for server in servers:
+        until(lambda one=server: all(len(own) == 1 for *_, own in slots(one)) and len(slots(one)) == 3, servers)
+        until(lambda one=server: "cluster_state:ok" in one.ask("CLUSTER", "INFO"), servers)
+    for server in replicas:
+        until(lambda one=server: one.ask("ROLE")[3] == "connected", servers)
+
+
+def _ports_with_bus(count: int) -> list[int]:
+    found: list[int] = []
+    while len(found) < count:
+        (port,) = free_ports(1)
+        if port + _BUS < 2**16 and not is_taken(port + _BUS) and port not in found:
+            found.append(port)
+    return found
+
+
+@contextmanager
+def stopping() -> Iterator[list[Server]]:
+    """A list whose servers are stopped at the end."""
+    servers: list[Server] = []
+    try:
+        yield servers
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def until(condition: Callable[[], bool], servers: list[Server]) -> None:
+    """Wait for a condition; what is refused or not there yet counts as no."""
+    end = time.monotonic() + START_SECONDS
+    while True:
+        with suppress(RedisError, OSError):
+            if condition():
+                return
+        if time.monotonic() > end:
+            logs = "\n".join(server.log.read_text()[-800:] for server in servers)
+            raise RuntimeError(f"the servers did not come up:\n{logs}")
+        time.sleep(0.05)

@@ -1,0 +1,92 @@
+"""What uses Redis in all services, put together: what a failover does to it, and whether it works again after."""
+
+import asyncio
+import base64
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sellergate_account.redis_announcer import RedisAnnouncer
+from sellergate_common.cache import UNREACHABLE, SealedCache, open_redis
+from sellergate_common.errors import Unavailable
+from sellergate_common.keyspace import ACCOUNT_CHANGES
+from sellergate_common.lease import acquire, held
+from sellergate_common.sealing import KeyRing
+from sellergate_gateway.changes import Changes
+from sellergate_gateway.ports import Bucket
+from sellergate_gateway.redis_quota import RedisQuota
+from sellergate_gateway.remembered import Remembered
+
+RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
+VALUE = SecretStr("Atza|value")
+KEY = "world:{a}"
+BUCKET = Bucket("world:{a}:pair", 1000.0, 1000)
+# A sentinel or the other primaries need a second to believe that a primary is gone, and some time to agree.
+FAILOVER_SECONDS = 20.0
+
+
+@dataclass
+class World:
+    """One process that works, and another that announces."""
+
+    redis: Redis
+    announcer: RedisAnnouncer
+    changes: Changes
+    copies: Remembered[str]
+    cache: SealedCache
+    quota: RedisQuota
+    misses: int = 0
+    longest: float = 0.0
+
+    async def turn(self) -> bool:
+        """Put, get and admit once; tell whether the cache worked. Nothing may raise."""
+        began = time.monotonic()
+        works = await self.cache.put(KEY, VALUE, 60) and await self.cache.get(KEY) == VALUE
+        await self.quota.admit([BUCKET], 10)
+        self.longest = max(self.longest, time.monotonic() - began)
+        self.misses += not works
+        return works
+
+    async def whole(self) -> bool:
+        """Tell whether everything works: entries, a lease, counting, the probe, and changes from another process."""
+        try:
+            lease = await acquire(self.redis, KEY)
+            if lease is None:
+                return False
+            async with held(self.redis, KEY, lease):
+                if await self.cache.count() < 1 or not await self.redis.ping():
+                    return False
+        except (Unavailable, *UNREACHABLE):
+            return False
+        self.copies.put("a", "of a", 60)
+        await self.announcer.changed("a")
+        await asyncio.sleep(0.1)
+        return self.changes.connected and self.copies.get("a") is None
+
+    async def outlives(self) -> None:
+        """Go on until there was a miss and everything works again."""
+        async with asyncio.timeout(FAILOVER_SECONDS):
+            while not await self.turn() or not self.misses or not await self.whole():  # noqa: ASYNC110  (nobody tells)
+                await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def world(url: str) -> AsyncIterator[World]:
+    """Open a world in which everything works."""
+    async with AsyncExitStack() as stack:
+        redis = await stack.enter_async_context(open_redis(SecretStr(url)))
+        other = await stack.enter_async_context(open_redis(SecretStr(url)))
+        changes = Changes(redis)
+        copies: Remembered[str] = Remembered(10, time.monotonic, lambda: changes.connected)
+        await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,)}))
+        cache = SealedCache(redis, RING, "world:", "world:changes")
+        opened = World(redis, RedisAnnouncer(other), changes, copies, cache, RedisQuota(redis))
+        async with asyncio.timeout(5):
+            while not (await opened.turn() and await opened.whole()):  # noqa: ASYNC110  (likewise)
+                await asyncio.sleep(0.05)
+        opened.misses, opened.longest = 0, 0.0
+        yield opened

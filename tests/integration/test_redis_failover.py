@@ -1,0 +1,30 @@
+"""A primary dies: for some seconds there are misses, never an error that lasts, and then everything works again by itself."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.integration import redis_sets
+from tests.integration.redis_worlds import KEY, world
+
+
+@pytest.mark.parametrize("kind", ["sentinel", "cluster"])
+async def test_when_a_primary_is_killed_another_takes_its_place(tmp_path: Path, kind: str) -> None:
+    with getattr(redis_sets, kind)(tmp_path) as servers:
+        async with world(servers.url) as living:
+            dead = servers.primary_of(KEY)
+            dead.send(signal.SIGKILL)
+            await living.outlives()
+            assert servers.primary_of(KEY) is not dead
+    # A put, a get and an admission, each with a second of its own.
+    assert living.longest < 4
+
+
+async def test_a_subscription_leaves_a_node_that_dies(tmp_path: Path) -> None:
+    with redis_sets.cluster(tmp_path) as servers:
+        async with world(servers.url) as living:
+            (subscribed,) = [one for one in servers.servers if one.ask("PUBSUB", "CHANNELS")]
+            subscribed.send(signal.SIGKILL)
+            living.misses = 1  # that node may hold nothing of this test's
+            await living.outlives()
