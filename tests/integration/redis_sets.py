@@ -84,18 +84,23 @@ class Set:
         return next(server for server in running if server.port in ports)
 
 
+def itself(port: int) -> int:
+    """Stand for nothing in front of a server."""
+    return port
+
+
 @contextmanager
-def single(folder: Path) -> Iterator[Set]:
-    """One server."""
+def single(folder: Path, front: Callable[[int], int] = itself) -> Iterator[Set]:
+    """One server. `front` puts something in front of a server's port, and returns the port that is told to clients."""
     (port,), password = free_ports(1), secrets.token_urlsafe(12)
     with stopping() as servers:
         servers.append(Server(folder / "one", port, password))
         until(lambda: answers_ping(port, password), servers)
-        yield Set("", servers, f"{LOOPBACK}:{port}/0", password)
+        yield Set("", servers, f"{LOOPBACK}:{front(port)}/0", password)
 
 
 @contextmanager
-def sentinel(folder: Path) -> Iterator[Set]:
+def sentinel(folder: Path, front: Callable[[int], int] = itself) -> Iterator[Set]:
     """A primary and a replica, watched by three sentinels with a password of their own."""
     (first, second, *watchers), password, theirs = free_ports(5), secrets.token_urlsafe(12), secrets.token_urlsafe(12)
     own = (f"masterauth {password}", "repl-diskless-sync yes", "repl-diskless-sync-delay 0")
@@ -104,7 +109,7 @@ def sentinel(folder: Path) -> Iterator[Set]:
         servers.append(Server(folder / "second", second, password, *own, f"replicaof {LOOPBACK} {first}"))
         until(lambda: servers[1].ask("ROLE")[3] == "connected", servers)
         watch = (
-            f"sentinel monitor {NAME} {LOOPBACK} {first} 2",
+            f"sentinel monitor {NAME} {LOOPBACK} {front(first)} 2",
             f"sentinel auth-pass {NAME} {password}",
             f"sentinel down-after-milliseconds {NAME} 1000",
             f"sentinel failover-timeout {NAME} 5000",
@@ -113,22 +118,24 @@ def sentinel(folder: Path) -> Iterator[Set]:
         for one in sentinels:
             until(lambda one=one: len(one.ask("SENTINEL", "SENTINELS", NAME)) == len(watchers) - 1, sentinels)
             until(lambda one=one: len(one.ask("SENTINEL", "REPLICAS", NAME)) == 1, sentinels)
-        hosts = ",".join(f"{LOOPBACK}:{port}" for port in watchers)
+        hosts = ",".join(f"{LOOPBACK}:{front(port)}" for port in watchers)
         yield Set("+sentinel", servers, f"{hosts}/{NAME}?sentinel_password={theirs}", password, sentinels)
 
 
 @contextmanager
-def cluster(folder: Path, *lines: str) -> Iterator[Set]:
-    """Three primaries with a replica each. `lines` go into every configuration."""
+def cluster(folder: Path, front: Callable[[int], int] = itself) -> Iterator[Set]:
+    """Three primaries with a replica each."""
     ports, password = _ports_with_bus(6), secrets.token_urlsafe(12)
-    own = ("cluster-enabled yes", "cluster-node-timeout 1000", f"masterauth {password}", *lines)
+    own = ("cluster-enabled yes", "cluster-node-timeout 1000", f"masterauth {password}")
     own += ("repl-diskless-sync yes", "repl-diskless-sync-delay 0", "cluster-replica-validity-factor 0")
     with stopping() as servers:
-        servers += [Server(folder / f"node{port}", port, password, *own) for port in ports]
+        for port in ports:
+            told = (f"cluster-announce-port {front(port)}", f"cluster-announce-bus-port {port + _BUS}")
+            servers.append(Server(folder / f"node{port}", port, password, *own, *told))
         for port in ports:
             until(lambda port=port: answers_ping(port, password), servers)
         _join(servers)
-        hosts = ",".join(f"{LOOPBACK}:{port}" for port in ports[:3])
+        hosts = ",".join(f"{LOOPBACK}:{front(port)}" for port in ports[:3])
         yield Set("+cluster", servers, hosts, password)
 
 

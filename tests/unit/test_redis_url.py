@@ -1,9 +1,13 @@
 """URLs of Redis: what each shape means, and that a bad one is told without showing what was in it."""
 
+from pathlib import Path
+
 import pytest
-from pydantic import SecretStr
-from sellergate_common.redis_url import Kind, Login, parse_redis_url
+from pydantic import SecretStr, ValidationError
+from sellergate_common.redis_url import Kind, Login, RedisTls, parse_redis_url
 from sellergate_common.settings import CacheSettings, SettingsError, read_settings
+
+from tests.conftest import TestAuthority
 
 
 @pytest.mark.parametrize(
@@ -77,3 +81,23 @@ def test_a_bad_url_is_told_by_its_setting_and_without_what_was_in_it(
 
 def test_what_was_read_shows_no_password() -> None:
     assert "hunter2" not in repr(parse_redis_url(SecretStr("redis+sentinel://u:hunter2@a/x?sentinel_password=hunter2")))
+
+
+def tls(**files: Path) -> CacheSettings:
+    return CacheSettings(
+        redis_url=SecretStr("rediss://a"), **{f"redis_tls_{name}_file": file for name, file in files.items()}
+    )
+
+
+def test_files_for_tls_are_checked_at_the_start(authority: TestAuthority, tmp_path: Path) -> None:
+    ca, cert, key = authority.files("redis")
+    assert tls(ca=ca, cert=cert, key=key).redis_tls == RedisTls(ca, cert, key)
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("garbage")
+    for files in ({"ca": garbage}, {"cert": cert, "key": authority.files("other")[2]}):
+        with pytest.raises(ValidationError, match="PEM that fits together"):
+            tls(**files)
+    with pytest.raises(ValidationError, match="both or none"):
+        tls(cert=cert)
+    with pytest.raises(ValidationError, match="begin with rediss"):
+        CacheSettings(redis_url=SecretStr("redis+cluster://a"), redis_tls_ca_file=ca)

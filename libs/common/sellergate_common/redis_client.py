@@ -8,8 +8,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from pydantic import SecretStr
@@ -22,22 +20,13 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
-from sellergate_common.redis_url import Kind, Login, RedisUrl, parse_redis_url
+from sellergate_common.redis_url import Kind, Login, RedisTls, RedisUrl, parse_redis_url
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 1.0
 _MAX_CONNECTIONS = 1000
 
 UNREACHABLE = (RedisError, RedisClusterException, OSError, TimeoutError)
-
-
-@dataclass(frozen=True, slots=True)
-class RedisTls:
-    """PEM files for connections over TLS: whom to trust (None: whom the system trusts), and who we are where Redis asks."""
-
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
 
 
 @asynccontextmanager

@@ -9,8 +9,10 @@
 `rediss` in place of `redis` speaks TLS, with the sentinels as well. User and passwords are percent-encoded.
 """
 
+import ssl
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
 from pydantic import SecretStr
@@ -51,6 +53,30 @@ class RedisUrl:
     name: str
     db: int
     sentinel_login: Login
+
+
+@dataclass(frozen=True, slots=True)
+class RedisTls:
+    """PEM files for connections over TLS: whom to trust (None: whom the system trusts), and who we are where Redis asks."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    def check(self, place: RedisUrl) -> None:
+        """Raise ValueError when the files do not fit each other, are no PEM, or would go unused."""
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError(
+                "must be set both or none: SELLERGATE_REDIS_TLS_CERT_FILE and SELLERGATE_REDIS_TLS_KEY_FILE"
+            )
+        if (self.ca_file or self.cert_file) and not place.tls:
+            raise ValueError("must begin with rediss: REDIS_URL, where SELLERGATE_REDIS_TLS_…_FILE is set")
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file is not None:
+                context.load_cert_chain(self.cert_file, self.key_file)
+        except OSError as error:
+            raise ValueError("must hold PEM that fits together: the files of SELLERGATE_REDIS_TLS_…_FILE") from error
 
 
 def parse_redis_url(url: SecretStr) -> RedisUrl:

@@ -4,14 +4,14 @@ import os
 import sys
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sellergate_common.redis_url import redis_url_text
+from sellergate_common.redis_url import RedisTls, parse_redis_url, redis_url_text
 
 PREFIX = "SELLERGATE_"
 
@@ -88,6 +88,16 @@ class CacheSettings(Settings):
     redis_tls_ca_file: FilePath | None = None
     redis_tls_cert_file: FilePath | None = None
     redis_tls_key_file: FilePath | None = None
+
+    @property
+    def redis_tls(self) -> RedisTls:
+        """The files for a URL that speaks TLS."""
+        return RedisTls(self.redis_tls_ca_file, self.redis_tls_cert_file, self.redis_tls_key_file)
+
+    @model_validator(mode="after")
+    def _tls_fits(self) -> Self:
+        self.redis_tls.check(parse_redis_url(self.redis_url))
+        return self
 
 
 def secure_url(url: str) -> str:

@@ -18,6 +18,7 @@ GRPC_SERVICES = ("account", "token", "iam", "gateway")
 _SIMULATED = ("NA", "EU", "FE", "SANDBOX")
 _COMMON = "SELLERGATE_LOG_LEVEL SELLERGATE_BIND_HOST SELLERGATE_DRAIN_SECONDS SELLERGATE_METRICS_PORT"
 _ROTATION = "SELLERGATE_WEBHOOK_SECRETS SELLERGATE_ROTATION_QUEUE_URL SELLERGATE_ROTATION_QUEUE_VISIBILITY_SECONDS"
+_REDIS = "SELLERGATE_REDIS_TLS_CA_FILE SELLERGATE_REDIS_TLS_CERT_FILE SELLERGATE_REDIS_TLS_KEY_FILE"
 _SPAPI = "SELLERGATE_SPAPI_ENDPOINT SELLERGATE_SPAPI_SANDBOX_ENDPOINT " + " ".join(
     f"SELLERGATE_SPAPI_{kind}_{region}" for kind in ("ENDPOINT", "SANDBOX_ENDPOINT") for region in ("NA", "EU", "FE")
 )
@@ -151,7 +152,7 @@ class Plan:
             "SELLERGATE_LOG_LEVEL": self.settings.log_level,
             **own,
         }
-        chosen = environment(values, operators=f"{_COMMON} {operators}") | {setting: str(self.port(name))}
+        chosen = environment(values, operators=f"{_COMMON} {_REDIS} {operators}") | {setting: str(self.port(name))}
         healthy = grpc_serves(self.target(name), name, self.operator)
         return Process(name, self._command(name), chosen, self._log(name), healthy, {setting: self.port(name)})
 

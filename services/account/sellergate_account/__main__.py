@@ -43,7 +43,7 @@ async def serve(settings: AccountSettings) -> None:
     """Wire the service by hand and serve it."""
     settings = await with_plain_keys(settings)
     async with AsyncExitStack() as stack:
-        redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         database = await stack.enter_async_context(open_database(settings.database))
         if settings.database_migrate:
             await migrate(database.engine)

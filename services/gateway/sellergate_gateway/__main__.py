@@ -36,7 +36,7 @@ def main() -> None:
 async def serve(settings: GatewaySettings) -> None:
     """Wire the service by hand and serve it."""
     async with AsyncExitStack() as stack:
-        redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         amazon = await stack.enter_async_context(open_amazon())
         sources = await stack.enter_async_context(open_sources(settings, redis))
         accounts, tokens, credentials = sources.accounts, sources.tokens, sources.credentials

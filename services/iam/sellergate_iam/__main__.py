@@ -38,7 +38,7 @@ def main() -> None:
 async def serve(settings: IamSettings) -> None:
     """Wire the service by hand and serve it."""
     async with AsyncExitStack() as stack:
-        redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         sts = BotoSts(settings.aws_region, random.random)
         stack.callback(sts.close)
         channel = await stack.enter_async_context(

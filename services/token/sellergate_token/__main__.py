@@ -37,7 +37,7 @@ def main() -> None:
 async def serve(settings: TokenSettings) -> None:
     """Wire the service by hand and serve it."""
     async with AsyncExitStack() as stack:
-        redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         lwa = await stack.enter_async_context(open_lwa(settings.lwa_token_url))
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
