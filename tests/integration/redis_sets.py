@@ -1,11 +1,14 @@
 """Real sets of Redis servers: one, a primary with a replica under three sentinels, a cluster of three primaries with replicas."""
 
+import hashlib
+import re
 import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sellergate_devstack.children import tied
 from sellergate_devstack.ports import LOOPBACK, free_ports, is_taken
-from sellergate_devstack.redis_server import answers_ping, find_redis, redis_configuration
+from sellergate_devstack.redis_server import find_redis, redis_configuration
 
 NAME = "sellergate"
 # A cluster's nodes talk to each other on the port this much above their own.
@@ -22,16 +25,46 @@ _SLOTS = 16_384
 START_SECONDS = 20.0
 
 
+@dataclass(frozen=True)
+class Users:
+    """Who may log in to the servers of a set: the one without a name, or those of an ACL file."""
+
+    passwords: Mapping[str, str] = field(default_factory=lambda: {"": secrets.token_urlsafe(12)})
+    lines: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, template: Path, folder: Path) -> "Users":
+        """Fill a template of an ACL file with passwords made here."""
+        text, passwords = template.read_text(), {}
+        for placeholder in re.findall(r"#[A-Z]+_PASSWORD_SHA256", text):
+            password = secrets.token_urlsafe(12)
+            passwords[placeholder[1:].partition("_")[0].lower()] = password
+            text = text.replace(placeholder, "#" + hashlib.sha256(password.encode()).hexdigest())
+        file = folder / "users.acl"
+        file.write_text(text)
+        return cls(passwords, (f"aclfile {file}",))
+
+    def login(self, role: str) -> tuple[str, str]:
+        """Return user and password of who has this role; without an ACL file that is always the same one."""
+        user = role if role in self.passwords else ""
+        return user, self.passwords[user]
+
+    def following(self) -> tuple[str, ...]:
+        """Return what a replica logs in to its primary with."""
+        user, password = self.login("replica")
+        return (*self.lines, *([f"masteruser {user}"] if user else []), f"masterauth {password}")
+
+
 class Server:
     """One process of redis-server, also as a sentinel."""
 
-    def __init__(self, folder: Path, port: int, password: str, *lines: str, sentinel: bool = False) -> None:
+    def __init__(self, folder: Path, port: int, login: tuple[str, str], *lines: str, sentinel: bool = False) -> None:
         self.port = port
-        self.password = password
+        self._login = login
         self.log = folder / "redis.log"
-        file = redis_configuration(folder, port, password)
+        file = redis_configuration(folder, port, login[1])
         if sentinel:
-            file.write_text(f"bind {LOOPBACK}\nport {port}\nrequirepass {password}\ndir {folder}\n")
+            file.write_text(f"bind {LOOPBACK}\nport {port}\nrequirepass {login[1]}\ndir {folder}\n")
         with file.open("a") as configuration:
             configuration.write("\n".join(lines) + "\n")
         self._command = [find_redis(), file, *(["--sentinel"] if sentinel else [])]
@@ -41,9 +74,12 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(tied(self._command), stdout=log, stderr=log, process_group=0)
 
-    def ask(self, *command: str | int) -> Any:
+    def ask(self, *command: str | int, login: tuple[str, str] | None = None) -> Any:
         """Send a command and return the answer as it comes; raises what the server refuses with."""
-        with Redis(port=self.port, password=self.password, decode_responses=True, socket_timeout=2) as client:
+        user, password = login or self._login
+        with Redis(
+            port=self.port, username=user or None, password=password, decode_responses=True, socket_timeout=2
+        ) as client:
             return client.execute_command(*command)
 
     def send(self, number: signal.Signals) -> None:
@@ -59,19 +95,20 @@ class Set:
     """Servers of one kind, and the URL that leads to them."""
 
     def __init__(
-        self, kind: str, servers: list[Server], hosts: str, password: str, watchers: list[Server] | None = None
+        self, kind: str, servers: list[Server], hosts: str, users: Users, watchers: list[Server] | None = None
     ) -> None:
         self.kind = kind
         self.servers = servers
         self.watchers = watchers or []
         self._hosts = hosts
-        self._password = password
+        self.users = users
 
     @property
     def url(self) -> str:
-        return self.url_of("", self._password)
+        return self.url_of("operator")
 
-    def url_of(self, user: str, password: str) -> str:
+    def url_of(self, role: str) -> str:
+        user, password = self.users.login(role)
         return f"redis{self.kind}://{user}:{password}@{self._hosts}"
 
     def primary_of(self, key: str) -> Server:
@@ -90,53 +127,57 @@ def itself(port: int) -> int:
 
 
 @contextmanager
-def single(folder: Path, front: Callable[[int], int] = itself) -> Iterator[Set]:
+def single(folder: Path, front: Callable[[int], int] = itself, users: Users | None = None) -> Iterator[Set]:
     """One server. `front` puts something in front of a server's port, and returns the port that is told to clients."""
-    (port,), password = free_ports(1), secrets.token_urlsafe(12)
+    (port,), users = free_ports(1), users or Users()
     with stopping() as servers:
-        servers.append(Server(folder / "one", port, password))
-        until(lambda: answers_ping(port, password), servers)
-        yield Set("", servers, f"{LOOPBACK}:{front(port)}/0", password)
+        servers.append(Server(folder / "one", port, users.login("operator"), *users.lines))
+        until(lambda: servers[0].ask("PING") is not None, servers)
+        yield Set("", servers, f"{LOOPBACK}:{front(port)}/0", users)
 
 
 @contextmanager
-def sentinel(folder: Path, front: Callable[[int], int] = itself) -> Iterator[Set]:
+def sentinel(folder: Path, front: Callable[[int], int] = itself, users: Users | None = None) -> Iterator[Set]:
     """A primary and a replica, watched by three sentinels with a password of their own."""
-    (first, second, *watchers), password, theirs = free_ports(5), secrets.token_urlsafe(12), secrets.token_urlsafe(12)
-    own = (f"masterauth {password}", "repl-diskless-sync yes", "repl-diskless-sync-delay 0")
+    (first, second, *watchers), users, theirs = free_ports(5), users or Users(), secrets.token_urlsafe(12)
+    login, (watcher, watching) = users.login("operator"), users.login("sentinel")
+    own = (*users.following(), "repl-diskless-sync yes", "repl-diskless-sync-delay 0")
     with stopping() as servers, stopping() as sentinels:
-        servers.append(Server(folder / "first", first, password, *own))
-        servers.append(Server(folder / "second", second, password, *own, f"replicaof {LOOPBACK} {first}"))
+        servers.append(Server(folder / "first", first, login, *own))
+        servers.append(Server(folder / "second", second, login, *own, f"replicaof {LOOPBACK} {first}"))
         until(lambda: servers[1].ask("ROLE")[3] == "connected", servers)
         watch = (
             f"sentinel monitor {NAME} {LOOPBACK} {front(first)} 2",
-            f"sentinel auth-pass {NAME} {password}",
+            *([f"sentinel auth-user {NAME} {watcher}"] if watcher else []),
+            f"sentinel auth-pass {NAME} {watching}",
             f"sentinel down-after-milliseconds {NAME} 1000",
             f"sentinel failover-timeout {NAME} 5000",
         )
-        sentinels += [Server(folder / f"sentinel{port}", port, theirs, *watch, sentinel=True) for port in watchers]
+        sentinels += [
+            Server(folder / f"sentinel{port}", port, ("", theirs), *watch, sentinel=True) for port in watchers
+        ]
         for one in sentinels:
             until(lambda one=one: len(one.ask("SENTINEL", "SENTINELS", NAME)) == len(watchers) - 1, sentinels)
             until(lambda one=one: len(one.ask("SENTINEL", "REPLICAS", NAME)) == 1, sentinels)
         hosts = ",".join(f"{LOOPBACK}:{front(port)}" for port in watchers)
-        yield Set("+sentinel", servers, f"{hosts}/{NAME}?sentinel_password={theirs}", password, sentinels)
+        yield Set("+sentinel", servers, f"{hosts}/{NAME}?sentinel_password={theirs}", users, sentinels)
 
 
 @contextmanager
-def cluster(folder: Path, front: Callable[[int], int] = itself) -> Iterator[Set]:
+def cluster(folder: Path, front: Callable[[int], int] = itself, users: Users | None = None) -> Iterator[Set]:
     """Three primaries with a replica each."""
-    ports, password = _ports_with_bus(6), secrets.token_urlsafe(12)
-    own = ("cluster-enabled yes", "cluster-node-timeout 1000", f"masterauth {password}")
+    ports, users = _ports_with_bus(6), users or Users()
+    own = ("cluster-enabled yes", "cluster-node-timeout 1000", *users.following())
     own += ("repl-diskless-sync yes", "repl-diskless-sync-delay 0", "cluster-replica-validity-factor 0")
     with stopping() as servers:
         for port in ports:
             told = (f"cluster-announce-port {front(port)}", f"cluster-announce-bus-port {port + _BUS}")
-            servers.append(Server(folder / f"node{port}", port, password, *own, *told))
-        for port in ports:
-            until(lambda port=port: answers_ping(port, password), servers)
+            servers.append(Server(folder / f"node{port}", port, users.login("operator"), *own, *told))
+        for server in servers:
+            until(lambda one=server: one.ask("PING") is not None, servers)
         _join(servers)
         hosts = ",".join(f"{LOOPBACK}:{front(port)}" for port in ports[:3])
-        yield Set("+cluster", servers, hosts, password)
+        yield Set("+cluster", servers, hosts, users)
 
 
 def slots(server: Server) -> list[tuple[int, int, int, list[int]]]:

@@ -19,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from sellergate_common.redis_url import Kind, Login, RedisTls, RedisUrl, parse_redis_url
 
@@ -62,6 +63,9 @@ def _options(place: RedisUrl, tls: RedisTls) -> dict[str, Any]:
         "max_connections": _MAX_CONNECTIONS,
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": True,
+        # Else every connection begins with commands that older servers do not know, and that no service's user may give.
+        "driver_info": None,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
     if place.tls:
         files = {"ssl_ca_certs": tls.ca_file, "ssl_certfile": tls.cert_file, "ssl_keyfile": tls.key_file}

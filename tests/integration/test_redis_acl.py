@@ -1,0 +1,214 @@
+"""The users of deploy/redis: each service works under its own, and reaches nothing of another's."""
+
+import asyncio
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+from sellergate_account.redis_announcer import RedisAnnouncer
+from sellergate_common.cache import SealedCache, open_redis
+from sellergate_common.keyspace import (
+    ACCOUNT_CHANGES,
+    CREDENTIALS_CHANGES,
+    CREDENTIALS_PREFIX,
+    QUOTA_PREFIX,
+    TOKEN_CHANGES,
+    TOKEN_PREFIX,
+)
+from sellergate_common.lease import wait_released
+from sellergate_common.redis_entries import Codec, RedisEntries
+from sellergate_devstack.redis_server import find_redis
+from sellergate_gateway.changes import Changes
+from sellergate_gateway.ports import Bucket
+from sellergate_gateway.redis_quota import RedisQuota
+from sellergate_gateway.remembered import Remembered
+from structlog.testing import capture_logs
+
+from tests.integration import redis_sets
+from tests.integration.redis_sets import Set, Users
+from tests.integration.redis_worlds import RING
+
+FILES = Path(__file__).parents[2] / "deploy" / "redis"
+# A key of each prefix, and who writes it.
+WRITERS = {
+    "tok:": "token",
+    "state:": "token",
+    "hook:": "token",
+    "cred:": "iam",
+    "quota:": "gateway",
+    "rdt:": "gateway",
+    "rpt:": "gateway",
+    "edge:": "edge",
+}
+CHANNELS = {"acct:changes": "account", "tok:changes": "token", "cred:changes": "iam"}
+SERVICES = ("account", "token", "iam", "gateway", "edge")
+
+
+def version() -> int:
+    told = subprocess.run([find_redis(), "--version"], capture_output=True, text=True, check=True).stdout
+    return int(told.partition("v=")[2].partition(".")[0])
+
+
+KNOWS_READERS = version() >= 7
+
+
+@pytest.fixture(scope="module", params=["single", "sentinel", "cluster"])
+def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Set]:
+    folder = tmp_path_factory.mktemp(request.param)
+    users = Users.of(FILES / ("users-7.acl" if KNOWS_READERS else "users.acl"), folder)
+    with getattr(redis_sets, request.param)(folder, users=users) as running:
+        yield running
+
+
+@pytest.fixture
+def refusals(servers: Set) -> Callable[[], list[str]]:
+    """What the servers have refused so far in this test."""
+
+    def refused() -> list[str]:
+        return [str(entry) for server in servers.servers for entry in server.ask("ACL", "LOG")]
+
+    for server in servers.servers:
+        server.ask("ACL", "LOG", "RESET")
+    return refused
+
+
+@pytest.fixture
+def of(servers: Set) -> Callable[[str], AbstractAsyncContextManager[Redis]]:
+    return lambda user: open_redis(SecretStr(servers.url_of(user)))
+
+
+Of = Callable[[str], AbstractAsyncContextManager[Redis]]
+
+
+@pytest.mark.parametrize(
+    ("user", "prefix", "changes"),
+    [("token", TOKEN_PREFIX, TOKEN_CHANGES), ("iam", CREDENTIALS_PREFIX, CREDENTIALS_CHANGES)],
+)
+async def test_token_and_iam_keep_and_share_their_entries(
+    of: Of, refusals: Callable[[], list[str]], user: str, prefix: str, changes: str
+) -> None:
+    codec: Codec[str, str] = Codec(lambda key: f"{prefix}{{{key}}}", str, str, str, lambda value: value, lambda _: 60.0)
+    async with of(user) as one, of(user) as other, of("gateway") as gateway:
+        entries, others = (
+            RedisEntries(redis, SealedCache(redis, RING, prefix, changes), codec) for redis in (one, other)
+        )
+        assert await one.ping()
+
+        async def fetch() -> str:
+            await asyncio.sleep(0.1)
+            await entries.put("a", "value")
+            return "value"
+
+        both = (home.once("a", lambda home=home: home.get("a"), fetch) for home in (entries, others))
+        assert await asyncio.gather(*both) == ["value", "value"]
+        await wait_released(other, f"{prefix}{{a}}", 1)
+        assert await SealedCache(gateway, RING, prefix, changes).get(f"{prefix}{{a}}") == SecretStr("value")
+        assert await entries.count() == 1
+        assert await entries.drop_if("a", "value")
+        await entries.put("b", "value")
+        assert await others.clear() == 1
+    assert not refusals()
+
+
+async def test_the_gateway_hears_all_changes_and_keeps_quota(of: Of, refusals: Callable[[], list[str]]) -> None:
+    async with of("gateway") as redis, of("account") as account, of("token") as token, of("iam") as iam:
+        changes = Changes(redis)
+        copies: Remembered[str] = Remembered(10, time.monotonic, lambda: changes.connected)
+        channels = dict.fromkeys((ACCOUNT_CHANGES, TOKEN_CHANGES, CREDENTIALS_CHANGES), (copies,))
+        announcers = (
+            RedisAnnouncer(account).changed,
+            SealedCache(token, RING, TOKEN_PREFIX, TOKEN_CHANGES).announce,
+            SealedCache(iam, RING, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES).announce,
+        )
+        async with changes.heard_by(channels):
+            for announce in announcers:
+                async with asyncio.timeout(5):
+                    while not changes.connected:  # noqa: ASYNC110  (nobody tells)
+                        await asyncio.sleep(0.02)
+                    copies.put("a", "of a", 60)
+                    await announce("a")
+                    while copies.get("a") is not None:  # noqa: ASYNC110  (likewise)
+                        await asyncio.sleep(0.02)
+        quota, bucket = RedisQuota(redis), Bucket(f"{QUOTA_PREFIX}{{a}}:pair", 1.0, 3)
+        with capture_logs() as logs:
+            await quota.admit([bucket], 0)
+            await quota.learn([bucket], 2.0)
+            await quota.drain(bucket, 1.0)
+            assert (await quota.state(bucket)).rate == pytest.approx(2.0)
+        assert not logs
+        assert await redis.ping()
+        assert await account.ping()
+    assert not refusals()
+
+
+async def test_the_edge_may_count_requests(of: Of, refusals: Callable[[], list[str]]) -> None:
+    async with of("edge") as redis:
+        count = redis.register_script("return redis.call('INCR', KEYS[1])")
+        assert int(await count(keys=["edge:{user}"])) == 1
+        assert await redis.expire("edge:{user}", 1)
+    assert not refusals()
+
+
+@pytest.mark.parametrize("user", SERVICES)
+async def test_a_service_reaches_nothing_of_anothers(of: Of, user: str) -> None:
+    reads = ("tok:", "cred:") if user == "gateway" else ()
+    async with of(user) as redis:
+        for prefix, writer in WRITERS.items():
+            key = prefix + "{x}"
+            if writer == user:
+                assert await redis.set(key, "x", px=1000)
+                continue
+            if prefix in reads:
+                await redis.get(key)
+            else:
+                await refused(redis, "GET", key)
+                await refused(redis, "EVAL", f"return redis.call('GET', '{key}')", 1, key)
+            if prefix not in reads or KNOWS_READERS:  # Redis 6 has no keys to read alone
+                await refused(redis, "SET", key, "x")
+                await refused(redis, "DEL", key)
+        for channel, writer in CHANNELS.items():
+            if user not in (writer, "gateway"):
+                await refused(redis, "PUBLISH", channel, "x")
+
+
+def test_no_service_may_give_a_dangerous_command(servers: Set) -> None:
+    server = servers.servers[0]
+    for user in (*SERVICES, "replica"):
+        for command in (
+            "KEYS *",
+            "FLUSHALL",
+            "CONFIG GET *",
+            "ACL LIST",
+            "CLIENT LIST",
+            "SCRIPT FLUSH",
+            "REPLICAOF NO ONE",
+        ):
+            with pytest.raises(NoPermissionError):
+                server.ask(*command.split(), login=servers.users.login(user))
+
+
+def test_nobody_comes_in_without_a_password(servers: Set) -> None:
+    for login in (("", ""), ("default", "x"), ("iam", servers.users.passwords["token"])):
+        with pytest.raises((AuthenticationError, NoPermissionError)):
+            servers.servers[0].ask("GET", "tok:{x}", login=login)
+
+
+def test_the_files_differ_in_what_the_gateway_may_read_alone() -> None:
+    six, seven = ((FILES / name).read_text() for name in ("users.acl", "users-7.acl"))
+    assert seven == six.replace("~tok:* ~cred:*", "%R~tok:* %R~cred:*")
+    assert seven != six
+    assert all(re.search(rf"^user {name} ", six, re.MULTILINE) for name in SERVICES)
+    assert not re.search(r"#[0-9a-f]{64}|[ ]>", six)
+
+
+async def refused(redis: Redis, *command: str | int) -> None:
+    # Within a script the refusal comes as an error of the script.
+    with pytest.raises(ResponseError, match=r"(?i)permission|can't run this command|can't access"):
+        await redis.execute_command(*command)  # type: ignore[no-untyped-call]
