@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from sellergate_devstack.children import tied
 from sellergate_devstack.ports import LOOPBACK, free_ports, is_taken
 from sellergate_devstack.redis_server import find_redis, redis_configuration
@@ -77,9 +79,8 @@ class Server:
     def ask(self, *command: str | int, login: tuple[str, str] | None = None) -> Any:
         """Send a command and return the answer as it comes; raises what the server refuses with."""
         user, password = login or self._login
-        with Redis(
-            port=self.port, username=user or None, password=password, decode_responses=True, socket_timeout=2
-        ) as client:
+        options: dict[str, Any] = {"decode_responses": True, "socket_timeout": 2, "retry": Retry(NoBackoff(), 0)}
+        with Redis(port=self.port, username=user or None, password=password, **options) as client:
             return client.execute_command(*command)
 
     def send(self, number: signal.Signals) -> None:

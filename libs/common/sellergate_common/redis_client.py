@@ -107,13 +107,24 @@ class _Cluster(RedisCluster):
         super().__init__(
             startup_nodes=[ClusterNode(*node) for node in place.nodes],
             dynamic_startup_nodes=False,
+            # A slot that moved is followed, one at a time; to read everything anew would break off what is under way.
+            reinitialize_steps=0,
             **_credentials(place.login),
             **{**options, **patience},
         )
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         async with asyncio.timeout(ANSWER_SECONDS):
+            # The library sends a command that comes before this to any node, and a script to the wrong one.
+            await self.initialize()
             return await super().execute_command(*args, **options)
+
+    async def scan_iter(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
+        """Go through the keys of all primaries that there are now, also of those that are new since the last error."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self.nodes_manager.initialize()
+        async for key in super().scan_iter(*args, **options):
+            yield key
 
     def ping(self, **_: Any) -> Any:
         """Ask every primary: where one does not answer, part of the keys is gone."""
