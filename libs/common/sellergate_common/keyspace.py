@@ -6,6 +6,7 @@
 | tok: | token | sealed access tokens, failures, leases; changes and leases given back (pub/sub) |
 | cred: | iam | sealed AWS credentials, failures, leases; changes and leases given back (pub/sub) |
 | hook: | token | digests of webhook messages that were heard |
+| state: | token | sealed beginnings of authorizations, by their state |
 | quota: | gateway | buckets and learned rates |
 """
 
@@ -16,6 +17,7 @@ TOKEN_PREFIX = "tok:"
 TOKEN_CHANGES = "tok:changes"
 TOKEN_DONE = "tok:done"
 HOOK_PREFIX = "hook:"
+STATE_PREFIX = "state:"
 CREDENTIALS_PREFIX = "cred:"
 CREDENTIALS_CHANGES = "cred:changes"
 CREDENTIALS_DONE = "cred:done"
@@ -32,6 +34,11 @@ def token_key(ring: KeyRing, account_id: str, revision: int) -> str:
 def grantless_key(ring: KeyRing, application_id: str, etag: str, scope: str) -> str:
     """Name the entry of an application's own token for a scope; it is never found by another application, nor for another scope."""
     return f"{TOKEN_PREFIX}{{{ring.index('grantless', application_id, etag, scope)}}}"
+
+
+def state_key(ring: KeyRing, state: str) -> str:
+    """Name the entry of an authorization that was begun, by its state."""
+    return f"{STATE_PREFIX}{{{ring.index('state', state)}}}"
 
 
 def credentials_key(ring: KeyRing, account_id: str, revision: int, role_arn: str) -> str:

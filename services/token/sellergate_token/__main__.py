@@ -17,6 +17,7 @@ from sellergate_common.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.tls import Identity
 
+from sellergate_token import grpc_applications
 from sellergate_token.exchanges import Exchanges
 from sellergate_token.grpc_accounts import CONTRACTS, GrpcAccounts
 from sellergate_token.lwa import open_lwa
@@ -25,6 +26,7 @@ from sellergate_token.rotating import open_rotations
 from sellergate_token.servicer import TokenServicer
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens import Tokens
+from sellergate_token.wiring import make_authorizations
 
 
 def main() -> None:
@@ -39,8 +41,9 @@ async def serve(settings: TokenSettings) -> None:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         lwa = await stack.enter_async_context(open_lwa(settings.lwa_token_url))
+        contracts = (*CONTRACTS, *grpc_applications.CONTRACTS)
         channel = await stack.enter_async_context(
-            open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
+            open_channel(settings.account_target, "account", Identity.read(settings), contracts)
         )
         changes = Changes(redis)
         cache = redis_tokens(redis, settings.ring, changes, time.time)
@@ -50,11 +53,12 @@ async def serve(settings: TokenSettings) -> None:
         exchanges = Exchanges(lwa)
         tokens = Tokens(GrpcAccounts(channel, copies, applications), exchanges, cache, time.time)
         rotations = await stack.enter_async_context(open_rotations(settings, channel, redis, exchanges))
+        authorizations = make_authorizations(settings, channel, redis, exchanges)
         await run_server(
             "token",
             settings.token_port,
             settings,
-            servicers=[TokenServicer(tokens, rotations)],  # type: ignore[abstract]  # (the generated base answers the rest)
+            servicers=[TokenServicer(tokens, rotations, authorizations)],
             dependencies={"redis": redis.ping},
             access=Access({"sellergate.token.v1.TokenService/GetAccessToken": settings.callers}),
         )

@@ -6,11 +6,14 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
+from sellergate.account.v1 import account_pb2
 from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import InvalidRequest
 
+from sellergate_token.authorizations import Authorizations, Returned
+from sellergate_token.consent import Beginning
 from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
 from sellergate_token.rotation_doors import RotationDoors
 from sellergate_token.tokens import Tokens
@@ -18,11 +21,14 @@ from sellergate_token.webhooks import SignedMessage
 
 
 class TokenServicer(TokenServiceServicer):
-    """Access tokens. RPCs that are not here are answered UNIMPLEMENTED by the generated base."""
+    """Access tokens, rotations and authorizations."""
 
-    def __init__(self, tokens: Tokens, rotations: RotationDoors) -> None:
+    def __init__(
+        self, tokens: Tokens, rotations: RotationDoors, authorizations: Authorizations[account_pb2.Account]
+    ) -> None:
         self._tokens = tokens
         self._rotations = rotations
+        self._authorizations = authorizations
 
     async def GetAccessToken(self, request: pb2.GetAccessTokenRequest, context: Any) -> pb2.GetAccessTokenResponse:
         """Return a token that lives long enough."""
@@ -82,6 +88,39 @@ class TokenServicer(TokenServiceServicer):
                 applied = await self._rotations.queue_message(request.queue_message, caller)
                 return pb2.HandleRotationResponse(applied=applied)
         raise InvalidRequest.of_field("source", "must be one of webhook or queue_message")
+
+    async def StartAuthorization(
+        self, request: pb2.StartAuthorizationRequest, context: Any
+    ) -> pb2.StartAuthorizationResponse:
+        """Begin an authorization."""
+        beginning = Beginning(
+            user_id=request.user_id,
+            application_id=request.application_id,
+            marketplace=request.marketplace,
+            vendor=request.partner_type == pb2.PARTNER_TYPE_VENDOR,
+            amazon_callback_uri=request.amazon_callback_uri,
+            amazon_state=SecretStr(request.amazon_state) if request.amazon_state else None,
+            selling_partner_id=request.selling_partner_id,
+        )
+        begun = await self._authorizations.start(beginning, current_caller().on_behalf_of)
+        return pb2.StartAuthorizationResponse(
+            url=begun.url.get_secret_value(),
+            state=begun.state.get_secret_value(),
+            browser_nonce=begun.browser_nonce.get_secret_value(),
+        )
+
+    async def CompleteAuthorization(
+        self, request: pb2.CompleteAuthorizationRequest, context: Any
+    ) -> pb2.CompleteAuthorizationResponse:
+        """Redeem what the browser brought back."""
+        returned = Returned(
+            state=SecretStr(request.state),
+            browser_nonce=SecretStr(request.browser_nonce),
+            code=SecretStr(request.code),
+            selling_partner_id=request.selling_partner_id,
+        )
+        account = await self._authorizations.complete(returned, current_caller().on_behalf_of)
+        return pb2.CompleteAuthorizationResponse(account=account)
 
 
 def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb2.GetAccessTokenResponse:

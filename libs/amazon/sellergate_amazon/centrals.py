@@ -1,0 +1,41 @@
+"""Seller Central and Vendor Central: where a selling partner gives consent, and which URLs are pages of theirs.
+
+Sources: the Developer Guide's pages "website authorization workflow" and "Selling Partner Appstore authorization workflow".
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from sellergate_amazon.marketplaces import MARKETPLACES, Marketplace
+
+CONSENT_PATH = "/apps/authorize/consent"
+# No user, no query, no fragment, nothing that one program would read otherwise than another.
+_PAGE = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]{1,5})?)(/apps/authorize/[A-Za-z0-9._~/-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Centrals:
+    """Amazon's own hosts; or, for local runs, one base URL in place of every Seller Central, and of every Vendor Central."""
+
+    seller: str = ""
+    vendor: str = ""
+
+    def of(self, marketplace: Marketplace, *, vendor: bool) -> str | None:
+        """Return the base URL of a marketplace's central; None where no source names one."""
+        host = marketplace.vendor_central if vendor else marketplace.seller_central
+        instead = self.vendor if vendor else self.seller
+        return instead.rstrip("/") or f"https://{host}" if host else None
+
+    def own(self, url: str) -> bool:
+        """Tell whether a URL is a page of a central below /apps/authorize/: the place that an Appstore entry may lead back to."""
+        page = _PAGE.fullmatch(url)
+        if page is None or not {".", ".."}.isdisjoint(page[2].split("/")):
+            return False
+        bases = (self.of(marketplace, vendor=vendor) for marketplace in MARKETPLACES for vendor in (False, True))
+        return page[1] in bases
+
+
+def with_query(url: str, **parameters: str) -> str:
+    """Return `url` with a query; everything but unreserved characters is percent-encoded."""
+    return f"{url}?{urlencode(parameters, quote_via=quote, safe='')}"
