@@ -10,6 +10,7 @@ from sellergate_amazon.operations import Catalogue
 from sellergate_simulator import inventory, listings, sellers
 from sellergate_simulator.buckets import Buckets
 from sellergate_simulator.clock import Clock
+from sellergate_simulator.consent import ConsentPages
 from sellergate_simulator.control import Control
 from sellergate_simulator.counters import Counters
 from sellergate_simulator.documents import Documents
@@ -56,10 +57,11 @@ def assemble(seed: Seed, clock: Clock, random: Random, ports: dict[str, int]) ->
     }
     gate = Gate(catalogue, world, tokens, buckets, counters, clock)
     spapi = SellingPartnerApi(gate, faults, counters, handlers, clock)
+    consent = ConsentPages(world, clock, lambda: ports["main"])
     control = Control(world, tokens, buckets, faults, counters, book, catalogue, clock, ports)
     lwa, sts = TokenEndpoint(world, tokens, counters, clock), SecurityTokenService(world, counters, clock)
     return {
-        "main": Front(lwa, sts, documents, control, faults, counters).handle,
+        "main": Front(lwa, sts, documents, consent, control, faults, counters).handle,
         "na": lambda request: spapi.handle(request, NA),
         "eu": lambda request: spapi.handle(request, EU),
         "fe": lambda request: spapi.handle(request, FE),

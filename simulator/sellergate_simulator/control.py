@@ -84,6 +84,7 @@ class Control:
             ("POST", "secrets/rotate-client"): self._rotate_client,
             ("POST", "secrets/queue"): self._enrol_queue,
             ("POST", "authorization-codes"): self._add_authorization_code,
+            ("POST", "consent"): self._set_consent,
         }
 
     def _seed(self, body: bytes) -> Answer:
@@ -162,8 +163,17 @@ class Control:
             raise ControlError("selling_partner_id: there is no such seller.")
         code = f"S{secrets.token_urlsafe(24)}"
         expires_at = self.clock.wall() + CODE_LIFE_SECONDS
-        self.world.codes[code] = AuthorizationCode(request.client_id, request.selling_partner_id, expires_at)
+        self.world.codes[code] = AuthorizationCode(
+            request.client_id, request.selling_partner_id, expires_at, withdrawn=request.withdrawn
+        )
         return json_answer({"code": code, "expires_in": CODE_LIFE_SECONDS})
+
+    def _set_consent(self, body: bytes) -> Answer:
+        request = _parsed(bodies.Consent, body)
+        if request.selling_partner_id not in (None, *self.world.sellers):
+            raise ControlError("selling_partner_id: there is no such seller.")
+        self.world.signed_in = request.selling_partner_id
+        return json_answer({})
 
     def _add_fault(self, body: bytes) -> Answer:
         request = _parsed(bodies.NewFault, body)

@@ -68,6 +68,14 @@ class NewAuthorizationCode(Strict):
 
     client_id: Text
     selling_partner_id: Text
+    withdrawn: bool = False
+    """Whether the refresh token that the code brings never works."""
+
+
+class Consent(Strict):
+    """POST /control/consent: who is signed in and consents at once; null: the consent page asks."""
+
+    selling_partner_id: Text | None
 
 
 class NewFault(Strict):

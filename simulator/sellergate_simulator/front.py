@@ -1,4 +1,4 @@
-"""The main port: LWA, STS, documents and control, told apart by method and path."""
+"""The main port: LWA, STS, documents, the consent pages and control, told apart by method and path."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from aiohttp import web
 
 from sellergate_simulator import sts
 from sellergate_simulator.answers import Answer, html_answer, json_answer
+from sellergate_simulator.consent import ConsentPages
 from sellergate_simulator.control import Control
 from sellergate_simulator.counters import Counters
 from sellergate_simulator.documents import Documents
@@ -21,6 +22,7 @@ class Front:
     lwa: TokenEndpoint
     sts: sts.SecurityTokenService
     documents: Documents
+    consent: ConsentPages
     control: Control
     faults: Faults
     counters: Counters
@@ -32,14 +34,17 @@ class Front:
             return (await self.documents.handle(request, path, raw_query)).response()
         body = await request.content.read()
         if path.startswith("/control/"):
-            return self.control.answer(request.method, path, body).response()
-        if (request.method, path) == ("POST", "/auth/o2/token"):
-            return (await self._exchange(request, body)).response()
-        if (request.method, path) == ("POST", "/"):
-            if self._fault(STS_KINDS) is not None:
-                return sts.throttled().response()
-            return self.sts.answer(path, raw_query, request.headers, body).response()
-        return json_answer({"error": "Nothing is here."}, 404).response()
+            answer = self.control.answer(request.method, path, body)
+        elif path.startswith("/apps/"):
+            answer = self.consent.answer(request.method, path, raw_query, body)
+        elif (request.method, path) == ("POST", "/auth/o2/token"):
+            answer = await self._exchange(request, body)
+        elif (request.method, path) == ("POST", "/"):
+            faulty = self._fault(STS_KINDS) is not None
+            answer = sts.throttled() if faulty else self.sts.answer(path, raw_query, request.headers, body)
+        else:
+            answer = json_answer({"error": "Nothing is here."}, 404)
+        return answer.response()
 
     async def _exchange(self, request: web.BaseRequest, body: bytes) -> Answer:
         fault = self._fault(LWA_KINDS)

@@ -102,9 +102,11 @@ class TokenEndpoint:
         code = self.world.codes.get(text)
         if code is None or code.client_id != application.client_id or code.expires_at <= self.clock.wall():
             raise LwaError("invalid_grant", f"{_INVALID_GRANT}code")
+        if fields.get("redirect_uri", code.redirect_uri) != code.redirect_uri and code.redirect_uri is not None:
+            raise LwaError("invalid_grant", f"{_INVALID_GRANT}redirect_uri")
         del self.world.codes[text]
         refresh_token = f"Atzr|{secrets.token_urlsafe(96)}"
-        self.world.grants[refresh_token] = Grant(application.client_id, code.selling_partner_id)
+        self.world.grants[refresh_token] = Grant(application.client_id, code.selling_partner_id, code.withdrawn)
         return {**self._issued(application, code.selling_partner_id, None), "refresh_token": refresh_token}
 
     def _issued(self, application: Application, seller: str | None, scope: str | None) -> dict[str, object]:

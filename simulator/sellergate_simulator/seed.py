@@ -23,6 +23,11 @@ class ApplicationSeed(Strict):
     client_id: Text
     client_secret: SecretStr
     previous_client_secret: SecretStr | None = None
+    redirect_uris: list[Text] = []
+    """Registered OAuth redirect URIs, the default one first."""
+    login_uri: Text | None = None
+    """OAuth login URI, to which the Appstore sends a seller."""
+    draft: bool = False
 
 
 class RefreshTokenSeed(Strict):

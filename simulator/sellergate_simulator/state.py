@@ -24,6 +24,9 @@ class Application:
     application_id: str
     client_id: str
     secrets: list[ClientSecret]
+    redirect_uris: tuple[str, ...] = ()
+    login_uri: str | None = None
+    draft: bool = False
 
     def accepts(self, secret: str, now: float) -> bool:
         """Whether this secret opens the client at this moment."""
@@ -71,6 +74,19 @@ class AuthorizationCode:
     client_id: str
     selling_partner_id: str
     expires_at: float
+    redirect_uri: str | None = None
+    """Where it was sent; an exchange that names another one is refused."""
+    withdrawn: bool = False
+    """Consent is withdrawn at once: the refresh token that the code brings never works."""
+
+
+@dataclass(slots=True)
+class AppstoreVisit:
+    """A partner whom the Appstore has sent to an application, until the browser comes back."""
+
+    application_id: str
+    selling_partner_id: str
+    expires_at: float
 
 
 @dataclass(slots=True)
@@ -96,6 +112,10 @@ class World:
     codes: dict[str, AuthorizationCode] = field(default_factory=dict, repr=False)
     rotation_queues: dict[str, RotationQueue] = field(default_factory=dict)
     """By client id."""
+    visits: dict[str, AppstoreVisit] = field(default_factory=dict, repr=False)
+    """By amazon_state."""
+    signed_in: str | None = None
+    """The partner who consents on the consent page at once; None: the page asks."""
     roles: dict[str, str | None] = field(default_factory=dict)
     """External id by ARN."""
     aws_keys: dict[str, AwsKey] = field(default_factory=dict)
@@ -120,7 +140,12 @@ class World:
             given = (application.client_secret, application.previous_client_secret)
             secrets = [ClientSecret(secret.get_secret_value()) for secret in given if secret is not None]
             self.applications[application.client_id] = Application(
-                application.application_id, application.client_id, secrets
+                application.application_id,
+                application.client_id,
+                secrets,
+                tuple(application.redirect_uris),
+                application.login_uri,
+                application.draft,
             )
         for seller in seed.sellers:
             marketplaces = tuple(dict.fromkeys(seller.marketplace_ids))
@@ -130,6 +155,11 @@ class World:
                 self.grants[token] = Grant(grant.client_id, seller.selling_partner_id)
         self.roles.update({role.arn: role.external_id for role in seed.roles})
         self.add_keys(AwsKey(key.access_key_id, key.secret_access_key.get_secret_value()) for key in seed.aws_keys)
+
+    def application(self, application_id: str) -> Application | None:
+        """Return the application with Amazon's id, or None."""
+        known = self.applications.values()
+        return next((application for application in known if application.application_id == application_id), None)
 
     def add_keys(self, keys: Iterable[AwsKey]) -> None:
         """Let these keys sign requests."""
