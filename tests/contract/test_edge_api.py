@@ -19,7 +19,7 @@ from sellergate_edge.settings import EdgeSettings
 def app() -> FastAPI:
     # No service is called by these tests: what they ask for is answered by the edge itself.
     authenticator = Authenticator(SharedSecret(SecretStr("x" * 32)), "a", "i")
-    return make_app(authenticator, None, None)  # type: ignore[arg-type]
+    return make_app(authenticator, None, None, None)  # type: ignore[arg-type]
 
 
 async def ask(app: FastAPI, method: str, path: str, **given: Any) -> httpx.Response:
@@ -38,6 +38,9 @@ def test_the_document_is_valid_and_has_every_route(app: FastAPI) -> None:
         "/api/amazon/accounts/{account_id}",
         "/api/amazon/accounts/{account_id}/sp-api/{path}",
         "/api/amazon/webhooks/token-rotation",
+        "/api/amazon/oauth/authorizations",
+        "/api/amazon/oauth/callback",
+        "/api/amazon/oauth/login",
         "/healthz",
         "/readyz",
     }

@@ -19,6 +19,7 @@ _SIMULATED = ("NA", "EU", "FE", "SANDBOX")
 _COMMON = "SELLERGATE_LOG_LEVEL SELLERGATE_BIND_HOST SELLERGATE_DRAIN_SECONDS SELLERGATE_METRICS_PORT"
 _ROTATION = "SELLERGATE_WEBHOOK_SECRETS SELLERGATE_ROTATION_QUEUE_URL SELLERGATE_ROTATION_QUEUE_VISIBILITY_SECONDS"
 _REDIS = "SELLERGATE_REDIS_TLS_CA_FILE SELLERGATE_REDIS_TLS_CERT_FILE SELLERGATE_REDIS_TLS_KEY_FILE"
+_CENTRALS = "SELLERGATE_SELLER_CENTRAL_URL SELLERGATE_VENDOR_CENTRAL_URL"
 _SPAPI = "SELLERGATE_SPAPI_ENDPOINT SELLERGATE_SPAPI_SANDBOX_ENDPOINT " + " ".join(
     f"SELLERGATE_SPAPI_{kind}_{region}" for kind in ("ENDPOINT", "SANDBOX_ENDPOINT") for region in ("NA", "EU", "FE")
 )
@@ -88,7 +89,8 @@ class Plan:
         own = {"SELLERGATE_CACHE_KEYS_TOKEN_FILE": self._key("cache-token"), **self._targets("account")}
         if self.settings.wants_simulator:
             own["SELLERGATE_LWA_TOKEN_URL"] = f"{self.simulator_url}/auth/o2/token"
-        process = self._service("token", own, f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_ROTATION}")
+        own |= self._centrals()
+        process = self._service("token", own, f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_ROTATION} {_CENTRALS}")
         if "SELLERGATE_ROTATION_QUEUE_URL" in process.environment:
             process.environment |= aws_environment()
         return process
@@ -131,9 +133,12 @@ class Plan:
             "SELLERGATE_JWT_AUDIENCE": self.settings.jwt_audience,
             "SELLERGATE_JWT_ISSUER": self.settings.jwt_issuer,
             "SELLERGATE_JWT_SECRET_FILE": self._key("jwt"),
+            "SELLERGATE_PUBLIC_URL": self.edge_url,
+            "SELLERGATE_OAUTH_LOGIN_PAGE": f"{self.edge_url}/",
             **self._targets("gateway", "account", "token"),
+            **self._centrals(),
         }
-        process = self._service("edge", own, "SELLERGATE_JWKS_URL")
+        process = self._service("edge", own, f"SELLERGATE_JWKS_URL SELLERGATE_OAUTH_DONE_PAGE {_CENTRALS}")
         if "SELLERGATE_JWKS_URL" in process.environment:
             process.environment.pop("SELLERGATE_JWT_SECRET_FILE", None)
         process.environment.pop("REDIS_URL", None)
@@ -158,6 +163,10 @@ class Plan:
 
     def _targets(self, *names: str) -> dict[str, str]:
         return {f"SELLERGATE_{name.upper()}_TARGET": self.target(name) for name in names}
+
+    def _centrals(self) -> dict[str, str]:
+        """Return where selling partners give consent: with the simulator, there."""
+        return dict.fromkeys(_CENTRALS.split(), self.simulator_url) if self.settings.wants_simulator else {}
 
     def _demo_keys(self) -> dict[str, str]:
         return {

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 import uvicorn
 import uvloop
 from sellergate_client import Sellergate
+from sellergate_client.authorizations import Authorizations
 from sellergate_client.rotations import Rotations
 from sellergate_common.logs import configure_logging, get_logger
 from sellergate_common.settings import load_settings
@@ -13,6 +14,7 @@ from sellergate_common.tls import Identity
 from sellergate_edge.app import make_app
 from sellergate_edge.authentication import Authenticator, JwksKeys, Keys, SharedSecret
 from sellergate_edge.settings import EdgeSettings
+from sellergate_edge.website import Website
 
 
 def main() -> None:
@@ -30,10 +32,18 @@ async def serve(settings: EdgeSettings) -> None:
             Sellergate.connect(settings.gateway_target, settings.account_target, identity)
         )
         rotations = await stack.enter_async_context(Rotations.connect(settings.token_target, identity))
+        authorizations = await stack.enter_async_context(Authorizations.connect(settings.token_target, identity))
+        website = Website(
+            authorizations,
+            settings.centrals,
+            secure=settings.public_url.startswith("https:"),
+            login_page=settings.oauth_login_page,
+            done_page=settings.oauth_done_page,
+        )
         authenticator = Authenticator(_keys(settings), settings.jwt_audience, settings.jwt_issuer)
         server = uvicorn.Server(
             uvicorn.Config(
-                make_app(authenticator, sellergate, rotations),
+                make_app(authenticator, sellergate, rotations, website),
                 host=settings.bind_host,
                 port=settings.edge_port,
                 http="httptools",

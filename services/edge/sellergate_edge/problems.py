@@ -68,8 +68,8 @@ def problem(error: SellergateError, extra: Mapping[str, Any] | None = None) -> J
 
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem document."""
-    app.add_exception_handler(SellergateError, _sellergate_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(SellergateError, _refused)
+    app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(Exception, bug)
 
@@ -80,19 +80,21 @@ async def bug(_request: Request, error: Exception) -> JSONResponse:
     return problem(InternalError("Something is wrong on our side; the log has it under this request id."))
 
 
-async def _sellergate_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, SellergateError)  # noqa: S101
+def refusal_of(error: SellergateError | RequestValidationError) -> SellergateError:
+    """Return an error as it may be shown: what the framework refuses in our own words, a bug opaque and logged."""
+    if isinstance(error, RequestValidationError):
+        violations = [FieldViolation(_path(fault), _words(fault)) for fault in error.errors()[:_MAX_SHOWN]]
+        words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+        return InvalidRequest(words, violations=violations)
     if error.reason is Reason.INTERNAL:
         get_logger().error("internal", cause=error.message)
-        return problem(InternalError("Something is wrong on our side; the log has it under this request id."))
-    return problem(error)
+        return InternalError("Something is wrong on our side; the log has it under this request id.")
+    return error
 
 
-async def _validation_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
-    violations = [FieldViolation(_path(fault), _words(fault)) for fault in error.errors()[:_MAX_SHOWN]]
-    words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
-    return problem(InvalidRequest(words, violations=violations))
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SellergateError | RequestValidationError)  # noqa: S101
+    return problem(refusal_of(error))
 
 
 async def _http_exception(_request: Request, error: Exception) -> JSONResponse:

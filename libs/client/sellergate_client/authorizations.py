@@ -1,0 +1,46 @@
+"""Amazon's website authorization, through TokenService; the edge and operators may call it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+from sellergate.account.v1 import account_pb2
+from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_common.channel import invoke, open_channel
+from sellergate_common.errors import OutcomeUnknown
+from sellergate_common.tls import Identity
+
+from sellergate_client.outcomes import transport_outcome
+
+CONTRACTS = (token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],)
+_SERVICE = "token"
+
+
+class Authorizations:
+    """Authorizations as messages of sellergate.token.v1. `on_behalf_of` is the user; only the edge may name one."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = token_service_pb2_grpc.TokenServiceStub(channel)
+
+    @staticmethod
+    @asynccontextmanager
+    async def connect(target: str, identity: Identity) -> AsyncIterator["Authorizations"]:
+        """Open a channel to the token service."""
+        async with open_channel(target, _SERVICE, identity, CONTRACTS) as channel:
+            yield Authorizations(channel)
+
+    async def start(
+        self, request: token_service_pb2.StartAuthorizationRequest, *, on_behalf_of: str = ""
+    ) -> token_service_pb2.StartAuthorizationResponse:
+        """Begin an authorization. Raises SellergateError."""
+        return await invoke(self._stub.StartAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+
+    async def complete(
+        self, request: token_service_pb2.CompleteAuthorizationRequest, *, on_behalf_of: str = ""
+    ) -> account_pb2.Account:
+        """Redeem what the browser brought back. Raises SellergateError; OutcomeUnknown when the connection broke on the way."""
+        with transport_outcome(OutcomeUnknown.default_reason):
+            answer = await invoke(
+                self._stub.CompleteAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+            )
+        return answer.account
