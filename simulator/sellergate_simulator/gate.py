@@ -7,7 +7,7 @@ of each 403), its usage plans (429 without a rate header).
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sellergate_amazon.marketplaces import REGIONS, Region, marketplace_by_id
+from sellergate_amazon.marketplaces import REGIONS, SIGNING_SERVICE, Region, marketplace_by_id
 from sellergate_amazon.operations import Catalogue, Match
 
 from sellergate_simulator.answers import DENIED, AmazonError, denied, invalid_input

@@ -119,11 +119,14 @@ class _Cluster(RedisCluster):
             await self.initialize()
             return await super().execute_command(*args, **options)
 
-    async def scan_iter(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
+    def scan_iter(self, *args: Any, **options: Any) -> Any:
         """Go through the keys of all primaries that there are now, also of those that are new since the last error."""
+        return self._scanned(super().scan_iter(*args, **options))
+
+    async def _scanned(self, keys: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async with asyncio.timeout(ANSWER_SECONDS):
             await self.nodes_manager.initialize()
-        async for key in super().scan_iter(*args, **options):
+        async for key in keys:
             yield key
 
     def ping(self, **_: Any) -> Any:

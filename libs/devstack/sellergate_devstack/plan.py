@@ -90,7 +90,9 @@ class Plan:
         if self.settings.wants_simulator:
             own["SELLERGATE_LWA_TOKEN_URL"] = f"{self.simulator_url}/auth/o2/token"
         own |= self._centrals()
-        process = self._service("token", own, f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_ROTATION} {_CENTRALS}")
+        process = self._service(
+            "token", own, f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_ROTATION} {_CENTRALS}"
+        )
         if "SELLERGATE_ROTATION_QUEUE_URL" in process.environment:
             process.environment |= aws_environment()
         return process

@@ -12,9 +12,7 @@ from sellergate_edge.website import Website
 DESCRIPTION = "The REST edge of Sellergate: a user's own Amazon seller accounts, and any SP-API call for them."
 
 
-def make_app(
-    authenticator: Authenticator, sellergate: Sellergate, rotations: Rotations, website: Website
-) -> FastAPI:
+def make_app(authenticator: Authenticator, sellergate: Sellergate, rotations: Rotations, website: Website) -> FastAPI:
     """Wire the app. It holds no secret and no business rule: what it decides is who asks."""
     app = FastAPI(title="Sellergate", version="1", description=DESCRIPTION, redirect_slashes=False)
     app.state.authenticator = authenticator

@@ -17,7 +17,6 @@ from sellergate_common.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.tls import Identity
 
-from sellergate_token import grpc_applications
 from sellergate_token.exchanges import Exchanges
 from sellergate_token.grpc_accounts import CONTRACTS, GrpcAccounts
 from sellergate_token.lwa import open_lwa
@@ -41,9 +40,8 @@ async def serve(settings: TokenSettings) -> None:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         lwa = await stack.enter_async_context(open_lwa(settings.lwa_token_url))
-        contracts = (*CONTRACTS, *grpc_applications.CONTRACTS)
         channel = await stack.enter_async_context(
-            open_channel(settings.account_target, "account", Identity.read(settings), contracts)
+            open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
         changes = Changes(redis)
         cache = redis_tokens(redis, settings.ring, changes, time.time)

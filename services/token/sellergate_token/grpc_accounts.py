@@ -22,6 +22,7 @@ from sellergate_common.copies import LOOK_SECONDS, Copies
 from sellergate_common.errors import Conflict, NotFound, Unavailable
 from sellergate_common.logs import get_logger
 
+from sellergate_token.grpc_applications import lwa_client, opened_client
 from sellergate_token.ports import AccountGrant, AccountView, ApplicationView, LwaClient, RefreshToken
 
 CONTRACTS = (
@@ -65,8 +66,7 @@ class GrpcAccounts:
 
     async def client(self, application_id: str) -> LwaClient:
         """Open an application's LWA client."""
-        request = account_secrets_service_pb2.GetApplicationSecretsRequest(application_id=application_id)
-        return _client((await invoke(self._secrets.GetApplicationSecrets, request, dependency=_DEPENDENCY)).application)
+        return await opened_client(self._secrets, application_id)
 
     async def grant(self, account_id: str) -> AccountGrant:
         """Open an account's grant."""
@@ -74,7 +74,7 @@ class GrpcAccounts:
         opened = await invoke(self._secrets.GetAccountSecrets, request, dependency=_DEPENDENCY)
         return AccountGrant(
             AccountView(opened.account.account_id, opened.account.revision),
-            _client(opened.application),
+            lwa_client(opened.application),
             RefreshToken(SecretStr(opened.refresh_token)),
         )
 
@@ -115,8 +115,3 @@ class GrpcAccounts:
         request = application_service_pb2.GetApplicationRequest(application_id=application_id)
         answer = await invoke(self._applications.GetApplication, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
         return answer.application
-
-
-def _client(secrets: account_secrets_service_pb2.ApplicationSecrets) -> LwaClient:
-    previous = SecretStr(secrets.previous_client_secret) if secrets.previous_client_secret else None
-    return LwaClient(SecretStr(secrets.client_id), SecretStr(secrets.client_secret), previous)

@@ -17,8 +17,21 @@ from sellergate_common.channel import invoke
 from sellergate_token.authorization_ports import ApplicationView, Connection
 from sellergate_token.ports import LwaClient
 
-CONTRACTS = (application_service_pb2.DESCRIPTOR.services_by_name["ApplicationService"],)
 _DEPENDENCY = "account"
+
+
+async def opened_client(
+    secrets: account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub, application_id: str
+) -> LwaClient:
+    """Open an application's client id and secrets."""
+    request = account_secrets_service_pb2.GetApplicationSecretsRequest(application_id=application_id)
+    return lwa_client((await invoke(secrets.GetApplicationSecrets, request, dependency=_DEPENDENCY)).application)
+
+
+def lwa_client(opened: account_secrets_service_pb2.ApplicationSecrets) -> LwaClient:
+    """Return the LWA client of an application that was opened."""
+    previous = SecretStr(opened.previous_client_secret) if opened.previous_client_secret else None
+    return LwaClient(SecretStr(opened.client_id), SecretStr(opened.client_secret), previous)
 
 
 class GrpcApplications:
@@ -42,10 +55,7 @@ class GrpcApplications:
 
     async def client(self, application_id: str) -> LwaClient:
         """Open an application's LWA client."""
-        request = account_secrets_service_pb2.GetApplicationSecretsRequest(application_id=application_id)
-        opened = (await invoke(self._secrets.GetApplicationSecrets, request, dependency=_DEPENDENCY)).application
-        previous = SecretStr(opened.previous_client_secret) if opened.previous_client_secret else None
-        return LwaClient(SecretStr(opened.client_id), SecretStr(opened.client_secret), previous)
+        return await opened_client(self._secrets, application_id)
 
 
 class GrpcSellers:

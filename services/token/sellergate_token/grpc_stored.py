@@ -17,6 +17,7 @@ from sellergate.account.v1 import (
 )
 from sellergate_common.channel import invoke
 
+from sellergate_token.grpc_applications import opened_client
 from sellergate_token.ports import LwaClient
 from sellergate_token.rotation_ports import StoredAccount, StoredApplication
 
@@ -45,11 +46,7 @@ class GrpcStored:
 
     async def client(self, application_id: str) -> LwaClient:
         """Open an application's client id and secrets."""
-        request = account_secrets_service_pb2.GetApplicationSecretsRequest(application_id=application_id)
-        opened = await invoke(self._secrets.GetApplicationSecrets, request, dependency=_DEPENDENCY)
-        found = opened.application
-        previous = SecretStr(found.previous_client_secret) if found.previous_client_secret else None
-        return LwaClient(SecretStr(found.client_id), SecretStr(found.client_secret), previous)
+        return await opened_client(self._secrets, application_id)
 
     async def account(self, account_id: str) -> StoredAccount:
         """Return an account, whatever its state."""
