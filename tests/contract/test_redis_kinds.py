@@ -6,21 +6,24 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_account.redis_announcer import RedisAnnouncer
 from sellergate_common.cache import SealedCache, open_redis
+from sellergate_common.changes import Changes
 from sellergate_common.errors import QuotaExceeded
 from sellergate_common.flight import SingleFlight
 from sellergate_common.keyspace import ACCOUNT_CHANGES, TOKEN_CHANGES, TOKEN_PREFIX
-from sellergate_common.lease import acquire, held, wait_released
+from sellergate_common.lease import acquire, held, lease_keys
+from sellergate_common.releases import Releases
+from sellergate_common.remembered import Remembered
 from sellergate_common.sealing import KeyRing
-from sellergate_gateway.changes import Changes
 from sellergate_gateway.ports import Bucket
 from sellergate_gateway.redis_quota import RedisQuota
-from sellergate_gateway.remembered import Remembered
 from structlog.testing import capture_logs
 
 from tests.integration import redis_sets
@@ -75,16 +78,21 @@ async def test_entries_lie_on_every_node_and_are_found_counted_and_cleared(cache
 
 
 async def test_a_lease_is_held_and_its_release_heard(redis: Redis, servers: Set, prefix: str) -> None:
-    async with open_redis(SecretStr(servers.url)) as other:
+    async with AsyncExitStack() as stack:
+        other = await stack.enter_async_context(open_redis(SecretStr(servers.url)))
+        changes = Changes(other)
+        releases = Releases(other, changes)
+        await stack.enter_async_context(changes.heard_by({prefix + "done": (releases,)}))
+        await until(lambda: changes.connected)
         for number in range(5):
             key = f"{prefix}{{{number}}}"
             lease = await acquire(redis, key)
             assert lease
             assert await acquire(other, key) is None
-            waiting = asyncio.create_task(wait_released(other, key, 8))
+            waiting = asyncio.create_task(releases.wait(key, 8))
             await asyncio.sleep(0.2)
             began = time.monotonic()
-            async with held(redis, key, lease):
+            async with held(redis, key, lease, prefix + "done"):
                 pass
             await waiting
             assert time.monotonic() - began < 1
@@ -93,25 +101,37 @@ async def test_a_lease_is_held_and_its_release_heard(redis: Redis, servers: Set,
             assert again.fence > lease.fence
 
 
+@dataclass
+class Slow:
+    """A value that takes a while to fetch."""
+
+    cache: SealedCache
+    key: str
+    fetches: list[int | None]
+
+    async def look(self) -> SecretStr | None:
+        return await self.cache.get(self.key)
+
+    async def fetch(self, fence: int | None) -> SecretStr:
+        self.fetches.append(fence)
+        await asyncio.sleep(0.2)
+        assert fence is not None
+        assert await self.cache.put_fenced(self.key, VALUE, 60, lease_keys(self.key)[1], fence)
+        return VALUE
+
+
 async def test_replicas_share_one_fetch(servers: Set, prefix: str) -> None:
-    fetches = 0
+    key, fetches = prefix + "{a}", list[int | None]()
 
     async def replica(redis: Redis) -> SecretStr:
         cache = SealedCache(redis, RING, prefix, prefix + "changes")
-
-        async def fetch() -> SecretStr:
-            nonlocal fetches
-            fetches += 1
-            await asyncio.sleep(0.2)
-            await cache.put(prefix + "{a}", VALUE, 60)
-            return VALUE
-
-        return await SingleFlight[SecretStr](redis).get(prefix + "{a}", lambda: cache.get(prefix + "{a}"), fetch)
+        flight = SingleFlight[SecretStr](redis, Releases(redis, Changes(redis)), prefix + "done")
+        return await flight.get(key, Slow(cache, key, fetches))
 
     async with open_redis(SecretStr(servers.url)) as one, open_redis(SecretStr(servers.url)) as other:
         found = await asyncio.gather(*(replica(redis) for redis in (one, other) for _ in range(5)))
     assert set(found) == {VALUE}
-    assert fetches == 1
+    assert len(fetches) == 1
 
 
 async def test_quota_is_one_for_all_replicas(servers: Set, redis: Redis, prefix: str) -> None:

@@ -25,7 +25,7 @@ from sellergate_iam.sts import BotoSts
 from tests.contract.simulator_process import AWS_KEY_ID, AWS_SECRET, ROLE_ARN, US, Client, Simulator, running_simulator
 
 KEY, SECRET, TOKEN = "ASIAEXAMPLEEXAMPLE00", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+=="
-CREDENTIALS = AwsCredentials(SecretStr(KEY), SecretStr(SECRET), SecretStr(TOKEN), 2_000_000_000.0)
+CREDENTIALS = AwsCredentials(SecretStr(KEY), SecretStr(SECRET), SecretStr(TOKEN), 2_000_000_000.0, 3600)
 HOST = "https://sellingpartnerapi-eu.amazon.com"
 NOW = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
 

@@ -12,14 +12,14 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_account.redis_announcer import RedisAnnouncer
 from sellergate_common.cache import UNREACHABLE, SealedCache, open_redis
+from sellergate_common.changes import Changes
 from sellergate_common.errors import Unavailable
 from sellergate_common.keyspace import ACCOUNT_CHANGES
 from sellergate_common.lease import acquire, held
+from sellergate_common.remembered import Remembered
 from sellergate_common.sealing import KeyRing
-from sellergate_gateway.changes import Changes
 from sellergate_gateway.ports import Bucket
 from sellergate_gateway.redis_quota import RedisQuota
-from sellergate_gateway.remembered import Remembered
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 VALUE = SecretStr("Atza|value")
@@ -57,7 +57,7 @@ class World:
             lease = await acquire(self.redis, KEY)
             if lease is None:
                 return False
-            async with held(self.redis, KEY, lease):
+            async with held(self.redis, KEY, lease, "world:done"):
                 if await self.cache.count() < 1 or not await self.redis.ping():
                     return False
         except (Unavailable, *UNREACHABLE):

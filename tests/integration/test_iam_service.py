@@ -15,7 +15,9 @@ from sellergate.iam.v1 import iam_service_pb2 as pb2
 from sellergate.iam.v1 import iam_service_pb2_grpc
 from sellergate_amazon.marketplaces import REGIONS
 from sellergate_common.cache import open_redis
+from sellergate_common.changes import Changes
 from sellergate_common.channel import invoke, open_channel
+from sellergate_common.copies import Copies
 from sellergate_common.errors import Code, NotFound, Reason, SellergateError
 from sellergate_common.identity import Access
 from sellergate_common.sealing import KeyRing
@@ -126,9 +128,10 @@ async def desk(
         serving("account", authority.identity("account"), {add_accounts: accounts}) as account_target,
         open_channel(account_target, "account", authority.identity("iam"), CONTRACTS) as channel,
     ):
-        recording, known = Recording(sts), GrpcAccounts(channel)
-        cache = redis_credentials(redis, RING, time.time)
-        credentials = Credentials(known, recording, cache, (ROLES + "sp-api-*",), time.time)
+        copies: Copies[account_pb2.Account] = Copies(time.monotonic, lambda: False)
+        recording, known = Recording(sts), GrpcAccounts(channel, copies)
+        cache = redis_credentials(redis, RING, Changes(redis), time.time)
+        credentials = Credentials(known, recording, cache, (ROLES + "sp-api-*",))
         signatures = Signatures(known, credentials, Sites(production, sandbox), BotoSigner())
         servicer = IamServicer(credentials, signatures, REGION)
         async with serving("iam", authority.identity("iam"), {add_iam: servicer}, access) as target:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 from sellergate_account.redis_announcer import RedisAnnouncer
 from sellergate_common.cache import SealedCache, open_redis
+from sellergate_common.changes import Changes
 from sellergate_common.keyspace import (
     ACCOUNT_CHANGES,
     CREDENTIALS_CHANGES,
@@ -22,18 +23,15 @@ from sellergate_common.keyspace import (
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
-from sellergate_common.lease import wait_released
-from sellergate_common.redis_entries import Codec, RedisEntries
+from sellergate_common.remembered import Remembered
 from sellergate_devstack.redis_server import find_redis
-from sellergate_gateway.changes import Changes
 from sellergate_gateway.ports import Bucket
 from sellergate_gateway.redis_quota import RedisQuota
-from sellergate_gateway.remembered import Remembered
 from structlog.testing import capture_logs
 
 from tests.integration import redis_sets
 from tests.integration.redis_sets import Set, Users
-from tests.integration.redis_worlds import RING
+from tests.integration.replicas import RING, Replica, Source
 
 FILES = Path(__file__).parents[2] / "deploy" / "redis"
 # A key of each prefix, and who writes it.
@@ -94,25 +92,21 @@ Of = Callable[[str], AbstractAsyncContextManager[Redis]]
 async def test_token_and_iam_keep_and_share_their_entries(
     of: Of, refusals: Callable[[], list[str]], user: str, prefix: str, changes: str
 ) -> None:
-    codec: Codec[str, str] = Codec(lambda key: f"{prefix}{{{key}}}", str, str, str, lambda value: value, lambda _: 60.0)
-    async with of(user) as one, of(user) as other, of("gateway") as gateway:
-        entries, others = (
-            RedisEntries(redis, SealedCache(redis, RING, prefix, changes), codec) for redis in (one, other)
-        )
+    async with of(user) as one, of(user) as other, of("gateway") as gateway, AsyncExitStack() as stack:
+        replicas, source = [Replica(redis, prefix) for redis in (one, other)], Source(seconds=0.2)
+        for replica in replicas:
+            await stack.enter_async_context(replica.changes.heard_by(replica.entries.listeners))
         assert await one.ping()
-
-        async def fetch() -> str:
-            await asyncio.sleep(0.1)
-            await entries.put("a", "value")
-            return "value"
-
-        both = (home.once("a", lambda home=home: home.get("a"), fetch) for home in (entries, others))
-        assert await asyncio.gather(*both) == ["value", "value"]
-        await wait_released(other, f"{prefix}{{a}}", 1)
-        assert await SealedCache(gateway, RING, prefix, changes).get(f"{prefix}{{a}}") == SecretStr("value")
+        first, second = await asyncio.gather(*(replica.get(source) for replica in replicas))
+        assert first == second
+        assert source.fetched == 1
+        found = await SealedCache(gateway, RING, prefix, changes).get(f"{prefix}{{a}}")
+        assert found
+        assert first.text in found.get_secret_value()
+        entries, others = (replica.entries for replica in replicas)
         assert await entries.count() == 1
-        assert await entries.drop_if("a", "value")
-        await entries.put("b", "value")
+        assert await entries.drop_if("a", first.text)
+        await entries.put("b", first)
         assert await others.clear() == 1
     assert not refusals()
 

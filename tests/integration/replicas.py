@@ -1,0 +1,62 @@
+"""A replica of a service that keeps entries in Redis, without the service around it."""
+
+import asyncio
+import base64
+import json
+import os
+import time
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from sellergate_common.cache import SealedCache
+from sellergate_common.changes import Changes
+from sellergate_common.entries import Found
+from sellergate_common.flight import SingleFlight
+from sellergate_common.redis_entries import RedisEntries
+from sellergate_common.releases import Releases
+from sellergate_common.sealing import KeyRing
+from sellergate_common.shelf import Codec, Shelf
+
+RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
+
+
+@dataclass(frozen=True)
+class Value:
+    text: str
+    expire_time: float
+    life: float
+
+
+class Source:
+    """What is fetched from, and how often it was."""
+
+    def __init__(self, life: float = 60.0, seconds: float = 0.0) -> None:
+        self.life, self.seconds, self.fetched = life, seconds, 0
+        self.error: Exception | None = None
+
+    async def fetch(self) -> Value:
+        self.fetched += 1
+        number = self.fetched
+        await asyncio.sleep(self.seconds)
+        if self.error:
+            raise self.error
+        return Value(f"value {number}", time.time() + self.life, self.life)
+
+
+class Replica:
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self.redis = redis
+        self.changes = Changes(redis)
+        codec: Codec[str, Value] = Codec(
+            name=lambda key: f"{prefix}{{{key}}}",
+            subject=lambda key: key,
+            encode=lambda value: json.dumps([value.text, value.expire_time, value.life]),
+            decode=lambda text: Value(*json.loads(text)),
+            mark=lambda value: value.text,
+        )
+        self.shelf = Shelf(SealedCache(redis, RING, prefix, prefix + "changes"), codec, "test", time.time)
+        flight: SingleFlight[Found[Value]] = SingleFlight(redis, Releases(redis, self.changes), prefix + "done")
+        self.entries = RedisEntries(self.shelf, flight)
+
+    async def get(self, source: Source, least: float | None = None) -> Value:
+        return (await self.entries.obtain("a", least, source.fetch)).value
