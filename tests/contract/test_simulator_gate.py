@@ -180,7 +180,7 @@ WANTING = {
     "reports/2021-06-30/getReports", "reports/2021-06-30/getReport", "reports/2021-06-30/cancelReport",
     "reports/2021-06-30/getReportDocument", "feeds/2021-06-30/createFeedDocument", "feeds/2021-06-30/createFeed",
     "feeds/2021-06-30/getFeeds", "feeds/2021-06-30/getFeed", "feeds/2021-06-30/cancelFeed",
-    "feeds/2021-06-30/getFeedDocument",
+    "feeds/2021-06-30/getFeedDocument", "application-management/2023-11-30/rotateApplicationClientSecret",
 }  # fmt: skip
 
 

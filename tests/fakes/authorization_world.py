@@ -77,7 +77,7 @@ class FakeLwa:
         if client_secret.get_secret_value() != self.secret:
             raise PreconditionFailed("client", reason=Reason.LWA_CLIENT_REJECTED)
         self.seen.append(grant)
-        token = AccessToken(SecretStr("Atza|1"), self.now[0] + 3600)
+        token = AccessToken(SecretStr("Atza|1"), self.now[0] + 3600, 3600)
         if isinstance(grant, Code):
             refresh_token = self.codes.pop(grant.value.get_secret_value(), None)
             if refresh_token is None:

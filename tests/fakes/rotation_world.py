@@ -72,7 +72,7 @@ class FakeLwa:
             raise PreconditionFailed("invalid_client", reason=Reason.LWA_CLIENT_REJECTED)
         if isinstance(grant, RefreshToken) and grant.value.get_secret_value() not in self.refresh_tokens:
             raise PreconditionFailed("invalid_grant", reason=Reason.AUTHORIZATION_REVOKED)
-        return AccessToken(SecretStr("Atza|1"), 0)
+        return AccessToken(SecretStr("Atza|1"), 0, 3600)
 
 
 class World:

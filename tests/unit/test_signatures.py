@@ -31,7 +31,7 @@ class Recorder:
 
     async def assume(self, role: Role, session: Session) -> AwsCredentials:
         self.assumed.append(session)
-        return AwsCredentials(SecretStr("ASIA"), SecretStr("s"), SecretStr("t"), 4600.0)
+        return AwsCredentials(SecretStr("ASIA"), SecretStr("s"), SecretStr("t"), 4600.0, 3600)
 
     def sign(self, request: UnsignedRequest, credentials: AwsCredentials, region: str) -> Headers:
         self.signed.append((request.url, region))
@@ -39,8 +39,8 @@ class Recorder:
 
 
 def signatures(recorder: Recorder, allowed: tuple[str, ...] = (), production: Any = None) -> Signatures:
-    cache: FakeCache[Role, AwsCredentials] = FakeCache(lambda found: found.access_key_id)
-    credentials = Credentials(recorder, recorder, cache, allowed, lambda: 1000.0)
+    cache: FakeCache[Role, AwsCredentials] = FakeCache(lambda found: found.access_key_id, lambda: 1000.0)
+    credentials = Credentials(recorder, recorder, cache, allowed)
     return Signatures(recorder, credentials, Sites(production or AMAZON, SANDBOX), recorder)
 
 

@@ -21,7 +21,7 @@ _DEPENDENCY = "account"
 
 
 async def opened_client(
-    secrets: account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub, application_id: str
+    secrets: "account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub", application_id: str
 ) -> LwaClient:
     """Open an application's client id and secrets."""
     request = account_secrets_service_pb2.GetApplicationSecretsRequest(application_id=application_id)
