@@ -82,7 +82,7 @@ class World:
         self.domain = Domain(FakeStore(), lambda: self.time, lambda: f"id-{next(numbers)}", lambda: "external")
         self.stored = DomainStored(self.domain)
         self.lwa = FakeLwa()
-        self.exchanges = Exchanges(self.lwa, lambda: self.time.timestamp())
+        self.exchanges = Exchanges(self.lwa, lambda: (self.time - START).total_seconds())
         self.rotations = Rotations(self.stored, self.exchanges, lambda: self.time)
 
     async def application(self, owner: str = "", client: SecretStr = CLIENT) -> str:

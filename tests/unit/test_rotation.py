@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 from sellergate_account.model import State
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed, Reason
+from sellergate_token.exchanges import REFUSED_SECONDS
 from sellergate_token.ports import RefreshToken
 from sellergate_token.rotation import NewClientSecret, NewRefreshToken, SecretExpiry
 
@@ -37,6 +38,7 @@ async def test_the_old_secret_is_tried_for_seven_days_and_not_a_day_longer(world
     with pytest.raises(PreconditionFailed):
         await exchanged(world, application_id)
     world.lwa.secrets = {"secret-2"}
+    world.time += timedelta(seconds=REFUSED_SECONDS)
     await exchanged(world, application_id)
 
 
