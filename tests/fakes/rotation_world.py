@@ -82,8 +82,11 @@ class World:
         self.domain = Domain(FakeStore(), lambda: self.time, lambda: f"id-{next(numbers)}", lambda: "external")
         self.stored = DomainStored(self.domain)
         self.lwa = FakeLwa()
-        self.exchanges = Exchanges(self.lwa, lambda: (self.time - START).total_seconds())
+        self.exchanges = Exchanges(self.lwa, self.seconds)
         self.rotations = Rotations(self.stored, self.exchanges, lambda: self.time)
+
+    def seconds(self) -> float:
+        return (self.time - START).total_seconds()
 
     async def application(self, owner: str = "", client: SecretStr = CLIENT) -> str:
         new = NewApplication(owner, client, SecretStr("secret-1"), secret_expire_time=self.time + timedelta(days=20))
