@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from types import coroutine
 from typing import Any
 
 from sellergate_common.context import HOP_SECONDS, CallContext
@@ -13,7 +15,7 @@ STREAM_SECONDS = 3600.0
 
 
 async def within_deadline(
-    call: CallContext, time_remaining: float | None, body: Callable[[], Awaitable[Any]], *, streams: bool
+    call: CallContext, time_remaining: float | None, body: Callable[[], Coroutine[Any, Any, Any]], *, streams: bool
 ) -> Any:
     """Run `body` within a call's time. `time_remaining` is what the caller gave, in seconds; None: nothing was given.
 
@@ -23,8 +25,28 @@ async def within_deadline(
     if given <= 0:
         raise OutOfTime("The deadline leaves no time to do anything; give the call more time.")
     call.deadline = time.monotonic() + given
+    running = body()
     try:
+        waits_for = running.send(None)
         async with asyncio.timeout(given):
-            return await body()
+            return await _resumed(running, waits_for)
+    except StopIteration as done:
+        return done.value  # most answers are in memory, and need no timer
     except TimeoutError:
         raise OutOfTime("The call ran out of time; give it more, or ask for less at once.") from None
+
+
+@coroutine
+def _resumed(running: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
+    """Go on with a coroutine that was begun by hand and waits for something."""
+    while True:
+        try:
+            sent = yield waits_for
+        except BaseException as error:  # noqa: BLE001  (a cancellation too is for the coroutine)
+            step = partial(running.throw, error)
+        else:
+            step = partial(running.send, sent)
+        try:
+            waits_for = step()
+        except StopIteration as done:
+            return done.value

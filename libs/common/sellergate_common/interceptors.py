@@ -8,7 +8,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from sellergate_common.errors import InternalError, Reason, SellergateError, Uni
 from sellergate_common.fields import validate
 from sellergate_common.identity import Access, identify
 from sellergate_common.logs import get_logger
+from sellergate_common.redaction import redact_text
 from sellergate_common.status import to_status, trailing_metadata
 from sellergate_common.telemetry import RpcMetrics
 
@@ -43,8 +44,8 @@ class Rpc:
     request: Message | None
 
 
-Inside = Callable[[Rpc], Awaitable[Any]]
-Layer = Callable[[Inside, Rpc], Awaitable[Any]]
+Inside = Callable[[Rpc], Coroutine[Any, Any, Any]]
+Layer = Callable[[Inside, Rpc], Coroutine[Any, Any, Any]]
 
 
 class Layers:
@@ -73,7 +74,7 @@ class Layers:
     async def request_id(self, inside: Inside, rpc: Rpc) -> Any:
         """Give the call an id: the caller's, where it has the shape of one."""
         given = rpc.metadata.get(REQUEST_ID, [""])[0]
-        rpc.call.request_id = given if _REQUEST_ID_SHAPE.fullmatch(given) else secrets.token_hex(16)
+        rpc.call.request_id = redact_text(given) if _REQUEST_ID_SHAPE.fullmatch(given) else secrets.token_hex(16)
         rpc.call.traceparent = rpc.metadata.get(TRACEPARENT, [""])[0]
         with serving(rpc.call):
             return await inside(rpc)
