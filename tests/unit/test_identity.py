@@ -108,7 +108,7 @@ GET = "sellergate.account.v1.AccountService/GetAccount"
 
 
 def who(uris: tuple[str, ...], users: tuple[str, ...] = (), method: str = GET) -> tuple[str, str]:
-    names = {"x509_subject_alternative_name": [uri.encode() for uri in uris]}
+    names = [uri.encode() for uri in uris]
     caller = identify(Access(), method, names, {"on_behalf_of": users} if users else {})
     return caller.identity, caller.on_behalf_of
 

@@ -1,10 +1,9 @@
 """What is known of the call that is being served: who asks, under which id, until when."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from random import getrandbits
 
 # Metadata that go along with every call.
 REQUEST_ID = "x-request-id"
@@ -37,6 +36,11 @@ class CallContext:
     started: float = field(default_factory=time.monotonic)
 
 
+def new_request_id() -> str:
+    """Return an id that no other call has."""
+    return f"{getrandbits(128):032x}"
+
+
 _CURRENT: ContextVar[CallContext | None] = ContextVar("sellergate_call", default=None)
 
 
@@ -51,14 +55,22 @@ def current_caller() -> Caller:
     return call.caller if call else NOBODY
 
 
-@contextmanager
-def serving(call: CallContext) -> Iterator[CallContext]:
-    """Make `call` the current one."""
-    token = _CURRENT.set(call)
-    try:
-        yield call
-    finally:
-        _CURRENT.reset(token)
+class serving:  # noqa: N801  (used like a function; a generator would cost every call more)
+    """Make `call` the current one while the body runs."""
+
+    __slots__ = ("_call", "_token")
+
+    def __init__(self, call: CallContext) -> None:
+        self._call = call
+
+    def __enter__(self) -> CallContext:
+        """Begin."""
+        self._token = _CURRENT.set(self._call)
+        return self._call
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        _CURRENT.reset(self._token)
 
 
 def time_left(default: float) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sellergate_common.context import Caller
 from sellergate_common.errors import NotAllowed, Unauthenticated
@@ -69,11 +70,9 @@ class Access:
         raise NotAllowed(f"{identity} may not call {method}; use a certificate of an identity that may.")
 
 
-def identify(
-    access: Access, method: str, auth_context: Mapping[str, Iterable[bytes]], metadata: Mapping[str, Sequence[str]]
-) -> Caller:
-    """Return who calls `method`. Raises Unauthenticated or NotAllowed."""
-    identity = _identity(auth_context)
+def identify(access: Access, method: str, names: Iterable[bytes], metadata: Mapping[str, Sequence[str]]) -> Caller:
+    """Return who calls `method`, by the subject alternative names of its certificate. Raises Unauthenticated or NotAllowed."""
+    identity = _identity(frozenset(names))
     access.check(method, identity)
     users = metadata.get(ON_BEHALF_OF, ())
     if identity != EDGE:
@@ -87,9 +86,10 @@ def identify(
     return Caller(identity, users[0])
 
 
-def _identity(auth_context: Mapping[str, Iterable[bytes]]) -> str:
-    names = [san.decode("utf-8", "replace") for san in auth_context.get("x509_subject_alternative_name", ())]
-    identities = [name.removeprefix(SPIFFE_PREFIX) for name in names if name.startswith(SPIFFE_PREFIX)]
+@lru_cache(1024)
+def _identity(names: frozenset[bytes]) -> str:
+    texts = [name.decode("utf-8", "replace") for name in names]
+    identities = [text.removeprefix(SPIFFE_PREFIX) for text in texts if text.startswith(SPIFFE_PREFIX)]
     if len(identities) != 1 or not identities[0]:
         raise Unauthenticated(f"The client certificate must carry exactly one SAN {SPIFFE_PREFIX}<name>.")
     return identities[0]

@@ -6,9 +6,8 @@ inside of it, for unary and streaming calls alike; tests/unit/test_interceptors.
 
 import asyncio
 import re
-import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message import Message
 
-from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, serving
+from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, new_request_id, serving
 from sellergate_common.deadlines import within_deadline
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
 from sellergate_common.fields import validate
@@ -30,6 +29,8 @@ from sellergate_common.telemetry import RpcMetrics
 if TYPE_CHECKING:
     _Handler = grpc.RpcMethodHandler[Any, Any]  # generic in its types only
 
+# The property of TLS peers that gRPC takes for their identity, where the certificate has one (grpc_security_constants.h).
+_SAN = "x509_subject_alternative_name"
 _REQUEST_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -74,7 +75,7 @@ class Layers:
     async def request_id(self, inside: Inside, rpc: Rpc) -> Any:
         """Give the call an id: the caller's, where it has the shape of one."""
         given = rpc.metadata.get(REQUEST_ID, [""])[0]
-        rpc.call.request_id = redact_text(given) if _REQUEST_ID_SHAPE.fullmatch(given) else secrets.token_hex(16)
+        rpc.call.request_id = redact_text(given) if _REQUEST_ID_SHAPE.fullmatch(given) else new_request_id()
         rpc.call.traceparent = rpc.metadata.get(TRACEPARENT, [""])[0]
         with serving(rpc.call):
             return await inside(rpc)
@@ -96,11 +97,11 @@ class Layers:
 
     async def metrics(self, inside: Inside, rpc: Rpc) -> Any:
         """Count and time each call."""
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
         try:
             return await inside(rpc)
         finally:
-            self._metrics.in_flight.dec()
+            self._metrics.in_flight -= 1
             self._metrics.observe(rpc.call.method, rpc.call.reason or "OK", time.monotonic() - rpc.call.started)
 
     async def errors(self, inside: Inside, rpc: Rpc) -> Any:
@@ -123,7 +124,7 @@ class Layers:
 
     async def identity(self, inside: Inside, rpc: Rpc) -> Any:
         """Find out who calls and whether it may."""
-        rpc.call.caller = identify(self._access, rpc.call.method, rpc.context.auth_context(), rpc.metadata)
+        rpc.call.caller = identify(self._access, rpc.call.method, _names(rpc.context), rpc.metadata)
         return await inside(rpc)
 
     async def deadline(self, inside: Inside, rpc: Rpc) -> Any:
@@ -162,6 +163,11 @@ class LayersInterceptor(grpc.aio.ServerInterceptor):
                 return handler
             self._wrapped[method] = _wrap(handler, method.lstrip("/"), self._layers)
         return self._wrapped[method]
+
+
+def _names(context: Any) -> Iterable[bytes]:
+    """Return the subject alternative names of the caller's certificate; none of a certificate that has only a common name."""
+    return context.peer_identities() or () if context.peer_identity_key() == _SAN else ()
 
 
 def _wrap(handler: Any, method: str, layers: Layers) -> Any:

@@ -43,12 +43,10 @@ def _is_secret(name: str) -> bool:
 
 def redact(value: Any, name: str = "") -> Any:
     """Return `value` as it may be logged under `name`; mappings and lists are walked."""
-    if name and value and isinstance(value, str | bytes) and _is_secret(name):
-        return HIDDEN
     if isinstance(value, str):
-        return redact_text(value)
+        return HIDDEN if name and value and _is_secret(name) else redact_text(value)
     if isinstance(value, bytes):
-        return f"[{len(value)} bytes]"
+        return HIDDEN if name and value and _is_secret(name) else f"[{len(value)} bytes]"
     if isinstance(value, Mapping):
         return {key: redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,51 +1,75 @@
 """Prometheus metrics of every server: how many calls, how they ended, how long they took."""
 
-from dataclasses import dataclass
-from functools import cache
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
-from prometheus_client.registry import REGISTRY
+from prometheus_client import CollectorRegistry, Metric, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import REGISTRY, Collector
+from prometheus_client.utils import floatToGoString
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-@dataclass(frozen=True)
-class RpcMetrics:
-    """The RED metrics of one process. Labels are bounded: methods of the contracts, reasons of the enum."""
+@dataclass(slots=True)
+class _Handled:
+    """What was answered by one method: how often with each reason, and in which time."""
 
-    handled: Counter
-    seconds: Histogram
-    in_flight: Gauge
-    dependency_up: Gauge
+    reasons: dict[str, int] = field(default_factory=dict)
+    within: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS) + 1))
+    seconds: float = 0.0
 
-    def observe(self, method: str, reason: str, seconds: float) -> None:
-        """Count a call that is over."""
-        counter, histogram = self._of(method, reason)
-        counter.inc()
-        histogram.observe(seconds)
 
-    @cache  # noqa: B019  (one instance a process, and labels are bounded)
-    def _of(self, method: str, reason: str) -> tuple[Counter, Histogram]:
-        return self.handled.labels(method, reason), self.seconds.labels(method)
+class RpcMetrics(Collector):
+    """The RED metrics of one process. Labels are bounded: methods of the contracts, reasons of the enum.
+
+    Counted in plain numbers, for every call counts and only a scrape reads; prometheus_client's own metrics lock for each.
+    """
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self._handled: dict[str, _Handled] = {}
+        self._up: dict[str, bool] = {}
 
     @classmethod
     def register(cls, registry: CollectorRegistry = REGISTRY) -> "RpcMetrics":
         """Make the metrics and register them."""
-        return cls(
-            handled=Counter(
-                "sellergate_rpc_handled",
-                "Calls answered, by method and reason (OK)",
-                ("method", "reason"),
-                registry=registry,
-            ),
-            seconds=Histogram(
-                "sellergate_rpc_seconds", "Time to answer, in seconds", ("method",), buckets=_BUCKETS, registry=registry
-            ),
-            in_flight=Gauge("sellergate_rpc_in_flight", "Calls being answered", registry=registry),
-            dependency_up=Gauge(
-                "sellergate_dependency_up", "1 while a dependency answers", ("dependency",), registry=registry
-            ),
+        metrics = cls()
+        registry.register(metrics)
+        return metrics
+
+    def observe(self, method: str, reason: str, seconds: float) -> None:
+        """Count a call that is over."""
+        handled = self._handled.get(method)
+        if handled is None:
+            handled = self._handled[method] = _Handled()
+        handled.reasons[reason] = handled.reasons.get(reason, 0) + 1
+        handled.within[bisect_left(_BUCKETS, seconds)] += 1
+        handled.seconds += seconds
+
+    def answers(self, dependency: str, *, up: bool) -> None:
+        """Note whether a dependency answers."""
+        self._up[dependency] = up
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics as they are now."""
+        counts = CounterMetricFamily(
+            "sellergate_rpc_handled", "Calls answered, by method and reason (OK)", labels=("method", "reason")
         )
+        times = HistogramMetricFamily("sellergate_rpc_seconds", "Time to answer, in seconds", labels=("method",))
+        for method, handled in self._handled.copy().items():
+            for reason, count in handled.reasons.copy().items():
+                counts.add_metric((method, reason), count)
+            bounds = (*map(floatToGoString, _BUCKETS), "+Inf")
+            within = list(zip(bounds, map(float, accumulate(handled.within)), strict=True))
+            times.add_metric((method,), within, handled.seconds)
+        up = GaugeMetricFamily("sellergate_dependency_up", "1 while a dependency answers", labels=("dependency",))
+        for dependency, answers in self._up.copy().items():
+            up.add_metric((dependency,), int(answers))
+        yield from (counts, times, up)
+        yield GaugeMetricFamily("sellergate_rpc_in_flight", "Calls being answered", self.in_flight)
 
 
 def serve_metrics(host: str, port: int) -> None:

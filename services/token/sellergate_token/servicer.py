@@ -124,21 +124,19 @@ class TokenServicer(TokenServiceServicer):
 
 
 def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb2.GetAccessTokenResponse:
-    expire_time = Timestamp()
-    expire_time.FromMilliseconds(int(token.expire_time * 1000))
     refresh_token = token.refresh_token.get_secret_value() if inline and token.refresh_token else ""
     return pb2.GetAccessTokenResponse(
         access_token=token.value.get_secret_value(),
         token_type="bearer",
-        expire_time=expire_time,
+        expire_time=Timestamp(**_parts(token.expire_time)),
         expires_in=max(0, int(token.expire_time - time.time())),
         source=pb2.TOKEN_SOURCE_CACHE if cached else pb2.TOKEN_SOURCE_REFRESH,
         refresh_token=refresh_token,
-        life=_duration(token.life),
+        life=Duration(**_parts(token.life)),
     )
 
 
-def _duration(seconds: float) -> Duration:
-    duration = Duration()
-    duration.FromMilliseconds(int(seconds * 1000))
-    return duration
+def _parts(seconds: float) -> dict[str, int]:
+    """Split seconds as timestamps and durations have them, to the millisecond."""
+    milliseconds = int(seconds * 1000)
+    return {"seconds": milliseconds // 1000, "nanos": milliseconds % 1000 * 1_000_000}
