@@ -8,7 +8,7 @@ INPUTS := pyproject.toml constraints.txt hatch_build.py $(shell find protos -nam
 PACKAGES := amazon common client cli devstack account token iam gateway edge simulator
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help run test check prove protos install clean
+.PHONY: help run test check prove bench protos install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: $(VENV)/.dev ## lint, types, import rules, contracts
 
 prove: $(VENV)/.dev ## long checks, and those that need a tool; STRICT=1 makes a missing tool an error
 	$(BIN)/python -m pytest -q tests/prove $(if $(STRICT),--strict-tools)
+
+bench: $(VENV)/.dev ## measure, as ratios within one run; fails below what was promised
+	$(BIN)/python -m benches.bench_tokens
 
 protos: $(VENV)/.run ## compile the contracts again
 	$(INSTALL) . --no-deps

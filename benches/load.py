@@ -1,12 +1,13 @@
 """A load of many callers at once, for a time, and what came of it."""
 
 import asyncio
+import statistics
 import time
 from collections.abc import Awaitable, Callable
 
 CALLERS = 32
-SECONDS = 3.0
-ROUNDS = 3
+SECONDS = 1.0
+ROUNDS = 9
 
 
 async def rate(call: Callable[[], Awaitable[object]], seconds: float = SECONDS, callers: int = CALLERS) -> float:
@@ -25,11 +26,11 @@ async def rate(call: Callable[[], Awaitable[object]], seconds: float = SECONDS, 
 
 
 async def compared(subjects: dict[str, Callable[[], Awaitable[object]]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Return each subject's best rate, measured in turns so that the machine's moods strike all alike."""
-    best = dict.fromkeys(subjects, 0.0)
+    """Return each subject's median rate, measured in turns so that the machine's moods strike all alike."""
+    rates: dict[str, list[float]] = {name: [] for name in subjects}
     for call in subjects.values():
         await rate(call, 0.5)
     for _ in range(rounds):
         for name, call in subjects.items():
-            best[name] = max(best[name], await rate(call))
-    return best
+            rates[name].append(await rate(call))
+    return {name: statistics.median(found) for name, found in rates.items()}

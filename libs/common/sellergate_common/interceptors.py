@@ -21,7 +21,7 @@ from sellergate_common.deadlines import within_deadline
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
 from sellergate_common.fields import validate
 from sellergate_common.identity import Access, identify
-from sellergate_common.logs import get_logger
+from sellergate_common.logs import get_logger, log_call
 from sellergate_common.redaction import redact_text
 from sellergate_common.status import to_status, trailing_metadata
 from sellergate_common.telemetry import RpcMetrics
@@ -85,15 +85,8 @@ class Layers:
         try:
             return await inside(rpc)
         finally:
-            quiet = rpc.call.method.startswith("grpc.")
-            write = get_logger().debug if quiet else get_logger().info
-            write(
-                "rpc",
-                method=rpc.call.method,
-                reason=rpc.call.reason or "OK",
-                caller=rpc.call.caller.identity,
-                milliseconds=round((time.monotonic() - rpc.call.started) * 1000, 2),
-            )
+            level = "debug" if rpc.call.method.startswith("grpc.") else "info"
+            log_call(level, rpc.call, (time.monotonic() - rpc.call.started) * 1000)
 
     async def metrics(self, inside: Inside, rpc: Rpc) -> Any:
         """Count and time each call."""

@@ -3,21 +3,29 @@
 import asyncio
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, BinaryIO, cast
 
 import structlog
 from pydantic_core import to_json
 
-from sellergate_common.context import current_call
+from sellergate_common.context import CallContext, current_call
 from sellergate_common.redaction import redact
 
 # Libraries log what they send: at DEBUG botocore prints credentials and httpx prints URLs. They are never given more than this.
 LIBRARY_LEVEL = logging.WARNING
 # A process that is killed takes the lines of this long with it.
 GATHERED_SECONDS = 0.01
+
+
+_LEVELS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()[:-6] + "Z"
 
 
 class _Gathered:
@@ -54,21 +62,45 @@ class _Line:
         """Return the event as a line of JSON. What comes after the redaction is ours; ids of requests are looked at on arrival."""
         if "exc_info" in event:
             event = structlog.processors.format_exc_info(logger, name, event)
-        fields = {key: redact(value, key) for key, value in event.items()}
-        fields["level"] = name
-        fields["timestamp"] = datetime.now(UTC).isoformat()[:-6] + "Z"
-        fields["service"] = self._service
+        more = {"timestamp": _now()}
         call = current_call()
-        if call is not None:
-            fields.setdefault("request_id", call.request_id)
-        return to_json(fields, fallback=repr)
+        if call is not None and "request_id" not in event:
+            more["request_id"] = call.request_id
+        return self.rendered(name, event, **more)
+
+    def rendered(self, level: str, event: Mapping[str, Any], **more: str) -> bytes:
+        """Return a line without its end."""
+        fields = {key: redact(value, key) for key, value in event.items()}
+        return to_json({**fields, "level": level, "service": self._service, **more}, fallback=repr)
 
 
 @dataclass
 class _Bound:
-    """The logger of this process, once logging is configured."""
+    """The logger of this process, once logging is configured, and how it writes the line of a call."""
 
     logger: Any = None
+    write_call: Callable[[str, CallContext, float], None] | None = None
+
+
+class _CallLines:
+    """Writes the line that every call leaves. It is put together by hand: all but three values come again and again."""
+
+    def __init__(self, line: _Line, stream: _Gathered, least: int) -> None:
+        self._line = line
+        self._stream = stream
+        self._least = least
+
+    def write(self, level: str, call: CallContext, milliseconds: float) -> None:
+        """Write one line, unless the level is below what is wanted."""
+        if _LEVELS[level] >= self._least:
+            head = self._head(level, call.method, call.reason or "OK", call.caller.identity)
+            tail = b',"milliseconds":%.2f,"timestamp":"%s","request_id":%s}\n'
+            self._stream.write(head + tail % (milliseconds, _now().encode(), to_json(call.request_id)))
+            self._stream.flush()
+
+    @lru_cache(1024)  # noqa: B019  (one instance a process)
+    def _head(self, level: str, method: str, reason: str, caller: str) -> bytes:
+        return self._line.rendered(level, {"event": "rpc", "method": method, "reason": reason, "caller": caller})[:-1]
 
 
 _bound = _Bound()
@@ -76,14 +108,15 @@ _bound = _Bound()
 
 def configure_logging(service: str, level: str) -> None:
     """Send structured events of `service` at `level` ("debug", "info", …) and warnings of libraries to standard error."""
-    line = _Line(service)
+    line, stream, least = _Line(service), _Gathered(sys.stderr.buffer), _LEVELS[level]
     structlog.configure(
         processors=[line],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Gathered(sys.stderr.buffer))),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", stream)),
     )
     # Bound once: to bind costs as much as to write.
     _bound.logger = structlog.get_logger().bind()
+    _bound.write_call = _CallLines(line, stream, least).write
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -101,3 +134,12 @@ def configure_logging(service: str, level: str) -> None:
 def get_logger() -> Any:
     """Return the logger; events are snake_case words, everything else is a field."""
     return _bound.logger or structlog.get_logger()
+
+
+def log_call(level: str, call: CallContext, milliseconds: float) -> None:
+    """Log a call that is over."""
+    if _bound.write_call is not None:
+        _bound.write_call(level, call, milliseconds)
+        return
+    fields = {"method": call.method, "reason": call.reason or "OK", "caller": call.caller.identity}
+    getattr(get_logger(), level)("rpc", **fields, milliseconds=round(milliseconds, 2))

@@ -43,6 +43,8 @@ def _is_secret(name: str) -> bool:
 
 def redact(value: Any, name: str = "") -> Any:
     """Return `value` as it may be logged under `name`; mappings and lists are walked."""
+    if value is None or isinstance(value, int | float):  # first, for a mapping is not known at once by Python
+        return value
     if isinstance(value, str):
         return HIDDEN if name and value and _is_secret(name) else redact_text(value)
     if isinstance(value, bytes):
