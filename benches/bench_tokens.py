@@ -51,9 +51,7 @@ async def measured(suite: Suite, account_id: str) -> int:
                 echo: Bytes = bare.unary_unary(METHOD)
                 get: Bytes = channel.unary_unary(GET_ACCESS_TOKEN)
                 sent = request.SerializeToString()
-                rates = await compared(
-                    {"echo": lambda: echo(sent, timeout=5), "token": lambda: get(sent, timeout=5)}
-                )
+                rates = await compared({"echo": lambda: echo(sent, timeout=5), "token": lambda: get(sent, timeout=5)})
     ratio = rates["token"] / rates["echo"]
     print(f"bare echo of {size} bytes   {rates['echo']:7.0f} calls/s")  # noqa: T201
     print(f"warm GetAccessToken     {rates['token']:7.0f} calls/s   ratio {ratio:.2f} (at least {TARGET})")  # noqa: T201

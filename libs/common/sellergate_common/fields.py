@@ -59,26 +59,21 @@ def validate(message: Message) -> None:
 
 
 def _violations(message: Message, path: str) -> Iterator[FieldViolation]:
-    for field, required, checks in _plan(message.DESCRIPTOR):
-        name = path + field.name
-        value = getattr(message, field.name)
-        if not _is_set(message, field, value):
-            if required:
-                yield FieldViolation(name, "must be set")
+    for field in _plan(message.DESCRIPTOR):
+        # A message's part is not read before it is known to be there: reading makes it.
+        value = getattr(message, field.name) if not field.has_presence or message.HasField(field.name) else None
+        if value is None or not (value or field.has_presence or field.zero_is_set):
+            if field.required:
+                yield FieldViolation(path + field.name, "must be set")
             continue
-        yield from checks.faults(name, value)
-        if _is_looked_into(field):
+        name = path + field.name
+        yield from field.checks.faults(name, value)
+        if field.looked_into:
             if field.is_repeated:
                 for index, item in enumerate(value):
                     yield from _violations(item, f"{name}[{index}].")
             else:
                 yield from _violations(value, name + ".")
-
-
-def _is_set(message: Message, field: FieldDescriptor, value: Any) -> bool:
-    if field.has_presence:
-        return bool(message.HasField(field.name))
-    return bool(value) or (not field.is_repeated and isinstance(value, int | float) and not _rules(field).required)
 
 
 def _is_looked_into(field: FieldDescriptor) -> bool:
@@ -87,16 +82,40 @@ def _is_looked_into(field: FieldDescriptor) -> bool:
     return bool(field.message_type.file.package.startswith("sellergate."))
 
 
-@cache
-def _plan(descriptor: Descriptor) -> tuple[tuple[FieldDescriptor, bool, _Checks], ...]:
-    """Compile the rules of a message once: the fields that need a look, and the checks on each."""
-    plan = []
-    for field in descriptor.fields:
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What is known of a field before any message comes."""
+
+    name: str
+    required: bool
+    has_presence: bool
+    zero_is_set: bool
+    is_repeated: bool
+    looked_into: bool
+    checks: _Checks
+
+    @classmethod
+    def of(cls, field: FieldDescriptor) -> "_Field":
         rules = _rules(field)
-        checks = _Checks(tuple(_checks(field, rules)), tuple(_item_checks(field, rules)))
-        if rules.required or checks.whole or checks.item or _is_looked_into(field):
-            plan.append((field, rules.required, checks))
-    return tuple(plan)
+        is_text = field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
+        return cls(
+            name=field.name,
+            required=rules.required,
+            has_presence=field.has_presence,
+            zero_is_set=not (field.is_repeated or is_text or rules.required),
+            is_repeated=field.is_repeated,
+            looked_into=_is_looked_into(field),
+            checks=_Checks(tuple(_checks(field, rules)), tuple(_item_checks(field, rules))),
+        )
+
+
+@cache
+def _plan(descriptor: Descriptor) -> tuple[_Field, ...]:
+    """Compile the rules of a message once: the fields that need a look, and the checks on each."""
+    fields = map(_Field.of, descriptor.fields)
+    return tuple(
+        field for field in fields if field.required or field.checks.whole or field.checks.item or field.looked_into
+    )
 
 
 @cache
