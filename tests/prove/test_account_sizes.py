@@ -97,7 +97,7 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
 
         found[size] = {"get": await median(get), "page N": await median(page), "upsert": await median(upsert)}
     ratios = {name: found[LARGE][name] / found[SMALL][name] for name in found[SMALL]}
-    print({name: round(ratio, 2) for name, ratio in ratios.items()})  # noqa: T201  (the figure is what is asked for)
+    print({name: round(ratio, 2) for name, ratio in ratios.items()})
     assert max(ratios.values()) < LARGEST_RATIO, ratios
 
     await killed_in_the_middle(database)

@@ -1,0 +1,70 @@
+"""The token service as an operator calls it, and what Amazon counts meanwhile."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from google.protobuf.duration_pb2 import Duration
+from sellergate.token.v1.token_service_pb2 import (
+    ClearTokenCacheRequest,
+    GetAccessTokenRequest,
+    GetAccessTokenResponse,
+    GetTokenCacheStatsRequest,
+    GetTokenCacheStatsResponse,
+    GrantlessScope,
+)
+from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
+from sellergate_common.channel import invoke, open_channel
+from sellergate_devstack.suite import Suite
+
+
+@dataclass
+class TokenService:
+    """One replica; a call lasts `seconds` at most."""
+
+    stub: TokenServiceStub
+    seconds: float = 20.0
+
+    async def get(self, account_id: str, least: float | None = None) -> GetAccessTokenResponse:
+        request = GetAccessTokenRequest(account_id=account_id)
+        if least is not None:
+            request.min_lifetime.CopyFrom(Duration(nanos=round(least % 1 * 1e9), seconds=int(least)))
+        return await invoke(self.stub.GetAccessToken, request, dependency="token", seconds=self.seconds)
+
+    async def grantless(self, application_id: str, scope: str) -> str:
+        request = GetAccessTokenRequest(grantless=GrantlessScope(application_id=application_id, scope=scope))
+        answer = await invoke(self.stub.GetAccessToken, request, dependency="token", seconds=self.seconds)
+        return str(answer.access_token)
+
+    async def clear(self, account_id: str = "") -> None:
+        request = ClearTokenCacheRequest(account_id=account_id)
+        await invoke(self.stub.ClearTokenCache, request, dependency="token", seconds=self.seconds)
+
+    async def stats(self) -> GetTokenCacheStatsResponse:
+        request = GetTokenCacheStatsRequest()
+        return await invoke(self.stub.GetTokenCacheStats, request, dependency="token", seconds=self.seconds)
+
+
+@asynccontextmanager
+async def token_service(suite: Suite, seconds: float = 20.0) -> AsyncIterator[TokenService]:
+    """Open the suite's token service."""
+    async with open_channel(suite.target("token"), "token", suite.identity("operator"), []) as channel:
+        yield TokenService(TokenServiceStub(channel), seconds)
+
+
+async def exchanges(control: httpx.AsyncClient) -> int:
+    """How many tokens LWA gave."""
+    return int((await control.get("/control/counters")).json()["lwa"]["exchanges"])
+
+
+async def lwa_calls(control: httpx.AsyncClient) -> int:
+    """How often LWA was called, whatever it said."""
+    lwa = (await control.get("/control/counters")).json()["lwa"]
+    return int(lwa["exchanges"]) + sum(lwa["rejected"].values())
+
+
+def left(answer: GetAccessTokenResponse) -> float:
+    """Seconds that a token lives on."""
+    return answer.expire_time.seconds + answer.expire_time.nanos / 1e9 - time.time()
