@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ async def one_exchange_each(world: Fleet) -> None:
     made = await exchanges(world.control) - before
     after = megabytes(pid)
     print(
-        f"{ACCOUNTS} × {READS} reads: {made} exchanges, the first round {cold:.0f} s, the others"
+        f"{ACCOUNTS} x {READS} reads: {made} exchanges, the first round {cold:.0f} s, the others"
         f" {(time.monotonic() - began - cold) / (READS - 1):.0f} s each; token service {at_first:.0f} MB before,"
         f" {after:.0f} MB after (at most {MOST_MEGABYTES})"
     )
@@ -86,8 +87,6 @@ async def a_rotation_under_load(world: Fleet) -> None:
         (await world.control.post("/control/secrets/rotate-client", json=rotation)).raise_for_status()
         steps["rotated at Amazon"] = outcomes.ended.total()
         await asyncio.sleep(OLD_LIFE / 3)
-        from datetime import UTC, datetime
-
         message = new_secret(world.client_id, fresh, datetime.now(UTC)).encode()
         answer = await world.tokens.stub.HandleRotation(HandleRotationRequest(queue_message=message))
         assert answer.applied

@@ -6,6 +6,7 @@ itself: through a sentinel, or through the topology of the cluster, which is rea
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -19,12 +20,14 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from sellergate_common.redis_url import Kind, Login, RedisTls, RedisUrl, parse_redis_url
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 1.0
+SILENT_SECONDS = 1.0
 _MAX_CONNECTIONS = 1000
 
 UNREACHABLE = (RedisError, RedisClusterException, OSError, TimeoutError)
@@ -78,11 +81,22 @@ def _credentials(login: Login) -> dict[str, Any]:
 
 
 class _Redis(Redis):
-    """A client whose commands end within a second, connecting and asking for the primary included."""
+    """A client whose commands end within a second, connecting and asking for the primary included.
+
+    Where one has waited in vain, those that come in the next second do not wait: who needs several would add up their waits.
+    """
+
+    _silent_until = 0.0
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # (the library's own)
+        if time.monotonic() < self._silent_until:
+            raise RedisTimeoutError("Redis did not answer a moment ago.")
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # (the library's own)
+        except (TimeoutError, RedisTimeoutError):
+            self._silent_until = time.monotonic() + SILENT_SECONDS
+            raise
 
 
 def _sentinels(place: RedisUrl, options: dict[str, Any]) -> Sentinel:
