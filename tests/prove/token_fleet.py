@@ -71,7 +71,8 @@ class Fleet:
                 )
                 added.append((await invoke(stub.UpsertAccount, request, dependency="account")).account.account_id)
 
-            await each(grants.items(), connect)
+            # SQLite has one writer at a time; more than a few would wait for each other.
+            await each(grants.items(), connect, 4)
         self.accounts += added
         return added
 

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from sellergate_common.cache_metrics import CacheMetrics
+from sellergate_common.entries import Counts
 from sellergate_common.telemetry import RpcMetrics
 
 
@@ -28,3 +30,12 @@ def test_a_scrape_reads_counts_times_and_states() -> None:
     assert 90.3 < read["sellergate_rpc_seconds_sum", "a.B/C"] < 90.4
     assert read["sellergate_rpc_in_flight",] == 2
     assert read["sellergate_dependency_up", "redis"] == 0
+
+
+def test_what_happens_to_a_cache_is_counted_by_event() -> None:
+    registry, counts = CollectorRegistry(), Counts()
+    CacheMetrics.register("tokens", lambda: counts, registry)
+    counts.hits, counts.discarded = 7, 1
+    assert registry.get_sample_value("sellergate_cache_events_total", {"cache": "tokens", "event": "hits"}) == 7
+    assert registry.get_sample_value("sellergate_cache_events_total", {"cache": "tokens", "event": "discarded"}) == 1
+    assert registry.get_sample_value("sellergate_cache_events_total", {"cache": "tokens", "event": "renewals"}) == 0

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import uvloop
 from sellergate.account.v1.account_pb2 import Account
 from sellergate_common.cache import open_redis
+from sellergate_common.cache_metrics import CacheMetrics
 from sellergate_common.changes import Changes
 from sellergate_common.channel import open_channel
 from sellergate_common.copies import Copies
@@ -50,6 +51,7 @@ async def serve(settings: IamSettings) -> None:
         await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}))
         accounts, sites = GrpcAccounts(channel, copies), Sites(settings.production, settings.sandbox)
         credentials = Credentials(accounts, sts, cache, settings.allowed_roles)
+        CacheMetrics.register("credentials", credentials.counts)
         signatures = Signatures(accounts, credentials, sites, BotoSigner())
         await run_server(
             "iam",

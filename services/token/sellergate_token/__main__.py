@@ -7,6 +7,7 @@ import uvloop
 from sellergate.account.v1.account_pb2 import Account
 from sellergate.account.v1.application_pb2 import Application
 from sellergate_common.cache import open_redis
+from sellergate_common.cache_metrics import CacheMetrics
 from sellergate_common.changes import Changes
 from sellergate_common.channel import open_channel
 from sellergate_common.copies import Copies
@@ -50,6 +51,7 @@ async def serve(settings: TokenSettings) -> None:
         await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}))
         exchanges = Exchanges(lwa)
         tokens = Tokens(GrpcAccounts(channel, copies, applications), exchanges, cache, time.time)
+        CacheMetrics.register("tokens", tokens.counts)
         rotations = await stack.enter_async_context(open_rotations(settings, channel, redis, exchanges))
         authorizations = make_authorizations(settings, channel, redis, exchanges)
         await run_server(
