@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sellergate_account.accounts import Accounts, Changes, Connection, etag_of
 from sellergate_account.applications import LwaClient
-from sellergate_account.database import Database
+from sellergate_account.database import Database, open_database
 from sellergate_account.model import Account, Filter
 from sellergate_account.sql_store import SqlStore
 from sellergate_common.errors import Conflict
+from sqlalchemy import text
 
 from tests.contract.test_account_store import INDEX_KEY, RING, database
 from tests.fakes.account_domain import Domain
@@ -69,3 +71,17 @@ async def test_a_late_refusal_and_a_new_authorization_race_and_the_new_one_stays
         await asyncio.gather(revoke(), accounts.upsert(connection(token="Atzr|2")), revoke())
         assert (await accounts.get(account.account_id, "u1")).state == "ACTIVE"
         assert (await accounts.secrets(account.account_id))[3] == SecretStr("Atzr|2")
+
+
+async def test_writers_of_sqlite_take_their_turns(tmp_path: Path) -> None:
+    turns = list[int]()
+    async with open_database(f"sqlite:///{tmp_path / 'turns.db'}") as sqlite:
+
+        async def write(number: int) -> None:
+            async with sqlite.writing() as connection:
+                await connection.execute(text("SELECT 1"))
+                turns.append(number)
+                await asyncio.sleep(0.01)
+
+        await asyncio.gather(*map(write, range(40)))
+    assert turns == sorted(turns), "nobody waits in vain while others come and go"

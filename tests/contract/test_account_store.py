@@ -168,6 +168,8 @@ async def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> N
         assert seen == rows
         assert [row.account_id for row in await work.accounts(Filter(states=(State.INACTIVE,)), None, 9)] == ["other"]
         assert await work.accounts(Filter(marketplaces=("DE",)), None, 9) == []
+        assert await work.accounts(Filter(application_id="another"), None, 9) == []
+        assert await work.accounts(Filter(application_id=seen[0].application_id), None, 9)
 
 
 async def test_applications_are_listed_in_order_by_owner_and_kept_whole(store: Store) -> None:

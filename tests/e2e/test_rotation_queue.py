@@ -1,17 +1,22 @@
 """Amazon's queue and a token service as a process: its message is stored and deleted, and the process still stops at once."""
 
 import asyncio
+import os
 import secrets
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
-from sellergate.account.v1 import application_pb2, application_service_pb2
+from sellergate.account.v1 import account_service_pb2, application_pb2, application_service_pb2
 from sellergate.account.v1.account_secrets_service_pb2 import GetApplicationSecretsRequest
 from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceStub
+from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
 from sellergate_common.channel import invoke, open_channel
 from sellergate_devstack.ports import LOOPBACK, free_ports
@@ -96,3 +101,49 @@ async def until(sqs: SqsServer, queue: str, left: int) -> None:
             return
         await asyncio.sleep(0.1)
     raise AssertionError("the queue did not empty")
+
+
+async def test_an_operator_starts_a_rotation_and_sees_its_end(
+    suite: Suite, control: httpx.AsyncClient, sqs: SqsServer, seller: Seller, consumer: tuple[Process, str]
+) -> None:
+    _, queue = consumer
+    application = application_service_pb2.CreateApplicationRequest(
+        application=application_pb2.Application(name="Rotated by command"),
+        lwa_client_id=seller.client_id,
+        lwa_client_secret=seller.client_secret,
+    )
+    async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as operator:
+        made = await invoke(ApplicationServiceStub(operator).CreateApplication, application, dependency="account")
+        application_id = made.application.application_id
+        done = await asyncio.to_thread(rotated, suite, application_id)
+        assert done.returncode == 1
+        assert "No account uses this application" in done.stderr
+
+        account = account_service_pb2.UpsertAccountRequest(
+            user_id="u-rotates",
+            application_id=application_id,
+            amazon_seller_id=seller.seller_id,
+            marketplace="US",
+            refresh_token=seller.refresh_token,
+        )
+        await invoke(AccountServiceStub(operator).UpsertAccount, account, dependency="account")
+    enrolled = {"client_id": seller.client_id, "queue_url": queue, "region": sqs.environment["AWS_REGION"]}
+    assert (await control.post("/control/secrets/queue", json=enrolled)).is_success
+    done = await asyncio.to_thread(rotated, suite, application_id)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The new secret is stored" in done.stdout
+    await until(sqs, queue, 0)
+
+
+def rotated(suite: Suite, application_id: str) -> "subprocess.CompletedProcess[str]":
+    files = suite.files("operator")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SELLERGATE_ACCOUNT_TARGET": suite.target("account"),
+        "SELLERGATE_GATEWAY_TARGET": suite.target("gateway"),
+        "SELLERGATE_TLS_CA_FILE": str(files.ca),
+        "SELLERGATE_TLS_CERT_FILE": str(files.certificate),
+        "SELLERGATE_TLS_KEY_FILE": str(files.key),
+    }
+    command = [sys.executable, "-m", "sellergate_cli", "secrets", "rotate", application_id, "--wait", "20"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)

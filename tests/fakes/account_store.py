@@ -73,6 +73,7 @@ class FakeWork:
                 (not narrowed.user_id or account.user_id == narrowed.user_id)
                 and (not narrowed.states or account.state in narrowed.states)
                 and (not narrowed.marketplaces or account.marketplace in narrowed.marketplaces)
+                and narrowed.application_id in ("", account.application_id)
                 and (
                     narrowed.expires_before is None
                     or (

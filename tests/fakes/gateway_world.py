@@ -12,6 +12,7 @@ from sellergate_amazon.operations import Catalogue
 from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
 from sellergate_common.sealing import KeyRing
 from sellergate_common.sites import Sites
+from sellergate_gateway.call_tokens import CallTokens
 from sellergate_gateway.calls import Calls, Done
 from sellergate_gateway.ports import (
     AccessToken,
@@ -81,6 +82,10 @@ class World:
             raise self.token_error
         return AccessToken(SecretStr(f"Atza|{self.generation}"), 1e12, 3600)
 
+    async def get_grantless(self, account: Account, scope: str) -> AccessToken:
+        self.log.append(f"grantless {account.application_id} {scope}")
+        return AccessToken(SecretStr("Atza|grantless"), 1e12, 3600)
+
     async def invalidate(self, account: Account, token: AccessToken) -> None:
         self.log.append("invalidate")
         assert token.value.get_secret_value() == f"Atza|{self.generation}"
@@ -134,7 +139,7 @@ class World:
             Sites(PRODUCTION, SANDBOX),
             Buckets(RING, 0.2),
             Getting(self.get_account),
-            Getting(self.get_token, self.invalidate),
+            CallTokens(Getting(self.get_token, self.invalidate, self.get_grantless)),
             Getting(self.get_credentials),
             self,
             self,
@@ -155,6 +160,12 @@ class World:
 class Getting:
     """One port of a world."""
 
-    def __init__(self, get: Callable[..., Any], invalidate: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self,
+        get: Callable[..., Any],
+        invalidate: Callable[..., Any] | None = None,
+        grantless: Callable[..., Any] | None = None,
+    ) -> None:
         self.get = get
         self.invalidate: Any = invalidate
+        self.grantless: Any = grantless

@@ -71,8 +71,7 @@ class Fleet:
                 )
                 added.append((await invoke(stub.UpsertAccount, request, dependency="account")).account.account_id)
 
-            # SQLite has one writer at a time; more than a few would wait for each other.
-            await each(grants.items(), connect, 4)
+            await each(grants.items(), connect)
         self.accounts += added
         return added
 

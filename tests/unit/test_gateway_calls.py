@@ -83,8 +83,31 @@ async def test_accounts_that_may_not_be_called_for(state: str, user: str, reason
 async def test_what_is_not_built_is_said_before_anything_is_asked() -> None:
     world = World()
     assert (await world.refused(data_elements=("buyerInfo",))).reason is Reason.UNIMPLEMENTED
-    grantless = SpApiCall("a", operation="notifications/v1/getDestinations")
-    assert (await world.refused(grantless)).reason is Reason.UNIMPLEMENTED
+    assert world.log == []
+
+
+GRANTLESS = SpApiCall("a", operation="notifications/v1/getDestinations")
+
+
+async def test_a_grantless_call_has_the_applications_token_and_bucket_and_needs_no_authorization() -> None:
+    world = World(account=replace(ACCOUNT, state="AUTHORIZATION_REVOKED"))
+    await world.make(GRANTLESS)
+    assert world.log == ["account", "grantless app sellingpartnerapi::notifications", "quota", "send"]
+    assert ("x-amz-access-token", "Atza|grantless") in world.sent[0].headers
+    world.account = replace(world.account, amazon_seller_id="ANOTHER")
+    await world.make(GRANTLESS)
+    assert world.buckets[0] == world.buckets[1]
+
+
+async def test_a_refused_grantless_token_is_not_asked_for_again() -> None:
+    world = World(steps=[EXPIRED])
+    assert (await world.refused(GRANTLESS)).reason is Reason.AMAZON_DENIED
+    assert world.log.count("send") == 1
+
+
+async def test_a_user_does_not_act_for_the_application() -> None:
+    world = World()
+    assert (await world.refused(GRANTLESS, user="u1")).reason is Reason.CALLER_NOT_ALLOWED
     assert world.log == []
 
 

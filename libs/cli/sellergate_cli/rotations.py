@@ -1,4 +1,4 @@
-"""`sellergate secrets`: which client secrets and authorizations end, and when."""
+"""`sellergate secrets list`: which client secrets and authorizations end, and when."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,15 +26,7 @@ from sellergate_common.tls import Identity
 _SERVICE = "account"
 _PAGE = 500
 
-app = typer.Typer(help="Client secrets and authorizations, and when they end.", no_args_is_help=True)
 
-
-@app.callback()
-def secrets() -> None:
-    """Client secrets and authorizations, and when they end."""
-
-
-@app.command("list")
 def list_ends(
     days: Annotated[int, typer.Option(help="Show active accounts whose authorization ends within so many days.")] = 30,
 ) -> None:

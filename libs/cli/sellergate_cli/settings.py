@@ -40,6 +40,7 @@ def operator_settings(state_dir: Path | None) -> ClientSettings:
         run = json.loads(file.read_text(encoding="utf-8"))
         return ClientSettings(
             account_target=run["account"],
+            gateway_target=run["gateway"],
             tls_ca_file=run["ca_file"],
             tls_cert_file=run["client_cert_file"],
             tls_key_file=run["client_key_file"],

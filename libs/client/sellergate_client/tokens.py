@@ -34,6 +34,14 @@ class Tokens:
         Asked of another replica too when one does not answer within a second. Raises SellergateError.
         """
         request = token_service_pb2.GetAccessTokenRequest(account_id=account_id)
+        return await self._asked(request, min_lifetime)
+
+    async def grantless(self, application_id: str, scope: str, *, min_lifetime: float | None = None) -> AccessToken:
+        """Return a token of an application itself, for a scope such as `sellingpartnerapi::notifications`; else as `get`."""
+        wanted = token_service_pb2.GrantlessScope(application_id=application_id, scope=scope)
+        return await self._asked(token_service_pb2.GetAccessTokenRequest(grantless=wanted), min_lifetime)
+
+    async def _asked(self, request: token_service_pb2.GetAccessTokenRequest, min_lifetime: float | None) -> AccessToken:
         if min_lifetime is not None:
             lifetime = Duration()
             lifetime.FromMilliseconds(int(min_lifetime * 1000))

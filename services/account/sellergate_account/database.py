@@ -1,7 +1,8 @@
 """The database: PostgreSQL through psycopg, or a SQLite file; transactions with their own word for "another was first"."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        # SQLite has one writer, and those who wait for it ask again and again: whoever is unlucky waits in vain. A queue is fair.
+        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if _is_sqlite(engine) else nullcontext()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -40,7 +43,7 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Begin a transaction that commits at its end. Raises DuplicateKey when another one was first."""
-        async with self._transaction(reads=False) as connection:
+        async with self._turn, self._transaction(reads=False) as connection:
             yield connection
 
     async def ping(self) -> None:
@@ -91,6 +94,10 @@ async def open_database(url: str) -> AsyncIterator[Database]:
         yield Database(engine)
     finally:
         await engine.dispose()
+
+
+def _is_sqlite(engine: AsyncEngine) -> bool:
+    return engine.dialect.name == "sqlite"
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:

@@ -162,7 +162,7 @@ def to_filter(request: account_service_pb2.ListAccountsRequest, user: str) -> Fi
             raise InvalidRequest.of_field(f"filter.states[{index}]", f"must be one of {', '.join(State)}")
         states.append(State(names[number]))
     expires_before = to_time(request.filter, "authorization_expire_before", "filter.")
-    return Filter(user, tuple(states), marketplaces, expires_before)
+    return Filter(user, tuple(states), marketplaces, expires_before, request.filter.application_id)
 
 
 def to_signing(mode: int, field: str) -> Signing | None:

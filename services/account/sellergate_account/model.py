@@ -111,6 +111,7 @@ class Filter:
     states: tuple[State, ...] = ()
     marketplaces: tuple[str, ...] = ()
     expires_before: datetime | None = None
+    application_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

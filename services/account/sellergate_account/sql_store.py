@@ -90,6 +90,8 @@ class SqlWork:
             query = query.where(_ACCOUNTS.c.state.in_(narrowed.states))
         if narrowed.marketplaces:
             query = query.where(_ACCOUNTS.c.marketplace.in_(narrowed.marketplaces))
+        if narrowed.application_id:
+            query = query.where(_ACCOUNTS.c.application_id == narrowed.application_id)
         if narrowed.expires_before:
             query = query.where(_ACCOUNTS.c.authorization_expire_time < narrowed.expires_before)
         if after:

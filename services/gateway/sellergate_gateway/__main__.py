@@ -15,6 +15,7 @@ from sellergate_common.settings import load_settings
 from sellergate_common.sites import Sites
 
 from sellergate_gateway.aiohttp_amazon import open_amazon
+from sellergate_gateway.call_tokens import CallTokens
 from sellergate_gateway.calls import Calls
 from sellergate_gateway.checks import Checks
 from sellergate_gateway.operations import Operations
@@ -44,7 +45,17 @@ async def serve(settings: GatewaySettings) -> None:
         buckets, quota = Buckets(settings.token_ring, settings.interactive_share), RedisQuota(redis)
         left, signer = partial(time_left, UNARY_SECONDS), SigV4Signer()
         calls = Calls(
-            catalogue, sites, buckets, accounts, tokens, credentials, signer, quota, amazon, left, random.random
+            catalogue,
+            sites,
+            buckets,
+            accounts,
+            CallTokens(tokens),
+            credentials,
+            signer,
+            quota,
+            amazon,
+            left,
+            random.random,
         )
         checks = Checks(calls, accounts, tokens, credentials, sites)
         operations = Operations(catalogue, sites, buckets, quota)

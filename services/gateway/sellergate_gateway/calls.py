@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sellergate_amazon.operations import Catalogue
 from sellergate_common.errors import (
     InvalidRequest,
+    NotAllowed,
     NotFound,
     OutcomeUnknown,
     OutOfTime,
@@ -17,11 +18,11 @@ from sellergate_common.errors import (
     QuotaExceeded,
     Reason,
     Unavailable,
-    Unimplemented,
 )
 from sellergate_common.sites import Site, Sites
 
 from sellergate_gateway.answers import Kind, Reading, rate_limit_of, read, retry_after_of, to_error
+from sellergate_gateway.call_tokens import CallTokens, check_built
 from sellergate_gateway.ports import (
     AccessToken,
     Account,
@@ -36,7 +37,6 @@ from sellergate_gateway.ports import (
     NotSent,
     Quota,
     Signer,
-    Tokens,
 )
 from sellergate_gateway.quota import Buckets
 from sellergate_gateway.requests import SpApiCall, Target, resolve
@@ -88,7 +88,7 @@ class Calls:
         sites: Sites,
         buckets: Buckets,
         accounts: Accounts,
-        tokens: Tokens,
+        tokens: CallTokens,
         credentials: Credentials,
         signer: Signer,
         quota: Quota,
@@ -111,8 +111,12 @@ class Calls:
     async def make(self, call: SpApiCall, user: str) -> Done:
         """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names."""
         target = resolve(call, self._catalogue)
-        _check_built(call, target)
-        account = await self.account(call.account_id, user)
+        check_built(call.data_elements)
+        if target.grantless_scope and user:
+            raise NotAllowed(
+                f"{call.operation or target.path} acts for the application and not for a seller; an operator may call it."
+            )
+        account = await self.account(call.account_id, user, grantless=bool(target.grantless_scope))
         sandbox = account.sandbox if call.sandbox is None else call.sandbox
         site = self._sites.of(account.marketplace, sandbox=sandbox)
         buckets = self._buckets.of(account, site, target.operation, batch=call.batch)
@@ -122,20 +126,23 @@ class Calls:
             if done is not None:
                 return done
 
-    async def account(self, account_id: str, user: str) -> Account:
-        """Return an account that the user owns and that can be used. Raises NotFound, PreconditionFailed."""
+    async def account(self, account_id: str, user: str, *, grantless: bool = False) -> Account:
+        """Return an account that the user owns and that can be used. Raises NotFound, PreconditionFailed.
+
+        `grantless`: for a call that needs no seller's authorization, so that subscriptions of a lost one can be ended.
+        """
         account = await self._accounts.get(account_id)
         if user and account.user_id != user:
             raise NotFound.account(account_id)
         if account.state == "INACTIVE":
             raise PreconditionFailed.inactive()
-        if account.state == "AUTHORIZATION_REVOKED":
+        if account.state == "AUTHORIZATION_REVOKED" and not grantless:
             raise PreconditionFailed.revoked()
         return account
 
     async def _attempt(self, run: _Run) -> Done | None:
         """Try once; return the answer, or None to try again. Raises the typed error of a call that failed for good."""
-        token, credentials = await self._papers(run.account)
+        token, credentials = await self._papers(run)
         try:
             waited = await self._admit(run)
         except QuotaExceeded:
@@ -145,7 +152,7 @@ class Calls:
             return self._final(run, *run.throttled)
         if waited:
             # The wait may have been longer than the rest of the token's life.
-            token, credentials = await self._papers(run.account)
+            token, credentials = await self._papers(run)
         request = self._request(run, token, credentials)
         seconds = min(LONGEST_ATTEMPT_SECONDS, self._left() - RESERVE_SECONDS)
         if seconds <= 0:
@@ -166,8 +173,8 @@ class Calls:
         await self._learn(run, answer)
         if reading.kind is Kind.TOKEN_REFUSED and not run.repaired:
             run.repaired = True
-            await self._tokens.invalidate(run.account, token)
-            return None
+            if await self._tokens.repaired(run.account, run.target, token):
+                return None
         retry_after = retry_after_of(answer)
         if reading.kind is Kind.THROTTLED:
             await self._quota.drain(run.buckets[0], 1 / run.rate if retry_after is None else retry_after)
@@ -181,10 +188,10 @@ class Calls:
             raise to_error(answer, reading, run.name, idempotent=run.target.idempotent, interval=1 / run.rate)
         return Done(answer, run.name, run.attempts, run.waited)
 
-    async def _papers(self, account: Account) -> tuple[AccessToken, AwsCredentials | None]:
+    async def _papers(self, run: _Run) -> tuple[AccessToken, AwsCredentials | None]:
         """Return what a call is made with: a token, and credentials where it is signed."""
-        token = await self._tokens.get(account)
-        return token, await self._credentials.get(account) if signs(account) else None
+        token = await self._tokens.get(run.account, run.target)
+        return token, await self._credentials.get(run.account) if signs(run.account) else None
 
     def _request(self, run: _Run, token: AccessToken, credentials: AwsCredentials | None) -> AmazonRequest:
         secret = ("x-amz-access-token", token.value.get_secret_value())
@@ -263,11 +270,3 @@ def signs(account: Account) -> bool:
             "account_id", "names an account that signs (SIGV4) and has no IAM role; set iam_role_arn"
         )
     return account.signing != "NONE" and bool(account.iam_role_arn)
-
-
-def _check_built(call: SpApiCall, target: Target) -> None:
-    """Refuse what the contract has and this version lacks, rather than call with the wrong kind of token."""
-    if call.data_elements:
-        raise Unimplemented("Restricted Data Tokens are in the contract and not built yet; leave data_elements out.")
-    if target.operation and target.operation.grantless_scope:
-        raise Unimplemented("Grantless operations are in the contract and not built yet.")

@@ -125,6 +125,9 @@ class Tokens(Protocol):
     async def get(self, account: Account) -> AccessToken:
         """Return a token that lives for a minute at least. Raises PreconditionFailed, Unavailable."""
 
+    async def grantless(self, account: Account, scope: str) -> AccessToken:
+        """Return a token of the account's application itself for a scope. Raises PreconditionFailed, Unavailable."""
+
     async def invalidate(self, account: Account, token: AccessToken) -> None:
         """Forget a token that Amazon refused, everywhere, if it is still the current one."""
 

@@ -86,7 +86,10 @@ class Buckets:
         """
         rate, burst = _numbers(operation, sandbox=site.sandbox)
         name = _SANDBOX if site.sandbox else operation.name if operation else _UNKNOWN
-        pair = account.application_id, account.amazon_seller_id, site.region.name, site.sandbox
+        # A call without a seller's grant counts for the application alone, whichever account names it.
+        grantless = operation is not None and operation.grantless_scope
+        seller_id = "" if grantless else account.amazon_seller_id
+        pair = account.application_id, seller_id, site.region.name, site.sandbox
         return self._kept(pair, name, rate, burst, batch)
 
     def _make(

@@ -75,6 +75,11 @@ class Target:
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
+    def grantless_scope(self) -> str:
+        """The scope of the token without a seller that it wants; empty: a seller's token."""
+        return (self.operation.grantless_scope or "") if self.operation else ""
+
+    @property
     def idempotent(self) -> bool:
         """Whether it does no harm to send it twice."""
         return self.operation.idempotent if self.operation else self.method in {"GET", "HEAD", "PUT", "DELETE"}

@@ -8,6 +8,7 @@ from functools import partial
 import grpc
 from pydantic import SecretStr
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_client import tokens as client_tokens
 from sellergate_client.tokens import CONTRACTS, Tokens
 from sellergate_common.cache import SealedCache
 from sellergate_common.channel import invoke
@@ -45,6 +46,10 @@ class TokenSource:
         name = partial(token_key, self._ring, account.account_id, account.revision)
         return await self._owned.get(account, name, partial(self._asked, account))
 
+    async def grantless(self, account: Account, scope: str) -> AccessToken:
+        """Return a token of the account's application. Few calls want one, so none is held here."""
+        return _held(await self._hedged.grantless(account.application_id, scope))
+
     async def invalidate(self, account: Account, token: AccessToken) -> None:
         """Forget a token that Amazon refused; the token service does so for everybody, if it is still the current one."""
         self._owned.forget(account, token)
@@ -57,8 +62,11 @@ class TokenSource:
             get_logger().warning("token_not_invalidated", reason=error.reason)
 
     async def _asked(self, account: Account) -> AccessToken:
-        found = await self._hedged.get(account.account_id)
-        return AccessToken(found.value, found.expire_time, found.life)
+        return _held(await self._hedged.get(account.account_id))
+
+
+def _held(found: client_tokens.AccessToken) -> AccessToken:
+    return AccessToken(found.value, found.expire_time, found.life)
 
 
 def _decode(text: str) -> AccessToken:
