@@ -8,6 +8,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
+from sellergate_amazon.reports import RESTRICTED_REPORT_TYPES
+
 from sellergate_simulator.answers import Answer, denied, invalid_input, json_answer, not_found
 from sellergate_simulator.calls import Call, Handler, marketplace_field, text_field
 from sellergate_simulator.clock import iso
@@ -19,27 +21,6 @@ from sellergate_simulator.stock import stock_of
 
 _MOST_BYTES = 1 << 30
 _JAPAN = "A1VC38T7YXB528"
-# The types that Amazon's guide to the Tokens API lists (2021; the newer page was not seen whole).
-RESTRICTED_TYPES = frozenset(
-    {
-        "GET_AMAZON_FULFILLED_SHIPMENTS_DATA_INVOICING",
-        "GET_AMAZON_FULFILLED_SHIPMENTS_DATA_TAX",
-        "GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_SHIPPING",
-        "GET_FLAT_FILE_ORDER_REPORT_DATA_SHIPPING",
-        "GET_FLAT_FILE_ORDER_REPORT_DATA_INVOICING",
-        "GET_FLAT_FILE_ORDER_REPORT_DATA_TAX",
-        "GET_FLAT_FILE_ORDERS_RECONCILIATION_DATA_TAX",
-        "GET_FLAT_FILE_ORDERS_RECONCILIATION_DATA_INVOICING",
-        "GET_FLAT_FILE_ORDERS_RECONCILIATION_DATA_SHIPPING",
-        "GET_ORDER_REPORT_DATA_INVOICING",
-        "GET_ORDER_REPORT_DATA_TAX",
-        "GET_ORDER_REPORT_DATA_SHIPPING",
-        "GET_EASYSHIP_DOCUMENTS",
-        "GET_GST_MTR_B2B_CUSTOM",
-        "GET_VAT_TRANSACTION_DATA",
-        "SC_VAT_TAX_REPORT",
-    }
-)
 
 
 @dataclass(slots=True)
@@ -112,7 +93,7 @@ class Reports:
         document = self._documents.get(document_id)
         if report is None or document is None:
             raise not_found("The requested report document doesn't exist.")
-        if report.job_type in RESTRICTED_TYPES and call.resource is None:
+        if report.job_type in RESTRICTED_REPORT_TYPES and call.resource is None:
             raise denied()
         encoded = call.query.one("enableContentEncodingUrlHeader") == "true"
         url = self._documents.download_url(document_id, call.hostname, content_encoding=encoded)

@@ -12,20 +12,25 @@ from sellergate_amazon.operations import Catalogue
 from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
 from sellergate_common.sealing import KeyRing
 from sellergate_common.sites import Sites
-from sellergate_gateway.call_tokens import CallTokens
-from sellergate_gateway.calls import Calls, Done
+from sellergate_gateway.breakers import Breakers
+from sellergate_gateway.buckets import Buckets
+from sellergate_gateway.call_tokens import CallTokens, SellerTokens
+from sellergate_gateway.calls import Calls, Done, Ports
 from sellergate_gateway.ports import (
     AccessToken,
     Account,
-    Admission,
     AmazonAnswer,
     AmazonRequest,
     AwsCredentials,
     Bucket,
     BucketState,
+    Passage,
 )
-from sellergate_gateway.quota import Buckets
+from sellergate_gateway.report_types import ReportDocuments
 from sellergate_gateway.requests import SpApiCall
+from sellergate_gateway.restricted import RestrictedKey, RestrictedTokens, mark_of
+
+from tests.fakes.caches import FakeCache
 
 ROLE = "arn:aws:iam::123456789012:role/x"
 ACCOUNT = Account("a", "u1", "app", "SELLER", "US", "us-east-1", "", "AUTO", False, "ACTIVE", 1)
@@ -69,6 +74,12 @@ class World:
     generation: int = 1
     token_error: SellergateError | None = None
     role_error: SellergateError | None = None
+    types: dict[str, str] = field(default_factory=dict)
+    clock: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.breakers = Breakers(lambda: self.clock)
+        self.restricted_cache: FakeCache[RestrictedKey, AccessToken] = FakeCache(mark_of, lambda: 1_000.0)
 
     async def get_account(self, account_id: str) -> Account:
         self.log.append("account")
@@ -91,6 +102,15 @@ class World:
         assert token.value.get_secret_value() == f"Atza|{self.generation}"
         self.generation += 1
 
+    async def invalidate_credentials(self, account: Account, credentials: AwsCredentials) -> None:
+        self.log.append("invalidate credentials")
+
+    async def remember(self, account: Account, document_id: str, report_type: str) -> None:
+        self.types[document_id] = report_type
+
+    async def get_type(self, account: Account, document_id: str) -> str:
+        return self.types.get(document_id, "")
+
     async def get_credentials(self, account: Account) -> AwsCredentials:
         self.log.append("credentials")
         if self.role_error:
@@ -101,23 +121,19 @@ class World:
         self.log.append(f"sign {region}")
         return replace(request, headers=(*request.headers, ("authorization", "signed")))
 
-    async def admit(self, buckets: Sequence[Bucket], max_wait: float) -> Admission:
+    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
         self.log.append("quota")
         self.buckets.append(buckets)
-        self.allowed.append(max_wait)
+        self.allowed.append(longest)
         wait = self.waits.pop(0) if self.waits else 0.0
-        if wait > max_wait:
+        if wait > longest:
             raise QuotaExceeded("later", retry_after=wait)
-        return Admission(wait, self.learned[-1][1] if self.learned else buckets[0].rate)
-
-    async def turn(self, bucket: Bucket, admission: Admission, longest: float) -> float:
-        self.log.append("turn")
-        return admission.wait
+        return Passage(wait, self.learned[-1][1] if self.learned else buckets[0].rate)
 
     async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
         self.learned.append((len(buckets), rate))
 
-    async def drain(self, bucket: Bucket, seconds: float) -> None:
+    async def throttled(self, buckets: Sequence[Bucket], seconds: float) -> None:
         self.drained.append(seconds)
 
     async def state(self, bucket: Bucket) -> BucketState:
@@ -134,19 +150,25 @@ class World:
 
     @property
     def calls(self) -> Calls:
-        return Calls(
+        ports = Ports(
             CATALOGUE,
             Sites(PRODUCTION, SANDBOX),
             Buckets(RING, 0.2),
             Getting(self.get_account),
-            CallTokens(Getting(self.get_token, self.invalidate, self.get_grantless)),
-            Getting(self.get_credentials),
+            Getting(self.get_credentials, self.invalidate_credentials),
             self,
             self,
             self,
+            self.breakers,
             lambda: self.left,
             lambda: 0.0,
         )
+        tokens = Getting(self.get_token, self.invalidate, self.get_grantless)
+        self.restricted = RestrictedTokens(
+            self.restricted_cache, CATALOGUE, Calls(ports, SellerTokens(tokens)).make, lambda: 1_000.0
+        )
+        documents = ReportDocuments(Types(self), CATALOGUE)
+        return Calls(ports, CallTokens(tokens, self.restricted, documents))
 
     async def make(self, call: SpApiCall = READ, user: str = "", **changes: Any) -> Done:
         return await self.calls.make(replace(call, **changes), user)
@@ -169,3 +191,11 @@ class Getting:
         self.get = get
         self.invalidate: Any = invalidate
         self.grantless: Any = grantless
+
+
+class Types:
+    """The types of report documents of a world."""
+
+    def __init__(self, world: World) -> None:
+        self.remember = world.remember
+        self.get = world.get_type

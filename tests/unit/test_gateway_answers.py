@@ -43,10 +43,14 @@ def errors(code: str, message: str = "", details: str = "") -> dict[str, Any]:
             answer(401, errors("Unauthorized", "", "The access token you provided is revoked, malformed or invalid.")),
             Kind.TOKEN_REFUSED,
         ),
-        (answer(403, errors("Unauthorized", DENIED)), Kind.REFUSED),
-        (answer(403, errors("Unauthorized", "The access token has expired")), Kind.REFUSED),  # only details decide
+        (answer(403, errors("Unauthorized", DENIED)), Kind.DENIED),
+        (answer(403, errors("Unauthorized", "The access token has expired")), Kind.DENIED),  # only details decide
         (answer(400, errors("InvalidInput", "", "access token expired")), Kind.REFUSED),
-        (answer(403, errors("Unauthorized", "", "Access token is missing in the request header.")), Kind.REFUSED),
+        (answer(403, errors("Unauthorized", "", "Access token is missing in the request header.")), Kind.DENIED),
+        (
+            answer(403, errors("Unauthorized", "The security token included in the request is expired")),
+            Kind.CREDENTIALS_REFUSED,
+        ),
         (answer(301), Kind.REFUSED),
         (answer(404, b"not json"), Kind.REFUSED),
     ],
@@ -127,7 +131,7 @@ def test_retry_after_in_seconds_and_as_a_date() -> None:
     ],
 )
 def test_reasons(given: AmazonAnswer, idempotent: bool, reason: Reason) -> None:
-    error = to_error(given, read(given), "a/v/o", idempotent=idempotent, interval=2.0)
+    error = to_error(given, read(given), "a/v/o", idempotent=idempotent, interval=2.0, personal=False)
     assert error.reason is reason
     assert error.metadata["http_status"] == str(given.status)
     assert error.metadata["operation"] == "a/v/o"
@@ -139,7 +143,7 @@ def test_reasons(given: AmazonAnswer, idempotent: bool, reason: Reason) -> None:
 
 def test_amazons_own_words_go_along() -> None:
     given = answer(400, errors("InvalidInput", "No such thing", "x" * 10_000), x_amzn_RequestId="r-1")
-    error = to_error(given, read(given), "", idempotent=True, interval=1.0)
+    error = to_error(given, read(given), "", idempotent=True, interval=1.0, personal=False)
     assert error.metadata["amazon_code"] == "InvalidInput"
     assert error.metadata["amazon_message"] == "No such thing"
     assert error.metadata["amazon_request_id"] == "r-1"
@@ -149,4 +153,4 @@ def test_amazons_own_words_go_along() -> None:
 
 def test_amazons_word_on_when_comes_before_ours() -> None:
     given = answer(429, retry_after="9")
-    assert to_error(given, read(given), "", idempotent=True, interval=2.0).retry_after == 9
+    assert to_error(given, read(given), "", idempotent=True, interval=2.0, personal=False).retry_after == 9

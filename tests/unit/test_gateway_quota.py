@@ -6,8 +6,9 @@ import pytest
 from sellergate_amazon.operations import Catalogue
 from sellergate_common.sealing import KeyRing
 from sellergate_common.sites import Site, Sites
-from sellergate_gateway.ports import Account, Bucket
-from sellergate_gateway.quota import CAUTIOUS_RATE, Buckets, Gauge, admit
+from sellergate_gateway.buckets import CAUTIOUS_RATE, Buckets
+from sellergate_gateway.ports import Account, Bucket, RateSource
+from sellergate_gateway.quota import Admitted, Gauge, admit
 
 BUCKET = Bucket("k", rate=2.0, burst=4)
 RING = KeyRing.parse("k1 " + base64.urlsafe_b64encode(b"x" * 64).decode())
@@ -15,8 +16,13 @@ CATALOGUE = Catalogue.load()
 
 
 def waits(gauge: Gauge, bucket: Bucket, now: float, count: int) -> list[float]:
-    found = [admit([gauge], [bucket], now, 1e9) for _ in range(count)]
-    return [round(wait, 6) for wait in found if wait is not None]
+    return [round(admitted([gauge], [bucket], now).wait, 6) for _ in range(count)]
+
+
+def admitted(gauges: list[Gauge], buckets: list[Bucket], now: float, longest: float = 1e9) -> Admitted:
+    found = admit(gauges, buckets, now, longest)
+    assert isinstance(found, Admitted), found
+    return found
 
 
 def test_a_full_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
@@ -33,18 +39,39 @@ def test_it_fills_again_and_never_above_the_burst() -> None:
 def test_a_refusal_takes_nothing() -> None:
     gauge = Gauge()
     waits(gauge, BUCKET, 0.0, 4)
-    assert [admit([gauge], [BUCKET], 0.0, 0.4) for _ in range(5)] == [None] * 5
-    assert admit([gauge], [BUCKET], 0.0, 0.5) == pytest.approx(0.5)
+    assert [admit([gauge], [BUCKET], 0.0, 0.4) for _ in range(5)] == [0.5] * 5
+    assert admitted([gauge], [BUCKET], 0.0, 0.5).wait == pytest.approx(0.5)
 
 
 def test_one_full_bucket_refuses_for_all_and_takes_from_none() -> None:
     small = Bucket("b", rate=0.1, burst=1)
     gauges = [Gauge(), Gauge()]
-    assert admit(gauges, [BUCKET, small], 0.0, 0.0) == 0
+    assert admitted(gauges, [BUCKET, small], 0.0, 0.0).wait == 0
     before = gauges[0].tat
-    assert admit(gauges, [BUCKET, small], 0.0, 5.0) is None
+    assert admit(gauges, [BUCKET, small], 0.0, 5.0) == pytest.approx(10.0)
     assert gauges[0].tat == before
-    assert admit(gauges, [BUCKET, small], 0.0, 10.0) == pytest.approx(10.0)
+    assert admitted(gauges, [BUCKET, small], 0.0, 10.0).wait == pytest.approx(10.0)
+
+
+def test_only_the_newest_slot_is_given_back() -> None:
+    gauge = Gauge()
+    taken = [admitted([gauge], [BUCKET], 0.0) for _ in range(6)]
+    gauge.leave(float(taken[4].taken[0]))
+    assert waits(gauge, BUCKET, 0.0, 1) == [1.5], "somebody has been promised what follows it"
+    gauge = Gauge()
+    taken = [admitted([gauge], [BUCKET], 0.0) for _ in range(6)]
+    gauge.leave(float(taken[5].taken[0]))
+    assert waits(gauge, BUCKET, 0.0, 1) == [1.0], "the slot of the one who left"
+    assert taken[5].wait == 1.0
+
+
+def test_who_waits_at_the_gate_holds_no_slot_of_the_others() -> None:
+    gate = Bucket("g", rate=1.6, burst=3, share=0.8, gate=True)
+    gauges, buckets = [Gauge(), Gauge()], [BUCKET, gate]
+    assert [admitted(gauges, buckets, 0.0).rest for _ in range(3)] == [()] * 3
+    waiting = [admitted(gauges, buckets, 0.0) for _ in range(20)]
+    assert {(one.rest, one.buckets) for one in waiting} == {((BUCKET,), (gate,))}
+    assert admitted(gauges[:1], [BUCKET], 0.0, 0.0).wait == 0, "for people who wait there is a slot"
 
 
 @pytest.mark.parametrize(("factor", "next_wait"), [(1000, 0.0015), (0.5, 3.0)])
@@ -55,25 +82,54 @@ def test_a_learned_rate_rescales_what_is_owed(factor: float, next_wait: float) -
     assert gauge.wait(BUCKET, 0.0) == pytest.approx(next_wait)
 
 
-def test_drained_it_gives_the_next_call_after_the_time_and_others_behind_it() -> None:
+def test_after_a_429_the_next_call_goes_after_the_time_and_others_behind_it() -> None:
     gauge = Gauge()
-    gauge.drain(BUCKET, 0.0, 7.0)
-    assert gauge.state(BUCKET, 0.0).remaining == 0
-    assert waits(gauge, BUCKET, 0.0, 3) == [7.0, 7.5, 8.0]
+    assert gauge.throttled(BUCKET, 100.0, 7.0) == 7.0
+    assert gauge.state(BUCKET, 100.0).remaining == 0
+    assert waits(gauge, BUCKET, 100.0, 3) == [7.0, 7.5, 8.0]
     again = Gauge()
-    again.drain(BUCKET, 0.0, 7.0)
+    again.throttled(BUCKET, 100.0, 7.0)
+    assert again.throttled(BUCKET, 100.1, 7.0) == 0.0, "calls of one moment put everybody back once"
     # Those who come while it is closed do not all go when it opens.
-    assert waits(again, BUCKET, 6.9, 3) == [0.1, 0.6, 1.1]
+    assert waits(again, BUCKET, 106.9, 3) == [0.1, 0.6, 1.1]
 
 
-def test_a_drain_never_shortens_a_queue_and_outlives_a_higher_rate() -> None:
+def test_a_429_puts_a_queue_back_and_its_time_outlives_a_higher_rate() -> None:
     gauge = Gauge()
-    waits(gauge, BUCKET, 0.0, 20)
-    before = gauge.wait(BUCKET, 0.0)
-    gauge.drain(BUCKET, 0.0, 0.5)
-    assert gauge.wait(BUCKET, 0.0) == pytest.approx(before)
+    waits(gauge, BUCKET, 100.0, 20)
+    before = gauge.wait(BUCKET, 100.0)
+    gauge.throttled(BUCKET, 100.0, 0.5)
+    assert gauge.wait(BUCKET, 100.0) == pytest.approx(before + 0.5)
     gauge.learned = 2000.0
-    assert gauge.wait(BUCKET, 0.0) == pytest.approx(0.5)
+    assert gauge.wait(BUCKET, 100.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("claimed", "true"), [(10.0, 5.0), (20.0, 5.0), (6.0, 5.0), (1.0, 0.2)])
+def test_a_rate_that_is_too_high_is_found_out_by_429s(claimed: float, true: float) -> None:
+    """Amazon's bucket is exact; ours believes too much, asks as often as it lets, and is told of nothing but 429s."""
+    gauge, bucket, amazon = Gauge(), Bucket("k", claimed, 9), Gauge()
+    amazons = Bucket("a", true, 10)
+    now, answers = 1000.0, list[tuple[float, bool]]()
+    while now < 1000.0 + 600 / true:
+        found = admitted([gauge], [bucket], now)
+        now += found.wait + 0.001
+        refused = not isinstance(admit([amazon], [amazons], now, 0.0), Admitted)
+        answers.append((now, refused))
+        if refused:
+            gauge.throttled(bucket, now, 1 / gauge.rate(bucket, now))
+    settled = [refused for at, refused in answers if at > 1000.0 + 60 / true]
+    assert sum(refused for _, refused in answers) < 0.06 * len(answers)
+    assert sum(settled) < 0.03 * len(settled)
+    done = len(settled) - sum(settled)
+    assert 0.9 * true < done / (540 / true) < 1.02 * true
+    assert gauge.state(bucket, now).source is RateSource.BACKOFF
+
+
+def test_a_rate_that_was_cut_recovers() -> None:
+    gauge = Gauge(cut=1.0, cut_at=100.0)
+    assert gauge.rate(BUCKET, 100.0) == 1.0
+    assert gauge.rate(BUCKET, 200.0) == pytest.approx(1.15)
+    assert gauge.rate(BUCKET, 1000.0) == BUCKET.rate
 
 
 def test_what_is_left() -> None:
@@ -81,9 +137,9 @@ def test_what_is_left() -> None:
     assert (gauge.state(BUCKET, 0.0).remaining, gauge.state(BUCKET, 0.0).reset) == (4, 0)
     waits(gauge, BUCKET, 0.0, 3)
     state = gauge.state(BUCKET, 0.0)
-    assert (state.rate, state.remaining, state.reset, state.learned) == (2.0, 1, 1.5, False)
+    assert (state.rate, state.remaining, state.reset, state.source) == (2.0, 1, 1.5, RateSource.CATALOGUE)
     gauge.learned = 4.0
-    assert gauge.state(BUCKET, 0.0).learned
+    assert gauge.state(BUCKET, 0.0).source is RateSource.HEADER
 
 
 def account(**changes: str) -> Account:
@@ -117,6 +173,17 @@ def test_buckets_are_planned_below_amazons() -> None:
     assert whole == pair
     assert (batch.rate, batch.burst, batch.share) == (pytest.approx(0.4), 23, 0.8)
     assert batch.key == pair.key + ":batch"
+    assert (batch.gate, batch.learns, pair.gate, pair.learns) == (True, True, False, True)
+
+
+def test_an_application_has_a_bucket_where_amazon_limits_it() -> None:
+    made = Buckets(RING, 0.2)
+    operation = CATALOGUE.get("listings-items/2021-08-01/patchListingsItem")
+    pair, shared, gate = made.of(account(), site(), operation, batch=True)
+    assert (pair.rate, shared.rate, gate.rate) == (5.0, 500.0, 4.0)
+    assert (shared.learns, shared.gate) == (False, False)
+    assert made.of(account(amazon_seller_id="OTHER"), site(), operation, batch=False)[1] == shared
+    assert len(made.of(account(), site(sandbox=True), operation, batch=False)) == 1
 
 
 def test_each_pair_region_and_operation_has_its_own() -> None:

@@ -1,7 +1,8 @@
 """The catalogue: the 370 operations of the Selling Partner API and how a request finds its own.
 
 The rows are made by `scripts/make_operations.py` from Amazon's models (August 2026), Amazon's SDK limits and its
-guides to restricted and grantless operations.
+guides to restricted and grantless operations. What those lack stands in `overrides.json`, reviewed by hand, each row with
+its source: limits of a whole application, kinds of documents, days of removal, and POSTs that are safe to repeat.
 """
 
 import json
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 from urllib.parse import quote
 
 from sellergate_amazon.routes import Routes, parameter_name
@@ -46,7 +48,7 @@ class Operation:
     grantless_scope: str | None
     """The LWA scope of a token without a seller, for operations that want one."""
     deprecated: bool
-    """As the model says. It says so too rarely: operations have been removed without it."""
+    """As the model says, or Amazon has told the day of its removal (the model says so too rarely)."""
     paginated_by: str | None
     """The query parameter that asks for the next page."""
     next_token_path: str | None
@@ -57,11 +59,21 @@ class Operation:
     success_status: int
     envelope: str | None
     """What a successful answer is: "payload" (an object with `payload`), "bare", "array", or None: no body."""
+    application_rate: float | None = None
+    """Calls per second of an application for all its sellers together; None where Amazon names no such limit."""
+    application_burst: int | None = None
+    """What such a bucket holds. Amazon does not say; one second's calls."""
+    document: str | None = None
+    """"REPORT", "FEED" or "DATA_KIOSK": the answer holds the address of such a document."""
+    removal_date: str | None = None
+    """The day on which Amazon removes it ("2027-03-27"), where that was told."""
+    repeatable: bool = False
+    """A POST or PATCH that may be sent again all the same."""
 
     @property
     def idempotent(self) -> bool:
-        """Whether a call may be sent again without doing more than one call does (RFC 9110 §9.2.2, by method)."""
-        return self.method in _IDEMPOTENT_METHODS
+        """Whether a call may be sent again without doing more than one call does (RFC 9110 §9.2.2, or a known exception)."""
+        return self.repeatable or self.method in _IDEMPOTENT_METHODS
 
     @property
     def spans_slashes(self) -> bool:
@@ -152,7 +164,26 @@ class Catalogue:
 
 @cache
 def _load() -> Catalogue:
-    rows = json.loads(files("sellergate_amazon").joinpath("operations.json").read_text("utf-8"))
-    return Catalogue(
-        Operation(**{**row, "restricted_data_elements": tuple(row["restricted_data_elements"])}) for row in rows
-    )
+    rows = [*_read("operations.json")]
+    overrides = {row["operation"]: row for row in _read("overrides.json")}
+    return Catalogue(merged(rows, overrides))
+
+
+def merged(rows: Iterable[Mapping[str, Any]], overrides: Mapping[str, Mapping[str, Any]]) -> Iterator[Operation]:
+    """Yield the operations of Amazon's data, corrected. Raises ValueError for a correction of nothing or without a source."""
+    left = dict(overrides)
+    for row in rows:
+        given = dict(left.pop(row["name"], {"source": "none"}))
+        if not given.pop("source", ""):
+            raise ValueError(f"the override of {row['name']} names no source")
+        given.pop("operation", None)
+        elements = tuple(row["restricted_data_elements"])
+        deprecated = row["deprecated"] or "removal_date" in given
+        yield Operation(**{**row, "restricted_data_elements": elements, "deprecated": deprecated, **given})
+    if left:
+        raise ValueError(f"there is no operation {min(left)} to override")
+
+
+def _read(name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(files("sellergate_amazon").joinpath(name).read_text("utf-8"))
+    return rows

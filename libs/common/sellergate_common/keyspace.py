@@ -7,7 +7,9 @@
 | cred: | iam | sealed AWS credentials, failures, leases; changes and leases given back (pub/sub) |
 | hook: | token | digests of webhook messages that were heard |
 | state: | token | sealed beginnings of authorizations, by their state |
-| quota: | gateway | buckets and learned rates |
+| quota: | gateway | buckets and learned rates; rates that changed (pub/sub) |
+| rdt: | gateway | sealed Restricted Data Tokens, failures, leases; changes and leases given back (pub/sub) |
+| rpt: | gateway | types of report documents; reports that are being made |
 """
 
 from sellergate_common.sealing import KeyRing
@@ -22,6 +24,11 @@ CREDENTIALS_PREFIX = "cred:"
 CREDENTIALS_CHANGES = "cred:changes"
 CREDENTIALS_DONE = "cred:done"
 QUOTA_PREFIX = "quota:"
+QUOTA_MOVES = "quota:moves"
+RESTRICTED_PREFIX = "rdt:"
+RESTRICTED_CHANGES = "rdt:changes"
+RESTRICTED_DONE = "rdt:done"
+REPORT_PREFIX = "rpt:"
 # What a message on a channel of changes says in place of an account id when all are meant.
 ALL = "*"
 
@@ -44,3 +51,13 @@ def state_key(ring: KeyRing, state: str) -> str:
 def credentials_key(ring: KeyRing, account_id: str, revision: int, role_arn: str) -> str:
     """Name the entry of the credentials of an account's role, with the default session name and duration."""
     return f"{CREDENTIALS_PREFIX}{{{ring.index('credentials', account_id, str(revision), role_arn)}}}"
+
+
+def restricted_key(ring: KeyRing, account_id: str, revision: int, resources: str) -> str:
+    """Name the entry of an account's Restricted Data Token for certain resources."""
+    return f"{RESTRICTED_PREFIX}{{{ring.index('restricted', account_id, str(revision), resources)}}}"
+
+
+def report_key(ring: KeyRing, *parts: str) -> str:
+    """Name the entry of a report or its document."""
+    return f"{REPORT_PREFIX}{{{ring.index('report', *parts)}}}"

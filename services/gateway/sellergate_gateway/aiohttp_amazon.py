@@ -46,7 +46,7 @@ class AiohttpAmazon:
             # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
             raise _failure(progress, type(error).__name__) from None
         except TimeoutError:
-            raise _failure(progress, f"no complete answer within {seconds:.1f} s") from None
+            raise _failure(progress, f"no complete answer within {seconds:.1f} s", late=True) from None
         except OSError as error:
             raise _failure(progress, type(error).__name__) from None
 
@@ -68,8 +68,8 @@ class AiohttpAmazon:
             return AmazonAnswer(response.status, headers, body)
 
 
-def _failure(progress: _Progress, why: str) -> NotSent | FateUnknown:
-    return FateUnknown(why) if progress.sent else NotSent(why)
+def _failure(progress: _Progress, why: str, *, late: bool = False) -> NotSent | FateUnknown:
+    return FateUnknown(why, late=late) if progress.sent else NotSent(why, late=late)
 
 
 @asynccontextmanager

@@ -24,7 +24,15 @@ _MAX_RETRY_AFTER = 3600.0
 _MAX_ERROR_BYTES = 1_000_000
 # The words of Amazon's 403 when the token is at fault; every other 403 is about rights and final (SP-API "resolving 403 errors").
 _TOKEN_AT_FAULT = re.compile(r"access token.*(expired|revoked|malformed|invalid)", re.IGNORECASE)
+_SESSION_AT_FAULT = re.compile(r"security token included in the request is (expired|invalid)", re.IGNORECASE)
 _HELP = "https://developer-docs.amazon.com/sp-api/docs/sp-api-errors-faq"
+
+
+_ADVICE = {
+    Reason.AMAZON_QUOTA_EXCEEDED: "The quota of this operation is used up; call again later.",
+    Reason.AMAZON_UNAVAILABLE: "Try again.",
+    Reason.AMAZON_OUTCOME_UNKNOWN: "It may have done what was asked; look before you repeat it.",
+}
 
 
 class Kind(StrEnum):
@@ -39,6 +47,10 @@ class Kind(StrEnum):
     """SP-API itself says 503: it did nothing."""
     BROKEN = "BROKEN"
     """A server error that tells nothing of what was done."""
+    CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
+    """Amazon did nothing, for the session of the signature has ended."""
+    DENIED = "DENIED"
+    """Amazon looked at who calls and refused; why, it rarely says."""
     REFUSED = "REFUSED"
     """Amazon looked at the call and refused it."""
 
@@ -68,8 +80,8 @@ def read(answer: AmazonAnswer) -> Reading:
     error = errors[0] if errors else None
     if answer.status == 429:  # noqa: PLR2004
         return Reading(Kind.THROTTLED, error)
-    if answer.status in (401, 403) and any(_TOKEN_AT_FAULT.search(one.details) for one in errors):
-        return Reading(Kind.TOKEN_REFUSED, error)
+    if answer.status in (401, 403):
+        return Reading(_denial(errors), error)
     # Without a code it is not SP-API that speaks but what stands before it, and that cannot know what was done.
     if answer.status == 503 and any(one.code for one in errors):  # noqa: PLR2004
         return Reading(Kind.NOT_NOW, error)
@@ -78,10 +90,18 @@ def read(answer: AmazonAnswer) -> Reading:
     return Reading(Kind.REFUSED, error)
 
 
+def _denial(errors: list["AmazonError"]) -> Kind:
+    if any(_TOKEN_AT_FAULT.search(one.details) for one in errors):
+        return Kind.TOKEN_REFUSED
+    if any(_SESSION_AT_FAULT.search(f"{one.message} {one.details}") for one in errors):
+        return Kind.CREDENTIALS_REFUSED
+    return Kind.DENIED
+
+
 def errors_of(answer: AmazonAnswer) -> list[AmazonError]:
     """Read Amazon's errors in all their shapes: `errors`, a bare array, a bare object; none from HTML or an empty body."""
     try:
-        body: Any = json.loads(_decoded(answer))
+        body: Any = json.loads(decoded(answer))
     except (ValueError, OSError, EOFError, zlib.error, RecursionError):
         return []
     rows = body.get("errors", [body]) if isinstance(body, dict) else body
@@ -120,9 +140,12 @@ def retry_after_of(answer: AmazonAnswer) -> float | None:
 
 
 def to_error(
-    answer: AmazonAnswer, reading: Reading, operation: str, *, idempotent: bool, interval: float
+    answer: AmazonAnswer, reading: Reading, operation: str, *, idempotent: bool, interval: float, personal: bool
 ) -> SellergateError:
-    """Return the typed error of an answer that is not a success. `interval`: seconds between two calls within quota."""
+    """Return the typed error of an answer that is not a success.
+
+    `interval`: seconds between two calls within quota; `personal`: the call was made with a Restricted Data Token.
+    """
     reason = _reason(answer.status, reading.kind, idempotent=idempotent)
     error = reading.error or AmazonError("", "", "")
     metadata = {
@@ -135,7 +158,7 @@ def to_error(
     }
     retry_after = {Reason.AMAZON_UNAVAILABLE: 1.0, Reason.AMAZON_QUOTA_EXCEEDED: interval}.get(reason)
     return RULES[reason].error(
-        _words(answer, reading, reason, error),
+        _words(answer, reading, reason, personal=personal),
         reason=reason,
         metadata={key: value for key, value in metadata.items() if value},
         retry_after=retry_after_of(answer) or retry_after,
@@ -158,29 +181,42 @@ def _reason(status: int, kind: Kind, *, idempotent: bool) -> Reason:
     }.get(status, Reason.AMAZON_REJECTED)
 
 
-def _words(answer: AmazonAnswer, reading: Reading, reason: Reason, error: AmazonError) -> str:
-    said = f"Amazon answered {answer.status}"
-    if error.code or error.message:
+def _words(answer: AmazonAnswer, reading: Reading, reason: Reason, *, personal: bool) -> str:
+    said, error = f"Amazon answered {answer.status}", reading.error
+    if error and (error.code or error.message):
         said += f" {error.code}: {error.message}"
-    said = said.rstrip(":. ") + "."
-    if reading.kind is Kind.TOKEN_REFUSED:
-        return f"{said} It refuses a fresh access token too; let the seller authorize the application again."
-    advice = {
-        Reason.AMAZON_DENIED: "The application lacks a role for this operation, the seller has not granted it, or the resource"
-        " belongs to another region; check the application's roles and the account's marketplace.",
-        Reason.AMAZON_QUOTA_EXCEEDED: "The quota of this operation is used up; call again later.",
-        Reason.AMAZON_UNAVAILABLE: "Try again.",
-        Reason.AMAZON_OUTCOME_UNKNOWN: "It may have done what was asked; look before you repeat it.",
-    }
-    return f"{said} {advice.get(reason, '')}".rstrip()
+    advice = why_denied(reading, personal=personal) if reason is Reason.AMAZON_DENIED else _ADVICE.get(reason, "")
+    return f"{said.rstrip(':. ')}. {advice}".rstrip()
 
 
-def _decoded(answer: AmazonAnswer) -> bytes:
-    """Undo gzip, which a caller may have asked for; the bytes that go back stay as they are."""
+def decoded(answer: AmazonAnswer) -> bytes:
+    """Return the body without gzip, which a caller may have asked for; the bytes that go back stay as they are."""
     if answer.header("content-encoding").lower() == "gzip":
         with gzip.GzipFile(fileobj=io.BytesIO(answer.body)) as unpacked:
             return unpacked.read(_MAX_ERROR_BYTES)
     return answer.body[:_MAX_ERROR_BYTES]
+
+
+def why_denied(reading: Reading, *, personal: bool) -> str:
+    """Return what can be known of a 401 or 403, and the way out (SP-API "resolving 403 errors", and threads about each kind)."""
+    if reading.kind is Kind.TOKEN_REFUSED:
+        return "It refuses a fresh access token too; let the seller authorize the application again."
+    if reading.kind is Kind.CREDENTIALS_REFUSED:
+        return "It refuses a fresh session of the account's role too; see that the role trusts us, or set signing_mode NONE."
+    code = reading.error.code if reading.error else ""
+    if code == "InvalidSignature":
+        return "It does not accept the signature; Amazon needs none since 2023-10-02: set the account's signing_mode to NONE."
+    if code == "MissingAuthenticationToken":
+        return "There is no such operation at this host; check method and path, and whether the sandbox has it."
+    if personal:
+        return (
+            "The application may lack the role for this personal data, or the resource is another seller's; check its roles, and"
+            " let the seller authorize it again after it has got one."
+        )
+    return (
+        "The application lacks a role for this operation, the seller has not granted it, or the resource belongs to another region;"
+        " check the application's roles and the account's marketplace."
+    )
 
 
 def _text(value: Any) -> str:

@@ -1,33 +1,99 @@
-"""The right token of a call by itself: a seller's, or the application's own for operations that act for no seller."""
+"""The right token of a call by itself: a seller's, the application's own, or a Restricted Data Token."""
 
-from sellergate_common.errors import Unimplemented
+from dataclasses import dataclass
 
-from sellergate_gateway.ports import AccessToken, Account, Tokens
+from sellergate_common.errors import AmazonRefused, Reason
+
+from sellergate_gateway.answers import Kind, Reading
+from sellergate_gateway.ports import AccessToken, Account, AmazonAnswer, Tokens
+from sellergate_gateway.report_types import ReportDocuments
 from sellergate_gateway.requests import Target
+from sellergate_gateway.restricted import Resource, RestrictedTokens, resource_of
 
 
-class CallTokens:
-    """Chooses by the catalogue and by what the caller wants to see."""
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The kind of token that a call is made with. All empty: the seller's."""
+
+    scope: str = ""
+    """Of the application's own token."""
+    resource: Resource | None = None
+    """What a Restricted Data Token must open."""
+    ambiguous: bool = False
+    """Amazon's pages disagree whether it is restricted: where no such token is given, the seller's is used."""
+    untold: Resource | None = None
+    """What may turn out to be restricted: a report document of a type that nobody has told."""
+
+
+SELLER = Need()
+
+
+class SellerTokens:
+    """Tokens of sellers and of applications: what suffices for fetching Restricted Data Tokens themselves."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
-    async def get(self, account: Account, target: Target) -> AccessToken:
-        """Return the token that a call is made with. Raises what the port of tokens raises."""
-        if target.grantless_scope:
-            return await self._tokens.grantless(account, target.grantless_scope)
+    async def need(self, account: Account, target: Target, data_elements: tuple[str, ...]) -> Need:  # noqa: ARG002
+        """Return the kind of token that a call wants. Raises InvalidRequest."""
+        return Need(scope=target.grantless_scope) if target.grantless_scope else SELLER
+
+    async def get(self, account: Account, need: Need) -> AccessToken:
+        """Return a token. Raises what its source raises."""
+        if need.scope:
+            return await self._tokens.grantless(account, need.scope)
         return await self._tokens.get(account)
 
-    async def repaired(self, account: Account, target: Target, token: AccessToken) -> bool:
-        """Forget a token that Amazon refused; False when a new one would be the same."""
-        if target.grantless_scope:
-            # The token service is asked for it each time, and knows its life.
-            return False
+    async def refused(self, account: Account, need: Need, token: AccessToken, reading: Reading) -> Need | None:
+        """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
+        # The token service is asked for an application's token each time, and knows its life.
+        if reading.kind is not Kind.TOKEN_REFUSED or need.scope:
+            return None
         await self._tokens.invalidate(account, token)
-        return True
+        return need
+
+    async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
+        """Take note of what an answer tells."""
 
 
-def check_built(data_elements: tuple[str, ...]) -> None:
-    """Refuse what the contract has and this version lacks, rather than call with the wrong kind of token."""
-    if data_elements:
-        raise Unimplemented("Restricted Data Tokens are in the contract and not built yet; leave data_elements out.")
+class CallTokens(SellerTokens):
+    """Tokens of all kinds, decided by the catalogue and by what the caller wants to see."""
+
+    def __init__(self, tokens: Tokens, restricted: RestrictedTokens, documents: ReportDocuments) -> None:
+        super().__init__(tokens)
+        self._restricted = restricted
+        self._documents = documents
+
+    async def need(self, account: Account, target: Target, data_elements: tuple[str, ...]) -> Need:
+        """Return the kind of token that a call wants. Raises InvalidRequest."""
+        operation, resource = target.operation, resource_of(target, data_elements)
+        if operation is None or not operation.restricted:
+            return await super().need(account, target, data_elements)
+        if not operation.document:
+            return Need(resource=resource, ambiguous=operation.restricted_basis == "ambiguous")
+        own, restricted = Resource(target.method, target.path), await self._documents.is_restricted(account, target)
+        return Need(resource=own) if restricted else Need(untold=None if restricted is False else own)
+
+    async def get(self, account: Account, need: Need) -> AccessToken:
+        """Return a token. Raises what its source raises."""
+        if need.resource is None:
+            return await super().get(account, need)
+        try:
+            return await self._restricted.get(account, (need.resource,))
+        except AmazonRefused as error:
+            if need.ambiguous and error.reason is Reason.AMAZON_REJECTED:
+                return await super().get(account, need)
+            raise
+
+    async def refused(self, account: Account, need: Need, token: AccessToken, reading: Reading) -> Need | None:
+        """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
+        if need.resource is not None and reading.kind is Kind.TOKEN_REFUSED:
+            await self._restricted.forget(account, (need.resource,), token)
+            return need
+        if need.untold is not None and reading.kind is Kind.DENIED:
+            return Need(resource=need.untold)
+        return await super().refused(account, need, token, reading)
+
+    async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
+        """Take note of the types of reports that an answer tells."""
+        await self._documents.learn(account, target, answer)

@@ -5,9 +5,9 @@ Quota is charged last before each attempt, so that neither a slow LWA nor an acc
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sellergate_amazon.operations import Catalogue
+from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.errors import (
     InvalidRequest,
     NotAllowed,
@@ -22,7 +22,9 @@ from sellergate_common.errors import (
 from sellergate_common.sites import Site, Sites
 
 from sellergate_gateway.answers import Kind, Reading, rate_limit_of, read, retry_after_of, to_error
-from sellergate_gateway.call_tokens import CallTokens, check_built
+from sellergate_gateway.breakers import Breakers
+from sellergate_gateway.buckets import Buckets
+from sellergate_gateway.call_tokens import SELLER, Need, SellerTokens
 from sellergate_gateway.ports import (
     AccessToken,
     Account,
@@ -38,14 +40,35 @@ from sellergate_gateway.ports import (
     Quota,
     Signer,
 )
-from sellergate_gateway.quota import Buckets
+from sellergate_gateway.regions import check_marketplaces
 from sellergate_gateway.requests import SpApiCall, Target, resolve
-from sellergate_gateway.retries import Attempt, Failure, failure_of, pause_before_retry
+from sellergate_gateway.retries import Attempt, Failure, RetryBudgets, failure_of, pause_before_retry
 
 # The time that a call keeps for itself after Amazon answered, so that its error still reaches the caller.
 RESERVE_SECONDS = 0.050
 LONGEST_ATTEMPT_SECONDS = 60.0
+# Who gives less time than this says nothing of the host when it runs out.
+PATIENT_SECONDS = 5.0
 _RATE_TOLERANCE = 0.001
+_REPAIRABLE = frozenset({Kind.TOKEN_REFUSED, Kind.CREDENTIALS_REFUSED, Kind.DENIED})
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What calls are made of. `left` returns the seconds until the caller's deadline, `jitter` a random number in [0, 1)."""
+
+    catalogue: Catalogue
+    sites: Sites
+    buckets: Buckets
+    accounts: Accounts
+    credentials: Credentials
+    signer: Signer
+    quota: Quota
+    amazon: Amazon
+    breakers: Breakers
+    left: Callable[[], float]
+    jitter: Callable[[], float]
+    budgets: RetryBudgets = field(default_factory=RetryBudgets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +76,7 @@ class Done:
     """A call that was answered. `waited` are the seconds it waited for quota."""
 
     answer: AmazonAnswer
-    operation: str
+    operation: Operation | None
     attempts: int
     waited: float
 
@@ -67,6 +90,7 @@ class _Run:
     account: Account
     site: Site
     buckets: tuple[Bucket, ...]
+    need: Need = SELLER
     attempts: int = 0
     waited: float = 0.0
     repaired: bool = False
@@ -80,47 +104,26 @@ class _Run:
 
 
 class Calls:
-    """Calls of SP-API. `left` returns the seconds until the caller's deadline, `jitter` a random number in [0, 1)."""
+    """Calls of SP-API, with the kinds of tokens that `tokens` gives."""
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        sites: Sites,
-        buckets: Buckets,
-        accounts: Accounts,
-        tokens: CallTokens,
-        credentials: Credentials,
-        signer: Signer,
-        quota: Quota,
-        amazon: Amazon,
-        left: Callable[[], float],
-        jitter: Callable[[], float],
-    ) -> None:
-        self._catalogue = catalogue
-        self._sites = sites
-        self._buckets = buckets
-        self._accounts = accounts
+    def __init__(self, ports: Ports, tokens: SellerTokens) -> None:
+        self._ports = ports
         self._tokens = tokens
-        self._credentials = credentials
-        self._signer = signer
-        self._quota = quota
-        self._amazon = amazon
-        self._left = left
-        self._jitter = jitter
 
     async def make(self, call: SpApiCall, user: str) -> Done:
         """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names."""
-        target = resolve(call, self._catalogue)
-        check_built(call.data_elements)
+        ports, target = self._ports, resolve(call, self._ports.catalogue)
         if target.grantless_scope and user:
             raise NotAllowed(
                 f"{call.operation or target.path} acts for the application and not for a seller; an operator may call it."
             )
         account = await self.account(call.account_id, user, grantless=bool(target.grantless_scope))
-        sandbox = account.sandbox if call.sandbox is None else call.sandbox
-        site = self._sites.of(account.marketplace, sandbox=sandbox)
-        buckets = self._buckets.of(account, site, target.operation, batch=call.batch)
-        run = _Run(call, target, account, site, buckets, rate=buckets[0].rate)
+        site = ports.sites.of(account.marketplace, sandbox=account.sandbox if call.sandbox is None else call.sandbox)
+        check_marketplaces(target.query, site, "query" if call.raw_query is None else "raw_query")
+        buckets = ports.buckets.of(account, site, target.operation, batch=call.batch)
+        need = await self._tokens.need(account, target, call.data_elements)
+        run = _Run(call, target, account, site, buckets, need, rate=buckets[0].rate)
+        ports.budgets.called(account.account_id)
         while True:
             done = await self._attempt(run)
             if done is not None:
@@ -131,7 +134,7 @@ class Calls:
 
         `grantless`: for a call that needs no seller's authorization, so that subscriptions of a lost one can be ended.
         """
-        account = await self._accounts.get(account_id)
+        account = await self._ports.accounts.get(account_id)
         if user and account.user_id != user:
             raise NotFound.account(account_id)
         if account.state == "INACTIVE":
@@ -142,6 +145,8 @@ class Calls:
 
     async def _attempt(self, run: _Run) -> Done | None:
         """Try once; return the answer, or None to try again. Raises the typed error of a call that failed for good."""
+        ports, host = self._ports, run.site.base_url
+        ports.breakers.check(host)
         token, credentials = await self._papers(run)
         try:
             waited = await self._admit(run)
@@ -154,113 +159,108 @@ class Calls:
             # The wait may have been longer than the rest of the token's life.
             token, credentials = await self._papers(run)
         request = self._request(run, token, credentials)
-        seconds = min(LONGEST_ATTEMPT_SECONDS, self._left() - RESERVE_SECONDS)
+        seconds = min(LONGEST_ATTEMPT_SECONDS, ports.left() - RESERVE_SECONDS)
         if seconds <= 0:
             raise OutOfTime("The call waited for its turn until its deadline; give it more time.")
+        ports.breakers.enter(host)
         run.attempts += 1
         try:
-            answer = await self._amazon.send(request, seconds)
-        except NotSent as error:
-            await self._pause_or_raise(run, Failure.NOT_DONE, None, self._unsent(run, error))
+            answer = await ports.amazon.send(request, seconds)
+        except (NotSent, FateUnknown) as error:
+            if not error.late or seconds >= PATIENT_SECONDS:
+                ports.breakers.ended(host, failed=True)
+            sent = isinstance(error, FateUnknown)
+            final = _unfinished(run, error, ports.left()) if sent else _unsent(run, error)
+            if not await self._paused(run, Failure.UNKNOWN if sent else Failure.NOT_DONE, None):
+                raise final from None
             return None
-        except FateUnknown as error:
-            await self._pause_or_raise(run, Failure.UNKNOWN, None, self._unfinished(run, error))
-            return None
-        return await self._answered(run, answer, token)
+        return await self._answered(run, answer, token, credentials)
 
-    async def _answered(self, run: _Run, answer: AmazonAnswer, token: AccessToken) -> Done | None:
+    async def _answered(
+        self, run: _Run, answer: AmazonAnswer, token: AccessToken, credentials: AwsCredentials | None
+    ) -> Done | None:
         reading = read(answer)
+        self._ports.breakers.ended(run.site.base_url, failed=reading.kind is Kind.BROKEN and reading.error is None)
         await self._learn(run, answer)
-        if reading.kind is Kind.TOKEN_REFUSED and not run.repaired:
-            run.repaired = True
-            if await self._tokens.repaired(run.account, run.target, token):
-                return None
+        if reading.kind is Kind.SUCCESS:
+            await self._tokens.learn(run.account, run.target, answer)
+            return Done(answer, run.target.operation, run.attempts, run.waited)
+        if reading.kind in _REPAIRABLE and not run.repaired and await self._repaired(run, reading, token, credentials):
+            return None
         retry_after = retry_after_of(answer)
         if reading.kind is Kind.THROTTLED:
-            await self._quota.drain(run.buckets[0], 1 / run.rate if retry_after is None else retry_after)
+            await self._ports.quota.throttled(run.buckets, 1 / run.rate if retry_after is None else retry_after)
             run.throttled = answer, reading
-        if reading.kind is Kind.SUCCESS or not await self._paused(run, failure_of(reading.kind), retry_after):
+        if not await self._paused(run, failure_of(reading.kind), retry_after):
             return self._final(run, answer, reading)
         return None
 
+    async def _repaired(
+        self, run: _Run, reading: Reading, token: AccessToken, credentials: AwsCredentials | None
+    ) -> bool:
+        """Have what Amazon refused replaced, once a call; False when nothing else could be sent."""
+        run.repaired = True
+        if reading.kind is Kind.CREDENTIALS_REFUSED:
+            if credentials is not None:
+                await self._ports.credentials.invalidate(run.account, credentials)
+            return credentials is not None
+        need = await self._tokens.refused(run.account, run.need, token, reading)
+        run.need = need or run.need
+        return need is not None
+
     def _final(self, run: _Run, answer: AmazonAnswer, reading: Reading) -> Done:
-        if reading.kind is not Kind.SUCCESS and not run.call.as_is:
-            raise to_error(answer, reading, run.name, idempotent=run.target.idempotent, interval=1 / run.rate)
-        return Done(answer, run.name, run.attempts, run.waited)
+        if not run.call.as_is:
+            raise to_error(
+                answer,
+                reading,
+                run.name,
+                idempotent=run.target.idempotent,
+                interval=1 / run.rate,
+                personal=run.need.resource is not None,
+            )
+        return Done(answer, run.target.operation, run.attempts, run.waited)
 
     async def _papers(self, run: _Run) -> tuple[AccessToken, AwsCredentials | None]:
         """Return what a call is made with: a token, and credentials where it is signed."""
-        token = await self._tokens.get(run.account, run.target)
-        return token, await self._credentials.get(run.account) if signs(run.account) else None
+        token = await self._tokens.get(run.account, run.need)
+        return token, await self._ports.credentials.get(run.account) if signs(run.account) else None
 
     def _request(self, run: _Run, token: AccessToken, credentials: AwsCredentials | None) -> AmazonRequest:
         secret = ("x-amz-access-token", token.value.get_secret_value())
         url = run.site.base_url + run.target.path_and_query
         request = AmazonRequest(run.target.method, url, (*run.target.headers, secret), run.call.body)
-        return self._signer.sign(request, credentials, run.site.region.signing_region) if credentials else request
+        signing_region = run.site.region.signing_region
+        return self._ports.signer.sign(request, credentials, signing_region) if credentials else request
 
     async def _admit(self, run: _Run) -> float:
         """Wait for a slot in every bucket, and return the seconds it took. Raises QuotaExceeded."""
-        left = max(0.0, self._left() - RESERVE_SECONDS)
+        left = max(0.0, self._ports.left() - RESERVE_SECONDS)
         longest = left if run.call.max_wait is None else min(left, max(0.0, run.call.max_wait - run.waited))
         try:
-            admission = await self._quota.admit(run.buckets, longest)
+            passage = await self._ports.quota.enter(run.buckets, longest)
         except QuotaExceeded as error:
             error.metadata["operation"] = run.name
             raise
-        run.rate = admission.rate
-        waited = await self._quota.turn(run.buckets[0], admission, longest) if admission.wait > 0 else 0.0
-        run.waited += waited
-        return waited
+        run.rate = passage.rate
+        run.waited += passage.waited
+        return passage.waited
 
     async def _learn(self, run: _Run, answer: AmazonAnswer) -> None:
-        """Believe the rate that Amazon told, where it differs from the one in force.
-
-        The bucket of unknown paths learns nothing: behind it are many operations, and each tells a rate of its own.
-        """
+        """Believe the rate that Amazon told, where it differs from the one in force."""
         told = rate_limit_of(answer)
-        if told and run.target.operation and abs(told - run.rate) > run.rate * _RATE_TOLERANCE:
+        if told and run.buckets[0].learns and abs(told - run.rate) > run.rate * _RATE_TOLERANCE:
+            await self._ports.quota.learn(run.buckets, told)
             run.rate = told
-            await self._quota.learn(run.buckets, told)
 
     async def _paused(self, run: _Run, failure: Failure, retry_after: float | None) -> bool:
         """Wait before the next attempt; False when there is none."""
-        left = self._left() - RESERVE_SECONDS
+        left = self._ports.left() - RESERVE_SECONDS
         attempt = Attempt(run.attempts, failure, run.target.idempotent, left, retry_after)
-        pause = pause_before_retry(attempt, self._jitter)
-        if pause is None:
+        pause = pause_before_retry(attempt, self._ports.jitter)
+        if pause is None or not self._ports.budgets.spend(run.account.account_id):
             return False
         await asyncio.sleep(pause)
         return True
-
-    async def _pause_or_raise(self, run: _Run, failure: Failure, retry_after: float | None, error: Exception) -> None:
-        if not await self._paused(run, failure, retry_after):
-            raise error from None
-
-    def _unsent(self, run: _Run, error: NotSent) -> Exception:
-        return Unavailable(
-            f"Amazon cannot be reached ({error}); nothing was sent. Try again.",
-            reason=Reason.AMAZON_UNAVAILABLE,
-            metadata={"operation": run.name},
-            retry_after=1.0,
-        )
-
-    def _unfinished(self, run: _Run, error: FateUnknown) -> Exception:
-        metadata = {"operation": run.name}
-        if not run.target.idempotent:
-            return OutcomeUnknown(
-                f"Amazon's answer to this write did not arrive ({error}). It may have been done; look before you repeat it.",
-                reason=Reason.AMAZON_OUTCOME_UNKNOWN,
-                metadata=metadata,
-            )
-        if self._left() <= 2 * RESERVE_SECONDS:
-            return OutOfTime(f"Amazon did not answer in time ({error}); give the call more time.", metadata=metadata)
-        return Unavailable(
-            f"Amazon's answer did not arrive ({error}). Try again.",
-            reason=Reason.AMAZON_UNAVAILABLE,
-            metadata=metadata,
-            retry_after=1.0,
-        )
 
 
 def signs(account: Account) -> bool:
@@ -270,3 +270,30 @@ def signs(account: Account) -> bool:
             "account_id", "names an account that signs (SIGV4) and has no IAM role; set iam_role_arn"
         )
     return account.signing != "NONE" and bool(account.iam_role_arn)
+
+
+def _unsent(run: _Run, error: Exception) -> Exception:
+    return Unavailable(
+        f"Amazon cannot be reached ({error}); nothing was sent. Try again.",
+        reason=Reason.AMAZON_UNAVAILABLE,
+        metadata={"operation": run.name},
+        retry_after=1.0,
+    )
+
+
+def _unfinished(run: _Run, error: Exception, left: float) -> Exception:
+    metadata = {"operation": run.name}
+    if not run.target.idempotent:
+        return OutcomeUnknown(
+            f"Amazon's answer to this write did not arrive ({error}). It may have been done; look before you repeat it.",
+            reason=Reason.AMAZON_OUTCOME_UNKNOWN,
+            metadata=metadata,
+        )
+    if left <= 2 * RESERVE_SECONDS:
+        return OutOfTime(f"Amazon did not answer in time ({error}); give the call more time.", metadata=metadata)
+    return Unavailable(
+        f"Amazon's answer did not arrive ({error}). Try again.",
+        reason=Reason.AMAZON_UNAVAILABLE,
+        metadata=metadata,
+        retry_after=1.0,
+    )

@@ -9,7 +9,9 @@ from pydantic import SecretStr
 from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
 from sellergate_common.cache import SealedCache
 from sellergate_common.channel import invoke
+from sellergate_common.errors import SellergateError
 from sellergate_common.keyspace import credentials_key
+from sellergate_common.logs import get_logger
 from sellergate_common.remembered import Remembered
 from sellergate_common.sealing import KeyRing
 
@@ -39,6 +41,18 @@ class CredentialSource:
         """Return credentials that live long enough for a call."""
         name = partial(credentials_key, self._ring, account.account_id, account.revision, account.iam_role_arn)
         return await self._owned.get(account, name, partial(self._asked, account))
+
+    async def invalidate(self, account: Account, credentials: AwsCredentials) -> None:
+        """Forget credentials that Amazon refused; the iam service does so for everybody, if they are still the current ones."""
+        self._owned.forget(account, credentials)
+        request = iam_service_pb2.InvalidateCredentialsRequest(
+            account_id=account.account_id, access_key_id=credentials.access_key_id.get_secret_value()
+        )
+        try:
+            await invoke(self._iam.InvalidateCredentials, request, dependency="iam")
+        except SellergateError as error:
+            # The next call asks the iam service again and is told what is wrong; this one has its own error to report.
+            get_logger().warning("credentials_not_invalidated", reason=error.reason)
 
     async def _asked(self, account: Account) -> AwsCredentials:
         request = iam_service_pb2.AssumeRoleRequest(account_id=account.account_id)

@@ -1,6 +1,7 @@
 """Proto ⇄ domain, for calls, checks and operations."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,8 +12,12 @@ from sellergate_common.errors import InvalidRequest
 from sellergate_gateway.answers import REQUEST_ID, rate_limit_of
 from sellergate_gateway.calls import Done
 from sellergate_gateway.checks import Stage
-from sellergate_gateway.ports import BucketState
+from sellergate_gateway.operations import OperationFilter
+from sellergate_gateway.ports import BucketState, Headers
 from sellergate_gateway.requests import SpApiCall
+from sellergate_gateway.restricted import Resource
+
+DEPRECATED = "x-sellergate-deprecated"
 
 
 def to_call(request: call_pb2.CallRequest) -> SpApiCall:
@@ -43,14 +48,27 @@ def to_response(done: Done) -> call_pb2.CallResponse:
     """Render Amazon's answer."""
     return call_pb2.CallResponse(
         http_status=done.answer.status,
-        headers=[call_pb2.Header(name=name, value=value) for name, value in done.answer.headers],
+        headers=[
+            call_pb2.Header(name=name, value=value) for name, value in (*done.answer.headers, *notes(done.operation))
+        ],
         body=done.answer.body,
         amazon_request_id=done.answer.header(REQUEST_ID),
         rate_limit=rate_limit_of(done.answer),
         attempts=done.attempts,
         waited=to_duration(done.waited),
-        operation=done.operation,
+        operation=done.operation.name if done.operation else "",
     )
+
+
+def notes(operation: Operation | None) -> Headers:
+    """Return the headers that we add to Amazon's: that an operation is deprecated, and when it ends (RFC 8594)."""
+    if operation is None or not operation.deprecated:
+        return ()
+    if operation.removal_date is None:
+        return ((DEPRECATED, "Amazon has deprecated this operation"),)
+    end = datetime.fromisoformat(operation.removal_date).replace(tzinfo=UTC)
+    told = (DEPRECATED, f"Amazon removes this operation on {operation.removal_date}")
+    return told, ("Sunset", format_datetime(end, usegmt=True))
 
 
 def to_stage(stage: Stage) -> gateway_service_pb2.CheckStage:
@@ -78,15 +96,40 @@ def to_operation(operation: Operation) -> operation_pb2.Operation:
         grantless_scope=operation.grantless_scope or "",
         deprecated=operation.deprecated,
         idempotent=operation.idempotent,
+        application_rate=operation.application_rate or 0.0,
+        removal_date=operation.removal_date or "",
+        data_elements=operation.restricted_data_elements,
+        paginated_by=operation.paginated_by or "",
     )
+
+
+def to_filter(request: gateway_service_pb2.ListOperationsRequest) -> OperationFilter:
+    """Read what a list of operations is narrowed to."""
+    given = request.filter
+    flags = {
+        name: getattr(given, name) if given.HasField(name) else None
+        for name in ("deprecated", "restricted", "grantless")
+    }
+    return OperationFilter(request.search, given.api, given.version, **flags)
 
 
 def to_quota(state: BucketState, burst: int, now: float) -> operation_pb2.Quota:
     """Render the state of a bucket; `now` in seconds since the epoch."""
-    reset = Timestamp()
-    reset.FromMilliseconds(int((now + state.reset) * 1000))
-    source = operation_pb2.QUOTA_SOURCE_HEADER if state.learned else operation_pb2.QUOTA_SOURCE_CATALOGUE
+    reset = to_timestamp(now + state.reset)
+    source = operation_pb2.QuotaSource.Value(f"QUOTA_SOURCE_{state.source}")
     return operation_pb2.Quota(rate=state.rate, burst=burst, remaining=state.remaining, reset_time=reset, source=source)
+
+
+def to_resource(resource: gateway_service_pb2.RestrictedResource) -> Resource:
+    """Read what a Restricted Data Token is to open."""
+    return Resource(resource.method, resource.path, tuple(sorted(set(resource.data_elements))))
+
+
+def to_timestamp(seconds: float) -> Timestamp:
+    """Render a time in seconds since the epoch."""
+    stamp = Timestamp()
+    stamp.FromMilliseconds(int(seconds * 1000))
+    return stamp
 
 
 def to_duration(seconds: float) -> Duration:

@@ -1,16 +1,41 @@
 """The catalogue as callers see it: found, searched, paged, and with its quota."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.errors import InvalidRequest, NotFound, Reason, Resource
 from sellergate_common.sites import Sites
 
+from sellergate_gateway.buckets import Buckets
 from sellergate_gateway.ports import Account, Bucket, BucketState, Quota
-from sellergate_gateway.quota import Buckets
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFilter:
+    """What a list is narrowed to; empty fields and None narrow nothing."""
+
+    search: str = ""
+    api: str = ""
+    version: str = ""
+    deprecated: bool | None = None
+    restricted: bool | None = None
+    grantless: bool | None = None
+
+    def fits(self, operation: Operation) -> bool:
+        """Tell whether an operation is in the list."""
+        search = self.search.lower()
+        return (
+            (search in operation.name.lower() or search in f"{operation.method} {operation.path}".lower())
+            and self.api in ("", operation.api)
+            and self.version in ("", operation.version)
+            and self.deprecated in (None, operation.deprecated)
+            and self.restricted in (None, operation.restricted)
+            and self.grantless in (None, bool(operation.grantless_scope))
+        )
 
 
 class Operations:
@@ -34,17 +59,11 @@ class Operations:
             )
         return operation
 
-    def page(self, search: str, size: int, token: str) -> tuple[Sequence[Operation], str]:
-        """Return one page of what `search` finds, and the token of the next. A token is the name that a page begins after."""
+    def page(self, narrowed: OperationFilter, size: int, token: str) -> tuple[Sequence[Operation], str]:
+        """Return one page of a list, and the token of the next. A token is the name that a page begins after."""
         if token and self._catalogue.get(token) is None:
             raise InvalidRequest.of_field("page_token", "must be the next_page_token of the page before")
-        wanted = search.lower()
-        found = [
-            operation
-            for operation in self._in_order
-            if operation.name > token
-            and (wanted in operation.name.lower() or wanted in f"{operation.method} {operation.path}".lower())
-        ]
+        found = [operation for operation in self._in_order if operation.name > token and narrowed.fits(operation)]
         page = found[: min(size or DEFAULT_SIZE, MAX_SIZE)]
         return page, page[-1].name if len(found) > len(page) else ""
 

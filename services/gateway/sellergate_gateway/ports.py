@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -73,12 +74,20 @@ class AmazonAnswer:
         return next((value for known, value in self.headers if known.lower() == wanted), "")
 
 
-class NotSent(Exception):
-    """Nothing reached Amazon: it is safe to send again. The message says why, without the URL."""
+class _Unanswered(Exception):
+    """No complete answer came. The message says why, without the URL; `late`: the time that was given ran out."""
+
+    def __init__(self, why: str, *, late: bool = False) -> None:
+        super().__init__(why)
+        self.late = late
 
 
-class FateUnknown(Exception):
-    """The request was sent and no complete answer came; Amazon may have executed it. The message says why."""
+class NotSent(_Unanswered):
+    """Nothing reached Amazon: it is safe to send again."""
+
+
+class FateUnknown(_Unanswered):
+    """The request was sent; Amazon may have executed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +101,36 @@ class Bucket:
     rate: float
     burst: int
     share: float = 1.0
+    learns: bool = False
+    """It follows the rate that Amazon tells, which is that of a pair of seller and application."""
+    gate: bool = False
+    """Whoever must wait here takes a slot of the other buckets only afterwards."""
+
+
+class RateSource(StrEnum):
+    """Where a rate comes from."""
+
+    CATALOGUE = "CATALOGUE"
+    HEADER = "HEADER"
+    BACKOFF = "BACKOFF"
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """A slot that is reserved: go in `wait` seconds. `rate` is that of the first bucket, as it is believed now."""
+class Passage:
+    """A call that passed its buckets, `waited` seconds after it came. `rate` is that of the first bucket, as it is believed."""
 
-    wait: float
+    waited: float
     rate: float
 
 
 @dataclass(frozen=True, slots=True)
 class BucketState:
-    """What is in a bucket now. `reset` is in seconds from now; `learned` tells that Amazon told the rate."""
+    """What is in a bucket now. `reset` is in seconds from now."""
 
     rate: float
     remaining: int
     reset: float
-    learned: bool
+    source: RateSource
 
 
 class Accounts(Protocol):
@@ -138,6 +159,9 @@ class Credentials(Protocol):
     async def get(self, account: Account) -> AwsCredentials:
         """Return credentials that live for a minute at least. Raises RoleRejected, Unavailable."""
 
+    async def invalidate(self, account: Account, credentials: AwsCredentials) -> None:
+        """Forget credentials that Amazon refused, everywhere, if they are still the current ones."""
+
 
 class Signer(Protocol):
     """AWS Signature Version 4."""
@@ -149,20 +173,17 @@ class Signer(Protocol):
 class Quota(Protocol):
     """Buckets of quota, shared by all replicas."""
 
-    async def admit(self, buckets: Sequence[Bucket], max_wait: float) -> Admission:
-        """Reserve one slot in every bucket, first come first served. Raises QuotaExceeded when the wait would be longer."""
+    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
+        """Pass all buckets, first come first served, after a wait of `longest` seconds at most.
 
-    async def turn(self, bucket: Bucket, admission: Admission, longest: float) -> float:
-        """Wait for a slot reserved with `bucket` first, `longest` seconds at most; return the seconds waited.
-
-        A rate that is learned meanwhile moves the slot.
+        Raises QuotaExceeded at once when the wait would be longer. Who is cancelled gives its slot back if it was the newest.
         """
 
     async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
-        """Believe the rate that Amazon told, each bucket its share; what is owed is rescaled at once."""
+        """Believe the rate that Amazon told, each bucket that learns its share; who waits is moved accordingly."""
 
-    async def drain(self, bucket: Bucket, seconds: float) -> None:
-        """Empty a bucket after a 429: nobody goes for `seconds`."""
+    async def throttled(self, buckets: Sequence[Bucket], seconds: float) -> None:
+        """Take note of a 429: nobody goes for `seconds`, and the rate may be lowered until it proves right."""
 
     async def state(self, bucket: Bucket) -> BucketState:
         """Return what is in a bucket now."""

@@ -1,28 +1,24 @@
-"""Quota as GCRA: the buckets of a call, and the arithmetic of one bucket, as pure functions.
+"""Quota: the generic cell rate algorithm (GCRA) as pure functions; time comes in as an argument.
 
-The generic cell rate algorithm keeps one number for a bucket: the theoretical arrival time (`tat`) of the next call if all before
-came evenly. `redis_quota` runs the same arithmetic for all replicas; a property test compares the two.
+A bucket is one number, its "theoretical arrival time": how far it lies ahead of now is what has been spent and not yet flowed back.
+`gcra.lua` does the same arithmetic for all replicas in Redis.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from sellergate_amazon.operations import Operation
 from sellergate_common.errors import QuotaExceeded
-from sellergate_common.keyspace import QUOTA_PREFIX
-from sellergate_common.sealing import KeyRing
-from sellergate_common.sites import Site
 
-from sellergate_gateway.ports import Account, Bucket, BucketState
+from sellergate_gateway.ports import Bucket, BucketState, RateSource
 
-# Amazon's sandbox has one limit for all operations (SP-API sandbox page).
-SANDBOX_RATE, SANDBOX_BURST = 5.0, 15
-# For paths and the few operations without published numbers: careful.
-CAUTIOUS_RATE, CAUTIOUS_BURST = 1.0, 1
-_SANDBOX, _UNKNOWN = "sandbox", "unknown"
-# Names of buckets are kept: an HMAC for every call would be a good part of its cost.
-_KEPT_NAMES = 65_536
+# A rate that was cut grows again by this share of itself a second, and no more than this share a call: slowly, for each time it
+# grows too high costs calls.
+GROWTH, GROWTH_A_CALL = 0.0015, 0.003
+# A cut leaves so much at least, and takes so much off what was measured.
+LEAST_CUT, CUT_MARGIN, LARGEST_KEPT = 0.3, 0.98, 0.95
+# What passes between two 429s tells a rate when they are so many seconds apart, and two intervals.
+WINDOW_SECONDS = 2.0
+FORGOTTEN_SECONDS = 3600.0
 
 
 @dataclass(slots=True)
@@ -33,104 +29,121 @@ class Gauge:
     interval: float = 0.0
     blocked_until: float = 0.0
     learned: float = 0.0
+    """Amazon's own word; 0: none."""
+    cut: float = 0.0
+    """What the rate was lowered to at `cut_at`, after 429s; 0: never."""
+    cut_at: float = 0.0
+    since: float = 0.0
+    """When the last 429 came that began a measurement; 0: none."""
+    passed: int = 0
+    """Calls since then that were let through and not refused."""
 
-    def believed_rate(self, bucket: Bucket) -> float:
-        """Return the rate in force: Amazon's word, where it gave one."""
-        return self.learned or bucket.rate
+    def rate(self, bucket: Bucket, now: float) -> float:
+        """Return the rate in force: Amazon's word or the catalogue's, unless 429s have shown less."""
+        base = self.learned or bucket.rate
+        growth = min(GROWTH, GROWTH_A_CALL * self.cut)
+        return min(base, self.cut * (1 + growth * (now - self.cut_at))) if self.cut else base
 
     def debt(self, bucket: Bucket, now: float) -> float:
         """Return how far `tat` lies ahead, in seconds of the rate in force: a changed rate rescales what is owed."""
         owed = max(0.0, self.tat - now)
-        interval = 1.0 / self.believed_rate(bucket)
-        return owed * interval / self.interval if self.interval else owed
+        return owed / self.rate(bucket, now) / self.interval if self.interval else owed
 
     def wait(self, bucket: Bucket, now: float) -> float:
         """Return the seconds until the next call may go."""
-        tolerance = (bucket.burst - 1) / self.believed_rate(bucket)
+        tolerance = (bucket.burst - 1) / self.rate(bucket, now)
         return max(0.0, self.debt(bucket, now) - tolerance, self.blocked_until - now)
 
-    def take(self, bucket: Bucket, now: float) -> None:
-        """Take one slot."""
-        interval = 1.0 / self.believed_rate(bucket)
+    def take(self, bucket: Bucket, now: float) -> float:
+        """Take one slot; return what `leave` needs to give it back."""
+        interval = 1.0 / self.rate(bucket, now)
         self.tat, self.interval = now + self.debt(bucket, now) + interval, interval
+        self.passed += 1
+        return self.tat
 
-    def drain(self, bucket: Bucket, now: float, seconds: float) -> None:
-        """Empty the bucket, and let nobody go for `seconds`.
+    def leave(self, taken: float) -> None:
+        """Give a slot back if it is the newest; the others have been promised what follows theirs."""
+        if self.tat == taken:
+            self.tat -= self.interval
 
-        Those who come meanwhile queue up behind that time; a block alone would let all of them go when it ends.
+    def throttled(self, bucket: Bucket, now: float, seconds: float) -> float:
+        """Note a 429: nobody goes for `seconds`, and what has passed since the last one may show a lower rate.
+
+        Returns by how much everybody who waits is put back; 0 while a 429 of a moment ago has done so already.
         """
-        interval = 1.0 / self.believed_rate(bucket)
-        self.tat = now + max(self.debt(bucket, now), seconds + (bucket.burst - 1) * interval)
-        self.interval, self.blocked_until = interval, now + seconds
+        rate, debt, lasted = self.rate(bucket, now), self.debt(bucket, now), now - self.since
+        if not self.since or lasted > FORGOTTEN_SECONDS:
+            self.since, self.passed = now, 0
+        elif lasted < max(WINDOW_SECONDS, 2 / rate):
+            self.passed -= 1
+        else:
+            # From one empty bucket to the next, what passed is what flowed in.
+            flowed = max(0, self.passed - 1) / lasted
+            self.cut = max(LEAST_CUT * rate, min(CUT_MARGIN * flowed, LARGEST_KEPT * rate))
+            self.cut_at, self.since, self.passed = now, now, 0
+            debt, rate = debt * rate / self.cut, self.cut
+        shift = 0.0
+        if now >= self.blocked_until:
+            shift, self.blocked_until = seconds, now + seconds
+            debt = max(debt, (bucket.burst - 1) / rate) + seconds
+        self.tat, self.interval = now + debt, 1 / rate
+        return shift
 
     def state(self, bucket: Bucket, now: float) -> BucketState:
         """Return what is in the bucket."""
-        rate, debt = self.believed_rate(bucket), self.debt(bucket, now)
-        remaining = 0 if self.blocked_until > now else max(0, int(bucket.burst - debt * rate + 1e-9))
-        return BucketState(rate, remaining, max(debt, self.blocked_until - now, 0.0), bool(self.learned))
+        rate, wait, debt = self.rate(bucket, now), self.wait(bucket, now), self.debt(bucket, now)
+        source = RateSource.HEADER if self.learned else RateSource.CATALOGUE
+        return state_of(
+            bucket, rate, wait, debt, RateSource.BACKOFF if rate < (self.learned or bucket.rate) else source
+        )
 
 
-class Buckets:
-    """Names the buckets of calls. Key names hold HMACs; the braces keep an application's buckets in one slot of a cluster."""
-
-    def __init__(self, ring: KeyRing, interactive_share: float) -> None:
-        self._ring = ring
-        self._batch_share = 1.0 - interactive_share
-        self._kept = lru_cache(_KEPT_NAMES)(self._make)
-
-    def of(self, account: Account, site: Site, operation: Operation | None, *, batch: bool) -> tuple[Bucket, ...]:
-        """Return the buckets of a call, that of the pair of seller and application first.
-
-        We plan with a burst one below Amazon's: its clock and ours are not the same. BATCH also passes a smaller bucket, so that
-        a share of the quota is left for people who wait. All paths that the catalogue does not have share one bucket of a pair.
-        """
-        rate, burst = _numbers(operation, sandbox=site.sandbox)
-        name = _SANDBOX if site.sandbox else operation.name if operation else _UNKNOWN
-        # A call without a seller's grant counts for the application alone, whichever account names it.
-        grantless = operation is not None and operation.grantless_scope
-        seller_id = "" if grantless else account.amazon_seller_id
-        pair = account.application_id, seller_id, site.region.name, site.sandbox
-        return self._kept(pair, name, rate, burst, batch)
-
-    def _make(
-        self, pair: tuple[str, str, str, bool], name: str, rate: float, burst: int, batch: bool
-    ) -> tuple[Bucket, ...]:
-        application_id, seller_id, region, sandbox = pair
-        application = self._ring.index("application", application_id)[:32]
-        own = self._ring.index("pair", seller_id, region, str(sandbox), name)[:32]
-        burst = max(1, burst - 1)
-        whole = Bucket(f"{QUOTA_PREFIX}{{{application}}}:{own}", rate, burst)
-        if not batch:
-            return (whole,)
-        share = self._batch_share
-        return whole, Bucket(whole.key + ":batch", rate * share, max(1, int(burst * share)), share)
+def state_of(bucket: Bucket, rate: float, wait: float, debt: float, source: RateSource) -> BucketState:
+    """Return what is in a bucket of which so much is spent."""
+    remaining = 0 if wait > 0 else max(0, int(bucket.burst - debt * rate + 1e-9))
+    return BucketState(rate, remaining, max(debt, wait), source)
 
 
-def refuse(wait: float, max_wait: float, operation: str) -> QuotaExceeded:
+def refuse(wait: float, max_wait: float) -> QuotaExceeded:
     """Return the error of a call whose turn would come too late."""
     return QuotaExceeded(
         f"The quota of this operation lets the next call go in {wait:.1f} s, and {max_wait:.1f} s is the longest wait allowed.",
-        metadata={"operation": operation} if operation else {},
         retry_after=wait,
     )
 
 
-def admit(gauges: Sequence[Gauge], buckets: Sequence[Bucket], now: float, max_wait: float) -> float | None:
-    """Take one slot in every bucket and return the wait; None, and nothing taken, when it would be above `max_wait`.
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How a changed bucket moves those who wait for it: their time left is multiplied, then `shift` seconds are added."""
 
-    A wait that was refused is what `wait` of the slowest gauge says.
+    factor: float
+    shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What was taken: slots that may be used in `wait` seconds. `rate` is that of the first bucket of the call."""
+
+    wait: float
+    rate: float
+    buckets: tuple[Bucket, ...]
+    taken: tuple[str | float, ...]
+    """What gives the slots of these buckets back."""
+    rest: tuple[Bucket, ...] = ()
+    """Buckets to pass after the wait."""
+
+
+def admit(gauges: Sequence[Gauge], buckets: Sequence[Bucket], now: float, max_wait: float) -> Admitted | float:
+    """Take one slot in every bucket; nothing is taken, and the wait returned, where it would be above `max_wait`.
+
+    Who waits at a gate holds that slot alone: slots of the others, taken ahead of time, would make those wait who pass no gate.
     """
-    wait = max(gauge.wait(bucket, now) for gauge, bucket in zip(gauges, buckets, strict=True))
+    rate = gauges[0].rate(buckets[0], now)
+    chosen, rest = list(zip(gauges, buckets, strict=True)), tuple[Bucket, ...]()
+    if buckets[-1].gate and gauges[-1].wait(buckets[-1], now) > 0:
+        chosen, rest = chosen[-1:], tuple(buckets[:-1])
+    wait = max(gauge.wait(bucket, now) for gauge, bucket in chosen)
     if wait > max_wait:
-        return None
-    for gauge, bucket in zip(gauges, buckets, strict=True):
-        gauge.take(bucket, now)
-    return wait
-
-
-def _numbers(operation: Operation | None, *, sandbox: bool) -> tuple[float, int]:
-    if sandbox:
-        return SANDBOX_RATE, SANDBOX_BURST
-    if operation is None or not operation.rate:
-        return CAUTIOUS_RATE, CAUTIOUS_BURST
-    return operation.rate, operation.burst or CAUTIOUS_BURST
+        return wait
+    taken = tuple(gauge.take(bucket, now) for gauge, bucket in chosen)
+    return Admitted(wait, rate, tuple(bucket for _, bucket in chosen), taken, rest)

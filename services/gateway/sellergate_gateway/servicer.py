@@ -8,23 +8,56 @@ from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceServicer
 from sellergate_common.context import current_caller
 
+from sellergate_gateway.call_metrics import CallMetrics
 from sellergate_gateway.calls import Calls
 from sellergate_gateway.checks import Checks
-from sellergate_gateway.messages import to_call, to_operation, to_quota, to_response, to_stage
+from sellergate_gateway.messages import (
+    to_call,
+    to_filter,
+    to_operation,
+    to_quota,
+    to_resource,
+    to_response,
+    to_stage,
+    to_timestamp,
+)
 from sellergate_gateway.operations import Operations
+from sellergate_gateway.restricted import RestrictedTokens
 
 
 class GatewayServicer(GatewayServiceServicer):
     """Calls of SP-API. RPCs that are not here are answered UNIMPLEMENTED by the generated base."""
 
-    def __init__(self, calls: Calls, checks: Checks, operations: Operations) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        checks: Checks,
+        operations: Operations,
+        restricted: RestrictedTokens,
+        metrics: CallMetrics,
+    ) -> None:
         self._calls = calls
         self._checks = checks
         self._operations = operations
+        self._restricted = restricted
+        self._metrics = metrics
 
     async def Call(self, request: call_pb2.CallRequest, context: Any) -> call_pb2.CallResponse:
         """Make one call."""
-        return to_response(await self._calls.make(to_call(request), _user()))
+        done = await self._calls.make(to_call(request), _user())
+        if done.operation is not None and done.operation.deprecated:
+            self._metrics.deprecated(done.operation.name)
+        return to_response(done)
+
+    async def GetRestrictedDataToken(
+        self, request: pb2.GetRestrictedDataTokenRequest, context: Any
+    ) -> pb2.GetRestrictedDataTokenResponse:
+        """Return a token for personal data."""
+        account = await self._calls.account(request.account_id, _user())
+        token = await self._restricted.checked(account, tuple(map(to_resource, request.resources)))
+        return pb2.GetRestrictedDataTokenResponse(
+            restricted_data_token=token.value.get_secret_value(), expire_time=to_timestamp(token.expire_time)
+        )
 
     async def CheckAccount(self, request: pb2.CheckAccountRequest, context: Any) -> pb2.CheckAccountResponse:
         """Try an account stage by stage."""
@@ -33,7 +66,7 @@ class GatewayServicer(GatewayServiceServicer):
 
     async def ListOperations(self, request: pb2.ListOperationsRequest, context: Any) -> pb2.ListOperationsResponse:
         """Return one page of the catalogue."""
-        page, token = self._operations.page(request.search, request.page_size, request.page_token)
+        page, token = self._operations.page(to_filter(request), request.page_size, request.page_token)
         return pb2.ListOperationsResponse(operations=map(to_operation, page), next_page_token=token)
 
     async def GetOperation(self, request: pb2.GetOperationRequest, context: Any) -> pb2.GetOperationResponse:

@@ -1,6 +1,6 @@
 """Settings of the gateway."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.sealing import KeyRing, ring_text
@@ -23,6 +23,8 @@ class GatewaySettings(ServerSettings, CacheSettings, SiteSettings):
     ]
     interactive_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """The share of each bucket that BATCH calls leave alone."""
+    quota_mode: Literal["shared", "local", "shadow"] = "shared"
+    """Where quota is kept: in Redis for all replicas; in this process, for a single one; in Redis, and nobody waits for it."""
 
     @property
     def token_ring(self) -> KeyRing:

@@ -1,7 +1,7 @@
 """What calls are made with: accounts, tokens and credentials, each from its service, with copies in memory that changes end."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,16 +10,18 @@ from redis.asyncio import Redis
 from sellergate_client.replicas import open_replicas
 from sellergate_client.tokens import Tokens
 from sellergate_common.cache import SealedCache
-from sellergate_common.changes import Changes
+from sellergate_common.changes import Changes, Forgetful
 from sellergate_common.channel import open_channel
 from sellergate_common.copies import Copies
 from sellergate_common.keyspace import (
     ACCOUNT_CHANGES,
     CREDENTIALS_CHANGES,
     CREDENTIALS_PREFIX,
+    QUOTA_MOVES,
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
+from sellergate_common.redis_entries import RedisEntries
 from sellergate_common.remembered import Remembered
 from sellergate_common.tls import Identity
 
@@ -27,34 +29,41 @@ from sellergate_gateway import credential_source, grpc_accounts, token_source
 from sellergate_gateway.credential_source import CredentialSource
 from sellergate_gateway.grpc_accounts import GrpcAccounts
 from sellergate_gateway.ports import AccessToken, Account, AwsCredentials
+from sellergate_gateway.redis_restricted import redis_restricted
+from sellergate_gateway.restricted import RestrictedKey
 from sellergate_gateway.settings import GatewaySettings
 from sellergate_gateway.token_source import TokenSource
+from sellergate_gateway.turns import Turns
 
 REMEMBERED_ACCOUNTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The three sources."""
+    """The sources."""
 
     accounts: GrpcAccounts
     tokens: TokenSource
     credentials: CredentialSource
+    restricted: RedisEntries[RestrictedKey, AccessToken]
 
 
 @asynccontextmanager
-async def open_sources(settings: GatewaySettings, redis: Redis) -> AsyncIterator[Sources]:
-    """Open a channel to each service, and listen to what they change."""
+async def open_sources(settings: GatewaySettings, redis: Redis, turns: Turns) -> AsyncIterator[Sources]:
+    """Open a channel to each service, and listen to what they and other gateways change."""
     identity = Identity.read(settings)
     changes = Changes(redis)
     remember = partial(Remembered, REMEMBERED_ACCOUNTS, time.monotonic, lambda: changes.connected)
     copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
     held_tokens: Remembered[tuple[int, AccessToken]] = remember()
     held_credentials: Remembered[tuple[int, AwsCredentials]] = remember()
-    listeners = {
+    restricted = redis_restricted(redis, settings.token_ring, changes, time.time)
+    listeners: dict[str, Sequence[Forgetful]] = {
         ACCOUNT_CHANGES: (copies, held_tokens, held_credentials),
         TOKEN_CHANGES: (held_tokens,),
         CREDENTIALS_CHANGES: (held_credentials,),
+        QUOTA_MOVES: (turns,),
+        **restricted.listeners,
     }
     token_ring, credentials_ring = settings.token_ring, settings.credentials_ring
     token_entries = SealedCache(redis, token_ring, TOKEN_PREFIX, TOKEN_CHANGES)
@@ -70,4 +79,5 @@ async def open_sources(settings: GatewaySettings, redis: Redis) -> AsyncIterator
             GrpcAccounts(account, copies),
             TokenSource(token, Tokens(replicas), token_entries, token_ring, held_tokens, time.time),
             CredentialSource(iam, credential_entries, credentials_ring, held_credentials, time.time),
+            restricted,
         )

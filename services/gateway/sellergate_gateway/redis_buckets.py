@@ -1,0 +1,131 @@
+"""Buckets in the shared Redis: one script for all buckets of a call, and one run of it for all calls of the moment.
+
+Raises what redis-py raises while Redis is gone.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+
+from sellergate_gateway.ports import Bucket, BucketState, RateSource
+from sellergate_gateway.quota import Admitted, Moved, refuse, state_of
+
+# A run is short, for Redis does nothing else meanwhile.
+MOST_AT_ONCE = 128
+_REFUSED, _TAKEN, _GATE = 0, 1, 2
+_SOURCES = (RateSource.CATALOGUE, RateSource.HEADER, RateSource.BACKOFF)
+
+
+@dataclass(slots=True)
+class _Check:
+    """One call that wants slots."""
+
+    buckets: Sequence[Bucket]
+    longest: float
+    answer: "asyncio.Future[list[Any]]"
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Checks of one application: while one run of the script is under way, the others gather for the next."""
+
+    waiting: list[_Check] = field(default_factory=list)
+
+
+class RedisBuckets:
+    """Shared by all replicas."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._script = redis.register_script(files("sellergate_gateway").joinpath("gcra.lua").read_text("utf-8"))
+        self._queues: dict[str, _Queue] = {}
+        self._runs: set[asyncio.Task[None]] = set()
+
+    async def admit(self, buckets: Sequence[Bucket], longest: float) -> Admitted:
+        """Take one slot in every bucket. Raises QuotaExceeded."""
+        # One application's buckets lie in one slot of a cluster, which is what a script may touch.
+        application = buckets[0].key.partition("}")[0]
+        queue = self._queues.get(application)
+        if queue is None:
+            queue = self._queues[application] = _Queue()
+            try:
+                (found,) = await self._run([(buckets, longest)])
+            finally:
+                self._next(application, queue)
+        else:
+            check = _Check(buckets, longest, asyncio.get_running_loop().create_future())
+            queue.waiting.append(check)
+            found = await check.answer
+        return _read(found, buckets, longest)
+
+    async def leave(self, admitted: Admitted) -> None:
+        """Give back what is the newest."""
+        await self._script([bucket.key for bucket in admitted.buckets], ["leave", *map(str, admitted.taken)])
+
+    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
+        """Believe the rate that Amazon told."""
+        await self._script([bucket.key for bucket in buckets], ["learn", *(repr(rate * b.share) for b in buckets)])
+
+    async def throttled(self, bucket: Bucket, seconds: float) -> Moved:
+        """Take note of a 429."""
+        arguments = ["throttled", repr(bucket.rate), str(bucket.burst), f"{seconds:.6f}"]
+        before, now, shift = map(float, await self._script([bucket.key], arguments))
+        return Moved(before / now, shift)
+
+    async def state(self, bucket: Bucket) -> BucketState:
+        """Return what is in a bucket now."""
+        rate, wait, debt, source = await self._script([bucket.key], ["state", repr(bucket.rate), bucket.burst])
+        return state_of(bucket, float(rate), float(wait), float(debt), _SOURCES[int(source)])
+
+    async def _run(self, checks: Sequence[tuple[Sequence[Bucket], float]]) -> list[list[Any]]:
+        keys, arguments = list[str](), list[Any](["admit"])
+        for buckets, longest in checks:
+            arguments += (f"{longest:.6f}", int(buckets[-1].gate), len(buckets))
+            for bucket in buckets:
+                keys.append(bucket.key)
+                arguments += (repr(bucket.rate), bucket.burst)
+        answers: list[list[Any]] = await self._script(keys, arguments)
+        return answers
+
+    def _next(self, application: str, queue: _Queue) -> None:
+        """After a run: begin the next one for those who gathered meanwhile."""
+        if not queue.waiting:
+            del self._queues[application]
+            return
+        task = asyncio.get_running_loop().create_task(self._gathered(application, queue))
+        self._runs.add(task)
+        task.add_done_callback(self._runs.discard)
+
+    async def _gathered(self, application: str, queue: _Queue) -> None:
+        checks, queue.waiting = queue.waiting[:MOST_AT_ONCE], queue.waiting[MOST_AT_ONCE:]
+        # Whoever has gone by now takes nothing.
+        checks = [check for check in checks if not check.answer.done()]
+        try:
+            answers = await self._run([(check.buckets, check.longest) for check in checks]) if checks else []
+        except BaseException as error:
+            for check in checks:
+                if not check.answer.done():
+                    check.answer.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for check, answer in zip(checks, answers, strict=True):
+                if not check.answer.done():
+                    check.answer.set_result(answer)
+                elif int(answer[0]) != _REFUSED:
+                    await self.leave(_read(answer, check.buckets, check.longest))
+        finally:
+            self._next(application, queue)
+
+
+def _read(answer: list[Any], buckets: Sequence[Bucket], longest: float) -> Admitted:
+    """Read what the script says of one call. Raises QuotaExceeded."""
+    how, wait, rate, *taken = answer
+    if int(how) == _REFUSED:
+        raise refuse(float(wait), longest)
+    gated = int(how) == _GATE
+    held = tuple(buckets[-1:] if gated else buckets)
+    return Admitted(float(wait), float(rate), held, tuple(map(str, taken)), tuple(buckets[:-1]) if gated else ())
