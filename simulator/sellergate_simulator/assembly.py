@@ -43,7 +43,7 @@ def assemble(seed: Seed, clock: Clock, random: Random, ports: dict[str, int]) ->
     buckets, counters, faults = Buckets(), Counters(), Faults(random)
     world.seed(seed)
     book = OrderBook(clock.wall())
-    documents = Documents(clock, lambda: ports["main"])
+    documents = Documents(clock, lambda: ports["main"], faults)
     handlers = {
         **OrdersV0(book).handlers(),
         **Orders2026(book).handlers(),

@@ -96,6 +96,9 @@ class NewFault(Strict):
         "lwa_slow",
         "lwa_html",
         "sts_throttle",
+        "document_cut",
+        "document_expired",
+        "document_503",
     ]
     operation: str | None = None
     count: Annotated[int, Field(ge=1)] | None = None

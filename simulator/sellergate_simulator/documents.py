@@ -5,6 +5,7 @@ that was announced (Amazon's guides to Reports and Feeds). Any other header of S
 """
 
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +17,13 @@ from aiohttp import web
 
 from sellergate_simulator.answers import Answer
 from sellergate_simulator.clock import Clock
+from sellergate_simulator.delivery import truncated
+from sellergate_simulator.faults import DOCUMENT_KINDS, Faults
 
 URL_LIFE_SECONDS = 300
-_OK, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED, _LENGTH_REQUIRED, _NOT_IMPLEMENTED = 200, 403, 404, 405, 411, 501
+_OK, _PARTIAL, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED = 200, 206, 403, 404, 405
+_LENGTH_REQUIRED, _RANGE, _NOT_IMPLEMENTED = 411, 416, 501
+_FROM = re.compile(r"bytes=([0-9]{1,18})-")
 
 
 @dataclass(slots=True)
@@ -33,8 +38,9 @@ class Document:
 class Documents:
     """All documents by id, and the HTTP of their URLs on the main port."""
 
-    def __init__(self, clock: Clock, port: Callable[[], int]) -> None:
+    def __init__(self, clock: Clock, port: Callable[[], int], faults: Faults) -> None:
         """`port` answers, once the server listens, on which port the URLs are served."""
+        self._faults = faults
         self._clock = clock
         self._port = port
         self._key = secrets.token_bytes(32)
@@ -59,8 +65,20 @@ class Documents:
         """Return a URL for PUT."""
         return self._url("PUT", document_id, hostname, "content-type;host", {})
 
-    async def handle(self, request: web.BaseRequest, path: str, raw_query: str) -> Answer:
+    async def handle(self, request: web.BaseRequest, path: str, raw_query: str) -> web.StreamResponse:
         """Answer a request for /documents/…."""
+        fault = self._faults.take(DOCUMENT_KINDS)
+        kind = fault.kind if fault else ""
+        if kind == "document_expired":
+            return _s3_error(_FORBIDDEN, "AccessDenied", "Request has expired").response()
+        if kind == "document_503":
+            return _s3_error(503, "SlowDown", "Please reduce your request rate.").response()
+        answer = await self._answer(request, path, raw_query)
+        if kind == "document_cut" and request.method == "GET":
+            return await truncated(request, answer)
+        return answer.response()
+
+    async def _answer(self, request: web.BaseRequest, path: str, raw_query: str) -> Answer:
         document_id = path.removeprefix("/documents/")
         document = self._documents.get(document_id)
         refusal = self._refusal(request, document_id, dict(parse_qsl(raw_query)))
@@ -69,7 +87,7 @@ class Documents:
         if document is None:
             return _s3_error(_NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
         if request.method == "GET":
-            return _download(document, encoded="response-content-encoding=gzip" in raw_query)
+            return _download(request, document, encoded="response-content-encoding=gzip" in raw_query)
         return await _upload(request, document)
 
     def _url(self, method: str, document_id: str, hostname: str, signed_headers: str, extra: dict[str, str]) -> str:
@@ -104,11 +122,20 @@ class Documents:
         return None
 
 
-def _download(document: Document, *, encoded: bool) -> Answer:
-    if document.content is None:
+def _download(request: web.BaseRequest, document: Document, *, encoded: bool) -> Answer:
+    content = document.content
+    if content is None:
         return _s3_error(_NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
     headers = {"Content-Encoding": "gzip"} if encoded and document.gzipped else {}
-    return Answer(_OK, document.content, document.content_type, headers)
+    headers |= {"ETag": f'"{sha256(content).hexdigest()[:32]}"', "Accept-Ranges": "bytes"}
+    wanted = _FROM.fullmatch(request.headers.get("Range", ""))
+    if wanted is None or request.headers.get("If-Range", headers["ETag"]) != headers["ETag"]:
+        return Answer(_OK, content, document.content_type, headers)
+    start = int(wanted[1])
+    if start >= len(content):
+        return _s3_error(_RANGE, "InvalidRange", "The requested range is not satisfiable")
+    headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+    return Answer(_PARTIAL, content[start:], document.content_type, headers)
 
 
 async def _upload(request: web.BaseRequest, document: Document) -> Answer:

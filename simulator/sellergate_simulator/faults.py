@@ -19,6 +19,7 @@ SP_API_KINDS = (
 )
 LWA_KINDS = ("lwa_500", "lwa_slow", "lwa_html")
 STS_KINDS = ("sts_throttle",)
+DOCUMENT_KINDS = ("document_cut", "document_expired", "document_503")
 THROTTLING_KINDS = frozenset({"429", "429_no_header"})
 
 

@@ -31,7 +31,7 @@ class Front:
         """Answer one request."""
         path, _, raw_query = request.raw_path.partition("?")
         if path.startswith("/documents/"):
-            return (await self.documents.handle(request, path, raw_query)).response()
+            return await self.documents.handle(request, path, raw_query)
         body = await request.content.read()
         if path.startswith("/control/"):
             answer = self.control.answer(request.method, path, body)

@@ -19,7 +19,7 @@ from sellergate_simulator.order_book import OrderBook, amount
 from sellergate_simulator.state import World
 from sellergate_simulator.stock import stock_of
 
-_MOST_BYTES = 1 << 30
+_MOST_BYTES = 1 << 32
 _JAPAN = "A1VC38T7YXB528"
 
 

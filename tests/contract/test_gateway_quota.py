@@ -124,9 +124,7 @@ async def test_who_leaves_gives_back_the_newest_slot_alone(quota: Quota, factor:
     assert await next_wait(quota, [bucket]) == pytest.approx(30 / factor, abs=1.0)
     await end([first])
     await asyncio.sleep(0.1)
-    assert await next_wait(quota, [bucket]) == pytest.approx(30 / factor, abs=1.0), (
-        "lost: the second has been promised"
-    )
+    assert await next_wait(quota, [bucket]) == pytest.approx(30 / factor, abs=1.0), "lost: the second has been promised"
     await end([second])
 
 

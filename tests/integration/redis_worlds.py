@@ -19,7 +19,7 @@ from sellergate_common.lease import acquire, held
 from sellergate_common.remembered import Remembered
 from sellergate_common.sealing import KeyRing
 from sellergate_gateway.ports import Bucket
-from sellergate_gateway.redis_quota import RedisQuota
+from sellergate_gateway.shared_quota import SharedQuota
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 VALUE = SecretStr("Atza|value")
@@ -38,7 +38,7 @@ class World:
     changes: Changes
     copies: Remembered[str]
     cache: SealedCache
-    quota: RedisQuota
+    quota: SharedQuota
     misses: int = 0
     longest: float = 0.0
 
@@ -46,7 +46,7 @@ class World:
         """Put, get and admit once; tell whether the cache worked. Nothing may raise."""
         began = time.monotonic()
         works = await self.cache.put(KEY, VALUE, 60) and await self.cache.get(KEY) == VALUE
-        await self.quota.admit([BUCKET], 10)
+        await self.quota.enter([BUCKET], 10)
         self.longest = max(self.longest, time.monotonic() - began)
         self.misses += not works
         return works
@@ -84,7 +84,7 @@ async def world(url: str) -> AsyncIterator[World]:
         copies: Remembered[str] = Remembered(10, time.monotonic, lambda: changes.connected)
         await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,)}))
         cache = SealedCache(redis, RING, "world:", "world:changes")
-        opened = World(redis, RedisAnnouncer(other), changes, copies, cache, RedisQuota(redis))
+        opened = World(redis, RedisAnnouncer(other), changes, copies, cache, SharedQuota(redis))
         async with asyncio.timeout(5):
             while not (await opened.turn() and await opened.whole()):  # noqa: ASYNC110  (likewise)
                 await asyncio.sleep(0.05)

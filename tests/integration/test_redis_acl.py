@@ -26,7 +26,7 @@ from sellergate_common.keyspace import (
 from sellergate_common.remembered import Remembered
 from sellergate_devstack.redis_server import find_redis
 from sellergate_gateway.ports import Bucket
-from sellergate_gateway.redis_quota import RedisQuota
+from sellergate_gateway.shared_quota import SharedQuota
 from structlog.testing import capture_logs
 
 from tests.integration import redis_sets
@@ -130,11 +130,11 @@ async def test_the_gateway_hears_all_changes_and_keeps_quota(of: Of, refusals: C
                     await announce("a")
                     while copies.get("a") is not None:  # noqa: ASYNC110  (likewise)
                         await asyncio.sleep(0.02)
-        quota, bucket = RedisQuota(redis), Bucket(f"{QUOTA_PREFIX}{{a}}:pair", 1.0, 3)
+        quota, bucket = SharedQuota(redis), Bucket(f"{QUOTA_PREFIX}{{{{a}}}}:pair", 1.0, 3, learns=True)
         with capture_logs() as logs:
-            await quota.admit([bucket], 0)
+            await quota.enter([bucket], 0)
             await quota.learn([bucket], 2.0)
-            await quota.drain(bucket, 1.0)
+            await quota.throttled([bucket], 1.0)
             assert (await quota.state(bucket)).rate == pytest.approx(2.0)
         assert not logs
         assert await redis.ping()

@@ -10,7 +10,7 @@ from sellergate_account.migrating import BASE, HEAD, migrate
 from sellergate_account.ports import Store
 from sellergate_account.sql_store import SqlStore
 from sellergate_common.cache import open_redis
-from sellergate_gateway.redis_quota import RedisQuota
+from sellergate_gateway.shared_quota import SharedQuota
 
 from tests.contract import test_account_store as contract
 from tests.contract import test_gateway_quota as quota_contract
@@ -31,7 +31,7 @@ STORE_TESTS = [
     contract.test_pages_follow_each_other_without_gap_or_overlap,
 ]
 QUOTA_TESTS = [
-    quota_contract.test_a_refusal_names_the_wait_and_takes_nothing,
+    quota_contract.test_a_refusal_takes_nothing,
     quota_contract.test_a_learned_rate_wakes_those_who_wait,
 ]
 
@@ -73,4 +73,4 @@ async def test_the_store_of_accounts(store: Store, check: object) -> None:
 @pytest.mark.parametrize("check", QUOTA_TESTS, ids=lambda check: check.__name__)
 async def test_quota(redis_in_docker: str, check: object) -> None:
     async with open_redis(SecretStr(redis_in_docker)) as redis:
-        await check(RedisQuota(redis))  # type: ignore[operator]
+        await check(SharedQuota(redis))  # type: ignore[operator]

@@ -67,6 +67,12 @@ class Operation:
     """"REPORT", "FEED" or "DATA_KIOSK": the answer holds the address of such a document."""
     removal_date: str | None = None
     """The day on which Amazon removes it ("2027-03-27"), where that was told."""
+    next_keeps: tuple[str, ...] | None = None
+    """The parameters that may accompany the token of a next page; None: all of the first page's."""
+    next_sets: tuple[tuple[str, str], ...] = ()
+    """Parameters that must accompany it, whatever the first page's were."""
+    pages_in_body: bool = False
+    """It pages by `pagination.offset` in the body."""
     repeatable: bool = False
     """A POST or PATCH that may be sent again all the same."""
 
@@ -179,6 +185,9 @@ def merged(rows: Iterable[Mapping[str, Any]], overrides: Mapping[str, Mapping[st
         given.pop("operation", None)
         elements = tuple(row["restricted_data_elements"])
         deprecated = row["deprecated"] or "removal_date" in given
+        if "next_keeps" in given:
+            given["next_keeps"] = tuple(given["next_keeps"])
+        given["next_sets"] = tuple(given.get("next_sets", {}).items())
         yield Operation(**{**row, "restricted_data_elements": elements, "deprecated": deprecated, **given})
     if left:
         raise ValueError(f"there is no operation {min(left)} to override")

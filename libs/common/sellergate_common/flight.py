@@ -22,9 +22,13 @@ FLIGHT_SECONDS = 30.0
 
 
 class LocalFlight(Generic[_Value]):
-    """Shares fetches by key within this process. Failures are shared by those who wait, and not remembered."""
+    """Shares fetches by key within this process. Failures are shared by those who wait, and not remembered.
 
-    def __init__(self) -> None:
+    A fetch has `seconds` of its own, for it serves callers with different deadlines.
+    """
+
+    def __init__(self, seconds: float = FLIGHT_SECONDS) -> None:
+        self._seconds = seconds
         self._flights: dict[str, asyncio.Task[_Value]] = {}
         self.shared = 0
 
@@ -39,7 +43,7 @@ class LocalFlight(Generic[_Value]):
         else:
             self.shared += 1
         try:
-            return await asyncio.wait_for(asyncio.shield(flight), time_left(FLIGHT_SECONDS))
+            return await asyncio.wait_for(asyncio.shield(flight), time_left(self._seconds))
         except TimeoutError:
             raise OutOfTime("The value was not fetched in time; it may be there on the next call.") from None
 
@@ -47,7 +51,7 @@ class LocalFlight(Generic[_Value]):
         """Begin a fetch that nobody waits for yet; where one is under way already, return that."""
         flight = self._flights.get(key)
         if flight is None:
-            flight = asyncio.create_task(_detached(fetch))
+            flight = asyncio.create_task(_detached(fetch, self._seconds))
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._landed(key, done))
         return flight
@@ -111,10 +115,10 @@ class SingleFlight(Generic[_Value]):
             return await errand.fetch(lease.fence)
 
 
-async def _detached(fetch: Callable[[], Awaitable[_Value]]) -> _Value:
+async def _detached(fetch: Callable[[], Awaitable[_Value]], seconds: float) -> _Value:
     """Run a fetch with a deadline of its own: it serves callers with different ones. The task's context is a copy."""
     call = current_call()
     if call is None:
         return await fetch()
-    with serving(replace(call, deadline=time.monotonic() + FLIGHT_SECONDS)):
+    with serving(replace(call, deadline=time.monotonic() + seconds)):
         return await fetch()

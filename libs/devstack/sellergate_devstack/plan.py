@@ -16,6 +16,7 @@ from sellergate_devstack.supervisor import Process
 
 GRPC_SERVICES = ("account", "token", "iam", "gateway")
 _SIMULATED = ("NA", "EU", "FE", "SANDBOX")
+_GATEWAY = "SELLERGATE_INTERACTIVE_SHARE SELLERGATE_QUOTA_MODE SELLERGATE_DOCUMENT_HOSTS"
 _COMMON = "SELLERGATE_LOG_LEVEL SELLERGATE_BIND_HOST SELLERGATE_DRAIN_SECONDS SELLERGATE_METRICS_PORT"
 _ROTATION = "SELLERGATE_WEBHOOK_SECRETS SELLERGATE_ROTATION_QUEUE_URL SELLERGATE_ROTATION_QUEUE_VISIBILITY_SECONDS"
 _REDIS = "SELLERGATE_REDIS_TLS_CA_FILE SELLERGATE_REDIS_TLS_CERT_FILE SELLERGATE_REDIS_TLS_KEY_FILE"
@@ -119,7 +120,9 @@ class Plan:
             **self._targets("account", "token", "iam"),
             **self._spapi(),
         }
-        return self._service("gateway", own, _SPAPI + " SELLERGATE_INTERACTIVE_SHARE")
+        if self.settings.wants_simulator:
+            own["SELLERGATE_DOCUMENT_HOSTS"] = self.simulator_url
+        return self._service("gateway", own, f"{_SPAPI} {_GATEWAY}")
 
     def _spapi(self) -> dict[str, str]:
         """Return where the simulator is, as settings, if it stands in for SP-API."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ async def open_amazon() -> AsyncIterator[AiohttpAmazon]:
     """Open the session. Cookies are not kept, encodings not undone, proxies of the environment not asked."""
     tracing = aiohttp.TraceConfig()
     tracing.on_request_headers_sent.append(_headers_sent)
-    connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS)
+    connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls_context())
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -88,6 +89,13 @@ async def open_amazon() -> AsyncIterator[AiohttpAmazon]:
         trace_configs=[tracing],
     ) as session:
         yield AiohttpAmazon(session)
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return how Amazon is spoken to: certificates checked, TLS 1.2 at least (Amazon refuses less since 2023-09-30)."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def user_agent() -> str:

@@ -38,4 +38,5 @@ class GrpcAccounts:
             sandbox=message.sandbox,
             state=account_pb2.AccountState.Name(message.state).removeprefix("ACCOUNT_STATE_"),
             revision=message.revision,
+            marketplace_ids=tuple(message.marketplace_ids),
         )

@@ -25,6 +25,7 @@ class Account:
     sandbox: bool
     state: str
     revision: int
+    marketplace_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
-from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceServicer
 from sellergate_common.context import current_caller
 
 from sellergate_gateway.call_metrics import CallMetrics
@@ -23,10 +22,11 @@ from sellergate_gateway.messages import (
 )
 from sellergate_gateway.operations import Operations
 from sellergate_gateway.restricted import RestrictedTokens
+from sellergate_gateway.servicer_streams import StreamingRpcs, Streams
 
 
-class GatewayServicer(GatewayServiceServicer):
-    """Calls of SP-API. RPCs that are not here are answered UNIMPLEMENTED by the generated base."""
+class GatewayServicer(StreamingRpcs):
+    """Calls of SP-API."""
 
     def __init__(
         self,
@@ -34,8 +34,10 @@ class GatewayServicer(GatewayServiceServicer):
         checks: Checks,
         operations: Operations,
         restricted: RestrictedTokens,
+        streams: Streams,
         metrics: CallMetrics,
     ) -> None:
+        self._streams = streams
         self._calls = calls
         self._checks = checks
         self._operations = operations

@@ -1,11 +1,18 @@
 """Settings of the gateway."""
 
+import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from sellergate_common.sealing import KeyRing, ring_text
-from sellergate_common.settings import CacheSettings, Port, ServerSettings
+from sellergate_common.settings import CacheSettings, Port, ServerSettings, secure_url
 from sellergate_common.site_settings import SiteSettings
+
+# Amazon's presigned addresses are those of S3 and of its CDN (seen in its guides and in threads).
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_HOST_PATTERN = re.compile(r"[A-Za-z0-9*.-]{3,253}")
+DOCUMENT_HOSTS = "*.amazonaws.com,*.cloudfront.net"
 
 
 class GatewaySettings(ServerSettings, CacheSettings, SiteSettings):
@@ -23,8 +30,27 @@ class GatewaySettings(ServerSettings, CacheSettings, SiteSettings):
     ]
     interactive_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """The share of each bucket that BATCH calls leave alone."""
+    document_hosts: str = DOCUMENT_HOSTS
+    """Where documents are fetched from and put to: patterns of host names, and whole origins on loopback; commas between."""
     quota_mode: Literal["shared", "local", "shadow"] = "shared"
     """Where quota is kept: in Redis for all replicas; in this process, for a single one; in Redis, and nobody waits for it."""
+
+    @field_validator("document_hosts")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        for host in filter(None, map(str.strip, value.split(","))):
+            if "://" in host:
+                parts = urlsplit(secure_url(host))
+                if parts.hostname not in _LOOPBACK or parts.path.strip("/") or parts.query:
+                    raise ValueError(f"{host} must be a pattern of host names; whole origins are for loopback alone")
+            elif not _HOST_PATTERN.fullmatch(host):
+                raise ValueError(f"{host} must be a pattern of host names such as *.amazonaws.com")
+        return value
+
+    @property
+    def document_servers(self) -> tuple[str, ...]:
+        """The patterns and origins, one by one."""
+        return tuple(host.strip().rstrip("/") for host in self.document_hosts.split(",") if host.strip())
 
     @property
     def token_ring(self) -> KeyRing:

@@ -18,10 +18,12 @@ from sellergate_common.keyspace import (
     CREDENTIALS_CHANGES,
     CREDENTIALS_PREFIX,
     QUOTA_MOVES,
+    REPORT_DONE,
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
 from sellergate_common.redis_entries import RedisEntries
+from sellergate_common.releases import Releases
 from sellergate_common.remembered import Remembered
 from sellergate_common.tls import Identity
 
@@ -29,6 +31,7 @@ from sellergate_gateway import credential_source, grpc_accounts, token_source
 from sellergate_gateway.credential_source import CredentialSource
 from sellergate_gateway.grpc_accounts import GrpcAccounts
 from sellergate_gateway.ports import AccessToken, Account, AwsCredentials
+from sellergate_gateway.redis_reports import RedisRunningReports
 from sellergate_gateway.redis_restricted import redis_restricted
 from sellergate_gateway.restricted import RestrictedKey
 from sellergate_gateway.settings import GatewaySettings
@@ -46,6 +49,7 @@ class Sources:
     tokens: TokenSource
     credentials: CredentialSource
     restricted: RedisEntries[RestrictedKey, AccessToken]
+    reports: RedisRunningReports
 
 
 @asynccontextmanager
@@ -58,11 +62,13 @@ async def open_sources(settings: GatewaySettings, redis: Redis, turns: Turns) ->
     held_tokens: Remembered[tuple[int, AccessToken]] = remember()
     held_credentials: Remembered[tuple[int, AwsCredentials]] = remember()
     restricted = redis_restricted(redis, settings.token_ring, changes, time.time)
+    releases = Releases(redis, changes)
     listeners: dict[str, Sequence[Forgetful]] = {
         ACCOUNT_CHANGES: (copies, held_tokens, held_credentials),
         TOKEN_CHANGES: (held_tokens,),
         CREDENTIALS_CHANGES: (held_credentials,),
         QUOTA_MOVES: (turns,),
+        REPORT_DONE: (releases,),
         **restricted.listeners,
     }
     token_ring, credentials_ring = settings.token_ring, settings.credentials_ring
@@ -80,4 +86,5 @@ async def open_sources(settings: GatewaySettings, redis: Redis, turns: Turns) ->
             TokenSource(token, Tokens(replicas), token_entries, token_ring, held_tokens, time.time),
             CredentialSource(iam, credential_entries, credentials_ring, held_credentials, time.time),
             restricted,
+            RedisRunningReports(redis, token_ring, releases, REPORT_DONE),
         )

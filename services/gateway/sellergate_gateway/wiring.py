@@ -15,22 +15,28 @@ from sellergate_common.deadlines import UNARY_SECONDS
 from sellergate_common.sites import Sites
 
 from sellergate_gateway.aiohttp_amazon import open_amazon
+from sellergate_gateway.aiohttp_documents import open_documents
 from sellergate_gateway.breakers import Breakers
 from sellergate_gateway.buckets import Buckets
 from sellergate_gateway.call_metrics import CallMetrics
 from sellergate_gateway.call_tokens import CallTokens, SellerTokens
 from sellergate_gateway.calls import Calls, Ports
 from sellergate_gateway.checks import Checks
+from sellergate_gateway.documents import Documents
 from sellergate_gateway.operations import Operations
+from sellergate_gateway.pages import Pages
 from sellergate_gateway.ports import Quota
 from sellergate_gateway.redis_restricted import RedisReportTypes
+from sellergate_gateway.report_runs import ReportRuns
 from sellergate_gateway.report_types import ReportDocuments
 from sellergate_gateway.restricted import RestrictedTokens
 from sellergate_gateway.servicer import GatewayServicer
+from sellergate_gateway.servicer_streams import Streams
 from sellergate_gateway.settings import GatewaySettings
 from sellergate_gateway.shared_quota import LocalQuota, ShadowQuota, SharedQuota
 from sellergate_gateway.signing import SigV4Signer
 from sellergate_gateway.sources import open_sources
+from sellergate_gateway.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,11 @@ async def open_servicer(settings: GatewaySettings, redis: Redis) -> AsyncIterato
     """Wire the gateway by hand."""
     metrics = CallMetrics()
     quota = _quota(settings, redis, metrics)
-    async with open_amazon() as amazon, open_sources(settings, redis, quota.base.turns) as sources:
+    async with (
+        open_amazon() as amazon,
+        open_documents(settings.document_servers) as server,
+        open_sources(settings, redis, quota.base.turns) as sources,
+    ):
         catalogue = Catalogue.load()
         ports = Ports(
             catalogue,
@@ -68,7 +78,10 @@ async def open_servicer(settings: GatewaySettings, redis: Redis) -> AsyncIterato
         calls = Calls(ports, CallTokens(sources.tokens, restricted, documents))
         checks = Checks(calls, sources.accounts, sources.tokens, sources.credentials, ports.sites)
         operations = Operations(catalogue, ports.sites, ports.buckets, ports.quota)
-        yield GatewayServicer(calls, checks, operations, restricted, metrics)
+        downloads = Documents(calls, server)
+        reports = ReportRuns(calls, downloads, sources.reports)
+        streams = Streams(Pages(calls, catalogue), downloads, Uploads(calls, server), reports)
+        yield GatewayServicer(calls, checks, operations, restricted, streams, metrics)
 
 
 def _quota(settings: GatewaySettings, redis: Redis, metrics: CallMetrics) -> _Quota:
