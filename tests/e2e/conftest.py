@@ -7,7 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from sellergate_client import Sellergate
+from sellergate_common.channel import open_channel
 from sellergate_devstack.ports import free_ports, free_row
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
@@ -82,3 +84,19 @@ async def client(suite: Suite) -> AsyncIterator[Sellergate]:
 async def seller(control: httpx.AsyncClient) -> Seller:
     """A seller that Amazon knows and Sellergate does not yet."""
     return await Seller.seeded(control)
+
+
+@pytest.fixture
+async def gateway(suite: Suite) -> AsyncIterator[GatewayServiceStub]:
+    """The gateway, as an internal service without the client library sees it."""
+    async with open_channel(suite.target("gateway"), "gateway", suite.identity("client/demo"), []) as channel:
+        yield GatewayServiceStub(channel)
+
+
+@pytest.fixture
+async def fast(control: httpx.AsyncClient) -> AsyncIterator[None]:
+    """Quotas at Amazon that no test waits for; faults end with the test."""
+    (await control.post("/control/rates", json={"scale": 1000, "burst_scale": 10})).raise_for_status()
+    yield
+    (await control.request("DELETE", "/control/faults")).raise_for_status()
+    (await control.post("/control/rates", json={"scale": 1})).raise_for_status()

@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import string
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -14,9 +13,8 @@ from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_client import Sellergate
-from sellergate_common.channel import invoke, open_channel
+from sellergate_common.channel import invoke
 from sellergate_common.errors import Reason, SellergateError
-from sellergate_devstack.suite import Suite
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
@@ -28,20 +26,6 @@ BODIES: dict[str, Any] = {
     "feeds/2021-06-30/createFeedDocument": {"contentType": "text/plain"},
     RDT: {"restrictedResources": [{"method": "GET", "path": "/orders/v0/orders/{orderId}/address"}]},
 }
-
-
-@pytest.fixture
-async def gateway(suite: Suite) -> AsyncIterator[GatewayServiceStub]:
-    async with open_channel(suite.target("gateway"), "gateway", suite.identity("client/demo"), []) as channel:
-        yield GatewayServiceStub(channel)
-
-
-@pytest.fixture
-async def fast(control: httpx.AsyncClient) -> AsyncIterator[None]:
-    """Quotas that no test waits for."""
-    (await control.post("/control/rates", json={"scale": 1000, "burst_scale": 10})).raise_for_status()
-    yield
-    (await control.post("/control/rates", json={"scale": 1})).raise_for_status()
 
 
 def call_of(operation: Operation, account_id: str, seller_id: str) -> call_pb2.CallRequest:

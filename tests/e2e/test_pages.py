@@ -1,0 +1,80 @@
+"""Pages through the gateway, by the rule of each family."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1 import gateway_service_pb2 as pb2
+from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+from sellergate_common.errors import Reason, SellergateError
+
+from tests.e2e.conftest import Rest
+from tests.e2e.sellers import Seller
+from tests.e2e.streams import all_of
+
+pytestmark = pytest.mark.usefixtures("fast")
+
+MARKET, SINCE = "ATVPDKIKX0DER", "CreatedAfter=2020-01-01T00%3A00%3A00Z"
+INVENTORY = f"granularityType=Marketplace&granularityId={MARKET}&marketplaceIds={MARKET}"
+
+
+async def pages(
+    gateway: GatewayServiceStub, account_id: str, path: str, query: str, most: int = 0, **more: Any
+) -> list[call_pb2.CallResponse]:
+    call = call_pb2.CallRequest(account_id=account_id, method="GET", path=path, raw_query=query, **more)
+    request = pb2.StreamPagesRequest(call=call, max_pages=most)
+    return [message.page for message in await all_of(gateway.StreamPages(request, timeout=30))]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "items", "count"),
+    [
+        ("/orders/v0/orders", f"MarketplaceIds={MARKET}&{SINCE}&MaxResultsPerPage=7", "payload.Orders", 30),
+        ("/orders/2026-01-01/orders", f"marketplaceIds={MARKET}&c{SINCE[1:]}&maxResultsPerPage=7", "orders", 30),
+        ("/fba/inventory/v1/summaries", INVENTORY, "payload.inventorySummaries", 40),
+        ("/listings/2021-08-01/items/{seller}", f"marketplaceIds={MARKET}&pageSize=15", "items", 40),
+    ],
+)
+async def test_all_pages_of_a_family(
+    rest: Rest, seller: Seller, gateway: GatewayServiceStub, path: str, query: str, items: str, count: int
+) -> None:
+    account_id = await rest.connect(seller)
+    found = list[Any]()
+    got = await pages(gateway, account_id, path.replace("{seller}", seller.seller_id), query)
+    for page in got:
+        part = json.loads(page.body)
+        for name in items.split("."):
+            part = part[name]
+        found += part
+    assert len(found) == count
+    assert len({json.dumps(item) for item in found}) == count
+    first = await pages(gateway, account_id, path.replace("{seller}", seller.seller_id), query, 1)
+    assert len(first) == 1 < len(got)
+
+
+async def test_reports_take_the_token_alone(
+    rest: Rest, seller: Seller, gateway: GatewayServiceStub, client: Any
+) -> None:
+    account_id = await rest.connect(seller)
+    for _ in range(25):
+        body = {"reportType": "GET_X", "marketplaceIds": [MARKET]}
+        await client.call(account_id, "POST", "/reports/2021-06-30/reports", json=body)
+    got = await pages(gateway, account_id, "/reports/2021-06-30/reports", "reportTypes=GET_X&pageSize=10")
+    assert [len(json.loads(page.body)["reports"]) for page in got] == [10, 10, 5]
+
+
+async def test_what_has_no_pages_and_a_refusal_in_the_middle(
+    rest: Rest, seller: Seller, gateway: GatewayServiceStub, control: httpx.AsyncClient
+) -> None:
+    account_id = await rest.connect(seller)
+    with pytest.raises(SellergateError) as caught:
+        await pages(gateway, account_id, "/sellers/v1/account", "")
+    assert caught.value.reason is Reason.INVALID_REQUEST
+    query = f"MarketplaceIds={MARKET}&CreatedAfter=wrong"
+    with pytest.raises(SellergateError) as caught:
+        await pages(gateway, account_id, "/orders/v0/orders", query)
+    assert caught.value.reason is Reason.AMAZON_REJECTED
+    (page,) = await pages(gateway, account_id, "/orders/v0/orders", query, answer_mode=call_pb2.ANSWER_MODE_AS_IS)
+    assert page.http_status == 400
