@@ -71,6 +71,8 @@ class Control:
         return {
             ("GET", "health"): lambda _: json_answer({"status": "ok", "ports": dict(self.ports)}),
             ("GET", "counters"): lambda _: json_answer(self.counters.document()),
+            ("GET", "recording"): lambda _: json_answer({"bodies": dict(self.counters.bodies)}),
+            ("POST", "recording"): self._record,
             ("GET", "faults"): lambda _: json_answer({"faults": [fault.document() for fault in self.faults.all()]}),
             ("DELETE", "faults"): lambda _: json_answer({"removed": self.faults.remove()}),
             ("POST", "faults"): self._add_fault,
@@ -86,6 +88,10 @@ class Control:
             ("POST", "authorization-codes"): self._add_authorization_code,
             ("POST", "consent"): self._set_consent,
         }
+
+    def _record(self, body: bytes) -> Answer:
+        self.counters.record(self._operation(_parsed(bodies.Recording, body).operation))
+        return json_answer({})
 
     def _seed(self, body: bytes) -> Answer:
         try:

@@ -78,6 +78,12 @@ class Consent(Strict):
     selling_partner_id: Text | None
 
 
+class Recording(Strict):
+    """POST /control/recording: the operation whose executions are recorded one by one."""
+
+    operation: str
+
+
 class NewFault(Strict):
     """POST /control/faults."""
 

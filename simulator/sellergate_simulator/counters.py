@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 
 @dataclass(slots=True)
@@ -28,10 +29,25 @@ class Counters:
     """SP-API calls whose signature was verified."""
     unsigned_calls: int = 0
     faults_given: int = 0
+    recorded: str | None = None
+    """The operation of which every execution is recorded; None: nothing is."""
+    bodies: Counter[str] = field(default_factory=Counter)
+    """How often it was executed with which body (SHA-256)."""
 
     def operation(self, name: str) -> OperationCount:
         """Return the counters of one operation, to be counted up."""
         return self.operations.setdefault(name, OperationCount())
+
+    def executed(self, name: str, body: bytes) -> None:
+        """Count an execution."""
+        self.operation(name).executions += 1
+        if name == self.recorded:
+            self.bodies[sha256(body).hexdigest()] += 1
+
+    def record(self, name: str) -> None:
+        """Begin to record the executions of an operation."""
+        self.recorded = name
+        self.bodies.clear()
 
     def document(self) -> dict[str, object]:
         """Return them as `GET /control/counters` shows them."""
@@ -58,4 +74,5 @@ class Counters:
         self.exchanges.clear()
         self.lwa_rejected.clear()
         self.operations.clear()
+        self.bodies.clear()
         self.assume_role = self.sts_rejected = self.signed_calls = self.unsigned_calls = self.faults_given = 0

@@ -86,7 +86,7 @@ class SellingPartnerApi:
             answer = self.handlers.get(call.operation.name, generic.answer)(call)
         except AmazonError as error:
             return error.answer
-        self.counters.operation(call.operation.name).executions += 1
+        self.counters.executed(call.operation.name, call.body)
         return answer
 
     def _finished(self, answer: Answer, arrival: Arrival, match: Match, headers: dict[str, str]) -> Answer:

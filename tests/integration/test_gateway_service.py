@@ -311,16 +311,6 @@ async def test_who_may_call(desk: Desk) -> None:
             await GatewayServiceStub(plain_text).Call(request, timeout=2)
 
 
-async def test_what_the_contract_has_and_nobody_built_says_so(desk: Desk) -> None:
-    account_id = await desk.connect()
-    assert (await desk.refused(account_id, data_elements=["buyerInfo"])).reason is Reason.UNIMPLEMENTED
-    resources = [pb2.RestrictedResource(method="GET", path="/x")]
-    request = pb2.GetRestrictedDataTokenRequest(account_id=account_id, resources=resources)
-    with pytest.raises(SellergateError) as caught:
-        await invoke(desk.gateway.GetRestrictedDataToken, request, dependency="gateway")
-    assert caught.value.reason is Reason.UNIMPLEMENTED
-
-
 async def test_the_catalogue_is_listed_page_by_page(desk: Desk) -> None:
     names: list[str] = []
     token = ""

@@ -1,0 +1,84 @@
+"""Ten thousand writes while Amazon fails in every way: each is done once, or its caller is told that nobody knows."""
+
+import asyncio
+import json
+from collections import Counter
+from hashlib import sha256
+
+import httpx
+import pytest
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+from sellergate_common.channel import invoke
+from sellergate_common.errors import Reason, SellergateError
+
+from tests.e2e.conftest import Rest
+from tests.e2e.sellers import Seller
+
+PATH, NAME = "/reports/2021-06-30/schedules", "reports/2021-06-30/createReportSchedule"
+WRITES, AT_ONCE = 10_000, 64
+UNKNOWN = Reason.AMAZON_OUTCOME_UNKNOWN
+NOT_DONE = {Reason.AMAZON_QUOTA_EXCEEDED, Reason.AMAZON_UNAVAILABLE, Reason.LOCAL_QUOTA_EXCEEDED}
+
+pytestmark = pytest.mark.usefixtures("fast")
+
+
+@pytest.mark.timeout(240)
+async def test_ten_thousand_writes_are_done_once_or_said_to_be_unknown(
+    rest: Rest, control: httpx.AsyncClient, gateway: GatewayServiceStub, seller: Seller
+) -> None:
+    account_id = await rest.connect(seller)
+    await failing_in_every_way(control)
+    outcomes = dict[str, str]()
+
+    async def write(number: int) -> None:
+        body = json.dumps({"number": number}).encode()
+        request = call_pb2.CallRequest(account_id=account_id, method="POST", path=PATH, body=body)
+        outcome = "DONE"
+        try:
+            await invoke(gateway.Call, request, dependency="gateway", seconds=2.0)
+        except SellergateError as error:
+            outcome = error.reason
+        outcomes[sha256(body).hexdigest()] = outcome
+
+    numbers = iter(range(WRITES))
+
+    async def worker() -> None:
+        for number in numbers:
+            await write(number)
+
+    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    # What was slow is still carried out, and may be carried out late.
+    await asyncio.sleep(3)
+    bodies: dict[str, int] = (await control.get("/control/recording")).json()["bodies"]
+    ended = Counter(outcomes.values())
+    print(f"\n{WRITES} writes: {dict(ended)}; {sum(bodies.values())} executed")
+    assert len(outcomes) == WRITES
+    check(outcomes, bodies)
+    assert ended["DONE"] > 0.5 * WRITES
+    assert ended[UNKNOWN] > 0.05 * WRITES
+
+
+async def failing_in_every_way(control: httpx.AsyncClient) -> None:
+    async def told(what: str, **document: object) -> None:
+        (await control.post(f"/control/{what}", json=document)).raise_for_status()
+
+    await told("rates", scale=1_000_000, burst_scale=1000)
+    await told("recording", operation=NAME)
+    for executed in (True, False):
+        for kind in ("reset", "truncate", "500_json", "500_html", "503_html"):
+            await told("faults", kind=kind, probability=0.02, executed=executed, operation=NAME)
+        await told("faults", kind="slow", delay_seconds=3, probability=0.004, executed=executed, operation=NAME)
+    for kind in ("429", "429_no_header", "503_json"):
+        await told("faults", kind=kind, probability=0.03, operation=NAME)
+
+
+def check(outcomes: dict[str, str], bodies: dict[str, int]) -> None:
+    """Compare what callers were told with what was executed."""
+    assert set(outcomes.values()) <= {"DONE", UNKNOWN, *NOT_DONE}
+    assert max(bodies.values()) == 1, "nothing is done twice"
+    for body, outcome in outcomes.items():
+        if outcome == "DONE":
+            assert bodies.get(body) == 1, "nothing is lost in silence"
+        elif outcome in NOT_DONE:
+            assert body not in bodies, "what is said not to be done is not done"
