@@ -113,11 +113,14 @@ class Control:
 
     def _set_rates(self, body: bytes) -> Answer:
         request = _parsed(bodies.Rates, body)
-        if request.operation is None:
+        name = None if request.operation is None else self._operation(request.operation)
+        if name is None:
             self.buckets.scale, self.buckets.burst_scale = request.scale, request.burst_scale
             self.buckets.by_operation.clear()
+            self.buckets.untold.clear()
         else:
-            self.buckets.by_operation[self._operation(request.operation)] = (request.scale, request.burst_scale)
+            self.buckets.by_operation[name] = (request.scale, request.burst_scale)
+        (self.buckets.untold.discard if request.header else self.buckets.untold.add)(name)
         self.buckets.refill()
         return json_answer({})
 

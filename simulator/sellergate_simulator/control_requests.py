@@ -21,6 +21,8 @@ class Rates(Strict):
     scale: Annotated[float, Field(gt=0, le=1e9)]
     burst_scale: Annotated[float, Field(gt=0, le=1e9)] = 1.0
     operation: str | None = None
+    header: bool = True
+    """Whether answers tell the rate."""
 
 
 class Tokens(Strict):

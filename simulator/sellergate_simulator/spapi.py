@@ -91,7 +91,8 @@ class SellingPartnerApi:
 
     def _finished(self, answer: Answer, arrival: Arrival, match: Match, headers: dict[str, str]) -> Answer:
         """Add the headers of every answer, and the rate to those that carry it: 20x, 400 and 404 (usage plans)."""
-        if answer.status // 100 == 2 or answer.status in {400, 404}:  # noqa: PLR2004  (the class of success)
+        carries = answer.status // 100 == 2 or answer.status in {400, 404}  # noqa: PLR2004  (the class of success)
+        if carries and self.gate.buckets.tells(match.operation):
             headers = {**headers, "x-amzn-RateLimit-Limit": str(self.gate.limit(arrival, match).rate)}
         return answer.with_headers(headers)
 

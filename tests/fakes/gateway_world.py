@@ -50,6 +50,7 @@ def answer(status: int, code: str = "", details: str = "", **headers: str) -> Am
 
 
 OK = AmazonAnswer(200, (("x-amzn-RequestId", "r"),), b"{}")
+DENIED = answer(403, "Unauthorized")
 EXPIRED = answer(403, "Unauthorized", "The access token you provided has expired.")
 THROTTLED = answer(429, "QuotaExceeded")
 BUSY = answer(503, "ServiceUnavailable")

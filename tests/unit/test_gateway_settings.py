@@ -48,3 +48,17 @@ def test_every_fault_is_told_at_once_and_no_key_is_shown(monkeypatch: pytest.Mon
         "SELLERGATE_INTERACTIVE_SHARE",
     }
     assert "secretsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["http://evil.example", "https://10.0.0.1", "http://127.0.0.1/x", "a b", "ht!tp"])
+def test_settings_that_would_open_the_guard_of_documents(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELLERGATE_DOCUMENT_HOSTS", f"*.amazonaws.com,{value}")
+    with pytest.raises(SettingsError) as caught:
+        read_settings(GatewaySettings)
+    assert any("SELLERGATE_DOCUMENT_HOSTS" in problem for problem in caught.value.problems)
+
+
+def test_documents_come_from_listed_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings(GatewaySettings).document_servers == ("*.amazonaws.com", "*.cloudfront.net")
+    monkeypatch.setenv("SELLERGATE_DOCUMENT_HOSTS", " http://127.0.0.1:3900/ , *.amazonaws.com,")
+    assert read_settings(GatewaySettings).document_servers == ("http://127.0.0.1:3900", "*.amazonaws.com")
