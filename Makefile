@@ -32,7 +32,7 @@ prove: $(VENV)/.dev ## long checks, and those that need a tool; STRICT=1 makes a
 	$(BIN)/python -m pytest -q tests/prove $(if $(STRICT),--strict-tools)
 
 bench: $(VENV)/.dev ## measure, as ratios within one run; fails below what was promised
-	$(BIN)/python -m benches.bench_tokens
+	$(BIN)/python -m benches.bench_tokens; tokens=$$?; $(BIN)/python -m benches.bench_gateway && exit $$tokens
 
 protos: $(VENV)/.run ## compile the contracts again
 	$(INSTALL) . --no-deps

@@ -14,28 +14,23 @@ from sellergate.token.v1.token_service_pb2 import GetAccessTokenRequest
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
 from sellergate_common.channel import open_channel
 from sellergate_devstack.children import tied
-from sellergate_devstack.ports import free_ports, free_row
-from sellergate_devstack.settings import DevstackSettings
-from sellergate_devstack.suite import Suite, running_suite
-from sellergate_devstack.walk import walk
+from sellergate_devstack.ports import free_ports
+from sellergate_devstack.suite import Suite
 
 from benches.echo_server import METHOD
 from benches.load import compared
+from benches.suites import bench_suite
 
 TARGET = 0.7
 GET_ACCESS_TOKEN = "/sellergate.token.v1.TokenService/GetAccessToken"
 Bytes = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
-_SERVICES = ("edge", "account", "token", "iam", "gateway")
 
 
 async def main() -> int:
     """Print the rates and their ratio; return 1 when that is below the target."""
     with tempfile.TemporaryDirectory() as folder:
-        simulator, *ports = free_row(5)[0], *free_ports(len(_SERVICES))
-        of_services = {f"{name}_port": port for name, port in zip(_SERVICES, ports, strict=True)}
-        settings = DevstackSettings(state_dir=Path(folder), simulator="on", simulator_port=simulator, **of_services)
-        async with running_suite(settings, lambda _: None) as suite:
-            return await measured(suite, await walk(suite, lambda _: None))
+        async with bench_suite(Path(folder)) as (suite, account_id):
+            return await measured(suite, account_id)
 
 
 async def measured(suite: Suite, account_id: str) -> int:
@@ -52,9 +47,9 @@ async def measured(suite: Suite, account_id: str) -> int:
                 get: Bytes = channel.unary_unary(GET_ACCESS_TOKEN)
                 sent = request.SerializeToString()
                 rates = await compared({"echo": lambda: echo(sent, timeout=5), "token": lambda: get(sent, timeout=5)})
-    ratio = rates["token"] / rates["echo"]
-    print(f"bare echo of {size} bytes   {rates['echo']:7.0f} calls/s")  # noqa: T201
-    print(f"warm GetAccessToken     {rates['token']:7.0f} calls/s   ratio {ratio:.2f} (at least {TARGET})")  # noqa: T201
+    ratio = rates["token"].rate / rates["echo"].rate
+    print(f"bare echo of {size} bytes   {rates['echo'].rate:7.0f} calls/s")
+    print(f"warm GetAccessToken     {rates['token'].rate:7.0f} calls/s   ratio {ratio:.2f} (at least {TARGET})")
     return int(ratio < TARGET)
 
 

@@ -4,33 +4,49 @@ import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 CALLERS = 32
 SECONDS = 1.0
 ROUNDS = 9
 
 
-async def rate(call: Callable[[], Awaitable[object]], seconds: float = SECONDS, callers: int = CALLERS) -> float:
-    """Return calls a second of `callers` that each call again as soon as they are answered."""
-    done, end = 0, time.perf_counter() + seconds
+@dataclass(frozen=True)
+class Measured:
+    """Calls a second, and the median of the seconds that a call took."""
+
+    rate: float
+    p50: float
+
+
+async def load(call: Callable[[], Awaitable[object]], seconds: float = SECONDS, callers: int = CALLERS) -> Measured:
+    """Measure `callers` that each call again as soon as they are answered."""
+    took, end = list[float](), time.perf_counter() + seconds
 
     async def caller() -> None:
-        nonlocal done
-        while time.perf_counter() < end:
+        began = time.perf_counter()
+        while began < end:
             await call()
-            done += 1
+            now = time.perf_counter()
+            took.append(now - began)
+            began = now
 
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(callers)))
-    return done / (time.perf_counter() - began)
+    return Measured(len(took) / (time.perf_counter() - began), statistics.median(took))
 
 
-async def compared(subjects: dict[str, Callable[[], Awaitable[object]]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Return each subject's median rate, measured in turns so that the machine's moods strike all alike."""
-    rates: dict[str, list[float]] = {name: [] for name in subjects}
+async def compared(
+    subjects: dict[str, Callable[[], Awaitable[object]]], rounds: int = ROUNDS, callers: int = CALLERS
+) -> dict[str, Measured]:
+    """Return each subject's medians, measured in turns so that the machine's moods strike all alike."""
+    found: dict[str, list[Measured]] = {name: [] for name in subjects}
     for call in subjects.values():
-        await rate(call, 0.5)
+        await load(call, 0.5, callers)
     for _ in range(rounds):
         for name, call in subjects.items():
-            rates[name].append(await rate(call))
-    return {name: statistics.median(found) for name, found in rates.items()}
+            found[name].append(await load(call, callers=callers))
+    return {
+        name: Measured(statistics.median(one.rate for one in each), statistics.median(one.p50 for one in each))
+        for name, each in found.items()
+    }

@@ -67,7 +67,9 @@ async def gateways(folder: Path, count: int = 3) -> AsyncIterator[Gateways]:
             environment = {**suite.supervisor.processes["gateway"].environment, "SELLERGATE_GATEWAY_PORT": str(port)}
             target, command = f"{LOOPBACK}:{port}", [sys.executable, "-m", "sellergate_gateway"]
             serves = grpc_serves(target, "gateway", suite.identity("operator"))
-            await supervisor.start(Process("gateway", command, environment, folder / f"gateway-{number}.log", serves))
+            await supervisor.start(
+                Process(f"gateway-{number}", command, environment, folder / f"gateway-{number}.log", serves)
+            )
             targets.append(target)
         stubs = []
         for target in targets:
