@@ -58,7 +58,7 @@ def test_an_authorization_code_lives_five_minutes(age: float, status: int) -> No
 @pytest.mark.parametrize(("age", "status"), [(300.0, 200), (302.0, 403)])
 async def test_a_document_url_lives_five_minutes(age: float, status: int) -> None:
     hands = Hands()
-    documents = Documents(hands.clock(), lambda: 1)
+    documents = Documents(hands.clock(), lambda: 1, Faults(Random(1)))
     url = documents.download_url(documents.add(Document("text/plain", b"x")), "host", content_encoding=False)
     hands.now += age
     path, _, query = url.removeprefix("http://host:1").partition("?")
@@ -182,7 +182,7 @@ def test_ports_follow_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_url_names_its_query_parts() -> None:
-    documents = Documents(Hands().clock(), lambda: 7)
+    documents = Documents(Hands().clock(), lambda: 7, Faults(Random(1)))
     url = documents.upload_url("id", "simulator")
     assert url.startswith("http://simulator:7/documents/id?")
     assert dict(parse_qsl(url.partition("?")[2]))["X-Amz-Expires"] == "300"

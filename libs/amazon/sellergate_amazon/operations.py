@@ -21,9 +21,9 @@ _SPANS_SLASHES = frozenset({"uploads/2020-11-01/createUploadDestinationForResour
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One operation as Amazon's model describes it."""
+    """One operation as Amazon's model describes it. There is one object of each, so that it is compared by identity."""
 
     name: str
     """Its name in this project: "orders/2026-01-01/searchOrders"."""
