@@ -16,6 +16,8 @@ def check_path(path: str) -> None:
     """Raise ValueError, with what is wrong, unless a percent-encoded path means one thing to everybody on its way."""
     if not _PATH.fullmatch(path) or path.startswith("//"):
         raise ValueError("must be a percent-encoded path that begins with one slash, without host, query or fragment")
+    if "%" not in path and "/." not in path:
+        return  # nothing is hidden, and most paths are like that
     for segment in path.split("/"):
         decoded = unquote(segment)
         # A slash may hide in a segment ("..%2Fx"), and some servers take a backslash for one.

@@ -4,7 +4,6 @@ Templates hang in a tree of segments, so a look-up costs the segments of the pat
 At every level a static segment is tried before a templated one, also when the difference shows only deeper down.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import unquote
@@ -55,26 +54,28 @@ class Routes(Generic[T]):
         """Return the target and the decoded parameters, or None. Any two strings may be asked for."""
         if not encoded_path.startswith("/"):
             return None
-        segments = [unquote(segment) for segment in encoded_path.split("/")[1:]]
-        for (target, names), values in self._candidates(self._root, method, segments, ()):
-            return target, dict(zip(names, values, strict=True))
-        return None
+        whole = encoded_path.split("/")[1:]
+        segments = list(map(unquote, whole)) if "%" in encoded_path else whole
+        found = self._find(self._root, method, segments, 0, ())
+        if found is None:
+            return None
+        (target, names), values = found
+        return target, dict(zip(names, values, strict=True))
 
-    def _candidates(
-        self, node: _Node[T], method: str, segments: list[str], values: tuple[str, ...]
-    ) -> Iterator[tuple[tuple[T, tuple[str, ...]], tuple[str, ...]]]:
-        """Yield what matches, best first. The depth is bounded by the deepest template, not by the path."""
-        if not segments:
-            if method in node.leaves:
-                yield node.leaves[method], values
-            return
-        head, rest = segments[0], segments[1:]
+    def _find(
+        self, node: _Node[T], method: str, segments: list[str], at: int, values: tuple[str, ...]
+    ) -> tuple[tuple[T, tuple[str, ...]], tuple[str, ...]] | None:
+        """Return the best match below a node. The depth is bounded by the deepest template, not by the path."""
+        if at == len(segments):
+            return (node.leaves[method], values) if method in node.leaves else None
+        head, found = segments[at], None
         if head in node.static:
-            yield from self._candidates(node.static[head], method, rest, values)
-        if head and node.templated is not None:
-            yield from self._candidates(node.templated, method, rest, (*values, head))
-        if head and method in node.spanning:
-            yield node.spanning[method], (*values, "/".join(segments))
+            found = self._find(node.static[head], method, segments, at + 1, values)
+        if found is None and head and node.templated is not None:
+            found = self._find(node.templated, method, segments, at + 1, (*values, head))
+        if found is None and head and method in node.spanning:
+            found = node.spanning[method], (*values, "/".join(segments[at:]))
+        return found
 
 
 def parameter_name(segment: str) -> str | None:

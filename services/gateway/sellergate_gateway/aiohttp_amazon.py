@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import platform
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import version
+from math import inf
 from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from sellergate_gateway.ports import AmazonAnswer, AmazonRequest, FateUnknown, NotSent
+from sellergate_gateway.ports import AmazonAnswer, AmazonRequest, FateUnknown, Headers, NotSent
 
 CONNECT_SECONDS = 3.0
 KEEPALIVE_SECONDS = 15.0
@@ -31,18 +32,43 @@ class _Progress:
     sent: bool = False
 
 
+_progress: ContextVar[_Progress] = ContextVar("amazon_progress")
+
+
+class _Request(aiohttp.ClientRequest):
+    """Notes that an attempt is about to be sent: from then on its fate may be unknown."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        """Send it, once."""
+        progress = _progress.get()
+        if progress.sent:
+            # aiohttp repeats an idempotent request by itself when a kept-alive connection broke: unseen, uncounted, outside of quota.
+            raise aiohttp.ServerDisconnectedError
+        progress.sent = True
+        return await super().send(conn)
+
+
 class AiohttpAmazon:
     """One session, kept-alive connections to every host."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
+        self._own = (("User-Agent", user_agent()),)
 
     async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
         """Send a request and return the complete answer."""
         progress = _Progress()
+        _progress.set(progress)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._send(request, progress)
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=CIMultiDict(request.headers + self._own),
+                data=request.body if request.body or request.method in _WITH_BODY else None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS, ceil_threshold=inf),
+            ) as response:
+                return AmazonAnswer(response.status, _headers(response.raw_headers), await response.read())
         except aiohttp.ClientError as error:
             # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
             raise _failure(progress, type(error).__name__) from None
@@ -51,22 +77,11 @@ class AiohttpAmazon:
         except OSError as error:
             raise _failure(progress, type(error).__name__) from None
 
-    async def _send(self, request: AmazonRequest, progress: _Progress) -> AmazonAnswer:
-        async with self._session.request(
-            request.method,
-            URL(request.url, encoded=True),
-            headers=CIMultiDict(request.headers),
-            data=request.body if request.body or request.method in _WITH_BODY else None,
-            allow_redirects=False,
-            trace_request_ctx=progress,
-        ) as response:
-            body = await response.read()
-            headers = tuple(
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in response.raw_headers
-                if name.decode("latin-1").lower() not in _CONNECTION_HEADERS
-            )
-            return AmazonAnswer(response.status, headers, body)
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return the headers as they came, without those of the connection."""
+    decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
+    return tuple([header for header in decoded if header[0].lower() not in _CONNECTION_HEADERS])
 
 
 def _failure(progress: _Progress, why: str, *, late: bool = False) -> NotSent | FateUnknown:
@@ -76,17 +91,13 @@ def _failure(progress: _Progress, why: str, *, late: bool = False) -> NotSent | 
 @asynccontextmanager
 async def open_amazon() -> AsyncIterator[AiohttpAmazon]:
     """Open the session. Cookies are not kept, encodings not undone, proxies of the environment not asked."""
-    tracing = aiohttp.TraceConfig()
-    tracing.on_request_headers_sent.append(_headers_sent)
     connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls_context())
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
-        headers={"User-Agent": user_agent()},
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        trace_configs=[tracing],
+        request_class=_Request,
     ) as session:
         yield AiohttpAmazon(session)
 
@@ -101,11 +112,3 @@ def tls_context() -> ssl.SSLContext:
 def user_agent() -> str:
     """Return the User-Agent in the form that Amazon requires (Developer Guide, "include a User-Agent header")."""
     return f"Sellergate/{version('sellergate')} (Language=Python/{platform.python_version()}; Platform={platform.system()})"
-
-
-async def _headers_sent(_session: Any, context: Any, _parameters: Any) -> None:
-    progress = context.trace_request_ctx
-    if progress.sent:
-        # aiohttp repeats an idempotent request by itself when a kept-alive connection broke: unseen, uncounted, outside of quota.
-        raise aiohttp.ServerDisconnectedError
-    progress.sent = True

@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 
 from sellergate_gateway.ports import Bucket, BucketState
 from sellergate_gateway.quota import Admitted, Gauge, Moved, admit, refuse
@@ -16,11 +17,12 @@ class MemoryBuckets:
     def __init__(self, share: float) -> None:
         self._share = share
         self._gauges: OrderedDict[str, Gauge] = OrderedDict()
+        self._reduced = lru_cache(_MAX_BUCKETS)(self._reduce)
 
     async def admit(self, buckets: Sequence[Bucket], longest: float) -> Admitted:
         """Take one slot in every bucket. Raises QuotaExceeded."""
-        reduced = [self._reduced(bucket) for bucket in buckets]
-        found = admit([self._gauge(bucket) for bucket in buckets], reduced, time.monotonic(), longest)
+        gauges, reduced = list(map(self._gauge, buckets)), list(map(self._reduced, buckets))
+        found = admit(gauges, reduced, time.monotonic(), longest)
         if not isinstance(found, Admitted):
             raise refuse(found, longest)
         # The true rate: what the caller compares with Amazon's word.
@@ -50,13 +52,16 @@ class MemoryBuckets:
     def _whole(self, found: Admitted, buckets: Sequence[Bucket]) -> tuple[Bucket, ...]:
         return tuple(buckets[:-1]) if found.rest else ()
 
-    def _reduced(self, bucket: Bucket) -> Bucket:
+    def _reduce(self, bucket: Bucket) -> Bucket:
         burst = max(1, int(bucket.burst * self._share))
         return Bucket(bucket.key, bucket.rate * self._share, burst, bucket.share, bucket.learns, bucket.gate)
 
     def _gauge(self, bucket: Bucket) -> Gauge:
-        gauge = self._gauges.setdefault(bucket.key, Gauge())
-        self._gauges.move_to_end(bucket.key)
+        gauge = self._gauges.get(bucket.key)
+        if gauge is not None:
+            self._gauges.move_to_end(bucket.key)
+            return gauge
+        gauge = self._gauges[bucket.key] = Gauge()
         while len(self._gauges) > _MAX_BUCKETS:
             self._gauges.popitem(last=False)
         return gauge

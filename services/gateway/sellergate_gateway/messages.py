@@ -1,6 +1,6 @@
 """Proto ⇄ domain, for calls, checks and operations."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from google.protobuf.duration_pb2 import Duration
@@ -22,18 +22,18 @@ DEPRECATED = "x-sellergate-deprecated"
 
 def to_call(request: call_pb2.CallRequest) -> SpApiCall:
     """Read a call. Raises InvalidRequest."""
-    query = None
-    if request.WhichOneof("query_string") == "query":
+    form, query = request.WhichOneof("query_string"), None
+    if form == "query":
         query = tuple((p.name, p.value if p.HasField("value") else None) for p in request.query.parameters)
     return SpApiCall(
         account_id=request.account_id,
         method=request.method,
         path=request.path,
         operation=request.operation,
-        path_params=dict(request.path_params),
-        raw_query=request.raw_query if request.WhichOneof("query_string") == "raw_query" else None,
+        path_params=dict(request.path_params) if request.operation else None,
+        raw_query=request.raw_query if form == "raw_query" else None,
         query=query,
-        headers=tuple((header.name, header.value) for header in request.headers),
+        headers=tuple([(header.name, header.value) for header in request.headers]),
         body=request.body,
         content_type=request.content_type,
         data_elements=tuple(request.data_elements),
@@ -46,18 +46,20 @@ def to_call(request: call_pb2.CallRequest) -> SpApiCall:
 
 def to_response(done: Done) -> call_pb2.CallResponse:
     """Render Amazon's answer."""
-    return call_pb2.CallResponse(
-        http_status=done.answer.status,
-        headers=[
-            call_pb2.Header(name=name, value=value) for name, value in (*done.answer.headers, *notes(done.operation))
-        ],
-        body=done.answer.body,
-        amazon_request_id=done.answer.header(REQUEST_ID),
-        rate_limit=rate_limit_of(done.answer),
+    answer, operation = done.answer, done.operation
+    response = call_pb2.CallResponse(
+        http_status=answer.status,
+        body=answer.body,
+        amazon_request_id=answer.header(REQUEST_ID),
+        rate_limit=rate_limit_of(answer),
         attempts=done.attempts,
         waited=to_duration(done.waited),
-        operation=done.operation.name if done.operation else "",
+        operation=operation.name if operation else "",
     )
+    add = response.headers.add
+    for name, value in answer.headers + notes(operation):
+        add(name=name, value=value)
+    return response
 
 
 def notes(operation: Operation | None) -> Headers:
@@ -134,9 +136,8 @@ def to_timestamp(seconds: float) -> Timestamp:
 
 def to_duration(seconds: float) -> Duration:
     """Render a span of time."""
-    duration = Duration()
-    duration.FromTimedelta(timedelta(seconds=seconds))
-    return duration
+    whole = int(seconds)
+    return Duration(seconds=whole, nanos=int((seconds - whole) * 1e9))
 
 
 def _seconds(duration: Duration) -> float:

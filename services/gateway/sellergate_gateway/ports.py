@@ -72,7 +72,10 @@ class AmazonAnswer:
     def header(self, name: str) -> str:
         """Return the first header of this name, in any case; empty when there is none."""
         wanted = name.lower()
-        return next((value for known, value in self.headers if known.lower() == wanted), "")
+        for known, value in self.headers:
+            if len(known) == len(wanted) and known.lower() == wanted:
+                return value
+        return ""
 
 
 class _Unanswered(Exception):

@@ -41,23 +41,24 @@ class Gauge:
     def rate(self, bucket: Bucket, now: float) -> float:
         """Return the rate in force: Amazon's word or the catalogue's, unless 429s have shown less."""
         base = self.learned or bucket.rate
+        if not self.cut:
+            return base
         growth = min(GROWTH, GROWTH_A_CALL * self.cut)
-        return min(base, self.cut * (1 + growth * (now - self.cut_at))) if self.cut else base
+        return min(base, self.cut * (1 + growth * (now - self.cut_at)))
 
-    def debt(self, bucket: Bucket, now: float) -> float:
-        """Return how far `tat` lies ahead, in seconds of the rate in force: a changed rate rescales what is owed."""
-        owed = max(0.0, self.tat - now)
-        return owed / self.rate(bucket, now) / self.interval if self.interval else owed
+    def look(self, bucket: Bucket, now: float) -> tuple[float, float, float]:
+        """Return the rate in force, how far `tat` lies ahead in seconds of that rate, and the seconds until the next call may go.
 
-    def wait(self, bucket: Bucket, now: float) -> float:
-        """Return the seconds until the next call may go."""
-        tolerance = (bucket.burst - 1) / self.rate(bucket, now)
-        return max(0.0, self.debt(bucket, now) - tolerance, self.blocked_until - now)
+        A changed rate rescales what is owed.
+        """
+        rate, owed = self.rate(bucket, now), self.tat - now
+        debt = (owed / rate / self.interval if self.interval else owed) if owed > 0 else 0.0
+        return rate, debt, max(0.0, debt - (bucket.burst - 1) / rate, self.blocked_until - now)
 
-    def take(self, bucket: Bucket, now: float) -> float:
-        """Take one slot; return what `leave` needs to give it back."""
-        interval = 1.0 / self.rate(bucket, now)
-        self.tat, self.interval = now + self.debt(bucket, now) + interval, interval
+    def take(self, rate: float, debt: float, now: float) -> float:
+        """Take one slot, after a look; return what `leave` needs to give it back."""
+        self.interval = 1.0 / rate
+        self.tat = now + debt + self.interval
         self.passed += 1
         return self.tat
 
@@ -71,7 +72,7 @@ class Gauge:
 
         Returns by how much everybody who waits is put back; 0 while a 429 of a moment ago has done so already.
         """
-        rate, debt, lasted = self.rate(bucket, now), self.debt(bucket, now), now - self.since
+        (rate, debt, _), lasted = self.look(bucket, now), now - self.since
         if not self.since or lasted > FORGOTTEN_SECONDS:
             self.since, self.passed = now, 0
         elif lasted < max(WINDOW_SECONDS, 2 / rate):
@@ -91,7 +92,7 @@ class Gauge:
 
     def state(self, bucket: Bucket, now: float) -> BucketState:
         """Return what is in the bucket."""
-        rate, wait, debt = self.rate(bucket, now), self.wait(bucket, now), self.debt(bucket, now)
+        rate, debt, wait = self.look(bucket, now)
         source = RateSource.HEADER if self.learned else RateSource.CATALOGUE
         return state_of(
             bucket, rate, wait, debt, RateSource.BACKOFF if rate < (self.learned or bucket.rate) else source
@@ -138,12 +139,12 @@ def admit(gauges: Sequence[Gauge], buckets: Sequence[Bucket], now: float, max_wa
 
     Who waits at a gate holds that slot alone: slots of the others, taken ahead of time, would make those wait who pass no gate.
     """
-    rate = gauges[0].rate(buckets[0], now)
-    chosen, rest = list(zip(gauges, buckets, strict=True)), tuple[Bucket, ...]()
-    if buckets[-1].gate and gauges[-1].wait(buckets[-1], now) > 0:
-        chosen, rest = chosen[-1:], tuple(buckets[:-1])
-    wait = max(gauge.wait(bucket, now) for gauge, bucket in chosen)
+    looks, held, rest = [g.look(b, now) for g, b in zip(gauges, buckets, strict=True)], tuple(buckets), tuple[Bucket, ...]()
+    first = looks[0][0]
+    if held[-1].gate and looks[-1][2] > 0:
+        looks, gauges, held, rest = looks[-1:], gauges[-1:], held[-1:], held[:-1]
+    wait = max([wait for _, _, wait in looks])
     if wait > max_wait:
         return wait
-    taken = tuple(gauge.take(bucket, now) for gauge, bucket in chosen)
-    return Admitted(wait, rate, tuple(bucket for _, bucket in chosen), taken, rest)
+    taken = tuple([gauge.take(rate, debt, now) for gauge, (rate, debt, _) in zip(gauges, looks, strict=True)])
+    return Admitted(wait, first, held, taken, rest)

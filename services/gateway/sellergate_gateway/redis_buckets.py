@@ -5,35 +5,32 @@ Raises what redis-py raises while Redis is gone.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
+from sellergate_common.cache import UNREACHABLE
 
 from sellergate_gateway.ports import Bucket, BucketState, RateSource
 from sellergate_gateway.quota import Admitted, Moved, refuse, state_of
 
 # A run is short, for Redis does nothing else meanwhile.
 MOST_AT_ONCE = 128
+# Runs of one application begin so far apart: who calls rarely never waits for it, and a busy process asks for many calls at once.
+SPACING_SECONDS = 0.002
 _REFUSED, _TAKEN, _GATE = 0, 1, 2
 _SOURCES = (RateSource.CATALOGUE, RateSource.HEADER, RateSource.BACKOFF)
 
 
 @dataclass(slots=True)
 class _Check:
-    """One call that wants slots."""
+    """One call that wants slots. Those of one application gather until its next run."""
 
     buckets: Sequence[Bucket]
     longest: float
     answer: "asyncio.Future[list[Any]]"
-
-
-@dataclass(slots=True)
-class _Queue:
-    """Checks of one application: while one run of the script is under way, the others gather for the next."""
-
-    waiting: list[_Check] = field(default_factory=list)
 
 
 class RedisBuckets:
@@ -41,25 +38,24 @@ class RedisBuckets:
 
     def __init__(self, redis: Redis) -> None:
         self._script = redis.register_script(files("sellergate_gateway").joinpath("gcra.lua").read_text("utf-8"))
-        self._queues: dict[str, _Queue] = {}
-        self._runs: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, list[_Check]] = {}
+        self._runners: set[asyncio.Task[None]] = set()
 
     async def admit(self, buckets: Sequence[Bucket], longest: float) -> Admitted:
         """Take one slot in every bucket. Raises QuotaExceeded."""
         # One application's buckets lie in one slot of a cluster, which is what a script may touch.
         application = buckets[0].key.partition("}")[0]
-        queue = self._queues.get(application)
-        if queue is None:
-            queue = self._queues[application] = _Queue()
-            try:
-                (found,) = await self._run([(buckets, longest)])
-            finally:
-                self._next(application, queue)
+        loop = asyncio.get_running_loop()
+        check = _Check(buckets, longest, loop.create_future())
+        waiting = self._waiting.get(application)
+        if waiting is None:
+            self._waiting[application] = [check]
+            runner = loop.create_task(self._run_all(application))
+            self._runners.add(runner)
+            runner.add_done_callback(self._runners.discard)
         else:
-            check = _Check(buckets, longest, asyncio.get_running_loop().create_future())
-            queue.waiting.append(check)
-            found = await check.answer
-        return _read(found, buckets, longest)
+            waiting.append(check)
+        return _read(await check.answer, buckets, longest)
 
     async def leave(self, admitted: Admitted) -> None:
         """Give back what is the newest."""
@@ -80,45 +76,47 @@ class RedisBuckets:
         rate, wait, debt, source = await self._script([bucket.key], ["state", repr(bucket.rate), bucket.burst])
         return state_of(bucket, float(rate), float(wait), float(debt), _SOURCES[int(source)])
 
-    async def _run(self, checks: Sequence[tuple[Sequence[Bucket], float]]) -> list[list[Any]]:
-        keys, arguments = list[str](), list[Any](["admit"])
-        for buckets, longest in checks:
-            arguments += (f"{longest:.6f}", int(buckets[-1].gate), len(buckets))
-            for bucket in buckets:
-                keys.append(bucket.key)
-                arguments += (repr(bucket.rate), bucket.burst)
-        answers: list[list[Any]] = await self._script(keys, arguments)
-        return answers
-
-    def _next(self, application: str, queue: _Queue) -> None:
-        """After a run: begin the next one for those who gathered meanwhile."""
-        if not queue.waiting:
-            del self._queues[application]
-            return
-        task = asyncio.get_running_loop().create_task(self._gathered(application, queue))
-        self._runs.add(task)
-        task.add_done_callback(self._runs.discard)
-
-    async def _gathered(self, application: str, queue: _Queue) -> None:
-        checks, queue.waiting = queue.waiting[:MOST_AT_ONCE], queue.waiting[MOST_AT_ONCE:]
-        # Whoever has gone by now takes nothing.
-        checks = [check for check in checks if not check.answer.done()]
+    async def _run_all(self, application: str) -> None:
+        """Run the script as long as somebody waits."""
+        loop = asyncio.get_running_loop()
         try:
-            answers = await self._run([(check.buckets, check.longest) for check in checks]) if checks else []
+            while self._waiting[application]:
+                began, waiting = loop.time(), self._waiting[application]
+                checks, self._waiting[application] = waiting[:MOST_AT_ONCE], waiting[MOST_AT_ONCE:]
+                # Whoever has gone by now takes nothing.
+                await self._answer([check for check in checks if not check.answer.done()])
+                await asyncio.sleep(began + SPACING_SECONDS - loop.time())
+        finally:
+            for check in self._waiting.pop(application):
+                check.answer.cancel()
+
+    async def _answer(self, checks: Sequence[_Check]) -> None:
+        try:
+            answers = await self._run(checks) if checks else []
         except BaseException as error:
             for check in checks:
                 if not check.answer.done():
                     check.answer.set_exception(error)
             if not isinstance(error, Exception):
                 raise
-        else:
-            for check, answer in zip(checks, answers, strict=True):
-                if not check.answer.done():
-                    check.answer.set_result(answer)
-                elif int(answer[0]) != _REFUSED:
+            return
+        for check, answer in zip(checks, answers, strict=True):
+            if not check.answer.done():
+                check.answer.set_result(answer)
+            elif int(answer[0]) != _REFUSED:
+                with suppress(*UNREACHABLE):
                     await self.leave(_read(answer, check.buckets, check.longest))
-        finally:
-            self._next(application, queue)
+
+    async def _run(self, checks: Sequence[_Check]) -> list[list[Any]]:
+        keys, arguments = list[str](), list[Any](["admit"])
+        for check in checks:
+            buckets = check.buckets
+            arguments += (f"{check.longest:.6f}", int(buckets[-1].gate), len(buckets))
+            for bucket in buckets:
+                keys.append(bucket.key)
+                arguments += (repr(bucket.rate), bucket.burst)
+        answers: list[list[Any]] = await self._script(keys, arguments)
+        return answers
 
 
 def _read(answer: list[Any], buckets: Sequence[Bucket], longest: float) -> Admitted:
