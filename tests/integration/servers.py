@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from prometheus_client import CollectorRegistry
 from sellergate_common.identity import Access
-from sellergate_common.interceptors import Layers, LayersInterceptor
+from sellergate_common.interceptors import LayeredServer, Layers
 from sellergate_common.telemetry import RpcMetrics
 from sellergate_common.tls import Identity
 
@@ -18,9 +18,9 @@ async def serving(
 ) -> AsyncIterator[str]:
     """Serve `servicers` (add function → servicer) as `name`; yield where."""
     layers = Layers(name, access or Access(), RpcMetrics.register(CollectorRegistry()))
-    server = grpc.aio.server(interceptors=[LayersInterceptor(layers)])
+    server = grpc.aio.server()
     for add, servicer in servicers.items():
-        add(servicer, server)
+        add(servicer, LayeredServer(server, layers))
     port = server.add_secure_port("127.0.0.1:0", identity.server_credentials())
     await server.start()
     try:

@@ -20,7 +20,7 @@ from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, new_
 from sellergate_common.deadlines import within_deadline
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
 from sellergate_common.fields import validate
-from sellergate_common.identity import Access, identify
+from sellergate_common.identity import ON_BEHALF_OF, Access, identify
 from sellergate_common.logs import get_logger, log_call
 from sellergate_common.redaction import redact_text
 from sellergate_common.status import to_status, trailing_metadata
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # The property of TLS peers that gRPC takes for their identity, where the certificate has one (grpc_security_constants.h).
 _SAN = "x509_subject_alternative_name"
+# What the layers read of a call's metadata.
+_READ = frozenset({REQUEST_ID, TRACEPARENT, ON_BEHALF_OF})
 _REQUEST_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -136,26 +138,41 @@ class Layers:
         await rpc.context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata(status))
 
 
-class LayersInterceptor(grpc.aio.ServerInterceptor):
-    """Puts the layers around every handler of a server."""
+class LayeredServer:
+    """Where generated code registers its handlers: they come to `server` inside of the layers.
 
-    def __init__(self, layers: Layers) -> None:
+    An interceptor of gRPC would do the same, and look for the handler of every call anew.
+    """
+
+    def __init__(self, server: grpc.aio.Server, layers: Layers) -> None:
+        self._server = server
+        self._layers = layers
+
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Register handlers, each inside of the layers."""
+        self._server.add_generic_rpc_handlers([_Layered(handler, self._layers) for handler in handlers])
+
+    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
+        """Do nothing, as servers of grpc.aio do."""
+
+
+class _Layered(grpc.GenericRpcHandler):
+    """The handlers of one service, inside of the layers; each is wrapped once."""
+
+    def __init__(self, handlers: grpc.GenericRpcHandler, layers: Layers) -> None:
+        self._handlers = handlers
         self._layers = layers
         self._wrapped: dict[str, _Handler] = {}
 
-    async def intercept_service(
-        self,
-        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]",
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "_Handler | None":
-        """Return the wrapped handler of the method, made once."""
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "_Handler | None":
+        """Return the handler of a method; None for another service's."""
         method = handler_call_details.method
-        if method not in self._wrapped:
-            handler = await continuation(handler_call_details)
-            if handler is None:  # an unknown method: gRPC answers UNIMPLEMENTED; not remembered, names are the caller's
-                return handler
-            self._wrapped[method] = _wrap(handler, method.lstrip("/"), self._layers)
-        return self._wrapped[method]
+        found = self._wrapped.get(method)
+        if found is None:
+            handler = self._handlers.service(handler_call_details)
+            if handler is not None:  # names of unknown methods are the caller's, and are not remembered
+                found = self._wrapped[method] = _wrap(handler, method.lstrip("/"), self._layers)
+        return found
 
 
 def _names(context: Any) -> Iterable[bytes]:
@@ -171,7 +188,7 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
     def rpc_of(request: Any, context: Any) -> Rpc:
         metadata: dict[str, list[str]] = {}
         for key, value in context.invocation_metadata() or ():
-            if isinstance(value, str):
+            if key in _READ and isinstance(value, str):
                 metadata.setdefault(key, []).append(value)
         call = CallContext(method=method, request_id="")
         return Rpc(context, call, metadata, streams, None if handler.request_streaming else request)

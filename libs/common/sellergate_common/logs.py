@@ -1,11 +1,12 @@
 """JSON logs on standard error: one line an event, redacted, with the request's id."""
 
 import asyncio
+import atexit
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, BinaryIO, cast
 
@@ -25,23 +26,32 @@ _LEVELS = {name.lower(): number for name, number in logging.getLevelNamesMapping
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat()[:-6] + "Z"
+    seconds = time.time()
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1_000_000):06}Z"
+
+
+@lru_cache(4)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 class _Gathered:
     """Writes lines a moment after they came, with all others of that moment: a busy server has dozens of them."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._flush = stream.flush
+        self._stream = stream
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.write = stream.write
+        self._lines: list[bytes] = []
+        self.write = self._lines.append
+        atexit.register(self._end)
 
     def flush(self) -> None:
-        """Flush in a moment, or now where no loop runs."""
+        """Write in a moment, or now where no loop runs."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self._flush()
+            self._end()
             return
         if self._loop is not loop:
             self._loop = loop
@@ -49,7 +59,11 @@ class _Gathered:
 
     def _end(self) -> None:
         self._loop = None
-        self._flush()
+        count = len(self._lines)  # other threads may add some meanwhile
+        lines = b"".join(self._lines[:count])
+        del self._lines[:count]
+        self._stream.write(lines)
+        self._stream.flush()
 
 
 class _Line:

@@ -9,11 +9,11 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from sellergate_common.channel import KEEPALIVE_TIMEOUT_MILLISECONDS, MAX_MESSAGE_BYTES
 from sellergate_common.identity import Access
-from sellergate_common.interceptors import Layers, LayersInterceptor
+from sellergate_common.interceptors import LayeredServer, Layers
 from sellergate_common.logs import get_logger
 from sellergate_common.settings import ServerSettings
 from sellergate_common.telemetry import RpcMetrics, serve_metrics
@@ -42,7 +42,6 @@ async def run_server(
     """
     metrics = RpcMetrics.register()
     server = grpc.aio.server(
-        interceptors=[LayersInterceptor(Layers(name, access or Access(), metrics))],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -53,10 +52,12 @@ async def run_server(
             ("grpc.so_reuseport", 0),
         ],
     )
-    names = [_register(servicer, server) for servicer in servicers]
+    layered: Any = LayeredServer(server, Layers(name, access or Access(), metrics))
+    names = [_register(servicer, layered) for servicer in servicers]
     healths = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
-    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    health_pb2_grpc.add_HealthServicer_to_server(healths, layered)
+    reflected = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflection.aio.ReflectionServicer(reflected), layered)
     address = f"{settings.bind_host}:{port}"
     try:
         server.add_secure_port(address, Identity.read(settings).server_credentials())
@@ -83,7 +84,7 @@ async def run_server(
         get_logger().info("stopped")
 
 
-def _register(servicer: object, server: grpc.aio.Server) -> str:
+def _register(servicer: object, server: Any) -> str:
     """Add `servicer` to `server` through the generated module of its base class; return the service's full name."""
     base = next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith(_GENERATED))
     getattr(sys.modules[base.__module__], f"add_{base.__name__}_to_server")(servicer, server)
