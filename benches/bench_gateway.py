@@ -98,7 +98,12 @@ async def main() -> int:
             return lambda: called(request, timeout=10)
 
         # The first answers tell the rate that the upstream allows.
-        for called, request in ((shared, bench.plain), (local, bench.plain), (shared, bench.signed), (late, bench.plain)):
+        for called, request in (
+            (shared, bench.plain),
+            (local, bench.plain),
+            (shared, bench.signed),
+            (late, bench.plain),
+        ):
             for _ in range(3):
                 await called(request, timeout=10)
         at_once = await compared(

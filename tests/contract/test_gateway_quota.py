@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -19,7 +20,7 @@ from sellergate_devstack.redis_server import running_redis
 from sellergate_gateway import shared_quota as subject
 from sellergate_gateway.ports import Bucket, Quota, RateSource
 from sellergate_gateway.quota import Admitted, Gauge, admit
-from sellergate_gateway.redis_buckets import RedisBuckets
+from sellergate_gateway.redis_buckets import SPACING_SECONDS, RedisBuckets
 from sellergate_gateway.shared_quota import FALLBACK_SHARE, LocalQuota, ShadowQuota, SharedQuota
 from structlog.testing import capture_logs
 
@@ -186,15 +187,20 @@ async def test_many_at_once_are_checked_together_and_in_order(redis: Redis, monk
     quota, bucket, sizes = SharedQuota(redis), fresh(0.1, 40), list[int]()
     real = RedisBuckets._run
 
-    async def counted(self: RedisBuckets, checks: Sequence[tuple[Sequence[Bucket], float]]) -> list[list[object]]:
+    async def counted(self: RedisBuckets, checks: Sequence[Any]) -> list[list[object]]:
         sizes.append(len(checks))
         return await real(self, checks)
 
     monkeypatch.setattr(RedisBuckets, "_run", counted)
     answers = await asyncio.gather(*(quota.enter([bucket], 0.0) for _ in range(100)), return_exceptions=True)
     assert [isinstance(answer, QuotaExceeded) for answer in answers] == [False] * 40 + [True] * 60
-    assert sizes == [1, 99]
-    assert quota._shared._queues == {}
+    assert sizes == [100]
+    sizes.clear()
+    assert isinstance(await tried(quota._shared, [bucket], 0.0), float), (
+        "it came within the spacing of runs, and was asked for"
+    )
+    await asyncio.sleep(5 * SPACING_SECONDS)
+    assert (sizes, quota._shared._waiting, quota._shared._runners) == ([1], {}, set())
 
 
 async def test_who_leaves_before_the_answer_takes_nothing(redis: Redis) -> None:
@@ -297,7 +303,7 @@ def is_near_the_edge(gauges: Sequence[Gauge], buckets: Sequence[Bucket], now: fl
     """Whether a rounded microsecond decides: on the wait allowed, or on whether there is a wait at all."""
     for gauge, bucket in zip(gauges, buckets, strict=True):
         unclamped = max(
-            gauge.debt(bucket, now) - (bucket.burst - 1) / gauge.rate(bucket, now), gauge.blocked_until - now
+            gauge.look(bucket, now)[1] - (bucket.burst - 1) / gauge.rate(bucket, now), gauge.blocked_until - now
         )
         if abs(unclamped - longest) < ROUNDING or (bucket.gate and abs(unclamped) < ROUNDING):
             return True

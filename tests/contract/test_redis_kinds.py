@@ -23,7 +23,7 @@ from sellergate_common.releases import Releases
 from sellergate_common.remembered import Remembered
 from sellergate_common.sealing import KeyRing
 from sellergate_gateway.ports import Bucket
-from sellergate_gateway.redis_quota import RedisQuota
+from sellergate_gateway.shared_quota import SharedQuota
 from structlog.testing import capture_logs
 
 from tests.integration import redis_sets
@@ -136,18 +136,18 @@ async def test_replicas_share_one_fetch(servers: Set, prefix: str) -> None:
 
 async def test_quota_is_one_for_all_replicas(servers: Set, redis: Redis, prefix: str) -> None:
     async with open_redis(SecretStr(servers.url)) as second:
-        one, other = RedisQuota(redis), RedisQuota(second)
+        one, other = SharedQuota(redis), SharedQuota(second)
         for number in range(5):
-            pair = Bucket(f"{prefix}{{{number}}}:pair", 0.1, 2)
-            batch = Bucket(f"{prefix}{{{number}}}:pair:batch", 0.08, 2, 0.8)
+            pair = Bucket(f"{prefix}{{{number}}}:pair", 0.1, 2, learns=True)
+            batch = Bucket(f"{prefix}{{{number}}}:pair:batch", 0.08, 2, 0.8, learns=True, gate=True)
             with capture_logs() as logs:
-                await one.admit([pair, batch], 0)
-                await other.admit([pair, batch], 0)
+                await one.enter([pair, batch], 0)
+                await other.enter([pair, batch], 0)
                 with pytest.raises(QuotaExceeded):
-                    await one.admit([pair, batch], 0)
+                    await one.enter([pair, batch], 0)
                 await one.learn([pair, batch], 10.0)
                 assert (await other.state(pair)).rate == pytest.approx(10.0)
-                await one.drain(pair, 20.0)
+                await one.throttled([pair], 20.0)
                 assert (await other.state(pair)).remaining == 0
             assert not logs
 

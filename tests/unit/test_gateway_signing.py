@@ -12,7 +12,12 @@ from pydantic import SecretStr
 from sellergate_gateway.ports import AmazonRequest, AwsCredentials
 from sellergate_gateway.signing import SigV4Signer
 
-HOSTS = ("https://sellingpartnerapi-na.amazon.com", "https://h.test:8443", "http://127.0.0.1:9000", "https://h.test:443")
+HOSTS = (
+    "https://sellingpartnerapi-na.amazon.com",
+    "https://h.test:8443",
+    "http://127.0.0.1:9000",
+    "https://h.test:443",
+)
 _path = st.text("abAB09-._~!$&'()*+,;=:@/", max_size=20) | st.sampled_from(["a%2Fb", "%C3%A9%20x", "a//b///c", "x/"])
 _pair = st.text("ab=%~.*+/?:@,;'", max_size=6).map(lambda text: text.replace("%", "%25"))
 _query = st.lists(_pair, max_size=5).map("&".join)
@@ -50,7 +55,9 @@ def test_a_signature_is_botocores(
     url = f"{host}/{path.lstrip('/')}{'?' + query if query else ''}"
     tokens = () if token is None else (("x-amz-access-token", token),)
     request = AmazonRequest(method, url, (("accept", "x"), *tokens), body)
-    credentials = AwsCredentials(SecretStr("ASIAX"), SecretStr("secret+/"), SecretStr("session=="), now + 3600.0, 3600.0)
+    credentials = AwsCredentials(
+        SecretStr("ASIAX"), SecretStr("secret+/"), SecretStr("session=="), now + 3600.0, 3600.0
+    )
     ours = SigV4Signer(lambda: float(now)).sign(request, credentials, region)
     added = {name.lower(): value for name, value in ours.headers if name != "accept"}
     assert added == by_botocore(request, credentials, region, now)

@@ -139,7 +139,11 @@ def admit(gauges: Sequence[Gauge], buckets: Sequence[Bucket], now: float, max_wa
 
     Who waits at a gate holds that slot alone: slots of the others, taken ahead of time, would make those wait who pass no gate.
     """
-    looks, held, rest = [g.look(b, now) for g, b in zip(gauges, buckets, strict=True)], tuple(buckets), tuple[Bucket, ...]()
+    looks, held, rest = (
+        [g.look(b, now) for g, b in zip(gauges, buckets, strict=True)],
+        tuple(buckets),
+        tuple[Bucket, ...](),
+    )
     first = looks[0][0]
     if held[-1].gate and looks[-1][2] > 0:
         looks, gauges, held, rest = looks[-1:], gauges[-1:], held[-1:], held[:-1]
