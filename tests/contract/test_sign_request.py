@@ -147,7 +147,7 @@ def test_the_gateway_and_the_iam_service_sign_alike() -> None:
     held = GatewayCredentials(*(getattr(CREDENTIALS, name) for name in CREDENTIALS.__slots__))
     for method, url, _, body, region in table():
         headers = (("x-amz-access-token", "Atza|token"),)
-        sent = SigV4Signer().sign(AmazonRequest(method, url, headers, body), held, region)
+        sent = SigV4Signer(NOW.timestamp).sign(AmazonRequest(method, url, headers, body), held, region)
         added = {name.lower(): value for name, value in sent.headers if name != "x-amz-access-token"}
         assert added == ours(method, url, headers, body, region)
 

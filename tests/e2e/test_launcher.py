@@ -106,7 +106,7 @@ async def test_a_dead_process_is_named_with_its_last_lines(folder: Path) -> None
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "token died with exit code -9; its last lines:" in said
-    assert '"event": "serving"' in said.partition("its last lines:")[2]
+    assert '"event":"serving"' in said.partition("its last lines:")[2]
     assert await gone(list(told["pids"].values()))
 
 

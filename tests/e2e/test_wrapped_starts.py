@@ -81,7 +81,7 @@ async def test_it_opens_with_wrapped_keys_what_was_sealed_with_plain_ones(
     assert found.refresh_token == seller.refresh_token
     assert found.application.client_secret == seller.client_secret
     log = process.log.read_text()
-    assert '"event": "serving"' in log
+    assert '"event":"serving"' in log
     assert hides_keys(log)
 
 

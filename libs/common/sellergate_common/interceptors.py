@@ -193,8 +193,8 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
         call = CallContext(method=method, request_id="")
         return Rpc(context, call, metadata, streams, None if handler.request_streaming else request)
 
-    async def answered(request: Any, rpc: Rpc) -> Any:
-        return await inner(request, rpc.context)
+    def answered(request: Any, rpc: Rpc) -> Any:
+        return inner(request, rpc.context)
 
     async def streamed(request: Any, rpc: Rpc) -> None:
         answers = inner(request, rpc.context)

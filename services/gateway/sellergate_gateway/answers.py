@@ -72,10 +72,13 @@ class Reading:
     error: AmazonError | None
 
 
+_SUCCESS = Reading(Kind.SUCCESS, None)
+
+
 def read(answer: AmazonAnswer) -> Reading:
     """Tell what an answer means. Statuses decide, never codes: they are no stable enum."""
     if 200 <= answer.status < 300:  # noqa: PLR2004
-        return Reading(Kind.SUCCESS, None)
+        return _SUCCESS
     errors = errors_of(answer)
     error = errors[0] if errors else None
     if answer.status == 429:  # noqa: PLR2004

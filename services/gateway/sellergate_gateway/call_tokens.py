@@ -66,7 +66,9 @@ class CallTokens(SellerTokens):
 
     async def need(self, account: Account, target: Target, data_elements: tuple[str, ...]) -> Need:
         """Return the kind of token that a call wants. Raises InvalidRequest."""
-        operation, resource = target.operation, resource_of(target, data_elements)
+        operation = target.operation
+        restrictable = data_elements or (operation is not None and operation.restricted)
+        resource = resource_of(target, data_elements) if restrictable else None
         if operation is None or not operation.restricted:
             return await super().need(account, target, data_elements)
         if not operation.document:

@@ -71,7 +71,7 @@ class Ports:
     budgets: RetryBudgets = field(default_factory=RetryBudgets)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Done:
     """A call that was answered. `waited` are the seconds it waited for quota."""
 

@@ -48,7 +48,7 @@ class AwsCredentials:
     life: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AmazonRequest:
     """One HTTPS request. `url` is percent-encoded and sent exactly as it is. Secrets stay out of its repr."""
 
@@ -61,7 +61,7 @@ class AmazonRequest:
         return f"AmazonRequest({self.method})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AmazonAnswer:
     """A complete answer: headers and bytes as they came."""
 
@@ -119,7 +119,7 @@ class RateSource(StrEnum):
     BACKOFF = "BACKOFF"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Passage:
     """A call that passed its buckets, `waited` seconds after it came. `rate` is that of the first bucket, as it is believed."""
 

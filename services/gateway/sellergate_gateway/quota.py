@@ -121,7 +121,7 @@ class Moved:
     shift: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admitted:
     """What was taken: slots that may be used in `wait` seconds. `rate` is that of the first bucket of the call."""
 

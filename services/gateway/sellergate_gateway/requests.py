@@ -38,7 +38,7 @@ _OURS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SpApiCall:
     """A call as a caller asks for it; see sellergate.gateway.v1.CallRequest. Seconds, None: as long as the deadline allows."""
 
@@ -59,7 +59,7 @@ class SpApiCall:
     sandbox: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Target:
     """Where a call goes. `operation` is None for a path that the catalogue does not have."""
 
