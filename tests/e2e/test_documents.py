@@ -206,4 +206,5 @@ async def test_a_feed_up_and_its_result_down(
         assert caught.value.violations[0].field == "head.size"
     with pytest.raises(SellergateError) as caught:
         await upload(0, head=False)
+    assert caught.value.reason is Reason.INVALID_REQUEST, caught.value
     assert caught.value.violations[0].field == "head"

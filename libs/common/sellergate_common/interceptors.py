@@ -7,8 +7,8 @@ inside of it, for unary and streaming calls alike; tests/unit/test_interceptors.
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _SAN = "x509_subject_alternative_name"
 # What the layers read of a call's metadata.
 _READ = frozenset({REQUEST_ID, TRACEPARENT, ON_BEHALF_OF})
+DRAIN_SECONDS = 1.0
 _REQUEST_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -45,6 +46,8 @@ class Rpc:
     metadata: dict[str, list[str]]
     streams: bool
     request: Message | None
+    uploads: bool = False
+    """It sends a stream and is answered once."""
 
 
 Inside = Callable[[Rpc], Coroutine[Any, Any, Any]]
@@ -135,6 +138,8 @@ class Layers:
     async def _abort(self, rpc: Rpc, error: SellergateError) -> None:
         rpc.call.reason = error.reason
         status = to_status(error, self._service)
+        if rpc.uploads:
+            await _drained(rpc.context)
         await rpc.context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata(status))
 
 
@@ -191,7 +196,10 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
             if key in _READ and isinstance(value, str):
                 metadata.setdefault(key, []).append(value)
         call = CallContext(method=method, request_id="")
-        return Rpc(context, call, metadata, streams, None if handler.request_streaming else request)
+        asked = None if handler.request_streaming else request
+        return Rpc(
+            context, call, metadata, streams, asked, handler.request_streaming and not handler.response_streaming
+        )
 
     def answered(request: Any, rpc: Rpc) -> Any:
         return inner(request, rpc.context)
@@ -220,6 +228,14 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
         (True, True): grpc.stream_stream_rpc_method_handler,
     }[handler.request_streaming, handler.response_streaming]
     return make(run, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
+
+
+async def _drained(context: Any) -> None:
+    """Read what a client still sends, for a moment: clients of grpc.aio that are writing when a stream ends miss why it ended."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while await context.read() is not grpc.aio.EOF:
+                pass
 
 
 async def _validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:

@@ -42,7 +42,7 @@ class _Request(aiohttp.ClientRequest):
         """Send it, once."""
         progress = _progress.get()
         if progress.sent:
-            # aiohttp repeats an idempotent request by itself when a kept-alive connection broke: unseen, uncounted, outside of quota.
+            # aiohttp repeats an idempotent request by itself when a kept-alive connection broke: unseen, uncounted, unlimited.
             raise aiohttp.ServerDisconnectedError
         progress.sent = True
         return await super().send(conn)
