@@ -2,6 +2,7 @@
 -- ARGV[1] is what to do. Numbers go out as text, for Redis cuts them to integers.
 local GROWTH, GROWTH_A_CALL = 0.0015, 0.003
 local LEAST_CUT, CUT_MARGIN, WINDOW = 0.3, 0.98, 2
+local SAME = 0.000003
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 
@@ -104,7 +105,7 @@ end
 if ARGV[1] == 'leave' then
   for i, key in ipairs(KEYS) do
     local s = redis.call('HMGET', key, 'tat', 'interval')
-    if s[1] == ARGV[i + 1] then redis.call('HSET', key, 'tat', moment(tonumber(s[1]) - tonumber(s[2]))) end
+    if s[1] and math.abs(s[1] - ARGV[i + 1]) < SAME then redis.call('HSET', key, 'tat', moment(tonumber(s[1]) - tonumber(s[2]))) end
   end
   return 1
 end

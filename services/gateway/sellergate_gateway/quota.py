@@ -19,6 +19,8 @@ LEAST_CUT, CUT_MARGIN, LARGEST_KEPT = 0.3, 0.98, 0.95
 # What passes between two 429s tells a rate when they are so many seconds apart, and two intervals.
 WINDOW_SECONDS = 2.0
 FORGOTTEN_SECONDS = 3600.0
+# Microseconds are rounded in Redis, and again when a rate changes.
+SAME_SECONDS = 0.000003
 
 
 @dataclass(slots=True)
@@ -64,7 +66,7 @@ class Gauge:
 
     def leave(self, taken: float) -> None:
         """Give a slot back if it is the newest; the others have been promised what follows theirs."""
-        if self.tat == taken:
+        if abs(self.tat - taken) < SAME_SECONDS:
             self.tat -= self.interval
 
     def throttled(self, bucket: Bucket, now: float, seconds: float) -> float:

@@ -18,8 +18,6 @@ from sellergate_gateway.quota import Admitted, Moved, refuse, state_of
 
 # A run is short, for Redis does nothing else meanwhile.
 MOST_AT_ONCE = 128
-# Runs of one application begin so far apart: who calls rarely never waits for it, and a busy process asks for many calls at once.
-SPACING_SECONDS = 0.002
 _REFUSED, _TAKEN, _GATE = 0, 1, 2
 _SOURCES = (RateSource.CATALOGUE, RateSource.HEADER, RateSource.BACKOFF)
 
@@ -78,14 +76,12 @@ class RedisBuckets:
 
     async def _run_all(self, application: str) -> None:
         """Run the script as long as somebody waits."""
-        loop = asyncio.get_running_loop()
         try:
             while self._waiting[application]:
-                began, waiting = loop.time(), self._waiting[application]
+                waiting = self._waiting[application]
                 checks, self._waiting[application] = waiting[:MOST_AT_ONCE], waiting[MOST_AT_ONCE:]
                 # Whoever has gone by now takes nothing.
                 await self._answer([check for check in checks if not check.answer.done()])
-                await asyncio.sleep(began + SPACING_SECONDS - loop.time())
         finally:
             for check in self._waiting.pop(application):
                 check.answer.cancel()

@@ -15,6 +15,7 @@ from sellergate_gateway.memory_buckets import MemoryBuckets
 from sellergate_gateway.ports import Bucket, BucketState, Passage
 from sellergate_gateway.quota import Admitted, Moved
 from sellergate_gateway.redis_buckets import RedisBuckets
+from sellergate_gateway.strides import Strides
 from sellergate_gateway.turns import Turns
 
 FALLBACK_SHARE = 0.5
@@ -48,12 +49,14 @@ class LocalQuota:
 
     def __init__(self, share: float) -> None:
         self.turns = Turns()
+        self._strides = Strides()
         self._local = MemoryBuckets(share)
         # Amazon tells the same rate with every answer.
         self._told: Remembered[float] = Remembered(TOLD_BUCKETS, time.monotonic, lambda: True)
 
     async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
         """Pass all buckets, first come first served."""
+        await self._strides.step()
         waited, rest = 0.0, buckets
         while True:
             admitted = await self._admitted(rest, longest - waited)
