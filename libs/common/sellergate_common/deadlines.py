@@ -28,42 +28,12 @@ async def within_deadline(
     running = body()
     try:
         waits_for = running.send(None)
+        async with asyncio.timeout(given):
+            return await _resumed(running, waits_for)
     except StopIteration as done:
         return done.value  # most answers are in memory, and need no timer
-    limit = _Limit(given)
-    try:
-        return await _resumed(running, waits_for)
-    except asyncio.CancelledError:
-        if not limit.was_it():
-            raise
+    except TimeoutError:
         raise OutOfTime("The call ran out of time; give it more, or ask for less at once.") from None
-    finally:
-        limit.end()
-
-
-class _Limit:
-    """Cancels the current task when its time is over: what asyncio.timeout does, for a third of what that costs a call."""
-
-    __slots__ = ("_before", "_handle", "_over", "_task")
-
-    def __init__(self, seconds: float) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("no task runs")
-        self._task, self._before, self._over = task, task.cancelling(), False
-        self._handle = asyncio.get_running_loop().call_later(seconds, self._cancel)
-
-    def _cancel(self) -> None:
-        self._over = True
-        self._task.cancel()
-
-    def was_it(self) -> bool:
-        """Tell whether this cancelled the task, and nobody else did; the task is cancelled no more then."""
-        return self._over and self._task.uncancel() <= self._before
-
-    def end(self) -> None:
-        """Stop the clock."""
-        self._handle.cancel()
 
 
 @coroutine

@@ -39,9 +39,6 @@ class CredentialSource:
 
     async def get(self, account: Account) -> AwsCredentials:
         """Return credentials that live long enough for a call."""
-        held = self._owned.held(account)
-        if held is not None:
-            return held
         name = partial(credentials_key, self._ring, account.account_id, account.revision, account.iam_role_arn)
         return await self._owned.get(account, name, partial(self._asked, account))
 

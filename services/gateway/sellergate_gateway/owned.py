@@ -36,16 +36,11 @@ class Owned(Generic[_Value]):
         self._now = now
         self._flight: LocalFlight[_Value] = LocalFlight()
 
-    def held(self, account: Account) -> _Value | None:
-        """Return the value of an account that is in memory."""
-        held = self._memory.get(account.account_id)
-        return held[1] if held is not None and held[0] == account.revision else None
-
     async def get(self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[_Value]]) -> _Value:
         """Return a value of an account; `name` is its entry in Redis, `ask` asks the owner. Raises what `ask` raises."""
-        held = self.held(account)
-        if held is not None:
-            return held
+        held = self._memory.get(account.account_id)
+        if held is not None and held[0] == account.revision:
+            return held[1]
         fetch = partial(self._fetch, account, name, ask)
         return await self._flight.get(f"{account.account_id}/{account.revision}", fetch)
 

@@ -43,9 +43,6 @@ class TokenSource:
 
     async def get(self, account: Account) -> AccessToken:
         """Return a token that lives long enough for a call."""
-        held = self._owned.held(account)
-        if held is not None:
-            return held
         name = partial(token_key, self._ring, account.account_id, account.revision)
         return await self._owned.get(account, name, partial(self._asked, account))
 
