@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from sellergate_common.errors import Reason
 from sellergate_gateway.ports import AmazonAnswer
+from sellergate_gateway.requests import RestrictedResource as Resource
 from sellergate_gateway.requests import SpApiCall
-from sellergate_gateway.restricted import Resource
 
 from tests.fakes.gateway_world import ACCOUNT, DENIED, EXPIRED, OK, World, answer
 

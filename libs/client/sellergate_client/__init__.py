@@ -20,22 +20,27 @@ from sellergate_common.errors import (
 )
 
 from sellergate_client.answers import Answer
+from sellergate_client.documents import Document, Progress
 from sellergate_client.sellergate import Sellergate
+from sellergate_client.selling_partner import SellingPartner
 
 __all__ = [
     "AmazonRefused",
     "Answer",
     "Conflict",
+    "Document",
     "InvalidRequest",
     "NotAllowed",
     "NotFound",
     "OutOfTime",
     "OutcomeUnknown",
     "PreconditionFailed",
+    "Progress",
     "QuotaExceeded",
     "Reason",
     "Sellergate",
     "SellergateError",
+    "SellingPartner",
     "Unauthenticated",
     "Unavailable",
 ]

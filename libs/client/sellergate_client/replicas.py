@@ -47,9 +47,14 @@ class Replicas:
         self._next = 0
 
     async def call(
-        self, method: str, request: Any, kind: type[_Response], seconds: float = DEFAULT_SECONDS
+        self,
+        method: str,
+        request: Any,
+        kind: type[_Response],
+        seconds: float = DEFAULT_SECONDS,
+        hedge_seconds: float = HEDGE_SECONDS,
     ) -> _Response:
-        """Call a method ("/package.Service/Method") on a replica, and on the next one after a second or a broken connection.
+        """Call a method ("/package.Service/Method") on a replica, and on the next one after a while or a broken connection.
 
         The first answer counts. Raises SellergateError: what a service says on purpose, or the last broken connection.
         """
@@ -60,7 +65,7 @@ class Replicas:
         try:
             for address in addresses:
                 waiting.add(asyncio.create_task(self._once(address, method, request, kind, end)))
-                answer, error, waiting = await _first(waiting, HEDGE_SECONDS if address != addresses[-1] else None)
+                answer, error, waiting = await _first(waiting, hedge_seconds if address != addresses[-1] else None)
                 broken = error or broken
                 if answer is not None:
                     return answer

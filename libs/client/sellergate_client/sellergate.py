@@ -1,35 +1,36 @@
 """The asynchronous client of Sellergate."""
 
 import asyncio
-import json as json_library
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Unpack
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, gateway_service_pb2_grpc
 from sellergate_common.channel import DEFAULT_SECONDS, invoke, is_transport_failure, open_channel
 from sellergate_common.context import time_left
-from sellergate_common.errors import InvalidRequest, Reason, SellergateError
+from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.settings import read_settings
 from sellergate_common.tls import Identity
 
-from sellergate_client import accounts, tokens
+from sellergate_client import accounts, clients, tokens
 from sellergate_client.answers import Answer
+from sellergate_client.catalogue import Catalogue
+from sellergate_client.documents import Documents
 from sellergate_client.outcomes import connected, is_connected, transport_outcome
 from sellergate_client.replicas import Replicas, open_replicas
+from sellergate_client.requests import CallOptions, call_request
 from sellergate_client.settings import TOKEN_TARGET, ClientSettings
 
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
+_ACCOUNT_CONTRACTS = (*accounts.CONTRACTS, *clients.CONTRACTS)
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.1
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _SERVICE = "gateway"
-
-Query = Mapping[str, Any] | Sequence[tuple[str, str | None]]
+_CALL = f"/{CONTRACTS[0].full_name}/Call"
 
 
 class Sellergate:
@@ -40,11 +41,17 @@ class Sellergate:
     ...     print(answer.json()["payload"])
     """
 
-    def __init__(self, gateway: grpc.aio.Channel, account: grpc.aio.Channel, token: Replicas) -> None:
+    def __init__(
+        self, gateway: grpc.aio.Channel, account: grpc.aio.Channel, token: Replicas, gateways: Replicas
+    ) -> None:
         self._channel = gateway
         self._account_channel = account
+        self._gateways = gateways
         self._stub = gateway_service_pb2_grpc.GatewayServiceStub(gateway)
         self.accounts = accounts.Accounts(account)
+        self.clients = clients.Clients(account)
+        self.catalogue = Catalogue(self._stub)
+        self.documents = Documents(gateway, self._stub)
         self.tokens = tokens.Tokens(token)
 
     @staticmethod
@@ -65,9 +72,10 @@ class Sellergate:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             gateway_channel = await enter(open_channel(gateway, _SERVICE, identity, CONTRACTS))
-            account_channel = await enter(open_channel(account, "account", identity, accounts.CONTRACTS))
+            account_channel = await enter(open_channel(account, "account", identity, _ACCOUNT_CONTRACTS))
             replicas = await enter(open_replicas(token or TOKEN_TARGET, "token", identity, tokens.CONTRACTS))
-            yield Sellergate(gateway_channel, account_channel, replicas)
+            gateways = await enter(open_replicas(gateway, _SERVICE, identity, CONTRACTS))
+            yield Sellergate(gateway_channel, account_channel, replicas, gateways)
 
     async def call(
         self,
@@ -75,49 +83,21 @@ class Sellergate:
         method: str,
         path: str,
         *,
-        query: Query | None = None,
-        raw_query: str | None = None,
-        headers: Sequence[tuple[str, str]] = (),
-        body: bytes = b"",
-        json: Any = None,
-        content_type: str = "",
-        data_elements: Sequence[str] = (),
-        as_is: bool = False,
-        max_wait: float | None = None,
-        batch: bool = False,
-        sandbox: bool | None = None,
         seconds: float = DEFAULT_SECONDS,
+        hedge_after: float | None = None,
         on_behalf_of: str = "",
+        **options: Unpack[CallOptions],
     ) -> Answer:
-        """Make one call of SP-API.
+        """Make one call of SP-API within `seconds`.
 
         `path` is percent-encoded. `query` is encoded here: a list of values becomes comma-separated, as Amazon's array
-        parameters are; `raw_query` is sent as it is. `json` is a body to encode. `as_is` returns Amazon's refusals as answers
-        instead of raising them. `max_wait` bounds the wait for quota in seconds; `seconds` bounds the whole call.
+        parameters are. What else may be said stands in CallOptions. `hedge_after`: an idempotent call that is not answered
+        after so many seconds is made at another replica of the gateway too, which takes a second slot of the quota.
         """
-        if json is not None:
-            body, content_type = json_library.dumps(json).encode(), content_type or "application/json"
-        request = call_pb2.CallRequest(
-            account_id=account_id,
-            method=method.upper(),
-            path=path,
-            headers=[call_pb2.Header(name=name, value=value) for name, value in headers],
-            body=body,
-            content_type=content_type,
-            data_elements=data_elements,
-            answer_mode=call_pb2.ANSWER_MODE_AS_IS if as_is else call_pb2.ANSWER_MODE_TYPED,
-            priority=call_pb2.PRIORITY_BATCH if batch else call_pb2.PRIORITY_INTERACTIVE,
-        )
-        if raw_query is not None and query is not None:
-            raise InvalidRequest.of_field("query", "must be left out when raw_query is given")
-        if raw_query is not None:
-            request.raw_query = raw_query
-        elif query is not None:
-            request.query.parameters.extend(_parameters(query))
-        if max_wait is not None:
-            request.max_wait.CopyFrom(_duration(max_wait))
-        if sandbox is not None:
-            request.sandbox = sandbox
+        request = call_request(account_id, method, path, options)
+        if hedge_after is not None and request.method in _IDEMPOTENT and not on_behalf_of:
+            answer = await self._gateways.call(_CALL, request, call_pb2.CallResponse, seconds, hedge_after)
+            return Answer.from_message(answer)
         return Answer.from_message(await self._called(request, seconds, on_behalf_of))
 
     async def check_account(
@@ -155,24 +135,3 @@ class Sellergate:
     async def _once(self, request: call_pb2.CallRequest, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
         left = end - time.monotonic()
         return await invoke(self._stub.Call, request, dependency=_SERVICE, seconds=left, on_behalf_of=on_behalf_of)
-
-
-def _parameters(query: Query) -> list[call_pb2.QueryParameter]:
-    pairs = query.items() if isinstance(query, Mapping) else query
-    return [call_pb2.QueryParameter(name=name, value=_text(value)) for name, value in pairs]
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return ",".join(str(item) for item in value)
-    return str(value)
-
-
-def _duration(seconds: float) -> Duration:
-    duration = Duration()
-    duration.FromMilliseconds(int(seconds * 1000))
-    return duration

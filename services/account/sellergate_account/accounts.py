@@ -117,6 +117,12 @@ class Accounts:
         async with self._store.reading() as work:
             return await self.owned(work, account_id, user)
 
+    async def with_application(self, account_id: str, user: str) -> tuple[Account, Application]:
+        """Return one account and its application. Raises as `get`."""
+        async with self._store.reading() as work:
+            account = await self.owned(work, account_id, user)
+            return account, await self._applications.existing(work, account.application_id)
+
     async def list(self, narrowed: Filter, after: Place | None, limit: int) -> tuple[Account, ...]:
         """Return at most `limit` accounts in order of creation, beginning after a place."""
         async with self._store.reading() as work:

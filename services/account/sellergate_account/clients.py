@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import SecretStr
+from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_common.errors import NotFound, Reason, Resource, Unauthenticated
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.attempts import again
 from sellergate_account.audit import Audit
-from sellergate_account.model import ID, DropInClient, Place
+from sellergate_account.model import ID, Account, DropInClient, Place, State
 from sellergate_account.ports import Store, Work
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
@@ -70,13 +71,16 @@ class Clients:
         async with self._store.reading() as work:
             return await work.clients.clients(user_id, after, limit)
 
+    async def get(self, client_id: str, user: str) -> DropInClient:
+        """Return a client. Raises NotFound, alike for another user's."""
+        async with self._store.reading() as work:
+            return await _owned(work, client_id, user)
+
     async def revoke(self, client_id: str, user: str) -> DropInClient:
         """End a client at once; again does nothing more. Raises NotFound, alike for another user's."""
 
         async def change(work: Work) -> DropInClient:
-            client = await work.clients.client(client_id) if ID.fullmatch(client_id) else None
-            if client is None or (user and client.user_id != user):
-                raise _no_such_client(client_id)
+            client = await _owned(work, client_id, user)
             if await work.clients.revoke(client_id, self._now()):
                 await self._audit.record(work.trail, "client.revoked", subject=f"client/{client_id}")
             return await work.clients.client(client_id) or client
@@ -86,7 +90,10 @@ class Clients:
     async def authenticate(
         self, client_id: str, secret: SecretStr, handle: SecretStr | None
     ) -> tuple[DropInClient, str]:
-        """Return who that is, and the account that the handle opens. Raises Unauthenticated, alike for every cause."""
+        """Return who that is, and the account that the handle opens. Raises Unauthenticated, in the same words for every cause.
+
+        Its metadata tell who has proven to be the client that it is the handle that is wrong (part=handle).
+        """
         async with self._store.reading() as work:
             known = await work.clients.secret_digest(client_id)
             matches = hmac.compare_digest(known or _NOBODY, digest_of(secret))
@@ -97,8 +104,22 @@ class Clients:
                 return client, ""
             account_id = await work.clients.account_of_handle(client_id, digest_of(handle))
             if not account_id:
-                raise _refused()
+                raise _refused(part="handle")
             return client, account_id
+
+    async def application_account(self, client: DropInClient) -> str:
+        """Return an account through which calls of the client's application go; empty when there is no such single application.
+
+        An application that users share is nobody's to act for (ADR 0016); and each region of Amazon's has its own settings.
+        """
+        async with self._store.reading() as work:
+            accounts = [account for one in client.account_ids if (account := await work.account(one))]
+            usable = [account for account in accounts if account.state is not State.INACTIVE]
+            found = {(account.application_id, _region(account)) for account in usable}
+            if len(found) != 1:
+                return ""
+            application = await work.application(usable[0].application_id)
+            return usable[0].account_id if application and application.owner_user_id == client.user_id else ""
 
 
 def digest_of(secret: SecretStr) -> str:
@@ -106,8 +127,21 @@ def digest_of(secret: SecretStr) -> str:
     return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()
 
 
-def _refused() -> Unauthenticated:
-    return Unauthenticated("The client id, secret or handle is wrong or revoked; get a new one from the operator.")
+async def _owned(work: Work, client_id: str, user: str) -> DropInClient:
+    client = await work.clients.client(client_id) if ID.fullmatch(client_id) else None
+    if client is None or (user and client.user_id != user):
+        raise _no_such_client(client_id)
+    return client
+
+
+def _region(account: Account) -> str:
+    marketplace = marketplace_by_code(account.marketplace)
+    return marketplace.region.name if marketplace else ""
+
+
+def _refused(**metadata: str) -> Unauthenticated:
+    words = "The client id, secret or handle is wrong or revoked; get a new one from the operator."
+    return Unauthenticated(words, metadata=metadata)
 
 
 def _no_such_client(client_id: str) -> NotFound:

@@ -39,8 +39,8 @@ class AccountServicer(AccountServiceServicer):
 
     async def GetAccount(self, request: pb2.GetAccountRequest, context: Any) -> pb2.GetAccountResponse:
         """Return one account."""
-        account = await self._accounts.get(request.account_id, _user())
-        return pb2.GetAccountResponse(account=to_message(account))
+        account, application = await self._accounts.with_application(request.account_id, _user())
+        return pb2.GetAccountResponse(account=to_message(account), shared_application=not application.owner_user_id)
 
     async def ListAccounts(self, request: pb2.ListAccountsRequest, context: Any) -> pb2.ListAccountsResponse:
         """Return one page of accounts."""

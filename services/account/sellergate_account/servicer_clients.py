@@ -45,6 +45,11 @@ class DropInClientServicer(DropInClientServiceServicer):
         token = pages.encode(last, question) if last and len(found) > size else ""
         return pb2.ListClientsResponse(clients=map(_to_message, page), next_page_token=token)
 
+    async def GetClient(self, request: pb2.GetClientRequest, context: Any) -> pb2.GetClientResponse:
+        """Return one client."""
+        client = await self._clients.get(request.client_id, current_caller().on_behalf_of)
+        return pb2.GetClientResponse(client=_to_message(client))
+
     async def RevokeClient(self, request: pb2.RevokeClientRequest, context: Any) -> pb2.RevokeClientResponse:
         """End a client at once."""
         client = await self._clients.revoke(request.client_id, current_caller().on_behalf_of)
@@ -60,7 +65,10 @@ class DropInClientServicer(DropInClientServiceServicer):
         client, account_id = await self._clients.authenticate(
             request.client_id, SecretStr(request.client_secret), handle
         )
-        return pb2.AuthenticateClientResponse(client=_to_message(client), account_id=account_id)
+        through = "" if handle else await self._clients.application_account(client)
+        return pb2.AuthenticateClientResponse(
+            client=_to_message(client), account_id=account_id, application_account_id=through
+        )
 
 
 def _own(user_id: str) -> None:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from sellergate_common.errors import AmazonRefused, Reason
+from sellergate_common.errors import AmazonRefused, InvalidRequest, Reason
 
 from sellergate_gateway.answers import Kind, Reading
 from sellergate_gateway.ports import AccessToken, Account, AmazonAnswer, Tokens
 from sellergate_gateway.report_types import ReportDocuments
-from sellergate_gateway.requests import Target
-from sellergate_gateway.restricted import Resource, RestrictedTokens, resource_of
+from sellergate_gateway.requests import RestrictedResource as Resource
+from sellergate_gateway.requests import SpApiCall, Target
+from sellergate_gateway.restricted import RestrictedTokens, resource_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Need:
 
     scope: str = ""
     """Of the application's own token."""
-    resource: Resource | None = None
+    resources: tuple[Resource, ...] = ()
     """What a Restricted Data Token must open."""
     ambiguous: bool = False
     """Amazon's pages disagree whether it is restricted: where no such token is given, the seller's is used."""
@@ -34,7 +35,7 @@ class SellerTokens:
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
-    async def need(self, account: Account, target: Target, data_elements: tuple[str, ...]) -> Need:  # noqa: ARG002
+    async def need(self, account: Account, target: Target, call: SpApiCall) -> Need:  # noqa: ARG002
         """Return the kind of token that a call wants. Raises InvalidRequest."""
         return Need(scope=target.grantless_scope) if target.grantless_scope else SELLER
 
@@ -64,24 +65,27 @@ class CallTokens(SellerTokens):
         self._restricted = restricted
         self._documents = documents
 
-    async def need(self, account: Account, target: Target, data_elements: tuple[str, ...]) -> Need:
+    async def need(self, account: Account, target: Target, call: SpApiCall) -> Need:
         """Return the kind of token that a call wants. Raises InvalidRequest."""
-        operation = target.operation
+        operation, data_elements = target.operation, call.data_elements
+        if call.restricted_resources:
+            return await self._named(call)
         restrictable = data_elements or (operation is not None and operation.restricted)
         resource = resource_of(target, data_elements) if restrictable else None
         if operation is None or not operation.restricted:
-            return await super().need(account, target, data_elements)
+            return await super().need(account, target, call)
         if not operation.document:
-            return Need(resource=resource, ambiguous=operation.restricted_basis == "ambiguous")
+            resources = (resource,) if resource else ()
+            return Need(resources=resources, ambiguous=operation.restricted_basis == "ambiguous")
         own, restricted = Resource(target.method, target.path), await self._documents.is_restricted(account, target)
-        return Need(resource=own) if restricted else Need(untold=None if restricted is False else own)
+        return Need(resources=(own,)) if restricted else Need(untold=None if restricted is False else own)
 
     async def get(self, account: Account, need: Need) -> AccessToken:
         """Return a token. Raises what its source raises."""
-        if need.resource is None:
+        if not need.resources:
             return await super().get(account, need)
         try:
-            return await self._restricted.get(account, (need.resource,))
+            return await self._restricted.get(account, need.resources)
         except AmazonRefused as error:
             if need.ambiguous and error.reason is Reason.AMAZON_REJECTED:
                 return await super().get(account, need)
@@ -89,12 +93,19 @@ class CallTokens(SellerTokens):
 
     async def refused(self, account: Account, need: Need, token: AccessToken, reading: Reading) -> Need | None:
         """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
-        if need.resource is not None and reading.kind is Kind.TOKEN_REFUSED:
-            await self._restricted.forget(account, (need.resource,), token)
+        if need.resources and reading.kind is Kind.TOKEN_REFUSED:
+            await self._restricted.forget(account, need.resources, token)
             return need
         if need.untold is not None and reading.kind is Kind.DENIED:
-            return Need(resource=need.untold)
+            return Need(resources=(need.untold,))
         return await super().refused(account, need, token, reading)
+
+    async def _named(self, call: SpApiCall) -> Need:
+        """Return the token of the resources that the caller names. Raises InvalidRequest."""
+        if call.data_elements:
+            raise InvalidRequest.of_field("data_elements", "must be left out when restricted_resources is given")
+        self._restricted.check(call.restricted_resources)
+        return Need(resources=call.restricted_resources)
 
     async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
         """Take note of the types of reports that an answer tells."""

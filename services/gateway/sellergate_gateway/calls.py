@@ -113,15 +113,15 @@ class Calls:
     async def make(self, call: SpApiCall, user: str) -> Done:
         """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names."""
         ports, target = self._ports, resolve(call, self._ports.catalogue)
-        if target.grantless_scope and user:
-            raise NotAllowed(
-                f"{call.operation or target.path} acts for the application and not for a seller; an operator may call it."
-            )
         account = await self.account(call.account_id, user, grantless=bool(target.grantless_scope))
+        if target.grantless_scope and user and account.shared_application:
+            raise NotAllowed(
+                f"{call.operation or target.path} acts for the application, which is not the user's own; an operator may call it."
+            )
         site = ports.sites.of(account.marketplace, sandbox=account.sandbox if call.sandbox is None else call.sandbox)
         check_marketplaces(target.query, site, "query" if call.raw_query is None else "raw_query")
         buckets = ports.buckets.of(account, site, target.operation, batch=call.batch)
-        need = await self._tokens.need(account, target, call.data_elements)
+        need = await self._tokens.need(account, target, call)
         run = _Run(call, target, account, site, buckets, need, rate=buckets[0].rate)
         ports.budgets.called(account.account_id)
         while True:
@@ -216,7 +216,7 @@ class Calls:
                 run.name,
                 idempotent=run.target.idempotent,
                 interval=1 / run.rate,
-                personal=run.need.resource is not None,
+                personal=bool(run.need.resources),
             )
         return Done(answer, run.target.operation, run.attempts, run.waited)
 

@@ -25,7 +25,8 @@ class GrpcAccounts:
 
     async def _fetch(self, account_id: str) -> Account:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
-        message = (await invoke(self._accounts.GetAccount, request, dependency="account", seconds=LOOK_SECONDS)).account
+        answer = await invoke(self._accounts.GetAccount, request, dependency="account", seconds=LOOK_SECONDS)
+        message = answer.account
         return Account(
             account_id=message.account_id,
             user_id=message.user_id,
@@ -39,4 +40,5 @@ class GrpcAccounts:
             state=account_pb2.AccountState.Name(message.state).removeprefix("ACCOUNT_STATE_"),
             revision=message.revision,
             marketplace_ids=tuple(message.marketplace_ids),
+            shared_application=answer.shared_application,
         )

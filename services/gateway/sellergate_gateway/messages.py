@@ -14,8 +14,7 @@ from sellergate_gateway.calls import Done
 from sellergate_gateway.checks import Stage
 from sellergate_gateway.operations import OperationFilter
 from sellergate_gateway.ports import BucketState, Headers
-from sellergate_gateway.requests import SpApiCall
-from sellergate_gateway.restricted import Resource
+from sellergate_gateway.requests import RestrictedResource, SpApiCall
 
 DEPRECATED = "x-sellergate-deprecated"
 
@@ -41,6 +40,7 @@ def to_call(request: call_pb2.CallRequest) -> SpApiCall:
         max_wait=_seconds(request.max_wait) if request.HasField("max_wait") else None,
         batch=request.priority == call_pb2.PRIORITY_BATCH,
         sandbox=request.sandbox if request.HasField("sandbox") else None,
+        restricted_resources=tuple([to_resource(resource) for resource in request.restricted_resources]),
     )
 
 
@@ -122,9 +122,9 @@ def to_quota(state: BucketState, burst: int, now: float) -> operation_pb2.Quota:
     return operation_pb2.Quota(rate=state.rate, burst=burst, remaining=state.remaining, reset_time=reset, source=source)
 
 
-def to_resource(resource: gateway_service_pb2.RestrictedResource) -> Resource:
+def to_resource(resource: call_pb2.RestrictedResource) -> RestrictedResource:
     """Read what a Restricted Data Token is to open."""
-    return Resource(resource.method, resource.path, tuple(sorted(set(resource.data_elements))))
+    return RestrictedResource(resource.method, resource.path, tuple(sorted(set(resource.data_elements))))
 
 
 def to_timestamp(seconds: float) -> Timestamp:

@@ -26,6 +26,8 @@ class Account:
     state: str
     revision: int
     marketplace_ids: tuple[str, ...] = ()
+    shared_application: bool = True
+    """Other users may have accounts of the same application: nobody of them acts for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,15 @@ _OURS = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class RestrictedResource:
+    """What a Restricted Data Token opens: a method on a path (specific, or with its parameters in braces), and personal data."""
+
+    method: str
+    path: str
+    data_elements: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class SpApiCall:
     """A call as a caller asks for it; see sellergate.gateway.v1.CallRequest. Seconds, None: as long as the deadline allows."""
@@ -57,6 +66,7 @@ class SpApiCall:
     max_wait: float | None = None
     batch: bool = False
     sandbox: bool | None = None
+    restricted_resources: tuple[RestrictedResource, ...] = ()
 
 
 @dataclass(slots=True)

@@ -15,19 +15,11 @@ from sellergate_common.entries import Entries
 from sellergate_common.errors import AmazonRefused, FieldViolation, InvalidRequest, Reason, Unavailable
 
 from sellergate_gateway.ports import AccessToken, Account, AmazonAnswer
+from sellergate_gateway.requests import RestrictedResource as Resource
 from sellergate_gateway.requests import SpApiCall, Target
 
 CREATE = "tokens/2021-03-01/createRestrictedDataToken"
 MAX_RESOURCES = 50
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Resource:
-    """What a token is to open: a method on a path, specific or with its parameters in braces, and elements of personal data."""
-
-    method: str
-    path: str
-    data_elements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +75,11 @@ class RestrictedTokens:
 
     async def checked(self, account: Account, resources: tuple[Resource, ...]) -> AccessToken:
         """Return a token for resources that a caller names. Raises InvalidRequest for what is no restricted resource."""
+        self.check(resources)
+        return await self.get(account, resources)
+
+    def check(self, resources: tuple[Resource, ...]) -> None:
+        """Raise InvalidRequest for what is no restricted resource."""
         violations = [
             FieldViolation(f"resources[{index}].{field}", why)
             for index, resource in enumerate(resources)
@@ -92,7 +89,6 @@ class RestrictedTokens:
         if violations:
             told = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
             raise InvalidRequest(told, violations=violations)
-        return await self.get(account, resources)
 
     async def forget(self, account: Account, resources: tuple[Resource, ...], token: AccessToken) -> None:
         """Forget a token that Amazon refused, if it is still the current one."""

@@ -1,0 +1,76 @@
+"""Drop-in clients, through DropInClientService: credentials of our own for unmodified SP-API SDKs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import grpc
+from pydantic import SecretStr
+from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
+from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
+from sellergate_common.channel import invoke
+from sellergate_common.errors import OutcomeUnknown
+
+from sellergate_client.outcomes import transport_outcome
+
+CONTRACTS = (pb2.DESCRIPTOR.services_by_name["DropInClientService"],)
+_SERVICE = "account"
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new client. The secret and the handles (by account id) exist in this answer alone."""
+
+    client: pb2.DropInClient
+    secret: SecretStr
+    handles: dict[str, SecretStr]
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """Whom an SDK's credentials belong to; see AuthenticateClientResponse."""
+
+    client: pb2.DropInClient
+    account_id: str
+    application_account_id: str
+
+
+class Clients:
+    """Clients as messages of sellergate.account.v1. `on_behalf_of` is the user; only the edge may name one."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = DropInClientServiceStub(channel)
+
+    async def create(self, user_id: str, name: str, account_ids: Sequence[str], *, on_behalf_of: str = "") -> Issued:
+        """Make a client of a user for accounts of that user. Raises SellergateError."""
+        request = pb2.CreateClientRequest(user_id=user_id, name=name, account_ids=account_ids)
+        with transport_outcome(OutcomeUnknown.default_reason):
+            answer = await invoke(self._stub.CreateClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        handles = {handle.account_id: SecretStr(handle.handle) for handle in answer.handles}
+        return Issued(answer.client, SecretStr(answer.client_secret), handles)
+
+    async def get(self, client_id: str, *, on_behalf_of: str = "") -> pb2.DropInClient:
+        """Return one client, also one that is revoked. Raises SellergateError."""
+        request = pb2.GetClientRequest(client_id=client_id)
+        return (await invoke(self._stub.GetClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)).client
+
+    async def list(
+        self, user_id: str = "", *, page_size: int = 0, page_token: str = "", on_behalf_of: str = ""
+    ) -> pb2.ListClientsResponse:
+        """Return one page of clients, oldest first. Raises SellergateError."""
+        request = pb2.ListClientsRequest(user_id=user_id, page_size=page_size, page_token=page_token)
+        return await invoke(self._stub.ListClients, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+
+    async def revoke(self, client_id: str, *, on_behalf_of: str = "") -> pb2.DropInClient:
+        """End a client, its secret and its handles. Raises SellergateError."""
+        request = pb2.RevokeClientRequest(client_id=client_id)
+        return (await invoke(self._stub.RevokeClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)).client
+
+    async def authenticate(self, client_id: str, secret: SecretStr, handle: SecretStr | None) -> Authenticated:
+        """Check what an SDK presented; the edge alone may. Raises Unauthenticated."""
+        request = pb2.AuthenticateClientRequest(
+            client_id=client_id,
+            client_secret=secret.get_secret_value(),
+            handle=handle.get_secret_value() if handle else "",
+        )
+        answer = await invoke(self._stub.AuthenticateClient, request, dependency=_SERVICE)
+        return Authenticated(answer.client, answer.account_id, answer.application_account_id)

@@ -1,0 +1,104 @@
+"""Calls of SP-API as messages of sellergate.gateway.v1."""
+
+import json as json_library
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from google.protobuf.duration_pb2 import Duration
+from sellergate.gateway.v1 import call_pb2
+from sellergate_common.errors import InvalidRequest
+
+Query = Mapping[str, Any] | Sequence[tuple[str, str | None]]
+Headers = Sequence[tuple[str, str]]
+
+
+class Options(TypedDict, total=False):
+    """How a call may be made.
+
+    `headers`: further ones. `data_elements`: personal data wanted of Orders v0. `as_is`: Amazon's refusals are answers instead of
+    errors. `max_wait`: longest wait for quota in seconds; left out, until the deadline. `batch`: leaves a share of the quota to
+    calls that people wait for. `sandbox`: go there, or not; left out, as the account says. `restricted_resources`: send the
+    Restricted Data Token of exactly these, as (method, path, data elements).
+    """
+
+    headers: Headers
+    data_elements: Sequence[str]
+    as_is: bool
+    max_wait: float | None
+    batch: bool
+    sandbox: bool | None
+    restricted_resources: Sequence[tuple[str, str, Sequence[str]]]
+
+
+class Body(TypedDict, total=False):
+    """What a call carries: `json` to encode, or `body` with its `content_type`; `query` to encode, or `raw_query` as it is."""
+
+    query: Query | None
+    raw_query: str | None
+    body: bytes
+    json: Any
+    content_type: str
+
+
+class CallOptions(Options, Body, total=False):
+    """All that a call takes beside account, method and path."""
+
+
+def call_request(account_id: str, method: str, path: str, options: CallOptions) -> call_pb2.CallRequest:
+    """Return a call as a message. Raises InvalidRequest."""
+    body, content_type = options.get("body", b""), options.get("content_type", "")
+    if options.get("json") is not None:
+        body, content_type = json_library.dumps(options["json"]).encode(), content_type or "application/json"
+    request = call_pb2.CallRequest(
+        account_id=account_id,
+        method=method.upper(),
+        path=path,
+        headers=[call_pb2.Header(name=name, value=value) for name, value in options.get("headers", ())],
+        body=body,
+        content_type=content_type,
+        data_elements=options.get("data_elements", ()),
+        answer_mode=call_pb2.ANSWER_MODE_AS_IS if options.get("as_is") else call_pb2.ANSWER_MODE_TYPED,
+        priority=call_pb2.PRIORITY_BATCH if options.get("batch") else call_pb2.PRIORITY_INTERACTIVE,
+        restricted_resources=[
+            call_pb2.RestrictedResource(method=verb, path=where, data_elements=elements)
+            for verb, where, elements in options.get("restricted_resources", ())
+        ],
+    )
+    _set_query(request, options)
+    max_wait, sandbox = options.get("max_wait"), options.get("sandbox")
+    if max_wait is not None:
+        request.max_wait.CopyFrom(_duration(max_wait))
+    if sandbox is not None:
+        request.sandbox = sandbox
+    return request
+
+
+def _set_query(request: call_pb2.CallRequest, options: CallOptions) -> None:
+    query, raw_query = options.get("query"), options.get("raw_query")
+    if raw_query is not None and query is not None:
+        raise InvalidRequest.of_field("query", "must be left out when raw_query is given")
+    if raw_query is not None:
+        request.raw_query = raw_query
+    elif query is not None:
+        request.query.parameters.extend(_parameters(query))
+
+
+def _parameters(query: Query) -> list[call_pb2.QueryParameter]:
+    pairs = query.items() if isinstance(query, Mapping) else query
+    return [call_pb2.QueryParameter(name=name, value=_text(value)) for name, value in pairs]
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromMilliseconds(int(seconds * 1000))
+    return duration
