@@ -68,7 +68,8 @@ def test_each_process_knows_what_its_context_needs_and_no_more(tmp_path: Path, m
     assert knowers("SELLERGATE_CACHE_KEYS_CREDENTIALS_FILE") == {"iam", "gateway"}
     assert knowers("SELLERGATE_JWT_SECRET_FILE") == {"edge"}
     assert knowers("AWS_SECRET_ACCESS_KEY") == {"iam"}
-    assert knowers("REDIS_URL") == {"account", "token", "iam", "gateway"}
+    assert knowers("REDIS_URL") == {"account", "token", "iam", "gateway", "edge"}
+    assert knowers("SELLERGATE_DROPIN_KEYS_FILE") == {"edge"}
     assert knowers("SELLERGATE_LWA_TOKEN_URL") == {"token"}
     assert knowers("SELLERGATE_SPAPI_ENDPOINT_NA") == {"gateway", "iam"}
     assert knowers("UNRELATED_SECRET") == set()

@@ -100,10 +100,13 @@ async def test_a_refused_grantless_token_is_not_asked_for_again() -> None:
     assert world.log.count("send") == 1
 
 
-async def test_a_user_does_not_act_for_the_application() -> None:
+async def test_a_user_does_not_act_for_an_application_that_others_use_too() -> None:
     world = World()
     assert (await world.refused(GRANTLESS, user="u1")).reason is Reason.CALLER_NOT_ALLOWED
-    assert world.log == []
+    assert world.log == ["account"]
+    world = World(account=replace(ACCOUNT, shared_application=False))
+    await world.make(GRANTLESS, user="u1")
+    assert world.log[1] == "grantless app sellingpartnerapi::notifications"
 
 
 @pytest.mark.parametrize(

@@ -158,3 +158,18 @@ async def test_fifty_resources_are_one_token_whatever_their_order() -> None:
     first = await world.restricted.checked(account, resources)
     assert await world.restricted.checked(account, resources[::-1]) == first
     assert len(world.sent) == 1
+
+
+async def test_a_caller_may_name_the_resources_and_amazon_decides_what_they_open() -> None:
+    wanted = (Resource("GET", "/orders/v0/orders/902-1/address"),)
+    world = World(steps=[given(), OK])
+    await world.make(SpApiCall("a", "GET", "/orders/v0/orders/902-2/address", restricted_resources=wanted))
+    assert json.loads(world.sent[0].body)["restrictedResources"] == [
+        {"method": "GET", "path": "/orders/v0/orders/902-1/address"}
+    ]
+    assert token_of(world, 1) == "Atz.sprdt|1"
+    for changes in (
+        {"restricted_resources": (Resource("GET", "/sellers/v1/marketplaceParticipations"),)},
+        {"restricted_resources": wanted, "data_elements": ("buyerInfo",)},
+    ):
+        assert (await World(steps=[OK]).refused(ADDRESS, **changes)).reason is Reason.INVALID_REQUEST

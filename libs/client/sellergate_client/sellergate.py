@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Unpack
 
@@ -15,7 +15,7 @@ from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.settings import read_settings
 from sellergate_common.tls import Identity
 
-from sellergate_client import accounts, clients, tokens
+from sellergate_client import accounts, applications, clients, tokens
 from sellergate_client.answers import Answer
 from sellergate_client.catalogue import Catalogue
 from sellergate_client.documents import Documents
@@ -25,7 +25,7 @@ from sellergate_client.requests import CallOptions, call_request
 from sellergate_client.settings import TOKEN_TARGET, ClientSettings
 
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
-_ACCOUNT_CONTRACTS = (*accounts.CONTRACTS, *clients.CONTRACTS)
+_ACCOUNT_CONTRACTS = (*accounts.CONTRACTS, *applications.CONTRACTS, *clients.CONTRACTS)
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.1
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -49,6 +49,7 @@ class Sellergate:
         self._gateways = gateways
         self._stub = gateway_service_pb2_grpc.GatewayServiceStub(gateway)
         self.accounts = accounts.Accounts(account)
+        self.applications = applications.Applications(account)
         self.clients = clients.Clients(account)
         self.catalogue = Catalogue(self._stub)
         self.documents = Documents(gateway, self._stub)
@@ -108,6 +109,25 @@ class Sellergate:
         return await invoke(
             self._stub.CheckAccount, request, dependency=_SERVICE, seconds=seconds, on_behalf_of=on_behalf_of
         )
+
+    async def restricted_life(
+        self, account_id: str, resources: Sequence[tuple[str, str, Sequence[str]]], *, on_behalf_of: str = ""
+    ) -> float:
+        """Have the gateway fetch a Restricted Data Token for (method, path, data elements); return the seconds that it lives.
+
+        The token itself stays there: calls name the same `restricted_resources`. Raises SellergateError.
+        """
+        request = gateway_service_pb2.GetRestrictedDataTokenRequest(
+            account_id=account_id,
+            resources=[
+                call_pb2.RestrictedResource(method=method, path=path, data_elements=elements)
+                for method, path, elements in resources
+            ],
+        )
+        answer = await invoke(
+            self._stub.GetRestrictedDataToken, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+        )
+        return answer.expire_time.ToMilliseconds() / 1000 - time.time()
 
     async def health(self) -> dict[str, bool]:
         """Tell which services have a connection, or get one within a second."""

@@ -29,6 +29,8 @@ RESTRICTED_PREFIX = "rdt:"
 RESTRICTED_CHANGES = "rdt:changes"
 RESTRICTED_DONE = "rdt:done"
 REPORT_PREFIX = "rpt:"
+# Requests of users and failed authentications; edge writes it.
+EDGE_PREFIX = "edge:"
 REPORT_DONE = "rpt:done"
 # What a message on a channel of changes says in place of an account id when all are meant.
 ALL = "*"

@@ -17,6 +17,10 @@ from sellergate_devstack.supervisor import Process
 GRPC_SERVICES = ("account", "token", "iam", "gateway")
 _SIMULATED = ("NA", "EU", "FE", "SANDBOX")
 _GATEWAY = "SELLERGATE_INTERACTIVE_SHARE SELLERGATE_QUOTA_MODE SELLERGATE_DOCUMENT_HOSTS"
+_EDGE = (
+    "SELLERGATE_JWKS_URL SELLERGATE_OAUTH_DONE_PAGE SELLERGATE_CORS_ORIGINS SELLERGATE_USER_RATE SELLERGATE_USER_BURST"
+    " SELLERGATE_DROPIN_MAX_WAIT SELLERGATE_FORWARDED_ALLOW_IPS"
+)
 _COMMON = "SELLERGATE_LOG_LEVEL SELLERGATE_BIND_HOST SELLERGATE_DRAIN_SECONDS SELLERGATE_METRICS_PORT"
 _ROTATION = "SELLERGATE_WEBHOOK_SECRETS SELLERGATE_ROTATION_QUEUE_URL SELLERGATE_ROTATION_QUEUE_VISIBILITY_SECONDS"
 _REDIS = "SELLERGATE_REDIS_TLS_CA_FILE SELLERGATE_REDIS_TLS_CERT_FILE SELLERGATE_REDIS_TLS_KEY_FILE"
@@ -138,15 +142,15 @@ class Plan:
             "SELLERGATE_JWT_AUDIENCE": self.settings.jwt_audience,
             "SELLERGATE_JWT_ISSUER": self.settings.jwt_issuer,
             "SELLERGATE_JWT_SECRET_FILE": self._key("jwt"),
+            "SELLERGATE_DROPIN_KEYS_FILE": self._key("dropin"),
             "SELLERGATE_PUBLIC_URL": self.edge_url,
             "SELLERGATE_OAUTH_LOGIN_PAGE": f"{self.edge_url}/",
             **self._targets("gateway", "account", "token"),
             **self._centrals(),
         }
-        process = self._service("edge", own, f"SELLERGATE_JWKS_URL SELLERGATE_OAUTH_DONE_PAGE {_CENTRALS}")
+        process = self._service("edge", own, f"{_EDGE} {_CENTRALS}")
         if "SELLERGATE_JWKS_URL" in process.environment:
             process.environment.pop("SELLERGATE_JWT_SECRET_FILE", None)
-        process.environment.pop("REDIS_URL", None)
         process.healthy = http_answers(f"http://{LOOPBACK}:{self.port('edge')}/healthz")
         return process
 

@@ -19,7 +19,7 @@ from sellergate_devstack.settings import DevstackSettings
 
 RING_BYTES = 64
 KEY_BYTES = 32
-RINGS = ("sealing", "cache-token", "cache-credentials")
+RINGS = ("sealing", "cache-token", "cache-credentials", "dropin")
 KEYS = ("index", "audit", "jwt")
 
 

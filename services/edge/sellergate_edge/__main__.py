@@ -8,11 +8,16 @@ from sellergate_client import Sellergate
 from sellergate_client.authorizations import Authorizations
 from sellergate_client.rotations import Rotations
 from sellergate_common.logs import configure_logging, get_logger
+from sellergate_common.redis_client import open_redis
+from sellergate_common.sealing import KeyRing
 from sellergate_common.settings import load_settings
 from sellergate_common.tls import Identity
 
-from sellergate_edge.app import make_app
+from sellergate_edge.app import Options, Parts, make_app
 from sellergate_edge.authentication import Authenticator, JwksKeys, Keys, SharedSecret
+from sellergate_edge.dropin_tokens import DropInTokens
+from sellergate_edge.limits import Limits, Rate
+from sellergate_edge.redis_limits import RedisCounts
 from sellergate_edge.settings import EdgeSettings
 from sellergate_edge.website import Website
 
@@ -40,10 +45,19 @@ async def serve(settings: EdgeSettings) -> None:
             login_page=settings.oauth_login_page,
             done_page=settings.oauth_done_page,
         )
-        authenticator = Authenticator(_keys(settings), settings.jwt_audience, settings.jwt_issuer)
+        ring = settings.dropin_keys.get_secret_value()
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
+        parts = Parts(
+            Authenticator(_keys(settings), settings.jwt_audience, settings.jwt_issuer),
+            sellergate,
+            rotations,
+            website,
+            Limits(RedisCounts(redis, KeyRing.parse(ring)), Rate(settings.user_rate, settings.user_burst)),
+            DropInTokens(ring),
+        )
         server = uvicorn.Server(
             uvicorn.Config(
-                make_app(authenticator, sellergate, rotations, website),
+                make_app(parts, Options(settings.origins, website.secure, settings.dropin_max_wait)),
                 host=settings.bind_host,
                 port=settings.edge_port,
                 http="httptools",
@@ -51,6 +65,8 @@ async def serve(settings: EdgeSettings) -> None:
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                proxy_headers=bool(settings.forwarded_allow_ips),
+                forwarded_allow_ips=settings.forwarded_allow_ips,
                 timeout_graceful_shutdown=settings.drain_seconds,
             )
         )

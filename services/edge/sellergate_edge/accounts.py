@@ -1,24 +1,25 @@
 """The user's own accounts: connect, list, read, change, disconnect."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Request, Response
 from google.protobuf.field_mask_pb2 import FieldMask
 from pydantic import SecretStr
 from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate_common.errors import InvalidRequest
 
-from sellergate_edge.models import Account, AccountPage, AccountPatch, AccountState, NewAccount, Problem, SigningMode
+from sellergate_edge.models import Account, AccountPage, AccountPatch, AccountState, NewAccount, SigningMode
+from sellergate_edge.paging import PageSize, PageToken, link_next
 from sellergate_edge.users import Client, User
 
-router = APIRouter(
-    prefix="/api/amazon/accounts",
-    tags=["accounts"],
-    responses={status: {"model": Problem} for status in (400, 401, 404, 409, 503)},
-)
+router = APIRouter(prefix="/api/amazon/accounts", tags=["accounts"])
 # Only strong ones: what RFC 9110 compares for If-Match. Without quotes it is as clear what is meant.
 _ETAG = re.compile(r'"(?P<quoted>[\x21\x23-\x7e]{1,64})"|(?P<bare>[A-Za-z0-9_-]{1,64})')
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag of If-None-Match"}}
+_IfNoneMatch = Annotated[
+    str | None, Header(description="The ETag that is held: answered with 304 while it is the present one.")
+]
 _IfMatch = Annotated[str | None, Header(description="The ETag that was read: change only what has not changed since.")]
 
 
@@ -47,31 +48,39 @@ async def connect(new: NewAccount, user: User, client: Client, response: Respons
 
 @router.get("")
 async def list_accounts(
+    request: Request,
+    response: Response,
     user: User,
     client: Client,
     state: AccountState | None = None,
     marketplace: str = "",
-    page_size: Annotated[int, Query(alias="pageSize", ge=1, le=500)] = 50,
-    page_token: Annotated[str, Query(alias="pageToken")] = "",
+    page_size: PageSize = 50,
+    page_token: PageToken = "",
 ) -> AccountPage:
     """List the user's accounts, oldest first."""
     states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state}")] if state else []
-    request = account_service_pb2.ListAccountsRequest(
+    wanted = account_service_pb2.ListAccountsRequest(
         user_id=user,
         filter=account_service_pb2.AccountFilter(states=states, marketplace=marketplace),
         page_size=page_size,
         page_token=page_token,
     )
-    page = await client.accounts.list(request, on_behalf_of=user)
+    page = await client.accounts.list(wanted, on_behalf_of=user)
+    link_next(request, response, page.next_page_token)
     return AccountPage(
         accounts=[Account.from_message(account) for account in page.accounts], next_page_token=page.next_page_token
     )
 
 
-@router.get("/{account_id}")
-async def get_account(account_id: str, user: User, client: Client, response: Response) -> Account:
+@router.get("/{account_id}", response_model=Account, responses=_UNCHANGED)
+async def get_account(
+    account_id: str, user: User, client: Client, response: Response, if_none_match: _IfNoneMatch = None
+) -> Account | Response:
     """Return one account."""
-    return _shown(await client.accounts.get(account_id, on_behalf_of=user), response)
+    account = _shown(await client.accounts.get(account_id, on_behalf_of=user), response)
+    if if_none_match and response.headers["ETag"] in re.findall(r'"[^"]*"', if_none_match):
+        return Response(status_code=304, headers={"ETag": response.headers["ETag"]})
+    return account
 
 
 @router.patch("/{account_id}")

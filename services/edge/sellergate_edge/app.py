@@ -1,34 +1,88 @@
 """The edge's app: routes, problems and the request's context, put together."""
 
+from dataclasses import dataclass
+
 from fastapi import FastAPI
+from sellergate_amazon.operations import Catalogue
 from sellergate_client import Sellergate
 from sellergate_client.rotations import Rotations
 
-from sellergate_edge import accounts, checks, health, oauth, pass_through, problems, webhooks
+from sellergate_edge import (
+    accounts,
+    checks,
+    clients,
+    console,
+    health,
+    oauth,
+    openapi,
+    pass_through,
+    problems,
+    screens,
+    webhooks,
+)
 from sellergate_edge.authentication import Authenticator
-from sellergate_edge.middleware import RequestContext
+from sellergate_edge.dropin import DropIn
+from sellergate_edge.dropin_exchange import Exchange
+from sellergate_edge.dropin_tokens import DropInTokens
+from sellergate_edge.limits import Limits
+from sellergate_edge.middleware import Compressed, RequestContext, cross_origin
 from sellergate_edge.website import Website
 
 DESCRIPTION = "The REST edge of Sellergate: a user's own Amazon seller accounts, and any SP-API call for them."
 
 
-def make_app(authenticator: Authenticator, sellergate: Sellergate, rotations: Rotations, website: Website) -> FastAPI:
-    """Wire the app. It holds no secret and no business rule: what it decides is who asks."""
-    app = FastAPI(title="Sellergate", version="1", description=DESCRIPTION, redirect_slashes=False)
-    app.state.authenticator = authenticator
-    app.state.sellergate = sellergate
-    app.state.rotations = rotations
-    app.state.website = website
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the routes are made of."""
+
+    authenticator: Authenticator
+    sellergate: Sellergate
+    rotations: Rotations
+    website: Website
+    limits: Limits
+    tokens: DropInTokens
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the app behaves. `dropin_wait`: seconds that an SDK's call may wait for quota."""
+
+    cors_origins: tuple[str, ...] = ()
+    https: bool = False
+    dropin_wait: float = 0.0
+
+
+def make_app(parts: Parts, options: Options) -> FastAPI:
+    """Wire the app. It holds no secret of Amazon's and no business rule: what it decides is who asks."""
+    app = FastAPI(title="Sellergate", version="1", description=DESCRIPTION, redirect_slashes=False, redoc_url=None)
+    app.state.authenticator = parts.authenticator
+    app.state.sellergate = parts.sellergate
+    app.state.rotations = parts.rotations
+    app.state.website = parts.website
+    app.state.limits = parts.limits
     problems.install(app)
-    app.include_router(checks.router)
-    # Before the account routes, whose {id} it extends; raw, so that FastAPI validates and rebuilds nothing.
-    app.router.routes.append(pass_through.route)
-    app.include_router(accounts.router)
-    app.include_router(webhooks.router)
-    app.include_router(oauth.router)
-    app.include_router(oauth.browser_router)
-    app.include_router(health.router)
-    document = app.openapi
-    app.openapi = lambda: pass_through.describe(document())  # type: ignore[method-assign]  # (FastAPI's documented way)
-    app.add_middleware(RequestContext)
+    # First and raw: nothing is validated or rebuilt on the way of a call.
+    app.router.routes.insert(0, pass_through.route)
+    for router in (
+        checks.router,
+        accounts.router,
+        screens.router,
+        clients.router,
+        webhooks.router,
+        oauth.router,
+        oauth.browser_router,
+        health.router,
+    ):
+        app.include_router(router)
+    console.install(app)
+    catalogue = Catalogue.load()
+    app.router.routes.append(Exchange(parts.tokens, parts.sellergate, parts.limits, catalogue).route)
+    # Last: it takes every path that is not ours.
+    app.router.routes.append(
+        DropIn(parts.tokens, parts.sellergate, parts.limits, catalogue, max_wait=options.dropin_wait)
+    )
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # (FastAPI's documented way)
+    app.add_middleware(Compressed)
+    app.add_middleware(cross_origin, origins=options.cors_origins)
+    app.add_middleware(RequestContext, https=options.https)
     return app

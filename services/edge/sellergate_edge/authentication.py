@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from typing import Any, Protocol
 
 import jwt
@@ -10,6 +11,9 @@ from sellergate_common.errors import Unauthenticated, Unavailable
 from sellergate_common.identity import MAX_USER_ID_LENGTH
 
 LEEWAY_SECONDS = 30
+# A key that its publisher took back is not accepted for longer than this.
+GOOD_SECONDS = 10.0
+_MOST_GOOD = 10_000
 JWKS_SECONDS = 5
 JWKS_LIFE_SECONDS = 300
 # A key id that is not known makes the set be fetched again, this often at most: strangers choose key ids.
@@ -79,15 +83,27 @@ class JwksKeys:
 
 
 class Authenticator:
-    """Checks Bearer tokens."""
+    """Checks Bearer tokens; one that was found good is not checked again for a few seconds."""
 
     def __init__(self, keys: Keys, audience: str, issuer: str) -> None:
         self._keys = keys
         self._audience = audience
         self._issuer = issuer
+        self._good: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     async def user_of(self, authorization: str | None) -> str:
         """Return the user (`sub`) of an Authorization header. Raises Unauthenticated."""
+        known = self._good.get(authorization or "")
+        if known is not None and time.time() < known[1]:
+            return known[0]
+        user, end = await self._checked(authorization)
+        self._good[authorization or ""] = user, min(end, time.time() + GOOD_SECONDS)
+        if len(self._good) > _MOST_GOOD:
+            self._good.popitem(last=False)
+        return user
+
+    async def _checked(self, authorization: str | None) -> tuple[str, float]:
+        """Return the user, and when the token ends."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
@@ -114,4 +130,4 @@ class Authenticator:
         user = claims["sub"]
         if not isinstance(user, str) or not 0 < len(user) <= MAX_USER_ID_LENGTH or not user.isprintable():
             raise Unauthenticated("The token's sub must be a user id of at most 128 printable characters.")
-        return user
+        return user, float(claims["exp"])

@@ -11,15 +11,11 @@ from sellergate_amazon.marketplaces import marketplace_by_id
 from sellergate_client import Answer, InvalidRequest, Reason, Sellergate, SellergateError
 from sellergate_common.context import current_call
 
-from sellergate_edge.models import Orders, Problem, Stage, Status
+from sellergate_edge.models import Orders, Stage, Status
 from sellergate_edge.problems import problem
 from sellergate_edge.users import Client, User
 
-router = APIRouter(
-    prefix="/api/amazon/test",
-    tags=["checks"],
-    responses={status: {"model": Problem} for status in (400, 401, 403, 404, 409, 429, 502, 503, 504)},
-)
+router = APIRouter(prefix="/api/amazon/test", tags=["checks"])
 DAYS = 7
 _AccountId = Annotated[str, Query(alias="amazonAccountId", min_length=1, description="Id of the account")]
 _MarketplaceId = Annotated[

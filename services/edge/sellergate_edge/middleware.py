@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its deadline, one line in the log, and headers that keep browsers safe."""
+"""What surrounds every request: id, deadline, the size of its body, one line in the log, headers that keep browsers safe."""
 
 import re
 import time
@@ -7,23 +7,35 @@ import uuid
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, serving
 from sellergate_common.errors import Reason
 from sellergate_common.logs import get_logger
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sellergate_edge.forwarding import MAX_BODY_BYTES
+
 REQUEST_SECONDS = 30.0
+MAX_JSON_BYTES = 1024 * 1024
+GZIP_BYTES = 1024
 _REQUEST_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_SAFE = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-}
+_SAFE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_STRICT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_PASSED_THROUGH = "/sp-api/"
+_TOLD = ("ETag", "Link", "Location", "Retry-After", "X-Request-Id", "X-Amzn-RequestId", "X-Amzn-RateLimit-Limit")
 
 
 class RequestContext:
-    """Pure ASGI: no copy of bodies."""
+    """Pure ASGI: no copy of bodies. `https`: browsers reach the edge by https, and shall by nothing else."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool = False) -> None:
         self._app = app
+        self._safe = (*_SAFE, _STRICT) if https else _SAFE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request in its context."""
@@ -44,12 +56,12 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _dress(MutableHeaders(scope=message), call, scope)
+                self._dress(message, call, scope["path"])
             await send(message)
 
         with serving(call):
             try:
-                await self._app(scope, receive, answer)
+                await self._app(scope, _limited(scope["path"], receive), answer)
             finally:
                 get_logger().info(
                     "http",
@@ -60,10 +72,65 @@ class RequestContext:
                     milliseconds=round((time.monotonic() - call.started) * 1000, 2),
                 )
 
+    def _dress(self, message: Message, call: CallContext, path: str) -> None:
+        own: list[tuple[bytes, bytes]] = [(REQUEST_ID.encode(), call.request_id.encode()), *self._safe]
+        if path.startswith("/api/"):
+            own += [(b"cache-control", b"no-store"), _POLICY]
+        headers = list(message["headers"])
+        there = {name for name, _ in headers}
+        decided = {b"cache-control", REQUEST_ID.encode()} if path.startswith("/api/") else {REQUEST_ID.encode()}
+        message["headers"] = [pair for pair in headers if pair[0] not in decided] + [
+            pair for pair in own if pair[0] not in there or pair[0] in decided
+        ]
 
-def _dress(headers: MutableHeaders, call: CallContext, scope: Scope) -> None:
-    headers[REQUEST_ID] = call.request_id
-    for name, value in _SAFE.items():
-        headers.setdefault(name, value)
-    if scope["path"].startswith("/api/"):
-        headers["cache-control"] = "no-store"
+
+class Compressed:
+    """Packs what is ours to pack; Amazon's bytes stay as they came."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._packing = GZipMiddleware(app, minimum_size=GZIP_BYTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        ours = scope["type"] == "http" and scope["path"].startswith(("/api/", "/console", "/openapi.json", "/docs"))
+        packs = ours and _PASSED_THROUGH not in scope["path"]
+        await (self._packing if packs else self._app)(scope, receive, send)
+
+
+def cross_origin(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """Let pages of other origins ask, those that are listed alone."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "If-Match",
+            "If-None-Match",
+            "X-Request-Id",
+            "X-Sellergate-Sandbox",
+        ],
+        allow_credentials=True,
+        expose_headers=_TOLD,
+        max_age=600,
+    )
+
+
+def _limited(path: str, receive: Receive) -> Receive:
+    """Stop reading a body that is longer than any that the route takes."""
+    limit = MAX_JSON_BYTES if path.startswith("/api/") and _PASSED_THROUGH not in path else MAX_BODY_BYTES
+    size = 0
+
+    async def limited() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise HTTPException(413)
+        return message
+
+    return limited

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
+from google.protobuf.message import Message
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic.alias_generators import to_camel
-from sellergate.account.v1 import account_pb2
+from sellergate.account.v1 import account_pb2, application_pb2, drop_in_client_service_pb2
 
 
 class Json(BaseModel):
@@ -83,15 +84,15 @@ class AccountPatch(Given):
 class Account(Json):
     """A connected seller; never a secret."""
 
-    id: str
-    user_id: str
-    application_id: str
-    amazon_seller_id: str
-    marketplace: str
-    marketplace_ids: list[str]
-    region: str
-    iam_role_arn: str
-    external_id: str
+    id: Annotated[str, Field(examples=["01a209db-1d77-7db0-8f3f-d79cea19c35d"])]
+    user_id: Annotated[str, Field(examples=["user-17"])]
+    application_id: Annotated[str, Field(examples=["01a209da-52f1-7c1b-9d1e-0b4c8f6a2e10"])]
+    amazon_seller_id: Annotated[str, Field(examples=["A1B2C3D4E5F6G7"])]
+    marketplace: Annotated[str, Field(examples=["US"])]
+    marketplace_ids: Annotated[list[str], Field(examples=[["ATVPDKIKX0DER"]])]
+    region: Annotated[str, Field(examples=["us-east-1"])]
+    iam_role_arn: Annotated[str, Field(examples=[""])]
+    external_id: Annotated[str, Field(description="What the role's trust policy must ask for (sts:ExternalId)")]
     signing_mode: SigningMode
     sandbox: bool
     state: AccountState
@@ -130,6 +131,125 @@ class AccountPage(Json):
 
     accounts: list[Account]
     next_page_token: str
+
+
+class Application(Json):
+    """An LWA client, the user's own or one that the operator shares; never a secret."""
+
+    id: str
+    name: Annotated[str, Field(examples=["Acme Inventory"])]
+    shared: bool
+    lwa_client_id_hint: Annotated[str, Field(examples=["9f3c"], description="The LWA client id's last four characters")]
+    authorizes_on_website: Annotated[bool, Field(description="Sellers can be connected by a click")]
+    secret_expire_time: datetime | None
+
+    @classmethod
+    def from_message(cls, message: application_pb2.Application) -> "Application":
+        """Read the account service's message."""
+        return cls(
+            id=message.application_id,
+            name=message.name,
+            shared=not message.owner_user_id,
+            lwa_client_id_hint=message.lwa_client_id_hint,
+            authorizes_on_website=bool(message.spapi_application_id and message.redirect_uris),
+            secret_expire_time=_time(message, "secret_expire_time"),
+        )
+
+
+class ApplicationPage(Json):
+    """One page of applications; nextPageToken is empty on the last."""
+
+    applications: list[Application]
+    next_page_token: str
+
+
+class NewClient(Given):
+    """A client for SP-API SDKs, for accounts of the user."""
+
+    name: Annotated[str, Field(max_length=128, examples=["warehouse"])] = ""
+    account_ids: Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
+class DropInClient(Json):
+    """A client for SP-API SDKs; never a secret."""
+
+    client_id: Annotated[str, Field(examples=["sgc_…"])]
+    name: str
+    account_ids: list[str]
+    create_time: datetime
+    revoke_time: datetime | None
+
+    @classmethod
+    def from_message(cls, message: drop_in_client_service_pb2.DropInClient) -> "DropInClient":
+        """Read the account service's message."""
+        return cls(
+            client_id=message.client_id,
+            name=message.name,
+            account_ids=list(message.account_ids),
+            create_time=_time(message, "create_time"),
+            revoke_time=_time(message, "revoke_time"),
+        )
+
+
+class Handle(Json):
+    """What stands for one account in the place of a refresh token."""
+
+    account_id: str
+    handle: Annotated[str, Field(examples=["sgr_…"])]
+
+
+class IssuedClient(DropInClient):
+    """A new client with its secret and handles, which are shown this once."""
+
+    client_secret: Annotated[str, Field(examples=["sgs_…"])]
+    handles: list[Handle]
+
+
+class ClientPage(Json):
+    """One page of clients; nextPageToken is empty on the last."""
+
+    clients: list[DropInClient]
+    next_page_token: str
+
+
+class Operation(Json):
+    """One operation of SP-API. Rates are in calls a second; 0: Amazon publishes none."""
+
+    name: Annotated[str, Field(examples=["orders/2026-01-01/searchOrders"])]
+    method: Annotated[str, Field(examples=["GET"])]
+    path: Annotated[str, Field(examples=["/orders/2026-01-01/orders"])]
+    rate: Annotated[float, Field(examples=[0.0056])]
+    burst: Annotated[int, Field(examples=[20])]
+    restricted: bool
+    deprecated: bool
+    idempotent: bool
+    grantless_scope: str
+    removal_date: Annotated[str, Field(examples=["2027-03-27"])]
+
+
+class OperationPage(Json):
+    """One page of operations; nextPageToken is empty on the last."""
+
+    operations: list[Operation]
+    next_page_token: str
+
+
+class Quota(Json):
+    """What is left for one operation of an account: calls a second, at once, now; and where the rate is from."""
+
+    operation: Annotated[str, Field(examples=["orders/2026-01-01/searchOrders"])]
+    rate: Annotated[float, Field(examples=[0.0056])]
+    burst: int
+    remaining: int
+    reset_time: datetime
+    source: Annotated[str, Field(examples=["HEADER"])]
+
+
+class Quotas(Json):
+    """The quota of an account."""
+
+    account_id: str
+    quotas: list[Quota]
 
 
 class Stage(Json):
@@ -179,6 +299,6 @@ class Problem(BaseModel):
     requestId: str  # noqa: N815  (the name on the wire)
 
 
-def _time(message: account_pb2.Account, field: str) -> Any:
+def _time(message: Message, field: str) -> Any:
     """Return a time; None when it is absent."""
-    return getattr(message, field).ToDatetime(tzinfo=UTC) if message.HasField(field) else None  # type: ignore[arg-type]
+    return getattr(message, field).ToDatetime(tzinfo=UTC) if message.HasField(field) else None

@@ -13,7 +13,7 @@ from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate_amazon.centrals import with_query
 from sellergate_common.errors import InvalidRequest, SellergateError, Unimplemented
 
-from sellergate_edge.models import Account, Json, Problem
+from sellergate_edge.models import Account, Json
 from sellergate_edge.pages import error_page, page, wants_json
 from sellergate_edge.problems import problem, refusal_of
 from sellergate_edge.users import User
@@ -44,14 +44,8 @@ class BrowserRoute(APIRoute):
         return answer
 
 
-_problems = {status: {"model": Problem} for status in (400, 401, 404, 503)}
-router = APIRouter(prefix="/api/amazon/oauth", tags=["oauth"], responses=_problems)  # type: ignore[arg-type]
-browser_router = APIRouter(
-    prefix=router.prefix,
-    tags=["oauth"],
-    route_class=BrowserRoute,
-    responses=_problems,  # type: ignore[arg-type]
-)
+router = APIRouter(prefix="/api/amazon/oauth", tags=["oauth"])
+browser_router = APIRouter(prefix=router.prefix, tags=["oauth"], route_class=BrowserRoute)
 
 
 class PartnerType(StrEnum):

@@ -1,16 +1,18 @@
 """Settings of the edge."""
 
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from sellergate_amazon.centrals import Centrals
-from sellergate_common.settings import Port, TlsSettings, secure_url
+from sellergate_common.sealing import ring_text
+from sellergate_common.settings import CacheSettings, Port, TlsSettings, names, secure_url
 
 SHORTEST_SECRET_BYTES = 32
 Url = Annotated[str, AfterValidator(secure_url)]
 
 
-class EdgeSettings(TlsSettings):
+class EdgeSettings(CacheSettings, TlsSettings):
     """Where the services are, and how people prove who they are: exactly one of a shared secret and a JWKS."""
 
     edge_port: Port = 3001
@@ -34,12 +36,37 @@ class EdgeSettings(TlsSettings):
     """For RS256 and ES256."""
     jwt_audience: Annotated[str, Field(min_length=1)]
     jwt_issuer: Annotated[str, Field(min_length=1)]
+    dropin_keys: Annotated[SecretStr, AfterValidator(ring_text)]
+    """Sign the tokens that SDKs get: `kid base64url(64 bytes)` lines, newest first; `sellergate keys new` makes one."""
+    dropin_max_wait: Annotated[float, Field(ge=0, le=20)] = 2.0
+    """Seconds that an SDK's call may wait for quota before it is 429."""
+    cors_origins: str = ""
+    """Origins of frontends elsewhere, as in https://app.example.com; parted by commas."""
+    user_rate: Annotated[float, Field(gt=0)] = 200.0
+    """Requests a second of one user, over all edges."""
+    user_burst: Annotated[int, Field(ge=1)] = 1000
+    """Requests that a user may send at once."""
+    forwarded_allow_ips: str = ""
+    """Addresses of proxies whose X-Forwarded-For is believed, parted by commas."""
     drain_seconds: Annotated[int, Field(gt=0, le=300)] = 10
 
     @property
     def centrals(self) -> Centrals:
         """Which pages are Amazon's."""
         return Centrals(self.seller_central_url or "", self.vendor_central_url or "")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of frontends elsewhere."""
+        return tuple(sorted(names(self.cors_origins)))
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, text: str) -> str:
+        for origin in names(text):
+            if secure_url(origin) and urlsplit(origin).path:
+                raise ValueError("must list origins without a path, as in https://app.example.com")
+        return text
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

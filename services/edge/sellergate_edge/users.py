@@ -7,6 +7,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sellergate_client import Sellergate
 
 from sellergate_edge.authentication import Authenticator
+from sellergate_edge.limits import Limits
 
 # Only for the OpenAPI document; the authenticator reads the header itself, so that every refusal is a problem document.
 _BEARER = HTTPBearer(
@@ -14,10 +15,17 @@ _BEARER = HTTPBearer(
 )
 
 
-async def user_of(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None) -> str:
-    """Return the user of the request. Raises Unauthenticated."""
+async def user_of(request: Request) -> str:
+    """Return the user of a request, who does not ask too often. Raises Unauthenticated, QuotaExceeded."""
     authenticator: Authenticator = request.app.state.authenticator
-    return await authenticator.user_of(request.headers.get("authorization"))
+    limits: Limits = request.app.state.limits
+    user = await authenticator.user_of(request.headers.get("authorization"))
+    await limits.enter(user)
+    return user
+
+
+async def _documented(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> str:
+    return await user_of(request)
 
 
 def sellergate_of(request: Request) -> Sellergate:
@@ -26,5 +34,5 @@ def sellergate_of(request: Request) -> Sellergate:
     return client
 
 
-User = Annotated[str, Depends(user_of)]
+User = Annotated[str, Depends(_documented)]
 Client = Annotated[Sellergate, Depends(sellergate_of)]

@@ -7,7 +7,7 @@ from sellergate_client.rotations import Rotations
 from sellergate_common.errors import Unauthenticated
 
 from sellergate_edge.bodies import read_body
-from sellergate_edge.models import Applied, Problem
+from sellergate_edge.models import Applied
 
 MAX_BODY_BYTES = 64 * 1024
 _LONGEST_TIMESTAMP = 32
@@ -31,11 +31,7 @@ _BODY = {
     },
 }
 
-router = APIRouter(
-    prefix="/api/amazon/webhooks",
-    tags=["webhooks"],
-    responses={status: {"model": Problem} for status in (400, 401, 404, 409, 413, 503)},
-)
+router = APIRouter(prefix="/api/amazon/webhooks", tags=["webhooks"])
 
 
 @router.post(

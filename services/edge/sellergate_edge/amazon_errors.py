@@ -1,0 +1,97 @@
+"""Our own refusals in the shapes that SP-API SDKs know: LWA's for tokens, SP-API's for calls (facts of the Developer Guide)."""
+
+import json
+import math
+from collections.abc import Mapping
+
+from sellergate_common.context import current_call
+from sellergate_common.errors import AmazonRefused, Reason, SellergateError
+from starlette.responses import Response
+
+DENIED = "Access to requested resource is denied."
+MISSING = "Access token is missing in the request header."
+EXPIRED = "The access token you provided has expired."
+INVALID = "The access token you provided is revoked, malformed or invalid."
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_CODES: Mapping[Reason, tuple[int, str, str]] = {
+    Reason.INVALID_REQUEST: (400, "InvalidInput", ""),
+    Reason.AMAZON_REJECTED: (400, "InvalidInput", ""),
+    Reason.AMAZON_NOT_FOUND: (404, "NotFound", ""),
+    Reason.LOCAL_QUOTA_EXCEEDED: (429, "QuotaExceeded", "You exceeded your quota for the requested resource."),
+    Reason.AMAZON_QUOTA_EXCEEDED: (429, "QuotaExceeded", "You exceeded your quota for the requested resource."),
+    Reason.AMAZON_UNAVAILABLE: (503, "ServiceUnavailable", "Service is temporarily unavailable."),
+    Reason.DEPENDENCY_UNAVAILABLE: (503, "ServiceUnavailable", "Service is temporarily unavailable."),
+}
+# What concerns the seller's or the application's standing with Amazon is, to an SDK, a token that does not work.
+_DENIED = frozenset(
+    {
+        Reason.CALLER_UNAUTHENTICATED,
+        Reason.CALLER_NOT_ALLOWED,
+        Reason.ACCOUNT_NOT_FOUND,
+        Reason.ACCOUNT_INACTIVE,
+        Reason.AUTHORIZATION_REVOKED,
+        Reason.LWA_CLIENT_REJECTED,
+        Reason.ROLE_REJECTED,
+        Reason.SECRET_UNREADABLE,
+        Reason.AMAZON_DENIED,
+        Reason.CLIENT_NOT_FOUND,
+    }
+)
+
+
+def lwa_answer(document: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer of the token URL."""
+    return Response(json.dumps(document), status, {**_NO_STORE, **(headers or {})}, "application/json")
+
+
+def lwa_refusal(error: str, description: str, status: int = 400, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a refusal of the token URL (RFC 6749 §5.2)."""
+    _noted(error)
+    return lwa_answer({"error": error, "error_description": description}, status, headers)
+
+
+def lwa_error(error: SellergateError) -> Response:
+    """Return an error of ours as the token URL tells it: all that it can be is trouble on our side, or too many attempts."""
+    status = 429 if error.reason is Reason.LOCAL_QUOTA_EXCEEDED else 503
+    name = "server_error" if error.reason is Reason.INTERNAL else "temporarily_unavailable"
+    return lwa_refusal(name, error.message, 500 if name == "server_error" else status, _retry(error))
+
+
+def amazon_refusal(
+    status: int, code: str, message: str, details: str = "", headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a refusal with the SP-API's error body, one error in it."""
+    call = current_call()
+    own = {"x-amzn-RequestId": call.request_id} if call else {}
+    body = json.dumps({"errors": [{"code": code, "message": message, "details": details}]})
+    return Response(body, status, {**own, **(headers or {})}, "application/json")
+
+
+def token_refusal(details: str) -> Response:
+    """Return the 403 of a token that does not work; SDKs read `details` to see whether a new one may help."""
+    _noted(Reason.CALLER_UNAUTHENTICATED)
+    return amazon_refusal(403, "Unauthorized", DENIED, details)
+
+
+def amazon_error(error: SellergateError) -> Response:
+    """Return an error of ours as SP-API would tell it, with our reason and words in `details`."""
+    _noted(error.reason)
+    details = f"{error.reason}: {error.message}"
+    if isinstance(error, AmazonRefused) and error.metadata.get("amazon_code"):
+        code, message = error.metadata["amazon_code"], error.metadata.get("amazon_message", "")
+        return amazon_refusal(error.http_status, code, message, error.metadata.get("amazon_details", ""))
+    if error.reason in _DENIED:
+        return amazon_refusal(403, "Unauthorized", DENIED, details)
+    unknown = error.http_status, "InternalFailure", "We encountered an internal error. Please try again."
+    status, code, message = _CODES.get(error.reason, unknown)
+    return amazon_refusal(status, code, message or error.message, details, _retry(error))
+
+
+def _retry(error: SellergateError) -> dict[str, str]:
+    return {} if error.retry_after is None else {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+
+
+def _noted(reason: str) -> None:
+    call = current_call()
+    if call is not None:
+        call.reason = reason

@@ -1,0 +1,94 @@
+"""One call of SP-API for a request of ours: what goes along to Amazon, and Amazon's answer with its status, headers and bytes."""
+
+from collections.abc import Sequence
+
+from sellergate_client import Answer, Sellergate
+from sellergate_client.requests import CallOptions
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sellergate_edge.bodies import read_body
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+# The caller's connection, credentials and browser; none of them is Amazon's business.
+_KEPT = frozenset(
+    {
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"cookie",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"keep-alive",
+        b"origin",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"referer",
+        b"te",
+        b"trailer",
+        b"traceparent",
+        b"tracestate",
+        b"transfer-encoding",
+        b"upgrade",
+        b"user-agent",
+        b"x-real-ip",
+        b"x-request-id",
+    }
+)
+_KEPT_PREFIXES = (b"sec-", b"x-amz-", b"x-forwarded-", b"x-sellergate-")
+_OWN_ANSWER_HEADERS = frozenset({"content-length", "date", "server"})
+
+
+async def forward(
+    request: Request,
+    client: Sellergate,
+    account_id: str,
+    path: str,
+    user: str,
+    max_wait: float,
+    *,
+    sandbox: bool | None = None,
+    restricted_resources: Sequence[tuple[str, str, Sequence[str]]] = (),
+) -> Response:
+    """Make the call for the user; whatever Amazon answers comes back as it is. Raises SellergateError for failures of our own."""
+    scope = request.scope
+    options: CallOptions = {
+        "raw_query": scope["query_string"].decode("latin-1"),
+        "headers": [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"] if _goes_along(name)
+        ],
+        "body": b"" if request.method in ("GET", "HEAD") and not _has_body(request) else await _body(request),
+        "content_type": request.headers.get("content-type", ""),
+        "as_is": True,
+        "max_wait": max_wait,
+        "sandbox": sandbox,
+        "restricted_resources": restricted_resources,
+    }
+    return answered(await client.call(account_id, request.method, path, on_behalf_of=user, **options))
+
+
+def answered(answer: Answer) -> Response:
+    """Return Amazon's answer."""
+    response = Response(answer.body, answer.status)
+    own = [(name, value) for name, value in response.raw_headers if name == b"content-length"]
+    response.raw_headers = [
+        (lowered.encode("latin-1"), value.encode("latin-1"))
+        for name, value in answer.headers
+        if (lowered := name.lower()) not in _OWN_ANSWER_HEADERS
+    ] + own
+    return response
+
+
+def _has_body(request: Request) -> bool:
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
+
+
+async def _body(request: Request) -> bytes:
+    return await read_body(request, MAX_BODY_BYTES)
+
+
+def _goes_along(name: bytes) -> bool:
+    return name not in _KEPT and not name.startswith(_KEPT_PREFIXES)

@@ -1,0 +1,35 @@
+"""The OpenAPI document: what FastAPI writes, with every refusal a problem document, and the raw routes beside it."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from sellergate_edge import dropin_openapi, pass_through
+from sellergate_edge.models import Problem
+from sellergate_edge.problems import MEDIA_TYPE
+
+_PROBLEM = {
+    "description": "A refusal (RFC 9457): decide by `reason`, show `detail`, ask about `requestId`",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the document, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = Problem.model_json_schema()
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+                operation["responses"]["default"] = _PROBLEM
+        pass_through.describe(document)
+        dropin_openapi.describe(document)
+        app.openapi_schema = document
+    return app.openapi_schema
