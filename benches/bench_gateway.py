@@ -40,11 +40,16 @@ class Bench:
     suite: Suite
     stack: AsyncExitStack
     folder: Path
+    account_id: str
     plain: bytes
     signed: bytes
 
     async def gateway(self, upstream: int, mode: str) -> Bytes:
         """Start a gateway before an upstream."""
+        return (await self.gateway_at(upstream, mode))[0]
+
+    async def gateway_at(self, upstream: int, mode: str) -> tuple[Bytes, str]:
+        """Start a gateway before an upstream; return its Call, and where it is."""
         (port,), target = free_ports(1), ""
         target = f"127.0.0.1:{port}"
         environment = {
@@ -58,7 +63,7 @@ class Bench:
         serves = grpc_serves(target, "gateway", self.suite.identity("operator"))
         command = [sys.executable, "-m", "sellergate_gateway"]
         await supervisor.start(Process("gateway", command, environment, self.folder / f"{port}.log", serves))
-        return await self._channel(target, CALL)
+        return await self._channel(target, CALL), target
 
     async def bare(self, upstream: int) -> Bytes:
         """Start a bare pass-through before an upstream."""
@@ -160,7 +165,7 @@ async def opened() -> AsyncIterator[Bench]:
         requests = [
             CallRequest(account_id=one, method="GET", path=PATH).SerializeToString() for one in (plain, account_id)
         ]
-        yield Bench(suite, stack, folder, *requests)
+        yield Bench(suite, stack, folder, plain, *requests)
 
 
 @contextmanager

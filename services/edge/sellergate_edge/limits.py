@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sellergate_common.errors import QuotaExceeded
+from sellergate_common.flight import LocalFlight
 
 BLOCK_SECONDS = 1.0
 FAILURE_SECONDS = 60
@@ -65,13 +66,20 @@ class Limits:
         self._rate = rate
         self._size = max(1, int(rate.per_second * _BLOCK_SHARE))
         self._blocks: OrderedDict[str, _Block] = OrderedDict()
+        self._flight: LocalFlight[None] = LocalFlight()
 
     async def enter(self, user: str) -> None:
         """Let a request of a user in. Raises QuotaExceeded."""
-        block = self._blocks.get(user)
-        if block is not None and block.left > 0 and time.monotonic() < block.until:
-            block.left -= 1
-            return
+        while True:
+            block = self._blocks.get(user)
+            if block is not None and block.left > 0 and time.monotonic() < block.until:
+                block.left -= 1
+                return
+            # Those who come meanwhile wait for the same block: else each would take one.
+            await self._flight.get(user, lambda: self._taken(user))
+
+    async def _taken(self, user: str) -> None:
+        """Take a block for a user. Raises QuotaExceeded."""
         taken, wait = await self._counts.take(user, self._rate, self._size)
         if not taken:
             raise QuotaExceeded(
@@ -79,7 +87,7 @@ class Limits:
                 metadata={"limit": "requests_of_user"},
                 retry_after=wait,
             )
-        self._blocks[user] = _Block(taken - 1, time.monotonic() + BLOCK_SECONDS)
+        self._blocks[user] = _Block(taken, time.monotonic() + BLOCK_SECONDS)
         self._blocks.move_to_end(user)
         while len(self._blocks) > _MOST_USERS:
             self._blocks.popitem(last=False)
