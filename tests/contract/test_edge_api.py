@@ -1,5 +1,6 @@
 """The REST contract: a valid OpenAPI document, and every error a problem document that says what to do."""
 
+import base64
 from typing import Any
 
 import httpx
@@ -8,18 +9,27 @@ import pytest
 from fastapi import FastAPI
 from openapi_spec_validator import validate
 from pydantic import SecretStr
-from sellergate_common.errors import RULES, FieldViolation, InvalidRequest, Reason
+from sellergate_amazon.operations import Catalogue
+from sellergate_common.errors import RULES, FieldViolation, InvalidRequest, QuotaExceeded, Reason
 from sellergate_common.settings import SettingsError, read_settings
-from sellergate_edge.app import make_app
+from sellergate_edge.app import Options, Parts, make_app
 from sellergate_edge.authentication import Authenticator, SharedSecret
+from sellergate_edge.dropin_tokens import DropInTokens
+from sellergate_edge.limits import Limits, Rate
+from sellergate_edge.redis_limits import OwnCounts
+from sellergate_edge.screens import SHOWN
 from sellergate_edge.settings import EdgeSettings
+
+RING = f"k1 {base64.urlsafe_b64encode(bytes(64)).decode()}"
 
 
 @pytest.fixture
 def app() -> FastAPI:
     # No service is called by these tests: what they ask for is answered by the edge itself.
     authenticator = Authenticator(SharedSecret(SecretStr("x" * 32)), "a", "i")
-    return make_app(authenticator, None, None, None)  # type: ignore[arg-type]
+    limits = Limits(OwnCounts(), Rate(1000, 1000))
+    parts = Parts(authenticator, None, None, None, limits, DropInTokens(RING))  # type: ignore[arg-type]
+    return make_app(parts, Options(cors_origins=("https://app.example",)))
 
 
 async def ask(app: FastAPI, method: str, path: str, **given: Any) -> httpx.Response:
@@ -37,6 +47,12 @@ def test_the_document_is_valid_and_has_every_route(app: FastAPI) -> None:
         "/api/amazon/accounts",
         "/api/amazon/accounts/{account_id}",
         "/api/amazon/accounts/{account_id}/sp-api/{path}",
+        "/api/amazon/accounts/{account_id}/quotas",
+        "/api/amazon/applications",
+        "/api/amazon/clients",
+        "/api/amazon/clients/{client_id}",
+        "/api/amazon/operations",
+        "/auth/o2/token",
         "/api/amazon/webhooks/token-rotation",
         "/api/amazon/oauth/authorizations",
         "/api/amazon/oauth/callback",
@@ -111,8 +127,59 @@ async def test_answers_carry_the_headers_that_keep_browsers_safe(app: FastAPI) -
     assert response.headers["x-request-id"] != "bad id"
 
 
+async def test_pages_of_listed_origins_alone_may_ask(app: FastAPI) -> None:
+    wanted = {"access-control-request-method": "PATCH", "access-control-request-headers": "authorization,if-match"}
+    allowed = await ask(app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://app.example", **wanted})
+    assert allowed.headers["access-control-allow-origin"] == "https://app.example"
+    refused = await ask(app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://evil.example", **wanted})
+    assert "access-control-allow-origin" not in refused.headers
+    answer = await ask(app, "GET", "/api/amazon/accounts", headers={"origin": "https://app.example"})
+    assert "ETag" in answer.headers["access-control-expose-headers"]
+
+
+async def test_what_is_long_is_packed_and_what_is_too_long_is_refused(app: FastAPI) -> None:
+    packed = await ask(app, "GET", "/openapi.json", headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    token = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    body = b'{"amazonSellerId": "' + b"x" * 1_100_000 + b'"}'
+    refused = await ask(app, "POST", "/api/amazon/accounts", headers=token, content=body)
+    assert (refused.status_code, refused.json()["status"]) == (413, 413)
+
+
+async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
+    limits = Limits(OwnCounts(), Rate(0.5, 3))
+    for _ in range(3):
+        await limits.enter("u1")
+    with pytest.raises(QuotaExceeded) as caught:
+        await limits.enter("u1")
+    assert 1.5 < (caught.value.retry_after or 0) <= 2
+    await limits.enter("u2")
+
+
+def test_the_operations_that_are_shown_are_in_the_catalogue() -> None:
+    assert all(Catalogue.load().get(name) for name in SHOWN)
+
+
+async def test_the_console_is_a_page_that_runs_nothing_but_its_own(app: FastAPI) -> None:
+    page = await ask(app, "GET", "/")
+    assert page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for name in ("console.js", "edge.js", "views.js", "console.css", "icon.svg", "marketplaces.json"):
+        found = await ask(app, "GET", f"/console/{name}")
+        assert found.status_code == 200, name
+    assert (await ask(app, "GET", "/console/../settings.py")).status_code == 404
+    assert "innerHTML" not in (await ask(app, "GET", "/console/views.js")).text
+
+
 TLS = {f"SELLERGATE_TLS_{name}_FILE": __file__ for name in ("CA", "CERT", "KEY")}
-JWT = {"SELLERGATE_JWT_AUDIENCE": "a", "SELLERGATE_JWT_ISSUER": "i"}
+JWT = {
+    "SELLERGATE_JWT_AUDIENCE": "a",
+    "SELLERGATE_JWT_ISSUER": "i",
+    "REDIS_URL": "redis://127.0.0.1:1",
+    "SELLERGATE_DROPIN_KEYS": RING,
+}
 
 
 @pytest.mark.parametrize(
@@ -121,6 +188,9 @@ JWT = {"SELLERGATE_JWT_AUDIENCE": "a", "SELLERGATE_JWT_ISSUER": "i"}
         ({}, "exactly one of SELLERGATE_JWT_SECRET and SELLERGATE_JWKS_URL"),
         ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_JWKS_URL": "https://i/jwks"}, "exactly one of"),
         ({"SELLERGATE_JWT_SECRET": "x" * 31}, "at least 32 bytes"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_CORS_ORIGINS": "https://a.example/path"}, "without a path"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_CORS_ORIGINS": "*"}, "must be a URL"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_DROPIN_KEYS": "k1 AAAA"}, "SELLERGATE_DROPIN_KEYS"),
         ({"SELLERGATE_JWKS_URL": "http://issuer.example/jwks"}, "must be an https URL"),
     ],
 )

@@ -31,8 +31,11 @@ async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite
     """The whole suite, with the simulator."""
     folder: Path = tmp_path_factory.mktemp("suite")
     settings = DevstackSettings(state_dir=folder, log_level="debug", simulator="on", **ephemeral_ports())
-    async with running_suite(settings, lambda _: None) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        # The edge's own page is shown at the end of an authorization, and not the console.
+        patch.setenv("SELLERGATE_OAUTH_DONE_PAGE", "")
+        async with running_suite(settings, lambda _: None) as running:
+            yield running
 
 
 @dataclass

@@ -7,6 +7,7 @@ import sys
 from sellergate_common.logs import configure_logging
 from sellergate_common.settings import load_settings
 
+from sellergate_devstack.prepare import prepare
 from sellergate_devstack.report import remove_report, tell_addresses, write_report
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import StateInUse
@@ -56,7 +57,7 @@ async def _stay_up(suite: Suite) -> int:
         if suite.simulator:
             return FAILED
         _tell("  The servers are not ours, so the suite stays up; set SELLERGATE_DEMO_… to credentials that they know.")
-    write_report(suite, account_id)
+    write_report(suite, account_id, await prepare(suite, account_id) if account_id else None)
     tell_addresses(suite, account_id, _tell)
     await suite.supervisor.watch()
     return 0

@@ -62,13 +62,23 @@ class Plan:
         return f"http://localhost:{self.port('edge')}"
 
     @property
+    def callback_url(self) -> str:
+        """Where Amazon sends browsers back to."""
+        return f"{self.edge_url}/api/amazon/oauth/callback"
+
+    @property
+    def login_url(self) -> str:
+        """Where the Appstore sends sellers."""
+        return f"{self.edge_url}/api/amazon/oauth/login"
+
+    @property
     def simulator_url(self) -> str:
         """The simulator's base URL: LWA, STS and the control API."""
         return f"http://{LOOPBACK}:{self.settings.simulator_port}"
 
     def _simulator(self) -> Process:
         base = self.settings.simulator_port
-        seed = self.state.write_private("simulator-seed.json", self.demo.seed())
+        seed = self.state.write_private("simulator-seed.json", self.demo.seed(self.callback_url, self.login_url))
         ports = {"SELLERGATE_SIMULATOR_PORT": base}
         ports |= {f"SELLERGATE_SIMULATOR_{name}_PORT": base + 1 + index for index, name in enumerate(_SIMULATED)}
         own = {name: str(port) for name, port in ports.items()} | {"SELLERGATE_SIMULATOR_SEED_FILE": str(seed)}
@@ -145,6 +155,7 @@ class Plan:
             "SELLERGATE_DROPIN_KEYS_FILE": self._key("dropin"),
             "SELLERGATE_PUBLIC_URL": self.edge_url,
             "SELLERGATE_OAUTH_LOGIN_PAGE": f"{self.edge_url}/",
+            "SELLERGATE_OAUTH_DONE_PAGE": f"{self.edge_url}/",
             **self._targets("gateway", "account", "token"),
             **self._centrals(),
         }

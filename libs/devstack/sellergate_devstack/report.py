@@ -8,7 +8,7 @@ from sellergate_devstack.suite import Suite
 FILE = "run.json"
 
 
-def write_report(suite: Suite, account_id: str) -> None:
+def write_report(suite: Suite, account_id: str, dropin: dict[str, str] | None) -> None:
     """Write run.json into the state directory, readable by its owner alone."""
     operator = suite.files("operator")
     document = {
@@ -20,6 +20,7 @@ def write_report(suite: Suite, account_id: str) -> None:
         "ca_file": str(operator.ca),
         "client_cert_file": str(operator.certificate),
         "client_key_file": str(operator.key),
+        **({"dropin": dropin} if dropin else {}),
         "pids": suite.pids,
     }
     suite.plan.state.write_private(FILE, json.dumps(document, indent=2) + "\n")
@@ -34,6 +35,7 @@ def tell_addresses(suite: Suite, account_id: str, tell: Callable[[str], None]) -
     """Tell where everything is, and the lines to type."""
     marketplace = suite.demo.marketplace_id
     tell("")
+    tell(f"console     {suite.edge}/#token={suite.jwt(suite.demo.user_id)}")
     tell(f"REST edge   {suite.edge}   (API documentation: {suite.edge}/docs)")
     tell("gRPC        " + "   ".join(f"{name} {suite.target(name)}" for name in ("gateway", "account", "token", "iam")))
     if suite.simulator:

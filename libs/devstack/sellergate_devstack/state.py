@@ -17,6 +17,7 @@ from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_devstack.certificates import Authority
 from sellergate_devstack.settings import DevstackSettings
 
+DEMO_APPLICATION = "amzn1.sp.solution.demo"
 RING_BYTES = 64
 KEY_BYTES = 32
 RINGS = ("sealing", "cache-token", "cache-credentials", "dropin")
@@ -42,15 +43,17 @@ class Demo:
     aws_access_key_id: str
     aws_secret_access_key: SecretStr
 
-    def seed(self) -> str:
-        """Return the simulator's seed document."""
+    def seed(self, redirect_uri: str = "", login_uri: str = "") -> str:
+        """Return the simulator's seed document: this seller, and another one that gives consent when it is asked."""
+        website = {"redirect_uris": [redirect_uri], "login_uri": login_uri} if redirect_uri else {}
         return json.dumps(
             {
                 "applications": [
                     {
-                        "application_id": "amzn1.sp.solution.demo",
+                        "application_id": DEMO_APPLICATION,
                         "client_id": self.client_id,
                         "client_secret": self.client_secret.get_secret_value(),
+                        **website,
                     }
                 ],
                 "sellers": [
@@ -60,7 +63,11 @@ class Demo:
                         "refresh_tokens": [
                             {"client_id": self.client_id, "refresh_token": self.refresh_token.get_secret_value()}
                         ],
-                    }
+                    },
+                    {
+                        "selling_partner_id": f"A{self.seller_id[:0:-1]}",
+                        "marketplace_ids": [self.marketplace_id],
+                    },
                 ],
                 "roles": [{"arn": self.role_arn, "external_id": None}],
                 "aws_keys": [

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
+from sellergate_amazon.marketplaces import MARKETPLACES
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,6 +22,7 @@ def install(app: FastAPI) -> None:
     """Serve the page at / and what it needs below /console/."""
     for path, name in _FILES.items():
         app.router.routes.append(Route(f"/{path}", _page(name), methods=["GET"]))
+    app.router.routes.append(Route("/console/marketplaces.json", _marketplaces, methods=["GET"]))
 
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
@@ -29,3 +31,8 @@ def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
         return FileResponse(FOLDER / name, headers=headers)
 
     return serve
+
+
+async def _marketplaces(_: Request) -> Response:
+    """Return the ids of all marketplaces by their codes."""
+    return JSONResponse({marketplace.code: marketplace.id for marketplace in MARKETPLACES})

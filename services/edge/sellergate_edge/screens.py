@@ -19,9 +19,9 @@ SHOWN = (
     "reports/2021-06-30/getReport",
     "reports/2021-06-30/getReportDocument",
     "feeds/2021-06-30/createFeed",
-    "listings/2021-08-01/getListingsItem",
+    "listings-items/2021-08-01/getListingsItem",
     "fba-inventory/v1/getInventorySummaries",
-    "catalog/2022-04-01/getCatalogItem",
+    "catalog-items/2022-04-01/getCatalogItem",
 )
 _Operations = Annotated[
     list[Annotated[str, Query(min_length=1, max_length=128)]] | None,

@@ -1,0 +1,59 @@
+"""What the local run makes ready after its walk: sellers can be connected by a click, and an SP-API SDK can be pointed here."""
+
+import time
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from sellergate.account.v1 import application_pb2, application_service_pb2
+from sellergate_client import Sellergate
+
+from sellergate_devstack.state import DEMO_APPLICATION
+from sellergate_devstack.suite import Suite
+
+CLIENT_NAME = "make run"
+_SECRET_SECONDS = 180 * 24 * 3600
+
+
+async def prepare(suite: Suite, account_id: str) -> dict[str, str]:
+    """Make both ready; return the SDK's client id, client secret and handle. Raises SellergateError."""
+    connecting = Sellergate.connect(
+        suite.target("gateway"), suite.target("account"), suite.identity("operator"), suite.target("token")
+    )
+    async with connecting as sellergate:
+        if suite.simulator:
+            await _prepare_application(suite, sellergate, account_id)
+        return await _made_client(suite, sellergate, account_id)
+
+
+async def _prepare_application(suite: Suite, sellergate: Sellergate, account_id: str) -> None:
+    """Tell what the simulator knows of the demo application: its id at Amazon and where it sends browsers back to."""
+    account = await sellergate.accounts.get(account_id)
+    application = application_pb2.Application(
+        application_id=account.application_id,
+        name="Demo application",
+        spapi_application_id=DEMO_APPLICATION,
+        redirect_uris=[suite.plan.callback_url],
+    )
+    application.secret_expire_time.FromSeconds(int(time.time()) + _SECRET_SECONDS)
+    mask = FieldMask(paths=["name", "spapi_application_id", "redirect_uris", "secret_expire_time"])
+    await sellergate.applications.update(
+        application_service_pb2.UpdateApplicationRequest(application=application, update_mask=mask)
+    )
+
+
+async def _made_client(suite: Suite, sellergate: Sellergate, account_id: str) -> dict[str, str]:
+    """Make a client for SDKs; those of runs before are ended, since their secrets were shown then alone."""
+    user, token = suite.demo.user_id, ""
+    while True:
+        page = await sellergate.clients.list(user, page_size=500, page_token=token)
+        for client in page.clients:
+            if client.name == CLIENT_NAME and not client.HasField("revoke_time"):
+                await sellergate.clients.revoke(client.client_id)
+        token = page.next_page_token
+        if not token:
+            break
+    made = await sellergate.clients.create(user, CLIENT_NAME, [account_id])
+    return {
+        "client_id": made.client.client_id,
+        "client_secret": made.secret.get_secret_value(),
+        "handle": made.handles[account_id].get_secret_value(),
+    }

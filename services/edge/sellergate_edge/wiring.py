@@ -1,0 +1,53 @@
+"""Puts the edge together, for `__main__`."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from sellergate_client import Sellergate
+from sellergate_client.authorizations import Authorizations
+from sellergate_client.rotations import Rotations
+from sellergate_common.redis_client import open_redis
+from sellergate_common.sealing import KeyRing
+from sellergate_common.tls import Identity
+
+from sellergate_edge.app import Options, Parts, make_app
+from sellergate_edge.authentication import Authenticator, JwksKeys, Keys, SharedSecret
+from sellergate_edge.dropin_tokens import DropInTokens
+from sellergate_edge.limits import Limits, Rate
+from sellergate_edge.redis_limits import RedisCounts
+from sellergate_edge.settings import EdgeSettings
+from sellergate_edge.website import Website
+
+
+@asynccontextmanager
+async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
+    """Wire the edge by hand."""
+    identity = Identity.read(settings)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        website = Website(
+            await enter(Authorizations.connect(settings.token_target, identity)),
+            settings.centrals,
+            secure=settings.public_url.startswith("https:"),
+            login_page=settings.oauth_login_page,
+            done_page=settings.oauth_done_page,
+        )
+        ring = settings.dropin_keys.get_secret_value()
+        redis = await enter(open_redis(settings.redis_url, settings.redis_tls))
+        parts = Parts(
+            Authenticator(_keys(settings), settings.jwt_audience, settings.jwt_issuer),
+            await enter(Sellergate.connect(settings.gateway_target, settings.account_target, identity)),
+            await enter(Rotations.connect(settings.token_target, identity)),
+            website,
+            Limits(RedisCounts(redis, KeyRing.parse(ring)), Rate(settings.user_rate, settings.user_burst)),
+            DropInTokens(ring),
+        )
+        yield make_app(parts, Options(settings.origins, website.secure, settings.dropin_max_wait))
+
+
+def _keys(settings: EdgeSettings) -> Keys:
+    if settings.jwt_secret is not None:
+        return SharedSecret(settings.jwt_secret)
+    assert settings.jwks_url is not None  # noqa: S101  (the settings hold exactly one)
+    return JwksKeys(settings.jwks_url)
