@@ -1,20 +1,40 @@
-"""The `sellergate` command: the top layer; it knows contracts, the client library and sealing, never a service."""
+"""The `sellergate` command: the top layer; it knows contracts, the client library and sealing, never a service.
+
+Exit codes: 0 done; 1 it failed, or what was looked at is not well; 2 called wrongly; 3 done in part (import-legacy); 130 Ctrl-C.
+"""
 
 import typer
 
-from sellergate_cli import audit, keys, secrets
+from sellergate_cli import accounts, applications, audit, calls, clients, documents, keys, secrets, tokens
+from sellergate_cli.doctor import doctor
 from sellergate_cli.import_legacy import import_legacy
+from sellergate_cli.up import up
 
-app = typer.Typer(help="Sellergate, for operators.", no_args_is_help=True, pretty_exceptions_show_locals=False)
-app.add_typer(keys.app, name="keys")
-app.add_typer(audit.app, name="audit")
-app.add_typer(secrets.app, name="secrets")
+_HELP = """Sellergate from the command line, for operators.
+
+Where the suite is: SELLERGATE_GATEWAY_TARGET, …_ACCOUNT_TARGET and …_TOKEN_TARGET with an operator's certificate in
+SELLERGATE_TLS_CA_FILE, …_CERT_FILE and …_KEY_FILE; or a local run, found through its state directory.
+
+Exit codes: 0 done · 1 it failed, or what was looked at is not well · 2 called wrongly · 3 done in part · 130 Ctrl-C.
+"""
+
+app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_show_locals=False)
+for name, group in {
+    "accounts": accounts.app,
+    "applications": applications.app,
+    "clients": clients.app,
+    "report": documents.report,
+    "feed": documents.feed,
+    "operations": calls.operations,
+    "tokens": tokens.app,
+    "secrets": secrets.app,
+    "keys": keys.app,
+    "audit": audit.app,
+}.items():
+    app.add_typer(group, name=name)
+for command in (up, doctor, calls.call, calls.pages, calls.quota):
+    app.command()(command)
 app.command("import-legacy")(import_legacy)
-
-
-@app.callback()
-def sellergate() -> None:
-    """Sellergate, for operators."""
 
 
 def main() -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sellergate_cli.operator import StateDir, admin_service, completed
+from sellergate_cli.options import Json
+from sellergate_cli.output import document, print_rows
 
 if TYPE_CHECKING:
     from sellergate.account.v1.account_admin_service_pb2 import AuditEvent, VerifyAuditResponse
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
 PAGE_SIZE = 500
 # A check walks through every event there is.
 VERIFY_SECONDS = 3600.0
-# A file or a pipe has no width to fit into.
-_WIDE = 1000
 _COLUMNS = ("sequence", "create_time", "action", "caller", "on_behalf_of", "subject", "detail", "request_id")
 
 app = typer.Typer(help="Read the audit log, and check it.", no_args_is_help=True)
@@ -24,18 +24,12 @@ app = typer.Typer(help="Read the audit log, and check it.", no_args_is_help=True
 def list_events(
     account_id: Annotated[str, typer.Argument(help="The account; without one, what happened outside accounts.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="Events to show, oldest first; 0: all.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
+    as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
     """Show who did what to an account, oldest first."""
     events, more = completed(_events(state_dir, account_id, limit))
-    if as_json:
-        from google.protobuf.json_format import MessageToJson  # noqa: PLC0415
-
-        for event in events:
-            typer.echo(MessageToJson(event, preserving_proto_field_name=True, indent=None))
-    else:
-        _show(events)
+    print_rows(map(document, events), _COLUMNS, as_json=as_json)
     if more:
         typer.echo(f"There are more than {limit}; --limit 0 shows all.", err=True)
 
@@ -83,23 +77,3 @@ async def _verified(state_dir: Path | None, account_id: str) -> "VerifyAuditResp
     request = VerifyAuditRequest(account_id=account_id)
     async with admin_service(state_dir) as admin:
         return await invoke(admin.VerifyAudit, request, dependency="account", seconds=VERIFY_SECONDS)
-
-
-def _show(events: "list[AuditEvent]") -> None:
-    """Print a table: as wide as a terminal, and as its content where there is none."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console()
-    table = Table(*_COLUMNS, box=None, pad_edge=False)
-    for event in events:
-        cells = (
-            event.create_time.ToJsonString() if name == "create_time" else str(getattr(event, name))
-            for name in _COLUMNS
-        )
-        # Text, since an id may look like markup.
-        table.add_row(*map(Text, cells))
-    if not console.is_terminal:
-        console.width = _WIDE
-    console.print(table)

@@ -11,10 +11,13 @@ from sellergate_common.sealing import KEY_BYTES, encode_key, ring_entries
 from sellergate_common.wrapping import SingleUse, ring_context, single_context, wrapped_ring_text
 
 from sellergate_cli.kms import new_wrapped_key
+from sellergate_cli.rewrap import rewrap
 
 SINGLE_KEY_BYTES = 32
 
 app = typer.Typer(help="Make keys, and put a new one in front of a key ring.", no_args_is_help=True)
+
+app.command()(rewrap)
 
 Kid = Annotated[str, typer.Option(help="Id of the key in its ring; the day by default.")]
 Kms = Annotated[

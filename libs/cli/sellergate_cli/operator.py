@@ -1,7 +1,7 @@
 """How a command calls the account service as an operator, and ends in one sentence when that fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -20,33 +20,39 @@ StateDir = Annotated[
     ),
 ]
 _Result = TypeVar("_Result")
+INTERRUPTED = 130
 
 
 class SentenceError(Exception):
     """A command cannot go on; the message is one sentence for the operator and holds no secret."""
 
 
-def fail(sentence: str) -> NoReturn:
-    """End the command with one sentence and exit code 1."""
+def fail(sentence: str, code: int = 1) -> NoReturn:
+    """End the command with one sentence and an exit code."""
     typer.echo(sentence, err=True)
-    raise typer.Exit(1) from None
+    raise typer.Exit(code) from None
 
 
-def completed(work: Coroutine[Any, Any, _Result], afterwards: str = "") -> _Result:
-    """Return what `work` returns; its errors end the command with what to do, the reason, and what `afterwards` says."""
+def _said(afterwards: str | Callable[[], str]) -> str:
+    return afterwards if isinstance(afterwards, str) else afterwards()
+
+
+def completed(work: Coroutine[Any, Any, _Result], afterwards: str | Callable[[], str] = "") -> _Result:
+    """Return what `work` returns; its errors end the command with what to do, the reason, and what `afterwards` says.
+
+    Ctrl-C ends it with exit code 130.
+    """
     from sellergate_common.errors import SellergateError  # noqa: PLC0415
     from sellergate_common.settings import SettingsError  # noqa: PLC0415
 
     try:
         return asyncio.run(work)
     except SellergateError as error:
-        fail(f"{error.message} ({error.reason}){afterwards}")
+        fail(f"{error.message} ({error.reason}){_said(afterwards)}")
     except SentenceError as error:
-        fail(f"{error}{afterwards}")
+        fail(f"{error}{_said(afterwards)}")
     except KeyboardInterrupt:
-        if not afterwards:
-            raise
-        fail(f"Interrupted.{afterwards}")
+        fail(f"Interrupted.{_said(afterwards)}", INTERRUPTED)
     except SettingsError as error:
         fail("\n".join(error.problems))
 

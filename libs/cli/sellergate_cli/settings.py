@@ -41,6 +41,7 @@ def operator_settings(state_dir: Path | None) -> ClientSettings:
         return ClientSettings(
             account_target=run["account"],
             gateway_target=run["gateway"],
+            token_target=run["token"],
             tls_ca_file=run["ca_file"],
             tls_cert_file=run["client_cert_file"],
             tls_key_file=run["client_key_file"],

@@ -11,14 +11,17 @@ from sellergate_cli.operator import SentenceError
 @contextmanager
 def progress(name: str, rows: int) -> Iterator[Callable[[int], None]]:
     """Show a bar on standard error while the body runs, if that is a terminal; yield what moves it on."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from sellergate_cli.progress import counting  # noqa: PLC0415
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=rows)
-        yield lambda count: bar.advance(task, count)
+    done = 0
+
+    def moved(count: int) -> None:
+        nonlocal done
+        done += count
+        shown(done, None)
+
+    with counting(name, rows) as shown:
+        yield moved
 
 
 @contextmanager

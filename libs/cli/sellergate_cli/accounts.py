@@ -1,0 +1,164 @@
+"""`sellergate accounts`: sellers that are connected."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sellergate.account.v1 import account_pb2, account_service_pb2
+from sellergate.gateway.v1 import gateway_service_pb2
+
+from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.options import Json, secret
+from sellergate_cli.output import document, print_fields, print_rows
+from sellergate_cli.suite import account_or_demo, connected
+
+_COLUMNS = ("account_id", "user_id", "amazon_seller_id", "marketplace", "state", "authorization_expire_time")
+_REFRESH_TOKEN, _CLIENT_SECRET = "SELLERGATE_REFRESH_TOKEN", "SELLERGATE_LWA_CLIENT_SECRET"
+_PAGE_SIZE = 500
+
+app = typer.Typer(help="Sellers that are connected.", no_args_is_help=True)
+AccountId = Annotated[str, typer.Argument(help="The account's id.")]
+
+
+@app.command()
+def add(
+    user: Annotated[str, typer.Option(help="The user who owns it.")],
+    seller: Annotated[str, typer.Option(help="Amazon's id of the seller.")],
+    marketplace: Annotated[str, typer.Option(help="Code of the marketplace.")] = "US",
+    application: Annotated[str, typer.Option(help="Id of the application; or name an LWA client.")] = "",
+    client_id: Annotated[str, typer.Option(help="LWA client id, of an application that may be new.")] = "",
+    client_secret: Annotated[str, typer.Option(envvar=_CLIENT_SECRET, hidden=True)] = "",
+    refresh_token: Annotated[str, typer.Option(envvar=_REFRESH_TOKEN, hidden=True)] = "",
+    role: Annotated[str, typer.Option(help="ARN of an IAM role, for applications that still sign.")] = "",
+    marketplace_id: Annotated[list[str] | None, typer.Option(help="Amazon's marketplace ids; several times.")] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Its calls go to Amazon's sandbox.")] = False,
+    as_json: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Connect a seller, or renew a connection. Secrets come from the environment, or are asked for."""
+    given = secret(_REFRESH_TOKEN, refresh_token, "the seller's refresh token")
+    client = secret(_CLIENT_SECRET, client_secret, "the LWA client secret") if client_id else None
+    request = account_service_pb2.UpsertAccountRequest(
+        user_id=user,
+        amazon_seller_id=seller,
+        marketplace=marketplace,
+        application_id=application,
+        lwa_client_id=client_id,
+        lwa_client_secret=client.get_secret_value() if client else "",
+        refresh_token=given.get_secret_value(),
+        iam_role_arn=role,
+        marketplace_ids=marketplace_id or (),
+        sandbox=sandbox or None,
+    )
+    account, created = completed(_stored(state_dir, request))
+    typer.echo("The seller is connected." if created else "The seller was connected already; it is renewed.", err=True)
+    print_fields(document(account), as_json=as_json)
+
+
+@app.command("list")
+def list_accounts(
+    user: Annotated[str, typer.Option(help="Only this user's.")] = "",
+    state: Annotated[str, typer.Option(help="Only in this state: ACTIVE, INACTIVE, AUTHORIZATION_REVOKED.")] = "",
+    as_json: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """List accounts, oldest first."""
+    if state and f"ACCOUNT_STATE_{state.upper()}" not in account_pb2.AccountState.keys():  # noqa: SIM118  (no mapping)
+        raise typer.BadParameter("--state takes ACTIVE, INACTIVE or AUTHORIZATION_REVOKED")
+    states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state.upper()}")] if state else []
+    print_rows(completed(_listed(state_dir, user, states)), _COLUMNS, as_json=as_json)
+
+
+@app.command()
+def show(account_id: AccountId, as_json: Json = False, state_dir: StateDir = None) -> None:
+    """Show one account; never its secrets."""
+    print_fields(document(completed(_got(state_dir, account_id))), as_json=as_json)
+
+
+@app.command()
+def remove(
+    account_id: AccountId,
+    hard: Annotated[
+        bool, typer.Option("--hard", help="Remove it and its secrets for good; the audit log stays.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Switch an account off; with --hard, remove it."""
+    if hard and not yes:
+        typer.confirm(f"Remove {account_id} and its secrets for good?", abort=True, err=True)
+    completed(_removed(state_dir, account_id, hard))
+    typer.echo(
+        "The account is gone." if hard else "The account is inactive; connecting the seller again brings it back."
+    )
+
+
+@app.command()
+def check(
+    account_id: Annotated[str, typer.Argument(help="The account; in a local run its demo account by default.")] = "",
+    with_call: Annotated[bool, typer.Option("--with-call", help="Also make a real call, which uses quota.")] = False,
+    as_json: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Try an account stage by stage; exit code 1 when one fails."""
+    stages = completed(_checked(state_dir, account_id, with_call))
+    print_rows(stages, ("stage", "outcome", "ms", "reason"), as_json=as_json)
+    if any(stage["outcome"] == "FAILED" for stage in stages):
+        raise typer.Exit(1)
+
+
+async def _stored(
+    state_dir: Path | None, request: account_service_pb2.UpsertAccountRequest
+) -> tuple[account_pb2.Account, bool]:
+    async with connected(state_dir) as sellergate:
+        return await sellergate.accounts.upsert(request)
+
+
+async def _listed(
+    state_dir: Path | None, user: str, states: "list[account_pb2.AccountState.ValueType]"
+) -> list[dict[str, Any]]:
+    found, token = list[dict[str, Any]](), ""
+    narrowed = account_service_pb2.AccountFilter(states=states)
+    async with connected(state_dir) as sellergate:
+        while True:
+            request = account_service_pb2.ListAccountsRequest(
+                user_id=user, filter=narrowed, page_size=_PAGE_SIZE, page_token=token
+            )
+            page = await sellergate.accounts.list(request)
+            found += [_shown(account) for account in page.accounts]
+            token = page.next_page_token
+            if not token:
+                return found
+
+
+def _shown(account: account_pb2.Account) -> dict[str, Any]:
+    row = document(account)
+    return {**row, "state": row["state"].removeprefix("ACCOUNT_STATE_")}
+
+
+async def _got(state_dir: Path | None, account_id: str) -> account_pb2.Account:
+    async with connected(state_dir) as sellergate:
+        return await sellergate.accounts.get(account_id)
+
+
+async def _removed(state_dir: Path | None, account_id: str, hard: bool) -> None:
+    async with connected(state_dir) as sellergate:
+        if hard:
+            await sellergate.accounts.hard_delete(account_id)
+        else:
+            await sellergate.accounts.delete(account_id)
+
+
+async def _checked(state_dir: Path | None, account_id: str, with_call: bool) -> list[dict[str, Any]]:
+    account_id = account_or_demo(account_id, state_dir)
+    async with connected(state_dir) as sellergate:
+        checked = await sellergate.check_account(account_id, with_call=with_call)
+    return [
+        {
+            "stage": stage.name,
+            "outcome": gateway_service_pb2.CheckOutcome.Name(stage.outcome).removeprefix("CHECK_OUTCOME_"),
+            "ms": round(stage.duration.ToMicroseconds() / 1000, 1),
+            "reason": stage.reason,
+        }
+        for stage in checked.stages
+    ]

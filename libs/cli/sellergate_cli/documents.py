@@ -1,0 +1,193 @@
+"""`sellergate report` and `sellergate feed`: documents down and up. A file has its name once it is whole."""
+
+import asyncio
+import mimetypes
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sellergate_client import Document, Sellergate
+from sellergate_client import Progress as Received
+
+from sellergate_cli.operator import SentenceError, StateDir, completed
+from sellergate_cli.options import Account, Time, pairs
+from sellergate_cli.progress import receiving
+from sellergate_cli.suite import account_or_demo, connected
+
+_ENDINGS = {"text/plain": ".txt", "text/tab-separated-values": ".tsv", "text/xml": ".xml", "application/xml": ".xml"}
+_FEED_SECONDS = 1800.0
+_FEED_PAUSE = 1.0
+_FEED_ENDS = frozenset({"DONE", "CANCELLED", "FATAL"})
+
+report = typer.Typer(help="Reports: requested, waited for, downloaded.", no_args_is_help=True)
+feed = typer.Typer(help="Feeds.", no_args_is_help=True)
+Output = Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="The file to write.")]
+Marketplaces = Annotated[
+    list[str] | None, typer.Option("--marketplace-id", "-m", help="Amazon's marketplace ids; the account's by default.")
+]
+
+
+@report.command()
+def run(
+    report_type: Annotated[str, typer.Argument(help="As in GET_MERCHANT_LISTINGS_ALL_DATA; not with --resume.")] = "",
+    account: Account = "",
+    output: Output = None,
+    marketplace_id: Marketplaces = None,
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the report.")] = None,
+    start: Time = None,
+    end: Time = None,
+    resume: Annotated[
+        str, typer.Option(metavar="REPORT_ID", help="Go on with a report that was requested before.")
+    ] = "",
+    seconds: Annotated[float, typer.Option(min=1, help="How long it may take.")] = 3600,
+    state_dir: StateDir = None,
+) -> None:
+    """Request a report, wait until Amazon has made it, and write it to a file."""
+    if not report_type and not resume:
+        raise typer.BadParameter("name a report type, or a report to --resume")
+    told = _Told()
+
+    def wanted(sellergate: Sellergate, account_id: str, progress: Callable[[Received], None]) -> Document:
+        return sellergate.documents.report(
+            account_id,
+            report_type,
+            marketplace_ids=marketplace_id or (),
+            options=dict(pairs(option, "--option")),
+            start=_aware(start),
+            end=_aware(end),
+            resume=resume,
+            on_progress=told.also(progress),
+            seconds=seconds,
+        )
+
+    name = report_type or f"report-{resume}"
+    path = completed(_written(state_dir, account, wanted, output, name), told.hint)
+    typer.echo(str(path))
+
+
+@report.command()
+def download(
+    document_id: Annotated[str, typer.Argument(help="Amazon's id of the document.")],
+    account: Account = "",
+    output: Output = None,
+    kind: Annotated[str, typer.Option(help="REPORT, FEED or DATA_KIOSK.")] = "REPORT",
+    state_dir: StateDir = None,
+) -> None:
+    """Download a document, unpacked."""
+    if kind not in ("REPORT", "FEED", "DATA_KIOSK"):
+        raise typer.BadParameter("--kind takes REPORT, FEED or DATA_KIOSK")
+
+    def wanted(sellergate: Sellergate, account_id: str, progress: Callable[[Received], None]) -> Document:
+        return sellergate.documents.download(account_id, document_id, kind, on_progress=progress)  # type: ignore[arg-type]
+
+    typer.echo(str(completed(_written(state_dir, account, wanted, output, document_id), " Nothing was written.")))
+
+
+@feed.command()
+def submit(
+    feed_type: Annotated[str, typer.Argument(help="As in JSON_LISTINGS_FEED.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The document.")],
+    account: Account = "",
+    content_type: Annotated[str, typer.Option(help="Exactly as Amazon wants it; by the file's name by default.")] = "",
+    marketplace_id: Marketplaces = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until Amazon has processed it.")] = True,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the processing report goes.")] = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Upload a feed's document, create the feed, and wait for its end; exit code 1 when Amazon does not process it."""
+    kind = content_type or f"{mimetypes.guess_type(file.name)[0] or 'text/plain'}; charset=UTF-8"
+    status = completed(_submitted(state_dir, account, feed_type, file, kind, marketplace_id, wait, output))
+    if wait and status != "DONE":
+        raise typer.Exit(1)
+
+
+class _Told:
+    """What Amazon told of the report, for whom a run is broken off."""
+
+    def __init__(self) -> None:
+        self.report_id = ""
+
+    def also(self, progress: Callable[[Received], None]) -> Callable[[Received], None]:
+        def told(now: Received) -> None:
+            self.report_id = now.report_id or self.report_id
+            progress(now)
+
+        return told
+
+    def hint(self) -> str:
+        how = f" Amazon goes on making it: sellergate report run --resume {self.report_id}" if self.report_id else ""
+        return f" Nothing was written.{how}"
+
+
+async def _written(
+    state_dir: Path | None,
+    account: str,
+    wanted: Callable[[Sellergate, str, Callable[[Received], None]], Document],
+    output: Path | None,
+    name: str,
+) -> Path:
+    """Write a document to `output`, or to a file of this name and the ending of its kind; return its path."""
+    account_id = account_or_demo(account, state_dir)
+    path = output or Path(name)
+    async with connected(state_dir) as sellergate:
+        with receiving(name) as progress:
+            document = wanted(sellergate, account_id, progress)
+            try:
+                await document.save(path)
+            except OSError as error:
+                raise SentenceError(f"{path} cannot be written: {error.strerror}.") from None
+    return path if output else path.replace(Path(name + _ending(document.content_type)))
+
+
+async def _submitted(
+    state_dir: Path | None,
+    account: str,
+    feed_type: str,
+    file: Path,
+    content_type: str,
+    marketplace_ids: list[str] | None,
+    wait: bool,
+    output: Path | None,
+) -> str:
+    account_id = account_or_demo(account, state_dir)
+    async with connected(state_dir) as sellergate:
+        with receiving(file.name) as progress:
+            document_id = await sellergate.documents.upload(account_id, file, content_type, on_progress=progress)
+        ids = marketplace_ids or list((await sellergate.accounts.get(account_id)).marketplace_ids)
+        wanted = {"feedType": feed_type, "marketplaceIds": ids, "inputFeedDocumentId": document_id}
+        made = await sellergate.call(account_id, "POST", "/feeds/2021-06-30/feeds", json=wanted)
+        feed_id = made.json()["feedId"]
+        typer.echo(f"feed {feed_id}")
+        if not wait:
+            return ""
+        return await _processed(sellergate, account_id, feed_id, output)
+
+
+async def _processed(sellergate: Sellergate, account_id: str, feed_id: str, output: Path | None) -> str:
+    """Wait for a feed's end; write what Amazon reports of it."""
+    async with asyncio.timeout(_FEED_SECONDS):
+        with receiving(f"feed {feed_id}") as progress:
+            while True:
+                found = (await sellergate.call(account_id, "GET", f"/feeds/2021-06-30/feeds/{feed_id}")).json()
+                status: str = found["processingStatus"]
+                progress(Received(feed_id, status, 0))
+                if status in _FEED_ENDS:
+                    break
+                await asyncio.sleep(_FEED_PAUSE)
+    typer.echo(f"status {status}")
+    if found.get("resultFeedDocumentId"):
+        path = output or Path(f"feed-{feed_id}-result.json")
+        await sellergate.documents.download(account_id, found["resultFeedDocumentId"], "FEED").save(path)
+        typer.echo(str(path))
+    return status
+
+
+def _ending(content_type: str) -> str:
+    kind = content_type.partition(";")[0].strip().lower()
+    return _ENDINGS.get(kind) or mimetypes.guess_extension(kind) or ".txt"
+
+
+def _aware(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time

@@ -1,0 +1,1 @@
+"""What `sellergate doctor` looks at, one module for each."""

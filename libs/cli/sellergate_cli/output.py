@@ -1,0 +1,63 @@
+"""What commands print: tables for people, JSON for programs."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import typer
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# A file or a pipe has no width to fit into.
+_WIDE = 1000
+_STYLES = {"OK": "green", "ACTIVE": "green", "WARNING": "yellow", "FAILED": "red", "AUTHORIZATION_REVOKED": "red"}
+
+
+def document(message: Message) -> dict[str, Any]:
+    """Return a message as JSON has it, with the contract's names and every field that is not absent."""
+    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows: whole as JSON, or their columns as a table, as wide as a terminal or as its content."""
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDE
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        # Text, since an id may look like markup.
+        table.add_row(*(_cell(row.get(column, "")) for column in columns))
+    console.print(table)
+
+
+def print_fields(row: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one thing: as JSON, or a line a field."""
+    if as_json:
+        print_json(row)
+        return
+    width = max(map(len, row), default=0)
+    for name, value in row.items():
+        typer.echo(f"{name:<{width}}  {_text(value)}")
+
+
+def print_json(row: Mapping[str, Any]) -> None:
+    """Print one document in one line."""
+    typer.echo(json.dumps(row, ensure_ascii=False, default=str))
+
+
+def _cell(value: Any) -> Text:
+    text = _text(value)
+    return Text(text, _STYLES.get(text, ""))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,73 @@
+"""Bars on standard error while something long runs, where that is a terminal; elsewhere a line for each thing that happens."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from sellergate_client import Progress as Received
+
+
+@contextmanager
+def counting(name: str, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar of things done; yield what is told how many are, and of how many."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=total)
+        yield lambda done, of: bar.update(task, completed=done, total=total if of is None else of)
+
+
+@contextmanager
+def receiving(name: str, total: int | None = None) -> Iterator[Callable[[Received], None]]:
+    """Show how a document comes; yield what is told."""
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeElapsedColumn(),
+    )
+    if not console.is_terminal:
+        yield _lines(name)
+        return
+    with Progress(*columns, console=console) as bar:
+        yield _told(bar, bar.add_task(name, total=total), name)
+
+
+def _told(bar: Progress, task: TaskID, name: str) -> Callable[[Received], None]:
+    def told(progress: Received) -> None:
+        bar.update(task, description=_words(name, progress), completed=progress.received)
+
+    return told
+
+
+def _lines(name: str) -> Callable[[Received], None]:
+    """Write a line whenever the status is another."""
+    last = ""
+
+    def told(progress: Received) -> None:
+        nonlocal last
+        words = _words(name, progress)
+        if words != last:
+            last = words
+            sys.stderr.write(words + "\n")
+
+    return told
+
+
+def _words(name: str, progress: Received) -> str:
+    return f"{name} {progress.report_id} {progress.status}".rstrip() if progress.report_id else name

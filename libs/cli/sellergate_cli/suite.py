@@ -1,0 +1,62 @@
+"""How a command reaches the suite as an operator."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_client import Sellergate
+from sellergate_client.settings import ClientSettings
+from sellergate_common.channel import open_channel
+from sellergate_common.settings import Settings, SettingsError, read_settings
+from sellergate_common.tls import Identity
+
+from sellergate_cli.operator import SentenceError
+from sellergate_cli.settings import RUN_FILE, operator_settings
+
+_TOKEN = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"]
+
+
+def identity_of(settings: ClientSettings) -> Identity:
+    """Read the operator's certificate. Raises SettingsError."""
+    try:
+        return Identity.read(settings)
+    except OSError as error:
+        raise SettingsError([f"the operator's certificate cannot be read: {error.strerror}"]) from None
+
+
+@asynccontextmanager
+async def connected(state_dir: Path | None) -> AsyncIterator[Sellergate]:
+    """Open the client library with the operator's certificate. Raises SettingsError."""
+    settings = await asyncio.to_thread(operator_settings, state_dir)
+    identity = identity_of(settings)
+    targets = settings.gateway_target, settings.account_target
+    async with Sellergate.connect(*targets, identity, settings.token_target) as sellergate:
+        yield sellergate
+
+
+@asynccontextmanager
+async def token_service(state_dir: Path | None) -> AsyncIterator["token_service_pb2_grpc.TokenServiceAsyncStub"]:
+    """Open a channel to the token service. Raises SettingsError."""
+    settings = await asyncio.to_thread(operator_settings, state_dir)
+    async with open_channel(settings.token_target, "token", identity_of(settings), [_TOKEN]) as channel:
+        yield _stub(channel)
+
+
+def account_or_demo(account_id: str, state_dir: Path | None) -> str:
+    """Return the account that is named, or the demo account of a local run. Raises SentenceError."""
+    if account_id:
+        return account_id
+    file = (state_dir or read_settings(Settings).state_dir) / RUN_FILE
+    try:
+        found: str = json.loads(file.read_text(encoding="utf-8"))["account_id"]
+    except (OSError, ValueError, KeyError):
+        raise SentenceError("Name the account: --account, or SELLERGATE_ACCOUNT_ID.") from None
+    return found
+
+
+def _stub(channel: grpc.aio.Channel) -> "token_service_pb2_grpc.TokenServiceAsyncStub":
+    return token_service_pb2_grpc.TokenServiceStub(channel)
