@@ -73,6 +73,7 @@ def test_a_local_run_is_found_by_its_state_directory(account: Suite, account_id:
     run = {
         "account": account.target("account"),
         "gateway": account.target("gateway"),
+        "token": account.target("token"),
         "ca_file": str(files.ca),
         "client_cert_file": str(files.certificate),
         "client_key_file": str(files.key),

@@ -25,6 +25,8 @@ from sellergate_common.keyspace import (
 )
 from sellergate_common.remembered import Remembered
 from sellergate_devstack.redis_server import find_redis
+from sellergate_edge.limits import Rate, Subject
+from sellergate_edge.redis_limits import RedisCounts
 from sellergate_gateway.ports import Bucket
 from sellergate_gateway.shared_quota import SharedQuota
 from structlog.testing import capture_logs
@@ -206,3 +208,22 @@ async def refused(redis: Redis, *command: str | int) -> None:
     # Within a script the refusal comes as an error of the script.
     with pytest.raises(ResponseError, match=r"(?i)permission|can't run this command|can't access"):
         await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+async def test_the_edge_counts_for_all_edges(servers: Set, refusals: Callable[[], list[str]]) -> None:
+    rate, who = Rate(0.01, 5), (Subject("client", "sgc_x", 2), Subject("address", "127.0.0.1", 9))
+    async with (
+        open_redis(SecretStr(servers.url_of("edge"))) as first,
+        open_redis(SecretStr(servers.url_of("edge"))) as second,
+    ):
+        one, other = RedisCounts(first, RING), RedisCounts(second, RING)
+        assert await one.take("u1", rate, 3) == (3, 0.0)
+        assert await other.take("u1", rate, 3) == (2, 0.0)
+        taken, wait = await one.take("u1", rate, 3)
+        assert taken == 0
+        assert 90 < wait <= 100
+        assert await other.take("u2", rate, 3) == (3, 0.0)
+        await one.failed(who)
+        await other.failed(who[:1])
+        assert await one.failures(who) == [2, 1]
+    assert refusals() == []

@@ -126,7 +126,9 @@ async def callback(
     return page("The seller is connected", connected, "You can close this page.")
 
 
-@browser_router.get("/login", status_code=303, response_class=RedirectResponse)
+@browser_router.get(
+    "/login", status_code=303, response_class=RedirectResponse, responses={303: {"content": {"text/html": {}}}}
+)
 async def login(website: Site, amazon_callback_uri: _Text, amazon_state: _Text, selling_partner_id: _Text) -> Response:
     """Take a seller from the Appstore, and send the browser to the frontend's page, which knows the user.
 

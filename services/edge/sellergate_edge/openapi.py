@@ -9,10 +9,12 @@ from sellergate_edge import dropin_openapi, pass_through
 from sellergate_edge.models import Problem
 from sellergate_edge.problems import MEDIA_TYPE
 
-_PROBLEM = {
+_PROBLEM: dict[str, Any] = {
     "description": "A refusal (RFC 9457): decide by `reason`, show `detail`, ask about `requestId`",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+
+_REFUSED_PAGE = {**_PROBLEM, "content": {**_PROBLEM["content"], "text/html": {"schema": {"type": "string"}}}}
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -28,7 +30,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
-                operation["responses"]["default"] = _PROBLEM
+                # Browsers get pages, unless they ask for JSON.
+                is_page = any("text/html" in one.get("content", ()) for one in operation["responses"].values())
+                operation["responses"]["default"] = _REFUSED_PAGE if is_page else _PROBLEM
         pass_through.describe(document)
         dropin_openapi.describe(document)
         app.openapi_schema = document

@@ -1,0 +1,157 @@
+"""The `sellergate` command against the running suite, as an operator types it."""
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+from sellergate_devstack.suite import Suite
+
+from tests.e2e.conftest import Rest
+from tests.e2e.operators import Operator
+from tests.e2e.sellers import Seller
+
+SINCE = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def operator(suite: Suite) -> Operator:
+    found = Operator(suite)
+    found.environment |= {
+        "SELLERGATE_GATEWAY_TARGET": suite.target("gateway"),
+        "SELLERGATE_TOKEN_TARGET": suite.target("token"),
+        "SELLERGATE_EDGE_URL": suite.edge,
+        "SELLERGATE_STATE_DIR": str(suite.plan.state.folder),
+    }
+    return found
+
+
+async def typed(operator: Operator, *words: str, code: int = 0, **variables: str) -> str:
+    """Type a command beside the running loop; return what it prints."""
+    done = await asyncio.to_thread(operator.types, *words, **variables)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+async def test_an_account_from_its_connection_to_its_end(operator: Operator, seller: Seller, fast: None) -> None:
+    user = f"cli-{seller.seller_id}"
+    secrets = {"SELLERGATE_LWA_CLIENT_SECRET": seller.client_secret, "SELLERGATE_REFRESH_TOKEN": seller.refresh_token}
+    words = ("accounts", "add", "--user", user, "--seller", seller.seller_id, "--client-id", seller.client_id)
+    added = json.loads(await typed(operator, *words, "--json", "--marketplace-id", seller.marketplace_id, **secrets))
+    account_id = added["account_id"]
+    assert "Set SELLERGATE_REFRESH_TOKEN" in await typed(operator, *words, code=1)
+    listed = await typed(operator, "accounts", "list", "--user", user)
+    assert account_id in listed
+    assert "ACTIVE" in listed
+    shown = await typed(operator, "accounts", "show", account_id)
+    assert not any(secret in listed + shown for secret in seller.secrets)
+    stages = await typed(operator, "accounts", "check", account_id, "--with-call", "--json")
+    assert [json.loads(line)["outcome"] for line in stages.splitlines()] == ["OK", "OK", "SKIPPED", "OK"]
+    (application,) = [
+        json.loads(line)
+        for line in (await typed(operator, "applications", "list", "--owner", user, "--json")).splitlines()
+    ]
+    changed = await typed(operator, "applications", "update", application["application_id"], "--name", "Mine")
+    assert "Mine" in changed
+    made = json.loads(await typed(operator, "clients", "new", account_id, "--json"))
+    assert made["handles"][account_id].startswith("sgr_")
+    assert made["client_id"] in await typed(operator, "clients", "list", "--user", user)
+    await typed(operator, "clients", "revoke", made["client_id"])
+    assert "inactive" in await typed(operator, "accounts", "remove", account_id)
+    assert "ACCOUNT_INACTIVE" in await typed(operator, "call", "GET", "/x", "-a", account_id, code=1)
+    await typed(operator, "accounts", "remove", account_id, "--hard", "--yes")
+    assert "ACCOUNT_NOT_FOUND" in await typed(operator, "accounts", "show", account_id, code=1)
+
+
+async def test_calls_pages_quota_and_the_catalogue(rest: Rest, operator: Operator, seller: Seller, fast: None) -> None:
+    account = "-a", await rest.connect(seller)
+    body = await typed(operator, "call", "GET", "/sellers/v1/marketplaceParticipations", *account)
+    assert json.loads(body)["payload"][0]["marketplace"]["id"] == seller.marketplace_id
+    wanted = (
+        "-p",
+        f"MarketplaceIds={seller.marketplace_id}",
+        "-p",
+        f"CreatedAfter={SINCE}",
+        "-p",
+        "MaxResultsPerPage=10",
+    )
+    pages = (await typed(operator, "pages", "/orders/v0/orders", *account, *wanted)).splitlines()
+    assert [len(json.loads(page)["payload"]["Orders"]) for page in pages] == [10, 10, 10]
+    refused = await typed(operator, "call", "GET", "/orders/v0/orders", *account, code=1)
+    assert "AMAZON_REJECTED" in refused
+    as_is = await typed(operator, "call", "GET", "/orders/v0/orders", *account, "--as-is", "-i", code=1)
+    assert "400 orders/v0/getOrders" in as_is
+    assert "NAME=VALUE" in await typed(operator, "call", "GET", "/x", *account, "-p", "x", code=2)
+    quota = json.loads(await typed(operator, "quota", "orders/v0/getOrders", *account, "--json"))
+    assert quota["remaining"] <= quota["burst"]
+    assert "OPERATION_NOT_FOUND" in await typed(operator, "quota", "nope", *account, code=1)
+    assert "orders/2026-01-01/searchOrders" in await typed(operator, "operations", "search", "searchOrders")
+    assert "refreshes" in await typed(operator, "tokens", "stats")
+    assert "tokens dropped" in await typed(operator, "tokens", "clear", account[1])
+
+
+async def test_a_report_and_a_feed(
+    rest: Rest, operator: Operator, seller: Seller, fast: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    account = "-a", await rest.connect(seller)
+    done = await asyncio.to_thread(operator.types, "report", "run", "GET_MERCHANT_LISTINGS_ALL_DATA", *account)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1].endswith("DONE"), "progress is told"
+    written = tmp_path / done.stdout.strip()
+    assert written.name == "GET_MERCHANT_LISTINGS_ALL_DATA.txt"
+    assert written.read_bytes().count(b"\n") > 5
+    (tmp_path / "feed.json").write_text('{"messages": []}')
+    told = await typed(operator, "feed", "submit", "JSON_LISTINGS_FEED", "feed.json", *account, "-o", "result.json")
+    assert "status DONE" in told
+    assert json.loads((tmp_path / "result.json").read_text())
+    assert {path.name for path in tmp_path.iterdir()} == {written.name, "feed.json", "result.json"}
+    missing = await typed(operator, "report", "download", "nope", *account, "-o", "nope.txt", code=1)
+    assert "AMAZON_NOT_FOUND" in missing
+    assert not (tmp_path / "nope.txt").exists()
+
+
+async def test_ctrl_c_leaves_no_half_file_and_says_how_to_go_on(
+    rest: Rest, operator: Operator, seller: Seller, control: httpx.AsyncClient, fast: None, tmp_path: Path
+) -> None:
+    account_id = await rest.connect(seller)
+    (await control.post("/control/processing", json={"step_seconds": 60})).raise_for_status()
+    try:
+        out = tmp_path / "listings.txt"
+        running = operator.start("report", "run", "GET_MERCHANT_LISTINGS_ALL_DATA", "-a", account_id, "-o", str(out))
+        assert running.stderr is not None
+        line = await asyncio.to_thread(running.stderr.readline)
+        running.send_signal(signal.SIGINT)
+        _, rest_of_it = await asyncio.to_thread(running.communicate, None, 20)
+    finally:
+        (await control.post("/control/processing", json={"step_seconds": 0.2})).raise_for_status()
+    assert running.returncode == 130
+    report_id = line.split()[1]
+    assert f"Nothing was written. Amazon goes on making it: sellergate report run --resume {report_id}" in rest_of_it
+    assert "Traceback" not in rest_of_it
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_doctor(operator: Operator, rest: Rest, seller: Seller, tmp_path: Path) -> None:
+    await rest.connect(seller)
+    found = {
+        row["check"]: row for row in map(json.loads, (await typed(operator, "doctor", "--json")).strip().splitlines())
+    }
+    for check in ("certificate", "clock", "account", "account → database", "gateway → redis", "migrations"):
+        assert found[check]["outcome"] == "OK", found[check]
+    assert found["keys SELLERGATE_SEALING_KEYS"]["outcome"] == "OK"
+    loose = tmp_path / "ring"
+    loose.write_text("k1 short")
+    loose.chmod(0o644)
+    nowhere = {
+        "SELLERGATE_GATEWAY_TARGET": "127.0.0.1:1",
+        "SELLERGATE_SEALING_KEYS_FILE": str(loose),
+        "SELLERGATE_EDGE_URL": "http://127.0.0.1:1",
+    }
+    told = await typed(operator, "doctor", code=1, **nowhere)
+    for words in ("may be read by others; chmod 600 it", "127.0.0.1:1: ", "does the edge run?"):
+        assert words in told
+    other = Operator(rest.suite, "client/demo")
+    assert "not an operator's" in await typed(other, "doctor", code=1, SELLERGATE_STATE_DIR=str(tmp_path))

@@ -1,0 +1,72 @@
+"""Another user's accounts and clients are answered as those that do not exist, by every route that takes an id."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Rest
+from tests.e2e.dropin import DropIn
+from tests.e2e.sellers import Seller
+
+ACCOUNT = "/api/amazon/accounts/{id}"
+ROUTES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("GET", ACCOUNT, {}),
+    ("PATCH", ACCOUNT, {"json": {"region": "us-east-1"}}),
+    ("DELETE", ACCOUNT, {}),
+    ("DELETE", ACCOUNT + "?hard=true", {}),
+    ("GET", ACCOUNT + "/quotas", {}),
+    ("GET", ACCOUNT + "/sp-api/sellers/v1/marketplaceParticipations", {}),
+    ("POST", ACCOUNT + "/sp-api/feeds/2021-06-30/feeds", {"json": {}}),
+    ("GET", "/api/amazon/test/status?amazonAccountId={id}", {}),
+    ("GET", "/api/amazon/test/orders?amazonAccountId={id}&marketplaceId=ATVPDKIKX0DER", {}),
+    ("POST", "/api/amazon/clients", {"json": {"accountIds": ["{id}"]}}),
+)
+
+
+@pytest.mark.parametrize(("method", "path", "given"), ROUTES)
+async def test_it_is_as_if_they_were_not_there(
+    rest: Rest, seller: Seller, method: str, path: str, given: dict[str, Any]
+) -> None:
+    account_id = await rest.connect(seller, "owner")
+    answers = []
+    for id_ in (account_id, "no-such-account"):
+        body = {name: [id_] if name == "accountIds" else value for name, value in given.get("json", {}).items()}
+        response = await rest.ask(method, path.format(id=id_), "stranger", **({"json": body} if given else {}))
+        answers.append((response.status_code, re.sub(r'"(requestId|ms)":[^,}]*|' + re.escape(id_), "", response.text)))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+    assert (await rest.ask("GET", ACCOUNT.format(id=account_id), "owner")).json()["state"] == "ACTIVE"
+
+
+async def test_neither_lists_nor_clients_show_them(rest: Rest, seller: Seller) -> None:
+    account_id = await rest.connect(seller, "owner")
+    made = await DropIn.made(rest, "owner", account_id)
+    for path in ("accounts", "clients", "applications"):
+        listed = await rest.ask("GET", f"/api/amazon/{path}?pageSize=500", "stranger")
+        assert account_id not in listed.text
+        assert made.client_id not in listed.text
+    theirs = await rest.ask("DELETE", f"/api/amazon/clients/{made.client_id}", "stranger")
+    nobodys = await rest.ask("DELETE", "/api/amazon/clients/sgc_nobody", "stranger")
+    assert (theirs.status_code, theirs.json()["detail"]) == (nobodys.status_code, nobodys.json()["detail"])
+    assert theirs.status_code == 404
+
+
+async def test_pages_are_linked_and_unchanged_accounts_are_not_sent_again(rest: Rest, seller: Seller) -> None:
+    user = f"pages-{seller.seller_id}"
+    for marketplace in ("US", "CA", "MX"):
+        response = await rest.ask("POST", "/api/amazon/accounts", user, json=seller.connection(marketplace=marketplace))
+        assert response.status_code == 201
+    path, seen = "/api/amazon/accounts?pageSize=2", []
+    while path:
+        page = await rest.ask("GET", path, user)
+        seen += [account["marketplace"] for account in page.json()["accounts"]]
+        path = page.links["next"]["url"] if page.links else ""
+    assert seen == ["US", "CA", "MX"]
+    one = await rest.ask("GET", response.headers["location"], user)
+    again = await rest.ask("GET", response.headers["location"], user, headers={"If-None-Match": one.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    operations = await rest.ask("GET", "/api/amazon/operations?search=searchOrders", user)
+    assert operations.json()["operations"][0]["rate"] == 0.0056
+    quotas = await rest.ask("GET", f"{response.headers['location']}/quotas?operation=getReport", user)
+    assert [quota["operation"] for quota in quotas.json()["quotas"]] == ["getReport"]
