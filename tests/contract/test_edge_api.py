@@ -103,6 +103,7 @@ async def test_a_bug_is_opaque(app: FastAPI) -> None:
 
     response = await ask(app, "GET", "/bug")
     assert (response.status_code, response.json()["reason"]) == (500, "INTERNAL")
+    assert response.json()["requestId"] == response.headers["x-request-id"] != ""
     assert "hidden" not in response.text
 
 
@@ -171,6 +172,15 @@ async def test_the_console_is_a_page_that_runs_nothing_but_its_own(app: FastAPI)
         assert found.status_code == 200, name
     assert (await ask(app, "GET", "/console/../settings.py")).status_code == 404
     assert "innerHTML" not in (await ask(app, "GET", "/console/views.js")).text
+
+
+async def test_the_documentation_runs_scripts_of_this_host_alone(app: FastAPI) -> None:
+    page = await ask(app, "GET", "/docs")
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+    assert "//" not in page.text.partition("<body>")[2]
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js"):
+        assert (await ask(app, "GET", f"/docs/{name}")).status_code == 200
+    assert (await ask(app, "GET", "/docs/favicon.png")).status_code == 404
 
 
 TLS = {f"SELLERGATE_TLS_{name}_FILE": __file__ for name in ("CA", "CERT", "KEY")}

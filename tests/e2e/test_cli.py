@@ -49,10 +49,8 @@ async def test_an_account_from_its_connection_to_its_end(operator: Operator, sel
     assert not any(secret in listed + shown for secret in seller.secrets)
     stages = await typed(operator, "accounts", "check", account_id, "--with-call", "--json")
     assert [json.loads(line)["outcome"] for line in stages.splitlines()] == ["OK", "OK", "SKIPPED", "OK"]
-    (application,) = [
-        json.loads(line)
-        for line in (await typed(operator, "applications", "list", "--owner", user, "--json")).splitlines()
-    ]
+    listed = await typed(operator, "applications", "list", "--owner", user, "--json")
+    (application,) = [one for line in listed.splitlines() if (one := json.loads(line))["owner_user_id"] == user]
     changed = await typed(operator, "applications", "update", application["application_id"], "--name", "Mine")
     assert "Mine" in changed
     made = json.loads(await typed(operator, "clients", "new", account_id, "--json"))

@@ -108,7 +108,7 @@ async def test_a_token_for_fifty_resources_and_what_is_none(
 ) -> None:
     account_id = await rest.connect(seller)
     resources = [
-        pb2.RestrictedResource(method="GET", path=f"/orders/v0/orders/1-{n}/address", data_elements=[])
+        call_pb2.RestrictedResource(method="GET", path=f"/orders/v0/orders/1-{n}/address", data_elements=[])
         for n in range(50)
     ]
     request = pb2.GetRestrictedDataTokenRequest(account_id=account_id, resources=resources)
@@ -119,7 +119,7 @@ async def test_a_token_for_fifty_resources_and_what_is_none(
     del request.resources[:]
     report = "/reports/2021-06-30/documents/{reportDocumentId}"
     for path, elements in (("/x", []), (report, []), ("/orders/v0/orders", ["x"])):
-        request.resources.append(pb2.RestrictedResource(method="GET", path=path, data_elements=elements))
+        request.resources.append(call_pb2.RestrictedResource(method="GET", path=path, data_elements=elements))
     with pytest.raises(SellergateError) as caught:
         await invoke(gateway.GetRestrictedDataToken, request, dependency="gateway")
     assert caught.value.reason is Reason.INVALID_REQUEST

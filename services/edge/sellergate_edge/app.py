@@ -12,6 +12,7 @@ from sellergate_edge import (
     checks,
     clients,
     console,
+    docs_page,
     health,
     oauth,
     openapi,
@@ -54,7 +55,9 @@ class Options:
 
 def make_app(parts: Parts, options: Options) -> FastAPI:
     """Wire the app. It holds no secret of Amazon's and no business rule: what it decides is who asks."""
-    app = FastAPI(title="Sellergate", version="1", description=DESCRIPTION, redirect_slashes=False, redoc_url=None)
+    app = FastAPI(
+        title="Sellergate", version="1", description=DESCRIPTION, redirect_slashes=False, docs_url=None, redoc_url=None
+    )
     app.state.authenticator = parts.authenticator
     app.state.sellergate = parts.sellergate
     app.state.rotations = parts.rotations
@@ -75,6 +78,7 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
     ):
         app.include_router(router)
     console.install(app)
+    docs_page.install(app)
     catalogue = Catalogue.load()
     app.router.routes.append(Exchange(parts.tokens, parts.sellergate, parts.limits, catalogue).route)
     # Last: it takes every path that is not ours.

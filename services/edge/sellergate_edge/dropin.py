@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from sellergate_edge import amazon_errors
+from sellergate_edge import amazon_errors, problems
 from sellergate_edge.bodies import read_body
 from sellergate_edge.dropin_tokens import DropInTokens, Grant, Resources, TokenExpired, TokenInvalid
 from sellergate_edge.forwarding import forward
@@ -78,6 +78,8 @@ class DropIn(BaseRoute):
             response = amazon_errors.amazon_error(_shown(error))
         except HTTPException as error:
             response = amazon_errors.amazon_refusal(error.status_code, "InvalidInput", str(error.detail))
+        except Exception as error:  # noqa: BLE001  (a bug has Amazon's shape, too)
+            response = amazon_errors.amazon_error(problems.bug(error))
         await response(scope, receive, send)
 
     async def _answered(self, request: Request) -> Response:

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sellergate_edge import problems
 from sellergate_edge.forwarding import MAX_BODY_BYTES
 
 REQUEST_SECONDS = 30.0
@@ -62,6 +63,10 @@ class RequestContext:
         with serving(call):
             try:
                 await self._app(scope, _limited(scope["path"], receive), answer)
+            except Exception as error:
+                if status:  # the answer is on its way; the connection breaks, so that nobody takes it for whole
+                    raise
+                await problems.problem(problems.bug(error))(scope, receive, answer)
             finally:
                 get_logger().info(
                     "http",

@@ -71,13 +71,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SellergateError, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(Exception, bug)
 
 
-async def bug(_request: Request, error: Exception) -> JSONResponse:
-    """Answer a bug: opaque, and logged."""
+def bug(error: Exception) -> InternalError:
+    """Log a bug; return what may be told of it."""
     get_logger().error("bug", exc_info=error)
-    return problem(InternalError("Something is wrong on our side; the log has it under this request id."))
+    return InternalError("Something is wrong on our side; the log has it under this request id.")
 
 
 def refusal_of(error: SellergateError | RequestValidationError) -> SellergateError:

@@ -36,8 +36,8 @@ class EdgeSettings(CacheSettings, TlsSettings):
     """For RS256 and ES256."""
     jwt_audience: Annotated[str, Field(min_length=1)]
     jwt_issuer: Annotated[str, Field(min_length=1)]
-    dropin_keys: Annotated[SecretStr, AfterValidator(ring_text)]
-    """Sign the tokens that SDKs get: `kid base64url(64 bytes)` lines, newest first; `sellergate keys new` makes one."""
+    dropin_keys: Annotated[SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")]
+    """Sign the tokens that SDKs get: `kid base64url(64 bytes)` lines, newest first."""
     dropin_max_wait: Annotated[float, Field(ge=0, le=20)] = 2.0
     """Seconds that an SDK's call may wait for quota before it is 429."""
     cors_origins: str = ""
