@@ -1,6 +1,7 @@
 """One suite for all end-to-end tests: every process real, logs at debug, everything the edge says recorded."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,12 @@ async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite
     """The whole suite, with the simulator."""
     folder: Path = tmp_path_factory.mktemp("suite")
     settings = DevstackSettings(state_dir=folder, log_level="debug", simulator="on", **ephemeral_ports())
-    with pytest.MonkeyPatch.context() as patch:
-        # The edge's own page is shown at the end of an authorization, and not the console.
-        patch.setenv("SELLERGATE_OAUTH_DONE_PAGE", "")
-        async with running_suite(settings, lambda _: None) as running:
-            yield running
+    async with AsyncExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            # The edge's own page is shown at the end of an authorization, and not the console.
+            patch.setenv("SELLERGATE_OAUTH_DONE_PAGE", "")
+            running = await stack.enter_async_context(running_suite(settings, lambda _: None))
+        yield running
 
 
 @dataclass

@@ -14,7 +14,7 @@ from tests.e2e.sellers import Seller
 
 # Tokens and keys that were made on the way, by their shape.
 SHAPES = re.compile(
-    rb"Atz[ar]\|[\w-]{8,}|Atz\.sprdt\|\w+|amzn1\.oa2-cs\.v1\.\w+|\bASIA[A-Z0-9]{12,}|\bAKIA[A-Z0-9]{12,}|eyJ[\w-]+\.eyJ"
+    rb"sg[sr]_[\w-]{43}|Atz[ar]\|[\w-]{8,}|Atz\.sprdt\|\w+|amzn1\.oa2-cs\.v1\.\w+|\bASIA[A-Z0-9]{12,}|\bAKIA[A-Z0-9]{12,}|eyJ[\w-]+\.eyJ"
 )
 
 

@@ -3,15 +3,12 @@
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
-from sellergate_devstack.settings import DevstackSettings
-from sellergate_devstack.suite import Suite, running_suite
+from sellergate_devstack.suite import Suite
 
-from tests.e2e.conftest import Rest, ephemeral_ports
+from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 CHECKS = (
@@ -21,19 +18,6 @@ CHECKS = (
 LEAST_REQUESTS = 2000
 # A request of its own decides for each that only a good token opens it.
 GUARDED = "ignored_auth"
-
-
-@pytest.fixture(scope="module")
-async def rest(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rest]:
-    folder: Path = tmp_path_factory.mktemp("schema")
-    settings = DevstackSettings(state_dir=folder, simulator="on", **ephemeral_ports())
-    async with (
-        running_suite(settings, lambda _: None) as suite,
-        httpx.AsyncClient(base_url=suite.edge, timeout=40, trust_env=False) as client,
-        httpx.AsyncClient(base_url=suite.simulator or "", trust_env=False) as control,
-    ):
-        (await control.post("/control/rates", json={"scale": 1000, "burst_scale": 10})).raise_for_status()
-        yield Rest(suite, client)
 
 
 def explored(suite: Suite, folder: Path, token: str, checks: str, account_id: str = "", examples: int = 100) -> str:
@@ -51,9 +35,10 @@ def explored(suite: Suite, folder: Path, token: str, checks: str, account_id: st
 
 @pytest.mark.timeout(450)
 @pytest.mark.parametrize("own", [True, False])
-async def test_thousands_of_requests_with_a_good_token(rest: Rest, tmp_path: Path, own: bool) -> None:
-    async with httpx.AsyncClient(base_url=rest.suite.simulator or "", trust_env=False) as control:
-        account_id = await rest.connect(await Seller.seeded(control), "u1")
+async def test_thousands_of_requests_with_a_good_token(
+    rest: Rest, seller: Seller, fast: None, tmp_path: Path, own: bool
+) -> None:
+    account_id = await rest.connect(seller, "u1")
     token = rest.suite.jwt("u1" if own else "another")
     told = explored(rest.suite, tmp_path, token, CHECKS, account_id)
     (generated,) = re.findall(r"(\d+) generated", told)
