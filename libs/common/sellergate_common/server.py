@@ -66,6 +66,7 @@ async def run_server(
         raise SystemExit(1) from None
     await server.start()
     serve_metrics(settings.bind_host, settings.metrics_port)
+    probed = await _serve_health(healths, settings)
     prober = asyncio.create_task(_probe_forever(healths, dependencies, metrics))
     for served in (health.OVERALL_HEALTH, *names):
         await healths.set(served, health_pb2.HealthCheckResponse.SERVING)
@@ -81,7 +82,20 @@ async def run_server(
         get_logger().info("draining", seconds=settings.drain_seconds)
         await healths.enter_graceful_shutdown()
         await server.stop(settings.drain_seconds)
+        if probed is not None:
+            await probed.stop(None)
         get_logger().info("stopped")
+
+
+async def _serve_health(healths: Any, settings: ServerSettings) -> grpc.aio.Server | None:
+    """Serve health alone on its own port, where one is set."""
+    if not settings.health_port:
+        return None
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
+    server.add_insecure_port(f"{settings.bind_host}:{settings.health_port}")
+    await server.start()
+    return server
 
 
 def _register(servicer: object, server: Any) -> str:

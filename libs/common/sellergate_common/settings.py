@@ -78,6 +78,8 @@ class ServerSettings(TlsSettings):
 
     bind_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """grpc.health.v1 in plain text and nothing else, for probes that speak no TLS (those of Kubernetes); 0: none."""
     drain_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
 
 

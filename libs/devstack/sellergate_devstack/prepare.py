@@ -7,13 +7,13 @@ from sellergate.account.v1 import application_pb2, application_service_pb2
 from sellergate_client import Sellergate
 
 from sellergate_devstack.state import DEMO_APPLICATION
-from sellergate_devstack.suite import Suite
+from sellergate_devstack.walk import Walked
 
 CLIENT_NAME = "make run"
 _SECRET_SECONDS = 180 * 24 * 3600
 
 
-async def prepare(suite: Suite, account_id: str) -> dict[str, str]:
+async def prepare(suite: Walked, account_id: str) -> dict[str, str]:
     """Make both ready; return the SDK's client id, client secret and handle. Raises SellergateError."""
     connecting = Sellergate.connect(
         suite.target("gateway"), suite.target("account"), suite.identity("operator"), suite.target("token")
@@ -24,14 +24,14 @@ async def prepare(suite: Suite, account_id: str) -> dict[str, str]:
         return await _made_client(suite, sellergate, account_id)
 
 
-async def _prepare_application(suite: Suite, sellergate: Sellergate, account_id: str) -> None:
+async def _prepare_application(suite: Walked, sellergate: Sellergate, account_id: str) -> None:
     """Tell what the simulator knows of the demo application: its id at Amazon and where it sends browsers back to."""
     account = await sellergate.accounts.get(account_id)
     application = application_pb2.Application(
         application_id=account.application_id,
         name="Demo application",
         spapi_application_id=DEMO_APPLICATION,
-        redirect_uris=[suite.plan.callback_url],
+        redirect_uris=[suite.callback_url],
     )
     application.secret_expire_time.FromSeconds(int(time.time()) + _SECRET_SECONDS)
     mask = FieldMask(paths=["name", "spapi_application_id", "redirect_uris", "secret_expire_time"])
@@ -40,7 +40,7 @@ async def _prepare_application(suite: Suite, sellergate: Sellergate, account_id:
     )
 
 
-async def _made_client(suite: Suite, sellergate: Sellergate, account_id: str) -> dict[str, str]:
+async def _made_client(suite: Walked, sellergate: Sellergate, account_id: str) -> dict[str, str]:
     """Make a client for SDKs; those of runs before are ended, since their secrets were shown then alone."""
     user, token = suite.demo.user_id, ""
     while True:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+from sellergate_devstack.lines import tell_lines
 from sellergate_devstack.suite import Suite
 
 FILE = "run.json"
@@ -35,7 +36,6 @@ def tell_addresses(suite: Suite, account_id: str, tell: Callable[[str], None]) -
     """Tell where everything is, and the lines to type."""
     marketplace = suite.demo.marketplace_id
     tell("")
-    tell(f"console     {suite.edge}/#token={suite.jwt(suite.demo.user_id)}")
     tell(f"REST edge   {suite.edge}   (API documentation: {suite.edge}/docs)")
     tell("gRPC        " + "   ".join(f"{name} {suite.target(name)}" for name in ("gateway", "account", "token", "iam")))
     if suite.simulator:
@@ -43,13 +43,6 @@ def tell_addresses(suite: Suite, account_id: str, tell: Callable[[str], None]) -
     tell(f"logs        {suite.plan.state.folder / 'logs'}")
     tell(f"run.json    {suite.plan.state.folder / FILE}   (addresses, certificates and a token, for programs)")
     tell("")
-    tell("Try it in another terminal:")
-    tell(f"  TOKEN={suite.jwt(suite.demo.user_id)}")
-    tell(f"  ID={account_id}")
-    tell(f'  curl -H "Authorization: Bearer $TOKEN" "{suite.edge}/api/amazon/test/status?amazonAccountId=$ID"')
-    tell(
-        f'  curl -H "Authorization: Bearer $TOKEN"'
-        f' "{suite.edge}/api/amazon/test/orders?amazonAccountId=$ID&marketplaceId={marketplace}"'
-    )
+    tell_lines(suite.edge, suite.jwt(suite.demo.user_id), account_id, marketplace, tell)
     tell("")
     tell("Ctrl-C ends it.")

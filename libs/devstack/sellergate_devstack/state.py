@@ -101,22 +101,7 @@ class State:
 
     def demo(self, settings: DevstackSettings) -> Demo:
         """Return the demo seller: as the operator's settings say, else as it was made here."""
-        made = json.loads((self.folder / "demo.json").read_text())
-        marketplace = marketplace_by_code(settings.demo_marketplace)
-        if marketplace is None:
-            raise ValueError("SELLERGATE_DEMO_MARKETPLACE: must be the code of a marketplace, as in US")
-        return Demo(
-            user_id=settings.demo_user,
-            seller_id=settings.demo_seller_id or made["seller_id"],
-            marketplace=marketplace.code,
-            marketplace_id=marketplace.id,
-            client_id=settings.demo_lwa_client_id or made["client_id"],
-            client_secret=settings.demo_lwa_client_secret or SecretStr(made["client_secret"]),
-            refresh_token=settings.demo_refresh_token or SecretStr(made["refresh_token"]),
-            role_arn=settings.demo_role_arn,
-            aws_access_key_id=made["aws_access_key_id"],
-            aws_secret_access_key=SecretStr(made["aws_secret_access_key"]),
-        )
+        return read_demo((self.folder / "demo.json").read_text(), settings)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -151,6 +136,26 @@ class State:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(make())
+
+
+def read_demo(text: str, settings: DevstackSettings) -> Demo:
+    """Return the demo seller of a demo.json, as the operator's settings change it."""
+    made = json.loads(text)
+    marketplace = marketplace_by_code(settings.demo_marketplace)
+    if marketplace is None:
+        raise ValueError("SELLERGATE_DEMO_MARKETPLACE: must be the code of a marketplace, as in US")
+    return Demo(
+        user_id=settings.demo_user,
+        seller_id=settings.demo_seller_id or made["seller_id"],
+        marketplace=marketplace.code,
+        marketplace_id=marketplace.id,
+        client_id=settings.demo_lwa_client_id or made["client_id"],
+        client_secret=settings.demo_lwa_client_secret or SecretStr(made["client_secret"]),
+        refresh_token=settings.demo_refresh_token or SecretStr(made["refresh_token"]),
+        role_arn=settings.demo_role_arn,
+        aws_access_key_id=made["aws_access_key_id"],
+        aws_secret_access_key=SecretStr(made["aws_secret_access_key"]),
+    )
 
 
 def _random(size: int) -> str:

@@ -2,12 +2,10 @@
 
 import shutil
 import signal
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import jwt
 from sellergate_common.tls import Identity
 
 from sellergate_devstack.certificates import IdentityFiles
@@ -15,8 +13,7 @@ from sellergate_devstack.plan import Plan, make_plan
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import Demo, State
 from sellergate_devstack.supervisor import Supervisor
-
-TOKEN_SECONDS = 24 * 3600
+from sellergate_devstack.user_tokens import TOKEN_SECONDS, user_token
 
 
 class Suite:
@@ -42,6 +39,11 @@ class Suite:
         return self.plan.demo
 
     @property
+    def callback_url(self) -> str:
+        """Where Amazon sends browsers back to."""
+        return self.plan.callback_url
+
+    @property
     def pids(self) -> dict[str, int]:
         """The process ids by name."""
         return {name: process.pid for name, process in self.supervisor.processes.items()}
@@ -61,14 +63,8 @@ class Suite:
 
     def jwt(self, user_id: str, seconds: float = TOKEN_SECONDS) -> str:
         """Return a token of a user for the edge."""
-        claims = {
-            "sub": user_id,
-            "aud": self.plan.settings.jwt_audience,
-            "iss": self.plan.settings.jwt_issuer,
-            "exp": int(time.time() + seconds),
-        }
         secret = self.plan.state.key_file("jwt").read_text().strip()
-        return jwt.encode(claims, secret, algorithm="HS256")
+        return user_token(secret, user_id, self.plan.settings, seconds)
 
     def log(self, name: str) -> Path:
         """Return the log of a process."""

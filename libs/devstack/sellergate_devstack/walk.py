@@ -1,20 +1,50 @@
 """Walks the main job once, as a frontend would: connect a seller, look at its status, list its orders."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
+from sellergate_common.tls import Identity
 
-from sellergate_devstack.suite import Suite
+from sellergate_devstack.state import Demo
 
 SECONDS = 30.0
+
+
+class Walked(Protocol):
+    """A suite that can be walked: processes of this machine, or containers."""
+
+    @property
+    def edge(self) -> str:
+        """The edge's base URL."""
+
+    @property
+    def simulator(self) -> str | None:
+        """The simulator's base URL; None when Amazon is Amazon."""
+
+    @property
+    def demo(self) -> Demo:
+        """The demo seller."""
+
+    @property
+    def callback_url(self) -> str:
+        """Where Amazon sends browsers back to."""
+
+    def target(self, service: str) -> str:
+        """Return where a gRPC service listens."""
+
+    def identity(self, name: str) -> Identity:
+        """Return an identity."""
+
+    def jwt(self, user_id: str) -> str:
+        """Return a token of a user for the edge."""
 
 
 class WalkFailed(Exception):
     """A step of the walk was refused; the message holds the problem document."""
 
 
-async def walk(suite: Suite, tell: Callable[[str], None]) -> str:
+async def walk(suite: Walked, tell: Callable[[str], None]) -> str:
     """Do the main job and tell what was seen; return the account's id. Raises WalkFailed."""
     demo = suite.demo
     headers = {"Authorization": f"Bearer {suite.jwt(demo.user_id)}"}

@@ -1,12 +1,18 @@
-"""Brings the database to the newest revision, one replica at a time."""
+"""Brings the database to the newest revision, one replica at a time; `python -m sellergate_account.migrating` does it and ends."""
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from sellergate_common.logs import configure_logging, get_logger
+from sellergate_common.settings import load_settings
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sellergate_account.database import open_database
+from sellergate_account.settings import DatabaseSettings
 
 HEAD = "head"
 BASE = "base"
@@ -30,3 +36,15 @@ def _run(connection: Connection, revision: str) -> None:
         command.downgrade(config, revision)
     else:
         command.upgrade(config, revision)
+
+
+async def main(settings: DatabaseSettings) -> None:
+    """Upgrade the database of the settings."""
+    async with open_database(settings.database) as database:
+        await migrate(database.engine)
+    get_logger().info("migrated")
+
+
+if __name__ == "__main__":
+    configure_logging("migrate", "info")
+    asyncio.run(main(load_settings(DatabaseSettings)))

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
-from sellergate_common.settings import CacheSettings, Port, ServerSettings
+from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings
 from sellergate_common.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -25,13 +25,25 @@ def _database(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
-class AccountSettings(ServerSettings, CacheSettings):
-    """Where the accounts are kept, and the keys that open them."""
+class DatabaseSettings(Settings):
+    """Where the accounts are kept."""
 
-    account_port: Port = 50051
     database_url: Annotated[SecretStr | None, AfterValidator(_database)] = Field(
         default=None, validation_alias="DATABASE_URL"
     )
+
+    @property
+    def database(self) -> str:
+        """The database's URL: the one given, or a SQLite file in the state directory."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'account.sqlite'}"
+
+
+class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings):
+    """Where the accounts are kept, and the keys that open them."""
+
+    account_port: Port = 50051
     database_migrate: bool = True
     sealing_keys: Annotated[
         SecretStr, AfterValidator(wrapped_ring_text), Field(description="`sellergate keys new` makes one")
@@ -48,10 +60,3 @@ class AccountSettings(ServerSettings, CacheSettings):
     ]
     aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")
     """KMS of this region opens wrapped keys; none leaves it to boto3's own configuration."""
-
-    @property
-    def database(self) -> str:
-        """The database's URL: the one given, or a SQLite file in the state directory."""
-        if self.database_url is not None:
-            return self.database_url.get_secret_value()
-        return f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'account.sqlite'}"

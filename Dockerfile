@@ -1,0 +1,32 @@
+# One image for every process: docker build --build-arg SERVICE=gateway . (account, token, iam, gateway, edge, simulator, setup).
+ARG PYTHON=python:3.13-slim
+
+FROM ${PYTHON} AS wheel
+WORKDIR /source
+COPY pyproject.toml constraints.txt hatch_build.py README.md ./
+COPY protos protos
+COPY libs libs
+COPY services services
+COPY simulator simulator
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    pip wheel --quiet --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM ${PYTHON} AS packages
+ARG SERVICE
+COPY --from=wheel /source/constraints.txt /wheels/
+COPY --from=wheel /wheels /wheels
+# Without pip in it, and without what only tests of libraries read.
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    python -m venv --without-pip /opt/sellergate \
+    && pip --python /opt/sellergate/bin/python install --quiet --no-cache-dir --no-compile \
+       --constraint /wheels/constraints.txt "$(ls /wheels/*.whl)[${SERVICE}]" \
+    && find /opt/sellergate -type d -name tests -prune -exec rm -rf {} +
+
+FROM ${PYTHON}
+ARG SERVICE
+LABEL org.opencontainers.image.title="sellergate-${SERVICE}"
+COPY --from=packages /opt/sellergate /opt/sellergate
+ENV PATH=/opt/sellergate/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SELLERGATE_SERVICE=${SERVICE}
+# Numbers, so that Kubernetes can tell that it is not root; nobody has to be in /etc/passwd.
+USER 10001:10001
+CMD ["sh", "-c", "exec python -m sellergate_${SELLERGATE_SERVICE}"]

@@ -1,0 +1,20 @@
+"""Tokens of users, as the sign-in of a company would give them."""
+
+import time
+
+import jwt
+
+from sellergate_devstack.settings import DevstackSettings
+
+TOKEN_SECONDS = 24 * 3600
+
+
+def user_token(secret: str, user_id: str, settings: DevstackSettings, seconds: float = TOKEN_SECONDS) -> str:
+    """Return a token of a user for the edge, signed with the secret that it shares."""
+    claims = {
+        "sub": user_id,
+        "aud": settings.jwt_audience,
+        "iss": settings.jwt_issuer,
+        "exp": int(time.time() + seconds),
+    }
+    return jwt.encode(claims, secret, algorithm="HS256")
