@@ -15,6 +15,7 @@ from sellergate_devstack.ports import free_ports, free_row
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
 
+from tests.e2e.collector import Collector, collecting
 from tests.e2e.sellers import Seller
 
 OWN = ("edge", "account", "token", "iam", "gateway")
@@ -28,7 +29,14 @@ def ephemeral_ports() -> dict[str, int]:
 
 
 @pytest.fixture(scope="session")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite]:
+async def collector() -> AsyncIterator[Collector]:
+    """Where the suite's traces go: those that a caller wants, for nothing is sampled by itself."""
+    async with collecting() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def suite(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> AsyncIterator[Suite]:
     """The whole suite, with the simulator."""
     folder: Path = tmp_path_factory.mktemp("suite")
     settings = DevstackSettings(state_dir=folder, log_level="debug", simulator="on", **ephemeral_ports())
@@ -36,6 +44,9 @@ async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite
         with pytest.MonkeyPatch.context() as patch:
             # The edge's own page is shown at the end of an authorization, and not the console.
             patch.setenv("SELLERGATE_OAUTH_DONE_PAGE", "")
+            patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+            patch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
+            patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
             running = await stack.enter_async_context(running_suite(settings, lambda _: None))
         yield running
 

@@ -9,6 +9,7 @@ import httpx
 from redis.asyncio import Redis
 from sellergate_client import Sellergate
 
+from tests.e2e.collector import Collector
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
@@ -19,7 +20,7 @@ SHAPES = re.compile(
 
 
 async def test_no_secret_is_found_anywhere(
-    rest: Rest, client: Sellergate, control: httpx.AsyncClient, seller: Seller
+    rest: Rest, client: Sellergate, control: httpx.AsyncClient, seller: Seller, collector: Collector
 ) -> None:
     account_id = await rest.connect(seller)
     params = {"amazonAccountId": account_id, "marketplaceId": seller.marketplace_id}
@@ -44,6 +45,7 @@ async def test_no_secret_is_found_anywhere(
     for path in suite.plan.state.folder.glob("account.sqlite*"):
         places[path.name] = path.read_bytes()
     assert any(b"CREATE TABLE accounts" in text for name, text in places.items() if name.startswith("account.sqlite"))
+    places["traces"] = bytes(collector.raw)
     places["REST answers"] = b"\n".join(rest.answers)
     assert len(rest.answers) >= 3
     places["Redis"] = await dump(suite.plan.redis_address)

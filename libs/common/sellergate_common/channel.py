@@ -18,6 +18,7 @@ from sellergate_common.errors import OutOfTime, Reason, SellergateError
 from sellergate_common.identity import ON_BEHALF_OF
 from sellergate_common.status import from_rpc_error
 from sellergate_common.tls import SERVER_NAME_SUFFIX, Identity
+from sellergate_common.tracing import span, traceparent
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 # Client and server are a pair: the client pings every 30 s, the server takes a ping every 10 s.
@@ -91,10 +92,11 @@ async def invoke(
         left = min(left, seconds)
     if left <= 0:
         raise OutOfTime(f"No time was left to ask the {dependency} service; give the call more time.")
-    try:
-        return await method(request, timeout=left, metadata=outgoing_metadata(on_behalf_of))
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error, dependency) from None
+    with span(f"call {dependency}"):
+        try:
+            return await method(request, timeout=left, metadata=outgoing_metadata(on_behalf_of))
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, dependency) from None
 
 
 async def invoke_stream(
@@ -141,8 +143,9 @@ def outgoing_metadata(on_behalf_of: str = "") -> tuple[tuple[str, str], ...]:
     call = current_call()
     if call is not None:
         metadata.append((REQUEST_ID, call.request_id))
-        if call.traceparent:
-            metadata.append((TRACEPARENT, call.traceparent))
+        trace = traceparent()
+        if trace:
+            metadata.append((TRACEPARENT, trace))
     if on_behalf_of:
         metadata.append((ON_BEHALF_OF, on_behalf_of))
     return tuple(metadata)

@@ -1,5 +1,6 @@
 """What is known of the call that is being served: who asks, under which id, until when."""
 
+import re
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ class Caller:
 
 
 NOBODY = Caller("")
+_TRACEPARENT_SHAPE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(slots=True)
@@ -34,6 +36,12 @@ class CallContext:
     deadline: float | None = None
     reason: str = ""
     started: float = field(default_factory=time.monotonic)
+
+
+def trace_id(call: CallContext) -> str:
+    """Return the id of the trace that a call belongs to (W3C trace context); empty when there is none."""
+    found = _TRACEPARENT_SHAPE.fullmatch(call.traceparent)
+    return found[1] if found else ""
 
 
 def new_request_id() -> str:

@@ -25,6 +25,7 @@ from sellergate_common.logs import get_logger, log_call
 from sellergate_common.redaction import redact_text
 from sellergate_common.status import to_status, trailing_metadata
 from sellergate_common.telemetry import RpcMetrics
+from sellergate_common.tracing import server_span, traceparent
 
 if TYPE_CHECKING:
     _Handler = grpc.RpcMethodHandler[Any, Any]  # generic in its types only
@@ -82,8 +83,15 @@ class Layers:
         given = rpc.metadata.get(REQUEST_ID, [""])[0]
         rpc.call.request_id = redact_text(given) if _REQUEST_ID_SHAPE.fullmatch(given) else new_request_id()
         rpc.call.traceparent = rpc.metadata.get(TRACEPARENT, [""])[0]
-        with serving(rpc.call):
-            return await inside(rpc)
+        with (
+            serving(rpc.call),
+            server_span(rpc.call.method, rpc.call.traceparent, request_id=rpc.call.request_id) as traced,
+        ):
+            rpc.call.traceparent = traceparent()
+            try:
+                return await inside(rpc)
+            finally:
+                traced.set_attribute("reason", rpc.call.reason or "OK")
 
     async def log(self, inside: Inside, rpc: Rpc) -> Any:
         """Log each call once, when it is over; health checks only at debug."""

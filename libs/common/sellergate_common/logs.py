@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 import structlog
 from pydantic_core import to_json
 
-from sellergate_common.context import CallContext, current_call
+from sellergate_common.context import CallContext, current_call, trace_id
 from sellergate_common.redaction import redact
 
 # Libraries log what they send: at DEBUG botocore prints credentials and httpx prints URLs. They are never given more than this.
@@ -80,6 +80,8 @@ class _Line:
         call = current_call()
         if call is not None and "request_id" not in event:
             more["request_id"] = call.request_id
+            if trace := trace_id(call):
+                more["trace_id"] = trace
         return self.rendered(name, event, **more)
 
     def rendered(self, level: str, event: Mapping[str, Any], **more: str) -> bytes:
@@ -108,8 +110,9 @@ class _CallLines:
         """Write one line, unless the level is below what is wanted."""
         if _LEVELS[level] >= self._least:
             head = self._head(level, call.method, call.reason or "OK", call.caller.identity)
-            tail = b',"milliseconds":%.2f,"timestamp":"%s","request_id":%s}\n'
-            self._stream.write(head + tail % (milliseconds, _now().encode(), to_json(call.request_id)))
+            tail = b',"milliseconds":%.2f,"timestamp":"%s","request_id":%s%s}\n'
+            trace = b',"trace_id":"%s"' % trace_id(call).encode() if call.traceparent else b""
+            self._stream.write(head + tail % (milliseconds, _now().encode(), to_json(call.request_id), trace))
             self._stream.flush()
 
     @lru_cache(1024)  # noqa: B019  (one instance a process)

@@ -24,6 +24,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from sellergate_common.redis_url import Kind, Login, RedisTls, RedisUrl, parse_redis_url
+from sellergate_common.tracing import span
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 1.0
@@ -92,8 +93,9 @@ class _Redis(Redis):
         if time.monotonic() < self._silent_until:
             raise RedisTimeoutError("Redis did not answer a moment ago.")
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # (the library's own)
+            with span(f"redis {args[0]}"):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # (the library's own)
         except (TimeoutError, RedisTimeoutError):
             self._silent_until = time.monotonic() + SILENT_SECONDS
             raise

@@ -18,6 +18,7 @@ from sellergate_common.logs import get_logger
 from sellergate_common.settings import ServerSettings
 from sellergate_common.telemetry import RpcMetrics, serve_metrics
 from sellergate_common.tls import Identity
+from sellergate_common.tracing import configure_tracing
 
 PROBE_SECONDS = 2.0
 PROBE_TIMEOUT_SECONDS = 1.0
@@ -40,6 +41,7 @@ async def run_server(
     Health: the overall and each service are SERVING from the end of the start until the drain begins. `dependencies` are probed
     every two seconds; each is a health service of its own ("dependency/redis") and a metric, and changes no other.
     """
+    configure_tracing(name)
     metrics = RpcMetrics.register()
     server = grpc.aio.server(
         options=[

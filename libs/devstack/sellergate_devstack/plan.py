@@ -24,6 +24,7 @@ _EDGE = (
 _COMMON = (
     "SELLERGATE_LOG_LEVEL SELLERGATE_BIND_HOST SELLERGATE_DRAIN_SECONDS SELLERGATE_METRICS_PORT SELLERGATE_HEALTH_PORT"
 )
+_TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG OTEL_BSP_SCHEDULE_DELAY"
 _ROTATION = "SELLERGATE_WEBHOOK_SECRETS SELLERGATE_ROTATION_QUEUE_URL SELLERGATE_ROTATION_QUEUE_VISIBILITY_SECONDS"
 _REDIS = "SELLERGATE_REDIS_TLS_CA_FILE SELLERGATE_REDIS_TLS_CERT_FILE SELLERGATE_REDIS_TLS_KEY_FILE"
 _CENTRALS = "SELLERGATE_SELLER_CENTRAL_URL SELLERGATE_VENDOR_CENTRAL_URL"
@@ -179,7 +180,9 @@ class Plan:
             "SELLERGATE_LOG_LEVEL": self.settings.log_level,
             **own,
         }
-        chosen = environment(values, operators=f"{_COMMON} {_REDIS} {operators}") | {setting: str(self.port(name))}
+        chosen = environment(values, operators=f"{_COMMON} {_REDIS} {_TRACES} {operators}") | {
+            setting: str(self.port(name))
+        }
         healthy = grpc_serves(self.target(name), name, self.operator)
         return Process(name, self._command(name), chosen, self._log(name), healthy, {setting: self.port(name)})
 

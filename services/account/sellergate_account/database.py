@@ -8,6 +8,7 @@ from typing import Any
 
 from sellergate_common.errors import Unavailable
 from sellergate_common.logs import get_logger
+from sellergate_common.tracing import span
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -57,10 +58,11 @@ class Database:
         if reads and self.engine.dialect.name == "postgresql":
             options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         try:
-            async with self.engine.connect() as connection:
-                await connection.execution_options(**options)
-                async with connection.begin():
-                    yield connection
+            with span("database read" if reads else "database write"):
+                async with self.engine.connect() as connection:
+                    await connection.execution_options(**options)
+                    async with connection.begin():
+                        yield connection
         except IntegrityError as error:
             raise DuplicateKey from error
         except (DBAPIError, PoolTimeoutError, OSError) as error:

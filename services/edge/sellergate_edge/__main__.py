@@ -4,6 +4,7 @@ import uvicorn
 import uvloop
 from sellergate_common.logs import configure_logging, get_logger
 from sellergate_common.settings import load_settings
+from sellergate_common.tracing import configure_tracing
 
 from sellergate_edge.settings import EdgeSettings
 from sellergate_edge.wiring import open_app
@@ -13,6 +14,7 @@ def main() -> None:
     """Run the edge until it is told to stop."""
     settings = load_settings(EdgeSettings)
     configure_logging("edge", settings.log_level)
+    configure_tracing("edge")
     uvloop.run(serve(settings))
 
 

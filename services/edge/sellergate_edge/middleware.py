@@ -7,6 +7,7 @@ import uuid
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, serving
 from sellergate_common.errors import Reason
 from sellergate_common.logs import get_logger
+from sellergate_common.tracing import server_span, traceparent
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -60,7 +61,9 @@ class RequestContext:
                 self._dress(message, call, scope["path"])
             await send(message)
 
-        with serving(call):
+        route = "unknown"
+        with serving(call), server_span(scope["method"], call.traceparent, request_id=call.request_id) as traced:
+            call.traceparent = traceparent()
             try:
                 await self._app(scope, _limited(scope["path"], receive), answer)
             except Exception as error:
@@ -68,10 +71,13 @@ class RequestContext:
                     raise
                 await problems.problem(problems.bug(error))(scope, receive, answer)
             finally:
+                route = getattr(scope.get("route"), "path", route)
+                traced.set_attribute("http.route", route)
+                traced.set_attribute("http.response.status_code", status)
                 get_logger().info(
                     "http",
                     method=scope["method"],
-                    route=getattr(scope.get("route"), "path", "unknown"),
+                    route=route,
                     status=status,
                     reason=call.reason or (Reason.INTERNAL if not status else "OK"),
                     milliseconds=round((time.monotonic() - call.started) * 1000, 2),

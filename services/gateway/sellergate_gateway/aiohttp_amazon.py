@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
+from sellergate_common.tracing import span
 from yarl import URL
 
 from sellergate_gateway.ports import AmazonAnswer, AmazonRequest, FateUnknown, Headers, NotSent
@@ -57,6 +58,12 @@ class AiohttpAmazon:
 
     async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
         """Send a request and return the complete answer."""
+        with span(f"{request.method} {request.operation or 'sp-api'}") as traced:
+            answer = await self._sent(request, seconds)
+            traced.set_attribute("http.response.status_code", answer.status)
+            return answer
+
+    async def _sent(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
         progress = _Progress()
         _progress.set(progress)
         try:

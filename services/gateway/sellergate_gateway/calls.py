@@ -228,7 +228,7 @@ class Calls:
     def _request(self, run: _Run, token: AccessToken, credentials: AwsCredentials | None) -> AmazonRequest:
         secret = ("x-amz-access-token", token.value.get_secret_value())
         url = run.site.base_url + run.target.path_and_query
-        request = AmazonRequest(run.target.method, url, (*run.target.headers, secret), run.call.body)
+        request = AmazonRequest(run.target.method, url, (*run.target.headers, secret), run.call.body, run.name)
         signing_region = run.site.region.signing_region
         return self._ports.signer.sign(request, credentials, signing_region) if credentials else request
 

@@ -58,6 +58,8 @@ class AmazonRequest:
     url: str
     headers: Headers
     body: bytes
+    operation: str = ""
+    """The catalogue's name, for traces; empty: an unknown path."""
 
     def __repr__(self) -> str:
         return f"AmazonRequest({self.method})"

@@ -48,7 +48,7 @@ class SigV4Signer:
             f" SignedHeaders={_SIGNED_WITHOUT if token is None else _SIGNED}, Signature={signature}"
         )
         added = (("x-amz-date", stamp), ("x-amz-security-token", session), ("Authorization", authorization))
-        return AmazonRequest(request.method, request.url, request.headers + added, request.body)
+        return AmazonRequest(request.method, request.url, request.headers + added, request.body, request.operation)
 
 
 def _canonical(request: AmazonRequest, token: str | None, stamp: str, session: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sellergate_common.context import time_left
 from sellergate_common.errors import OutOfTime
 from sellergate_common.logs import get_logger
+from sellergate_common.tracing import span
 
 from sellergate_iam.boto_chain import THREADS, BotoChain
 from sellergate_iam.ports import AwsCredentials, Role, Session
@@ -56,7 +57,8 @@ class BotoSts:
     async def _attempt(self, role: Role, session: Session, left: float) -> AwsCredentials:
         call = asyncio.get_running_loop().run_in_executor(self._threads, partial(self._assume, role, session))
         try:
-            return await asyncio.wait_for(call, left)
+            with span("STS AssumeRole"):
+                return await asyncio.wait_for(call, left)
         except TimeoutError:
             raise OutOfTime(f"STS did not answer within {left:.1f} s.") from None
 

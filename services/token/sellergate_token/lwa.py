@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sellergate_common.context import time_left
 from sellergate_common.errors import InvalidRequest, OutOfTime, PreconditionFailed, Reason, Unavailable
 from sellergate_common.logs import get_logger
+from sellergate_common.tracing import span
 
 from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken, Scope
 
@@ -69,8 +70,9 @@ class HttpLwa:
         if left <= 0:
             raise OutOfTime("No time was left to ask LWA for an access token.")
         try:
-            async with asyncio.timeout(left):
-                response = await self._client.post(self._url, data=form)
+            with span(f"LWA {form['grant_type']}"):
+                async with asyncio.timeout(left):
+                    response = await self._client.post(self._url, data=form)
         except TimeoutError:
             raise OutOfTime(f"LWA did not answer within {left:.1f} s.") from None
         except httpx.HTTPError as error:
