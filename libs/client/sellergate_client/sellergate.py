@@ -9,7 +9,7 @@ from typing import Unpack
 
 import grpc
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, gateway_service_pb2_grpc
-from sellergate_common.channel import DEFAULT_SECONDS, invoke, is_transport_failure, open_channel
+from sellergate_common.channel import DEFAULT_SECONDS, invoke, is_transport_failure, open_channel, was_turned_away
 from sellergate_common.context import time_left
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.settings import read_settings
@@ -139,9 +139,7 @@ class Sellergate:
         """Call, and repeat what is safe to repeat when the connection breaks."""
         end = time.monotonic() + min(seconds, time_left(seconds))
         if request.method not in _IDEMPOTENT:
-            await connected(self._channel, _SERVICE, end - time.monotonic())
-            with transport_outcome(Reason.AMAZON_OUTCOME_UNKNOWN):
-                return await self._once(request, end, on_behalf_of)
+            return await self._written(request, end, on_behalf_of)
         for attempt in range(1, ATTEMPTS):
             try:
                 return await self._once(request, end, on_behalf_of)
@@ -151,6 +149,19 @@ class Sellergate:
                     raise
                 await asyncio.sleep(pause)
         return await self._once(request, end, on_behalf_of)
+
+    async def _written(self, request: call_pb2.CallRequest, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
+        """Make a call that must not be made twice; one that no gateway has looked at is made again."""
+        attempt = 1
+        while True:
+            await connected(self._channel, _SERVICE, end - time.monotonic())
+            try:
+                return await self._once(request, end, on_behalf_of)
+            except SellergateError as error:
+                if attempt == ATTEMPTS or not was_turned_away(error):
+                    with transport_outcome(Reason.AMAZON_OUTCOME_UNKNOWN):
+                        raise
+            attempt += 1
 
     async def _once(self, request: call_pb2.CallRequest, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
         left = end - time.monotonic()

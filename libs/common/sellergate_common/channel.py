@@ -16,7 +16,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, current_call, time_left
 from sellergate_common.errors import OutOfTime, Reason, SellergateError
 from sellergate_common.identity import ON_BEHALF_OF
-from sellergate_common.status import from_rpc_error
+from sellergate_common.status import BEGUN, from_rpc_error
 from sellergate_common.tls import SERVER_NAME_SUFFIX, Identity
 from sellergate_common.tracing import span, traceparent
 
@@ -66,7 +66,8 @@ def service_config(contracts: Sequence[ServiceDescriptor]) -> dict[str, Any]:
         "initialBackoff": "0.05s",
         "maxBackoff": "0.5s",
         "backoffMultiplier": 3,
-        "retryableStatusCodes": ["UNAVAILABLE"],
+        # CANCELLED: a server that shuts down says it of calls that it has not looked at.
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
     }
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
     if names:
@@ -157,4 +158,10 @@ def is_transport_failure(error: SellergateError) -> bool:
         Reason.DEPENDENCY_UNAVAILABLE,
         Reason.DEADLINE_EXCEEDED,
         Reason.INTERNAL,
+        Reason.CANCELLED,
     )
+
+
+def was_turned_away(error: SellergateError) -> bool:
+    """Tell of a call for which BEGUN is promised that no server has looked at it: one that shuts down has turned it away."""
+    return not error.domain and error.reason is Reason.CANCELLED and BEGUN[0] not in error.metadata

@@ -21,6 +21,8 @@ from sellergate_common.errors import (
 
 DOMAIN_PREFIX = "sellergate."
 DETAILS_KEY = "grpc-status-details-bin"
+# Sent before anything is done for a call that must not be done twice: without it, such a call was not looked at.
+BEGUN = ("x-sellergate-begun", "1")
 # Tells gRPC's own retry policy to leave an answer alone that a service gave on purpose: only a broken transport is retried.
 DO_NOT_RETRY = ("grpc-retry-pushback-ms", "-1")
 
@@ -123,9 +125,12 @@ def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateEr
             if parsed is not None:
                 return parsed
     reason = _TRANSPORT_REASONS.get(error.code(), Reason.INTERNAL)
+    metadata = {"dependency": dependency}
+    if BEGUN in (error.initial_metadata() or ()):
+        metadata[BEGUN[0]] = BEGUN[1]
     message = f"The {dependency} service did not complete the call ({error.code().name}): {error.details()}"
     retry_after = _TRANSPORT_RETRY_SECONDS if reason is Reason.DEPENDENCY_UNAVAILABLE else None
-    return RULES[reason].error(message, reason=reason, metadata={"dependency": dependency}, retry_after=retry_after)
+    return RULES[reason].error(message, reason=reason, metadata=metadata, retry_after=retry_after)
 
 
 def from_bytes(encoded: bytes) -> SellergateError | None:

@@ -6,6 +6,7 @@ from typing import Any
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate_common.context import current_caller
+from sellergate_common.status import BEGUN
 
 from sellergate_gateway.call_metrics import CallMetrics
 from sellergate_gateway.calls import Calls
@@ -23,6 +24,8 @@ from sellergate_gateway.messages import (
 from sellergate_gateway.operations import Operations
 from sellergate_gateway.restricted import RestrictedTokens
 from sellergate_gateway.servicer_streams import StreamingRpcs, Streams
+
+_SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
 class GatewayServicer(StreamingRpcs):
@@ -46,6 +49,8 @@ class GatewayServicer(StreamingRpcs):
 
     async def Call(self, request: call_pb2.CallRequest, context: Any) -> call_pb2.CallResponse:
         """Make one call."""
+        if request.method not in _SAFE_TO_REPEAT:
+            await context.send_initial_metadata((BEGUN,))
         done = await self._calls.make(to_call(request), _user())
         if done.operation is not None and done.operation.deprecated:
             self._metrics.deprecated(done.operation.name)
