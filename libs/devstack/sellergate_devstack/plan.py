@@ -178,6 +178,7 @@ class Plan:
             "SELLERGATE_TLS_CERT_FILE": str(files.certificate),
             "SELLERGATE_TLS_KEY_FILE": str(files.key),
             "SELLERGATE_LOG_LEVEL": self.settings.log_level,
+            **self._metrics(name),
             **own,
         }
         chosen = environment(values, operators=f"{_COMMON} {_REDIS} {_TRACES} {operators}") | {
@@ -185,6 +186,10 @@ class Plan:
         }
         healthy = grpc_serves(self.target(name), name, self.operator)
         return Process(name, self._command(name), chosen, self._log(name), healthy, {setting: self.port(name)})
+
+    def _metrics(self, name: str) -> dict[str, str]:
+        base = self.settings.metrics_base_port
+        return {"SELLERGATE_METRICS_PORT": str(base + (*GRPC_SERVICES, "edge").index(name))} if base else {}
 
     def _targets(self, *names: str) -> dict[str, str]:
         return {f"SELLERGATE_{name.upper()}_TARGET": self.target(name) for name in names}

@@ -34,6 +34,8 @@ class DevstackSettings(Settings):
     iam_port: Port = 50053
     gateway_port: Port = 50054
     simulator_port: Port = 3900
+    metrics_base_port: Annotated[int, Field(ge=0, le=65000)] = 0
+    """Metrics of account, token, iam, gateway and edge at this port and the four after it; 0: at none."""
     simulator: Annotated[str, Field(pattern="^(on|off|auto)$")] = "auto"
     """auto: on unless an LWA URL and an SP-API endpoint are given."""
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")

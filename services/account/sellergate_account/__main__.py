@@ -55,7 +55,7 @@ async def serve(settings: AccountSettings) -> None:
         accounts = Accounts(store, applications, audit, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
         clients = Clients(store, accounts, audit, now, partial(secrets.token_urlsafe, 32))
         admin = Admin(store, SqlVault(database, ring), audit, accounts, applications)
-        await stack.enter_async_context(expiry_metrics(SqlExpiries(database), now))
+        await stack.enter_async_context(expiry_metrics(SqlExpiries(database), now, ring.newest))
         await run_server(
             "account",
             settings.account_port,

@@ -4,9 +4,10 @@ Labels are bounded: windows of days, and of ids the soonest hundred.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -19,21 +20,30 @@ from sellergate_account.expiries import MOST_SINGLE, DaysLeft, ExpiryReport, Exp
 REFRESH_SECONDS = 300.0
 RETRY_SECONDS = 15.0
 REPORT_SECONDS = 30.0
+# What `sellergate keys new` calls a key by itself.
+_DATED = re.compile(r"k(20\d{6})")
 _SOONEST = f"Days left, negative when over; the soonest {MOST_SINGLE}"
 
 
 class ExpiryCollector(Collector):
     """Tells the last report; before the first one, nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, newest_key: str = "", now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.report: ExpiryReport | None = None
+        self._newest_key = newest_key
+        self._now = now
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: what is told is known only later."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics of the last report."""
+        """Yield the metrics of the last report, and the age of the sealing key."""
+        made = _DATED.fullmatch(self._newest_key)
+        if made is not None:
+            age = self._now() - datetime.strptime(made[1], "%Y%m%d").replace(tzinfo=UTC)
+            words = "Days since the key that seals was made, by its id"
+            yield GaugeMetricFamily("sellergate_sealing_key_age_days", words, value=age / timedelta(days=1))
         report = self.report
         if report is None:
             return
@@ -65,10 +75,13 @@ def _metrics(what: str, label: str, words: str, left: DaysLeft) -> Iterator[Metr
 
 @asynccontextmanager
 async def expiry_metrics(
-    rows: ExpiryRows, now: Callable[[], datetime], registry: CollectorRegistry = REGISTRY
+    rows: ExpiryRows,
+    now: Callable[[], datetime],
+    newest_key: str = "",
+    registry: CollectorRegistry = REGISTRY,
 ) -> AsyncIterator[None]:
     """Register the metrics and reckon them again and again while the body runs."""
-    collector = ExpiryCollector()
+    collector = ExpiryCollector(newest_key, now)
     registry.register(collector)
     task = asyncio.create_task(_refresh_forever(collector, rows, now))
     try:

@@ -4,6 +4,7 @@ import uvicorn
 import uvloop
 from sellergate_common.logs import configure_logging, get_logger
 from sellergate_common.settings import load_settings
+from sellergate_common.telemetry import serve_metrics
 from sellergate_common.tracing import configure_tracing
 
 from sellergate_edge.settings import EdgeSettings
@@ -36,6 +37,7 @@ async def serve(settings: EdgeSettings) -> None:
                 timeout_graceful_shutdown=settings.drain_seconds,
             )
         )
+        serve_metrics(settings.bind_host, settings.metrics_port)
         get_logger().info("serving", address=f"{settings.bind_host}:{settings.edge_port}")
         await server.serve()
         get_logger().info("stopped")

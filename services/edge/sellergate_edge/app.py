@@ -1,11 +1,12 @@
 """The edge's app: routes, problems and the request's context, put together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 from sellergate_amazon.operations import Catalogue
 from sellergate_client import Sellergate
 from sellergate_client.rotations import Rotations
+from sellergate_common.telemetry import RpcMetrics
 
 from sellergate_edge import (
     accounts,
@@ -51,6 +52,7 @@ class Options:
     cors_origins: tuple[str, ...] = ()
     https: bool = False
     dropin_wait: float = 0.0
+    metrics: RpcMetrics = field(default_factory=RpcMetrics)
 
 
 def make_app(parts: Parts, options: Options) -> FastAPI:
@@ -88,5 +90,5 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # (FastAPI's documented way)
     app.add_middleware(Compressed)
     app.add_middleware(cross_origin, origins=options.cors_origins)
-    app.add_middleware(RequestContext, https=options.https)
+    app.add_middleware(RequestContext, metrics=options.metrics, https=options.https)
     return app

@@ -7,6 +7,7 @@ import uuid
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, serving
 from sellergate_common.errors import Reason
 from sellergate_common.logs import get_logger
+from sellergate_common.telemetry import RpcMetrics
 from sellergate_common.tracing import server_span, traceparent
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -35,8 +36,9 @@ _TOLD = ("ETag", "Link", "Location", "Retry-After", "X-Request-Id", "X-Amzn-Requ
 class RequestContext:
     """Pure ASGI: no copy of bodies. `https`: browsers reach the edge by https, and shall by nothing else."""
 
-    def __init__(self, app: ASGIApp, *, https: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: RpcMetrics, https: bool = False) -> None:
         self._app = app
+        self._metrics = metrics
         self._safe = (*_SAFE, _STRICT) if https else _SAFE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,13 +76,18 @@ class RequestContext:
                 route = getattr(scope.get("route"), "path", route)
                 traced.set_attribute("http.route", route)
                 traced.set_attribute("http.response.status_code", status)
+                reason = call.reason or (Reason.INTERNAL if not status else "OK")
+                seconds = time.monotonic() - call.started
+                self._metrics.observe(
+                    f"{scope['method'] if route != 'unknown' else ''} {route}".strip(), reason, seconds
+                )
                 get_logger().info(
                     "http",
                     method=scope["method"],
                     route=route,
                     status=status,
-                    reason=call.reason or (Reason.INTERNAL if not status else "OK"),
-                    milliseconds=round((time.monotonic() - call.started) * 1000, 2),
+                    reason=reason,
+                    milliseconds=round(seconds * 1000, 2),
                 )
 
     def _dress(self, message: Message, call: CallContext, path: str) -> None:

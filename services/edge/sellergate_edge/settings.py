@@ -16,6 +16,7 @@ class EdgeSettings(CacheSettings, TlsSettings):
     """Where the services are, and how people prove who they are: exactly one of a shared secret and a JWKS."""
 
     edge_port: Port = 3001
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     bind_host: str = "127.0.0.1"
     gateway_target: str = "127.0.0.1:50054"
     account_target: str = "127.0.0.1:50051"

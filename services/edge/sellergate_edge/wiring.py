@@ -9,6 +9,7 @@ from sellergate_client.authorizations import Authorizations
 from sellergate_client.rotations import Rotations
 from sellergate_common.redis_client import open_redis
 from sellergate_common.sealing import KeyRing
+from sellergate_common.telemetry import RpcMetrics
 from sellergate_common.tls import Identity
 
 from sellergate_edge.app import Options, Parts, make_app
@@ -43,7 +44,9 @@ async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
             Limits(RedisCounts(redis, KeyRing.parse(ring)), Rate(settings.user_rate, settings.user_burst)),
             DropInTokens(ring),
         )
-        yield make_app(parts, Options(settings.origins, website.secure, settings.dropin_max_wait))
+        yield make_app(
+            parts, Options(settings.origins, website.secure, settings.dropin_max_wait, RpcMetrics.register())
+        )
 
 
 def _keys(settings: EdgeSettings) -> Keys:

@@ -24,6 +24,7 @@ from sellergate_common.sites import Site, Sites
 from sellergate_gateway.answers import Kind, Reading, rate_limit_of, read, retry_after_of, to_error
 from sellergate_gateway.breakers import Breakers
 from sellergate_gateway.buckets import Buckets
+from sellergate_gateway.call_counts import CallCounts, Counted
 from sellergate_gateway.call_tokens import SELLER, Need, SellerTokens
 from sellergate_gateway.ports import (
     AccessToken,
@@ -69,6 +70,7 @@ class Ports:
     left: Callable[[], float]
     jitter: Callable[[], float]
     budgets: RetryBudgets = field(default_factory=RetryBudgets)
+    counts: CallCounts = field(default_factory=CallCounts)
 
 
 @dataclass(slots=True)
@@ -97,6 +99,7 @@ class _Run:
     throttled: tuple[AmazonAnswer, Reading] | None = None
     rate: float = 0.0
     """Calls a second that the first bucket is believed to have."""
+    counted: Counted = field(default_factory=Counted)
 
     @property
     def name(self) -> str:
@@ -123,6 +126,8 @@ class Calls:
         buckets = ports.buckets.of(account, site, target.operation, batch=call.batch)
         need = await self._tokens.need(account, target, call)
         run = _Run(call, target, account, site, buckets, need, rate=buckets[0].rate)
+        run.counted = ports.counts.of(run.name)
+        run.counted.calls += 1
         ports.budgets.called(account.account_id)
         while True:
             done = await self._attempt(run)
@@ -164,6 +169,7 @@ class Calls:
             raise OutOfTime("The call waited for its turn until its deadline; give it more time.")
         ports.breakers.enter(host)
         run.attempts += 1
+        run.counted.requests += 1
         try:
             answer = await ports.amazon.send(request, seconds)
         except (NotSent, FateUnknown) as error:
@@ -189,6 +195,7 @@ class Calls:
             return None
         retry_after = retry_after_of(answer)
         if reading.kind is Kind.THROTTLED:
+            run.counted.throttled += 1
             await self._ports.quota.throttled(run.buckets, 1 / run.rate if retry_after is None else retry_after)
             run.throttled = answer, reading
         if not await self._paused(run, failure_of(reading.kind), retry_after):
@@ -240,9 +247,14 @@ class Calls:
             passage = await self._ports.quota.enter(run.buckets, longest)
         except QuotaExceeded as error:
             error.metadata["operation"] = run.name
+            run.counted.refused += 1
             raise
         run.rate = passage.rate
         run.waited += passage.waited
+        run.counted.rate_share = passage.rate / run.buckets[0].rate
+        if passage.waited:
+            run.counted.waits += 1
+            run.counted.waited += passage.waited
         return passage.waited
 
     async def _learn(self, run: _Run, answer: AmazonAnswer) -> None:

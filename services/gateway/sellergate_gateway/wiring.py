@@ -18,7 +18,7 @@ from sellergate_gateway.aiohttp_amazon import open_amazon
 from sellergate_gateway.aiohttp_documents import open_documents
 from sellergate_gateway.breakers import Breakers
 from sellergate_gateway.buckets import Buckets
-from sellergate_gateway.call_metrics import CallMetrics
+from sellergate_gateway.call_metrics import CallCollector, CallMetrics
 from sellergate_gateway.call_tokens import CallTokens, SellerTokens
 from sellergate_gateway.calls import Calls, Ports
 from sellergate_gateway.checks import Checks
@@ -71,6 +71,7 @@ async def open_servicer(settings: GatewaySettings, redis: Redis) -> AsyncIterato
             partial(time_left, UNARY_SECONDS),
             random.random,
         )
+        CallCollector.register(ports.counts, ports.breakers)
         plain = Calls(ports, SellerTokens(sources.tokens))
         restricted = RestrictedTokens(sources.restricted, catalogue, plain.make, time.time)
         CacheMetrics.register("restricted_data_tokens", lambda: sources.restricted.counts)
