@@ -103,10 +103,10 @@ async def test_one_kind_of_token_never_stands_for_another(rest: Rest, sdk: DropI
     ours = await sdk.token(rest.client)
     bearer = rest.suite.jwt(user)
     secret = (rest.suite.plan.state.folder / "keys" / "jwt").read_text().strip()
-    ring = (rest.suite.plan.state.folder / "keys" / "dropin").read_text().split()[1]
+    kid, ring = (rest.suite.plan.state.folder / "keys" / "dropin").read_text().split()
     key = base64.urlsafe_b64decode(ring + "==")
     claims = {"sub": sdk.client_id, "usr": user, "acc": account_id, "aud": "sellergate-dropin", "exp": time.time() + 60}
-    head = {"kid": "k1", "typ": "sg-dropin+jwt"}
+    head = {"kid": kid, "typ": "sg-dropin+jwt"}
     assert (await call(rest, jwt.encode(claims, key, "HS512", head)))[0] == 200
     for forged in (
         bearer,

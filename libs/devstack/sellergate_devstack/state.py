@@ -9,6 +9,7 @@ import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -89,7 +90,7 @@ class State:
         for name in ("keys", "logs"):
             (folder / name).mkdir(exist_ok=True, mode=0o700)
         for name in RINGS:
-            self._once(self.key_file(name), lambda: f"k1 {_random(RING_BYTES)}\n")
+            self._once(self.key_file(name), _ring)
         for name in KEYS:
             self._once(self.key_file(name), lambda: _random(KEY_BYTES) + "\n")
         self.authority = Authority(folder / "certificates")
@@ -156,6 +157,11 @@ def read_demo(text: str, settings: DevstackSettings) -> Demo:
         aws_access_key_id=made["aws_access_key_id"],
         aws_secret_access_key=SecretStr(made["aws_secret_access_key"]),
     )
+
+
+def _ring() -> str:
+    """Return a key ring with one key, which is called as `sellergate keys new` calls it."""
+    return f"{datetime.now(UTC):k%Y%m%d} {_random(RING_BYTES)}\n"
 
 
 def _random(size: int) -> str:
