@@ -216,3 +216,16 @@ async def test_failed_authentications_are_limited(rest: Rest, sdk: DropIn) -> No
     assert json.loads(right.content)["error"] == "temporarily_unavailable"
     other = await sdk.exchange(rest.client, client_id="sgc_another")
     assert other.status_code == 401, "others of this address go on"
+
+
+async def test_no_way_of_writing_the_path_gets_amazons_token(
+    rest: Rest, sdk: DropIn, user: str, account_id: str
+) -> None:
+    token = await sdk.token(rest.client)
+    named = {"restrictedResources": [{"method": "GET", "path": "/orders/v0/orders/{orderId}/address"}]}
+    for path in (f"{RDT}/", "/tokens/2021-03-01/restrictedDat%61Token", "/tokens/2021-03-01/restricteddatatoken"):
+        status, code, details = await call(rest, token, path, "POST", json=named)
+        assert (status, code) == (403, "Unauthorized")
+        assert "CALLER_NOT_ALLOWED" in details
+    passed = await rest.ask("POST", f"/api/amazon/accounts/{account_id}/sp-api{RDT}", user, json=named)
+    assert (passed.status_code, passed.json()["reason"]) == (403, "CALLER_NOT_ALLOWED")

@@ -173,3 +173,20 @@ async def test_a_caller_may_name_the_resources_and_amazon_decides_what_they_open
         {"restricted_resources": wanted, "data_elements": ("buyerInfo",)},
     ):
         assert (await World(steps=[OK]).refused(ADDRESS, **changes)).reason is Reason.INVALID_REQUEST
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tokens/2021-03-01/restrictedDataToken",
+        "/tokens/2021-03-01/restrictedDataToken/",
+        "/tokens/2021-03-01/restrictedDat%61Token",
+        "/tokens/2021-03-01/RestrictedDataToken",
+    ],
+)
+async def test_no_user_is_given_a_token_of_amazons(path: str) -> None:
+    world = World(steps=[given()])
+    error = await world.refused(SpApiCall("a", "POST", path, body=b"{}"), user="u1")
+    assert error.reason is Reason.CALLER_NOT_ALLOWED
+    assert world.sent == []
+    await world.make(SpApiCall("a", "POST", path, body=b"{}"))

@@ -116,6 +116,10 @@ class Calls:
     async def make(self, call: SpApiCall, user: str) -> Done:
         """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names."""
         ports, target = self._ports, resolve(call, self._ports.catalogue)
+        if user and target.hands_out_a_token:
+            raise NotAllowed(
+                "Tokens of Amazon's stay here: operations that need a Restricted Data Token are sent with one; name data_elements."
+            )
         account = await self.account(call.account_id, user, grantless=bool(target.grantless_scope))
         if target.grantless_scope and user and account.shared_application:
             raise NotAllowed(

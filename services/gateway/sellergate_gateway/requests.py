@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_amazon.paths import check_path
@@ -13,6 +13,8 @@ from sellergate_gateway.ports import Headers
 
 # RFC 3986 §3.4, and the characters that clients send raw in spite of it; forwarded as they are.
 _QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]{}|\\^`\"<>]|%[0-9A-Fa-f]{2})*")
+# createRestrictedDataToken (model tokens_2021-03-01), by its last word.
+_TOKEN_PATH = "restricteddatatoken"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 # Authentication is ours, and what belongs to a connection belongs to ours.
 _OURS_PREFIX = "x-amz-"
@@ -88,6 +90,11 @@ class Target:
     def grantless_scope(self) -> str:
         """The scope of the token without a seller that it wants; empty: a seller's token."""
         return (self.operation.grantless_scope or "") if self.operation else ""
+
+    @property
+    def hands_out_a_token(self) -> bool:
+        """Whether Amazon's answer would hold a token, however the path is written."""
+        return _TOKEN_PATH in unquote(self.path).lower()
 
     @property
     def idempotent(self) -> bool:
