@@ -14,7 +14,6 @@ from sellergate_cli.suite import account_or_demo, connected
 
 _COLUMNS = ("account_id", "user_id", "amazon_seller_id", "marketplace", "state", "authorization_expire_time")
 _REFRESH_TOKEN, _CLIENT_SECRET = "SELLERGATE_REFRESH_TOKEN", "SELLERGATE_LWA_CLIENT_SECRET"
-_PAGE_SIZE = 500
 
 app = typer.Typer(help="Sellers that are connected.", no_args_is_help=True)
 AccountId = Annotated[str, typer.Argument(help="The account's id.")]
@@ -117,18 +116,9 @@ async def _stored(
 async def _listed(
     state_dir: Path | None, user: str, states: "list[account_pb2.AccountState.ValueType]"
 ) -> list[dict[str, Any]]:
-    found, token = list[dict[str, Any]](), ""
     narrowed = account_service_pb2.AccountFilter(states=states)
     async with connected(state_dir) as sellergate:
-        while True:
-            request = account_service_pb2.ListAccountsRequest(
-                user_id=user, filter=narrowed, page_size=_PAGE_SIZE, page_token=token
-            )
-            page = await sellergate.accounts.list(request)
-            found += [_shown(account) for account in page.accounts]
-            token = page.next_page_token
-            if not token:
-                return found
+        return [_shown(account) async for account in sellergate.accounts.each(user, narrowed)]
 
 
 def _shown(account: account_pb2.Account) -> dict[str, Any]:

@@ -142,11 +142,5 @@ def _changes(
 
 
 async def _listed(state_dir: Path | None, owner: str) -> list[dict[str, Any]]:
-    found, token = list[dict[str, Any]](), ""
     async with connected(state_dir) as sellergate:
-        while True:
-            page = await sellergate.applications.list(owner, page_size=500, page_token=token)
-            found += [document(application) for application in page.applications]
-            token = page.next_page_token
-            if not token:
-                return found
+        return [document(application) async for application in sellergate.applications.each(owner)]

@@ -74,11 +74,5 @@ async def _made(state_dir: Path | None, user: str, name: str, account_ids: list[
 
 
 async def _listed(state_dir: Path | None, user: str) -> list[dict[str, Any]]:
-    found, token = list[dict[str, Any]](), ""
     async with connected(state_dir) as sellergate:
-        while True:
-            page = await sellergate.clients.list(user, page_size=500, page_token=token)
-            found += [document(client) for client in page.clients]
-            token = page.next_page_token
-            if not token:
-                return found
+        return [document(client) async for client in sellergate.clients.each(user)]

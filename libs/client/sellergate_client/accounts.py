@@ -1,11 +1,14 @@
 """Seller accounts, through AccountService."""
 
+from collections.abc import AsyncGenerator, Awaitable
+
 import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate_common.channel import invoke
 from sellergate_common.errors import OutcomeUnknown
 
 from sellergate_client.outcomes import transport_outcome
+from sellergate_client.paging import PAGE_SIZE, items_of
 
 CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 _SERVICE = "account"
@@ -38,6 +41,20 @@ class Accounts:
     ) -> account_service_pb2.ListAccountsResponse:
         """Return one page of accounts."""
         return await invoke(self._stub.ListAccounts, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+
+    def each(
+        self, user_id: str = "", narrowed: account_service_pb2.AccountFilter | None = None
+    ) -> AsyncGenerator[account_pb2.Account]:
+        """Yield all accounts, oldest first; only those of a user, or that a filter lets through."""
+
+        def page(token: str) -> Awaitable[account_service_pb2.ListAccountsResponse]:
+            return self.list(
+                account_service_pb2.ListAccountsRequest(
+                    user_id=user_id, filter=narrowed, page_size=PAGE_SIZE, page_token=token
+                )
+            )
+
+        return items_of(page, lambda found: found.accounts)
 
     async def update(
         self, request: account_service_pb2.UpdateAccountRequest, *, on_behalf_of: str = ""

@@ -1,5 +1,7 @@
 """Applications (LWA clients), through ApplicationService."""
 
+from collections.abc import AsyncGenerator, Awaitable
+
 import grpc
 from sellergate.account.v1 import application_pb2
 from sellergate.account.v1 import application_service_pb2 as pb2
@@ -8,6 +10,7 @@ from sellergate_common.channel import invoke
 from sellergate_common.errors import OutcomeUnknown
 
 from sellergate_client.outcomes import transport_outcome
+from sellergate_client.paging import PAGE_SIZE, items_of
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["ApplicationService"],)
 _SERVICE = "account"
@@ -42,6 +45,14 @@ class Applications:
         """Return one page of applications, oldest first."""
         request = pb2.ListApplicationsRequest(owner_user_id=owner_user_id, page_size=page_size, page_token=page_token)
         return await invoke(self._stub.ListApplications, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+
+    def each(self, owner_user_id: str = "") -> AsyncGenerator[application_pb2.Application]:
+        """Yield all of them, oldest first; only those of a user where one is named."""
+
+        def page(token: str) -> Awaitable[pb2.ListApplicationsResponse]:
+            return self.list(owner_user_id, page_size=PAGE_SIZE, page_token=token)
+
+        return items_of(page, lambda found: found.applications)
 
     async def update(
         self, request: pb2.UpdateApplicationRequest, *, on_behalf_of: str = ""

@@ -1,6 +1,6 @@
 """The gateway's catalogue of operations, and what is left of an account's quota for one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,8 +9,9 @@ from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1 import operation_pb2
 from sellergate_common.channel import invoke
 
+from sellergate_client.paging import PAGE_SIZE, items_of
+
 _SERVICE = "gateway"
-_PAGE_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,11 @@ class Catalogue:
         )
         return answer
 
-    async def search(self, text: str = "") -> AsyncIterator[operation_pb2.Operation]:
+    def search(self, text: str = "") -> AsyncGenerator[operation_pb2.Operation]:
         """Yield all operations whose name, method or path contain `text`. Raises SellergateError."""
-        token = ""
-        while True:
-            page = await self.page(text, page_size=_PAGE_SIZE, page_token=token)
-            for operation in page.operations:
-                yield operation
-            token = page.next_page_token
-            if not token:
-                return
+        return items_of(
+            lambda token: self.page(text, page_size=PAGE_SIZE, page_token=token), lambda page: page.operations
+        )
 
     async def get(self, name: str, *, on_behalf_of: str = "") -> operation_pb2.Operation:
         """Return one operation, by name (api/version/operationId) or by an id that one API alone has. Raises NotFound."""

@@ -1,6 +1,6 @@
 """Drop-in clients, through DropInClientService: credentials of our own for unmodified SP-API SDKs."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -11,6 +11,7 @@ from sellergate_common.channel import invoke
 from sellergate_common.errors import OutcomeUnknown
 
 from sellergate_client.outcomes import transport_outcome
+from sellergate_client.paging import PAGE_SIZE, items_of
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["DropInClientService"],)
 _SERVICE = "account"
@@ -59,6 +60,14 @@ class Clients:
         """Return one page of clients, oldest first. Raises SellergateError."""
         request = pb2.ListClientsRequest(user_id=user_id, page_size=page_size, page_token=page_token)
         return await invoke(self._stub.ListClients, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+
+    def each(self, user_id: str = "") -> AsyncGenerator[pb2.DropInClient]:
+        """Yield all of them, oldest first; only those of a user where one is named."""
+
+        def page(token: str) -> Awaitable[pb2.ListClientsResponse]:
+            return self.list(user_id, page_size=PAGE_SIZE, page_token=token)
+
+        return items_of(page, lambda found: found.clients)
 
     async def revoke(self, client_id: str, *, on_behalf_of: str = "") -> pb2.DropInClient:
         """End a client, its secret and its handles. Raises SellergateError."""

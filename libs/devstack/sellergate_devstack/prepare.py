@@ -42,15 +42,10 @@ async def _prepare_application(suite: Walked, sellergate: Sellergate, account_id
 
 async def _made_client(suite: Walked, sellergate: Sellergate, account_id: str) -> dict[str, str]:
     """Make a client for SDKs; those of runs before are ended, since their secrets were shown then alone."""
-    user, token = suite.demo.user_id, ""
-    while True:
-        page = await sellergate.clients.list(user, page_size=500, page_token=token)
-        for client in page.clients:
-            if client.name == CLIENT_NAME and not client.HasField("revoke_time"):
-                await sellergate.clients.revoke(client.client_id)
-        token = page.next_page_token
-        if not token:
-            break
+    user = suite.demo.user_id
+    async for client in sellergate.clients.each(user):
+        if client.name == CLIENT_NAME and not client.HasField("revoke_time"):
+            await sellergate.clients.revoke(client.client_id)
     made = await sellergate.clients.create(user, CLIENT_NAME, [account_id])
     return {
         "client_id": made.client.client_id,

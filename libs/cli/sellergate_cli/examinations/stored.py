@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sellergate.account.v1 import account_pb2, account_service_pb2, application_pb2
-from sellergate_client import Sellergate
+from sellergate.account.v1 import account_pb2, application_pb2
 from sellergate_common.errors import SellergateError
 
 from sellergate_cli.examinations.finding import Finding
@@ -19,7 +18,8 @@ async def examine(state_dir: Path | None) -> list[Finding]:
     """Read all accounts and applications, which a database of another version would not give."""
     async with connected(state_dir) as sellergate:
         try:
-            accounts, applications = await _accounts(sellergate), await _applications(sellergate)
+            accounts = [account async for account in sellergate.accounts.each()]
+            applications = [application async for application in sellergate.applications.each()]
         except SellergateError as error:
             how_to = "run the account service with SELLERGATE_DATABASE_MIGRATE=on once, or see its log"
             return [
@@ -64,24 +64,3 @@ def _told(check: str, ids: list[str], what_to_do: str) -> Finding:
         return Finding(check, "OK", "none")
     more = f" and {len(ids) - _MOST_SHOWN} more" if len(ids) > _MOST_SHOWN else ""
     return Finding(check, "WARNING", f"{', '.join(ids[:_MOST_SHOWN])}{more}: {what_to_do}")
-
-
-async def _accounts(sellergate: Sellergate) -> list[account_pb2.Account]:
-    found, token = list[account_pb2.Account](), ""
-    while True:
-        request = account_service_pb2.ListAccountsRequest(page_size=500, page_token=token)
-        page = await sellergate.accounts.list(request)
-        found += page.accounts
-        token = page.next_page_token
-        if not token:
-            return found
-
-
-async def _applications(sellergate: Sellergate) -> list[application_pb2.Application]:
-    found, token = list[application_pb2.Application](), ""
-    while True:
-        page = await sellergate.applications.list(page_size=500, page_token=token)
-        found += page.applications
-        token = page.next_page_token
-        if not token:
-            return found
