@@ -23,9 +23,8 @@ OWN = ("edge", "account", "token", "iam", "gateway")
 
 def ephemeral_ports() -> dict[str, int]:
     """Free ports for every process; the simulator takes five in a row."""
-    row = free_row(5)
-    others = [port for port in free_ports(2 * len(OWN)) if port not in row]
-    return {**dict(zip((f"{name}_port" for name in OWN), others, strict=False)), "simulator_port": row[0]}
+    ports = zip((f"{name}_port" for name in OWN), free_ports(len(OWN)), strict=True)
+    return {**dict(ports), "simulator_port": free_row(5)[0]}
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from sellergate_common.sealing import KeyRing, parse_key
+from sellergate_devstack import ports
 from sellergate_devstack.certificates import Authority
 from sellergate_devstack.plan import make_plan
 from sellergate_devstack.settings import DevstackSettings
@@ -34,6 +35,14 @@ def test_a_state_directory_is_held_once(tmp_path: Path) -> None:
         pass
     with state.locked():
         pass
+
+
+def test_redis_takes_no_port_that_a_process_of_the_plan_will_want(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter([20_003, 20_010, 20_021])
+    monkeypatch.setattr("random.randrange", lambda *_: next(drawn))
+    monkeypatch.setattr(ports, "is_taken", lambda _: False)
+    settings = DevstackSettings(simulator_port=20_000, edge_port=20_010)
+    assert ports.free_ports(1, besides=settings.ports) == [20_021]
 
 
 def test_certificates_carry_one_identity_and_their_service_name(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def make_plan(settings: DevstackSettings, state: State) -> Plan:
     demo = state.demo(settings)
     if settings.redis_url is not None:
         return Plan(settings, state, demo, None, settings.redis_url.get_secret_value(), operator)
-    (port,) = free_ports(1)
+    (port,) = free_ports(1, besides=settings.ports)
     password = secrets.token_urlsafe(24)
     configuration = redis_configuration(state.folder / "redis", port, password)
     command = [str(find_redis()), str(configuration)]

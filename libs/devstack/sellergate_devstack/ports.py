@@ -2,28 +2,27 @@
 
 import random
 import socket
+from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
 # Below the range from which systems take the ports of outgoing connections: nobody grabs one while its process restarts.
 _FIRST, _LAST = 10_000, 30_000
+# Whoever was handed a port may listen on it only later.
+_handed_out: set[int] = set()
 
 
-def free_ports(count: int) -> list[int]:
-    """Return `count` different ports that nobody listens on now."""
-    found: list[int] = []
-    while len(found) < count:
-        port = free_row(1)[0]
-        if port not in found:
-            found.append(port)
-    return found
+def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
+    """Return `count` ports that nobody listens on now, that were not handed out before, and that are not `besides`."""
+    return [free_row(1, besides)[0] for _ in range(count)]
 
 
-def free_row(length: int) -> list[int]:
-    """Return `length` ports in a row that nobody listens on now."""
+def free_row(length: int, besides: Collection[int] = ()) -> list[int]:
+    """Return `length` such ports in a row."""
     while True:
         first = random.randrange(_FIRST, _LAST - length)  # noqa: S311  (chance keeps runs apart; nothing is secret)
         row = list(range(first, first + length))
-        if not any(is_taken(port) for port in row):
+        if not any(port in besides or port in _handed_out or is_taken(port) for port in row):
+            _handed_out.update(row)
             return row
 
 

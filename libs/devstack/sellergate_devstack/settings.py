@@ -65,6 +65,13 @@ class DevstackSettings(Settings):
         return not (self.lwa_token_url and (self.spapi_endpoint or any(regions)))
 
     @property
+    def ports(self) -> set[int]:
+        """Every port that the chosen settings claim."""
+        services = {self.edge_port, self.account_port, self.token_port, self.iam_port, self.gateway_port}
+        rows = (self.simulator_port, self.metrics_base_port)  # five in a row each
+        return services | {first + index for first in rows for index in range(5)}
+
+    @property
     def demo_role_arn(self) -> str:
         """The demo seller's role: the one given, or one of our own where an STS will take it; empty: calls are not signed."""
         has_sts = self.wants_simulator or self.aws_endpoint_url_sts
