@@ -1,5 +1,6 @@
 """A real gRPC server inside a test: the layers of `common` around a servicer of the test's own, over mutual TLS."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,7 @@ import grpc
 from prometheus_client import CollectorRegistry
 from sellergate_common.identity import Access
 from sellergate_common.interceptors import LayeredServer, Layers
+from sellergate_common.renewal import ServerCertificate
 from sellergate_common.telemetry import RpcMetrics
 from sellergate_common.tls import Identity
 
@@ -21,9 +23,12 @@ async def serving(
     server = grpc.aio.server()
     for add, servicer in servicers.items():
         add(servicer, LayeredServer(server, layers))
-    port = server.add_secure_port("127.0.0.1:0", identity.server_credentials())
+    certificate = ServerCertificate(identity)
+    port = server.add_secure_port("127.0.0.1:0", certificate.credentials())
+    renewing = asyncio.create_task(certificate.renew())
     await server.start()
     try:
         yield f"127.0.0.1:{port}"
     finally:
+        renewing.cancel()
         await server.stop(None)

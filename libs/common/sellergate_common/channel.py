@@ -16,6 +16,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, current_call, time_left
 from sellergate_common.errors import OutOfTime, Reason, SellergateError
 from sellergate_common.identity import ON_BEHALF_OF
+from sellergate_common.renewal import RenewedChannel
 from sellergate_common.status import BEGUN, from_rpc_error
 from sellergate_common.tls import SERVER_NAME_SUFFIX, Identity
 from sellergate_common.tracing import span, traceparent
@@ -50,7 +51,12 @@ def open_channel(
         ("grpc.min_reconnect_backoff_ms", 2_000),
         ("grpc.max_reconnect_backoff_ms", 1_000),
     ]
-    return grpc.aio.secure_channel(target, identity.channel_credentials(), options=options)
+
+    def opened(identity: Identity) -> grpc.aio.Channel:
+        return grpc.aio.secure_channel(target, identity.channel_credentials(), options=options)
+
+    # An identity that was not read from files stays what it is.
+    return RenewedChannel(identity, opened) if identity.files else opened(identity)
 
 
 def service_config(contracts: Sequence[ServiceDescriptor]) -> dict[str, Any]:

@@ -11,10 +11,12 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from sellergate_common.certificate_metrics import certificate_metrics
 from sellergate_common.channel import KEEPALIVE_TIMEOUT_MILLISECONDS, MAX_MESSAGE_BYTES
 from sellergate_common.identity import Access
 from sellergate_common.interceptors import LayeredServer, Layers
 from sellergate_common.logs import get_logger
+from sellergate_common.renewal import ServerCertificate
 from sellergate_common.settings import ServerSettings
 from sellergate_common.telemetry import RpcMetrics, serve_metrics
 from sellergate_common.tls import Identity
@@ -51,6 +53,8 @@ async def run_server(
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MILLISECONDS),
+            # Calls that are under way end on the old connection.
+            ("grpc.max_connection_age_ms", int(settings.connection_age_seconds * 1000)),
             ("grpc.so_reuseport", 0),
         ],
     )
@@ -60,16 +64,20 @@ async def run_server(
     health_pb2_grpc.add_HealthServicer_to_server(healths, layered)
     reflected = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflection.aio.ReflectionServicer(reflected), layered)
-    address = f"{settings.bind_host}:{port}"
+    address, identity = f"{settings.bind_host}:{port}", Identity.read(settings)
+    certificate = ServerCertificate(identity)
     try:
-        server.add_secure_port(address, Identity.read(settings).server_credentials())
+        server.add_secure_port(address, certificate.credentials())
     except RuntimeError:
         get_logger().error("address_taken", address=address, setting=f"SELLERGATE_{name.upper()}_PORT")
         raise SystemExit(1) from None
     await server.start()
     serve_metrics(settings.bind_host, settings.metrics_port)
     probed = await _serve_health(healths, settings)
-    prober = asyncio.create_task(_probe_forever(healths, dependencies, metrics))
+    tasks = [
+        asyncio.create_task(_probe_forever(healths, dependencies, metrics)),
+        asyncio.create_task(certificate.renew()),
+    ]
     for served in (health.OVERALL_HEALTH, *names):
         await healths.set(served, health_pb2.HealthCheckResponse.SERVING)
     get_logger().info("serving", address=address, services=names)
@@ -78,9 +86,11 @@ async def run_server(
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     try:
-        await _told_to_stop()
+        async with certificate_metrics(identity):
+            await _told_to_stop()
     finally:
-        prober.cancel()
+        for task in tasks:
+            task.cancel()
         get_logger().info("draining", seconds=settings.drain_seconds)
         await healths.enter_graceful_shutdown()
         await server.stop(settings.drain_seconds)

@@ -81,6 +81,8 @@ class ServerSettings(TlsSettings):
     health_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """grpc.health.v1 in plain text and nothing else, for probes that speak no TLS (those of Kubernetes); 0: none."""
     drain_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
+    connection_age_seconds: Annotated[float, Field(ge=1, le=86400)] = 300.0
+    """After so long a client is asked to connect anew: it finds replicas that joined, and shows its newest certificate."""
 
 
 class CacheSettings(Settings):

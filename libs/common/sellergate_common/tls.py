@@ -1,6 +1,7 @@
 """Mutual TLS: every connection of ours proves who is at both ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 
@@ -18,21 +19,22 @@ class Identity:
     ca: bytes
     certificate: bytes
     key: bytes
+    files: tuple[Path, Path, Path] | None = field(default=None, compare=False)
+    """Where they were read, in this order: whoever has them is told of new ones there (renewal)."""
 
     @classmethod
     def read(cls, settings: TlsSettings) -> "Identity":
         """Read the files of the settings. Raises OSError."""
-        return cls(
-            ca=settings.tls_ca_file.read_bytes(),
-            certificate=settings.tls_cert_file.read_bytes(),
-            key=settings.tls_key_file.read_bytes(),
-        )
+        return cls.of(settings.tls_ca_file, settings.tls_cert_file, settings.tls_key_file)
 
-    def server_credentials(self) -> grpc.ServerCredentials:
-        """Return credentials of a server that lets nobody in without a certificate of the authority."""
-        return grpc.ssl_server_credentials(
-            [(self.key, self.certificate)], root_certificates=self.ca, require_client_auth=True
-        )
+    @classmethod
+    def of(cls, ca: Path, certificate: Path, key: Path) -> "Identity":
+        """Read three files. Raises OSError."""
+        return cls(ca.read_bytes(), certificate.read_bytes(), key.read_bytes(), (ca, certificate, key))
+
+    def server_configuration(self) -> grpc.ServerCertificateConfiguration:
+        """Return what a server shows, and whom it trusts."""
+        return grpc.ssl_server_certificate_configuration([(self.key, self.certificate)], root_certificates=self.ca)
 
     def channel_credentials(self) -> grpc.ChannelCredentials:
         """Return credentials of a client."""

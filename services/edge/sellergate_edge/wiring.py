@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from sellergate_client import Sellergate
 from sellergate_client.authorizations import Authorizations
 from sellergate_client.rotations import Rotations
+from sellergate_common.certificate_metrics import certificate_metrics
 from sellergate_common.redis_client import open_redis
 from sellergate_common.sealing import KeyRing
 from sellergate_common.telemetry import RpcMetrics
@@ -27,6 +28,7 @@ async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
     identity = Identity.read(settings)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        await enter(certificate_metrics(identity))
         website = Website(
             await enter(Authorizations.connect(settings.token_target, identity)),
             settings.centrals,

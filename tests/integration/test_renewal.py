@@ -1,0 +1,181 @@
+"""Certificates replaced while server and client run: both take up what the files hold now, and no call notices."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from cryptography import x509
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from prometheus_client import CollectorRegistry
+from sellergate_common import renewal
+from sellergate_common.certificate_metrics import certificate_metrics
+from sellergate_common.channel import open_channel
+from sellergate_common.tls import Identity
+from structlog.testing import capture_logs
+
+from tests.conftest import TestAuthority
+from tests.integration import servers
+
+LOOK = 0.05
+
+
+class Health(health_pb2_grpc.HealthServicer):
+    """Answers at once, and in a stream as long as it is let."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+
+    async def Check(  # noqa: N802  (the name in the contract)
+        self, request: health_pb2.HealthCheckRequest, context: object
+    ) -> health_pb2.HealthCheckResponse:
+        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+
+    async def Watch(  # noqa: N802  (the name in the contract)
+        self, request: health_pb2.HealthCheckRequest, context: object
+    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        yield health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+        await self.may_end.wait()
+        yield health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
+
+
+class Mounted:
+    """Files of an identity, as a secret is mounted for a process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._files = folder / "ca.pem", folder / "tls.pem", folder / "tls.key"
+
+    def put(self, authority: TestAuthority, name: str, *trusted: TestAuthority) -> Identity:
+        """Put an identity there, that trusts its own authority or those given."""
+        own = authority.files(name)
+        for source, target in zip(own[1:], self._files[1:], strict=True):
+            shutil.copyfile(source, target)
+        self._files[0].write_bytes(b"".join(one.files(name)[0].read_bytes() for one in trusted or (authority,)))
+        return Identity.of(*self._files)
+
+    def put_certificate(self, authority: TestAuthority, name: str) -> None:
+        """Put a certificate there that does not belong to the key."""
+        shutil.copyfile(authority.files(name)[1], self._files[1])
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal, "LOOK_SECONDS", LOOK)
+    monkeypatch.setattr(renewal, "CONNECT_SECONDS", 1.0)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Mounted:
+    return Mounted(tmp_path / "server")
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Mounted:
+    return Mounted(tmp_path / "client")
+
+
+@asynccontextmanager
+async def serving(identity: Identity, servicer: Health) -> AsyncIterator[str]:
+    async with servers.serving("account", identity, {health_pb2_grpc.add_HealthServicer_to_server: servicer}) as target:
+        yield target
+
+
+async def answers(target: str, identity: Identity) -> bool:
+    """Whether a new client is let in."""
+    async with open_channel(
+        target, "account", Identity(identity.ca, identity.certificate, identity.key), []
+    ) as channel:
+        return await asked(health_pb2_grpc.HealthStub(channel))
+
+
+async def asked(stub: health_pb2_grpc.HealthStub) -> bool:
+    try:
+        await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+    except grpc.aio.AioRpcError:
+        return False
+    return True
+
+
+async def test_an_authority_is_replaced_under_a_server_and_its_client_step_by_step(
+    server: Mounted, client: Mounted, authority: TestAuthority, foreign_authority: TestAuthority
+) -> None:
+    old, new, servicer = authority, foreign_authority, Health()
+    async with (
+        serving(server.put(old, "account"), servicer) as target,
+        open_channel(target, "account", client.put(old, "edge"), []) as channel,
+    ):
+        stub = health_pb2_grpc.HealthStub(channel)
+        assert await asked(stub)
+        stream = stub.Watch(health_pb2.HealthCheckRequest())
+        assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
+        assert not await answers(target, new.identity("edge"))
+        for step in (
+            lambda: (server.put(old, "account", old, new), client.put(old, "edge", old, new)),
+            lambda: (server.put(new, "account", old, new), client.put(new, "edge", old, new)),
+            lambda: (server.put(new, "account"), client.put(new, "edge")),
+        ):
+            step()
+            for _ in range(20):
+                assert await asked(stub)
+                await asyncio.sleep(LOOK / 4)
+        assert await answers(target, new.identity("edge"))
+        assert not await answers(target, old.identity("edge"))
+        # What began with the first certificate ends in peace.
+        servicer.may_end.set()
+        assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_a_channel_connects_with_what_its_files_hold_now(
+    client: Mounted, authority: TestAuthority, foreign_authority: TestAuthority
+) -> None:
+    async with (
+        serving(foreign_authority.identity("account"), Health()) as target,
+        open_channel(target, "account", client.put(authority, "edge"), []) as channel,
+    ):
+        stub = health_pb2_grpc.HealthStub(channel)
+        assert not await asked(stub)
+        client.put(foreign_authority, "edge")
+        for _ in range(100):
+            await asyncio.sleep(LOOK)
+            if await asked(stub):
+                return
+    pytest.fail("the channel did not take up its new files")
+
+
+async def test_a_key_of_another_certificate_is_not_taken_and_told_once(
+    server: Mounted, authority: TestAuthority, foreign_authority: TestAuthority
+) -> None:
+    async with serving(server.put(authority, "account"), Health()) as target:
+        with capture_logs() as logs:
+            server.put_certificate(foreign_authority, "account")
+            await asyncio.sleep(LOOK * 8)
+        assert [line["event"] for line in logs] == ["certificate_refused"]
+        assert await answers(target, authority.identity("edge"))
+        with capture_logs() as logs:
+            server.put(foreign_authority, "account")
+            await asyncio.sleep(LOOK * 4)
+        assert [line["event"] for line in logs] == ["certificate_renewed"]
+        assert await answers(target, foreign_authority.identity("edge"))
+
+
+async def test_the_end_of_the_certificate_in_use_is_a_metric(
+    server: Mounted, authority: TestAuthority, foreign_authority: TestAuthority
+) -> None:
+    registry = CollectorRegistry()
+
+    def told() -> float | None:
+        return registry.get_sample_value("sellergate_certificate_end_time_seconds")
+
+    def ends(whose: TestAuthority) -> float:
+        return x509.load_pem_x509_certificate(whose.identity("account").certificate).not_valid_after_utc.timestamp()
+
+    async with certificate_metrics(server.put(authority, "account"), registry):
+        assert told() == ends(authority)
+        server.put(foreign_authority, "account")
+        await asyncio.sleep(LOOK * 4)
+        assert told() == ends(foreign_authority)
+    assert told() is None
