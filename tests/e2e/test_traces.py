@@ -1,6 +1,7 @@
 """One drop-in call of a cold account as its trace shows it: through every service, down to Amazon, with times, without secrets."""
 
 import asyncio
+import json
 import secrets
 
 from tests.e2e.collector import Collector, Span
@@ -25,7 +26,8 @@ async def spans_of(collector: Collector, trace: str, name: str) -> list[Span]:
 async def test_one_call_is_seen_through_every_service(
     rest: Rest, seller: Seller, collector: Collector, fast: None
 ) -> None:
-    sdk = await DropIn.made(rest, "u1", await rest.connect(seller))
+    account_id = await rest.connect(seller)
+    sdk = await DropIn.made(rest, "u1", account_id)
     token = await sdk.token(rest.client)
     trace = secrets.token_hex(16)
     headers = {"x-amz-access-token": token, "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
@@ -54,7 +56,10 @@ async def test_one_call_is_seen_through_every_service(
     (edge,) = [span for span in spans if span.service == "edge" and span.name == "GET"]
     await asyncio.sleep(0.1)
     for service in ("edge", "gateway", "token", "account", "iam"):
-        assert f'"trace_id":"{trace}"' in rest.suite.log(service).read_text(), service
+        lines = [json.loads(line) for line in rest.suite.log(service).read_text().splitlines() if trace in line]
+        assert lines, service
+        assert account_id in {line.get("account_id") for line in lines}, service
+        assert service != "gateway" or {line.get("operation") for line in lines} == {"orders/v0/getOrders"}
     assert edge.attributes["request_id"] == response.headers["x-request-id"]
     assert edge.attributes["http.route"] == "/{sp-api}"
     for secret in (*seller.secrets, token, "CreatedAfter", seller.seller_id):

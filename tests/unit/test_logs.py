@@ -31,3 +31,23 @@ def test_lines_are_json_with_the_request_id_and_no_secret() -> None:
     assert "ValueError" in lines[1]["exception"]
     for secret in ("anything", "abcdef", "token-in-an-exception", "library-token", "Signature"):
         assert secret not in done.stderr
+
+
+CALLS = """
+from sellergate_common.context import CallContext, Caller, concerns, serving
+from sellergate_common.logs import configure_logging, get_logger, log_call
+configure_logging("gateway", "info")
+for account_id in ("01a212bb-ed00-7000-8000-19520da63655", "Atzr|pasted-into-the-wrong-field", "A" * 40, ""):
+    with serving(CallContext("a.B/C", "request-1", caller=Caller("edge"))) as call:
+        concerns(account_id, "orders/v0/getOrders")
+        get_logger().info("retried")
+        log_call("info", call, 1.25)
+"""
+
+
+def test_lines_of_a_call_name_its_account_and_its_operation() -> None:
+    done = subprocess.run([sys.executable, "-c", CALLS], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["retried", "rpc"] * 4
+    assert {line["operation"] for line in lines} == {"orders/v0/getOrders"}
+    assert [line.get("account_id") for line in lines] == ["01a212bb-ed00-7000-8000-19520da63655"] * 2 + [None] * 6

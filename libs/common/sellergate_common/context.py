@@ -22,6 +22,7 @@ class Caller:
 
 
 NOBODY = Caller("")
+_ACCOUNT_ID_SHAPE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TRACEPARENT_SHAPE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -35,6 +36,9 @@ class CallContext:
     caller: Caller = NOBODY
     deadline: float | None = None
     reason: str = ""
+    account_id: str = ""
+    operation: str = ""
+    """Of SP-API, as the catalogue names it. Both are empty until they are known, and stand in every line of the log then."""
     started: float = field(default_factory=time.monotonic)
 
 
@@ -79,6 +83,17 @@ class serving:  # noqa: N801  (used like a function; a generator would cost ever
     def __exit__(self, *_: object) -> None:
         """End."""
         _CURRENT.reset(self._token)
+
+
+def concerns(account_id: str = "", operation: str = "") -> None:
+    """Note what the current call is about, for the log. What has not the shape of an account's id is not noted."""
+    call = _CURRENT.get()
+    if call is None:
+        return
+    if account_id and _ACCOUNT_ID_SHAPE.fullmatch(account_id):
+        call.account_id = account_id
+    if operation:
+        call.operation = operation
 
 
 def time_left(default: float) -> float:

@@ -80,6 +80,10 @@ class _Line:
         call = current_call()
         if call is not None and "request_id" not in event:
             more["request_id"] = call.request_id
+            if call.account_id:
+                more["account_id"] = call.account_id
+            if call.operation:
+                more["operation"] = call.operation
             if trace := trace_id(call):
                 more["trace_id"] = trace
         return self.rendered(name, event, **more)
@@ -109,15 +113,18 @@ class _CallLines:
     def write(self, level: str, call: CallContext, milliseconds: float) -> None:
         """Write one line, unless the level is below what is wanted."""
         if _LEVELS[level] >= self._least:
-            head = self._head(level, call.method, call.reason or "OK", call.caller.identity)
+            head = self._head(level, call.method, call.reason or "OK", call.caller.identity, call.operation)
             tail = b',"milliseconds":%.2f,"timestamp":"%s","request_id":%s%s}\n'
-            trace = b',"trace_id":"%s"' % trace_id(call).encode() if call.traceparent else b""
-            self._stream.write(head + tail % (milliseconds, _now().encode(), to_json(call.request_id), trace))
+            more = b',"account_id":"%s"' % call.account_id.encode() if call.account_id else b""
+            if call.traceparent:
+                more += b',"trace_id":"%s"' % trace_id(call).encode()
+            self._stream.write(head + tail % (milliseconds, _now().encode(), to_json(call.request_id), more))
             self._stream.flush()
 
-    @lru_cache(1024)  # noqa: B019  (one instance a process)
-    def _head(self, level: str, method: str, reason: str, caller: str) -> bytes:
-        return self._line.rendered(level, {"event": "rpc", "method": method, "reason": reason, "caller": caller})[:-1]
+    @lru_cache(4096)  # noqa: B019  (one instance a process)
+    def _head(self, level: str, method: str, reason: str, caller: str, operation: str) -> bytes:
+        fields = {"event": "rpc", "method": method, "reason": reason, "caller": caller}
+        return self._line.rendered(level, fields | ({"operation": operation} if operation else {}))[:-1]
 
 
 _bound = _Bound()

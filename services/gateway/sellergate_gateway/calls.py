@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_common.context import concerns
 from sellergate_common.errors import (
     InvalidRequest,
     NotAllowed,
@@ -116,6 +117,8 @@ class Calls:
     async def make(self, call: SpApiCall, user: str) -> Done:
         """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names."""
         ports, target = self._ports, resolve(call, self._ports.catalogue)
+        if target.operation:
+            concerns(operation=target.operation.name)
         if user and target.hands_out_a_token:
             raise NotAllowed(
                 "Tokens of Amazon's stay here: operations that need a Restricted Data Token are sent with one; name data_elements."
