@@ -27,7 +27,7 @@ class Connections:
 
     async def call(self) -> bytes:
         """Send the request and read its answer."""
-        reader, writer = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await self._connection()
         writer.write(self._head)
         head = await reader.readuntil(b"\r\n\r\n")
         size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
@@ -35,6 +35,21 @@ class Connections:
         assert head.startswith(b"HTTP/1.1 200"), body  # noqa: S101
         self._free.append((reader, writer))
         return body
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return one that is free, unless it was closed for having been free too long."""
+        while self._free:
+            reader, writer = self._free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection("127.0.0.1", self._port)
+
+    async def close(self) -> None:
+        """End the connections."""
+        for _, writer in self._free:
+            writer.close()
+            await writer.wait_closed()
 
 
 async def edge(bench: Bench, gateway: str) -> int:

@@ -16,7 +16,7 @@ from sellergate.account.v1 import (
     application_service_pb2,
     drop_in_client_service_pb2,
 )
-from sellergate.gateway.v1 import gateway_service_pb2
+from sellergate.gateway.v1 import capture_service_pb2, gateway_service_pb2
 from sellergate.iam.v1 import iam_service_pb2
 from sellergate.token.v1 import token_service_pb2
 from sellergate_common.channel import open_channel
@@ -33,7 +33,7 @@ CONTRACTS = {
     ),
     "token": (token_service_pb2,),
     "iam": (iam_service_pb2,),
-    "gateway": (gateway_service_pb2,),
+    "gateway": (gateway_service_pb2, capture_service_pb2),
 }
 IDENTITIES = ("edge", "gateway", "token", "iam", "account", "client/demo", "operator", "stranger")
 ALONE = "DropInClientService/AuthenticateClient"

@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it failed, or what was looked at is not well; 2 called wro
 import typer
 
 from sellergate_cli import accounts, applications, audit, calls, clients, documents, keys, secrets, tokens
+from sellergate_cli.capture import capture
 from sellergate_cli.doctor import doctor
 from sellergate_cli.import_legacy import import_legacy
 from sellergate_cli.up import up
@@ -32,7 +33,7 @@ for name, group in {
     "audit": audit.app,
 }.items():
     app.add_typer(group, name=name)
-for command in (up, doctor, calls.call, calls.pages, calls.quota):
+for command in (up, doctor, calls.call, calls.pages, calls.quota, capture):
     app.command()(command)
 app.command("import-legacy")(import_legacy)
 

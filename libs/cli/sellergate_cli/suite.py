@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
+from sellergate.gateway.v1 import capture_service_pb2_grpc
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_client import Sellergate
 from sellergate_client.settings import ClientSettings
@@ -46,6 +47,14 @@ async def token_service(state_dir: Path | None) -> AsyncIterator["token_service_
         yield _stub(channel)
 
 
+@asynccontextmanager
+async def capture_service(state_dir: Path | None) -> AsyncIterator["capture_service_pb2_grpc.CaptureServiceAsyncStub"]:
+    """Open a channel to the gateway's captures. Raises SettingsError."""
+    settings = await asyncio.to_thread(operator_settings, state_dir)
+    async with open_channel(settings.gateway_target, "gateway", identity_of(settings), ()) as channel:
+        yield _captures(channel)
+
+
 def account_or_demo(account_id: str, state_dir: Path | None) -> str:
     """Return the account that is named, or the demo account of a local run. Raises SentenceError."""
     if account_id:
@@ -56,6 +65,10 @@ def account_or_demo(account_id: str, state_dir: Path | None) -> str:
     except (OSError, ValueError, KeyError):
         raise SentenceError("Name the account: --account, or SELLERGATE_ACCOUNT_ID.") from None
     return found
+
+
+def _captures(channel: grpc.aio.Channel) -> "capture_service_pb2_grpc.CaptureServiceAsyncStub":
+    return capture_service_pb2_grpc.CaptureServiceStub(channel)
 
 
 def _stub(channel: grpc.aio.Channel) -> "token_service_pb2_grpc.TokenServiceAsyncStub":

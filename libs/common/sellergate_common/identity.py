@@ -31,6 +31,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     _ACCOUNT + "DropInClientService/": frozenset({EDGE}),
     _ACCOUNT + "AccountSecretsService/": frozenset({"token"}),
     _ACCOUNT + "AccountAdminService/": frozenset(),
+    _ACCOUNT + "AccountAdminService/RecordCapture": frozenset({"gateway"}),
     _TOKEN: frozenset(),
     _TOKEN + "GetAccessToken": frozenset({"gateway"}),
     _TOKEN + "InvalidateAccessToken": frozenset({"gateway"}),
@@ -42,6 +43,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     _IAM + "InvalidateCredentials": frozenset({"gateway"}),
     _IAM + "SignRequest": frozenset({ANY_CLIENT}),
     "sellergate.gateway.v1.GatewayService/": frozenset({EDGE, ANY_CLIENT}),
+    "sellergate.gateway.v1.CaptureService/": frozenset(),
 }
 CLOSED_TO_OPERATORS = frozenset(
     {_ACCOUNT + "AccountSecretsService/", _ACCOUNT + "DropInClientService/AuthenticateClient"}

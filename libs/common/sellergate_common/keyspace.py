@@ -9,6 +9,7 @@
 | state: | token | sealed beginnings of authorizations, by their state |
 | quota: | gateway | buckets and learned rates; rates that changed (pub/sub) |
 | rdt: | gateway | sealed Restricted Data Tokens, failures, leases; changes and leases given back (pub/sub) |
+| cap: | gateway | captures that operators have begun; what was captured, sealed |
 | rpt: | gateway | types of report documents; reports that are being made |
 """
 
@@ -29,6 +30,7 @@ RESTRICTED_PREFIX = "rdt:"
 RESTRICTED_CHANGES = "rdt:changes"
 RESTRICTED_DONE = "rdt:done"
 REPORT_PREFIX = "rpt:"
+CAPTURE_PREFIX = "cap:"
 # Requests of users and failed authentications; edge writes it.
 EDGE_PREFIX = "edge:"
 REPORT_DONE = "rpt:done"

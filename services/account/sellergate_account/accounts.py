@@ -200,6 +200,15 @@ class Accounts:
         await again(self._store, record)
         return account, application, secrets, refresh_token
 
+    async def note(self, account_id: str, action: str, detail: str) -> None:
+        """Record in the audit log what is done with an account elsewhere. Raises NotFound."""
+
+        async def record(work: Work) -> None:
+            await self.owned(work, account_id, "")
+            await self._audit.record(work.trail, action, account_id, detail=detail)
+
+        await again(self._store, record)
+
     async def rotate_refresh_token(
         self, account_id: str, expected_revision: int, refresh_token: SecretStr, consent_until: datetime | None = None
     ) -> Account:

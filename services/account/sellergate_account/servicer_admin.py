@@ -65,6 +65,13 @@ class AccountAdminServicer(AccountAdminServiceServicer):
             index += 1
         return report
 
+    async def RecordCapture(self, request: pb2.RecordCaptureRequest, context: Any) -> pb2.RecordCaptureResponse:
+        """Note that an operator looks at an account's calls."""
+        seconds = request.duration.ToSeconds()
+        detail = f"{request.operation} for {seconds} s, by {request.caller}"
+        await self._admin.accounts.note(request.account_id, "calls.captured", detail)
+        return pb2.RecordCaptureResponse()
+
     async def ListAuditEvents(self, request: pb2.ListAuditEventsRequest, context: Any) -> pb2.ListAuditEventsResponse:
         """Return one page of a chain."""
         size, question = pages.page_size(request.page_size), f"audit of {request.account_id}"

@@ -9,7 +9,7 @@ from sellergate_common.server import run_server
 from sellergate_common.settings import load_settings
 
 from sellergate_gateway.settings import GatewaySettings
-from sellergate_gateway.wiring import open_servicer
+from sellergate_gateway.wiring import open_servicers
 
 
 def main() -> None:
@@ -23,9 +23,9 @@ async def serve(settings: GatewaySettings) -> None:
     """Serve what `wiring` has put together."""
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
-        servicer = await stack.enter_async_context(open_servicer(settings, redis))
+        servicers = await stack.enter_async_context(open_servicers(settings, redis))
         await run_server(
-            "gateway", settings.gateway_port, settings, servicers=[servicer], dependencies={"redis": redis.ping}
+            "gateway", settings.gateway_port, settings, servicers=servicers, dependencies={"redis": redis.ping}
         )
 
 

@@ -30,6 +30,7 @@ from sellergate_common.tls import Identity
 from sellergate_gateway import credential_source, grpc_accounts, token_source
 from sellergate_gateway.credential_source import CredentialSource
 from sellergate_gateway.grpc_accounts import GrpcAccounts
+from sellergate_gateway.grpc_capture_log import GrpcCaptureLog
 from sellergate_gateway.ports import AccessToken, Account, AwsCredentials
 from sellergate_gateway.redis_reports import RedisRunningReports
 from sellergate_gateway.redis_restricted import redis_restricted
@@ -50,6 +51,7 @@ class Sources:
     credentials: CredentialSource
     restricted: RedisEntries[RestrictedKey, AccessToken]
     reports: RedisRunningReports
+    capture_log: GrpcCaptureLog
 
 
 @asynccontextmanager
@@ -87,4 +89,5 @@ async def open_sources(settings: GatewaySettings, redis: Redis, turns: Turns) ->
             CredentialSource(iam, credential_entries, credentials_ring, held_credentials, time.time),
             restricted,
             RedisRunningReports(redis, token_ring, releases, REPORT_DONE),
+            GrpcCaptureLog(account),
         )

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,16 +21,20 @@ from sellergate_gateway.buckets import Buckets
 from sellergate_gateway.call_metrics import CallCollector, CallMetrics
 from sellergate_gateway.call_tokens import CallTokens, SellerTokens
 from sellergate_gateway.calls import Calls, Ports
+from sellergate_gateway.captured_amazon import CapturedAmazon
+from sellergate_gateway.captures import open_captures
 from sellergate_gateway.checks import Checks
 from sellergate_gateway.documents import Documents
 from sellergate_gateway.operations import Operations
 from sellergate_gateway.pages import Pages
 from sellergate_gateway.ports import Quota
+from sellergate_gateway.redis_captures import RedisCaptures
 from sellergate_gateway.redis_restricted import RedisReportTypes
 from sellergate_gateway.report_runs import ReportRuns
 from sellergate_gateway.report_types import ReportDocuments
 from sellergate_gateway.restricted import RestrictedTokens
 from sellergate_gateway.servicer import GatewayServicer
+from sellergate_gateway.servicer_captures import CaptureServicer
 from sellergate_gateway.servicer_streams import Streams
 from sellergate_gateway.settings import GatewaySettings
 from sellergate_gateway.shared_quota import LocalQuota, ShadowQuota, SharedQuota
@@ -48,7 +52,7 @@ class _Quota:
 
 
 @asynccontextmanager
-async def open_servicer(settings: GatewaySettings, redis: Redis) -> AsyncIterator[GatewayServicer]:
+async def open_servicers(settings: GatewaySettings, redis: Redis) -> AsyncIterator[Sequence[object]]:
     """Wire the gateway by hand."""
     metrics = CallMetrics()
     quota = _quota(settings, redis, metrics)
@@ -56,6 +60,7 @@ async def open_servicer(settings: GatewaySettings, redis: Redis) -> AsyncIterato
         open_amazon() as amazon,
         open_documents(settings.document_servers) as server,
         open_sources(settings, redis, quota.base.turns) as sources,
+        open_captures(RedisCaptures(redis, settings.token_ring), sources.capture_log) as captures,
     ):
         catalogue = Catalogue.load()
         ports = Ports(
@@ -66,7 +71,7 @@ async def open_servicer(settings: GatewaySettings, redis: Redis) -> AsyncIterato
             sources.credentials,
             SigV4Signer(),
             quota.quota,
-            amazon,
+            CapturedAmazon(amazon, captures, catalogue),
             Breakers(time.monotonic),
             partial(time_left, UNARY_SECONDS),
             random.random,
@@ -82,7 +87,10 @@ async def open_servicer(settings: GatewaySettings, redis: Redis) -> AsyncIterato
         downloads = Documents(calls, server)
         reports = ReportRuns(calls, downloads, sources.reports)
         streams = Streams(Pages(calls, catalogue), downloads, Uploads(calls, server), reports)
-        yield GatewayServicer(calls, checks, operations, restricted, streams, metrics)
+        yield (
+            GatewayServicer(calls, checks, operations, restricted, streams, metrics),
+            CaptureServicer(captures, operations),
+        )
 
 
 def _quota(settings: GatewaySettings, redis: Redis, metrics: CallMetrics) -> _Quota:
