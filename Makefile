@@ -32,7 +32,7 @@ prove: $(VENV)/.dev ## long checks, and those that need a tool; STRICT=1 makes a
 	$(BIN)/python -m pytest -q tests/prove $(if $(STRICT),--strict-tools)
 
 bench: $(VENV)/.dev ## measure, as ratios within one run; fails below what was promised
-	@missed=0; for bench in tokens gateway edge; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed
+	@missed=0; for bench in tokens gateway edge start; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed
 
 protos: $(VENV)/.run ## compile the contracts again
 	$(INSTALL) . --no-deps

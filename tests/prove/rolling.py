@@ -12,7 +12,7 @@ from pathlib import Path
 from sellergate_common.errors import SellergateError
 from sellergate_devstack.plan import GRPC_SERVICES
 from sellergate_devstack.ports import LOOPBACK, free_ports
-from sellergate_devstack.probes import grpc_serves
+from sellergate_devstack.probes import grpc_serves, http_answers
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
 from sellergate_devstack.supervisor import Process, Supervisor
@@ -20,24 +20,33 @@ from sellergate_devstack.supervisor import Process, Supervisor
 from tests.e2e.conftest import ephemeral_ports
 
 SETTLE_SECONDS = 3.0
+PRE_STOP_SECONDS = 0.05
 
 
 @dataclass
 class Doubled:
-    """A suite whose gRPC services each have a second replica; every one of them knows both of every other."""
+    """A suite whose services each have a second replica; every one of them knows both of every other."""
 
     suite: Suite
     targets: dict[str, str]
     replicas: list[tuple[Supervisor, Process]] = field(default_factory=list)
+    edges: dict[str, str] = field(default_factory=dict)
+    """The edges that a load balancer knows, by the names of their processes."""
 
     async def replace(self, supervisor: Supervisor, process: Process) -> None:
         """End a replica as Kubernetes does, and start another in its place."""
+        balanced = self.edges.pop(process.name, None)
+        if balanced:
+            # Balancers have heard of it before it is told (preStop); what came before that is still being answered.
+            await asyncio.sleep(PRE_STOP_SECONDS)
         process.send(signal.SIGTERM)
         assert process.handle is not None
         await asyncio.to_thread(process.handle.wait, 30)
         assert process.handle.returncode == 0, process.name
         process.start()
         await supervisor.wait_healthy(process)
+        if balanced:
+            self.edges[process.name] = balanced
         # As `minReadySeconds` of the deployments: clients look for a replica that is back once a second.
         await asyncio.sleep(SETTLE_SECONDS)
 
@@ -66,9 +75,16 @@ async def doubled(folder: Path) -> AsyncIterator[Doubled]:
             world.replicas += [(suite.supervisor, first), (second, other)]
         for supervisor, process in world.replicas[::2]:
             await world.replace(supervisor, process)
-        edge = suite.supervisor.processes["edge"]
+        edge, (port,) = suite.supervisor.processes["edge"], free_ports(1)
         edge.environment |= {variable: value for variable, value in known.items() if variable in edge.environment}
         await suite.restart("edge")
+        where = f"http://{LOOPBACK}:{port}"
+        environment = {**edge.environment, "SELLERGATE_EDGE_PORT": str(port)}
+        command, answers = [sys.executable, "-m", "sellergate_edge"], http_answers(f"{where}/healthz")
+        other = Process("edge-2", command, environment, folder / "edge-2.log", answers)
+        await second.start(other)
+        world.replicas += [(suite.supervisor, edge), (second, other)]
+        world.edges = {"edge": suite.edge, "edge-2": where}
         yield world
 
 

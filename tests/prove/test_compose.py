@@ -13,6 +13,7 @@ from tests.prove.conftest import Need
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ("python:3.13-slim", "redis:8-alpine", "postgres:17-alpine")
+LARGEST_MEGABYTES = 150
 SERVICES = {"postgres", "redis", "simulator", "account", "token", "iam", "gateway", "edge", "walk"}
 
 
@@ -113,3 +114,16 @@ def test_it_starts_again_with_what_it_kept(running: None) -> None:
     compose("stop", seconds=120)
     compose("up", "-d", "--wait", seconds=240)
     assert compose("logs", "--no-log-prefix", "init").count("Traceback") == 0
+
+
+def test_images_are_small(running: None) -> None:
+    def size(image: str) -> int:
+        command = ["docker", "image", "inspect", "--format", "{{.Size}}", image]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    base = size("python:3.13-slim")
+    own = {
+        name: (size(f"sellergate-{name}") - base) / 1e6 for name in (*SERVICES - {"postgres", "redis", "walk"}, "setup")
+    }
+    print("\nMB on top of python:3.13-slim: " + ", ".join(f"{name} {own[name]:.0f}" for name in sorted(own)))
+    assert max(own.values()) < LARGEST_MEGABYTES

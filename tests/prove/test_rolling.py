@@ -12,8 +12,10 @@ from tests.prove.rolling import doubled, under_load
 ROUNDS = 2
 
 
-@pytest.mark.timeout(300)
-async def test_no_call_fails_while_everything_is_replaced(tmp_path: Path) -> None:
+@pytest.mark.timeout(400)
+async def test_no_call_fails_while_everything_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELLERGATE_USER_RATE", "100000")
+    monkeypatch.setenv("SELLERGATE_USER_BURST", "100000")
     async with (
         doubled(tmp_path) as world,
         httpx.AsyncClient(base_url=world.suite.simulator or "", timeout=10, trust_env=False) as control,
@@ -23,24 +25,29 @@ async def test_no_call_fails_while_everything_is_replaced(tmp_path: Path) -> Non
             world.suite.identity("operator"),
             world.targets["token"],
         ) as client,
+        httpx.AsyncClient(timeout=30, trust_env=False) as rest,
     ):
         (await control.post("/control/rates", json={"scale": 100000, "burst_scale": 1000})).raise_for_status()
         # Tokens of two seconds, so that every replica of every service is asked again and again.
         (await control.post("/control/tokens", json={"life_seconds": 5})).raise_for_status()
         seller = await Seller.seeded(control)
-        async with httpx.AsyncClient(base_url=world.suite.edge, timeout=30, trust_env=False) as rest:
-            headers = {"Authorization": f"Bearer {world.suite.jwt('u1')}"}
-            made = await rest.post("/api/amazon/accounts", json=seller.connection(), headers=headers)
-            account_id = made.json()["id"]
+        rest.headers["Authorization"] = f"Bearer {world.suite.jwt('u1')}"
+        made = await rest.post(f"{world.suite.edge}/api/amazon/accounts", json=seller.connection())
+        account_id = made.json()["id"]
         turn = 0
 
         async def call() -> None:
             nonlocal turn
             turn += 1
-            if turn % 3 == 0:
+            if turn % 4 == 3:
+                balanced = list(world.edges.values())
+                path = f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations"
+                response = await rest.get(balanced[turn // 4 % len(balanced)] + path)
+                assert response.status_code == httpx.codes.OK, response.text
+            elif turn % 4 == 0:
                 path = "/feeds/2021-06-30/documents"
                 await client.call(account_id, "POST", path, json={"contentType": "text/plain"})
-            elif turn % 3 == 1:
+            elif turn % 4 == 1:
                 await client.call(account_id, "GET", "/sellers/v1/marketplaceParticipations")
             else:
                 await client.accounts.get(account_id)
