@@ -1,6 +1,7 @@
 """The memory of every process, idle and after 50,000 and 100,000 calls: what was answered leaves nothing behind."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -41,6 +42,15 @@ def megabytes(suite: Suite) -> dict[str, float]:
         (size,) = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
         sizes[name] = int(size) / 1024
     return sizes
+
+
+def processor_seconds(suite: Suite) -> dict[str, float]:
+    """What every process has used of processors so far; see proc(5), stat."""
+    used = {}
+    for name in (*NAMES, "redis"):
+        fields = Path(f"/proc/{suite.pids[name]}/stat").read_text().rpartition(")")[2].split()
+        used[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
 async def called(call: Call) -> None:
@@ -89,9 +99,13 @@ async def test_memory_does_not_grow_with_calls(tmp_path: Path, monkeypatch: pyte
             calls = await calls_of(suite, account_id, stack)
             await calls[0]()
             for _ in range(2):
+                before = processor_seconds(suite)
                 await asyncio.gather(*(called(call) for call in calls))
+                after = processor_seconds(suite)
                 sizes.append(megabytes(suite))
     print(f"\n{'MiB':8} idle   {CALLS} {2 * CALLS}")
     for name in NAMES:
         print(f"{name:8}" + "".join(f"{size[name]:6.1f}" for size in sizes))
+    spent = {name: (after[name] - before[name]) / CALLS * 1000 for name in after}
+    print("ms of a processor for a call: " + ", ".join(f"{name} {each:.2f}" for name, each in spent.items()))
     assert {name: size for name, size in sizes[2].items() if size > sizes[1][name] * GROWTH} == {}
