@@ -1,7 +1,6 @@
 """The memory of every process, idle and after 50,000 and 100,000 calls: what was answered leaves nothing behind."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -22,9 +21,9 @@ from benches.bench_edge import Connections
 from benches.bench_gateway import PATH, running
 from tests.e2e.conftest import Rest, ephemeral_ports
 from tests.e2e.sellers import Seller
+from tests.prove.processes import NAMES, megabytes, processor_seconds
 
 CALLS, CALLERS, GROWTH = 50_000, 8, 1.10
-NAMES = ("edge", "gateway", "account", "token", "iam")
 # What the main path asks of these only when something is cold, asked directly.
 DIRECT: dict[str, tuple[str, Any]] = {
     "account": ("/sellergate.account.v1.AccountService/GetAccount", GetAccountRequest),
@@ -32,25 +31,6 @@ DIRECT: dict[str, tuple[str, Any]] = {
     "iam": ("/sellergate.iam.v1.IamService/AssumeRole", AssumeRoleRequest),
 }
 Call = Callable[[], Awaitable[object]]
-
-
-def megabytes(suite: Suite) -> dict[str, float]:
-    """The resident memory of every process."""
-    sizes = {}
-    for name in NAMES:
-        lines = Path(f"/proc/{suite.pids[name]}/status").read_text().splitlines()
-        (size,) = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
-        sizes[name] = int(size) / 1024
-    return sizes
-
-
-def processor_seconds(suite: Suite) -> dict[str, float]:
-    """What every process has used of processors so far; see proc(5), stat."""
-    used = {}
-    for name in (*NAMES, "redis"):
-        fields = Path(f"/proc/{suite.pids[name]}/stat").read_text().rpartition(")")[2].split()
-        used[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return used
 
 
 async def called(call: Call) -> None:
@@ -80,8 +60,11 @@ async def calls_of(suite: Suite, account_id: str, stack: AsyncExitStack) -> list
 
 
 @pytest.mark.timeout(900)
-async def test_memory_does_not_grow_with_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_memory_does_not_grow_with_calls(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (port,) = free_ports(1)
+    monkeypatch.setenv("DATABASE_URL", postgres_url)
     # The simulator would be most of the time: it gives tokens and credentials, and an upstream that costs nothing the answers.
     monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT_NA", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("SELLERGATE_QUOTA_MODE", "shadow")  # counted, and nobody waits
