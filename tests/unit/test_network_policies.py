@@ -58,13 +58,20 @@ def targets(rules: list[dict[str, Any]]) -> set[str]:
 def test_each_policy_is_a_row_of_the_table() -> None:
     rows = table()
     named = {policy["metadata"]["name"]: policy["spec"] for policy in POLICIES}
-    assert set(named) == set(rows) | {"deny", "names", "metrics"}
+    assert set(named) == set(rows) | {"deny", "names", "metrics", "traces"}
     for name, (reached_by, reaches) in rows.items():
         spec = named[name]
         assert spec["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": name}}
         assert set(spec["policyTypes"]) == {"Ingress", "Egress"}
         assert peers(spec.get("ingress", [])) == reached_by, name
         assert targets(spec["egress"]) == reaches, name
+
+
+def test_monitoring_scrapes_metrics_and_is_sent_traces() -> None:
+    named = {policy["metadata"]["name"]: policy["spec"] for policy in POLICIES}
+    monitoring = [{"namespaceSelector": {"matchLabels": {"sellergate.io/monitoring": "true"}}}]
+    assert named["metrics"]["ingress"] == [{"from": monitoring, "ports": [{"port": "metrics"}]}]
+    assert named["traces"]["egress"] == [{"to": monitoring, "ports": [{"port": 4318}]}]
 
 
 def test_what_is_not_named_is_denied() -> None:
