@@ -9,7 +9,7 @@
 | state: | token | sealed beginnings of authorizations, by their state |
 | quota: | gateway | buckets and learned rates; rates that changed (pub/sub) |
 | rdt: | gateway | sealed Restricted Data Tokens, failures, leases; changes and leases given back (pub/sub) |
-| cap: | gateway | captures that operators have begun; what was captured, sealed |
+| cap: | gateway | sealed captures that operators have begun, and what was captured |
 | rpt: | gateway | types of report documents; reports that are being made |
 """
 

@@ -1,4 +1,4 @@
-"""Captures in the shared Redis: which there are, in the clear, and what was seen, sealed, each for its time alone."""
+"""Captures in the shared Redis: which there are, and what was seen; sealed, and each for its time alone."""
 
 import json
 import time
@@ -33,7 +33,7 @@ class RedisCaptures:
         """Make a capture known."""
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.hset(_WANTED, capture.id, json.dumps(asdict(capture)))
+                pipe.hset(_WANTED, capture.id, self._ring.seal(json.dumps(asdict(capture)), _place(capture.id)))
                 pipe.expire(_WANTED, int(2 * MOST_SECONDS))
                 await pipe.execute()
         except UNREACHABLE:
@@ -50,9 +50,10 @@ class RedisCaptures:
     async def wanted(self) -> Sequence[Capture]:
         """Return the captures that are known, but for those whose time is over."""
         try:
-            texts = await self._redis.hvals(_WANTED)
+            sealed = await self._redis.hgetall(_WANTED)
         except UNREACHABLE:
             return ()
+        texts = [text for id_, one in sealed.items() if (text := self._opened(str(one), _place(str(id_)))) is not None]
         return [one for one in (Capture(**json.loads(text)) for text in texts) if one.until > time.time()]
 
     async def put(self, capture: Capture, exchange: Exchange) -> None:
@@ -74,13 +75,19 @@ class RedisCaptures:
             sealed = await self._redis.lpop(key, _TAKEN_AT_ONCE)
         except UNREACHABLE:
             raise _unavailable() from None
-        found = []
-        for one in sealed or ():
-            try:
-                found.append(_exchange(json.loads(self._ring.open(str(one), key).get_secret_value())))
-            except SealError as error:
-                get_logger().warning("capture_unopened", cause=str(error))
-        return found
+        texts = [text for one in sealed or () if (text := self._opened(str(one), key)) is not None]
+        return [_exchange(json.loads(text)) for text in texts]
+
+    def _opened(self, sealed: str, place: str) -> str | None:
+        try:
+            return self._ring.open(sealed, place).get_secret_value()
+        except SealError as error:
+            get_logger().warning("capture_unopened", cause=str(error))
+            return None
+
+
+def _place(id_: str) -> str:
+    return f"{_WANTED} {id_}"
 
 
 def _key(capture: Capture) -> str:
