@@ -30,7 +30,7 @@ SERVICES = {
     },
     "token": {"sellergate.token.v1.TokenService"},
     "iam": {"sellergate.iam.v1.IamService"},
-    "gateway": {"sellergate.gateway.v1.GatewayService"},
+    "gateway": {"sellergate.gateway.v1.GatewayService", "sellergate.gateway.v1.CaptureService"},
 }
 OUR_OWN = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
 

@@ -10,7 +10,7 @@ from sellergate.account.v1 import (
     application_service_pb2,
     drop_in_client_service_pb2,
 )
-from sellergate.gateway.v1 import gateway_service_pb2
+from sellergate.gateway.v1 import capture_service_pb2, gateway_service_pb2
 from sellergate.iam.v1 import iam_service_pb2
 from sellergate.token.v1 import token_service_pb2
 from sellergate_common.errors import NotAllowed, Unauthenticated
@@ -22,6 +22,7 @@ MODULES = (
     account_service_pb2,
     application_service_pb2,
     drop_in_client_service_pb2,
+    capture_service_pb2,
     gateway_service_pb2,
     iam_service_pb2,
     token_service_pb2,
@@ -54,6 +55,7 @@ def expected(identity: str, service: str, method: str) -> bool:
         case "gateway":
             return name in (
                 "AccountService.GetAccount",
+                "AccountAdminService.RecordCapture",
                 "TokenService.GetAccessToken",
                 "TokenService.InvalidateAccessToken",
                 "IamService.AssumeRole",
