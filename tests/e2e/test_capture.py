@@ -5,6 +5,9 @@ import json
 import signal
 
 import pytest
+from sellergate.account.v1.account_admin_service_pb2 import ImportAccountsRequest
+from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub
+from sellergate.account.v1.account_service_pb2 import UpsertAccountRequest
 from sellergate.gateway.v1.capture_service_pb2 import CaptureRequest
 from sellergate.gateway.v1.capture_service_pb2_grpc import CaptureServiceStub
 from sellergate_common.channel import invoke_stream, open_channel
@@ -51,6 +54,31 @@ async def test_calls_are_seen_as_they_are_made_and_recorded(
     listed = await asyncio.to_thread(operator.types, "audit", "list", account_id)
     assert "calls.captured" in listed.stdout
     assert f"{OPERATION} for 4 s, by operator" in listed.stdout
+
+
+async def test_an_account_that_kept_the_id_of_another_system_is_seen_too(
+    rest: Rest, seller: Seller, operator: Operator, fast: None
+) -> None:
+    account_id = f"legacy_{seller.seller_id}"
+    account = UpsertAccountRequest(
+        user_id="u1",
+        amazon_seller_id=seller.seller_id,
+        marketplace=seller.marketplace,
+        lwa_client_id=seller.client_id,
+        lwa_client_secret=seller.client_secret,
+        refresh_token=seller.refresh_token,
+    )
+    async with open_channel(rest.suite.target("account"), "account", rest.suite.identity("operator"), []) as channel:
+        rows = iter([ImportAccountsRequest(account_id=account_id, account=account)])
+        report = await AccountAdminServiceStub(channel).ImportAccounts(rows)
+    assert report.created == 1, report
+    process = operator.start("capture", "-o", OPERATION, "-a", account_id, "--for", "2s", "--json")
+    assert process.stderr is not None
+    await asyncio.to_thread(process.stderr.readline)
+    await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api/{PATH}")
+    out, _ = await asyncio.to_thread(process.communicate, timeout=30)
+    assert [json.loads(line)["http_status"] for line in out.splitlines()] == [200]
+    assert f'"account_id":"{account_id}"' in rest.suite.log("gateway").read_text()
 
 
 async def test_ctrl_c_ends_it_everywhere(rest: Rest, seller: Seller, operator: Operator, fast: None) -> None:

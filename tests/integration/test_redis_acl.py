@@ -27,7 +27,10 @@ from sellergate_common.remembered import Remembered
 from sellergate_devstack.redis_server import find_redis
 from sellergate_edge.limits import Rate, Subject
 from sellergate_edge.redis_limits import RedisCounts
+from sellergate_gateway.captured import Exchange
+from sellergate_gateway.captures import Capture
 from sellergate_gateway.ports import Bucket
+from sellergate_gateway.redis_captures import RedisCaptures
 from sellergate_gateway.shared_quota import SharedQuota
 from structlog.testing import capture_logs
 
@@ -45,6 +48,7 @@ WRITERS = {
     "quota:": "gateway",
     "rdt:": "gateway",
     "rpt:": "gateway",
+    "cap:": "gateway",
     "edge:": "edge",
 }
 CHANNELS = {"acct:changes": "account", "tok:changes": "token", "cred:changes": "iam"}
@@ -142,6 +146,23 @@ async def test_the_gateway_hears_all_changes_and_keeps_quota(of: Of, refusals: C
         assert await redis.ping()
         assert await account.ping()
     assert not refusals()
+
+
+async def test_gateways_tell_each_other_of_captures(of: Of, refusals: Callable[[], list[str]]) -> None:
+    capture = Capture("c1", "a1", "sellers/v1/getAccount", time.time() + 30)
+    seen = Exchange(1.0, "r", "GET", "/x", ("q",), (("accept", "*/*"),), "", 200, (), "{}", 0.1)
+    async with of("gateway") as redis, of("gateway") as other:
+        one, two = RedisCaptures(redis, RING), RedisCaptures(other, RING)
+        await one.begin(capture)
+        assert list(await two.wanted()) == [capture]
+        await two.put(capture, seen)
+        await two.put(capture, seen)
+        assert list(await one.take(capture)) == [seen, seen]
+        await two.put(capture, seen)
+        await one.end(capture)
+        assert not await two.wanted()
+        assert not await one.take(capture)
+    assert refusals() == []
 
 
 async def test_the_edge_may_count_requests(of: Of, refusals: Callable[[], list[str]]) -> None:

@@ -34,12 +34,15 @@ def test_lines_are_json_with_the_request_id_and_no_secret() -> None:
 
 
 CALLS = """
-from sellergate_common.context import CallContext, Caller, concerns, serving
+from sellergate_common.context import CallContext, Caller, aside, concerns, may_concern, serving
 from sellergate_common.logs import configure_logging, get_logger, log_call
 configure_logging("gateway", "info")
 for account_id in ("01a212bb-ed00-7000-8000-19520da63655", "Atzr|pasted-into-the-wrong-field", "A" * 40, ""):
     with serving(CallContext("a.B/C", "request-1", caller=Caller("edge"))) as call:
-        concerns(account_id, "orders/v0/getOrders")
+        concerns(operation="orders/v0/getOrders")
+        may_concern(account_id)
+        with aside():
+            concerns("another", "tokens/2021-03-01/createRestrictedDataToken")
         get_logger().info("retried")
         log_call("info", call, 1.25)
 """

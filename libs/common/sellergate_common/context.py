@@ -2,8 +2,9 @@
 
 import re
 import time
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import getrandbits
 
 # Metadata that go along with every call.
@@ -86,14 +87,23 @@ class serving:  # noqa: N801  (used like a function; a generator would cost ever
 
 
 def concerns(account_id: str = "", operation: str = "") -> None:
-    """Note what the current call is about, for the log. What has not the shape of an account's id is not noted."""
+    """Note which account and operation the current call is about: known ones; what a caller merely says is for `may_concern`."""
     call = _CURRENT.get()
-    if call is None:
-        return
+    if call is not None:
+        call.account_id = account_id or call.account_id
+        call.operation = operation or call.operation
+
+
+def may_concern(account_id: str) -> None:
+    """Note the account that a caller names, if it has the shape of an id made here, which no secret has."""
     if account_id and _ACCOUNT_ID_SHAPE.fullmatch(account_id):
-        call.account_id = account_id
-    if operation:
-        call.operation = operation
+        concerns(account_id)
+
+
+def aside() -> AbstractContextManager[CallContext | None]:
+    """Make a copy of the current call the current one: what is noted while something is done for it stays there."""
+    call = _CURRENT.get()
+    return serving(replace(call)) if call else nullcontext()
 
 
 def time_left(default: float) -> float:

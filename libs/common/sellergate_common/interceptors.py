@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message import Message
 
-from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, concerns, new_request_id, serving
+from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, may_concern, new_request_id, serving
 from sellergate_common.deadlines import within_deadline
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
 from sellergate_common.fields import validate
@@ -141,7 +141,7 @@ class Layers:
         """Check the request's shape; of a stream, every message is checked as it comes."""
         if rpc.request is not None:
             validate(rpc.request)
-            concerns(getattr(rpc.request, "account_id", ""))
+            may_concern(getattr(rpc.request, "account_id", ""))
         return await inside(rpc)
 
     async def _abort(self, rpc: Rpc, error: SellergateError) -> None:

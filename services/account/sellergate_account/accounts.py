@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 from sellergate_amazon.marketplaces import MARKETPLACES, marketplace_by_code, marketplace_by_id
+from sellergate_common.context import concerns
 from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 
 from sellergate_account import model
@@ -335,6 +336,7 @@ class Accounts:
         account = await work.account(account_id) if ID.fullmatch(account_id) else None
         if account is None or (user and account.user_id != user):
             raise NotFound.account(account_id)
+        concerns(account_id)
         return account
 
     async def _write(self, change: Callable[[Work], Awaitable[_Result]]) -> _Result:

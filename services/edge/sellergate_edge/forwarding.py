@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sellergate_client import Answer, Sellergate
 from sellergate_client.requests import CallOptions
-from sellergate_common.context import concerns
+from sellergate_common.context import may_concern
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -55,7 +55,7 @@ async def forward(
     restricted_resources: Sequence[tuple[str, str, Sequence[str]]] = (),
 ) -> Response:
     """Make the call for the user; whatever Amazon answers comes back as it is. Raises SellergateError for failures of our own."""
-    concerns(account_id)
+    may_concern(account_id)
     scope = request.scope
     options: CallOptions = {
         "raw_query": scope["query_string"].decode("latin-1"),

@@ -4,7 +4,7 @@ import re
 import time
 import uuid
 
-from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, concerns, serving
+from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, may_concern, serving
 from sellergate_common.errors import Reason
 from sellergate_common.logs import get_logger
 from sellergate_common.telemetry import RpcMetrics
@@ -78,7 +78,7 @@ class RequestContext:
                 traced.set_attribute("http.response.status_code", status)
                 reason = call.reason or (Reason.INTERNAL if not status else "OK")
                 seconds = time.monotonic() - call.started
-                concerns(scope.get("path_params", {}).get("account_id", ""))
+                may_concern(scope.get("path_params", {}).get("account_id", ""))
                 self._metrics.observe(
                     f"{scope['method'] if route != 'unknown' else ''} {route}".strip(), reason, seconds
                 )

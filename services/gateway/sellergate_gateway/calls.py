@@ -147,6 +147,7 @@ class Calls:
         `grantless`: for a call that needs no seller's authorization, so that subscriptions of a lost one can be ended.
         """
         account = await self._ports.accounts.get(account_id)
+        concerns(account.account_id)
         if user and account.user_id != user:
             raise NotFound.account(account_id)
         if account.state == "INACTIVE":

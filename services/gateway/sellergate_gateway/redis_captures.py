@@ -32,10 +32,10 @@ class RedisCaptures:
     async def begin(self, capture: Capture) -> None:
         """Make a capture known."""
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.hset(_WANTED, capture.id, self._ring.seal(json.dumps(asdict(capture)), _place(capture.id)))
-                pipe.expire(_WANTED, int(2 * MOST_SECONDS))
-                await pipe.execute()
+            await self._redis.hset(
+                _WANTED, capture.id, self._ring.seal(json.dumps(asdict(capture)), _place(capture.id))
+            )
+            await self._redis.expire(_WANTED, int(2 * MOST_SECONDS))
         except UNREACHABLE:
             raise _unavailable() from None
 
@@ -60,11 +60,9 @@ class RedisCaptures:
         """Hand in what was seen."""
         key, left = _key(capture), max(1, int(capture.until - time.time()) + 1)
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.rpush(key, self._ring.seal(json.dumps(asdict(exchange)), key))
-                pipe.ltrim(key, -_MOST_KEPT, -1)
-                pipe.expire(key, left)
-                await pipe.execute()
+            await self._redis.rpush(key, self._ring.seal(json.dumps(asdict(exchange)), key))
+            await self._redis.expire(key, left)
+            await self._redis.ltrim(key, -_MOST_KEPT, -1)
         except UNREACHABLE:
             get_logger().warning("capture_lost_an_exchange")
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_common.context import aside
 from sellergate_common.entries import Entries
 from sellergate_common.errors import AmazonRefused, FieldViolation, InvalidRequest, Reason, Unavailable
 
@@ -100,7 +101,8 @@ class RestrictedTokens:
         call = SpApiCall(key.account_id, operation=CREATE, body=json.dumps(body).encode(), sandbox=False)
         asked = self._now()
         try:
-            done = await self._make(call, "")
+            with aside():
+                done = await self._make(call, "")
         except AmazonRefused as error:
             if error.reason is Reason.AMAZON_DENIED:
                 raise _not_granted(error, key.resources) from None

@@ -6,6 +6,7 @@ import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate_client.states import check_usable
 from sellergate_common.channel import invoke
+from sellergate_common.context import concerns
 from sellergate_common.copies import LOOK_SECONDS, Copies
 from sellergate_common.errors import InvalidRequest
 
@@ -24,6 +25,7 @@ class GrpcAccounts:
     async def role(self, account_id: str) -> Role:
         """Return the role of an account that can be used."""
         account = check_usable(await self._copies.get(account_id, partial(self._account, account_id)))
+        concerns(account_id)
         if not account.iam_role_arn:
             raise InvalidRequest.of_field("account_id", "names an account without an IAM role; set iam_role_arn first")
         external_id = "" if account.role_without_external_id else account.external_id

@@ -17,7 +17,7 @@ from sellergate.account.v1 import (
 )
 from sellergate_client.states import check_usable
 from sellergate_common.channel import invoke
-from sellergate_common.context import time_left
+from sellergate_common.context import concerns, time_left
 from sellergate_common.copies import LOOK_SECONDS, Copies
 from sellergate_common.errors import Conflict, NotFound, Unavailable
 from sellergate_common.logs import get_logger
@@ -52,6 +52,7 @@ class GrpcAccounts:
     async def view(self, account_id: str) -> AccountView:
         """Return an account that can be used."""
         account = check_usable(await self._account_copies.get(account_id, partial(self._account, account_id)))
+        concerns(account.account_id)
         return AccountView(account.account_id, account.revision)
 
     def forget(self, account_id: str) -> None:
