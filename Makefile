@@ -29,7 +29,7 @@ check: $(VENV)/.dev ## lint, types, import rules, contracts
 	$(BIN)/buf format --diff --exit-code
 
 prove: $(VENV)/.dev ## long checks, and those that need a tool; STRICT=1 makes a missing tool an error
-	$(BIN)/python -m pytest -q tests/prove $(if $(STRICT),--strict-tools)
+	$(BIN)/python -m pytest -q tests/system $(if $(STRICT),--strict-tools)
 
 bench: $(VENV)/.dev ## measure, as ratios within one run; fails below what was promised
 	@missed=0; for bench in tokens gateway edge start; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed

@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import uvloop
-from sellergate_devstack.ports import free_ports
-from sellergate_devstack.probes import http_answers
-from sellergate_devstack.supervisor import Process, Supervisor
+from sellergate_devstack.processes.ports import free_ports
+from sellergate_devstack.processes.probes import http_answers
+from sellergate_devstack.processes.supervisor import Process, Supervisor
 
 from benches.bench_gateway import CALLERS, PATH, Bench, opened
 from benches.load import compared

@@ -15,12 +15,12 @@ import uvloop
 from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.gateway.v1.call_pb2 import CallRequest
-from sellergate_common.channel import invoke, open_channel
-from sellergate_devstack.children import tied
-from sellergate_devstack.ports import free_ports
-from sellergate_devstack.probes import grpc_serves
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.children import tied
+from sellergate_devstack.processes.ports import free_ports
+from sellergate_devstack.processes.probes import grpc_serves
+from sellergate_devstack.processes.supervisor import Process, Supervisor
 from sellergate_devstack.suite import Suite
-from sellergate_devstack.supervisor import Process, Supervisor
 
 from benches.load import Measured, compared
 from benches.pass_through_server import METHOD

@@ -12,9 +12,9 @@ import grpc
 import uvloop
 from sellergate.token.v1.token_service_pb2 import GetAccessTokenRequest
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
-from sellergate_common.channel import open_channel
-from sellergate_devstack.children import tied
-from sellergate_devstack.ports import free_ports
+from sellergate_common.rpc.channel import open_channel
+from sellergate_devstack.processes.children import tied
+from sellergate_devstack.processes.ports import free_ports
 from sellergate_devstack.suite import Suite
 
 from benches.echo_server import METHOD

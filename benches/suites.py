@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sellergate_devstack.ports import free_ports, free_row
+from sellergate_devstack.demo import walk
+from sellergate_devstack.processes.ports import free_ports, free_row
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
-from sellergate_devstack.walk import walk
 
 _SERVICES = ("edge", "account", "token", "iam", "gateway")
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sellergate_common.tls import Identity
+from sellergate_common.identity.tls import Identity
 from sellergate_devstack.certificates import Authority
-from sellergate_devstack.postgres_server import PostgresServer, running_postgres
-from sellergate_devstack.redis_server import running_redis
+from sellergate_devstack.servers.postgres import PostgresServer, running_postgres
+from sellergate_devstack.servers.redis import running_redis
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from sellergate_simulator.assembly import assemble
 from sellergate_simulator.clock import Clock
+from sellergate_simulator.http.server import event_loop_factory, log_to_stderr, serve
 from sellergate_simulator.seed import Seed, sentence
-from sellergate_simulator.server import event_loop_factory, log_to_stderr, serve
 from sellergate_simulator.settings import Settings
 
 

@@ -7,29 +7,29 @@ from aiohttp import web
 from sellergate_amazon.marketplaces import EU, FE, NA
 from sellergate_amazon.operations import Catalogue
 
-from sellergate_simulator import inventory, listings, sellers
-from sellergate_simulator.buckets import Buckets
 from sellergate_simulator.clock import Clock
-from sellergate_simulator.consent import ConsentPages
-from sellergate_simulator.control import Control
-from sellergate_simulator.counters import Counters
-from sellergate_simulator.documents import Documents
-from sellergate_simulator.faults import Faults
-from sellergate_simulator.feeds import Feeds
-from sellergate_simulator.front import Front
-from sellergate_simulator.gate import Gate
-from sellergate_simulator.lwa import TokenEndpoint
-from sellergate_simulator.order_book import OrderBook
-from sellergate_simulator.orders_2026 import Orders2026
-from sellergate_simulator.orders_v0 import OrdersV0
-from sellergate_simulator.reports import Reports
-from sellergate_simulator.restricted_tokens import RestrictedTokens
-from sellergate_simulator.rotation import SecretRotation, send_later
+from sellergate_simulator.control.api import Control
+from sellergate_simulator.control.counters import Counters
+from sellergate_simulator.control.faults import Faults
+from sellergate_simulator.http.front import Front
+from sellergate_simulator.identity.consent import ConsentPages
+from sellergate_simulator.identity.lwa import TokenEndpoint
+from sellergate_simulator.identity.sts import SecurityTokenService
+from sellergate_simulator.identity.tokens import AccessTokens
+from sellergate_simulator.operations import inventory, listings, sellers
+from sellergate_simulator.operations.documents import Documents
+from sellergate_simulator.operations.feeds import Feeds
+from sellergate_simulator.operations.orders_2026 import Orders2026
+from sellergate_simulator.operations.orders_v0 import OrdersV0
+from sellergate_simulator.operations.reports import Reports
+from sellergate_simulator.operations.restricted_tokens import RestrictedTokens
+from sellergate_simulator.operations.rotation import SecretRotation, send_later
 from sellergate_simulator.seed import Seed
-from sellergate_simulator.spapi import SellingPartnerApi
+from sellergate_simulator.shops.order_book import OrderBook
+from sellergate_simulator.spapi.api import SellingPartnerApi
+from sellergate_simulator.spapi.buckets import Buckets
+from sellergate_simulator.spapi.gate import Gate
 from sellergate_simulator.state import World
-from sellergate_simulator.sts import SecurityTokenService
-from sellergate_simulator.tokens import AccessTokens
 
 RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

@@ -9,9 +9,9 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from sellergate.account.v1 import account_pb2, application_pb2
 from sellergate.common.v1 import rules_pb2
 from sellergate.gateway.v1 import call_pb2, operation_pb2
-from sellergate_common.channel import service_config
+from sellergate_common.rpc.channel import service_config
 
-from tests.unit.test_identity import MODULES
+from tests.unit.common.identity.test_policy import MODULES
 
 SECRET = re.compile(
     r"(secret|password|refresh_token|access_token|session_token|access_key|handle|nonce|signature)(?!_set)"

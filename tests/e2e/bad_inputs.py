@@ -15,8 +15,8 @@ from sellergate.account.v1 import drop_in_client_service_pb2 as clients
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_common.status import from_rpc_error
 from sellergate_devstack.suite import Suite
 from sqlalchemy import create_engine, inspect, text

@@ -10,7 +10,7 @@ from sellergate.account.v1.account_admin_service_pb2 import ListAuditEventsReque
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
-from sellergate_common.channel import invoke, open_channel
+from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.suite import Suite
 
 from tests.e2e.sellers import Seller

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from sellergate_client import Sellergate
-from sellergate_common.channel import open_channel
-from sellergate_devstack.ports import free_ports, free_row
+from sellergate_common.rpc.channel import open_channel
+from sellergate_devstack.processes.ports import free_ports, free_row
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
 

@@ -5,14 +5,14 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests.e2e.conftest import Rest
+from tests.paths import ROOT
 
-SDKS = Path(__file__).parent.parent / "sdks"
+SDKS = ROOT / "tests" / "sdks"
 TOKEN = "/auth/o2/token"
 
 

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sellergate_devstack.plan import make_plan
+from sellergate_devstack.processes.supervisor import Supervisor
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import State
 from sellergate_devstack.suite import Suite
-from sellergate_devstack.supervisor import Supervisor
 
 from tests.e2e.conftest import ephemeral_ports
 

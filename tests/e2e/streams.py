@@ -3,7 +3,7 @@
 from typing import Any
 
 import grpc
-from sellergate_common.channel import from_rpc_error
+from sellergate_common.rpc.channel import from_rpc_error
 
 
 async def all_of(call: Any) -> list[Any]:

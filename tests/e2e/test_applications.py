@@ -5,8 +5,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from sellergate.account.v1 import application_pb2
 from sellergate.account.v1 import application_service_pb2 as pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import InvalidRequest, NotAllowed, NotFound
+from sellergate_common.rpc.channel import invoke, open_channel
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

@@ -6,8 +6,8 @@ import pytest
 from sellergate.account.v1 import account_service_pb2 as accounts
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
-from sellergate_common.channel import open_channel
 from sellergate_common.errors import Reason
+from sellergate_common.rpc.channel import open_channel
 from sellergate_common.status import from_rpc_error
 
 from tests.e2e import bad_accounts, bad_applications, bad_clients, bad_imports

@@ -10,8 +10,8 @@ from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminSer
 from sellergate.account.v1.account_service_pb2 import UpsertAccountRequest
 from sellergate.gateway.v1.capture_service_pb2 import CaptureRequest
 from sellergate.gateway.v1.capture_service_pb2_grpc import CaptureServiceStub
-from sellergate_common.channel import invoke_stream, open_channel
 from sellergate_common.errors import NotAllowed
+from sellergate_common.rpc.channel import invoke_stream, open_channel
 
 from tests.e2e.conftest import Rest
 from tests.e2e.operators import Operator

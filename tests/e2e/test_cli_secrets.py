@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
-from sellergate_common.channel import invoke, open_channel
+from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.suite import Suite
 
 from tests.e2e.conftest import Rest

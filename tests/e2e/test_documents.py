@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
-from sellergate_common.channel import from_rpc_error, invoke
 from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.rpc.channel import from_rpc_error, invoke
 from sellergate_devstack.suite import Suite
 
 from tests.e2e.conftest import Rest

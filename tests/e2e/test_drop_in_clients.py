@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import NotAllowed, NotFound, Reason, SellergateError, Unauthenticated
+from sellergate_common.rpc.channel import invoke, open_channel
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

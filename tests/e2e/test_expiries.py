@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import httpx
-from sellergate_devstack.ports import LOOPBACK, free_ports
-from sellergate_devstack.probes import grpc_serves
-from sellergate_devstack.supervisor import Process, Supervisor
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
+from sellergate_devstack.processes.probes import grpc_serves
+from sellergate_devstack.processes.supervisor import Process, Supervisor
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

@@ -13,8 +13,8 @@ from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_client import Sellergate
-from sellergate_common.channel import invoke
 from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.rpc.channel import invoke
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

@@ -12,9 +12,9 @@ from sellergate.account.v1 import account_secrets_service_pb2 as secrets
 from sellergate.account.v1 import account_service_pb2 as accounts
 from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceStub
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import NotAllowed, Unauthenticated
-from sellergate_common.tls import SERVER_NAME_SUFFIX, Identity
+from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
+from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack import certificates
 from sellergate_devstack.suite import Suite
 

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -19,10 +18,12 @@ from sellergate.account.v1 import (
 from sellergate.gateway.v1 import capture_service_pb2, gateway_service_pb2
 from sellergate.iam.v1 import iam_service_pb2
 from sellergate.token.v1 import token_service_pb2
-from sellergate_common.channel import open_channel
+from sellergate_common.rpc.channel import open_channel
 from sellergate_devstack.suite import Suite
 
-PAGE = (Path(__file__).parents[2] / "docs" / "threat-model.md").read_text()
+from tests.paths import ROOT
+
+PAGE = (ROOT / "docs" / "threat-model.md").read_text()
 CONTRACTS = {
     "account": (
         account_admin_service_pb2,

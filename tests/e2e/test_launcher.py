@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sellergate_devstack.ports import LOOPBACK
+from sellergate_devstack.processes.ports import LOOPBACK
 
 from tests.e2e.conftest import ephemeral_ports
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sellergate.account.v1 import account_pb2, account_secrets_service_pb2
 from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceStub
-from sellergate_common.channel import invoke, open_channel
+from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.suite import Suite
 
 from tests.e2e.browsers import CALLBACK, SEEN, Browser, changed, known_application, query_of, remembered

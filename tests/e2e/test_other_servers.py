@@ -16,9 +16,9 @@ from botocore.credentials import Credentials
 from moto.server import ThreadedMotoServer
 from sellergate.iam.v1 import iam_service_pb2
 from sellergate.iam.v1.iam_service_pb2_grpc import IamServiceStub
-from sellergate_common.channel import invoke, open_channel
-from sellergate_common.tls import Identity
-from sellergate_devstack.ports import LOOPBACK, free_ports
+from sellergate_common.identity.tls import Identity
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 
 from tests.e2e.test_launcher import environment, launched, report
 

@@ -3,8 +3,8 @@
 import pytest
 from sellergate.account.v1.account_admin_service_pb2 import RewrapSecretsRequest
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub
-from sellergate_common.channel import invoke_stream, open_channel
 from sellergate_common.errors import InvalidRequest, NotAllowed
+from sellergate_common.rpc.channel import invoke_stream, open_channel
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

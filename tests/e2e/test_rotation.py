@@ -19,12 +19,12 @@ from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecret
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
 from sellergate.token.v1.token_service_pb2 import HandleRotationRequest
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import NotAllowed
-from sellergate_devstack.ports import LOOPBACK, free_ports
-from sellergate_devstack.probes import grpc_serves, http_answers
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
+from sellergate_devstack.processes.probes import grpc_serves, http_answers
+from sellergate_devstack.processes.supervisor import Process, Supervisor
 from sellergate_devstack.suite import Suite
-from sellergate_devstack.supervisor import Process, Supervisor
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

@@ -18,16 +18,16 @@ from sellergate.account.v1.account_secrets_service_pb2 import GetApplicationSecr
 from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceStub
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
-from sellergate_common.channel import invoke, open_channel
-from sellergate_devstack.ports import LOOPBACK, free_ports
-from sellergate_devstack.probes import grpc_serves
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
+from sellergate_devstack.processes.probes import grpc_serves
+from sellergate_devstack.processes.supervisor import Process, Supervisor
 from sellergate_devstack.suite import Suite
-from sellergate_devstack.supervisor import Process, Supervisor
 
-from tests.contract.sqs_server import SqsServer, running_sqs
+from tests.contract.amazon.sqs_server import SqsServer, running_sqs
 from tests.e2e.sellers import Seller
 from tests.e2e.test_rotation import command
-from tests.fakes.amazon_messages import new_secret, secret_expiry
+from tests.fakes.token import new_secret, secret_expiry
 
 
 @pytest.fixture(scope="module")

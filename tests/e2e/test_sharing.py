@@ -6,7 +6,7 @@ import httpx
 from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
 from sellergate_client import Sellergate
-from sellergate_common.channel import invoke, open_channel
+from sellergate_common.rpc.channel import invoke, open_channel
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

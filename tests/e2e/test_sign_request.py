@@ -6,9 +6,9 @@ import httpx
 import pytest
 from sellergate.iam.v1.iam_service_pb2 import HttpHeader, SignRequestRequest
 from sellergate.iam.v1.iam_service_pb2_grpc import IamServiceStub
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import InvalidRequest, NotAllowed
-from sellergate_devstack.ports import LOOPBACK
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.ports import LOOPBACK
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

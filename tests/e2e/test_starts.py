@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sellergate_devstack.ports import LOOPBACK
+from sellergate_devstack.processes.ports import LOOPBACK
 from sellergate_devstack.suite import Suite
 
 

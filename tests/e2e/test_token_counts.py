@@ -7,9 +7,9 @@ import httpx
 import pytest
 from sellergate.account.v1 import application_pb2, application_service_pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import PreconditionFailed, Reason
-from sellergate_devstack.ports import LOOPBACK, free_ports
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

@@ -16,14 +16,14 @@ from sellergate.token.v1.token_service_pb2 import (
     GetTokenCacheStatsResponse,
 )
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
-from sellergate_client.replicas import open_replicas
+from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import CONTRACTS, Tokens
-from sellergate_common.channel import invoke, open_channel
-from sellergate_common.lease import LEASE_SECONDS
-from sellergate_devstack.ports import LOOPBACK, free_ports
-from sellergate_devstack.probes import grpc_serves
+from sellergate_common.cache.lease import LEASE_SECONDS
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
+from sellergate_devstack.processes.probes import grpc_serves
+from sellergate_devstack.processes.supervisor import Process, Supervisor
 from sellergate_devstack.suite import Suite
-from sellergate_devstack.supervisor import Process, Supervisor
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

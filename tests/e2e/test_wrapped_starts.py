@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from sellergate.account.v1.account_secrets_service_pb2 import GetAccountSecretsRequest
 from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceStub
-from sellergate_common.channel import invoke, open_channel
-from sellergate_common.sealing import parse_key
-from sellergate_devstack.ports import LOOPBACK, free_ports
-from sellergate_devstack.probes import grpc_serves
+from sellergate_common.crypto.sealing import parse_key
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
+from sellergate_devstack.processes.probes import grpc_serves
+from sellergate_devstack.processes.supervisor import Process, Supervisor
 from sellergate_devstack.suite import Suite
-from sellergate_devstack.supervisor import Process, Supervisor
 
-from tests.contract.kms_server import KmsServer, running_kms
+from tests.contract.amazon.kms_server import KmsServer, running_kms
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 from tests.e2e.test_starts import start

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
-from sellergate_common.channel import invoke
 from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.rpc.channel import invoke
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller

@@ -16,7 +16,7 @@ from sellergate.token.v1.token_service_pb2 import (
     GrantlessScope,
 )
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
-from sellergate_common.channel import invoke, open_channel
+from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.suite import Suite
 
 

@@ -16,9 +16,9 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from sellergate_devstack.children import tied
-from sellergate_devstack.ports import LOOPBACK, free_ports, is_taken
-from sellergate_devstack.redis_server import find_redis, redis_configuration
+from sellergate_devstack.processes.children import tied
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports, is_taken
+from sellergate_devstack.servers.redis import find_redis, redis_configuration
 
 NAME = "sellergate"
 # A cluster's nodes talk to each other on the port this much above their own.

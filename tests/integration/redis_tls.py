@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
-from sellergate_devstack.ports import LOOPBACK
+from sellergate_devstack.processes.ports import LOOPBACK
 
 _HANDSHAKE = 0x16
 

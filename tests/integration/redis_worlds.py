@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_account.redis_announcer import RedisAnnouncer
-from sellergate_common.cache import UNREACHABLE, SealedCache, open_redis
-from sellergate_common.changes import Changes
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
+from sellergate_common.cache.lease import acquire, held
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.ttl import Remembered
+from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
-from sellergate_common.keyspace import ACCOUNT_CHANGES
-from sellergate_common.lease import acquire, held
-from sellergate_common.remembered import Remembered
-from sellergate_common.sealing import KeyRing
-from sellergate_gateway.ports import Bucket
-from sellergate_gateway.shared_quota import SharedQuota
+from sellergate_common.redis_client import UNREACHABLE, open_redis
+from sellergate_gateway.quota.limiter import SharedQuota
+from sellergate_gateway.quota.ports import Bucket
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 VALUE = SecretStr("Atza|value")

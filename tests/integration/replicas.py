@@ -8,14 +8,14 @@ import time
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
-from sellergate_common.cache import SealedCache
-from sellergate_common.changes import Changes
-from sellergate_common.entries import Found
-from sellergate_common.flight import SingleFlight
-from sellergate_common.redis_entries import RedisEntries
-from sellergate_common.releases import Releases
-from sellergate_common.sealing import KeyRing
-from sellergate_common.shelf import Codec, Shelf
+from sellergate_common.cache.entries import Found
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.redis_entries import RedisEntries
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.single_flight import SingleFlight
+from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.crypto.sealing import KeyRing
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import grpc
 from prometheus_client import CollectorRegistry
-from sellergate_common.identity import Access
-from sellergate_common.interceptors import LayeredServer, Layers
-from sellergate_common.renewal import ServerCertificate
-from sellergate_common.telemetry import RpcMetrics
-from sellergate_common.tls import Identity
+from sellergate_common.identity.policy import Access
+from sellergate_common.identity.renewal import ServerCertificate
+from sellergate_common.identity.tls import Identity
+from sellergate_common.observability.telemetry import RpcMetrics
+from sellergate_common.rpc.interceptors import LayeredServer, Layers
 
 
 @asynccontextmanager

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache import SealedCache, open_redis
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
-from sellergate_common.sealing import KeyRing
+from sellergate_common.redis_client import open_redis
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 VALUE = SecretStr("Atza|value")

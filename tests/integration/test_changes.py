@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common import changes as subject
-from sellergate_common.cache import open_redis
-from sellergate_common.changes import Changes
-from sellergate_common.keyspace import ACCOUNT_CHANGES, ALL, TOKEN_CHANGES
-from sellergate_common.remembered import UNTOLD_SECONDS, Remembered
-from sellergate_devstack.redis_server import running_redis
+from sellergate_common.cache import invalidation as subject
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, ALL, TOKEN_CHANGES
+from sellergate_common.cache.ttl import UNTOLD_SECONDS, Remembered
+from sellergate_common.redis_client import open_redis
+from sellergate_devstack.servers.redis import running_redis
 from structlog.testing import capture_logs
 
 

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from sellergate_common.errors import Unauthenticated, Unavailable
-from sellergate_devstack.ports import LOOPBACK, free_ports
-from sellergate_edge.authentication import Authenticator, JwksKeys
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
+from sellergate_edge.authn.jwt import Authenticator, JwksKeys
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sellergate_common.cache import open_redis
+from sellergate_common.cache.lease import lease_keys
 from sellergate_common.context import CallContext, serving
 from sellergate_common.errors import OutOfTime, PreconditionFailed, Reason, Unavailable
-from sellergate_common.lease import lease_keys
-from sellergate_devstack.ports import free_ports
-from sellergate_devstack.redis_server import running_redis
+from sellergate_common.redis_client import open_redis
+from sellergate_devstack.processes.ports import free_ports
+from sellergate_devstack.servers.redis import running_redis
 
 from tests.integration.replicas import Replica, Source
 

@@ -20,10 +20,10 @@ from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.gateway.v1 import call_pb2, operation_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
-from sellergate_common.cache import open_redis
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import Reason, SellergateError
-from sellergate_devstack.ports import LOOPBACK, free_ports
+from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
 

@@ -16,13 +16,9 @@ from redis.asyncio import Redis
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
-from sellergate_client.replicas import open_replicas
+from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import Tokens
-from sellergate_common.cache import SealedCache, open_redis
-from sellergate_common.channel import open_channel
-from sellergate_common.copies import Copies
-from sellergate_common.errors import NotFound, SellergateError, Unavailable
-from sellergate_common.keyspace import (
+from sellergate_common.cache.keyspace import (
     CREDENTIALS_CHANGES,
     CREDENTIALS_PREFIX,
     TOKEN_CHANGES,
@@ -30,12 +26,17 @@ from sellergate_common.keyspace import (
     credentials_key,
     token_key,
 )
-from sellergate_common.remembered import UNTOLD_SECONDS, Remembered
-from sellergate_common.sealing import KeyRing
-from sellergate_gateway.credential_source import CredentialSource
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.cache.ttl import UNTOLD_SECONDS, Remembered
+from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.errors import NotFound, SellergateError, Unavailable
+from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.channel import open_channel
+from sellergate_gateway.credentials.access_tokens import TokenSource
+from sellergate_gateway.credentials.aws_credentials import CredentialSource
 from sellergate_gateway.grpc_accounts import GrpcAccounts
-from sellergate_gateway.ports import AccessToken, Account
-from sellergate_gateway.token_source import TokenSource
+from sellergate_gateway.model import AccessToken, Account
 
 from tests.conftest import TestAuthority
 from tests.integration.servers import serving

@@ -14,13 +14,13 @@ from sellergate.account.v1 import account_pb2, account_service_pb2, account_serv
 from sellergate.iam.v1 import iam_service_pb2 as pb2
 from sellergate.iam.v1 import iam_service_pb2_grpc
 from sellergate_amazon.marketplaces import REGIONS
-from sellergate_common.cache import open_redis
-from sellergate_common.changes import Changes
-from sellergate_common.channel import invoke, open_channel
-from sellergate_common.copies import Copies
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Code, NotFound, Reason, SellergateError
-from sellergate_common.identity import Access
-from sellergate_common.sealing import KeyRing
+from sellergate_common.identity.policy import Access
+from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_common.sites import Sites
 from sellergate_iam.boto_signer import BotoSigner
 from sellergate_iam.credentials import Credentials
@@ -32,8 +32,8 @@ from sellergate_iam.signatures import Signatures
 from sellergate_iam.sts import BotoSts
 
 from tests.conftest import TestAuthority
-from tests.contract.aws_environment import REGION, bare_aws, boto_sts, own_keys
-from tests.contract.simulator_process import AWS_KEY_ID, AWS_SECRET, Simulator, running_simulator
+from tests.contract.amazon.aws_environment import REGION, bare_aws, boto_sts, own_keys
+from tests.contract.simulator.simulator_process import AWS_KEY_ID, AWS_SECRET, Simulator, running_simulator
 from tests.integration.servers import serving
 
 RING = KeyRing.parse("k1 " + base64.urlsafe_b64encode(b"x" * 64).decode())

@@ -15,7 +15,6 @@ from sellergate.account.v1.account_service_pb2_grpc import (
     AccountServiceStub,
     add_AccountServiceServicer_to_server,
 )
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.context import REQUEST_ID, CallContext, current_call, serving, time_left
 from sellergate_common.errors import (
     InternalError,
@@ -28,6 +27,7 @@ from sellergate_common.errors import (
     Unavailable,
     Unimplemented,
 )
+from sellergate_common.rpc.channel import invoke, open_channel
 
 from tests.conftest import TestAuthority
 from tests.integration import servers

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache import open_redis
-from sellergate_common.changes import Changes
-from sellergate_common.lease import acquire, held, lease_keys
-from sellergate_common.releases import Releases
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.lease import acquire, held, lease_keys
+from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.redis_client import open_redis
 
 CHANNEL = "test:done"
 

@@ -6,16 +6,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 from sellergate_account.redis_announcer import RedisAnnouncer
-from sellergate_common.cache import SealedCache, open_redis
-from sellergate_common.changes import Changes
-from sellergate_common.keyspace import (
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import (
     ACCOUNT_CHANGES,
     CREDENTIALS_CHANGES,
     CREDENTIALS_PREFIX,
@@ -23,22 +21,25 @@ from sellergate_common.keyspace import (
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
-from sellergate_common.remembered import Remembered
-from sellergate_devstack.redis_server import find_redis
-from sellergate_edge.limits import Rate, Subject
-from sellergate_edge.redis_limits import RedisCounts
-from sellergate_gateway.captured import Exchange
-from sellergate_gateway.captures import Capture
-from sellergate_gateway.ports import Bucket
-from sellergate_gateway.redis_captures import RedisCaptures
-from sellergate_gateway.shared_quota import SharedQuota
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.ttl import Remembered
+from sellergate_common.redis_client import open_redis
+from sellergate_devstack.servers.redis import find_redis
+from sellergate_edge.limits.limiter import Rate, Subject
+from sellergate_edge.limits.redis import RedisCounts
+from sellergate_gateway.captures.redaction import Exchange
+from sellergate_gateway.captures.redis import RedisCaptures
+from sellergate_gateway.captures.service import Capture
+from sellergate_gateway.quota.limiter import SharedQuota
+from sellergate_gateway.quota.ports import Bucket
 from structlog.testing import capture_logs
 
 from tests.integration import redis_sets
 from tests.integration.redis_sets import Set, Users
 from tests.integration.replicas import RING, Replica, Source
+from tests.paths import ROOT
 
-FILES = Path(__file__).parents[2] / "deploy" / "redis"
+FILES = ROOT / "deploy" / "redis"
 # A key of each prefix, and who writes it.
 WRITERS = {
     "tok:": "token",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sellergate_common.cache import SealedCache, open_redis
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.redis_client import open_redis
 from sellergate_common.redis_url import RedisTls
 
 from tests.conftest import TestAuthority

@@ -11,10 +11,10 @@ import pytest
 from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
-from sellergate_common import renewal
-from sellergate_common.certificate_metrics import certificate_metrics
-from sellergate_common.channel import open_channel
-from sellergate_common.tls import Identity
+from sellergate_common.identity import renewal
+from sellergate_common.identity.metrics import certificate_metrics
+from sellergate_common.identity.tls import Identity
+from sellergate_common.rpc.channel import open_channel
 from structlog.testing import capture_logs
 
 from tests.conftest import TestAuthority

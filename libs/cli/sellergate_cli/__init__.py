@@ -1,0 +1,1 @@
+"""The `sellergate` command line for operators."""

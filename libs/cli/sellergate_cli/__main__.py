@@ -5,11 +5,13 @@ Exit codes: 0 done; 1 it failed, or what was looked at is not well; 2 called wro
 
 import typer
 
-from sellergate_cli import accounts, applications, audit, calls, clients, documents, keys, secrets, tokens
-from sellergate_cli.capture import capture
-from sellergate_cli.doctor import doctor
-from sellergate_cli.import_legacy import import_legacy
-from sellergate_cli.up import up
+from sellergate_cli.commands import accounts, applications, audit, calls, clients, documents, tokens
+from sellergate_cli.commands.capture import capture
+from sellergate_cli.commands.import_legacy import import_legacy
+from sellergate_cli.commands.up import up
+from sellergate_cli.doctor.command import doctor
+from sellergate_cli.keys.command import app as keys
+from sellergate_cli.secrets.command import app as secrets
 
 _HELP = """Sellergate from the command line, for operators.
 
@@ -28,8 +30,8 @@ for name, group in {
     "feed": documents.feed,
     "operations": calls.operations,
     "tokens": tokens.app,
-    "secrets": secrets.app,
-    "keys": keys.app,
+    "secrets": secrets,
+    "keys": keys,
     "audit": audit.app,
 }.items():
     app.add_typer(group, name=name)

@@ -62,9 +62,9 @@ async def admin_service(state_dir: Path | None) -> AsyncIterator["AccountAdminSe
     """Open a channel to the account service with the operator's certificate. Raises SettingsError."""
     from sellergate.account.v1 import account_admin_service_pb2 as pb2  # noqa: PLC0415
     from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceStub  # noqa: PLC0415
-    from sellergate_common.channel import open_channel  # noqa: PLC0415
+    from sellergate_common.identity.tls import Identity  # noqa: PLC0415
+    from sellergate_common.rpc.channel import open_channel  # noqa: PLC0415
     from sellergate_common.settings import SettingsError  # noqa: PLC0415
-    from sellergate_common.tls import Identity  # noqa: PLC0415
 
     from sellergate_cli.settings import operator_settings  # noqa: PLC0415
 

@@ -11,9 +11,9 @@ from sellergate.gateway.v1 import capture_service_pb2_grpc
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_client import Sellergate
 from sellergate_client.settings import ClientSettings
-from sellergate_common.channel import open_channel
+from sellergate_common.identity.tls import Identity
+from sellergate_common.rpc.channel import open_channel
 from sellergate_common.settings import Settings, SettingsError, read_settings
-from sellergate_common.tls import Identity
 
 from sellergate_cli.operator import SentenceError
 from sellergate_cli.settings import RUN_FILE, operator_settings

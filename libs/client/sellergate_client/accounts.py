@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator, Awaitable
 
 import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
-from sellergate_common.channel import invoke
 from sellergate_common.errors import OutcomeUnknown
+from sellergate_common.rpc.channel import invoke
 
-from sellergate_client.outcomes import transport_outcome
-from sellergate_client.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.outcomes import transport_outcome
+from sellergate_client.rpc.paging import PAGE_SIZE, items_of
 
 CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 _SERVICE = "account"

@@ -6,11 +6,11 @@ import grpc
 from sellergate.account.v1 import application_pb2
 from sellergate.account.v1 import application_service_pb2 as pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
-from sellergate_common.channel import invoke
 from sellergate_common.errors import OutcomeUnknown
+from sellergate_common.rpc.channel import invoke
 
-from sellergate_client.outcomes import transport_outcome
-from sellergate_client.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.outcomes import transport_outcome
+from sellergate_client.rpc.paging import PAGE_SIZE, items_of
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["ApplicationService"],)
 _SERVICE = "account"

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 import grpc
 from sellergate.account.v1 import account_pb2
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
-from sellergate_common.channel import invoke, open_channel
 from sellergate_common.errors import OutcomeUnknown
-from sellergate_common.tls import Identity
+from sellergate_common.identity.tls import Identity
+from sellergate_common.rpc.channel import invoke, open_channel
 
-from sellergate_client.outcomes import transport_outcome
+from sellergate_client.rpc.outcomes import transport_outcome
 
 CONTRACTS = (token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],)
 _SERVICE = "token"

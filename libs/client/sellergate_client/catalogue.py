@@ -7,9 +7,9 @@ from typing import Any
 
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1 import operation_pb2
-from sellergate_common.channel import invoke
+from sellergate_common.rpc.channel import invoke
 
-from sellergate_client.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.paging import PAGE_SIZE, items_of
 
 _SERVICE = "gateway"
 

@@ -7,11 +7,11 @@ import grpc
 from pydantic import SecretStr
 from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
-from sellergate_common.channel import invoke
 from sellergate_common.errors import OutcomeUnknown
+from sellergate_common.rpc.channel import invoke
 
-from sellergate_client.outcomes import transport_outcome
-from sellergate_client.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.outcomes import transport_outcome
+from sellergate_client.rpc.paging import PAGE_SIZE, items_of
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["DropInClientService"],)
 _SERVICE = "account"

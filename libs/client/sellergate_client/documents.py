@@ -11,12 +11,12 @@ from typing import Any, Literal
 import grpc
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
-from sellergate_common.channel import invoke_stream, outgoing_metadata
 from sellergate_common.errors import Reason
+from sellergate_common.rpc.channel import invoke_stream, outgoing_metadata
 from sellergate_common.status import from_rpc_error
 
 from sellergate_client.answers import Answer
-from sellergate_client.outcomes import connected, transport_outcome
+from sellergate_client.rpc.outcomes import connected, transport_outcome
 
 Kind = Literal["REPORT", "FEED", "DATA_KIOSK"]
 STREAM_SECONDS = 3600.0

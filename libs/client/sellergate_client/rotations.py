@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import grpc
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
-from sellergate_common.channel import invoke, open_channel
-from sellergate_common.tls import Identity
+from sellergate_common.identity.tls import Identity
+from sellergate_common.rpc.channel import invoke, open_channel
 
 _SERVICE = "token"
 

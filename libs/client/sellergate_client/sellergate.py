@@ -9,19 +9,19 @@ from typing import Unpack
 
 import grpc
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, gateway_service_pb2_grpc
-from sellergate_common.channel import DEFAULT_SECONDS, invoke, is_transport_failure, open_channel, was_turned_away
 from sellergate_common.context import time_left
 from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.identity.tls import Identity
+from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_failure, open_channel, was_turned_away
 from sellergate_common.settings import read_settings
-from sellergate_common.tls import Identity
 
 from sellergate_client import accounts, applications, clients, tokens
 from sellergate_client.answers import Answer
 from sellergate_client.catalogue import Catalogue
 from sellergate_client.documents import Documents
-from sellergate_client.outcomes import connected, is_connected, transport_outcome
-from sellergate_client.replicas import Replicas, open_replicas
-from sellergate_client.requests import CallOptions, call_request
+from sellergate_client.rpc.outcomes import connected, is_connected, transport_outcome
+from sellergate_client.rpc.replicas import Replicas, open_replicas
+from sellergate_client.rpc.requests import CallOptions, call_request
 from sellergate_client.settings import TOKEN_TARGET, ClientSettings
 
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)

@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, Unpack, cast
 
-from sellergate_common.channel import DEFAULT_SECONDS
+from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
 from sellergate_client.answers import Answer
 from sellergate_client.documents import STREAM_SECONDS, Document, Kind, OnProgress
-from sellergate_client.requests import CallOptions, Options, Query, call_request
+from sellergate_client.rpc.requests import CallOptions, Options, Query, call_request
 from sellergate_client.sellergate import Sellergate
 
 

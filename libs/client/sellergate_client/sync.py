@@ -12,13 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack
 
-from sellergate_common.channel import DEFAULT_SECONDS
+from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
 from sellergate_client import selling_partner
 from sellergate_client.answers import Answer
 from sellergate_client.documents import STREAM_SECONDS, Kind, OnProgress
 from sellergate_client.documents import Document as AsyncDocument
-from sellergate_client.requests import CallOptions, Options, Query
+from sellergate_client.rpc.requests import CallOptions, Options, Query
 
 _Result = TypeVar("_Result")
 

@@ -6,7 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 from pydantic import SecretStr
 from sellergate.token.v1 import token_service_pb2
 
-from sellergate_client.replicas import Replicas
+from sellergate_client.rpc.replicas import Replicas
 
 _SERVICE = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"]
 CONTRACTS = (_SERVICE,)

@@ -23,8 +23,8 @@ from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from sellergate_common.observability.tracing import span
 from sellergate_common.redis_url import Kind, Login, RedisTls, RedisUrl, parse_redis_url
-from sellergate_common.tracing import span
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 1.0

@@ -4,16 +4,16 @@ import asyncio
 import signal
 import sys
 
-from sellergate_common.logs import configure_logging
+from sellergate_common.observability.logs import configure_logging
 from sellergate_common.settings import load_settings
 
+from sellergate_devstack.demo import WalkFailed, walk
 from sellergate_devstack.prepare import prepare
+from sellergate_devstack.processes.supervisor import PortTaken, ProcessDied
 from sellergate_devstack.report import remove_report, tell_addresses, write_report
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import StateInUse
 from sellergate_devstack.suite import Suite, running_suite
-from sellergate_devstack.supervisor import PortTaken, ProcessDied
-from sellergate_devstack.walk import WalkFailed, walk
 
 FAILED = 1
 

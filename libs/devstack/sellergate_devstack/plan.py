@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sellergate_common.tls import Identity
+from sellergate_common.identity.tls import Identity
 
-from sellergate_devstack.ports import LOOPBACK, free_ports
-from sellergate_devstack.probes import grpc_serves, http_answers, redis_answers
-from sellergate_devstack.redis_server import find_redis, redis_configuration, redis_url
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
+from sellergate_devstack.processes.probes import grpc_serves, http_answers, redis_answers
+from sellergate_devstack.processes.supervisor import Process
+from sellergate_devstack.servers.redis import find_redis, redis_configuration, redis_url
 from sellergate_devstack.settings import DevstackSettings, aws_environment, environment, interpreter, wraps_keys
 from sellergate_devstack.state import Demo, State
-from sellergate_devstack.supervisor import Process
 
 GRPC_SERVICES = ("account", "token", "iam", "gateway")
 _SIMULATED = ("NA", "EU", "FE", "SANDBOX")

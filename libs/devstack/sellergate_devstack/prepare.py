@@ -6,8 +6,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from sellergate.account.v1 import application_pb2, application_service_pb2
 from sellergate_client import Sellergate
 
+from sellergate_devstack.demo import Walked
 from sellergate_devstack.state import DEMO_APPLICATION
-from sellergate_devstack.walk import Walked
 
 CLIENT_NAME = "make run"
 _SECRET_SECONDS = 180 * 24 * 3600

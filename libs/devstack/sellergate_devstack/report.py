@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from sellergate_devstack.lines import tell_lines
+from sellergate_devstack.processes.lines import tell_lines
 from sellergate_devstack.suite import Suite
 
 FILE = "run.json"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
+from sellergate_common.crypto.wrapping import holds_wrapped
 from sellergate_common.settings import PREFIX, Port, Settings, names
-from sellergate_common.wrapping import holds_wrapped
 
 _DEMO_ROLE = "arn:aws:iam::123456789012:role/SellergateDemo"
 # What every process may see of the launcher's environment, beside its own settings.

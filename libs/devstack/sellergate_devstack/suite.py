@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sellergate_common.tls import Identity
+from sellergate_common.identity.tls import Identity
 
 from sellergate_devstack.certificates import IdentityFiles
 from sellergate_devstack.plan import Plan, make_plan
+from sellergate_devstack.processes.supervisor import Supervisor
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import Demo, State
-from sellergate_devstack.supervisor import Supervisor
 from sellergate_devstack.user_tokens import TOKEN_SECONDS, user_token
 
 

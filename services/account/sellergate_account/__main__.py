@@ -6,30 +6,30 @@ from datetime import UTC, datetime
 from functools import partial
 
 import uvloop
-from sellergate_common.cache import open_redis
-from sellergate_common.logs import configure_logging
-from sellergate_common.sealing import KeyRing, parse_key
-from sellergate_common.server import run_server
+from sellergate_common.crypto.sealing import KeyRing, parse_key
+from sellergate_common.observability.logs import configure_logging
+from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit, current_actor
 from sellergate_account.clients import Clients
-from sellergate_account.database import open_database
 from sellergate_account.expiry_metrics import expiry_metrics
 from sellergate_account.ids import new_external_id, new_uuid7
-from sellergate_account.keys import with_plain_keys
-from sellergate_account.migrating import migrate
 from sellergate_account.redis_announcer import RedisAnnouncer
-from sellergate_account.servicer import AccountSecretsServicer, AccountServicer
-from sellergate_account.servicer_admin import AccountAdminServicer, Admin
-from sellergate_account.servicer_applications import ApplicationServicer
-from sellergate_account.servicer_clients import DropInClientServicer
+from sellergate_account.rpc.accounts import AccountSecretsServicer, AccountServicer
+from sellergate_account.rpc.admin import AccountAdminServicer, Admin
+from sellergate_account.rpc.applications import ApplicationServicer
+from sellergate_account.rpc.clients import DropInClientServicer
+from sellergate_account.secrets.keys import with_plain_keys
 from sellergate_account.settings import AccountSettings
-from sellergate_account.sql_expiries import SqlExpiries
-from sellergate_account.sql_store import SqlStore
-from sellergate_account.sql_vault import SqlVault
+from sellergate_account.storage.database import open_database
+from sellergate_account.storage.expiries import SqlExpiries
+from sellergate_account.storage.migrating import migrate
+from sellergate_account.storage.sealed_rows import SqlVault
+from sellergate_account.storage.store import SqlStore
 
 
 def main() -> None:

@@ -12,10 +12,10 @@ from sellergate_common.errors import Conflict, InvalidRequest, NotFound, Precond
 
 from sellergate_account import model
 from sellergate_account.applications import Applications, LwaClient, check_future
-from sellergate_account.attempts import again
 from sellergate_account.audit import Audit
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
 from sellergate_account.ports import Announcer, Store, Unreadable, Work
+from sellergate_account.retry import again
 
 DEFAULT_REGION = "us-east-1"
 # Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").

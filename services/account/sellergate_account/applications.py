@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound
 
-from sellergate_account.attempts import again
 from sellergate_account.audit import Audit
 from sellergate_account.model import ID, Account, Application, ApplicationSecrets, Place
 from sellergate_account.ports import InUse, Store, Unreadable, Work
+from sellergate_account.retry import again
 
 # After a rotation Amazon takes the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
 OLD_SECRET_LIFE = timedelta(days=7)

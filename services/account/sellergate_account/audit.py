@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sellergate_common.context import current_call
+from sellergate_common.crypto.sealing import blind_index
 from sellergate_common.errors import NotFound
-from sellergate_common.sealing import blind_index
 
 from sellergate_account.model import Actor, AuditEvent, Head
 from sellergate_account.ports import Store, Trail

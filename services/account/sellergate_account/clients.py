@@ -11,10 +11,10 @@ from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_common.errors import NotFound, Reason, Resource, Unauthenticated
 
 from sellergate_account.accounts import Accounts
-from sellergate_account.attempts import again
 from sellergate_account.audit import Audit
 from sellergate_account.model import ID, Account, DropInClient, Place, State
 from sellergate_account.ports import Store, Work
+from sellergate_account.retry import again
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
 # Compared with where there is no client, so that a stranger learns nothing from the time it takes.

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 from sellergate_common.errors import SellergateError
-from sellergate_common.logs import get_logger
+from sellergate_common.observability.logs import get_logger
 
 from sellergate_account.expiries import MOST_SINGLE, DaysLeft, ExpiryReport, ExpiryRows, report_expiries
 

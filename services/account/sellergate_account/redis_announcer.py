@@ -1,9 +1,9 @@
 """Announces changes of accounts on Redis, for the copies that other services hold."""
 
 from redis.asyncio import Redis
-from sellergate_common.cache import UNREACHABLE
-from sellergate_common.keyspace import ACCOUNT_CHANGES
-from sellergate_common.logs import get_logger
+from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.redis_client import UNREACHABLE
 
 
 class RedisAnnouncer:

@@ -4,8 +4,8 @@ from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
+from sellergate_common.crypto.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings
-from sellergate_common.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 

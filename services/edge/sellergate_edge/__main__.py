@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import uvicorn
 import uvloop
-from sellergate_common.logs import configure_logging, get_logger
+from sellergate_common.observability.logs import configure_logging, get_logger
+from sellergate_common.observability.telemetry import serve_metrics
+from sellergate_common.observability.tracing import configure_tracing
 from sellergate_common.settings import load_settings
-from sellergate_common.telemetry import serve_metrics
-from sellergate_common.tracing import configure_tracing
 
 from sellergate_edge.settings import EdgeSettings
 from sellergate_edge.wiring import open_app

@@ -6,29 +6,19 @@ from fastapi import FastAPI
 from sellergate_amazon.operations import Catalogue
 from sellergate_client import Sellergate
 from sellergate_client.rotations import Rotations
-from sellergate_common.telemetry import RpcMetrics
+from sellergate_common.observability.telemetry import RpcMetrics
 
-from sellergate_edge import (
-    accounts,
-    checks,
-    clients,
-    console,
-    docs_page,
-    health,
-    oauth,
-    openapi,
-    pass_through,
-    problems,
-    screens,
-    webhooks,
-)
-from sellergate_edge.authentication import Authenticator
-from sellergate_edge.dropin import DropIn
-from sellergate_edge.dropin_exchange import Exchange
-from sellergate_edge.dropin_tokens import DropInTokens
-from sellergate_edge.limits import Limits
+from sellergate_edge import docs_page, openapi
+from sellergate_edge.authn.jwt import Authenticator
+from sellergate_edge.console import assets as console_assets
+from sellergate_edge.console import routes as console_routes
+from sellergate_edge.dropin.exchange import Exchange
+from sellergate_edge.dropin.sp_api import DropIn
+from sellergate_edge.dropin.tokens import DropInTokens
+from sellergate_edge.limits.limiter import Limits
 from sellergate_edge.middleware import Compressed, RequestContext, cross_origin
-from sellergate_edge.website import Website
+from sellergate_edge.routes import accounts, clients, diagnostics, health, oauth, pass_through, problems, webhooks
+from sellergate_edge.routes.website import Website
 
 DESCRIPTION = "The REST edge of Sellergate: a user's own Amazon seller accounts, and any SP-API call for them."
 
@@ -69,9 +59,9 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
     # First and raw: nothing is validated or rebuilt on the way of a call.
     app.router.routes.insert(0, pass_through.route)
     for router in (
-        checks.router,
+        diagnostics.router,
         accounts.router,
-        screens.router,
+        console_routes.router,
         clients.router,
         webhooks.router,
         oauth.router,
@@ -79,7 +69,7 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
         health.router,
     ):
         app.include_router(router)
-    console.install(app)
+    console_assets.install(app)
     docs_page.install(app)
     catalogue = Catalogue.load()
     app.router.routes.append(Exchange(parts.tokens, parts.sellergate, parts.limits, catalogue).route)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from sellergate_client import Answer, Sellergate
-from sellergate_client.requests import CallOptions
+from sellergate_client.rpc.requests import CallOptions
 from sellergate_common.context import may_concern
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sellergate_edge.bodies import read_body
+from sellergate_edge.request_body import read_body
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -6,17 +6,17 @@ import uuid
 
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, may_concern, serving
 from sellergate_common.errors import Reason
-from sellergate_common.logs import get_logger
-from sellergate_common.telemetry import RpcMetrics
-from sellergate_common.tracing import server_span, traceparent
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.observability.telemetry import RpcMetrics
+from sellergate_common.observability.tracing import server_span, traceparent
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sellergate_edge import problems
 from sellergate_edge.forwarding import MAX_BODY_BYTES
+from sellergate_edge.routes import problems
 
 REQUEST_SECONDS = 30.0
 MAX_JSON_BYTES = 1024 * 1024

@@ -5,9 +5,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from sellergate_edge import dropin_openapi, pass_through
-from sellergate_edge.models import Problem
-from sellergate_edge.problems import MEDIA_TYPE
+from sellergate_edge.dropin import openapi as dropin_openapi
+from sellergate_edge.routes import pass_through
+from sellergate_edge.routes.models import Problem
+from sellergate_edge.routes.problems import MEDIA_TYPE
 
 _PROBLEM: dict[str, Any] = {
     "description": "A refusal (RFC 9457): decide by `reason`, show `detail`, ask about `requestId`",

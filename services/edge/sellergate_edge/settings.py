@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from sellergate_amazon.centrals import Centrals
-from sellergate_common.sealing import ring_text
+from sellergate_common.crypto.sealing import ring_text
 from sellergate_common.settings import CacheSettings, Port, TlsSettings, names, secure_url
 
 SHORTEST_SECRET_BYTES = 32

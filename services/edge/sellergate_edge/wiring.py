@@ -7,19 +7,19 @@ from fastapi import FastAPI
 from sellergate_client import Sellergate
 from sellergate_client.authorizations import Authorizations
 from sellergate_client.rotations import Rotations
-from sellergate_common.certificate_metrics import certificate_metrics
+from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.identity.metrics import certificate_metrics
+from sellergate_common.identity.tls import Identity
+from sellergate_common.observability.telemetry import RpcMetrics
 from sellergate_common.redis_client import open_redis
-from sellergate_common.sealing import KeyRing
-from sellergate_common.telemetry import RpcMetrics
-from sellergate_common.tls import Identity
 
 from sellergate_edge.app import Options, Parts, make_app
-from sellergate_edge.authentication import Authenticator, JwksKeys, Keys, SharedSecret
-from sellergate_edge.dropin_tokens import DropInTokens
-from sellergate_edge.limits import Limits, Rate
-from sellergate_edge.redis_limits import RedisCounts
+from sellergate_edge.authn.jwt import Authenticator, JwksKeys, Keys, SharedSecret
+from sellergate_edge.dropin.tokens import DropInTokens
+from sellergate_edge.limits.limiter import Limits, Rate
+from sellergate_edge.limits.redis import RedisCounts
+from sellergate_edge.routes.website import Website
 from sellergate_edge.settings import EdgeSettings
-from sellergate_edge.website import Website
 
 
 @asynccontextmanager

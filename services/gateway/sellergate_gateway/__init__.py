@@ -1,0 +1,1 @@
+"""The gateway: makes SP-API calls with tokens, signatures, quota, retries and typed errors."""

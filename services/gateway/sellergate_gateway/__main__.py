@@ -3,9 +3,9 @@
 from contextlib import AsyncExitStack
 
 import uvloop
-from sellergate_common.cache import open_redis
-from sellergate_common.logs import configure_logging
-from sellergate_common.server import run_server
+from sellergate_common.observability.logs import configure_logging
+from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 
 from sellergate_gateway.settings import GatewaySettings

@@ -4,10 +4,10 @@ from functools import partial
 
 import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
-from sellergate_common.channel import invoke
-from sellergate_common.copies import LOOK_SECONDS, Copies
+from sellergate_common.cache.stale_if_error import LOOK_SECONDS, Copies
+from sellergate_common.rpc.channel import invoke
 
-from sellergate_gateway.ports import Account
+from sellergate_gateway.model import Account
 
 CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 

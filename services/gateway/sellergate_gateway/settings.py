@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
-from sellergate_common.sealing import KeyRing, ring_text
+from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, secure_url
 from sellergate_common.site_settings import SiteSettings
 

@@ -1,46 +1,127 @@
-"""Puts the pipeline together, for `__main__`: calls, and a simpler pipeline by which Restricted Data Tokens are fetched."""
+"""Wires the gateway: what it shares with other processes, then the pipeline and the servicers."""
 
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from redis.asyncio import Redis
 from sellergate_amazon.operations import Catalogue
-from sellergate_common.cache_metrics import CacheMetrics
+from sellergate_client.rpc.replicas import open_replicas
+from sellergate_client.tokens import Tokens
+from sellergate_common.cache.invalidation import Changes, Forgetful
+from sellergate_common.cache.keyspace import (
+    ACCOUNT_CHANGES,
+    CREDENTIALS_CHANGES,
+    CREDENTIALS_PREFIX,
+    QUOTA_MOVES,
+    REPORT_DONE,
+    TOKEN_CHANGES,
+    TOKEN_PREFIX,
+)
+from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.metrics import CacheMetrics
+from sellergate_common.cache.redis_entries import RedisEntries
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.cache.ttl import Remembered
 from sellergate_common.context import time_left
-from sellergate_common.deadlines import UNARY_SECONDS
+from sellergate_common.identity.tls import Identity
+from sellergate_common.rpc.channel import open_channel
+from sellergate_common.rpc.deadlines import UNARY_SECONDS
 from sellergate_common.sites import Sites
 
-from sellergate_gateway.aiohttp_amazon import open_amazon
-from sellergate_gateway.aiohttp_documents import open_documents
-from sellergate_gateway.breakers import Breakers
-from sellergate_gateway.buckets import Buckets
-from sellergate_gateway.call_metrics import CallCollector, CallMetrics
-from sellergate_gateway.call_tokens import CallTokens, SellerTokens
-from sellergate_gateway.calls import Calls, Ports
-from sellergate_gateway.captured_amazon import CapturedAmazon
-from sellergate_gateway.captures import open_captures
-from sellergate_gateway.checks import Checks
-from sellergate_gateway.documents import Documents
-from sellergate_gateway.operations import Operations
-from sellergate_gateway.pages import Pages
-from sellergate_gateway.ports import Quota
-from sellergate_gateway.redis_captures import RedisCaptures
-from sellergate_gateway.redis_restricted import RedisReportTypes
-from sellergate_gateway.report_runs import ReportRuns
-from sellergate_gateway.report_types import ReportDocuments
-from sellergate_gateway.restricted import RestrictedTokens
-from sellergate_gateway.servicer import GatewayServicer
-from sellergate_gateway.servicer_captures import CaptureServicer
-from sellergate_gateway.servicer_streams import Streams
+from sellergate_gateway import grpc_accounts
+from sellergate_gateway.calls.breakers import Breakers
+from sellergate_gateway.calls.diagnostics import Checks
+from sellergate_gateway.calls.metrics import CallCollector, CallMetrics
+from sellergate_gateway.calls.pagination import Pages
+from sellergate_gateway.calls.pipeline import Calls, Ports
+from sellergate_gateway.captures.audit import GrpcCaptureLog
+from sellergate_gateway.captures.redis import RedisCaptures
+from sellergate_gateway.captures.service import open_captures
+from sellergate_gateway.captures.transport import CapturedAmazon
+from sellergate_gateway.catalogue import Operations
+from sellergate_gateway.credentials import access_tokens, aws_credentials
+from sellergate_gateway.credentials.access_tokens import TokenSource
+from sellergate_gateway.credentials.aws_credentials import CredentialSource
+from sellergate_gateway.credentials.report_types import ReportDocuments
+from sellergate_gateway.credentials.report_types_redis import RedisReportTypes
+from sellergate_gateway.credentials.restricted_redis import redis_restricted
+from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, RestrictedTokens
+from sellergate_gateway.credentials.selection import CallTokens, SellerTokens
+from sellergate_gateway.documents.aiohttp_store import open_documents
+from sellergate_gateway.documents.download import Documents
+from sellergate_gateway.documents.upload import Uploads
+from sellergate_gateway.grpc_accounts import GrpcAccounts
+from sellergate_gateway.model import AccessToken, Account, AwsCredentials
+from sellergate_gateway.quota.buckets import Buckets
+from sellergate_gateway.quota.limiter import LocalQuota, ShadowQuota, SharedQuota
+from sellergate_gateway.quota.ports import Quota
+from sellergate_gateway.quota.waiters import Turns
+from sellergate_gateway.reports.run import ReportRuns
+from sellergate_gateway.reports.running_redis import RedisRunningReports
+from sellergate_gateway.rpc.calls import GatewayServicer
+from sellergate_gateway.rpc.captures import CaptureServicer
+from sellergate_gateway.rpc.streams import Streams
 from sellergate_gateway.settings import GatewaySettings
-from sellergate_gateway.shared_quota import LocalQuota, ShadowQuota, SharedQuota
-from sellergate_gateway.signing import SigV4Signer
-from sellergate_gateway.sources import open_sources
-from sellergate_gateway.uploads import Uploads
+from sellergate_gateway.spapi.aiohttp_transport import open_amazon
+from sellergate_gateway.spapi.sigv4 import SigV4Signer
+
+REMEMBERED_ACCOUNTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The sources."""
+
+    accounts: GrpcAccounts
+    tokens: TokenSource
+    credentials: CredentialSource
+    restricted: RedisEntries[RestrictedKey, AccessToken]
+    reports: RedisRunningReports
+    capture_log: GrpcCaptureLog
+
+
+@asynccontextmanager
+async def open_sources(settings: GatewaySettings, redis: Redis, turns: Turns) -> AsyncIterator[Sources]:
+    """Open a channel to each service, and listen to what they and other gateways change."""
+    identity = Identity.read(settings)
+    changes = Changes(redis)
+    remember = partial(Remembered, REMEMBERED_ACCOUNTS, time.monotonic, lambda: changes.connected)
+    copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
+    held_tokens: Remembered[tuple[int, AccessToken]] = remember()
+    held_credentials: Remembered[tuple[int, AwsCredentials]] = remember()
+    restricted = redis_restricted(redis, settings.token_ring, changes, time.time)
+    releases = Releases(redis, changes)
+    listeners: dict[str, Sequence[Forgetful]] = {
+        ACCOUNT_CHANGES: (copies, held_tokens, held_credentials),
+        TOKEN_CHANGES: (held_tokens,),
+        CREDENTIALS_CHANGES: (held_credentials,),
+        QUOTA_MOVES: (turns,),
+        REPORT_DONE: (releases,),
+        **restricted.listeners,
+    }
+    token_ring, credentials_ring = settings.token_ring, settings.credentials_ring
+    token_entries = SealedCache(redis, token_ring, TOKEN_PREFIX, TOKEN_CHANGES)
+    credential_entries = SealedCache(redis, credentials_ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        account = await enter(open_channel(settings.account_target, "account", identity, grpc_accounts.CONTRACTS))
+        token = await enter(open_channel(settings.token_target, "token", identity, access_tokens.CONTRACTS))
+        iam = await enter(open_channel(settings.iam_target, "iam", identity, aws_credentials.CONTRACTS))
+        replicas = await enter(open_replicas(settings.token_target, "token", identity, access_tokens.CONTRACTS))
+        await enter(changes.heard_by(listeners))
+        yield Sources(
+            GrpcAccounts(account, copies),
+            TokenSource(token, Tokens(replicas), token_entries, token_ring, held_tokens, time.time),
+            CredentialSource(iam, credential_entries, credentials_ring, held_credentials, time.time),
+            restricted,
+            RedisRunningReports(redis, token_ring, releases, REPORT_DONE),
+            GrpcCaptureLog(account),
+        )
 
 
 @dataclass(frozen=True, slots=True)

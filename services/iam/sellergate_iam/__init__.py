@@ -1,0 +1,1 @@
+"""The iam service: temporary AWS credentials of sellers' roles, and signatures made with them."""

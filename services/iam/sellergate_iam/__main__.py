@@ -6,18 +6,18 @@ from contextlib import AsyncExitStack
 
 import uvloop
 from sellergate.account.v1.account_pb2 import Account
-from sellergate_common.cache import open_redis
-from sellergate_common.cache_metrics import CacheMetrics
-from sellergate_common.changes import Changes
-from sellergate_common.channel import open_channel
-from sellergate_common.copies import Copies
-from sellergate_common.identity import Access
-from sellergate_common.keyspace import ACCOUNT_CHANGES
-from sellergate_common.logs import configure_logging
-from sellergate_common.server import run_server
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
+from sellergate_common.cache.metrics import CacheMetrics
+from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.identity.policy import Access
+from sellergate_common.identity.tls import Identity
+from sellergate_common.observability.logs import configure_logging
+from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.channel import open_channel
+from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.sites import Sites
-from sellergate_common.tls import Identity
 
 from sellergate_iam.boto_signer import BotoSigner
 from sellergate_iam.credentials import Credentials

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from pydantic import SecretStr
-from sellergate_common.entries import Counts
+from sellergate_common.cache.entries import Counts
 from sellergate_common.errors import InvalidRequest, NotAllowed
 
 from sellergate_iam.ports import Accounts, AwsCredentials, CredentialsCache, Role, Session, Sts

@@ -5,10 +5,10 @@ from functools import partial
 import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate_client.states import check_usable
-from sellergate_common.channel import invoke
+from sellergate_common.cache.stale_if_error import LOOK_SECONDS, Copies
 from sellergate_common.context import concerns
-from sellergate_common.copies import LOOK_SECONDS, Copies
 from sellergate_common.errors import InvalidRequest
+from sellergate_common.rpc.channel import invoke
 
 from sellergate_iam.ports import Role
 

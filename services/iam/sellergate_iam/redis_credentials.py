@@ -5,14 +5,19 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache import SealedCache
-from sellergate_common.changes import Changes
-from sellergate_common.flight import SingleFlight
-from sellergate_common.keyspace import CREDENTIALS_CHANGES, CREDENTIALS_DONE, CREDENTIALS_PREFIX, credentials_key
-from sellergate_common.redis_entries import RedisEntries
-from sellergate_common.releases import Releases
-from sellergate_common.sealing import KeyRing
-from sellergate_common.shelf import Codec, Shelf
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import (
+    CREDENTIALS_CHANGES,
+    CREDENTIALS_DONE,
+    CREDENTIALS_PREFIX,
+    credentials_key,
+)
+from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.redis_entries import RedisEntries
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.single_flight import SingleFlight
+from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.crypto.sealing import KeyRing
 
 from sellergate_iam.ports import AwsCredentials, Role
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
-from sellergate_common.sealing import KeyRing, ring_text
+from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names
 from sellergate_common.site_settings import SiteSettings
 

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import SecretStr
 from sellergate_common.context import time_left
 from sellergate_common.errors import OutOfTime
-from sellergate_common.logs import get_logger
-from sellergate_common.tracing import span
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.observability.tracing import span
 
 from sellergate_iam.boto_chain import THREADS, BotoChain
 from sellergate_iam.ports import AwsCredentials, Role, Session

@@ -1,0 +1,1 @@
+"""The token service: exchanges LWA grants for access tokens, once for all callers, and rotates credentials."""

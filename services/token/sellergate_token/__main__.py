@@ -6,27 +6,26 @@ from contextlib import AsyncExitStack
 import uvloop
 from sellergate.account.v1.account_pb2 import Account
 from sellergate.account.v1.application_pb2 import Application
-from sellergate_common.cache import open_redis
-from sellergate_common.cache_metrics import CacheMetrics
-from sellergate_common.changes import Changes
-from sellergate_common.channel import open_channel
-from sellergate_common.copies import Copies
-from sellergate_common.identity import Access
-from sellergate_common.keyspace import ACCOUNT_CHANGES
-from sellergate_common.logs import configure_logging
-from sellergate_common.server import run_server
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
+from sellergate_common.cache.metrics import CacheMetrics
+from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.identity.policy import Access
+from sellergate_common.identity.tls import Identity
+from sellergate_common.observability.logs import configure_logging
+from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.channel import open_channel
+from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
-from sellergate_common.tls import Identity
 
-from sellergate_token.exchanges import Exchanges
-from sellergate_token.grpc_accounts import CONTRACTS, GrpcAccounts
+from sellergate_token.account_service import CONTRACTS, GrpcAccounts
 from sellergate_token.lwa import open_lwa
-from sellergate_token.redis_tokens import redis_tokens
-from sellergate_token.rotating import open_rotations
 from sellergate_token.servicer import TokenServicer
 from sellergate_token.settings import TokenSettings
-from sellergate_token.tokens import Tokens
-from sellergate_token.wiring import make_authorizations
+from sellergate_token.tokens.exchanges import Exchanges
+from sellergate_token.tokens.redis import redis_tokens
+from sellergate_token.tokens.service import Tokens
+from sellergate_token.wiring import make_authorizations, open_rotations
 
 
 def main() -> None:

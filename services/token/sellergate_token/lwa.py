@@ -14,8 +14,8 @@ import httpx
 from pydantic import SecretStr
 from sellergate_common.context import time_left
 from sellergate_common.errors import InvalidRequest, OutOfTime, PreconditionFailed, Reason, Unavailable
-from sellergate_common.logs import get_logger
-from sellergate_common.tracing import span
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.observability.tracing import span
 
 from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken, Scope
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import SecretStr
-from sellergate_common.entries import Entries
+from sellergate_common.cache.entries import Entries
 
 
 @dataclass(frozen=True, slots=True)

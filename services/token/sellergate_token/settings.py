@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 from sellergate_amazon.centrals import Centrals
-from sellergate_common.sealing import KeyRing, ring_text
+from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
 
-from sellergate_token.webhooks import WebhookSecret, parse_secrets
+from sellergate_token.rotation.webhooks import WebhookSecret, parse_secrets
 
 
 def _webhook_secrets(text: SecretStr) -> SecretStr:

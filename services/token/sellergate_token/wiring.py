@@ -1,17 +1,29 @@
-"""Puts the website authorization together, for `__main__`."""
+"""Wires rotations and the website authorization."""
 
+import asyncio
+import random
 import secrets
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 
 import grpc
 from redis.asyncio import Redis
 from sellergate.account.v1 import account_pb2
+from sellergate_common.observability.logs import get_logger
 
-from sellergate_token.authorizations import Authorizations
-from sellergate_token.exchanges import Exchanges
-from sellergate_token.grpc_applications import GrpcApplications, GrpcSellers
-from sellergate_token.redis_states import RedisStates
+from sellergate_token.account_service import GrpcApplications, GrpcSellers, GrpcStored
+from sellergate_token.authorizations.redis import RedisStates
+from sellergate_token.authorizations.service import Authorizations
+from sellergate_token.rotation.consumer import RotationQueue
+from sellergate_token.rotation.handlers import RotationDoors
+from sellergate_token.rotation.metrics import rotation_count
+from sellergate_token.rotation.redis import RedisSeen
+from sellergate_token.rotation.service import Rotations
+from sellergate_token.rotation.webhooks import Webhooks
 from sellergate_token.settings import TokenSettings
+from sellergate_token.tokens.exchanges import Exchanges
 
 SECRET_BYTES = 32
 
@@ -29,3 +41,29 @@ def make_authorizations(
         time.time,
         lambda: secrets.token_urlsafe(SECRET_BYTES),
     )
+
+
+@asynccontextmanager
+async def open_rotations(
+    settings: TokenSettings, channel: grpc.aio.Channel, redis: Redis, exchanges: Exchanges
+) -> AsyncIterator[RotationDoors]:
+    """Yield the doors; the queue is consumed meanwhile."""
+    webhooks = Webhooks(settings.webhooks, RedisSeen(redis), time.time)
+    rotations = Rotations(GrpcStored(channel), exchanges, lambda: datetime.now(UTC))
+    doors = RotationDoors(webhooks, rotations, rotation_count())
+    if settings.rotation_queue_url is None:
+        yield doors
+        return
+    from sellergate_token.rotation.sqs_queue import SqsQueue  # noqa: PLC0415  (boto3 is loaded only where a queue is set)
+
+    queue = SqsQueue(
+        settings.rotation_queue_url, settings.aws_region, visibility_seconds=settings.rotation_queue_visibility_seconds
+    )
+    consumer = asyncio.create_task(RotationQueue(queue, doors.queue_message, random.random).run())
+    get_logger().info("rotation_queue_consumed")
+    try:
+        yield doors
+    finally:
+        consumer.cancel()
+        with suppress(asyncio.CancelledError):
+            await consumer

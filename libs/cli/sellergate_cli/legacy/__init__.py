@@ -1,0 +1,1 @@
+"""Reading the former monolith's database for `sellergate import-legacy`."""

@@ -75,7 +75,7 @@ class Run:
             seen.add(key)
 
     async def _sent(self, service: "AccountAdminServiceAsyncStub", stream: list[LegacyAccount]) -> None:
-        from sellergate_common.channel import invoke_client_stream  # noqa: PLC0415
+        from sellergate_common.rpc.channel import invoke_client_stream  # noqa: PLC0415
 
         stream = [account for account in stream if not self._is_known(account)]
         if not stream:

@@ -1,0 +1,140 @@
+"""`sellergate call`, `pages`, `quota` and `operations search`: SP-API from the command line."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sellergate_client import Answer
+from sellergate_client.rpc.requests import CallOptions, call_request
+
+from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.options import Account, Json, Parameters, pairs
+from sellergate_cli.output import document, print_rows
+from sellergate_cli.suite import account_or_demo, connected
+
+operations = typer.Typer(help="The catalogue of SP-API's operations.", no_args_is_help=True)
+ApiPath = Annotated[str, typer.Argument(metavar="PATH", help="Percent-encoded path, as in /orders/2026-01-01/orders.")]
+_Header = Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME=VALUE", help="A further header.")]
+_Sandbox = Annotated[
+    bool | None, typer.Option("--sandbox/--production", help="Where to; as the account says by default.")
+]
+_OPERATION_COLUMNS = ("name", "method", "path", "rate", "burst", "restricted", "grantless_scope", "removal_date")
+_HTTP_ERROR = 400
+
+
+def call(
+    method: Annotated[str, typer.Argument(help="GET, POST, PUT, PATCH or DELETE.")],
+    path: ApiPath,
+    account: Account = "",
+    param: Parameters = None,
+    data: Annotated[
+        str, typer.Option("--data", "-d", help="JSON body; @FILE reads it from a file, @- from the input.")
+    ] = "",
+    header: _Header = None,
+    data_element: Annotated[
+        list[str] | None, typer.Option(help="Personal data wanted of Orders v0: buyerInfo, shippingAddress, …")
+    ] = None,
+    include: Annotated[
+        bool, typer.Option("--include", "-i", help="Tell status and headers on standard error.")
+    ] = False,
+    as_is: Annotated[bool, typer.Option("--as-is", help="Print Amazon's refusals as they came; exit code 1.")] = False,
+    sandbox: _Sandbox = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long it may take.")] = 30,
+    state_dir: StateDir = None,
+) -> None:
+    """Make one call and print its body."""
+    options: CallOptions = {
+        "query": pairs(param, "--param"),
+        "headers": pairs(header, "--header"),
+        "data_elements": data_element or (),
+        "as_is": as_is,
+        "sandbox": sandbox,
+    }
+    if data:
+        options["body"], options["content_type"] = _body(data), "application/json"
+    answer = completed(_called(state_dir, account, method, path, seconds, options))
+    if include:
+        typer.echo(f"{answer.status} {answer.operation}", err=True)
+        for name, value in answer.headers:
+            typer.echo(f"{name}: {value}", err=True)
+    sys.stdout.buffer.write(answer.body)
+    if sys.stdout.isatty() and not answer.body.endswith(b"\n"):
+        typer.echo()
+    if answer.status >= _HTTP_ERROR:
+        raise typer.Exit(1)
+
+
+def pages(
+    path: ApiPath,
+    account: Account = "",
+    param: Parameters = None,
+    max_pages: Annotated[int, typer.Option(min=0, help="Most pages; 0: all.")] = 0,
+    sandbox: _Sandbox = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Read page after page within quota and print each, a JSON document a line."""
+    completed(_paged(state_dir, account, path, {"query": pairs(param, "--param"), "sandbox": sandbox}, max_pages))
+
+
+def quota(
+    names: Annotated[list[str], typer.Argument(metavar="OPERATION...", help="Names, or ids that one API alone has.")],
+    account: Account = "",
+    sandbox: _Sandbox = None,
+    as_json: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Show what is left of an account's quota."""
+    found = completed(_quotas(state_dir, account, names, sandbox))
+    columns = ("operation", "remaining", "burst", "rate", "source", "reset_time")
+    print_rows(found, columns, as_json=as_json)
+
+
+@operations.command()
+def search(
+    text: Annotated[str, typer.Argument(help="A part of the name, method or path, in any case.")] = "",
+    as_json: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """List operations with their rates (calls a second; 0: Amazon publishes none)."""
+    print_rows(completed(_searched(state_dir, text)), _OPERATION_COLUMNS, as_json=as_json)
+
+
+def _body(text: str) -> bytes:
+    if text == "@-":
+        return sys.stdin.buffer.read()
+    if text.startswith("@"):
+        try:
+            return Path(text[1:]).read_bytes()
+        except OSError as error:
+            raise typer.BadParameter(f"--data: {text[1:]} cannot be read: {error.strerror}") from None
+    return text.encode()
+
+
+async def _called(
+    state_dir: Path | None, account: str, method: str, path: str, seconds: float, options: CallOptions
+) -> Answer:
+    account = account_or_demo(account, state_dir)
+    async with connected(state_dir) as sellergate:
+        return await sellergate.call(account, method, path, seconds=seconds, **options)
+
+
+async def _paged(state_dir: Path | None, account: str, path: str, options: CallOptions, max_pages: int) -> None:
+    account = account_or_demo(account, state_dir)
+    async with connected(state_dir) as sellergate:
+        request = call_request(account, "GET", path, options)
+        async for page in sellergate.documents.pages(request, max_pages=max_pages):
+            typer.echo(json.dumps(page.json(), ensure_ascii=False))
+
+
+async def _quotas(state_dir: Path | None, account: str, names: list[str], sandbox: bool | None) -> list[dict[str, Any]]:
+    account = account_or_demo(account, state_dir)
+    async with connected(state_dir) as sellergate:
+        found = [await sellergate.catalogue.quota(account, name, sandbox=sandbox) for name in names]
+    return [{name: getattr(one, name) for name in type(one).__dataclass_fields__} for one in found]
+
+
+async def _searched(state_dir: Path | None, text: str) -> list[dict[str, Any]]:
+    async with connected(state_dir) as sellergate:
+        return [document(operation) async for operation in sellergate.catalogue.search(text)]

@@ -1,0 +1,88 @@
+"""`sellergate capture`: an account's calls of one operation as they are made, with their answers, without secrets."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from google.protobuf.duration_pb2 import Duration
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1 import capture_service_pb2 as pb2
+from sellergate_common.rpc.channel import invoke_stream
+
+from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.options import Account, Json
+from sellergate_cli.output import document, print_json
+from sellergate_cli.suite import account_or_demo, capture_service
+
+_SPAN = re.compile(r"(\d{1,6})(s|m|h)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
+# The capture itself ends it; this is for a gateway that does not.
+_MORE_SECONDS = 30.0
+
+
+def _span(text: str) -> timedelta:
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise typer.BadParameter("must be a number with its unit: 90s, 10m")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def capture(
+    operation: Annotated[str, typer.Option("--operation", "-o", help="Its name, or an id that one API alone has.")],
+    account: Account = "",
+    span: Annotated[
+        timedelta,
+        typer.Option("--for", metavar="TIME", parser=_span, help="How long, 30m at most: 90s, 10m."),
+    ] = "10m",  # type: ignore[assignment]
+    as_json: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Show requests to Amazon and their answers as they are made. Recorded in the account's audit log.
+
+    Headers are those of a list, bodies their first 4 KiB without secrets; those with personal data, tokens or documents are hidden.
+    """
+    completed(_captured(state_dir, account, operation, span, as_json=as_json))
+
+
+async def _captured(state_dir: Path | None, account: str, operation: str, span: timedelta, *, as_json: bool) -> None:
+    duration = Duration()
+    duration.FromTimedelta(span)
+    account = account_or_demo(account, state_dir)
+    request = pb2.CaptureRequest(account_id=account, operation=operation, duration=duration)
+    async with capture_service(state_dir) as service:
+        seconds = span.total_seconds() + _MORE_SECONDS
+        async for part in invoke_stream(service.Capture, request, dependency="gateway", seconds=seconds):
+            if part.HasField("beginning"):
+                _tell_beginning(account, part.beginning)
+            elif as_json:
+                print_json(document(part.exchange))
+            else:
+                _print(part.exchange)
+
+
+def _tell_beginning(account: str, beginning: pb2.CaptureBeginning) -> None:
+    until = beginning.expire_time.ToDatetime().strftime("%H:%M:%S")
+    bodies = "" if beginning.with_bodies else " Bodies of this operation are not shown."
+    typer.echo(f"Looking at {beginning.operation} of {account} until {until} UTC; Ctrl-C ends it.{bodies}", err=True)
+
+
+def _print(exchange: pb2.CapturedExchange) -> None:
+    moment = exchange.start_time.ToDatetime().strftime("%H:%M:%S.%f")[:-3]
+    query = f" ?{'&'.join(exchange.query_names)}" if exchange.query_names else ""
+    ended = str(exchange.http_status) if exchange.http_status else exchange.failure
+    took = exchange.duration.ToMilliseconds()
+    typer.echo(
+        f"{moment} {exchange.method} {exchange.path}{query} · {ended} · {took} ms · request {exchange.request_id}"
+    )
+    _print_half(">", exchange.request_headers, exchange.request_body)
+    _print_half("<", exchange.response_headers, exchange.response_body)
+
+
+def _print_half(mark: str, headers: Iterable[call_pb2.Header], body: str) -> None:
+    for header in headers:
+        typer.echo(f"  {mark} {header.name}: {header.value}")
+    if body:
+        typer.echo(f"  {mark} {body}")

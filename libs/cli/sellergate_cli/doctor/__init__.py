@@ -1,0 +1,1 @@
+"""`sellergate doctor`: checks of certificates, clocks, connections, keys and stored data."""

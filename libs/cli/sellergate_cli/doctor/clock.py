@@ -1,0 +1,55 @@
+"""The clock: tokens and signatures hold for minutes, and a clock that is wrong makes them fail."""
+
+import http.client
+import json
+import time
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sellergate_common.settings import Settings, read_settings
+
+from sellergate_cli.doctor.finding import Finding
+from sellergate_cli.settings import RUN_FILE
+
+MOST_SECONDS = 30.0
+_TIMEOUT = 5.0
+
+
+class EdgeUrl(Settings):
+    """Where the edge is."""
+
+    edge_url: str = ""
+
+
+def examine(state_dir: Path | None) -> Finding:
+    """Compare this machine's clock with the edge's."""
+    settings = read_settings(EdgeUrl)
+    url = settings.edge_url or _of_run((state_dir or settings.state_dir) / RUN_FILE)
+    if not url:
+        return Finding("clock", "SKIPPED", "set SELLERGATE_EDGE_URL to compare it with the edge's")
+    try:
+        apart = abs(_edges_time(url) - time.time())
+    except (OSError, ValueError, TypeError, http.client.HTTPException) as error:
+        return Finding("clock", "FAILED", f"{url} does not tell the time ({type(error).__name__}); does the edge run?")
+    if apart > MOST_SECONDS:
+        return Finding("clock", "FAILED", f"{apart:.0f} s apart from the edge's; set both by NTP")
+    return Finding("clock", "OK", f"{apart:.0f} s apart from the edge's")
+
+
+def _edges_time(url: str) -> float:
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
+    try:
+        connection.request("GET", "/healthz")
+        return parsedate_to_datetime(connection.getresponse().getheader("date") or "").timestamp()
+    finally:
+        connection.close()
+
+
+def _of_run(file: Path) -> str:
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["edge"])
+    except (OSError, ValueError, KeyError):
+        return ""

@@ -1,0 +1,58 @@
+"""The services: whether each serves, and whether what it needs answers."""
+
+import asyncio
+from collections.abc import Mapping
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from sellergate_client.settings import ClientSettings
+from sellergate_common.identity.tls import Identity
+from sellergate_common.rpc.channel import open_channel
+
+from sellergate_cli.doctor.finding import Finding
+
+SECONDS = 5.0
+# What each service tells of as a health service of its own.
+DEPENDENCIES: Mapping[str, tuple[str, ...]] = {
+    "account": ("database", "redis"),
+    "token": ("redis",),
+    "gateway": ("redis",),
+}
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+async def examine(settings: ClientSettings, identity: Identity) -> list[Finding]:
+    """Ask every service that the settings name."""
+    targets = {
+        "account": settings.account_target,
+        "token": settings.token_target,
+        "gateway": settings.gateway_target,
+    }
+    found = await asyncio.gather(*(_service(name, target, identity) for name, target in targets.items()))
+    return [finding for findings in found for finding in findings]
+
+
+async def _service(name: str, target: str, identity: Identity) -> list[Finding]:
+    async with open_channel(target, name, identity, []) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        told = await _told(stub, "")
+        if told != "SERVING":
+            return [Finding(name, "FAILED", f"{target}: {told}; does it run, and is the certificate of its authority?")]
+        findings = [Finding(name, "OK", f"{target} serves")]
+        for dependency in DEPENDENCIES[name]:
+            state = await _told(stub, f"dependency/{dependency}")
+            if state == "SERVING":
+                findings.append(Finding(f"{name} → {dependency}", "OK", "answers"))
+            elif state != "NOT_FOUND":
+                findings.append(
+                    Finding(f"{name} → {dependency}", "FAILED", f"{state}; the {name} service cannot reach it")
+                )
+        return findings
+
+
+async def _told(stub: "health_pb2_grpc.HealthStub", service: str) -> str:
+    try:
+        answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=SECONDS)
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    return "SERVING" if answer.status == _SERVING else health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)

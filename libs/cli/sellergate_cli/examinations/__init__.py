@@ -1,1 +1,0 @@
-"""What `sellergate doctor` looks at, one module for each."""

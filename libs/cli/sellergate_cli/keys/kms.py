@@ -1,0 +1,33 @@
+"""KMS for `sellergate keys --kms`: it makes a key and hands it out wrapped, so that no machine of an operator sees it."""
+
+from typing import Any
+
+import typer
+from sellergate_common.crypto.wrapping import wrapped
+
+
+def new_wrapped_key(key: str, region: str, size: int, context: dict[str, str]) -> str:
+    """Return `size` random bytes that `key` (an id, alias or ARN) wraps for `context`. Ends the command with what hinders it."""
+    try:
+        import boto3  # noqa: PLC0415  (only --kms needs it, which is an extra)
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    except ImportError:
+        raise typer.BadParameter("--kms needs boto3: pip install 'sellergate[cli,kms]'") from None
+    try:
+        made: dict[str, Any] = _client(boto3, region).generate_data_key_without_plaintext(
+            KeyId=key, NumberOfBytes=size, EncryptionContext=context
+        )
+        return wrapped(made["CiphertextBlob"])
+    except ClientError as error:
+        cause = str(error.response.get("Error", {}).get("Code", ""))[:64]
+    except (BotoCoreError, ValueError, KeyError) as error:
+        cause = type(error).__name__
+    typer.echo(f"KMS makes no key under {key} ({cause}); nothing was changed", err=True)
+    raise typer.Exit(1)
+
+
+def _client(boto3: Any, region: str) -> Any:
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+    return boto3.session.Session().client("kms", region_name=region or None, config=config)

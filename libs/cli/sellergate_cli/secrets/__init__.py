@@ -1,0 +1,1 @@
+"""`sellergate secrets`: client secrets and authorizations, their ends, and rotations."""

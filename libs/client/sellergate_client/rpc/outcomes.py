@@ -1,0 +1,48 @@
+"""What a broken connection means for a call that is not safe to repeat."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+from sellergate_common.errors import OutcomeUnknown, Reason, SellergateError, Unavailable
+from sellergate_common.rpc.channel import is_transport_failure
+
+CONNECT_SECONDS = 2.0
+
+
+@contextmanager
+def transport_outcome(reason: Reason) -> Iterator[None]:
+    """Turn a bare transport failure inside into OutcomeUnknown: the request was sent, and nobody knows what became of it."""
+    try:
+        yield
+    except SellergateError as error:
+        if not is_transport_failure(error):
+            raise
+        raise OutcomeUnknown(
+            f"{error.message} It may have been done; look before you repeat it.", reason=reason, metadata=error.metadata
+        ) from None
+
+
+async def connected(channel: grpc.aio.Channel, service: str, seconds: float) -> None:
+    """Wait until `channel` has a connection. Raises Unavailable when there is none within `seconds`: nothing was sent."""
+    if not await is_connected(channel, min(seconds, CONNECT_SECONDS)):
+        raise Unavailable(
+            f"The {service} service cannot be reached; nothing was sent. Try again.",
+            metadata={"dependency": service},
+            retry_after=1.0,
+        )
+
+
+async def is_connected(channel: grpc.aio.Channel, seconds: float) -> bool:
+    """Tell whether `channel` has a connection, or gets one within `seconds`."""
+    end = time.monotonic() + seconds
+    state = channel.get_state(try_to_connect=True)
+    while state is not grpc.ChannelConnectivity.READY:
+        try:
+            await asyncio.wait_for(channel.wait_for_state_change(state), max(0.0, end - time.monotonic()))
+        except TimeoutError:
+            return False
+        state = channel.get_state(try_to_connect=True)
+    return True

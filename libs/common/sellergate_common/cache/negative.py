@@ -1,0 +1,73 @@
+"""Remembers for a moment why a value could not be fetched, so that what is dead is not asked again by everybody.
+
+The memory is shared through Redis under the name of the entry, and is this process's own where Redis does not answer.
+"""
+
+import base64
+import binascii
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from pydantic import SecretStr
+
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.status import from_bytes, to_status
+
+# Seconds by reason; what is not here says nothing of the next attempt. A new authorization has another name, so a long memory
+# harms nobody; trouble of a dependency may be over in a moment.
+COOLDOWN: Mapping[Reason, float] = {
+    Reason.AUTHORIZATION_REVOKED: 60.0,
+    Reason.ROLE_REJECTED: 5.0,
+    Reason.INVALID_REQUEST: 5.0,
+    Reason.AMAZON_UNAVAILABLE: 1.0,
+    Reason.DEPENDENCY_UNAVAILABLE: 1.0,
+}
+_SIZE = 10_000
+
+
+class Failures:
+    """Failures by the name of the entry that is missing. `now` is monotonic."""
+
+    def __init__(self, cache: SealedCache, service: str, now: Callable[[], float]) -> None:
+        self._cache = cache
+        self._service = service
+        self._now = now
+        self._own: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+
+    async def check(self, name: str) -> None:
+        """Raise the failure of a moment ago, if there was one."""
+        until, encoded = self._own.get(name, (0.0, b""))
+        if self._now() >= until:
+            self._own.pop(name, None)
+            encoded = _decoded(await self._cache.get(_key(name)))
+        error = from_bytes(encoded) if encoded else None
+        if error is not None:
+            raise error
+
+    async def note(self, name: str, error: SellergateError) -> None:
+        """Remember a failure for as long as its reason deserves."""
+        seconds = COOLDOWN.get(error.reason)
+        if seconds is None:
+            return
+        encoded = to_status(error, self._service).SerializeToString()
+        self._own[name] = self._now() + seconds, encoded
+        while len(self._own) > _SIZE:
+            self._own.popitem(last=False)
+        await self._cache.put(_key(name), SecretStr(base64.b64encode(encoded).decode()), seconds)
+
+    async def forget(self, name: str) -> None:
+        """Let the next one try."""
+        self._own.pop(name, None)
+        await self._cache.drop(_key(name))
+
+
+def _key(name: str) -> str:
+    return f"{name}:fail"
+
+
+def _decoded(kept: SecretStr | None) -> bytes:
+    try:
+        return base64.b64decode(kept.get_secret_value(), validate=True) if kept else b""
+    except (binascii.Error, ValueError):
+        return b""

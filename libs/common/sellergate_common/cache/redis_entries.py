@@ -1,0 +1,145 @@
+"""`entries` in the shared Redis: one fetch in the whole cluster, and renewal before it is needed."""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from sellergate_common.cache.entries import Counts, Found, Perishable, is_bearable, is_enough
+from sellergate_common.cache.invalidation import Forgetful
+from sellergate_common.cache.memory import Held
+from sellergate_common.cache.single_flight import LocalFlight, SingleFlight
+from sellergate_common.cache.store import Shelf
+from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
+from sellergate_common.observability.logs import get_logger
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value", bound=Perishable)
+
+# A renewal that did not come about is tried again after this long.
+RENEWAL_PAUSE_SECONDS = 1.0
+# What says nothing about the value itself.
+_TROUBLE = (Unavailable, OutOfTime)
+
+
+class RedisEntries(Generic[_Key, _Value]):
+    """Entries of one prefix."""
+
+    def __init__(self, shelf: Shelf[_Key, _Value], cluster: SingleFlight[Found[_Value]]) -> None:
+        self._shelf = shelf
+        self._cluster = cluster
+        self._local: LocalFlight[Found[_Value]] = LocalFlight()
+
+    @property
+    def listeners(self) -> Mapping[str, Sequence[Forgetful]]:
+        """What must hear which channel."""
+        return {self._shelf.cache.changes: (self._shelf.memory,), self._cluster.channel: (self._cluster.releases,)}
+
+    @property
+    def counts(self) -> Counts:
+        """What happened since the process started."""
+        self._shelf.counts.shared_waits = self._local.shared + self._cluster.shared
+        return self._shelf.counts
+
+    async def obtain(self, key: _Key, least: float | None, fetch: Callable[[], Awaitable[_Value]]) -> Found[_Value]:
+        """Return a value that lives long enough."""
+        shelf, now = self._shelf, self._shelf.now()
+        held = shelf.memory.get(key)
+        if held is not None and shelf.memory.is_trusted(held) and is_enough(held.value, least, now):
+            shelf.counts.hits += 1
+            if now >= held.renew_at:
+                self._renew(held, fetch)
+            return Found(held.value, cached=True)
+        name = shelf.codec.name(key)
+        errand = _Errand(shelf, key, least, fetch)
+        try:
+            found = await self._local.get(f"{name}/{least}", lambda: self._missing(name, errand))
+        except _TROUBLE:
+            if least is not None or held is None or not is_bearable(held.value, shelf.now()):
+                raise
+            found = Found(held.value, cached=True)
+        shelf.counts.hits += found.cached
+        shelf.counts.misses += not found.cached
+        return found
+
+    async def put(self, key: _Key, value: _Value) -> None:
+        """Keep a value that nobody asked for here, unless there is one."""
+        await self._shelf.add(key, value)
+        self._shelf.remember(key, value)
+
+    async def drop_if(self, key: _Key, mark: Any) -> bool:
+        """Drop the entry if its value has this mark."""
+        return await self._shelf.drop_if(key, mark)
+
+    async def drop(self, key: _Key) -> bool:
+        """Drop the entry, and the memory of a failure."""
+        return await self._shelf.drop(key)
+
+    async def clear(self) -> int:
+        """Drop all entries. Raises Unavailable."""
+        self._shelf.memory.forget_all()
+        return await self._shelf.cache.clear()
+
+    async def count(self) -> int:
+        """Return how many entries there are. Raises Unavailable."""
+        return await self._shelf.cache.count()
+
+    async def _missing(self, name: str, errand: "_Errand[_Key, _Value]") -> Found[_Value]:
+        return await errand.look() or await self._cluster.get(name, errand)
+
+    def _renew(self, held: Held[_Key, _Value], fetch: Callable[[], Awaitable[_Value]]) -> None:
+        """Begin to renew a value that everybody goes on with."""
+        held.renew_at = self._shelf.now() + RENEWAL_PAUSE_SECONDS
+        name = self._shelf.codec.name(held.key)
+        errand = _Errand(self._shelf, held.key, None, fetch, held.value)
+        self._local.start(f"{name}/renewal", lambda: self._renewed(name, held.value, errand))
+
+    async def _renewed(self, name: str, old: _Value, errand: "_Errand[_Key, _Value]") -> Found[_Value]:
+        """Take what another replica has renewed, or renew it; where another is about to, or it fails, the old one stays."""
+        shelf = self._shelf
+        shared = await shelf.shared(name)
+        if shared is not None and shared.expire_time > old.expire_time:
+            shelf.remember(errand.key, shared)
+            return Found(shared, cached=True)
+        try:
+            await shelf.failures.check(name)
+            found = await self._cluster.try_alone(name, errand)
+        except SellergateError as error:
+            get_logger().warning("renewal_failed", reason=error.reason)
+            return Found(old, cached=True)
+        shelf.counts.renewals += found is not None
+        return found or Found(old, cached=True)
+
+
+class _Errand(Generic[_Key, _Value]):
+    """One search for a value that is not at hand."""
+
+    def __init__(
+        self,
+        shelf: Shelf[_Key, _Value],
+        key: _Key,
+        least: float | None,
+        bring: Callable[[], Awaitable[_Value]],
+        old: _Value | None = None,
+    ) -> None:
+        self._old = old
+        self.key = key
+        self._shelf = shelf
+        self._least = least
+        self._bring = bring
+
+    async def look(self) -> Found[_Value] | None:
+        """Return the value if it is there by now."""
+        return await self._shelf.look(self.key, self._least)
+
+    async def fetch(self, fence: int | None) -> Found[_Value]:
+        """Fetch the value and keep it; a failure is remembered for those who come next."""
+        try:
+            value = await self._bring()
+        except SellergateError as error:
+            newer = (
+                await self._shelf.taken_over(self.key, self._least, self._old) if isinstance(error, _TROUBLE) else None
+            )
+            if newer is not None:
+                return newer
+            await self._shelf.failures.note(self._shelf.codec.name(self.key), error)
+            raise
+        return Found(await self._shelf.keep(self.key, value, fence), cached=False)

@@ -1,0 +1,139 @@
+"""A cache in the shared Redis whose values are sealed to their names.
+
+A cache may vanish at any moment. Reading and writing therefore never raise: an unreachable Redis is a miss, told once in the log
+and by the health service `dependency/redis`.
+"""
+
+from collections.abc import AsyncIterator, Callable
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from sellergate_common.cache.keyspace import ALL
+from sellergate_common.crypto.sealing import KeyRing, SealError
+from sellergate_common.errors import Unavailable
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.redis_client import UNREACHABLE
+
+_SCAN_PAGE = 500
+
+# Stores an entry unless the fencing counter says that another has taken over since; a lost counter says nothing.
+_FENCED_SET = """
+local last = redis.call('GET', KEYS[2])
+if last and last ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+# Deletes an entry only while it still holds the value that was read.
+_COMPARE_AND_DELETE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+class SealedCache:
+    """Values under one prefix, sealed under the ring of that prefix and bound to the full name of their key.
+
+    What is dropped is announced on `changes`, so that copies in the memory of other processes are forgotten too.
+    """
+
+    def __init__(self, redis: Redis, ring: KeyRing, prefix: str, changes: str) -> None:
+        self._redis = redis
+        self._ring = ring
+        self._prefix = prefix
+        self.changes = changes
+
+    async def get(self, key: str) -> SecretStr | None:
+        """Return the value of `key`; None when there is none, it does not open, or Redis does not answer."""
+        try:
+            sealed = await self._redis.get(key)
+        except UNREACHABLE as error:
+            _told("get", error)
+            return None
+        if sealed is None:
+            return None
+        try:
+            return self._ring.open(str(sealed), key)
+        except SealError as error:
+            get_logger().warning("cache_entry_unopened", prefix=self._prefix, cause=str(error))
+            return None
+
+    async def put(self, key: str, value: SecretStr, seconds: float) -> bool:
+        """Keep `value` for `seconds`; False when Redis does not answer."""
+        try:
+            await self._redis.set(key, self._ring.seal(value.get_secret_value(), key), px=max(1, int(seconds * 1000)))
+        except UNREACHABLE as error:
+            _told("put", error)
+            return False
+        return True
+
+    async def put_fenced(self, key: str, value: SecretStr, seconds: float, fence_key: str, fence: int) -> bool | None:
+        """Keep `value` unless `fence_key` holds another number than `fence`, then False; None when Redis does not answer."""
+        sealed, milliseconds = self._ring.seal(value.get_secret_value(), key), max(1, int(seconds * 1000))
+        try:
+            return bool(await self._redis.eval(_FENCED_SET, 2, key, fence_key, str(fence), sealed, milliseconds))
+        except UNREACHABLE as error:
+            _told("put_fenced", error)
+            return None
+
+    async def add(self, key: str, value: SecretStr, seconds: float) -> bool:
+        """Keep `value` where there is none; False when there is one, or Redis does not answer."""
+        sealed, milliseconds = self._ring.seal(value.get_secret_value(), key), max(1, int(seconds * 1000))
+        try:
+            return bool(await self._redis.set(key, sealed, px=milliseconds, nx=True))
+        except UNREACHABLE as error:
+            _told("add", error)
+            return False
+
+    async def drop(self, key: str) -> bool:
+        """Remove `key`; True when it was there."""
+        try:
+            return bool(await self._redis.delete(key))
+        except UNREACHABLE as error:
+            _told("drop", error)
+            return False
+
+    async def drop_if(self, key: str, matches: Callable[[SecretStr], bool]) -> bool:
+        """Remove `key` while it holds a value that `matches`: compare and delete, so that a newer value stays."""
+        try:
+            sealed = await self._redis.get(key)
+            if sealed is None or not matches(self._ring.open(str(sealed), key)):
+                return False
+            return bool(await self._redis.eval(_COMPARE_AND_DELETE, 1, key, sealed))
+        except UNREACHABLE as error:
+            _told("drop_if", error)
+        except SealError:
+            return await self.drop(key)
+        return False
+
+    async def count(self) -> int:
+        """Return the number of entries. Raises Unavailable: there is no true answer without Redis."""
+        try:
+            return sum([1 async for _ in self._entries()])
+        except UNREACHABLE as error:
+            raise _gone() from error
+
+    async def clear(self) -> int:
+        """Remove every entry, announce it, and return how many there were. Raises Unavailable."""
+        try:
+            cleared = sum([int(await self._redis.delete(key)) async for key in self._entries()])
+        except UNREACHABLE as error:
+            raise _gone() from error
+        await self.announce(ALL)
+        return cleared
+
+    async def announce(self, account_id: str) -> None:
+        """Tell other processes to forget their copies of an account's entry."""
+        try:
+            await self._redis.publish(self.changes, account_id)
+        except UNREACHABLE as error:
+            _told("announce", error)
+
+    async def _entries(self) -> AsyncIterator[str]:
+        async for key in self._redis.scan_iter(match=self._prefix + "{*}", count=_SCAN_PAGE):
+            yield key
+
+
+def _gone() -> Unavailable:
+    return Unavailable("Redis does not answer; try again.", retry_after=1.0)
+
+
+def _told(action: str, error: BaseException) -> None:
+    get_logger().warning("redis_unreachable", action=action, cause=type(error).__name__)

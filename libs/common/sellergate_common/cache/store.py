@@ -1,0 +1,129 @@
+"""Where shared entries lie: sealed in Redis, with copies in this process, and beside them the failures of a moment ago."""
+
+import random
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import SecretStr
+
+from sellergate_common.cache.entries import Counts, Found, Perishable, is_enough, renewal_time
+from sellergate_common.cache.lease import lease_keys
+from sellergate_common.cache.memory import EntryMemory
+from sellergate_common.cache.negative import Failures
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.observability.logs import get_logger
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value", bound=Perishable)
+
+
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[_Key, _Value]):
+    """How keys and values are written: the name in Redis, the subject to announce, the text, and a value's mark."""
+
+    name: Callable[[_Key], str]
+    subject: Callable[[_Key], str]
+    encode: Callable[[_Value], str]
+    decode: Callable[[str], _Value]
+    mark: Callable[[_Value], Any]
+
+
+class Shelf(Generic[_Key, _Value]):
+    """Entries of one prefix. `now` is the wall clock. What changes elsewhere must be told to `memory`."""
+
+    def __init__(self, cache: SealedCache, codec: Codec[_Key, _Value], service: str, now: Callable[[], float]) -> None:
+        self.cache = cache
+        self.codec = codec
+        self.now = now
+        self.counts = Counts()
+        self.failures = Failures(cache, service, time.monotonic)
+        self.memory: EntryMemory[_Key, _Value] = EntryMemory(codec.subject)
+
+    async def look(self, key: _Key, least: float | None) -> Found[_Value] | None:
+        """Return the shared value if it lives long enough, or where there is none our own. Raises the failure of a moment ago."""
+        name = self.codec.name(key)
+        value = await self.shared(name)
+        held = self.memory.get(key)
+        if value is None and held is not None:
+            # Redis has lost it, or cannot be asked: what this process has fills it again.
+            value = held.value
+            await self.add(key, value)
+        if value is not None and is_enough(value, least, self.now()):
+            self.remember(key, value)
+            return Found(value, cached=True)
+        await self.failures.check(name)
+        return None
+
+    async def shared(self, name: str) -> _Value | None:
+        """Return the value in Redis."""
+        opened = await self.cache.get(name)
+        if opened is None:
+            return None
+        try:
+            return self.codec.decode(opened.get_secret_value())
+        except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
+            return None
+
+    async def keep(self, key: _Key, value: _Value, fence: int | None) -> _Value:
+        """Keep a value that was fetched under a fencing number; return it, or the one of whoever has taken over since."""
+        name = self.codec.name(key)
+        if fence is None:
+            await self.add(key, value)
+        elif (
+            await self.cache.put_fenced(name, self._text(value), self._left(value), lease_keys(name)[1], fence) is False
+        ):
+            self.counts.discarded += 1
+            get_logger().warning("late_result_discarded")
+            newer = await self.shared(name)
+            value = value if newer is None else newer
+        self.remember(key, value)
+        return value
+
+    async def taken_over(self, key: _Key, least: float | None, old: _Value | None) -> Found[_Value] | None:
+        """Return what somebody else has fetched while we failed to; `old` is what was to be renewed."""
+        value = await self.shared(self.codec.name(key))
+        if value is None or not is_enough(value, least, self.now()) or (old and value.expire_time <= old.expire_time):
+            return None
+        self.counts.discarded += 1
+        get_logger().warning("late_failure_discarded")
+        self.remember(key, value)
+        return Found(value, cached=True)
+
+    async def add(self, key: _Key, value: _Value) -> None:
+        """Share a value where there is none."""
+        await self.cache.add(self.codec.name(key), self._text(value), self._left(value))
+
+    def remember(self, key: _Key, value: _Value) -> None:
+        """Keep a copy in this process."""
+        self.memory.put(key, value, renewal_time(value, random.random()))  # noqa: S311  (jitter, not a secret)
+
+    async def drop_if(self, key: _Key, mark: Any) -> bool:
+        """Drop the entry here and in Redis if its value has this mark, and announce it."""
+        codec, held = self.codec, self.memory.get(key)
+        own = held is not None and codec.mark(held.value) == mark
+        if own:
+            self.memory.forget(codec.subject(key))
+        dropped = await self.cache.drop_if(
+            codec.name(key), lambda opened: codec.mark(codec.decode(opened.get_secret_value())) == mark
+        )
+        if dropped or own:
+            await self.cache.announce(codec.subject(key))
+        return dropped or own
+
+    async def drop(self, key: _Key) -> bool:
+        """Drop the entry and the memory of a failure, and announce it."""
+        name, subject = self.codec.name(key), self.codec.subject(key)
+        own = self.memory.get(key) is not None
+        self.memory.forget(subject)
+        await self.failures.forget(name)
+        dropped = await self.cache.drop(name)
+        await self.cache.announce(subject)
+        return dropped or own
+
+    def _text(self, value: _Value) -> SecretStr:
+        return SecretStr(self.codec.encode(value))
+
+    def _left(self, value: _Value) -> float:
+        return value.expire_time - self.now()

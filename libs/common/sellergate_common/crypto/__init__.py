@@ -1,0 +1,1 @@
+"""Sealing of secrets with a key ring, and keys that AWS KMS wraps."""

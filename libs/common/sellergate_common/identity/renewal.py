@@ -1,0 +1,177 @@
+"""Certificates that are replaced while a process runs, as cert-manager does: taken up within seconds, without a restart.
+
+New connections are made with what the files hold now. Connections that are open go on as they are: a server ends each after a
+while (`SELLERGATE_CONNECTION_AGE_SECONDS`).
+"""
+
+import asyncio
+import contextlib
+import ssl
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Self
+
+import grpc
+
+from sellergate_common.identity.tls import Identity
+from sellergate_common.observability.logs import get_logger
+
+LOOK_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
+# Longer than any call of ours may take.
+LINGER_SECONDS = 3600.0
+
+
+async def renewals(identity: Identity) -> AsyncIterator[Identity]:
+    """Yield an identity again whenever its files hold another. What is unreadable or does not fit together is told once."""
+    known: Identity = identity
+    told: Identity | None = identity
+    odd: Identity | None = identity
+    while identity.files is not None:
+        await asyncio.sleep(LOOK_SECONDS)
+        found = _read(identity.files)
+        if found in (known, told):
+            continue
+        if found is not None and _fits(found):
+            known = told = found
+            get_logger().info("certificate_renewed", file=str(identity.files[1]))
+            yield found
+        elif found == odd:  # nor was somebody between two files when it was looked at before
+            told = found
+            get_logger().error("certificate_refused", file=str(identity.files[1]), set="another, with its key")
+        odd = found
+
+
+def _read(files: tuple[Path, Path, Path]) -> Identity | None:
+    try:
+        return Identity.of(*files)
+    except OSError:
+        return None
+
+
+def _fits(found: Identity) -> bool:
+    """Tell whether the files of an identity still are what was read, and a key, its certificate and an authority."""
+    if found.files is None:
+        return False
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*found.files[1:])
+        ssl.create_default_context(cadata=found.ca.decode("ascii"))
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        return False
+    return found == _read(found.files)
+
+
+class ServerCertificate:
+    """What a gRPC server shows at every handshake, and whom it trusts then."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._newest: deque[grpc.ServerCertificateConfiguration] = deque(maxlen=1)
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """Return credentials of a server that lets nobody in without a certificate of the authority."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._identity.server_configuration(),
+            self._changed,  # type: ignore[arg-type]
+            require_client_authentication=True,
+        )
+
+    async def renew(self) -> None:
+        """Take up new files until cancelled."""
+        async for identity in renewals(self._identity):
+            self._newest.append(identity.server_configuration())
+
+    def _changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """Answer gRPC before every handshake, in a thread of its own; None, which its types do not know: as before."""
+        try:
+            return self._newest.pop()
+        except IndexError:
+            return None
+
+
+class _Method:
+    """A method of whichever channel is the newest."""
+
+    __slots__ = ("__weakref__", "_call", "_of")
+
+    def __init__(self, of: Callable[[grpc.aio.Channel], Any], channel: grpc.aio.Channel) -> None:
+        self._of = of
+        self.renew(channel)
+
+    def renew(self, channel: grpc.aio.Channel) -> None:
+        self._call = self._of(channel)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._call(*arguments, **options)
+
+
+class RenewedChannel(grpc.aio.Channel):
+    """A channel that is opened anew, beside the old one until that has no calls, when the files of its identity change."""
+
+    def __init__(self, identity: Identity, opened: Callable[[Identity], grpc.aio.Channel]) -> None:
+        self._opened = opened
+        self._channel = opened(identity)
+        self._methods: weakref.WeakSet[_Method] = weakref.WeakSet()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._renewing = asyncio.create_task(self._renew(identity))
+
+    async def _renew(self, identity: Identity) -> None:
+        async for renewed in renewals(identity):
+            old, new = self._channel, self._opened(renewed)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(new.channel_ready(), CONNECT_SECONDS)
+            self._channel = new
+            for method in list(self._methods):
+                method.renew(new)
+            ending = asyncio.create_task(old.close(LINGER_SECONDS))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
+    def _method(self, of: Callable[[grpc.aio.Channel], Any]) -> Any:
+        method = _Method(of, self._channel)
+        self._methods.add(method)
+        return method
+
+    def unary_unary(self, *arguments: Any, **options: Any) -> Any:
+        """As a channel's."""
+        return self._method(lambda channel: channel.unary_unary(*arguments, **options))
+
+    def unary_stream(self, *arguments: Any, **options: Any) -> Any:
+        """As a channel's."""
+        return self._method(lambda channel: channel.unary_stream(*arguments, **options))
+
+    def stream_unary(self, *arguments: Any, **options: Any) -> Any:
+        """As a channel's."""
+        return self._method(lambda channel: channel.stream_unary(*arguments, **options))
+
+    def stream_stream(self, *arguments: Any, **options: Any) -> Any:
+        """As a channel's."""
+        return self._method(lambda channel: channel.stream_stream(*arguments, **options))
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        """Return the newest channel's state."""
+        return self._channel.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        """Wait for a change of the newest channel."""
+        await self._channel.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        """Wait until the newest channel is connected."""
+        await self._channel.channel_ready()
+
+    async def close(self, grace: float | None = None) -> None:
+        """End it, and what is left of those before."""
+        tasks = [self._renewing, *self._ending]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._channel.close(grace)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,1 @@
+"""Structured logs, their redaction, Prometheus metrics and traces."""

@@ -1,0 +1,173 @@
+"""Channels to our own services, and the one way to call through them.
+
+A channel balances round robin over all addresses behind a name, keeps connections alive in step with `server`, and lets gRPC
+repeat a call whose transport broke, where the contract says that the RPC is idempotent. Errors that a service gave on purpose
+are never repeated here (status.DO_NOT_RETRY): the layer nearest the failure has done that.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+from sellergate_common.context import REQUEST_ID, TRACEPARENT, current_call, time_left
+from sellergate_common.errors import OutOfTime, Reason, SellergateError
+from sellergate_common.identity.policy import ON_BEHALF_OF
+from sellergate_common.identity.renewal import RenewedChannel
+from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
+from sellergate_common.observability.tracing import span, traceparent
+from sellergate_common.status import BEGUN, from_rpc_error
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# Client and server are a pair: the client pings every 30 s, the server takes a ping every 10 s.
+KEEPALIVE_MILLISECONDS = 30_000
+KEEPALIVE_TIMEOUT_MILLISECONDS = 10_000
+DEFAULT_SECONDS = 30.0
+
+_Response = TypeVar("_Response")
+
+
+def open_channel(
+    target: str, service: str, identity: Identity, contracts: Sequence[ServiceDescriptor]
+) -> grpc.aio.Channel:
+    """Open a channel to `service` ("account") at `target` ("127.0.0.1:50051", "dns:///account:50051", "ipv4:a:1,b:2").
+
+    `contracts` are the descriptors of the services that will be called; their idempotency levels make the retry policy.
+    """
+    options = [
+        ("grpc.service_config", json.dumps(service_config(contracts))),
+        ("grpc.ssl_target_name_override", service + SERVER_NAME_SUFFIX),
+        ("grpc.default_authority", service + SERVER_NAME_SUFFIX),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MILLISECONDS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        # In spite of its name also the time that an attempt to connect is given, TLS included.
+        ("grpc.min_reconnect_backoff_ms", 2_000),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+    ]
+
+    def opened(identity: Identity) -> grpc.aio.Channel:
+        return grpc.aio.secure_channel(target, identity.channel_credentials(), options=options)
+
+    # An identity that was not read from files stays what it is.
+    return RenewedChannel(identity, opened) if identity.files else opened(identity)
+
+
+def service_config(contracts: Sequence[ServiceDescriptor]) -> dict[str, Any]:
+    """Return the gRPC service config: round robin, and retries of a broken transport for idempotent methods."""
+    names = [
+        {"service": contract.full_name, "method": method.name}
+        for contract in contracts
+        for method in contract.methods
+        if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
+    ]
+    retry = {
+        "maxAttempts": 3,
+        "initialBackoff": "0.05s",
+        "maxBackoff": "0.5s",
+        "backoffMultiplier": 3,
+        # CANCELLED: a server that shuts down says it of calls that it has not looked at.
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
+    }
+    config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    if names:
+        config["methodConfig"] = [{"name": names, "retryPolicy": retry}]
+    return config
+
+
+async def invoke(
+    method: grpc.aio.UnaryUnaryMultiCallable[Any, _Response],
+    request: Any,
+    *,
+    dependency: str,
+    seconds: float | None = None,
+    on_behalf_of: str = "",
+) -> _Response:
+    """Call `method` of `dependency` within the current call's deadline, or `seconds` where that is sooner.
+
+    Where there is neither, within 30 seconds. The request id and trace context of the current call go along. Raises
+    SellergateError, whatever happens.
+    """
+    left = time_left(DEFAULT_SECONDS if seconds is None else seconds)
+    if seconds is not None:
+        left = min(left, seconds)
+    if left <= 0:
+        raise OutOfTime(f"No time was left to ask the {dependency} service; give the call more time.")
+    with span(f"call {dependency}"):
+        try:
+            return await method(request, timeout=left, metadata=outgoing_metadata(on_behalf_of))
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, dependency) from None
+
+
+async def invoke_stream(
+    method: grpc.aio.UnaryStreamMultiCallable[Any, _Response],
+    request: Any,
+    *,
+    dependency: str,
+    seconds: float,
+    on_behalf_of: str = "",
+) -> AsyncIterator[_Response]:
+    """Call a streaming `method` and yield its answers. Raises SellergateError."""
+    try:
+        async for response in method(request, timeout=seconds, metadata=outgoing_metadata(on_behalf_of)):
+            yield response
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error, dependency) from None
+
+
+async def invoke_client_stream(
+    method: grpc.aio.StreamUnaryMultiCallable[Any, _Response],
+    requests: Iterable[Any],
+    *,
+    dependency: str,
+    seconds: float,
+) -> _Response:
+    """Send all `requests` to a `method` that takes a stream, and return its answer. Raises SellergateError.
+
+    A request is taken when there is room to send it; iterating must not raise, since nothing could tell of it.
+    """
+
+    async def sent() -> AsyncIterator[Any]:
+        for request in requests:
+            yield request
+
+    try:
+        return await method(sent(), timeout=seconds, metadata=outgoing_metadata())
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error, dependency) from None
+
+
+def outgoing_metadata(on_behalf_of: str = "") -> tuple[tuple[str, str], ...]:
+    """Return the metadata that go along with a call of ours."""
+    metadata: list[tuple[str, str]] = []
+    call = current_call()
+    if call is not None:
+        metadata.append((REQUEST_ID, call.request_id))
+        trace = traceparent()
+        if trace:
+            metadata.append((TRACEPARENT, trace))
+    if on_behalf_of:
+        metadata.append((ON_BEHALF_OF, on_behalf_of))
+    return tuple(metadata)
+
+
+def is_transport_failure(error: SellergateError) -> bool:
+    """Tell a broken transport (nobody knows what the service did) from an answer of the service."""
+    return not error.domain and error.reason in (
+        Reason.DEPENDENCY_UNAVAILABLE,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.INTERNAL,
+        Reason.CANCELLED,
+    )
+
+
+def was_turned_away(error: SellergateError) -> bool:
+    """Tell of a call for which BEGUN is promised that no server has looked at it: one that shuts down has turned it away."""
+    return not error.domain and error.reason is Reason.CANCELLED and BEGUN[0] not in error.metadata

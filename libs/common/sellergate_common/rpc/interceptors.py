@@ -1,0 +1,253 @@
+"""The layers around every RPC, in one fixed order.
+
+From the outside in: request id, log, metrics, errors, identity, deadline, validation. A layer is a coroutine that awaits what is
+inside of it, for unary and streaming calls alike; tests/unit/common/rpc/test_interceptors.py asserts the order.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.message import Message
+
+from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, may_concern, new_request_id, serving
+from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
+from sellergate_common.identity.policy import ON_BEHALF_OF, Access, identify
+from sellergate_common.observability.logs import get_logger, log_call
+from sellergate_common.observability.redaction import redact_text
+from sellergate_common.observability.telemetry import RpcMetrics
+from sellergate_common.observability.tracing import server_span, traceparent
+from sellergate_common.rpc.deadlines import within_deadline
+from sellergate_common.rpc.validation import validate
+from sellergate_common.status import to_status, trailing_metadata
+
+if TYPE_CHECKING:
+    _Handler = grpc.RpcMethodHandler[Any, Any]  # generic in its types only
+
+# The property of TLS peers that gRPC takes for their identity, where the certificate has one (grpc_security_constants.h).
+_SAN = "x509_subject_alternative_name"
+# What the layers read of a call's metadata.
+_READ = frozenset({REQUEST_ID, TRACEPARENT, ON_BEHALF_OF})
+DRAIN_SECONDS = 1.0
+_REQUEST_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(slots=True)
+class Rpc:
+    """One call as the layers see it."""
+
+    context: grpc.aio.ServicerContext[Any, Any]
+    call: CallContext
+    metadata: dict[str, list[str]]
+    streams: bool
+    request: Message | None
+    uploads: bool = False
+    """It sends a stream and is answered once."""
+
+
+Inside = Callable[[Rpc], Coroutine[Any, Any, Any]]
+Layer = Callable[[Inside, Rpc], Coroutine[Any, Any, Any]]
+
+
+class Layers:
+    """The layers of one server."""
+
+    def __init__(self, service: str, access: Access, metrics: RpcMetrics) -> None:
+        self._service = service
+        self._access = access
+        self._metrics = metrics
+        self.order: tuple[Layer, ...] = (
+            self.request_id,
+            self.log,
+            self.metrics,
+            self.errors,
+            self.identity,
+            self.deadline,
+            self.validation,
+        )
+
+    def around(self, body: Inside) -> Inside:
+        """Return what runs `body` inside of all layers."""
+        for layer in reversed(self.order):
+            body = partial(layer, body)
+        return body
+
+    async def request_id(self, inside: Inside, rpc: Rpc) -> Any:
+        """Give the call an id: the caller's, where it has the shape of one."""
+        given = rpc.metadata.get(REQUEST_ID, [""])[0]
+        rpc.call.request_id = redact_text(given) if _REQUEST_ID_SHAPE.fullmatch(given) else new_request_id()
+        rpc.call.traceparent = rpc.metadata.get(TRACEPARENT, [""])[0]
+        with (
+            serving(rpc.call),
+            server_span(rpc.call.method, rpc.call.traceparent, request_id=rpc.call.request_id) as traced,
+        ):
+            rpc.call.traceparent = traceparent()
+            try:
+                return await inside(rpc)
+            finally:
+                traced.set_attribute("reason", rpc.call.reason or "OK")
+
+    async def log(self, inside: Inside, rpc: Rpc) -> Any:
+        """Log each call once, when it is over; health checks only at debug."""
+        try:
+            return await inside(rpc)
+        finally:
+            level = "debug" if rpc.call.method.startswith("grpc.") else "info"
+            log_call(level, rpc.call, (time.monotonic() - rpc.call.started) * 1000)
+
+    async def metrics(self, inside: Inside, rpc: Rpc) -> Any:
+        """Count and time each call."""
+        self._metrics.in_flight += 1
+        try:
+            return await inside(rpc)
+        finally:
+            self._metrics.in_flight -= 1
+            self._metrics.observe(rpc.call.method, rpc.call.reason or "OK", time.monotonic() - rpc.call.started)
+
+    async def errors(self, inside: Inside, rpc: Rpc) -> Any:
+        """Turn whatever is raised inside into one status with a reason; a bug is logged and stays opaque."""
+        try:
+            return await inside(rpc)
+        except SellergateError as error:
+            await self._abort(rpc, error)
+        except NotImplementedError:
+            await self._abort(rpc, Unimplemented(f"{rpc.call.method} is in the contract and not built yet."))
+        except grpc.aio.AbortError:
+            raise
+        except asyncio.CancelledError:
+            rpc.call.reason = Reason.CANCELLED
+            raise
+        except Exception:  # noqa: BLE001  (the last resort: nothing else may reach the caller)
+            get_logger().error("bug", method=rpc.call.method, exc_info=True)
+            message = f"Something is wrong on our side; the log has it under request id {rpc.call.request_id}."
+            await self._abort(rpc, InternalError(message, metadata={"request_id": rpc.call.request_id}))
+
+    async def identity(self, inside: Inside, rpc: Rpc) -> Any:
+        """Find out who calls and whether it may."""
+        rpc.call.caller = identify(self._access, rpc.call.method, _names(rpc.context), rpc.metadata)
+        return await inside(rpc)
+
+    async def deadline(self, inside: Inside, rpc: Rpc) -> Any:
+        """Bound the call in time."""
+        return await within_deadline(rpc.call, rpc.context.time_remaining(), partial(inside, rpc), streams=rpc.streams)
+
+    async def validation(self, inside: Inside, rpc: Rpc) -> Any:
+        """Check the request's shape; of a stream, every message is checked as it comes."""
+        if rpc.request is not None:
+            validate(rpc.request)
+            may_concern(getattr(rpc.request, "account_id", ""))
+        return await inside(rpc)
+
+    async def _abort(self, rpc: Rpc, error: SellergateError) -> None:
+        rpc.call.reason = error.reason
+        status = to_status(error, self._service)
+        if rpc.uploads:
+            await _drained(rpc.context)
+        await rpc.context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata(status))
+
+
+class LayeredServer:
+    """Where generated code registers its handlers: they come to `server` inside of the layers.
+
+    An interceptor of gRPC would do the same, and look for the handler of every call anew.
+    """
+
+    def __init__(self, server: grpc.aio.Server, layers: Layers) -> None:
+        self._server = server
+        self._layers = layers
+
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Register handlers, each inside of the layers."""
+        self._server.add_generic_rpc_handlers([_Layered(handler, self._layers) for handler in handlers])
+
+    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
+        """Do nothing, as servers of grpc.aio do."""
+
+
+class _Layered(grpc.GenericRpcHandler):
+    """The handlers of one service, inside of the layers; each is wrapped once."""
+
+    def __init__(self, handlers: grpc.GenericRpcHandler, layers: Layers) -> None:
+        self._handlers = handlers
+        self._layers = layers
+        self._wrapped: dict[str, _Handler] = {}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "_Handler | None":
+        """Return the handler of a method; None for another service's."""
+        method = handler_call_details.method
+        found = self._wrapped.get(method)
+        if found is None:
+            handler = self._handlers.service(handler_call_details)
+            if handler is not None:  # names of unknown methods are the caller's, and are not remembered
+                found = self._wrapped[method] = _wrap(handler, method.lstrip("/"), self._layers)
+        return found
+
+
+def _names(context: Any) -> Iterable[bytes]:
+    """Return the subject alternative names of the caller's certificate; none of a certificate that has only a common name."""
+    return context.peer_identities() or () if context.peer_identity_key() == _SAN else ()
+
+
+def _wrap(handler: Any, method: str, layers: Layers) -> Any:
+    """Rebuild `handler` so that it runs inside the layers."""
+    inner = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    streams = handler.request_streaming or handler.response_streaming
+
+    def rpc_of(request: Any, context: Any) -> Rpc:
+        metadata: dict[str, list[str]] = {}
+        for key, value in context.invocation_metadata() or ():
+            if key in _READ and isinstance(value, str):
+                metadata.setdefault(key, []).append(value)
+        call = CallContext(method=method, request_id="")
+        asked = None if handler.request_streaming else request
+        return Rpc(
+            context, call, metadata, streams, asked, handler.request_streaming and not handler.response_streaming
+        )
+
+    def answered(request: Any, rpc: Rpc) -> Any:
+        return inner(request, rpc.context)
+
+    async def streamed(request: Any, rpc: Rpc) -> None:
+        answers = inner(request, rpc.context)
+        if not hasattr(answers, "__aiter__"):
+            await answers  # a coroutine that writes to the context itself, as grpc.health's Watch does
+            return
+        async with aclosing(answers):
+            async for answer in answers:
+                await rpc.context.write(answer)
+
+    body = streamed if handler.response_streaming else answered
+    # What is asked in one message is known before; the chain of layers is made once then.
+    chain = None if handler.request_streaming else layers.around(lambda rpc: body(rpc.request, rpc))
+
+    async def run(request: Any, context: Any) -> Any:
+        inside = chain or layers.around(partial(body, _validated(request)))
+        return await inside(rpc_of(request, context))
+
+    make = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[handler.request_streaming, handler.response_streaming]
+    return make(run, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
+
+
+async def _drained(context: Any) -> None:
+    """Read what a client still sends, for a moment: clients of grpc.aio that are writing when a stream ends miss why it ended."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while await context.read() is not grpc.aio.EOF:
+                pass
+
+
+async def _validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async for request in requests:
+        validate(request)
+        yield request

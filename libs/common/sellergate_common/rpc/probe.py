@@ -1,0 +1,22 @@
+"""Health probe of containers: `python -m sellergate_common.rpc.probe HOST:PORT` exits with 1 unless the service serves."""
+
+import sys
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+SECONDS = 3.0
+
+
+def serves(target: str) -> bool:
+    """Tell whether the service behind a health port serves."""
+    with grpc.insecure_channel(target) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+if __name__ == "__main__":
+    sys.exit(not serves(sys.argv[1]))

@@ -1,0 +1,154 @@
+"""The gRPC server every service runs: mutual TLS, layers, health, reflection, metrics, drain on SIGTERM."""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+
+from sellergate_common.identity.metrics import certificate_metrics
+from sellergate_common.identity.policy import Access
+from sellergate_common.identity.renewal import ServerCertificate
+from sellergate_common.identity.tls import Identity
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.observability.telemetry import RpcMetrics, serve_metrics
+from sellergate_common.observability.tracing import configure_tracing
+from sellergate_common.rpc.channel import KEEPALIVE_TIMEOUT_MILLISECONDS, MAX_MESSAGE_BYTES
+from sellergate_common.rpc.interceptors import LayeredServer, Layers
+from sellergate_common.settings import ServerSettings
+
+PROBE_SECONDS = 2.0
+PROBE_TIMEOUT_SECONDS = 1.0
+
+Probe = Callable[[], Awaitable[Any]]
+_GENERATED = "_pb2_grpc"
+
+
+async def run_server(
+    name: str,
+    port: int,
+    settings: ServerSettings,
+    *,
+    servicers: Sequence[object],
+    dependencies: Mapping[str, Probe],
+    access: Access | None = None,
+) -> None:
+    """Serve `servicers` (of generated base classes) as `name` ("account") until SIGTERM or SIGINT, then drain.
+
+    Health: the overall and each service are SERVING from the end of the start until the drain begins. `dependencies` are probed
+    every two seconds; each is a health service of its own ("dependency/redis") and a metric, and changes no other.
+    """
+    configure_tracing(name)
+    metrics = RpcMetrics.register()
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MILLISECONDS),
+            # Calls that are under way end on the old connection.
+            ("grpc.max_connection_age_ms", int(settings.connection_age_seconds * 1000)),
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    layered: Any = LayeredServer(server, Layers(name, access or Access(), metrics))
+    names = [_register(servicer, layered) for servicer in servicers]
+    healths = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healths, layered)
+    reflected = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflection.aio.ReflectionServicer(reflected), layered)
+    address, identity = f"{settings.bind_host}:{port}", Identity.read(settings)
+    certificate = ServerCertificate(identity)
+    try:
+        server.add_secure_port(address, certificate.credentials())
+    except RuntimeError:
+        get_logger().error("address_taken", address=address, setting=f"SELLERGATE_{name.upper()}_PORT")
+        raise SystemExit(1) from None
+    await server.start()
+    serve_metrics(settings.bind_host, settings.metrics_port)
+    probed = await _serve_health(healths, settings)
+    tasks = [
+        asyncio.create_task(_probe_forever(healths, dependencies, metrics)),
+        asyncio.create_task(certificate.renew()),
+    ]
+    for served in (health.OVERALL_HEALTH, *names):
+        await healths.set(served, health_pb2.HealthCheckResponse.SERVING)
+    get_logger().info("serving", address=address, services=names)
+    # What is there now stays: the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    try:
+        async with certificate_metrics(identity):
+            await _told_to_stop()
+    finally:
+        for task in tasks:
+            task.cancel()
+        get_logger().info("draining", seconds=settings.drain_seconds)
+        await healths.enter_graceful_shutdown()
+        await server.stop(settings.drain_seconds)
+        if probed is not None:
+            await probed.stop(None)
+        get_logger().info("stopped")
+
+
+async def _serve_health(healths: Any, settings: ServerSettings) -> grpc.aio.Server | None:
+    """Serve health alone on its own port, where one is set."""
+    if not settings.health_port:
+        return None
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
+    server.add_insecure_port(f"{settings.bind_host}:{settings.health_port}")
+    await server.start()
+    return server
+
+
+def _register(servicer: object, server: Any) -> str:
+    """Add `servicer` to `server` through the generated module of its base class; return the service's full name."""
+    base = next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith(_GENERATED))
+    getattr(sys.modules[base.__module__], f"add_{base.__name__}_to_server")(servicer, server)
+    package = base.__module__.rpartition(".")[0]
+    return f"{package}.{base.__name__.removesuffix('Servicer')}"
+
+
+async def _told_to_stop() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+
+
+async def _probe_forever(healths: Any, dependencies: Mapping[str, Probe], metrics: RpcMetrics) -> None:
+    """Ask every dependency again and again whether it answers, and tell health and metrics."""
+    known: dict[str, bool] = {}
+    while True:
+        answers = await asyncio.gather(*(_answers(probe) for probe in dependencies.values()))
+        for dependency, up in zip(dependencies, answers, strict=True):
+            status = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING
+            await healths.set(f"dependency/{dependency}", status)
+            metrics.answers(dependency, up=up)
+            if known.get(dependency, True) != up:
+                get_logger().warning("dependency", dependency=dependency, up=up)
+            known[dependency] = up
+        await asyncio.sleep(PROBE_SECONDS)
+
+
+async def _answers(probe: Probe) -> bool:
+    try:
+        await asyncio.wait_for(_awaited(probe), PROBE_TIMEOUT_SECONDS)
+    except Exception:  # noqa: BLE001  (whatever a probe raises, the dependency does not answer)
+        return False
+    return True
+
+
+async def _awaited(probe: Probe) -> None:
+    await probe()

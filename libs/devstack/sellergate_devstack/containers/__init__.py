@@ -1,0 +1,1 @@
+"""The one-shot containers of docker-compose.yml."""

@@ -1,0 +1,92 @@
+"""`walk` of docker-compose.yml: the main job on containers, once, and what to type; then it stays, so that its health tells."""
+
+import asyncio
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sellergate_client.settings import ClientSettings
+from sellergate_common.identity.tls import Identity
+from sellergate_common.settings import load_settings
+
+from sellergate_devstack.demo import WalkFailed, walk
+from sellergate_devstack.prepare import prepare
+from sellergate_devstack.processes.lines import tell_lines
+from sellergate_devstack.settings import DevstackSettings
+from sellergate_devstack.state import Demo, read_demo
+from sellergate_devstack.user_tokens import user_token
+
+# In the container's own /tmp, which nobody else has.
+WALKED = Path("/tmp/walked")  # noqa: S108
+
+
+class WalkSettings(ClientSettings):
+    """Where the containers are, and the folder that `init` filled for this one."""
+
+    edge_url: str = "http://edge:3001"
+    public_url: str = "http://localhost:3001"
+    files: Path = Path("/run/sellergate")
+
+
+@dataclass(frozen=True, slots=True)
+class Containers:
+    """The suite, as the walk sees it."""
+
+    settings: WalkSettings
+    demo: Demo
+
+    @property
+    def edge(self) -> str:
+        """The edge's base URL from within."""
+        return self.settings.edge_url
+
+    @property
+    def simulator(self) -> str:
+        """There is one; nobody asks where."""
+        return "simulator"
+
+    @property
+    def callback_url(self) -> str:
+        """Where Amazon sends browsers back to."""
+        return f"{self.settings.public_url}/api/amazon/oauth/callback"
+
+    def target(self, service: str) -> str:
+        """Return where a gRPC service listens."""
+        target: str = getattr(self.settings, f"{service}_target")
+        return target
+
+    def identity(self, name: str) -> Identity:  # noqa: ARG002  (there is one)
+        """Return the operator's identity."""
+        return Identity.read(self.settings)
+
+    def jwt(self, user_id: str) -> str:
+        """Return a token of a user for the edge."""
+        return user_token((self.settings.files / "jwt-secret").read_text().strip(), user_id, DevstackSettings())
+
+
+async def main() -> int:
+    """Walk, and tell."""
+    settings = load_settings(WalkSettings)
+    demo = read_demo((settings.files / "demo.json").read_text(), DevstackSettings(simulator="on"))
+    containers = Containers(settings, demo)
+    try:
+        account_id = await walk(containers, _tell)
+    except WalkFailed as error:
+        _tell(f"  failed: {error}")
+        return 1
+    await prepare(containers, account_id)
+    tell_lines(settings.public_url, containers.jwt(demo.user_id), account_id, demo.marketplace_id, _tell)
+    WALKED.touch()  # noqa: ASYNC240  (nobody else is served here)
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
+    return 0
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,89 @@
+"""Walks the main job once, as a frontend would: connect a seller, look at its status, list its orders."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import httpx
+from sellergate_common.identity.tls import Identity
+
+from sellergate_devstack.state import Demo
+
+SECONDS = 30.0
+
+
+class Walked(Protocol):
+    """A suite that can be walked: processes of this machine, or containers."""
+
+    @property
+    def edge(self) -> str:
+        """The edge's base URL."""
+
+    @property
+    def simulator(self) -> str | None:
+        """The simulator's base URL; None when Amazon is Amazon."""
+
+    @property
+    def demo(self) -> Demo:
+        """The demo seller."""
+
+    @property
+    def callback_url(self) -> str:
+        """Where Amazon sends browsers back to."""
+
+    def target(self, service: str) -> str:
+        """Return where a gRPC service listens."""
+
+    def identity(self, name: str) -> Identity:
+        """Return an identity."""
+
+    def jwt(self, user_id: str) -> str:
+        """Return a token of a user for the edge."""
+
+
+class WalkFailed(Exception):
+    """A step of the walk was refused; the message holds the problem document."""
+
+
+async def walk(suite: Walked, tell: Callable[[str], None]) -> str:
+    """Do the main job and tell what was seen; return the account's id. Raises WalkFailed."""
+    demo = suite.demo
+    headers = {"Authorization": f"Bearer {suite.jwt(demo.user_id)}"}
+    async with httpx.AsyncClient(base_url=suite.edge, headers=headers, timeout=SECONDS, trust_env=False) as client:
+        new = {
+            "amazonSellerId": demo.seller_id,
+            "marketplace": demo.marketplace,
+            "lwaClientId": demo.client_id,
+            "lwaClientSecret": demo.client_secret.get_secret_value(),
+            "refreshToken": demo.refresh_token.get_secret_value(),
+            "iamRoleArn": demo.role_arn or None,
+            "marketplaceIds": [demo.marketplace_id],
+        }
+        account = await _asked(client, "POST", "/api/amazon/accounts", json=new)
+        tell(f"  seller connected   {account['amazonSellerId']} in {account['marketplace']}, account {account['id']}")
+        of_account = {"amazonAccountId": account["id"]}
+        status = await _asked(client, "GET", "/api/amazon/test/status", params=of_account)
+        stages = ", ".join(f"{stage['name']} {stage['outcome']}" for stage in status["stages"])
+        failed = [stage for stage in status["stages"] if stage["outcome"] == "FAILED"]
+        if failed:
+            raise WalkFailed(f"status: {failed[0]['name']} failed: {failed[0]['reason']}")
+        tell(f"  status ok          {stages}")
+        wanted = {**of_account, "marketplaceId": demo.marketplace_id}
+        found = await _asked(client, "GET", "/api/amazon/test/orders", params=wanted)
+        tell(f"  orders listed      {len(found['orders'])} orders of the last 7 days by {found['operation']}")
+        for order in found["orders"][:3]:
+            number = order.get("orderId") or order.get("AmazonOrderId")
+            when = order.get("createdTime") or order.get("PurchaseDate")
+            tell(f"                     {number}  {when}")
+        account_id: str = account["id"]
+        return account_id
+
+
+async def _asked(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> Any:
+    """Return the JSON of a success. Raises WalkFailed with the problem document of a refusal."""
+    try:
+        response = await client.request(method, path, **given)
+    except httpx.HTTPError as error:
+        raise WalkFailed(f"{method} {path}: {type(error).__name__}") from error
+    if not response.is_success:
+        raise WalkFailed(f"{method} {path}: {response.status_code} {response.text}")
+    return response.json()

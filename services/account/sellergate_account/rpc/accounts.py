@@ -1,0 +1,169 @@
+"""AccountService and AccountSecretsService: proto ⇄ domain, nothing else."""
+
+from typing import Any
+
+from pydantic import SecretStr
+from sellergate.account.v1 import account_secrets_service_pb2 as secrets_pb2
+from sellergate.account.v1 import account_service_pb2 as pb2
+from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceServicer
+from sellergate.account.v1.account_service_pb2_grpc import AccountServiceServicer
+from sellergate_common.context import current_caller
+from sellergate_common.errors import NotAllowed
+
+from sellergate_account.accounts import Accounts
+from sellergate_account.applications import ApplicationChanges, Applications
+from sellergate_account.model import Place
+from sellergate_account.rpc import page_tokens
+from sellergate_account.rpc.account_messages import (
+    to_changes,
+    to_connection,
+    to_filter,
+    to_message,
+    to_secrets_message,
+    to_time,
+)
+from sellergate_account.rpc.application_messages import to_message as to_application_message
+
+
+class AccountServicer(AccountServiceServicer):
+    """Seller accounts."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def UpsertAccount(self, request: pb2.UpsertAccountRequest, context: Any) -> pb2.UpsertAccountResponse:
+        """Store a seller's account."""
+        _own(request.user_id)
+        account, created = await self._accounts.upsert(to_connection(request))
+        return pb2.UpsertAccountResponse(account=to_message(account), created=created)
+
+    async def GetAccount(self, request: pb2.GetAccountRequest, context: Any) -> pb2.GetAccountResponse:
+        """Return one account."""
+        account, application = await self._accounts.with_application(request.account_id, _user())
+        return pb2.GetAccountResponse(account=to_message(account), shared_application=not application.owner_user_id)
+
+    async def ListAccounts(self, request: pb2.ListAccountsRequest, context: Any) -> pb2.ListAccountsResponse:
+        """Return one page of accounts."""
+        if request.user_id:
+            _own(request.user_id)
+        narrowed = to_filter(request, request.user_id or _user())
+        size = page_tokens.page_size(request.page_size)
+        found = await self._accounts.list(narrowed, page_tokens.decode(request.page_token, narrowed), size + 1)
+        page = found[:size]
+        last = Place(page[-1].create_time, page[-1].account_id) if page else None
+        token = page_tokens.encode(last, narrowed) if last and len(found) > size else ""
+        return pb2.ListAccountsResponse(accounts=map(to_message, page), next_page_token=token)
+
+    async def UpdateAccount(self, request: pb2.UpdateAccountRequest, context: Any) -> pb2.UpdateAccountResponse:
+        """Change single fields."""
+        if "role_without_external_id" in request.update_mask.paths and _user():
+            raise NotAllowed("Only an operator sets role_without_external_id; ask one, or leave it out of update_mask.")
+        etag = request.etag or request.account.etag
+        account = await self._accounts.update(request.account.account_id, _user(), to_changes(request), etag)
+        return pb2.UpdateAccountResponse(account=to_message(account))
+
+    async def DeleteAccount(self, request: pb2.DeleteAccountRequest, context: Any) -> pb2.DeleteAccountResponse:
+        """Make an account inactive."""
+        account = await self._accounts.set_active(request.account_id, _user(), request.etag, active=False)
+        return pb2.DeleteAccountResponse(account=to_message(account))
+
+    async def UndeleteAccount(
+        self,
+        request: pb2.UndeleteAccountRequest,
+        context: Any,
+    ) -> pb2.UndeleteAccountResponse:
+        """Make an inactive account active again."""
+        account = await self._accounts.set_active(request.account_id, _user(), request.etag, active=True)
+        return pb2.UndeleteAccountResponse(account=to_message(account))
+
+    async def HardDeleteAccount(
+        self,
+        request: pb2.HardDeleteAccountRequest,
+        context: Any,
+    ) -> pb2.HardDeleteAccountResponse:
+        """Remove an account for good."""
+        await self._accounts.remove(request.account_id, _user(), request.etag)
+        return pb2.HardDeleteAccountResponse()
+
+
+class AccountSecretsServicer(AccountSecretsServiceServicer):
+    """Stored secrets, for the token service."""
+
+    def __init__(self, accounts: Accounts, applications: Applications) -> None:
+        self._accounts = accounts
+        self._applications = applications
+
+    async def GetAccountSecrets(
+        self,
+        request: secrets_pb2.GetAccountSecretsRequest,
+        context: Any,
+    ) -> secrets_pb2.GetAccountSecretsResponse:
+        """Open what a token exchange needs."""
+        account, application, secrets, refresh_token = await self._accounts.secrets(request.account_id)
+        return secrets_pb2.GetAccountSecretsResponse(
+            account=to_message(account),
+            application=to_secrets_message(application, secrets),
+            refresh_token=refresh_token.get_secret_value(),
+        )
+
+    async def GetApplicationSecrets(
+        self,
+        request: secrets_pb2.GetApplicationSecretsRequest,
+        context: Any,
+    ) -> secrets_pb2.GetApplicationSecretsResponse:
+        """Open an application's client id and secrets."""
+        application, secrets = await self._applications.secrets(request.application_id)
+        return secrets_pb2.GetApplicationSecretsResponse(application=to_secrets_message(application, secrets))
+
+    async def RotateRefreshToken(
+        self,
+        request: secrets_pb2.RotateRefreshTokenRequest,
+        context: Any,
+    ) -> secrets_pb2.RotateRefreshTokenResponse:
+        """Store a new refresh token by compare-and-set."""
+        account = await self._accounts.rotate_refresh_token(
+            request.account_id,
+            request.expected_revision,
+            SecretStr(request.refresh_token),
+            to_time(request, "authorization_expire_time"),
+        )
+        return secrets_pb2.RotateRefreshTokenResponse(account=to_message(account))
+
+    async def MarkAuthorizationRevoked(
+        self,
+        request: secrets_pb2.MarkAuthorizationRevokedRequest,
+        context: Any,
+    ) -> secrets_pb2.MarkAuthorizationRevokedResponse:
+        """Record a refused refresh token by compare-and-set."""
+        account = await self._accounts.mark_revoked(request.account_id, request.expected_revision)
+        return secrets_pb2.MarkAuthorizationRevokedResponse(account=to_message(account))
+
+    async def FindApplication(
+        self,
+        request: secrets_pb2.FindApplicationRequest,
+        context: Any,
+    ) -> secrets_pb2.FindApplicationResponse:
+        """Return the operator's application of an LWA client id."""
+        found = await self._applications.find(SecretStr(request.lwa_client_id))
+        return secrets_pb2.FindApplicationResponse(application=to_application_message(found))
+
+    async def RecordSecretExpiry(
+        self,
+        request: secrets_pb2.RecordSecretExpiryRequest,
+        context: Any,
+    ) -> secrets_pb2.RecordSecretExpiryResponse:
+        """Store when Amazon says that the present secret ends."""
+        expiry = ApplicationChanges(secret_expire_time=to_time(request, "secret_expire_time"))
+        changed = await self._applications.update(request.application_id, "", expiry, "")
+        return secrets_pb2.RecordSecretExpiryResponse(application=to_application_message(changed))
+
+
+def _user() -> str:
+    """Return the user that the edge acts for; empty for callers that see all."""
+    return current_caller().on_behalf_of
+
+
+def _own(user_id: str) -> None:
+    user = _user()
+    if user and user != user_id:
+        raise NotAllowed("The edge acts for another user than the one in user_id.")

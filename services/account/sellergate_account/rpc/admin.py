@@ -1,0 +1,87 @@
+"""AccountAdminService: proto ⇄ domain, nothing else."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from sellergate.account.v1 import account_admin_service_pb2 as pb2
+from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceServicer
+
+from sellergate_account.accounts import Accounts
+from sellergate_account.admin.audit_check import verify
+from sellergate_account.admin.legacy_import import REFUSED, Import, Outcome, check_size
+from sellergate_account.admin.rewrap import rewrap
+from sellergate_account.applications import Applications
+from sellergate_account.audit import Audit
+from sellergate_account.ports import Store, Vault
+from sellergate_account.rpc import page_tokens
+from sellergate_account.rpc.admin_messages import to_event, to_notes, to_row
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """What the operators' service works on."""
+
+    store: Store
+    vault: Vault
+    audit: Audit
+    accounts: Accounts
+    applications: Applications
+
+
+class AccountAdminServicer(AccountAdminServiceServicer):
+    """What operators do to the whole store."""
+
+    def __init__(self, admin: Admin) -> None:
+        self._admin = admin
+
+    async def RewrapSecrets(
+        self, request: pb2.RewrapSecretsRequest, context: Any
+    ) -> AsyncIterator[pb2.RewrapSecretsResponse]:
+        """Seal every secret again under the newest key, and tell how far it has come."""
+        admin = self._admin
+        async for step in rewrap(admin.store, admin.vault, admin.audit, request.batch_size):
+            yield pb2.RewrapSecretsResponse(
+                rewrapped=step.rewrapped, skipped=step.skipped, unopened_ids=step.unopened_ids, total=step.total
+            )
+
+    async def ImportAccounts(
+        self, request_iterator: AsyncIterator[pb2.ImportAccountsRequest], context: Any
+    ) -> pb2.ImportAccountsResponse:
+        """Take accounts of a former system, and report on each that was refused."""
+        admin = self._admin
+        runs = {dry: Import(admin.store, admin.accounts, admin.applications, dry_run=dry) for dry in (False, True)}
+        report, index = pb2.ImportAccountsResponse(), 0
+        async for request in request_iterator:
+            check_size(index)
+            try:
+                outcome, warning = await runs[request.dry_run].take(to_row(request))
+            except REFUSED as error:
+                report.refusals.extend(to_notes(index, request.account_id, error))
+            else:
+                report.created += outcome is Outcome.CREATED
+                report.unchanged += outcome is Outcome.UNCHANGED
+                report.warnings.extend(to_notes(index, request.account_id, warning) if warning else ())
+            index += 1
+        return report
+
+    async def RecordCapture(self, request: pb2.RecordCaptureRequest, context: Any) -> pb2.RecordCaptureResponse:
+        """Note that an operator looks at an account's calls."""
+        seconds = request.duration.ToSeconds()
+        detail = f"{request.operation} for {seconds} s, by {request.caller}"
+        await self._admin.accounts.note(request.account_id, "calls.captured", detail)
+        return pb2.RecordCaptureResponse()
+
+    async def ListAuditEvents(self, request: pb2.ListAuditEventsRequest, context: Any) -> pb2.ListAuditEventsResponse:
+        """Return one page of a chain."""
+        size, question = page_tokens.page_size(request.page_size), f"audit of {request.account_id}"
+        after = page_tokens.decode_number(request.page_token, question)
+        found = await self._admin.audit.events(self._admin.store, request.account_id, after, size + 1)
+        page = found[:size]
+        token = page_tokens.encode_number(page[-1].sequence, question) if len(found) > size else ""
+        return pb2.ListAuditEventsResponse(events=map(to_event, page), next_page_token=token)
+
+    async def VerifyAudit(self, request: pb2.VerifyAuditRequest, context: Any) -> pb2.VerifyAuditResponse:
+        """Check the chains of the audit log."""
+        finding = await verify(self._admin.store, self._admin.audit, request.account_id)
+        return pb2.VerifyAuditResponse(checked=finding.checked, faults=finding.faults, fault_count=finding.fault_count)

@@ -1,0 +1,58 @@
+"""Proto ⇄ domain, for what operators do."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sellergate.account.v1 import account_admin_service_pb2 as pb2
+from sellergate_common.errors import FieldViolation, InvalidRequest, SellergateError
+from sellergate_common.rpc.validation import validate
+
+from sellergate_account.accounts import Origin
+from sellergate_account.admin.legacy_import import Row
+from sellergate_account.model import AuditEvent, State
+from sellergate_account.rpc.account_messages import to_connection, to_time, to_timestamp
+
+_MAX_SHOWN_ID = 64
+# Fields of a row itself; all others are those of its account.
+_OWN_FIELDS = frozenset({"account_id", "account", "create_time", "update_time"})
+
+
+def to_row(request: pb2.ImportAccountsRequest) -> Row:
+    """Read an account to import. Raises InvalidRequest."""
+    if not request.HasField("account"):
+        raise InvalidRequest.of_field("account", "must be set")
+    validate(request.account)
+    origin = Origin(
+        account_id=request.account_id,
+        state=State.INACTIVE if request.inactive else State.ACTIVE,
+        create_time=to_time(request, "create_time"),
+        update_time=to_time(request, "update_time"),
+        role_without_external_id=request.role_without_external_id,
+        detail="import",
+    )
+    return Row(to_connection(request.account), origin)
+
+
+def to_notes(index: int, account_id: str, error: SellergateError) -> Iterator[pb2.ImportNote]:
+    """Render why a row was refused, or what about it deserves a look; the first field stands for all."""
+    violations = error.violations or [FieldViolation("account", error.message)]
+    first = violations[0]
+    if first.field not in _OWN_FIELDS:
+        first = replace(first, field=f"account.{first.field}")
+    words = "; ".join(violation.description for violation in violations)
+    yield pb2.ImportNote(index=index, account_id=account_id[:_MAX_SHOWN_ID], field=first.field, description=words)
+
+
+def to_event(event: AuditEvent) -> pb2.AuditEvent:
+    """Render one link of an audit chain."""
+    return pb2.AuditEvent(
+        sequence=event.sequence,
+        account_id=event.chain,
+        action=event.action,
+        caller=event.caller,
+        on_behalf_of=event.on_behalf_of,
+        request_id=event.request_id,
+        create_time=to_timestamp(event.create_time),
+        subject=event.subject,
+        detail=event.detail,
+    )

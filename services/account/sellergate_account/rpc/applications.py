@@ -1,0 +1,88 @@
+"""ApplicationService: proto ⇄ domain, nothing else."""
+
+from typing import Any
+
+from pydantic import SecretStr
+from sellergate.account.v1 import application_service_pb2 as pb2
+from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceServicer
+from sellergate_common.context import current_caller
+from sellergate_common.errors import NotAllowed
+
+from sellergate_account.applications import Applications
+from sellergate_account.model import Place
+from sellergate_account.rpc import page_tokens
+from sellergate_account.rpc.account_messages import to_time
+from sellergate_account.rpc.application_messages import to_application_changes, to_message, to_new_application
+
+
+class ApplicationServicer(ApplicationServiceServicer):
+    """LWA clients. The edge sees and changes a user's own and sees the shared ones; others see all."""
+
+    def __init__(self, applications: Applications) -> None:
+        self._applications = applications
+
+    async def CreateApplication(
+        self, request: pb2.CreateApplicationRequest, context: Any
+    ) -> pb2.CreateApplicationResponse:
+        """Store an LWA client."""
+        _own(request.application.owner_user_id)
+        made = await self._applications.create(to_new_application(request), _user())
+        return pb2.CreateApplicationResponse(application=to_message(made))
+
+    async def GetApplication(self, request: pb2.GetApplicationRequest, context: Any) -> pb2.GetApplicationResponse:
+        """Return one application."""
+        found = await self._applications.get(request.application_id, _user())
+        return pb2.GetApplicationResponse(application=to_message(found))
+
+    async def ListApplications(
+        self, request: pb2.ListApplicationsRequest, context: Any
+    ) -> pb2.ListApplicationsResponse:
+        """Return one page of applications."""
+        _own(request.owner_user_id)
+        user = request.owner_user_id or _user()
+        size, question = page_tokens.page_size(request.page_size), ("applications", user)
+        found = await self._applications.list(user, page_tokens.decode(request.page_token, question), size + 1)
+        page = found[:size]
+        last = Place(page[-1].create_time, page[-1].application_id) if page else None
+        token = page_tokens.encode(last, question) if last and len(found) > size else ""
+        return pb2.ListApplicationsResponse(applications=map(to_message, page), next_page_token=token)
+
+    async def UpdateApplication(
+        self, request: pb2.UpdateApplicationRequest, context: Any
+    ) -> pb2.UpdateApplicationResponse:
+        """Change single fields."""
+        given = request.application
+        etag = request.etag or given.etag
+        changes = to_application_changes(request)
+        changed = await self._applications.update(given.application_id, _user(), changes, etag)
+        return pb2.UpdateApplicationResponse(application=to_message(changed))
+
+    async def DeleteApplication(
+        self, request: pb2.DeleteApplicationRequest, context: Any
+    ) -> pb2.DeleteApplicationResponse:
+        """Remove an application that no account uses."""
+        await self._applications.remove(request.application_id, _user(), request.etag)
+        return pb2.DeleteApplicationResponse()
+
+    async def RotateClientSecret(
+        self, request: pb2.RotateClientSecretRequest, context: Any
+    ) -> pb2.RotateClientSecretResponse:
+        """Store a new secret and keep the old one until it ends."""
+        rotated = await self._applications.rotate(
+            request.application_id,
+            _user(),
+            SecretStr(request.client_secret),
+            to_time(request, "old_secret_expire_time"),
+            to_time(request, "secret_expire_time"),
+        )
+        return pb2.RotateClientSecretResponse(application=to_message(rotated))
+
+
+def _user() -> str:
+    """Return the user that the edge acts for; empty for callers that see all."""
+    return current_caller().on_behalf_of
+
+
+def _own(user_id: str) -> None:
+    if _user() and user_id not in ("", _user()):
+        raise NotAllowed("The edge acts for another user than the one in owner_user_id.")

@@ -1,0 +1,85 @@
+"""DropInClientService: proto ⇄ domain, nothing else."""
+
+from typing import Any
+
+from pydantic import SecretStr
+from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
+from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceServicer
+from sellergate_common.context import current_caller
+from sellergate_common.errors import NotAllowed
+
+from sellergate_account.clients import Clients
+from sellergate_account.model import DropInClient, Place
+from sellergate_account.rpc import page_tokens
+from sellergate_account.rpc.account_messages import secret_or_none, to_timestamp
+
+
+class DropInClientServicer(DropInClientServiceServicer):
+    """Credentials of our own for SP-API SDKs."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def CreateClient(self, request: pb2.CreateClientRequest, context: Any) -> pb2.CreateClientResponse:
+        """Make a client; its secret and handles are in this answer alone."""
+        _own(request.user_id)
+        issued = await self._clients.create(request.user_id, request.name, request.account_ids)
+        return pb2.CreateClientResponse(
+            client=_to_message(issued.client),
+            client_secret=issued.secret.get_secret_value(),
+            handles=[
+                pb2.ClientHandle(account_id=account_id, handle=handle.get_secret_value())
+                for account_id, handle in issued.handles.items()
+            ],
+        )
+
+    async def ListClients(self, request: pb2.ListClientsRequest, context: Any) -> pb2.ListClientsResponse:
+        """Return one page of clients."""
+        _own(request.user_id)
+        user = request.user_id or current_caller().on_behalf_of
+        size, question = page_tokens.page_size(request.page_size), ("clients", user)
+        found = await self._clients.list(user, page_tokens.decode(request.page_token, question), size + 1)
+        page = found[:size]
+        last = Place(page[-1].create_time, page[-1].client_id) if page else None
+        token = page_tokens.encode(last, question) if last and len(found) > size else ""
+        return pb2.ListClientsResponse(clients=map(_to_message, page), next_page_token=token)
+
+    async def GetClient(self, request: pb2.GetClientRequest, context: Any) -> pb2.GetClientResponse:
+        """Return one client."""
+        client = await self._clients.get(request.client_id, current_caller().on_behalf_of)
+        return pb2.GetClientResponse(client=_to_message(client))
+
+    async def RevokeClient(self, request: pb2.RevokeClientRequest, context: Any) -> pb2.RevokeClientResponse:
+        """End a client at once."""
+        client = await self._clients.revoke(request.client_id, current_caller().on_behalf_of)
+        return pb2.RevokeClientResponse(client=_to_message(client))
+
+    async def AuthenticateClient(
+        self, request: pb2.AuthenticateClientRequest, context: Any
+    ) -> pb2.AuthenticateClientResponse:
+        """Check what an SDK presented; the edge alone may ask."""
+        handle = secret_or_none(request.handle)
+        client, account_id = await self._clients.authenticate(
+            request.client_id, SecretStr(request.client_secret), handle
+        )
+        through = "" if handle else await self._clients.application_account(client)
+        return pb2.AuthenticateClientResponse(
+            client=_to_message(client), account_id=account_id, application_account_id=through
+        )
+
+
+def _own(user_id: str) -> None:
+    user = current_caller().on_behalf_of
+    if user and user_id not in ("", user):
+        raise NotAllowed("The edge acts for another user than the one in user_id.")
+
+
+def _to_message(client: DropInClient) -> pb2.DropInClient:
+    return pb2.DropInClient(
+        client_id=client.client_id,
+        user_id=client.user_id,
+        name=client.name,
+        account_ids=client.account_ids,
+        create_time=to_timestamp(client.create_time),
+        revoke_time=to_timestamp(client.revoke_time),
+    )

@@ -1,0 +1,1 @@
+"""The keys that seal secrets: read from the settings, and opened by AWS KMS where they are wrapped."""

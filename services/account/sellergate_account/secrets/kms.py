@@ -1,0 +1,91 @@
+"""AWS KMS, which opens wrapped keys, through boto3.
+
+boto3 finds this process's own AWS credentials and the endpoint (AWS_ENDPOINT_URL_KMS) by its own chain.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from pydantic import SecretStr
+from sellergate_common.crypto.sealing import encode_key, parse_key, ring_entries, ring_text
+from sellergate_common.crypto.wrapping import SingleUse, ciphertext_of, is_wrapped, ring_context, single_context
+from sellergate_common.settings import SettingsError, variable_of
+
+from sellergate_account.settings import SINGLE_KEYS, AccountSettings
+
+_CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+_NOT_OF_A_CODE = re.compile(r"[^A-Za-z0-9.]")
+_BOUND = (
+    "a wrapped key opens in the setting and under the id that it was made for, where this service may use KMS's key"
+)
+_REACH = "check AWS_REGION, AWS_ENDPOINT_URL_KMS and this service's AWS credentials"
+
+
+class CannotUnwrap(ValueError):
+    """KMS does not open a key; the message names the key and the cause."""
+
+
+class Kms:
+    """KMS of a region. The client is made when it is first needed, so that what hinders it is told with the key's name."""
+
+    def __init__(self, region: str | None) -> None:
+        self._region = region
+
+    def decrypt(self, encoded: str, context: dict[str, str], name: str) -> str:
+        """Return a wrapped key in base64url. Raises CannotUnwrap; boto3's own words may hold what was sent and stay out."""
+        ciphertext = ciphertext_of(encoded, name)
+        try:
+            answer = self._client.decrypt(CiphertextBlob=ciphertext, EncryptionContext=context)
+        except ClientError as error:
+            code = _NOT_OF_A_CODE.sub("", str(error.response.get("Error", {}).get("Code", "")))[:64]
+            raise CannotUnwrap(f"KMS does not open {name} ({code}); {_BOUND}") from None
+        except Exception as error:  # noqa: BLE001  (an endpoint that is no KMS trips boto3 in ways that it does not name)
+            raise CannotUnwrap(f"KMS cannot be asked for {name} ({type(error).__name__}); {_REACH}") from None
+        if not answer.get("Plaintext"):
+            raise CannotUnwrap(f"KMS cannot be asked for {name} (the answer holds no key); {_REACH}")
+        return encode_key(answer["Plaintext"])
+
+    @cached_property
+    def _client(self) -> Any:
+        return boto3.session.Session().client("kms", region_name=self._region, config=_CONFIG)
+
+
+def unwrap_ring(text: SecretStr, kms: Kms) -> SecretStr:
+    """Return a key ring with every line in the clear. Raises ValueError that names the key id and the cause."""
+    lines = []
+    for kid, encoded in ring_entries(text.get_secret_value()).items():
+        if is_wrapped(encoded):
+            encoded = kms.decrypt(encoded, ring_context(kid), f"key {kid}")  # noqa: PLW2901  (the same key, in the clear)
+        lines.append(f"{kid} {encoded}")
+    return ring_text(SecretStr("\n".join(lines)))
+
+
+def unwrap_key(text: SecretStr, kms: Kms, use: SingleUse) -> SecretStr:
+    """Return a single key in the clear. Raises ValueError that names the key and the cause."""
+    encoded = text.get_secret_value().strip()
+    if is_wrapped(encoded):
+        encoded = kms.decrypt(encoded, single_context(use), use.in_words)
+    parse_key(encoded, use.in_words)
+    return SecretStr(encoded)
+
+
+def open_keys(settings: AccountSettings) -> dict[str, SecretStr]:
+    """Return all keys of the settings in the clear by field. Blocks. Raises SettingsError at the first that does not open."""
+    kms = Kms(settings.aws_region)
+    ways: dict[str, Callable[[SecretStr, Kms], SecretStr]] = {
+        "sealing_keys": unwrap_ring,
+        **{name: partial(unwrap_key, use=use) for name, use in SINGLE_KEYS.items()},
+    }
+    opened: dict[str, SecretStr] = {}
+    for name, unwrap in ways.items():
+        try:
+            opened[name] = unwrap(getattr(settings, name), kms)
+        except ValueError as error:
+            variable = variable_of(type(settings).model_fields[name], name)
+            raise SettingsError([f"{variable}: {error}"]) from None
+    return opened

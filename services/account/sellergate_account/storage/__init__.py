@@ -1,0 +1,1 @@
+"""The account database on SQLAlchemy: tables, transactions, queries and migrations."""

@@ -1,0 +1,106 @@
+"""The audit log on SQLAlchemy. The end of an account's chain stands in the account's row, all others in audit_chains."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row, Select, Table, delete, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sellergate_account.model import AuditEvent, Head
+from sellergate_account.storage.tables import AccountRecord, AuditChainRecord, AuditEventRecord
+
+_ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
+_CHAINS: Table = AuditChainRecord.metadata.tables[AuditChainRecord.__tablename__]
+_EVENTS: Table = AuditEventRecord.metadata.tables[AuditEventRecord.__tablename__]
+
+
+class SqlTrail:
+    """The audit log in one transaction."""
+
+    def __init__(self, connection: AsyncConnection, *, locks: bool) -> None:
+        self._connection = connection
+        self._locks = locks
+
+    async def head(self, chain: str) -> Head:
+        """Return a chain's end, locked in a transaction that writes."""
+        for table in (_ACCOUNTS, _CHAINS):
+            found = (
+                await self._connection.execute(self._locked(_ends(table).where(_key(table) == chain)))
+            ).one_or_none()
+            if found:
+                return _head(found)
+        return Head()
+
+    async def append(self, event: AuditEvent, head: Head) -> None:
+        """Store an event and the chain's new end. Raises DuplicateKey."""
+        await self._connection.execute(insert(_EVENTS).values(**asdict(event)))
+        end = {"audit_count": head.count, "audit_mac": head.mac, "audit_seal": head.seal}
+        table = _ACCOUNTS if event.chain else _CHAINS
+        await self._connection.execute(update(table).where(_key(table) == event.chain).values(**end))
+
+    async def retire(self, account_id: str) -> None:
+        """Copy the end of an account's chain to where it stays."""
+        ends = select(_ACCOUNTS.c.account_id, *_columns(_ACCOUNTS)).where(_ACCOUNTS.c.account_id == account_id)
+        await self._connection.execute(insert(_CHAINS).from_select(["chain", *_NAMES], ends))
+
+    async def revive(self, account_id: str) -> None:
+        """Move the end of a chain back to the account of that id, if there was one before."""
+        left = _CHAINS.c.chain == account_id
+        found = (await self._connection.execute(select(*_columns(_CHAINS)).where(left))).mappings().one_or_none()
+        if found:
+            await self._connection.execute(
+                update(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account_id).values(**found)
+            )
+            await self._connection.execute(delete(_CHAINS).where(left))
+
+    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, Head]]:
+        """Return the next chains by id: those of accounts, or those without one."""
+        table = _ACCOUNTS if living else _CHAINS
+        query = _ends(table).where(_key(table) > after).order_by(_key(table)).limit(limit)
+        return [(row[0], _head(row)) for row in await self._connection.execute(query)]
+
+    async def events(self, chains: Sequence[str]) -> AsyncIterator[AuditEvent]:
+        """Yield all events of some chains, chain by chain in order, without holding them all."""
+        query = select(_EVENTS).where(_EVENTS.c.chain.in_(chains)).order_by(_EVENTS.c.chain, _EVENTS.c.sequence)
+        async with self._connection.stream(query) as rows:
+            async for row in rows:
+                yield _event(row)
+
+    async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
+        """Return at most `limit` events of a chain, beginning after a sequence number."""
+        wanted = (_EVENTS.c.chain == chain) & (_EVENTS.c.sequence > after)
+        query = select(_EVENTS).where(wanted).order_by(_EVENTS.c.sequence).limit(limit)
+        return [_event(row) for row in await self._connection.execute(query)]
+
+    async def strays(self, limit: int) -> Sequence[str]:
+        """Return chains that have events and no end."""
+        known = [exists().where(_key(table) == _EVENTS.c.chain) for table in (_ACCOUNTS, _CHAINS)]
+        query = select(_EVENTS.c.chain).distinct().where(~known[0], ~known[1]).order_by(_EVENTS.c.chain).limit(limit)
+        return [str(chain) for (chain,) in await self._connection.execute(query)]
+
+    def _locked(self, query: Select[Any]) -> Select[Any]:
+        return query.with_for_update() if self._locks else query
+
+
+_NAMES = ("audit_count", "audit_mac", "audit_seal")
+
+
+def _key(table: Table) -> Any:
+    return next(iter(table.primary_key))
+
+
+def _columns(table: Table) -> list[Any]:
+    return [table.c[name] for name in _NAMES]
+
+
+def _ends(table: Table) -> Select[Any]:
+    return select(_key(table), *_columns(table))
+
+
+def _head(row: Row[Any]) -> Head:
+    return Head(row.audit_count, row.audit_mac, row.audit_seal)
+
+
+def _event(row: Row[Any]) -> AuditEvent:
+    return AuditEvent(**row._mapping)  # noqa: SLF001  (SQLAlchemy's public name for a row as a mapping)

@@ -1,0 +1,274 @@
+"""The store on SQLAlchemy: rows ⇄ records, secrets sealed to the very row, field and revision they belong to."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import SecretStr
+from sellergate_common.crypto.sealing import KeyRing, SealError, blind_index
+from sellergate_common.errors import InternalError
+from sellergate_common.observability.logs import get_logger
+from sqlalchemy import Row, Select, Table, delete, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
+from sellergate_account.ports import ClientRows, InUse, Trail, Unreadable, Work
+from sellergate_account.storage.audit_log import SqlTrail
+from sellergate_account.storage.clients import SqlClients
+from sellergate_account.storage.database import Database
+from sellergate_account.storage.tables import AccountRecord, ApplicationRecord, ExternalIdRecord
+
+_ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
+_APPLICATIONS: Table = ApplicationRecord.metadata.tables[ApplicationRecord.__tablename__]
+_EXTERNAL_IDS: Table = ExternalIdRecord.metadata.tables[ExternalIdRecord.__tablename__]
+
+
+class SqlStore:
+    """The store. `index_key` makes the blind index of LWA client ids."""
+
+    def __init__(self, database: Database, ring: KeyRing, index_key: bytes) -> None:
+        self._database = database
+        self._ring = ring
+        self._index_key = index_key
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Work]:
+        """Begin a transaction that only reads."""
+        async with self._database.reading() as connection:
+            yield SqlWork(connection, self._ring, self._index_key, locks=False)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Work]:
+        """Begin a transaction; rows that it reads are locked until its end."""
+        async with self._database.writing() as connection:
+            yield SqlWork(connection, self._ring, self._index_key, locks=True)
+
+
+class SqlWork:
+    """One transaction."""
+
+    def __init__(self, connection: AsyncConnection, ring: KeyRing, index_key: bytes, *, locks: bool) -> None:
+        self._connection = connection
+        self._ring = ring
+        self._index_key = index_key
+        self._locks = locks
+
+    @property
+    def trail(self) -> Trail:
+        """The audit log."""
+        return SqlTrail(self._connection, locks=self._locks)
+
+    @property
+    def clients(self) -> ClientRows:
+        """The drop-in clients."""
+        return SqlClients(self._connection)
+
+    async def account(self, account_id: str) -> Account | None:
+        """Return the account with this id."""
+        row = await self._one(select(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account_id))
+        return _account(row) if row else None
+
+    async def account_of_seller(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
+        """Return the account with this natural key."""
+        row = await self._one(
+            select(_ACCOUNTS).where(
+                _ACCOUNTS.c.user_id == user_id,
+                _ACCOUNTS.c.amazon_seller_id == amazon_seller_id,
+                _ACCOUNTS.c.marketplace == marketplace,
+            )
+        )
+        return _account(row) if row else None
+
+    async def accounts(self, narrowed: Filter, after: Place | None, limit: int) -> Sequence[Account]:
+        """Return at most `limit` accounts in order, beginning after a place."""
+        order = _ACCOUNTS.c.create_time, _ACCOUNTS.c.account_id
+        query = select(_ACCOUNTS).order_by(*order).limit(limit)
+        if narrowed.user_id:
+            query = query.where(_ACCOUNTS.c.user_id == narrowed.user_id)
+        if narrowed.states:
+            query = query.where(_ACCOUNTS.c.state.in_(narrowed.states))
+        if narrowed.marketplaces:
+            query = query.where(_ACCOUNTS.c.marketplace.in_(narrowed.marketplaces))
+        if narrowed.application_id:
+            query = query.where(_ACCOUNTS.c.application_id == narrowed.application_id)
+        if narrowed.expires_before:
+            query = query.where(_ACCOUNTS.c.authorization_expire_time < narrowed.expires_before)
+        if after:
+            query = query.where(tuple_(*order) > tuple_(after.create_time, after.id))
+        return [_account(row) for row in await self._connection.execute(query)]
+
+    async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
+        """Store a new account. Raises DuplicateKey."""
+        sealed = self._ring.seal(refresh_token.get_secret_value(), _refresh_token_place(account))
+        await self._connection.execute(
+            insert(_ACCOUNTS).values(**_account_values(account), refresh_token_sealed=sealed)
+        )
+
+    async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
+        """Store a changed account; None keeps its refresh token, sealed again where the revision has grown."""
+        values = _account_values(account)
+        if refresh_token is None:
+            before = await self.account(account.account_id)
+            if before is not None and before.revision != account.revision:
+                refresh_token = await self.refresh_token(before)
+        if refresh_token is not None:
+            place = _refresh_token_place(account)
+            values["refresh_token_sealed"] = self._ring.seal(refresh_token.get_secret_value(), place)
+        await self._connection.execute(
+            update(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account.account_id).values(**values)
+        )
+
+    async def remove_account(self, account_id: str) -> None:
+        """Remove an account and its secret."""
+        await self._connection.execute(delete(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account_id))
+
+    async def refresh_token(self, account: Account) -> SecretStr:
+        """Open the account's refresh token."""
+        sealed = await self._connection.scalar(
+            select(_ACCOUNTS.c.refresh_token_sealed).where(_ACCOUNTS.c.account_id == account.account_id)
+        )
+        return self._open(sealed, _refresh_token_place(account))
+
+    async def application(self, application_id: str) -> Application | None:
+        """Return the application with this id."""
+        row = await self._one(select(_APPLICATIONS).where(_APPLICATIONS.c.application_id == application_id))
+        return _application(row) if row else None
+
+    async def application_of_client(self, owner_user_id: str, client_id: SecretStr) -> Application | None:
+        """Return the owner's application of this LWA client."""
+        row = await self._one(
+            select(_APPLICATIONS).where(
+                _APPLICATIONS.c.owner_user_id == owner_user_id,
+                _APPLICATIONS.c.client_id_index == self._client_index(client_id),
+            )
+        )
+        return _application(row) if row else None
+
+    async def applications(
+        self, owners: Sequence[str] | None, after: Place | None, limit: int
+    ) -> Sequence[Application]:
+        """Return at most `limit` applications in order, beginning after a place; only those of `owners`, unless None."""
+        order = _APPLICATIONS.c.create_time, _APPLICATIONS.c.application_id
+        query = select(_APPLICATIONS).order_by(*order).limit(limit)
+        if owners is not None:
+            query = query.where(_APPLICATIONS.c.owner_user_id.in_(owners))
+        if after:
+            query = query.where(tuple_(*order) > tuple_(after.create_time, after.id))
+        return [_application(row) for row in await self._connection.execute(query)]
+
+    async def remove_application(self, application_id: str) -> None:
+        """Remove an application and its secrets. Raises InUse when an account refers to it."""
+        row = _APPLICATIONS.c.application_id == application_id
+        try:
+            await self._connection.execute(delete(_APPLICATIONS).where(row))
+        except IntegrityError as error:
+            raise InUse from error
+
+    async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
+        """Store a new application. Raises DuplicateKey."""
+        await self._connection.execute(
+            insert(_APPLICATIONS).values(
+                **_application_values(application), **self._sealed_values(application, secrets)
+            )
+        )
+
+    async def save_application(self, application: Application, secrets: ApplicationSecrets | None) -> None:
+        """Store a changed application; None keeps its secrets, and its revision must be the same then."""
+        values = _application_values(application) | (self._sealed_values(application, secrets) if secrets else {})
+        row = _APPLICATIONS.c.application_id == application.application_id
+        await self._connection.execute(update(_APPLICATIONS).where(row).values(**values))
+
+    async def application_secrets(self, application: Application) -> ApplicationSecrets:
+        """Open the application's secrets."""
+        row = await self._one(select(_APPLICATIONS).where(_APPLICATIONS.c.application_id == application.application_id))
+        if row is None:
+            raise InternalError("an application vanished while its secrets were read")
+        values = row._mapping  # noqa: SLF001  (SQLAlchemy's public name for a row as a mapping)
+        opened = {
+            field: self._open(values[column], _application_place(application, field))
+            for field, column in SEALED_FIELDS.items()
+            if values[column] is not None
+        }
+        return ApplicationSecrets(opened["client_id"], opened["client_secret"], opened.get("previous_client_secret"))
+
+    async def external_id(self, user_id: str, proposed: str) -> str:
+        """Return the user's external id, which is `proposed` when there was none. Raises DuplicateKey."""
+        found = await self._connection.scalar(
+            select(_EXTERNAL_IDS.c.external_id).where(_EXTERNAL_IDS.c.user_id == user_id)
+        )
+        if found is not None:
+            return str(found)
+        await self._connection.execute(insert(_EXTERNAL_IDS).values(user_id=user_id, external_id=proposed))
+        return proposed
+
+    async def _one(self, query: Select[Any]) -> Row[Any] | None:
+        found = await self._connection.execute(query.with_for_update() if self._locks else query)
+        row: Row[Any] | None = found.one_or_none()
+        return row
+
+    def _open(self, sealed: str | None, place: str) -> SecretStr:
+        try:
+            return self._ring.open(sealed or "", place)
+        except SealError as error:
+            get_logger().error("secret_unopened", place=place, cause=str(error))
+            raise Unreadable("/".join(place.split("/")[:2])) from None
+
+    def _client_index(self, client_id: SecretStr) -> str:
+        return blind_index(self._index_key, "lwa_client_id", client_id.get_secret_value())
+
+    def _sealed_values(self, application: Application, secrets: ApplicationSecrets) -> dict[str, Any]:
+        clear = {
+            "client_id": secrets.client_id,
+            "client_secret": secrets.client_secret,
+            "previous_client_secret": secrets.previous_client_secret,
+        }
+        sealed = {
+            SEALED_FIELDS[field]: secret
+            and self._ring.seal(secret.get_secret_value(), _application_place(application, field))
+            for field, secret in clear.items()
+        }
+        return {"client_id_index": self._client_index(secrets.client_id), **sealed}
+
+
+SEALED_FIELDS: Mapping[str, str] = {
+    "client_id": "client_id_sealed",
+    "client_secret": "client_secret_sealed",
+    "previous_client_secret": "previous_secret_sealed",
+}
+
+
+def _refresh_token_place(account: Account) -> str:
+    return f"accounts/{account.account_id}/refresh_token/{account.revision}"
+
+
+def _application_place(application: Application, field: str) -> str:
+    return f"applications/{application.application_id}/{field}/{application.revision}"
+
+
+def _account(row: Row[Any]) -> Account:
+    values = dict(row._mapping)  # noqa: SLF001
+    values["marketplace_ids"] = tuple(values["marketplace_ids"])
+    values["signing"] = Signing(values["signing"])
+    values["state"] = State(values["state"])
+    values["refresh_token_set"] = bool(values.pop("refresh_token_sealed"))
+    return Account(**{name: values[name] for name in Account.__dataclass_fields__})
+
+
+def _account_values(account: Account) -> dict[str, Any]:
+    values = {name: getattr(account, name) for name in Account.__dataclass_fields__ if name != "refresh_token_set"}
+    values["marketplace_ids"] = list(account.marketplace_ids)
+    values["signing"] = account.signing.value
+    values["state"] = account.state.value
+    return values
+
+
+def _application(row: Row[Any]) -> Application:
+    values = row._mapping  # noqa: SLF001
+    fields = {name: values[name] for name in Application.__dataclass_fields__}
+    return Application(**{**fields, "redirect_uris": tuple(fields["redirect_uris"])})
+
+
+def _application_values(application: Application) -> dict[str, Any]:
+    values = {name: getattr(application, name) for name in Application.__dataclass_fields__}
+    return values | {"redirect_uris": list(application.redirect_uris)}

@@ -1,0 +1,133 @@
+"""Who the human is: a JWT, by a shared secret or by a JWKS."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from typing import Any, Protocol
+
+import jwt
+from pydantic import SecretStr
+from sellergate_common.errors import Unauthenticated, Unavailable
+from sellergate_common.identity.policy import MAX_USER_ID_LENGTH
+
+LEEWAY_SECONDS = 30
+# A key that its publisher took back is not accepted for longer than this.
+GOOD_SECONDS = 10.0
+_MOST_GOOD = 10_000
+JWKS_SECONDS = 5
+JWKS_LIFE_SECONDS = 300
+# A key id that is not known makes the set be fetched again, this often at most: strangers choose key ids.
+REFETCH_SECONDS = 60.0
+# Tokens of other kinds are signed by others for other ends; none of them is a Bearer token here.
+_TYPES = frozenset({"JWT", "AT+JWT"})
+
+
+class Keys(Protocol):
+    """Finds the key that a token must be signed with."""
+
+    algorithms: tuple[str, ...]
+
+    async def key_of(self, token: str) -> Any:
+        """Return the key. Raises Unauthenticated, Unavailable."""
+
+
+class SharedSecret:
+    """One secret for HS256."""
+
+    algorithms: tuple[str, ...] = ("HS256",)
+
+    def __init__(self, secret: SecretStr) -> None:
+        self._secret = secret
+
+    async def key_of(self, token: str) -> Any:  # noqa: ARG002
+        """Return the secret."""
+        return self._secret.get_secret_value()
+
+
+class JwksKeys:
+    """Public keys by id, fetched when they are needed."""
+
+    algorithms: tuple[str, ...] = ("RS256", "ES256")
+
+    def __init__(self, url: str) -> None:
+        self._client = jwt.PyJWKClient(url, timeout=JWKS_SECONDS, lifespan=JWKS_LIFE_SECONDS, cache_keys=False)
+        self._keys: dict[str, Any] = {}
+        self._fetched = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def key_of(self, token: str) -> Any:
+        """Return the key that the token names."""
+        kid = jwt.get_unverified_header(token).get("kid")
+        if not isinstance(kid, str):
+            raise Unauthenticated("The token names no key (kid).")
+        async with self._lock:
+            age = time.monotonic() - self._fetched
+            if age > JWKS_LIFE_SECONDS or (kid not in self._keys and age > REFETCH_SECONDS):
+                await self._fetch()
+        if kid not in self._keys:
+            raise Unauthenticated("The token is signed with a key that nobody published.")
+        return self._keys[kid]
+
+    async def _fetch(self) -> None:
+        self._fetched = time.monotonic()
+        try:
+            found = await asyncio.to_thread(self._client.get_signing_keys, refresh=True)
+        except jwt.PyJWKClientError as error:
+            if self._keys:
+                return  # the keys that are known go on working while their publisher does not answer
+            self._fetched = float("-inf")
+            raise Unavailable(
+                "The publisher of the signing keys does not answer; try again.", retry_after=1.0
+            ) from error
+        self._keys = {key.key_id: key.key for key in found if key.key_id}
+
+
+class Authenticator:
+    """Checks Bearer tokens; one that was found good is not checked again for a few seconds."""
+
+    def __init__(self, keys: Keys, audience: str, issuer: str) -> None:
+        self._keys = keys
+        self._audience = audience
+        self._issuer = issuer
+        self._good: OrderedDict[str, tuple[str, float]] = OrderedDict()
+
+    async def user_of(self, authorization: str | None) -> str:
+        """Return the user (`sub`) of an Authorization header. Raises Unauthenticated."""
+        known = self._good.get(authorization or "")
+        if known is not None and time.time() < known[1]:
+            return known[0]
+        user, end = await self._checked(authorization)
+        self._good[authorization or ""] = user, min(end, time.time() + GOOD_SECONDS)
+        if len(self._good) > _MOST_GOOD:
+            self._good.popitem(last=False)
+        return user
+
+    async def _checked(self, authorization: str | None) -> tuple[str, float]:
+        """Return the user, and when the token ends."""
+        scheme, _, token = (authorization or "").partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("Send a token: Authorization: Bearer <JWT>.")
+        try:
+            header = jwt.get_unverified_header(token)
+            if str(header.get("typ", "JWT")).upper() not in _TYPES:
+                raise Unauthenticated("This kind of token is not a Bearer token.")
+            key = await self._keys.key_of(token)
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=list(self._keys.algorithms),
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "aud", "iss", "sub"]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise Unauthenticated("The token has expired; get a new one.") from None
+        except (jwt.PyJWTError, TypeError, ValueError) as error:
+            # PyJWT raises TypeError where a key is of another kind than the token's algorithm.
+            raise Unauthenticated(f"The token is not accepted ({type(error).__name__}); get a new one.") from None
+        user = claims["sub"]
+        if not isinstance(user, str) or not 0 < len(user) <= MAX_USER_ID_LENGTH or not user.isprintable():
+            raise Unauthenticated("The token's sub must be a user id of at most 128 printable characters.")
+        return user, float(claims["exp"])

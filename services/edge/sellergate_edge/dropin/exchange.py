@@ -1,0 +1,132 @@
+"""POST /auth/o2/token: an SDK exchanges our client id, secret and handle for an access token of ours, as at Login with Amazon."""
+
+import json
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from pydantic import SecretStr
+from sellergate_amazon.operations import Catalogue
+from sellergate_client import Sellergate
+from sellergate_client.clients import Authenticated
+from sellergate_client.states import check_usable
+from sellergate_common.errors import NotFound, PreconditionFailed, SellergateError, Unauthenticated
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sellergate_edge.dropin.amazon_errors import lwa_answer, lwa_error, lwa_refusal
+from sellergate_edge.dropin.tokens import LIFE_SECONDS, DropInTokens, Grant
+from sellergate_edge.limits.limiter import FAILURES_OF_A_CLIENT, FAILURES_OF_AN_ADDRESS, Limits, Subject
+from sellergate_edge.request_body import read_body
+
+PATH = "/auth/o2/token"
+MAX_BODY_BYTES = 16 * 1024
+_MISSING = "The request is missing a required parameter : "
+_INVALID_GRANT = "The request has an invalid grant parameter : refresh_token"
+_REVOKED = f"{_INVALID_GRANT}. User may have revoked or didn't grant the permission."
+_LONGEST = 256
+
+
+class Refused(Exception):
+    """An exchange that is refused, in LWA's words."""
+
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
+        super().__init__(error)
+        self.response = lwa_refusal(error, description, status)
+
+
+class Exchange:
+    """The token URL."""
+
+    def __init__(self, tokens: DropInTokens, client: Sellergate, limits: Limits, catalogue: Catalogue) -> None:
+        self._tokens = tokens
+        self._client = client
+        self._limits = limits
+        self._scopes = {found.grantless_scope for found in catalogue if found.grantless_scope}
+        self.route = Route(PATH, self.answer, methods=["POST"])
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one exchange, in LWA's shapes whatever happens."""
+        try:
+            fields = _fields(request.headers.get("content-type", ""), await read_body(request, MAX_BODY_BYTES))
+            return await self._exchanged(fields, request.client.host if request.client else "")
+        except Refused as refused:
+            return refused.response
+        except SellergateError as error:
+            return lwa_error(error)
+        except HTTPException as error:
+            return lwa_refusal("invalid_request", "The request is too long", error.status_code)
+
+    async def _exchanged(self, fields: Mapping[str, str], address: str) -> Response:
+        kind = _given(fields, "grant_type")
+        if kind not in ("refresh_token", "client_credentials"):
+            raise Refused("unsupported_grant_type", "The authorization grant type is not supported")
+        client_id, secret = _given(fields, "client_id"), SecretStr(_given(fields, "client_secret"))
+        handle = SecretStr(_given(fields, "refresh_token")) if kind == "refresh_token" else None
+        subjects = (
+            Subject("client", client_id, FAILURES_OF_A_CLIENT),
+            Subject("address", address, FAILURES_OF_AN_ADDRESS),
+        )
+        await self._limits.check_failures(subjects)
+        try:
+            found = await self._client.clients.authenticate(client_id, secret, handle)
+        except Unauthenticated as error:
+            await self._limits.failed(subjects)
+            if error.metadata.get("part") == "handle":
+                raise Refused("invalid_grant", _INVALID_GRANT) from None
+            raise Refused("invalid_client", "Client authentication failed", 401) from None
+        if handle is None:
+            return self._of_application(found, _given(fields, "scope"))
+        await self._check_account(found)
+        grant = Grant(found.client.client_id, found.client.user_id, found.account_id)
+        return self._issued(grant, refresh_token=handle.get_secret_value())
+
+    async def _check_account(self, found: Authenticated) -> None:
+        """Tell of an account that cannot be used as LWA tells of an authorization that has ended."""
+        try:
+            check_usable(await self._client.accounts.get(found.account_id, on_behalf_of=found.client.user_id))
+        except (PreconditionFailed, NotFound):
+            raise Refused("invalid_grant", _REVOKED) from None
+
+    def _of_application(self, found: Authenticated, scope: str) -> Response:
+        if scope not in self._scopes:
+            raise Refused("invalid_scope", "The request has an invalid scope parameter")
+        if not found.application_account_id:
+            raise Refused(
+                "invalid_scope",
+                "This client's accounts are not all of one application of the user's own in one region; make one for such accounts",
+            )
+        account_id = found.application_account_id
+        return self._issued(Grant(found.client.client_id, found.client.user_id, account_id, scope))
+
+    def _issued(self, grant: Grant, **more: str) -> Response:
+        token = self._tokens.issue(grant)
+        return lwa_answer({"access_token": token, "token_type": "bearer", "expires_in": LIFE_SECONDS, **more})
+
+
+def _given(fields: Mapping[str, str], name: str) -> str:
+    value = fields.get(name, "")
+    if not value:
+        raise Refused("invalid_request", f"{_MISSING}{name}")
+    if len(value) > _LONGEST or not value.isprintable():
+        # Nothing of ours looks like it.
+        refusals = {"client_id": ("invalid_client", "Client authentication failed", 401)}
+        raise Refused(*refusals.get(name, ("invalid_request", f"The request has an invalid parameter : {name}", 400)))
+    return value
+
+
+def _fields(content_type: str, body: bytes) -> dict[str, str]:
+    """Return the fields of a form or of a JSON object: SDKs send either."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/json":
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise Refused("invalid_request", "The request is not a JSON object")
+        return {name: str(value) for name, value in document.items() if value is not None}
+    if kind == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    raise Refused("unsupported_grant_type", "The authorization grant type is not supported")

@@ -1,0 +1,165 @@
+"""The drop-in endpoint: an unmodified SP-API SDK with its token URL and endpoint set to the edge.
+
+Its client id, secret and refresh token are ours (sgc_, sgs_, sgr_), and so is the access token that it gets here; none of Amazon's
+ever leaves the gateway. Amazon's answers come back as they are, but for the one that holds a Restricted Data Token.
+"""
+
+import json
+import time
+from typing import Any
+
+from sellergate_amazon.operations import Catalogue
+from sellergate_client import Sellergate
+from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.errors import InternalError, InvalidRequest, NotFound, Reason, SellergateError
+from sellergate_common.observability.logs import get_logger
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+from sellergate_edge.dropin import amazon_errors
+from sellergate_edge.dropin.tokens import DropInTokens, Grant, Resources, TokenExpired, TokenInvalid
+from sellergate_edge.forwarding import forward
+from sellergate_edge.limits.limiter import Limits
+from sellergate_edge.request_body import read_body
+from sellergate_edge.routes import problems
+
+ACCESS_TOKEN = b"x-amz-access-token"
+RESTRICTED = ("POST", "/tokens/2021-03-01/restrictedDataToken")
+MAX_TOKEN_REQUEST_BYTES = 64 * 1024
+_OURS = ("/api/", "/docs", "/openapi.json", "/healthz", "/readyz", "/console", "/auth/")
+
+
+class TokenRefused(Exception):
+    """A token that does not work, or not for this."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__(details)
+        self.details = details
+
+
+class DropIn(BaseRoute):
+    """Takes every request that carries an SDK's access token, and every path that SP-API has."""
+
+    def __init__(
+        self, tokens: DropInTokens, client: Sellergate, limits: Limits, catalogue: Catalogue, max_wait: float
+    ) -> None:
+        self._tokens = tokens
+        self._client = client
+        self._limits = limits
+        self._catalogue = catalogue
+        self._max_wait = max_wait
+        # A client that is revoked stops within the five seconds that a copy lives.
+        self._owners: Copies[bool] = Copies(time.monotonic, lambda: False)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is an SDK's."""
+        if scope["type"] != "http" or scope["path"] == "/" or scope["path"].startswith(_OURS):
+            return Match.NONE, {}
+        carries = any(name == ACCESS_TOKEN for name, _ in scope["headers"])
+        if carries or self._catalogue.match(scope["method"], scope["raw_path"].decode("latin-1")):
+            return Match.FULL, {"endpoint": self, "route": self}
+        return Match.NONE, {}
+
+    @property
+    def path(self) -> str:
+        """What the log calls it."""
+        return "/{sp-api}"
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, in Amazon's shapes whatever happens."""
+        request = Request(scope, receive, send)
+        try:
+            response = await self._answered(request)
+        except TokenRefused as refused:
+            response = amazon_errors.token_refusal(refused.details)
+        except SellergateError as error:
+            response = amazon_errors.amazon_error(_shown(error))
+        except HTTPException as error:
+            response = amazon_errors.amazon_refusal(error.status_code, "InvalidInput", str(error.detail))
+        except Exception as error:  # noqa: BLE001  (a bug has Amazon's shape, too)
+            response = amazon_errors.amazon_error(problems.bug(error))
+        await response(scope, receive, send)
+
+    async def _answered(self, request: Request) -> Response:
+        path = request.scope["raw_path"].decode("latin-1")
+        grant = await self._granted(request.headers.get("x-amz-access-token"))
+        await self._limits.enter(grant.user_id)
+        if not self._opens(grant, request.method, path):
+            raise TokenRefused("")
+        if (request.method, path) == RESTRICTED:
+            return await self._restricted(request, grant)
+        return await forward(
+            request,
+            self._client,
+            grant.account_id,
+            path,
+            grant.user_id,
+            self._max_wait,
+            restricted_resources=grant.resources,
+        )
+
+    async def _granted(self, token: str | None) -> Grant:
+        """Return what the token opens. Raises TokenRefused."""
+        if not token:
+            raise TokenRefused(amazon_errors.MISSING)
+        try:
+            grant = self._tokens.read(token)
+        except TokenExpired:
+            raise TokenRefused(amazon_errors.EXPIRED) from None
+        except TokenInvalid:
+            raise TokenRefused(amazon_errors.INVALID) from None
+        if not await self._owners.get(grant.client_id, lambda: self._lives(grant)):
+            raise TokenRefused(amazon_errors.INVALID)
+        return grant
+
+    async def _lives(self, grant: Grant) -> bool:
+        try:
+            client = await self._client.clients.get(grant.client_id, on_behalf_of=grant.user_id)
+        except NotFound:
+            return False
+        return not client.HasField("revoke_time")
+
+    def _opens(self, grant: Grant, method: str, path: str) -> bool:
+        """Tell whether the token is of the kind that the operation wants: an application's own for grantless ones alone."""
+        found = self._catalogue.match(method, path)
+        return (found.operation.grantless_scope or "" if found else "") == grant.scope
+
+    async def _restricted(self, request: Request, grant: Grant) -> Response:
+        """Give a token of ours for the resources; the gateway fetches Amazon's, and keeps it."""
+        if grant.resources:
+            raise TokenRefused("")
+        resources = _resources(await read_body(request, MAX_TOKEN_REQUEST_BYTES))
+        life = await self._client.restricted_life(grant.account_id, resources, on_behalf_of=grant.user_id)
+        own = Grant(grant.client_id, grant.user_id, grant.account_id, resources=resources)
+        seconds = max(1, int(life))
+        return Response(
+            json.dumps({"restrictedDataToken": self._tokens.issue(own, seconds), "expiresIn": seconds}),
+            media_type="application/json",
+        )
+
+
+def _shown(error: SellergateError) -> SellergateError:
+    """Return an error as it may be shown: a bug opaque, and logged."""
+    if error.reason is not Reason.INTERNAL:
+        return error
+    get_logger().error("internal", cause=error.message)
+    return InternalError("Something is wrong on our side; the log has it under this request id.")
+
+
+def _resources(body: bytes) -> Resources:
+    """Read the resources of createRestrictedDataToken (model tokens_2021-03-01). Raises InvalidRequest."""
+    try:
+        document: Any = json.loads(body)
+        if document.get("targetApplication"):
+            raise InvalidRequest.of_field(
+                "targetApplication", "cannot be used: the token would be another application's"
+            )
+        return tuple(
+            (str(one["method"]), str(one["path"]), tuple(map(str, one.get("dataElements") or ())))
+            for one in document["restrictedResources"]
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InvalidRequest.of_field("restrictedResources", "must be a list of objects with method and path") from None

@@ -1,0 +1,93 @@
+"""The access tokens that SDKs get in place of Amazon's: JWTs under keys of our own, never a Bearer token and never the reverse."""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from sellergate_common.crypto.sealing import ring_entries, ring_key
+
+LIFE_SECONDS = 3600
+AUDIENCE = "sellergate-dropin"
+ACCESS_TYPE = "sg-dropin+jwt"
+RESTRICTED_TYPE = "sg-rdt+jwt"
+_ALGORITHM = "HS512"
+_REMEMBERED = 10_000
+
+Resources = tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+class TokenExpired(Exception):
+    """A token of ours that has ended."""
+
+
+class TokenInvalid(Exception):
+    """No token of ours, or one of another kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token opens. `scope`: grantless operations of it alone. `resources`: these alone, as (method, path, elements)."""
+
+    client_id: str
+    user_id: str
+    account_id: str
+    scope: str = ""
+    resources: Resources = ()
+
+
+class DropInTokens:
+    """Makes and reads tokens. `ring` holds `kid base64url(64 bytes)` lines: the first signs, all are accepted."""
+
+    def __init__(self, ring: str) -> None:
+        self._keys = {kid: ring_key(kid, encoded) for kid, encoded in ring_entries(ring).items()}
+        self._read: OrderedDict[str, tuple[Grant, float]] = OrderedDict()
+
+    def issue(self, grant: Grant, life: int = LIFE_SECONDS) -> str:
+        """Return a token that lives for `life` seconds."""
+        kid, key = next(iter(self._keys.items()))
+        claims: dict[str, Any] = {
+            "aud": AUDIENCE,
+            "exp": int(time.time()) + life,
+            "sub": grant.client_id,
+            "usr": grant.user_id,
+            "acc": grant.account_id,
+        }
+        if grant.scope:
+            claims["scope"] = grant.scope
+        if grant.resources:
+            claims["res"] = grant.resources
+        kind = RESTRICTED_TYPE if grant.resources else ACCESS_TYPE
+        return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid, "typ": kind})
+
+    def read(self, token: str) -> Grant:
+        """Return what a token opens. Raises TokenExpired, TokenInvalid."""
+        known = self._read.get(token)
+        if known is None:
+            known = self._decoded(token)
+            self._read[token] = known
+            if len(self._read) > _REMEMBERED:
+                self._read.popitem(last=False)
+        grant, end = known
+        if time.time() >= end:
+            self._read.pop(token, None)
+            raise TokenExpired
+        return grant
+
+    def _decoded(self, token: str) -> tuple[Grant, float]:
+        try:
+            header = jwt.get_unverified_header(token)
+            kind, key = header.get("typ"), self._keys[header["kid"]]
+            claims = jwt.decode(
+                token, key, algorithms=[_ALGORITHM], audience=AUDIENCE, options={"require": ["exp", "aud", "sub"]}
+            )
+            resources = tuple((method, path, tuple(elements)) for method, path, elements in claims.get("res", ()))
+            if kind != (RESTRICTED_TYPE if resources else ACCESS_TYPE):
+                raise TokenInvalid
+            grant = Grant(claims["sub"], claims["usr"], claims["acc"], claims.get("scope", ""), resources)
+            return grant, float(claims["exp"])
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired from None
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+            raise TokenInvalid from None

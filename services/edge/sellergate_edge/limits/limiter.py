@@ -1,0 +1,107 @@
+"""How often users may ask, and how often somebody may fail to prove who it is: decided here, counted in Redis for all edges.
+
+A user's requests are taken from the shared bucket in blocks, so that most of them cost nothing. Without Redis each edge counts
+for itself.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sellergate_common.cache.single_flight import LocalFlight
+from sellergate_common.errors import QuotaExceeded
+
+BLOCK_SECONDS = 1.0
+FAILURE_SECONDS = 60
+FAILURES_OF_A_CLIENT = 10
+FAILURES_OF_AN_ADDRESS = 100
+_MOST_USERS = 50_000
+# Of what a second allows, a process takes this share at once.
+_BLOCK_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Requests a second, and how many may come at once."""
+
+    per_second: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who may fail, and how often within FAILURE_SECONDS."""
+
+    kind: str
+    name: str
+    limit: int
+
+
+class Counts(Protocol):
+    """What all edges count together."""
+
+    async def take(self, user: str, rate: Rate, wanted: int) -> tuple[int, float]:
+        """Take up to `wanted` requests from a user's bucket; return how many, and for none the seconds until the next."""
+
+    async def failures(self, subjects: Sequence[Subject]) -> Sequence[int]:
+        """Return how often each failed in the present window."""
+
+    async def failed(self, subjects: Sequence[Subject]) -> None:
+        """Count a failure of each."""
+
+
+@dataclass(slots=True)
+class _Block:
+    left: int
+    until: float
+
+
+class Limits:
+    """The limits of one edge."""
+
+    def __init__(self, counts: Counts, rate: Rate) -> None:
+        self._counts = counts
+        self._rate = rate
+        self._size = max(1, int(rate.per_second * _BLOCK_SHARE))
+        self._blocks: OrderedDict[str, _Block] = OrderedDict()
+        self._flight: LocalFlight[None] = LocalFlight()
+
+    async def enter(self, user: str) -> None:
+        """Let a request of a user in. Raises QuotaExceeded."""
+        while True:
+            block = self._blocks.get(user)
+            if block is not None and block.left > 0 and time.monotonic() < block.until:
+                block.left -= 1
+                return
+            # Those who come meanwhile wait for the same block: else each would take one.
+            await self._flight.get(user, lambda: self._taken(user))
+
+    async def _taken(self, user: str) -> None:
+        """Take a block for a user. Raises QuotaExceeded."""
+        taken, wait = await self._counts.take(user, self._rate, self._size)
+        if not taken:
+            raise QuotaExceeded(
+                f"This user sends more than {self._rate.per_second:g} requests a second; wait {wait:.1f} s.",
+                metadata={"limit": "requests_of_user"},
+                retry_after=wait,
+            )
+        self._blocks[user] = _Block(taken, time.monotonic() + BLOCK_SECONDS)
+        self._blocks.move_to_end(user)
+        while len(self._blocks) > _MOST_USERS:
+            self._blocks.popitem(last=False)
+
+    async def check_failures(self, subjects: Sequence[Subject]) -> None:
+        """Raise QuotaExceeded where one of these has failed too often."""
+        counted = await self._counts.failures(subjects)
+        if any(count >= subject.limit for count, subject in zip(counted, subjects, strict=True)):
+            raise QuotaExceeded(
+                f"Too many failed authentications; wait {FAILURE_SECONDS} s and send the right credentials.",
+                metadata={"limit": "failed_authentications"},
+                retry_after=float(FAILURE_SECONDS),
+            )
+
+    async def failed(self, subjects: Sequence[Subject]) -> None:
+        """Take note of a failed authentication."""
+        await self._counts.failed(subjects)

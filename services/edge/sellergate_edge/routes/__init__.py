@@ -1,0 +1,1 @@
+"""The REST routes below /api, with their models and problem documents."""

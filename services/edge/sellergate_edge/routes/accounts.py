@@ -1,0 +1,152 @@
+"""The user's own accounts: connect, list, read, change, disconnect."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+from google.protobuf.field_mask_pb2 import FieldMask
+from pydantic import SecretStr
+from sellergate.account.v1 import account_pb2, account_service_pb2
+from sellergate_common.errors import InvalidRequest
+
+from sellergate_edge.dependencies import Client, User
+from sellergate_edge.routes.models import Account, AccountPage, AccountPatch, AccountState, NewAccount, SigningMode
+from sellergate_edge.routes.paging import PageSize, PageToken, link_next
+
+router = APIRouter(prefix="/api/amazon/accounts", tags=["accounts"])
+# Only strong ones: what RFC 9110 compares for If-Match. Without quotes it is as clear what is meant.
+_ETAG = re.compile(r'"(?P<quoted>[\x21\x23-\x7e]{1,64})"|(?P<bare>[A-Za-z0-9_-]{1,64})')
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag of If-None-Match"}}
+_IfNoneMatch = Annotated[
+    str | None, Header(description="The ETag that is held: answered with 304 while it is the present one.")
+]
+_IfMatch = Annotated[str | None, Header(description="The ETag that was read: change only what has not changed since.")]
+
+
+@router.post("", status_code=201, responses={200: {"model": Account}})
+async def connect(new: NewAccount, user: User, client: Client, response: Response) -> Account:
+    """Connect a seller, or renew the connection of one that is there (200)."""
+    request = account_service_pb2.UpsertAccountRequest(
+        user_id=user,
+        amazon_seller_id=new.amazon_seller_id,
+        marketplace=new.marketplace,
+        application_id=new.application_id or "",
+        lwa_client_id=_revealed(new.lwa_client_id),
+        lwa_client_secret=_revealed(new.lwa_client_secret),
+        refresh_token=_revealed(new.refresh_token),
+        iam_role_arn=new.iam_role_arn or "",
+        marketplace_ids=new.marketplace_ids or (),
+        region=new.region or "",
+        signing_mode=_signing(new.signing_mode),
+        sandbox=new.sandbox,
+    )
+    account, created = await client.accounts.upsert(request, on_behalf_of=user)
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = f"{router.prefix}/{account.account_id}"
+    return _shown(account, response)
+
+
+@router.get("")
+async def list_accounts(
+    request: Request,
+    response: Response,
+    user: User,
+    client: Client,
+    state: AccountState | None = None,
+    marketplace: str = "",
+    page_size: PageSize = 50,
+    page_token: PageToken = "",
+) -> AccountPage:
+    """List the user's accounts, oldest first."""
+    states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state}")] if state else []
+    wanted = account_service_pb2.ListAccountsRequest(
+        user_id=user,
+        filter=account_service_pb2.AccountFilter(states=states, marketplace=marketplace),
+        page_size=page_size,
+        page_token=page_token,
+    )
+    page = await client.accounts.list(wanted, on_behalf_of=user)
+    link_next(request, response, page.next_page_token)
+    return AccountPage(
+        accounts=[Account.from_message(account) for account in page.accounts], next_page_token=page.next_page_token
+    )
+
+
+@router.get("/{account_id}", response_model=Account, responses=_UNCHANGED)
+async def get_account(
+    account_id: str, user: User, client: Client, response: Response, if_none_match: _IfNoneMatch = None
+) -> Account | Response:
+    """Return one account."""
+    account = _shown(await client.accounts.get(account_id, on_behalf_of=user), response)
+    if if_none_match and response.headers["ETag"] in re.findall(r'"[^"]*"', if_none_match):
+        return Response(status_code=304, headers={"ETag": response.headers["ETag"]})
+    return account
+
+
+@router.patch("/{account_id}")
+async def change(
+    account_id: str,
+    patch: AccountPatch,
+    user: User,
+    client: Client,
+    response: Response,
+    if_match: _IfMatch = None,
+) -> Account:
+    """Change single fields."""
+    given = patch.model_fields_set
+    empty = sorted(name for name in given & {"refresh_token", "lwa_client_secret"} if getattr(patch, name) is None)
+    if empty:
+        raise InvalidRequest.of_field(empty[0], "must hold a value, or be left out")
+    if not given:
+        raise InvalidRequest.of_field("body", "must name at least one field to change")
+    request = account_service_pb2.UpdateAccountRequest(
+        account=account_pb2.Account(
+            account_id=account_id,
+            application_id=patch.application_id or "",
+            iam_role_arn=patch.iam_role_arn or "",
+            marketplace_ids=patch.marketplace_ids or (),
+            region=patch.region or "",
+            signing_mode=_signing(patch.signing_mode),
+            sandbox=bool(patch.sandbox),
+        ),
+        update_mask=FieldMask(paths=sorted(given)),
+        etag=_etag(if_match),
+        refresh_token=_revealed(patch.refresh_token),
+        lwa_client_secret=_revealed(patch.lwa_client_secret),
+    )
+    return _shown(await client.accounts.update(request, on_behalf_of=user), response)
+
+
+@router.delete("/{account_id}", status_code=204)
+async def disconnect(
+    account_id: str, user: User, client: Client, hard: bool = False, if_match: _IfMatch = None
+) -> None:
+    """Make an account inactive, or with ?hard=true remove it and its secrets for good."""
+    etag = _etag(if_match)
+    if hard:
+        await client.accounts.hard_delete(account_id, etag=etag, on_behalf_of=user)
+    else:
+        await client.accounts.delete(account_id, etag=etag, on_behalf_of=user)
+
+
+def _shown(message: account_pb2.Account, response: Response) -> Account:
+    response.headers["ETag"] = f'"{message.etag}"'
+    return Account.from_message(message)
+
+
+def _etag(if_match: str | None) -> str:
+    """Read If-Match; * and none match whatever is there. Raises InvalidRequest: what cannot match must not match everything."""
+    if if_match is None or if_match.strip() == "*":
+        return ""
+    given = _ETAG.fullmatch(if_match.strip())
+    if given is None:
+        raise InvalidRequest.of_field("If-Match", "must be the one ETag that was read, in double quotes, or *")
+    return given["quoted"] or given["bare"]
+
+
+def _revealed(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
+
+
+def _signing(mode: SigningMode | None) -> account_pb2.SigningMode.ValueType:
+    return account_pb2.SigningMode.Value(f"SIGNING_MODE_{mode}") if mode else account_pb2.SIGNING_MODE_UNSPECIFIED

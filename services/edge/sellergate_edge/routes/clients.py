@@ -1,0 +1,49 @@
+"""The user's own clients for SP-API SDKs: made, listed, ended. Their secrets are shown once."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+
+from sellergate_edge.dependencies import Client, User
+from sellergate_edge.routes.models import ClientPage, DropInClient, Handle, IssuedClient, NewClient
+from sellergate_edge.routes.paging import PageSize, PageToken, link_next
+
+router = APIRouter(prefix="/api/amazon/clients", tags=["clients"])
+_Name = Annotated[str, "The client's id (sgc_…)"]
+
+
+@router.post("", status_code=201)
+async def create(new: NewClient, user: User, client: Client) -> IssuedClient:
+    """Make a client. The SDK takes `clientId`, `clientSecret`, and a handle in the place of a refresh token."""
+    issued = await client.clients.create(user, new.name, new.account_ids, on_behalf_of=user)
+    return IssuedClient(
+        **DropInClient.from_message(issued.client).model_dump(),
+        client_secret=issued.secret.get_secret_value(),
+        handles=[
+            Handle(account_id=account_id, handle=handle.get_secret_value())
+            for account_id, handle in issued.handles.items()
+        ],
+    )
+
+
+@router.get("")
+async def list_clients(
+    request: Request,
+    response: Response,
+    user: User,
+    client: Client,
+    page_size: PageSize = 50,
+    page_token: PageToken = "",
+) -> ClientPage:
+    """List the user's clients, oldest first, also those that are revoked."""
+    page = await client.clients.list(user, page_size=page_size, page_token=page_token, on_behalf_of=user)
+    link_next(request, response, page.next_page_token)
+    return ClientPage(
+        clients=[DropInClient.from_message(one) for one in page.clients], next_page_token=page.next_page_token
+    )
+
+
+@router.delete("/{client_id}", status_code=204)
+async def revoke(client_id: _Name, user: User, client: Client) -> None:
+    """End a client: its secret and handles at once, tokens that it still has within five seconds."""
+    await client.clients.revoke(client_id, on_behalf_of=user)

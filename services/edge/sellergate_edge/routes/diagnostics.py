@@ -1,0 +1,98 @@
+"""The two test endpoints: is the account stored and does its token work; and the whole chain, down to the orders."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from sellergate.gateway.v1 import gateway_service_pb2
+from sellergate_amazon.marketplaces import marketplace_by_id
+from sellergate_client import Answer, InvalidRequest, Reason, Sellergate, SellergateError
+from sellergate_common.context import current_call
+
+from sellergate_edge.dependencies import Client, User
+from sellergate_edge.routes.models import Orders, Stage, Status
+from sellergate_edge.routes.problems import problem
+
+router = APIRouter(prefix="/api/amazon/test", tags=["checks"])
+DAYS = 7
+_AccountId = Annotated[str, Query(alias="amazonAccountId", min_length=1, description="Id of the account")]
+_MarketplaceId = Annotated[
+    str, Query(alias="marketplaceId", min_length=1, examples=["ATVPDKIKX0DER"], description="Amazon's marketplace id")
+]
+
+
+@router.get("/status")
+async def status(account_id: _AccountId, user: User, client: Client) -> Status:
+    """Tell whether the account is stored and its token exchange works."""
+    checked = await client.check_account(account_id, on_behalf_of=user)
+    return Status(account_id=account_id, state=checked.state, stages=_stages(checked))
+
+
+@router.get("/orders", response_model=Orders)
+async def orders(
+    account_id: _AccountId, marketplace_id: _MarketplaceId, user: User, client: Client
+) -> Orders | JSONResponse:
+    """Fetch the orders of the last seven days, through the whole chain."""
+    if marketplace_by_id(marketplace_id) is None:
+        raise InvalidRequest.of_field("marketplaceId", "must be the id of a marketplace, as in ATVPDKIKX0DER")
+    stages = [
+        stage for stage in _stages(await client.check_account(account_id, on_behalf_of=user)) if stage.name != "call"
+    ]
+    started = time.monotonic()
+    try:
+        answer, found = await _found(client, account_id, marketplace_id, user)
+    except SellergateError as error:
+        failed = Stage(name="call", outcome="FAILED", reason=f"{error.reason}: {error.message}", ms=_ms(started))
+        return problem(error, {"stages": [stage.model_dump() for stage in (*stages, failed)]})
+    call = current_call()
+    return Orders(
+        account_id=account_id,
+        operation=answer.operation,
+        orders=found,
+        request_id=call.request_id if call else "",
+        amazon_request_id=answer.amazon_request_id,
+        stages=[*stages, Stage(name="call", outcome="OK", reason="", ms=_ms(started))],
+    )
+
+
+async def _found(client: Sellergate, account_id: str, marketplace_id: str, user: str) -> tuple[Answer, list[Any]]:
+    """Ask Orders 2026-01-01; an application without its role asks Orders v0, which Amazon removes on 2027-03-27."""
+    since = (datetime.now(UTC) - timedelta(days=DAYS)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        answer = await client.call(
+            account_id,
+            "GET",
+            "/orders/2026-01-01/orders",
+            query={"createdAfter": since, "marketplaceIds": marketplace_id},
+            on_behalf_of=user,
+        )
+        return answer, answer.json().get("orders", [])
+    except SellergateError as error:
+        if error.reason is not Reason.AMAZON_DENIED:
+            raise
+    answer = await client.call(
+        account_id,
+        "GET",
+        "/orders/v0/orders",
+        query={"CreatedAfter": since, "MarketplaceIds": marketplace_id},
+        on_behalf_of=user,
+    )
+    return answer, answer.json().get("payload", {}).get("Orders", [])
+
+
+def _stages(checked: gateway_service_pb2.CheckAccountResponse) -> list[Stage]:
+    return [
+        Stage(
+            name=stage.name,
+            outcome=gateway_service_pb2.CheckOutcome.Name(stage.outcome).removeprefix("CHECK_OUTCOME_"),
+            reason=stage.reason,
+            ms=round(stage.duration.ToMicroseconds() / 1000, 2),
+        )
+        for stage in checked.stages
+    ]
+
+
+def _ms(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 2)

@@ -1,0 +1,148 @@
+"""Amazon's website authorization: begun by the frontend or by the Appstore, ended by Amazon's redirect to the callback."""
+
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from pydantic import Field, SecretStr
+from sellergate.token.v1 import token_service_pb2 as pb2
+from sellergate_amazon.centrals import with_query
+from sellergate_common.errors import InvalidRequest, SellergateError, Unimplemented
+
+from sellergate_edge.dependencies import User
+from sellergate_edge.html import error_page, page, wants_json
+from sellergate_edge.routes.models import Account, Json
+from sellergate_edge.routes.problems import problem, refusal_of
+from sellergate_edge.routes.website import Site, website_of
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+NOT_CONNECTED = "The seller was not connected"
+
+
+class BrowserRoute(APIRoute):
+    """A route for browsers: a refusal is a page, or a problem document where JSON is asked for; the state's cookie goes."""
+
+    def get_route_handler(self) -> Handler:
+        """Return the handler with this around it."""
+        handler = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                response = await handler(request)
+            except (SellergateError, RequestValidationError) as caught:
+                error = refusal_of(caught)
+                response = problem(error) if wants_json(request) else error_page(NOT_CONNECTED, error)
+            state = request.query_params.get("state")
+            if state:
+                website_of(request).drop_nonce(response, state)
+            return response
+
+        return answer
+
+
+router = APIRouter(prefix="/api/amazon/oauth", tags=["oauth"])
+browser_router = APIRouter(prefix=router.prefix, tags=["oauth"], route_class=BrowserRoute)
+
+
+class PartnerType(StrEnum):
+    """Who gives consent: a seller in Seller Central, or a vendor in Vendor Central."""
+
+    SELLER = "SELLER"
+    VENDOR = "VENDOR"
+
+
+class NewAuthorization(Json):
+    """An authorization to begin. The last three are for the Appstore's entry: what it sent to the login URI."""
+
+    application_id: Annotated[str, Field(min_length=1)]
+    marketplace: Annotated[str, Field(examples=["US"])]
+    partner_type: PartnerType = PartnerType.SELLER
+    amazon_callback_uri: str | None = None
+    amazon_state: SecretStr | None = None
+    selling_partner_id: str | None = None
+
+
+class Consent(Json):
+    """Where to send the browser."""
+
+    url: str
+
+
+@router.post("/authorizations", status_code=201)
+async def begin(new: NewAuthorization, user: User, website: Site, response: Response) -> Consent:
+    """Begin an authorization. Send the browser to `url` within 10 minutes; the answer's cookie must stay in that browser."""
+    request = pb2.StartAuthorizationRequest(
+        user_id=user,
+        application_id=new.application_id,
+        marketplace=new.marketplace,
+        partner_type=pb2.PartnerType.Value(f"PARTNER_TYPE_{new.partner_type}"),
+        amazon_callback_uri=new.amazon_callback_uri or "",
+        amazon_state=new.amazon_state.get_secret_value() if new.amazon_state else "",
+        selling_partner_id=new.selling_partner_id or "",
+    )
+    begun = await website.authorizations.start(request, on_behalf_of=user)
+    website.keep_nonce(response, begun.state, begun.browser_nonce)
+    return Consent(url=begun.url)
+
+
+_Text = Annotated[str, Query(min_length=1, max_length=2048)]
+
+
+@browser_router.get(
+    "/callback",
+    response_class=HTMLResponse,
+    responses={
+        200: {"model": Account, "description": "The account, as a page, or as JSON where JSON is asked for"},
+        303: {"description": "Connected; on to SELLERGATE_OAUTH_DONE_PAGE with accountId"},
+    },
+)
+async def callback(
+    request: Request,
+    website: Site,
+    state: _Text,
+    selling_partner_id: _Text,
+    spapi_oauth_code: _Text,
+    mws_auth_token: Annotated[str | None, Query(description="Sent for hybrid applications; not used")] = None,  # noqa: ARG001
+) -> Response:
+    """Take the browser back from Amazon and connect the seller. With a Bearer token, its user must be the one who began."""
+    authorization = request.headers.get("authorization")
+    user = await request.app.state.authenticator.user_of(authorization) if authorization else ""
+    returned = pb2.CompleteAuthorizationRequest(
+        state=state,
+        browser_nonce=request.cookies.get(website.cookie_of(state), ""),
+        code=spapi_oauth_code,
+        selling_partner_id=selling_partner_id,
+    )
+    account = Account.from_message(await website.authorizations.complete(returned, on_behalf_of=user))
+    if wants_json(request):
+        return JSONResponse(account.model_dump(mode="json", by_alias=True))
+    if website.done_page:
+        return RedirectResponse(with_query(website.done_page, accountId=account.id), 303)
+    connected = f"{account.amazon_seller_id} in {account.marketplace} is connected."
+    return page("The seller is connected", connected, "You can close this page.")
+
+
+@browser_router.get(
+    "/login", status_code=303, response_class=RedirectResponse, responses={303: {"content": {"text/html": {}}}}
+)
+async def login(website: Site, amazon_callback_uri: _Text, amazon_state: _Text, selling_partner_id: _Text) -> Response:
+    """Take a seller from the Appstore, and send the browser to the frontend's page, which knows the user.
+
+    That page lets the user confirm, and posts what it got to /authorizations as amazonCallbackUri, amazonState and
+    sellingPartnerId.
+    """
+    if not website.centrals.own(amazon_callback_uri):
+        raise InvalidRequest.of_field("amazon_callback_uri", "must be a page of Seller or Vendor Central")
+    if website.login_page is None:
+        raise Unimplemented("No page of the frontend takes sellers from the Appstore; set SELLERGATE_OAUTH_LOGIN_PAGE.")
+    location = with_query(
+        website.login_page,
+        amazon_callback_uri=amazon_callback_uri,
+        amazon_state=amazon_state,
+        selling_partner_id=selling_partner_id,
+    )
+    return RedirectResponse(location, 303)

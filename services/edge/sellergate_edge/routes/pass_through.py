@@ -1,0 +1,71 @@
+"""Any SP-API call over REST: path, query and body go to Amazon as they came, and Amazon's answer comes back as it is."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from sellergate_common.errors import InvalidRequest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sellergate_edge.dependencies import user_of
+from sellergate_edge.forwarding import METHODS, forward
+
+SANDBOX = "x-sellergate-sandbox"
+PATH = "/api/amazon/accounts/{account_id}/sp-api/{path}"
+_MARK = b"/sp-api"
+_PREFIX = b"/api/amazon/accounts/"
+
+
+async def pass_through(request: Request) -> Response:
+    """Make one call for the user and give back Amazon's answer."""
+    user = await user_of(request)
+    account_id, path = _target(request.scope["raw_path"])
+    sandbox = _sandbox(request.headers.get(SANDBOX))
+    return await forward(request, request.app.state.sellergate, account_id, path, user, 0, sandbox=sandbox)
+
+
+def _target(raw_path: bytes) -> tuple[str, str]:
+    """Return the account id and Amazon's path, percent-encoded as it came."""
+    account, _, path = raw_path.removeprefix(_PREFIX).partition(_MARK)
+    return unquote(account.decode("latin-1")), path.decode("latin-1")
+
+
+def _sandbox(given: str | None) -> bool | None:
+    if given is None:
+        return None
+    if given.lower() not in {"true", "false"}:
+        raise InvalidRequest.of_field(SANDBOX, "must be true or false")
+    return given.lower() == "true"
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Add the route to an OpenAPI document: FastAPI does not know it."""
+    account = {"name": "account_id", "in": "path", "required": True, "schema": {"type": "string"}}
+    path = {
+        "name": "path",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "Amazon's path, slashes included",
+        "example": "sellers/v1/marketplaceParticipations",
+    }
+    flag = {"name": SANDBOX, "in": "header", "schema": {"type": "boolean"}, "description": "Go to the sandbox, or not."}
+    for method in METHODS:
+        operation: dict[str, Any] = {
+            "tags": ["sp-api"],
+            "summary": f"{method} any path of SP-API",
+            "description": "Path, query and body go to Amazon as they came; its status, headers and bytes come back as they are.",
+            "operationId": f"pass_through_{method.lower()}",
+            "parameters": [account, path, flag],
+            "security": [{"HTTPBearer": []}],
+            "responses": {
+                "default": {"description": "Amazon's answer, whatever its status, or a problem document of ours"}
+            },
+        }
+        if method in {"POST", "PUT", "PATCH"}:
+            operation["requestBody"] = {"content": {"application/json": {"schema": {}}}}
+        document["paths"].setdefault(PATH, {})[method.lower()] = operation
+
+
+route = Route(PATH.replace("{path}", "{path:path}"), pass_through, methods=list(METHODS))

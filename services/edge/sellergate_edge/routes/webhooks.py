@@ -1,0 +1,57 @@
+"""The webhook of rotations: its bytes go on untouched; who may be heard is decided by the token service."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from sellergate_client.rotations import Rotations
+from sellergate_common.errors import Unauthenticated
+
+from sellergate_edge.request_body import read_body
+from sellergate_edge.routes.models import Applied
+
+MAX_BODY_BYTES = 64 * 1024
+_LONGEST_TIMESTAMP = 32
+_LONGEST_SIGNATURE = 256
+_TEXT, _SECRET = {"type": "string"}, {"type": "string", "writeOnly": True}
+_TIME = {"type": "string", "format": "date-time"}
+_BODY = {
+    "type": "object",
+    "required": ["type", "applicationId"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"enum": ["REFRESH_TOKEN", "CLIENT_SECRET"]},
+        "applicationId": _TEXT,
+        "accountId": _TEXT,
+        "refreshToken": _SECRET,
+        "authorizationExpireTime": _TIME,
+        "lwaClientId": _TEXT,
+        "clientSecret": _SECRET,
+        "secretExpireTime": _TIME,
+        "oldSecretExpireTime": _TIME,
+    },
+}
+
+router = APIRouter(prefix="/api/amazon/webhooks", tags=["webhooks"])
+
+
+@router.post(
+    "/token-rotation",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _BODY}}}},
+)
+async def token_rotation(
+    request: Request,
+    x_sellergate_timestamp: Annotated[str, Header(description="Seconds since 1970; good for 300 s either way.")] = "",
+    x_sellergate_signature: Annotated[
+        str, Header(description="v1= and the hex of HMAC-SHA256(secret, timestamp + '.' + body).")
+    ] = "",
+) -> Applied:
+    """Store a new refresh token, once it has worked, or a new client secret. No JWT: the message is signed; sign every attempt."""
+    if not _is_signed(x_sellergate_timestamp, x_sellergate_signature):
+        raise Unauthenticated("The message must carry X-Sellergate-Timestamp and X-Sellergate-Signature.")
+    rotations: Rotations = request.app.state.rotations
+    body = await read_body(request, MAX_BODY_BYTES)
+    return Applied(applied=await rotations.webhook(x_sellergate_timestamp, x_sellergate_signature, body))
+
+
+def _is_signed(timestamp: str, signature: str) -> bool:
+    return 0 < len(timestamp) <= _LONGEST_TIMESTAMP and 0 < len(signature) <= _LONGEST_SIGNATURE

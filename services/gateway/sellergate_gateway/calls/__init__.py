@@ -1,0 +1,1 @@
+"""One SP-API call from authorization to response: the pipeline, its retries and breakers, pages and diagnostics."""

@@ -1,0 +1,81 @@
+"""What the calls of SP-API amount to, as metrics. Labels are bounded: names of the catalogue alone."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import REGISTRY, Collector
+
+from sellergate_gateway.calls.breakers import Breakers
+from sellergate_gateway.calls.counts import CallCounts
+
+_WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
+
+
+class CallMetrics:
+    """Counted where it is rare; the calls themselves are counted as RPCs."""
+
+    def __init__(self) -> None:
+        self._deprecated = Counter(
+            "sellergate_deprecated_calls_total", "Calls of operations that Amazon has deprecated", ["operation"]
+        )
+        self._shadow = Histogram(
+            "sellergate_quota_shadow_wait_seconds",
+            "Waits that quota would have imposed, in shadow mode",
+            buckets=_WAITS,
+        )
+
+    def deprecated(self, operation: str) -> None:
+        """Count a call of a deprecated operation."""
+        self._deprecated.labels(operation).inc()
+
+    def shadow_wait(self, seconds: float) -> None:
+        """Note a wait that nobody had."""
+        self._shadow.observe(seconds)
+
+
+class CallCollector(Collector):
+    """Counts of calls by operation, and the breakers by host."""
+
+    def __init__(self, counts: CallCounts, breakers: Breakers) -> None:
+        self._counts = counts
+        self._breakers = breakers
+
+    @classmethod
+    def register(cls, counts: CallCounts, breakers: Breakers, registry: CollectorRegistry = REGISTRY) -> None:
+        """Register the metrics."""
+        registry.register(cls(counts, breakers))
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics as they are now."""
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
+            "calls": CounterMetricFamily("sellergate_amazon_calls", "Calls of SP-API asked for", labels=("operation",)),
+            "requests": CounterMetricFamily(
+                "sellergate_amazon_requests", "Requests sent to SP-API, repeats included", labels=("operation",)
+            ),
+            "throttled": CounterMetricFamily("sellergate_amazon_throttled", "429s of SP-API", labels=("operation",)),
+            "refused": CounterMetricFamily(
+                "sellergate_quota_refused", "Calls that our quota did not let in", labels=("operation",)
+            ),
+            "waits": CounterMetricFamily(
+                "sellergate_quota_waits", "Calls that waited for quota", labels=("operation",)
+            ),
+            "waited": CounterMetricFamily(
+                "sellergate_quota_wait_seconds", "Seconds that calls waited for quota", labels=("operation",)
+            ),
+            "rate_share": GaugeMetricFamily(
+                "sellergate_quota_rate_share",
+                "The rate that was last in force, as a share of the catalogue's: learned from Amazon, or lowered after 429s",
+                labels=("operation",),
+            ),
+        }
+        for operation, counted in self._counts.by_operation.copy().items():
+            for name, family in families.items():
+                family.add_metric((operation,), getattr(counted, name))
+        yield from families.values()
+        opened = GaugeMetricFamily(
+            "sellergate_breaker_open", "1 while a host of Amazon is left alone", labels=("host",)
+        )
+        for host, is_open in self._breakers.state().items():
+            opened.add_metric((host.rpartition("/")[2],), int(is_open))
+        yield opened

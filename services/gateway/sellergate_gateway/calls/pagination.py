@@ -1,0 +1,94 @@
+"""Page after page by each family's own rule: where the next token stands, how it is sent, and what may accompany it.
+
+Rules from Amazon's models: most want all parameters again beside the token; reports and feeds the token alone; Fulfillment Inbound
+v0 its QueryType; Replenishment counts in the body.
+"""
+
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_common.errors import InvalidRequest, Reason, Unavailable
+
+from sellergate_gateway.calls.pipeline import Calls, Done
+from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.request import SpApiCall, resolve
+from sellergate_gateway.spapi.response import decoded
+
+
+class Pages:
+    """Follows the pages of a call."""
+
+    def __init__(self, calls: Calls, catalogue: Catalogue) -> None:
+        self._calls = calls
+        self._catalogue = catalogue
+
+    async def follow(self, call: SpApiCall, user: str, most: int) -> AsyncGenerator[Done, None]:
+        """Yield page after page, `most` of them (0: all), each within quota. Raises InvalidRequest, and what a call raises.
+
+        In AS_IS a refusal is the last page. Tokens that come again end in Unavailable: Amazon goes round in a circle.
+        """
+        target = resolve(call, self._catalogue)
+        operation = target.operation
+        if operation is None or not (operation.paginated_by or operation.pages_in_body):
+            raise InvalidRequest.of_field("call", "names an operation without pages; make it by Call")
+        seen, pages, query = set[str](), 0, target.query
+        while True:
+            done = await self._calls.make(call, user)
+            yield done
+            pages += 1
+            token = next_token(operation, done.answer, call.body)
+            if token is None or pages == most:
+                return
+            if token in seen:
+                raise Unavailable(
+                    f"Amazon's pages go round in a circle: the token after page {pages} has been there before.",
+                    reason=Reason.AMAZON_UNAVAILABLE,
+                    metadata={"operation": operation.name},
+                )
+            seen.add(token)
+            call = _following(call, operation, query, token)
+
+
+def next_token(operation: Operation, answer: AmazonAnswer, body: bytes) -> str | None:
+    """Return what asks for the page after this one; None after the last, or where the answer is no page."""
+    try:
+        document = json.loads(decoded(answer)) if answer.status // 100 == 2 else None  # noqa: PLR2004  (success)
+    except (ValueError, OSError, EOFError):
+        return None
+    if operation.pages_in_body:
+        return _next_offset(document, body)
+    for name in (operation.next_token_path or "").split("."):
+        document = document.get(name) if isinstance(document, dict) else None
+    return document if isinstance(document, str) and document else None
+
+
+def _following(call: SpApiCall, operation: Operation, query: str, token: str) -> SpApiCall:
+    """Return the call of the page that `token` stands for; `query` is that of the first page."""
+    if operation.pages_in_body:
+        body = json.loads(call.body)
+        body["pagination"] = {**body.get("pagination", {}), "offset": int(token)}
+        return replace(call, body=json.dumps(body).encode())
+    name, kept = operation.paginated_by or "", operation.next_keeps
+    added = {**dict(operation.next_sets), name: token}
+    parameters = [
+        parameter
+        for parameter in query.split("&")
+        if parameter
+        and (known := unquote_plus(parameter.partition("=")[0])) not in added
+        and (kept is None or known in kept)
+    ]
+    parameters += [f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in added.items()]
+    return replace(call, raw_query="&".join(parameters), query=None)
+
+
+def _next_offset(document: Any, body: bytes) -> str | None:
+    try:
+        asked = json.loads(body)["pagination"]
+        following = int(asked.get("offset", 0)) + int(asked["limit"])
+        return str(following) if following < int(document["pagination"]["totalResults"]) else None
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,308 @@
+"""The pipeline of one call: what, for whom, with which token, within which quota, and how often.
+
+Quota is charged last before each attempt, so that neither a slow LWA nor an account without a working token wastes a slot.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_common.context import concerns
+from sellergate_common.errors import (
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    OutcomeUnknown,
+    OutOfTime,
+    PreconditionFailed,
+    QuotaExceeded,
+    Reason,
+    Unavailable,
+)
+from sellergate_common.sites import Site, Sites
+
+from sellergate_gateway.calls.breakers import Breakers
+from sellergate_gateway.calls.counts import CallCounts, Counted
+from sellergate_gateway.calls.retries import Attempt, Failure, RetryBudgets, failure_of, pause_before_retry
+from sellergate_gateway.credentials.ports import Credentials
+from sellergate_gateway.credentials.selection import SELLER, Need, SellerTokens
+from sellergate_gateway.model import AccessToken, Account, Accounts, AwsCredentials
+from sellergate_gateway.quota.buckets import Buckets
+from sellergate_gateway.quota.ports import Bucket, Quota
+from sellergate_gateway.spapi.http import Amazon, AmazonAnswer, AmazonRequest, FateUnknown, NotSent, Signer
+from sellergate_gateway.spapi.marketplaces import check_marketplaces
+from sellergate_gateway.spapi.request import SpApiCall, Target, resolve
+from sellergate_gateway.spapi.response import Kind, Reading, rate_limit_of, read, retry_after_of, to_error
+
+# The time that a call keeps for itself after Amazon answered, so that its error still reaches the caller.
+RESERVE_SECONDS = 0.050
+LONGEST_ATTEMPT_SECONDS = 60.0
+# Who gives less time than this says nothing of the host when it runs out.
+PATIENT_SECONDS = 5.0
+_RATE_TOLERANCE = 0.001
+_REPAIRABLE = frozenset({Kind.TOKEN_REFUSED, Kind.CREDENTIALS_REFUSED, Kind.DENIED})
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What calls are made of. `left` returns the seconds until the caller's deadline, `jitter` a random number in [0, 1)."""
+
+    catalogue: Catalogue
+    sites: Sites
+    buckets: Buckets
+    accounts: Accounts
+    credentials: Credentials
+    signer: Signer
+    quota: Quota
+    amazon: Amazon
+    breakers: Breakers
+    left: Callable[[], float]
+    jitter: Callable[[], float]
+    budgets: RetryBudgets = field(default_factory=RetryBudgets)
+    counts: CallCounts = field(default_factory=CallCounts)
+
+
+@dataclass(slots=True)
+class Done:
+    """A call that was answered. `waited` are the seconds it waited for quota."""
+
+    answer: AmazonAnswer
+    operation: Operation | None
+    attempts: int
+    waited: float
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call on its way."""
+
+    call: SpApiCall
+    target: Target
+    account: Account
+    site: Site
+    buckets: tuple[Bucket, ...]
+    need: Need = SELLER
+    attempts: int = 0
+    waited: float = 0.0
+    repaired: bool = False
+    throttled: tuple[AmazonAnswer, Reading] | None = None
+    rate: float = 0.0
+    """Calls a second that the first bucket is believed to have."""
+    counted: Counted = field(default_factory=Counted)
+
+    @property
+    def name(self) -> str:
+        return self.target.operation.name if self.target.operation else ""
+
+
+class Calls:
+    """Calls of SP-API, with the kinds of tokens that `tokens` gives."""
+
+    def __init__(self, ports: Ports, tokens: SellerTokens) -> None:
+        self._ports = ports
+        self._tokens = tokens
+
+    async def make(self, call: SpApiCall, user: str) -> Done:
+        """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names."""
+        ports, target = self._ports, resolve(call, self._ports.catalogue)
+        if target.operation:
+            concerns(operation=target.operation.name)
+        if user and target.hands_out_a_token:
+            raise NotAllowed(
+                "Tokens of Amazon's stay here: operations that need a Restricted Data Token are sent with one; name data_elements."
+            )
+        account = await self.account(call.account_id, user, grantless=bool(target.grantless_scope))
+        if target.grantless_scope and user and account.shared_application:
+            raise NotAllowed(
+                f"{call.operation or target.path} acts for the application, which is not the user's own; an operator may call it."
+            )
+        site = ports.sites.of(account.marketplace, sandbox=account.sandbox if call.sandbox is None else call.sandbox)
+        check_marketplaces(target.query, site, "query" if call.raw_query is None else "raw_query")
+        buckets = ports.buckets.of(account, site, target.operation, batch=call.batch)
+        need = await self._tokens.need(account, target, call)
+        run = _Run(call, target, account, site, buckets, need, rate=buckets[0].rate)
+        run.counted = ports.counts.of(run.name)
+        run.counted.calls += 1
+        ports.budgets.called(account.account_id)
+        while True:
+            done = await self._attempt(run)
+            if done is not None:
+                return done
+
+    async def account(self, account_id: str, user: str, *, grantless: bool = False) -> Account:
+        """Return an account that the user owns and that can be used. Raises NotFound, PreconditionFailed.
+
+        `grantless`: for a call that needs no seller's authorization, so that subscriptions of a lost one can be ended.
+        """
+        account = await self._ports.accounts.get(account_id)
+        concerns(account.account_id)
+        if user and account.user_id != user:
+            raise NotFound.account(account_id)
+        if account.state == "INACTIVE":
+            raise PreconditionFailed.inactive()
+        if account.state == "AUTHORIZATION_REVOKED" and not grantless:
+            raise PreconditionFailed.revoked()
+        return account
+
+    async def _attempt(self, run: _Run) -> Done | None:
+        """Try once; return the answer, or None to try again. Raises the typed error of a call that failed for good."""
+        ports, host = self._ports, run.site.base_url
+        ports.breakers.check(host)
+        token, credentials = await self._papers(run)
+        try:
+            waited = await self._admit(run)
+        except QuotaExceeded:
+            if run.throttled is None:
+                raise
+            # No turn in time after Amazon's own 429: that is the answer.
+            return self._final(run, *run.throttled)
+        if waited:
+            # The wait may have been longer than the rest of the token's life.
+            token, credentials = await self._papers(run)
+        request = self._request(run, token, credentials)
+        seconds = min(LONGEST_ATTEMPT_SECONDS, ports.left() - RESERVE_SECONDS)
+        if seconds <= 0:
+            raise OutOfTime("The call waited for its turn until its deadline; give it more time.")
+        ports.breakers.enter(host)
+        run.attempts += 1
+        run.counted.requests += 1
+        try:
+            answer = await ports.amazon.send(request, seconds)
+        except (NotSent, FateUnknown) as error:
+            if not error.late or seconds >= PATIENT_SECONDS:
+                ports.breakers.ended(host, failed=True)
+            sent = isinstance(error, FateUnknown)
+            final = _unfinished(run, error, ports.left()) if sent else _unsent(run, error)
+            if not await self._paused(run, Failure.UNKNOWN if sent else Failure.NOT_DONE, None):
+                raise final from None
+            return None
+        return await self._answered(run, answer, token, credentials)
+
+    async def _answered(
+        self, run: _Run, answer: AmazonAnswer, token: AccessToken, credentials: AwsCredentials | None
+    ) -> Done | None:
+        reading = read(answer)
+        self._ports.breakers.ended(run.site.base_url, failed=reading.kind is Kind.BROKEN and reading.error is None)
+        await self._learn(run, answer)
+        if reading.kind is Kind.SUCCESS:
+            await self._tokens.learn(run.account, run.target, answer)
+            return Done(answer, run.target.operation, run.attempts, run.waited)
+        if reading.kind in _REPAIRABLE and not run.repaired and await self._repaired(run, reading, token, credentials):
+            return None
+        retry_after = retry_after_of(answer)
+        if reading.kind is Kind.THROTTLED:
+            run.counted.throttled += 1
+            await self._ports.quota.throttled(run.buckets, 1 / run.rate if retry_after is None else retry_after)
+            run.throttled = answer, reading
+        if not await self._paused(run, failure_of(reading.kind), retry_after):
+            return self._final(run, answer, reading)
+        return None
+
+    async def _repaired(
+        self, run: _Run, reading: Reading, token: AccessToken, credentials: AwsCredentials | None
+    ) -> bool:
+        """Have what Amazon refused replaced, once a call; False when nothing else could be sent."""
+        run.repaired = True
+        if reading.kind is Kind.CREDENTIALS_REFUSED:
+            if credentials is not None:
+                await self._ports.credentials.invalidate(run.account, credentials)
+            return credentials is not None
+        need = await self._tokens.refused(run.account, run.need, token, reading)
+        run.need = need or run.need
+        return need is not None
+
+    def _final(self, run: _Run, answer: AmazonAnswer, reading: Reading) -> Done:
+        if not run.call.as_is:
+            raise to_error(
+                answer,
+                reading,
+                run.name,
+                idempotent=run.target.idempotent,
+                interval=1 / run.rate,
+                personal=bool(run.need.resources),
+            )
+        return Done(answer, run.target.operation, run.attempts, run.waited)
+
+    async def _papers(self, run: _Run) -> tuple[AccessToken, AwsCredentials | None]:
+        """Return what a call is made with: a token, and credentials where it is signed."""
+        token = await self._tokens.get(run.account, run.need)
+        return token, await self._ports.credentials.get(run.account) if signs(run.account) else None
+
+    def _request(self, run: _Run, token: AccessToken, credentials: AwsCredentials | None) -> AmazonRequest:
+        secret = ("x-amz-access-token", token.value.get_secret_value())
+        url = run.site.base_url + run.target.path_and_query
+        request = AmazonRequest(run.target.method, url, (*run.target.headers, secret), run.call.body, run.name)
+        signing_region = run.site.region.signing_region
+        return self._ports.signer.sign(request, credentials, signing_region) if credentials else request
+
+    async def _admit(self, run: _Run) -> float:
+        """Wait for a slot in every bucket, and return the seconds it took. Raises QuotaExceeded."""
+        left = max(0.0, self._ports.left() - RESERVE_SECONDS)
+        longest = left if run.call.max_wait is None else min(left, max(0.0, run.call.max_wait - run.waited))
+        try:
+            passage = await self._ports.quota.enter(run.buckets, longest)
+        except QuotaExceeded as error:
+            error.metadata["operation"] = run.name
+            run.counted.refused += 1
+            raise
+        run.rate = passage.rate
+        run.waited += passage.waited
+        run.counted.rate_share = passage.rate / run.buckets[0].rate
+        if passage.waited:
+            run.counted.waits += 1
+            run.counted.waited += passage.waited
+        return passage.waited
+
+    async def _learn(self, run: _Run, answer: AmazonAnswer) -> None:
+        """Believe the rate that Amazon told, where it differs from the one in force."""
+        told = rate_limit_of(answer)
+        if told and run.buckets[0].learns and abs(told - run.rate) > run.rate * _RATE_TOLERANCE:
+            await self._ports.quota.learn(run.buckets, told)
+            run.rate = told
+
+    async def _paused(self, run: _Run, failure: Failure, retry_after: float | None) -> bool:
+        """Wait before the next attempt; False when there is none."""
+        left = self._ports.left() - RESERVE_SECONDS
+        attempt = Attempt(run.attempts, failure, run.target.idempotent, left, retry_after)
+        pause = pause_before_retry(attempt, self._ports.jitter)
+        if pause is None or not self._ports.budgets.spend(run.account.account_id):
+            return False
+        await asyncio.sleep(pause)
+        return True
+
+
+def signs(account: Account) -> bool:
+    """Tell whether calls for this account are signed. Raises InvalidRequest for SIGV4 without a role."""
+    if account.signing == "SIGV4" and not account.iam_role_arn:
+        raise InvalidRequest.of_field(
+            "account_id", "names an account that signs (SIGV4) and has no IAM role; set iam_role_arn"
+        )
+    return account.signing != "NONE" and bool(account.iam_role_arn)
+
+
+def _unsent(run: _Run, error: Exception) -> Exception:
+    return Unavailable(
+        f"Amazon cannot be reached ({error}); nothing was sent. Try again.",
+        reason=Reason.AMAZON_UNAVAILABLE,
+        metadata={"operation": run.name},
+        retry_after=1.0,
+    )
+
+
+def _unfinished(run: _Run, error: Exception, left: float) -> Exception:
+    metadata = {"operation": run.name}
+    if not run.target.idempotent:
+        return OutcomeUnknown(
+            f"Amazon's answer to this write did not arrive ({error}). It may have been done; look before you repeat it.",
+            reason=Reason.AMAZON_OUTCOME_UNKNOWN,
+            metadata=metadata,
+        )
+    if left <= 2 * RESERVE_SECONDS:
+        return OutOfTime(f"Amazon did not answer in time ({error}); give the call more time.", metadata=metadata)
+    return Unavailable(
+        f"Amazon's answer did not arrive ({error}). Try again.",
+        reason=Reason.AMAZON_UNAVAILABLE,
+        metadata=metadata,
+        retry_after=1.0,
+    )

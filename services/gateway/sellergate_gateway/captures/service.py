@@ -1,0 +1,143 @@
+"""Captures: an operator looks at the calls of one account and operation, for a limited time, whichever replica makes them."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from sellergate_amazon.operations import Operation
+from sellergate_common.errors import InvalidRequest
+
+from sellergate_gateway.captures.redaction import Exchange
+
+DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS = 600.0, 1.0, 1800.0
+# How soon other replicas know of a capture, and how soon what they saw is told.
+LOOK_SECONDS, TELL_SECONDS = 2.0, 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What is looked at, until a moment in seconds since the epoch."""
+
+    id: str
+    account_id: str
+    operation: str
+    until: float
+
+
+class CaptureStore(Protocol):
+    """Where replicas tell each other of captures, and what they saw."""
+
+    async def begin(self, capture: Capture) -> None:
+        """Make a capture known. Raises Unavailable."""
+
+    async def end(self, capture: Capture) -> None:
+        """Forget a capture and what is left of it; it ends by itself too."""
+
+    async def wanted(self) -> Iterable[Capture]:
+        """Return the captures that are known; none when the store does not answer."""
+
+    async def put(self, capture: Capture, exchange: Exchange) -> None:
+        """Hand in what was seen; lost when the store does not answer."""
+
+    async def take(self, capture: Capture) -> Sequence[Exchange]:
+        """Take what was seen since. Raises Unavailable."""
+
+
+class CaptureLog(Protocol):
+    """The account service's audit log."""
+
+    async def record(self, capture: Capture, seconds: float) -> None:
+        """Record a capture before it begins. Raises NotFound, Unavailable."""
+
+
+class Captures:
+    """The captures that this replica knows."""
+
+    def __init__(self, store: CaptureStore, log: CaptureLog) -> None:
+        self._store = store
+        self._log = log
+        self._wanted: dict[tuple[str, str], list[Capture]] = {}
+        self._handing: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
+
+    def of(self, account_id: str, operation: str) -> Sequence[Capture]:
+        """Return who looks at an account's operation now."""
+        if not self._wanted:
+            return ()
+        now = time.time()
+        return [one for one in self._wanted.get((account_id, operation), ()) if one.until > now]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody looks at anything."""
+        return not self._wanted
+
+    def hand_in(self, captures: Iterable[Capture], exchange: Exchange) -> None:
+        """Tell what was seen, beside the call."""
+        for capture in captures:
+            task = asyncio.create_task(self._store.put(capture, exchange))
+            self._handing.add(task)
+            task.add_done_callback(self._handing.discard)
+
+    async def run(self, account_id: str, operation: Operation, seconds: float) -> AsyncGenerator[Capture | Exchange]:
+        """Yield the capture when every replica looks, then what is seen until it is over.
+
+        Raises InvalidRequest, NotFound, Unavailable.
+        """
+        if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
+            raise InvalidRequest.of_field(
+                "duration", f"must be {LEAST_SECONDS:.0f} s at least and {MOST_SECONDS / 60:.0f} minutes at most"
+            )
+        capture = Capture(uuid.uuid4().hex, account_id, operation.name, time.time() + LOOK_SECONDS + seconds)
+        await self._log.record(capture, seconds)
+        await self._store.begin(capture)
+        try:
+            self._know([*self._all(), capture])
+            await asyncio.sleep(LOOK_SECONDS)
+            yield capture
+            while time.time() < capture.until:
+                await asyncio.sleep(TELL_SECONDS)
+                for exchange in await self._store.take(capture):
+                    yield exchange
+                if (task := asyncio.current_task()) and task.cancelling():
+                    raise asyncio.CancelledError  # redis-py may have swallowed it
+        finally:
+            self._know(one for one in self._all() if one != capture)
+            await asyncio.shield(self._store.end(capture))
+
+    async def follow(self) -> None:
+        """Learn of other replicas' captures until closed."""
+        while not self._closing.is_set():
+            self._know(await self._store.wanted())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), LOOK_SECONDS)
+
+    def close(self) -> None:
+        """Stop learning of them."""
+        self._closing.set()
+
+    def _all(self) -> Iterable[Capture]:
+        return [one for each in self._wanted.values() for one in each]
+
+    def _know(self, captures: Iterable[Capture]) -> None:
+        found: dict[tuple[str, str], list[Capture]] = {}
+        for capture in captures:
+            if capture.until > time.time():
+                found.setdefault((capture.account_id, capture.operation), []).append(capture)
+        self._wanted = found
+
+
+@asynccontextmanager
+async def open_captures(store: CaptureStore, log: CaptureLog) -> AsyncIterator[Captures]:
+    """Know of captures while the body runs."""
+    captures = Captures(store, log)
+    following = asyncio.create_task(captures.follow())
+    try:
+        yield captures
+    finally:
+        captures.close()
+        await following

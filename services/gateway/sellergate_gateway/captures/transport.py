@@ -1,0 +1,49 @@
+"""Amazon, with operators who look at some of its calls."""
+
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+from sellergate_amazon.operations import Catalogue
+from sellergate_common.context import current_call
+
+from sellergate_gateway.captures.redaction import Exchange, shown
+from sellergate_gateway.captures.service import Capture, Captures
+from sellergate_gateway.spapi.http import Amazon, AmazonAnswer, AmazonRequest, FateUnknown, NotSent
+
+
+class CapturedAmazon:
+    """Sends through another; what is looked at is noted beside."""
+
+    def __init__(self, amazon: Amazon, captures: Captures, catalogue: Catalogue) -> None:
+        self._amazon = amazon
+        self._captures = captures
+        self._catalogue = catalogue
+
+    def send(self, request: AmazonRequest, seconds: float) -> Coroutine[Any, Any, AmazonAnswer]:
+        """Send a request and return the complete answer."""
+        call = None if self._captures.idle else current_call()
+        captures = self._captures.of(call.account_id, request.operation) if call else ()
+        operation = self._catalogue.get(request.operation) if captures else None
+        if call is None or operation is None:
+            return self._amazon.send(request, seconds)
+        look = partial(shown, operation, request, request_id=call.request_id)
+        return self._captured(request, seconds, captures, look)
+
+    async def _captured(
+        self, request: AmazonRequest, seconds: float, captures: Sequence[Capture], look: Callable[..., Exchange]
+    ) -> AmazonAnswer:
+        answer, failure = None, "the caller left"
+        start_time, began = time.time(), time.monotonic()
+        try:
+            answer = await self._amazon.send(request, seconds)
+        except (NotSent, FateUnknown) as error:
+            failure = str(error)
+            raise
+        else:
+            failure = ""
+            return answer
+        finally:
+            took = time.monotonic() - began
+            self._captures.hand_in(captures, look(answer, start_time=start_time, seconds=took, failure=failure))

@@ -1,0 +1,76 @@
+"""The catalogue as callers see it: found, searched, paged, and with its quota."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_common.errors import InvalidRequest, NotFound, Reason, Resource
+from sellergate_common.sites import Sites
+
+from sellergate_gateway.model import Account
+from sellergate_gateway.quota.buckets import Buckets
+from sellergate_gateway.quota.ports import Bucket, BucketState, Quota
+
+DEFAULT_SIZE = 50
+MAX_SIZE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFilter:
+    """What a list is narrowed to; empty fields and None narrow nothing."""
+
+    search: str = ""
+    api: str = ""
+    version: str = ""
+    deprecated: bool | None = None
+    restricted: bool | None = None
+    grantless: bool | None = None
+
+    def fits(self, operation: Operation) -> bool:
+        """Tell whether an operation is in the list."""
+        search = self.search.lower()
+        return (
+            (search in operation.name.lower() or search in f"{operation.method} {operation.path}".lower())
+            and self.api in ("", operation.api)
+            and self.version in ("", operation.version)
+            and self.deprecated in (None, operation.deprecated)
+            and self.restricted in (None, operation.restricted)
+            and self.grantless in (None, bool(operation.grantless_scope))
+        )
+
+
+class Operations:
+    """Operations of SP-API."""
+
+    def __init__(self, catalogue: Catalogue, sites: Sites, buckets: Buckets, quota: Quota) -> None:
+        self._catalogue = catalogue
+        self._sites = sites
+        self._buckets = buckets
+        self._quota = quota
+        self._in_order = sorted(catalogue, key=lambda operation: operation.name)
+
+    def get(self, name: str) -> Operation:
+        """Return an operation by its name, or by an id that only one API has. Raises NotFound."""
+        operation = self._catalogue.get(name)
+        if operation is None:
+            raise NotFound(
+                "The catalogue has no such operation; give api/version/operationId.",
+                reason=Reason.OPERATION_NOT_FOUND,
+                resource=Resource("operation", name),
+            )
+        return operation
+
+    def page(self, narrowed: OperationFilter, size: int, token: str) -> tuple[Sequence[Operation], str]:
+        """Return one page of a list, and the token of the next. A token is the name that a page begins after."""
+        if token and self._catalogue.get(token) is None:
+            raise InvalidRequest.of_field("page_token", "must be the next_page_token of the page before")
+        found = [operation for operation in self._in_order if operation.name > token and narrowed.fits(operation)]
+        page = found[: min(size or DEFAULT_SIZE, MAX_SIZE)]
+        return page, page[-1].name if len(found) > len(page) else ""
+
+    async def quota(self, account: Account, name: str, *, sandbox: bool) -> tuple[Bucket, BucketState]:
+        """Return an account's bucket for an operation, and what is in it. Raises NotFound."""
+        operation = self.get(name)
+        site = self._sites.of(account.marketplace, sandbox=sandbox)
+        bucket = self._buckets.of(account, site, operation, batch=False)[0]
+        return bucket, await self._quota.state(bucket)

@@ -1,0 +1,74 @@
+"""Access tokens: from this process's memory, from the shared Redis, or from the token service."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import partial
+
+import grpc
+from pydantic import SecretStr
+from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_client import tokens as client_tokens
+from sellergate_client.tokens import CONTRACTS, Tokens
+from sellergate_common.cache.keyspace import token_key
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.ttl import Remembered
+from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.errors import SellergateError
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.rpc.channel import invoke
+
+from sellergate_gateway.credentials.read_through import Owned
+from sellergate_gateway.model import AccessToken, Account
+
+__all__ = ["CONTRACTS", "TokenSource"]
+
+
+class TokenSource:
+    """Tokens of accounts."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        tokens: Tokens,
+        entries: SealedCache,
+        ring: KeyRing,
+        memory: Remembered[tuple[int, AccessToken]],
+        now: Callable[[], float],
+    ) -> None:
+        self._hedged = tokens
+        self._tokens = token_service_pb2_grpc.TokenServiceStub(channel)
+        self._ring = ring
+        self._owned = Owned(entries, memory, _decode, now)
+
+    async def get(self, account: Account) -> AccessToken:
+        """Return a token that lives long enough for a call."""
+        name = partial(token_key, self._ring, account.account_id, account.revision)
+        return await self._owned.get(account, name, partial(self._asked, account))
+
+    async def grantless(self, account: Account, scope: str) -> AccessToken:
+        """Return a token of the account's application. Few calls want one, so none is held here."""
+        return _held(await self._hedged.grantless(account.application_id, scope))
+
+    async def invalidate(self, account: Account, token: AccessToken) -> None:
+        """Forget a token that Amazon refused; the token service does so for everybody, if it is still the current one."""
+        self._owned.forget(account, token)
+        fingerprint = hashlib.sha256(token.value.get_secret_value().encode()).hexdigest()
+        request = token_service_pb2.InvalidateAccessTokenRequest(account_id=account.account_id, fingerprint=fingerprint)
+        try:
+            await invoke(self._tokens.InvalidateAccessToken, request, dependency="token")
+        except SellergateError as error:
+            # The next call asks the token service again and is told what is wrong; this one has its own error to report.
+            get_logger().warning("token_not_invalidated", reason=error.reason)
+
+    async def _asked(self, account: Account) -> AccessToken:
+        return _held(await self._hedged.get(account.account_id))
+
+
+def _held(found: client_tokens.AccessToken) -> AccessToken:
+    return AccessToken(found.value, found.expire_time, found.life)
+
+
+def _decode(text: str) -> AccessToken:
+    entry = json.loads(text)
+    return AccessToken(SecretStr(entry["access_token"]), float(entry["expire_time"]), float(entry["life"]))

@@ -1,0 +1,73 @@
+"""AWS credentials of roles: from this process's memory, from the shared Redis, or from the iam service."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+
+import grpc
+from pydantic import SecretStr
+from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
+from sellergate_common.cache.keyspace import credentials_key
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.ttl import Remembered
+from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.errors import SellergateError
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.rpc.channel import invoke
+
+from sellergate_gateway.credentials.read_through import Owned
+from sellergate_gateway.model import Account, AwsCredentials
+
+CONTRACTS = (iam_service_pb2.DESCRIPTOR.services_by_name["IamService"],)
+_SECRETS = ("access_key_id", "secret_access_key", "session_token")
+
+
+class CredentialSource:
+    """Credentials of accounts' roles."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        entries: SealedCache,
+        ring: KeyRing,
+        memory: Remembered[tuple[int, AwsCredentials]],
+        now: Callable[[], float],
+    ) -> None:
+        self._iam = iam_service_pb2_grpc.IamServiceStub(channel)
+        self._ring = ring
+        self._owned = Owned(entries, memory, _decode, now)
+
+    async def get(self, account: Account) -> AwsCredentials:
+        """Return credentials that live long enough for a call."""
+        name = partial(credentials_key, self._ring, account.account_id, account.revision, account.iam_role_arn)
+        return await self._owned.get(account, name, partial(self._asked, account))
+
+    async def invalidate(self, account: Account, credentials: AwsCredentials) -> None:
+        """Forget credentials that Amazon refused; the iam service does so for everybody, if they are still the current ones."""
+        self._owned.forget(account, credentials)
+        request = iam_service_pb2.InvalidateCredentialsRequest(
+            account_id=account.account_id, access_key_id=credentials.access_key_id.get_secret_value()
+        )
+        try:
+            await invoke(self._iam.InvalidateCredentials, request, dependency="iam")
+        except SellergateError as error:
+            # The next call asks the iam service again and is told what is wrong; this one has its own error to report.
+            get_logger().warning("credentials_not_invalidated", reason=error.reason)
+
+    async def _asked(self, account: Account) -> AwsCredentials:
+        request = iam_service_pb2.AssumeRoleRequest(account_id=account.account_id)
+        answer = await invoke(self._iam.AssumeRole, request, dependency="iam")
+        return AwsCredentials(
+            SecretStr(answer.access_key_id),
+            SecretStr(answer.secret_access_key),
+            SecretStr(answer.session_token),
+            answer.expire_time.ToMilliseconds() / 1000,
+            answer.life.ToMilliseconds() / 1000,
+        )
+
+
+def _decode(text: str) -> AwsCredentials:
+    entry = json.loads(text)
+    access_key_id, secret_access_key, session_token = (SecretStr(entry[name]) for name in _SECRETS)
+    expire_time, life = float(entry["expire_time"]), float(entry["life"])
+    return AwsCredentials(access_key_id, secret_access_key, session_token, expire_time, life)

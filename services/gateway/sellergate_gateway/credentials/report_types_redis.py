@@ -1,0 +1,37 @@
+"""The types of report documents in the shared Redis."""
+
+from redis.asyncio import Redis
+from sellergate_common.cache.keyspace import report_key
+from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.redis_client import UNREACHABLE
+
+from sellergate_gateway.model import Account
+
+# Amazon lists reports of the last 90 days (Reports API model, createdSince).
+_REPORT_SECONDS = 90 * 86_400
+
+
+class RedisReportTypes:
+    """The types of report documents. What Redis loses is not known; that costs one call more."""
+
+    def __init__(self, redis: Redis, ring: KeyRing) -> None:
+        self._redis = redis
+        self._ring = ring
+
+    async def remember(self, account: Account, document_id: str, report_type: str) -> None:
+        """Remember the type of a document."""
+        try:
+            await self._redis.set(self._name(account, document_id), report_type, ex=_REPORT_SECONDS)
+        except UNREACHABLE:
+            return
+
+    async def get(self, account: Account, document_id: str) -> str:
+        """Return the type of a document; empty: not known."""
+        try:
+            return str(await self._redis.get(self._name(account, document_id)) or "")
+        except UNREACHABLE:
+            return ""
+
+    def _name(self, account: Account, document_id: str) -> str:
+        # Amazon's ids are unique with the seller's alone.
+        return report_key(self._ring, account.application_id, account.amazon_seller_id, document_id)

@@ -1,0 +1,49 @@
+"""Restricted Data Tokens in the shared Redis."""
+
+import json
+from collections.abc import Callable
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import (
+    RESTRICTED_CHANGES,
+    RESTRICTED_DONE,
+    RESTRICTED_PREFIX,
+    restricted_key,
+)
+from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.redis_entries import RedisEntries
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.single_flight import SingleFlight
+from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.crypto.sealing import KeyRing
+
+from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, mark_of
+from sellergate_gateway.model import AccessToken
+
+
+def redis_restricted(
+    redis: Redis, ring: KeyRing, changes: Changes, now: Callable[[], float]
+) -> RedisEntries[RestrictedKey, AccessToken]:
+    """Return the cache of Restricted Data Tokens, sealed under `ring`. Its listeners must be told what `changes` hears."""
+    codec: Codec[RestrictedKey, AccessToken] = Codec(
+        name=lambda key: restricted_key(ring, key.account_id, key.revision, repr(key.resources)),
+        subject=lambda key: (
+            f"{key.account_id} {restricted_key(ring, key.account_id, key.revision, repr(key.resources))}"
+        ),
+        encode=_encode,
+        decode=_decode,
+        mark=mark_of,
+    )
+    shelf = Shelf(SealedCache(redis, ring, RESTRICTED_PREFIX, RESTRICTED_CHANGES), codec, "gateway", now)
+    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes), RESTRICTED_DONE))
+
+
+def _encode(token: AccessToken) -> str:
+    return json.dumps({"token": token.value.get_secret_value(), "expire_time": token.expire_time, "life": token.life})
+
+
+def _decode(text: str) -> AccessToken:
+    entry = json.loads(text)
+    return AccessToken(SecretStr(entry["token"]), float(entry["expire_time"]), float(entry["life"]))

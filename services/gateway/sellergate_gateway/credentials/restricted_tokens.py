@@ -1,0 +1,162 @@
+"""Restricted Data Tokens: which calls want one, and how the gateway's own pipeline fetches it, once for all who ask.
+
+Amazon's guide to the Tokens API: a generic path ("/orders/v0/orders/{orderId}/address") opens every resource of the seller that
+fits, a specific one only itself; getReportDocument is always specific; three operations of Orders v0 take data elements.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import SecretStr
+from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_common.cache.entries import Entries
+from sellergate_common.context import aside
+from sellergate_common.errors import AmazonRefused, FieldViolation, InvalidRequest, Reason, Unavailable
+
+from sellergate_gateway.model import AccessToken, Account
+from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.request import RestrictedResource as Resource
+from sellergate_gateway.spapi.request import SpApiCall, Target
+
+CREATE = "tokens/2021-03-01/createRestrictedDataToken"
+MAX_RESOURCES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictedKey:
+    """Whose token, and for what; the account's revision is part of it, and the order of resources is not."""
+
+    account_id: str
+    revision: int
+    resources: tuple[Resource, ...]
+
+
+class Answered(Protocol):
+    """A call that was answered."""
+
+    @property
+    def answer(self) -> AmazonAnswer:
+        """What Amazon answered."""
+
+
+Make = Callable[[SpApiCall, str], Awaitable[Answered]]
+RestrictedEntries = Entries[RestrictedKey, AccessToken, Hashable]
+
+
+def resource_of(target: Target, data_elements: tuple[str, ...]) -> Resource | None:
+    """Return what a call's token must open; None when an ordinary token does. Raises InvalidRequest for elements unknown here."""
+    operation = target.operation
+    allowed = operation.restricted_data_elements if operation else ()
+    unknown = [element for element in data_elements if element not in allowed]
+    if unknown:
+        takes = f"takes {', '.join(allowed)}" if allowed else "takes none; leave data_elements out"
+        raise InvalidRequest.of_field("data_elements", f"{unknown[0]:.64} is none of this operation, which {takes}")
+    if operation is None or not operation.restricted or operation.document:
+        return None
+    if allowed and not data_elements:
+        # Without a Restricted Data Token the rest of the answer comes all the same.
+        return None
+    return Resource(operation.method, operation.path, tuple(sorted(set(data_elements))))
+
+
+class RestrictedTokens:
+    """Tokens for personal data. `make` is the pipeline of calls; `now` the wall clock in seconds."""
+
+    def __init__(self, entries: RestrictedEntries, catalogue: Catalogue, make: Make, now: Callable[[], float]) -> None:
+        self._entries = entries
+        self._catalogue = catalogue
+        self._make = make
+        self._now = now
+
+    async def get(self, account: Account, resources: tuple[Resource, ...]) -> AccessToken:
+        """Return a token for these resources. Raises what a call raises; AMAZON_DENIED names the missing role."""
+        key = _key(account, resources)
+        return (await self._entries.obtain(key, None, lambda: self._fetched(key))).value
+
+    async def checked(self, account: Account, resources: tuple[Resource, ...]) -> AccessToken:
+        """Return a token for resources that a caller names. Raises InvalidRequest for what is no restricted resource."""
+        self.check(resources)
+        return await self.get(account, resources)
+
+    def check(self, resources: tuple[Resource, ...]) -> None:
+        """Raise InvalidRequest for what is no restricted resource."""
+        violations = [
+            FieldViolation(f"resources[{index}].{field}", why)
+            for index, resource in enumerate(resources)
+            if (found := self._problem(resource))
+            for field, why in (found,)
+        ]
+        if violations:
+            told = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
+            raise InvalidRequest(told, violations=violations)
+
+    async def forget(self, account: Account, resources: tuple[Resource, ...], token: AccessToken) -> None:
+        """Forget a token that Amazon refused, if it is still the current one."""
+        await self._entries.drop_if(_key(account, resources), mark_of(token))
+
+    async def _fetched(self, key: RestrictedKey) -> AccessToken:
+        body = {"restrictedResources": [_document(resource) for resource in key.resources]}
+        # Amazon gives them in production alone, for the sandbox too (SP-API sandbox page).
+        call = SpApiCall(key.account_id, operation=CREATE, body=json.dumps(body).encode(), sandbox=False)
+        asked = self._now()
+        try:
+            with aside():
+                done = await self._make(call, "")
+        except AmazonRefused as error:
+            if error.reason is Reason.AMAZON_DENIED:
+                raise _not_granted(error, key.resources) from None
+            raise
+        return _read(done.answer.body, asked)
+
+    def _problem(self, resource: Resource) -> tuple[str, str] | None:
+        found = self._catalogue.match(resource.method, resource.path)
+        operation: Operation | None = found.operation if found else None
+        if operation is None or not operation.restricted:
+            return "path", "is no restricted resource of this method"
+        if operation.document and "{" in resource.path:
+            return "path", "must be specific: Amazon opens documents one by one"
+        unknown = [element for element in resource.data_elements if element not in operation.restricted_data_elements]
+        return ("data_elements", f"{unknown[0]:.64} is none of this operation") if unknown else None
+
+
+def mark_of(token: AccessToken) -> str:
+    """Return what tells a token from another in the cache; it stays inside this process."""
+    return token.value.get_secret_value()
+
+
+def _key(account: Account, resources: tuple[Resource, ...]) -> RestrictedKey:
+    return RestrictedKey(account.account_id, account.revision, tuple(sorted(set(resources))))
+
+
+def _document(resource: Resource) -> dict[str, Any]:
+    document: dict[str, Any] = {"method": resource.method, "path": resource.path}
+    return document | {"dataElements": list(resource.data_elements)} if resource.data_elements else document
+
+
+def _read(body: bytes, asked: float) -> AccessToken:
+    try:
+        document = json.loads(body)
+        # Amazon's old guide wraps it in `payload`; its model does not.
+        document = document.get("payload", document)
+        life = float(document["expiresIn"])
+        return AccessToken(SecretStr(str(document["restrictedDataToken"])), asked + life, life)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Unavailable(
+            "Amazon's answer holds no Restricted Data Token; try again.",
+            reason=Reason.AMAZON_UNAVAILABLE,
+            metadata={"operation": CREATE},
+            retry_after=1.0,
+        ) from None
+
+
+def _not_granted(error: AmazonRefused, resources: tuple[Resource, ...]) -> AmazonRefused:
+    what = ", ".join(f"{resource.method} {resource.path}" for resource in resources[:3])
+    return AmazonRefused(
+        f"Amazon gives no Restricted Data Token for {what}. The application needs the role for this data (Direct-to-Consumer"
+        " Shipping, Tax Invoicing, …) and the seller must authorize it again after it has got one; or leave data_elements out.",
+        reason=Reason.AMAZON_DENIED,
+        metadata=error.metadata,
+        help_url=error.help_url,
+    )

@@ -1,0 +1,114 @@
+"""The right token of a call by itself: a seller's, the application's own, or a Restricted Data Token."""
+
+from dataclasses import dataclass
+
+from sellergate_common.errors import AmazonRefused, InvalidRequest, Reason
+
+from sellergate_gateway.credentials.ports import Tokens
+from sellergate_gateway.credentials.report_types import ReportDocuments
+from sellergate_gateway.credentials.restricted_tokens import RestrictedTokens, resource_of
+from sellergate_gateway.model import AccessToken, Account
+from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.request import RestrictedResource as Resource
+from sellergate_gateway.spapi.request import SpApiCall, Target
+from sellergate_gateway.spapi.response import Kind, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The kind of token that a call is made with. All empty: the seller's."""
+
+    scope: str = ""
+    """Of the application's own token."""
+    resources: tuple[Resource, ...] = ()
+    """What a Restricted Data Token must open."""
+    ambiguous: bool = False
+    """Amazon's pages disagree whether it is restricted: where no such token is given, the seller's is used."""
+    untold: Resource | None = None
+    """What may turn out to be restricted: a report document of a type that nobody has told."""
+
+
+SELLER = Need()
+
+
+class SellerTokens:
+    """Tokens of sellers and of applications: what suffices for fetching Restricted Data Tokens themselves."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    async def need(self, account: Account, target: Target, call: SpApiCall) -> Need:  # noqa: ARG002
+        """Return the kind of token that a call wants. Raises InvalidRequest."""
+        return Need(scope=target.grantless_scope) if target.grantless_scope else SELLER
+
+    async def get(self, account: Account, need: Need) -> AccessToken:
+        """Return a token. Raises what its source raises."""
+        if need.scope:
+            return await self._tokens.grantless(account, need.scope)
+        return await self._tokens.get(account)
+
+    async def refused(self, account: Account, need: Need, token: AccessToken, reading: Reading) -> Need | None:
+        """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
+        # The token service is asked for an application's token each time, and knows its life.
+        if reading.kind is not Kind.TOKEN_REFUSED or need.scope:
+            return None
+        await self._tokens.invalidate(account, token)
+        return need
+
+    async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
+        """Take note of what an answer tells."""
+
+
+class CallTokens(SellerTokens):
+    """Tokens of all kinds, decided by the catalogue and by what the caller wants to see."""
+
+    def __init__(self, tokens: Tokens, restricted: RestrictedTokens, documents: ReportDocuments) -> None:
+        super().__init__(tokens)
+        self._restricted = restricted
+        self._documents = documents
+
+    async def need(self, account: Account, target: Target, call: SpApiCall) -> Need:
+        """Return the kind of token that a call wants. Raises InvalidRequest."""
+        operation, data_elements = target.operation, call.data_elements
+        if call.restricted_resources:
+            return await self._named(call)
+        restrictable = data_elements or (operation is not None and operation.restricted)
+        resource = resource_of(target, data_elements) if restrictable else None
+        if operation is None or not operation.restricted:
+            return await super().need(account, target, call)
+        if not operation.document:
+            resources = (resource,) if resource else ()
+            return Need(resources=resources, ambiguous=operation.restricted_basis == "ambiguous")
+        own, restricted = Resource(target.method, target.path), await self._documents.is_restricted(account, target)
+        return Need(resources=(own,)) if restricted else Need(untold=None if restricted is False else own)
+
+    async def get(self, account: Account, need: Need) -> AccessToken:
+        """Return a token. Raises what its source raises."""
+        if not need.resources:
+            return await super().get(account, need)
+        try:
+            return await self._restricted.get(account, need.resources)
+        except AmazonRefused as error:
+            if need.ambiguous and error.reason is Reason.AMAZON_REJECTED:
+                return await super().get(account, need)
+            raise
+
+    async def refused(self, account: Account, need: Need, token: AccessToken, reading: Reading) -> Need | None:
+        """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
+        if need.resources and reading.kind is Kind.TOKEN_REFUSED:
+            await self._restricted.forget(account, need.resources, token)
+            return need
+        if need.untold is not None and reading.kind is Kind.DENIED:
+            return Need(resources=(need.untold,))
+        return await super().refused(account, need, token, reading)
+
+    async def _named(self, call: SpApiCall) -> Need:
+        """Return the token of the resources that the caller names. Raises InvalidRequest."""
+        if call.data_elements:
+            raise InvalidRequest.of_field("data_elements", "must be left out when restricted_resources is given")
+        self._restricted.check(call.restricted_resources)
+        return Need(resources=call.restricted_resources)
+
+    async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
+        """Take note of the types of reports that an answer tells."""
+        await self._documents.learn(account, target, answer)

@@ -1,0 +1,1 @@
+"""Report and feed documents: downloads and uploads as streams, at the addresses that Amazon gives."""

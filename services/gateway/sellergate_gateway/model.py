@@ -1,0 +1,53 @@
+"""What every part of the gateway knows: an account, its credentials, and the port of the account service."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is known of a seller's account; never a secret. `region` chooses the STS, the host follows the marketplace."""
+
+    account_id: str
+    user_id: str
+    application_id: str
+    amazon_seller_id: str
+    marketplace: str
+    region: str
+    iam_role_arn: str
+    signing: str
+    sandbox: bool
+    state: str
+    revision: int
+    marketplace_ids: tuple[str, ...] = ()
+    shared_application: bool = True
+    """Other users may have accounts of the same application: nobody of them acts for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An LWA access token; `expire_time` in seconds since the epoch, `life` the seconds that it had when it was new."""
+
+    value: SecretStr
+    expire_time: float
+    life: float
+
+
+@dataclass(frozen=True, slots=True)
+class AwsCredentials:
+    """Temporary credentials of an account's role; times as an access token's."""
+
+    access_key_id: SecretStr
+    secret_access_key: SecretStr
+    session_token: SecretStr
+    expire_time: float
+    life: float
+
+
+class Accounts(Protocol):
+    """The account service."""
+
+    async def get(self, account_id: str) -> Account:
+        """Return an account, at most five seconds old. Raises NotFound, Unavailable."""

@@ -1,0 +1,1 @@
+"""Amazon's quota per seller, application and operation, shared by all replicas through Redis. See README.md."""

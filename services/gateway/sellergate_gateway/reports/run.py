@@ -1,0 +1,155 @@
+"""Reports from beginning to end: requested once however many ask at the time, polled within quota, and downloaded."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sellergate_amazon.marketplaces import marketplace_by_code, marketplace_by_id
+from sellergate_common.errors import InvalidRequest, Reason, Unavailable
+
+from sellergate_gateway.calls.pipeline import Calls
+from sellergate_gateway.documents.download import Documents, Head, Kind, refused
+from sellergate_gateway.model import Account
+from sellergate_gateway.spapi.request import SpApiCall
+
+CREATE, GET = "reports/2021-06-30/createReport", "reports/2021-06-30/getReport"
+# Reports take from seconds to hours; getReport may be called twice a second.
+FIRST_POLL_SECONDS, POLL_GROWTH, LONGEST_POLL_SECONDS = 0.5, 1.5, 30.0
+_DONE, _FAILED = "DONE", {"CANCELLED", "FATAL"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What report is wanted. Times as Amazon writes them; `resume_report_id` continues with one that was requested before."""
+
+    account_id: str
+    report_type: str = ""
+    marketplace_ids: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    data_start_time: str = ""
+    data_end_time: str = ""
+    resume_report_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The state of a report that is being made."""
+
+    report_id: str
+    status: str
+
+
+class RunningReports(Protocol):
+    """Which reports are being made, known to all replicas. It may be lost: then Amazon is asked for a second one."""
+
+    async def obtain(self, account: Account, request: str, create: Callable[[], Awaitable[str]]) -> str:
+        """Return the id of a report that is being made for this request, or of one that is created now, once for all who ask."""
+
+    async def ended(self, account: Account, request: str, report_id: str) -> None:
+        """Forget a report that is made: the next request is for a new one."""
+
+
+class ReportRuns:
+    """Runs reports. `pause` waits some seconds."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        documents: Documents,
+        running: RunningReports,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._calls = calls
+        self._documents = documents
+        self._running = running
+        self._pause = pause
+
+    async def run(self, request: ReportRequest, user: str) -> AsyncGenerator[Progress | Head | bytes, None]:
+        """Yield the report's id first, its states, then the document. Raises InvalidRequest, and what a call raises.
+
+        A report that Amazon cancels or fails is AMAZON_REJECTED, with the status in the metadata.
+        """
+        account = await self._calls.account(request.account_id, user)
+        body = _body(request, account)
+        report_id = request.resume_report_id or await self._running.obtain(
+            account, body, lambda: self._created(request.account_id, body, user)
+        )
+        yield Progress(report_id, "IN_QUEUE")
+        report: dict[str, Any] = {}
+        try:
+            async for report in self._states(request.account_id, report_id, user):
+                yield Progress(report_id, str(report["processingStatus"]))
+        finally:
+            if report.get("processingStatus") in {_DONE, *_FAILED}:
+                await self._running.ended(account, body, report_id)
+        document_id = _document_id(report, report_id)
+        download = self._documents.download(request.account_id, Kind.REPORT, document_id, user)
+        async with aclosing(download) as parts:
+            async for part in parts:
+                yield part
+
+    async def _created(self, account_id: str, body: str, user: str) -> str:
+        done = await self._calls.make(SpApiCall(account_id, operation=CREATE, body=body.encode()), user)
+        try:
+            return str(json.loads(done.answer.body)["reportId"])
+        except (ValueError, KeyError, TypeError):
+            raise _no_report("Amazon took the request and named no report; look for it by getReports.") from None
+
+    async def _states(self, account_id: str, report_id: str, user: str) -> AsyncIterator[dict[str, Any]]:
+        """Yield the report whenever its state has changed, until it is made."""
+        seconds, last = FIRST_POLL_SECONDS, ""
+        call = SpApiCall(account_id, operation=GET, path_params={"reportId": report_id})
+        while True:
+            done = await self._calls.make(call, user)
+            try:
+                report = json.loads(done.answer.body)
+                status = str(report["processingStatus"])
+            except (ValueError, KeyError, TypeError):
+                raise _no_report("Amazon's answer does not tell the report's state. Try again.") from None
+            if status != last:
+                yield report
+                last = status
+            if status in {_DONE, *_FAILED}:
+                return
+            await self._pause(seconds)
+            seconds = min(LONGEST_POLL_SECONDS, seconds * POLL_GROWTH)
+
+
+def _body(request: ReportRequest, account: Account) -> str:
+    """Return the body of createReport, the same text for the same report. Raises InvalidRequest."""
+    if request.resume_report_id:
+        return ""
+    if not request.report_type:
+        raise InvalidRequest.of_field("report_type", "is required, unless resume_report_id continues a report")
+    home = marketplace_by_code(account.marketplace)
+    marketplace_ids = request.marketplace_ids or account.marketplace_ids or ((home.id,) if home else ())
+    for index, marketplace_id in enumerate(request.marketplace_ids):
+        known = marketplace_by_id(marketplace_id)
+        if known is not None and home is not None and known.region is not home.region and not account.sandbox:
+            raise InvalidRequest.of_field(
+                f"marketplace_ids[{index}]",
+                f"is {known.code} in region {known.region.name}; this account's calls go to {home.region.name}",
+            )
+    body: dict[str, Any] = {"reportType": request.report_type, "marketplaceIds": list(marketplace_ids)}
+    if request.options:
+        body["reportOptions"] = dict(sorted(request.options))
+    times = {"dataStartTime": request.data_start_time, "dataEndTime": request.data_end_time}
+    return json.dumps(body | {name: value for name, value in times.items() if value})
+
+
+def _document_id(report: dict[str, Any], report_id: str) -> str:
+    status, document_id = report["processingStatus"], str(report.get("reportDocumentId") or "")
+    if status == _DONE and document_id:
+        return document_id
+    why = {
+        "CANCELLED": "Amazon cancelled the report; most often there are no data of this type in this time.",
+        "FATAL": "Amazon could not make the report; see that type, times and options fit, and request it again.",
+    }.get(status, "Amazon made the report and named no document.")
+    raise refused(why, processing_status=status, report_id=report_id, document_id=document_id)
+
+
+def _no_report(words: str) -> Unavailable:
+    return Unavailable(words, reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)

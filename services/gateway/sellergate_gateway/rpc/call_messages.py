@@ -1,0 +1,148 @@
+"""Proto ⇄ domain, for calls, checks and operations."""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, operation_pb2
+from sellergate_amazon.operations import Operation
+from sellergate_common.errors import InvalidRequest
+
+from sellergate_gateway.calls.diagnostics import Stage
+from sellergate_gateway.calls.pipeline import Done
+from sellergate_gateway.catalogue import OperationFilter
+from sellergate_gateway.quota.ports import BucketState
+from sellergate_gateway.spapi.http import Headers
+from sellergate_gateway.spapi.request import RestrictedResource, SpApiCall
+from sellergate_gateway.spapi.response import REQUEST_ID, rate_limit_of
+
+DEPRECATED = "x-sellergate-deprecated"
+
+
+def to_call(request: call_pb2.CallRequest) -> SpApiCall:
+    """Read a call. Raises InvalidRequest."""
+    form, query = request.WhichOneof("query_string"), None
+    if form == "query":
+        query = tuple((p.name, p.value if p.HasField("value") else None) for p in request.query.parameters)
+    return SpApiCall(
+        account_id=request.account_id,
+        method=request.method,
+        path=request.path,
+        operation=request.operation,
+        path_params=dict(request.path_params) if request.operation else None,
+        raw_query=request.raw_query if form == "raw_query" else None,
+        query=query,
+        headers=tuple([(header.name, header.value) for header in request.headers]),
+        body=request.body,
+        content_type=request.content_type,
+        data_elements=tuple(request.data_elements),
+        as_is=request.answer_mode == call_pb2.ANSWER_MODE_AS_IS,
+        max_wait=_seconds(request.max_wait) if request.HasField("max_wait") else None,
+        batch=request.priority == call_pb2.PRIORITY_BATCH,
+        sandbox=request.sandbox if request.HasField("sandbox") else None,
+        restricted_resources=tuple([to_resource(resource) for resource in request.restricted_resources]),
+    )
+
+
+def to_response(done: Done) -> call_pb2.CallResponse:
+    """Render Amazon's answer."""
+    answer, operation = done.answer, done.operation
+    response = call_pb2.CallResponse(
+        http_status=answer.status,
+        body=answer.body,
+        amazon_request_id=answer.header(REQUEST_ID),
+        rate_limit=rate_limit_of(answer),
+        attempts=done.attempts,
+        waited=to_duration(done.waited),
+        operation=operation.name if operation else "",
+    )
+    add = response.headers.add
+    for name, value in answer.headers + notes(operation):
+        add(name=name, value=value)
+    return response
+
+
+def notes(operation: Operation | None) -> Headers:
+    """Return the headers that we add to Amazon's: that an operation is deprecated, and when it ends (RFC 8594)."""
+    if operation is None or not operation.deprecated:
+        return ()
+    if operation.removal_date is None:
+        return ((DEPRECATED, "Amazon has deprecated this operation"),)
+    end = datetime.fromisoformat(operation.removal_date).replace(tzinfo=UTC)
+    told = (DEPRECATED, f"Amazon removes this operation on {operation.removal_date}")
+    return told, ("Sunset", format_datetime(end, usegmt=True))
+
+
+def to_stage(stage: Stage) -> gateway_service_pb2.CheckStage:
+    """Render a stage of a check."""
+    return gateway_service_pb2.CheckStage(
+        name=stage.name,
+        outcome=gateway_service_pb2.CheckOutcome.Value(f"CHECK_OUTCOME_{stage.outcome}"),
+        reason=stage.reason,
+        duration=to_duration(stage.seconds),
+    )
+
+
+def to_operation(operation: Operation) -> operation_pb2.Operation:
+    """Render a row of the catalogue."""
+    return operation_pb2.Operation(
+        name=operation.name,
+        api=operation.api,
+        version=operation.version,
+        operation_id=operation.operation_id,
+        method=operation.method,
+        path=operation.path,
+        rate=operation.rate or 0.0,
+        burst=operation.burst or 0,
+        restricted=operation.restricted,
+        grantless_scope=operation.grantless_scope or "",
+        deprecated=operation.deprecated,
+        idempotent=operation.idempotent,
+        application_rate=operation.application_rate or 0.0,
+        removal_date=operation.removal_date or "",
+        data_elements=operation.restricted_data_elements,
+        paginated_by=operation.paginated_by or "",
+    )
+
+
+def to_filter(request: gateway_service_pb2.ListOperationsRequest) -> OperationFilter:
+    """Read what a list of operations is narrowed to."""
+    given = request.filter
+    flags = {
+        name: getattr(given, name) if given.HasField(name) else None
+        for name in ("deprecated", "restricted", "grantless")
+    }
+    return OperationFilter(request.search, given.api, given.version, **flags)
+
+
+def to_quota(state: BucketState, burst: int, now: float) -> operation_pb2.Quota:
+    """Render the state of a bucket; `now` in seconds since the epoch."""
+    reset = to_timestamp(now + state.reset)
+    source = operation_pb2.QuotaSource.Value(f"QUOTA_SOURCE_{state.source}")
+    return operation_pb2.Quota(rate=state.rate, burst=burst, remaining=state.remaining, reset_time=reset, source=source)
+
+
+def to_resource(resource: call_pb2.RestrictedResource) -> RestrictedResource:
+    """Read what a Restricted Data Token is to open."""
+    return RestrictedResource(resource.method, resource.path, tuple(sorted(set(resource.data_elements))))
+
+
+def to_timestamp(seconds: float) -> Timestamp:
+    """Render a time in seconds since the epoch."""
+    stamp = Timestamp()
+    stamp.FromMilliseconds(int(seconds * 1000))
+    return stamp
+
+
+def to_duration(seconds: float) -> Duration:
+    """Render a span of time."""
+    whole = int(seconds)
+    return Duration(seconds=whole, nanos=int((seconds - whole) * 1e9))
+
+
+def _seconds(duration: Duration) -> float:
+    seconds = duration.ToMilliseconds() / 1000
+    if seconds < 0:
+        raise InvalidRequest.of_field("max_wait", "must not be negative")
+    return seconds

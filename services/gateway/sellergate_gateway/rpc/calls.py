@@ -1,0 +1,92 @@
+"""GatewayService: proto ⇄ domain, nothing else."""
+
+import time
+from typing import Any
+
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1 import gateway_service_pb2 as pb2
+from sellergate_common.context import current_caller
+from sellergate_common.status import BEGUN
+
+from sellergate_gateway.calls.diagnostics import Checks
+from sellergate_gateway.calls.metrics import CallMetrics
+from sellergate_gateway.calls.pipeline import Calls
+from sellergate_gateway.catalogue import Operations
+from sellergate_gateway.credentials.restricted_tokens import RestrictedTokens
+from sellergate_gateway.rpc.call_messages import (
+    to_call,
+    to_filter,
+    to_operation,
+    to_quota,
+    to_resource,
+    to_response,
+    to_stage,
+    to_timestamp,
+)
+from sellergate_gateway.rpc.streams import StreamingRpcs, Streams
+
+_SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+
+
+class GatewayServicer(StreamingRpcs):
+    """Calls of SP-API."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        checks: Checks,
+        operations: Operations,
+        restricted: RestrictedTokens,
+        streams: Streams,
+        metrics: CallMetrics,
+    ) -> None:
+        self._streams = streams
+        self._calls = calls
+        self._checks = checks
+        self._operations = operations
+        self._restricted = restricted
+        self._metrics = metrics
+
+    async def Call(self, request: call_pb2.CallRequest, context: Any) -> call_pb2.CallResponse:
+        """Make one call."""
+        if request.method not in _SAFE_TO_REPEAT:
+            await context.send_initial_metadata((BEGUN,))
+        done = await self._calls.make(to_call(request), _user())
+        if done.operation is not None and done.operation.deprecated:
+            self._metrics.deprecated(done.operation.name)
+        return to_response(done)
+
+    async def GetRestrictedDataToken(
+        self, request: pb2.GetRestrictedDataTokenRequest, context: Any
+    ) -> pb2.GetRestrictedDataTokenResponse:
+        """Return a token for personal data."""
+        account = await self._calls.account(request.account_id, _user())
+        token = await self._restricted.checked(account, tuple(map(to_resource, request.resources)))
+        return pb2.GetRestrictedDataTokenResponse(
+            restricted_data_token=token.value.get_secret_value(), expire_time=to_timestamp(token.expire_time)
+        )
+
+    async def CheckAccount(self, request: pb2.CheckAccountRequest, context: Any) -> pb2.CheckAccountResponse:
+        """Try an account stage by stage."""
+        state, stages = await self._checks.check(request.account_id, _user(), with_call=request.with_call)
+        return pb2.CheckAccountResponse(stages=map(to_stage, stages), state=state)
+
+    async def ListOperations(self, request: pb2.ListOperationsRequest, context: Any) -> pb2.ListOperationsResponse:
+        """Return one page of the catalogue."""
+        page, token = self._operations.page(to_filter(request), request.page_size, request.page_token)
+        return pb2.ListOperationsResponse(operations=map(to_operation, page), next_page_token=token)
+
+    async def GetOperation(self, request: pb2.GetOperationRequest, context: Any) -> pb2.GetOperationResponse:
+        """Return one row of the catalogue."""
+        return pb2.GetOperationResponse(operation=to_operation(self._operations.get(request.name)))
+
+    async def GetQuota(self, request: pb2.GetQuotaRequest, context: Any) -> pb2.GetQuotaResponse:
+        """Return the state of an account's quota for an operation."""
+        account = await self._calls.account(request.account_id, _user())
+        sandbox = request.sandbox if request.HasField("sandbox") else account.sandbox
+        bucket, state = await self._operations.quota(account, request.operation, sandbox=sandbox)
+        return pb2.GetQuotaResponse(quota=to_quota(state, bucket.burst, time.time()))
+
+
+def _user() -> str:
+    return current_caller().on_behalf_of

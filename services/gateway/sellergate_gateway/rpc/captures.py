@@ -1,0 +1,61 @@
+"""CaptureService: proto ⇄ domain, nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1 import capture_service_pb2 as pb2
+from sellergate.gateway.v1.capture_service_pb2_grpc import CaptureServiceServicer
+
+from sellergate_gateway.captures.redaction import Exchange, shows_bodies
+from sellergate_gateway.captures.service import DEFAULT_SECONDS, Capture, Captures
+from sellergate_gateway.catalogue import Operations
+from sellergate_gateway.rpc.call_messages import to_duration, to_timestamp
+from sellergate_gateway.spapi.http import Headers
+
+
+class CaptureServicer(CaptureServiceServicer):
+    """What operators look at."""
+
+    def __init__(self, captures: Captures, operations: Operations) -> None:
+        self._captures = captures
+        self._operations = operations
+
+    async def Capture(self, request: pb2.CaptureRequest, context: Any) -> AsyncIterator[pb2.CaptureResponse]:
+        """Show calls as they are made."""
+        operation = self._operations.get(request.operation)
+        given = request.HasField("duration")
+        seconds = request.duration.ToMilliseconds() / 1000 if given else DEFAULT_SECONDS
+        async with aclosing(self._captures.run(request.account_id, operation, seconds)) as parts:
+            async for part in parts:
+                if isinstance(part, Capture):
+                    beginning = pb2.CaptureBeginning(
+                        operation=part.operation,
+                        expire_time=to_timestamp(part.until),
+                        with_bodies=shows_bodies(operation),
+                    )
+                    yield pb2.CaptureResponse(beginning=beginning)
+                else:
+                    yield pb2.CaptureResponse(exchange=_exchange(part))
+
+
+def _exchange(exchange: Exchange) -> pb2.CapturedExchange:
+    return pb2.CapturedExchange(
+        start_time=to_timestamp(exchange.start_time),
+        request_id=exchange.request_id,
+        method=exchange.method,
+        path=exchange.path,
+        query_names=exchange.query_names,
+        request_headers=_headers(exchange.request_headers),
+        request_body=exchange.request_body,
+        http_status=exchange.status,
+        response_headers=_headers(exchange.response_headers),
+        response_body=exchange.response_body,
+        duration=to_duration(exchange.seconds),
+        failure=exchange.failure,
+    )
+
+
+def _headers(headers: Headers) -> list[call_pb2.Header]:
+    return [call_pb2.Header(name=name, value=value) for name, value in headers]

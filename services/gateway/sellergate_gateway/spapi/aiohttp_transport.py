@@ -1,0 +1,121 @@
+"""Amazon over aiohttp: exact URLs, bytes untouched, and what retries depend on: whether anything was sent."""
+
+from __future__ import annotations
+
+import platform
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from importlib.metadata import version
+from math import inf
+from typing import Any
+
+import aiohttp
+from multidict import CIMultiDict
+from sellergate_common.observability.tracing import span
+from yarl import URL
+
+from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest, FateUnknown, Headers, NotSent
+
+CONNECT_SECONDS = 3.0
+KEEPALIVE_SECONDS = 15.0
+MAX_CONNECTIONS = 1_000
+_CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is known of one attempt."""
+
+    sent: bool = False
+
+
+_progress: ContextVar[_Progress] = ContextVar("amazon_progress")
+
+
+class _Request(aiohttp.ClientRequest):
+    """Notes that an attempt is about to be sent: from then on its fate may be unknown."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        """Send it, once."""
+        progress = _progress.get()
+        if progress.sent:
+            # aiohttp repeats an idempotent request by itself when a kept-alive connection broke: unseen, uncounted, unlimited.
+            raise aiohttp.ServerDisconnectedError
+        progress.sent = True
+        return await super().send(conn)
+
+
+class AiohttpAmazon:
+    """One session, kept-alive connections to every host."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+        self._own = (("User-Agent", user_agent()),)
+
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+        """Send a request and return the complete answer."""
+        with span(f"{request.method} {request.operation or 'sp-api'}") as traced:
+            answer = await self._sent(request, seconds)
+            traced.set_attribute("http.response.status_code", answer.status)
+            return answer
+
+    async def _sent(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+        progress = _Progress()
+        _progress.set(progress)
+        try:
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=CIMultiDict(request.headers + self._own),
+                data=request.body if request.body or request.method in _WITH_BODY else None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS, ceil_threshold=inf),
+            ) as response:
+                return AmazonAnswer(response.status, _headers(response.raw_headers), await response.read())
+        except aiohttp.ClientError as error:
+            # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
+            raise _failure(progress, type(error).__name__) from None
+        except TimeoutError:
+            raise _failure(progress, f"no complete answer within {seconds:.1f} s", late=True) from None
+        except OSError as error:
+            raise _failure(progress, type(error).__name__) from None
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return the headers as they came, without those of the connection."""
+    decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
+    return tuple([header for header in decoded if header[0].lower() not in _CONNECTION_HEADERS])
+
+
+def _failure(progress: _Progress, why: str, *, late: bool = False) -> NotSent | FateUnknown:
+    return FateUnknown(why, late=late) if progress.sent else NotSent(why, late=late)
+
+
+@asynccontextmanager
+async def open_amazon() -> AsyncIterator[AiohttpAmazon]:
+    """Open the session. Cookies are not kept, encodings not undone, proxies of the environment not asked."""
+    connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls_context())
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
+        request_class=_Request,
+    ) as session:
+        yield AiohttpAmazon(session)
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return how Amazon is spoken to: certificates checked, TLS 1.2 at least (Amazon refuses less since 2023-09-30)."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def user_agent() -> str:
+    """Return the User-Agent in the form that Amazon requires (Developer Guide, "include a User-Agent header")."""
+    return f"Sellergate/{version('sellergate')} (Language=Python/{platform.python_version()}; Platform={platform.system()})"

@@ -1,0 +1,70 @@
+"""Requests and responses of SP-API over HTTPS, and the ports that send and sign them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sellergate_gateway.model import AwsCredentials
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class AmazonRequest:
+    """One HTTPS request. `url` is percent-encoded and sent exactly as it is. Secrets stay out of its repr."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+    operation: str = ""
+    """The catalogue's name, for traces; empty: an unknown path."""
+
+    def __repr__(self) -> str:
+        return f"AmazonRequest({self.method})"
+
+
+@dataclass(slots=True)
+class AmazonAnswer:
+    """A complete answer: headers and bytes as they came."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """Return the first header of this name, in any case; empty when there is none."""
+        wanted = name.lower()
+        for known, value in self.headers:
+            if len(known) == len(wanted) and known.lower() == wanted:
+                return value
+        return ""
+
+
+class _Unanswered(Exception):
+    """No complete answer came. The message says why, without the URL; `late`: the time that was given ran out."""
+
+    def __init__(self, why: str, *, late: bool = False) -> None:
+        super().__init__(why)
+        self.late = late
+
+
+class NotSent(_Unanswered):
+    """Nothing reached Amazon: it is safe to send again."""
+
+
+class FateUnknown(_Unanswered):
+    """The request was sent; Amazon may have executed it."""
+
+
+class Signer(Protocol):
+    """AWS Signature Version 4."""
+
+    def sign(self, request: AmazonRequest, credentials: AwsCredentials, region: str) -> AmazonRequest:
+        """Return the request with its signature, for execute-api in an AWS region."""
+
+
+class Amazon(Protocol):
+    """Selling Partner API over HTTPS."""
+
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+        """Send a request and return the complete answer within `seconds`. Raises NotSent, FateUnknown."""

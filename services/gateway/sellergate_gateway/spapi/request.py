@@ -1,0 +1,177 @@
+"""What a caller asks for, checked and made into a method, a path and a query: sent exactly as given, or refused by name."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_amazon.paths import check_path
+from sellergate_common.errors import FieldViolation, InvalidRequest, NotFound, Reason, Resource
+
+from sellergate_gateway.spapi.http import Headers
+
+# RFC 3986 §3.4, and the characters that clients send raw in spite of it; forwarded as they are.
+_QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]{}|\\^`\"<>]|%[0-9A-Fa-f]{2})*")
+# createRestrictedDataToken (model tokens_2021-03-01), by its last word.
+_TOKEN_PATH = "restricteddatatoken"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+# Authentication is ours, and what belongs to a connection belongs to ours.
+_OURS_PREFIX = "x-amz-"
+_OURS = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RestrictedResource:
+    """What a Restricted Data Token opens: a method on a path (specific, or with its parameters in braces), and personal data."""
+
+    method: str
+    path: str
+    data_elements: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class SpApiCall:
+    """A call as a caller asks for it; see sellergate.gateway.v1.CallRequest. Seconds, None: as long as the deadline allows."""
+
+    account_id: str
+    method: str = ""
+    path: str = ""
+    operation: str = ""
+    path_params: Mapping[str, str] | None = None
+    raw_query: str | None = None
+    query: tuple[tuple[str, str | None], ...] | None = None
+    headers: Headers = ()
+    body: bytes = b""
+    content_type: str = ""
+    data_elements: tuple[str, ...] = ()
+    as_is: bool = False
+    max_wait: float | None = None
+    batch: bool = False
+    sandbox: bool | None = None
+    restricted_resources: tuple[RestrictedResource, ...] = ()
+
+
+@dataclass(slots=True)
+class Target:
+    """Where a call goes. `operation` is None for a path that the catalogue does not have."""
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    operation: Operation | None
+
+    @property
+    def path_and_query(self) -> str:
+        """The path, and the query with its mark where there is one."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def grantless_scope(self) -> str:
+        """The scope of the token without a seller that it wants; empty: a seller's token."""
+        return (self.operation.grantless_scope or "") if self.operation else ""
+
+    @property
+    def hands_out_a_token(self) -> bool:
+        """Whether Amazon's answer would hold a token, however the path is written."""
+        return _TOKEN_PATH in unquote(self.path).lower()
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether it does no harm to send it twice."""
+        return self.operation.idempotent if self.operation else self.method in {"GET", "HEAD", "PUT", "DELETE"}
+
+
+def resolve(call: SpApiCall, catalogue: Catalogue) -> Target:
+    """Return where a call goes. Raises InvalidRequest that names the field, NotFound for an unknown operation."""
+    operation: Operation | None
+    if call.operation:
+        operation = _named(call, catalogue)
+        method, path = operation.method, _expanded(operation, call.path_params or {})
+    else:
+        method, path = call.method, _checked_path(call.path)
+        if method not in _METHODS:
+            raise InvalidRequest.of_field("method", f"must be one of {', '.join(sorted(_METHODS))}")
+        found = catalogue.match(method, path)
+        operation = found.operation if found else None
+    return Target(method, path, _query(call), _headers(call, method), operation)
+
+
+def _named(call: SpApiCall, catalogue: Catalogue) -> Operation:
+    given = [name for name in ("method", "path") if getattr(call, name)]
+    if given:
+        violations = [FieldViolation(name, "must be left out when operation is given") for name in given]
+        raise InvalidRequest("operation stands for method and path; give one or the other.", violations=violations)
+    operation = catalogue.get(call.operation)
+    if operation is None:
+        raise NotFound(
+            "The catalogue has no such operation, or several APIs have one of this id; give api/version/operationId.",
+            reason=Reason.OPERATION_NOT_FOUND,
+            resource=Resource("operation", call.operation),
+        )
+    return operation
+
+
+def _expanded(operation: Operation, path_params: Mapping[str, str]) -> str:
+    try:
+        return operation.expand(path_params)
+    except ValueError as error:
+        raise InvalidRequest.of_field("path_params", str(error)) from None
+
+
+def _checked_path(path: str) -> str:
+    try:
+        check_path(path)
+    except ValueError as error:
+        raise InvalidRequest.of_field("path", str(error)) from None
+    return path
+
+
+def _query(call: SpApiCall) -> str:
+    if call.query is not None:
+        return "&".join(_parameter(name, value) for name, value in call.query)
+    raw = call.raw_query or ""
+    if not _QUERY.fullmatch(raw):
+        raise InvalidRequest.of_field("raw_query", "must be percent-encoded, without control characters, spaces or #")
+    return raw
+
+
+def _parameter(name: str, value: str | None) -> str:
+    encoded = quote(name, safe="")
+    return encoded if value is None else f"{encoded}={quote(value, safe='')}"
+
+
+def _headers(call: SpApiCall, method: str) -> Headers:
+    violations = [
+        FieldViolation(f"headers[{index}].name", f"{name} is set by the gateway; leave it out")
+        for index, (name, _) in enumerate(call.headers)
+        if name.lower() in _OURS or name.lower().startswith(_OURS_PREFIX)
+    ]
+    if call.body and method in {"GET", "HEAD"}:
+        # Amazon refuses it with an HTML page before SP-API sees it (changelog of 2023-06-05).
+        violations.append(FieldViolation("body", f"must be left out of a {method}"))
+    if violations:
+        raise InvalidRequest("; ".join(violation.description for violation in violations), violations=violations)
+    if call.body or call.content_type:
+        return (*call.headers, ("content-type", call.content_type or "application/json"))
+    return call.headers

@@ -1,0 +1,226 @@
+"""What Amazon's answer means: classified once, and turned into one typed error that says what to do."""
+
+import gzip
+import io
+import json
+import math
+import re
+import zlib
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+from sellergate_common.errors import RULES, Reason, SellergateError
+
+from sellergate_gateway.spapi.http import AmazonAnswer
+
+REQUEST_ID = "x-amzn-RequestId"
+RATE_LIMIT = "x-amzn-RateLimit-Limit"
+_MAX_MESSAGE = 500
+_MAX_RATE = 1_000_000.0
+# Longer than any of our calls lives; a header of years must not close a bucket for years.
+_MAX_RETRY_AFTER = 3600.0
+_MAX_ERROR_BYTES = 1_000_000
+# The words of Amazon's 403 when the token is at fault; every other 403 is about rights and final (SP-API "resolving 403 errors").
+_TOKEN_AT_FAULT = re.compile(r"access token.*(expired|revoked|malformed|invalid)", re.IGNORECASE)
+_SESSION_AT_FAULT = re.compile(r"security token included in the request is (expired|invalid)", re.IGNORECASE)
+_HELP = "https://developer-docs.amazon.com/sp-api/docs/sp-api-errors-faq"
+
+
+_ADVICE = {
+    Reason.AMAZON_QUOTA_EXCEEDED: "The quota of this operation is used up; call again later.",
+    Reason.AMAZON_UNAVAILABLE: "Try again.",
+    Reason.AMAZON_OUTCOME_UNKNOWN: "It may have done what was asked; look before you repeat it.",
+}
+
+
+class Kind(StrEnum):
+    """The meaning of an answer."""
+
+    SUCCESS = "SUCCESS"
+    TOKEN_REFUSED = "TOKEN_REFUSED"
+    """Amazon did nothing, for the token was at fault."""
+    THROTTLED = "THROTTLED"
+    """Amazon did nothing, for the quota was used up."""
+    NOT_NOW = "NOT_NOW"
+    """SP-API itself says 503: it did nothing."""
+    BROKEN = "BROKEN"
+    """A server error that tells nothing of what was done."""
+    CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
+    """Amazon did nothing, for the session of the signature has ended."""
+    DENIED = "DENIED"
+    """Amazon looked at who calls and refused; why, it rarely says."""
+    REFUSED = "REFUSED"
+    """Amazon looked at the call and refused it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AmazonError:
+    """One error of Amazon's."""
+
+    code: str
+    message: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer, read."""
+
+    kind: Kind
+    error: AmazonError | None
+
+
+_SUCCESS = Reading(Kind.SUCCESS, None)
+
+
+def read(answer: AmazonAnswer) -> Reading:
+    """Tell what an answer means. Statuses decide, never codes: they are no stable enum."""
+    if 200 <= answer.status < 300:  # noqa: PLR2004
+        return _SUCCESS
+    errors = errors_of(answer)
+    error = errors[0] if errors else None
+    if answer.status == 429:  # noqa: PLR2004
+        return Reading(Kind.THROTTLED, error)
+    if answer.status in (401, 403):
+        return Reading(_denial(errors), error)
+    # Without a code it is not SP-API that speaks but what stands before it, and that cannot know what was done.
+    if answer.status == 503 and any(one.code for one in errors):  # noqa: PLR2004
+        return Reading(Kind.NOT_NOW, error)
+    if answer.status >= 500:  # noqa: PLR2004
+        return Reading(Kind.BROKEN, error)
+    return Reading(Kind.REFUSED, error)
+
+
+def _denial(errors: list["AmazonError"]) -> Kind:
+    if any(_TOKEN_AT_FAULT.search(one.details) for one in errors):
+        return Kind.TOKEN_REFUSED
+    if any(_SESSION_AT_FAULT.search(f"{one.message} {one.details}") for one in errors):
+        return Kind.CREDENTIALS_REFUSED
+    return Kind.DENIED
+
+
+def errors_of(answer: AmazonAnswer) -> list[AmazonError]:
+    """Read Amazon's errors in all their shapes: `errors`, a bare array, a bare object; none from HTML or an empty body."""
+    try:
+        body: Any = json.loads(decoded(answer))
+    except (ValueError, OSError, EOFError, zlib.error, RecursionError):
+        return []
+    rows = body.get("errors", [body]) if isinstance(body, dict) else body
+    if not isinstance(rows, list):
+        return []
+    return [
+        AmazonError(_text(row.get("code")), _text(row.get("message")), _text(row.get("details")))
+        for row in rows
+        if isinstance(row, dict) and ("code" in row or "message" in row)
+    ]
+
+
+def rate_limit_of(answer: AmazonAnswer) -> float:
+    """Return the rate that Amazon tells, in calls a second; 0 when it tells none. It tells none on refusals."""
+    try:
+        rate = float(answer.header(RATE_LIMIT) or 0)
+    except ValueError:
+        return 0.0
+    return rate if 0 < rate < _MAX_RATE else 0.0
+
+
+def retry_after_of(answer: AmazonAnswer) -> float | None:
+    """Return the seconds of Retry-After, an hour at most; None when there is none. Amazon is not known to send it.
+
+    A date (RFC 9110 §10.2.3) counts from the answer's own Date, so that no clock of ours matters.
+    """
+    given = answer.header("retry-after")
+    try:
+        seconds = float(given)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(given) - parsedate_to_datetime(answer.header("date"))).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return None if math.isnan(seconds) else min(max(0.0, seconds), _MAX_RETRY_AFTER)
+
+
+def to_error(
+    answer: AmazonAnswer, reading: Reading, operation: str, *, idempotent: bool, interval: float, personal: bool
+) -> SellergateError:
+    """Return the typed error of an answer that is not a success.
+
+    `interval`: seconds between two calls within quota; `personal`: the call was made with a Restricted Data Token.
+    """
+    reason = _reason(answer.status, reading.kind, idempotent=idempotent)
+    error = reading.error or AmazonError("", "", "")
+    metadata = {
+        "amazon_code": error.code,
+        "amazon_message": error.message,
+        "amazon_details": error.details,
+        "amazon_request_id": answer.header(REQUEST_ID)[:128],
+        "http_status": str(answer.status),
+        "operation": operation,
+    }
+    retry_after = {Reason.AMAZON_UNAVAILABLE: 1.0, Reason.AMAZON_QUOTA_EXCEEDED: interval}.get(reason)
+    return RULES[reason].error(
+        _words(answer, reading, reason, personal=personal),
+        reason=reason,
+        metadata={key: value for key, value in metadata.items() if value},
+        retry_after=retry_after_of(answer) or retry_after,
+        help_url=_HELP if reason is Reason.AMAZON_DENIED else None,
+    )
+
+
+def _reason(status: int, kind: Kind, *, idempotent: bool) -> Reason:
+    if kind is Kind.THROTTLED:
+        return Reason.AMAZON_QUOTA_EXCEEDED
+    if kind is Kind.NOT_NOW or (kind is Kind.BROKEN and idempotent):
+        return Reason.AMAZON_UNAVAILABLE
+    if kind is Kind.BROKEN:
+        return Reason.AMAZON_OUTCOME_UNKNOWN
+    return {
+        401: Reason.AMAZON_DENIED,
+        403: Reason.AMAZON_DENIED,
+        404: Reason.AMAZON_NOT_FOUND,
+        409: Reason.AMAZON_CONFLICT,
+    }.get(status, Reason.AMAZON_REJECTED)
+
+
+def _words(answer: AmazonAnswer, reading: Reading, reason: Reason, *, personal: bool) -> str:
+    said, error = f"Amazon answered {answer.status}", reading.error
+    if error and (error.code or error.message):
+        said += f" {error.code}: {error.message}"
+    advice = why_denied(reading, personal=personal) if reason is Reason.AMAZON_DENIED else _ADVICE.get(reason, "")
+    return f"{said.rstrip(':. ')}. {advice}".rstrip()
+
+
+def decoded(answer: AmazonAnswer) -> bytes:
+    """Return the body without gzip, which a caller may have asked for; the bytes that go back stay as they are."""
+    if answer.header("content-encoding").lower() == "gzip":
+        with gzip.GzipFile(fileobj=io.BytesIO(answer.body)) as unpacked:
+            return unpacked.read(_MAX_ERROR_BYTES)
+    return answer.body[:_MAX_ERROR_BYTES]
+
+
+def why_denied(reading: Reading, *, personal: bool) -> str:
+    """Return what can be known of a 401 or 403, and the way out (SP-API "resolving 403 errors", and threads about each kind)."""
+    if reading.kind is Kind.TOKEN_REFUSED:
+        return "It refuses a fresh access token too; let the seller authorize the application again."
+    if reading.kind is Kind.CREDENTIALS_REFUSED:
+        return "It refuses a fresh session of the account's role too; see that the role trusts us, or set signing_mode NONE."
+    code = reading.error.code if reading.error else ""
+    if code == "InvalidSignature":
+        return "It does not accept the signature; Amazon needs none since 2023-10-02: set the account's signing_mode to NONE."
+    if code == "MissingAuthenticationToken":
+        return "There is no such operation at this host; check method and path, and whether the sandbox has it."
+    if personal:
+        return (
+            "The application may lack the role for this personal data, or the resource is another seller's; check its roles, and"
+            " let the seller authorize it again after it has got one."
+        )
+    return (
+        "The application lacks a role for this operation, the seller has not granted it, or the resource belongs to another region;"
+        " check the application's roles and the account's marketplace."
+    )
+
+
+def _text(value: Any) -> str:
+    return value[:_MAX_MESSAGE] if isinstance(value, str) else "" if value is None else str(value)[:_MAX_MESSAGE]

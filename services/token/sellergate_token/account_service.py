@@ -1,0 +1,268 @@
+"""The account service over gRPC, as access tokens, authorizations and rotations see it."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+
+import grpc
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import SecretStr
+from sellergate.account.v1 import (
+    account_pb2,
+    account_secrets_service_pb2,
+    account_secrets_service_pb2_grpc,
+    account_service_pb2,
+    account_service_pb2_grpc,
+    application_pb2,
+    application_service_pb2,
+    application_service_pb2_grpc,
+)
+from sellergate_client.states import check_usable
+from sellergate_common.cache.stale_if_error import LOOK_SECONDS, Copies
+from sellergate_common.context import concerns, time_left
+from sellergate_common.errors import Conflict, NotFound, Unavailable
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.rpc.channel import invoke
+
+from sellergate_token.authorizations.ports import ApplicationView as ConsentApplication
+from sellergate_token.authorizations.ports import Connection
+from sellergate_token.ports import AccountGrant, AccountView, ApplicationView, LwaClient, RefreshToken
+from sellergate_token.rotation.ports import StoredAccount, StoredApplication
+
+CONTRACTS = (
+    account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],
+    account_secrets_service_pb2.DESCRIPTOR.services_by_name["AccountSecretsService"],
+    application_service_pb2.DESCRIPTOR.services_by_name["ApplicationService"],
+)
+STORE_PAUSE_SECONDS = 0.5
+_DEPENDENCY = "account"
+
+
+class GrpcAccounts:
+    """Accounts and their grants."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        accounts: Copies[account_pb2.Account],
+        applications: Copies[application_pb2.Application],
+    ) -> None:
+        self._account_copies = accounts
+        self._application_copies = applications
+        self._applications = application_service_pb2_grpc.ApplicationServiceStub(channel)
+        self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
+        self._secrets = account_secrets_service_pb2_grpc.AccountSecretsServiceStub(channel)
+
+    async def view(self, account_id: str) -> AccountView:
+        """Return an account that can be used."""
+        account = check_usable(await self._account_copies.get(account_id, partial(self._account, account_id)))
+        concerns(account.account_id)
+        return AccountView(account.account_id, account.revision)
+
+    def forget(self, account_id: str) -> None:
+        """Forget the copy of an account."""
+        self._account_copies.forget(account_id)
+
+    async def application(self, application_id: str, scope: str) -> ApplicationView:
+        """Return an application."""
+        fetch = partial(self._application, application_id)
+        application = await self._application_copies.get(application_id, fetch)
+        return ApplicationView(application.application_id, application.etag, scope)
+
+    async def client(self, application_id: str) -> LwaClient:
+        """Open an application's LWA client."""
+        return await opened_client(self._secrets, application_id)
+
+    async def grant(self, account_id: str) -> AccountGrant:
+        """Open an account's grant."""
+        request = account_secrets_service_pb2.GetAccountSecretsRequest(account_id=account_id)
+        opened = await invoke(self._secrets.GetAccountSecrets, request, dependency=_DEPENDENCY)
+        return AccountGrant(
+            AccountView(opened.account.account_id, opened.account.revision),
+            lwa_client(opened.application),
+            RefreshToken(SecretStr(opened.refresh_token)),
+        )
+
+    async def rotate(self, account: AccountView, refresh_token: SecretStr) -> AccountView:
+        """Store a refresh token that Amazon sent; tried again while there is time, because nobody else has it."""
+        request = account_secrets_service_pb2.RotateRefreshTokenRequest(
+            account_id=account.account_id,
+            expected_revision=account.revision,
+            refresh_token=refresh_token.get_secret_value(),
+        )
+        while True:
+            try:
+                answer = await invoke(self._secrets.RotateRefreshToken, request, dependency=_DEPENDENCY)
+            except Unavailable as error:
+                if time_left(0.0) <= STORE_PAUSE_SECONDS:
+                    raise
+                get_logger().error("rotated_refresh_token_not_stored_yet", reason=error.reason)
+                await asyncio.sleep(STORE_PAUSE_SECONDS)
+            else:
+                return AccountView(answer.account.account_id, answer.account.revision)
+
+    async def mark_revoked(self, account: AccountView) -> None:
+        """Record a refused grant; an account that has moved on is left alone."""
+        request = account_secrets_service_pb2.MarkAuthorizationRevokedRequest(
+            account_id=account.account_id, expected_revision=account.revision
+        )
+        try:
+            await invoke(self._secrets.MarkAuthorizationRevoked, request, dependency=_DEPENDENCY)
+        except (Conflict, NotFound):
+            return
+
+    async def _account(self, account_id: str) -> account_pb2.Account:
+        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+        answer = await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
+        return answer.account
+
+    async def _application(self, application_id: str) -> application_pb2.Application:
+        request = application_service_pb2.GetApplicationRequest(application_id=application_id)
+        answer = await invoke(self._applications.GetApplication, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
+        return answer.application
+
+
+class GrpcApplications:
+    """Applications and their LWA clients."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._applications = application_service_pb2_grpc.ApplicationServiceStub(channel)
+        self._secrets = account_secrets_service_pb2_grpc.AccountSecretsServiceStub(channel)
+
+    async def view(self, application_id: str) -> ConsentApplication:
+        """Return an application."""
+        request = application_service_pb2.GetApplicationRequest(application_id=application_id)
+        found = (await invoke(self._applications.GetApplication, request, dependency=_DEPENDENCY)).application
+        return ConsentApplication(
+            found.application_id,
+            found.owner_user_id,
+            found.spapi_application_id,
+            tuple(found.redirect_uris),
+            found.draft,
+        )
+
+    async def client(self, application_id: str) -> LwaClient:
+        """Open an application's LWA client."""
+        return await opened_client(self._secrets, application_id)
+
+
+class GrpcSellers:
+    """Accounts, stored for the user who began."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
+
+    async def connect(self, connection: Connection) -> account_pb2.Account:
+        """Store a seller for its user; unique by user, seller and marketplace, so that no other user's account is touched."""
+        expire_time = Timestamp()
+        expire_time.FromSeconds(int(connection.authorization_expire_time))
+        request = account_service_pb2.UpsertAccountRequest(
+            user_id=connection.user_id,
+            amazon_seller_id=connection.selling_partner_id,
+            marketplace=connection.marketplace,
+            application_id=connection.application_id,
+            refresh_token=connection.refresh_token.get_secret_value(),
+            authorization_expire_time=expire_time,
+        )
+        return (await invoke(self._accounts.UpsertAccount, request, dependency=_DEPENDENCY)).account
+
+
+class GrpcStored:
+    """Applications and accounts."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
+        self._applications = application_service_pb2_grpc.ApplicationServiceStub(channel)
+        self._secrets = account_secrets_service_pb2_grpc.AccountSecretsServiceStub(channel)
+
+    async def application(self, application_id: str) -> StoredApplication:
+        """Return an application."""
+        request = application_service_pb2.GetApplicationRequest(application_id=application_id)
+        return _application(
+            (await invoke(self._applications.GetApplication, request, dependency=_DEPENDENCY)).application
+        )
+
+    async def application_of_client(self, client_id: SecretStr) -> StoredApplication:
+        """Return the operator's application of an LWA client."""
+        request = account_secrets_service_pb2.FindApplicationRequest(lwa_client_id=client_id.get_secret_value())
+        return _application((await invoke(self._secrets.FindApplication, request, dependency=_DEPENDENCY)).application)
+
+    async def client(self, application_id: str) -> LwaClient:
+        """Open an application's client id and secrets."""
+        return await opened_client(self._secrets, application_id)
+
+    async def account(self, account_id: str) -> StoredAccount:
+        """Return an account, whatever its state."""
+        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+        account = (await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY)).account
+        return StoredAccount(account.account_id, account.application_id, account.revision)
+
+    async def store_client_secret(
+        self, application_id: str, client_secret: SecretStr, until: datetime | None, old_until: datetime | None
+    ) -> None:
+        """Store a new secret."""
+        request = application_service_pb2.RotateClientSecretRequest(
+            application_id=application_id,
+            client_secret=client_secret.get_secret_value(),
+            secret_expire_time=_timestamp(until),
+            old_secret_expire_time=_timestamp(old_until),
+        )
+        await invoke(self._applications.RotateClientSecret, request, dependency=_DEPENDENCY)
+
+    async def store_refresh_token(
+        self, account: StoredAccount, refresh_token: SecretStr, consent_until: datetime | None
+    ) -> bool:
+        """Store a refresh token by compare-and-set; the revision tells whether it was new."""
+        request = account_secrets_service_pb2.RotateRefreshTokenRequest(
+            account_id=account.account_id,
+            expected_revision=account.revision,
+            refresh_token=refresh_token.get_secret_value(),
+            authorization_expire_time=_timestamp(consent_until),
+        )
+        changed = await invoke(self._secrets.RotateRefreshToken, request, dependency=_DEPENDENCY)
+        return changed.account.revision != account.revision
+
+    async def store_secret_expiry(self, application_id: str, until: datetime) -> None:
+        """Store when the present secret ends."""
+        request = account_secrets_service_pb2.RecordSecretExpiryRequest(
+            application_id=application_id, secret_expire_time=_timestamp(until)
+        )
+        await invoke(self._secrets.RecordSecretExpiry, request, dependency=_DEPENDENCY)
+
+
+async def opened_client(
+    secrets: "account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub", application_id: str
+) -> LwaClient:
+    """Open an application's client id and secrets."""
+    request = account_secrets_service_pb2.GetApplicationSecretsRequest(application_id=application_id)
+    return lwa_client((await invoke(secrets.GetApplicationSecrets, request, dependency=_DEPENDENCY)).application)
+
+
+def lwa_client(opened: account_secrets_service_pb2.ApplicationSecrets) -> LwaClient:
+    """Return the LWA client of an application that was opened."""
+    previous = SecretStr(opened.previous_client_secret) if opened.previous_client_secret else None
+    return LwaClient(SecretStr(opened.client_id), SecretStr(opened.client_secret), previous)
+
+
+def _application(message: application_pb2.Application) -> StoredApplication:
+    return StoredApplication(
+        message.application_id,
+        _time(message, "secret_expire_time"),
+        _time(message, "previous_secret_expire_time"),
+    )
+
+
+def _time(message: Message, field: str) -> datetime | None:
+    if not message.HasField(field):
+        return None
+    stamp: Timestamp = getattr(message, field)
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+def _timestamp(time: datetime | None) -> Timestamp | None:
+    if time is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(time)
+    return stamp

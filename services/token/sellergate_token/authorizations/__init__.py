@@ -1,0 +1,1 @@
+"""Amazon's website authorization: consent, state and redirect, up to the connected account."""

@@ -1,0 +1,58 @@
+"""Where a browser is sent for consent: the page of Amazon's that comes next, from our own page or back to the Appstore's."""
+
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+from sellergate_amazon.centrals import CONSENT_PATH, Centrals, with_query
+from sellergate_amazon.marketplaces import MARKETPLACES, Marketplace, marketplace_by_code
+from sellergate_common.errors import InvalidRequest
+
+from sellergate_token.authorizations.ports import ApplicationView
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Who wants to connect which kind of seller; the last three are what the Appstore brought, or empty or None."""
+
+    user_id: str
+    application_id: str
+    marketplace: str
+    vendor: bool = False
+    amazon_callback_uri: str = ""
+    amazon_state: SecretStr | None = None
+    selling_partner_id: str = ""
+
+
+def marketplace_of(beginning: Beginning) -> Marketplace:
+    """Return the marketplace that is meant. Raises InvalidRequest that lists the codes."""
+    marketplace = marketplace_by_code(beginning.marketplace)
+    if marketplace is None:
+        codes = ", ".join(sorted(known.code for known in MARKETPLACES))
+        raise InvalidRequest.of_field("marketplace", f"must be the code of a marketplace, one of {codes}")
+    return marketplace
+
+
+def entry_of(beginning: Beginning, marketplace: Marketplace, centrals: Centrals) -> str:
+    """Return the page of Amazon's that comes next. Raises InvalidRequest."""
+    callback = beginning.amazon_callback_uri
+    if bool(callback) != (beginning.amazon_state is not None):
+        missing = "amazon_state" if callback else "amazon_callback_uri"
+        raise InvalidRequest.of_field(missing, "must be set: the Appstore sends both, a page of ours none")
+    if callback:
+        if not centrals.own(callback):
+            raise InvalidRequest.of_field("amazon_callback_uri", "must be a page of Seller or Vendor Central")
+        return callback
+    base = centrals.of(marketplace, vendor=beginning.vendor)
+    if base is None:
+        raise InvalidRequest.of_field("marketplace", f"{marketplace.code} has no Vendor Central")
+    return base + CONSENT_PATH
+
+
+def address_of(entry: str, beginning: Beginning, application: ApplicationView, state: SecretStr) -> SecretStr:
+    """Return the URL that leads to consent; a draft is authorized with version=beta (else Amazon says MD1000)."""
+    if beginning.amazon_state is not None:
+        query = {"amazon_state": beginning.amazon_state.get_secret_value()}
+    else:
+        query = {"application_id": application.spapi_application_id}
+    query |= {"state": state.get_secret_value(), "redirect_uri": application.redirect_uris[0]}
+    return SecretStr(with_query(entry, **query, **({"version": "beta"} if application.draft else {})))

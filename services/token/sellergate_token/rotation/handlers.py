@@ -1,0 +1,73 @@
+"""The two ways by which rotations come in, each counted and told in the log by its kind and outcome, never by its content."""
+
+from collections.abc import Callable
+
+from sellergate_common.errors import NotAllowed, Reason, SellergateError
+from sellergate_common.identity.policy import EDGE
+from sellergate_common.observability.logs import get_logger
+
+from sellergate_token.rotation.messages import read_queue_message, read_webhook
+from sellergate_token.rotation.service import NewClientSecret, NewRefreshToken, Rotation, Rotations, SecretExpiry
+from sellergate_token.rotation.webhooks import SignedMessage, Webhooks
+
+WEBHOOK, QUEUE = "webhook", "queue"
+KINDS = {NewRefreshToken: "refresh_token", NewClientSecret: "client_secret", SecretExpiry: "secret_expiry"}
+UNKNOWN = "unknown"
+# Failures that pass by themselves; whatever else is raised comes again until somebody does something.
+TEMPORARY = frozenset(
+    {
+        Reason.AMAZON_UNAVAILABLE,
+        Reason.DEPENDENCY_UNAVAILABLE,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.ETAG_MISMATCH,
+        Reason.OUTCOME_UNKNOWN,
+        Reason.CANCELLED,
+        Reason.INTERNAL,
+    }
+)
+
+Count = Callable[[str, str, str], None]
+"""Counts a rotation by source, kind and outcome."""
+
+
+class RotationDoors:
+    """The webhook and the queue, in front of one handler."""
+
+    def __init__(self, webhooks: Webhooks, rotations: Rotations, count: Count) -> None:
+        self._webhooks = webhooks
+        self._rotations = rotations
+        self._count = count
+
+    async def webhook(self, message: SignedMessage) -> bool:
+        """Hear a webhook message; True when something was stored. Raises Unauthenticated, and as Rotations.apply does."""
+        try:
+            async with self._webhooks.admitted(message) as application_id:
+                return await self._apply(WEBHOOK, lambda: read_webhook(message.body, application_id))
+        except SellergateError as error:
+            if error.reason is Reason.CALLER_UNAUTHENTICATED:
+                self._told(WEBHOOK, UNKNOWN, "refused", error.reason)
+            raise
+
+    async def queue_message(self, body: bytes, caller: str = "") -> bool:
+        """Hear a message of Amazon's queue, or one that an operator brings. Nothing signs it: the edge may not bring any."""
+        if caller == EDGE:
+            raise NotAllowed(
+                "The edge brings webhook messages alone: a queue message has no signature that could be checked."
+            )
+        return await self._apply(QUEUE, lambda: read_queue_message(body))
+
+    async def _apply(self, source: str, read: Callable[[], Rotation]) -> bool:
+        kind = UNKNOWN
+        try:
+            rotation = read()
+            kind = KINDS[type(rotation)]
+            applied = await self._rotations.apply(rotation)
+        except SellergateError as error:
+            self._told(source, kind, "failed" if error.reason in TEMPORARY else "refused", error.reason)
+            raise
+        self._told(source, kind, "applied" if applied else "known")
+        return applied
+
+    def _told(self, source: str, kind: str, outcome: str, reason: str = "OK") -> None:
+        self._count(source, kind, outcome)
+        get_logger().info("rotation", source=source, kind=kind, outcome=outcome, reason=reason)

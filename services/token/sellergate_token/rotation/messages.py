@@ -1,0 +1,148 @@
+"""Reads rotations: the webhook's body, which is ours, and Amazon's messages, of which only what is needed is looked at.
+
+Messages of refusal name fields and never repeat what stood in them. Amazon's shape: its sample "lwa-rotation",
+NotificationPayload.java.
+"""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+from sellergate_common.errors import FieldViolation, InvalidRequest
+
+from sellergate_token.rotation.service import NewClientSecret, NewRefreshToken, Rotation, SecretExpiry
+
+_Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+_Secret = Annotated[SecretStr, Field(min_length=1, max_length=2048)]
+_ClientId = Annotated[SecretStr, Field(min_length=1, max_length=512)]
+
+
+class _Ours(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class _RefreshToken(_Ours):
+    type: Literal["REFRESH_TOKEN"]
+    application_id: _Id
+    account_id: _Id
+    refresh_token: _Secret
+    authorization_expire_time: AwareDatetime | None = None
+
+    def rotation(self) -> Rotation:
+        return NewRefreshToken(self.application_id, self.account_id, self.refresh_token, self.authorization_expire_time)
+
+
+class _ClientSecret(_Ours):
+    type: Literal["CLIENT_SECRET"]
+    application_id: _Id
+    lwa_client_id: _ClientId | None = None
+    client_secret: _Secret
+    secret_expire_time: AwareDatetime | None = None
+    old_secret_expire_time: AwareDatetime | None = None
+
+    def rotation(self) -> Rotation:
+        return NewClientSecret(
+            self.application_id,
+            self.lwa_client_id,
+            self.client_secret,
+            self.secret_expire_time,
+            self.old_secret_expire_time,
+        )
+
+
+class _Amazons(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", strict=True, hide_input_in_errors=True)
+
+
+class _Metadata(_Amazons):
+    publish_time: AwareDatetime | None = None
+
+
+class _Secretive(_Amazons):
+    client_id: _ClientId
+    new_client_secret: _Secret
+    new_client_secret_expiry_time: AwareDatetime
+    old_client_secret_expiry_time: AwareDatetime
+
+
+class _Ending(_Amazons):
+    client_id: _ClientId
+    client_secret_expiry_time: AwareDatetime
+
+
+class _NewSecretPayload(_Amazons):
+    new: _Secretive = Field(alias="applicationOAuthClientNewSecret")
+
+
+class _ExpiryPayload(_Amazons):
+    ending: _Ending = Field(alias="applicationOAuthClientSecretExpiry")
+
+
+class _NewSecretMessage(_Amazons):
+    notification_type: Literal["APPLICATION_OAUTH_CLIENT_NEW_SECRET"]
+    payload: _NewSecretPayload
+
+    def rotation(self) -> Rotation:
+        new = self.payload.new
+        return NewClientSecret(
+            "",
+            new.client_id,
+            new.new_client_secret,
+            new.new_client_secret_expiry_time,
+            new.old_client_secret_expiry_time,
+        )
+
+
+class _ExpiryMessage(_Amazons):
+    notification_type: Literal["APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY"]
+    payload: _ExpiryPayload
+    notification_metadata: _Metadata = _Metadata()
+
+    def rotation(self) -> Rotation:
+        ending = self.payload.ending
+        return SecretExpiry(ending.client_id, ending.client_secret_expiry_time, self.notification_metadata.publish_time)
+
+
+_Shape = TypeVar("_Shape")
+_BODIES: TypeAdapter[_RefreshToken | _ClientSecret] = TypeAdapter(
+    Annotated[_RefreshToken | _ClientSecret, Field(discriminator="type")]
+)
+_MESSAGES: TypeAdapter[_NewSecretMessage | _ExpiryMessage] = TypeAdapter(
+    Annotated[_NewSecretMessage | _ExpiryMessage, Field(discriminator="notification_type")]
+)
+
+
+def read_webhook(body: bytes, application_id: str) -> Rotation:
+    """Read a webhook's body, which must be about the application whose secret signed it. Raises InvalidRequest."""
+    given = _read(_BODIES, body)
+    if given.application_id != application_id:
+        raise InvalidRequest.of_field("application_id", "is not the application whose secret signed the message")
+    return given.rotation()
+
+
+def read_queue_message(body: bytes) -> Rotation:
+    """Read a message of Amazon's queue. Raises InvalidRequest."""
+    return _read(_MESSAGES, body).rotation()
+
+
+def _read(shape: TypeAdapter[_Shape], body: bytes) -> _Shape:
+    try:
+        return shape.validate_json(body)
+    except ValidationError as error:
+        # No cause is chained: pydantic's own error holds the body.
+        violations = [_violation(fault) for fault in error.errors(include_input=False, include_context=False)]
+    words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+    raise InvalidRequest(words, violations=violations)
+
+
+def _violation(fault: Any) -> FieldViolation:
+    """Say what is wrong with a field; names that we did not choose, and types that we do not know, are not repeated."""
+    kind = fault["type"]
+    if kind.startswith("union_tag"):
+        return FieldViolation("type", "is missing or not one of the known types")
+    if kind == "extra_forbidden":
+        return FieldViolation("body", "has a field that is not known")
+    if kind == "json_invalid":
+        return FieldViolation("body", "must be JSON")
+    path = ".".join(str(part) for part in fault["loc"][1:]) or "body"
+    return FieldViolation(path, "must be given" if kind == "missing" else str(fault["msg"]))

@@ -1,0 +1,17 @@
+"""How rotations end, as a metric. Labels are bounded: source, kind and outcome are words of ours."""
+
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.registry import REGISTRY
+
+from sellergate_token.rotation.handlers import Count
+
+
+def rotation_count(registry: CollectorRegistry = REGISTRY) -> Count:
+    """Register the counter and return what counts."""
+    counter = Counter(
+        "sellergate_rotations",
+        "Rotations heard, by source (webhook, queue), kind and outcome (applied, known, refused, failed)",
+        ("source", "kind", "outcome"),
+        registry=registry,
+    )
+    return lambda source, kind, outcome: counter.labels(source, kind, outcome).inc()

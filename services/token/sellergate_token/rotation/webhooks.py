@@ -1,0 +1,115 @@
+"""Decides which webhook messages are heard: signed with a live secret, of this moment, and not heard before.
+
+All refusals are alike, so that nobody learns which of these was wrong.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+from sellergate_common.errors import SellergateError, Unauthenticated
+
+from sellergate_token.rotation.ports import SeenMessages
+
+TOLERANCE_SECONDS = 300
+SHORTEST_SECRET_BYTES = 32
+LIVE_SECRETS = 2
+_TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
+_APPLICATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecret:
+    """A secret that signs messages about one application."""
+
+    application_id: str
+    secret: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMessage:
+    """A message as it was received."""
+
+    timestamp: str
+    signature: str
+    body: bytes
+
+
+class Webhooks:
+    """The door of the webhook. `now` is in seconds since the epoch."""
+
+    def __init__(self, secrets: Sequence[WebhookSecret], seen: SeenMessages, now: Callable[[], float]) -> None:
+        self._secrets = tuple(secrets)
+        self._seen = seen
+        self._now = now
+
+    @asynccontextmanager
+    async def admitted(self, message: SignedMessage) -> AsyncIterator[str]:
+        """Yield the id of the application whose secret signed the message, which may come again only if the body raises.
+
+        Raises Unauthenticated for any message that is not to be heard, Unavailable when nobody can say whether it is a replay.
+        """
+        application_id, expected = self._signer(message)
+        if not application_id or not self._is_of_this_moment(message.timestamp):
+            raise _refusal()
+        # Named by a digest of the signature: it is an HMAC over the message, and tells nothing of it.
+        digest = hashlib.sha256(expected.encode()).hexdigest()
+        if not await self._seen.claim(digest):
+            raise _refusal()
+        try:
+            yield application_id
+        except SellergateError:
+            await self._seen.release(digest)
+            raise
+
+    def _signer(self, message: SignedMessage) -> tuple[str, str]:
+        """Return whose secret signed a message, and the signature; every secret is tried, whichever fits."""
+        found = "", ""
+        for known in self._secrets:
+            expected = sign(known.secret, message.timestamp, message.body)
+            if hmac.compare_digest(expected.encode(), message.signature.encode()):
+                found = known.application_id, expected
+        return found
+
+    def _is_of_this_moment(self, timestamp: str) -> bool:
+        return bool(_TIMESTAMP.fullmatch(timestamp)) and abs(self._now() - int(timestamp)) <= TOLERANCE_SECONDS
+
+
+def sign(secret: SecretStr, timestamp: str, body: bytes) -> str:
+    """Return the signature of a message."""
+    signed = timestamp.encode() + b"." + body
+    return "v1=" + hmac.digest(secret.get_secret_value().encode(), signed, hashlib.sha256).hex()
+
+
+def parse_secrets(text: str) -> tuple[WebhookSecret, ...]:
+    """Read `application_id secret` lines. Raises ValueError that names the line and shows no secret."""
+    found: list[WebhookSecret] = []
+    for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
+        application_id, _, secret = line.partition(" ")
+        secret = secret.strip()
+        if (
+            not _APPLICATION_ID.fullmatch(application_id)
+            or len(secret.encode()) < SHORTEST_SECRET_BYTES
+            or " " in secret
+        ):
+            raise ValueError(
+                f"line {number} must hold an application id and a secret of at least {SHORTEST_SECRET_BYTES} bytes;"
+                " `sellergate keys new --single` makes one"
+            )
+        if any(known.secret.get_secret_value() == secret for known in found):
+            raise ValueError(f"line {number} repeats a secret; each line needs one of its own")
+        found.append(WebhookSecret(application_id, SecretStr(secret)))
+        if sum(known.application_id == application_id for known in found) > LIVE_SECRETS:
+            raise ValueError(f"line {number} is the third secret of its application; {LIVE_SECRETS} may live at a time")
+    return tuple(found)
+
+
+def _refusal() -> Unauthenticated:
+    return Unauthenticated(
+        "The message is not signed with a live secret of its application, not of this moment, or was heard before;"
+        " sign every attempt anew."
+    )

@@ -1,0 +1,69 @@
+"""Exchanges grants with LWA, and counts; after a rotation the secret of before is tried where the new one is refused."""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from sellergate_common.errors import PreconditionFailed, Reason
+from sellergate_common.observability.logs import get_logger
+
+from sellergate_token.ports import AccessToken, Grant, Lwa, LwaClient
+
+# A refused secret is not shown to Amazon again for this long, however many accounts of its application are asked for. It is
+# remembered by its digest, so that a secret that is stored in its place is tried at once.
+REFUSED_SECONDS = 5.0
+_SIZE = 1_000
+
+
+class Exchanges:
+    """All exchanges of this process. `now` is monotonic."""
+
+    def __init__(self, lwa: Lwa, now: Callable[[], float] = time.monotonic) -> None:
+        self._lwa = lwa
+        self._now = now
+        self._refused: OrderedDict[bytes, tuple[float, PreconditionFailed]] = OrderedDict()
+        self.made = 0
+        self.failed = 0
+
+    async def exchange(self, client: LwaClient, grant: Grant) -> AccessToken:
+        """Exchange a grant. Raises as Lwa does.
+
+        Amazon knows a new secret a little later than we do, or a little earlier, so one of two kept ones works at any moment.
+        """
+        try:
+            try:
+                return await self._exchange(client, grant)
+            except PreconditionFailed as error:
+                if error.reason is not Reason.LWA_CLIENT_REJECTED or client.previous_secret is None:
+                    raise
+                get_logger().warning("lwa_previous_secret_tried")
+                return await self._exchange(LwaClient(client.client_id, client.previous_secret), grant)
+        except BaseException:
+            self.failed += 1
+            raise
+
+    async def _exchange(self, client: LwaClient, grant: Grant) -> AccessToken:
+        digest = _digest(client)
+        until, refusal = self._refused.get(digest, (0.0, None))
+        if refusal is not None and self._now() < until:
+            raise _again(refusal)
+        self.made += 1
+        try:
+            return await self._lwa.exchange(client.client_id, client.client_secret, grant)
+        except PreconditionFailed as error:
+            if error.reason is Reason.LWA_CLIENT_REJECTED:
+                self._refused[digest] = self._now() + REFUSED_SECONDS, _again(error)
+                while len(self._refused) > _SIZE:
+                    self._refused.popitem(last=False)
+            raise
+
+
+def _again(error: PreconditionFailed) -> PreconditionFailed:
+    """Return an error alike, without the traceback, which holds what was sent."""
+    return PreconditionFailed(error.message, reason=error.reason, metadata=error.metadata, help_url=error.help_url)
+
+
+def _digest(client: LwaClient) -> bytes:
+    pair = f"{client.client_id.get_secret_value()}\0{client.client_secret.get_secret_value()}"
+    return hashlib.sha256(pair.encode()).digest()

@@ -1,0 +1,53 @@
+"""How access tokens lie in the shared Redis; the gateway reads the same entries."""
+
+import json
+from collections.abc import Callable
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import TOKEN_CHANGES, TOKEN_DONE, TOKEN_PREFIX, grantless_key, token_key
+from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.redis_entries import RedisEntries
+from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.cache.single_flight import SingleFlight
+from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.crypto.sealing import KeyRing
+
+from sellergate_token.ports import AccessToken, AccountView, TokenKey
+from sellergate_token.tokens.service import fingerprint_of
+
+
+def redis_tokens(
+    redis: Redis, ring: KeyRing, changes: Changes, now: Callable[[], float]
+) -> RedisEntries[TokenKey, AccessToken]:
+    """Return the cache of tokens, sealed under `ring`. Its listeners must be told what `changes` hears."""
+    codec: Codec[TokenKey, AccessToken] = Codec(
+        name=lambda key: _name(ring, key),
+        subject=_subject,
+        encode=_encode,
+        decode=_decode,
+        mark=lambda token: fingerprint_of(token.value),
+    )
+    shelf = Shelf(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", now)
+    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes), TOKEN_DONE))
+
+
+def _name(ring: KeyRing, key: TokenKey) -> str:
+    if isinstance(key, AccountView):
+        return token_key(ring, key.account_id, key.revision)
+    return grantless_key(ring, key.application_id, key.etag, key.scope)
+
+
+def _subject(key: TokenKey) -> str:
+    return key.account_id if isinstance(key, AccountView) else f"{key.application_id} {key.scope}"
+
+
+def _encode(token: AccessToken) -> str:
+    entry = {"access_token": token.value.get_secret_value(), "expire_time": token.expire_time, "life": token.life}
+    return json.dumps(entry)
+
+
+def _decode(text: str) -> AccessToken:
+    entry = json.loads(text)
+    return AccessToken(SecretStr(entry["access_token"]), float(entry["expire_time"]), float(entry["life"]))

@@ -1,0 +1,128 @@
+"""Decides about access tokens: whose they are, how long they must live, and what an exchange's outcome means."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from pydantic import SecretStr
+from sellergate_common.cache.entries import Counts, Found, longest_left
+from sellergate_common.errors import Conflict, InvalidRequest, PreconditionFailed, Reason, SellergateError, Unavailable
+from sellergate_common.observability.logs import get_logger
+
+from sellergate_token.ports import AccessToken, Accounts, AccountView, LwaClient, RefreshToken, Scope, TokenCache
+from sellergate_token.tokens.exchanges import Exchanges
+
+# LWA's access tokens live for an hour (developer docs, "connect to the Selling Partner API").
+LARGEST_MIN_LIFETIME = longest_left(3600.0)
+_ATTEMPTS = 3
+
+
+class Tokens:
+    """Access tokens of accounts and applications. Times are in seconds."""
+
+    def __init__(self, accounts: Accounts, exchanges: Exchanges, cache: TokenCache, now: Callable[[], float]) -> None:
+        self._accounts = accounts
+        self._exchanges = exchanges
+        self._cache = cache
+        self._now = now
+        self._inline = 0
+
+    async def for_account(self, account_id: str, min_lifetime: float | None) -> Found[AccessToken]:
+        """Return an account's token that lives for at least `min_lifetime`.
+
+        Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime.
+        """
+        _check(min_lifetime)
+        for _ in range(_ATTEMPTS):
+            account = await self._accounts.view(account_id)
+            try:
+                found = await self._cache.obtain(account, min_lifetime, partial(self._fetched, account))
+            except Conflict:
+                self._accounts.forget(account_id)
+                continue
+            return self._enough(found, min_lifetime)
+        raise Unavailable("The account is being changed by many at once; try again.", retry_after=1.0)
+
+    async def for_application(self, application_id: str, scope: str, min_lifetime: float | None) -> Found[AccessToken]:
+        """Return an application's own token for a scope. Raises as for_account does."""
+        _check(min_lifetime)
+        application = await self._accounts.application(application_id, scope)
+
+        async def fetch() -> AccessToken:
+            return await self._exchanges.exchange(await self._accounts.client(application_id), Scope(scope))
+
+        return self._enough(await self._cache.obtain(application, min_lifetime, fetch), min_lifetime)
+
+    async def for_client(self, client: LwaClient, refresh_token: RefreshToken) -> AccessToken:
+        """Exchange credentials that a caller keeps itself; nothing is cached, so nothing of theirs is stored."""
+        self._inline += 1
+        token = await self._exchanges.exchange(client, refresh_token)
+        return replace(token, refresh_token=_if_new(token.refresh_token, refresh_token.value))
+
+    async def invalidate(self, account_id: str, fingerprint: str) -> bool:
+        """Drop an account's token that Amazon refused, if it is still the cached one."""
+        return await self._cache.drop_if(await self._accounts.view(account_id), fingerprint)
+
+    async def clear(self, account_id: str) -> int:
+        """Drop the token of one account, or with an empty id all; return how many there were."""
+        if account_id:
+            return int(await self._cache.drop(await self._accounts.view(account_id)))
+        return await self._cache.clear()
+
+    async def stats(self) -> tuple[Counts, int]:
+        """Return what happened since the start, and how many tokens are cached. Raises Unavailable."""
+        return self.counts(), await self._cache.count()
+
+    def counts(self) -> Counts:
+        """Return what happened since the start; fetches are exchanges with LWA."""
+        counts, exchanges = self._cache.counts, self._exchanges
+        misses = counts.misses + self._inline
+        return replace(counts, misses=misses, fetches=exchanges.made, failures=exchanges.failed)
+
+    async def _fetched(self, account: AccountView) -> AccessToken:
+        """Exchange the grant of one revision; whatever Amazon says about the grant is stored before anybody gets the token."""
+        opened = await self._accounts.grant(account.account_id)
+        if opened.account != account:
+            raise Conflict("The account has changed since it was looked at.")
+        try:
+            token = await self._exchanges.exchange(opened.client, opened.refresh_token)
+        except PreconditionFailed as error:
+            if error.reason is Reason.AUTHORIZATION_REVOKED:
+                await self._mark_revoked(account)
+            raise
+        sent = _if_new(token.refresh_token, opened.refresh_token.value)
+        token = replace(token, refresh_token=None)
+        if sent is not None:
+            await self._cache.put(await self._accounts.rotate(account, sent), token)
+            self._accounts.forget(account.account_id)
+        return token
+
+    async def _mark_revoked(self, account: AccountView) -> None:
+        try:
+            await self._accounts.mark_revoked(account)
+        except SellergateError as error:
+            # What Amazon said is the answer all the same, and is remembered for a while; the next exchange marks it.
+            get_logger().warning("revocation_not_marked", reason=error.reason)
+        self._accounts.forget(account.account_id)
+
+    def _enough(self, found: Found[AccessToken], asked: float | None) -> Found[AccessToken]:
+        if asked is not None and found.value.expire_time - self._now() < asked:
+            raise InvalidRequest.of_field(
+                "min_lifetime", f"is more than LWA gives; its tokens live {found.value.life:.0f} s"
+            )
+        return found
+
+
+def _check(asked: float | None) -> None:
+    if asked is not None and not 0 <= asked <= LARGEST_MIN_LIFETIME:
+        raise InvalidRequest.of_field("min_lifetime", f"must be from 0 to {LARGEST_MIN_LIFETIME:.0f} s")
+
+
+def fingerprint_of(token: SecretStr) -> str:
+    """Return the SHA-256 of a token in hex: it names the token and tells nothing of it."""
+    return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
+
+
+def _if_new(sent: SecretStr | None, known: SecretStr) -> SecretStr | None:
+    return sent if sent is not None and sent != known else None

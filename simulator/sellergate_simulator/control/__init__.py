@@ -1,0 +1,1 @@
+"""The control API of the simulator: faults, counters and seeded data for tests."""

@@ -1,0 +1,248 @@
+"""The control API: what tests turn, break and read while the simulator runs."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import ValidationError
+from sellergate_amazon.operations import Catalogue
+
+from sellergate_simulator.clock import Clock, iso
+from sellergate_simulator.control import requests as bodies
+from sellergate_simulator.control.counters import Counters
+from sellergate_simulator.control.faults import SP_API_KINDS, Fault, Faults
+from sellergate_simulator.http.answers import Answer, json_answer
+from sellergate_simulator.identity.lwa import CODE_LIFE_SECONDS
+from sellergate_simulator.identity.tokens import AccessTokens
+from sellergate_simulator.seed import Seed, Strict, sentence
+from sellergate_simulator.shops.order_book import OrderBook
+from sellergate_simulator.spapi.buckets import Buckets
+from sellergate_simulator.state import AuthorizationCode, RotationQueue, World
+
+B = TypeVar("B", bound=Strict)
+
+
+class ControlError(Exception):
+    """A request that control refuses, with a sentence that names the field."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.answer = json_answer({"error": message}, status)
+
+
+@dataclass(slots=True)
+class Control:
+    """Everything below /control/."""
+
+    world: World
+    tokens: AccessTokens
+    buckets: Buckets
+    faults: Faults
+    counters: Counters
+    orders: OrderBook
+    catalogue: Catalogue
+    clock: Clock
+    ports: Mapping[str, int]
+    """Filled once the simulator listens."""
+
+    def answer(self, method: str, path: str, body: bytes) -> Answer:
+        """Return the answer to one request."""
+        name = path.removeprefix("/control/")
+        try:
+            return self._handler(method, name)(body)
+        except ControlError as error:
+            return error.answer
+
+    def _handler(self, method: str, name: str) -> Callable[[bytes], Answer]:
+        """Return what answers a method and a name; two names end with an id."""
+        area, _, last = name.partition("/")
+        if (method, area) == ("GET", "orders") and last:
+            return lambda _: self._orders(last)
+        if (method, area) == ("DELETE", "faults") and last:
+            return lambda _: self._remove_fault(last)
+        handler = self._handlers().get((method, name))
+        if handler is None:
+            raise ControlError(f"There is no {method} /control/{name:.60}.", 404)
+        return handler
+
+    def _handlers(self) -> dict[tuple[str, str], Callable[[bytes], Answer]]:
+        return {
+            ("GET", "health"): lambda _: json_answer({"status": "ok", "ports": dict(self.ports)}),
+            ("GET", "counters"): lambda _: json_answer(self.counters.document()),
+            ("GET", "recording"): lambda _: json_answer({"bodies": dict(self.counters.bodies)}),
+            ("POST", "recording"): self._record,
+            ("GET", "faults"): lambda _: json_answer({"faults": [fault.document() for fault in self.faults.all()]}),
+            ("DELETE", "faults"): lambda _: json_answer({"removed": self.faults.remove()}),
+            ("POST", "faults"): self._add_fault,
+            ("POST", "seed"): self._seed,
+            ("POST", "reset"): self._reset,
+            ("POST", "rates"): self._set_rates,
+            ("POST", "tokens"): self._set_token_life,
+            ("POST", "processing"): self._set_processing,
+            ("POST", "sessions/expire"): self._expire_sessions,
+            ("POST", "secrets/revoke-grant"): self._revoke_grant,
+            ("POST", "secrets/rotate-client"): self._rotate_client,
+            ("POST", "secrets/queue"): self._enrol_queue,
+            ("POST", "authorization-codes"): self._add_authorization_code,
+            ("POST", "consent"): self._set_consent,
+        }
+
+    def _record(self, body: bytes) -> Answer:
+        self.counters.record(self._operation(_parsed(bodies.Recording, body).operation))
+        return json_answer({})
+
+    def _seed(self, body: bytes) -> Answer:
+        try:
+            self.world.seed(_parsed(Seed, body))
+        except ValueError as error:
+            raise ControlError(str(error)) from None
+        world = self.world
+        counts = {"applications": len(world.applications), "sellers": len(world.sellers), "roles": len(world.roles)}
+        return json_answer({**counts, "refresh_tokens": len(world.grants), "aws_keys": len(world.aws_keys)})
+
+    def _reset(self, body: bytes) -> Answer:
+        request = _parsed(bodies.Reset, body)
+        self.counters.reset()
+        self.buckets.refill()
+        self.faults.remove()
+        if request.tokens:
+            self.tokens.clear()
+        return json_answer({})
+
+    def _set_rates(self, body: bytes) -> Answer:
+        request = _parsed(bodies.Rates, body)
+        name = None if request.operation is None else self._operation(request.operation)
+        if name is None:
+            self.buckets.scale, self.buckets.burst_scale = request.scale, request.burst_scale
+            self.buckets.by_operation.clear()
+            self.buckets.untold.clear()
+        else:
+            self.buckets.by_operation[name] = (request.scale, request.burst_scale)
+        (self.buckets.untold.discard if request.header else self.buckets.untold.add)(name)
+        self.buckets.refill()
+        return json_answer({})
+
+    def _set_token_life(self, body: bytes) -> Answer:
+        self.world.token_life_seconds = _parsed(bodies.Tokens, body).life_seconds
+        return json_answer({})
+
+    def _set_processing(self, body: bytes) -> Answer:
+        self.world.processing_step_seconds = _parsed(bodies.Processing, body).step_seconds
+        return json_answer({})
+
+    def _expire_sessions(self, body: bytes) -> Answer:
+        _parsed(bodies.ExpireSessions, body)
+        return json_answer({"expired": self.world.expire_sessions(self.clock.wall())})
+
+    def _revoke_grant(self, body: bytes) -> Answer:
+        request = _parsed(bodies.RevokeGrant, body)
+        grant = self.world.grants.get(request.refresh_token.get_secret_value())
+        if grant is None:
+            raise ControlError("refresh_token: nobody granted this.")
+        grant.revoked = True
+        if request.access_tokens:
+            self.tokens.revoke(grant.client_id, grant.selling_partner_id)
+        return json_answer({})
+
+    def _rotate_client(self, body: bytes) -> Answer:
+        request = _parsed(bodies.RotateClient, body)
+        application = self.world.applications.get(request.client_id)
+        if application is None:
+            raise ControlError("client_id: no application has this client id.")
+        application.rotate(request.new_secret.get_secret_value(), self.clock.wall() + request.old_life_seconds)
+        return json_answer({})
+
+    def _enrol_queue(self, body: bytes) -> Answer:
+        request = _parsed(bodies.EnrolQueue, body)
+        if request.client_id not in self.world.applications:
+            raise ControlError("client_id: no application has this client id.")
+        if request.queue_url is None:
+            self.world.rotation_queues.pop(request.client_id, None)
+        else:
+            self.world.rotation_queues[request.client_id] = RotationQueue(request.queue_url, request.region)
+        return json_answer({})
+
+    def _add_authorization_code(self, body: bytes) -> Answer:
+        request = _parsed(bodies.NewAuthorizationCode, body)
+        if request.client_id not in self.world.applications:
+            raise ControlError("client_id: no application has this client id.")
+        if request.selling_partner_id not in self.world.sellers:
+            raise ControlError("selling_partner_id: there is no such seller.")
+        code = f"S{secrets.token_urlsafe(24)}"
+        expires_at = self.clock.wall() + CODE_LIFE_SECONDS
+        self.world.codes[code] = AuthorizationCode(
+            request.client_id, request.selling_partner_id, expires_at, withdrawn=request.withdrawn
+        )
+        return json_answer({"code": code, "expires_in": CODE_LIFE_SECONDS})
+
+    def _set_consent(self, body: bytes) -> Answer:
+        request = _parsed(bodies.Consent, body)
+        if request.selling_partner_id not in (None, *self.world.sellers):
+            raise ControlError("selling_partner_id: there is no such seller.")
+        self.world.signed_in = request.selling_partner_id
+        return json_answer({})
+
+    def _add_fault(self, body: bytes) -> Answer:
+        request = _parsed(bodies.NewFault, body)
+        operation = None
+        if request.operation is not None:
+            if request.kind not in SP_API_KINDS:
+                raise ControlError(f"operation: the kind {request.kind} has none.")
+            operation = self._operation(request.operation)
+        fault = Fault(
+            fault_id=self.faults.next_id(),
+            kind=request.kind,
+            operation=operation,
+            remaining=request.count,
+            probability=request.probability,
+            delay_seconds=request.delay_seconds,
+            retry_after_seconds=request.retry_after_seconds,
+            executed=request.executed,
+        )
+        self.faults.add(fault)
+        return json_answer(fault.document())
+
+    def _remove_fault(self, text: str) -> Answer:
+        if not text.isascii() or not text.isdecimal() or not self.faults.remove(int(text)):
+            raise ControlError("id: there is no such fault.", 404)
+        return json_answer({"removed": 1})
+
+    def _orders(self, selling_partner_id: str) -> Answer:
+        seller = self.world.sellers.get(selling_partner_id)
+        if seller is None:
+            raise ControlError("selling_partner_id: there is no such seller.", 404)
+        orders = [
+            {
+                "order_id": order.order_id,
+                "marketplace_id": order.marketplace_id,
+                "purchase_time": iso(order.purchased_at),
+                "update_time": iso(order.updated_at),
+                "status": order.status,
+                "fulfilled_by": "amazon" if order.by_amazon else "merchant",
+                "total": order.total,
+                "currency": order.currency,
+                "items": len(order.items),
+            }
+            for order in self.orders.orders(seller)
+        ]
+        return json_answer({"orders": orders})
+
+    def _operation(self, name: str) -> str:
+        operation = self.catalogue.get(name)
+        if operation is None:
+            raise ControlError(f"operation: {name:.80} is no operation of the catalogue, or more than one.")
+        return operation.name
+
+
+def _parsed(model: type[B], body: bytes) -> B:
+    """Return a body as its model; an empty body is an empty object."""
+    try:
+        document = json.loads(body or b"{}")
+    except ValueError:
+        raise ControlError("body: this is not JSON.") from None
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise ControlError(sentence(error)) from None

@@ -1,0 +1,157 @@
+"""The documents of reports and feeds behind presigned URLs, as S3 keeps them for Amazon.
+
+A URL lives five minutes, stands for one document and one method, and an upload must repeat exactly the content type
+that was announced (Amazon's guides to Reports and Feeds). Any other header of SP-API is refused, as S3 refuses it.
+"""
+
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from urllib.parse import parse_qsl, urlencode
+from uuid import uuid4
+
+from aiohttp import web
+
+from sellergate_simulator.clock import Clock
+from sellergate_simulator.control.faults import DOCUMENT_KINDS, Faults
+from sellergate_simulator.http.answers import Answer
+from sellergate_simulator.http.delivery import truncated
+
+URL_LIFE_SECONDS = 300
+_OK, _PARTIAL, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED = 200, 206, 403, 404, 405
+_LENGTH_REQUIRED, _RANGE, _NOT_IMPLEMENTED = 411, 416, 501
+_FROM = re.compile(r"bytes=([0-9]{1,18})-")
+
+
+@dataclass(slots=True)
+class Document:
+    """Bytes and what they are. `content` is None until an announced upload has come."""
+
+    content_type: str
+    content: bytes | None = None
+    gzipped: bool = False
+
+
+class Documents:
+    """All documents by id, and the HTTP of their URLs on the main port."""
+
+    def __init__(self, clock: Clock, port: Callable[[], int], faults: Faults) -> None:
+        """`port` answers, once the server listens, on which port the URLs are served."""
+        self._faults = faults
+        self._clock = clock
+        self._port = port
+        self._key = secrets.token_bytes(32)
+        self._documents: dict[str, Document] = {}
+
+    def add(self, document: Document) -> str:
+        """Keep a document and return its new id."""
+        document_id = f"amzn1.tortuga.4.{uuid4()}.{secrets.token_hex(6).upper()}"
+        self._documents[document_id] = document
+        return document_id
+
+    def get(self, document_id: str) -> Document | None:
+        """Return a document."""
+        return self._documents.get(document_id)
+
+    def download_url(self, document_id: str, hostname: str, *, content_encoding: bool) -> str:
+        """Return a URL for GET. `content_encoding`: the answer says that it is gzip, so that clients decompress it."""
+        extra = {"response-content-encoding": "gzip"} if content_encoding else {}
+        return self._url("GET", document_id, hostname, "host", extra)
+
+    def upload_url(self, document_id: str, hostname: str) -> str:
+        """Return a URL for PUT."""
+        return self._url("PUT", document_id, hostname, "content-type;host", {})
+
+    async def handle(self, request: web.BaseRequest, path: str, raw_query: str) -> web.StreamResponse:
+        """Answer a request for /documents/…."""
+        fault = self._faults.take(DOCUMENT_KINDS)
+        kind = fault.kind if fault else ""
+        if kind == "document_expired":
+            return _s3_error(_FORBIDDEN, "AccessDenied", "Request has expired").response()
+        if kind == "document_503":
+            return _s3_error(503, "SlowDown", "Please reduce your request rate.").response()
+        answer = await self._answer(request, path, raw_query)
+        if kind == "document_cut" and request.method == "GET":
+            return await truncated(request, answer)
+        return answer.response()
+
+    async def _answer(self, request: web.BaseRequest, path: str, raw_query: str) -> Answer:
+        document_id = path.removeprefix("/documents/")
+        document = self._documents.get(document_id)
+        refusal = self._refusal(request, document_id, dict(parse_qsl(raw_query)))
+        if refusal is not None:
+            return refusal
+        if document is None:
+            return _s3_error(_NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
+        if request.method == "GET":
+            return _download(request, document, encoded="response-content-encoding=gzip" in raw_query)
+        return await _upload(request, document)
+
+    def _url(self, method: str, document_id: str, hostname: str, signed_headers: str, extra: dict[str, str]) -> str:
+        query = {
+            **extra,
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Date": str(int(self._clock.wall())),
+            "X-Amz-Expires": str(URL_LIFE_SECONDS),
+            "X-Amz-SignedHeaders": signed_headers,
+        }
+        query["X-Amz-Signature"] = self._signature(method, document_id, query)
+        return f"http://{hostname}:{self._port()}/documents/{document_id}?{urlencode(query)}"
+
+    def _signature(self, method: str, document_id: str, query: dict[str, str]) -> str:
+        covered = {name: value for name, value in query.items() if name != "X-Amz-Signature"}
+        text = f"{method}\n{document_id}\n{urlencode(sorted(covered.items()))}"
+        return hmac.new(self._key, text.encode(), sha256).hexdigest()
+
+    def _refusal(self, request: web.BaseRequest, document_id: str, query: dict[str, str]) -> Answer | None:
+        if request.method not in {"GET", "PUT"}:
+            return _s3_error(_NOT_ALLOWED, "MethodNotAllowed", "The specified method is not allowed.")
+        if "Authorization" in request.headers:
+            return _s3_error(400, "InvalidArgument", "Only one auth mechanism allowed.")
+        if "x-amz-access-token" in request.headers:
+            message = "There were headers present in the request which were not signed"
+            return _s3_error(_FORBIDDEN, "AccessDenied", message)
+        expected = self._signature(request.method, document_id, query)
+        if not hmac.compare_digest(expected.encode(), query.get("X-Amz-Signature", "").encode()):
+            return _s3_error(_FORBIDDEN, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
+        if int(query["X-Amz-Date"]) + URL_LIFE_SECONDS < self._clock.wall():
+            return _s3_error(_FORBIDDEN, "AccessDenied", "Request has expired")
+        return None
+
+
+def _download(request: web.BaseRequest, document: Document, *, encoded: bool) -> Answer:
+    content = document.content
+    if content is None:
+        return _s3_error(_NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
+    headers = {"Content-Encoding": "gzip"} if encoded and document.gzipped else {}
+    headers |= {"ETag": f'"{sha256(content).hexdigest()[:32]}"', "Accept-Ranges": "bytes"}
+    wanted = _FROM.fullmatch(request.headers.get("Range", ""))
+    if wanted is None or request.headers.get("If-Range", headers["ETag"]) != headers["ETag"]:
+        return Answer(_OK, content, document.content_type, headers)
+    start = int(wanted[1])
+    if start >= len(content):
+        return _s3_error(_RANGE, "InvalidRange", "The requested range is not satisfiable")
+    headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+    return Answer(_PARTIAL, content[start:], document.content_type, headers)
+
+
+async def _upload(request: web.BaseRequest, document: Document) -> Answer:
+    if request.headers.get("Content-Type") != document.content_type:
+        return _s3_error(_FORBIDDEN, "SignatureDoesNotMatch", "The content type is not the one that was signed.")
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        # S3 takes no body whose length it does not know.
+        return _s3_error(
+            _NOT_IMPLEMENTED, "NotImplemented", "A header you provided implies functionality that is not implemented."
+        )
+    if "Content-Length" not in request.headers:
+        return _s3_error(_LENGTH_REQUIRED, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+    document.content = await request.content.read()
+    return Answer(_OK)
+
+
+def _s3_error(status: int, code: str, message: str) -> Answer:
+    xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    return Answer(status, xml.encode(), "application/xml")

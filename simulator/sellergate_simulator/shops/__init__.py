@@ -1,0 +1,1 @@
+"""The data of simulated sellers: stock, orders and countries."""

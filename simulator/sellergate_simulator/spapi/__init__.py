@@ -1,0 +1,1 @@
+"""What every simulated SP-API call passes: routing, token, signature, quota and arguments."""

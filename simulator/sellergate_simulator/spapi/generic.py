@@ -1,0 +1,46 @@
+"""Every operation without a module of its own: its envelope, an empty page, and an echo of the call for tests."""
+
+from hashlib import sha256
+from typing import Any
+
+from sellergate_simulator.http.answers import Answer, json_answer
+from sellergate_simulator.spapi.calls import Call
+
+_NO_CONTENT = 204
+
+
+def answer(call: Call) -> Answer:
+    """Return what the catalogue says that a success looks like.
+
+    The object holds `echo`, and for a paged operation `items: []` beside the place of the next token, which is absent.
+    """
+    operation = call.operation
+    if operation.envelope is None or operation.success_status == _NO_CONTENT:
+        return Answer(operation.success_status)
+    content: dict[str, Any] = {"echo": _echo(call)}
+    if operation.next_token_path:
+        content["items"] = []
+        if operation.next_token_path.endswith("pagination.nextToken"):
+            content["pagination"] = {}
+    document: object = content
+    if operation.envelope == "payload":
+        document = {"payload": content}
+    elif operation.envelope == "array":
+        document = [content]
+    return json_answer(document, operation.success_status)
+
+
+def _echo(call: Call) -> dict[str, Any]:
+    return {
+        "operation": call.operation.name,
+        "method": call.operation.method,
+        "path": call.raw_path,
+        "path_params": dict(call.path_params),
+        "query": call.query.raw,
+        "content_type": call.headers.get("Content-Type"),
+        "body_length": len(call.body),
+        "body_sha256": sha256(call.body).hexdigest(),
+        "selling_partner_id": call.seller.selling_partner_id if call.seller else None,
+        "restricted_data_token": call.resource is not None,
+        "data_elements": sorted(call.resource.data_elements) if call.resource else [],
+    }

@@ -1,0 +1,109 @@
+"""The LWA adapter against the simulator: what each of Amazon's refusals becomes."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from sellergate_common.context import CallContext, serving
+from sellergate_common.errors import OutOfTime, PreconditionFailed, Reason, Unavailable
+from sellergate_token.lwa import HttpLwa, open_lwa
+from sellergate_token.ports import AccessToken, RefreshToken
+
+from tests.contract.simulator.simulator_process import running_simulator
+from tests.e2e.sellers import Seller
+
+
+@pytest.fixture(scope="module")
+def simulator_url() -> Iterator[str]:
+    with running_simulator() as simulator:
+        yield simulator.main
+
+
+@pytest.fixture(scope="module")
+async def control(simulator_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=simulator_url, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def lwa(simulator_url: str) -> AsyncIterator[HttpLwa]:
+    async with open_lwa(f"{simulator_url}/auth/o2/token") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def seller(control: httpx.AsyncClient) -> Seller:
+    return await Seller.seeded(control)
+
+
+async def refresh(lwa: HttpLwa, seller: Seller, **changes: str) -> AccessToken:
+    values = {
+        "client_id": seller.client_id,
+        "client_secret": seller.client_secret,
+        "refresh_token": seller.refresh_token,
+    }
+    values = {**values, **changes}
+    client_id, client_secret, refresh_token = map(SecretStr, values.values())
+    return await lwa.exchange(client_id, client_secret, RefreshToken(refresh_token))
+
+
+async def test_a_good_grant_gives_a_token_for_an_hour(lwa: HttpLwa, seller: Seller) -> None:
+    token = await refresh(lwa, seller)
+    assert token.value.get_secret_value().startswith("Atza|")
+    assert 3590 < token.expire_time - time.time() <= 3600
+    assert token.refresh_token == SecretStr(seller.refresh_token)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"client_secret": "wrong"}, Reason.LWA_CLIENT_REJECTED),
+        ({"client_id": "amzn1.application-oa2-client.nobody"}, Reason.LWA_CLIENT_REJECTED),
+        ({"refresh_token": "Atzr|nobody"}, Reason.AUTHORIZATION_REVOKED),
+    ],
+)
+async def test_refusals_are_typed_final_and_show_nothing(
+    lwa: HttpLwa, seller: Seller, changes: dict[str, str], reason: Reason
+) -> None:
+    with pytest.raises(PreconditionFailed) as caught:
+        await refresh(lwa, seller, **changes)
+    assert caught.value.reason is reason
+    shown = repr(caught.value.__dict__) + repr(caught.value.__context__)
+    assert not [secret for secret in (*seller.secrets, *changes.values()) if secret in shown]
+
+
+@pytest.mark.parametrize("kind", ["lwa_500", "lwa_html"])
+async def test_trouble_of_amazons_is_repeated_and_then_told(
+    lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller, kind: str
+) -> None:
+    assert (await control.post("/control/faults", json={"kind": kind, "count": 1})).is_success
+    assert (await refresh(lwa, seller)).value
+    assert (await control.post("/control/faults", json={"kind": kind, "count": 10})).is_success
+    try:
+        with pytest.raises(Unavailable) as caught:
+            await refresh(lwa, seller)
+    finally:
+        await control.delete("/control/faults")
+    assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
+    assert caught.value.retry_after
+
+
+async def test_a_slow_lwa_is_left_at_the_deadline(lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller) -> None:
+    await control.post("/control/faults", json={"kind": "lwa_slow", "count": 1, "delay_seconds": 5})
+    began = time.monotonic()
+    try:
+        with serving(CallContext("test", "1", deadline=began + 0.5)), pytest.raises(OutOfTime):
+            await refresh(lwa, seller)
+    finally:
+        await control.delete("/control/faults")
+    assert time.monotonic() - began < 2
+
+
+async def test_an_lwa_that_is_not_there_is_unavailable(seller: Seller) -> None:
+    async with open_lwa("http://127.0.0.1:1/auth/o2/token") as nowhere:
+        with pytest.raises(Unavailable) as caught:
+            await refresh(nowhere, seller)
+    assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
+    assert caught.value.__cause__ is None

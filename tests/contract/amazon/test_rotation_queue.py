@@ -1,0 +1,184 @@
+"""The consumer against a real SQS: deleted only after the durable write, and nothing that stays blocks anything."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sellergate_common.errors import Unavailable
+from sellergate_devstack.processes.ports import free_ports
+from sellergate_token.rotation.consumer import RotationQueue
+from sellergate_token.rotation.handlers import RotationDoors
+from sellergate_token.rotation.sqs_queue import SqsQueue
+from sellergate_token.rotation.webhooks import Webhooks
+
+from tests.contract.amazon.sqs_server import ACCESS, SqsServer, running_sqs
+from tests.fakes.token import CLIENT, RotationWorld, new_secret, secret_expiry
+
+SECRET = "amzn1.oa2-cs.v1.fresh"
+
+
+@pytest.fixture(scope="module")
+def sqs() -> Iterator[SqsServer]:
+    with running_sqs() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def reach(sqs: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in sqs.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+class Enough(Exception):
+    """Ends a consumer that would go on for ever."""
+
+
+class Consumer(RotationWorld):
+    """A world with a consumer in it, which sees a message again after a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: list[tuple[str, str, str]] = []
+        self.doors = RotationDoors(
+            Webhooks((), None, time.time),  # type: ignore[arg-type]
+            self.rotations,
+            lambda *labels: self.counts.append(labels),
+        )
+
+    @asynccontextmanager
+    async def consuming(self, url: str) -> AsyncIterator[None]:
+        queue = SqsQueue(url, ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=1)
+        task = asyncio.create_task(RotationQueue(queue, self.doors.queue_message, lambda: 0.0).run())
+        try:
+            yield
+            assert not task.done()
+        finally:
+            task.cancel()
+
+    async def secret(self, application_id: str) -> str:
+        return (await self.stored.client(application_id)).client_secret.get_secret_value()
+
+    def message(self, secret: str = SECRET) -> str:
+        return new_secret(CLIENT.get_secret_value(), secret, self.time)
+
+
+async def soon(holds: Callable[[], bool], seconds: float = 20) -> None:
+    for _ in range(int(seconds * 10)):
+        if await asyncio.to_thread(holds):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("it did not come to hold")
+
+
+async def test_a_new_secret_is_stored_and_its_message_deleted(sqs: SqsServer, capsys: Any) -> None:
+    world, (queue, _) = Consumer(), sqs.queue()
+    application_id = await world.application()
+    sqs.send(queue, world.message())
+    sqs.send(queue, world.message())
+    async with world.consuming(queue):
+        await soon(lambda: sqs.left(queue) == 0)
+    assert await world.secret(application_id) == SECRET
+    assert (await world.stored.client(application_id)).previous_secret == SecretStr("secret-1")
+    assert len(world.counts) >= 2
+    assert {labels[:2] for labels in world.counts} == {("queue", "client_secret")}
+    printed = capsys.readouterr()
+    assert SECRET not in printed.out + printed.err
+
+
+async def test_a_message_stays_while_the_account_service_is_down_and_is_applied_later(
+    sqs: SqsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, (queue, _) = Consumer(), sqs.queue()
+    application_id = await world.application()
+    store = world.stored.store_client_secret
+    down = True
+
+    async def store_unless_down(*given: Any) -> None:
+        if down:
+            raise Unavailable("down in the middle")
+        await store(*given)
+
+    monkeypatch.setattr(world.stored, "store_client_secret", store_unless_down)
+    sqs.send(queue, world.message())
+    async with world.consuming(queue):
+        await soon(lambda: len(world.counts) >= 2)
+        assert sqs.left(queue) == 1
+        assert await world.secret(application_id) == "secret-1"
+        down = False
+        await soon(lambda: sqs.left(queue) == 0)
+    assert await world.secret(application_id) == SECRET
+    assert world.counts[0] == ("queue", "client_secret", "failed")
+    assert world.counts[-1] == ("queue", "client_secret", "applied")
+
+
+async def test_what_cannot_be_carried_out_is_left_to_the_redrive_policy_and_blocks_nothing(
+    sqs: SqsServer, capsys: Any
+) -> None:
+    world, (queue, dead) = Consumer(), sqs.queue(redrive_after=2)
+    application_id = await world.application()
+    poison = f'{{"newClientSecret": "{SECRET}"'
+    stranger = new_secret("amzn1.application-oa2-client.stranger", SECRET, world.time)
+    other = json.dumps({"notificationType": "ANY_OFFER_CHANGED", "payload": {}})
+    for body in (poison, stranger, other, world.message("secret-2")):
+        sqs.send(queue, body)
+    async with world.consuming(queue):
+        await soon(lambda: sqs.left(queue) == 3)
+        assert await world.secret(application_id) == "secret-2"
+        warning = secret_expiry(CLIENT.get_secret_value(), world.time, world.time)
+        sqs.send(queue, warning)
+        await soon(lambda: ("queue", "secret_expiry", "applied") in world.counts)
+        await soon(lambda: sqs.left(dead) == 3)
+    assert world.counts.count(("queue", "unknown", "refused")) == 4
+    assert world.counts.count(("queue", "client_secret", "refused")) == 2
+    printed = capsys.readouterr()
+    assert SECRET not in printed.out + printed.err
+    assert "stranger" not in printed.out + printed.err
+
+
+async def test_an_outage_of_the_queue_passes_and_the_event_loop_goes_on_meanwhile(sqs: SqsServer) -> None:
+    world, (queue, _) = Consumer(), sqs.queue()
+    application_id = await world.application()
+    async with world.consuming(queue):
+        await asyncio.to_thread(sqs.stop)
+        started = time.monotonic()
+        await asyncio.sleep(2)
+        assert time.monotonic() - started < 3
+        sqs.restart()
+        sqs.send(queue, world.message())
+        await soon(lambda: sqs.left(queue) == 0)
+    assert await world.secret(application_id) == SECRET
+
+
+async def test_a_consumer_that_is_told_to_stop_does_not_wait_for_its_long_poll(sqs: SqsServer) -> None:
+    queue, _ = sqs.queue()
+    task = asyncio.create_task(SqsQueue(queue, ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=5).receive())
+    await asyncio.sleep(1)
+    started = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - started < 0.5
+
+
+async def test_a_queue_that_does_not_answer_is_asked_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{free_ports(1)[0]}")
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 9:
+            raise Enough
+
+    async def handle(_: bytes) -> bool:
+        raise AssertionError("nothing comes")
+
+    queue = SqsQueue("http://127.0.0.1/q", ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=1)
+    with pytest.raises(Enough):
+        await RotationQueue(queue, handle, lambda: 1.0, sleep).run()
+    assert pauses[:3] == [1.0, 2.0, 4.0]
+    assert pauses[-1] == 60.0

@@ -1,0 +1,302 @@
+"""One contract for every store of accounts: in memory, SQLite, PostgreSQL."""
+
+import asyncio
+import base64
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
+from sellergate_account.ports import DuplicateKey, InUse, Store, Unreadable
+from sellergate_account.storage.database import Database, open_database
+from sellergate_account.storage.migrating import BASE, HEAD, migrate
+from sellergate_account.storage.store import SqlStore
+from sellergate_account.storage.tables import Base
+from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.errors import Unavailable
+from sqlalchemy import inspect, text
+
+from tests.fakes.account import FakeStore
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
+RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
+INDEX_KEY = os.urandom(32)
+CLIENT = ApplicationSecrets(SecretStr("amzn1.client"), SecretStr("client-secret"))
+
+
+def application(application_id: str = "app", owner: str = "u1") -> Application:
+    return Application(application_id, owner, "ient", 1, 1, NOW, NOW)
+
+
+def account(account_id: str, seller: str = "SELLER1", user: str = "u1", **given: object) -> Account:
+    row = Account(
+        account_id=account_id,
+        user_id=user,
+        application_id="app",
+        amazon_seller_id=seller,
+        marketplace="US",
+        marketplace_ids=("ATVPDKIKX0DER", "A2EUQ1WTGCTBG2"),
+        region="us-east-1",
+        iam_role_arn="",
+        external_id="ext",
+        signing=Signing.AUTO,
+        sandbox=False,
+        state=State.ACTIVE,
+        refresh_token_set=True,
+        authorization_expire_time=NOW + timedelta(days=365),
+        revision=1,
+        version=1,
+        create_time=NOW,
+        update_time=NOW,
+    )
+    return replace(row, **given)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def migrated(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    url = request.getfixturevalue("postgres_url") if kind == "postgresql" else _sqlite(request)
+    async with open_database(url) as opened:
+        await migrate(opened.engine)
+        yield opened
+        await migrate(opened.engine, BASE)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    async with migrated(request.param, request) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    async with AsyncExitStack() as stack:
+        made: Store = FakeStore()
+        if request.param != "fake":
+            made = SqlStore(await stack.enter_async_context(migrated(request.param, request)), RING, INDEX_KEY)
+        async with made.writing() as work:
+            await work.add_application(application(), CLIENT)
+        yield made
+
+
+def _sqlite(request: pytest.FixtureRequest) -> str:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return f"sqlite:///{folder / 'accounts.sqlite'}"
+
+
+async def test_what_is_stored_is_read_back(store: Store) -> None:
+    async with store.writing() as work:
+        await work.add_account(account("a"), SecretStr("Atzr|1"))
+    async with store.reading() as work:
+        assert await work.account("a") == account("a")
+        assert await work.account_of_seller("u1", "SELLER1", "US") == account("a")
+        assert await work.account("b") is None
+        assert await work.account_of_seller("u2", "SELLER1", "US") is None
+        assert await work.refresh_token(account("a")) == SecretStr("Atzr|1")
+        assert await work.application("app") == application()
+        assert await work.application_of_client("u1", SecretStr("amzn1.client")) == application()
+        assert await work.application_of_client("u2", SecretStr("amzn1.client")) is None
+        assert await work.application_secrets(application()) == CLIENT
+
+
+async def test_a_key_is_stored_once(store: Store) -> None:
+    async with store.writing() as work:
+        await work.add_account(account("a"), SecretStr("Atzr|1"))
+    with pytest.raises(DuplicateKey):
+        async with store.writing() as work:
+            await work.add_account(account("b"), SecretStr("Atzr|2"))
+    with pytest.raises(DuplicateKey):
+        async with store.writing() as work:
+            await work.add_application(application("other"), CLIENT)
+    async with store.reading() as work:
+        assert await work.account("b") is None
+
+
+async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(RuntimeError):
+        async with store.writing() as work:
+            await work.add_account(account("a"), SecretStr("Atzr|1"))
+            raise RuntimeError
+    async with store.reading() as work:
+        assert await work.account("a") is None
+
+
+async def test_a_saved_account_keeps_its_token_through_revisions(store: Store) -> None:
+    async with store.writing() as work:
+        await work.add_account(account("a"), SecretStr("Atzr|1"))
+    moved = account("a", revision=2, version=2, iam_role_arn="arn:aws:iam::123456789012:role/x")
+    async with store.writing() as work:
+        await work.save_account(moved, None)
+    async with store.reading() as work:
+        assert await work.account("a") == moved
+        assert await work.refresh_token(moved) == SecretStr("Atzr|1")
+    renewed = replace(moved, revision=3, version=3)
+    async with store.writing() as work:
+        await work.save_account(renewed, SecretStr("Atzr|2"))
+    async with store.reading() as work:
+        assert await work.refresh_token(renewed) == SecretStr("Atzr|2")
+
+
+async def test_an_application_keeps_its_previous_secret(store: Store) -> None:
+    rotated = replace(application(), revision=2, version=2, previous_secret_expire_time=NOW + timedelta(days=7))
+    secrets = ApplicationSecrets(CLIENT.client_id, SecretStr("new"), CLIENT.client_secret)
+    async with store.writing() as work:
+        await work.save_application(rotated, secrets)
+    async with store.reading() as work:
+        assert await work.application("app") == rotated
+        assert await work.application_secrets(rotated) == secrets
+
+
+async def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> None:
+    rows = [
+        account(f"id-{index}", f"SELLER{index}", create_time=NOW + timedelta(seconds=index // 3)) for index in range(10)
+    ]
+    async with store.writing() as work:
+        for row in reversed(rows):
+            await work.add_account(row, SecretStr("t"))
+        await work.add_account(account("other", user="u2", state=State.INACTIVE), SecretStr("t"))
+    async with store.reading() as work:
+        seen: list[Account] = []
+        while page := await work.accounts(
+            Filter("u1"), Place(seen[-1].create_time, seen[-1].account_id) if seen else None, 3
+        ):
+            seen.extend(page)
+        assert seen == rows
+        assert [row.account_id for row in await work.accounts(Filter(states=(State.INACTIVE,)), None, 9)] == ["other"]
+        assert await work.accounts(Filter(marketplaces=("DE",)), None, 9) == []
+        assert await work.accounts(Filter(application_id="another"), None, 9) == []
+        assert await work.accounts(Filter(application_id=seen[0].application_id), None, 9)
+
+
+async def test_applications_are_listed_in_order_by_owner_and_kept_whole(store: Store) -> None:
+    full = replace(
+        application("zz", "u2"),
+        name="Named",
+        spapi_application_id="amzn1.sp.solution.1",
+        redirect_uris=("https://a.example/cb", "https://b.example/cb"),
+        draft=True,
+        secret_expire_time=NOW + timedelta(days=180),
+        create_time=NOW - timedelta(days=1),
+    )
+    async with store.writing() as work:
+        await work.add_application(full, CLIENT)
+        await work.add_application(application("shared", ""), CLIENT)
+    async with store.reading() as work:
+        assert list(await work.applications(None, None, 9)) == [full, application(), application("shared", "")]
+        assert list(await work.applications(("u1", ""), None, 1)) == [application()]
+        assert list(await work.applications(None, Place(full.create_time, "zz"), 1)) == [application()]
+
+
+async def test_an_application_that_accounts_use_is_not_removed(store: Store) -> None:
+    async with store.writing() as work:
+        await work.add_account(account("a"), SecretStr("t"))
+    with pytest.raises(InUse):
+        async with store.writing() as work:
+            await work.remove_application("app")
+    async with store.writing() as work:
+        await work.remove_account("a")
+        await work.remove_application("app")
+    async with store.reading() as work:
+        assert await work.application("app") is None
+
+
+async def test_a_removed_account_is_gone(store: Store) -> None:
+    async with store.writing() as work:
+        await work.add_account(account("a"), SecretStr("t"))
+    async with store.writing() as work:
+        await work.remove_account("a")
+    async with store.reading() as work:
+        assert await work.account("a") is None
+
+
+async def test_a_user_keeps_the_external_id_it_got_first(store: Store) -> None:
+    async with store.writing() as work:
+        assert await work.external_id("u1", "first") == "first"
+    async with store.writing() as work:
+        assert await work.external_id("u1", "second") == "first"
+        assert await work.external_id("u2", "third") == "third"
+
+
+async def test_migrations_go_up_and_down_and_leave_what_the_records_say(database: Database) -> None:
+    await migrate(database.engine, BASE)
+    await migrate(database.engine, HEAD)
+    async with database.engine.connect() as connection:
+        tables = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+        assert tables == {*Base.metadata.tables, "alembic_version"}
+        for name, table in Base.metadata.tables.items():
+            columns = await connection.run_sync(lambda sync, name=name: inspect(sync).get_columns(name))
+            assert {column["name"] for column in columns} == set(table.columns.keys())
+            nullable = {column["name"] for column in columns if column["nullable"]}
+            assert nullable == {column.name for column in table.columns if column.nullable}
+
+
+async def test_replicas_that_start_together_migrate_once(database: Database) -> None:
+    await migrate(database.engine, BASE)
+    if database.engine.dialect.name == "postgresql":
+        await asyncio.gather(*(migrate(database.engine) for _ in range(4)))
+    else:
+        await migrate(database.engine)
+        await migrate(database.engine)
+
+
+async def test_nothing_secret_lies_in_a_table_in_the_clear(database: Database) -> None:
+    store = SqlStore(database, RING, INDEX_KEY)
+    async with store.writing() as work:
+        await work.add_application(application(), CLIENT)
+        await work.add_account(account("a"), SecretStr("Atzr|hidden"))
+    async with database.reading() as connection:
+        dump = ""
+        for table in Base.metadata.tables:
+            dump += repr((await connection.execute(text(f"SELECT * FROM {table}"))).all())
+    for secret in ("Atzr|hidden", "client-secret", "amzn1.client"):
+        assert secret not in dump
+    assert "SELLER1" in dump
+
+
+async def test_a_value_moved_to_another_row_does_not_open(database: Database) -> None:
+    store = SqlStore(database, RING, INDEX_KEY)
+    async with store.writing() as work:
+        await work.add_application(application(), CLIENT)
+        await work.add_account(account("a"), SecretStr("Atzr|a"))
+        await work.add_account(account("b", "SELLER2"), SecretStr("Atzr|b"))
+    async with database.writing() as connection:
+        await connection.execute(
+            text(
+                "UPDATE accounts SET refresh_token_sealed = (SELECT refresh_token_sealed FROM accounts WHERE account_id='a')"
+            )
+        )
+    async with store.reading() as work:
+        assert await work.refresh_token(account("a")) == SecretStr("Atzr|a")
+        with pytest.raises(Unreadable, match="cannot be opened"):
+            await work.refresh_token(account("b", "SELLER2"))
+
+
+async def test_a_database_that_is_down_is_unavailable() -> None:
+    async with open_database("postgresql://nobody@127.0.0.1:1/none") as database:
+        with pytest.raises(Unavailable) as caught:
+            await database.ping()
+    assert caught.value.retry_after
+
+
+async def test_parallel_writers_of_one_row_queue_up(database: Database) -> None:
+    store = SqlStore(database, RING, INDEX_KEY)
+    async with store.writing() as work:
+        await work.add_application(application(), CLIENT)
+        await work.add_account(account("a"), SecretStr("t"))
+
+    async def raise_version() -> None:
+        async with store.writing() as work:
+            row = await work.account("a")
+            assert row
+            await asyncio.sleep(0.005)
+            await work.save_account(replace(row, version=row.version + 1), None)
+
+    await asyncio.gather(*(raise_version() for _ in range(20)))
+    async with store.reading() as work:
+        row = await work.account("a")
+        assert row
+        assert row.version == 21

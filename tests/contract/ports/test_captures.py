@@ -1,0 +1,123 @@
+"""Captures of several gateways that share a real Redis."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_common.crypto.sealing import KeyRing, encode_key
+from sellergate_common.errors import InvalidRequest, NotFound, Unavailable
+from sellergate_common.redis_client import open_redis
+from sellergate_devstack.processes.ports import free_ports
+from sellergate_gateway.captures import service
+from sellergate_gateway.captures.redaction import Exchange
+from sellergate_gateway.captures.redis import RedisCaptures
+from sellergate_gateway.captures.service import Capture, Captures, open_captures
+
+SEEN = Exchange(1.0, "request-1", "GET", "/x", ("a",), (("accept", "*/*"),), "", 200, (), "what-was-answered", 0.25)
+RING = KeyRing.parse(f"k1 {encode_key(os.urandom(64))}")
+
+
+class Log:
+    """An audit log that knows one account."""
+
+    def __init__(self) -> None:
+        self.recorded: list[tuple[str, str, float]] = []
+
+    async def record(self, capture: Capture, seconds: float) -> None:
+        if capture.account_id != "a1":
+            raise NotFound.account(capture.account_id)
+        self.recorded.append((capture.account_id, capture.operation, seconds))
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(service, "TELL_SECONDS", 0.02)
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with open_redis(SecretStr(redis_url)) as client:
+        yield client
+
+
+@pytest.fixture
+def operation() -> Operation:
+    found = Catalogue.load().get("sellers/v1/getMarketplaceParticipations")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+async def replicas(redis: Redis) -> AsyncIterator[tuple[Captures, Captures, Log]]:
+    async with AsyncExitStack() as stack:
+        log = Log()
+        first, second = [
+            await stack.enter_async_context(open_captures(RedisCaptures(redis, RING), log)) for _ in range(2)
+        ]
+        yield first, second, log
+
+
+async def test_what_another_replica_sees_is_told_and_lies_sealed(
+    redis: Redis, replicas: tuple[Captures, Captures, Log], operation: Operation
+) -> None:
+    first, second, log = replicas
+    assert second.idle
+    run = first.run("a1", operation, 30)
+    part = await anext(run)
+    assert isinstance(part, Capture)
+    assert log.recorded == [("a1", operation.name, 30)]
+    assert operation.name not in str(await redis.hgetall("cap:wanted"))
+    await asyncio.sleep(0.15)
+    for replica in replicas[:2]:
+        assert len(replica.of("a1", operation.name)) == 1
+        assert not replica.of("a2", operation.name)
+        assert not replica.of("a1", "sellers/v1/getAccount")
+    waiting = asyncio.ensure_future(anext(run))
+    second.hand_in(second.of("a1", operation.name), SEEN)
+    assert await asyncio.wait_for(waiting, 2) == SEEN
+    second.hand_in(second.of("a1", operation.name), SEEN)
+    await asyncio.sleep(0.01)
+    (kept,) = [await redis.lrange(key, 0, -1) async for key in redis.scan_iter("cap:{*")] or [[]]
+    assert "what-was-answered" not in str(kept)
+    await run.aclose()
+    assert first.idle
+    await asyncio.sleep(0.25)
+    assert second.idle
+    assert [key async for key in redis.scan_iter("cap:*")] == []
+
+
+async def test_it_ends_by_itself(replicas: tuple[Captures, Captures, Log], operation: Operation) -> None:
+    first, second, _ = replicas
+    parts = [part async for part in first.run("a1", operation, 1)]
+    assert len(parts) == 1
+    assert first.idle
+    await asyncio.sleep(0.25)
+    assert second.idle
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 1801])
+async def test_a_time_that_is_none_is_refused_before_anything_is_done(
+    replicas: tuple[Captures, Captures, Log], operation: Operation, seconds: float
+) -> None:
+    with pytest.raises(InvalidRequest, match="duration"):
+        await anext(replicas[0].run("a1", operation, seconds))
+    assert replicas[2].recorded == []
+
+
+async def test_without_an_account_or_a_redis_nothing_begins(
+    replicas: tuple[Captures, Captures, Log], operation: Operation
+) -> None:
+    with pytest.raises(NotFound):
+        await anext(replicas[0].run("a2", operation, 10))
+    assert replicas[0].idle
+    async with open_redis(SecretStr(f"redis://127.0.0.1:{free_ports(1)[0]}")) as gone:
+        alone = Captures(RedisCaptures(gone, RING), Log())
+        with pytest.raises(Unavailable):
+            await anext(alone.run("a1", operation, 10))
+        assert alone.idle

@@ -1,0 +1,89 @@
+"""Re-wrapping on real databases: every secret opens afterwards under the new key alone, also after a kill in the middle."""
+
+import base64
+import os
+
+import pytest
+from pydantic import SecretStr
+from sellergate_account.admin.rewrap import Progress, rewrap
+from sellergate_account.model import Batch
+from sellergate_account.storage.database import Database
+from sellergate_account.storage.sealed_rows import SqlVault
+from sellergate_account.storage.store import SqlStore
+from sellergate_common.crypto.sealing import KeyRing
+from sqlalchemy import text
+
+from tests.contract.ports.test_account_store import CLIENT, INDEX_KEY, account, application, database
+from tests.fakes.account import Domain
+
+__all__ = ["database"]
+ROWS = 25
+
+
+def key(kid: str) -> str:
+    return f"{kid} {base64.urlsafe_b64encode(os.urandom(64)).decode()}\n"
+
+
+OLD, NEW = key("old"), key("new")
+BOTH = KeyRing.parse(NEW + OLD)
+
+
+@pytest.fixture
+async def filled(database: Database) -> Database:
+    async with SqlStore(database, KeyRing.parse(OLD), INDEX_KEY).writing() as work:
+        await work.add_application(application(), CLIENT)
+        for number in range(ROWS):
+            await work.add_account(account(f"a{number:02}", f"SELLER{number}"), SecretStr(f"Atzr|{number}"))
+    return database
+
+
+async def steps(vault: SqlVault, size: int) -> list[Progress]:
+    store = SqlStore(vault.database, BOTH, INDEX_KEY)
+    return [step async for step in rewrap(store, vault, Domain(store).audit, size)]
+
+
+async def assert_everything_opens(database: Database, ring: KeyRing) -> None:
+    async with SqlStore(database, ring, INDEX_KEY).reading() as work:
+        assert await work.application_secrets(application()) == CLIENT
+        for number in range(ROWS):
+            row = account(f"a{number:02}", f"SELLER{number}")
+            assert await work.refresh_token(row) == SecretStr(f"Atzr|{number}")
+
+
+async def test_afterwards_the_old_key_is_not_needed(filled: Database) -> None:
+    done = await steps(SqlVault(filled, BOTH), 10)
+    assert done[-1] == Progress(rewrapped=ROWS + 1, skipped=0, total=ROWS + 1, unopened_ids=())
+    assert [step.rewrapped for step in done] == [1, 11, 21, 26]
+    await assert_everything_opens(filled, KeyRing.parse(NEW))
+    again = await steps(SqlVault(filled, BOTH), 10)
+    assert (again[-1].rewrapped, again[-1].skipped) == (0, ROWS + 1)
+
+
+async def test_an_interrupted_run_keeps_what_it_did_and_the_next_one_does_the_rest(filled: Database) -> None:
+    class Interrupted(SqlVault):
+        batches = 0
+
+        async def rewrap(self, table: str, after_id: str, size: int) -> Batch:
+            self.batches += 1
+            if self.batches == 4:
+                raise KeyboardInterrupt
+            return await super().rewrap(table, after_id, size)
+
+    with pytest.raises(KeyboardInterrupt):
+        await steps(Interrupted(filled, BOTH), 5)
+    await assert_everything_opens(filled, BOTH)
+    done = await steps(SqlVault(filled, BOTH), 5)
+    assert (done[-1].rewrapped, done[-1].skipped) == (ROWS - 10, 11)
+    await assert_everything_opens(filled, KeyRing.parse(NEW))
+
+
+async def test_rows_that_do_not_open_are_told_and_left_as_they_are(filled: Database) -> None:
+    async with filled.writing() as connection:
+        broken = text("UPDATE accounts SET refresh_token_sealed = 'garbage' WHERE account_id IN ('a03', 'a17')")
+        await connection.execute(broken)
+    done = await steps(SqlVault(filled, BOTH), 10)
+    assert [unopened for step in done for unopened in step.unopened_ids] == ["a03", "a17"]
+    assert (done[-1].rewrapped, done[-1].skipped, done[-1].total) == (ROWS - 1, 0, ROWS + 1)
+    async with filled.reading() as connection:
+        kept = await connection.scalars(text("SELECT account_id FROM accounts WHERE refresh_token_sealed = 'garbage'"))
+        assert sorted(kept) == ["a03", "a17"]

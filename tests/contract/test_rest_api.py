@@ -1,0 +1,278 @@
+"""The REST contract: a valid OpenAPI document, and every error a problem document that says what to do."""
+
+import base64
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from fastapi import FastAPI
+from openapi_spec_validator import validate
+from pydantic import SecretStr
+from sellergate_amazon.operations import Catalogue
+from sellergate_common.errors import RULES, FieldViolation, InvalidRequest, QuotaExceeded, Reason
+from sellergate_common.settings import SettingsError, read_settings
+from sellergate_edge.app import Options, Parts, make_app
+from sellergate_edge.authn.jwt import Authenticator, SharedSecret
+from sellergate_edge.console.routes import SHOWN
+from sellergate_edge.dropin.tokens import DropInTokens
+from sellergate_edge.limits.limiter import Limits, Rate
+from sellergate_edge.limits.redis import OwnCounts
+from sellergate_edge.settings import EdgeSettings
+
+RING = f"k1 {base64.urlsafe_b64encode(bytes(64)).decode()}"
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    # No service is called by these tests: what they ask for is answered by the edge itself.
+    authenticator = Authenticator(SharedSecret(SecretStr("x" * 32)), "a", "i")
+    limits = Limits(OwnCounts(), Rate(1000, 1000))
+    parts = Parts(authenticator, None, None, None, limits, DropInTokens(RING))  # type: ignore[arg-type]
+    return make_app(parts, Options(cors_origins=("https://app.example",)))
+
+
+async def ask(app: FastAPI, method: str, path: str, **given: Any) -> httpx.Response:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
+        return await client.request(method, path, **given)
+
+
+def test_the_document_is_valid_and_has_every_route(app: FastAPI) -> None:
+    document = app.openapi()
+    validate(document)
+    assert set(document["paths"]) == {
+        "/api/amazon/test/status",
+        "/api/amazon/test/orders",
+        "/api/amazon/accounts",
+        "/api/amazon/accounts/{account_id}",
+        "/api/amazon/accounts/{account_id}/sp-api/{path}",
+        "/api/amazon/accounts/{account_id}/quotas",
+        "/api/amazon/applications",
+        "/api/amazon/clients",
+        "/api/amazon/clients/{client_id}",
+        "/api/amazon/operations",
+        "/auth/o2/token",
+        "/api/amazon/webhooks/token-rotation",
+        "/api/amazon/oauth/authorizations",
+        "/api/amazon/oauth/callback",
+        "/api/amazon/oauth/login",
+        "/healthz",
+        "/readyz",
+    }
+
+
+def test_no_answer_has_a_secret_in_its_schema(app: FastAPI) -> None:
+    account = app.openapi()["components"]["schemas"]["Account"]["properties"]
+    assert not {"lwaClientId", "lwaClientSecret", "refreshToken"} & set(account)
+
+
+@pytest.mark.parametrize("reason", Reason)
+async def test_every_reason_becomes_a_problem(app: FastAPI, reason: Reason) -> None:
+    error = RULES[reason].error(
+        "Do this.",
+        reason=reason,
+        violations=[FieldViolation("account.iam_role_arn", "must be set")],
+        metadata={"amazon_code": "C", "amazon_message": "M", "amazon_request_id": "r-1"},
+        retry_after=1.2,
+    )
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise error
+
+    response = await ask(app, "GET", "/fails", headers={"x-request-id": "request-1"})
+    assert response.status_code == error.http_status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-request-id"] == "request-1"
+    document = response.json()
+    assert (document["reason"], document["status"], document["requestId"]) == (reason, error.http_status, "request-1")
+    if reason is Reason.INTERNAL:
+        assert "Do this" not in response.text
+        return
+    assert document["detail"] == "Do this."
+    assert document["violations"] == [{"field": "iamRoleArn", "description": "must be set"}]
+    assert document["errors"] == [{"code": "C", "message": "M"}]
+    assert response.headers["retry-after"] == "2"
+
+
+async def test_a_bug_is_opaque(app: FastAPI) -> None:
+    @app.get("/bug")
+    async def bug() -> None:
+        raise KeyError("Atzr|hidden")
+
+    response = await ask(app, "GET", "/bug")
+    assert (response.status_code, response.json()["reason"]) == (500, "INTERNAL")
+    assert response.json()["requestId"] == response.headers["x-request-id"] != ""
+    assert "hidden" not in response.text
+
+
+async def test_what_the_framework_refuses_is_a_problem_too(app: FastAPI) -> None:
+    for method, path, status in (
+        ("GET", "/nope", 404),
+        ("PUT", "/healthz", 405),
+        ("POST", "/api/amazon/test/status", 405),
+    ):
+        response = await ask(app, method, path)
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["status"] == status
+    assert (await ask(app, "GET", "/healthz")).json() == {"status": "ok"}
+
+
+async def test_answers_carry_the_headers_that_keep_browsers_safe(app: FastAPI) -> None:
+    response = await ask(app, "GET", "/api/amazon/accounts", headers={"x-request-id": "bad id"})
+    assert response.status_code == 401
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-request-id"] != "bad id"
+
+
+async def test_pages_of_listed_origins_alone_may_ask(app: FastAPI) -> None:
+    wanted = {"access-control-request-method": "PATCH", "access-control-request-headers": "authorization,if-match"}
+    allowed = await ask(app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://app.example", **wanted})
+    assert allowed.headers["access-control-allow-origin"] == "https://app.example"
+    refused = await ask(app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://evil.example", **wanted})
+    assert "access-control-allow-origin" not in refused.headers
+    answer = await ask(app, "GET", "/api/amazon/accounts", headers={"origin": "https://app.example"})
+    assert "ETag" in answer.headers["access-control-expose-headers"]
+
+
+async def test_what_is_long_is_packed_and_what_is_too_long_is_refused(app: FastAPI) -> None:
+    packed = await ask(app, "GET", "/openapi.json", headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    token = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    body = b'{"amazonSellerId": "' + b"x" * 1_100_000 + b'"}'
+    refused = await ask(app, "POST", "/api/amazon/accounts", headers=token, content=body)
+    assert (refused.status_code, refused.json()["status"]) == (413, 413)
+
+
+async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
+    limits = Limits(OwnCounts(), Rate(0.5, 3))
+    for _ in range(3):
+        await limits.enter("u1")
+    with pytest.raises(QuotaExceeded) as caught:
+        await limits.enter("u1")
+    assert 1.5 < (caught.value.retry_after or 0) <= 2
+    await limits.enter("u2")
+
+
+def test_the_operations_that_are_shown_are_in_the_catalogue() -> None:
+    assert all(Catalogue.load().get(name) for name in SHOWN)
+
+
+async def test_the_console_is_a_page_that_runs_nothing_but_its_own(app: FastAPI) -> None:
+    page = await ask(app, "GET", "/")
+    assert page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for name in ("console.js", "edge.js", "views.js", "console.css", "icon.svg", "marketplaces.json"):
+        found = await ask(app, "GET", f"/console/{name}")
+        assert found.status_code == 200, name
+    assert (await ask(app, "GET", "/console/../settings.py")).status_code == 404
+    assert "innerHTML" not in (await ask(app, "GET", "/console/views.js")).text
+
+
+async def test_the_documentation_runs_scripts_of_this_host_alone(app: FastAPI) -> None:
+    page = await ask(app, "GET", "/docs")
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+    assert "//" not in page.text.partition("<body>")[2]
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js"):
+        assert (await ask(app, "GET", f"/docs/{name}")).status_code == 200
+    assert (await ask(app, "GET", "/docs/favicon.png")).status_code == 404
+
+
+TLS = {f"SELLERGATE_TLS_{name}_FILE": __file__ for name in ("CA", "CERT", "KEY")}
+JWT = {
+    "SELLERGATE_JWT_AUDIENCE": "a",
+    "SELLERGATE_JWT_ISSUER": "i",
+    "REDIS_URL": "redis://127.0.0.1:1",
+    "SELLERGATE_DROPIN_KEYS": RING,
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "exactly one of SELLERGATE_JWT_SECRET and SELLERGATE_JWKS_URL"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_JWKS_URL": "https://i/jwks"}, "exactly one of"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 31}, "at least 32 bytes"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_CORS_ORIGINS": "https://a.example/path"}, "without a path"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_CORS_ORIGINS": "*"}, "must be a URL"),
+        ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_DROPIN_KEYS": "k1 AAAA"}, "SELLERGATE_DROPIN_KEYS"),
+        ({"SELLERGATE_JWKS_URL": "http://issuer.example/jwks"}, "must be an https URL"),
+    ],
+)
+def test_a_start_needs_exactly_one_good_way_to_know_people(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
+) -> None:
+    for name in ("SELLERGATE_JWT_SECRET", "SELLERGATE_JWKS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**TLS, **JWT, **given}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        read_settings(EdgeSettings)
+    assert told in str(caught.value)
+    assert "xxxx" not in str(caught.value)
+
+
+TOKEN = jwt.encode({"sub": "u1", "aud": "a", "iss": "i", "exp": 2**33}, "x" * 32, algorithm="HS256")
+CONNECTION = '{"amazonSellerId": "A1B2C3D4E5", "marketplace": "US", "marketplaceIds": %s, "refreshToken": "%s"}'
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (b"", "body"),
+        (b"{", "body"),
+        (b'"\xff"', "body"),
+        (b"[" * 100_000, "body"),
+        (b"9" * 10_000, "body"),
+        (CONNECTION % ("[1]", "x"), "marketplaceIds[0]"),
+        (CONNECTION % ("[]", "\\ud800"), "refreshToken"),
+        (CONNECTION % ('["\\udc00"]', "x"), "marketplaceIds"),
+    ],
+    ids=["empty", "cut", "bytes", "deep", "long", "number", "half a character", "half a character among ids"],
+)
+async def test_a_body_that_is_no_document_of_ours_is_named(app: FastAPI, content: bytes | str, field: str) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    response = await ask(app, "POST", "/api/amazon/accounts", content=content, headers=headers)
+    assert (response.status_code, response.json()["reason"]) == (400, "INVALID_REQUEST")
+    assert [violation["field"] for violation in response.json()["violations"]] == [field]
+
+
+@pytest.mark.parametrize("members", [{"x" * 1_000_000: 1}, {f"m{number}": 1 for number in range(10_000)}])
+async def test_an_answer_is_small_however_large_the_question_was(app: FastAPI, members: dict[str, int]) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    response = await ask(app, "POST", "/api/amazon/accounts", json=members, headers=headers)
+    assert response.status_code == 400
+    assert len(response.content) < 4_096
+
+
+@pytest.mark.parametrize("etag", ["", '""', '"v1', 'v1"', 'W/"v1"', '"v1", "v2"', '"v 1"', "v" * 65, '"é"'])
+async def test_an_if_match_that_can_match_nothing_does_not_match_everything(app: FastAPI, etag: str) -> None:
+    headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"if-match", etag.encode("latin-1"))]
+    for method, given in (("DELETE", {}), ("PATCH", {"json": {"sandbox": True}})):
+        response = await ask(app, method, "/api/amazon/accounts/a", headers=headers, **given)
+        assert response.status_code == 400
+        assert [violation["field"] for violation in response.json()["violations"]] == ["If-Match"]
+
+
+@pytest.mark.parametrize(
+    ("field", "shown"),
+    [
+        ("account.marketplace_ids[1]", "marketplaceIds[1]"),
+        ("filter.marketplace", "marketplace"),
+        ("marketplaceIds[1]", "marketplaceIds[1]"),
+        ("x-sellergate-sandbox", "x-sellergate-sandbox"),
+        ("If-Match", "If-Match"),
+        ("body", "body"),
+    ],
+)
+async def test_a_field_is_named_as_the_caller_wrote_it(app: FastAPI, field: str, shown: str) -> None:
+    @app.get("/fails")
+    async def fails() -> None:
+        raise InvalidRequest.of_field(field, "must be set")
+
+    assert (await ask(app, "GET", "/fails")).json()["violations"] == [{"field": shown, "description": "must be set"}]

@@ -1,0 +1,224 @@
+"""The account domain in memory: its store, and the services on it."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+from sellergate_account.accounts import Accounts
+from sellergate_account.applications import Applications
+from sellergate_account.audit import Audit
+from sellergate_account.clients import Clients
+from sellergate_account.ids import new_external_id, new_uuid7
+from sellergate_account.model import Account, Actor, Application, ApplicationSecrets, AuditEvent, Filter, Head, Place
+from sellergate_account.ports import ClientRows, DuplicateKey, InUse, Store, Unreadable, Work
+
+
+@dataclass
+class FakeTrail:
+    log: list[AuditEvent] = field(default_factory=list)
+    # Ends of chains: of accounts that are there, and all others.
+    living: dict[str, Head] = field(default_factory=dict)
+    others: dict[str, Head] = field(default_factory=dict)
+
+    async def head(self, chain: str) -> Head:
+        return self.living.get(chain) or self.others.get(chain) or Head()
+
+    async def append(self, event: AuditEvent, head: Head) -> None:
+        if any((other.chain, other.sequence) == (event.chain, event.sequence) for other in self.log):
+            raise DuplicateKey
+        self.log.append(event)
+        (self.living if event.chain else self.others)[event.chain] = head
+
+    async def retire(self, account_id: str) -> None:
+        self.others[account_id] = self.living[account_id]
+
+    async def revive(self, account_id: str) -> None:
+        if account_id in self.others:
+            self.living[account_id] = self.others.pop(account_id)
+
+    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, Head]]:
+        return sorted(one for one in (self.living if living else self.others).items() if one[0] > after)[:limit]
+
+    async def events(self, chains: Sequence[str]) -> AsyncIterator[AuditEvent]:
+        for event in sorted(self.log, key=lambda event: (event.chain, event.sequence)):
+            if event.chain in chains:
+                yield event
+
+    async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
+        return [event for event in self.log if event.chain == chain and event.sequence > after][:limit]
+
+    async def strays(self, limit: int) -> Sequence[str]:
+        return sorted({event.chain for event in self.log} - set(self.living) - set(self.others))[:limit]
+
+
+@dataclass
+class FakeWork:
+    rows: dict[str, tuple[Account, SecretStr]] = field(default_factory=dict)
+    apps: dict[str, tuple[Application, ApplicationSecrets]] = field(default_factory=dict)
+    external_ids: dict[str, str] = field(default_factory=dict)
+    trail: FakeTrail = field(default_factory=FakeTrail)
+    # Rows whose secrets do not open: "accounts/<id>", "applications/<id>".
+    unreadable: set[str] = field(default_factory=set)
+
+    @property
+    def clients(self) -> ClientRows:
+        raise NotImplementedError("drop-in clients are tested on real databases")
+
+    async def account(self, account_id: str) -> Account | None:
+        return self.rows[account_id][0] if account_id in self.rows else None
+
+    async def account_of_seller(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
+        key = user_id, amazon_seller_id, marketplace
+        return next((account for account, _ in self.rows.values() if _key(account) == key), None)
+
+    async def accounts(self, narrowed: Filter, after: Place | None, limit: int) -> Sequence[Account]:
+        def wanted(account: Account) -> bool:
+            return (
+                (not narrowed.user_id or account.user_id == narrowed.user_id)
+                and (not narrowed.states or account.state in narrowed.states)
+                and (not narrowed.marketplaces or account.marketplace in narrowed.marketplaces)
+                and narrowed.application_id in ("", account.application_id)
+                and (
+                    narrowed.expires_before is None
+                    or (
+                        account.authorization_expire_time is not None
+                        and account.authorization_expire_time < narrowed.expires_before
+                    )
+                )
+                and (after is None or (account.create_time, account.account_id) > (after.create_time, after.id))
+            )
+
+        found = sorted(
+            (account for account, _ in self.rows.values() if wanted(account)),
+            key=lambda account: (account.create_time, account.account_id),
+        )
+        return found[:limit]
+
+    async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
+        if account.account_id in self.rows or await self.account_of_seller(*_key(account)):
+            raise DuplicateKey
+        self.rows[account.account_id] = (account, refresh_token)
+        self.trail.living[account.account_id] = Head()
+
+    async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
+        before = self.rows[account.account_id][0]
+        if refresh_token is None and before.revision != account.revision:
+            await self.refresh_token(before)
+        if refresh_token is not None:
+            self.unreadable.discard(f"accounts/{account.account_id}")
+        self.rows[account.account_id] = (account, refresh_token or self.rows[account.account_id][1])
+
+    async def remove_account(self, account_id: str) -> None:
+        self.rows.pop(account_id, None)
+        self.trail.living.pop(account_id, None)
+
+    async def refresh_token(self, account: Account) -> SecretStr:
+        self._check_readable(f"accounts/{account.account_id}")
+        return self.rows[account.account_id][1]
+
+    async def application(self, application_id: str) -> Application | None:
+        return self.apps[application_id][0] if application_id in self.apps else None
+
+    async def application_of_client(self, owner_user_id: str, client_id: SecretStr) -> Application | None:
+        return next(
+            (
+                application
+                for application, secrets in self.apps.values()
+                if (application.owner_user_id, secrets.client_id) == (owner_user_id, client_id)
+            ),
+            None,
+        )
+
+    async def applications(
+        self, owners: Sequence[str] | None, after: Place | None, limit: int
+    ) -> Sequence[Application]:
+        def wanted(one: Application) -> bool:
+            place = one.create_time, one.application_id
+            return (owners is None or one.owner_user_id in owners) and (
+                after is None or place > (after.create_time, after.id)
+            )
+
+        found = (application for application, _ in self.apps.values() if wanted(application))
+        return sorted(found, key=lambda one: (one.create_time, one.application_id))[:limit]
+
+    async def remove_application(self, application_id: str) -> None:
+        if any(account.application_id == application_id for account, _ in self.rows.values()):
+            raise InUse
+        self.apps.pop(application_id, None)
+
+    async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
+        if await self.application_of_client(application.owner_user_id, secrets.client_id):
+            raise DuplicateKey
+        self.apps[application.application_id] = (application, secrets)
+
+    async def save_application(self, application: Application, secrets: ApplicationSecrets | None) -> None:
+        if secrets is not None:
+            self.unreadable.discard(f"applications/{application.application_id}")
+        kept = self.apps[application.application_id][1]
+        self.apps[application.application_id] = (application, secrets or kept)
+
+    async def application_secrets(self, application: Application) -> ApplicationSecrets:
+        self._check_readable(f"applications/{application.application_id}")
+        return self.apps[application.application_id][1]
+
+    async def external_id(self, user_id: str, proposed: str) -> str:
+        return self.external_ids.setdefault(user_id, proposed)
+
+    def _check_readable(self, row: str) -> None:
+        if row in self.unreadable:
+            raise Unreadable(row)
+
+    def copy(self) -> "FakeWork":
+        trail = FakeTrail(list(self.trail.log), dict(self.trail.living), dict(self.trail.others))
+        return FakeWork(dict(self.rows), dict(self.apps), dict(self.external_ids), trail, set(self.unreadable))
+
+
+@dataclass
+class FakeStore:
+    work: FakeWork = field(default_factory=FakeWork)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Work]:
+        yield self.work
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Work]:
+        before = self.work.copy()
+        try:
+            yield self.work
+        except BaseException:
+            self.work = before
+            raise
+
+
+def _key(account: Account) -> tuple[str, str, str]:
+    return account.user_id, account.amazon_seller_id, account.marketplace
+
+
+AUDIT_KEY = os.urandom(32)
+
+
+class Announced(list[str]):
+    async def changed(self, account_id: str) -> None:
+        self.append(account_id)
+
+
+class Domain:
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        new_id: Callable[[], str] = new_uuid7,
+        new_external: Callable[[], str] = new_external_id,
+    ) -> None:
+        self.store = store
+        self.announced = Announced()
+        self.actor = Actor("edge", "u1", "request-1")
+        self.audit = Audit(AUDIT_KEY, now, lambda: self.actor)
+        self.applications = Applications(store, self.audit, now, new_id)
+        self.accounts = Accounts(store, self.applications, self.audit, self.announced, now, new_id, new_external)
+        self.clients = Clients(store, self.accounts, self.audit, now, lambda: secrets.token_urlsafe(32))

@@ -1,0 +1,55 @@
+"""The caches of tokens and credentials in memory, each with its own small single flight."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+from sellergate_common.cache.entries import Counts, Found, Perishable, is_enough
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value", bound=Perishable)
+
+
+class FakeCache(Generic[_Key, _Value]):
+    """`named` tells which mark drop_if compares: a token's fingerprint, credentials' access key."""
+
+    def __init__(self, named: Callable[[_Value], Any], now: Callable[[], float]) -> None:
+        self.entries: dict[_Key, _Value] = {}
+        self.counts = Counts()
+        self._named = named
+        self._now = now
+        self._flights: dict[_Key, asyncio.Task[_Value]] = {}
+
+    async def obtain(self, key: _Key, least: float | None, fetch: Callable[[], Awaitable[_Value]]) -> Found[_Value]:
+        value = self.entries.get(key)
+        if value is not None and is_enough(value, least, self._now()):
+            self.counts.hits += 1
+            return Found(value, cached=True)
+        self.counts.misses += 1
+        if key in self._flights:
+            self.counts.shared_waits += 1
+        else:
+            self._flights[key] = asyncio.ensure_future(fetch())
+            self._flights[key].add_done_callback(lambda _: self._flights.pop(key))
+        self.entries[key] = await self._flights[key]
+        return Found(self.entries[key], cached=False)
+
+    async def put(self, key: _Key, value: _Value) -> None:
+        self.entries.setdefault(key, value)
+
+    async def drop_if(self, key: _Key, mark: Any) -> bool:
+        if key in self.entries and self._named(self.entries[key]) == mark:
+            del self.entries[key]
+            return True
+        return False
+
+    async def drop(self, key: _Key) -> bool:
+        return self.entries.pop(key, None) is not None
+
+    async def clear(self) -> int:
+        count = len(self.entries)
+        self.entries.clear()
+        return count
+
+    async def count(self) -> int:
+        return len(self.entries)

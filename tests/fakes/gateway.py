@@ -1,0 +1,195 @@
+"""A world for the gateway's pipeline: all its ports at once, and one log of what happened."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sellergate_amazon.operations import Catalogue
+from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
+from sellergate_common.sites import Sites
+from sellergate_gateway.calls.breakers import Breakers
+from sellergate_gateway.calls.pipeline import Calls, Done, Ports
+from sellergate_gateway.credentials.report_types import ReportDocuments
+from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, RestrictedTokens, mark_of
+from sellergate_gateway.credentials.selection import CallTokens, SellerTokens
+from sellergate_gateway.model import AccessToken, Account, AwsCredentials
+from sellergate_gateway.quota.buckets import Buckets
+from sellergate_gateway.quota.ports import Bucket, BucketState, Passage
+from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
+from sellergate_gateway.spapi.request import SpApiCall
+
+from tests.fakes.common import FakeCache
+
+ROLE = "arn:aws:iam::123456789012:role/x"
+ACCOUNT = Account("a", "u1", "app", "SELLER", "US", "us-east-1", "", "AUTO", False, "ACTIVE", 1)
+RING = KeyRing.parse("k1 " + base64.urlsafe_b64encode(b"x" * 64).decode())
+CATALOGUE = Catalogue.load()
+PRODUCTION = {name: f"https://{name.lower()}.test" for name in ("NA", "EU", "FE")}
+SANDBOX = {name: f"https://sandbox.{name.lower()}.test" for name in ("NA", "EU", "FE")}
+READ = SpApiCall("a", "GET", "/orders/v0/orders")
+WRITE = SpApiCall("a", "POST", "/reports/2021-06-30/reports", body=b"{}")
+
+Step = AmazonAnswer | Exception
+
+
+def answer(status: int, code: str = "", details: str = "", **headers: str) -> AmazonAnswer:
+    body = json.dumps({"errors": [{"code": code, "message": "m", "details": details}]}).encode() if code else b"<html>"
+    return AmazonAnswer(status, tuple((name.replace("_", "-"), value) for name, value in headers.items()), body)
+
+
+OK = AmazonAnswer(200, (("x-amzn-RequestId", "r"),), b"{}")
+DENIED = answer(403, "Unauthorized")
+EXPIRED = answer(403, "Unauthorized", "The access token you provided has expired.")
+THROTTLED = answer(429, "QuotaExceeded")
+BUSY = answer(503, "ServiceUnavailable")
+HTML = answer(503)
+
+
+@dataclass
+class World:
+    """All ports at once, in one log of what happened."""
+
+    steps: list[Step] = field(default_factory=lambda: [OK])
+    account: Account = ACCOUNT
+    log: list[str] = field(default_factory=list)
+    sent: list[AmazonRequest] = field(default_factory=list)
+    buckets: list[Sequence[Bucket]] = field(default_factory=list)
+    learned: list[tuple[int, float]] = field(default_factory=list)
+    drained: list[float] = field(default_factory=list)
+    allowed: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    left: float = 30.0
+    generation: int = 1
+    token_error: SellergateError | None = None
+    role_error: SellergateError | None = None
+    types: dict[str, str] = field(default_factory=dict)
+    clock: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.breakers = Breakers(lambda: self.clock)
+        self.restricted_cache: FakeCache[RestrictedKey, AccessToken] = FakeCache(mark_of, lambda: 1_000.0)
+
+    async def get_account(self, account_id: str) -> Account:
+        self.log.append("account")
+        if account_id != self.account.account_id:
+            raise NotFound.account(account_id)
+        return self.account
+
+    async def get_token(self, account: Account) -> AccessToken:
+        self.log.append("token")
+        if self.token_error:
+            raise self.token_error
+        return AccessToken(SecretStr(f"Atza|{self.generation}"), 1e12, 3600)
+
+    async def get_grantless(self, account: Account, scope: str) -> AccessToken:
+        self.log.append(f"grantless {account.application_id} {scope}")
+        return AccessToken(SecretStr("Atza|grantless"), 1e12, 3600)
+
+    async def invalidate(self, account: Account, token: AccessToken) -> None:
+        self.log.append("invalidate")
+        assert token.value.get_secret_value() == f"Atza|{self.generation}"
+        self.generation += 1
+
+    async def invalidate_credentials(self, account: Account, credentials: AwsCredentials) -> None:
+        self.log.append("invalidate credentials")
+
+    async def remember(self, account: Account, document_id: str, report_type: str) -> None:
+        self.types[document_id] = report_type
+
+    async def get_type(self, account: Account, document_id: str) -> str:
+        return self.types.get(document_id, "")
+
+    async def get_credentials(self, account: Account) -> AwsCredentials:
+        self.log.append("credentials")
+        if self.role_error:
+            raise self.role_error
+        return AwsCredentials(SecretStr("k"), SecretStr("s"), SecretStr("t"), 1e12, 3600)
+
+    def sign(self, request: AmazonRequest, credentials: AwsCredentials, region: str) -> AmazonRequest:
+        self.log.append(f"sign {region}")
+        return replace(request, headers=(*request.headers, ("authorization", "signed")))
+
+    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
+        self.log.append("quota")
+        self.buckets.append(buckets)
+        self.allowed.append(longest)
+        wait = self.waits.pop(0) if self.waits else 0.0
+        if wait > longest:
+            raise QuotaExceeded("later", retry_after=wait)
+        return Passage(wait, self.learned[-1][1] if self.learned else buckets[0].rate)
+
+    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
+        self.learned.append((len(buckets), rate))
+
+    async def throttled(self, buckets: Sequence[Bucket], seconds: float) -> None:
+        self.drained.append(seconds)
+
+    async def state(self, bucket: Bucket) -> BucketState:
+        raise NotImplementedError
+
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+        self.log.append("send")
+        self.sent.append(request)
+        self.seconds.append(seconds)
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    @property
+    def calls(self) -> Calls:
+        ports = Ports(
+            CATALOGUE,
+            Sites(PRODUCTION, SANDBOX),
+            Buckets(RING, 0.2),
+            Getting(self.get_account),
+            Getting(self.get_credentials, self.invalidate_credentials),
+            self,
+            self,
+            self,
+            self.breakers,
+            lambda: self.left,
+            lambda: 0.0,
+        )
+        tokens = Getting(self.get_token, self.invalidate, self.get_grantless)
+        self.restricted = RestrictedTokens(
+            self.restricted_cache, CATALOGUE, Calls(ports, SellerTokens(tokens)).make, lambda: 1_000.0
+        )
+        documents = ReportDocuments(Types(self), CATALOGUE)
+        return Calls(ports, CallTokens(tokens, self.restricted, documents))
+
+    async def make(self, call: SpApiCall = READ, user: str = "", **changes: Any) -> Done:
+        return await self.calls.make(replace(call, **changes), user)
+
+    async def refused(self, call: SpApiCall = READ, user: str = "", **changes: Any) -> SellergateError:
+        with pytest.raises(SellergateError) as caught:
+            await self.make(call, user, **changes)
+        return caught.value
+
+
+class Getting:
+    """One port of a world."""
+
+    def __init__(
+        self,
+        get: Callable[..., Any],
+        invalidate: Callable[..., Any] | None = None,
+        grantless: Callable[..., Any] | None = None,
+    ) -> None:
+        self.get = get
+        self.invalidate: Any = invalidate
+        self.grantless: Any = grantless
+
+
+class Types:
+    """The types of report documents of a world."""
+
+    def __init__(self, world: World) -> None:
+        self.remember = world.remember
+        self.get = world.get_type

@@ -1,0 +1,94 @@
+"""The console in a real browser: pages of it, pictures, and what is checked of every picture."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.paths import ROOT
+
+PICTURES = ROOT / "test-output" / "console"
+WIDTHS = {1280: 900, 390: 844}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Texts and controls that stand on each other, and content wider than the window.
+_OVERLAPS = """() => {
+  const shown = [...document.querySelectorAll('body *')].filter((one) => {
+    const box = one.getBoundingClientRect();
+    const text = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const open = document.querySelector('dialog[open]');
+    return (text || ['INPUT', 'SELECT', 'BUTTON'].includes(one.tagName)) && box.width > 1 && box.height > 1
+      && one.checkVisibility({visibilityProperty: true}) && box.right > 0 && one.tagName !== 'OPTION'
+      && (!open || open.contains(one));
+  });
+  const found = [];
+  for (const [index, first] of shown.entries()) {
+    const a = first.getBoundingClientRect();
+    if (a.right > innerWidth + 1) found.push(`${first.textContent.trim().slice(0, 40)} is cut off`);
+    for (const second of shown.slice(index + 1)) {
+      if (first.contains(second) || second.contains(first)) continue;
+      const b = second.getBoundingClientRect();
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (wide > 2 && high > 2) found.push(`${first.textContent.trim().slice(0, 40)} / ${second.textContent.trim().slice(0, 40)}`);
+    }
+  }
+  if (document.documentElement.scrollWidth > innerWidth) found.push('the page scrolls sideways');
+  return found;
+}"""
+
+
+@dataclass
+class Console:
+    """One page of the console, and where its pictures go."""
+
+    page: Page
+    edge: str
+    errors: list[str]
+
+    async def sign_in(self, token: str) -> None:
+        await self.page.goto(f"{self.edge}/#token={token}")
+        await self.page.locator("#board").wait_for()
+        await self.page.locator("#loading").wait_for(state="hidden")
+
+    async def picture(self, name: str) -> None:
+        """Take pictures at both widths, light and dark; nothing overlaps, and axe finds nothing."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        for width, height in WIDTHS.items():
+            await self.page.set_viewport_size({"width": width, "height": height})
+            overlaps = await self.page.evaluate(_OVERLAPS)
+            assert overlaps == [], f"{name} at {width}: {overlaps}"
+            for scheme in ("light", "dark"):
+                await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+                await self.page.screenshot(path=PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)
+                found = await Axe().run(self.page, options={"runOnly": {"type": "tag", "values": RULES}})
+                assert found.violations_count == 0, f"{name} at {width} {scheme}: {found.generate_report()}"
+        await self.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium."""
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        try:
+            yield launched
+        finally:
+            await launched.close()
+
+
+@asynccontextmanager
+async def console(running: Browser, edge: str) -> AsyncIterator[Console]:
+    """A new window; what its scripts and its policy complain of is an error of the test."""
+    context = await running.new_context(viewport={"width": 1280, "height": 900})
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if "Content Security Policy" in line.text else None)
+    try:
+        yield Console(page, edge, errors)
+    finally:
+        await context.close()
+    assert errors == []

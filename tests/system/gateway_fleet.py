@@ -1,0 +1,78 @@
+"""Three replicas of the gateway before one simulated Amazon, for loads on quota and on documents."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
+from sellergate_devstack.processes.probes import grpc_serves
+from sellergate_devstack.processes.supervisor import Process, Supervisor
+
+from tests.system.token_fleet import Fleet, fleet
+
+
+@dataclass
+class Gateways:
+    """A fleet, and a stub of each replica."""
+
+    fleet: Fleet
+    stubs: list[GatewayServiceStub]
+    _turn: int = 0
+
+    def next(self) -> GatewayServiceStub:
+        """The replicas in turn."""
+        self._turn += 1
+        return self.stubs[self._turn % len(self.stubs)]
+
+    async def tell(self, what: str, **document: Any) -> None:
+        (await self.fleet.control.post(f"/control/{what}", json=document)).raise_for_status()
+
+    async def counted(self, name: str) -> dict[str, int]:
+        operations = (await self.fleet.control.get("/control/counters")).json()["operations"]
+        return dict(operations.get(name, {"calls": 0, "executions": 0, "throttled": 0}))
+
+    async def call(
+        self, account_id: str, path: str, longest: float, seconds: float = 60.0, **more: Any
+    ) -> call_pb2.CallResponse:
+        request = call_pb2.CallRequest(account_id=account_id, method="GET", path=path, **more)
+        request.max_wait.FromMilliseconds(int(longest * 1000))
+        return await invoke(self.next().Call, request, dependency="gateway", seconds=seconds)
+
+    async def warm(self, accounts: list[str]) -> None:
+        """Open connections, fill caches; the operations that are measured stay untouched."""
+        warming = "/sellers/v1/account"
+        await self.tell("rates", scale=100_000, burst_scale=100, operation="sellers/v1/getAccount")
+        for account_id in accounts:
+            for _ in self.stubs:
+                await self.call(account_id, warming, 30)
+        await asyncio.gather(*(self.call(accounts[0], warming, 30) for _ in range(96)))
+
+
+@asynccontextmanager
+async def gateways(folder: Path, count: int = 3) -> AsyncIterator[Gateways]:
+    """Run a suite with so many gateways."""
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(fleet(folder))
+        suite, supervisor = world.suite, Supervisor(lambda _: None)
+        stack.push_async_callback(supervisor.stop)
+        targets = [suite.target("gateway")]
+        for number, port in enumerate(free_ports(count - 1)):
+            environment = {**suite.supervisor.processes["gateway"].environment, "SELLERGATE_GATEWAY_PORT": str(port)}
+            target, command = f"{LOOPBACK}:{port}", [sys.executable, "-m", "sellergate_gateway"]
+            serves = grpc_serves(target, "gateway", suite.identity("operator"))
+            await supervisor.start(
+                Process(f"gateway-{number}", command, environment, folder / f"gateway-{number}.log", serves)
+            )
+            targets.append(target)
+        stubs = []
+        for target in targets:
+            channel = open_channel(target, "gateway", suite.identity("client/demo"), [])
+            stubs.append(GatewayServiceStub(await stack.enter_async_context(channel)))
+        yield Gateways(world, stubs)

@@ -1,0 +1,27 @@
+"""A process that seals every secret anew and tells after each batch how many; it is killed in the middle.
+
+Arguments: the database's URL, the key ring, rows in a batch.
+"""
+
+import asyncio
+import sys
+
+from sellergate_account.admin.rewrap import rewrap
+from sellergate_account.storage.database import open_database
+from sellergate_account.storage.sealed_rows import SqlVault
+from sellergate_account.storage.store import SqlStore
+from sellergate_common.crypto.sealing import KeyRing
+
+from tests.fakes.account import Domain
+
+
+async def run(url: str, keys: str, size: int) -> None:
+    ring = KeyRing.parse(keys)
+    async with open_database(url) as database:
+        store = SqlStore(database, ring, b"x" * 32)
+        async for step in rewrap(store, SqlVault(database, ring), Domain(store).audit, size):
+            print(step.rewrapped, flush=True)  # whoever kills reads it
+
+
+if __name__ == "__main__":
+    asyncio.run(run(sys.argv[1], sys.argv[2], int(sys.argv[3])))

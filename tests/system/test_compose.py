@@ -1,0 +1,128 @@
+"""docker-compose.yml on a Docker daemon: it comes up healthy, does the main job, and leaves nothing behind."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.paths import ROOT
+from tests.system.conftest import Need
+
+IMAGES = ("python:3.13-slim", "redis:8-alpine", "postgres:17-alpine")
+LARGEST_MEGABYTES = 150
+SERVICES = {"postgres", "redis", "simulator", "account", "token", "iam", "gateway", "edge", "walk"}
+
+
+def compose(*words: str, seconds: float = 60, check: bool = True) -> str:
+    # The network of the host, where an index may be reached by what this machine alone knows.
+    environment = {**os.environ, "BUILD_NETWORK": "host"}
+    done = subprocess.run(
+        ["docker", "compose", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[None]:
+    compose("build", seconds=900)
+    try:
+        compose("up", "-d", "--wait", seconds=240)
+        yield
+    finally:
+        compose("down", "-v", seconds=120, check=False)
+        left = subprocess.run(
+            ["docker", "ps", "-aq", "--filter", "label=com.docker.compose.project=sellergate"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        volumes = subprocess.run(
+            ["docker", "volume", "ls", "-q", "--filter", "label=com.docker.compose.project=sellergate"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    assert left + volumes == ""
+
+
+@pytest.fixture
+def running(need: Need, request: pytest.FixtureRequest) -> None:
+    for image in IMAGES:
+        need.image(image)
+    request.getfixturevalue("up")
+
+
+@pytest.mark.timeout(1300)
+async def test_it_comes_up_healthy_and_does_the_main_job(running: None) -> None:
+    states = dict(
+        re.findall(r"^(\S+) (.+)$", compose("ps", "-a", "--format", "{{.Service}} {{.Status}}"), re.MULTILINE)
+    )
+    assert {name for name, state in states.items() if "(healthy)" in state} == SERVICES
+    assert all("Exited (0)" in states[name] for name in ("init", "migrate"))
+    told = compose("logs", "--no-log-prefix", "walk")
+    assert "orders listed" in told
+    # The lines that it tells people to type.
+    token, account_id = (re.search(rf"  {name}=(\S+)", told) for name in ("TOKEN", "ID"))
+    assert token
+    assert account_id
+    async with httpx.AsyncClient(base_url="http://localhost:3001", trust_env=False, timeout=30) as client:
+        headers = {"Authorization": f"Bearer {token[1]}"}
+        query = {"amazonAccountId": account_id[1], "marketplaceId": "ATVPDKIKX0DER"}
+        for name in ("status", "orders"):
+            response = await client.get(f"/api/amazon/test/{name}", params=query, headers=headers)
+            assert response.status_code == 200, response.text
+        assert response.json()["orders"]
+        for path in ("reports/2021-06-30/reports", "sellers/v1/marketplaceParticipations"):
+            url = f"/api/amazon/accounts/{account_id[1]}/sp-api/{path}"
+            assert (await client.get(url, headers=headers)).status_code in (200, 400)
+
+
+@pytest.mark.parametrize("name", ["account", "token", "iam", "gateway", "edge", "simulator"])
+def test_no_container_is_root_can_write_or_compile(running: None, name: str) -> None:
+    assert compose("exec", "-T", name, "id", "-u").strip() == "10001"
+    assert (
+        "Read-only"
+        in subprocess.run(
+            ["docker", "compose", "exec", "-T", name, "touch", "/opt/x"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stderr
+    )
+    assert compose("exec", "-T", name, "sh", "-c", "command -v gcc cc pip3.13 || true") in (
+        "",
+        "/usr/local/bin/pip3.13\n",
+    )
+    variables = compose("exec", "-T", name, "env")
+    assert "redis://" not in variables
+    assert not re.search(r"PASSWORD|SECRET_ACCESS", variables)
+
+
+def test_it_starts_again_with_what_it_kept(running: None) -> None:
+    compose("stop", seconds=120)
+    compose("up", "-d", "--wait", seconds=240)
+    assert compose("logs", "--no-log-prefix", "init").count("Traceback") == 0
+
+
+def test_images_are_small(running: None) -> None:
+    def size(image: str) -> int:
+        command = ["docker", "image", "inspect", "--format", "{{.Size}}", image]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    base = size("python:3.13-slim")
+    own = {
+        name: (size(f"sellergate-{name}") - base) / 1e6 for name in (*SERVICES - {"postgres", "redis", "walk"}, "setup")
+    }
+    print("\nMB on top of python:3.13-slim: " + ", ".join(f"{name} {own[name]:.0f}" for name in sorted(own)))
+    assert max(own.values()) < LARGEST_MEGABYTES

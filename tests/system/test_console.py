@@ -1,0 +1,215 @@
+"""The console in Debian's Chromium: a seller is connected by a click, and every state has its picture."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Route
+from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_devstack.demo import walk
+from sellergate_devstack.prepare import prepare
+from sellergate_devstack.settings import DevstackSettings
+from sellergate_devstack.suite import Suite, running_suite
+
+from tests.e2e.conftest import Rest, ephemeral_ports
+from tests.system.conftest import Need
+from tests.system.console import Console, browser, console
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Suite, str]]:
+    folder: Path = tmp_path_factory.mktemp("console")
+    settings = DevstackSettings(state_dir=folder, simulator="on", **ephemeral_ports())
+    async with running_suite(settings, lambda _: None) as running:
+        account_id = await walk(running, lambda _: None)
+        await prepare(running, account_id)
+        yield running, account_id
+
+
+@pytest.fixture(scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    if not shutil.which("chromium"):
+        yield None  # type: ignore[misc]  # (told by each test)
+        return
+    async with browser() as running:
+        yield running
+
+
+@pytest.fixture
+async def window(need: Need, suite: tuple[Suite, str], chromium: Browser) -> AsyncIterator[Console]:
+    need.program("chromium")
+    async with console(chromium, suite[0].edge) as opened:
+        yield opened
+
+
+async def test_signing_in_by_hand_and_by_keyboard(window: Console, suite: tuple[Suite, str]) -> None:
+    page, token = window.page, suite[0].jwt("nobody-yet")
+    await page.goto(window.edge)
+    await page.get_by_role("heading", name="Sign in").wait_for()
+    await window.picture("sign-in")
+    await page.keyboard.type("nonsense")
+    await page.keyboard.press("Enter")
+    await page.get_by_text("This is no token").wait_for()
+    await window.picture("sign-in-refused")
+    await page.get_by_label("Token").fill(token[:-4] + "AAAA")
+    await page.keyboard.press("Enter")
+    await page.get_by_text("The token is not accepted").wait_for()
+    await page.get_by_label("Token").fill(token)
+    await page.keyboard.press("Enter")
+    await page.get_by_text("No seller is connected yet").wait_for()
+    await window.picture("empty")
+    assert token not in await page.content()
+    await page.get_by_role("button", name="Sign out").click()
+    await page.get_by_role("heading", name="Sign in").wait_for()
+    await page.reload()
+    await page.get_by_role("heading", name="Sign in").wait_for()
+
+
+async def test_a_seller_is_connected_by_a_click(window: Console, suite: tuple[Suite, str]) -> None:
+    running, page = suite[0], window.page
+    other = f"A{running.demo.seller_id[:0:-1]}"
+    await window.sign_in(running.jwt(running.demo.user_id))
+    assert "token" not in page.url
+    await page.get_by_role("button", name="Connect a seller").click()
+    await page.get_by_role("dialog").wait_for()
+    await window.picture("connect")
+    await page.get_by_label("Marketplace").select_option("US")
+    await page.get_by_role("button", name="Continue at Amazon").click()
+    await page.get_by_role("heading", name="Authorize").wait_for()
+    await page.get_by_role("combobox").select_option(other)
+    await page.get_by_role("button", name="Authorize").click()
+    await page.get_by_text("The seller is connected.").wait_for()
+    assert page.url == f"{window.edge}/"
+    await page.get_by_role("heading", name=f"{other} · US").wait_for()
+    assert await page.locator("#detail-state").inner_text() == "Active"
+    await page.get_by_text("364 days left").first.wait_for()
+    await page.locator(".quotas li").nth(9).wait_for()
+    await window.picture("connected")
+
+
+async def test_the_checks_and_the_quota_bars_that_move(window: Console, suite: tuple[Suite, str]) -> None:
+    running, page = suite[0], window.page
+    await window.sign_in(running.jwt(running.demo.user_id))
+    await page.get_by_role("button", name=running.demo.seller_id).click()
+    await page.get_by_role("button", name="Check the status").click()
+    await page.get_by_role("heading", name="It works").wait_for()
+    await page.get_by_role("button", name="Check the orders").click()
+    await page.get_by_role("heading", name="orders of the last 7 days").wait_for()
+    rows = await page.locator(".stages li").all_inner_texts()
+    assert [row.split()[0] for row in rows] == ["stored", "token", "role", "call"]
+    assert all("ms" in row for row in rows)
+    await window.picture("checked")
+    bar = page.get_by_role("meter", name="orders/2026-01-01/searchOrders")
+    before = int(await bar.get_attribute("aria-valuenow") or 0)
+    await page.get_by_role("button", name="Check the orders").click()
+    for _ in range(40):
+        if int(await bar.get_attribute("aria-valuenow") or 0) < before:
+            break
+        await asyncio.sleep(0.25)
+    else:
+        pytest.fail("the bar did not move")
+
+
+async def test_throttled(window: Console, suite: tuple[Suite, str]) -> None:
+    (running, account_id), page = suite, window.page
+    async with httpx.AsyncClient(base_url=running.edge, timeout=30, trust_env=False) as client:
+        path = f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations"
+        for _ in range(20):
+            answer = await Rest(running, client).ask("GET", path, running.demo.user_id)
+            if answer.status_code == 429:
+                break
+    await window.sign_in(running.jwt(running.demo.user_id))
+    await page.get_by_role("button", name=running.demo.seller_id).click()
+    await page.get_by_text("No call is left for now: getMarketplaceParticipations").wait_for()
+    await window.picture("throttled")
+
+
+async def test_loading_and_an_edge_that_fails(window: Console, suite: tuple[Suite, str]) -> None:
+    running, page = suite[0], window.page
+    let_go = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        await let_go.wait()
+        problem = {
+            "reason": "DEPENDENCY_UNAVAILABLE",
+            "detail": "The account service cannot be reached.",
+            "requestId": "r-1",
+        }
+        await route.fulfill(status=503, content_type="application/problem+json", body=json.dumps(problem))
+
+    await page.route("**/api/amazon/accounts?*", slow)
+    await page.goto(f"{window.edge}/#token={running.jwt(running.demo.user_id)}")
+    await page.get_by_text("Loading the sellers").wait_for()
+    await window.picture("loading")
+    let_go.set()
+    await page.get_by_role("heading", name="The sellers cannot be shown").wait_for()
+    await window.picture("error")
+    await page.unroute("**/api/amazon/accounts?*")
+    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("button", name=running.demo.seller_id).wait_for()
+
+
+async def test_disconnecting_and_a_seller_who_took_consent_back(window: Console, suite: tuple[Suite, str]) -> None:
+    running, page = suite[0], window.page
+    user = running.demo.user_id
+    other = f"A{running.demo.seller_id[:0:-1]}"
+    async with httpx.AsyncClient(base_url=running.simulator or "", trust_env=False) as control:
+        token = running.demo.refresh_token.get_secret_value()
+        answer = await control.post("/control/secrets/revoke-grant", json={"refresh_token": token})
+        answer.raise_for_status()
+    async with open_channel(running.target("token"), "token", running.identity("operator"), []) as channel:
+        from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+
+        stub = token_service_pb2_grpc.TokenServiceStub(channel)
+        await invoke(stub.ClearTokenCache, token_service_pb2.ClearTokenCacheRequest(), dependency="token")
+    await window.sign_in(running.jwt(user))
+    await page.get_by_role("button", name=running.demo.seller_id).click()
+    await page.get_by_role("button", name="Check the status").click()
+    await page.get_by_role("heading", name="It does not work").wait_for()
+    await page.get_by_text("Amazon refuses this seller's authorization").wait_for()
+    assert await page.locator("#detail-state").inner_text() == "Revoked"
+    await window.picture("revoked")
+
+    await page.get_by_role("button", name=other).click()
+    await page.get_by_role("button", name="Disconnect").click()
+    await page.get_by_role("heading", name="Disconnect this seller?").wait_for()
+    await window.picture("disconnect")
+    await page.get_by_role("button", name="Keep it").click()
+    await page.get_by_role("button", name="Disconnect").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+    await page.get_by_text("The seller is disconnected.").wait_for()
+    assert await page.locator("#detail-state").inner_text() == "Disconnected"
+    await window.picture("disconnected")
+
+
+async def test_refusals_of_an_authorization_are_pages_that_a_person_understands(
+    window: Console, suite: tuple[Suite, str]
+) -> None:
+    page = window.page
+    for name, query in {
+        "unknown-state": "state=made-up&selling_partner_id=A1B2C3D4E5F6G7&spapi_oauth_code=x",
+        "incomplete": "state=x",
+    }.items():
+        await page.goto(f"{window.edge}/api/amazon/oauth/callback?{query}")
+        await page.get_by_role("heading", name="The seller was not connected").wait_for()
+        await window.picture(f"refused-{name}")
+    await page.get_by_role("link", name="To the console").click()
+    await page.get_by_role("heading", name="Sign in").wait_for()
+
+
+async def test_the_appstore_brings_a_seller_who_must_confirm(window: Console, suite: tuple[Suite, str]) -> None:
+    running, page = suite[0], window.page
+    await window.sign_in(running.jwt(running.demo.user_id))
+    partner = f"A{running.demo.seller_id[:0:-1]}"
+    await page.goto(f"{running.simulator}/apps/appstore/amzn1.sp.solution.demo?selling_partner_id={partner}")
+    await page.get_by_text(f"The Appstore sends the seller {partner}").wait_for()
+    assert "amazon_state" not in page.url
+    await window.picture("appstore")
+    await page.get_by_role("button", name="Continue at Amazon").click()
+    await page.get_by_text("The seller is connected.").wait_for()

@@ -1,0 +1,89 @@
+"""The database and the keys are lost; both come back from their backups, as docs/runbook.md says, and sellers' calls work."""
+
+import asyncio
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from sellergate_devstack.servers.postgres import PostgresServer
+from sellergate_devstack.settings import DevstackSettings
+from sellergate_devstack.suite import running_suite
+
+from tests.e2e.conftest import Rest, ephemeral_ports
+from tests.e2e.operators import Operator
+from tests.e2e.sellers import Seller
+from tests.paths import ROOT
+
+# The keys, and how each is made.
+KEYS: dict[str, tuple[str, ...]] = {"sealing": (), "index": ("--single",), "audit": ("--single",)}
+CALL = "/api/amazon/accounts/{}/sp-api/sellers/v1/marketplaceParticipations"
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+
+
+def typed(postgres: PostgresServer, program: str, url: str, file: Path) -> None:
+    """Type the runbook's line with this program."""
+    (line,) = re.findall(rf"^{program} .*$", RUNBOOK, re.MULTILINE)
+    environment = {**os.environ, "DATABASE_URL": url.replace("+psycopg", "")}
+    command = f"{postgres.binaries}/{line.replace('sellergate.dump', str(file))}"
+    done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+async def restarted_with(rest: Rest, url: str, keys: dict[str, bytes]) -> None:
+    """Start the account service, of which there is one, anew on a database and with keys; wait until others see it."""
+    suite = rest.suite
+    for name, key in keys.items():
+        suite.plan.state.key_file(name).write_bytes(key)
+    suite.supervisor.processes["account"].environment["DATABASE_URL"] = url
+    await suite.restart("account")
+    for _ in range(50):
+        if (await rest.ask("GET", "/api/amazon/accounts")).status_code == 200:
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("the edge did not find the account service again")
+
+
+@pytest.mark.timeout(120)
+async def test_a_database_and_its_keys_come_back_from_their_backups(
+    postgres: PostgresServer, postgres_url_of: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, fresh, dump = postgres_url_of(), postgres_url_of(), tmp_path / "sellergate.dump"
+    monkeypatch.setenv("DATABASE_URL", lost)
+    settings = DevstackSettings(state_dir=tmp_path / "s", simulator="on", **ephemeral_ports())
+    async with (
+        running_suite(settings, lambda _: None) as suite,
+        httpx.AsyncClient(base_url=suite.simulator or "", timeout=10, trust_env=False) as control,
+        httpx.AsyncClient(base_url=suite.edge, timeout=30, trust_env=False) as http,
+    ):
+        rest, operator = Rest(suite, http), Operator(suite)
+        operator.environment["SELLERGATE_TOKEN_TARGET"] = suite.target("token")
+        kept = await rest.connect(await Seller.seeded(control))
+        assert (await rest.ask("GET", CALL.format(kept))).status_code == 200
+        # The backup: the database, and apart from it the keys.
+        typed(postgres, "pg_dump", lost, dump)
+        keys = {name: suite.plan.state.key_file(name).read_bytes() for name in KEYS}
+        forgotten = await rest.connect(await Seller.seeded(control))
+        # Both are lost: an empty database, and keys that somebody has made anew.
+        other = {name: operator.types("keys", "new", *single).stdout.encode() for name, single in KEYS.items()}
+        await restarted_with(rest, fresh, other)
+        assert operator.types("tokens", "clear", "--yes").returncode == 0
+        assert (await rest.ask("GET", f"/api/amazon/accounts/{kept}")).status_code == 404
+        await restarted_with(rest, lost, keys)  # lets go of the database that is restored into
+        typed(postgres, "pg_restore", fresh, dump)
+        # The database without its keys opens nothing, says so, and harms nothing.
+        await restarted_with(rest, fresh, other)
+        assert (await rest.ask("GET", f"/api/amazon/accounts/{kept}")).status_code == 200
+        refused = await rest.ask("GET", CALL.format(kept))
+        assert refused.json()["reason"] == "SECRET_UNREADABLE", refused.text
+        assert operator.types("audit", "verify").returncode == 1
+        # With its keys everything works that was there when the backup was made.
+        await restarted_with(rest, fresh, keys)
+        assert operator.types("tokens", "clear", "--yes").returncode == 0
+        assert operator.types("audit", "verify").returncode == 0
+        answered = await rest.ask("GET", CALL.format(kept))
+        assert answered.status_code == 200, answered.text
+        assert (await rest.ask("GET", CALL.format(forgotten))).json()["reason"] == "ACCOUNT_NOT_FOUND"

@@ -1,0 +1,127 @@
+"""Secrets that no longer open: told as a precondition of their row, nothing else is harmed, and storing them again heals."""
+
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+from sellergate_account.accounts import AUTHORIZATION_LIFE, Changes
+from sellergate_account.applications import LwaClient, NewApplication
+from sellergate_account.model import Filter, State
+from sellergate_common.errors import InvalidRequest, PreconditionFailed, Reason
+
+from tests.unit.account.test_accounts import World
+
+UNREADABLE = "accounts/{0.account_id}"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_an_unreadable_refresh_token_is_told_by_row_and_heals_when_it_is_stored_again(world: World) -> None:
+    account = await world.connect()
+    world.store.work.unreadable.add(UNREADABLE.format(account))
+    with pytest.raises(PreconditionFailed) as caught:
+        await world.accounts.secrets(account.account_id)
+    assert caught.value.reason is Reason.SECRET_UNREADABLE
+    assert caught.value.metadata == {"row": f"accounts/{account.account_id}"}
+    healed = await world.connect()
+    assert (healed.account_id, healed.revision) == (account.account_id, 2)
+    assert (await world.accounts.secrets(account.account_id))[3] == SecretStr("Atzr|1")
+
+
+async def test_an_account_that_does_not_open_can_be_switched_off_and_keeps_what_it_has(world: World) -> None:
+    account = await world.connect()
+    world.store.work.unreadable.add(UNREADABLE.format(account))
+    off = await world.accounts.set_active(account.account_id, "u1", "", active=False)
+    assert (off.state, off.revision) == (State.INACTIVE, account.revision)
+    world.store.work.unreadable.clear()  # the key is back
+    on = await world.accounts.set_active(account.account_id, "u1", "", active=True)
+    assert on.revision == 2
+    assert (await world.accounts.secrets(account.account_id))[3] == SecretStr("Atzr|1")
+
+
+async def test_an_account_that_does_not_open_refuses_changes_that_need_its_secret(world: World) -> None:
+    account = await world.connect()
+    world.store.work.unreadable.add(UNREADABLE.format(account))
+    with pytest.raises(PreconditionFailed) as caught:
+        await world.accounts.update(account.account_id, "u1", Changes(iam_role_arn="arn:aws:iam::1:role/x"), "")
+    assert caught.value.reason is Reason.SECRET_UNREADABLE
+    assert await world.accounts.get(account.account_id, "u1") == account
+    await world.accounts.remove(account.account_id, "u1", "")
+
+
+async def test_an_unreadable_application_heals_with_the_next_upsert_that_brings_its_secret(world: World) -> None:
+    account = await world.connect()
+    world.store.work.unreadable.add(f"applications/{account.application_id}")
+    with pytest.raises(PreconditionFailed):
+        await world.accounts.secrets(account.account_id)
+    with pytest.raises(PreconditionFailed):
+        await world.accounts.update(account.account_id, "u1", Changes(client_secret=SecretStr("new")), "")
+    await world.connect()
+    secrets = (await world.accounts.secrets(account.account_id))[2]
+    assert secrets.client_secret == SecretStr("client-secret")
+    assert secrets.previous_client_secret is None
+
+
+async def test_an_unreadable_application_heals_when_it_is_created_again(world: World) -> None:
+    new = NewApplication("", SecretStr("amzn1.shared"), SecretStr("secret-1"))
+    made = await world.applications.create(new, "")
+    with pytest.raises(InvalidRequest, match="stored already"):
+        await world.applications.create(new, "")
+    world.store.work.unreadable.add(f"applications/{made.application_id}")
+    with pytest.raises(PreconditionFailed):
+        await world.applications.rotate(made.application_id, "", SecretStr("secret-2"), None, None)
+    healed = await world.applications.create(new, "")
+    assert (healed.application_id, healed.revision) == (made.application_id, 2)
+    assert (await world.applications.secrets(made.application_id))[1].client_secret == SecretStr("secret-1")
+
+
+async def test_a_new_refresh_token_renews_the_authorization_for_a_year(world: World) -> None:
+    account = await world.connect()
+    assert account.authorization_expire_time == world.time + AUTHORIZATION_LIFE
+    world.time += timedelta(days=100)
+    same = await world.connect()
+    assert same.authorization_expire_time == account.authorization_expire_time
+    renewed = await world.connect(refresh_token=SecretStr("Atzr|2"))
+    assert renewed.authorization_expire_time == world.time + AUTHORIZATION_LIFE
+    told = world.time + timedelta(days=30)
+    given = await world.connect(refresh_token=SecretStr("Atzr|3"), authorization_expire_time=told)
+    assert given.authorization_expire_time == told
+
+
+async def test_a_token_that_amazon_rotates_is_no_new_consent(world: World) -> None:
+    account = await world.connect()
+    world.time += timedelta(days=100)
+    rotated = await world.accounts.rotate_refresh_token(account.account_id, 1, SecretStr("Atzr|2"))
+    assert rotated.revision == 2
+    assert rotated.authorization_expire_time == account.authorization_expire_time
+
+
+async def test_authorizations_that_end_soon_are_listed(world: World) -> None:
+    soon = await world.connect(seller="SOON", authorization_expire_time=world.time + timedelta(days=20))
+    await world.connect(seller="LATER")
+    found = await world.accounts.list(Filter("u1", expires_before=world.time + timedelta(days=30)), None, 9)
+    assert found == (soon,)
+
+
+async def test_what_an_operator_says_of_a_role_is_a_credential_of_its_own(world: World) -> None:
+    account = await world.connect(iam_role_arn="arn:aws:iam::123456789012:role/x")
+    assert not account.role_without_external_id
+    changed = await world.accounts.update(account.account_id, "", Changes(role_without_external_id=True), "")
+    assert (changed.role_without_external_id, changed.revision) == (True, 2)
+    assert (await world.connect()).role_without_external_id
+
+
+async def test_another_user_with_the_same_lwa_client_gets_nothing_of_it_also_at_its_rotation(world: World) -> None:
+    mine = await world.connect("u1")
+    with pytest.raises(InvalidRequest, match="lwa_client_secret"):
+        await world.connect("u2", client=LwaClient(SecretStr("amzn1.client"), None))
+    theirs = await world.connect("u2", client=LwaClient(SecretStr("amzn1.client"), SecretStr("guess")))
+    assert theirs.application_id != mine.application_id
+    await world.applications.rotate(mine.application_id, "u1", SecretStr("rotated"), None, None)
+    secrets = (await world.accounts.secrets(theirs.account_id))[2]
+    assert (secrets.client_secret, secrets.previous_client_secret) == (SecretStr("guess"), None)
+    await world.applications.rotate(theirs.application_id, "u2", SecretStr("guess-2"), None, None)
+    assert (await world.accounts.secrets(mine.account_id))[2].client_secret == SecretStr("rotated")

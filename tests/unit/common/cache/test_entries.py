@@ -1,0 +1,47 @@
+"""How long a shared value is good for."""
+
+from dataclasses import dataclass
+
+import pytest
+from sellergate_common.cache.entries import is_bearable, is_enough, longest_left, renewal_time
+
+
+@dataclass(frozen=True)
+class Value:
+    expire_time: float
+    life: float
+
+
+@pytest.mark.parametrize(
+    ("left", "life", "least", "enough"),
+    [
+        (60, 3600, None, True),
+        (59, 3600, None, False),
+        (2, 20, None, True),
+        (1.9, 20, None, False),
+        (100, 3600, 100, True),
+        (99, 3600, 100, False),
+        (3569, 3600, 3570, False),
+        (10, 20, 19, True),  # a new one would live no longer for long
+        (0, 20, 19, False),
+        (1, 3600, 0, True),
+    ],
+)
+def test_a_value_is_enough(left: float, life: float, least: float | None, enough: bool) -> None:
+    assert is_enough(Value(1000 + left, life), least, 1000) is enough
+
+
+def test_what_can_be_asked_for_leaves_the_time_that_a_value_spends_on_its_way() -> None:
+    assert longest_left(3600) == 3570
+    assert longest_left(20) == 18
+
+
+def test_renewal_falls_between_80_and_85_percent() -> None:
+    value = Value(1000 + 3600, 3600)
+    assert renewal_time(value, 0) == 1000 + 0.80 * 3600
+    assert renewal_time(value, 1) == 1000 + 0.85 * 3600
+
+
+def test_the_last_seconds_are_bearable_and_the_very_last_are_not() -> None:
+    assert is_bearable(Value(1006, 3600), 1000)
+    assert not is_bearable(Value(1005, 3600), 1000)

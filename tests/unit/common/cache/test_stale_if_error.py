@@ -1,0 +1,96 @@
+"""Copies of what another service owns: how old they get, and what ends them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.cache.ttl import UNTOLD_SECONDS
+from sellergate_common.errors import NotFound, Unavailable
+
+
+class World:
+    def __init__(self) -> None:
+        self.now, self.told, self.asked = 1000.0, True, 0
+        self.error: Exception | None = None
+        self.value = "first"
+        self.copies: Copies[str] = Copies(lambda: self.now, lambda: self.told)
+
+    async def fetch(self) -> str:
+        self.asked += 1
+        value = self.value
+        await asyncio.sleep(0)
+        if self.error:
+            raise self.error
+        return value
+
+    async def get(self, fetch: Callable[[], Awaitable[str]] | None = None) -> str:
+        return await self.copies.get("a", fetch or self.fetch)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_a_copy_serves_for_five_seconds(world: World) -> None:
+    assert await asyncio.gather(*(world.get() for _ in range(9))) == ["first"] * 9
+    world.value, world.now = "second", world.now + UNTOLD_SECONDS - 0.1
+    assert await world.get() == "first"
+    world.now += 0.1
+    assert (await world.get(), world.asked) == ("second", 2)
+
+
+async def test_a_change_that_is_told_ends_it_at_once(world: World) -> None:
+    await world.get()
+    world.value = "second"
+    world.copies.forget("a")
+    assert await world.get() == "second"
+    world.value = "third"
+    world.copies.doubt_all()
+    assert await world.get() == "third"
+
+
+async def test_a_change_that_is_told_while_it_is_asked_for_leaves_no_old_copy(world: World) -> None:
+    async def overtaken() -> str:
+        world.copies.forget("a")
+        return "old"
+
+    assert await world.get(overtaken) == "old"
+    assert await world.get() == "first"
+
+
+async def test_while_its_owner_is_down_it_serves_as_long_as_changes_are_told(world: World) -> None:
+    await world.get()
+    world.error = Unavailable("down")
+    world.now += 600
+    assert [await world.get() for _ in range(5)] == ["first"] * 5
+    assert world.asked == 2  # nobody waits for an owner that has just not answered
+    world.now += 1
+    await world.get()
+    assert world.asked == 3
+    world.told = False
+    with pytest.raises(Unavailable):
+        await world.get()
+    world.told, world.error, world.value = True, None, "second"
+    world.now += 1
+    assert await world.get() == "second"
+
+
+async def test_what_is_forgotten_does_not_come_back_while_its_owner_is_down(world: World) -> None:
+    await world.get()
+    world.error = Unavailable("down")
+    world.copies.forget("a")
+    with pytest.raises(Unavailable):
+        await world.get()
+
+
+async def test_its_owners_word_ends_it(world: World) -> None:
+    await world.get()
+    world.now += UNTOLD_SECONDS
+    world.error = NotFound.account("a")
+    with pytest.raises(NotFound):
+        await world.get()
+    world.error = Unavailable("down")
+    with pytest.raises(Unavailable):
+        await world.get()

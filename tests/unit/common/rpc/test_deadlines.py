@@ -1,0 +1,87 @@
+"""A call's time: what is answered at once needs no timer, what waits is bounded, and nothing of it shows to the body."""
+
+import asyncio
+
+import pytest
+from sellergate_common.context import CallContext
+from sellergate_common.errors import OutOfTime
+from sellergate_common.rpc.deadlines import within_deadline
+
+
+def call() -> CallContext:
+    return CallContext("m", "r")
+
+
+async def test_an_answer_at_once_and_one_after_several_waits() -> None:
+    async def at_once() -> str:
+        return "now"
+
+    async def later() -> str:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return await asyncio.wait_for(asyncio.sleep(0.01, "later"), 1)
+
+    assert await within_deadline(call(), 5, at_once, streams=False) == "now"
+    assert await within_deadline(call(), 5, later, streams=False) == "later"
+
+
+async def test_what_the_body_raises_comes_through_before_and_after_it_has_waited() -> None:
+    async def fails(waits: int) -> None:
+        for _ in range(waits):
+            await asyncio.sleep(0)
+        raise KeyError(waits)
+
+    for waits in (0, 2):
+        with pytest.raises(KeyError):
+            await within_deadline(call(), 5, lambda waits=waits: fails(waits), streams=False)
+
+
+async def test_what_an_awaited_thing_raises_is_thrown_into_the_body() -> None:
+    failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(failing.set_exception, KeyError("x"))
+
+    async def body() -> str:
+        try:
+            await failing
+        except KeyError:
+            await asyncio.sleep(0)
+            return "caught"
+        return "missed"
+
+    assert await within_deadline(call(), 5, body, streams=False) == "caught"
+
+
+async def test_the_end_of_the_time_ends_the_body() -> None:
+    ended = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0)
+            ended.append(True)
+
+    with pytest.raises(OutOfTime):
+        await within_deadline(call(), 0.1, slow, streams=False)
+    assert ended
+    with pytest.raises(OutOfTime):
+        await within_deadline(call(), 0.01, slow, streams=False)
+    assert len(ended) == 1, "it was not even begun"
+
+
+async def test_a_cancellation_reaches_the_body() -> None:
+    ended = asyncio.Event()
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            ended.set()
+            raise
+
+    running = asyncio.create_task(within_deadline(call(), None, slow, streams=True))
+    await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert ended.is_set()

@@ -1,0 +1,19 @@
+"""The order of the layers is part of the design: what each may rely on stands to its left."""
+
+from prometheus_client import CollectorRegistry
+from sellergate_common.identity.policy import Access
+from sellergate_common.observability.telemetry import RpcMetrics
+from sellergate_common.rpc.interceptors import Layers
+
+
+def test_the_layers_stand_in_the_agreed_order() -> None:
+    layers = Layers("account", Access(), RpcMetrics.register(CollectorRegistry()))
+    assert [layer.__name__ for layer in layers.order] == [  # type: ignore[attr-defined]
+        "request_id",
+        "log",
+        "metrics",
+        "errors",
+        "identity",
+        "deadline",
+        "validation",
+    ]

@@ -1,0 +1,79 @@
+"""Who the human is: every token that must not be accepted, and the ones that must."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from pydantic import SecretStr
+from sellergate_common.errors import Unauthenticated
+from sellergate_edge.authn.jwt import Authenticator, SharedSecret
+
+SECRET = "0123456789abcdef" * 4
+AUTHENTICATOR = Authenticator(SharedSecret(SecretStr(SECRET)), "sellergate", "https://issuer")
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    good = {"sub": "u1", "aud": "sellergate", "iss": "https://issuer", "exp": int(time.time()) + 600}
+    return {name: value for name, value in {**good, **changes}.items() if value is not None}
+
+
+def token(key: Any = SECRET, algorithm: str = "HS256", headers: dict[str, Any] | None = None, **changes: Any) -> str:
+    return jwt.encode(claims(**changes), key, algorithm, headers)
+
+
+def unsigned() -> str:
+    parts = ({"alg": "none", "typ": "JWT"}, claims())
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
+
+
+async def test_a_good_token_names_its_user() -> None:
+    assert await AUTHENTICATOR.user_of(f"Bearer {token()}") == "u1"
+    assert await AUTHENTICATOR.user_of(f"bearer  {token(headers={'typ': 'at+jwt'})} ") == "u1"
+    assert await AUTHENTICATOR.user_of(f"Bearer {token(aud=['other', 'sellergate'])}") == "u1"
+
+
+PUBLIC = RSA.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic dTpw",
+        "Bearer garbage",
+        "Bearer a.b.c",
+        f"Bearer {unsigned()}",
+        f"Bearer {token(key='another secret of at least thirty-two bytes')}",
+        f"Bearer {token()}x",
+        f"Bearer {token(algorithm='HS512')}",
+        f"Bearer {token(RSA, 'RS256')}",
+        f"Bearer {token(ec.generate_private_key(ec.SECP256R1()), 'ES256')}",
+        f"Bearer {token(exp=int(time.time()) - 60)}",
+        f"Bearer {token(exp=None)}",
+        f"Bearer {token(aud='other')}",
+        f"Bearer {token(aud=None)}",
+        f"Bearer {token(iss='https://other')}",
+        f"Bearer {token(iss=None)}",
+        f"Bearer {token(sub=None)}",
+        f"Bearer {token(sub='')}",
+        f"Bearer {token(sub='x' * 129)}",
+        f"Bearer {token(sub='a' + chr(10) + 'b')}",
+        f"Bearer {token(nbf=int(time.time()) + 600)}",
+        f"Bearer {token(headers={'typ': 'sg-dropin+jwt'})}",
+        f"Bearer {token(headers={'typ': 'sg-rdt+jwt'})}",
+    ],
+)
+async def test_everything_else_is_nobody(authorization: str | None) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        await AUTHENTICATOR.user_of(authorization)
+    parts = (authorization or "").split()
+    assert len(parts) < 2 or len(parts[1]) < 10 or parts[1] not in caught.value.message

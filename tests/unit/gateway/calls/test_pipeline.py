@@ -1,0 +1,239 @@
+"""The pipeline of a call on fakes: the order of things, retries, repair, and what callers are told."""
+
+from dataclasses import replace
+
+import pytest
+from sellergate_common.errors import Reason, Unavailable
+from sellergate_gateway.calls.pipeline import RESERVE_SECONDS
+from sellergate_gateway.calls.retries import MAX_ATTEMPTS
+from sellergate_gateway.spapi.http import AmazonAnswer, FateUnknown, NotSent
+from sellergate_gateway.spapi.request import SpApiCall
+
+from tests.fakes.gateway import (
+    ACCOUNT,
+    BUSY,
+    CATALOGUE,
+    EXPIRED,
+    HTML,
+    OK,
+    READ,
+    ROLE,
+    THROTTLED,
+    WRITE,
+    Step,
+    World,
+    answer,
+)
+
+
+async def test_quota_is_charged_after_everything_that_can_fail_and_signing_after_the_wait() -> None:
+    world = World(account=replace(ACCOUNT, iam_role_arn=ROLE, marketplace="DE"))
+    done = await world.make()
+    assert world.log == ["account", "token", "credentials", "quota", "sign eu-west-1", "send"]
+    assert (done.answer, done.operation, done.attempts, done.waited) == (OK, CATALOGUE.get("orders/v0/getOrders"), 1, 0)
+    assert world.sent[0].url == "https://eu.test/orders/v0/orders"
+    assert dict(world.sent[0].headers) == {"x-amz-access-token": "Atza|1", "authorization": "signed"}
+
+
+async def test_after_a_wait_the_token_is_asked_for_again() -> None:
+    world = World(waits=[12.0])
+    done = await world.make()
+    assert world.log == ["account", "token", "quota", "token", "send"]
+    assert done.waited == 12.0
+
+
+@pytest.mark.parametrize("broken", ["token_error", "role_error"])
+async def test_no_slot_is_wasted_on_an_account_that_does_not_work(broken: str) -> None:
+    error = Unavailable("down")
+    world = World(account=replace(ACCOUNT, iam_role_arn=ROLE), **{broken: error})  # type: ignore[arg-type]
+    assert await world.refused() is error
+    assert "quota" not in world.log
+
+
+@pytest.mark.parametrize(
+    ("signing", "role", "signed"),
+    [("AUTO", ROLE, True), ("AUTO", "", False), ("NONE", ROLE, False), ("SIGV4", ROLE, True)],
+)
+async def test_who_signs(signing: str, role: str, signed: bool) -> None:
+    world = World(account=replace(ACCOUNT, signing=signing, iam_role_arn=role))
+    await world.make()
+    assert ("sign us-east-1" in world.log) is signed
+
+
+async def test_an_account_that_must_sign_and_has_no_role() -> None:
+    error = await World(account=replace(ACCOUNT, signing="SIGV4")).refused()
+    assert error.reason is Reason.INVALID_REQUEST
+    assert "iam_role_arn" in error.message
+
+
+@pytest.mark.parametrize(
+    ("state", "user", "reason"),
+    [
+        ("ACTIVE", "u2", Reason.ACCOUNT_NOT_FOUND),
+        ("INACTIVE", "u2", Reason.ACCOUNT_NOT_FOUND),
+        ("INACTIVE", "u1", Reason.ACCOUNT_INACTIVE),
+        ("AUTHORIZATION_REVOKED", "", Reason.AUTHORIZATION_REVOKED),
+    ],
+)
+async def test_accounts_that_may_not_be_called_for(state: str, user: str, reason: Reason) -> None:
+    world = World(account=replace(ACCOUNT, state=state))
+    assert (await world.refused(user=user)).reason is reason
+    assert world.log == ["account"]
+
+
+GRANTLESS = SpApiCall("a", operation="notifications/v1/getDestinations")
+
+
+async def test_a_grantless_call_has_the_applications_token_and_bucket_and_needs_no_authorization() -> None:
+    world = World(account=replace(ACCOUNT, state="AUTHORIZATION_REVOKED"))
+    await world.make(GRANTLESS)
+    assert world.log == ["account", "grantless app sellingpartnerapi::notifications", "quota", "send"]
+    assert ("x-amz-access-token", "Atza|grantless") in world.sent[0].headers
+    world.account = replace(world.account, amazon_seller_id="ANOTHER")
+    await world.make(GRANTLESS)
+    assert world.buckets[0] == world.buckets[1]
+
+
+async def test_a_refused_grantless_token_is_not_asked_for_again() -> None:
+    world = World(steps=[EXPIRED])
+    assert (await world.refused(GRANTLESS)).reason is Reason.AMAZON_DENIED
+    assert world.log.count("send") == 1
+
+
+async def test_a_user_does_not_act_for_an_application_that_others_use_too() -> None:
+    world = World()
+    assert (await world.refused(GRANTLESS, user="u1")).reason is Reason.CALLER_NOT_ALLOWED
+    assert world.log == ["account"]
+    world = World(account=replace(ACCOUNT, shared_application=False))
+    await world.make(GRANTLESS, user="u1")
+    assert world.log[1] == "grantless app sellingpartnerapi::notifications"
+
+
+@pytest.mark.parametrize(
+    ("account", "call", "host"), [(False, True, "sandbox.na"), (True, None, "sandbox.na"), (True, False, "na")]
+)
+async def test_the_sandbox_by_call_or_by_account(account: bool, call: bool | None, host: str) -> None:
+    world = World(account=replace(ACCOUNT, sandbox=account))
+    await world.make(sandbox=call)
+    assert world.sent[0].url.startswith(f"https://{host}.test/")
+
+
+# What Amazon did not do is sent again, what it may have done only when that does no harm.
+RESET, REFUSED = FateUnknown("ServerDisconnectedError"), NotSent("ClientConnectorError")
+_RETRIED, _ONCE = MAX_ATTEMPTS, 1
+
+
+@pytest.mark.parametrize(
+    ("step", "call", "attempts", "reason"),
+    [
+        (THROTTLED, READ, _RETRIED, Reason.AMAZON_QUOTA_EXCEEDED),
+        (THROTTLED, WRITE, _RETRIED, Reason.AMAZON_QUOTA_EXCEEDED),
+        (BUSY, READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
+        (BUSY, WRITE, _RETRIED, Reason.AMAZON_UNAVAILABLE),
+        (REFUSED, READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
+        (REFUSED, WRITE, _RETRIED, Reason.AMAZON_UNAVAILABLE),
+        (HTML, READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
+        (HTML, WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
+        (answer(500, "InternalFailure"), READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
+        (answer(500, "InternalFailure"), WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
+        (answer(504), WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
+        (RESET, READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
+        (RESET, WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
+        (answer(400, "InvalidInput"), READ, _ONCE, Reason.AMAZON_REJECTED),
+        (answer(403, "Unauthorized"), READ, _ONCE, Reason.AMAZON_DENIED),
+        (answer(404, "NotFound"), WRITE, _ONCE, Reason.AMAZON_NOT_FOUND),
+        (EXPIRED, READ, 2, Reason.AMAZON_DENIED),
+        (EXPIRED, WRITE, 2, Reason.AMAZON_DENIED),
+    ],
+)
+async def test_how_often_a_call_is_sent_that_never_succeeds(
+    step: Step, call: SpApiCall, attempts: int, reason: Reason
+) -> None:
+    world = World(steps=[step])
+    error = await world.refused(call)
+    assert (len(world.sent), error.reason) == (attempts, reason)
+    assert world.log.count("quota") == attempts
+    if isinstance(step, AmazonAnswer):
+        as_is = World(steps=[step])
+        done = await as_is.make(call, as_is=True)
+        assert (done.answer, done.attempts) == (step, attempts)
+
+
+async def test_a_retried_call_that_succeeds_says_how_often() -> None:
+    world = World(steps=[THROTTLED, BUSY, REFUSED, OK])
+    assert (await world.make(WRITE)).attempts == 4
+
+
+async def test_an_expired_token_is_repaired_once_also_for_a_write() -> None:
+    world = World(steps=[EXPIRED, OK])
+    done = await world.make(WRITE)
+    assert done.attempts == 2
+    assert world.log.count("invalidate") == 1
+    assert [dict(request.headers)["x-amz-access-token"] for request in world.sent] == ["Atza|1", "Atza|2"]
+    again = World(steps=[EXPIRED])
+    assert "fresh access token" in (await again.refused()).message
+    assert again.log.count("invalidate") == 1
+
+
+async def test_an_unknown_fate_is_an_error_as_is_too() -> None:
+    assert (await World(steps=[RESET]).refused(WRITE, as_is=True)).reason is Reason.AMAZON_OUTCOME_UNKNOWN
+
+
+async def test_a_429_drains_the_bucket_for_one_interval_or_as_amazon_says() -> None:
+    world = World(steps=[THROTTLED, answer(429, "QuotaExceeded", retry_after="0.01"), OK])
+    await world.make()
+    assert world.drained == [pytest.approx(1 / 0.0167), 0.01]
+
+
+async def test_no_turn_in_time_after_a_429_is_amazons_429() -> None:
+    world = World(steps=[THROTTLED], waits=[0.0, 60.0])
+    error = await world.refused(max_wait=0.0)
+    assert (error.reason, len(world.sent)) == (Reason.AMAZON_QUOTA_EXCEEDED, 1)
+    assert error.retry_after == pytest.approx(1 / 0.0167)
+    as_is = World(steps=[THROTTLED], waits=[0.0, 60.0])
+    assert (await as_is.make(max_wait=0.0, as_is=True)).answer is THROTTLED
+
+
+async def test_no_turn_at_all_is_ours() -> None:
+    world = World(waits=[60.0])
+    error = await world.refused()
+    assert (error.reason, error.retry_after, world.sent) == (Reason.LOCAL_QUOTA_EXCEEDED, 60.0, [])
+    assert error.metadata["operation"] == "orders/v0/getOrders"
+
+
+async def test_the_longest_wait_is_the_callers_and_never_past_its_deadline() -> None:
+    world = World(steps=[BUSY, OK], waits=[3.0, 2.0])
+    await world.make(max_wait=5.0)
+    assert world.allowed == [5.0, 2.0]
+    assert World(left=30.0).allowed == []
+    bounded = World(left=4.0)
+    await bounded.make(max_wait=100.0)
+    await bounded.make()
+    assert bounded.allowed == [pytest.approx(4.0 - RESERVE_SECONDS)] * 2
+    assert bounded.seconds == [pytest.approx(4.0 - RESERVE_SECONDS)] * 2
+
+
+async def test_a_call_out_of_time_is_told_so_unless_it_is_a_write_of_unknown_fate() -> None:
+    late = FateUnknown("no complete answer within 0.0 s")
+    assert (await World(steps=[late], left=0.06).refused()).reason is Reason.DEADLINE_EXCEEDED
+    assert (await World(steps=[late], left=0.06).refused(WRITE)).reason is Reason.AMAZON_OUTCOME_UNKNOWN
+    nothing = World(left=0.0)
+    assert (await nothing.refused()).reason is Reason.DEADLINE_EXCEEDED
+    assert nothing.sent == []
+
+
+async def test_a_rate_is_learned_where_it_differs_and_for_every_bucket() -> None:
+    told = replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))
+    world = World(steps=[told])
+    await world.make(batch=True)
+    await world.make(batch=True)
+    assert world.learned == [(2, 16.7)]
+    same = World(steps=[replace(OK, headers=(("x-amzn-RateLimit-Limit", "0.0167"),))])
+    await same.make()
+    assert same.learned == []
+
+
+async def test_the_bucket_of_unknown_paths_learns_nothing() -> None:
+    world = World(steps=[replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))])
+    assert (await world.make(path="/new/api")).operation is None
+    assert world.learned == []

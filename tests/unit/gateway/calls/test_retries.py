@@ -1,0 +1,72 @@
+"""When a call is sent again: the table of decisions 6 and 7."""
+
+import pytest
+from sellergate_gateway.calls.retries import (
+    FIRST_BACKOFF,
+    LARGEST_BACKOFF,
+    MAX_ATTEMPTS,
+    Attempt,
+    Failure,
+    failure_of,
+    pause_before_retry,
+)
+from sellergate_gateway.spapi.response import Kind
+
+NOT_DONE, UNKNOWN, FINAL = Failure.NOT_DONE, Failure.UNKNOWN, Failure.FINAL
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [
+        (Kind.THROTTLED, NOT_DONE),
+        (Kind.NOT_NOW, NOT_DONE),
+        (Kind.BROKEN, UNKNOWN),
+        (Kind.REFUSED, FINAL),
+        (Kind.TOKEN_REFUSED, FINAL),  # repaired once, by another rule
+    ],
+)
+def test_what_an_answer_tells_of_amazons_doing(kind: Kind, failure: Failure) -> None:
+    assert failure_of(kind) is failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "idempotent", "number", "left", "retry_after", "pause"),
+    [
+        # What Amazon did not do is sent again, writes too.
+        (NOT_DONE, True, 1, 30, None, FIRST_BACKOFF / 2),
+        (NOT_DONE, False, 1, 30, None, FIRST_BACKOFF / 2),
+        # What it may have done: only where twice is as good as once.
+        (UNKNOWN, True, 1, 30, None, FIRST_BACKOFF / 2),
+        (UNKNOWN, False, 1, 30, None, None),
+        (UNKNOWN, False, 1, 30, 0.0, None),
+        (FINAL, True, 1, 30, None, None),
+        (FINAL, True, 1, 30, 1.0, None),
+        # The backoff doubles, up to a bound.
+        (NOT_DONE, True, 2, 30, None, FIRST_BACKOFF),
+        (NOT_DONE, True, 3, 30, None, FIRST_BACKOFF * 2),
+        # Four attempts at most.
+        (NOT_DONE, True, MAX_ATTEMPTS, 30, None, None),
+        (UNKNOWN, True, MAX_ATTEMPTS, 30, None, None),
+        # Retry-After is Amazon's word, jitter or not.
+        (NOT_DONE, False, 1, 30, 7.0, 7.0),
+        (NOT_DONE, False, 3, 30, 0.0, 0.0),
+        # Never past the deadline.
+        (NOT_DONE, True, 1, 7.0, 7.0, None),
+        (NOT_DONE, True, 1, FIRST_BACKOFF / 2, None, None),
+        (NOT_DONE, True, 1, 0, 0.0, None),
+        (NOT_DONE, True, 1, -1, None, None),
+    ],
+)
+def test_table(
+    failure: Failure, idempotent: bool, number: int, left: float, retry_after: float | None, pause: float | None
+) -> None:
+    attempt = Attempt(number, failure, idempotent, left, retry_after)
+    assert pause_before_retry(attempt, lambda: 0.5) == (None if pause is None else pytest.approx(pause))
+
+
+def test_the_jitter_is_full() -> None:
+    attempt = Attempt(1, NOT_DONE, True, 30)
+    assert pause_before_retry(attempt, lambda: 0.0) == 0.0
+    longest = pause_before_retry(attempt, lambda: 0.999)
+    assert longest is not None
+    assert FIRST_BACKOFF * 0.99 < longest < FIRST_BACKOFF <= LARGEST_BACKOFF

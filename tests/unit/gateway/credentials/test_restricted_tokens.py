@@ -1,0 +1,192 @@
+"""Which token a call is made with, and what becomes of a Restricted Data Token that Amazon refuses or does not give."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from sellergate_common.errors import Reason
+from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.request import RestrictedResource as Resource
+from sellergate_gateway.spapi.request import SpApiCall
+
+from tests.fakes.gateway import ACCOUNT, DENIED, EXPIRED, OK, World, answer
+
+ADDRESS = SpApiCall("a", "GET", "/orders/v0/orders/902-1/address")
+ORDERS = SpApiCall("a", "GET", "/orders/v0/orders", data_elements=("shippingAddress", "buyerInfo"))
+DOCUMENT = SpApiCall("a", "GET", "/reports/2021-06-30/documents/doc-1")
+LABELS = SpApiCall("a", "GET", "/vendor/directFulfillment/shipping/2021-12-28/shippingLabels")
+
+
+def given(number: int = 1, **changes: object) -> AmazonAnswer:
+    document = {"restrictedDataToken": f"Atz.sprdt|{number}", "expiresIn": 3600, **changes}
+    return AmazonAnswer(200, (), json.dumps(document).encode())
+
+
+def token_of(world: World, number: int) -> str:
+    return dict(world.sent[number].headers)["x-amz-access-token"]
+
+
+async def test_a_generic_path_serves_all_orders_of_a_seller() -> None:
+    world = World(steps=[given(), OK])
+    await world.make(ADDRESS)
+    await world.make(ADDRESS, path="/orders/v0/orders/902-2/address")
+    assert [request.url for request in world.sent] == [
+        "https://na.test/tokens/2021-03-01/restrictedDataToken",
+        "https://na.test/orders/v0/orders/902-1/address",
+        "https://na.test/orders/v0/orders/902-2/address",
+    ]
+    assert json.loads(world.sent[0].body) == {
+        "restrictedResources": [{"method": "GET", "path": "/orders/v0/orders/{orderId}/address"}]
+    }
+    assert [token_of(world, n) for n in range(3)] == ["Atza|1", "Atz.sprdt|1", "Atz.sprdt|1"]
+
+
+async def test_data_elements_are_sorted_and_their_own_token() -> None:
+    world = World(steps=[given(1), OK])
+    await world.make(ORDERS)
+    world.steps = [given(2), OK]
+    await world.make(ORDERS, data_elements=("buyerInfo",))
+    await world.make(ORDERS, data_elements=("buyerInfo", "shippingAddress"))
+    named = [json.loads(request.body) for request in world.sent if request.body]
+    assert [body["restrictedResources"][0]["dataElements"] for body in named] == [
+        ["buyerInfo", "shippingAddress"],
+        ["buyerInfo"],
+    ]
+    assert token_of(world, -1) == "Atz.sprdt|1"
+
+
+async def test_without_data_elements_orders_come_with_the_sellers_token() -> None:
+    world = World()
+    await world.make(ORDERS, data_elements=())
+    assert token_of(world, 0) == "Atza|1"
+
+
+@pytest.mark.parametrize(
+    ("call", "element"), [(ORDERS, "buyerTaxInformation"), (ADDRESS, "buyerInfo"), (DOCUMENT, "x")]
+)
+async def test_elements_that_an_operation_does_not_have(call: SpApiCall, element: str) -> None:
+    world = World()
+    error = await world.refused(call, data_elements=(element,))
+    assert error.reason is Reason.INVALID_REQUEST
+    assert error.violations[0].field == "data_elements"
+    assert world.sent == []
+
+
+async def test_in_the_sandbox_the_token_comes_from_production() -> None:
+    world = World(steps=[given(), OK])
+    await world.make(ADDRESS, sandbox=True)
+    assert [request.url.split("/")[2] for request in world.sent] == ["na.test", "sandbox.na.test"]
+
+
+async def test_an_expired_restricted_token_is_fetched_anew_exactly_once() -> None:
+    world = World(steps=[given(1), EXPIRED, given(2), OK])
+    await world.make(ADDRESS)
+    assert [token_of(world, n) for n in (1, 3)] == ["Atz.sprdt|1", "Atz.sprdt|2"]
+    world = World(steps=[given(1), EXPIRED, given(2), EXPIRED])
+    error = await world.refused(ADDRESS)
+    assert error.reason is Reason.AMAZON_DENIED
+    assert len(world.sent) == 4
+
+
+async def test_a_missing_role_is_said_so() -> None:
+    world = World(steps=[DENIED])
+    error = await world.refused(ADDRESS)
+    assert error.reason is Reason.AMAZON_DENIED
+    assert "role" in error.message
+    assert "/orders/v0/orders/{orderId}/address" in error.message
+    assert len(world.sent) == 1
+
+
+async def test_a_refused_resource_says_that_its_role_may_be_missing() -> None:
+    error = await World(steps=[given(), DENIED]).refused(ADDRESS)
+    assert "personal data" in error.message
+
+
+async def test_where_amazons_pages_disagree_the_sellers_token_is_used_if_no_other_is_given() -> None:
+    world = World(steps=[answer(400, "InvalidInput"), OK])
+    await world.make(LABELS)
+    assert [token_of(world, n) for n in (0, 1)] == ["Atza|1", "Atza|1"]
+
+
+async def test_a_report_document_is_opened_as_its_type_wants() -> None:
+    world = World(types={"doc-1": "GET_MERCHANT_LISTINGS_ALL_DATA"}, steps=[DENIED])
+    assert (await world.refused(DOCUMENT)).reason is Reason.AMAZON_DENIED
+    assert len(world.sent) == 1
+    world = World(types={"doc-1": "GET_ORDER_REPORT_DATA_TAX"}, steps=[given(), OK])
+    await world.make(DOCUMENT)
+    named = json.loads(world.sent[0].body)["restrictedResources"]
+    assert named == [{"method": "GET", "path": "/reports/2021-06-30/documents/doc-1"}]
+    assert token_of(world, 1) == "Atz.sprdt|1"
+
+
+async def test_a_report_document_of_unknown_type_is_tried_once_more_with_a_restricted_token() -> None:
+    world = World(steps=[DENIED, given(), OK])
+    await world.make(DOCUMENT)
+    assert [token_of(world, n) for n in range(3)] == ["Atza|1", "Atza|1", "Atz.sprdt|1"]
+
+
+async def test_getreport_tells_the_type() -> None:
+    report = {"reportId": "1", "reportType": "GET_ORDER_REPORT_DATA_TAX", "reportDocumentId": "doc-1"}
+    world = World(steps=[AmazonAnswer(200, (), json.dumps(report).encode())])
+    await world.make(SpApiCall("a", "GET", "/reports/2021-06-30/reports/1"))
+    listed = {"reports": [{**report, "reportDocumentId": "doc-2"}, {"reportId": "2"}, "?"]}
+    world.steps = [AmazonAnswer(200, (), json.dumps(listed).encode())]
+    await world.make(SpApiCall("a", "GET", "/reports/2021-06-30/reports"))
+    assert set(world.types) == {"doc-1", "doc-2"}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"expiresIn": 1}', b'{"restrictedDataToken": "x", "expiresIn": "soon"}']
+)
+async def test_an_answer_without_a_token(body: bytes) -> None:
+    error = await World(steps=[AmazonAnswer(200, (), body)]).refused(ADDRESS)
+    assert error.reason is Reason.AMAZON_UNAVAILABLE
+
+
+async def test_the_wrapper_of_amazons_old_guide_is_understood() -> None:
+    wrapped = AmazonAnswer(200, (), json.dumps({"payload": json.loads(given().body)}).encode())
+    world = World(steps=[wrapped, OK])
+    await world.make(ADDRESS)
+    assert token_of(world, 1) == "Atz.sprdt|1"
+
+
+async def test_fifty_resources_are_one_token_whatever_their_order() -> None:
+    world = World(steps=[given()])
+    resources = tuple(Resource("GET", f"/orders/v0/orders/{n}/address") for n in range(50))
+    _ = world.calls
+    account = replace(ACCOUNT)
+    first = await world.restricted.checked(account, resources)
+    assert await world.restricted.checked(account, resources[::-1]) == first
+    assert len(world.sent) == 1
+
+
+async def test_a_caller_may_name_the_resources_and_amazon_decides_what_they_open() -> None:
+    wanted = (Resource("GET", "/orders/v0/orders/902-1/address"),)
+    world = World(steps=[given(), OK])
+    await world.make(SpApiCall("a", "GET", "/orders/v0/orders/902-2/address", restricted_resources=wanted))
+    assert json.loads(world.sent[0].body)["restrictedResources"] == [
+        {"method": "GET", "path": "/orders/v0/orders/902-1/address"}
+    ]
+    assert token_of(world, 1) == "Atz.sprdt|1"
+    for changes in (
+        {"restricted_resources": (Resource("GET", "/sellers/v1/marketplaceParticipations"),)},
+        {"restricted_resources": wanted, "data_elements": ("buyerInfo",)},
+    ):
+        assert (await World(steps=[OK]).refused(ADDRESS, **changes)).reason is Reason.INVALID_REQUEST
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tokens/2021-03-01/restrictedDataToken",
+        "/tokens/2021-03-01/restrictedDataToken/",
+        "/tokens/2021-03-01/restrictedDat%61Token",
+        "/tokens/2021-03-01/RestrictedDataToken",
+    ],
+)
+async def test_no_user_is_given_a_token_of_amazons(path: str) -> None:
+    world = World(steps=[given()])
+    error = await world.refused(SpApiCall("a", "POST", path, body=b"{}"), user="u1")
+    assert error.reason is Reason.CALLER_NOT_ALLOWED
+    assert world.sent == []
+    await world.make(SpApiCall("a", "POST", path, body=b"{}"))

@@ -1,0 +1,65 @@
+"""The gateway's signatures are those that botocore makes, for every request that can be sent."""
+
+from datetime import UTC, datetime
+from unittest import mock
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from sellergate_gateway.model import AwsCredentials
+from sellergate_gateway.spapi.http import AmazonRequest
+from sellergate_gateway.spapi.sigv4 import SigV4Signer
+
+HOSTS = (
+    "https://sellingpartnerapi-na.amazon.com",
+    "https://h.test:8443",
+    "http://127.0.0.1:9000",
+    "https://h.test:443",
+)
+_path = st.text("abAB09-._~!$&'()*+,;=:@/", max_size=20) | st.sampled_from(["a%2Fb", "%C3%A9%20x", "a//b///c", "x/"])
+_pair = st.text("ab=%~.*+/?:@,;'", max_size=6).map(lambda text: text.replace("%", "%25"))
+_query = st.lists(_pair, max_size=5).map("&".join)
+
+
+def by_botocore(request: AmazonRequest, credentials: AwsCredentials, region: str, now: float) -> dict[str, str]:
+    tokens = {name: value for name, value in request.headers if name == "x-amz-access-token"}
+    theirs = AWSRequest(method=request.method, url=request.url, data=request.body, headers=tokens)
+    keys = Credentials(
+        credentials.access_key_id.get_secret_value(),
+        credentials.secret_access_key.get_secret_value(),
+        credentials.session_token.get_secret_value(),
+    )
+    with mock.patch("botocore.auth.get_current_datetime", return_value=datetime.fromtimestamp(now, UTC)):
+        SigV4Auth(keys, "execute-api", region).add_auth(theirs)
+    return {name.lower(): value for name, value in theirs.headers.items()}
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    host=st.sampled_from(HOSTS),
+    method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
+    path=_path.filter(lambda path: not {".", ".."} & set(path.split("/"))),
+    query=_query,
+    body=st.binary(max_size=50),
+    token=st.none() | st.just("Atza|x+/="),
+    region=st.sampled_from(["us-east-1", "eu-west-1", "us-west-2"]),
+    now=st.integers(1_500_000_000, 2_500_000_000),
+)
+@example(HOSTS[0], "GET", "", "", b"", None, "us-east-1", 1_800_000_000)
+@example(HOSTS[0], "GET", "a", "b&a=2&a=1&=&&c=%20", b"", "t", "us-east-1", 1_800_000_000)
+def test_a_signature_is_botocores(
+    host: str, method: str, path: str, query: str, body: bytes, token: str | None, region: str, now: int
+) -> None:
+    url = f"{host}/{path.lstrip('/')}{'?' + query if query else ''}"
+    tokens = () if token is None else (("x-amz-access-token", token),)
+    request = AmazonRequest(method, url, (("accept", "x"), *tokens), body)
+    credentials = AwsCredentials(
+        SecretStr("ASIAX"), SecretStr("secret+/"), SecretStr("session=="), now + 3600.0, 3600.0
+    )
+    ours = SigV4Signer(lambda: float(now)).sign(request, credentials, region)
+    added = {name.lower(): value for name, value in ours.headers if name != "accept"}
+    assert added == by_botocore(request, credentials, region, now)
+    assert (ours.method, ours.url, ours.body, ours.headers[0]) == (method, url, body, ("accept", "x"))

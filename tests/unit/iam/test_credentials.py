@@ -1,0 +1,93 @@
+"""What the iam domain decides, on fakes."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import SecretStr
+from sellergate_common.errors import InvalidRequest, NotAllowed
+from sellergate_iam.credentials import Credentials
+from sellergate_iam.ports import AwsCredentials, Role, Session
+
+from tests.fakes.common import FakeCache
+
+ARN = "arn:aws:iam::123456789012:role/sp-api-1"
+
+
+class FakeAccounts:
+    async def role(self, account_id: str) -> Role:
+        return Role(ARN, "ext-1", "eu-west-1", account_id, 1)
+
+
+@dataclass
+class FakeSts:
+    now: list[float]
+    asked: list[tuple[Role, Session]] = field(default_factory=list)
+
+    async def assume(self, role: Role, session: Session) -> AwsCredentials:
+        self.asked.append((role, session))
+        await asyncio.sleep(0)
+        key = SecretStr(f"ASIA{len(self.asked)}")
+        return AwsCredentials(key, SecretStr("s"), SecretStr("t"), self.now[0] + session.seconds, session.seconds)
+
+
+class World:
+    def __init__(self, *allowed: str) -> None:
+        self.now = [1_000_000.0]
+        self.sts = FakeSts(self.now)
+        self.cache: FakeCache[Role, AwsCredentials] = FakeCache(lambda found: found.access_key_id, lambda: self.now[0])
+        self.credentials = Credentials(FakeAccounts(), self.sts, self.cache, allowed)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_one_call_of_sts_serves_many_until_shortly_before_the_end(world: World) -> None:
+    found = await asyncio.gather(*(world.credentials.for_account("a", "", None) for _ in range(20)))
+    assert len(set(found)) == len(world.sts.asked) == 1
+    world.now[0] += 3600 - 60
+    assert await world.credentials.for_account("a", "", None) == found[0]
+    world.now[0] += 1
+    assert await world.credentials.for_account("a", "", None) != found[0]
+
+
+async def test_the_external_id_and_the_session_name_are_always_sent(world: World) -> None:
+    await world.credentials.for_account("a" * 64, "", None)
+    role, session = world.sts.asked[0]
+    assert (role.external_id, role.region, session.seconds) == ("ext-1", "eu-west-1", 3600)
+    assert session.name == ("sellergate-" + "a" * 64)[:64]
+
+
+async def test_a_session_of_the_callers_own_is_not_shared(world: World) -> None:
+    await world.credentials.for_account("a", "mine", None)
+    await world.credentials.for_account("a", "", 900)
+    assert [session for _, session in world.sts.asked] == [Session("mine", 3600), Session("sellergate-a", 900)]
+    assert await world.cache.count() == 0
+
+
+@pytest.mark.parametrize("seconds", [0, 899, 43_201, -1])
+async def test_durations_outside_of_what_sts_takes_are_named(world: World, seconds: int) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await world.credentials.for_account("a", "", seconds)
+    assert caught.value.violations[0].field == "duration"
+    assert not world.sts.asked
+
+
+async def test_roles_off_the_list_are_refused() -> None:
+    world = World("arn:aws:iam::*:role/other-*")
+    with pytest.raises(NotAllowed):
+        await world.credentials.for_account("a", "", None)
+    with pytest.raises(NotAllowed):
+        await world.credentials.for_role(ARN, "us-east-1", "", None)
+    assert not world.sts.asked
+    await World("arn:aws:iam::*:role/sp-api-*").credentials.for_account("a", "", None)
+
+
+async def test_a_late_refusal_cannot_drop_newer_credentials(world: World) -> None:
+    old = await world.credentials.for_account("a", "", None)
+    assert await world.credentials.invalidate("a", old.access_key_id)
+    new = await world.credentials.for_account("a", "", None)
+    assert not await world.credentials.invalidate("a", old.access_key_id)
+    assert await world.credentials.for_account("a", "", None) == new

@@ -1,0 +1,287 @@
+"""What the website authorization decides, on fakes: each refusal leaves the accounts as they were and the state used up."""
+
+from dataclasses import asdict, replace
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from pydantic import SecretStr
+from sellergate_amazon.marketplaces import MARKETPLACES, Marketplace
+from sellergate_common.errors import (
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    PreconditionFailed,
+    Reason,
+    SellergateError,
+    Unavailable,
+)
+from sellergate_token.authorizations.consent import Beginning
+from sellergate_token.authorizations.service import AUTHORIZATION_SECONDS, STATE_SECONDS, Begun, Returned
+from sellergate_token.ports import Code, RefreshToken
+
+from tests.fakes.token import APPLICATION, AuthorizationWorld
+
+OURS = Beginning("u1", "app", "US")
+CONFIRM = "https://sellercentral-europe.amazon.com/apps/authorize/confirm/amzn1.sp.solution.1"
+APPSTORE = replace(
+    OURS,
+    marketplace="DE",
+    amazon_callback_uri=CONFIRM,
+    amazon_state=SecretStr("amazon&s"),
+    selling_partner_id="A1SELLER",
+)
+
+
+@pytest.fixture
+def world() -> AuthorizationWorld:
+    return AuthorizationWorld()
+
+
+def returned(begun: Begun, code: str = "S1", seller: str = "A1SELLER") -> Returned:
+    return Returned(begun.state, begun.browser_nonce, SecretStr(code), seller)
+
+
+def read(begun: Begun) -> tuple[str, dict[str, str]]:
+    parts = urlsplit(begun.url.get_secret_value())
+    return f"{parts.scheme}://{parts.netloc}{parts.path}", dict(parse_qsl(parts.query, strict_parsing=True))
+
+
+@pytest.mark.parametrize("marketplace", MARKETPLACES, ids=lambda marketplace: marketplace.code)
+async def test_a_seller_and_a_vendor_consent_in_the_central_of_their_marketplace(
+    world: AuthorizationWorld, marketplace: Marketplace
+) -> None:
+    begun = await world.authorizations.start(replace(OURS, marketplace=marketplace.code), "u1")
+    assert read(begun) == (
+        f"https://{marketplace.seller_central}/apps/authorize/consent",
+        {
+            "application_id": "amzn1.sp.solution.1",
+            "state": begun.state.get_secret_value(),
+            "redirect_uri": "https://ours.example/cb",
+        },
+    )
+    vendor = replace(OURS, marketplace=marketplace.code, vendor=True)
+    if marketplace.vendor_central:
+        begun = await world.authorizations.start(vendor, "u1")
+        assert read(begun)[0] == f"https://{marketplace.vendor_central}/apps/authorize/consent"
+    else:
+        with pytest.raises(InvalidRequest) as caught:
+            await world.authorizations.start(vendor, "u1")
+        assert [violation.field for violation in caught.value.violations] == ["marketplace"]
+
+
+async def test_a_draft_is_authorized_with_version_beta_either_way(world: AuthorizationWorld) -> None:
+    world.applications.known["app"] = replace(APPLICATION, draft=True)
+    for beginning in (OURS, APPSTORE):
+        assert read(await world.authorizations.start(beginning, "u1"))[1]["version"] == "beta"
+    world.applications.known["app"] = APPLICATION
+    for beginning in (OURS, APPSTORE):
+        assert "version" not in read(await world.authorizations.start(beginning, "u1"))[1]
+
+
+async def test_the_appstore_gets_back_its_own_state_beside_ours(world: AuthorizationWorld) -> None:
+    begun = await world.authorizations.start(APPSTORE, "u1")
+    assert read(begun) == (
+        CONFIRM,
+        {
+            "amazon_state": "amazon&s",
+            "state": begun.state.get_secret_value(),
+            "redirect_uri": "https://ours.example/cb",
+        },
+    )
+
+
+async def test_what_is_kept_names_no_secret_of_the_browsers(world: AuthorizationWorld) -> None:
+    begun = await world.authorizations.start(replace(OURS, marketplace="gb"), "u1")
+    ((pending, _),) = world.states.entries.values()
+    assert begun.browser_nonce.get_secret_value() not in str(asdict(pending))
+    assert (pending.user_id, pending.marketplace, pending.partner_type, pending.entry) == (
+        "u1",
+        "UK",
+        "SELLER",
+        "WEBSITE",
+    )
+    assert (pending.redirect_uri, pending.expire_time) == ("https://ours.example/cb", world.now[0] + STATE_SECONDS)
+    for text in (repr(begun), repr(returned(begun)), repr(APPSTORE)):
+        assert "random-" not in text
+        assert "amazon&s" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"marketplace": "XX"}, "marketplace"),
+        ({"amazon_callback_uri": "https://evil.example/apps/authorize/confirm/x"}, "amazon_callback_uri"),
+        ({"amazon_callback_uri": "http://127.0.0.1:3900/apps/authorize/confirm/x"}, "amazon_callback_uri"),
+        ({"amazon_callback_uri": ""}, "amazon_callback_uri"),
+        ({"amazon_state": None}, "amazon_state"),
+    ],
+)
+async def test_a_beginning_that_cannot_lead_to_amazon_names_its_field(
+    world: AuthorizationWorld, changes: dict[str, str], field: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await world.authorizations.start(replace(APPSTORE, **changes), "u1")  # type: ignore[arg-type]
+    assert [violation.field for violation in caught.value.violations] == [field]
+    assert not world.states.entries
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"spapi_application_id": ""}, "spapi_application_id"),
+        ({"redirect_uris": ()}, "redirect_uris"),
+        ({"spapi_application_id": "", "redirect_uris": ()}, "spapi_application_id and redirect_uris"),
+    ],
+)
+async def test_an_application_that_amazon_does_not_know_says_what_it_lacks(
+    world: AuthorizationWorld, changes: dict[str, str], told: str
+) -> None:
+    world.applications.known["app"] = replace(APPLICATION, **changes)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match=told) as caught:
+        await world.authorizations.start(OURS, "u1")
+    assert [violation.field for violation in caught.value.violations] == ["application_id"]
+    assert not world.states.entries
+
+
+async def test_an_application_of_another_user_is_as_unknown_as_none(world: AuthorizationWorld) -> None:
+    world.applications.known["theirs"] = replace(APPLICATION, application_id="theirs", owner_user_id="u2")
+    for application in ("theirs", "nothing"):
+        with pytest.raises(NotFound) as caught:
+            await world.authorizations.start(replace(OURS, application_id=application), "u1")
+        assert caught.value.reason is Reason.APPLICATION_NOT_FOUND
+    assert await world.authorizations.start(Beginning("u2", "theirs", "US"), "u2")
+
+
+async def test_nobody_begins_for_another_user_but_an_operator_may(world: AuthorizationWorld) -> None:
+    with pytest.raises(NotAllowed):
+        await world.authorizations.start(OURS, "u2")
+    assert not world.states.entries
+    assert await world.authorizations.start(OURS, "")
+
+
+async def test_a_code_becomes_an_account_after_its_refresh_token_has_worked(world: AuthorizationWorld) -> None:
+    for beginning, user in ((APPSTORE, ""), (OURS, "u1")):
+        begun = await world.authorizations.start(beginning, "u1")
+        world.lwa.codes["S1"] = "Atzr|new"
+        world.lwa.seen.clear()
+        world.now[0] += STATE_SECONDS - 1
+        account = await world.authorizations.complete(returned(begun), user)
+        code = Code(SecretStr("S1"), "https://ours.example/cb")
+        assert world.lwa.seen == [code, RefreshToken(SecretStr("Atzr|new"))]
+        assert (account.user_id, account.application_id, account.selling_partner_id) == ("u1", "app", "A1SELLER")
+        assert account.marketplace == ("DE" if beginning is APPSTORE else "US")
+        assert account.refresh_token == SecretStr("Atzr|new")
+        assert account.authorization_expire_time == world.now[0] + AUTHORIZATION_SECONDS
+    assert len(world.sellers.stored) == 2
+
+
+async def test_the_secret_of_before_serves_while_amazon_knows_no_other(world: AuthorizationWorld) -> None:
+    begun = await world.authorizations.start(OURS, "u1")
+    world.lwa.codes["S1"], world.lwa.secret = "Atzr|new", "older"
+    world.applications.previous = SecretStr("older")
+    assert await world.authorizations.complete(returned(begun), "")
+
+
+async def test_a_replayed_a_tampered_and_an_invented_state_are_refused(world: AuthorizationWorld) -> None:
+    begun = await world.authorizations.start(OURS, "u1")
+    world.lwa.codes.update({"S1": "Atzr|1", "S2": "Atzr|2"})
+    await world.authorizations.complete(returned(begun), "")
+    stored = dict(world.sellers.stored)
+    for state in (begun.state.get_secret_value(), begun.state.get_secret_value() + "x", "invented", ""):
+        await refused(world, Returned(SecretStr(state), begun.browser_nonce, SecretStr("S2"), "A1SELLER"), "state")
+    assert world.sellers.stored == stored
+    assert "S2" in world.lwa.codes, "nothing was redeemed"
+
+
+async def test_an_expired_state_is_refused_by_our_own_clock_too(world: AuthorizationWorld) -> None:
+    for pause in (0.0, 60.0):
+        begun = await world.authorizations.start(OURS, "u1")
+        ((pending, _),) = world.states.entries.values()
+        world.states.entries[begun.state.get_secret_value()] = pending, world.now[0] + 1e9
+        world.now[0] += STATE_SECONDS + pause
+        await refused(world, returned(begun), "state")
+
+
+async def test_another_browser_is_refused_and_uses_the_state_up(world: AuthorizationWorld) -> None:
+    world.lwa.codes["S1"] = "Atzr|1"
+    for nonce in ("", "guessed", "random-99"):
+        begun = await world.authorizations.start(OURS, "u1")
+        await refused(world, replace(returned(begun), browser_nonce=SecretStr(nonce)), "browser_nonce")
+        await refused(world, returned(begun), "state")
+    mine, theirs = [await world.authorizations.start(replace(OURS, user_id=user), user) for user in ("u1", "u2")]
+    await refused(world, replace(returned(theirs), browser_nonce=mine.browser_nonce), "browser_nonce")
+
+
+async def test_another_user_and_another_seller_than_the_appstores_are_refused(world: AuthorizationWorld) -> None:
+    world.lwa.codes["S1"] = "Atzr|1"
+    begun = await world.authorizations.start(OURS, "u1")
+    with pytest.raises(InvalidRequest):
+        await world.authorizations.complete(returned(begun), "u2")
+    await refused(world, returned(begun), "state")
+    begun = await world.authorizations.start(APPSTORE, "u1")
+    await refused(world, returned(begun, seller="A2OTHER"), "selling_partner_id")
+
+
+async def test_a_code_that_amazon_refuses_stores_nothing_and_uses_the_state_up(world: AuthorizationWorld) -> None:
+    world.lwa.codes["S1"] = "Atzr|1"
+    await world.authorizations.complete(returned(await world.authorizations.start(OURS, "u1")), "")
+    stored = dict(world.sellers.stored)
+    begun = await world.authorizations.start(OURS, "u1")
+    with pytest.raises(InvalidRequest) as caught:
+        await world.authorizations.complete(returned(begun), "")
+    assert [violation.field for violation in caught.value.violations] == ["code"]
+    with pytest.raises(InvalidRequest):
+        await world.authorizations.complete(returned(begun), "")
+    assert world.sellers.stored == stored
+
+
+@pytest.mark.parametrize(
+    "refusal", [PreconditionFailed.revoked(), Unavailable("LWA is down", reason=Reason.AMAZON_UNAVAILABLE)]
+)
+async def test_a_new_token_that_does_not_work_leaves_the_old_one(
+    world: AuthorizationWorld, refusal: SellergateError
+) -> None:
+    world.lwa.codes.update({"S1": "Atzr|old", "S2": "Atzr|new"})
+    await world.authorizations.complete(returned(await world.authorizations.start(OURS, "u1")), "")
+    world.lwa.refused = refusal
+    with pytest.raises(type(refusal)):
+        await world.authorizations.complete(returned(await world.authorizations.start(OURS, "u1"), "S2"), "")
+    (kept,) = world.sellers.stored.values()
+    assert kept.refresh_token == SecretStr("Atzr|old")
+    world.lwa.refused = None
+    world.lwa.codes["S3"] = ""
+    with pytest.raises(Unavailable):
+        await world.authorizations.complete(returned(await world.authorizations.start(OURS, "u1"), "S3"), "")
+    (kept,) = world.sellers.stored.values()
+    assert kept.refresh_token == SecretStr("Atzr|old")
+    assert world.lwa.codes == {}
+
+
+async def test_a_seller_of_another_user_is_not_moved(world: AuthorizationWorld) -> None:
+    for user in ("u1", "u2"):
+        world.lwa.codes["S1"] = f"Atzr|{user}"
+        begun = await world.authorizations.start(replace(OURS, user_id=user), user)
+        await world.authorizations.complete(returned(begun), "")
+    assert {key[0]: one.refresh_token.get_secret_value() for key, one in world.sellers.stored.items()} == {
+        "u1": "Atzr|u1",
+        "u2": "Atzr|u2",
+    }
+
+
+async def test_without_a_memory_nothing_begins_and_nothing_ends(world: AuthorizationWorld) -> None:
+    begun = await world.authorizations.start(OURS, "u1")
+    world.states.down = Unavailable("Redis does not answer")
+    with pytest.raises(Unavailable):
+        await world.authorizations.start(OURS, "u1")
+    with pytest.raises(Unavailable):
+        await world.authorizations.complete(returned(begun), "")
+    assert not world.lwa.seen
+
+
+async def refused(world: AuthorizationWorld, back: Returned, field: str) -> None:
+    """The call must be refused by `field`, before any secret is opened."""
+    opened, stored = world.applications.opened, dict(world.sellers.stored)
+    with pytest.raises(InvalidRequest) as caught:
+        await world.authorizations.complete(back, "")
+    assert [violation.field for violation in caught.value.violations] == [field]
+    assert (world.applications.opened, world.sellers.stored) == (opened, stored)

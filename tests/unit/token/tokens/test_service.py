@@ -1,0 +1,287 @@
+"""What the token domain decides, on fakes."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import pytest
+from pydantic import SecretStr
+from sellergate_common.cache.entries import Found
+from sellergate_common.errors import Conflict, InvalidRequest, PreconditionFailed, Reason, SellergateError, Unavailable
+from sellergate_token.ports import (
+    AccessToken,
+    AccountGrant,
+    AccountView,
+    ApplicationView,
+    Grant,
+    LwaClient,
+    RefreshToken,
+    TokenKey,
+)
+from sellergate_token.tokens.exchanges import Exchanges
+from sellergate_token.tokens.service import LARGEST_MIN_LIFETIME, Tokens, fingerprint_of
+
+from tests.fakes.common import FakeCache
+
+LIFE = 3600.0
+
+
+@dataclass
+class FakeAccounts:
+    revision: int = 1
+    revoked: list[AccountView] = field(default_factory=list)
+    rotated: list[SecretStr] = field(default_factory=list)
+    previous: SecretStr | None = None
+
+    async def view(self, account_id: str) -> AccountView:
+        return AccountView(account_id, self.revision)
+
+    async def grant(self, account_id: str) -> AccountGrant:
+        token = RefreshToken(SecretStr("Atzr|1"))
+        return AccountGrant(AccountView(account_id, self.revision), await self.client("app"), token)
+
+    def forget(self, account_id: str) -> None:
+        pass
+
+    async def application(self, application_id: str, scope: str) -> ApplicationView:
+        return ApplicationView(application_id, "v1", scope)
+
+    async def client(self, application_id: str) -> LwaClient:
+        return LwaClient(SecretStr(f"client of {application_id}"), SecretStr("s"), self.previous)
+
+    async def rotate(self, account: AccountView, refresh_token: SecretStr) -> AccountView:
+        self.rotated.append(refresh_token)
+        self.revision += 1
+        return AccountView(account.account_id, self.revision)
+
+    async def mark_revoked(self, account: AccountView) -> None:
+        self.revoked.append(account)
+
+
+@dataclass
+class FakeLwa:
+    now: list[float]
+    exchanges: int = 0
+    life: float = LIFE
+    secrets: list[SecretStr] = field(default_factory=list)
+    refused_secrets: tuple[str, ...] = ()
+    refusal: SellergateError | None = None
+    sends: SecretStr | None = None
+
+    async def exchange(self, client_id: SecretStr, client_secret: SecretStr, grant: Grant) -> AccessToken:
+        self.exchanges += 1
+        self.secrets.append(client_secret)
+        await asyncio.sleep(0)
+        if client_secret.get_secret_value() in self.refused_secrets:
+            raise PreconditionFailed("client", reason=Reason.LWA_CLIENT_REJECTED)
+        if self.refusal:
+            raise self.refusal
+        return AccessToken(SecretStr(f"Atza|{self.exchanges}"), self.now[0] + self.life, self.life, self.sends)
+
+
+class World:
+    def __init__(self) -> None:
+        self.now = [1_000_000.0]
+        self.accounts = FakeAccounts()
+        self.lwa = FakeLwa(self.now)
+        self.cache: FakeCache[TokenKey, AccessToken] = FakeCache(
+            lambda token: fingerprint_of(token.value), lambda: self.now[0]
+        )
+        self.tokens = Tokens(self.accounts, Exchanges(self.lwa), self.cache, lambda: self.now[0])
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_one_exchange_serves_until_shortly_before_the_end(world: World) -> None:
+    first = await world.tokens.for_account("a", None)
+    assert not first.cached
+    world.now[0] += LIFE - 60
+    assert await world.tokens.for_account("a", None) == Found(first.value, cached=True)
+    world.now[0] += 1
+    second = await world.tokens.for_account("a", None)
+    assert (second.value.value != first.value.value, second.cached, world.lwa.exchanges) == (True, False, 2)
+
+
+async def test_a_caller_may_ask_for_more_life(world: World) -> None:
+    await world.tokens.for_account("a", None)
+    world.now[0] += 1800
+    assert (await world.tokens.for_account("a", 1700)).cached
+    found = await world.tokens.for_account("a", 1900)
+    assert not found.cached
+    assert found.value.expire_time - world.now[0] >= 1900
+
+
+async def test_of_short_lives_a_tenth_is_kept_back_and_more_than_there_is_is_refused(world: World) -> None:
+    world.lwa.life = 20.0
+    await world.tokens.for_account("a", None)
+    world.now[0] += 17.9
+    assert (await world.tokens.for_account("a", None)).cached
+    with pytest.raises(InvalidRequest, match="live 20 s"):
+        await world.tokens.for_account("a", 25)
+    world.now[0] += 0.2
+    assert not (await world.tokens.for_account("a", None)).cached
+    assert world.lwa.exchanges == 2
+
+
+@pytest.mark.parametrize("asked", [-1.0, LARGEST_MIN_LIFETIME + 1, 1e9])
+async def test_more_life_than_a_token_has_cannot_be_asked_for(world: World, asked: float) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await world.tokens.for_account("a", asked)
+    assert caught.value.violations[0].field == "min_lifetime"
+    assert world.lwa.exchanges == 0
+
+
+async def test_many_cold_callers_make_one_exchange(world: World) -> None:
+    found = await asyncio.gather(*(world.tokens.for_account("a", None) for _ in range(50)))
+    assert {one.value.value for one in found} == {SecretStr("Atza|1")}
+    counts, entries = await world.tokens.stats()
+    assert (counts.fetches, counts.misses, counts.shared_waits, entries) == (1, 50, 49, 1)
+
+
+async def test_accounts_and_revisions_never_share_a_token(world: World) -> None:
+    values = {(await world.tokens.for_account(account, None)).value.value for account in ("a", "b")}
+    world.accounts.revision = 2
+    values.add((await world.tokens.for_account("a", None)).value.value)
+    assert len(values) == 3
+
+
+async def test_a_revoked_grant_marks_the_account_once_and_is_told(world: World) -> None:
+    world.lwa.refusal = PreconditionFailed("revoked", reason=Reason.AUTHORIZATION_REVOKED)
+    with pytest.raises(PreconditionFailed):
+        await world.tokens.for_account("a", None)
+    assert world.accounts.revoked == [AccountView("a", 1)]
+    assert world.lwa.exchanges == 1
+
+
+@pytest.mark.parametrize(
+    "refusal", [PreconditionFailed("client", reason=Reason.LWA_CLIENT_REJECTED), Unavailable("LWA is down")]
+)
+async def test_other_failures_mark_nothing(world: World, refusal: SellergateError) -> None:
+    world.lwa.refusal = refusal
+    with pytest.raises(type(refusal)):
+        await world.tokens.for_account("a", None)
+    assert not world.accounts.revoked
+    counts, _ = await world.tokens.stats()
+    assert counts.failures == 1
+
+
+async def test_a_late_refusal_cannot_drop_a_newer_token(world: World) -> None:
+    old = (await world.tokens.for_account("a", None)).value
+    assert await world.tokens.invalidate("a", fingerprint_of(old.value))
+    new = (await world.tokens.for_account("a", None)).value
+    assert not await world.tokens.invalidate("a", fingerprint_of(old.value))
+    assert await world.tokens.for_account("a", None) == Found(new, cached=True)
+
+
+async def test_clearing_counts_what_it_drops(world: World) -> None:
+    for account in ("a", "b", "c"):
+        await world.tokens.for_account(account, None)
+    assert await world.tokens.clear("a") == 1
+    assert await world.tokens.clear("a") == 0
+    assert await world.tokens.clear("") == 2
+
+
+async def test_inline_credentials_get_a_new_refresh_token_only_when_there_is_one_and_nothing_is_kept(
+    world: World,
+) -> None:
+    mine = LwaClient(SecretStr("c"), SecretStr("s")), RefreshToken(SecretStr("Atzr|mine"))
+    world.lwa.sends = SecretStr("Atzr|mine")
+    assert (await world.tokens.for_client(*mine)).refresh_token is None
+    world.lwa.sends = SecretStr("Atzr|new")
+    assert (await world.tokens.for_client(*mine)).refresh_token == SecretStr("Atzr|new")
+    assert await world.cache.count() == 0
+
+
+async def test_two_applications_and_two_scopes_have_tokens_of_their_own(world: World) -> None:
+    asked = [("app-1", "notifications"), ("app-2", "notifications"), ("app-1", "rotation")]
+    found = [(await world.tokens.for_application(*one, None)).value for one in asked]
+    assert len({token.value for token in found}) == 3
+    for one, token in zip(asked, found, strict=True):
+        assert (await world.tokens.for_application(*one, None)) == Found(token, cached=True)
+    assert world.lwa.exchanges == 3
+
+
+async def test_the_secret_of_before_is_tried_where_the_new_one_is_refused(world: World) -> None:
+    world.lwa.refused_secrets = ("s",)
+    with pytest.raises(PreconditionFailed) as caught:
+        await world.tokens.for_account("a", None)
+    assert caught.value.reason is Reason.LWA_CLIENT_REJECTED
+    world.accounts.previous = SecretStr("old")
+    assert (await world.tokens.for_account("a", None)).value
+    # The refused one is known, and not shown to Amazon again for a while.
+    assert [secret.get_secret_value() for secret in world.lwa.secrets] == ["s", "old"]
+    assert world.tokens.counts().failures == 1
+
+
+async def test_a_refused_secret_is_not_tried_again_for_a_while_and_its_successor_at_once(world: World) -> None:
+    now, lwa = [0.0], world.lwa
+    exchanges = Exchanges(lwa, lambda: now[0])
+    client, token = LwaClient(SecretStr("c"), SecretStr("bad")), RefreshToken(SecretStr("Atzr|1"))
+    lwa.refused_secrets = ("bad",)
+    for _ in range(10):
+        with pytest.raises(PreconditionFailed) as caught:
+            await exchanges.exchange(client, token)
+        assert caught.value.reason is Reason.LWA_CLIENT_REJECTED
+    assert lwa.exchanges == 1
+    await exchanges.exchange(replace(client, client_secret=SecretStr("good")), token)
+    now[0] += 5
+    lwa.refused_secrets = ()
+    await exchanges.exchange(client, token)
+    assert lwa.exchanges == 3
+
+
+async def test_a_refresh_token_that_amazon_changes_is_stored_before_anybody_gets_the_access_token(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.lwa.sends = SecretStr("Atzr|2")
+    found = await world.tokens.for_account("a", None)
+    assert world.accounts.rotated == [SecretStr("Atzr|2")]
+    assert found.value.refresh_token is None
+    assert (await world.tokens.for_account("a", None)) == Found(found.value, cached=True)
+    assert world.lwa.exchanges == 1
+
+    async def down(account: AccountView, refresh_token: SecretStr) -> AccountView:
+        raise Unavailable("the account service is down")
+
+    monkeypatch.setattr(world.accounts, "rotate", down)
+    with pytest.raises(Unavailable):
+        await world.tokens.for_account("b", None)
+    assert not [key for key in world.cache.entries if isinstance(key, AccountView) and key.account_id == "b"]
+
+
+async def test_an_account_that_changes_meanwhile_is_looked_at_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, views = world.accounts.grant, []
+
+    async def grant(account_id: str) -> AccountGrant:
+        views.append(world.accounts.revision)
+        if len(views) == 1:
+            world.accounts.revision += 1
+        return await opened(account_id)
+
+    monkeypatch.setattr(world.accounts, "grant", grant)
+    await world.tokens.for_account("a", None)
+    assert (views, world.lwa.exchanges) == ([1, 2], 1)
+    assert list(world.cache.entries) == [AccountView("a", 2)]
+
+    async def always(account_id: str) -> AccountGrant:
+        raise Conflict("moved")
+
+    monkeypatch.setattr(world.accounts, "grant", always)
+    with pytest.raises(Unavailable):
+        await world.tokens.for_account("b", None)
+
+
+async def test_a_revocation_that_cannot_be_marked_is_told_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(account: AccountView) -> None:
+        raise Unavailable("the account service is down")
+
+    monkeypatch.setattr(world.accounts, "mark_revoked", down)
+    world.lwa.refusal = PreconditionFailed("revoked", reason=Reason.AUTHORIZATION_REVOKED)
+    with pytest.raises(PreconditionFailed):
+        await world.tokens.for_account("a", None)
