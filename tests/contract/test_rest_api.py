@@ -1,6 +1,7 @@
 """The REST contract: a valid OpenAPI document, and every error a problem document that says what to do."""
 
 import base64
+import time
 from typing import Any
 
 import httpx
@@ -26,9 +27,9 @@ RING = f"k1 {base64.urlsafe_b64encode(bytes(64)).decode()}"
 @pytest.fixture
 def app() -> FastAPI:
     # No service is called by these tests: what they ask for is answered by the edge itself.
-    authenticator = Authenticator(SharedSecret(SecretStr("x" * 32)), "a", "i")
-    limits = Limits(OwnCounts(), Rate(1000, 1000))
-    parts = Parts(authenticator, None, None, None, limits, DropInTokens(RING))  # type: ignore[arg-type]
+    authenticator = Authenticator(SharedSecret(SecretStr("x" * 32)), "a", "i", time.time)
+    limits = Limits(OwnCounts(time.monotonic), Rate(1000, 1000), time.monotonic)
+    parts = Parts(authenticator, None, None, None, limits, DropInTokens(RING, time.time))  # type: ignore[arg-type]
     return make_app(parts, Options(cors_origins=("https://app.example",)))
 
 
@@ -148,7 +149,7 @@ async def test_what_is_long_is_packed_and_what_is_too_long_is_refused(app: FastA
 
 
 async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
-    limits = Limits(OwnCounts(), Rate(0.5, 3))
+    limits = Limits(OwnCounts(time.monotonic), Rate(0.5, 3), time.monotonic)
     for _ in range(3):
         await limits.enter("u1")
     with pytest.raises(QuotaExceeded) as caught:

@@ -1,13 +1,17 @@
 """A world for the gateway's pipeline: all its ports at once, and one log of what happened."""
 
+import asyncio
 import base64
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
+from redis.asyncio import Redis
 from sellergate_amazon.operations import Catalogue
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
@@ -20,6 +24,7 @@ from sellergate_gateway.credentials.selection import CallTokens, SellerTokens
 from sellergate_gateway.model import AccessToken, Account, AwsCredentials
 from sellergate_gateway.quota.buckets import Buckets
 from sellergate_gateway.quota.ports import Bucket, BucketState, Passage
+from sellergate_gateway.quota.shared import SharedQuota
 from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
 from sellergate_gateway.spapi.request import SpApiCall
 
@@ -156,6 +161,7 @@ class World:
             self.breakers,
             lambda: self.left,
             lambda: 0.0,
+            asyncio.sleep,
         )
         tokens = Getting(self.get_token, self.invalidate, self.get_grantless)
         self.restricted = RestrictedTokens(
@@ -193,3 +199,8 @@ class Types:
     def __init__(self, world: World) -> None:
         self.remember = world.remember
         self.get = world.get_type
+
+
+def shared_quota(redis: Redis) -> SharedQuota:
+    """Return the quota of one more replica."""
+    return SharedQuota(redis, time.monotonic, uuid4().hex)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -236,7 +237,7 @@ class AuthorizationWorld:
             self.applications,
             self.sellers,
             self.states,
-            Exchanges(self.lwa),
+            Exchanges(self.lwa, time.monotonic),
             Centrals(),
             lambda: self.now[0],
             lambda: f"random-{next(numbers)}",

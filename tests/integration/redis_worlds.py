@@ -19,8 +19,10 @@ from sellergate_common.cache.ttl import Remembered
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
 from sellergate_common.redis_client import UNREACHABLE, open_redis
-from sellergate_gateway.quota.limiter import SharedQuota
 from sellergate_gateway.quota.ports import Bucket
+from sellergate_gateway.quota.shared import SharedQuota
+
+from tests.fakes.gateway import shared_quota
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 VALUE = SecretStr("Atza|value")
@@ -85,7 +87,7 @@ async def world(url: str) -> AsyncIterator[World]:
         copies: Remembered[str] = Remembered(10, time.monotonic, lambda: changes.connected)
         await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,)}))
         cache = SealedCache(redis, RING, "world:", "world:changes")
-        opened = World(redis, RedisAnnouncer(other), changes, copies, cache, SharedQuota(redis))
+        opened = World(redis, RedisAnnouncer(other), changes, copies, cache, shared_quota(redis))
         async with asyncio.timeout(5):
             while not (await opened.turn() and await opened.whole()):  # noqa: ASYNC110  (likewise)
                 await asyncio.sleep(0.05)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import random
 import time
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.crypto.sealing import KeyRing
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
@@ -54,8 +56,12 @@ class Replica:
             decode=lambda text: Value(*json.loads(text)),
             mark=lambda value: value.text,
         )
-        self.shelf = Shelf(SealedCache(redis, RING, prefix, prefix + "changes"), codec, "test", time.time)
-        flight: SingleFlight[Found[Value]] = SingleFlight(redis, Releases(redis, self.changes), prefix + "done")
+        self.shelf = Shelf(
+            SealedCache(redis, RING, prefix, prefix + "changes"), codec, "test", SYSTEM_CLOCK, random.random
+        )
+        flight: SingleFlight[Found[Value]] = SingleFlight(
+            redis, Releases(redis, self.changes, time.monotonic), prefix + "done"
+        )
         self.entries = RedisEntries(self.shelf, flight)
 
     async def get(self, source: Source, least: float | None = None) -> Value:

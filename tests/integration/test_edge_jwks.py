@@ -56,7 +56,7 @@ def bearer(key: Any, algorithm: str, kid: str | None) -> str:
 
 
 def authenticator(publisher: Publisher) -> Authenticator:
-    return Authenticator(JwksKeys(publisher.url), "sellergate", "https://issuer")
+    return Authenticator(JwksKeys(publisher.url, time.monotonic), "sellergate", "https://issuer", time.time)
 
 
 async def test_published_keys_are_accepted_and_fetched_once(publisher: Publisher) -> None:

@@ -1,6 +1,7 @@
 """The iam service over gRPC with mutual TLS: what each caller may ask, and what STS is then sent; Redis and STS are real."""
 
 import base64
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ from sellergate.iam.v1 import iam_service_pb2_grpc
 from sellergate_amazon.marketplaces import REGIONS
 from sellergate_common.cache.invalidation import Changes
 from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Code, NotFound, Reason, SellergateError
 from sellergate_common.identity.policy import Access
@@ -130,7 +132,7 @@ async def desk(
     ):
         copies: Copies[account_pb2.Account] = Copies(time.monotonic, lambda: False)
         recording, known = Recording(sts), GrpcAccounts(channel, copies)
-        cache = redis_credentials(redis, RING, Changes(redis), time.time)
+        cache = redis_credentials(redis, RING, Changes(redis), SYSTEM_CLOCK, random.random)
         credentials = Credentials(known, recording, cache, (ROLES + "sp-api-*",))
         signatures = Signatures(known, credentials, Sites(production, sandbox), BotoSigner())
         servicer = IamServicer(credentials, signatures, REGION)

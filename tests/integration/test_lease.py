@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -51,7 +52,7 @@ async def test_a_lease_is_renewed_while_it_is_held_and_ends_with_its_owner(redis
         assert await acquire(redis, key, 0.3) is None
     dead = await acquire(redis, key, 0.2)
     assert dead
-    await Releases(redis, Changes(redis)).wait(key, 5)
+    await Releases(redis, Changes(redis), time.monotonic).wait(key, 5)
     assert await acquire(redis, key)
 
 
@@ -73,7 +74,7 @@ async def test_waiters_are_woken_by_the_release(redis: Redis, prefix: str, hears
     lease = await acquire(redis, key)
     assert lease
     changes = Changes(redis)
-    releases = Releases(redis, changes)
+    releases = Releases(redis, changes, time.monotonic)
     loop = asyncio.get_running_loop()
 
     async def waited() -> float:
@@ -92,4 +93,4 @@ async def test_waiters_are_woken_by_the_release(redis: Redis, prefix: str, hears
 
 async def test_nobody_waits_for_a_lease_that_nobody_has(redis: Redis, prefix: str) -> None:
     async with asyncio.timeout(1):
-        await Releases(redis, Changes(redis)).wait(prefix + "{a}", 30)
+        await Releases(redis, Changes(redis), time.monotonic).wait(prefix + "{a}", 30)

@@ -30,10 +30,10 @@ from sellergate_edge.limits.redis import RedisCounts
 from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.redis import RedisCaptures
 from sellergate_gateway.captures.service import Capture
-from sellergate_gateway.quota.limiter import SharedQuota
 from sellergate_gateway.quota.ports import Bucket
 from structlog.testing import capture_logs
 
+from tests.fakes.gateway import shared_quota
 from tests.integration import redis_sets
 from tests.integration.redis_sets import Set, Users
 from tests.integration.replicas import RING, Replica, Source
@@ -137,7 +137,7 @@ async def test_the_gateway_hears_all_changes_and_keeps_quota(of: Of, refusals: C
                     await announce("a")
                     while copies.get("a") is not None:  # noqa: ASYNC110  (likewise)
                         await asyncio.sleep(0.02)
-        quota, bucket = SharedQuota(redis), Bucket(f"{QUOTA_PREFIX}{{{{a}}}}:pair", 1.0, 3, learns=True)
+        quota, bucket = shared_quota(redis), Bucket(f"{QUOTA_PREFIX}{{{{a}}}}:pair", 1.0, 3, learns=True)
         with capture_logs() as logs:
             await quota.enter([bucket], 0)
             await quota.learn([bucket], 2.0)
@@ -238,7 +238,7 @@ async def test_the_edge_counts_for_all_edges(servers: Set, refusals: Callable[[]
         open_redis(SecretStr(servers.url_of("edge"))) as first,
         open_redis(SecretStr(servers.url_of("edge"))) as second,
     ):
-        one, other = RedisCounts(first, RING), RedisCounts(second, RING)
+        one, other = RedisCounts(first, RING, time.monotonic), RedisCounts(second, RING, time.monotonic)
         assert await one.take("u1", rate, 3) == (3, 0.0)
         assert await other.take("u1", rate, 3) == (2, 0.0)
         taken, wait = await one.take("u1", rate, 3)

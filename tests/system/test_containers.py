@@ -10,10 +10,10 @@ from sellergate_account.storage.database import open_database
 from sellergate_account.storage.migrating import BASE, HEAD, migrate
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.redis_client import open_redis
-from sellergate_gateway.quota.limiter import SharedQuota
 
 from tests.contract.ports import test_account_store as contract
 from tests.contract.ports import test_quota as quota_contract
+from tests.fakes.gateway import shared_quota
 from tests.system.conftest import Need
 
 pytestmark = pytest.mark.containers
@@ -73,4 +73,4 @@ async def test_the_store_of_accounts(store: Store, check: object) -> None:
 @pytest.mark.parametrize("check", QUOTA_TESTS, ids=lambda check: check.__name__)
 async def test_quota(redis_in_docker: str, check: object) -> None:
     async with open_redis(SecretStr(redis_in_docker)) as redis:
-        await check(SharedQuota(redis))  # type: ignore[operator]
+        await check(shared_quota(redis))  # type: ignore[operator]

@@ -106,6 +106,11 @@ def aside() -> AbstractContextManager[CallContext | None]:
     return serving(replace(call)) if call else nullcontext()
 
 
+def deadline_in(seconds: float) -> float:
+    """Return the deadline of a call that has `seconds` from now."""
+    return time.monotonic() + seconds
+
+
 def time_left(default: float) -> float:
     """Return the seconds until the current call's deadline, or `default` where there is none; never below zero."""
     call = _CURRENT.get()

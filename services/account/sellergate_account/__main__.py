@@ -1,6 +1,6 @@
 """The account service: seller accounts, their secrets sealed with AES-256."""
 
-import secrets
+import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +17,7 @@ from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit, current_actor
 from sellergate_account.clients import Clients
 from sellergate_account.expiry_metrics import expiry_metrics
-from sellergate_account.ids import new_external_id, new_uuid7
+from sellergate_account.ids import new_external_id, new_secret, new_uuid7
 from sellergate_account.redis_announcer import RedisAnnouncer
 from sellergate_account.rpc.accounts import AccountSecretsServicer, AccountServicer
 from sellergate_account.rpc.admin import AccountAdminServicer, Admin
@@ -53,9 +53,9 @@ async def serve(settings: AccountSettings) -> None:
         audit = Audit(parse_key(settings.audit_key.get_secret_value(), "the audit key"), now, current_actor)
         applications = Applications(store, audit, now, new_uuid7)
         accounts = Accounts(store, applications, audit, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
-        clients = Clients(store, accounts, audit, now, partial(secrets.token_urlsafe, 32))
+        clients = Clients(store, accounts, audit, now, new_secret)
         admin = Admin(store, SqlVault(database, ring), audit, accounts, applications)
-        await stack.enter_async_context(expiry_metrics(SqlExpiries(database), now, ring.newest))
+        await stack.enter_async_context(expiry_metrics(SqlExpiries(database), now, ring.newest, asyncio.sleep))
         await run_server(
             "account",
             settings.account_port,

@@ -5,7 +5,7 @@ Labels are bounded: windows of days, and of ids the soonest hundred.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,7 @@ _SOONEST = f"Days left, negative when over; the soonest {MOST_SINGLE}"
 class ExpiryCollector(Collector):
     """Tells the last report; before the first one, nothing."""
 
-    def __init__(self, newest_key: str = "", now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, newest_key: str, now: Callable[[], datetime]) -> None:
         self.report: ExpiryReport | None = None
         self._newest_key = newest_key
         self._now = now
@@ -77,13 +77,14 @@ def _metrics(what: str, label: str, words: str, left: DaysLeft) -> Iterator[Metr
 async def expiry_metrics(
     rows: ExpiryRows,
     now: Callable[[], datetime],
-    newest_key: str = "",
+    newest_key: str,
+    sleep: Callable[[float], Awaitable[None]],
     registry: CollectorRegistry = REGISTRY,
 ) -> AsyncIterator[None]:
     """Register the metrics and reckon them again and again while the body runs."""
     collector = ExpiryCollector(newest_key, now)
     registry.register(collector)
-    task = asyncio.create_task(_refresh_forever(collector, rows, now))
+    task = asyncio.create_task(_refresh_forever(collector, rows, now, sleep))
     try:
         yield
     finally:
@@ -93,7 +94,12 @@ async def expiry_metrics(
         registry.unregister(collector)
 
 
-async def _refresh_forever(collector: ExpiryCollector, rows: ExpiryRows, now: Callable[[], datetime]) -> None:
+async def _refresh_forever(
+    collector: ExpiryCollector,
+    rows: ExpiryRows,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], Awaitable[None]],
+) -> None:
     """Reckon every few minutes; while the database is down the last report stays, and its time tells how old it is."""
     while True:
         pause = REFRESH_SECONDS
@@ -105,4 +111,4 @@ async def _refresh_forever(collector: ExpiryCollector, rows: ExpiryRows, now: Ca
             pause = RETRY_SECONDS
         except Exception as error:  # noqa: BLE001  (a bug here must not end the metrics for good)
             get_logger().error("expiries_bug", exc_info=error)
-        await asyncio.sleep(pause)
+        await sleep(pause)

@@ -17,3 +17,8 @@ def new_uuid7() -> str:
 def new_external_id() -> str:
     """Return a random external id for roles: 128 bits, within what STS takes (2 to 1,224 letters, digits, =,.@:/-)."""
     return f"sellergate-{secrets.token_hex(16)}"
+
+
+def new_secret() -> str:
+    """Return 256 random bits as URL-safe text, for the credentials of drop-in clients."""
+    return secrets.token_urlsafe(32)

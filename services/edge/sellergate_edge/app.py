@@ -1,5 +1,6 @@
 """The edge's app: routes, problems and the request's context, put together."""
 
+import time
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
@@ -75,7 +76,7 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
     app.router.routes.append(Exchange(parts.tokens, parts.sellergate, parts.limits, catalogue).route)
     # Last: it takes every path that is not ours.
     app.router.routes.append(
-        DropIn(parts.tokens, parts.sellergate, parts.limits, catalogue, max_wait=options.dropin_wait)
+        DropIn(parts.tokens, parts.sellergate, parts.limits, catalogue, options.dropin_wait, time.monotonic)
     )
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # (FastAPI's documented way)
     app.add_middleware(Compressed)

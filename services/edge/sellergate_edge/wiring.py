@@ -1,5 +1,6 @@
 """Puts the edge together, for `__main__`."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -39,12 +40,16 @@ async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
         ring = settings.dropin_keys.get_secret_value()
         redis = await enter(open_redis(settings.redis_url, settings.redis_tls))
         parts = Parts(
-            Authenticator(_keys(settings), settings.jwt_audience, settings.jwt_issuer),
+            Authenticator(_keys(settings), settings.jwt_audience, settings.jwt_issuer, time.time),
             await enter(Sellergate.connect(settings.gateway_target, settings.account_target, identity)),
             await enter(Rotations.connect(settings.token_target, identity)),
             website,
-            Limits(RedisCounts(redis, KeyRing.parse(ring)), Rate(settings.user_rate, settings.user_burst)),
-            DropInTokens(ring),
+            Limits(
+                RedisCounts(redis, KeyRing.parse(ring), time.monotonic),
+                Rate(settings.user_rate, settings.user_burst),
+                time.monotonic,
+            ),
+            DropInTokens(ring, time.time),
         )
         yield make_app(
             parts, Options(settings.origins, website.secure, settings.dropin_max_wait, RpcMetrics.register())
@@ -55,4 +60,4 @@ def _keys(settings: EdgeSettings) -> Keys:
     if settings.jwt_secret is not None:
         return SharedSecret(settings.jwt_secret)
     assert settings.jwks_url is not None  # noqa: S101  (the settings hold exactly one)
-    return JwksKeys(settings.jwks_url)
+    return JwksKeys(settings.jwks_url, time.monotonic)

@@ -1,5 +1,6 @@
 """Wires the gateway: what it shares with other processes, then the pipeline and the servicers."""
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -27,6 +28,8 @@ from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.stale_if_error import Copies
 from sellergate_common.cache.ttl import Remembered
+from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.context import new_request_id as new_id
 from sellergate_common.context import time_left
 from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import open_channel
@@ -58,8 +61,9 @@ from sellergate_gateway.documents.upload import Uploads
 from sellergate_gateway.grpc_accounts import GrpcAccounts
 from sellergate_gateway.model import AccessToken, Account, AwsCredentials
 from sellergate_gateway.quota.buckets import Buckets
-from sellergate_gateway.quota.limiter import LocalQuota, ShadowQuota, SharedQuota
+from sellergate_gateway.quota.limiter import LocalQuota, ShadowQuota
 from sellergate_gateway.quota.ports import Quota
+from sellergate_gateway.quota.shared import SharedQuota
 from sellergate_gateway.quota.waiters import Turns
 from sellergate_gateway.reports.run import ReportRuns
 from sellergate_gateway.reports.running_redis import RedisRunningReports
@@ -94,8 +98,8 @@ async def open_sources(settings: GatewaySettings, redis: Redis, turns: Turns) ->
     copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
     held_tokens: Remembered[tuple[int, AccessToken]] = remember()
     held_credentials: Remembered[tuple[int, AwsCredentials]] = remember()
-    restricted = redis_restricted(redis, settings.token_ring, changes, time.time)
-    releases = Releases(redis, changes)
+    restricted = redis_restricted(redis, settings.token_ring, changes, SYSTEM_CLOCK, random.random)
+    releases = Releases(redis, changes, time.monotonic)
     listeners: dict[str, Sequence[Forgetful]] = {
         ACCOUNT_CHANGES: (copies, held_tokens, held_credentials),
         TOKEN_CHANGES: (held_tokens,),
@@ -141,7 +145,7 @@ async def open_servicers(settings: GatewaySettings, redis: Redis) -> AsyncIterat
         open_amazon() as amazon,
         open_documents(settings.document_servers) as server,
         open_sources(settings, redis, quota.base.turns) as sources,
-        open_captures(RedisCaptures(redis, settings.token_ring), sources.capture_log) as captures,
+        open_captures(RedisCaptures(redis, settings.token_ring), sources.capture_log, SYSTEM_CLOCK, new_id) as captures,
     ):
         catalogue = Catalogue.load()
         ports = Ports(
@@ -150,12 +154,13 @@ async def open_servicers(settings: GatewaySettings, redis: Redis) -> AsyncIterat
             Buckets(settings.token_ring, settings.interactive_share),
             sources.accounts,
             sources.credentials,
-            SigV4Signer(),
+            SigV4Signer(time.time),
             quota.quota,
-            CapturedAmazon(amazon, captures, catalogue),
+            CapturedAmazon(amazon, captures, catalogue, SYSTEM_CLOCK),
             Breakers(time.monotonic),
             partial(time_left, UNARY_SECONDS),
             random.random,
+            asyncio.sleep,
         )
         CallCollector.register(ports.counts, ports.breakers)
         plain = Calls(ports, SellerTokens(sources.tokens))
@@ -163,10 +168,10 @@ async def open_servicers(settings: GatewaySettings, redis: Redis) -> AsyncIterat
         CacheMetrics.register("restricted_data_tokens", lambda: sources.restricted.counts)
         documents = ReportDocuments(RedisReportTypes(redis, settings.token_ring), catalogue)
         calls = Calls(ports, CallTokens(sources.tokens, restricted, documents))
-        checks = Checks(calls, sources.accounts, sources.tokens, sources.credentials, ports.sites)
+        checks = Checks(calls, sources.accounts, sources.tokens, sources.credentials, ports.sites, time.monotonic)
         operations = Operations(catalogue, ports.sites, ports.buckets, ports.quota)
         downloads = Documents(calls, server)
-        reports = ReportRuns(calls, downloads, sources.reports)
+        reports = ReportRuns(calls, downloads, sources.reports, asyncio.sleep)
         streams = Streams(Pages(calls, catalogue), downloads, Uploads(calls, server), reports)
         yield (
             GatewayServicer(calls, checks, operations, restricted, streams, metrics),
@@ -175,5 +180,9 @@ async def open_servicers(settings: GatewaySettings, redis: Redis) -> AsyncIterat
 
 
 def _quota(settings: GatewaySettings, redis: Redis, metrics: CallMetrics) -> _Quota:
-    base = LocalQuota(1.0) if settings.quota_mode == "local" else SharedQuota(redis)
+    base = (
+        LocalQuota(1.0, time.monotonic, new_id())
+        if settings.quota_mode == "local"
+        else SharedQuota(redis, time.monotonic, new_id())
+    )
     return _Quota(ShadowQuota(base, metrics.shadow_wait) if settings.quota_mode == "shadow" else base, base)

@@ -10,6 +10,7 @@ from sellergate_common.cache.invalidation import Changes
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import configure_logging
@@ -46,7 +47,7 @@ async def serve(settings: IamSettings) -> None:
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
         changes = Changes(redis)
-        cache = redis_credentials(redis, settings.ring, changes, time.time)
+        cache = redis_credentials(redis, settings.ring, changes, SYSTEM_CLOCK, random.random)
         copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
         await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}))
         accounts, sites = GrpcAccounts(channel, copies), Sites(settings.production, settings.sandbox)

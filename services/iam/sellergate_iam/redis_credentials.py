@@ -17,6 +17,7 @@ from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
 
 from sellergate_iam.ports import AwsCredentials, Role
@@ -25,7 +26,7 @@ _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 
 
 def redis_credentials(
-    redis: Redis, ring: KeyRing, changes: Changes, now: Callable[[], float]
+    redis: Redis, ring: KeyRing, changes: Changes, clock: Clock, jitter: Callable[[], float]
 ) -> RedisEntries[Role, AwsCredentials]:
     """Return the cache of credentials, sealed under `ring`. Its listeners must be told what `changes` hears."""
     codec: Codec[Role, AwsCredentials] = Codec(
@@ -35,8 +36,8 @@ def redis_credentials(
         decode=_decode,
         mark=lambda credentials: credentials.access_key_id,
     )
-    shelf = Shelf(SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec, "iam", now)
-    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes), CREDENTIALS_DONE))
+    shelf = Shelf(SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec, "iam", clock, jitter)
+    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), CREDENTIALS_DONE))
 
 
 def _encode(credentials: AwsCredentials) -> str:

@@ -1,5 +1,6 @@
 """The token service: LWA access tokens, one refresh for the whole company."""
 
+import random
 import time
 from contextlib import AsyncExitStack
 
@@ -10,6 +11,7 @@ from sellergate_common.cache.invalidation import Changes
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import configure_logging
@@ -44,11 +46,11 @@ async def serve(settings: TokenSettings) -> None:
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
         changes = Changes(redis)
-        cache = redis_tokens(redis, settings.ring, changes, time.time)
+        cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random)
         copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
         applications: Copies[Application] = Copies(time.monotonic, lambda: False)
         await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}))
-        exchanges = Exchanges(lwa)
+        exchanges = Exchanges(lwa, time.monotonic)
         tokens = Tokens(GrpcAccounts(channel, copies, applications), exchanges, cache, time.time)
         CacheMetrics.register("tokens", tokens.counts)
         rotations = await stack.enter_async_context(open_rotations(settings, channel, redis, exchanges))

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 import grpc
 from redis.asyncio import Redis
 from sellergate.account.v1 import account_pb2
+from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.context import new_request_id
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_token.account_service import GrpcApplications, GrpcSellers, GrpcStored
@@ -59,7 +61,9 @@ async def open_rotations(
     queue = SqsQueue(
         settings.rotation_queue_url, settings.aws_region, visibility_seconds=settings.rotation_queue_visibility_seconds
     )
-    consumer = asyncio.create_task(RotationQueue(queue, doors.queue_message, random.random).run())
+    consumer = asyncio.create_task(
+        RotationQueue(queue, doors.queue_message, clock=SYSTEM_CLOCK, jitter=random.random, new_id=new_request_id).run()
+    )
     get_logger().info("rotation_queue_consumed")
     try:
         yield doors

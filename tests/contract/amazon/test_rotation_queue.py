@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sellergate_common.clock import SYSTEM_CLOCK, Clock
+from sellergate_common.context import new_request_id
 from sellergate_common.errors import Unavailable
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_token.rotation.consumer import RotationQueue
@@ -53,7 +55,11 @@ class Consumer(RotationWorld):
     @asynccontextmanager
     async def consuming(self, url: str) -> AsyncIterator[None]:
         queue = SqsQueue(url, ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=1)
-        task = asyncio.create_task(RotationQueue(queue, self.doors.queue_message, lambda: 0.0).run())
+        task = asyncio.create_task(
+            RotationQueue(
+                queue, self.doors.queue_message, clock=SYSTEM_CLOCK, jitter=lambda: 0.0, new_id=new_request_id
+            ).run()
+        )
         try:
             yield
             assert not task.done()
@@ -179,6 +185,6 @@ async def test_a_queue_that_does_not_answer_is_asked_less_and_less_often(monkeyp
 
     queue = SqsQueue("http://127.0.0.1/q", ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=1)
     with pytest.raises(Enough):
-        await RotationQueue(queue, handle, lambda: 1.0, sleep).run()
+        await RotationQueue(queue, handle, clock=Clock(sleep=sleep), jitter=lambda: 1.0, new_id=new_request_id).run()
     assert pauses[:3] == [1.0, 2.0, 4.0]
     assert pauses[-1] == 60.0

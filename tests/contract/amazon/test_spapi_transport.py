@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -107,7 +108,7 @@ async def test_what_arrives_is_what_was_given(amazon: AiohttpAmazon, client: Cli
 async def test_what_is_signed_is_what_is_sent(
     amazon: AiohttpAmazon, client: Client, token: str, session: AwsCredentials, url: str
 ) -> None:
-    signed = SigV4Signer().sign(request(client, token, url), session, "us-east-1")
+    signed = SigV4Signer(time.time).sign(request(client, token, url), session, "us-east-1")
     assert (
         dict(signed.headers)["Authorization"]
         .partition("SignedHeaders=")[2]
@@ -122,9 +123,9 @@ async def test_a_signed_body_and_signatures_that_do_not_hold(
     path = "/listings/2021-08-01/items/SELLER/sku"
     headers = (("content-type", "application/json"),)
     plain = request(client, token, f"{path}?marketplaceIds={US}", "PUT", body=b'{"a": 1}', headers=headers)
-    signed = SigV4Signer().sign(plain, session, "us-east-1")
+    signed = SigV4Signer(time.time).sign(plain, session, "us-east-1")
     assert echo(await amazon.send(signed, SECONDS))["body_sha256"] == sha256(plain.body).hexdigest()
-    elsewhere = SigV4Signer().sign(plain, session, "eu-west-1")
+    elsewhere = SigV4Signer(time.time).sign(plain, session, "eu-west-1")
     for wrong in (replace(signed, body=b'{"a": 2}'), replace(signed, url=signed.url + "&b"), elsewhere):
         assert (await amazon.send(wrong, SECONDS)).status == 403
 

@@ -9,6 +9,8 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_amazon.operations import Catalogue, Operation
+from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.context import new_request_id
 from sellergate_common.crypto.sealing import KeyRing, encode_key
 from sellergate_common.errors import InvalidRequest, NotFound, Unavailable
 from sellergate_common.redis_client import open_redis
@@ -58,7 +60,10 @@ async def replicas(redis: Redis) -> AsyncIterator[tuple[Captures, Captures, Log]
     async with AsyncExitStack() as stack:
         log = Log()
         first, second = [
-            await stack.enter_async_context(open_captures(RedisCaptures(redis, RING), log)) for _ in range(2)
+            await stack.enter_async_context(
+                open_captures(RedisCaptures(redis, RING), log, SYSTEM_CLOCK, new_request_id)
+            )
+            for _ in range(2)
         ]
         yield first, second, log
 
@@ -117,7 +122,7 @@ async def test_without_an_account_or_a_redis_nothing_begins(
         await anext(replicas[0].run("a2", operation, 10))
     assert replicas[0].idle
     async with open_redis(SecretStr(f"redis://127.0.0.1:{free_ports(1)[0]}")) as gone:
-        alone = Captures(RedisCaptures(gone, RING), Log())
+        alone = Captures(RedisCaptures(gone, RING), Log(), SYSTEM_CLOCK, new_request_id)
         with pytest.raises(Unavailable):
             await anext(alone.run("a1", operation, 10))
         assert alone.idle

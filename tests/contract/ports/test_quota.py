@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -17,12 +18,15 @@ from sellergate_common.cache.keyspace import QUOTA_MOVES
 from sellergate_common.errors import QuotaExceeded, Reason
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.servers.redis import running_redis
-from sellergate_gateway.quota import limiter as subject
+from sellergate_gateway.quota import shared as subject
 from sellergate_gateway.quota.gcra import Admitted, Gauge, admit
-from sellergate_gateway.quota.limiter import FALLBACK_SHARE, LocalQuota, ShadowQuota, SharedQuota
+from sellergate_gateway.quota.limiter import LocalQuota, ShadowQuota
 from sellergate_gateway.quota.ports import Bucket, Quota, RateSource
 from sellergate_gateway.quota.redis import RedisBuckets
+from sellergate_gateway.quota.shared import FALLBACK_SHARE
 from structlog.testing import capture_logs
+
+from tests.fakes.gateway import shared_quota
 
 _NUMBERS = itertools.count()
 # Between a look at the clock here and the script's own there may be so much.
@@ -48,8 +52,8 @@ async def nowhere() -> AsyncIterator[Redis]:
 @pytest.fixture(params=["shared", "fallback", "local"])
 def quota(request: pytest.FixtureRequest, redis: Redis, nowhere: Redis) -> Quota:
     if request.param == "local":
-        return LocalQuota(1.0)
-    return SharedQuota(redis if request.param == "shared" else nowhere)
+        return LocalQuota(1.0, time.monotonic, uuid4().hex)
+    return shared_quota(redis if request.param == "shared" else nowhere)
 
 
 @pytest.fixture
@@ -162,7 +166,7 @@ async def test_a_learned_rate_wakes_those_who_wait(quota: Quota) -> None:
 async def test_what_one_replica_learns_wakes_those_who_wait_at_another(redis: Redis, redis_url: str) -> None:
     bucket = fresh(0.01, 1)
     async with open_redis(SecretStr(redis_url)) as second:
-        one, other, changes = SharedQuota(redis), SharedQuota(second), Changes(second)
+        one, other, changes = shared_quota(redis), shared_quota(second), Changes(second)
         async with changes.heard_by({QUOTA_MOVES: (other.turns,)}):
             while not changes.connected:  # noqa: ASYNC110  (a flag of another task)
                 await asyncio.sleep(0.01)
@@ -184,7 +188,7 @@ async def test_after_a_429_nobody_goes_for_the_time(quota: Quota, factor: float)
 
 
 async def test_many_at_once_are_checked_together_and_in_order(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    quota, bucket, sizes = SharedQuota(redis), fresh(0.1, 40), list[int]()
+    quota, bucket, sizes = shared_quota(redis), fresh(0.1, 40), list[int]()
     real = RedisBuckets._run
 
     async def counted(self: RedisBuckets, checks: Sequence[Any]) -> list[list[object]]:
@@ -200,7 +204,7 @@ async def test_many_at_once_are_checked_together_and_in_order(redis: Redis, monk
 
 
 async def test_who_leaves_before_the_answer_takes_nothing(redis: Redis) -> None:
-    quota, bucket = SharedQuota(redis), fresh(0.1, 40)
+    quota, bucket = shared_quota(redis), fresh(0.1, 40)
     tasks = [asyncio.create_task(quota.enter([bucket], 0.0)) for _ in range(30)]
     await asyncio.sleep(0)
     await end(tasks[1:])  # type: ignore[arg-type]
@@ -211,14 +215,14 @@ async def test_who_leaves_before_the_answer_takes_nothing(redis: Redis) -> None:
 
 async def test_in_shadow_nobody_waits(redis: Redis) -> None:
     told = list[float]()
-    quota, bucket = ShadowQuota(SharedQuota(redis), told.append), fresh(0.1, 2)
+    quota, bucket = ShadowQuota(shared_quota(redis), told.append), fresh(0.1, 2)
     passages = [await quota.enter([bucket], 30.0) for _ in range(4)]
     assert [passage.waited for passage in passages] == [0] * 4
     assert told == [pytest.approx(10, abs=SLACK)] * 2
 
 
 async def test_buckets_end_by_themselves(redis: Redis) -> None:
-    quota = SharedQuota(redis)
+    quota = shared_quota(redis)
     taken, learned, throttled = fresh(1.0, 1), fresh(1.0, 1), fresh(1.0, 1)
     await quota.enter([taken], 0)
     await quota.learn([learned], 2.0)
@@ -227,7 +231,7 @@ async def test_buckets_end_by_themselves(redis: Redis) -> None:
 
 
 async def test_a_script_that_redis_forgot_is_sent_again(redis: Redis) -> None:
-    quota, bucket = SharedQuota(redis), fresh(0.1, 2)
+    quota, bucket = shared_quota(redis), fresh(0.1, 2)
     await quota.enter([bucket], 0)
     await redis.script_flush()
     assert (await quota.enter([bucket], 0)).waited == 0
@@ -237,7 +241,7 @@ async def test_an_outage_is_told_once_however_many_calls_meet_it(
     nowhere: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subject, "LEAVE_ALONE_SECONDS", 0.0)
-    quota, bucket = SharedQuota(nowhere), fresh(1000.0, 100)
+    quota, bucket = shared_quota(nowhere), fresh(1000.0, 100)
     with capture_logs() as logs:
         await asyncio.gather(*(quota.enter([bucket], 1.0) for _ in range(20)))
         await quota.learn([bucket], 2000.0)
@@ -251,7 +255,7 @@ async def test_replicas_share_and_the_end_of_an_outage_is_told(tmp_path: Path, m
     bucket = fresh(1000.0, 100)
     with running_redis(tmp_path) as url, capture_logs() as logs:
         async with open_redis(SecretStr(url)) as first, open_redis(SecretStr(url)) as second:
-            one, other = SharedQuota(first), SharedQuota(second)
+            one, other = shared_quota(first), shared_quota(second)
             slow = fresh(0.1, 2)
             await one.enter([slow], 0)
             await other.enter([slow], 0)

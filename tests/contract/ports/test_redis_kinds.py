@@ -23,10 +23,10 @@ from sellergate_common.cache.ttl import Remembered
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import QuotaExceeded
 from sellergate_common.redis_client import open_redis
-from sellergate_gateway.quota.limiter import SharedQuota
 from sellergate_gateway.quota.ports import Bucket
 from structlog.testing import capture_logs
 
+from tests.fakes.gateway import shared_quota
 from tests.integration import redis_sets
 from tests.integration.redis_sets import Set
 
@@ -82,7 +82,7 @@ async def test_a_lease_is_held_and_its_release_heard(redis: Redis, servers: Set,
     async with AsyncExitStack() as stack:
         other = await stack.enter_async_context(open_redis(SecretStr(servers.url)))
         changes = Changes(other)
-        releases = Releases(other, changes)
+        releases = Releases(other, changes, time.monotonic)
         await stack.enter_async_context(changes.heard_by({prefix + "done": (releases,)}))
         await until(lambda: changes.connected)
         for number in range(5):
@@ -126,7 +126,7 @@ async def test_replicas_share_one_fetch(servers: Set, prefix: str) -> None:
 
     async def replica(redis: Redis) -> SecretStr:
         cache = SealedCache(redis, RING, prefix, prefix + "changes")
-        flight = SingleFlight[SecretStr](redis, Releases(redis, Changes(redis)), prefix + "done")
+        flight = SingleFlight[SecretStr](redis, Releases(redis, Changes(redis), time.monotonic), prefix + "done")
         return await flight.get(key, Slow(cache, key, fetches))
 
     async with open_redis(SecretStr(servers.url)) as one, open_redis(SecretStr(servers.url)) as other:
@@ -137,7 +137,7 @@ async def test_replicas_share_one_fetch(servers: Set, prefix: str) -> None:
 
 async def test_quota_is_one_for_all_replicas(servers: Set, redis: Redis, prefix: str) -> None:
     async with open_redis(SecretStr(servers.url)) as second:
-        one, other = SharedQuota(redis), SharedQuota(second)
+        one, other = shared_quota(redis), shared_quota(second)
         for number in range(5):
             pair = Bucket(f"{prefix}{{{number}}}:pair", 0.1, 2, learns=True)
             batch = Bucket(f"{prefix}{{{number}}}:pair:batch", 0.08, 2, 0.8, learns=True, gate=True)

@@ -1,7 +1,7 @@
 """Wakes those who wait for another's lease, when it is given back."""
 
 import asyncio
-import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from redis.asyncio import Redis
@@ -14,18 +14,22 @@ _HEARING_SECONDS, _DEAF_SECONDS = 1.0, 0.1
 
 
 class Releases:
-    """One listener for all waiters of this process; `changes` must hear the channel of releases and tell them here."""
+    """One listener for all waiters of this process.
 
-    def __init__(self, redis: Redis, changes: Changes) -> None:
+    `now` is monotonic. `changes` must hear the channel of releases and pass them on to `forget`.
+    """
+
+    def __init__(self, redis: Redis, changes: Changes, now: Callable[[], float]) -> None:
         self._redis = redis
+        self._now = now
         self._changes = changes
         self._waiters: dict[str, asyncio.Event] = {}
 
     async def wait(self, key: str, seconds: float) -> None:
         """Wait until the lease of `key` is given back or has expired, `seconds` at most. Raises what Redis raises."""
         lease, _ = lease_keys(key)
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
+        end = self._now() + seconds
+        while (left := end - self._now()) > 0:
             # Registered first, looked second: a release in between is seen either way.
             released = self._waiters.setdefault(key, asyncio.Event())
             held_for = await self._redis.pttl(lease) / 1000

@@ -1,7 +1,6 @@
 """Single flight: of all who want the same missing value, in this process and in the whole cluster, one fetches it."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
@@ -10,7 +9,7 @@ from redis.asyncio import Redis
 
 from sellergate_common.cache.lease import acquire, held
 from sellergate_common.cache.lease_notifier import Releases
-from sellergate_common.context import current_call, serving, time_left
+from sellergate_common.context import current_call, deadline_in, serving, time_left
 from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
@@ -120,5 +119,5 @@ async def _detached(fetch: Callable[[], Awaitable[_Value]], seconds: float) -> _
     call = current_call()
     if call is None:
         return await fetch()
-    with serving(replace(call, deadline=time.monotonic() + seconds)):
+    with serving(replace(call, deadline=deadline_in(seconds))):
         return await fetch()

@@ -1,7 +1,5 @@
 """Where shared entries lie: sealed in Redis, with copies in this process, and beside them the failures of a moment ago."""
 
-import random
-import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -13,6 +11,7 @@ from sellergate_common.cache.lease import lease_keys
 from sellergate_common.cache.memory import EntryMemory
 from sellergate_common.cache.negative import Failures
 from sellergate_common.cache.sealed import SealedCache
+from sellergate_common.clock import Clock
 from sellergate_common.observability.logs import get_logger
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -31,14 +30,22 @@ class Codec(Generic[_Key, _Value]):
 
 
 class Shelf(Generic[_Key, _Value]):
-    """Entries of one prefix. `now` is the wall clock. What changes elsewhere must be told to `memory`."""
+    """Entries of one prefix. `jitter` is a random number in [0, 1). What changes elsewhere must be told to `memory`."""
 
-    def __init__(self, cache: SealedCache, codec: Codec[_Key, _Value], service: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        cache: SealedCache,
+        codec: Codec[_Key, _Value],
+        service: str,
+        clock: Clock,
+        jitter: Callable[[], float],
+    ) -> None:
         self.cache = cache
         self.codec = codec
-        self.now = now
+        self.now = clock.wall
+        self._jitter = jitter
         self.counts = Counts()
-        self.failures = Failures(cache, service, time.monotonic)
+        self.failures = Failures(cache, service, clock.monotonic)
         self.memory: EntryMemory[_Key, _Value] = EntryMemory(codec.subject)
 
     async def look(self, key: _Key, least: float | None) -> Found[_Value] | None:
@@ -97,7 +104,7 @@ class Shelf(Generic[_Key, _Value]):
 
     def remember(self, key: _Key, value: _Value) -> None:
         """Keep a copy in this process."""
-        self.memory.put(key, value, renewal_time(value, random.random()))  # noqa: S311  (jitter, not a secret)
+        self.memory.put(key, value, renewal_time(value, self._jitter()))
 
     async def drop_if(self, key: _Key, mark: Any) -> bool:
         """Drop the entry here and in Redis if its value has this mark, and announce it."""

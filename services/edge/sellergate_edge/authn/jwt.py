@@ -1,8 +1,8 @@
 """Who the human is: a JWT, by a shared secret or by a JWKS."""
 
 import asyncio
-import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jwt
@@ -45,11 +45,12 @@ class SharedSecret:
 
 
 class JwksKeys:
-    """Public keys by id, fetched when they are needed."""
+    """Public keys by id, fetched when they are needed. `now` is monotonic."""
 
     algorithms: tuple[str, ...] = ("RS256", "ES256")
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, now: Callable[[], float]) -> None:
+        self._now = now
         self._client = jwt.PyJWKClient(url, timeout=JWKS_SECONDS, lifespan=JWKS_LIFE_SECONDS, cache_keys=False)
         self._keys: dict[str, Any] = {}
         self._fetched = float("-inf")
@@ -61,7 +62,7 @@ class JwksKeys:
         if not isinstance(kid, str):
             raise Unauthenticated("The token names no key (kid).")
         async with self._lock:
-            age = time.monotonic() - self._fetched
+            age = self._now() - self._fetched
             if age > JWKS_LIFE_SECONDS or (kid not in self._keys and age > REFETCH_SECONDS):
                 await self._fetch()
         if kid not in self._keys:
@@ -69,7 +70,7 @@ class JwksKeys:
         return self._keys[kid]
 
     async def _fetch(self) -> None:
-        self._fetched = time.monotonic()
+        self._fetched = self._now()
         try:
             found = await asyncio.to_thread(self._client.get_signing_keys, refresh=True)
         except jwt.PyJWKClientError as error:
@@ -83,9 +84,10 @@ class JwksKeys:
 
 
 class Authenticator:
-    """Checks Bearer tokens; one that was found good is not checked again for a few seconds."""
+    """Checks Bearer tokens; one that was found good is not checked again for a few seconds. `now` is the wall clock."""
 
-    def __init__(self, keys: Keys, audience: str, issuer: str) -> None:
+    def __init__(self, keys: Keys, audience: str, issuer: str, now: Callable[[], float]) -> None:
+        self._now = now
         self._keys = keys
         self._audience = audience
         self._issuer = issuer
@@ -94,10 +96,10 @@ class Authenticator:
     async def user_of(self, authorization: str | None) -> str:
         """Return the user (`sub`) of an Authorization header. Raises Unauthenticated."""
         known = self._good.get(authorization or "")
-        if known is not None and time.time() < known[1]:
+        if known is not None and self._now() < known[1]:
             return known[0]
         user, end = await self._checked(authorization)
-        self._good[authorization or ""] = user, min(end, time.time() + GOOD_SECONDS)
+        self._good[authorization or ""] = user, min(end, self._now() + GOOD_SECONDS)
         if len(self._good) > _MOST_GOOD:
             self._good.popitem(last=False)
         return user

@@ -5,7 +5,7 @@ ever leaves the gateway. Amazon's answers come back as they are, but for the one
 """
 
 import json
-import time
+from collections.abc import Callable
 from typing import Any
 
 from sellergate_amazon.operations import Catalogue
@@ -44,7 +44,13 @@ class DropIn(BaseRoute):
     """Takes every request that carries an SDK's access token, and every path that SP-API has."""
 
     def __init__(
-        self, tokens: DropInTokens, client: Sellergate, limits: Limits, catalogue: Catalogue, max_wait: float
+        self,
+        tokens: DropInTokens,
+        client: Sellergate,
+        limits: Limits,
+        catalogue: Catalogue,
+        max_wait: float,
+        now: Callable[[], float],
     ) -> None:
         self._tokens = tokens
         self._client = client
@@ -52,7 +58,7 @@ class DropIn(BaseRoute):
         self._catalogue = catalogue
         self._max_wait = max_wait
         # A client that is revoked stops within the five seconds that a copy lives.
-        self._owners: Copies[bool] = Copies(time.monotonic, lambda: False)
+        self._owners: Copies[bool] = Copies(now, lambda: False)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell whether a request is an SDK's."""

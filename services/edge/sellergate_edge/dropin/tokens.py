@@ -1,7 +1,7 @@
 """The access tokens that SDKs get in place of Amazon's: JWTs under keys of our own, never a Bearer token and never the reverse."""
 
-import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,13 @@ class Grant:
 
 
 class DropInTokens:
-    """Makes and reads tokens. `ring` holds `kid base64url(64 bytes)` lines: the first signs, all are accepted."""
+    """Makes and reads tokens. `ring` holds `kid base64url(64 bytes)` lines: the first signs, all are accepted.
 
-    def __init__(self, ring: str) -> None:
+    `now` is the wall clock.
+    """
+
+    def __init__(self, ring: str, now: Callable[[], float]) -> None:
+        self._now = now
         self._keys = {kid: ring_key(kid, encoded) for kid, encoded in ring_entries(ring).items()}
         self._read: OrderedDict[str, tuple[Grant, float]] = OrderedDict()
 
@@ -49,7 +53,7 @@ class DropInTokens:
         kid, key = next(iter(self._keys.items()))
         claims: dict[str, Any] = {
             "aud": AUDIENCE,
-            "exp": int(time.time()) + life,
+            "exp": int(self._now()) + life,
             "sub": grant.client_id,
             "usr": grant.user_id,
             "acc": grant.account_id,
@@ -70,7 +74,7 @@ class DropInTokens:
             if len(self._read) > _REMEMBERED:
                 self._read.popitem(last=False)
         grant, end = known
-        if time.time() >= end:
+        if self._now() >= end:
             self._read.pop(token, None)
             raise TokenExpired
         return grant

@@ -4,9 +4,8 @@ A user's requests are taken from the shared bucket in blocks, so that most of th
 for itself.
 """
 
-import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,9 +58,10 @@ class _Block:
 
 
 class Limits:
-    """The limits of one edge."""
+    """The limits of one edge. `now` is monotonic."""
 
-    def __init__(self, counts: Counts, rate: Rate) -> None:
+    def __init__(self, counts: Counts, rate: Rate, now: Callable[[], float]) -> None:
+        self._now = now
         self._counts = counts
         self._rate = rate
         self._size = max(1, int(rate.per_second * _BLOCK_SHARE))
@@ -72,7 +72,7 @@ class Limits:
         """Let a request of a user in. Raises QuotaExceeded."""
         while True:
             block = self._blocks.get(user)
-            if block is not None and block.left > 0 and time.monotonic() < block.until:
+            if block is not None and block.left > 0 and self._now() < block.until:
                 block.left -= 1
                 return
             # Those who come meanwhile wait for the same block: else each would take one.
@@ -87,7 +87,7 @@ class Limits:
                 metadata={"limit": "requests_of_user"},
                 retry_after=wait,
             )
-        self._blocks[user] = _Block(taken, time.monotonic() + BLOCK_SECONDS)
+        self._blocks[user] = _Block(taken, self._now() + BLOCK_SECONDS)
         self._blocks.move_to_end(user)
         while len(self._blocks) > _MOST_USERS:
             self._blocks.popitem(last=False)

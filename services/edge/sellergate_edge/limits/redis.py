@@ -1,8 +1,7 @@
 """What all edges count together, in Redis; each by itself while that does not answer."""
 
-import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import EDGE_PREFIX
@@ -39,12 +38,12 @@ _MOST_KEYS = 50_000
 class RedisCounts:
     """Counts under keys that are HMACs: who reads Redis learns no user, client or address."""
 
-    def __init__(self, redis: Redis, ring: KeyRing) -> None:
+    def __init__(self, redis: Redis, ring: KeyRing, now: Callable[[], float]) -> None:
         self._redis = redis
         self._ring = ring
         self._take = redis.register_script(_TAKE)
         self._count = redis.register_script(_COUNT)
-        self._own = OwnCounts()
+        self._own = OwnCounts(now)
 
     async def take(self, user: str, rate: Rate, wanted: int) -> tuple[int, float]:
         """Take requests from a user's bucket."""
@@ -78,15 +77,16 @@ class RedisCounts:
 
 
 class OwnCounts:
-    """The same counts of this process alone."""
+    """The same counts of this process alone. `now` is monotonic."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._full: OrderedDict[str, float] = OrderedDict()
         self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
 
     async def take(self, user: str, rate: Rate, wanted: int) -> tuple[int, float]:
         """Take requests from a user's bucket."""
-        now, interval = time.monotonic(), 1 / rate.per_second
+        now, interval = self._now(), 1 / rate.per_second
         full = max(self._full.get(user, now), now)
         room = int(rate.burst - (full - now) / interval + 1e-6)
         if room < 1:
@@ -109,7 +109,7 @@ class OwnCounts:
 
     def _failed(self, subject: Subject) -> tuple[int, float]:
         count, until = self._failures.get((subject.kind, subject.name), (0, 0.0))
-        now = time.monotonic()
+        now = self._now()
         return (count, until) if now < until else (0, now + FAILURE_SECONDS)
 
 

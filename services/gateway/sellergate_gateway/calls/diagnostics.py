@@ -1,6 +1,5 @@
 """Tries an account stage by stage, and says where it fails: stored, token, role, call."""
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,32 +43,39 @@ class Skip(Exception):
 
 
 class Checks:
-    """Checks of accounts."""
+    """Checks of accounts. `now` is monotonic."""
 
     def __init__(
-        self, calls: Calls, accounts: Accounts, tokens: Tokens, credentials: Credentials, sites: Sites
+        self,
+        calls: Calls,
+        accounts: Accounts,
+        tokens: Tokens,
+        credentials: Credentials,
+        sites: Sites,
+        now: Callable[[], float],
     ) -> None:
         self._calls = calls
         self._accounts = accounts
         self._tokens = tokens
         self._credentials = credentials
         self._sites = sites
+        self._now = now
 
     async def check(self, account_id: str, user: str, *, with_call: bool) -> tuple[str, list[Stage]]:
         """Return the account's state and its stages. Raises NotFound; every other failure is a stage's."""
-        started = time.monotonic()
+        started = self._now()
         try:
             account = await self._calls.account(account_id, user)
         except SellergateError as error:
             if error.reason not in (Reason.ACCOUNT_INACTIVE, Reason.AUTHORIZATION_REVOKED):
                 raise
             state = (await self._accounts.get(account_id)).state
-            failed = Stage("stored", Outcome.FAILED, _said(error), time.monotonic() - started)
+            failed = Stage("stored", Outcome.FAILED, _said(error), self._now() - started)
             return state, [
                 failed,
                 *(_skipped(name, "the account cannot be used") for name in ("token", "role", "call")),
             ]
-        stages = [self._stored(account, time.monotonic() - started)]
+        stages = [self._stored(account, self._now() - started)]
 
         async def probe() -> None:
             if not with_call:
@@ -85,7 +91,7 @@ class Checks:
             if any(stage.outcome is Outcome.FAILED for stage in stages):
                 stages.append(_skipped(name, "a stage before it failed"))
             else:
-                stages.append(await _tried(name, trial))
+                stages.append(await self._tried(name, trial))
         return account.state, stages
 
     def _stored(self, account: Account, seconds: float) -> Stage:
@@ -98,16 +104,15 @@ class Checks:
             return Stage("stored", Outcome.WARNING, reason, seconds)
         return Stage("stored", Outcome.OK, "", seconds)
 
-
-async def _tried(name: str, trial: Callable[[], Awaitable[object]]) -> Stage:
-    started = time.monotonic()
-    try:
-        await trial()
-    except Skip as skip:
-        return _skipped(name, skip.why)
-    except SellergateError as error:
-        return Stage(name, Outcome.FAILED, _said(error), time.monotonic() - started)
-    return Stage(name, Outcome.OK, "", time.monotonic() - started)
+    async def _tried(self, name: str, trial: Callable[[], Awaitable[object]]) -> Stage:
+        started = self._now()
+        try:
+            await trial()
+        except Skip as skip:
+            return _skipped(name, skip.why)
+        except SellergateError as error:
+            return Stage(name, Outcome.FAILED, _said(error), self._now() - started)
+        return Stage(name, Outcome.OK, "", self._now() - started)
 
 
 def _skipped(name: str, why: str) -> Stage:

@@ -3,8 +3,7 @@
 Quota is charged last before each attempt, so that neither a slow LWA nor an account without a working token wastes a slot.
 """
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sellergate_amazon.operations import Catalogue, Operation
@@ -59,6 +58,7 @@ class Ports:
     breakers: Breakers
     left: Callable[[], float]
     jitter: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
     budgets: RetryBudgets = field(default_factory=RetryBudgets)
     counts: CallCounts = field(default_factory=CallCounts)
 
@@ -268,7 +268,7 @@ class Calls:
         pause = pause_before_retry(attempt, self._ports.jitter)
         if pause is None or not self._ports.budgets.spend(run.account.account_id):
             return False
-        await asyncio.sleep(pause)
+        await self._ports.sleep(pause)
         return True
 
 

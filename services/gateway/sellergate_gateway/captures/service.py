@@ -1,14 +1,13 @@
 """Captures: an operator looks at the calls of one account and operation, for a limited time, whichever replica makes them."""
 
 import asyncio
-import time
-import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from sellergate_amazon.operations import Operation
+from sellergate_common.clock import Clock
 from sellergate_common.errors import InvalidRequest
 
 from sellergate_gateway.captures.redaction import Exchange
@@ -57,7 +56,9 @@ class CaptureLog(Protocol):
 class Captures:
     """The captures that this replica knows."""
 
-    def __init__(self, store: CaptureStore, log: CaptureLog) -> None:
+    def __init__(self, store: CaptureStore, log: CaptureLog, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._clock = clock
+        self._new_id = new_id
         self._store = store
         self._log = log
         self._wanted: dict[tuple[str, str], list[Capture]] = {}
@@ -68,7 +69,7 @@ class Captures:
         """Return who looks at an account's operation now."""
         if not self._wanted:
             return ()
-        now = time.time()
+        now = self._clock.wall()
         return [one for one in self._wanted.get((account_id, operation), ()) if one.until > now]
 
     @property
@@ -92,15 +93,15 @@ class Captures:
             raise InvalidRequest.of_field(
                 "duration", f"must be {LEAST_SECONDS:.0f} s at least and {MOST_SECONDS / 60:.0f} minutes at most"
             )
-        capture = Capture(uuid.uuid4().hex, account_id, operation.name, time.time() + LOOK_SECONDS + seconds)
+        capture = Capture(self._new_id(), account_id, operation.name, self._clock.wall() + LOOK_SECONDS + seconds)
         await self._log.record(capture, seconds)
         await self._store.begin(capture)
         try:
             self._know([*self._all(), capture])
-            await asyncio.sleep(LOOK_SECONDS)
+            await self._clock.sleep(LOOK_SECONDS)
             yield capture
-            while time.time() < capture.until:
-                await asyncio.sleep(TELL_SECONDS)
+            while self._clock.wall() < capture.until:
+                await self._clock.sleep(TELL_SECONDS)
                 for exchange in await self._store.take(capture):
                     yield exchange
                 if (task := asyncio.current_task()) and task.cancelling():
@@ -126,15 +127,17 @@ class Captures:
     def _know(self, captures: Iterable[Capture]) -> None:
         found: dict[tuple[str, str], list[Capture]] = {}
         for capture in captures:
-            if capture.until > time.time():
+            if capture.until > self._clock.wall():
                 found.setdefault((capture.account_id, capture.operation), []).append(capture)
         self._wanted = found
 
 
 @asynccontextmanager
-async def open_captures(store: CaptureStore, log: CaptureLog) -> AsyncIterator[Captures]:
+async def open_captures(
+    store: CaptureStore, log: CaptureLog, clock: Clock, new_id: Callable[[], str]
+) -> AsyncIterator[Captures]:
     """Know of captures while the body runs."""
-    captures = Captures(store, log)
+    captures = Captures(store, log, clock, new_id)
     following = asyncio.create_task(captures.follow())
     try:
         yield captures

@@ -1,11 +1,11 @@
 """Amazon, with operators who look at some of its calls."""
 
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
 from sellergate_amazon.operations import Catalogue
+from sellergate_common.clock import Clock
 from sellergate_common.context import current_call
 
 from sellergate_gateway.captures.redaction import Exchange, shown
@@ -16,7 +16,8 @@ from sellergate_gateway.spapi.http import Amazon, AmazonAnswer, AmazonRequest, F
 class CapturedAmazon:
     """Sends through another; what is looked at is noted beside."""
 
-    def __init__(self, amazon: Amazon, captures: Captures, catalogue: Catalogue) -> None:
+    def __init__(self, amazon: Amazon, captures: Captures, catalogue: Catalogue, clock: Clock) -> None:
+        self._clock = clock
         self._amazon = amazon
         self._captures = captures
         self._catalogue = catalogue
@@ -35,7 +36,7 @@ class CapturedAmazon:
         self, request: AmazonRequest, seconds: float, captures: Sequence[Capture], look: Callable[..., Exchange]
     ) -> AmazonAnswer:
         answer, failure = None, "the caller left"
-        start_time, began = time.time(), time.monotonic()
+        start_time, began = self._clock.wall(), self._clock.monotonic()
         try:
             answer = await self._amazon.send(request, seconds)
         except (NotSent, FateUnknown) as error:
@@ -45,5 +46,5 @@ class CapturedAmazon:
             failure = ""
             return answer
         finally:
-            took = time.monotonic() - began
+            took = self._clock.monotonic() - began
             self._captures.hand_in(captures, look(answer, start_time=start_time, seconds=took, failure=failure))

@@ -17,6 +17,7 @@ from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
 
 from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, mark_of
@@ -24,7 +25,7 @@ from sellergate_gateway.model import AccessToken
 
 
 def redis_restricted(
-    redis: Redis, ring: KeyRing, changes: Changes, now: Callable[[], float]
+    redis: Redis, ring: KeyRing, changes: Changes, clock: Clock, jitter: Callable[[], float]
 ) -> RedisEntries[RestrictedKey, AccessToken]:
     """Return the cache of Restricted Data Tokens, sealed under `ring`. Its listeners must be told what `changes` hears."""
     codec: Codec[RestrictedKey, AccessToken] = Codec(
@@ -36,8 +37,8 @@ def redis_restricted(
         decode=_decode,
         mark=mark_of,
     )
-    shelf = Shelf(SealedCache(redis, ring, RESTRICTED_PREFIX, RESTRICTED_CHANGES), codec, "gateway", now)
-    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes), RESTRICTED_DONE))
+    shelf = Shelf(SealedCache(redis, ring, RESTRICTED_PREFIX, RESTRICTED_CHANGES), codec, "gateway", clock, jitter)
+    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), RESTRICTED_DONE))
 
 
 def _encode(token: AccessToken) -> str:

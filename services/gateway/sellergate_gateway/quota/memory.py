@@ -1,8 +1,7 @@
 """Buckets of this process alone, at a share of the true rate, for other replicas count for themselves too."""
 
-import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from sellergate_gateway.quota.gcra import Admitted, Gauge, Moved, admit, refuse
@@ -12,17 +11,18 @@ _MAX_BUCKETS = 100_000
 
 
 class MemoryBuckets:
-    """Gauges by name; the longest unused are forgotten first."""
+    """Gauges by name; the longest unused are forgotten first. `now` is monotonic."""
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, now: Callable[[], float]) -> None:
         self._share = share
+        self._now = now
         self._gauges: OrderedDict[str, Gauge] = OrderedDict()
         self._reduced = lru_cache(_MAX_BUCKETS)(self._reduce)
 
     async def admit(self, buckets: Sequence[Bucket], longest: float) -> Admitted:
         """Take one slot in every bucket. Raises QuotaExceeded."""
         gauges, reduced = list(map(self._gauge, buckets)), list(map(self._reduced, buckets))
-        found = admit(gauges, reduced, time.monotonic(), longest)
+        found = admit(gauges, reduced, self._now(), longest)
         if not isinstance(found, Admitted):
             raise refuse(found, longest)
         # The true rate: what the caller compares with Amazon's word.
@@ -40,14 +40,14 @@ class MemoryBuckets:
 
     async def throttled(self, bucket: Bucket, seconds: float) -> Moved:
         """Take note of a 429."""
-        gauge, reduced, now = self._gauge(bucket), self._reduced(bucket), time.monotonic()
+        gauge, reduced, now = self._gauge(bucket), self._reduced(bucket), self._now()
         before = gauge.rate(reduced, now)
         shift = gauge.throttled(reduced, now, seconds)
         return Moved(before / gauge.rate(reduced, now), shift)
 
     async def state(self, bucket: Bucket) -> BucketState:
         """Return what is in a bucket now."""
-        return self._gauge(bucket).state(self._reduced(bucket), time.monotonic())
+        return self._gauge(bucket).state(self._reduced(bucket), self._now())
 
     def _whole(self, found: Admitted, buckets: Sequence[Bucket]) -> tuple[Bucket, ...]:
         return tuple(buckets[:-1]) if found.rest else ()

@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from uuid import uuid4
 
 from sellergate_gateway.quota.gcra import Moved, refuse
 
@@ -23,21 +21,23 @@ class _Turn:
 class Turns:
     """Those who wait, by bucket. What they owe is scaled and put back as the bucket's debt is, so their order stays.
 
-    It listens to `quota:moves`: what other replicas tell of a bucket moves those who wait here.
+    `now` is monotonic; `replica` is this process's own id. It listens to `quota:moves`: what other replicas announce of a
+    bucket moves the callers that wait here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float], replica: str) -> None:
+        self._now = now
         self._waiting: dict[str, set[_Turn]] = {}
-        self._own = uuid4().hex
+        self._own = replica
 
     async def wait(self, key: str, seconds: float, longest: float) -> float:
         """Wait for the slot and return the seconds waited. Raises QuotaExceeded when it moves behind the longest wait."""
-        started = time.monotonic()
+        started = self._now()
         turn = _Turn(started + seconds, started + longest)
         waiting = self._waiting.setdefault(key, set())
         waiting.add(turn)
         try:
-            while (left := turn.at - time.monotonic()) > 0:
+            while (left := turn.at - self._now()) > 0:
                 if turn.at > turn.latest:
                     raise refuse(left, longest)
                 turn.moved.clear()
@@ -48,11 +48,11 @@ class Turns:
             waiting.discard(turn)
             if not waiting and self._waiting.get(key) is waiting:
                 del self._waiting[key]
-        return time.monotonic() - started
+        return self._now() - started
 
     def move(self, keys: Sequence[str], moved: Moved) -> None:
         """Move the slots of all who wait: at ten times the rate, a tenth of the time is left."""
-        now = time.monotonic()
+        now = self._now()
         for key in keys:
             for turn in self._waiting.get(key, ()):
                 turn.at = now + max(0.0, turn.at - now) * moved.factor + moved.shift

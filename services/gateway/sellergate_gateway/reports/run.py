@@ -1,6 +1,5 @@
 """Reports from beginning to end: requested once however many ask at the time, polled within quota, and downloaded."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -60,7 +59,7 @@ class ReportRuns:
         calls: Calls,
         documents: Documents,
         running: RunningReports,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pause: Callable[[float], Awaitable[None]],
     ) -> None:
         self._calls = calls
         self._documents = documents

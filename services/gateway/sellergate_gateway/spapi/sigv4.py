@@ -31,7 +31,7 @@ _KEPT_KEYS = 4_096
 class SigV4Signer:
     """Signs requests as they are sent. `now` is the wall clock in seconds since the epoch."""
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._key = lru_cache(_KEPT_KEYS)(_signing_key)
 

@@ -5,12 +5,11 @@ One that fails because something is down comes again after its visibility timeou
 """
 
 import asyncio
-import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sellergate_common.clock import Clock
 from sellergate_common.context import CallContext, serving
 from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
@@ -51,13 +50,16 @@ class RotationQueue:
         self,
         queue: Queue,
         handle: Callable[[bytes], Awaitable[bool]],
+        *,
+        clock: Clock,
         jitter: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        new_id: Callable[[], str],
     ) -> None:
         self._queue = queue
         self._handle = handle
         self._jitter = jitter
-        self._sleep = sleep
+        self._clock = clock
+        self._new_id = new_id
 
     async def run(self) -> None:
         """Consume until cancelled; while the queue or the account service is down, ask less and less often."""
@@ -66,7 +68,7 @@ class RotationQueue:
             failures = 0 if await self._turn() else failures + 1
             if failures:
                 longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10))
-                await self._sleep(longest * (0.5 + self._jitter() / 2))
+                await self._clock.sleep(longest * (0.5 + self._jitter() / 2))
 
     async def _turn(self) -> bool:
         """Receive once and handle what came, side by side; False when something is down."""
@@ -79,8 +81,8 @@ class RotationQueue:
 
     async def _handled(self, message: QueueMessage) -> bool:
         """Handle one message and delete it when that is done; False when it failed for a reason that passes."""
-        deadline = time.monotonic() + HANDLE_SECONDS
-        with serving(CallContext("rotation_queue", uuid.uuid4().hex, deadline=deadline)):
+        deadline = self._clock.monotonic() + HANDLE_SECONDS
+        with serving(CallContext("rotation_queue", self._new_id(), deadline=deadline)):
             try:
                 await self._handle(message.body)
                 await self._queue.delete(message)

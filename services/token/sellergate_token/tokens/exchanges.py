@@ -1,7 +1,6 @@
 """Exchanges grants with LWA, and counts; after a rotation the secret of before is tried where the new one is refused."""
 
 import hashlib
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -19,7 +18,7 @@ _SIZE = 1_000
 class Exchanges:
     """All exchanges of this process. `now` is monotonic."""
 
-    def __init__(self, lwa: Lwa, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, lwa: Lwa, now: Callable[[], float]) -> None:
         self._lwa = lwa
         self._now = now
         self._refused: OrderedDict[bytes, tuple[float, PreconditionFailed]] = OrderedDict()

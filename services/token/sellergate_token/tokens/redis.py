@@ -12,6 +12,7 @@ from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
 
 from sellergate_token.ports import AccessToken, AccountView, TokenKey
@@ -19,7 +20,7 @@ from sellergate_token.tokens.service import fingerprint_of
 
 
 def redis_tokens(
-    redis: Redis, ring: KeyRing, changes: Changes, now: Callable[[], float]
+    redis: Redis, ring: KeyRing, changes: Changes, clock: Clock, jitter: Callable[[], float]
 ) -> RedisEntries[TokenKey, AccessToken]:
     """Return the cache of tokens, sealed under `ring`. Its listeners must be told what `changes` hears."""
     codec: Codec[TokenKey, AccessToken] = Codec(
@@ -29,8 +30,8 @@ def redis_tokens(
         decode=_decode,
         mark=lambda token: fingerprint_of(token.value),
     )
-    shelf = Shelf(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", now)
-    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes), TOKEN_DONE))
+    shelf = Shelf(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", clock, jitter)
+    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), TOKEN_DONE))
 
 
 def _name(ring: KeyRing, key: TokenKey) -> str:

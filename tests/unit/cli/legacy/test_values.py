@@ -69,7 +69,8 @@ def test_no_ciphertext_ends_in_anything_but_text_or_a_refusal(iv: bytes, sealed:
     try:
         opened = cipher().open(f"{iv.hex()}:{sealed.hex()}", "field")
     except Refused as refused:
-        assert sealed.hex() not in str(refused) or not sealed  # noqa: PT017
+        words = str(refused).replace("a multiple of 16 bytes", "").replace("no multiple of 16 bytes", "")
+        assert sealed.hex() not in words or not sealed
     else:
         assert opened.get_secret_value()
 

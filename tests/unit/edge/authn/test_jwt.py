@@ -14,7 +14,7 @@ from sellergate_common.errors import Unauthenticated
 from sellergate_edge.authn.jwt import Authenticator, SharedSecret
 
 SECRET = "0123456789abcdef" * 4
-AUTHENTICATOR = Authenticator(SharedSecret(SecretStr(SECRET)), "sellergate", "https://issuer")
+AUTHENTICATOR = Authenticator(SharedSecret(SecretStr(SECRET)), "sellergate", "https://issuer", time.time)
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 

@@ -1,5 +1,6 @@
 """A check of an account, stage by stage, on fakes."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,9 @@ from tests.fakes.gateway import ACCOUNT, CATALOGUE, PRODUCTION, ROLE, SANDBOX, G
 
 def checks(world: World) -> Checks:
     accounts, tokens = Getting(world.get_account), Getting(world.get_token)
-    return Checks(world.calls, accounts, tokens, Getting(world.get_credentials), Sites(PRODUCTION, SANDBOX))
+    return Checks(
+        world.calls, accounts, tokens, Getting(world.get_credentials), Sites(PRODUCTION, SANDBOX), time.monotonic
+    )
 
 
 def outcomes(stages: list[Stage]) -> dict[str, str]:

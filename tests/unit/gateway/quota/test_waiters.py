@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from uuid import uuid4
 
 import pytest
 from sellergate_common.errors import QuotaExceeded
@@ -10,12 +11,12 @@ from sellergate_gateway.quota.waiters import Turns
 
 
 async def test_a_slot_is_waited_for() -> None:
-    waited = await Turns().wait("k", 0.05, 10.0)
+    waited = await Turns(time.monotonic, uuid4().hex).wait("k", 0.05, 10.0)
     assert 0.05 <= waited < 0.5
 
 
 async def test_a_higher_rate_brings_everybody_forward_in_order_here_and_elsewhere() -> None:
-    turns, other, order = Turns(), Turns(), list[float]()
+    turns, other, order = Turns(time.monotonic, uuid4().hex), Turns(time.monotonic, uuid4().hex), list[float]()
 
     async def one(home: Turns, seconds: float) -> None:
         await home.wait("k", seconds, 1000.0)
@@ -38,7 +39,7 @@ async def test_a_higher_rate_brings_everybody_forward_in_order_here_and_elsewher
 
 
 async def test_everybody_is_put_back_after_a_429() -> None:
-    turns, started = Turns(), time.monotonic()
+    turns, started = Turns(time.monotonic, uuid4().hex), time.monotonic()
     waiting = asyncio.create_task(turns.wait("k", 0.1, 10.0))
     await asyncio.sleep(0)
     turns.move(["k"], Moved(1.0, 0.3))
@@ -47,7 +48,7 @@ async def test_everybody_is_put_back_after_a_429() -> None:
 
 
 async def test_a_slot_that_moves_behind_the_longest_wait_is_refused_at_once() -> None:
-    turns = Turns()
+    turns = Turns(time.monotonic, uuid4().hex)
     waiting = asyncio.create_task(turns.wait("k", 5.0, 8.0))
     await asyncio.sleep(0)
     turns.move(["k"], Moved(10.0, 0.0))
@@ -59,11 +60,11 @@ async def test_a_slot_that_moves_behind_the_longest_wait_is_refused_at_once() ->
 
 @pytest.mark.parametrize("message", ["", "{}", "[1]", '["x", ["k"], "a", 0]', '["x", 5, 1, 0]'])
 async def test_what_another_version_may_say_is_not_heard(message: str) -> None:
-    Turns().forget(message)
+    Turns(time.monotonic, uuid4().hex).forget(message)
 
 
 async def test_who_leaves_is_forgotten() -> None:
-    turns = Turns()
+    turns = Turns(time.monotonic, uuid4().hex)
     waiting = asyncio.create_task(turns.wait("k", 60.0, 60.0))
     await asyncio.sleep(0)
     waiting.cancel()

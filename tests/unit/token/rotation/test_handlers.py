@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
+from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.context import new_request_id
 from sellergate_common.errors import InvalidRequest, NotAllowed, NotFound, Unauthenticated
 from sellergate_token.rotation.consumer import QueueMessage, RotationQueue
 from sellergate_token.rotation.handlers import RotationDoors
@@ -86,7 +88,9 @@ async def test_a_bug_in_one_message_ends_nothing_and_deletes_nothing(capsys: pyt
             raise RuntimeError("holds a secret")
         return True
 
-    task = asyncio.create_task(RotationQueue(queue, handle, lambda: 0.0).run())
+    task = asyncio.create_task(
+        RotationQueue(queue, handle, clock=SYSTEM_CLOCK, jitter=lambda: 0.0, new_id=new_request_id).run()
+    )
     await asyncio.sleep(0.05)
     assert not task.done()
     task.cancel()

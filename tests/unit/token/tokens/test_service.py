@@ -1,6 +1,7 @@
 """What the token domain decides, on fakes."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -86,7 +87,7 @@ class World:
         self.cache: FakeCache[TokenKey, AccessToken] = FakeCache(
             lambda token: fingerprint_of(token.value), lambda: self.now[0]
         )
-        self.tokens = Tokens(self.accounts, Exchanges(self.lwa), self.cache, lambda: self.now[0])
+        self.tokens = Tokens(self.accounts, Exchanges(self.lwa, time.monotonic), self.cache, lambda: self.now[0])
 
 
 @pytest.fixture
