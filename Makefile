@@ -8,28 +8,55 @@ INPUTS := pyproject.toml constraints.txt hatch_build.py $(shell find protos -nam
 PACKAGES := amazon common client cli devstack account token iam gateway edge simulator
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help run test check prove bench protos install clean
+# Tests mostly wait, so their files run side by side. Each worker has servers and a suite of its own.
+WORKERS ?= 3
+PYTEST := $(BIN)/python -m pytest -q
+SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile
+
+.PHONY: help run test unit contract integration e2e system check lint fmt typecheck boundaries bench protos install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## the whole suite on this machine; walks the main job once and stays up until Ctrl-C
 	@exec $(BIN)/python -m sellergate_devstack
 
-test: $(VENV)/.dev ## unit, contract, integration and end-to-end tests, on real servers
-	$(BIN)/python -m pytest -q tests/unit tests/contract tests/integration tests/e2e \
-		--cov --cov-report=term:skip-covered
+test: $(VENV)/.dev ## unit, contract, integration and end-to-end tests, on real servers, with coverage
+	$(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/contract tests/integration tests/e2e --cov --cov-report=term:skip-covered
 
-check: $(VENV)/.dev ## lint, types, import rules, contracts
+unit: $(VENV)/.dev ## tests of single modules, in seconds
+	$(PYTEST) tests/unit
+
+contract: $(VENV)/.dev ## tests of ports, Amazon's interfaces and the simulator
+	$(PYTEST) $(SIDE_BY_SIDE) tests/contract
+
+integration: $(VENV)/.dev ## tests of parts on real servers
+	$(PYTEST) $(SIDE_BY_SIDE) tests/integration
+
+e2e: $(VENV)/.dev ## tests of the whole suite, process by process
+	$(PYTEST) $(SIDE_BY_SIDE) tests/e2e
+
+system: $(VENV)/.dev ## long tests, and those that need a tool; STRICT=1 makes a missing tool an error
+	$(PYTEST) tests/system $(if $(STRICT),--strict-tools)
+
+check: lint typecheck boundaries ## lint, types, import rules, contracts
+
+lint: $(VENV)/.dev ## ruff and buf
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(foreach package,$(PACKAGES),-p sellergate_$(package))
-	$(BIN)/lint-imports
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 
-prove: $(VENV)/.dev ## long checks, and those that need a tool; STRICT=1 makes a missing tool an error
-	$(BIN)/python -m pytest -q tests/system $(if $(STRICT),--strict-tools)
+fmt: $(VENV)/.dev ## format the code and sort its imports
+	$(BIN)/ruff check --fix --select I .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write
+
+typecheck: $(VENV)/.dev ## mypy
+	$(BIN)/mypy $(foreach package,$(PACKAGES),-p sellergate_$(package))
+
+boundaries: $(VENV)/.dev ## import rules
+	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev ## measure, as ratios within one run; fails below what was promised
 	@missed=0; for bench in tokens gateway edge start; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed
@@ -40,7 +67,7 @@ protos: $(VENV)/.run ## compile the contracts again
 install: $(VENV)/.dev ## install everything that developing needs
 
 clean: ## remove what was installed and built; the state of local runs stays
-	rm -rf $(VENV) libs/stubs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
+	rm -rf $(VENV) libs/stubs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
 
 $(VENV)/.run: $(INPUTS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,6 +1,7 @@
 """Fixtures of all tests: real servers, started once and only when a test asks for one, without Docker."""
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from sellergate_common.identity.tls import Identity
 from sellergate_devstack.certificates import Authority
 from sellergate_devstack.servers.postgres import PostgresServer, running_postgres
 from sellergate_devstack.servers.redis import running_redis
+
+# A background job begins with SIGINT ignored, and so would every process that a test starts and then interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from sellergate_devstack.processes.ports import free_ports, free_row
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
 
+from tests.e2e import hunt
 from tests.e2e.collector import Collector, collecting
 from tests.e2e.sellers import Seller
 
@@ -35,8 +36,16 @@ async def collector() -> AsyncIterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-async def suite(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> AsyncIterator[Suite]:
-    """The whole suite, with the simulator."""
+def answers() -> list[bytes]:
+    """All that the edge responded with."""
+    return []
+
+
+@pytest.fixture(scope="session")
+async def suite(
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector, answers: list[bytes]
+) -> AsyncIterator[Suite]:
+    """The whole suite, with the simulator; each worker of a run side by side has its own."""
     folder: Path = tmp_path_factory.mktemp("suite")
     settings = DevstackSettings(state_dir=folder, log_level="debug", simulator="on", **ephemeral_ports())
     async with AsyncExitStack() as stack:
@@ -48,6 +57,9 @@ async def suite(tmp_path_factory: pytest.TempPathFactory, collector: Collector) 
             patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
             running = await stack.enter_async_context(running_suite(settings, lambda _: None))
         yield running
+        # Whatever the tests of this suite left behind is searched once more at its end.
+        places = {**await hunt.places_of(running), "traces": bytes(collector.raw), "REST answers": b"\n".join(answers)}
+        assert not hunt.find(places, hunt.secrets_of(running))
 
 
 @dataclass
@@ -74,10 +86,10 @@ class Rest:
 
 
 @pytest.fixture(scope="session")
-async def rest(suite: Suite) -> AsyncIterator[Rest]:
+async def rest(suite: Suite, answers: list[bytes]) -> AsyncIterator[Rest]:
     """A frontend."""
     async with httpx.AsyncClient(base_url=suite.edge, timeout=40, trust_env=False) as client:
-        yield Rest(suite, client)
+        yield Rest(suite, client, answers)
 
 
 @pytest.fixture(scope="session")

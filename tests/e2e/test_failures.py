@@ -1,6 +1,6 @@
 """Any process may die or freeze at any moment: callers get a typed error within their deadline, never a hang.
 
-The name sorts behind the others on purpose: they share the suite whose processes are killed here.
+Each test waits until the suite works again, since other tests share it.
 """
 
 import asyncio

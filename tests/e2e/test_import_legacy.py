@@ -19,8 +19,6 @@ from sellergate_devstack.suite import Suite
 from tests.e2e.legacy_system import ROLE, LegacySystem
 from tests.e2e.operators import Operator, running_account
 
-ROWS, USERS = 400, 100
-
 
 @pytest.fixture(scope="module")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite]:
@@ -53,21 +51,25 @@ def options(system: LegacySystem, url: str) -> tuple[list[str], dict[str, str]]:
     return ["import-legacy", "--database-url", url], {"SELLERGATE_LEGACY_KEY": system.key.hex()}
 
 
-@pytest.mark.timeout(150)
 async def test_every_row_is_imported_or_refused_with_a_reason_and_nothing_is_told(
     service: Suite, tmp_path: Path
 ) -> None:
-    system, operator, report = LegacySystem(USERS), Operator(service), tmp_path / "report"
-    for _ in range(ROWS):
+    """Four hundred rows, and five thousand, are in tests/system/test_import_sizes.py."""
+    await import_all(40, 10, service, tmp_path)
+
+
+async def import_all(good: int, users: int, service: Suite, tmp_path: Path) -> None:
+    system, operator, report = LegacySystem(users), Operator(service), tmp_path / "report"
+    for _ in range(good):
         system.add()
     broken = [*system.add_broken(), *system.add_broken_in_sqlite()]
     total = len(system.rows)
     command, key = options(system, system.write_sqlite(tmp_path / "former.db"))
-    foretold = [ROWS, 0, len(broken), USERS]
+    foretold = [good, 0, len(broken), users]
     dry = operator.types(*command, "--dry-run", "--report", str(report), **key)
     assert dry.returncode == 3, dry.stderr
     assert counted(dry.stdout) == [foretold]
-    assert f"{ROWS} + 0 + {len(broken)} = {total}: every row is accounted for." in dry.stdout
+    assert f"{good} + 0 + {len(broken)} = {total}: every row is accounted for." in dry.stdout
     assert await accounts(service) == {}
     assert {line["dry_run"] for line in map(json.loads, report.read_text().splitlines())} == {True}
     done = operator.types(*command, "--yes", "--report", str(report), **key)
@@ -79,14 +81,14 @@ async def test_every_row_is_imported_or_refused_with_a_reason_and_nothing_is_tol
     refused = [(note["account_id"], note["field"]) for note in notes if note["outcome"] == "refused"]
     assert sorted(refused) == sorted((id_[:200], name) for id_, name in broken)
     warned = {note["account_id"] for note in notes if note["outcome"] == "warning"}
-    assert warned == {row["id"] for row in system.rows[:USERS]}
+    assert warned == {row["id"] for row in system.rows[:users]}
     stored = await accounts(service)
-    assert len(stored) == ROWS
-    for row in system.rows[:ROWS]:
+    assert len(stored) == good
+    for row in system.rows[:good]:
         assert_moved(row, stored[row["id"]])
     again = operator.types(*command, "--yes", "--roles-without-external-id", **key)
     assert again.returncode == 3, again.stderr
-    assert counted(again.stdout)[0][:3] == [0, ROWS, len(broken)]
+    assert counted(again.stdout)[0][:3] == [0, good, len(broken)]
     assert "Nothing is left to import." in again.stdout
     assert await accounts(service) == stored
     assert operator.types("audit", "verify").returncode == 0
@@ -151,21 +153,25 @@ async def until_stored(service: Suite, count: int) -> None:
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.timeout(100)
 async def test_an_import_that_is_killed_or_cut_off_is_resumed_by_the_same_command(
     service: Suite, tmp_path: Path
 ) -> None:
+    await import_with_interruptions(100, 10, 40, service, tmp_path)
+
+
+async def import_with_interruptions(rows: int, kill_at: int, cut_at: int, service: Suite, tmp_path: Path) -> None:
+    """Import rows in three runs: the first is killed, the second loses the account service, the third ends well."""
     system, operator = LegacySystem(30), Operator(service)
-    for number in range(250):
+    for number in range(rows):
         system.add(id=f"killed-{number}", userId=f"killed-{number % 30}")
     command, key = options(system, system.write_sqlite(tmp_path / "former.db"))
     before = len(await accounts(service))
     with operator.start(*command, "--yes", **key) as killed:
-        await until_stored(service, before + 20)
+        await until_stored(service, before + kill_at)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
     with operator.start(*command, "--yes", **key) as cut_off:
-        await until_stored(service, before + 100)
+        await until_stored(service, before + cut_at)
         service.send("account", signal.SIGKILL)
         _, said = await asyncio.to_thread(cut_off.communicate)
     assert cut_off.returncode == 1
@@ -173,11 +179,11 @@ async def test_an_import_that_is_killed_or_cut_off_is_resumed_by_the_same_comman
     assert len(said.splitlines()) == 1
     await service.restart("account")
     there = len(await accounts(service)) - before
-    assert 100 <= there < 250
+    assert cut_at <= there < rows
     done = operator.types(*command, "--yes", **key)
     assert done.returncode == 0, done.stderr
-    assert [run[:3] for run in counted(done.stdout)] == [[250 - there, there, 0]] * 2
-    assert len(await accounts(service)) == before + 250
+    assert [run[:3] for run in counted(done.stdout)] == [[rows - there, there, 0]] * 2
+    assert len(await accounts(service)) == before + rows
     assert operator.types("audit", "verify").returncode == 0
 
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 # The suite of the end-to-end tests, for checks of all of it that are long or need a tool.
-from tests.e2e.conftest import collector, control, fast, rest, seller, suite  # noqa: F401
+from tests.e2e.conftest import answers, collector, control, fast, gateway, rest, seller, suite  # noqa: F401
 
 _NOT_RUN: list[str] = []
 

@@ -1,0 +1,17 @@
+"""Ten thousand writes while Amazon fails in every way: each is done once, or its outcome is reported as unknown."""
+
+import httpx
+import pytest
+from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+
+from tests.e2e.conftest import Rest
+from tests.e2e.sellers import Seller
+from tests.e2e.test_writes import write_all
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("fast")
+async def test_ten_thousand_writes_are_done_once_or_said_to_be_unknown(
+    rest: Rest, control: httpx.AsyncClient, gateway: GatewayServiceStub, seller: Seller
+) -> None:
+    await write_all(10_000, rest, control, gateway, seller)
