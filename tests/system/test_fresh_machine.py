@@ -87,7 +87,7 @@ def test_make_run_as_an_ordinary_user(need: Need) -> None:
     need.root()
     user = pwd.getpwnam(ORDINARY)
     folder = (
-        Path("/var/tmp") / f"sellergate-prove-{os.getpid()}"
+        Path("/var/tmp") / f"sellergate-system-{os.getpid()}"
     )  # where everybody may go, which pytest's folders are not
     folder.mkdir(mode=0o755)
     try:
