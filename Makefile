@@ -8,10 +8,10 @@ INPUTS := pyproject.toml constraints.txt hatch_build.py $(shell find protos -nam
 PACKAGES := amazon common client cli devstack account token iam gateway edge simulator
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-# Tests mostly wait, so their files run side by side. Each worker has servers and a suite of its own.
+# Tests mostly wait, so their files run side by side, the slow ones first. Each worker has servers and a suite of its own.
 WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q
-SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile
+SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test unit contract integration e2e system check lint fmt typecheck boundaries bench protos install clean
 
@@ -22,7 +22,7 @@ run: $(VENV)/.run ## the whole suite on this machine; walks the main job once an
 	@exec $(BIN)/python -m sellergate_devstack
 
 test: $(VENV)/.dev ## unit, contract, integration and end-to-end tests, on real servers, with coverage
-	$(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/contract tests/integration tests/e2e --cov --cov-report=term:skip-covered
+	$(PYTEST) $(SIDE_BY_SIDE) tests/e2e tests/integration tests/contract tests/unit --cov --cov-report=term:skip-covered
 
 unit: $(VENV)/.dev ## tests of single modules, in seconds
 	$(PYTEST) tests/unit

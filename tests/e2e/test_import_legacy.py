@@ -153,10 +153,11 @@ async def until_stored(service: Suite, count: int) -> None:
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.timeout(100)
 async def test_an_import_that_is_killed_or_cut_off_is_resumed_by_the_same_command(
     service: Suite, tmp_path: Path
 ) -> None:
-    await import_with_interruptions(100, 10, 40, service, tmp_path)
+    await import_with_interruptions(60, 5, 20, service, tmp_path)
 
 
 async def import_with_interruptions(rows: int, kill_at: int, cut_at: int, service: Suite, tmp_path: Path) -> None:
