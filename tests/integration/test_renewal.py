@@ -15,6 +15,7 @@ from sellergate_common.identity import renewal
 from sellergate_common.identity.metrics import certificate_metrics
 from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import open_channel
+from sellergate_common.tasks import BackgroundTasks
 from structlog.testing import capture_logs
 
 from tests.conftest import TestAuthority
@@ -173,7 +174,7 @@ async def test_the_end_of_the_certificate_in_use_is_a_metric(
     def ends(whose: TestAuthority) -> float:
         return x509.load_pem_x509_certificate(whose.identity("account").certificate).not_valid_after_utc.timestamp()
 
-    async with certificate_metrics(server.put(authority, "account"), registry):
+    async with certificate_metrics(server.put(authority, "account"), BackgroundTasks(), registry):
         assert told() == ends(authority)
         server.put(foreign_authority, "account")
         await asyncio.sleep(LOOK * 4)

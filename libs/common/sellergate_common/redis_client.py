@@ -67,6 +67,8 @@ def _options(place: RedisUrl, tls: RedisTls) -> dict[str, Any]:
         "max_connections": _MAX_CONNECTIONS,
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": True,
+        # What another program wrote or published may be no UTF-8; it is then no value of the suite's, and no error.
+        "encoding_errors": "replace",
         # Else every connection begins with commands that older servers do not know, and that no service's user may give.
         "driver_info": None,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),

@@ -6,7 +6,7 @@ Labels are bounded: windows of days, and of ids the soonest hundred.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry
@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
+from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_account.expiries import MOST_SINGLE, DaysLeft, ExpiryReport, ExpiryRows, report_expiries
 
@@ -79,18 +80,16 @@ async def expiry_metrics(
     now: Callable[[], datetime],
     newest_key: str,
     sleep: Callable[[float], Awaitable[None]],
+    background: BackgroundTasks,
     registry: CollectorRegistry = REGISTRY,
 ) -> AsyncIterator[None]:
     """Register the metrics and reckon them again and again while the body runs."""
     collector = ExpiryCollector(newest_key, now)
     registry.register(collector)
-    task = asyncio.create_task(_refresh_forever(collector, rows, now, sleep))
     try:
-        yield
+        async with background.run("expiries", lambda: _refresh_forever(collector, rows, now, sleep)):
+            yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         registry.unregister(collector)
 
 

@@ -13,6 +13,7 @@ from sellergate_common.identity.metrics import certificate_metrics
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.telemetry import RpcMetrics
 from sellergate_common.redis_client import open_redis
+from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_edge.app import Options, Parts, make_app
 from sellergate_edge.authn.jwt import Authenticator, JwksKeys, Keys, SharedSecret
@@ -29,7 +30,7 @@ async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
     identity = Identity.read(settings)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        await enter(certificate_metrics(identity))
+        await enter(certificate_metrics(identity, BackgroundTasks()))
         website = Website(
             await enter(Authorizations.connect(settings.token_target, identity)),
             settings.centrals,

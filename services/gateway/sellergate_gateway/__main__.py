@@ -7,6 +7,7 @@ from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
+from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_gateway.settings import GatewaySettings
 from sellergate_gateway.wiring import open_servicers
@@ -21,11 +22,17 @@ def main() -> None:
 
 async def serve(settings: GatewaySettings) -> None:
     """Serve what `wiring` has put together."""
+    background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
-        servicers = await stack.enter_async_context(open_servicers(settings, redis))
+        servicers = await stack.enter_async_context(open_servicers(settings, redis, background))
         await run_server(
-            "gateway", settings.gateway_port, settings, servicers=servicers, dependencies={"redis": redis.ping}
+            "gateway",
+            settings.gateway_port,
+            settings,
+            servicers=servicers,
+            dependencies={"redis": redis.ping},
+            background=background,
         )
 
 

@@ -35,6 +35,7 @@ from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import open_channel
 from sellergate_common.rpc.deadlines import UNARY_SECONDS
 from sellergate_common.sites import Sites
+from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_gateway import grpc_accounts
 from sellergate_gateway.calls.breakers import Breakers
@@ -90,7 +91,9 @@ class Sources:
 
 
 @asynccontextmanager
-async def open_sources(settings: GatewaySettings, redis: Redis, turns: Turns) -> AsyncIterator[Sources]:
+async def open_sources(
+    settings: GatewaySettings, redis: Redis, turns: Turns, background: BackgroundTasks
+) -> AsyncIterator[Sources]:
     """Open a channel to each service, and listen to what they and other gateways change."""
     identity = Identity.read(settings)
     changes = Changes(redis)
@@ -117,7 +120,7 @@ async def open_sources(settings: GatewaySettings, redis: Redis, turns: Turns) ->
         token = await enter(open_channel(settings.token_target, "token", identity, access_tokens.CONTRACTS))
         iam = await enter(open_channel(settings.iam_target, "iam", identity, aws_credentials.CONTRACTS))
         replicas = await enter(open_replicas(settings.token_target, "token", identity, access_tokens.CONTRACTS))
-        await enter(changes.heard_by(listeners))
+        await enter(changes.heard_by(listeners, background))
         yield Sources(
             GrpcAccounts(account, copies),
             TokenSource(token, Tokens(replicas), token_entries, token_ring, held_tokens, time.time),
@@ -137,15 +140,19 @@ class _Quota:
 
 
 @asynccontextmanager
-async def open_servicers(settings: GatewaySettings, redis: Redis) -> AsyncIterator[Sequence[object]]:
+async def open_servicers(
+    settings: GatewaySettings, redis: Redis, background: BackgroundTasks
+) -> AsyncIterator[Sequence[object]]:
     """Wire the gateway by hand."""
     metrics = CallMetrics()
     quota = _quota(settings, redis, metrics)
     async with (
         open_amazon() as amazon,
         open_documents(settings.document_servers) as server,
-        open_sources(settings, redis, quota.base.turns) as sources,
-        open_captures(RedisCaptures(redis, settings.token_ring), sources.capture_log, SYSTEM_CLOCK, new_id) as captures,
+        open_sources(settings, redis, quota.base.turns, background) as sources,
+        open_captures(
+            RedisCaptures(redis, settings.token_ring), sources.capture_log, SYSTEM_CLOCK, new_id, background
+        ) as captures,
     ):
         catalogue = Catalogue.load()
         ports = Ports(

@@ -19,6 +19,7 @@ from sellergate_common.rpc.channel import open_channel
 from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.sites import Sites
+from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_iam.boto_signer import BotoSigner
 from sellergate_iam.credentials import Credentials
@@ -39,6 +40,7 @@ def main() -> None:
 
 async def serve(settings: IamSettings) -> None:
     """Wire the service by hand and serve it."""
+    background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         sts = BotoSts(settings.aws_region, random.random)
@@ -49,7 +51,7 @@ async def serve(settings: IamSettings) -> None:
         changes = Changes(redis)
         cache = redis_credentials(redis, settings.ring, changes, SYSTEM_CLOCK, random.random)
         copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
-        await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}))
+        await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}, background))
         accounts, sites = GrpcAccounts(channel, copies), Sites(settings.production, settings.sandbox)
         credentials = Credentials(accounts, sts, cache, settings.allowed_roles)
         CacheMetrics.register("credentials", credentials.counts)
@@ -60,6 +62,7 @@ async def serve(settings: IamSettings) -> None:
             settings,
             servicers=[IamServicer(credentials, signatures, settings.aws_region)],
             dependencies={"redis": redis.ping},
+            background=background,
             access=Access({"sellergate.iam.v1.IamService/AssumeRole": settings.callers}),
         )
 

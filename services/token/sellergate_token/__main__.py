@@ -19,6 +19,7 @@ from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.channel import open_channel
 from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
+from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_token.account_service import CONTRACTS, GrpcAccounts
 from sellergate_token.lwa import open_lwa
@@ -39,6 +40,7 @@ def main() -> None:
 
 async def serve(settings: TokenSettings) -> None:
     """Wire the service by hand and serve it."""
+    background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         lwa = await stack.enter_async_context(open_lwa(settings.lwa_token_url))
@@ -49,11 +51,11 @@ async def serve(settings: TokenSettings) -> None:
         cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random)
         copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
         applications: Copies[Application] = Copies(time.monotonic, lambda: False)
-        await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}))
+        await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}, background))
         exchanges = Exchanges(lwa, time.monotonic)
         tokens = Tokens(GrpcAccounts(channel, copies, applications), exchanges, cache, time.time)
         CacheMetrics.register("tokens", tokens.counts)
-        rotations = await stack.enter_async_context(open_rotations(settings, channel, redis, exchanges))
+        rotations = await stack.enter_async_context(open_rotations(settings, channel, redis, exchanges, background))
         authorizations = make_authorizations(settings, channel, redis, exchanges)
         await run_server(
             "token",
@@ -61,6 +63,7 @@ async def serve(settings: TokenSettings) -> None:
             settings,
             servicers=[TokenServicer(tokens, rotations, authorizations)],
             dependencies={"redis": redis.ping},
+            background=background,
             access=Access({"sellergate.token.v1.TokenService/GetAccessToken": settings.callers}),
         )
 

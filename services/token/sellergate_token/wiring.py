@@ -1,11 +1,10 @@
 """Wires rotations and the website authorization."""
 
-import asyncio
 import random
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import grpc
@@ -14,6 +13,7 @@ from sellergate.account.v1 import account_pb2
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import new_request_id
 from sellergate_common.observability.logs import get_logger
+from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_token.account_service import GrpcApplications, GrpcSellers, GrpcStored
 from sellergate_token.authorizations.redis import RedisStates
@@ -47,7 +47,7 @@ def make_authorizations(
 
 @asynccontextmanager
 async def open_rotations(
-    settings: TokenSettings, channel: grpc.aio.Channel, redis: Redis, exchanges: Exchanges
+    settings: TokenSettings, channel: grpc.aio.Channel, redis: Redis, exchanges: Exchanges, background: BackgroundTasks
 ) -> AsyncIterator[RotationDoors]:
     """Yield the doors; the queue is consumed meanwhile."""
     webhooks = Webhooks(settings.webhooks, RedisSeen(redis), time.time)
@@ -61,13 +61,9 @@ async def open_rotations(
     queue = SqsQueue(
         settings.rotation_queue_url, settings.aws_region, visibility_seconds=settings.rotation_queue_visibility_seconds
     )
-    consumer = asyncio.create_task(
-        RotationQueue(queue, doors.queue_message, clock=SYSTEM_CLOCK, jitter=random.random, new_id=new_request_id).run()
+    consumer = RotationQueue(
+        queue, doors.queue_message, clock=SYSTEM_CLOCK, jitter=random.random, new_id=new_request_id
     )
     get_logger().info("rotation_queue_consumed")
-    try:
+    async with background.run("rotation_queue", consumer.run):
         yield doors
-    finally:
-        consumer.cancel()
-        with suppress(asyncio.CancelledError):
-            await consumer

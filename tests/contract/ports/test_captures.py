@@ -14,6 +14,7 @@ from sellergate_common.context import new_request_id
 from sellergate_common.crypto.sealing import KeyRing, encode_key
 from sellergate_common.errors import InvalidRequest, NotFound, Unavailable
 from sellergate_common.redis_client import open_redis
+from sellergate_common.tasks import BackgroundTasks
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_gateway.captures import service
 from sellergate_gateway.captures.redaction import Exchange
@@ -61,7 +62,7 @@ async def replicas(redis: Redis) -> AsyncIterator[tuple[Captures, Captures, Log]
         log = Log()
         first, second = [
             await stack.enter_async_context(
-                open_captures(RedisCaptures(redis, RING), log, SYSTEM_CLOCK, new_request_id)
+                open_captures(RedisCaptures(redis, RING), log, SYSTEM_CLOCK, new_request_id, BackgroundTasks())
             )
             for _ in range(2)
         ]

@@ -15,6 +15,7 @@ from sellergate_account.storage.database import Database
 from sellergate_account.storage.expiries import SqlExpiries
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.errors import Unavailable
+from sellergate_common.tasks import BackgroundTasks
 
 from tests.contract.ports.test_account_store import (
     CLIENT,
@@ -83,7 +84,9 @@ async def test_the_last_report_stays_while_the_database_is_down(
     monkeypatch.setattr(expiry_metrics, "REFRESH_SECONDS", 0.05)
     monkeypatch.setattr(expiry_metrics, "RETRY_SECONDS", 0.05)
     rows, registry, time = SqlExpiries(database), CollectorRegistry(), [NOW]
-    async with expiry_metrics.expiry_metrics(rows, lambda: time[0], "k20260101", asyncio.sleep, registry):
+    async with expiry_metrics.expiry_metrics(
+        rows, lambda: time[0], "k20260101", asyncio.sleep, BackgroundTasks(), registry
+    ):
         text = await told(registry, 'authorization_days_left{account_id="a10-ACTIVE"} 10.0')
         assert 'sellergate_authorizations_ending{within_days="7"} 0.0' in text
         assert 'sellergate_authorizations_ending{within_days="14"} 1.0' in text

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from redis.asyncio import Redis
 
 from sellergate_common.cache.keyspace import ALL
 from sellergate_common.observability.logs import get_logger
-from sellergate_common.redis_client import UNREACHABLE
+from sellergate_common.tasks import BackgroundTasks, is_cancelled
 
 RECONNECT_SECONDS = 0.5
 # The server is asked this often whether it is still there; a connection that died silently is noticed by it.
@@ -38,25 +38,24 @@ class Changes:
         self._told_unheard = False
 
     @asynccontextmanager
-    async def heard_by(self, listeners: Mapping[str, Sequence[Forgetful]]) -> AsyncIterator[None]:
-        """Tell the listeners of each channel, while the body runs."""
-        listening = asyncio.create_task(self._listen_forever(listeners))
-        try:
+    async def heard_by(
+        self, listeners: Mapping[str, Sequence[Forgetful]], background: BackgroundTasks | None = None
+    ) -> AsyncIterator[None]:
+        """Pass what is published on each channel on to its listeners, while the body runs."""
+        background = background or BackgroundTasks()
+        background.watch("changes_subscribed", lambda: "" if self.connected else "not subscribed to changes")
+        async with background.run("changes", lambda: self._listen_forever(listeners)):
             yield
-        finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
 
     async def _listen_forever(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
-        while not _is_cancelled():
+        while not is_cancelled():
             try:
                 await self._listen(listeners)
-            except UNREACHABLE as error:
-                # Before the pause: a copy is not to be trusted while nobody tells.
+            except Exception as error:  # noqa: BLE001  (nothing that a server sends or does may end the listening)
+                # Before the pause: a copy is not to be trusted while no change is heard.
                 self.connected = False
                 # redis-py closes a connection that is cancelled, and may raise what that raises in place of the cancellation.
-                if not _is_cancelled():
+                if not is_cancelled():
                     self._tell_unheard(error)
                     await asyncio.sleep(RECONNECT_SECONDS)
             finally:
@@ -78,7 +77,7 @@ class Changes:
                     if not unconfirmed:
                         self._hear(listeners)
                 elif answer[0] == "message":
-                    _tell(listeners[answer[1]], answer[2])
+                    _tell(listeners.get(answer[1], ()), answer[2])
                 silent = answer is None
 
     def _hear(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
@@ -95,11 +94,6 @@ class Changes:
         if not self._told_unheard:
             self._told_unheard = True
             get_logger().warning("changes_unheard", cause=type(error).__name__)
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _tell(listeners: Sequence[Forgetful], account_id: str) -> None:

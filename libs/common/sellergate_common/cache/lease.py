@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from sellergate_common.redis_client import UNREACHABLE
+from sellergate_common.tasks import end, is_cancelled
 
 LEASE_SECONDS = 5.0
 _RENEWALS_PER_LEASE = 3
@@ -70,15 +71,13 @@ async def held(
     try:
         yield
     finally:
-        renewal.cancel()
-        with suppress(asyncio.CancelledError, *UNREACHABLE):
-            await renewal
+        await end(renewal)
         with suppress(*UNREACHABLE):
             await redis.eval(_RELEASE, 1, lease.name, lease.owner, channel, key)
 
 
 async def _renew_forever(redis: Redis, lease: Lease, seconds: float) -> None:
-    while True:
+    while not is_cancelled():
         await asyncio.sleep(seconds / _RENEWALS_PER_LEASE)
         with suppress(*UNREACHABLE):
             if not await redis.eval(_RENEW, 1, lease.name, lease.owner, int(seconds * 1000)):

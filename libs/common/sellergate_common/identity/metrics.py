@@ -1,6 +1,5 @@
 """When the certificate of this process ends, as a metric."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +10,7 @@ from prometheus_client.registry import REGISTRY, Collector
 
 from sellergate_common.identity.renewal import renewals
 from sellergate_common.identity.tls import Identity
+from sellergate_common.tasks import BackgroundTasks
 
 
 class CertificateMetrics(Collector):
@@ -32,13 +32,14 @@ class CertificateMetrics(Collector):
 
 
 @asynccontextmanager
-async def certificate_metrics(identity: Identity, registry: CollectorRegistry = REGISTRY) -> AsyncIterator[None]:
-    """Tell it while the body runs."""
+async def certificate_metrics(
+    identity: Identity, background: BackgroundTasks, registry: CollectorRegistry = REGISTRY
+) -> AsyncIterator[None]:
+    """Report it while the body runs."""
     metrics = CertificateMetrics(identity)
     registry.register(metrics)
-    following = asyncio.create_task(metrics.follow())
     try:
-        yield
+        async with background.run("certificate_metrics", metrics.follow):
+            yield
     finally:
-        following.cancel()
         registry.unregister(metrics)

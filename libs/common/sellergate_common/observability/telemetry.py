@@ -10,6 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import REGISTRY, Collector
 from prometheus_client.utils import floatToGoString
 
+from sellergate_common.tasks import BackgroundTasks
+
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -32,6 +34,7 @@ class RpcMetrics(Collector):
         self.in_flight = 0
         self._handled: dict[str, _Handled] = {}
         self._up: dict[str, bool] = {}
+        self.background: BackgroundTasks | None = None
 
     @classmethod
     def register(cls, registry: CollectorRegistry = REGISTRY) -> "RpcMetrics":
@@ -68,8 +71,22 @@ class RpcMetrics(Collector):
         up = GaugeMetricFamily("sellergate_dependency_up", "1 while a dependency answers", labels=("dependency",))
         for dependency, answers in self._up.copy().items():
             up.add_metric((dependency,), int(answers))
-        yield from (counts, times, up)
+        yield from (counts, times, up, *_background_metrics(self.background))
         yield GaugeMetricFamily("sellergate_rpc_in_flight", "Calls being answered", self.in_flight)
+
+
+def _background_metrics(background: BackgroundTasks | None) -> Iterator[Metric]:
+    if background is None:
+        return
+    well = GaugeMetricFamily(
+        "sellergate_background_up", "1 while a background task or condition is well", labels=("name",)
+    )
+    for name, problem in background.problems().items():
+        well.add_metric((name,), int(not problem))
+    restarts = CounterMetricFamily("sellergate_background_restarts", "Restarts of background tasks", labels=("name",))
+    for state in background.states.copy().values():
+        restarts.add_metric((state.name,), state.restarts)
+    yield from (well, restarts)
 
 
 def serve_metrics(host: str, port: int) -> None:

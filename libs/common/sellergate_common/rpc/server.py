@@ -5,6 +5,8 @@ import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import grpc
@@ -21,6 +23,7 @@ from sellergate_common.observability.tracing import configure_tracing
 from sellergate_common.rpc.channel import KEEPALIVE_TIMEOUT_MILLISECONDS, MAX_MESSAGE_BYTES
 from sellergate_common.rpc.interceptors import LayeredServer, Layers
 from sellergate_common.settings import ServerSettings
+from sellergate_common.tasks import BackgroundTasks
 
 PROBE_SECONDS = 2.0
 PROBE_TIMEOUT_SECONDS = 1.0
@@ -37,14 +40,18 @@ async def run_server(
     servicers: Sequence[object],
     dependencies: Mapping[str, Probe],
     access: Access | None = None,
+    background: BackgroundTasks | None = None,
 ) -> None:
     """Serve `servicers` (of generated base classes) as `name` ("account") until SIGTERM or SIGINT, then drain.
 
     Health: the overall and each service are SERVING from the end of the start until the drain begins. `dependencies` are probed
-    every two seconds; each is a health service of its own ("dependency/redis") and a metric, and changes no other.
+    every two seconds; each is a health service of its own ("dependency/redis") and a metric, and changes no other. So is each
+    task and condition of `background` ("background/changes"), with a line in the log whenever its state changes.
     """
     configure_tracing(name)
+    background = background or BackgroundTasks()
     metrics = RpcMetrics.register()
+    metrics.background = background
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -74,10 +81,6 @@ async def run_server(
     await server.start()
     serve_metrics(settings.bind_host, settings.metrics_port)
     probed = await _serve_health(healths, settings)
-    tasks = [
-        asyncio.create_task(_probe_forever(healths, dependencies, metrics)),
-        asyncio.create_task(certificate.renew()),
-    ]
     for served in (health.OVERALL_HEALTH, *names):
         await healths.set(served, health_pb2.HealthCheckResponse.SERVING)
     get_logger().info("serving", address=address, services=names)
@@ -86,11 +89,13 @@ async def run_server(
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     try:
-        async with certificate_metrics(identity):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(certificate_metrics(identity, background))
+            await stack.enter_async_context(background.run("certificate", certificate.renew))
+            probes = partial(_probe_forever, healths, dependencies, metrics, background)
+            await stack.enter_async_context(background.run("probes", probes))
             await _told_to_stop()
     finally:
-        for task in tasks:
-            task.cancel()
         get_logger().info("draining", seconds=settings.drain_seconds)
         await healths.enter_graceful_shutdown()
         await server.stop(settings.drain_seconds)
@@ -127,10 +132,19 @@ async def _told_to_stop() -> None:
     await told.wait()
 
 
-async def _probe_forever(healths: Any, dependencies: Mapping[str, Probe], metrics: RpcMetrics) -> None:
-    """Ask every dependency again and again whether it answers, and tell health and metrics."""
+async def _probe_forever(
+    healths: Any, dependencies: Mapping[str, Probe], metrics: RpcMetrics, background: BackgroundTasks
+) -> None:
+    """Probe every dependency, task and condition every two seconds, and report to health, metrics and the log."""
     known: dict[str, bool] = {}
+    problems: dict[str, str] = {}
     while True:
+        for name, problem in background.problems().items():
+            status = health_pb2.HealthCheckResponse.NOT_SERVING if problem else health_pb2.HealthCheckResponse.SERVING
+            await healths.set(f"background/{name}", status)
+            if problems.get(name, "") != problem:
+                get_logger().warning("background", name=name, problem=problem or "none")
+            problems[name] = problem
         answers = await asyncio.gather(*(_answers(probe) for probe in dependencies.values()))
         for dependency, up in zip(dependencies, answers, strict=True):
             status = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from sellergate_amazon.operations import Operation
 from sellergate_common.clock import Clock
 from sellergate_common.errors import InvalidRequest
+from sellergate_common.tasks import BackgroundTasks, is_cancelled
 
 from sellergate_gateway.captures.redaction import Exchange
 
@@ -63,7 +64,6 @@ class Captures:
         self._log = log
         self._wanted: dict[tuple[str, str], list[Capture]] = {}
         self._handing: set[asyncio.Task[None]] = set()
-        self._closing = asyncio.Event()
 
     def of(self, account_id: str, operation: str) -> Sequence[Capture]:
         """Return who looks at an account's operation now."""
@@ -104,22 +104,17 @@ class Captures:
                 await self._clock.sleep(TELL_SECONDS)
                 for exchange in await self._store.take(capture):
                     yield exchange
-                if (task := asyncio.current_task()) and task.cancelling():
+                if is_cancelled():
                     raise asyncio.CancelledError  # redis-py may have swallowed it
         finally:
             self._know(one for one in self._all() if one != capture)
             await asyncio.shield(self._store.end(capture))
 
     async def follow(self) -> None:
-        """Learn of other replicas' captures until closed."""
-        while not self._closing.is_set():
+        """Look for other replicas' captures until cancelled."""
+        while True:
             self._know(await self._store.wanted())
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), LOOK_SECONDS)
-
-    def close(self) -> None:
-        """Stop learning of them."""
-        self._closing.set()
+            await self._clock.sleep(LOOK_SECONDS)
 
     def _all(self) -> Iterable[Capture]:
         return [one for each in self._wanted.values() for one in each]
@@ -134,13 +129,9 @@ class Captures:
 
 @asynccontextmanager
 async def open_captures(
-    store: CaptureStore, log: CaptureLog, clock: Clock, new_id: Callable[[], str]
+    store: CaptureStore, log: CaptureLog, clock: Clock, new_id: Callable[[], str], background: BackgroundTasks
 ) -> AsyncIterator[Captures]:
     """Know of captures while the body runs."""
     captures = Captures(store, log, clock, new_id)
-    following = asyncio.create_task(captures.follow())
-    try:
+    async with background.run("captures", captures.follow):
         yield captures
-    finally:
-        captures.close()
-        await following

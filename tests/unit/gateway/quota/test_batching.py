@@ -5,6 +5,8 @@ import itertools
 
 from sellergate_gateway.quota.batching import BUSY_CALLS_A_SECOND, STRIDE_SECONDS, WINDOW_SECONDS, Strides
 
+from tests.fakes.virtual_time import run_in_virtual_time
+
 
 async def busy() -> Strides:
     """Return the strides of a process that has just had a full window of calls."""
@@ -15,7 +17,11 @@ async def busy() -> Strides:
     return strides
 
 
-async def test_the_first_goes_at_once_and_the_others_together_in_order() -> None:
+def test_the_first_goes_at_once_and_the_others_together_in_order() -> None:
+    run_in_virtual_time(first_at_once())
+
+
+async def first_at_once() -> None:
     strides, order = await busy(), list[int]()
 
     async def call(number: int) -> None:
@@ -32,7 +38,11 @@ async def test_the_first_goes_at_once_and_the_others_together_in_order() -> None
     assert asyncio.get_running_loop().time() - began >= STRIDE_SECONDS * 0.9
 
 
-async def test_no_two_strides_of_a_busy_process_are_closer_than_one_length() -> None:
+def test_no_two_strides_of_a_busy_process_are_closer_than_one_length() -> None:
+    run_in_virtual_time(no_two_closer())
+
+
+async def no_two_closer() -> None:
     strides, loop = await busy(), asyncio.get_running_loop()
     times = list[float]()
     for _ in range(5):

@@ -1,0 +1,112 @@
+"""Background tasks: the one way to run what never returns, and the one way to end a task within a bound.
+
+A cancellation alone ends nothing for certain: on Python 3.11 `asyncio.wait_for` swallows one whose inner future is done at that
+moment, and libraries replace one by the error of the connection that they close. Ending therefore cancels again until the task
+is done, and gives up, with a line in the log, after a time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sellergate_common.clock import SYSTEM_CLOCK, Clock
+from sellergate_common.observability.logs import get_logger
+
+END_SECONDS = 2.0
+_CANCEL_AGAIN_SECONDS = 0.05
+FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 5.0
+# A run that lasted this long was well: the next failure begins with the shortest pause again.
+STEADY_SECONDS = 30.0
+
+
+def is_cancelled() -> bool:
+    """Return whether the current task was cancelled, also where the cancellation was swallowed on the way."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def end(task: "asyncio.Task[Any]", seconds: float = END_SECONDS) -> bool:
+    """Cancel a task until it has ended, for `seconds` at most; return whether it has. Its own error is not raised."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + seconds
+    task.add_done_callback(_retrieve)
+    while not task.done() and loop.time() < give_up:
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_AGAIN_SECONDS)
+    if not task.done():
+        get_logger().error("task_did_not_end", task=task.get_name(), seconds=seconds)
+    return task.done()
+
+
+def _retrieve(task: "asyncio.Task[Any]") -> None:
+    """Look at the error of a task whose result no caller awaits, so that asyncio does not report it as forgotten."""
+    if not task.cancelled():
+        task.exception()
+
+
+@dataclass(slots=True)
+class TaskState:
+    """What is known of one background task. `cause` names the error that ended its last run; empty while it runs well."""
+
+    name: str
+    running: bool = False
+    restarts: int = 0
+    cause: str = ""
+
+
+@dataclass(slots=True)
+class BackgroundTasks:
+    """The background tasks and conditions of a process, for its health and its metrics."""
+
+    clock: Clock = SYSTEM_CLOCK
+    states: dict[str, TaskState] = field(default_factory=dict)
+    _checks: dict[str, Callable[[], str]] = field(default_factory=dict)
+
+    def watch(self, name: str, check: Callable[[], str]) -> None:
+        """Add a condition of this process: `check` returns what is wrong in a few words, or nothing while all is well."""
+        self._checks[name] = check
+
+    def problems(self) -> dict[str, str]:
+        """Return what is wrong with each task and condition; an empty text where all is well."""
+        tasks = {name: "" if state.running else state.cause or "not started" for name, state in self.states.items()}
+        return tasks | {name: check() for name, check in self._checks.items()}
+
+    @asynccontextmanager
+    async def run(self, name: str, work: Callable[[], Awaitable[None]]) -> AsyncIterator[TaskState]:
+        """Run `work` as a background task while the body runs; restart it, with growing pauses, whenever it ends.
+
+        Whatever error it raises is logged by its type and ends one run, never the task.
+        """
+        state = self.states[name] = TaskState(name)
+        task = asyncio.create_task(self._supervise(state, work), name=name)
+        try:
+            yield state
+        finally:
+            await end(task)
+            self.states.pop(name, None)
+
+    async def _supervise(self, state: TaskState, work: Callable[[], Awaitable[None]]) -> None:
+        pause = FIRST_BACKOFF_SECONDS
+        while not is_cancelled():
+            started, cause = self.clock.monotonic(), "returned"
+            state.running = True
+            try:
+                await work()
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
+                cause = "CancelledError"  # of something that it awaited
+            except Exception as error:  # noqa: BLE001  (a bug in one run must not end the task for good)
+                cause = type(error).__name__
+            state.running, state.cause = False, cause
+            if is_cancelled():
+                return
+            state.restarts += 1
+            if self.clock.monotonic() - started >= STEADY_SECONDS:
+                pause = FIRST_BACKOFF_SECONDS
+            get_logger().error("background_task_ended", task=state.name, cause=cause, restart_in_seconds=pause)
+            await self.clock.sleep(pause)
+            pause = min(LONGEST_BACKOFF_SECONDS, pause * 2)
+            state.cause = ""

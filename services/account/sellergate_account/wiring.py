@@ -1,0 +1,63 @@
+"""Wires the account service: its database, the domain on it, and the servicers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from redis.asyncio import Redis
+from sellergate_common.crypto.sealing import KeyRing, parse_key
+from sellergate_common.tasks import BackgroundTasks
+
+from sellergate_account.accounts import Accounts
+from sellergate_account.applications import Applications
+from sellergate_account.audit import Audit, current_actor
+from sellergate_account.clients import Clients
+from sellergate_account.expiry_metrics import expiry_metrics
+from sellergate_account.ids import new_external_id, new_secret, new_uuid7
+from sellergate_account.redis_announcer import RedisAnnouncer
+from sellergate_account.rpc.accounts import AccountSecretsServicer, AccountServicer
+from sellergate_account.rpc.admin import AccountAdminServicer, Admin
+from sellergate_account.rpc.applications import ApplicationServicer
+from sellergate_account.rpc.clients import DropInClientServicer
+from sellergate_account.settings import AccountSettings
+from sellergate_account.storage.database import Database, open_database
+from sellergate_account.storage.expiries import SqlExpiries
+from sellergate_account.storage.migrating import migrate
+from sellergate_account.storage.sealed_rows import SqlVault
+from sellergate_account.storage.store import SqlStore
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """What is served, and the database under it."""
+
+    servicers: Sequence[object]
+    database: Database
+
+
+@asynccontextmanager
+async def open_servicers(settings: AccountSettings, redis: Redis, background: BackgroundTasks) -> AsyncIterator[Wired]:
+    """Wire the service by hand; keys of the settings are in the clear."""
+    async with open_database(settings.database) as database:
+        if settings.database_migrate:
+            await migrate(database.engine)
+        ring = KeyRing.parse(settings.sealing_keys.get_secret_value())
+        store = SqlStore(database, ring, parse_key(settings.index_key.get_secret_value(), "the index key"))
+        now = partial(datetime.now, UTC)
+        audit = Audit(parse_key(settings.audit_key.get_secret_value(), "the audit key"), now, current_actor)
+        applications = Applications(store, audit, now, new_uuid7)
+        accounts = Accounts(store, applications, audit, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
+        clients = Clients(store, accounts, audit, now, new_secret)
+        admin = Admin(store, SqlVault(database, ring), audit, accounts, applications)
+        servicers = (
+            AccountServicer(accounts),
+            AccountSecretsServicer(accounts, applications),
+            ApplicationServicer(applications),
+            DropInClientServicer(clients),
+            AccountAdminServicer(admin),
+        )
+        async with expiry_metrics(SqlExpiries(database), now, ring.newest, asyncio.sleep, background):
+            yield Wired(servicers, database)
