@@ -16,7 +16,6 @@ from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 PATH, NAME = "/reports/2021-06-30/schedules", "reports/2021-06-30/createReportSchedule"
-AT_ONCE = 64
 UNKNOWN = Reason.AMAZON_OUTCOME_UNKNOWN
 NOT_DONE = {Reason.AMAZON_QUOTA_EXCEEDED, Reason.AMAZON_UNAVAILABLE, Reason.LOCAL_QUOTA_EXCEEDED}
 
@@ -27,11 +26,11 @@ async def test_a_thousand_writes_are_done_once_or_said_to_be_unknown(
     rest: Rest, control: httpx.AsyncClient, gateway: GatewayServiceStub, seller: Seller
 ) -> None:
     """Ten thousand are in tests/system/test_writes.py."""
-    await write_all(1_000, rest, control, gateway, seller)
+    await write_all(1_000, 16, rest, control, gateway, seller)
 
 
 async def write_all(
-    writes: int, rest: Rest, control: httpx.AsyncClient, gateway: GatewayServiceStub, seller: Seller
+    writes: int, at_once: int, rest: Rest, control: httpx.AsyncClient, gateway: GatewayServiceStub, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)
     (await control.post("/control/rates", json={"scale": 1_000_000, "burst_scale": 1000})).raise_for_status()
@@ -57,7 +56,7 @@ async def write_all(
         for number in numbers:
             await write(number)
 
-    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(worker() for _ in range(at_once)))
     # What was slow is still carried out, and may be carried out late.
     await asyncio.sleep(3)
     bodies: dict[str, int] = (await control.get("/control/recording")).json()["bodies"]

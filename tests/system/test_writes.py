@@ -14,4 +14,4 @@ from tests.e2e.test_writes import write_all
 async def test_ten_thousand_writes_are_done_once_or_said_to_be_unknown(
     rest: Rest, control: httpx.AsyncClient, gateway: GatewayServiceStub, seller: Seller
 ) -> None:
-    await write_all(10_000, rest, control, gateway, seller)
+    await write_all(10_000, 64, rest, control, gateway, seller)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -16,6 +16,8 @@ ACCESS = {
     "AWS_REGION": "eu-west-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+# All of moto's servers in a process share their queues, so no two may have a name in common.
+_NUMBERS = count()
 
 
 @dataclass
@@ -25,7 +27,6 @@ class SqsServer:
     port: int
     client: Any
     server: ThreadedMotoServer
-    _numbers: Iterator[int] = field(default_factory=count)
 
     @property
     def url(self) -> str:
@@ -38,7 +39,7 @@ class SqsServer:
 
     def queue(self, redrive_after: int = 0) -> tuple[str, str]:
         """Make a queue; return its URL, and that of the queue to which messages go after so many receives (empty: none)."""
-        number = next(self._numbers)
+        number = next(_NUMBERS)
         if not redrive_after:
             return self._made(f"q{number}"), ""
         dead = self._made(f"q{number}-dead")
