@@ -121,6 +121,31 @@ async def test_what_the_framework_refuses_is_a_problem_too(app: FastAPI) -> None
     assert (await ask(app, "GET", "/healthz")).json() == {"status": "ok"}
 
 
+class Services:
+    """The services behind the edge, of which only the connections matter here."""
+
+    def __init__(self, **connected: bool) -> None:
+        self._connected = connected
+
+    async def health(self) -> dict[str, bool]:
+        return self._connected
+
+
+async def test_readiness_names_what_is_wrong_and_stays_200(app: FastAPI) -> None:
+    problem = ""
+    app.state.background.watch("jwks", lambda: problem)
+    app.state.sellergate = Services(gateway=True, account=True)
+    response = await ask(app, "GET", "/readyz")
+    assert (response.status_code, response.json()["status"], response.json()["problems"]) == (200, "ok", {})
+    problem = "the JWKS cannot be fetched (TimeoutError)"
+    response = await ask(app, "GET", "/readyz")
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    assert response.json()["problems"] == {"jwks": problem}
+    problem, app.state.sellergate = "", Services(gateway=True, account=False)
+    response = await ask(app, "GET", "/readyz")
+    assert (response.json()["status"], response.json()["dependencies"]["account"]) == ("degraded", False)
+
+
 async def test_answers_carry_the_headers_that_keep_browsers_safe(app: FastAPI) -> None:
     response = await ask(app, "GET", "/api/amazon/accounts", headers={"x-request-id": "bad id"})
     assert response.status_code == 401
@@ -203,6 +228,8 @@ JWT = {
         ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_CORS_ORIGINS": "*"}, "must be a URL"),
         ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_DROPIN_KEYS": "k1 AAAA"}, "SELLERGATE_DROPIN_KEYS"),
         ({"SELLERGATE_JWKS_URL": "http://issuer.example/jwks"}, "must be an https URL"),
+        ({"SELLERGATE_JWKS_URL": "https://issuer.example/jwks?a=b#c"}, "SELLERGATE_JWKS_URL: must be a URL"),
+        ({"SELLERGATE_JWKS_URL": "https://u:p@issuer.example/jwks?a=b"}, "SELLERGATE_JWKS_URL: must be a URL"),
     ],
 )
 def test_a_start_needs_exactly_one_good_way_to_know_people(
@@ -216,6 +243,14 @@ def test_a_start_needs_exactly_one_good_way_to_know_people(
         read_settings(EdgeSettings)
     assert told in str(caught.value)
     assert "xxxx" not in str(caught.value)
+
+
+def test_a_jwks_url_may_have_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SELLERGATE_JWT_SECRET", raising=False)
+    url = "https://issuer.example/discovery/keys?p=b2c_1_policy"
+    for name, value in {**TLS, **JWT, "SELLERGATE_JWKS_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings(EdgeSettings).jwks_url == url
 
 
 TOKEN = jwt.encode({"sub": "u1", "aud": "a", "iss": "i", "exp": 2**33}, "x" * 32, algorithm="HS256")

@@ -1,8 +1,10 @@
 """Signing keys that others publish: fetched when needed, seldom for strangers, kept while their publisher is away."""
 
+import asyncio
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -16,27 +18,66 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from sellergate_common.errors import Unauthenticated, Unavailable
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
-from sellergate_edge.authn.jwt import Authenticator, JwksKeys
+from sellergate_edge.authn.jwks import (
+    LIFE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    REFETCH_SECONDS,
+    RENEW_SECONDS,
+    JwksKeys,
+    Publisher,
+)
+from sellergate_edge.authn.jwt import Authenticator
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 @dataclass
-class Publisher:
+class Provider:
+    """An identity provider: `mode` says what it sends in place of its keys."""
+
     url: str = ""
     fetched: int = 0
     down: bool = False
+    mode: str = ""
+    queries: list[str] = field(default_factory=list)
     keys: list[dict[str, Any]] = field(default_factory=list)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         self.fetched += 1
-        return web.Response(status=503) if self.down else web.json_response({"keys": self.keys})
+        self.queries.append(request.query_string)
+        if self.down:
+            return web.Response(status=503)
+        match self.mode:
+            case "hang":
+                await self.released.wait()
+            case "drip":
+                return await self._drip(request)
+            case "html":
+                return web.Response(text="<html>Sorry</html>", content_type="text/html")
+            case "cut":
+                return web.Response(text='{"keys": [', content_type="application/json")
+            case "list":
+                return web.json_response([])
+            case "odd":
+                return web.json_response({"keys": [7, None, "x"]})
+            case "empty":
+                return web.json_response({"keys": []})
+        return web.json_response({"keys": self.keys})
+
+    async def _drip(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while not self.released.is_set():
+            await response.write(b" ")
+            await asyncio.sleep(0.05)
+        return response
 
 
 @pytest.fixture
-async def publisher() -> AsyncIterator[Publisher]:
-    published = Publisher()
+async def publisher() -> AsyncIterator[Provider]:
+    published = Provider()
     for kid, algorithm, key in (("r", RSAAlgorithm, RSA_KEY.public_key()), ("e", ECAlgorithm, EC_KEY.public_key())):
         published.keys.append({**json.loads(algorithm.to_jwk(key)), "kid": kid, "use": "sig"})  # type: ignore[attr-defined]
     app = web.Application()
@@ -47,6 +88,7 @@ async def publisher() -> AsyncIterator[Publisher]:
     await web.TCPSite(runner, LOOPBACK, port).start()
     published.url = f"http://{LOOPBACK}:{port}/jwks"
     yield published
+    published.released.set()
     await runner.cleanup()
 
 
@@ -55,11 +97,11 @@ def bearer(key: Any, algorithm: str, kid: str | None) -> str:
     return "Bearer " + jwt.encode(claims, key, algorithm, {"kid": kid} if kid else None)
 
 
-def authenticator(publisher: Publisher) -> Authenticator:
-    return Authenticator(JwksKeys(publisher.url, time.monotonic), "sellergate", "https://issuer", time.time)
+def authenticator(publisher: Provider) -> Authenticator:
+    return Authenticator(JwksKeys(Publisher(publisher.url), time.monotonic), "sellergate", "https://issuer", time.time)
 
 
-async def test_published_keys_are_accepted_and_fetched_once(publisher: Publisher) -> None:
+async def test_published_keys_are_accepted_and_fetched_once(publisher: Provider) -> None:
     checks = authenticator(publisher)
     for _ in range(3):
         assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
@@ -67,7 +109,7 @@ async def test_published_keys_are_accepted_and_fetched_once(publisher: Publisher
     assert publisher.fetched == 1
 
 
-async def test_strangers_key_ids_do_not_make_us_fetch(publisher: Publisher) -> None:
+async def test_strangers_key_ids_do_not_make_us_fetch(publisher: Provider) -> None:
     checks = authenticator(publisher)
     await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
     for number in range(20):
@@ -76,7 +118,7 @@ async def test_strangers_key_ids_do_not_make_us_fetch(publisher: Publisher) -> N
     assert publisher.fetched == 1
 
 
-async def test_what_must_not_be_accepted(publisher: Publisher) -> None:
+async def test_what_must_not_be_accepted(publisher: Provider) -> None:
     checks = authenticator(publisher)
     public = RSA_KEY.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -96,9 +138,136 @@ async def test_what_must_not_be_accepted(publisher: Publisher) -> None:
             await checks.user_of(refused)
 
 
-async def test_a_publisher_that_is_away_at_first_is_told_and_asked_again(publisher: Publisher) -> None:
+async def test_a_publisher_that_is_away_at_first_is_told_and_asked_again(publisher: Provider) -> None:
     checks, publisher.down = authenticator(publisher), True
     with pytest.raises(Unavailable):
         await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
     publisher.down = False
     assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+
+
+class Later:
+    """The monotonic clock, which a test can move on."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.passed
+
+
+def keys_of(publisher: Provider, seconds: float = 5.0) -> tuple[JwksKeys, Authenticator, Later]:
+    clock = Later()
+    keys = JwksKeys(Publisher(publisher.url, seconds), clock)
+    # By a wall clock that runs away, so that the token that was found good is looked at again.
+    ticks = iter(range(0, 10**9, 20))
+    return keys, Authenticator(keys, "sellergate", "https://issuer", lambda: time.time() - 10**9 + next(ticks)), clock
+
+
+async def settled(publisher: Provider, fetched: int) -> None:
+    for _ in range(500):
+        if publisher.fetched >= fetched:
+            break
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+
+
+BROKEN = ("html", "cut", "list", "odd", "empty")
+
+
+@pytest.mark.parametrize("mode", BROKEN)
+async def test_a_response_without_keys_is_an_outage_of_the_publisher_and_no_fault_of_the_token(
+    publisher: Provider, mode: str
+) -> None:
+    keys, checks, _ = keys_of(publisher)
+    publisher.mode = mode
+    with pytest.raises(Unavailable) as caught:
+        await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    assert caught.value.retry_after
+    assert keys.problem().startswith("the JWKS cannot be fetched (")
+    publisher.mode = ""
+    assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+    assert keys.problem() == ""
+
+
+@pytest.mark.parametrize("mode", [*BROKEN, "hang"])
+async def test_known_keys_stay_valid_while_the_publisher_fails_and_it_is_asked_again_soon(
+    publisher: Provider, mode: str
+) -> None:
+    keys, checks, clock = keys_of(publisher, 0.3)
+    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    publisher.mode = mode
+    clock.passed = LIFE_SECONDS + 1
+    for _ in range(20):
+        assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+    assert keys.problem()
+    assert publisher.fetched <= 4, "pauses between failures grow"
+    publisher.mode = ""
+    publisher.released.set()
+    clock.passed += LONGEST_PAUSE_SECONDS
+    before = publisher.fetched
+    assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+    await settled(publisher, before + 1)
+    assert keys.problem() == ""
+
+
+async def test_an_unknown_key_is_unavailable_while_the_publisher_fails(publisher: Provider) -> None:
+    _, checks, clock = keys_of(publisher)
+    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    clock.passed, publisher.mode = REFETCH_SECONDS + 1, "html"
+    for number in range(20):
+        with pytest.raises(Unavailable):
+            await checks.user_of(bearer(RSA_KEY, "RS256", f"stranger-{number}"))
+    assert publisher.fetched <= 4
+
+
+async def test_keys_are_renewed_before_anybody_must_wait(publisher: Provider) -> None:
+    _, checks, clock = keys_of(publisher)
+    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    publisher.mode, clock.passed = "hang", RENEW_SECONDS + 1
+    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    await settled(publisher, 2)
+    assert not publisher.released.is_set(), "the token was checked while the fetch hung"
+
+
+async def test_a_key_that_was_taken_back_ends_with_its_age(publisher: Provider) -> None:
+    _, checks, clock = keys_of(publisher)
+    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    publisher.keys = publisher.keys[1:]
+    clock.passed = LIFE_SECONDS + 1
+    with pytest.raises(Unauthenticated):
+        await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+
+
+@pytest.mark.parametrize("mode", ["hang", "drip"])
+async def test_one_fetch_in_one_thread_serves_all_users_of_a_publisher_that_hangs(
+    publisher: Provider, mode: str
+) -> None:
+    _, checks, _ = keys_of(publisher, 0.3)
+    publisher.mode = mode
+    for rounds in range(1, 4):
+        users = (checks.user_of(bearer(RSA_KEY, "RS256", "r")) for _ in range(8))
+        outcomes = await asyncio.gather(*users, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [Unavailable] * 8
+        assert publisher.fetched <= rounds
+        assert sum(thread.name == "jwks" for thread in threading.enumerate()) <= 1
+
+
+async def test_a_user_who_gives_up_leaves_the_fetch_to_the_others(publisher: Provider) -> None:
+    _, checks, _ = keys_of(publisher)
+    publisher.mode = "hang"
+    users = [asyncio.create_task(checks.user_of(bearer(RSA_KEY, "RS256", "r"))) for _ in range(8)]
+    await settled(publisher, 1)
+    users[0].cancel()
+    publisher.released.set()
+    await asyncio.wait(users)
+    assert users[0].cancelled()
+    assert [user.result() for user in users[1:]] == ["u1"] * 7
+    assert publisher.fetched == 1
+
+
+async def test_the_query_of_the_url_is_sent_as_it_stands(publisher: Provider) -> None:
+    publisher.url += "?p=b2c_1_policy&v=2.0"
+    _, checks, _ = keys_of(publisher)
+    assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+    assert publisher.queries == ["p=b2c_1_policy&v=2.0"]

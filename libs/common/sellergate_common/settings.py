@@ -105,10 +105,17 @@ class CacheSettings(Settings):
 
 
 def secure_url(url: str) -> str:
-    """Check a URL that secrets are sent to: https, or http on this very machine. Raises ValueError."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.query or parts.fragment:
+    """Check a URL that secrets are sent to: https, or http on this very machine; without a query. Raises ValueError."""
+    if urlsplit(url).query:
         raise ValueError("must be a URL with a host, and without user, query or fragment")
+    return secure_url_with_query(url)
+
+
+def secure_url_with_query(url: str) -> str:
+    """Check a URL as secure_url does, where a query is part of the address. Raises ValueError."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username or parts.fragment:
+        raise ValueError("must be a URL with a host, and without user or fragment")
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)):
         return url
     raise ValueError("must be an https URL; http is taken for loopback addresses alone")

@@ -8,6 +8,7 @@ from sellergate_amazon.operations import Catalogue
 from sellergate_client import Sellergate
 from sellergate_client.rotations import Rotations
 from sellergate_common.observability.telemetry import RpcMetrics
+from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_edge import docs_page, openapi
 from sellergate_edge.authn.jwt import Authenticator
@@ -34,6 +35,7 @@ class Parts:
     website: Website
     limits: Limits
     tokens: DropInTokens
+    background: BackgroundTasks = field(default_factory=BackgroundTasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
     app.state.rotations = parts.rotations
     app.state.website = parts.website
     app.state.limits = parts.limits
+    app.state.background = parts.background
     problems.install(app)
     # First and raw: nothing is validated or rebuilt on the way of a call.
     app.router.routes.insert(0, pass_through.route)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from sellergate_amazon.centrals import Centrals
 from sellergate_common.crypto.sealing import ring_text
-from sellergate_common.settings import CacheSettings, Port, TlsSettings, names, secure_url
+from sellergate_common.settings import CacheSettings, Port, TlsSettings, names, secure_url, secure_url_with_query
 
 SHORTEST_SECRET_BYTES = 32
 Url = Annotated[str, AfterValidator(secure_url)]
@@ -33,8 +33,8 @@ class EdgeSettings(CacheSettings, TlsSettings):
     """The same for Vendor Central."""
     jwt_secret: SecretStr | None = None
     """For HS256; 32 bytes at least."""
-    jwks_url: Url | None = None
-    """For RS256 and ES256."""
+    jwks_url: Annotated[str, AfterValidator(secure_url_with_query)] | None = None
+    """For RS256 and ES256; a query is sent as it stands."""
     jwt_audience: Annotated[str, Field(min_length=1)]
     jwt_issuer: Annotated[str, Field(min_length=1)]
     dropin_keys: Annotated[SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")]

@@ -16,7 +16,8 @@ from sellergate_common.redis_client import open_redis
 from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_edge.app import Options, Parts, make_app
-from sellergate_edge.authn.jwt import Authenticator, JwksKeys, Keys, SharedSecret
+from sellergate_edge.authn.jwks import JwksKeys, Publisher
+from sellergate_edge.authn.jwt import Authenticator, Keys, SharedSecret
 from sellergate_edge.dropin.tokens import DropInTokens
 from sellergate_edge.limits.limiter import Limits, Rate
 from sellergate_edge.limits.redis import RedisCounts
@@ -28,9 +29,10 @@ from sellergate_edge.settings import EdgeSettings
 async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
     """Wire the edge by hand."""
     identity = Identity.read(settings)
+    background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        await enter(certificate_metrics(identity, BackgroundTasks()))
+        await enter(certificate_metrics(identity, background))
         website = Website(
             await enter(Authorizations.connect(settings.token_target, identity)),
             settings.centrals,
@@ -41,7 +43,7 @@ async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
         ring = settings.dropin_keys.get_secret_value()
         redis = await enter(open_redis(settings.redis_url, settings.redis_tls))
         parts = Parts(
-            Authenticator(_keys(settings), settings.jwt_audience, settings.jwt_issuer, time.time),
+            Authenticator(_keys(settings, background), settings.jwt_audience, settings.jwt_issuer, time.time),
             await enter(Sellergate.connect(settings.gateway_target, settings.account_target, identity)),
             await enter(Rotations.connect(settings.token_target, identity)),
             website,
@@ -51,14 +53,17 @@ async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
                 time.monotonic,
             ),
             DropInTokens(ring, time.time),
+            background,
         )
-        yield make_app(
-            parts, Options(settings.origins, website.secure, settings.dropin_max_wait, RpcMetrics.register())
-        )
+        metrics = RpcMetrics.register()
+        metrics.background = background
+        yield make_app(parts, Options(settings.origins, website.secure, settings.dropin_max_wait, metrics))
 
 
-def _keys(settings: EdgeSettings) -> Keys:
+def _keys(settings: EdgeSettings, background: BackgroundTasks) -> Keys:
     if settings.jwt_secret is not None:
         return SharedSecret(settings.jwt_secret)
     assert settings.jwks_url is not None  # noqa: S101  (the settings hold exactly one)
-    return JwksKeys(settings.jwks_url, time.monotonic)
+    keys = JwksKeys(Publisher(settings.jwks_url), time.monotonic)
+    background.watch("jwks", keys.problem)
+    return keys

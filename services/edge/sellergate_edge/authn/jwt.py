@@ -1,23 +1,18 @@
-"""Who the human is: a JWT, by a shared secret or by a JWKS."""
+"""Authentication of users by their JWT."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import jwt
 from pydantic import SecretStr
-from sellergate_common.errors import Unauthenticated, Unavailable
+from sellergate_common.errors import Unauthenticated
 from sellergate_common.identity.policy import MAX_USER_ID_LENGTH
 
 LEEWAY_SECONDS = 30
 # A key that its publisher took back is not accepted for longer than this.
 GOOD_SECONDS = 10.0
 _MOST_GOOD = 10_000
-JWKS_SECONDS = 5
-JWKS_LIFE_SECONDS = 300
-# A key id that is not known makes the set be fetched again, this often at most: strangers choose key ids.
-REFETCH_SECONDS = 60.0
 # Tokens of other kinds are signed by others for other ends; none of them is a Bearer token here.
 _TYPES = frozenset({"JWT", "AT+JWT"})
 
@@ -42,45 +37,6 @@ class SharedSecret:
     async def key_of(self, token: str) -> Any:  # noqa: ARG002
         """Return the secret."""
         return self._secret.get_secret_value()
-
-
-class JwksKeys:
-    """Public keys by id, fetched when they are needed. `now` is monotonic."""
-
-    algorithms: tuple[str, ...] = ("RS256", "ES256")
-
-    def __init__(self, url: str, now: Callable[[], float]) -> None:
-        self._now = now
-        self._client = jwt.PyJWKClient(url, timeout=JWKS_SECONDS, lifespan=JWKS_LIFE_SECONDS, cache_keys=False)
-        self._keys: dict[str, Any] = {}
-        self._fetched = float("-inf")
-        self._lock = asyncio.Lock()
-
-    async def key_of(self, token: str) -> Any:
-        """Return the key that the token names."""
-        kid = jwt.get_unverified_header(token).get("kid")
-        if not isinstance(kid, str):
-            raise Unauthenticated("The token names no key (kid).")
-        async with self._lock:
-            age = self._now() - self._fetched
-            if age > JWKS_LIFE_SECONDS or (kid not in self._keys and age > REFETCH_SECONDS):
-                await self._fetch()
-        if kid not in self._keys:
-            raise Unauthenticated("The token is signed with a key that nobody published.")
-        return self._keys[kid]
-
-    async def _fetch(self) -> None:
-        self._fetched = self._now()
-        try:
-            found = await asyncio.to_thread(self._client.get_signing_keys, refresh=True)
-        except jwt.PyJWKClientError as error:
-            if self._keys:
-                return  # the keys that are known go on working while their publisher does not answer
-            self._fetched = float("-inf")
-            raise Unavailable(
-                "The publisher of the signing keys does not answer; try again.", retry_after=1.0
-            ) from error
-        self._keys = {key.key_id: key.key for key in found if key.key_id}
 
 
 class Authenticator:

@@ -1,6 +1,7 @@
-"""Whether the edge lives, and whether the services behind it answer."""
+"""Health of the edge: liveness, and readiness with what is wrong in a few words."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_edge.dependencies import Client
 
@@ -9,11 +10,18 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Tell that the process lives."""
+    """Report that the process runs."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
-async def readyz(client: Client) -> dict[str, object]:
-    """Tell which services answer; a silent one is named and fails nothing, for the edge itself can serve."""
-    return {"status": "ok", "dependencies": await client.health()}
+async def readyz(request: Request, client: Client) -> dict[str, object]:
+    """Report `ok`, or `degraded` with the services that are unavailable and what is wrong in the edge itself.
+
+    The response is 200 in either case: another replica of the edge would have the same services behind it.
+    """
+    background: BackgroundTasks = request.app.state.background
+    dependencies = await client.health()
+    problems = {name: problem for name, problem in background.problems().items() if problem}
+    is_well = all(dependencies.values()) and not problems
+    return {"status": "ok" if is_well else "degraded", "dependencies": dependencies, "problems": problems}

@@ -3,17 +3,16 @@
 boto3 finds this process's AWS credentials and the endpoint (AWS_ENDPOINT_URL_SQS) by its own chain.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import cached_property
-from threading import Lock, Thread
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from sellergate_common.threads import in_thread
 
 from sellergate_token.rotation.consumer import QueueMessage, QueueUnavailable
 
@@ -22,8 +21,6 @@ _MOST_MESSAGES = 10
 # The consumer backs off by itself; a long poll answers after WAIT_SECONDS at the latest.
 _CONFIG = Config(connect_timeout=3, read_timeout=WAIT_SECONDS + 5, retries={"total_max_attempts": 1})
 _NOT_OF_A_CODE = re.compile(r"[^A-Za-z0-9.]")
-
-_Result = TypeVar("_Result")
 
 
 class SqsQueue:
@@ -61,7 +58,7 @@ class SqsQueue:
 
     async def _asked(self, ask: Callable[[Any], Any]) -> Any:
         try:
-            return await in_thread(lambda: ask(self._ready()))
+            return await in_thread(lambda: ask(self._ready()), "sqs")
         except ClientError as error:
             code = _NOT_OF_A_CODE.sub("", str(error.response.get("Error", {}).get("Code", "")))[:64]
             raise QueueUnavailable(f"SQS refuses ({code})") from None
@@ -75,32 +72,3 @@ class SqsQueue:
     @cached_property
     def _client(self) -> Any:
         return boto3.session.Session().client("sqs", region_name=self._region, config=_CONFIG)
-
-
-async def in_thread(work: Callable[[], _Result]) -> _Result:
-    """Return what blocking work returns.
-
-    The thread is a daemon: whoever is cancelled leaves a long poll behind, and neither the loop nor the process waits for it.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[_Result] = loop.create_future()
-
-    def settle(result: _Result | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # (without an error there is a result)
-
-    def run() -> None:
-        result, failure = None, None
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001  (raised again where it is awaited)
-            failure = error
-        with suppress(RuntimeError):  # the loop is gone
-            loop.call_soon_threadsafe(settle, result, failure)
-
-    Thread(target=run, daemon=True, name="sqs").start()
-    return await future
