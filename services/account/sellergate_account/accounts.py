@@ -182,8 +182,7 @@ class Accounts:
             await self._audit.account_removed(work.trail, account.account_id)
             await work.remove_account(account.account_id)
 
-        await self._write(change)
-        await self._announcer.changed(account_id)
+        await self._write(change, account_id)
 
     async def secrets(self, account_id: str) -> tuple[Account, Application, ApplicationSecrets, SecretStr]:
         """Open what a token exchange needs; without a record of it nobody gets it. Raises NotFound, PreconditionFailed."""
@@ -339,13 +338,27 @@ class Accounts:
         concerns(account_id)
         return account
 
-    async def _write(self, change: Callable[[Work], Awaitable[_Result]]) -> _Result:
-        """Run a change in a transaction, again when another one was first; announce the account that comes out."""
-        result = await again(self._store, change)
-        changed = result[0] if isinstance(result, tuple) else result
-        if isinstance(changed, Account):
-            await self._announcer.changed(changed.account_id)
-        return result
+    async def _write(self, change: Callable[[Work], Awaitable[_Result]], account_id: str = "") -> _Result:
+        """Run a change in a transaction, again when another one was first; announce the account that comes out.
+
+        It is announced whatever COMMIT reports, since a change whose outcome is unknown may be stored. `account_id` names the
+        account of a change that returns none.
+        """
+        changed = ""
+
+        async def noted(work: Work) -> _Result:
+            nonlocal changed
+            changed = ""
+            result = await change(work)
+            account = result[0] if isinstance(result, tuple) else result
+            changed = account.account_id if isinstance(account, Account) else account_id
+            return result
+
+        try:
+            return await again(self._store, noted)
+        finally:
+            if changed:
+                await self._announcer.changed(changed)
 
     def _unchanged(self, account: Account, etag: str) -> Account:
         if etag and etag != etag_of(account):

@@ -135,7 +135,10 @@ class Store(Protocol):
         """Begin a transaction that only reads."""
 
     def writing(self) -> AbstractAsyncContextManager[Work]:
-        """Begin a transaction that commits at its end, or leaves everything as it was when anything is raised."""
+        """Begin a transaction that commits at its end, or leaves everything as it was when anything is raised in it.
+
+        Raises DuplicateKey, Unavailable (nothing was stored), and OutcomeUnknown when COMMIT was not confirmed.
+        """
 
 
 class ClientRows(Protocol):
@@ -176,4 +179,4 @@ class Announcer(Protocol):
     """Tells the other services what changed; copies elsewhere live 5 s at most, whether it is heard or not."""
 
     async def changed(self, account_id: str) -> None:
-        """Announce that this account changed ("*": all may have)."""
+        """Announce that this account changed ("*": all may have). Raises nothing: the change is stored already."""

@@ -3,7 +3,6 @@
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 from sellergate_common.observability.logs import get_logger
-from sellergate_common.redis_client import UNREACHABLE
 
 
 class RedisAnnouncer:
@@ -13,8 +12,8 @@ class RedisAnnouncer:
         self._redis = redis
 
     async def changed(self, account_id: str) -> None:
-        """Announce that this account changed."""
+        """Announce that this account changed. Whatever goes wrong is logged: the change is stored already."""
         try:
             await self._redis.publish(ACCOUNT_CHANGES, account_id)
-        except UNREACHABLE as error:
+        except Exception as error:  # noqa: BLE001  (a connection reset while it is set up is a RuntimeError of uvloop)
             get_logger().warning("change_unannounced", cause=type(error).__name__)

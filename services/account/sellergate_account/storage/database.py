@@ -1,12 +1,14 @@
-"""The database: PostgreSQL through psycopg, or a SQLite file; transactions with their own word for "another was first"."""
+"""The database: PostgreSQL through psycopg, or a SQLite file; its transactions report truthfully what became of them."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from sellergate_common.errors import Unavailable
+from sellergate_common.errors import OutcomeUnknown, Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import span
 from sqlalchemy import event, text
@@ -16,19 +18,35 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sellergate_account.ports import DuplicateKey
+from sellergate_account.storage.bounded_connection import STATEMENT_SECONDS, BoundedConnection, bound_pings
 
 POOL_SIZE = 10
 POOL_WAIT_SECONDS = 5.0
 CONNECT_SECONDS = 5
-STATEMENT_SECONDS = 10
+# Through the kernel a peer that has gone away is noticed within five seconds: data that it does not acknowledge, or silence.
+_TCP = {
+    "tcp_user_timeout": 5_000,
+    "keepalives": 1,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+}
 _SQLITE_WAIT_MILLISECONDS = 5_000
 _READS = "sellergate_reads"
 # PostgreSQL's serialization_failure and deadlock_detected (manual, appendix A): the transaction was undone and may be repeated.
 _OVERTAKEN = frozenset({"40001", "40P01"})
+# Integrity constraint violations and transaction rollbacks, but for statement_completion_unknown (the same appendix).
+_REFUSED, _COMPLETION_UNKNOWN = frozenset({"23", "40"}), "40003"
+_REFUSED_BY_SQLITE = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT}
+)
 
 
 class Database:
-    """A pool of connections. Raises Unavailable while the database is down, and works again when it is back."""
+    """A pool of connections. Raises Unavailable while the database is down, and works again when it is back.
+
+    A change whose COMMIT was sent and not confirmed raises OutcomeUnknown: it may be stored. Every other error left nothing.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
@@ -57,19 +75,77 @@ class Database:
         options: dict[str, Any] = {_READS: reads}
         if reads and self.engine.dialect.name == "postgresql":
             options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        stage = _Stage.BEFORE_COMMIT
         try:
             with span("database read" if reads else "database write"):
                 async with self.engine.connect() as connection:
                     await connection.execution_options(**options)
-                    async with connection.begin():
+                    transaction = await connection.begin()
+                    try:
                         yield connection
-        except IntegrityError as error:
-            raise DuplicateKey from error
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
-            if getattr(getattr(error, "orig", None), "sqlstate", None) in _OVERTAKEN:
-                raise DuplicateKey from error
-            get_logger().warning("database_unavailable", cause=type(error).__name__)
-            raise Unavailable("The account database does not answer; try again.", retry_after=1.0) from error
+                    except BaseException:
+                        with suppress(DBAPIError, OSError):  # a broken connection rolls back by itself
+                            await transaction.rollback()
+                        raise
+                    stage = _Stage.BEFORE_COMMIT if reads else _Stage.COMMIT
+                    await transaction.commit()
+                    stage = _Stage.COMMITTED
+        except asyncio.CancelledError as error:
+            if stage is _Stage.COMMIT:
+                raise _unknown(error) from error
+            raise
+        except Exception as error:
+            if stage is _Stage.COMMITTED:
+                _log("database_connection_lost_after_commit", error)
+                return
+            if stage is _Stage.COMMIT and not _is_refusal(error):
+                raise _unknown(error) from error
+            meaning = _meaning(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+
+class _Stage(Enum):
+    """How far a transaction is. A failure before COMMIT was sent left nothing; one after it can change nothing."""
+
+    BEFORE_COMMIT = auto()
+    COMMIT = auto()
+    COMMITTED = auto()
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Return whether the database itself refused COMMIT; every other failure leaves open what became of it."""
+    cause = getattr(error, "orig", None)
+    state = getattr(cause, "sqlstate", None) or ""
+    # The primary code is in the low byte (SQLite, "result and error codes").
+    sqlite_code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return (state[:2] in _REFUSED and state != _COMPLETION_UNKNOWN) or sqlite_code in _REFUSED_BY_SQLITE
+
+
+def _log(event: str, error: BaseException) -> None:
+    """Log a failure. A log that cannot be written, as on a full disk, must not change the outcome that is reported."""
+    with suppress(Exception):
+        get_logger().warning(event, cause=type(error).__name__)
+
+
+def _unknown(error: BaseException) -> OutcomeUnknown:
+    _log("commit_outcome_unknown", error)
+    return OutcomeUnknown(
+        "The account database did not confirm the change, which may be stored. Repeat the request with the same"
+        " idempotency_key, or look at what is stored first.",
+        metadata={"dependency": "database"},
+    )
+
+
+def _meaning(error: Exception) -> DuplicateKey | Unavailable | None:
+    """Return what a failure of the database means that left nothing stored; None for what is no failure of it."""
+    if isinstance(error, IntegrityError) or getattr(getattr(error, "orig", None), "sqlstate", None) in _OVERTAKEN:
+        return DuplicateKey()
+    if not isinstance(error, DBAPIError | PoolTimeoutError | OSError):
+        return None
+    _log("database_unavailable", error)
+    return Unavailable("The account database does not answer and nothing was changed; try again.", retry_after=1.0)
 
 
 @asynccontextmanager
@@ -88,10 +164,13 @@ async def open_database(url: str) -> AsyncIterator[Database]:
             pool_timeout=POOL_WAIT_SECONDS,
             pool_pre_ping=True,
             connect_args={
+                "async_creator_fn": BoundedConnection.connect,
                 "connect_timeout": CONNECT_SECONDS,
+                **_TCP,
                 "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={STATEMENT_SECONDS}s",
             },
         )
+        bound_pings(engine)
     try:
         yield Database(engine)
     finally:

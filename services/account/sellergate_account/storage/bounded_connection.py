@@ -1,0 +1,74 @@
+"""PostgreSQL connections on which no wait lasts for ever, whatever happens to the server or the network.
+
+A server that fails over without a word leaves connections on which every read waits until the kernel gives up. Here each wait has
+an end of its own: the socket is shut down then, and psycopg reports a broken connection in its usual way.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+PING_SECONDS = 1.0
+STATEMENT_SECONDS = 10
+"""What the server gives a statement. One second later it is taken for dead."""
+CANCEL_SECONDS = 1.0
+"""For the server to confirm that it has stopped a statement whose caller has left."""
+
+
+class BoundedConnection(AsyncConnection[Any]):
+    """A connection that ends where the server stays silent for `patience` seconds."""
+
+    patience = STATEMENT_SECONDS + 1.0
+    _end: asyncio.TimerHandle | None = None
+
+    async def wait(self, *args: Any, **options: Any) -> Any:
+        """Do what psycopg waits for: one statement, or one step of one."""
+        self._bound(self.patience)
+        try:
+            return await super().wait(*args, **options)
+        finally:
+            self._bound(None)
+
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109  (psycopg's own signature)
+        """Ask the server to stop the statement that is carried out; it has a second for that."""
+        self._bound(CANCEL_SECONDS)
+        await super().cancel_safe(timeout=min(timeout, CANCEL_SECONDS))
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bound each wait inside to `seconds`."""
+        before, self.patience = self.patience, seconds
+        try:
+            yield
+        finally:
+            self.patience = before
+
+    def _bound(self, seconds: float | None) -> None:
+        if self._end is not None:
+            self._end.cancel()
+        self._end = asyncio.get_running_loop().call_later(seconds, self._cut) if seconds is not None else None
+
+    def _cut(self) -> None:
+        """Shut the socket down, so that whatever waits for it goes on with an error."""
+        if self.closed:
+            return
+        with socket.socket(fileno=os.dup(self.pgconn.socket)) as copy:
+            copy.shutdown(socket.SHUT_RDWR)
+
+
+def bound_pings(engine: AsyncEngine) -> None:
+    """Bound the ping that the pool sends on a connection before it is used; after one that fails, the pool connects again."""
+    dialect = engine.dialect
+    ping = dialect.do_ping
+
+    def bounded(dbapi_connection: Any) -> bool:
+        with dbapi_connection.driver_connection.within(PING_SECONDS):
+            return ping(dbapi_connection)
+
+    dialect.do_ping = bounded  # type: ignore[method-assign]
