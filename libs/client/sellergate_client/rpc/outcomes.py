@@ -41,7 +41,8 @@ async def is_connected(channel: grpc.aio.Channel, seconds: float) -> bool:
     state = channel.get_state(try_to_connect=True)
     while state is not grpc.ChannelConnectivity.READY:
         try:
-            await asyncio.wait_for(channel.wait_for_state_change(state), max(0.0, end - time.monotonic()))
+            async with asyncio.timeout(max(0.0, end - time.monotonic())):
+                await channel.wait_for_state_change(state)
         except TimeoutError:
             return False
         state = channel.get_state(try_to_connect=True)

@@ -1,21 +1,26 @@
 """A lease in Redis: one owner at a time, for a bounded time, given back only by its owner.
 
-It elects who does a piece of work that all replicas would otherwise do at once. It expires by itself when its owner dies, is
-renewed while the owner is slow, and carries a fencing number that grows with every owner.
+It elects the replica that does a piece of work which all replicas would otherwise do at once. It expires by itself when its owner
+dies, is renewed while the owner is slow, though never for longer than the work may take, and carries a fencing number that grows
+with every owner.
 """
 
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from sellergate_common.redis_client import UNREACHABLE
-from sellergate_common.tasks import end, is_cancelled
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.tasks import END_SECONDS, end, is_cancelled
 
 LEASE_SECONDS = 5.0
+# A lease is renewed for this long in all, unless its holder says otherwise; work that takes longer is thought lost.
+RENEWED_SECONDS = 30.0
+# One command of a renewal or release has this long, whatever the client of Redis does.
+COMMAND_SECONDS = 2.0
 _RENEWALS_PER_LEASE = 3
 # The counter must outlive every lease it numbers.
 _FENCE_SECONDS = 86_400
@@ -64,21 +69,53 @@ async def acquire(redis: Redis, key: str, seconds: float = LEASE_SECONDS) -> Lea
 
 @asynccontextmanager
 async def held(
-    redis: Redis, key: str, lease: Lease, channel: str, seconds: float = LEASE_SECONDS
+    redis: Redis,
+    key: str,
+    lease: Lease,
+    channel: str,
+    seconds: float = LEASE_SECONDS,
+    longest: float = RENEWED_SECONDS,
 ) -> AsyncIterator[None]:
-    """Renew `lease` while the body runs, then give it back and say so on `channel`, to wake who waits."""
-    renewal = asyncio.create_task(_renew_forever(redis, lease, seconds))
+    """Renew `lease` while the body runs, for `longest` seconds at most; then release it and announce that on `channel`.
+
+    Leaving takes a few seconds at most, and neither an error of Redis nor a cancellation of the body keeps the release from
+    being attempted.
+    """
+    renewal = asyncio.create_task(_renew_until(redis, lease, seconds, asyncio.get_running_loop().time() + longest))
     try:
         yield
     finally:
-        await end(renewal)
-        with suppress(*UNREACHABLE):
+        # A task of its own: a caller that is cancelled here stops waiting, and the lease is released all the same.
+        ending = asyncio.create_task(_release(redis, key, lease, channel, renewal))
+        _ending.add(ending)
+        ending.add_done_callback(_ending.discard)
+        await asyncio.wait({ending}, timeout=END_SECONDS + COMMAND_SECONDS)
+
+
+# asyncio itself keeps only weak references to tasks.
+_ending: "set[asyncio.Task[None]]" = set()
+
+
+async def _release(redis: Redis, key: str, lease: Lease, channel: str, renewal: "asyncio.Task[None]") -> None:
+    await end(renewal)
+    try:
+        async with asyncio.timeout(COMMAND_SECONDS):
             await redis.eval(_RELEASE, 1, lease.name, lease.owner, channel, key)
+    except Exception as error:  # noqa: BLE001  (a lease that is not released expires; the body's result stands)
+        get_logger().warning("lease_not_released", cause=type(error).__name__)
 
 
-async def _renew_forever(redis: Redis, lease: Lease, seconds: float) -> None:
+async def _renew_until(redis: Redis, lease: Lease, seconds: float, last: float) -> None:
+    """Renew a lease until the task is cancelled, another owner has it, or the loop's clock shows `last`."""
+    loop = asyncio.get_running_loop()
     while not is_cancelled():
         await asyncio.sleep(seconds / _RENEWALS_PER_LEASE)
-        with suppress(*UNREACHABLE):
-            if not await redis.eval(_RENEW, 1, lease.name, lease.owner, int(seconds * 1000)):
-                return
+        if loop.time() >= last:
+            get_logger().warning("lease_renewed_no_longer")
+            return
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                if not await redis.eval(_RENEW, 1, lease.name, lease.owner, int(seconds * 1000)):
+                    return
+        except Exception as error:  # noqa: BLE001  (the next renewal may succeed; the lease outlives one that is missed)
+            get_logger().warning("lease_not_renewed", cause=type(error).__name__)

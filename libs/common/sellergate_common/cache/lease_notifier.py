@@ -37,7 +37,8 @@ class Releases:
                 return
             pause = min(left, held_for + 0.01, _HEARING_SECONDS if self._changes.connected else _DEAF_SECONDS)
             with suppress(TimeoutError):
-                await asyncio.wait_for(released.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await released.wait()
                 return
 
     def forget(self, key: str) -> None:

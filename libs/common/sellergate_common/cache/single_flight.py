@@ -13,22 +13,27 @@ from sellergate_common.context import current_call, deadline_in, serving, time_l
 from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
+from sellergate_common.tasks import end
 
 _Value = TypeVar("_Value")
 _Value_co = TypeVar("_Value_co", covariant=True)
 
 FLIGHT_SECONDS = 30.0
+# A fetch that has not ended by itself this long after its deadline is cancelled, and its key is free for the next one.
+OVERDUE_SECONDS = 1.0
 
 
 class LocalFlight(Generic[_Value]):
     """Shares fetches by key within this process. Failures are shared by those who wait, and not remembered.
 
-    A fetch has `seconds` of its own, for it serves callers with different deadlines.
+    A fetch has `seconds` of its own, for it serves callers with different deadlines. They are enforced: a fetch that goes on
+    beyond them is cancelled, and one that ignores even that holds neither its key nor its callers.
     """
 
     def __init__(self, seconds: float = FLIGHT_SECONDS) -> None:
         self._seconds = seconds
         self._flights: dict[str, asyncio.Task[_Value]] = {}
+        self._ending: set[asyncio.Task[bool]] = set()
         self.shared = 0
 
     async def get(self, key: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
@@ -41,10 +46,11 @@ class LocalFlight(Generic[_Value]):
             flight = self.start(key, fetch)
         else:
             self.shared += 1
-        try:
-            return await asyncio.wait_for(asyncio.shield(flight), time_left(self._seconds))
-        except TimeoutError:
-            raise OutOfTime("The value was not fetched in time; it may be there on the next call.") from None
+        # Not shielded: a flight that is cancelled must not look like a cancellation of this caller.
+        await asyncio.wait({flight}, timeout=time_left(self._seconds))
+        if not flight.done() or flight.cancelled():
+            raise OutOfTime("The value was not fetched in time; it may be there on the next call.")
+        return flight.result()
 
     def start(self, key: str, fetch: Callable[[], Awaitable[_Value]]) -> "asyncio.Task[_Value]":
         """Begin a fetch that nobody waits for yet; where one is under way already, return that."""
@@ -52,14 +58,29 @@ class LocalFlight(Generic[_Value]):
         if flight is None:
             flight = asyncio.create_task(_detached(fetch, self._seconds))
             self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
+            loop = asyncio.get_running_loop()
+            overdue = loop.call_later(self._seconds + OVERDUE_SECONDS, self._overdue, key, flight)
+            flight.add_done_callback(lambda done: self._landed(key, done, overdue))
         return flight
 
-    def _landed(self, key: str, flight: "asyncio.Task[_Value]") -> None:
-        self._flights.pop(key, None)
-        # Everybody may have given up waiting: look at the failure, so that asyncio does not report it as forgotten.
+    def _landed(self, key: str, flight: "asyncio.Task[_Value]", overdue: asyncio.TimerHandle) -> None:
+        overdue.cancel()
+        self._leave(key, flight)
+        # All callers may have given up waiting: look at the failure, so that asyncio does not report it as forgotten.
         if not flight.cancelled():
             flight.exception()
+
+    def _overdue(self, key: str, flight: "asyncio.Task[_Value]") -> None:
+        """End a fetch that has not ended by itself; the next caller begins another one."""
+        get_logger().error("flight_overdue", seconds=self._seconds)
+        self._leave(key, flight)
+        ending = asyncio.create_task(end(flight))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    def _leave(self, key: str, flight: "asyncio.Task[_Value]") -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
 
 
 class Errand(Protocol[_Value_co]):
@@ -73,10 +94,11 @@ class Errand(Protocol[_Value_co]):
 
 
 class SingleFlight(Generic[_Value]):
-    """Elects one fetcher in the whole cluster, through a lease in Redis. Who holds it while LWA is slow renews it."""
+    """Elects one fetcher in the whole cluster, through a lease in Redis, which its holder renews for `seconds` at most."""
 
-    def __init__(self, redis: Redis, releases: Releases, channel: str) -> None:
+    def __init__(self, redis: Redis, releases: Releases, channel: str, seconds: float = FLIGHT_SECONDS) -> None:
         self._redis = redis
+        self._seconds = seconds
         self.releases = releases
         self.channel = channel
         self.shared = 0
@@ -88,7 +110,7 @@ class SingleFlight(Generic[_Value]):
                 lease = await acquire(self._redis, name)
                 if lease is None:
                     self.shared += 1
-                    await self.releases.wait(name, FLIGHT_SECONDS)
+                    await self.releases.wait(name, self._seconds)
             except UNREACHABLE:
                 # Without Redis each process is on its own; at worst every replica fetches once.
                 get_logger().warning("single_flight_alone")
@@ -98,7 +120,7 @@ class SingleFlight(Generic[_Value]):
                 if found is not None:
                     return found
                 continue
-            async with held(self._redis, name, lease, self.channel):
+            async with held(self._redis, name, lease, self.channel, longest=self._seconds):
                 found = await errand.look()
                 return found if found is not None else await errand.fetch(lease.fence)
 
@@ -110,7 +132,7 @@ class SingleFlight(Generic[_Value]):
             return await errand.fetch(None)
         if lease is None:
             return None
-        async with held(self._redis, name, lease, self.channel):
+        async with held(self._redis, name, lease, self.channel, longest=self._seconds):
             return await errand.fetch(lease.fence)
 
 

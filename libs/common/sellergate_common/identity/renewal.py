@@ -17,6 +17,7 @@ import grpc
 
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import get_logger
+from sellergate_common.tasks import end
 
 LOOK_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
@@ -121,7 +122,8 @@ class RenewedChannel(grpc.aio.Channel):
         async for renewed in renewals(identity):
             old, new = self._channel, self._opened(renewed)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(new.channel_ready(), CONNECT_SECONDS)
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await new.channel_ready()
             self._channel = new
             for method in list(self._methods):
                 method.renew(new)
@@ -164,10 +166,7 @@ class RenewedChannel(grpc.aio.Channel):
 
     async def close(self, grace: float | None = None) -> None:
         """End it, and what is left of those before."""
-        tasks = [self._renewing, *self._ending]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(end(task) for task in (self._renewing, *self._ending)))
         await self._channel.close(grace)
 
     async def __aenter__(self) -> Self:

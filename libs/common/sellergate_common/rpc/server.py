@@ -158,11 +158,8 @@ async def _probe_forever(
 
 async def _answers(probe: Probe) -> bool:
     try:
-        await asyncio.wait_for(_awaited(probe), PROBE_TIMEOUT_SECONDS)
+        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+            await probe()
     except Exception:  # noqa: BLE001  (whatever a probe raises, the dependency does not answer)
         return False
     return True
-
-
-async def _awaited(probe: Probe) -> None:
-    await probe()

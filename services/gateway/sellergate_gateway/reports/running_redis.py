@@ -26,7 +26,7 @@ class RedisRunningReports:
         self._redis = redis
         self._ring = ring
         self._local: LocalFlight[str] = LocalFlight(_CREATE_SECONDS)
-        self._cluster: SingleFlight[str] = SingleFlight(redis, releases, done)
+        self._cluster: SingleFlight[str] = SingleFlight(redis, releases, done, _CREATE_SECONDS)
         self._forget = redis.register_script(_FORGET)
 
     async def obtain(self, account: Account, request: str, create: Callable[[], Awaitable[str]]) -> str:
