@@ -40,6 +40,12 @@ async def end(task: "asyncio.Task[Any]", seconds: float = END_SECONDS) -> bool:
     return task.done()
 
 
+def abandon(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task whose result is of no use any more, without waiting for it; its error is retrieved and not raised."""
+    task.add_done_callback(_retrieve)
+    task.cancel()
+
+
 def _retrieve(task: "asyncio.Task[Any]") -> None:
     """Look at the error of a task whose result no caller awaits, so that asyncio does not report it as forgotten."""
     if not task.cancelled():

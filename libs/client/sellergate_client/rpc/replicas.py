@@ -17,6 +17,7 @@ from sellergate_common.context import time_left
 from sellergate_common.errors import OutOfTime, SellergateError
 from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_failure, open_channel
+from sellergate_common.tasks import abandon
 
 HEDGE_SECONDS = 1.0
 RESOLVE_SECONDS = 30.0
@@ -76,7 +77,7 @@ class Replicas:
                     return answer
         finally:
             for task in waiting:
-                task.cancel()
+                abandon(task)
         self._resolved = -RESOLVE_SECONDS  # they may have moved
         raise broken or OutOfTime(f"No replica of the {self._service} service answered.")
 
@@ -118,11 +119,12 @@ async def _first(
 ) -> "tuple[_Response | None, SellergateError | None, set[asyncio.Task[_Response]]]":
     """Wait for one answer. Return it, or the broken connection there was instead, and who still waits."""
     done, pending = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    # Several may end at once: the error of each is looked at, also where another one's response counts.
+    errors = {task: error for task in done if (error := task.exception()) is not None}
+    for task in done - errors.keys():
+        return task.result(), None, pending
     broken = None
-    for task in done:
-        error = task.exception()
-        if error is None:
-            return task.result(), None, pending
+    for error in errors.values():
         if not isinstance(error, SellergateError) or not is_transport_failure(error):
             raise error
         broken = error
