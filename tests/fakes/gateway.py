@@ -129,6 +129,9 @@ class World:
             raise QuotaExceeded("later", retry_after=wait)
         return Passage(wait, self.learned[-1][1] if self.learned else buckets[0].rate)
 
+    async def leave(self, passage: Passage) -> None:
+        self.log.append("leave quota")
+
     async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
         self.learned.append((len(buckets), rate))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.context import concerns
 from sellergate_common.errors import (
+    Conflict,
     InvalidRequest,
     NotAllowed,
     NotFound,
@@ -23,12 +24,13 @@ from sellergate_common.sites import Site, Sites
 
 from sellergate_gateway.calls.breakers import Breakers
 from sellergate_gateway.calls.counts import CallCounts, Counted
+from sellergate_gateway.calls.follow_ups import FollowUps
 from sellergate_gateway.calls.retries import Attempt, Failure, RetryBudgets, failure_of, pause_before_retry
 from sellergate_gateway.credentials.ports import Credentials
 from sellergate_gateway.credentials.selection import SELLER, Need, SellerTokens
 from sellergate_gateway.model import AccessToken, Account, Accounts, AwsCredentials
 from sellergate_gateway.quota.buckets import Buckets
-from sellergate_gateway.quota.ports import Bucket, Quota
+from sellergate_gateway.quota.ports import Bucket, Passage, Quota
 from sellergate_gateway.spapi.http import Amazon, AmazonAnswer, AmazonRequest, FateUnknown, NotSent, Signer
 from sellergate_gateway.spapi.marketplaces import check_marketplaces
 from sellergate_gateway.spapi.request import SpApiCall, Target, resolve
@@ -39,8 +41,12 @@ RESERVE_SECONDS = 0.050
 LONGEST_ATTEMPT_SECONDS = 60.0
 # Who gives less time than this says nothing of the host when it runs out.
 PATIENT_SECONDS = 5.0
+# What was read of an account longer ago than this is read again before anything is sent, from a copy of at most five seconds.
+RECHECK_SECONDS = 0.1
 _RATE_TOLERANCE = 0.001
 _REPAIRABLE = frozenset({Kind.TOKEN_REFUSED, Kind.CREDENTIALS_REFUSED, Kind.DENIED})
+# What makes an account another one: whose it is, and what its calls are sent to and counted for.
+_IDENTITY = ("user_id", "application_id", "amazon_seller_id", "marketplace", "sandbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,11 @@ class _Run:
     """One call on its way."""
 
     call: SpApiCall
+    user: str
     target: Target
     account: Account
+    checked_at: float
+    """Seconds until the caller's deadline when the account was read."""
     site: Site
     buckets: tuple[Bucket, ...]
     need: Need = SELLER
@@ -102,6 +111,7 @@ class Calls:
     def __init__(self, ports: Ports, tokens: SellerTokens) -> None:
         self._ports = ports
         self._tokens = tokens
+        self._follow_ups = FollowUps(ports.left)
 
     async def make(self, call: SpApiCall, user: str) -> Done:
         """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names."""
@@ -112,16 +122,12 @@ class Calls:
             raise NotAllowed(
                 "Tokens of Amazon's stay here: operations that need a Restricted Data Token are sent with one; name data_elements."
             )
-        account = await self.account(call.account_id, user, grantless=bool(target.grantless_scope))
-        if target.grantless_scope and user and account.shared_application:
-            raise NotAllowed(
-                f"{call.operation or target.path} acts for the application, which is not the user's own; an operator may call it."
-            )
+        checked_at, account = ports.left(), await self._permitted(call, target, user)
         site = ports.sites.of(account.marketplace, sandbox=account.sandbox if call.sandbox is None else call.sandbox)
         check_marketplaces(target.query, site, "query" if call.raw_query is None else "raw_query")
         buckets = ports.buckets.of(account, site, target.operation, batch=call.batch)
         need = await self._tokens.need(account, target, call)
-        run = _Run(call, target, account, site, buckets, need, rate=buckets[0].rate)
+        run = _Run(call, user, target, account, checked_at, site, buckets, need, rate=buckets[0].rate)
         run.counted = ports.counts.of(run.name)
         run.counted.calls += 1
         ports.budgets.called(account.account_id)
@@ -145,26 +151,67 @@ class Calls:
             raise PreconditionFailed.revoked()
         return account
 
+    async def _permitted(self, call: SpApiCall, target: Target, user: str) -> Account:
+        """Return the account of a call that `user` may make now. Raises NotFound, PreconditionFailed, NotAllowed."""
+        account = await self.account(call.account_id, user, grantless=bool(target.grantless_scope))
+        if target.grantless_scope and user and account.shared_application:
+            raise NotAllowed(
+                f"{call.operation or target.path} acts for the application, which is not the user's own; an operator may call it."
+            )
+        return account
+
+    async def _check_again(self, run: _Run) -> None:
+        """Read the account again after a wait. Raises as `_permitted`, and Conflict where the account is another one now."""
+        checked_at = self._ports.left()
+        account = await self._permitted(run.call, run.target, run.user)
+        changed = [name for name in _IDENTITY if getattr(account, name) != getattr(run.account, name)]
+        if changed:
+            raise Conflict(
+                f"The account was changed while the call waited ({', '.join(changed)}); nothing was sent. Call again."
+            )
+        run.account, run.checked_at = account, checked_at
+
     async def _attempt(self, run: _Run) -> Done | None:
-        """Try once; return the answer, or None to try again. Raises the typed error of a call that failed for good."""
-        ports, host = self._ports, run.site.base_url
-        ports.breakers.check(host)
+        """Try once; return the response, or None to try again. Raises the typed error of a call that failed for good."""
+        self._ports.breakers.check(run.site.base_url)
         token, credentials = await self._papers(run)
         try:
-            waited = await self._admit(run)
+            passage = await self._admit(run)
         except QuotaExceeded:
             if run.throttled is None:
                 raise
-            # No turn in time after Amazon's own 429: that is the answer.
+            # No slot in time after Amazon's own 429: that is the response.
             return self._final(run, *run.throttled)
-        if waited:
-            # The wait may have been longer than the rest of the token's life.
-            token, credentials = await self._papers(run)
-        request = self._request(run, token, credentials)
-        seconds = min(LONGEST_ATTEMPT_SECONDS, ports.left() - RESERVE_SECONDS)
+        try:
+            if passage.waited or run.checked_at - self._ports.left() >= RECHECK_SECONDS:
+                await self._check_again(run)
+                # The wait may have been longer than the rest of the token's life.
+                token, credentials = await self._papers(run)
+            request = self._request(run, token, credentials)
+            seconds = self._seconds_to_send(run)
+        except BaseException:
+            await self._follow_ups.run("leave quota", self._ports.quota.leave(passage), None)
+            raise
+        return await self._sent(run, request, seconds, token, credentials)
+
+    def _seconds_to_send(self, run: _Run) -> float:
+        """Return the time that an attempt has, and enter the breaker. Raises OutOfTime, Unavailable."""
+        seconds = min(LONGEST_ATTEMPT_SECONDS, self._ports.left() - RESERVE_SECONDS)
         if seconds <= 0:
-            raise OutOfTime("The call waited for its turn until its deadline; give it more time.")
-        ports.breakers.enter(host)
+            raise OutOfTime("The call waited for its slot until its deadline; give it more time.")
+        self._ports.breakers.enter(run.site.base_url)
+        return seconds
+
+    async def _sent(
+        self,
+        run: _Run,
+        request: AmazonRequest,
+        seconds: float,
+        token: AccessToken,
+        credentials: AwsCredentials | None,
+    ) -> Done | None:
+        """Send a request; return as `_attempt` does."""
+        ports, host = self._ports, run.site.base_url
         run.attempts += 1
         run.counted.requests += 1
         try:
@@ -186,14 +233,17 @@ class Calls:
         self._ports.breakers.ended(run.site.base_url, failed=reading.kind is Kind.BROKEN and reading.error is None)
         await self._learn(run, answer)
         if reading.kind is Kind.SUCCESS:
-            await self._tokens.learn(run.account, run.target, answer)
+            if self._tokens.learns(run.target):
+                learning = self._tokens.learn(run.account, run.target, answer)
+                await self._follow_ups.run("learn report types", learning, None)
             return Done(answer, run.target.operation, run.attempts, run.waited)
         if reading.kind in _REPAIRABLE and not run.repaired and await self._repaired(run, reading, token, credentials):
             return None
         retry_after = retry_after_of(answer)
         if reading.kind is Kind.THROTTLED:
             run.counted.throttled += 1
-            await self._ports.quota.throttled(run.buckets, 1 / run.rate if retry_after is None else retry_after)
+            throttled = self._ports.quota.throttled(run.buckets, 1 / run.rate if retry_after is None else retry_after)
+            await self._follow_ups.run("note throttling", throttled, None)
             run.throttled = answer, reading
         if not await self._paused(run, failure_of(reading.kind), retry_after):
             return self._final(run, answer, reading)
@@ -206,9 +256,11 @@ class Calls:
         run.repaired = True
         if reading.kind is Kind.CREDENTIALS_REFUSED:
             if credentials is not None:
-                await self._ports.credentials.invalidate(run.account, credentials)
+                invalidation = self._ports.credentials.invalidate(run.account, credentials)
+                await self._follow_ups.run("invalidate credentials", invalidation, None)
             return credentials is not None
-        need = await self._tokens.refused(run.account, run.need, token, reading)
+        replacement = self._tokens.refused(run.account, run.need, token, reading)
+        need = await self._follow_ups.run("replace token", replacement, None)
         run.need = need or run.need
         return need is not None
 
@@ -236,8 +288,8 @@ class Calls:
         signing_region = run.site.region.signing_region
         return self._ports.signer.sign(request, credentials, signing_region) if credentials else request
 
-    async def _admit(self, run: _Run) -> float:
-        """Wait for a slot in every bucket, and return the seconds it took. Raises QuotaExceeded."""
+    async def _admit(self, run: _Run) -> Passage:
+        """Wait for a slot in every bucket. Raises QuotaExceeded."""
         left = max(0.0, self._ports.left() - RESERVE_SECONDS)
         longest = left if run.call.max_wait is None else min(left, max(0.0, run.call.max_wait - run.waited))
         try:
@@ -252,13 +304,13 @@ class Calls:
         if passage.waited:
             run.counted.waits += 1
             run.counted.waited += passage.waited
-        return passage.waited
+        return passage
 
     async def _learn(self, run: _Run, answer: AmazonAnswer) -> None:
         """Believe the rate that Amazon told, where it differs from the one in force."""
         told = rate_limit_of(answer)
         if told and run.buckets[0].learns and abs(told - run.rate) > run.rate * _RATE_TOLERANCE:
-            await self._ports.quota.learn(run.buckets, told)
+            await self._follow_ups.run("learn rate", self._ports.quota.learn(run.buckets, told), None)
             run.rate = told
 
     async def _paused(self, run: _Run, failure: Failure, retry_after: float | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from sellergate_amazon.operations import Catalogue
 from sellergate_common.clock import Clock
 from sellergate_common.context import current_call
+from sellergate_common.observability.logs import get_logger
 
 from sellergate_gateway.captures.redaction import Exchange, shown
 from sellergate_gateway.captures.service import Capture, Captures
@@ -47,4 +48,7 @@ class CapturedAmazon:
             return answer
         finally:
             took = self._clock.monotonic() - began
-            self._captures.hand_in(captures, look(answer, start_time=start_time, seconds=took, failure=failure))
+            try:
+                self._captures.hand_in(captures, look(answer, start_time=start_time, seconds=took, failure=failure))
+            except Exception as error:  # noqa: BLE001  (a capture may not change the outcome of the call)
+                get_logger().warning("capture_failed", cause=type(error).__name__)

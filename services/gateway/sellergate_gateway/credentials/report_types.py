@@ -38,9 +38,13 @@ class ReportDocuments:
         report_type = await self._types.get(account, document_id)
         return report_type in RESTRICTED_REPORT_TYPES if report_type else None
 
+    def learns(self, target: Target) -> bool:
+        """Return whether a response to such a call names types of reports."""
+        return target.operation is not None and target.operation.name in _TELLING
+
     async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
-        """Remember the types that an answer of getReport or getReports tells."""
-        if target.operation is None or target.operation.name not in _TELLING:
+        """Remember the types that a response of getReport or getReports names."""
+        if not self.learns(target):
             return
         for report in _reports(answer):
             document_id, report_type = report.get("reportDocumentId"), report.get("reportType")

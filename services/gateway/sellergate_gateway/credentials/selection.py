@@ -55,8 +55,12 @@ class SellerTokens:
         await self._tokens.invalidate(account, token)
         return need
 
+    def learns(self, target: Target) -> bool:  # noqa: ARG002
+        """Return whether a response to such a call holds something to remember."""
+        return False
+
     async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
-        """Take note of what an answer tells."""
+        """Remember what a response says."""
 
 
 class CallTokens(SellerTokens):
@@ -109,6 +113,10 @@ class CallTokens(SellerTokens):
         self._restricted.check(call.restricted_resources)
         return Need(resources=call.restricted_resources)
 
+    def learns(self, target: Target) -> bool:
+        """Return whether a response to such a call names types of reports."""
+        return self._documents.learns(target)
+
     async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
-        """Take note of the types of reports that an answer tells."""
+        """Remember the types of reports that a response names."""
         await self._documents.learn(account, target, answer)

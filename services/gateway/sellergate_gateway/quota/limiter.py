@@ -47,14 +47,19 @@ class LocalQuota:
     async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
         """Pass all buckets, first come first served."""
         await self._strides.step()
-        waited, rest = 0.0, buckets
+        waited, rest, slots = 0.0, buckets, tuple[Admitted, ...]()
         while True:
             admitted = await self._admitted(rest, longest - waited)
             if admitted.wait > 0:
                 waited += await self._waited(admitted, longest - waited)
-            rest = admitted.rest
+            rest, slots = admitted.rest, (*slots, admitted)
             if not rest:
-                return Passage(waited, admitted.rate)
+                return Passage(waited, admitted.rate, slots)
+
+    async def leave(self, passage: Passage) -> None:
+        """Give back the slots of a call that passed and is not made, where they are the newest."""
+        for admitted in reversed(passage.slots):
+            await self._left(admitted)
 
     async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
         """Believe the rate that Amazon told."""
@@ -112,6 +117,10 @@ class ShadowQuota:
         except QuotaExceeded as error:
             self._told(error.retry_after or 0.0)
             return Passage(0.0, (await self._quota.state(buckets[0])).rate)
+
+    async def leave(self, passage: Passage) -> None:
+        """Give back the slots of a call that passed and is not made, where they are the newest."""
+        await self._quota.leave(passage)
 
     async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
         """Believe the rate that Amazon told."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Passage:
 
     waited: float
     rate: float
+    slots: tuple[Any, ...] = ()
+    """What `Quota.leave` needs to give its slots back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,9 @@ class Quota(Protocol):
 
         Raises QuotaExceeded at once when the wait would be longer. Who is cancelled gives its slot back if it was the newest.
         """
+
+    async def leave(self, passage: Passage) -> None:
+        """Give back the slots of a call that passed and is not made, where they are the newest. Never raises."""
 
     async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
         """Believe the rate that Amazon told, each bucket that learns its share; who waits is moved accordingly."""

@@ -35,10 +35,10 @@ async def test_quota_is_charged_after_everything_that_can_fail_and_signing_after
     assert dict(world.sent[0].headers) == {"x-amz-access-token": "Atza|1", "authorization": "signed"}
 
 
-async def test_after_a_wait_the_token_is_asked_for_again() -> None:
+async def test_after_a_wait_account_and_token_are_read_again() -> None:
     world = World(waits=[12.0])
     done = await world.make()
-    assert world.log == ["account", "token", "quota", "token", "send"]
+    assert world.log == ["account", "token", "quota", "account", "token", "send"]
     assert done.waited == 12.0
 
 

@@ -1,0 +1,40 @@
+"""What is done after Amazon's response: it is logged where it fails, and never changes the outcome of a call."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from sellergate_common.observability.logs import get_logger
+
+LONGEST_SECONDS = 5.0
+# The caller gets Amazon's response this long before its deadline, whatever is still under way then.
+RETURN_SECONDS = 0.025
+_Result = TypeVar("_Result")
+
+
+class FollowUps:
+    """Work after a response, in tasks of its own: a caller that leaves or runs out of time ends none of it.
+
+    `left` returns the seconds until the current caller's deadline.
+    """
+
+    def __init__(self, left: Callable[[], float]) -> None:
+        self._left = left
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def run(self, step: str, work: Coroutine[Any, Any, _Result], default: _Result) -> _Result:
+        """Return the result of `work`, or `default` where it fails, is cancelled, or the caller's deadline is near."""
+        task = asyncio.create_task(_guarded(step, work, default))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        done, _ = await asyncio.wait({task}, timeout=max(0.0, min(LONGEST_SECONDS, self._left() - RETURN_SECONDS)))
+        return task.result() if done and not task.cancelled() else default
+
+
+async def _guarded(step: str, work: Coroutine[Any, Any, _Result], default: _Result) -> _Result:
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            return await work
+    except Exception as error:  # noqa: BLE001  (Amazon has responded: nothing that happens here may replace that)
+        get_logger().warning("after_response_failed", step=step, cause=type(error).__name__)
+        return default

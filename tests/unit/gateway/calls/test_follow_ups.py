@@ -1,0 +1,99 @@
+"""Nothing that is done after Amazon's response changes the outcome of a call."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from sellergate_common.errors import Reason
+from sellergate_gateway.calls.follow_ups import RETURN_SECONDS, FollowUps
+from sellergate_gateway.model import AccessToken, Account
+from sellergate_gateway.quota.ports import Bucket
+from sellergate_gateway.spapi.request import SpApiCall
+from structlog.testing import capture_logs
+
+from tests.fakes.gateway import EXPIRED, OK, READ, THROTTLED, WRITE, World
+from tests.fakes.virtual_time import run_in_virtual_time
+
+REPORT = SpApiCall("a", operation="reports/2021-06-30/getReport", path_params={"reportId": "r"})
+RATED = replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))
+NAMED = replace(OK, body=b'{"reportDocumentId": "d", "reportType": "t"}')
+# What a client of Redis or gRPC may raise on top of the errors that it documents.
+FAILURES = [RuntimeError("the handler is closed"), TypeError("NoneType"), asyncio.CancelledError(), OSError("reset")]
+
+
+@dataclass
+class Failing(World):
+    """A world in which everything fails that is done after a response."""
+
+    failure: BaseException = field(default_factory=RuntimeError)
+
+    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
+        raise self.failure
+
+    async def throttled(self, buckets: Sequence[Bucket], seconds: float) -> None:
+        raise self.failure
+
+    async def remember(self, account: Account, document_id: str, report_type: str) -> None:
+        raise self.failure
+
+    async def invalidate(self, account: Account, token: AccessToken) -> None:
+        raise self.failure
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+@pytest.mark.parametrize(("call", "response"), [(WRITE, RATED), (READ, RATED), (REPORT, NAMED)])
+async def test_a_success_stays_a_success(call: SpApiCall, response: Any, failure: BaseException) -> None:
+    with capture_logs() as logs:
+        done = await Failing(steps=[response], failure=failure).make(call)
+    assert (done.answer, done.attempts) == (response, 1)
+    if isinstance(failure, Exception):
+        assert [(entry["event"], entry["cause"]) for entry in logs] == [
+            ("after_response_failed", type(failure).__name__)
+        ]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+async def test_refusals_stay_what_amazon_said(failure: BaseException) -> None:
+    throttled = await Failing(steps=[THROTTLED], failure=failure).refused(WRITE)
+    assert throttled.reason is Reason.AMAZON_QUOTA_EXCEEDED
+    world = Failing(steps=[EXPIRED], failure=failure)
+    assert ((await world.refused(WRITE)).reason, len(world.sent)) == (Reason.AMAZON_DENIED, 1)
+
+
+def test_a_response_is_returned_before_the_deadline_and_the_rest_is_done_without_the_caller() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        deadline, finished = loop.time() + 0.5, asyncio.Event()
+        follow_ups = FollowUps(lambda: deadline - loop.time())
+
+        async def slow() -> str:
+            await asyncio.sleep(2)
+            finished.set()
+            return "late"
+
+        assert await follow_ups.run("slow", slow(), "default") == "default"
+        assert deadline - loop.time() == pytest.approx(RETURN_SECONDS)
+        await finished.wait()
+
+        finished.clear()
+        deadline = loop.time() + 60
+        caller = asyncio.create_task(follow_ups.run("slow", slow(), "default"))
+        await asyncio.sleep(1)
+        caller.cancel()
+        await finished.wait()
+        assert caller.cancelled()
+
+    run_in_virtual_time(scenario())
+
+
+def test_work_that_hangs_is_ended() -> None:
+    async def scenario() -> None:
+        follow_ups = FollowUps(lambda: 60.0)
+        with capture_logs() as logs:
+            assert await follow_ups.run("hangs", asyncio.Event().wait(), default=False) is False
+            await asyncio.sleep(1)
+        assert [entry["cause"] for entry in logs] == ["TimeoutError"]
+
+    run_in_virtual_time(scenario())

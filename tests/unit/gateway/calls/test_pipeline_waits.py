@@ -1,0 +1,179 @@
+"""What was checked before a wait is checked again after it, and a call that is not made gives its slot back."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.cache.ttl import UNTOLD_SECONDS
+from sellergate_common.errors import NotFound, Reason, SellergateError, Unavailable
+from sellergate_gateway.model import AccessToken, Account
+from sellergate_gateway.quota.limiter import LocalQuota
+from sellergate_gateway.quota.ports import Bucket, Passage
+from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
+from sellergate_gateway.spapi.request import SpApiCall
+
+from tests.fakes.gateway import ACCOUNT, BUSY, OK, World
+from tests.fakes.virtual_time import run_in_virtual_time
+
+CALL = SpApiCall("a", operation="fba-inventory/v1/getInventorySummaries")
+GRANTLESS = SpApiCall("a", operation="notifications/v1/getDestinations")
+
+
+@dataclass
+class Waiting(World):
+    """A world whose account becomes another one while a call waits for quota."""
+
+    after: Account | SellergateError = ACCOUNT
+
+    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
+        passage = await super().enter(buckets, longest)
+        if isinstance(self.after, Account):
+            self.account = self.after
+        return passage
+
+    async def get_account(self, account_id: str) -> Account:
+        if "quota" in self.log and isinstance(self.after, SellergateError):
+            raise self.after
+        return await super().get_account(account_id)
+
+
+@pytest.mark.parametrize(
+    ("after", "user", "reason"),
+    [
+        (NotFound.account("a"), "", Reason.ACCOUNT_NOT_FOUND),
+        (replace(ACCOUNT, state="INACTIVE"), "", Reason.ACCOUNT_INACTIVE),
+        (replace(ACCOUNT, state="AUTHORIZATION_REVOKED"), "", Reason.AUTHORIZATION_REVOKED),
+        (replace(ACCOUNT, user_id="u2"), "u1", Reason.ACCOUNT_NOT_FOUND),
+        (replace(ACCOUNT, user_id="u2"), "", Reason.ETAG_MISMATCH),
+        (replace(ACCOUNT, application_id="another"), "u1", Reason.ETAG_MISMATCH),
+        (replace(ACCOUNT, amazon_seller_id="ANOTHER"), "", Reason.ETAG_MISMATCH),
+        (replace(ACCOUNT, marketplace="DE"), "", Reason.ETAG_MISMATCH),
+        (replace(ACCOUNT, sandbox=True), "", Reason.ETAG_MISMATCH),
+        (Unavailable("The account service is down."), "", Reason.DEPENDENCY_UNAVAILABLE),
+    ],
+)
+async def test_an_account_that_changed_while_a_call_waited(
+    after: Account | SellergateError, user: str, reason: Reason
+) -> None:
+    world = Waiting(waits=[3.0], after=after)
+    assert (await world.refused(CALL, user)).reason is reason
+    assert (world.sent, world.log[-1]) == ([], "leave quota")
+
+
+async def test_a_user_that_may_no_longer_act_for_the_application() -> None:
+    own = replace(ACCOUNT, shared_application=False)
+    world = Waiting(account=own, waits=[3.0], after=ACCOUNT)
+    assert (await world.refused(GRANTLESS, "u1")).reason is Reason.CALLER_NOT_ALLOWED
+    assert world.sent == []
+
+
+async def test_a_new_authorization_is_used_after_the_wait() -> None:
+    world = Waiting(waits=[3.0], after=replace(ACCOUNT, revision=2, iam_role_arn="arn:aws:iam::123456789012:role/x"))
+    await world.make(CALL)
+    assert world.log[-3:] == ["credentials", "sign us-east-1", "send"]
+
+
+@dataclass
+class Slow(World):
+    """A world in which the first token takes some seconds."""
+
+    async def get_token(self, account: Account) -> AccessToken:
+        if "token" not in self.log:
+            self.left -= 10.0
+            self.account = replace(ACCOUNT, state="INACTIVE")
+        return await super().get_token(account)
+
+
+async def test_a_wait_for_a_token_is_a_wait_too() -> None:
+    world = Slow()
+    assert (await world.refused(CALL)).reason is Reason.ACCOUNT_INACTIVE
+    assert world.sent == []
+
+
+@dataclass
+class Refusing(World):
+    """A world whose account is deactivated while a call waits for its next attempt."""
+
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+        self.left -= 5.0
+        self.account = replace(ACCOUNT, state="INACTIVE")
+        return await super().send(request, seconds)
+
+
+async def test_a_pause_before_a_retry_is_a_wait_too() -> None:
+    world = Refusing(steps=[BUSY, OK])
+    assert ((await world.refused(CALL)).reason, len(world.sent)) == (Reason.ACCOUNT_INACTIVE, 1)
+
+
+@dataclass
+class Late(World):
+    """A world in which a wait uses up the caller's time."""
+
+    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
+        passage = await super().enter(buckets, longest)
+        self.left = 0.0
+        return passage
+
+
+async def test_every_call_that_passed_and_is_not_sent_gives_its_slot_back() -> None:
+    late = Late(waits=[1.0])
+    assert (await late.refused(CALL)).reason is Reason.DEADLINE_EXCEEDED
+    assert late.log[-1] == "leave quota"
+
+
+@dataclass
+class Storm(World):
+    """A world with real quota, a real copy of the account, and a clock."""
+
+    quota: LocalQuota | None = None
+    copies: Copies[Account] | None = None
+    deleted_at: float | None = None
+    sent_at: list[float] = field(default_factory=list)
+
+    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
+        assert self.quota
+        return await self.quota.enter(buckets, longest)
+
+    async def leave(self, passage: Passage) -> None:
+        assert self.quota
+        await self.quota.leave(passage)
+
+    async def get_account(self, account_id: str) -> Account:
+        assert self.copies
+        return await self.copies.get(account_id, self.fetch_account)
+
+    async def fetch_account(self) -> Account:
+        if self.deleted_at is not None:
+            raise NotFound.account("a")
+        return self.account
+
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+        self.sent_at.append(asyncio.get_running_loop().time())
+        return OK
+
+
+@pytest.mark.parametrize(("told", "bound"), [(True, 0.0), (False, UNTOLD_SECONDS)])
+def test_nothing_goes_out_for_an_account_that_was_deleted_while_calls_waited(told: bool, bound: float) -> None:
+    """300 calls at two a second; after two seconds the account is deleted, and the change is announced or is not."""
+
+    async def scenario() -> None:
+        now = asyncio.get_running_loop().time
+        world = Storm(left=600.0, quota=LocalQuota(1.0, now, "replica"), copies=Copies(now, lambda: told))
+        calls = world.calls
+        waiting = [asyncio.create_task(calls.make(CALL, "")) for _ in range(300)]
+        await asyncio.sleep(2)
+        world.deleted_at = now()
+        if told:
+            assert world.copies
+            world.copies.forget("a")
+        results: list[Any] = await asyncio.gather(*waiting, return_exceptions=True)
+        reasons = Counter(getattr(result, "reason", "sent") for result in results)
+        assert set(reasons) == {"sent", Reason.ACCOUNT_NOT_FOUND}
+        assert reasons["sent"] == len(world.sent_at) < 20
+        assert max(world.sent_at) <= world.deleted_at + bound
+
+    run_in_virtual_time(scenario())
