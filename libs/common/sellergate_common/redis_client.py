@@ -7,8 +7,8 @@ itself: through a sentinel, or through the topology of the cluster, which is rea
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
 from pydantic import SecretStr
@@ -19,6 +19,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
@@ -31,6 +32,7 @@ ANSWER_SECONDS = 1.0
 SILENT_SECONDS = 1.0
 _MAX_CONNECTIONS = 1000
 
+# All that a client of this module raises when Redis cannot be reached or does not do what it is asked.
 UNREACHABLE = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 
@@ -83,6 +85,36 @@ def _credentials(login: Login) -> dict[str, Any]:
     return {"username": login.user, "password": login.password.get_secret_value() if login.password else None}
 
 
+@contextmanager
+def _lost_connections() -> Iterator[None]:
+    """Raise redis-py's ConnectionError for a lost connection that it does not recognize as one.
+
+    uvloop raises RuntimeError ("the handler is closed") when a peer resets a connection that is being set up.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, (NotImplementedError, RecursionError)):
+            raise
+        raise RedisConnectionError("The connection to Redis was lost while it was set up.") from error
+
+
+class _PubSub(PubSub):
+    """A subscription whose commands and reads raise one of UNREACHABLE when the connection is lost."""
+
+    async def execute_command(self, *args: Any) -> Any:
+        with _lost_connections():
+            return await super().execute_command(*args)
+
+    async def parse_response(self, block: bool = True, timeout: float | None = 0) -> Any:  # noqa: ASYNC109  (as the library has it)
+        with _lost_connections():
+            return await super().parse_response(block, timeout)  # type: ignore[arg-type]
+
+    async def aclose(self) -> None:
+        with _lost_connections():
+            await super().aclose()  # type: ignore[no-untyped-call]
+
+
 class _Redis(Redis):
     """A client whose commands end within a second, connecting and asking for the primary included.
 
@@ -95,12 +127,16 @@ class _Redis(Redis):
         if time.monotonic() < self._silent_until:
             raise RedisTimeoutError("Redis did not answer a moment ago.")
         try:
-            with span(f"redis {args[0]}"):
+            with span(f"redis {args[0]}"), _lost_connections():
                 async with asyncio.timeout(ANSWER_SECONDS):
                     return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # (the library's own)
         except (TimeoutError, RedisTimeoutError):
             self._silent_until = time.monotonic() + SILENT_SECONDS
             raise
+
+    def pubsub(self, **options: Any) -> PubSub:
+        """Return a subscription."""
+        return _PubSub(self.connection_pool, **options)
 
 
 def _sentinels(place: RedisUrl, options: dict[str, Any]) -> Sentinel:
@@ -132,6 +168,10 @@ class _Cluster(RedisCluster):
         )
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
+        with _lost_connections():
+            return await self._executed(*args, **options)
+
+    async def _executed(self, *args: Any, **options: Any) -> Any:
         async with asyncio.timeout(ANSWER_SECONDS):
             # The library sends a command that comes before this to any node, and a script to the wrong one.
             await self.initialize()
@@ -142,9 +182,10 @@ class _Cluster(RedisCluster):
         return self._scanned(super().scan_iter(*args, **options))
 
     async def _scanned(self, keys: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await self.nodes_manager.initialize()
-        async for key in keys:
+        with _lost_connections():
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self.nodes_manager.initialize()
+        async for key in keys:  # each step is a command, whose errors are translated there
             yield key
 
     def ping(self, **_: Any) -> Any:
@@ -153,7 +194,7 @@ class _Cluster(RedisCluster):
 
     def pubsub(self, **_: Any) -> PubSub:  # type: ignore[override]  # (not bound to the node that the library would choose)
         """Return a subscription at any node, for a cluster tells all nodes what is published at one."""
-        return PubSub(cast("ConnectionPool", _AnyNode(self)), encoder=self.encoder)
+        return _PubSub(cast("ConnectionPool", _AnyNode(self)), encoder=self.encoder)
 
 
 class _AnyNode:

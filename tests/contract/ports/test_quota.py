@@ -379,3 +379,15 @@ async def tried(shared: RedisBuckets, buckets: Sequence[Bucket], longest: float)
         return await shared.admit(buckets, longest)
     except QuotaExceeded as error:
         return error.retry_after
+
+
+async def test_a_call_that_passed_and_is_not_made_gives_its_newest_slot_back(quota: Quota) -> None:
+    bucket = fresh(0.1, 4)
+    first = await quota.enter([bucket], 0.0)
+    second = await quota.enter([bucket], 0.0)
+    taken = (await quota.state(bucket)).reset
+    await quota.leave(second)
+    assert (await quota.state(bucket)).reset < taken - 9
+    await quota.leave(second)
+    await quota.leave(first)
+    assert (await quota.state(bucket)).remaining >= 1

@@ -98,7 +98,11 @@ class Changes:
 
 def _tell(listeners: Sequence[Forgetful], account_id: str) -> None:
     for one in listeners:
-        if account_id == ALL:
-            one.forget_all()
-        else:
-            one.forget(account_id)
+        try:
+            if account_id == ALL:
+                one.forget_all()
+            else:
+                one.forget(account_id)
+        except Exception as error:  # noqa: BLE001  (whatever is published, the other listeners and later messages are served)
+            get_logger().warning("change_not_understood", listener=type(one).__name__, cause=type(error).__name__)
+            one.doubt_all()

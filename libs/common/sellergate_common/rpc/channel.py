@@ -14,7 +14,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, current_call, time_left
-from sellergate_common.errors import OutOfTime, Reason, SellergateError
+from sellergate_common.errors import OutOfTime, Reason, SellergateError, Unavailable
 from sellergate_common.identity.policy import ON_BEHALF_OF
 from sellergate_common.identity.renewal import RenewedChannel
 from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
@@ -26,6 +26,8 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 KEEPALIVE_MILLISECONDS = 30_000
 KEEPALIVE_TIMEOUT_MILLISECONDS = 10_000
 DEFAULT_SECONDS = 30.0
+# A status, or an error of gRPC's own, as of a channel that was closed while the call began.
+_CALL_FAILED = (grpc.aio.AioRpcError, grpc.aio.BaseError)
 
 _Response = TypeVar("_Response")
 
@@ -102,8 +104,8 @@ async def invoke(
     with span(f"call {dependency}"):
         try:
             return await method(request, timeout=left, metadata=outgoing_metadata(on_behalf_of))
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, dependency) from None
+        except _CALL_FAILED as error:
+            raise _to_error(error, dependency) from None
 
 
 async def invoke_stream(
@@ -118,8 +120,8 @@ async def invoke_stream(
     try:
         async for response in method(request, timeout=seconds, metadata=outgoing_metadata(on_behalf_of)):
             yield response
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error, dependency) from None
+    except _CALL_FAILED as error:
+        raise _to_error(error, dependency) from None
 
 
 async def invoke_client_stream(
@@ -140,8 +142,18 @@ async def invoke_client_stream(
 
     try:
         return await method(sent(), timeout=seconds, metadata=outgoing_metadata())
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error, dependency) from None
+    except _CALL_FAILED as error:
+        raise _to_error(error, dependency) from None
+
+
+def _to_error(error: Exception, dependency: str) -> SellergateError:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return from_rpc_error(error, dependency)
+    return Unavailable(
+        f"The {dependency} service was not called: its channel was closed. Try again.",
+        metadata={"dependency": dependency},
+        retry_after=1.0,
+    )
 
 
 def outgoing_metadata(on_behalf_of: str = "") -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,33 @@
+"""What a call through a channel raises, whatever gRPC raises."""
+
+from collections.abc import Awaitable, Callable
+
+import grpc
+import pytest
+from sellergate_common.errors import Reason, Unavailable
+from sellergate_common.rpc.channel import invoke, invoke_client_stream, invoke_stream
+
+
+async def _unary(channel: grpc.aio.Channel) -> object:
+    return await invoke(channel.unary_unary("/a/b"), b"", dependency="token")
+
+
+async def _streamed(channel: grpc.aio.Channel) -> object:
+    method = channel.unary_stream("/a/b")
+    return [answer async for answer in invoke_stream(method, b"", dependency="token", seconds=1)]
+
+
+async def _uploaded(channel: grpc.aio.Channel) -> object:
+    return await invoke_client_stream(channel.stream_unary("/a/b"), [b""], dependency="token", seconds=1)
+
+
+@pytest.mark.parametrize("call", [_unary, _streamed, _uploaded])
+async def test_a_channel_that_was_closed_is_a_dependency_that_is_unavailable(
+    call: Callable[[grpc.aio.Channel], Awaitable[object]],
+) -> None:
+    channel = grpc.aio.insecure_channel("127.0.0.1:1")
+    await channel.close()
+    with pytest.raises(Unavailable) as caught:
+        await call(channel)
+    assert (caught.value.reason, caught.value.retry_after) == (Reason.DEPENDENCY_UNAVAILABLE, 1.0)
+    assert caught.value.metadata == {"dependency": "token"}
