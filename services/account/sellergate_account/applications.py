@@ -219,30 +219,13 @@ class Applications:
             raise InvalidRequest.of_field("lwa_client_id", "must be set, or application_id")
         found = await work.application_of_client(user_id, client.client_id)
         if found is None:
-            return await self._made(work, user_id, client)
+            return await self.made(work, user_id, client)
         if client.client_secret is not None:
             return await self._with_secret(work, found, client.client_secret, client_id=client.client_id)
         return found
 
-    async def for_import(self, work: Work, user_id: str, client: LwaClient) -> tuple[Application, bool]:
-        """Return the user's own application of an LWA client, and whether the secret given differs from those kept.
-
-        A secret that is stored stays: former systems keep old ones beside new ones. Raises InvalidRequest, Unreadable.
-        """
-        found = await work.application_of_client(user_id, client.client_id)
-        if found is None:
-            return await self._made(work, user_id, client), False
-        secrets = await work.application_secrets(found)
-        return found, client.client_secret not in (None, secrets.client_secret, secrets.previous_client_secret)
-
-    async def store_secret(self, work: Work, account: Account, client_secret: SecretStr) -> None:
-        """Replace the secret of the account's own application. Raises NotAllowed for a shared one."""
-        application = await self.existing(work, account.application_id)
-        if application.owner_user_id != account.user_id:
-            raise NotAllowed("The account uses a shared application; only an operator replaces its secret.")
-        await self._with_secret(work, application, client_secret)
-
-    async def _made(self, work: Work, user_id: str, client: LwaClient) -> Application:
+    async def made(self, work: Work, user_id: str, client: LwaClient) -> Application:
+        """Store a user's own application of an LWA client that is not stored yet. Raises InvalidRequest, DuplicateKey."""
         if client.client_secret is None:
             raise InvalidRequest.of_field("lwa_client_secret", "must be set for an LWA client that is not known yet")
         now = self._now()
@@ -258,6 +241,29 @@ class Applications:
         await work.add_application(application, ApplicationSecrets(client.client_id, client.client_secret))
         await self._record(work, "application.created", application)
         return application
+
+    async def keep_secrets(self, work: Work, application: Application, secrets: ApplicationSecrets) -> Application:
+        """Store the secrets that an import decided on; the previous one is kept for OLD_SECRET_LIFE. Raises Unreadable."""
+        before, now = await work.application_secrets(application), self._now()
+        is_new = before.client_secret != secrets.client_secret
+        changed = replace(
+            application,
+            revision=application.revision + 1,
+            version=application.version + 1,
+            update_time=now,
+            previous_secret_expire_time=now + OLD_SECRET_LIFE,
+            secret_expire_time=None if is_new else application.secret_expire_time,
+        )
+        await work.save_application(changed, secrets)
+        await self._record(work, "application.secret_rotated", changed, "import")
+        return changed
+
+    async def store_secret(self, work: Work, account: Account, client_secret: SecretStr) -> None:
+        """Replace the secret of the account's own application. Raises NotAllowed for a shared one."""
+        application = await self.existing(work, account.application_id)
+        if application.owner_user_id != account.user_id:
+            raise NotAllowed("The account uses a shared application; only an operator replaces its secret.")
+        await self._with_secret(work, application, client_secret)
 
     async def _is_readable(self, work: Work, application: Application) -> bool:
         try:

@@ -37,10 +37,10 @@ async def test_a_dry_run_foretells_that_an_older_secret_of_the_same_import_stays
         for dry_run in (True, False):
             run = importing(database, dry_run=dry_run)
             said.append([await run.take(one) for one in rows])
-        assert [(outcome, str(warning)) for outcome, warning in said[0]] == [
-            (outcome, str(warning)) for outcome, warning in said[1]
+        assert [(taken.outcome, str(taken.warning)) for taken in said[0]] == [
+            (taken.outcome, str(taken.warning)) for taken in said[1]
         ]
-        assert [rows[n].origin.account_id for n, (_, warning) in enumerate(said[0]) if warning] == [
+        assert [rows[n].origin.account_id for n, taken in enumerate(said[0]) if taken.warning] == [
             f"a{n}" for n in warned
         ]
 

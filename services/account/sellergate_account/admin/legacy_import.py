@@ -1,15 +1,17 @@
 """Takes accounts of a former system: each whole or not at all, and what is there already stays as it is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import MAXYEAR
 from enum import StrEnum
 
 from pydantic import SecretStr
+from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
 
 from sellergate_account.accounts import ID, Accounts, Connection, Origin, check_marketplace_ids, marketplace_code
+from sellergate_account.admin.import_secrets import Kept, Rank, first, settled
 from sellergate_account.applications import Applications
-from sellergate_account.model import Account
+from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, State
 from sellergate_account.ports import Store, Unreadable, Work
 from sellergate_account.retry import again
 
@@ -17,6 +19,7 @@ MAX_ROWS = 10_000
 """Rows in one stream; the report on them has to fit into one message."""
 REFUSED = (InvalidRequest, NotFound, PreconditionFailed)
 """What is wrong with one row, and says nothing of the next."""
+_LIVING = (State.ACTIVE, State.AUTHORIZATION_REVOKED)
 _Key = tuple[str, str, str]
 
 
@@ -33,10 +36,28 @@ class _DryRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One account of a former system."""
+    """One account of a former system. `shared` allows the operator's application; `shared_id` names the only one allowed."""
 
     connection: Connection
     origin: Origin
+    shared: bool = False
+    shared_id: str = ""
+
+    @property
+    def rank(self) -> Rank:
+        """The row's place among those of its LWA client."""
+        return Rank(self.origin.state is not State.INACTIVE, self.origin.update_time or self.origin.create_time)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a row, what about it deserves a look, and the operator's application it was attached to."""
+
+    outcome: Outcome
+    warning: InvalidRequest | None = None
+    shared_application_id: str = ""
+    # What is now kept of the row's LWA client, if the row decided about it.
+    kept: Kept | None = field(default=None, compare=False, repr=False)
 
 
 class Import:
@@ -49,10 +70,12 @@ class Import:
         self._dry_run = dry_run
         # What a dry run has let pass, since it cannot find it in the store.
         self._ids: dict[_Key, str] = {}
-        self._secrets: dict[tuple[str, SecretStr], SecretStr | None] = {}
+        # What earlier rows decided about LWA clients; a run that stores takes only `best` from here.
+        self._kept: dict[tuple[str, SecretStr], Kept] = {}
+        self._refused: set[_Key] = set()
 
-    async def take(self, row: Row) -> tuple[Outcome, InvalidRequest | None]:
-        """Store a row; return what became of it, and what deserves a look. Raises InvalidRequest that names the field."""
+    async def take(self, row: Row) -> Taken:
+        """Store a row; return what became of it. Raises InvalidRequest that names the field."""
         if row.origin.account_id and not ID.fullmatch(row.origin.account_id):
             raise InvalidRequest.of_field("account_id", "must have 1 to 64 letters, digits, _ and -")
         if (
@@ -62,23 +85,27 @@ class Import:
         marketplace = marketplace_code(row.connection.marketplace, "marketplace")
         check_marketplace_ids(row.connection.marketplace_ids)
         row = replace(row, connection=replace(row.connection, marketplace=marketplace))
-        return await (self._tried(row) if self._dry_run else again(self._store, lambda work: self._taken(work, row)))
+        taken = await (self._tried(row) if self._dry_run else again(self._store, lambda work: self._taken(work, row)))
+        if taken.kept and (client := row.connection.client):
+            self._kept[row.connection.user_id, client.client_id] = taken.kept
+        return taken
 
-    async def _tried(self, row: Row) -> tuple[Outcome, InvalidRequest | None]:
+    def note_refused(self, user_id: str, amazon_seller_id: str, marketplace: str) -> None:
+        """Remember the seller of an active row that was refused: an inactive row must not take its place."""
+        known = marketplace_by_code(marketplace)
+        self._refused.add((user_id, amazon_seller_id, known.code if known else marketplace))
+
+    async def _tried(self, row: Row) -> Taken:
         key = _key(row.connection)
         if key in self._ids:
             _check_id(row, self._ids[key])
-            return Outcome.UNCHANGED, None
+            return Taken(Outcome.UNCHANGED)
         if row.origin.account_id and row.origin.account_id in self._ids.values():
             raise InvalidRequest.of_field("account_id", "belongs to another row")
-        found: list[tuple[Outcome, InvalidRequest | None]] = []
+        found: list[Taken] = []
 
         async def attempt(work: Work) -> None:
-            is_new = await self._is_new_client(work, row)
-            outcome, warning = await self._taken(work, row)
-            if is_new and outcome is Outcome.CREATED and self._differs(row):
-                warning = _older_secret()
-            found.append((outcome, warning))
+            found.append(await self._taken(work, row))
             raise _DryRun
 
         try:
@@ -87,35 +114,88 @@ class Import:
             self._ids[key] = row.origin.account_id
         return found[-1]
 
-    async def _is_new_client(self, work: Work, row: Row) -> bool:
-        client = row.connection.client
-        return client is not None and await work.application_of_client(row.connection.user_id, client.client_id) is None
-
-    def _differs(self, row: Row) -> bool:
-        """Tell whether an earlier row would have stored another secret of this LWA client; without one, this row does."""
-        client = row.connection.client
-        if client is None:
-            return False
-        stored = self._secrets.setdefault((row.connection.user_id, client.client_id), client.client_secret)
-        return client.client_secret not in (None, stored)
-
-    async def _taken(self, work: Work, row: Row) -> tuple[Outcome, InvalidRequest | None]:
+    async def _taken(self, work: Work, row: Row) -> Taken:
         connection, origin = row.connection, row.origin
         there = await work.account_of_seller(*_key(connection))
         if there is not None:
-            _check_id(row, there.account_id)
-            return Outcome.UNCHANGED, await _differences(work, there, connection)
+            _check_id(row, there.account_id, there.state)
+            return Taken(Outcome.UNCHANGED, await _differences(work, there, connection))
+        if not row.rank.active and _key(connection) in self._refused:
+            words = "an active row of this seller and marketplace was refused; correct that row and import again"
+            raise InvalidRequest.of_field("inactive", words)
         if origin.account_id and await work.account(origin.account_id) is not None:
             raise InvalidRequest.of_field("account_id", "is the id of another seller's account")
+        application, taken = await self._application(work, row)
+        await self._accounts.created(work, connection, application.application_id, origin)
+        return taken
+
+    async def _application(self, work: Work, row: Row) -> tuple[Application, Taken]:
+        """Return the application of a new account: the operator's where that is allowed and proved, or the user's own."""
+        connection = row.connection
         if connection.application_id or connection.client is None:
-            application = await self._applications.for_connection(
+            named = await self._applications.for_connection(
                 work, connection.user_id, connection.application_id, connection.client
             )
-            differs = False
+            return named, Taken(Outcome.CREATED)
+        if row.shared and (shared := await self._shared(work, row)):
+            return shared, Taken(Outcome.CREATED, None, shared.application_id)
+        return await self._own(work, row)
+
+    async def _shared(self, work: Work, row: Row) -> Application | None:
+        """Return the operator's application of the row's LWA client, None without one. Raises InvalidRequest on another secret."""
+        if row.shared_id:
+            named = await work.application(row.shared_id) if ID.fullmatch(row.shared_id) else None
+            if named is None or named.owner_user_id:
+                raise InvalidRequest.of_field("shared_application_id", "must be the id of an operator's application")
+        client = row.connection.client
+        shared = await work.application_of_client("", client.client_id) if client else None
+        if client is None or shared is None or row.shared_id not in ("", shared.application_id):
+            return None
+        secrets = await self._applications.opened(work, shared)
+        if client.client_secret is None or client.client_secret not in (
+            secrets.client_secret,
+            secrets.previous_client_secret,
+        ):
+            raise InvalidRequest.of_field(
+                "lwa_client_secret",
+                f"differs from the secrets of the operator's application {shared.application_id} with this LWA client;"
+                " rotate the secret there or correct the row, or import with applications of the users' own",
+            )
+        return shared
+
+    async def _own(self, work: Work, row: Row) -> tuple[Application, Taken]:
+        """Return the user's own application of the row's LWA client, with the secrets that the rule between rows decides on."""
+        connection, client = row.connection, row.connection.client
+        assert client is not None  # noqa: S101  (checked by the caller)
+        found = await work.application_of_client(connection.user_id, client.client_id)
+        before = await self._kept_of(work, found, (connection.user_id, client.client_id))
+        if before is None:
+            if client.client_secret is None:
+                raise InvalidRequest.of_field(
+                    "lwa_client_secret", "must be set for an LWA client that is not known yet"
+                )
+            kept, warning = first(client.client_secret, row.rank), None
         else:
-            application, differs = await self._applications.for_import(work, connection.user_id, connection.client)
-        await self._accounts.created(work, connection, application.application_id, origin)
-        return Outcome.CREATED, _older_secret() if differs else None
+            kept, warning = settled(before, client.client_secret, row.rank)
+        if found is None:
+            found = await self._applications.made(work, connection.user_id, client)
+        elif before and (kept.current, kept.previous) != (before.current, before.previous):
+            secrets = ApplicationSecrets(client.client_id, kept.current, kept.previous)
+            found = await self._applications.keep_secrets(work, found, secrets)
+        return found, Taken(Outcome.CREATED, warning, kept=kept)
+
+    async def _kept_of(self, work: Work, found: Application | None, key: tuple[str, SecretStr]) -> Kept | None:
+        """Return what is kept of an LWA client: in a dry run as earlier rows left it. Raises Unreadable."""
+        earlier = self._kept.get(key)
+        if self._dry_run and earlier:
+            return earlier
+        if found is None:
+            return None
+        secrets = await self._applications.opened(work, found)
+        users = Filter(user_id=found.owner_user_id, states=_LIVING, application_id=found.application_id)
+        living = bool(await work.accounts(users, None, 1))
+        best = earlier.best if earlier else None
+        return Kept(secrets.client_secret, secrets.previous_client_secret, living, found.update_time, best)
 
 
 def check_size(index: int) -> None:
@@ -129,15 +209,13 @@ def _key(connection: Connection) -> _Key:
     return connection.user_id, connection.amazon_seller_id, connection.marketplace
 
 
-def _check_id(row: Row, stored_id: str) -> None:
-    if row.origin.account_id and row.origin.account_id != stored_id:
-        raise InvalidRequest.of_field(
-            "account_id", f"the user's account of this seller and marketplace is there under the id {stored_id!r}"
-        )
-
-
-def _older_secret() -> InvalidRequest:
-    return InvalidRequest.of_field("lwa_client_secret", "differs from the one stored for this LWA client, which stays")
+def _check_id(row: Row, stored_id: str, state: State = State.ACTIVE) -> None:
+    if not row.origin.account_id or row.origin.account_id == stored_id:
+        return
+    words = f"the user's account of this seller and marketplace is there under the id {stored_id!r}"
+    if state is State.INACTIVE and row.rank.active:
+        words += ", inactive; remove that one for good to import this active one"
+    raise InvalidRequest.of_field("account_id", words)
 
 
 async def _differences(work: Work, there: Account, given: Connection) -> InvalidRequest | None:

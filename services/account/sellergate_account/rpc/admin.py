@@ -15,7 +15,7 @@ from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit
 from sellergate_account.ports import Store, Vault
 from sellergate_account.rpc import page_tokens
-from sellergate_account.rpc.admin_messages import to_event, to_notes, to_row
+from sellergate_account.rpc.admin_messages import to_event, to_notes, to_result, to_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,24 @@ class AccountAdminServicer(AccountAdminServiceServicer):
     async def ImportAccounts(
         self, request_iterator: AsyncIterator[pb2.ImportAccountsRequest], context: Any
     ) -> pb2.ImportAccountsResponse:
-        """Take accounts of a former system, and report on each that was refused."""
+        """Take accounts of a former system, and report on each."""
         admin = self._admin
         runs = {dry: Import(admin.store, admin.accounts, admin.applications, dry_run=dry) for dry in (False, True)}
         report, index = pb2.ImportAccountsResponse(), 0
         async for request in request_iterator:
             check_size(index)
+            run, given = runs[request.dry_run], request.account
             try:
-                outcome, warning = await runs[request.dry_run].take(to_row(request))
+                taken = await run.take(to_row(request))
             except REFUSED as error:
                 report.refusals.extend(to_notes(index, request.account_id, error))
+                if not request.inactive:
+                    run.note_refused(given.user_id, given.amazon_seller_id, given.marketplace)
             else:
-                report.created += outcome is Outcome.CREATED
-                report.unchanged += outcome is Outcome.UNCHANGED
-                report.warnings.extend(to_notes(index, request.account_id, warning) if warning else ())
+                report.created += taken.outcome is Outcome.CREATED
+                report.unchanged += taken.outcome is Outcome.UNCHANGED
+                report.warnings.extend(to_notes(index, request.account_id, taken.warning) if taken.warning else ())
+                report.results.append(to_result(index, taken))
             index += 1
         return report
 

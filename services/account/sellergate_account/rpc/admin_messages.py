@@ -8,13 +8,17 @@ from sellergate_common.errors import FieldViolation, InvalidRequest, SellergateE
 from sellergate_common.rpc.validation import validate
 
 from sellergate_account.accounts import Origin
-from sellergate_account.admin.legacy_import import Row
+from sellergate_account.admin.legacy_import import Outcome, Row, Taken
 from sellergate_account.model import AuditEvent, State
 from sellergate_account.rpc.account_messages import to_connection, to_time, to_timestamp
 
 _MAX_SHOWN_ID = 64
 # Fields of a row itself; all others are those of its account.
-_OWN_FIELDS = frozenset({"account_id", "account", "create_time", "update_time"})
+_OWN_FIELDS = frozenset({"account_id", "account", "create_time", "update_time", "inactive", "shared_application_id"})
+_OUTCOMES = {
+    Outcome.CREATED: pb2.ImportOutcome.IMPORT_OUTCOME_CREATED,
+    Outcome.UNCHANGED: pb2.ImportOutcome.IMPORT_OUTCOME_UNCHANGED,
+}
 
 
 def to_row(request: pb2.ImportAccountsRequest) -> Row:
@@ -30,7 +34,13 @@ def to_row(request: pb2.ImportAccountsRequest) -> Row:
         role_without_external_id=request.role_without_external_id,
         detail="import",
     )
-    return Row(to_connection(request.account), origin)
+    return Row(to_connection(request.account), origin, request.use_shared_application, request.shared_application_id)
+
+
+def to_result(index: int, taken: Taken) -> pb2.ImportResult:
+    """Render what became of a row that was not refused."""
+    outcome = _OUTCOMES[taken.outcome]
+    return pb2.ImportResult(index=index, outcome=outcome, shared_application_id=taken.shared_application_id)
 
 
 def to_notes(index: int, account_id: str, error: SellergateError) -> Iterator[pb2.ImportNote]:

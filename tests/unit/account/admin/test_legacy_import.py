@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 from sellergate_account.accounts import AUTHORIZATION_LIFE, Connection, Origin
-from sellergate_account.admin.legacy_import import MAX_ROWS, Import, Outcome, Row, check_size
+from sellergate_account.admin.legacy_import import MAX_ROWS, Import, Outcome, Row, Taken, check_size
 from sellergate_account.applications import LwaClient
 from sellergate_account.model import State
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
@@ -30,7 +30,7 @@ def row(account_id: str = "legacy-1", seller: str = "SELLER1", **given: object) 
 async def test_a_row_keeps_its_id_its_state_and_its_times(world: World) -> None:
     made, changed = world.time - timedelta(days=400), world.time - timedelta(days=100)
     origin = Origin("legacy-1", State.INACTIVE, made, changed, role_without_external_id=True, detail="import")
-    assert await run(world).take(Row(connection(seller="SELLER1"), origin)) == (Outcome.CREATED, None)
+    assert await run(world).take(Row(connection(seller="SELLER1"), origin)) == Taken(Outcome.CREATED)
     account = await world.accounts.get("legacy-1", "u1")
     assert (account.state, account.create_time, account.update_time) == (State.INACTIVE, made, changed)
     assert account.role_without_external_id
@@ -41,9 +41,9 @@ async def test_a_row_keeps_its_id_its_state_and_its_times(world: World) -> None:
 @pytest.mark.parametrize("dry", [False, True])
 async def test_a_second_row_alike_changes_nothing(world: World, dry: bool) -> None:
     this = run(world, dry=dry)
-    assert (await this.take(row()))[0] is Outcome.CREATED
+    assert (await this.take(row())).outcome is Outcome.CREATED
     before = world.store.work.copy()
-    assert await this.take(row()) == (Outcome.UNCHANGED, None)
+    assert await this.take(row()) == Taken(Outcome.UNCHANGED)
     assert world.store.work == before
     assert bool(before.rows) is not dry
 
@@ -60,8 +60,9 @@ async def test_ids_and_sellers_belong_together(world: World, dry: bool) -> None:
 
 async def test_what_is_there_and_differs_stays_and_is_told(world: World) -> None:
     await run(world).take(row())
-    outcome, warning = await run(world).take(row(refresh_token=SecretStr("Atzr|other"), region="eu-west-1"))
-    assert outcome is Outcome.UNCHANGED
+    taken = await run(world).take(row(refresh_token=SecretStr("Atzr|other"), region="eu-west-1"))
+    warning = taken.warning
+    assert taken.outcome is Outcome.UNCHANGED
     assert warning
     assert "differs in region, refresh_token" in warning.message
     assert (await world.accounts.secrets("legacy-1"))[3] == SecretStr("Atzr|1")
@@ -70,8 +71,9 @@ async def test_what_is_there_and_differs_stays_and_is_told(world: World) -> None
 async def test_an_older_secret_of_a_client_gives_way_to_the_one_that_is_stored(world: World) -> None:
     await run(world).take(row())
     older = LwaClient(SecretStr("amzn1.client"), SecretStr("older"))
-    outcome, warning = await run(world).take(row("legacy-2", "SELLER2", client=older))
-    assert outcome is Outcome.CREATED
+    taken = await run(world).take(row("legacy-2", "SELLER2", client=older))
+    warning = taken.warning
+    assert taken.outcome is Outcome.CREATED
     assert warning
     assert [violation.field for violation in warning.violations] == ["lwa_client_secret"]
     assert "older" not in warning.message
@@ -102,7 +104,7 @@ async def test_a_bad_row_leaves_nothing(world: World, bad: Row, field: str, dry:
 async def test_a_row_may_name_an_application_that_the_user_may_use(world: World) -> None:
     account = await world.connect()
     named = Connection("u1", "SELLER9", "US", account.application_id, refresh_token=SecretStr("Atzr|9"))
-    assert (await run(world).take(Row(named, Origin("legacy-9"))))[0] is Outcome.CREATED
+    assert (await run(world).take(Row(named, Origin("legacy-9")))).outcome is Outcome.CREATED
     with pytest.raises(NotFound):
         await run(world).take(Row(replace(named, user_id="u2"), Origin("legacy-10")))
 

@@ -1,0 +1,76 @@
+"""The rule between rows of one LWA client: active before inactive, newer before older, and at most two secrets."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pydantic import SecretStr
+from sellergate_common.errors import InvalidRequest
+
+_FIELD = "lwa_client_secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """The place of a row among the rows of its LWA client."""
+
+    active: bool
+    update_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The secrets of a user's LWA client as they are stored, and whose they are.
+
+    `living`: an account that is not inactive uses the client. `update_time`: when the client was last stored (None: by this import).
+    `best`: when the best active row of this import changed that has the current secret.
+    """
+
+    current: SecretStr
+    previous: SecretStr | None
+    living: bool
+    update_time: datetime | None
+    best: datetime | None = None
+
+
+def first(secret: SecretStr, rank: Rank) -> Kept:
+    """Return what is kept of an LWA client whose first row this is."""
+    return Kept(secret, None, rank.active, None, rank.update_time if rank.active else None)
+
+
+def settled(kept: Kept, secret: SecretStr | None, rank: Rank) -> tuple[Kept, InvalidRequest | None]:
+    """Return what is kept after a row, and what about the row deserves a look.
+
+    Raises InvalidRequest for a third secret, which has no place: the row's account would not be stored rightly.
+    """
+    after = replace(kept, living=kept.living or rank.active)
+    if secret is None:
+        return after, None
+    if secret == kept.current:
+        times = [time for time in (kept.best, rank.update_time if rank.active else None) if time]
+        return replace(after, best=max(times, default=None)), None
+    if _outranks(kept, rank):
+        words = (
+            "is newer than the secret stored for this LWA client and replaces it; that one is kept as the previous one"
+        )
+        after = replace(after, current=secret, previous=kept.current, best=rank.update_time)
+        return after, InvalidRequest.of_field(_FIELD, words)
+    if kept.previous in (None, secret):
+        reason = "of a better row (active before inactive, then the newest updatedAt)" if kept.living else "stored"
+        words = (
+            f"differs from the secret {reason} for this LWA client, which stays; this one is kept as the previous one"
+        )
+        return replace(after, previous=secret), InvalidRequest.of_field(_FIELD, words)
+    raise InvalidRequest.of_field(
+        _FIELD,
+        "is a third secret of this LWA client: only a current and a previous one are kept, and both are stored already or"
+        " come from better rows (active before inactive, then the newest updatedAt); put the current secret into this row,"
+        " or leave the row out",
+    )
+
+
+def _outranks(kept: Kept, rank: Rank) -> bool:
+    """Tell whether an active row comes before the rows that brought the current secret."""
+    if not rank.active:
+        return False
+    known = kept.best or kept.update_time
+    return not kept.living or (rank.update_time is not None and known is not None and rank.update_time > known)

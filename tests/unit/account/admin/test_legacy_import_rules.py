@@ -1,0 +1,161 @@
+"""The rule between rows of one import: active before inactive, newer before older, and applications that users share."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from sellergate_account.accounts import Origin
+from sellergate_account.admin.legacy_import import Import, Outcome, Row, Taken
+from sellergate_account.applications import LwaClient, NewApplication
+from sellergate_account.model import State
+from sellergate_common.errors import InvalidRequest
+
+from tests.unit.account.test_accounts import World, connection
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+CLIENT = SecretStr("amzn1.client")
+
+
+def row(number: int, secret: str, day: int, *, active: bool = True, **given: object) -> Row:
+    state = State.ACTIVE if active else State.INACTIVE
+    shared = {name: given.pop(name) for name in ("shared", "shared_id") if name in given}
+    values = {"client": LwaClient(CLIENT, SecretStr(secret)), **given}
+    origin = Origin(f"legacy-{number}", state, START, START + timedelta(days=day))
+    return Row(connection("u1", **{"seller": f"SELLER{number}", **values}), origin, **shared)  # type: ignore[arg-type]
+
+
+def run(world: World, *, dry: bool = False) -> Import:
+    return Import(world.store, world.accounts, world.applications, dry_run=dry)
+
+
+def secrets(world: World) -> tuple[str, str | None]:
+    """The user's LWA client as it is stored: its current and previous secret."""
+    [(application, stored)] = [found for found in world.store.work.apps.values() if found[0].owner_user_id]
+    assert (application.previous_secret_expire_time is None) == (stored.previous_client_secret is None)
+    previous = stored.previous_client_secret
+    return stored.client_secret.get_secret_value(), previous and previous.get_secret_value()
+
+
+ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 300)), min_size=2, max_size=2, unique_by=lambda row: row[1])
+
+
+@given(ROWS)
+async def test_of_two_rows_of_one_client_the_living_secret_is_current_in_every_order(
+    given: list[tuple[bool, int]],
+) -> None:
+    world = World()
+    rows = [row(n, f"secret-{n}", day, active=active) for n, (active, day) in enumerate(given)]
+    dry, real = run(world, dry=True), run(world)
+    foretold = [await dry.take(one) for one in rows]
+    taken = [await real.take(one) for one in rows]
+    assert [(one.outcome, str(one.warning)) for one in taken] == [(one.outcome, str(one.warning)) for one in foretold]
+    best = max(range(2), key=lambda n: given[n])
+    if given[0][0] or given[1][0]:
+        assert secrets(world) == (f"secret-{best}", f"secret-{1 - best}")
+    assert [one.warning is None for one in taken] == [True, False]
+
+
+@pytest.mark.parametrize("dry", [False, True])
+async def test_a_third_secret_of_a_client_is_refused_with_what_to_do(dry: bool) -> None:
+    world = World()
+    this = run(world, dry=dry)
+    await this.take(row(1, "current", 9))
+    assert (await this.take(row(2, "older", 8))).warning
+    assert (await this.take(row(3, "older", 7, active=False))).warning
+    for active in (True, False):
+        with pytest.raises(InvalidRequest, match="third secret") as refused:
+            await this.take(row(4, "oldest", 6, active=active))
+        assert [violation.field for violation in refused.value.violations] == ["lwa_client_secret"]
+        assert "put the current secret into this row" in refused.value.message
+    assert (await this.take(row(5, "current", 5, active=False))) == Taken(Outcome.CREATED)
+    if not dry:
+        assert secrets(world) == ("current", "older")
+
+
+@pytest.mark.parametrize("dry", [False, True])
+async def test_a_newer_active_row_of_a_later_import_brings_its_secret(dry: bool) -> None:
+    world = World()
+    await run(world).take(row(1, "first", 9))
+    world.time += timedelta(days=30)
+    newer = row(2, "second", (world.time - START).days - 1)
+    taken = await run(world, dry=dry).take(newer)
+    assert taken.warning
+    assert "replaces it" in taken.warning.message
+    assert secrets(world) == (("first", None) if dry else ("second", "first"))
+
+
+async def test_a_secret_that_was_rotated_here_since_outlives_older_rows(world: World) -> None:
+    await run(world).take(row(1, "first", 9))
+    application_id = next(iter(world.store.work.apps))
+    await world.applications.rotate(application_id, "", SecretStr("rotated"), None, None)
+    with pytest.raises(InvalidRequest, match="third secret"):
+        await run(world).take(row(2, "second", 300))
+    assert (await run(world).take(row(3, "first", 300))).warning
+    assert secrets(world) == ("rotated", "first")
+
+
+@pytest.mark.parametrize("dry", [False, True])
+async def test_an_inactive_row_does_not_take_the_place_of_an_active_one_that_was_refused(dry: bool) -> None:
+    world = World()
+    this = run(world, dry=dry)
+    this.note_refused("u1", "SELLER1", "gb")
+    inactive = row(1, "secret", 9, active=False, marketplace="UK")
+    with pytest.raises(InvalidRequest, match="correct that row") as refused:
+        await this.take(inactive)
+    assert [violation.field for violation in refused.value.violations] == ["inactive"]
+    assert (await this.take(row(2, "secret", 9, active=False))).outcome is Outcome.CREATED
+
+
+async def test_an_active_row_that_finds_an_inactive_account_says_what_to_do(world: World) -> None:
+    await run(world).take(row(1, "secret", 9, active=False))
+    with pytest.raises(InvalidRequest, match="remove that one for good"):
+        await run(world).take(row(2, "secret", 8, seller="SELLER1"))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def shared_application(world: World) -> str:
+    made = await world.applications.create(NewApplication("", CLIENT, SecretStr("before")), "")
+    await world.applications.rotate(made.application_id, "", SecretStr("current"), None, None)
+    return made.application_id
+
+
+@pytest.mark.parametrize("dry", [False, True])
+async def test_accounts_are_attached_to_the_operators_application_by_its_secrets(world: World, dry: bool) -> None:
+    id_ = await shared_application(world)
+    this = run(world, dry=dry)
+    for number, (secret, shared_id) in enumerate([("current", ""), ("before", id_)]):
+        taken = await this.take(row(number, secret, 9, shared=True, shared_id=shared_id))
+        assert taken == Taken(Outcome.CREATED, None, id_)
+        if not dry:
+            assert (await world.accounts.get(f"legacy-{number}", "u1")).application_id == id_
+    with pytest.raises(InvalidRequest, match="rotate the secret there") as refused:
+        await this.take(row(3, "another", 9, shared=True))
+    assert [violation.field for violation in refused.value.violations] == ["lwa_client_secret"]
+    assert (await this.take(row(4, "another", 9))) == Taken(Outcome.CREATED)
+    assert next(app for app, _ in world.store.work.apps.values()).application_id == id_
+
+
+async def test_a_previous_secret_that_amazon_takes_no_longer_proves_nothing(world: World) -> None:
+    await shared_application(world)
+    world.time += timedelta(days=8)
+    with pytest.raises(InvalidRequest, match="rotate the secret there"):
+        await run(world).take(row(1, "before", 9, shared=True))
+
+
+async def test_only_an_operators_application_can_be_named(world: World) -> None:
+    id_ = await shared_application(world)
+    other = LwaClient(SecretStr("amzn1.other"), SecretStr("secret"))
+    taken = await run(world).take(row(1, "", 9, client=other, shared=True, shared_id=id_))
+    assert taken == Taken(Outcome.CREATED)
+    own = (await world.accounts.get("legacy-1", "u1")).application_id
+    assert own != id_
+    for wrong in (own, "none", "'"):
+        with pytest.raises(InvalidRequest, match="operator's application") as refused:
+            await run(world).take(row(2, "current", 9, shared=True, shared_id=wrong))
+        assert [violation.field for violation in refused.value.violations] == ["shared_application_id"]
