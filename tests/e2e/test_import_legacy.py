@@ -5,6 +5,7 @@ import base64
 import json
 import signal
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
@@ -71,16 +72,21 @@ async def import_all(good: int, users: int, service: Suite, tmp_path: Path) -> N
     assert counted(dry.stdout) == [foretold]
     assert f"{good} + 0 + {len(broken)} = {total}: every row is accounted for." in dry.stdout
     assert await accounts(service) == {}
-    assert {line["dry_run"] for line in map(json.loads, report.read_text().splitlines())} == {True}
+    assert "refreshToken: hex(iv):hex(ciphertext)" in dry.stdout
+    assert "key: 64 hex digits" in dry.stdout
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    assert {line["dry_run"] for line in lines} == {True}
+    assert Counter(line["outcome"] for line in lines) == {"created": good, "refused": len(broken)}
     done = operator.types(*command, "--yes", "--report", str(report), **key)
     assert done.returncode == 3, done.stderr
     assert counted(done.stdout) == [foretold, foretold]
-    assert "foretold" not in done.stderr
+    assert "differs from the dry run" not in done.stderr
     notes = [json.loads(line) for line in report.read_text().splitlines()]
+    assert len(notes) == total
     assert {note["dry_run"] for note in notes} == {False}
     refused = [(note["account_id"], note["field"]) for note in notes if note["outcome"] == "refused"]
     assert sorted(refused) == sorted((id_[:200], name) for id_, name in broken)
-    warned = {note["account_id"] for note in notes if note["outcome"] == "warning"}
+    warned = {note["account_id"] for note in notes if note["warning"]}
     assert warned == {row["id"] for row in system.rows[:users]}
     stored = await accounts(service)
     assert len(stored) == good
@@ -236,7 +242,7 @@ async def test_what_hinders_the_import_is_told_in_one_sentence(
         ("mysql://root:hidden@127.0.0.1/x", "must be postgresql://"),
         ("rubbish hidden", "must be postgresql://"),
         ("postgresql://root:hidden@127.0.0.1:1/x", "cannot be read"),
-        (postgres_url, 'no table "AmazonAccount"'),
+        (postgres_url, 'no table "AmazonAccount" or "amazon_accounts"'),
     ):
         command, key = options(system, given)
         done = operator.types(*command, "--yes", **key)

@@ -1,4 +1,4 @@
-"""`sellergate import-legacy`: moves the accounts of the former monolith over, after a dry run that foretells all of it."""
+"""`sellergate import-legacy`: imports the accounts of the former monolith, after a dry run that reports every outcome."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,8 @@ from sellergate_cli.operator import StateDir, admin_service, completed, fail
 
 if TYPE_CHECKING:
     from sellergate_cli.legacy.notes import Tally
+    from sellergate_cli.legacy.rows import Choices
+    from sellergate_cli.legacy.source import Source
 
 SOME_REFUSED = 3
 RESUME = " What is stored stays; run the same command again, and it goes on with the rest."
@@ -31,18 +33,57 @@ def import_legacy(
             parser=SecretStr,
             metavar="KEY",
             envvar="SELLERGATE_LEGACY_KEY",
-            help="Its AES-256 key: 64 hex digits, base64, or 32 characters. Lists of processes show what is typed; the"
-            " variable and --key-file do not.",
+            help="Its AES-256 key: 64 hex digits, base64, or 32 characters; or the passphrase of --key-from. Process lists"
+            " show what is typed; the variable and --key-file do not.",
         ),
     ] = None,
     key_file: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A file with the key; comes before --key.")
     ] = None,
+    key_from: Annotated[
+        str | None,
+        typer.Option(
+            "--key-from",
+            metavar="sha256|scrypt:SALT|pad",
+            help="How the former system makes its key from a passphrase: sha256(passphrase), scryptSync(passphrase, SALT, 32)"
+            " with Node's defaults, or passphrase.padEnd(32, '0').slice(0, 32).",
+        ),
+    ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            help="The table, or a view of it. Otherwise AmazonAccount or amazon_accounts, whichever is there."
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="THEIRS=OURS",
+            help="A column with a name of its own, as in owner_id=userId; repeat it for each. Names in camel case and in"
+            " snake case are recognised without it.",
+        ),
+    ] = None,
+    application: Annotated[
+        str,
+        typer.Option(
+            metavar="ID",
+            help="Attach accounts only to this application of the operator's. Otherwise to any whose LWA client they have.",
+        ),
+    ] = "",
+    own_applications: Annotated[
+        bool,
+        typer.Option(
+            "--own-applications",
+            help="Attach no account to an operator's application: each user gets an application of its own, which rotations"
+            " of the operator's do not reach.",
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop after the dry run; nothing is stored.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Go on after the dry run without asking.")] = False,
     report: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Write every refusal and warning here, a JSON document a line."),
+        typer.Option(dir_okay=False, help="Write what became of every row here, one JSON document per line."),
     ] = None,
     roles_without_external_id: Annotated[
         bool,
@@ -54,50 +95,73 @@ def import_legacy(
     ] = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Import the accounts of the former monolith: its table "AmazonAccount", in PostgreSQL or SQLite.
+    """Import the accounts of the former monolith from its table in PostgreSQL or SQLite.
 
-    The table is only read, and ids are kept. Rows go user by user, each user's newest updatedAt first: of two rows with one
-    LWA client, the newer secret is stored. A row that cannot be imported whole is refused with its id, a field and a
-    reason, and the others go on. What is there already stays as it is, so a broken import is resumed by the same command.
+    The table is only read, and ids are kept. A dry run first detects how each column is encrypted and reports what would
+    become of every row. Rows go user by user, active ones first, then the newest updatedAt first: of two rows of one seller
+    the first is imported, and of two secrets of one LWA client the first is stored, the other kept as the previous one for 7
+    days, and a row with a third is refused. Accounts whose LWA client and secret are those of an operator's application are
+    attached to it; with another secret they are refused. A row that cannot be imported whole is refused with its id, a field
+    and a reason, and the others go on. What is there already stays as it is, so a broken import is resumed by the same command.
 
     Exit code: 0 when all rows are in, 3 when some were refused, 1 when it failed, 2 when it was called wrongly.
     """
+    if application and own_applications:
+        raise typer.BadParameter("--application and --own-applications exclude each other")
+    source = _source(database_url, _key(key, key_file), key_from, table, columns or [])
 
     def run(*, dry: bool) -> "Tally":
-        work = _run(database_url, _key(key, key_file), report, state_dir, dry, roles_without_external_id)
-        return completed(work, "" if dry else RESUME)
+        from sellergate_cli.legacy.rows import Choices  # noqa: PLC0415
+
+        choices = Choices(dry, roles_without_external_id, own_applications, application)
+        return completed(_run(source, report, state_dir, choices), "" if dry else RESUME)
 
     tally = foretold = run(dry=True)
-    _tell(foretold, report, dry=True)
+    _print(foretold, report, dry=True)
+    if application and foretold.created and not foretold.attached:
+        typer.echo(f"No new account has the LWA client of the application {application}.")
     if not dry_run and foretold.created:
-        if not yes and not typer.confirm(f"Import {foretold.created} accounts?", err=True):
+        if not yes and not typer.confirm(_question(foretold), err=True):
             fail("Nothing was stored.")
         tally = run(dry=False)
-        _tell(tally, report, dry=False)
+        _print(tally, report, dry=False)
         if tally.counts != foretold.counts:
-            typer.echo("That is not what the dry run foretold: the table or the accounts changed in between.", err=True)
+            typer.echo("That differs from the dry run: the table or the accounts changed in between.", err=True)
     elif not dry_run:
         typer.echo("Nothing is left to import.")
     if tally.refused:
         raise typer.Exit(SOME_REFUSED)
 
 
-async def _run(
-    database_url: SecretStr, key: SecretStr, report: Path | None, state_dir: Path | None, dry: bool, bare_roles: bool
-) -> "Tally":
-    """Run over the table once. Raises SentenceError, SellergateError, SettingsError."""
-    from sellergate_cli.legacy.ciphers import LegacyCipher, parse_key  # noqa: PLC0415
+def _source(
+    database_url: SecretStr, key: SecretStr, key_from: str | None, table: str | None, columns: list[str]
+) -> "Source":
+    """Check the options that say what is read and with which key. Raises BadParameter."""
+    from sellergate_cli.legacy.keys import is_key_from  # noqa: PLC0415
+    from sellergate_cli.legacy.naming import Naming, parse_columns  # noqa: PLC0415
+    from sellergate_cli.legacy.source import Source  # noqa: PLC0415
+
+    if key_from is not None and not is_key_from(key_from):
+        raise typer.BadParameter("--key-from must be sha256, scrypt:SALT or pad")
+    try:
+        naming = Naming(table, parse_columns(columns))
+    except ValueError as error:
+        raise typer.BadParameter(f"--column {error}") from None
+    return Source(database_url, key, key_from, naming)
+
+
+async def _run(source: "Source", report: Path | None, state_dir: Path | None, choices: "Choices") -> "Tally":
+    """Run over the table once; a dry run prints how it was read. Raises SentenceError, SellergateError, SettingsError."""
     from sellergate_cli.legacy.notes import Tally  # noqa: PLC0415
     from sellergate_cli.legacy.runs import Run  # noqa: PLC0415
     from sellergate_cli.legacy.showing import progress, report_file  # noqa: PLC0415
-    from sellergate_cli.legacy.table import open_table  # noqa: PLC0415
 
-    cipher = LegacyCipher(parse_key(key))
-    with open_table(database_url) as table, report_file(report, dry_run=dry) as write:
-        tally = Tally(table.count, write)
+    dry = choices.dry_run
+    with source.opened() as (table, cipher, lines), report_file(report, dry_run=dry) as write:
+        tally = Tally(table.count, write, read_as=lines)
         with progress("Dry run" if dry else "Import", table.count) as moved:
             async with admin_service(state_dir) as admin:
-                await Run(table, cipher, tally, moved, dry_run=dry, role_without_external_id=bare_roles).go(admin)
+                await Run(table, cipher, tally, moved, choices).go(admin)
     return tally
 
 
@@ -112,15 +176,26 @@ def _key(key: SecretStr | None, file: Path | None) -> SecretStr:
     return key
 
 
-def _tell(tally: "Tally", report: Path | None, *, dry: bool) -> None:
-    """Print the counts and the first notes; a run that does not account for every row has failed."""
+def _question(foretold: "Tally") -> str:
+    attached = foretold.attached.total()
+    words = f", {attached} of them attached to the operator's application" if attached else ""
+    return f"Import {foretold.created} accounts{words}?"
+
+
+def _print(tally: "Tally", report: Path | None, *, dry: bool) -> None:
+    """Print how the table was read, the counts and the first notes; a run that does not account for every row has failed."""
+    for line in tally.read_as if dry else ():
+        typer.echo(line)
     typer.echo(f"{'Dry run' if dry else 'Import'} of {tally.rows} rows:")
     names = ("would be created" if dry else "created", "unchanged", "refused", "warnings")
     for name, count in zip(names, tally.counts, strict=True):
         typer.echo(f"  {name:<17}{count:>8}")
-    for note in tally.notes:
-        typer.echo(f"  {note.outcome}: {note.line()}")
-    left_out = tally.refused + tally.warnings - len(tally.notes)
+    for application_id, count in tally.attached.items():
+        words = "would be attached" if dry else "attached"
+        typer.echo(f"  {count} accounts {words} to the operator's application {application_id}")
+    for fate in tally.notable:
+        typer.echo(f"  {fate.line()}")
+    left_out = tally.refused + tally.warnings - len(tally.notable)
     if left_out:
         typer.echo(
             f"  … and {left_out} more, all of them in {report}" if report else f"  … and {left_out} more; see --report"

@@ -9,11 +9,14 @@ from pydantic import SecretStr
 from sellergate_amazon.marketplaces import marketplace_by_code
 
 from sellergate_cli.legacy.ciphers import LegacyCipher
+from sellergate_cli.legacy.notes import Refused
 from sellergate_cli.legacy.values import to_flag, to_list, to_optional_text, to_text, to_time
 
 if TYPE_CHECKING:
     from sellergate.account.v1.account_admin_service_pb2 import ImportAccountsRequest
 
+Seller = tuple[str, str, str]
+"""User, seller and marketplace: what the account service knows an account by."""
 COLUMNS = (
     "id",
     "userId",
@@ -50,10 +53,19 @@ class LegacyAccount:
     update_time: datetime
 
     @property
-    def seller(self) -> tuple[str, str, str]:
+    def seller(self) -> Seller:
         """What the account service knows an account by; it takes marketplaces in any case, and GB for UK."""
-        known = marketplace_by_code(self.marketplace)
-        return self.user_id, self.amazon_seller_id, known.code if known else self.marketplace
+        return _seller(self.user_id, self.amazon_seller_id, self.marketplace)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the operator chose for all rows. `application_id`: the only one of the operator's that accounts are attached to."""
+
+    dry_run: bool = False
+    role_without_external_id: bool = False
+    own_applications: bool = False
+    application_id: str = ""
 
 
 def read_row(row: Mapping[str, Any], cipher: LegacyCipher, now: datetime) -> LegacyAccount:
@@ -63,9 +75,9 @@ def read_row(row: Mapping[str, Any], cipher: LegacyCipher, now: datetime) -> Leg
         user_id=to_text(row["userId"], "account.user_id"),
         amazon_seller_id=to_text(row["amazonSellerId"], "account.amazon_seller_id"),
         marketplace=to_text(row["marketplace"], "account.marketplace"),
-        lwa_client_id=cipher.open(row["lwaClientId"], "account.lwa_client_id"),
-        lwa_client_secret=cipher.open(row["lwaClientSecret"], "account.lwa_client_secret"),
-        refresh_token=cipher.open(row["refreshToken"], "account.refresh_token"),
+        lwa_client_id=cipher.open(row["lwaClientId"], "lwaClientId"),
+        lwa_client_secret=cipher.open(row["lwaClientSecret"], "lwaClientSecret"),
+        refresh_token=cipher.open(row["refreshToken"], "refreshToken"),
         iam_role_arn=to_optional_text(row["iamRoleArn"], "account.iam_role_arn"),
         marketplace_ids=to_list(row["marketplaceIds"], "account.marketplace_ids"),
         region=to_optional_text(row["region"], "account.region"),
@@ -75,7 +87,21 @@ def read_row(row: Mapping[str, Any], cipher: LegacyCipher, now: datetime) -> Leg
     )
 
 
-def to_request(account: LegacyAccount, *, dry_run: bool, role_without_external_id: bool) -> "ImportAccountsRequest":
+def inactive_seller(row: Mapping[str, Any]) -> tuple[Seller | None, bool]:
+    """Return the seller of a row that was refused, None without one, and whether the row is inactive."""
+    try:
+        seller = _seller(*(to_text(row[name], name) for name in ("userId", "amazonSellerId", "marketplace")))
+        return seller, not to_flag(row["isActive"], "inactive")
+    except Refused:
+        return None, False
+
+
+def _seller(user_id: str, amazon_seller_id: str, marketplace: str) -> Seller:
+    known = marketplace_by_code(marketplace)
+    return user_id, amazon_seller_id, known.code if known else marketplace
+
+
+def to_request(account: LegacyAccount, choices: Choices) -> "ImportAccountsRequest":
     """Render an account for the account service; the message holds its secrets in the clear."""
     from sellergate.account.v1 import account_admin_service_pb2 as pb2  # noqa: PLC0415
     from sellergate.account.v1.account_service_pb2 import UpsertAccountRequest  # noqa: PLC0415
@@ -94,8 +120,10 @@ def to_request(account: LegacyAccount, *, dry_run: bool, role_without_external_i
             region=account.region,
         ),
         inactive=account.inactive,
-        dry_run=dry_run,
-        role_without_external_id=role_without_external_id and bool(account.iam_role_arn),
+        dry_run=choices.dry_run,
+        role_without_external_id=choices.role_without_external_id and bool(account.iam_role_arn),
+        use_shared_application=not choices.own_applications,
+        shared_application_id=choices.application_id,
     )
     request.create_time.FromDatetime(account.create_time)
     request.update_time.FromDatetime(account.update_time)

@@ -1,13 +1,13 @@
 """One run over the former table, dry or not: reads, refuses, sends, and adds up what the account service reports."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sellergate_cli.legacy.ciphers import LegacyCipher
-from sellergate_cli.legacy.notes import Note, Refused, Tally
-from sellergate_cli.legacy.rows import LegacyAccount, read_row, to_request
+from sellergate_cli.legacy.notes import Fate, Refused, Tally
+from sellergate_cli.legacy.rows import Choices, LegacyAccount, Seller, inactive_seller, read_row, to_request
 from sellergate_cli.legacy.table import LegacyTable
 from sellergate_cli.operator import SentenceError
 
@@ -21,6 +21,7 @@ MOST_ROWS = 10_000
 """The account service takes no more in one stream."""
 BASE_SECONDS = 60.0
 SECONDS_A_ROW = 0.25
+_SHUT_OUT = "an active row of this seller and marketplace was refused; correct that row and import again"
 
 
 @dataclass(slots=True)
@@ -31,21 +32,21 @@ class Run:
     cipher: LegacyCipher
     tally: Tally
     moved: Callable[[int], None]
-    dry_run: bool
-    role_without_external_id: bool
+    choices: Choices
     rows: int = ROWS
     most_rows: int = MOST_ROWS
     # Sellers of the last user that were let pass, and their accounts' ids, while the user's rows go through several streams.
-    _let_pass: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    _let_pass: dict[Seller, str] = field(default_factory=dict)
+    # Sellers of the last users with an active row that was refused: an inactive row must not take its place.
+    _refused: set[Seller] = field(default_factory=set)
 
     async def go(self, service: "AccountAdminServiceAsyncStub") -> None:
         """Send every row that can be read. Raises SentenceError, SellergateError."""
         for stream in self._streams():
             await self._sent(service, stream)
-        self.cipher.check(enough=1)
 
     def _streams(self) -> Iterator[list[LegacyAccount]]:
-        """Cut the rows so that one user's stay together: a dry run remembers what it let pass within one stream alone."""
+        """Cut the rows so that one user's stay together: a dry run remembers what it let pass only within one stream."""
         stream: list[LegacyAccount] = []
         for account in self._readable():
             if len(stream) >= self.most_rows or (len(stream) >= self.rows and stream[-1].user_id != account.user_id):
@@ -56,16 +57,20 @@ class Run:
             yield stream
 
     def _readable(self) -> Iterator[LegacyAccount]:
-        """Yield the rows that can be read, and note the others. Raises SentenceError when it is the key."""
+        """Yield the rows that can be read, and refuse the others."""
         now, seen = datetime.now(UTC), set[str]()
         for row in self.table.rows():
-            self.cipher.check()
             try:
                 self._check_id(row["id"], seen)
-                yield read_row(row, self.cipher, now)
+                account = read_row(row, self.cipher, now)
             except Refused as refused:
-                self.tally.note(Note("refused", _id_of(row["id"]), refused.name, refused.reason))
-                self.moved(1)
+                self._note_refused(row)
+                self._refuse(_id_of(row["id"]), refused.name, refused.reason)
+                continue
+            if account.inactive and account.seller in self._refused:
+                self._refuse(account.account_id, "inactive", _SHUT_OUT)
+            else:
+                yield account
 
     def _check_id(self, value: object, seen: set[str]) -> None:
         """Raise Refused for an id that an earlier row has; `seen` are those met so far that more rows have."""
@@ -74,46 +79,75 @@ class Run:
         if key in self.table.repeated:
             seen.add(key)
 
+    def _note_refused(self, row: Mapping[str, Any]) -> None:
+        seller, inactive = inactive_seller(row)
+        if seller and not inactive:
+            self._refused = {other for other in self._refused if other[0] == seller[0]} | {seller}
+
+    def _refuse(self, account_id: str, name: str, reason: str) -> None:
+        self.tally.add(Fate("refused", account_id, name, reason))
+        self.moved(1)
+
     async def _sent(self, service: "AccountAdminServiceAsyncStub", stream: list[LegacyAccount]) -> None:
         from sellergate_common.rpc.channel import invoke_client_stream  # noqa: PLC0415
 
-        stream = [account for account in stream if not self._is_known(account)]
+        stream = [account for account in stream if not self._is_forestalled(account)]
         if not stream:
             return
         seconds = BASE_SECONDS + SECONDS_A_ROW * len(stream)
         requests = self._requests(stream)
         report = await invoke_client_stream(service.ImportAccounts, requests, dependency="account", seconds=seconds)
-        if report.created + report.unchanged + len(report.refusals) != len(stream):
-            raise SentenceError("The account service's report does not add up.")
-        self._note(stream, report)
-        user_id, refused = stream[-1].user_id, {note.index for note in report.refusals}
+        fates = _fates(stream, report)
+        user_id = stream[-1].user_id
         self._let_pass = {seller: id_ for seller, id_ in self._let_pass.items() if seller[0] == user_id}
-        for index, account in enumerate(stream):
-            if account.user_id == user_id and index not in refused:
+        for account, fate in zip(stream, fates, strict=True):
+            self.tally.add(fate)
+            if account.user_id != user_id:
+                continue
+            if fate.outcome != "refused":
                 self._let_pass[account.seller] = account.account_id
+            elif not account.inactive:
+                self._refused.add(account.seller)
 
     def _requests(self, stream: Iterable[LegacyAccount]) -> "Iterator[ImportAccountsRequest]":
         for account in stream:
-            yield to_request(account, dry_run=self.dry_run, role_without_external_id=self.role_without_external_id)
+            yield to_request(account, self.choices)
             self.moved(1)
 
-    def _is_known(self, account: LegacyAccount) -> bool:
-        """Refuse what an earlier stream's row forestalls, in the account service's words."""
+    def _is_forestalled(self, account: LegacyAccount) -> bool:
+        """Refuse what an earlier row forestalls, in the account service's words."""
         known = self._let_pass.get(account.seller)
-        if known is None:
+        if known is not None:
+            words = f"the user's account of this seller and marketplace is there under the id {known!r}"
+            self._refuse(account.account_id, "account_id", words)
+        elif account.inactive and account.seller in self._refused:
+            self._refuse(account.account_id, "inactive", _SHUT_OUT)
+        else:
             return False
-        words = f"the user's account of this seller and marketplace is there under the id {known!r}"
-        self.tally.note(Note("refused", account.account_id, "account_id", words))
-        self.moved(1)
         return True
 
-    def _note(self, stream: list[LegacyAccount], report: "ImportAccountsResponse") -> None:
-        self.tally.created += report.created
-        self.tally.unchanged += report.unchanged
-        for note in report.refusals:
-            self.tally.note(Note("refused", stream[note.index].account_id, note.field, note.description))
-        for note in report.warnings:
-            self.tally.note(Note("warning", stream[note.index].account_id, note.field, note.description))
+
+def _fates(stream: list[LegacyAccount], report: "ImportAccountsResponse") -> list[Fate]:
+    """Return what became of each account. Raises SentenceError when the report does not say it of all."""
+    from sellergate.account.v1.account_admin_service_pb2 import ImportOutcome  # noqa: PLC0415
+
+    warnings = {note.index: note for note in report.warnings}
+    fates: dict[int, Fate] = {}
+    for result in report.results:
+        created = result.outcome == ImportOutcome.IMPORT_OUTCOME_CREATED
+        warning = warnings.get(result.index)
+        fates[result.index] = Fate(
+            "created" if created else "unchanged",
+            stream[result.index].account_id,
+            warning.field if warning else "",
+            warning.description if warning else "",
+            result.shared_application_id,
+        )
+    for note in report.refusals:
+        fates[note.index] = Fate("refused", stream[note.index].account_id, note.field, note.description)
+    if len(fates) != len(stream) or report.created + report.unchanged != len(report.results):
+        raise SentenceError("The account service's report does not add up; it may be older than this command.")
+    return [fates[index] for index in range(len(stream))]
 
 
 def _id_of(value: object) -> str:

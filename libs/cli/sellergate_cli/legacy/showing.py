@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sellergate_cli.operator import SentenceError
 
@@ -25,8 +26,8 @@ def progress(name: str, rows: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def report_file(path: Path | None, *, dry_run: bool) -> Iterator[Callable[[dict[str, str]], None]]:
-    """Open the report anew, for its owner alone; yield what writes a line of JSON. Raises SentenceError."""
+def report_file(path: Path | None, *, dry_run: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Replace the report file, readable only by its owner; yield what writes a line of JSON. Raises SentenceError."""
     if path is None:
         yield lambda _: None
         return
@@ -37,7 +38,7 @@ def report_file(path: Path | None, *, dry_run: bool) -> Iterator[Callable[[dict[
     except OSError as error:
         raise SentenceError(f"The report {path} cannot be written: {error.strerror}.") from None
 
-    def write(note: dict[str, str]) -> None:
+    def write(note: dict[str, Any]) -> None:
         file.write(json.dumps({"dry_run": dry_run, **note}) + "\n")
 
     with file:

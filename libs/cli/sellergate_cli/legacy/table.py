@@ -3,73 +3,112 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import ColumnElement, Connection, Text, cast, column, func, inspect, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    TableClause,
+    Text,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    inspect,
+    select,
+    table,
+)
 
 from sellergate_cli.legacy.database import parse_url, reading, told
-from sellergate_cli.legacy.rows import COLUMNS
-from sellergate_cli.operator import SentenceError
+from sellergate_cli.legacy.naming import Naming, choose_table, match_columns
 
-TABLE = "AmazonAccount"
 _ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class LegacyTable:
-    """The table as it is while it is open. `count` rows; `repeated` are ids that more than one row has."""
+    """The table as it is while it is open. `count` rows; `repeated` are ids that more than one row has.
 
+    `columns` are the table's own names by ours.
+    """
+
+    name: str
+    columns: Mapping[str, str]
     count: int
     repeated: frozenset[str]
     _connection: Connection
     _schema: str | None
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
-        """Yield all rows, user by user, of each user the one that changed last first. Raises SentenceError."""
+        """Yield all rows by our names, user by user; of each user active before inactive, then newer before older.
+
+        Raises SentenceError.
+        """
         is_sqlite = self._connection.dialect.name == "sqlite"
-        accounts = table(TABLE, *map(column, COLUMNS), schema=self._schema)
+        accounts = _table(self.name, self.columns, self._schema)
+        ours: dict[str, ColumnElement[Any]] = {name: accounts.c[theirs] for name, theirs in self.columns.items()}
         if is_sqlite:
-            columns: list[ColumnElement[Any]] = list(accounts.c)
-            # Times are milliseconds or text there, and either has to find its place among the others.
-            changed: Any = text(
-                """CASE WHEN typeof("updatedAt") IN ('integer', 'real') THEN "updatedAt"
-                ELSE (julianday("updatedAt") - 2440587.5) * 86400000.0 END DESC"""
-            )
+            columns = [value.label(name) for name, value in ours.items()]
+            changed: Any = _milliseconds(ours["updatedAt"]).desc()
         else:
             # As text, so that no value (a time such as infinity) ends the reading; lists of any type come as JSON.
             columns = [
                 cast(func.to_json(value) if name == "marketplaceIds" else value, Text).label(name)
-                for name, value in accounts.c.items()
+                for name, value in ours.items()
             ]
-            changed = accounts.c["updatedAt"].desc().nulls_last()
-        order = (cast(accounts.c["userId"], Text), changed, cast(accounts.c["id"], Text))
+            changed = ours["updatedAt"].desc().nulls_last()
+        inactive = func.lower(cast(ours["isActive"], Text)).in_(("0", "false", "f"))
+        order = (
+            cast(ours["userId"], Text),
+            case((inactive, 1), else_=0),
+            changed,
+            cast(ours["id"], Text),
+        )
         found = select(*columns).select_from(accounts).order_by(*order)
         with told(self._connection.engine.url):
             for row in self._connection.execute(found, execution_options={"yield_per": _ROWS_AT_ONCE}):
                 yield row._asdict()
 
+    def sample(self, rows: int) -> Iterator[Mapping[str, Any]]:
+        """Yield the first rows. Raises SentenceError."""
+        return islice(self.rows(), rows)
+
 
 @contextmanager
-def open_table(database_url: SecretStr) -> Iterator[LegacyTable]:
+def open_table(database_url: SecretStr, naming: Naming) -> Iterator[LegacyTable]:
     """Open the table in a transaction that only reads. Raises SentenceError that says what is missing, and shows no password."""
     url, schema = parse_url(database_url)
     with reading(url) as connection:
         with told(url):
-            _check(connection, schema)
-            accounts = table(TABLE, column("id"), schema=schema)
+            inspector = inspect(connection)
+            name = choose_table(
+                [*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)], naming.table
+            )
+            there = [found["name"] for found in inspector.get_columns(name, schema=schema)]
+            columns = match_columns(name, there, naming.columns)
+            accounts = _table(name, columns, schema)
             count = connection.scalar(select(func.count()).select_from(accounts)) or 0
-            identity = cast(column("id"), Text)
-            grouped = select(identity).select_from(accounts).where(column("id").is_not(None))
+            identity = cast(accounts.c[columns["id"]], Text)
+            grouped = select(identity).select_from(accounts).where(accounts.c[columns["id"]].is_not(None))
             grouped = grouped.group_by(identity).having(func.count() > 1)
             repeated = frozenset(connection.scalars(grouped))
-        yield LegacyTable(count, repeated, connection, schema)
+        yield LegacyTable(name, columns, count, repeated, connection, schema)
 
 
-def _check(connection: Connection, schema: str | None) -> None:
-    inspector = inspect(connection)
-    if not inspector.has_table(TABLE, schema=schema):
-        raise SentenceError(f'There is no table "{TABLE}" in that database; is it the former system\'s?')
-    missing = sorted(set(COLUMNS) - {found["name"] for found in inspector.get_columns(TABLE, schema=schema)})
-    if missing:
-        raise SentenceError(f'The table "{TABLE}" lacks the columns {", ".join(missing)}.')
+def _table(name: str, columns: Mapping[str, str], schema: str | None) -> TableClause:
+    return table(name, *map(column, dict.fromkeys(columns.values())), schema=schema)
+
+
+def _milliseconds(changed: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a time of SQLite as milliseconds; there it is a number, digits in text, or ISO text."""
+    kind = func.typeof(changed)
+    is_digits = and_(kind == "text", changed != "", changed.op("NOT GLOB")("*[^0-9]*"))
+    return case(
+        (kind.in_(("integer", "real")), changed),
+        (is_digits, cast(changed, Float)),
+        else_=(func.julianday(changed) - 2440587.5) * 86400000.0,
+    )

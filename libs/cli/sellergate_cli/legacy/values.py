@@ -48,20 +48,28 @@ def to_flag(value: object, field: str) -> bool:
 
 
 def to_list(value: object, field: str) -> tuple[str, ...]:
-    """Return a list from JSON text, also from JSON within a JSON string; null is empty. Raises Refused."""
+    """Return a list from JSON text, also from JSON within a JSON string, or from "A,B"; null is empty. Raises Refused."""
     if value is None:
         return ()
     found: object = to_text(value, field)
-    try:
-        for _ in range(2):
-            found = json.loads(found) if isinstance(found, str) else found
-    except (ValueError, RecursionError):
-        raise Refused(field, "is not JSON") from None
+    for _ in range(2):
+        if isinstance(found, str):
+            found = _parsed(found, field)
     if found is None:
         return ()
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
         raise Refused(field, "is not a list of texts")
     return tuple(to_text(item, f"{field}[{index}]") for index, item in enumerate(found))
+
+
+def _parsed(text: str, field: str) -> object:
+    """Return what JSON text holds; text that does not begin as JSON is split at its commas. Raises Refused."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        if text.lstrip().startswith(("[", "{", '"')):
+            raise Refused(field, "is not JSON") from None
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 def to_time(value: object, field: str, now: datetime) -> datetime:

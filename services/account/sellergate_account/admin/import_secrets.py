@@ -21,7 +21,7 @@ class Rank:
 class Kept:
     """The secrets of a user's LWA client as they are stored, and whose they are.
 
-    `living`: an account that is not inactive uses the client. `update_time`: when the client was last stored (None: by this import).
+    `living`: an account that is not inactive uses the client. `update_time`: when the client was last stored; None: now.
     `best`: when the best active row of this import changed that has the current secret.
     """
 

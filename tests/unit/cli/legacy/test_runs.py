@@ -6,9 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import SecretBytes
-from sellergate.account.v1.account_admin_service_pb2 import ImportAccountsRequest, ImportAccountsResponse, ImportNote
+from sellergate.account.v1.account_admin_service_pb2 import (
+    ImportAccountsRequest,
+    ImportAccountsResponse,
+    ImportNote,
+    ImportOutcome,
+    ImportResult,
+)
 from sellergate_cli.legacy.ciphers import LegacyCipher
 from sellergate_cli.legacy.notes import Tally
+from sellergate_cli.legacy.rows import Choices
 from sellergate_cli.legacy.runs import Run
 
 from tests.e2e.legacy_system import encrypted
@@ -52,6 +59,7 @@ class Service:
                 report.refusals.append(ImportNote(index=len(ids), account_id=request.account_id, field="account_id"))
             else:
                 report.created += 1
+                report.results.append(ImportResult(index=len(ids), outcome=ImportOutcome.IMPORT_OUTCOME_CREATED))
                 sellers.add(seller)
             ids.append(request.account_id)
         self.streams.append(ids)
@@ -61,7 +69,7 @@ class Service:
 async def run(rows: list[tuple[str, str, str]], size: int, most: int) -> tuple[Tally, list[list[str]]]:
     tally, service, moved = Tally(len(rows)), Service(), list[int]()
     table: Any = Table(rows)
-    done = Run(table, LegacyCipher(SecretBytes(KEY)), tally, moved.append, True, False, size, most)
+    done = Run(table, LegacyCipher(SecretBytes(KEY)), tally, moved.append, Choices(dry_run=True), size, most)
     stub: Any = service
     await done.go(stub)
     assert sum(moved) == len(rows)
@@ -84,11 +92,11 @@ async def test_a_seller_that_comes_again_streams_later_is_refused_as_the_run_its
     rows += [("a4", "a", "SELLER0"), ("a5", "a", "SELLER2"), ("b1", "b", "SELLER0"), ("b2", "b", "SELLER0")]
     for size in (1, 2, 3, 100):
         tally, _ = await run(rows, size, size)
-        refused = [note.account_id for note in tally.notes]
+        refused = [note.account_id for note in tally.notable]
         assert sorted(refused) == ["a4", "a5", "b2", "x0"], size
 
 
 async def test_of_rows_with_one_id_the_first_is_taken() -> None:
     tally, streams = await run([("a", "a", "SELLER0"), ("b", "a", "SELLER1"), ("a", "b", "SELLER2")], 2, 2)
     assert streams == [["a", "b"]]
-    assert [(note.account_id, note.field) for note in tally.notes] == [("a", "account_id")]
+    assert [(note.account_id, note.field) for note in tally.notable] == [("a", "account_id")]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretBytes, SecretStr
-from sellergate_cli.legacy.ciphers import TRIED, LegacyCipher, parse_key
+from sellergate_cli.legacy.ciphers import LegacyCipher
 from sellergate_cli.legacy.database import parse_url
+from sellergate_cli.legacy.keys import parse_key
 from sellergate_cli.legacy.notes import Refused, Tally, printable
 from sellergate_cli.legacy.values import to_flag, to_list, to_optional_text, to_text, to_time
 from sellergate_cli.operator import SentenceError
@@ -34,16 +35,16 @@ ANYTHING: st.SearchStrategy[Any] = st.one_of(
 def test_a_key_is_the_same_in_every_form(key: bytes) -> None:
     plain, url_safe = base64.b64encode(key).decode(), base64.urlsafe_b64encode(key).decode()
     for form in (key.hex(), key.hex().upper() + "\n", plain, plain.rstrip("="), url_safe, f" {url_safe}\r\n"):
-        assert parse_key(SecretStr(form)).get_secret_value() == key
+        assert parse_key(SecretStr(form)).value.get_secret_value() == key
 
 
 @given(st.text(min_size=32, max_size=32, alphabet=st.characters(codec="ascii", exclude_categories=["Cc"])))
 def test_thirty_two_characters_are_a_key_as_they_are(text: str) -> None:
-    assert parse_key(SecretStr(text + "\n")).get_secret_value() == text.encode()
+    assert parse_key(SecretStr(text + "\n")).value.get_secret_value() == text.encode()
 
 
 @pytest.mark.parametrize("given", ["", "ab" * 31, "ab" * 33, "k" * 31, "é" * 32, base64.b64encode(b"k" * 31).decode()])
-def test_a_key_of_another_size_is_told_without_it(given: str) -> None:
+def test_a_key_of_another_size_is_refused_without_showing_it(given: str) -> None:
     with pytest.raises(SentenceError, match="must be 32 bytes") as refused:
         parse_key(SecretStr(given))
     assert not given or given not in str(refused.value)
@@ -55,41 +56,23 @@ def cipher(key: bytes = KEY) -> LegacyCipher:
 
 @given(st.text(min_size=1))
 def test_what_was_encrypted_opens(text: str) -> None:
-    assert cipher().open(encrypted(KEY, text), "field").get_secret_value() == text
+    assert cipher().open(encrypted(KEY, text), "refreshToken").get_secret_value() == text
 
 
 @given(ANYTHING)
 def test_anything_else_is_refused_by_the_name_of_the_field(value: Any) -> None:
     with pytest.raises(Refused, match=r"^account\.refresh_token: "):
-        cipher().open(value, "account.refresh_token")
+        cipher().open(value, "refreshToken")
 
 
 @given(st.binary(min_size=16, max_size=16), st.binary(max_size=80))
 def test_no_ciphertext_ends_in_anything_but_text_or_a_refusal(iv: bytes, sealed: bytes) -> None:
+    words = ""
     try:
-        opened = cipher().open(f"{iv.hex()}:{sealed.hex()}", "field")
+        assert cipher().open(f"{iv.hex()}:{sealed.hex()}", "refreshToken").get_secret_value()
     except Refused as refused:
-        words = str(refused).replace("a multiple of 16 bytes", "").replace("no multiple of 16 bytes", "")
-        assert sealed.hex() not in words or not sealed
-    else:
-        assert opened.get_secret_value()
-
-
-def test_a_wrong_key_is_told_from_broken_rows() -> None:
-    wrong, right = cipher(os.urandom(32)), cipher()
-    for reader in (wrong, right):
-        with pytest.raises(Refused):
-            reader.open(None, "field")
-        reader.check(enough=1)
-    right.open(encrypted(KEY, "good"), "field")
-    for number in range(TRIED):
-        wrong.check()
-        for reader, key in ((wrong, KEY), (right, os.urandom(32))):
-            with pytest.raises(Refused, match="does not decrypt"):
-                reader.open(encrypted(key, f"secret {number}"), "field")
-    with pytest.raises(SentenceError, match="probably the wrong one"):
-        wrong.check()
-    right.check()
+        words = str(refused)
+    assert len(sealed) < len("64") or sealed.hex() not in words
 
 
 @given(ANYTHING)
@@ -134,11 +117,14 @@ def test_a_time_that_cannot_be_is_refused(value: Any) -> None:
         to_time(value, "create_time", NOW)
 
 
-def test_lists_are_json_also_within_json() -> None:
+def test_lists_are_json_also_within_json_or_text_with_commas() -> None:
     assert to_list('["A", "B"]', "field") == ("A", "B")
     assert to_list('"[\\"A\\"]"', "field") == ("A",)
+    for text in ("A,B", " A , B ", '"A,B"', "A,B,"):
+        assert to_list(text, "field") == ("A", "B"), text
+    assert to_list("A", "field") == ("A",)
     assert to_list(None, "field") == to_list("null", "field") == to_list("[]", "field") == ()
-    for bad in ("[", "A,B", "[" * 4000, "1", "[[]]", '["\\ud800"]', "x" * 5000):
+    for bad in ("[", '{"A"', '"A', "[" * 4000, "1", "[[]]", '["\\ud800"]', "x" * 5000):
         with pytest.raises(Refused):
             to_list(bad, "field")
 

@@ -1,0 +1,71 @@
+"""The names of the former system's table and columns: as Prisma writes them, mapped to snake case, or as the operator says."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sellergate_cli.legacy.rows import COLUMNS
+from sellergate_cli.operator import SentenceError
+
+TABLES = ("AmazonAccount", "amazon_accounts")
+_HUMP = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What the operator says of the names: the table, and by our column theirs."""
+
+    table: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def snake(name: str) -> str:
+    """Return a column's name in snake case."""
+    return _HUMP.sub("_", name).lower()
+
+
+_OURS = {name: column for column in COLUMNS for name in (column, snake(column))}
+
+
+def parse_columns(given: Iterable[str]) -> dict[str, str]:
+    """Read pairs of theirs=ours; return theirs by our column. Raises ValueError that says what is wrong."""
+    found: dict[str, str] = {}
+    for pair in given:
+        theirs, _, name = pair.rpartition("=")
+        ours = _OURS.get(name)
+        if not theirs or ours is None:
+            raise ValueError(f"{pair!r} must be THEIRS=OURS, and OURS one of {', '.join(COLUMNS)}")
+        if ours in found:
+            raise ValueError(f"{ours} is named twice")
+        found[ours] = theirs
+    return found
+
+
+def choose_table(there: Collection[str], wanted: str | None) -> str:
+    """Return the table's name. Raises SentenceError that says what to do."""
+    found = [name for name in ((wanted,) if wanted else TABLES) if name in there]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise SentenceError(f"There are the tables {' and '.join(found)}; name the one to import with --table.")
+    known = wanted or '" or "'.join(TABLES)
+    raise SentenceError(f'There is no table "{known}" in that database; if it has another name, give it with --table.')
+
+
+def match_columns(table: str, there: Collection[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the table's own name of every column that is needed. Raises SentenceError that says what to do."""
+    unknown = sorted(set(given.values()) - set(there))
+    if unknown:
+        raise SentenceError(f'The table "{table}" has no column {", ".join(unknown)}, as --column says.')
+    found = {}
+    for ours in COLUMNS:
+        names = (given[ours],) if ours in given else (ours, snake(ours))
+        if name := next((name for name in names if name in there), None):
+            found[ours] = name
+    missing = sorted(set(COLUMNS) - set(found))
+    if missing:
+        raise SentenceError(
+            f'The table "{table}" lacks the columns {", ".join(missing)}; if they have other names, give each with'
+            f" --column THEIRS={missing[0]}, and if there are none, make a view with them and name it with --table."
+        )
+    return found

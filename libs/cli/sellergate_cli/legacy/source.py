@@ -1,0 +1,35 @@
+"""The former database as it is opened for a run: the table, the cipher, and what the operator is told of both."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from sellergate_cli.legacy.ciphers import LegacyCipher
+from sellergate_cli.legacy.detection import SAMPLE_ROWS, detect
+from sellergate_cli.legacy.keys import parse_key
+from sellergate_cli.legacy.naming import Naming
+from sellergate_cli.legacy.table import LegacyTable, open_table
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the former accounts are, under which names, and how their key is given."""
+
+    database_url: SecretStr
+    key: SecretStr
+    key_from: str | None
+    naming: Naming
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[LegacyTable, LegacyCipher, list[str]]]:
+        """Open the table and detect its layouts; yield lines for the operator, too. Raises SentenceError."""
+        key = parse_key(self.key, self.key_from)
+        with open_table(self.database_url, self.naming) as table:
+            detected = detect(table.sample(SAMPLE_ROWS), key.value)
+            renamed = [f"{theirs} as {ours}" for ours, theirs in table.columns.items() if ours != theirs]
+            names = f", columns {', '.join(renamed)}" if renamed else ""
+            lines = [f"Table {table.name}{names}; key: {key.form}"]
+            lines += [f"  {line}" for line in detected.lines()] + list(detected.notices)
+            yield table, LegacyCipher(key.value, detected.layouts), lines
