@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import secrets
 import signal
 import sqlite3
 from collections import Counter
@@ -14,11 +15,15 @@ from typing import Any
 import pytest
 from sellergate.account.v1.account_pb2 import Account, AccountState
 from sellergate.account.v1.account_service_pb2 import ListAccountsRequest
+from sellergate.account.v1.application_pb2 import Application
+from sellergate.account.v1.application_service_pb2 import CreateApplicationRequest
+from sellergate_cli.legacy.layouts import Layout
 from sellergate_client import Sellergate
 from sellergate_devstack.suite import Suite
 
-from tests.e2e.legacy_system import ROLE, LegacySystem
+from tests.e2e.legacy_system import MARKETPLACES, ROLE, LegacySystem
 from tests.e2e.operators import Operator, running_account
+from tests.fakes.legacy import KEYS, WRITERS, sealed
 
 
 @pytest.fixture(scope="module")
@@ -260,3 +265,49 @@ async def test_what_hinders_the_import_is_told_in_one_sentence(
     unwritable = operator.types(*command, "--yes", "--report", str(tmp_path / "none" / "report"), **key)
     assert (unwritable.returncode, len(unwritable.stderr.splitlines())) == (1, 1)
     assert await accounts(service) == before
+
+
+async def test_other_layouts_keys_and_names_are_read_and_accounts_share_the_operators_application(
+    service: Suite, tmp_path: Path
+) -> None:
+    """Every combination, made by Node, is in tests/system/test_legacy_node.py."""
+    passphrase, key_from, key = next(given for given in KEYS if given[1] == "scrypt:salt")
+    write = next(write for layout, write in WRITERS if layout is Layout.JSON_BASE64)
+    system, operator, report = LegacySystem(1, key=key), Operator(service), tmp_path / "report"
+    client = f"amzn1.application-oa2-client.{secrets.token_hex(8)}"
+    column = lambda text: write(*sealed(key, text))  # noqa: E731
+    for number, secret in enumerate(["living", "living", "another"]):
+        changed = {"id": f"shared-{number}", "userId": f"shared-{number}", "marketplaceIds": MARKETPLACES["US"]}
+        values = {"lwaClientId": column(client), "lwaClientSecret": column(secret), "refreshToken": column("Atzr|x")}
+        system.add(**changed, **values)
+    file = tmp_path / "former.db"
+    system.write_sqlite(file)
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute('ALTER TABLE "AmazonAccount" RENAME TO amazon_accounts')
+        database.execute('ALTER TABLE amazon_accounts RENAME COLUMN "isActive" TO is_active')
+        database.execute('ALTER TABLE amazon_accounts RENAME COLUMN "userId" TO owner')
+    command = ["import-legacy", "--database-url", f"file:{file}", "--column", "owner=userId", "--report", str(report)]
+    given = {"SELLERGATE_LEGACY_KEY": passphrase}
+    async with Sellergate.connect("127.0.0.1:1", service.target("account"), service.identity("operator")) as connected:
+        request = CreateApplicationRequest(
+            application=Application(name="everyone's"), lwa_client_id=client, lwa_client_secret="living"
+        )
+        shared = (await connected.applications.create(request)).application_id
+    done = operator.types(*command, "--key-from", key_from or "", "--yes", **given)
+    assert done.returncode == 3, done.stderr
+    assert counted(done.stdout) == [[2, 0, 1, 0]] * 2
+    assert (
+        "Table amazon_accounts, columns owner as userId, is_active as isActive; key: scrypt of a passphrase"
+        in done.stdout
+    )
+    assert "  refreshToken: JSON of base64\n" in done.stdout
+    assert f"  2 accounts would be attached to the operator's application {shared}\n" in done.stdout
+    assert f"  2 accounts attached to the operator's application {shared}\n" in done.stdout
+    lines = {line["account_id"]: line for line in map(json.loads, report.read_text().splitlines())}
+    assert [lines[f"shared-{n}"]["application_id"] for n in range(3)] == [shared, shared, ""]
+    assert "rotate the secret there" in lines["shared-2"]["reason"]
+    stored = await accounts(service)
+    assert {stored[f"shared-{n}"].application_id for n in range(2)} == {shared}
+    own = operator.types(*command, "--key-from", "scrypt:salt", "--own-applications", "--yes", **given)
+    assert counted(own.stdout) == [[1, 2, 0, 0]] * 2
+    assert (await accounts(service))["shared-2"].application_id != shared

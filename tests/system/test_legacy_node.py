@@ -1,0 +1,131 @@
+"""Former databases made by Node itself, in every layout with every form of key and every naming, imported into the suite."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+from sellergate_common.rpc.channel import invoke
+from sellergate_devstack.suite import Suite
+
+from tests.e2e.operators import Operator
+from tests.e2e.sellers import Seller
+from tests.e2e.test_import_legacy import counted
+from tests.system.conftest import Need
+from tests.system.node_databases import GOOD, KEYS, LAYOUTS, NAMINGS, STORES, USERS, Former, encrypted
+
+PACKAGE = "better-sqlite3@12"
+SAMPLE = 6
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """Where Node finds SQLite; None where its package cannot be installed, and Python writes what Node printed."""
+    folder = tmp_path_factory.mktemp("npm")
+    command = ["npm", "install", "--silent", "--prefix", str(folder), PACKAGE]
+    check = ["node", "-e", "new (require('better-sqlite3'))(':memory:')"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=150)
+        subprocess.run(check, check=True, capture_output=True, timeout=30, cwd=folder)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return folder / "node_modules"
+
+
+@pytest.fixture(scope="module")
+async def sellers(control: httpx.AsyncClient) -> list[Seller]:
+    """Sellers, each of whom has granted access to the LWA client of each of the first ones, which users have."""
+    found = [await Seller.seeded(control) for _ in range(GOOD + 10)]
+    for seller in found:
+        grants = [
+            {"client_id": client.client_id, "refresh_token": f"{seller.refresh_token}{n}"}
+            for n, client in enumerate(found[:USERS])
+        ]
+        document = {"selling_partner_id": seller.seller_id, "marketplace_ids": [seller.marketplace_id]}
+        (
+            await control.post("/control/seed", json={"sellers": [document | {"refresh_tokens": grants}]})
+        ).raise_for_status()
+    return found
+
+
+async def check_call(gateway: GatewayServiceStub, account_id: str) -> None:
+    request = call_pb2.CallRequest(account_id=account_id, operation="sellers/v1/getMarketplaceParticipations")
+    answer = await invoke(gateway.Call, request, dependency="gateway", seconds=30)
+    assert answer.status == 200, (account_id, answer.status)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("layout", LAYOUTS)
+async def test_what_node_wrote_is_imported_and_every_active_account_works(
+    need: Need,
+    suite: Suite,
+    control: httpx.AsyncClient,
+    gateway: GatewayServiceStub,
+    fast: None,
+    sellers: list[Seller],
+    modules: Path | None,
+    postgres_url_of: Callable[[], str],
+    tmp_path: Path,
+    layout: str,
+) -> None:
+    need.program("node")
+    first = list(LAYOUTS).index(layout)
+    namings, stores = list(NAMINGS), list(STORES)
+    formers = [
+        Former(
+            next(_NUMBERS),
+            layout,
+            key,
+            namings[(first + n) % len(namings)],
+            stores[(first + n // 2) % len(stores)],
+            sellers,
+        )
+        for n, key in enumerate(KEYS)
+    ]
+    files = [tmp_path / f"{former.number}.db" if former.store.startswith("sqlite") else None for former in formers]
+    documents = [former.document(file if modules else None) for former, file in zip(formers, files, strict=True)]
+    written = encrypted(documents, modules)
+    for former, file, document, rows in zip(formers, files, documents, written, strict=True):
+        if file is None:
+            url = postgres_url_of()
+            former.write_postgres(url, rows)
+            url = url.replace("postgresql+psycopg", "postgresql") + "?schema=public"
+        else:
+            if rows:
+                former.write_sqlite(file, document, rows)
+            url = f"file:{file}"
+        await check_import(former, url, suite, gateway, tmp_path / "report", everywhere=former is formers[0])
+
+
+async def check_import(
+    former: Former, url: str, suite: Suite, gateway: GatewayServiceStub, report: Path, *, everywhere: bool
+) -> None:
+    operator, broken = Operator(suite), len(former.broken)
+    command = ["import-legacy", "--database-url", url, *former.options, "--yes", "--report", str(report)]
+    key = {"SELLERGATE_LEGACY_KEY": KEYS[former.key][0]}
+    done = operator.types(*command, **key)
+    assert done.returncode == 3, (former, done.stdout, done.stderr)
+    assert counted(done.stdout) == [[GOOD, 0, broken, USERS]] * 2, done.stdout
+    assert f"key: {KEYS[former.key][2]}" in done.stdout
+    assert f"Table {former.table}" in done.stdout
+    for column in ("lwaClientId", "lwaClientSecret", "refreshToken"):
+        assert f"  {column}: {LAYOUTS[former.layout]}\n" in done.stdout
+    assert "half migrated: of the sampled values of refreshToken, 1 are plaintext" in done.stdout
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    assert {line["account_id"]: line["field"] for line in lines if line["outcome"] == "refused"} == former.broken
+    assert len(lines) == GOOD + broken
+    warned = {line["account_id"] for line in lines if line["warning"]}
+    assert warned == {f"n{former.number}-{n}" for n in range(0, GOOD, GOOD // USERS)}
+    again = operator.types(*command, **key)
+    assert counted(again.stdout) == [[0, GOOD, broken, 0]], again.stdout
+    assert "Nothing is left to import." in again.stdout
+    ids = former.active if everywhere else former.active[:: len(former.active) // SAMPLE]
+    for start in range(0, len(ids), 20):
+        await asyncio.gather(*(check_call(gateway, id_) for id_ in ids[start : start + 20]))
