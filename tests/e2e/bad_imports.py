@@ -29,6 +29,8 @@ ROW: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("account_id", {"account_id": "a\0b"}),
     ("account_id", {"account_id": "x' OR '1'='1"}),
     ("account_id", {"account_id": MEGABYTE}),
+    ("shared_application_id", {"use_shared_application": True, "shared_application_id": "none"}),
+    ("shared_application_id", {"use_shared_application": True, "shared_application_id": MEGABYTE}),
     ("create_time", {"create_time": Timestamp(seconds=253_400_000_000)}),
     ("create_time", {"create_time": Timestamp(nanos=-1)}),
     ("update_time", {"update_time": Timestamp(seconds=253_400_000_000)}),

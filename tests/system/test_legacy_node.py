@@ -32,7 +32,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     command = ["npm", "install", "--silent", "--prefix", str(folder), PACKAGE]
     check = ["node", "-e", "new (require('better-sqlite3'))(':memory:')"]
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=150)
+        subprocess.run(command, check=True, capture_output=True, timeout=240)
         subprocess.run(check, check=True, capture_output=True, timeout=30, cwd=folder)
     except (OSError, subprocess.SubprocessError):
         return None
@@ -58,7 +58,7 @@ async def sellers(control: httpx.AsyncClient) -> list[Seller]:
 async def check_call(gateway: GatewayServiceStub, account_id: str) -> None:
     request = call_pb2.CallRequest(account_id=account_id, operation="sellers/v1/getMarketplaceParticipations")
     answer = await invoke(gateway.Call, request, dependency="gateway", seconds=30)
-    assert answer.status == 200, (account_id, answer.status)
+    assert answer.http_status == 200, (account_id, answer.http_status)
 
 
 @pytest.mark.timeout(600)

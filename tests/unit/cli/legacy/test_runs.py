@@ -29,6 +29,7 @@ class Table:
     """Rows of (id, user, seller)."""
 
     given: list[tuple[str, str, str]]
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def repeated(self) -> frozenset[str]:
@@ -40,7 +41,7 @@ class Table:
         rest = dict.fromkeys(names, SECRET) | {"iamRoleArn": None, "marketplaceIds": "[]", "region": None}
         rest |= {"isActive": 1, "createdAt": "2024-01-01", "updatedAt": "2024-01-01", "marketplace": "gb"}
         for id_, user, seller in self.given:
-            yield {"id": id_, "userId": user, "amazonSellerId": seller} | rest
+            yield {"id": id_, "userId": user, "amazonSellerId": seller} | rest | self.changes.get(id_, {})
 
 
 @dataclass
@@ -66,9 +67,11 @@ class Service:
         return report
 
 
-async def run(rows: list[tuple[str, str, str]], size: int, most: int) -> tuple[Tally, list[list[str]]]:
+async def run(
+    rows: list[tuple[str, str, str]], size: int, most: int, **changes: dict[str, Any]
+) -> tuple[Tally, list[list[str]]]:
     tally, service, moved = Tally(len(rows)), Service(), list[int]()
-    table: Any = Table(rows)
+    table: Any = Table(rows, changes)
     done = Run(table, LegacyCipher(SecretBytes(KEY)), tally, moved.append, Choices(dry_run=True), size, most)
     stub: Any = service
     await done.go(stub)
@@ -100,3 +103,40 @@ async def test_of_rows_with_one_id_the_first_is_taken() -> None:
     tally, streams = await run([("a", "a", "SELLER0"), ("b", "a", "SELLER1"), ("a", "b", "SELLER2")], 2, 2)
     assert streams == [["a", "b"]]
     assert [(note.account_id, note.field) for note in tally.notable] == [("a", "account_id")]
+
+
+async def test_an_inactive_row_does_not_take_the_place_of_an_active_one_that_was_refused() -> None:
+    """The active row is refused by the command (a1, c1) or by the account service (x1); rows of other sellers go on."""
+    rows = [("a1", "a", "SELLER1"), ("a2", "a", "SELLER1"), ("a3", "a", "SELLER2")]
+    rows += [("x1", "b", "SELLER1"), ("b2", "b", "SELLER1"), ("c1", "c", "SELLER1"), ("c2", "c", "SELLER1")]
+    inactive = {"isActive": 0}
+    changes: dict[str, dict[str, Any]] = {
+        "a1": {"refreshToken": "rubbish"},
+        "a2": inactive,
+        "a3": inactive,
+        "b2": inactive,
+    }
+    changes |= {"c1": {"refreshToken": None, "isActive": 0}, "c2": inactive}
+    tally, streams = await run(rows, 1, 1, **changes)
+    refused = {fate.account_id: fate.field for fate in tally.notable}
+    assert refused == {
+        "a1": "account.refresh_token",
+        "a2": "inactive",
+        "x1": "account_id",
+        "b2": "inactive",
+        "c1": "account.refresh_token",
+    }
+    assert [stream for stream in streams if stream != ["x1"]] == [["a3"], ["c2"]]
+
+
+async def test_every_row_is_reported_with_what_became_of_it() -> None:
+    written: list[dict[str, Any]] = []
+    rows = [("a1", "a", "SELLER1"), ("x2", "a", "SELLER2")]
+    tally, table, service = Tally(2, written.append), Table(rows), Service()
+    given: Any = table
+    stub: Any = service
+    await Run(given, LegacyCipher(SecretBytes(KEY)), tally, lambda _: None, Choices()).go(stub)
+    assert [(line["account_id"], line["outcome"], line["warning"]) for line in written] == [
+        ("a1", "created", False),
+        ("x2", "refused", False),
+    ]
