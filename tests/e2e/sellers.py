@@ -20,17 +20,22 @@ class Seller:
     @classmethod
     async def seeded(cls, control: httpx.AsyncClient) -> "Seller":
         """Make a seller known to the simulator."""
+        seller = cls.made()
+        response = await control.post("/control/seed", json=seller.seed())
+        assert response.is_success, response.text
+        return seller
+
+    @classmethod
+    def made(cls) -> "Seller":
+        """Make a seller that the simulator does not know yet."""
         number = secrets.token_hex(6).upper()
-        seller = cls(
+        return cls(
             seller_id=f"A{number}",
             client_id=f"amzn1.application-oa2-client.{secrets.token_hex(16)}",
             client_secret=f"amzn1.oa2-cs.v1.{secrets.token_hex(32)}",
             refresh_token=f"Atzr|{secrets.token_urlsafe(64)}",
             role_arn=f"arn:aws:iam::123456789012:role/{number}",
         )
-        response = await control.post("/control/seed", json=seller.seed())
-        assert response.is_success, response.text
-        return seller
 
     def seed(self) -> dict[str, Any]:
         return {

@@ -42,16 +42,22 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 @pytest.fixture(scope="module")
 async def sellers(control: httpx.AsyncClient) -> list[Seller]:
     """Sellers, each of whom has granted access to the LWA client of each of the first ones, which users have."""
-    found = [await Seller.seeded(control) for _ in range(GOOD + 10)]
-    for seller in found:
-        grants = [
-            {"client_id": client.client_id, "refresh_token": f"{seller.refresh_token}{n}"}
-            for n, client in enumerate(found[:USERS])
-        ]
-        document = {"selling_partner_id": seller.seller_id, "marketplace_ids": [seller.marketplace_id]}
-        (
-            await control.post("/control/seed", json={"sellers": [document | {"refresh_tokens": grants}]})
-        ).raise_for_status()
+    found = [Seller.made() for _ in range(GOOD + 10)]
+    clients = found[:USERS]
+    seed = {name: [one.seed()[name][0] for one in clients] for name in ("applications", "roles")}
+    seed["sellers"] = [
+        {
+            "selling_partner_id": seller.seller_id,
+            "marketplace_ids": [seller.marketplace_id],
+            "refresh_tokens": [
+                {"client_id": client.client_id, "refresh_token": f"{seller.refresh_token}{n}"}
+                for n, client in enumerate(clients)
+            ],
+        }
+        for seller in found
+    ]
+    response = await control.post("/control/seed", json=seed, timeout=60)
+    assert response.is_success, response.text
     return found
 
 
