@@ -52,6 +52,8 @@ def settled(kept: Kept, secret: SecretStr | None, rank: Rank) -> tuple[Kept, Inv
         words = (
             "is newer than the secret stored for this LWA client and replaces it; that one is kept as the previous one"
         )
+        if kept.previous not in (None, secret):
+            words += ", and the previous one until now is dropped"
         after = replace(after, current=secret, previous=kept.current, best=rank.update_time)
         return after, InvalidRequest.of_field(_FIELD, words)
     if kept.previous in (None, secret):

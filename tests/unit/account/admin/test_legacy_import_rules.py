@@ -83,7 +83,18 @@ async def test_a_newer_active_row_of_a_later_import_brings_its_secret(dry: bool)
     taken = await run(world, dry=dry).take(newer)
     assert taken.warning
     assert "replaces it" in taken.warning.message
+    assert "dropped" not in taken.warning.message
     assert secrets(world) == (("first", None) if dry else ("second", "first"))
+
+
+async def test_a_previous_secret_that_gives_way_to_a_newer_row_is_named(world: World) -> None:
+    await run(world).take(row(1, "first", 9))
+    await run(world).take(row(2, "older", 8))
+    world.time += timedelta(days=3)
+    taken = await run(world).take(row(3, "second", (world.time - START).days - 1))
+    assert taken.warning
+    assert "the previous one until now is dropped" in taken.warning.message
+    assert secrets(world) == ("second", "first")
 
 
 async def test_a_secret_that_was_rotated_here_since_outlives_older_rows(world: World) -> None:
