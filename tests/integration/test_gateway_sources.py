@@ -56,6 +56,9 @@ class Services(
     asked: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     life: float = 3600.0
+    expected: list[int] = field(default_factory=list)
+    revision: int = 0
+    """What token and iam know of; 0: what they are asked for."""
     error: SellergateError | None = None
 
     async def GetAccount(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
@@ -71,7 +74,9 @@ class Services(
         await asyncio.sleep(0.02)
         if self.error:
             raise self.error
+        self.expected.append(request.expected_revision)
         answer = token_service_pb2.GetAccessTokenResponse(access_token=f"Atza|{len(self.asked)}")
+        answer.revision = self.revision or request.expected_revision
         answer.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
         answer.life.FromMilliseconds(3_600_000)
         return answer
@@ -84,7 +89,9 @@ class Services(
 
     async def AssumeRole(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
         self.asked.append("role")
+        self.expected.append(request.expected_revision)
         answer = iam_service_pb2.AssumeRoleResponse(access_key_id="k", secret_access_key="s", session_token="t")
+        answer.revision = self.revision or request.expected_revision
         answer.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
         answer.life.FromMilliseconds(3_600_000)
         return answer
@@ -167,6 +174,30 @@ async def test_a_token_of_another_revision_is_never_used(bench: Bench) -> None:
     before = account(revision=1)
     first = await bench.tokens.get(before)
     assert await bench.tokens.get(account(2, before.account_id)) != first
+
+
+@pytest.mark.parametrize("source", ["tokens", "credentials"])
+async def test_a_value_is_kept_under_the_revision_that_its_owner_returned(bench: Bench, source: str) -> None:
+    get, before = getattr(bench, source).get, account(revision=4)
+    bench.services.revision = 5
+    newer = await get(before)
+    # The gateway learns of the change later than the owner did.
+    assert await get(account(5, before.account_id)) is newer
+    assert await get(before) is newer
+    assert bench.services.expected == [4]
+
+
+@pytest.mark.parametrize("source", ["tokens", "credentials"])
+async def test_a_value_of_an_older_revision_is_asked_for_again_and_not_used(bench: Bench, source: str) -> None:
+    get, after = getattr(bench, source).get, account(revision=5)
+    bench.services.revision = 4
+    with pytest.raises(Unavailable):
+        await get(after)
+    assert bench.services.expected == [5, 5]
+    bench.services.revision = 5
+    value = await get(after)
+    assert await get(after) is value
+    assert bench.services.expected == [5, 5, 5]
 
 
 async def test_what_redis_holds_spares_the_service(bench: Bench) -> None:

@@ -15,11 +15,15 @@ _GET = f"/{_SERVICE.full_name}/GetAccessToken"
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An access token. `expire_time` is in seconds since the epoch, `life` the seconds that LWA gave it."""
+    """An access token. `expire_time` is in seconds since the epoch, `life` the seconds that LWA gave it.
+
+    `revision` is that of the account it belongs to; 0 for an application's own, and from a token service that does not tell.
+    """
 
     value: SecretStr
     expire_time: float
     life: float
+    revision: int = 0
 
 
 class Tokens:
@@ -28,12 +32,15 @@ class Tokens:
     def __init__(self, replicas: Replicas) -> None:
         self._replicas = replicas
 
-    async def get(self, account_id: str, *, min_lifetime: float | None = None) -> AccessToken:
+    async def get(
+        self, account_id: str, *, min_lifetime: float | None = None, expected_revision: int = 0
+    ) -> AccessToken:
         """Return a token that lives for at least `min_lifetime` seconds (60 if not given). Ask each time: it is kept there.
 
-        Asked of another replica too when one does not answer within a second. Raises SellergateError.
+        With `expected_revision`, it belongs to that revision of the account or to a later one. Asked of another replica too when
+        one does not respond within a second. Raises SellergateError.
         """
-        request = token_service_pb2.GetAccessTokenRequest(account_id=account_id)
+        request = token_service_pb2.GetAccessTokenRequest(account_id=account_id, expected_revision=expected_revision)
         return await self._asked(request, min_lifetime)
 
     async def grantless(self, application_id: str, scope: str, *, min_lifetime: float | None = None) -> AccessToken:
@@ -48,4 +55,5 @@ class Tokens:
             request.min_lifetime.CopyFrom(lifetime)
         answer = await self._replicas.call(_GET, request, token_service_pb2.GetAccessTokenResponse)
         expire_time = answer.expire_time.ToMilliseconds() / 1000
-        return AccessToken(SecretStr(answer.access_token), expire_time, answer.life.ToMilliseconds() / 1000)
+        life = answer.life.ToMilliseconds() / 1000
+        return AccessToken(SecretStr(answer.access_token), expire_time, life, answer.revision)

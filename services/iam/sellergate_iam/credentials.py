@@ -35,16 +35,20 @@ class Credentials:
         self._assumptions = 0
         self._failures = 0
 
-    async def for_account(self, account_id: str, name: str, seconds: int | None) -> AwsCredentials:
-        """Return credentials of an account's role. Those with a name or duration of the caller's own are not cached.
+    async def for_account(
+        self, account_id: str, name: str, seconds: int | None, expected_revision: int = 0
+    ) -> AwsCredentials:
+        """Return credentials of an account's role, of `expected_revision` or a later one; their `revision` is the role's.
 
-        Raises NotFound, PreconditionFailed, InvalidRequest, NotAllowed, RoleRejected, Unavailable.
+        Those with a name or duration of the caller's own are not cached. Raises NotFound, PreconditionFailed, InvalidRequest,
+        NotAllowed, RoleRejected, Unavailable.
         """
-        role = await self._accounts.role(account_id)
+        role = await self._accounts.role(account_id, expected_revision)
         if not name and seconds is None:
-            return await self.of(role)
+            return replace(await self.of(role), revision=role.revision)
         self._check(role.arn)
-        return await self._assumed(role, _session(name or _own_name(role), seconds))
+        assumed = await self._assumed(role, _session(name or _own_name(role), seconds))
+        return replace(assumed, revision=role.revision)
 
     async def of(self, role: Role) -> AwsCredentials:
         """Return credentials of an account's role, cached ones where they live long enough. Raises as `for_account` does."""

@@ -22,9 +22,11 @@ class GrpcAccounts:
         self._copies = copies
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
 
-    async def role(self, account_id: str) -> Role:
-        """Return the role of an account that can be used."""
-        account = check_usable(await self._copies.get(account_id, partial(self._account, account_id)))
+    async def role(self, account_id: str, at_least: int = 0) -> Role:
+        """Return the role of an account that can be used, of the revision `at_least` or a later one."""
+        fetch = partial(self._account, account_id)
+        account = await self._copies.get_newer(account_id, fetch, lambda found: found.revision >= at_least)
+        check_usable(account)
         concerns(account_id)
         if not account.iam_role_arn:
             raise InvalidRequest.of_field("account_id", "names an account without an IAM role; set iam_role_arn first")

@@ -41,6 +41,8 @@ class AwsCredentials:
     session_token: SecretStr
     expire_time: float
     life: float
+    revision: int = 0
+    """Of the account that they were handed out for; 0 for a bare role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,11 @@ class UnsignedRequest:
 class Accounts(Protocol):
     """The account service, as the iam service may see it."""
 
-    async def role(self, account_id: str) -> Role:
-        """Return the role of an account that can be used. Raises NotFound, PreconditionFailed, InvalidRequest, Unavailable."""
+    async def role(self, account_id: str, at_least: int = 0) -> Role:
+        """Return the role of an account that can be used, of the revision `at_least` or a later one.
+
+        Raises NotFound, PreconditionFailed, InvalidRequest, Unavailable.
+        """
 
 
 class Sts(Protocol):

@@ -29,8 +29,10 @@ class IamServicer(IamServiceServicer):
         seconds = request.duration.ToSeconds() if request.HasField("duration") else None
         match request.WhichOneof("role"):
             case "account_id":
-                found = await self._credentials.for_account(request.account_id, request.session_name, seconds)
-                return _to_message(found)
+                found = self._credentials.for_account(
+                    request.account_id, request.session_name, seconds, request.expected_revision
+                )
+                return _to_message(await found)
             case "role_arn":
                 if current_caller().identity != OPERATOR:
                     raise NotAllowed("Only operators name a bare role; name an account.")
@@ -86,4 +88,5 @@ def _to_message(credentials: AwsCredentials) -> pb2.AssumeRoleResponse:
         session_token=credentials.session_token.get_secret_value(),
         expire_time=expire_time,
         life=life,
+        revision=credentials.revision,
     )

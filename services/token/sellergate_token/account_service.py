@@ -54,9 +54,11 @@ class GrpcAccounts:
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
         self._secrets = account_secrets_service_pb2_grpc.AccountSecretsServiceStub(channel)
 
-    async def view(self, account_id: str) -> AccountView:
-        """Return an account that can be used."""
-        account = check_usable(await self._account_copies.get(account_id, partial(self._account, account_id)))
+    async def view(self, account_id: str, at_least: int = 0) -> AccountView:
+        """Return an account that can be used, of the revision `at_least` or a later one."""
+        fetch = partial(self._account, account_id)
+        account = await self._account_copies.get_newer(account_id, fetch, lambda found: found.revision >= at_least)
+        check_usable(account)
         concerns(account.account_id)
         return AccountView(account.account_id, account.revision)
 

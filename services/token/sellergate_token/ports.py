@@ -80,13 +80,18 @@ class AccessToken:
     life: float
     refresh_token: SecretStr | None = None
     """The refresh token that came with it, where LWA sent one."""
+    revision: int = 0
+    """Of the account that it was handed out for; 0 for other grants."""
 
 
 class Accounts(Protocol):
     """The account service, as the token service may see it."""
 
-    async def view(self, account_id: str) -> AccountView:
-        """Return an account that can be used. Raises NotFound, PreconditionFailed, Unavailable."""
+    async def view(self, account_id: str, at_least: int = 0) -> AccountView:
+        """Return an account that can be used, of the revision `at_least` or a later one.
+
+        Raises NotFound, PreconditionFailed, Unavailable.
+        """
 
     async def grant(self, account_id: str) -> AccountGrant:
         """Open an account's grant. Raises NotFound, PreconditionFailed, Unavailable."""

@@ -35,7 +35,7 @@ class TokenServicer(TokenServiceServicer):
         min_lifetime = request.min_lifetime.ToMilliseconds() / 1000 if request.HasField("min_lifetime") else None
         match request.WhichOneof("grant"):
             case "account_id":
-                found = await self._tokens.for_account(request.account_id, min_lifetime)
+                found = await self._tokens.for_account(request.account_id, min_lifetime, request.expected_revision)
                 return _to_message(found.value, cached=found.cached)
             case "credentials":
                 given = request.credentials
@@ -133,6 +133,7 @@ def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb
         source=pb2.TOKEN_SOURCE_CACHE if cached else pb2.TOKEN_SOURCE_REFRESH,
         refresh_token=refresh_token,
         life=Duration(**_parts(token.life)),
+        revision=token.revision,
     )
 
 

@@ -15,8 +15,12 @@ ARN = "arn:aws:iam::123456789012:role/sp-api-1"
 
 
 class FakeAccounts:
-    async def role(self, account_id: str) -> Role:
-        return Role(ARN, "ext-1", "eu-west-1", account_id, 1)
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    async def role(self, account_id: str, at_least: int = 0) -> Role:
+        self.asked.append(at_least)
+        return Role(ARN, "ext-1", "eu-west-1", account_id, 7)
 
 
 @dataclass
@@ -36,7 +40,8 @@ class World:
         self.now = [1_000_000.0]
         self.sts = FakeSts(self.now)
         self.cache: FakeCache[Role, AwsCredentials] = FakeCache(lambda found: found.access_key_id, lambda: self.now[0])
-        self.credentials = Credentials(FakeAccounts(), self.sts, self.cache, allowed)
+        self.accounts = FakeAccounts()
+        self.credentials = Credentials(self.accounts, self.sts, self.cache, allowed)
 
 
 @pytest.fixture
@@ -51,6 +56,13 @@ async def test_one_call_of_sts_serves_many_until_shortly_before_the_end(world: W
     assert await world.credentials.for_account("a", "", None) == found[0]
     world.now[0] += 1
     assert await world.credentials.for_account("a", "", None) != found[0]
+
+
+async def test_credentials_tell_the_revision_that_they_belong_to(world: World) -> None:
+    for name in ("", "mine"):
+        assert (await world.credentials.for_account("a", name, None, 6)).revision == 7
+    assert world.accounts.asked == [6, 6]
+    assert (await world.credentials.for_role(ARN, "eu-west-1", "", None)).revision == 0
 
 
 async def test_the_external_id_and_the_session_name_are_always_sent(world: World) -> None:

@@ -26,7 +26,7 @@ class Recorder:
         self.assumed: list[Session] = []
         self.signed: list[tuple[str, str]] = []
 
-    async def role(self, account_id: str) -> Role:
+    async def role(self, account_id: str, at_least: int = 0) -> Role:
         return Role(ARN, "ext", "us-east-1", account_id, 1, self.marketplace)
 
     async def assume(self, role: Role, session: Session) -> AwsCredentials:

@@ -22,6 +22,8 @@ SIZE = 20_000
 OWNER_PAUSE_SECONDS = 1.0
 # Looking takes a millisecond; an owner that hangs is given up on after this long, so that a copy can serve.
 LOOK_SECONDS = 3.0
+# The first fetch may join one that began before the change; the second begins after it for certain.
+_FETCHES_FOR_NEWER = 2
 
 
 @dataclass(slots=True)
@@ -58,6 +60,23 @@ class Copies(Generic[_Value]):
             get_logger().warning("copy_of_unavailable_owner")
             copy.ask_again = self._now() + OWNER_PAUSE_SECONDS
             return copy.value
+
+    async def get_newer(
+        self, id_: str, fetch: Callable[[], Awaitable[_Value]], is_new: Callable[[_Value], bool]
+    ) -> _Value:
+        """Return a value that `is_new` holds for, whatever the copy is. Raises what `fetch` raises, and Unavailable.
+
+        A caller that knows of a change knows more than a copy, and more than a fetch that began before the change.
+        """
+        value = await self.get(id_, fetch)
+        for _ in range(_FETCHES_FOR_NEWER):
+            if is_new(value):
+                return value
+            self.forget(id_)
+            value = await self.get(id_, fetch)
+        if is_new(value):
+            return value
+        raise Unavailable("The owner knows only an older revision than the caller; try again.", retry_after=1.0)
 
     def forget(self, id_: str) -> None:
         """Forget a copy."""

@@ -71,12 +71,13 @@ class Ports:
 
 @dataclass(slots=True)
 class Done:
-    """A call that was answered. `waited` are the seconds it waited for quota."""
+    """A call that was answered. `waited` are the seconds it waited for quota, `revision` is that of the account it was made for."""
 
     answer: AmazonAnswer
     operation: Operation | None
     attempts: int
     waited: float
+    revision: int
 
 
 @dataclass(slots=True)
@@ -236,7 +237,7 @@ class Calls:
             if self._tokens.learns(run.target):
                 learning = self._tokens.learn(run.account, run.target, answer)
                 await self._follow_ups.run("learn report types", learning, None)
-            return Done(answer, run.target.operation, run.attempts, run.waited)
+            return Done(answer, run.target.operation, run.attempts, run.waited, run.account.revision)
         if reading.kind in _REPAIRABLE and not run.repaired and await self._repaired(run, reading, token, credentials):
             return None
         retry_after = retry_after_of(answer)
@@ -274,7 +275,7 @@ class Calls:
                 interval=1 / run.rate,
                 personal=bool(run.need.resources),
             )
-        return Done(answer, run.target.operation, run.attempts, run.waited)
+        return Done(answer, run.target.operation, run.attempts, run.waited, run.account.revision)
 
     async def _papers(self, run: _Run) -> tuple[AccessToken, AwsCredentials | None]:
         """Return what a call is made with: a token, and credentials where it is signed."""

@@ -18,7 +18,7 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 
-from sellergate_gateway.credentials.read_through import Owned
+from sellergate_gateway.credentials.read_through import Owned, Owning
 from sellergate_gateway.model import AccessToken, Account
 
 __all__ = ["CONTRACTS", "TokenSource"]
@@ -61,8 +61,9 @@ class TokenSource:
             # The next call asks the token service again and is told what is wrong; this one has its own error to report.
             get_logger().warning("token_not_invalidated", reason=error.reason)
 
-    async def _asked(self, account: Account) -> AccessToken:
-        return _held(await self._hedged.get(account.account_id))
+    async def _asked(self, account: Account) -> Owning[AccessToken]:
+        found = await self._hedged.get(account.account_id, expected_revision=account.revision)
+        return Owning(_held(found), found.revision)
 
 
 def _held(found: client_tokens.AccessToken) -> AccessToken:

@@ -15,7 +15,7 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 
-from sellergate_gateway.credentials.read_through import Owned
+from sellergate_gateway.credentials.read_through import Owned, Owning
 from sellergate_gateway.model import Account, AwsCredentials
 
 CONTRACTS = (iam_service_pb2.DESCRIPTOR.services_by_name["IamService"],)
@@ -54,16 +54,17 @@ class CredentialSource:
             # The next call asks the iam service again and is told what is wrong; this one has its own error to report.
             get_logger().warning("credentials_not_invalidated", reason=error.reason)
 
-    async def _asked(self, account: Account) -> AwsCredentials:
-        request = iam_service_pb2.AssumeRoleRequest(account_id=account.account_id)
+    async def _asked(self, account: Account) -> Owning[AwsCredentials]:
+        request = iam_service_pb2.AssumeRoleRequest(account_id=account.account_id, expected_revision=account.revision)
         answer = await invoke(self._iam.AssumeRole, request, dependency="iam")
-        return AwsCredentials(
+        credentials = AwsCredentials(
             SecretStr(answer.access_key_id),
             SecretStr(answer.secret_access_key),
             SecretStr(answer.session_token),
             answer.expire_time.ToMilliseconds() / 1000,
             answer.life.ToMilliseconds() / 1000,
         )
+        return Owning(credentials, answer.revision)
 
 
 def _decode(text: str) -> AwsCredentials:

@@ -5,6 +5,7 @@ serves until shortly before its end.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -20,8 +21,20 @@ from sellergate_gateway.model import Account
 _Value = TypeVar("_Value", bound=Perishable)
 
 
+# An owner whose value belongs to an older revision than the caller knows of is asked once more.
+_ATTEMPTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Owning(Generic[_Value]):
+    """A value as its owner returned it; `revision` is that of the account it belongs to, 0 where the owner does not tell."""
+
+    value: _Value
+    revision: int
+
+
 class Owned(Generic[_Value]):
-    """The memory holds a value with the account's revision: a changed credential never finds an old value."""
+    """Values by account, each with the revision that it belongs to: a changed credential never finds an old value."""
 
     def __init__(
         self,
@@ -36,10 +49,15 @@ class Owned(Generic[_Value]):
         self._now = now
         self._flight: LocalFlight[_Value] = LocalFlight()
 
-    async def get(self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[_Value]]) -> _Value:
-        """Return a value of an account; `name` is its entry in Redis, `ask` asks the owner. Raises what `ask` raises."""
+    async def get(
+        self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[Owning[_Value]]]
+    ) -> _Value:
+        """Return a value of an account's revision or of a later one; `name` is its entry in Redis, `ask` asks the owner.
+
+        Raises what `ask` raises.
+        """
         held = self._memory.get(account.account_id)
-        if held is not None and held[0] == account.revision:
+        if held is not None and held[0] >= account.revision:
             return held[1]
         fetch = partial(self._fetch, account, name, ask)
         return await self._flight.get(f"{account.account_id}/{account.revision}", fetch)
@@ -50,18 +68,23 @@ class Owned(Generic[_Value]):
         if held is not None and held[1] == value:
             self._memory.forget(account.account_id)
 
-    async def _fetch(self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[_Value]]) -> _Value:
-        value = await self._shared(name())
+    async def _fetch(
+        self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[Owning[_Value]]]
+    ) -> _Value:
+        # Entries in Redis are named by the revision that they belong to.
+        value, revision = await self._shared(name()), account.revision
         if value is None or self._now() >= renewal_time(value, 1.0):
             try:
-                value = await ask()
+                owning = await _asked(account, ask)
+                value, revision = owning.value, owning.revision
             except (Unavailable, OutOfTime) as error:
                 if value is None or not is_bearable(value, self._now()):
                     raise
                 get_logger().warning("owner_unavailable", reason=error.reason)
         seconds = copy_seconds(value, self._now())
-        if seconds > 0:
-            self._memory.put(account.account_id, (account.revision, value), seconds)
+        # Kept under the revision that came back: the owner may know more than the caller. Without one it is not kept.
+        if seconds > 0 and revision:
+            self._memory.put(account.account_id, (revision, value), seconds)
         return value
 
     async def _shared(self, name: str) -> _Value | None:
@@ -73,3 +96,14 @@ class Owned(Generic[_Value]):
         except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
             return None
         return value if is_bearable(value, self._now()) else None
+
+
+async def _asked(account: Account, ask: Callable[[], Awaitable[Owning[_Value]]]) -> Owning[_Value]:
+    """Return the owner's value, of the account's revision or a later one. Raises what `ask` raises, and Unavailable."""
+    for _ in range(_ATTEMPTS):
+        owning = await ask()
+        if owning.revision >= account.revision or not owning.revision:
+            return owning
+    raise Unavailable(
+        "The account was changed, and its new credentials are not known everywhere yet; try again.", retry_after=1.0
+    )

@@ -6,14 +6,15 @@ fits, a specific one only itself; getReportDocument is always specific; three op
 
 import json
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from pydantic import SecretStr
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.cache.entries import Entries
 from sellergate_common.context import aside
-from sellergate_common.errors import AmazonRefused, FieldViolation, InvalidRequest, Reason, Unavailable
+from sellergate_common.errors import AmazonRefused, Conflict, FieldViolation, InvalidRequest, Reason, Unavailable
 
 from sellergate_gateway.model import AccessToken, Account
 from sellergate_gateway.spapi.http import AmazonAnswer
@@ -22,6 +23,7 @@ from sellergate_gateway.spapi.request import SpApiCall, Target
 
 CREATE = "tokens/2021-03-01/createRestrictedDataToken"
 MAX_RESOURCES = 50
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,18 @@ class Answered(Protocol):
     @property
     def answer(self) -> AmazonAnswer:
         """What Amazon answered."""
+
+    @property
+    def revision(self) -> int:
+        """The account's revision that the call was made for."""
+
+
+class _OtherRevision(Conflict):
+    """A token that belongs to another revision of the account than the one asked for."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__("The account has changed since it was looked at.")
+        self.revision = revision
 
 
 Make = Callable[[SpApiCall, str], Awaitable[Answered]]
@@ -73,7 +87,12 @@ class RestrictedTokens:
     async def get(self, account: Account, resources: tuple[Resource, ...]) -> AccessToken:
         """Return a token for these resources. Raises what a call raises; AMAZON_DENIED names the missing role."""
         key = _key(account, resources)
-        return (await self._entries.obtain(key, None, lambda: self._fetched(key))).value
+        for _ in range(_ATTEMPTS):
+            try:
+                return (await self._entries.obtain(key, None, partial(self._fetched, key))).value
+            except _OtherRevision as error:
+                key = replace(key, revision=max(key.revision, error.revision))
+        raise Unavailable("The account is being changed by many at once; try again.", retry_after=1.0)
 
     async def checked(self, account: Account, resources: tuple[Resource, ...]) -> AccessToken:
         """Return a token for resources that a caller names. Raises InvalidRequest for what is no restricted resource."""
@@ -108,7 +127,12 @@ class RestrictedTokens:
             if error.reason is Reason.AMAZON_DENIED:
                 raise _not_granted(error, key.resources) from None
             raise
-        return _read(done.answer.body, asked)
+        token = _read(done.answer.body, asked)
+        if done.revision != key.revision:
+            if done.revision > key.revision:
+                await self._entries.put(replace(key, revision=done.revision), token)
+            raise _OtherRevision(done.revision)
+        return token
 
     def _problem(self, resource: Resource) -> tuple[str, str] | None:
         found = self._catalogue.match(resource.method, resource.path)

@@ -28,20 +28,23 @@ class Tokens:
         self._now = now
         self._inline = 0
 
-    async def for_account(self, account_id: str, min_lifetime: float | None) -> Found[AccessToken]:
-        """Return an account's token that lives for at least `min_lifetime`.
+    async def for_account(
+        self, account_id: str, min_lifetime: float | None, expected_revision: int = 0
+    ) -> Found[AccessToken]:
+        """Return a token of an account, of `expected_revision` or a later one, that lives for at least `min_lifetime`.
 
-        Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime.
+        Its `revision` is the one of the grant. Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime.
         """
         _check(min_lifetime)
         for _ in range(_ATTEMPTS):
-            account = await self._accounts.view(account_id)
+            account = await self._accounts.view(account_id, expected_revision)
             try:
                 found = await self._cache.obtain(account, min_lifetime, partial(self._fetched, account))
             except Conflict:
                 self._accounts.forget(account_id)
                 continue
-            return self._enough(found, min_lifetime)
+            found = self._enough(found, min_lifetime)
+            return Found(replace(found.value, revision=account.revision), found.cached)
         raise Unavailable("The account is being changed by many at once; try again.", retry_after=1.0)
 
     async def for_application(self, application_id: str, scope: str, min_lifetime: float | None) -> Found[AccessToken]:

@@ -33,6 +33,32 @@ def world() -> World:
     return World()
 
 
+async def test_who_knows_of_a_change_is_served_no_copy_from_before_it(world: World) -> None:
+    assert await world.get() == "first"
+    world.value = "second"
+    # Another caller's fetch is under way since before the change, and brings what was there then.
+    late = asyncio.Event()
+
+    async def from_before() -> str:
+        await late.wait()
+        return "first"
+
+    world.copies.forget("a")
+    other = asyncio.create_task(world.get(from_before))
+    await asyncio.sleep(0)
+    knowing = asyncio.create_task(world.copies.get_newer("a", world.fetch, lambda value: value == "second"))
+    await asyncio.sleep(0)
+    late.set()
+    assert (await other, await knowing) == ("first", "second")
+    assert await world.get() == "second"
+
+
+async def test_a_change_that_the_owner_does_not_know_of_is_asked_for_a_few_times(world: World) -> None:
+    with pytest.raises(Unavailable, match="older revision"):
+        await world.copies.get_newer("a", world.fetch, lambda value: value == "second")
+    assert world.asked == 3
+
+
 async def test_a_copy_serves_for_five_seconds(world: World) -> None:
     assert await asyncio.gather(*(world.get() for _ in range(9))) == ["first"] * 9
     world.value, world.now = "second", world.now + UNTOLD_SECONDS - 0.1

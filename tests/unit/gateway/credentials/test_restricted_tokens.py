@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from sellergate_common.errors import Reason
+from sellergate_common.errors import Reason, Unavailable
+from sellergate_gateway.credentials.restricted_tokens import RestrictedTokens
 from sellergate_gateway.spapi.http import AmazonAnswer
 from sellergate_gateway.spapi.request import RestrictedResource as Resource
 from sellergate_gateway.spapi.request import SpApiCall
@@ -190,3 +191,28 @@ async def test_no_user_is_given_a_token_of_amazons(path: str) -> None:
     assert error.reason is Reason.CALLER_NOT_ALLOWED
     assert world.sent == []
     await world.make(SpApiCall("a", "POST", path, body=b"{}"))
+
+
+async def test_a_token_is_kept_under_the_revision_that_it_was_made_for() -> None:
+    world = World(steps=[given(1), OK])
+    before = ACCOUNT
+    world.account = replace(ACCOUNT, revision=ACCOUNT.revision + 1)
+    # The account changes between the look at it and the call that makes the token.
+    resources = (Resource("GET", "/orders/v0/orders/{orderId}/address"),)
+    assert (await tokens_of(world).get(before, resources)).value.get_secret_value() == "Atz.sprdt|1"
+    assert {key.revision for key in world.restricted_cache.entries} == {world.account.revision}
+    assert len(world.sent) == 1
+
+
+async def test_a_token_of_a_revision_from_before_is_not_used() -> None:
+    world = World(steps=[given(1), given(2), given(3)])
+    after = replace(ACCOUNT, revision=ACCOUNT.revision + 1)
+    resources = (Resource("GET", "/orders/v0/orders/{orderId}/address"),)
+    with pytest.raises(Unavailable):
+        await tokens_of(world).get(after, resources)
+    assert world.restricted_cache.entries == {}
+
+
+def tokens_of(world: World) -> RestrictedTokens:
+    assert world.calls
+    return world.restricted

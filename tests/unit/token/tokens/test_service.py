@@ -31,9 +31,11 @@ class FakeAccounts:
     revision: int = 1
     revoked: list[AccountView] = field(default_factory=list)
     rotated: list[SecretStr] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
     previous: SecretStr | None = None
 
-    async def view(self, account_id: str) -> AccountView:
+    async def view(self, account_id: str, at_least: int = 0) -> AccountView:
+        self.asked.append(at_least)
         return AccountView(account_id, self.revision)
 
     async def grant(self, account_id: str) -> AccountGrant:
@@ -141,6 +143,14 @@ async def test_many_cold_callers_make_one_exchange(world: World) -> None:
     assert (counts.fetches, counts.misses, counts.shared_waits, entries) == (1, 50, 49, 1)
 
 
+async def test_a_token_tells_the_revision_that_it_belongs_to(world: World) -> None:
+    world.accounts.revision = 7
+    assert (await world.tokens.for_account("a", None, 5)).value.revision == 7
+    assert (await world.tokens.for_account("a", None, 7)).value.revision == 7
+    assert world.accounts.asked == [5, 7]
+    assert (await world.tokens.for_application("app", "scope", None)).value.revision == 0
+
+
 async def test_accounts_and_revisions_never_share_a_token(world: World) -> None:
     values = {(await world.tokens.for_account(account, None)).value.value for account in ("a", "b")}
     world.accounts.revision = 2
@@ -240,7 +250,8 @@ async def test_a_refresh_token_that_amazon_changes_is_stored_before_anybody_gets
     found = await world.tokens.for_account("a", None)
     assert world.accounts.rotated == [SecretStr("Atzr|2")]
     assert found.value.refresh_token is None
-    assert (await world.tokens.for_account("a", None)) == Found(found.value, cached=True)
+    # It belongs to the revision that the new refresh token has made as well.
+    assert (await world.tokens.for_account("a", None, 2)) == Found(replace(found.value, revision=2), cached=True)
     assert world.lwa.exchanges == 1
 
     async def down(account: AccountView, refresh_token: SecretStr) -> AccountView:
