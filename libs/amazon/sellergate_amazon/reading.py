@@ -1,0 +1,191 @@
+"""The one reader of what Amazon sends: bounded, decoded and typed, whatever the bytes are.
+
+Every function raises Unreadable and nothing else. Its message says what is wrong and repeats nothing of the content, which may
+be a secret.
+"""
+
+import codecs
+import gzip
+import io
+import json
+import math
+import re
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+
+MOST_DEPTH = 64
+"""Amazon's models nest less than twenty levels."""
+MOST_TOKEN_CHARACTERS = 4096
+"""LWA's tokens have 2,048 bytes at most (Developer Guide, "Step 5. Your application exchanges the LWA authorization code")."""
+MOST_RETRY_AFTER_SECONDS = 3600.0
+"""A header that names years must not stop a call or close a bucket for years."""
+_CHARSETS = frozenset({"utf-8", "utf-16", "utf-32", "ascii", "iso8859-1", "cp1252", "shift_jis"})
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+# Control characters, separators of lines, marks that turn the direction of writing, and halves of surrogate pairs.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Unreadable(ValueError):
+    """A response that is not what Amazon documents."""
+
+
+class TooLarge(Unreadable):
+    """A response with more bytes than the reader takes."""
+
+
+async def collected(chunks: AsyncIterator[bytes], most: int) -> bytes:
+    """Return the chunks as one. Raises TooLarge as soon as they are more than `most` bytes, without reading on."""
+    parts, size = [], 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > most:
+            raise TooLarge(f"it is larger than {most} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def unpacked(body: bytes, content_encoding: str, most: int) -> bytes:
+    """Return a body without its content encoding, `most` bytes of it at most. Raises Unreadable; TooLarge for more."""
+    encoding = content_encoding.strip().lower()
+    if encoding == "gzip":
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
+                body = packed.read(most + 1)
+        except (OSError, EOFError, ValueError, zlib.error):
+            raise Unreadable("its gzip cannot be undone") from None
+    elif encoding not in ("", "identity"):
+        raise Unreadable("its content encoding is not known")
+    if len(body) > most:
+        raise TooLarge(f"it is larger than {most} bytes")
+    return body
+
+
+def parse_json(body: bytes, *, most: int, content_type: str = "", content_encoding: str = "") -> Any:
+    """Return the JSON of a body of `most` bytes at most and MOST_DEPTH levels; the content type may name a charset."""
+    text = _text(unpacked(body, content_encoding, most), content_type)
+    try:
+        document = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise Unreadable("its JSON is nested too deep") from None
+    except ValueError:
+        raise Unreadable("it is not JSON") from None
+    _check_depth(document)
+    return document
+
+
+def parse_object(body: bytes, *, most: int, content_type: str = "", content_encoding: str = "") -> dict[str, Any]:
+    """Return the JSON object of a body, as parse_json reads it."""
+    return object_of(parse_json(body, most=most, content_type=content_type, content_encoding=content_encoding))
+
+
+def object_of(value: Any) -> dict[str, Any]:
+    """Return a JSON object."""
+    if not isinstance(value, dict):
+        raise Unreadable("it is not a JSON object")
+    return value
+
+
+def objects_in(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the objects of an array; those that are none are left out."""
+    rows = document.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def token_in(document: Mapping[str, Any], name: str, most: int = MOST_TOKEN_CHARACTERS) -> str:
+    """Return a field that goes into a header or a form: visible ASCII, not empty, `most` characters at most."""
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise Unreadable(f"{name} is missing")
+    if len(value) > most or not _TOKEN.fullmatch(value):
+        raise Unreadable(f"{name} is longer than {most} characters, or holds other than visible ASCII")
+    return value
+
+
+def seconds_in(document: Mapping[str, Any], name: str) -> float:
+    """Return a field that holds a time above zero, in seconds, as a number or as the text of one."""
+    value = document.get(name)
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    try:
+        seconds = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    except OverflowError:
+        seconds = math.inf
+    if not 0 < seconds < math.inf:
+        raise Unreadable(f"{name} is no number of seconds")
+    return seconds
+
+
+def words_in(document: Mapping[str, Any], name: str, most: int) -> str:
+    """Return a field for people, `most` characters of it: what cannot be printed is replaced; empty where there is none."""
+    value = document.get(name)
+    if isinstance(value, str):
+        return printable(value, most)
+    if isinstance(value, int | float):
+        return str(value)[:most]
+    return ""
+
+
+def printable(text: str, most: int) -> str:
+    """Return `most` characters of a text, with "?" for what cannot be printed or encoded."""
+    return _UNPRINTABLE.sub("?", text[:most])
+
+
+def retry_after(value: str, date: str) -> float | None:
+    """Return the seconds of a Retry-After header, MOST_RETRY_AFTER_SECONDS at most; None where there is none.
+
+    A date (RFC 9110 §10.2.3) counts from the response's own Date, so that this machine's clock does not matter.
+    """
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - parsedate_to_datetime(date)).total_seconds()
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return None
+    return None if math.isnan(seconds) else min(max(0.0, seconds), MOST_RETRY_AFTER_SECONDS)
+
+
+def _text(body: bytes, content_type: str) -> str:
+    try:
+        charset: str = json.detect_encoding(body)
+        named = _charset(content_type)
+        if named and not (named == "utf-8" and charset == "utf-8-sig"):
+            charset = named
+        return body.decode(charset)
+    except (LookupError, ValueError):
+        raise Unreadable("its charset is not known, or its bytes are not of that charset") from None
+
+
+def _charset(content_type: str) -> str:
+    """Return the charset that a content type names; empty where it names none. Raises LookupError, ValueError."""
+    if "charset" not in content_type.lower():
+        return ""
+    message = Message()
+    message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
+    named = codecs.lookup(str(message.get_param("charset") or "utf-8")).name
+    if named not in _CHARSETS:
+        raise LookupError
+    return named
+
+
+def _refuse(_: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python takes and JSON does not have."""
+    raise Unreadable("it is not JSON")
+
+
+def _check_depth(document: Any) -> None:
+    level = [document]
+    for _ in range(MOST_DEPTH + 1):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return
+    raise Unreadable("its JSON is nested too deep")

@@ -1,0 +1,142 @@
+"""The reader of what Amazon sends: odd bytes of any kind end in one typed error, and bounded ones are read as they are meant."""
+
+import gzip
+import json
+import unicodedata
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sellergate_amazon import reading
+
+MOST = 10_000
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=()))
+documents = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=())), inner)
+)
+fields = st.dictionaries(st.sampled_from(["access_token", "expires_in", "error", "refresh_token", "rows"]), documents)
+encodings = ["utf-8", "utf-16", "utf-32", "latin-1", "shift_jis"]
+bodies = st.one_of(
+    st.binary(max_size=2 * MOST),
+    st.builds(
+        lambda value, ascii_only, encoding: (
+            json.dumps(value, ensure_ascii=ascii_only).encode(encoding, "surrogatepass")
+            if encoding.startswith("utf")
+            else json.dumps(value, ensure_ascii=ascii_only).encode(encoding, "replace")
+        ),
+        documents | fields,
+        st.booleans(),
+        st.sampled_from(encodings),
+    ),
+    st.builds(lambda level: b"[" * level, st.integers(0, MOST)),
+    st.builds(lambda level: b'{"a":' * level + b"1" + b"}" * level, st.integers(0, 1500)),
+    st.builds(lambda digits: b'{"expires_in":' + b"9" * digits + b"}", st.integers(1, 6000)),
+    st.builds(lambda body: gzip.compress(body)[:-3], st.binary()),
+)
+odd_charsets = ["zlib", "\x00", "\r\nx", "*=utf-8''x", "="]
+content_types = st.one_of(
+    st.sampled_from(["", "application/json", "text/html", "charset"]),
+    st.sampled_from([*encodings, *odd_charsets]).map(lambda text: f"application/json; charset={text}"),
+    st.text(max_size=40).map(lambda text: f"application/json; charset={text}"),
+)
+content_encodings = st.sampled_from(["", "gzip", "GZIP", "identity", "br", "deflate"])
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(body=bodies, content_type=content_types, content_encoding=content_encodings)
+def test_odd_responses_are_read_or_refused_with_the_one_error(
+    body: bytes, content_type: str, content_encoding: str
+) -> None:
+    try:
+        read = reading.parse_json(body, most=MOST, content_type=content_type, content_encoding=content_encoding)
+    except reading.Unreadable:
+        return
+    json.dumps(read)  # nothing that JSON does not have, and no depth that a recursive function cannot go down
+    for read_field in (reading.token_in, reading.seconds_in, lambda row, name: reading.words_in(row, name, 50)):
+        for name in ("access_token", "expires_in", "error"):
+            try:
+                value = read_field(reading.object_of(read), name)
+            except reading.Unreadable:
+                continue
+            str(value).encode("utf-8")
+            assert not [one for one in str(value) if unicodedata.category(one) == "Cc"]
+
+
+@settings(max_examples=500, deadline=None)
+@given(value=st.text(max_size=60), date=st.text(max_size=60) | st.just("Wed, 21 Oct 2026 07:28:00 GMT"))
+def test_odd_retry_after_headers_are_read_as_none_or_a_bounded_time(value: str, date: str) -> None:
+    seconds = reading.retry_after(value, date)
+    assert seconds is None or 0 <= seconds <= reading.MOST_RETRY_AFTER_SECONDS
+
+
+@pytest.mark.parametrize("year", ["99999999999999999999", "0000", "-1"])
+def test_a_retry_after_date_that_no_clock_has_is_none(year: str) -> None:
+    assert reading.retry_after(f"Wed, 21 Oct {year} 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT") in (None, 0.0)
+
+
+def test_a_body_in_each_charset_that_its_content_type_names_is_read() -> None:
+    for charset in ("utf-8", "utf-16", "shift_jis", "Shift-JIS", '"UTF-8"'):
+        body = '{"名": "é" }'.replace("é", "ｶ").encode(charset.strip('"'))
+        assert reading.parse_object(body, most=MOST, content_type=f"application/json; charset={charset}") == {"名": "ｶ"}
+    assert reading.parse_object(b'\xef\xbb\xbf{"a": 1}', most=MOST, content_type="a/b; charset=utf-8") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "why"),
+    [
+        (b'{"a": "\xff"}', {}, "charset"),
+        (b"{}", {"content_type": "application/json; charset=made-up"}, "charset"),
+        (b"{}", {"content_type": "application/json; charset=zlib"}, "charset"),
+        (b"[" * 100_000, {"most": 200_000}, "nested too deep"),
+        (b"[" * 100 + b"]" * 100, {}, "nested too deep"),
+        (b"<html>", {}, "not JSON"),
+        (b'{"a": NaN}', {}, "not JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", {}, "not JSON"),
+        (b"[]", {}, "not a JSON object"),
+        (b"x" * (MOST + 1), {}, f"larger than {MOST} bytes"),
+        (gzip.compress(b"x" * 10_000_000), {"content_encoding": "gzip"}, f"larger than {MOST} bytes"),
+        (gzip.compress(b"{}")[:-4], {"content_encoding": "gzip"}, "gzip"),
+        (b"{}", {"content_encoding": "gzip"}, "gzip"),
+        (b"{}", {"content_encoding": "br"}, "content encoding"),
+    ],
+)
+def test_what_cannot_be_read_says_why(body: bytes, options: dict[str, Any], why: str) -> None:
+    with pytest.raises(reading.Unreadable, match=why):
+        reading.parse_object(body, **{"most": MOST, **options})
+
+
+@pytest.mark.parametrize(
+    "value", ["", "Atza|x\r\nX-Evil: 1", "Atza|\ud800", "é", "a b", "\x7f", "x" * 4097, None, 7, []]
+)
+def test_a_token_is_visible_ascii_of_bounded_length(value: object) -> None:
+    with pytest.raises(reading.Unreadable, match="access_token"):
+        reading.token_in({"access_token": value}, "access_token")
+
+
+def test_fields_are_read_by_their_type() -> None:
+    assert reading.token_in({"t": "Atza|" + "x" * 2043}, "t").startswith("Atza|")
+    assert [reading.seconds_in({"s": value}, "s") for value in (3600, "3600", 0.5, "1.5")] == [3600, 3600, 0.5, 1.5]
+    for value in (0, -1, True, "", "x", "-5", "1e3", "٣", None, [], {}, 10**400, "inf"):
+        with pytest.raises(reading.Unreadable, match="no number of seconds"):
+            reading.seconds_in({"s": value}, "s")
+    assert reading.words_in({"w": "a\r\nb\ud800c" + "d" * 99}, "w", 6) == "a??b?c"
+    assert [reading.words_in({"w": value}, "w", 9) for value in (12, None, [], {})] == ["12", "", "", ""]
+    assert reading.objects_in({"rows": [{}, 1, {"a": 1}]}, "rows") == [{}, {"a": 1}]
+    assert reading.objects_in({"rows": {"a": 1}}, "rows") == []
+
+
+async def test_collecting_stops_at_the_bound() -> None:
+    taken = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for _ in range(1000):
+            taken += 1
+            yield b"x" * 100
+
+    with pytest.raises(reading.TooLarge):
+        await reading.collected(chunks(), 1000)
+    assert taken == 11
+    assert len(await reading.collected(chunks(), 100_000)) == 100_000
