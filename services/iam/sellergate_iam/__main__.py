@@ -45,6 +45,7 @@ async def serve(settings: IamSettings) -> None:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         sts = BotoSts(settings.aws_region, random.random)
         stack.callback(sts.close)
+        background.watch("sts", sts.threads.problem)
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )

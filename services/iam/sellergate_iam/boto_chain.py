@@ -9,8 +9,8 @@ from botocore.exceptions import NoCredentialsError
 from sellergate_common.errors import Unavailable
 
 from sellergate_iam.sts_errors import unusable
+from sellergate_iam.threads import THREADS
 
-THREADS = 8
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,

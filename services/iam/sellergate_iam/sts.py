@@ -1,27 +1,32 @@
 """STS through boto3, off the event loop. boto3 finds this process's own AWS credentials and the endpoint by its own chain."""
 
 import asyncio
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from itertools import count
 from typing import Any
 
 from pydantic import SecretStr
+from sellergate_amazon import reading
 from sellergate_common.context import time_left
 from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import span
 
-from sellergate_iam.boto_chain import THREADS, BotoChain
+from sellergate_iam.boto_chain import BotoChain
 from sellergate_iam.ports import AwsCredentials, Role, Session
 from sellergate_iam.sts_errors import Busy, OwnCredentials, explained
+from sellergate_iam.threads import RegionThreads
 
 CALL_SECONDS = 10.0
 ATTEMPTS = 4
 FIRST_BACKOFF_SECONDS = 0.2
 # What an error needs to reach the caller before its deadline.
 RESERVE_SECONDS = 0.05
+# AWS names no limit; a header of Amazon's servers takes no more.
+MOST_SESSION_TOKEN_CHARACTERS = 16_384
 
 
 class BotoSts:
@@ -30,7 +35,7 @@ class BotoSts:
     def __init__(self, region: str, jitter: Callable[[], float]) -> None:
         self._chain = BotoChain(region)
         self._jitter = jitter
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sts")
+        self.threads = RegionThreads(time.monotonic)
 
     async def assume(self, role: Role, session: Session) -> AwsCredentials:
         """Assume a role, with its external id, again with full jitter while STS is busy and there is time.
@@ -52,10 +57,10 @@ class BotoSts:
 
     def close(self) -> None:
         """Let the threads end; calls under way are not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.threads.close()
 
     async def _attempt(self, role: Role, session: Session, left: float) -> AwsCredentials:
-        call = asyncio.get_running_loop().run_in_executor(self._threads, partial(self._assume, role, session))
+        call = asyncio.wrap_future(self.threads.submit(role.region, partial(self._assume, role, session)))
         try:
             with span("STS AssumeRole"):
                 return await asyncio.wait_for(call, left)
@@ -80,16 +85,18 @@ class BotoSts:
 
     def _asked(self, client: Any, role: Role, parameters: dict[str, Any]) -> AwsCredentials:
         try:
-            return _read(client.assume_role(**parameters)["Credentials"], parameters["DurationSeconds"])
+            return _read(client.assume_role(**parameters).get("Credentials"), parameters["DurationSeconds"])
+        except reading.Unreadable as error:
+            raise Busy(f"STS's response holds no credentials that can be used: {error}.", retry_after=1.0) from None
         except Exception as error:  # noqa: BLE001  (an endpoint that is no STS trips boto3 in ways that it does not name)
             raise explained(error, role) from None
 
 
 def _read(answer: Any, life: float) -> AwsCredentials:
-    return AwsCredentials(
-        SecretStr(answer["AccessKeyId"]),
-        SecretStr(answer["SecretAccessKey"]),
-        SecretStr(answer["SessionToken"]),
-        answer["Expiration"].timestamp(),
-        life,
-    )
+    found = reading.object_of(answer)
+    key_id, secret = (reading.token_in(found, name) for name in ("AccessKeyId", "SecretAccessKey"))
+    session_token = reading.token_in(found, "SessionToken", MOST_SESSION_TOKEN_CHARACTERS)
+    ends = found.get("Expiration")
+    if not isinstance(ends, datetime):
+        raise reading.Unreadable("Expiration is missing")
+    return AwsCredentials(SecretStr(key_id), SecretStr(secret), SecretStr(session_token), ends.timestamp(), life)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from sellergate_common.status import to_status
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_iam.ports import Role, Session
 from sellergate_iam.sts import ATTEMPTS, BotoSts
+from sellergate_iam.threads import THREADS
 
 from tests.contract.amazon.aws_environment import REGION, bare_aws, boto_sts, own_keys
 from tests.contract.simulator.simulator_process import AWS_KEY_ID, AWS_SECRET, ROLE_ARN, Simulator, running_simulator
@@ -31,6 +32,8 @@ class Sts:
         self.url = ""
         self.asked = 0
         self.answers: list[tuple[int, str]] = []
+        self.silent_region = ""
+        self.well_again = Event()
 
     def refuses(self, status: int, code: str) -> None:
         """Answer so from now on; the message holds what no message of ours may."""
@@ -50,6 +53,8 @@ def server() -> Iterator[Sts]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
+            if told.silent_region and f"/{told.silent_region}/sts/" in self.headers["Authorization"]:
+                told.well_again.wait(10)
             status, body = told.next()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
@@ -177,6 +182,37 @@ async def test_an_endpoint_that_is_no_sts_is_unavailable_in_one_line(
     assert error.retry_after
     assert not {"\n", '"', "<"} & set(error.message)
     assert server.asked == asked
+
+
+@pytest.mark.parametrize("changed", ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"])
+async def test_credentials_that_no_header_can_carry_are_not_used(server: Sts, sts: BotoSts, changed: str) -> None:
+    fields = {
+        "AccessKeyId": "ASIA1",
+        "SecretAccessKey": "secret",
+        "SessionToken": "session",
+        "Expiration": "2030-01-01T00:00:00Z",
+    }
+    text = "".join(f"<{name}>{'a&#10;b' if name == changed else value}</{name}>" for name, value in fields.items())
+    result = f"<AssumeRoleResult><Credentials>{text}</Credentials></AssumeRoleResult>"
+    server.answers = [(200, f"<AssumeRoleResponse>{result}</AssumeRoleResponse>")]
+    error = await refusal(sts)
+    assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
+    assert server.asked == ATTEMPTS
+
+
+async def test_a_region_whose_sts_is_silent_delays_no_other(server: Sts, sts: BotoSts) -> None:
+    server.refuses(403, "AccessDenied")
+    server.silent_region = "us-west-2"
+    silent = Role(ROLE_ARN, EXTERNAL_ID, server.silent_region, "a")
+    waiting = [asyncio.ensure_future(sts.assume(silent, SESSION)) for _ in range(3 * THREADS)]
+    while sts.threads._regions[server.silent_region].busy < THREADS if sts.threads._regions else True:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    for _ in range(3):
+        assert (await refusal(sts)).reason is Reason.ROLE_REJECTED
+    assert not any(task.done() for task in waiting)
+    server.well_again.set()
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {one.reason for one in ended if isinstance(one, SellergateError)} == {Reason.ROLE_REJECTED}
 
 
 async def test_an_sts_that_is_down_or_misnamed_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
