@@ -11,6 +11,7 @@ SellergateError
 ├── AmazonRefused         Amazon's 400, 401, 403, 404, 409, 422; metadata hold Amazon's own words
 ├── RoleRejected          STS refuses to assume the role
 ├── Unavailable           Amazon or a dependency of ours is down; `retry_after` says when
+├── ResponseTooLarge      Amazon's response is above what can be passed on; a write is done
 ├── OutcomeUnknown        a write that may have happened; nobody repeats it blindly
 ├── OutOfTime             the caller's deadline passed
 ├── CallCancelled         the caller went away
@@ -36,6 +37,7 @@ class Code(StrEnum):
     RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
     UNAVAILABLE = "UNAVAILABLE"
     UNKNOWN = "UNKNOWN"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     UNIMPLEMENTED = "UNIMPLEMENTED"
     INTERNAL = "INTERNAL"
@@ -72,6 +74,8 @@ class Reason(StrEnum):
     CANCELLED = "CANCELLED"
     CLIENT_NOT_FOUND = "CLIENT_NOT_FOUND"
     SECRET_UNREADABLE = "SECRET_UNREADABLE"
+    AUTHORIZATION_MISMATCH = "AUTHORIZATION_MISMATCH"
+    AMAZON_RESPONSE_TOO_LARGE = "AMAZON_RESPONSE_TOO_LARGE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +229,12 @@ class Unavailable(SellergateError):
     default_reason = Reason.DEPENDENCY_UNAVAILABLE
 
 
+class ResponseTooLarge(SellergateError):
+    """A response of Amazon's that cannot be passed on; what it answers was done."""
+
+    default_reason = Reason.AMAZON_RESPONSE_TOO_LARGE
+
+
 class OutcomeUnknown(SellergateError):
     """A write that may have happened."""
 
@@ -293,5 +303,7 @@ RULES: Mapping[Reason, Rule] = {
     Reason.ROLE_REJECTED: Rule(RoleRejected, Code.PERMISSION_DENIED, 403),
     Reason.CLIENT_NOT_FOUND: Rule(NotFound, Code.NOT_FOUND, 404),
     Reason.SECRET_UNREADABLE: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 409),
+    Reason.AUTHORIZATION_MISMATCH: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 401),
+    Reason.AMAZON_RESPONSE_TOO_LARGE: Rule(ResponseTooLarge, Code.OUT_OF_RANGE, 502),
     Reason.CANCELLED: Rule(CallCancelled, Code.CANCELLED, 499),
 }

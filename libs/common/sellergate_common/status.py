@@ -30,7 +30,7 @@ _Detail = TypeVar(
     "_Detail", details.ErrorInfo, details.BadRequest, details.ResourceInfo, details.RetryInfo, details.Help
 )
 
-_PRECONDITION_TYPES = {Reason.ACCOUNT_INACTIVE, Reason.AUTHORIZATION_REVOKED}
+_PRECONDITION_TYPES = {Reason.ACCOUNT_INACTIVE, Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_MISMATCH}
 # All that tells of an error travels in the trailers, of which gRPC takes 8 KiB in all, base64 included, and drops those of more.
 _MAX_MESSAGE_BYTES = 1_000
 _MAX_FIELD_BYTES = 256

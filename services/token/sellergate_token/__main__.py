@@ -22,7 +22,7 @@ from sellergate_common.settings import load_settings
 from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_token.account_service import CONTRACTS, GrpcAccounts
-from sellergate_token.lwa import open_lwa
+from sellergate_token.lwa.client import open_lwa
 from sellergate_token.servicer import TokenServicer
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens.exchanges import Exchanges
@@ -43,7 +43,8 @@ async def serve(settings: TokenSettings) -> None:
     background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
-        lwa = await stack.enter_async_context(open_lwa(settings.lwa_token_url))
+        lwa = await stack.enter_async_context(open_lwa(settings.lwa_token_url, SYSTEM_CLOCK, random.random))
+        background.watch("lwa", lwa.slots.problem)
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )

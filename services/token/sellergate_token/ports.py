@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 from sellergate_common.cache.entries import Entries
+from sellergate_common.errors import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,13 @@ class Lwa(Protocol):
     async def exchange(self, client_id: SecretStr, client_secret: SecretStr, grant: Grant) -> AccessToken:
         """Exchange a grant for an access token; for a code, its refresh token comes with it.
 
-        Raises PreconditionFailed (AUTHORIZATION_REVOKED, LWA_CLIENT_REJECTED), InvalidRequest (a scope or code that Amazon
-        refuses), Unavailable (AMAZON_UNAVAILABLE), OutOfTime.
+        Raises PreconditionFailed (AUTHORIZATION_REVOKED, AUTHORIZATION_MISMATCH, LWA_CLIENT_REJECTED), InvalidRequest (a scope or
+        code that Amazon refuses), AmazonRefused (AMAZON_DENIED, AMAZON_REJECTED), Unavailable (AMAZON_UNAVAILABLE), OutOfTime.
         """
 
+
+AUTHORIZATION_LOST = frozenset({Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_MISMATCH})
+"""Refusals that are about one account's refresh token and end only with another one."""
 
 # Access tokens, shared by all replicas; the mark is a token's fingerprint.
 TokenCache = Entries[TokenKey, AccessToken, str]

@@ -79,8 +79,10 @@ class TokenEndpoint:
         if not refresh_token:
             raise LwaError("invalid_request", "The request is missing a required parameter : refresh_token")
         grant = self.world.grants.get(refresh_token)
-        if grant is None or grant.client_id != application.client_id:
+        if grant is None:
             raise LwaError("invalid_grant", f"{_INVALID_GRANT}refresh_token")
+        if grant.client_id != application.client_id:
+            raise LwaError("unauthorized_client", "Not authorized for requested operation")
         if grant.revoked:
             revoked = "User may have revoked or didn't grant the permission."
             raise LwaError("invalid_grant", f"{_INVALID_GRANT}refresh_token. {revoked}")

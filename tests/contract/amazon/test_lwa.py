@@ -1,15 +1,19 @@
 """The LWA adapter against the simulator: what each of Amazon's refusals becomes."""
 
+import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import CallContext, serving
 from sellergate_common.errors import OutOfTime, PreconditionFailed, Reason, Unavailable
-from sellergate_token.lwa import HttpLwa, open_lwa
-from sellergate_token.ports import AccessToken, RefreshToken
+from sellergate_token.lwa.client import HttpLwa, open_lwa
+from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
+from sellergate_token.tokens.exchanges import Exchanges
 
 from tests.contract.simulator.simulator_process import running_simulator
 from tests.e2e.sellers import Seller
@@ -29,7 +33,7 @@ async def control(simulator_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="module")
 async def lwa(simulator_url: str) -> AsyncIterator[HttpLwa]:
-    async with open_lwa(f"{simulator_url}/auth/o2/token") as opened:
+    async with open_lwa(f"{simulator_url}/auth/o2/token", SYSTEM_CLOCK, random.random) as opened:
         yield opened
 
 
@@ -90,6 +94,36 @@ async def test_trouble_of_amazons_is_repeated_and_then_told(
     assert caught.value.retry_after
 
 
+async def test_a_refresh_token_of_another_client_is_the_accounts_fault(
+    lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller
+) -> None:
+    other = await Seller.seeded(control)
+    with pytest.raises(PreconditionFailed) as caught:
+        await refresh(lwa, seller, refresh_token=other.refresh_token)
+    assert caught.value.reason is Reason.AUTHORIZATION_MISMATCH
+    assert caught.value.metadata == {"lwa_error": "unauthorized_client"}
+
+
+async def test_one_bad_account_leaves_the_others_of_its_application_alone(
+    lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller
+) -> None:
+    exchanges = Exchanges(lwa, time.monotonic)
+    client = LwaClient(SecretStr(seller.client_id), SecretStr(seller.client_secret))
+    foreign = RefreshToken(SecretStr((await Seller.seeded(control)).refresh_token))
+    good = RefreshToken(SecretStr(seller.refresh_token))
+
+    async def asked(grant: RefreshToken) -> AccessToken | Reason:
+        try:
+            return await exchanges.exchange(client, grant)
+        except PreconditionFailed as error:
+            return error.reason
+
+    for _ in range(10):
+        bad, *others = await asyncio.gather(asked(foreign), *(asked(good) for _ in range(8)))
+        assert bad is Reason.AUTHORIZATION_MISMATCH
+        assert [type(one) for one in others] == [AccessToken] * 8
+
+
 async def test_a_slow_lwa_is_left_at_the_deadline(lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller) -> None:
     await control.post("/control/faults", json={"kind": "lwa_slow", "count": 1, "delay_seconds": 5})
     began = time.monotonic()
@@ -102,7 +136,7 @@ async def test_a_slow_lwa_is_left_at_the_deadline(lwa: HttpLwa, control: httpx.A
 
 
 async def test_an_lwa_that_is_not_there_is_unavailable(seller: Seller) -> None:
-    async with open_lwa("http://127.0.0.1:1/auth/o2/token") as nowhere:
+    async with open_lwa("http://127.0.0.1:1/auth/o2/token", SYSTEM_CLOCK, random.random) as nowhere:
         with pytest.raises(Unavailable) as caught:
             await refresh(nowhere, seller)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE

@@ -114,7 +114,7 @@ def test_a_revoked_grant_says_so_and_a_new_seed_revives_it(client: Client) -> No
 def test_a_refresh_token_belongs_to_one_client(client: Client) -> None:
     other = client.simulator.client()
     response = other.exchange(refresh_token=client.refresh_token)
-    assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
+    assert (response.status_code, response.json()["error"]) == (400, "unauthorized_client")
 
 
 def test_a_rotated_secret_leaves_the_old_one_its_time(client: Client) -> None:

@@ -18,6 +18,7 @@ from sellergate_common.status import from_bytes, to_status
 # harms nobody; trouble of a dependency may be over in a moment.
 COOLDOWN: Mapping[Reason, float] = {
     Reason.AUTHORIZATION_REVOKED: 60.0,
+    Reason.AUTHORIZATION_MISMATCH: 60.0,
     Reason.ROLE_REJECTED: 5.0,
     Reason.INVALID_REQUEST: 5.0,
     Reason.AMAZON_UNAVAILABLE: 1.0,

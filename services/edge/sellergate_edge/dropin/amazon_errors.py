@@ -30,6 +30,7 @@ _DENIED = frozenset(
         Reason.ACCOUNT_NOT_FOUND,
         Reason.ACCOUNT_INACTIVE,
         Reason.AUTHORIZATION_REVOKED,
+        Reason.AUTHORIZATION_MISMATCH,
         Reason.LWA_CLIENT_REJECTED,
         Reason.ROLE_REJECTED,
         Reason.SECRET_UNREADABLE,

@@ -1,52 +1,45 @@
-"""Login with Amazon over HTTPS: the three grants, and what its refusals mean.
-
-LWA has one endpoint for all regions and answers errors as RFC 6749 §5.2 says, not in SP-API's shape.
-"""
+"""LWA's token endpoint over aiohttp: one endpoint for all regions, and a bound on exchanges that no cancellation can use up."""
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
-import httpx
+import aiohttp
 from pydantic import SecretStr
+from sellergate_amazon import reading
+from sellergate_common.clock import Clock
 from sellergate_common.context import time_left
-from sellergate_common.errors import InvalidRequest, OutOfTime, PreconditionFailed, Reason, Unavailable
+from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import span
+from sellergate_common.slots import Slots
 
+from sellergate_token.lwa.responses import MOST_BYTES, Busy, Response, busy, read
 from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken, Scope
 
 EXCHANGE_SECONDS = 10.0
+CONNECT_SECONDS = 3.0
+KEEPALIVE_SECONDS = 15.0
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.2
-_MAX_LIFE_SECONDS = 24 * 3600
-# What LWA's answer says → what it means. Everything else is worth another attempt, or is Amazon's trouble.
-_REFUSALS = {
-    "invalid_grant": (
-        Reason.AUTHORIZATION_REVOKED,
-        "Amazon refuses the seller's authorization (invalid_grant); let the seller authorize the application again.",
-    ),
-    "invalid_client": (
-        Reason.LWA_CLIENT_REJECTED,
-        "Amazon refuses the application's LWA client id or secret (invalid_client); store the current secret.",
-    ),
-    "unauthorized_client": (
-        Reason.LWA_CLIENT_REJECTED,
-        "Amazon does not let this LWA client use the grant (unauthorized_client); check the application's registration.",
-    ),
-}
-_HELP = "https://developer-docs.amazon.com/sp-api/docs/connect-to-the-selling-partner-api"
+MOST_EXCHANGES = 64
+"""How many exchanges are under way at once; the others wait, within their deadlines."""
 
 
 class HttpLwa:
-    """LWA's token endpoint. Throttling and server errors are repeated with full jitter while there is time."""
+    """LWA's token endpoint. Throttling and server errors are repeated while there is time, never before Retry-After.
 
-    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
-        self._client = client
+    `jitter` returns a random number in [0, 1).
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, slots: Slots, clock: Clock, jitter: Callable[[], float]
+    ) -> None:
+        self._session = session
         self._url = url
+        self.slots = slots
+        self._clock = clock
+        self._jitter = jitter
 
     async def exchange(self, client_id: SecretStr, client_secret: SecretStr, grant: Grant) -> AccessToken:
         """Exchange a grant for an access token."""
@@ -57,12 +50,12 @@ class HttpLwa:
         for attempt in range(ATTEMPTS):
             try:
                 return await self._exchange(form, grant)
-            except Unavailable as error:
-                pause = random.uniform(0, FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311  (jitter, not a secret)
+            except Busy as error:
+                pause = max(self._jitter() * FIRST_BACKOFF_SECONDS * 2**attempt, error.pause)
                 if attempt + 1 == ATTEMPTS or pause >= time_left(EXCHANGE_SECONDS):
                     raise
                 get_logger().info("lwa_retry", attempt=attempt + 1, cause=error.message)
-                await asyncio.sleep(pause)
+                await self._clock.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
     async def _exchange(self, form: dict[str, str], grant: Grant) -> AccessToken:
@@ -71,14 +64,24 @@ class HttpLwa:
             raise OutOfTime("No time was left to ask LWA for an access token.")
         try:
             with span(f"LWA {form['grant_type']}"):
-                async with asyncio.timeout(left):
-                    response = await self._client.post(self._url, data=form)
+                async with asyncio.timeout(left), self.slots.taken():
+                    response = await self._sent(form)
+        except aiohttp.ClientError as error:
+            # The cause is not chained: the error of a client holds the request, and that holds the secrets.
+            raise busy(f"LWA cannot be reached ({type(error).__name__}).") from None
+        except reading.TooLarge as error:
+            raise busy(f"LWA's response cannot be read: {error}.") from None
         except TimeoutError:
             raise OutOfTime(f"LWA did not answer within {left:.1f} s.") from None
-        except httpx.HTTPError as error:
-            # The cause is not chained: an httpx error holds the request, and that holds the secrets.
-            raise _unavailable(f"LWA cannot be reached ({type(error).__name__}).") from None
-        return _read(response, grant)
+        except OSError as error:
+            raise busy(f"LWA cannot be reached ({type(error).__name__}).") from None
+        return read(response, grant, self._clock.wall())
+
+    async def _sent(self, form: dict[str, str]) -> Response:
+        async with self._session.post(self._url, data=form, allow_redirects=False) as response:
+            body = await reading.collected(response.content.iter_any(), MOST_BYTES)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Response(response.status, headers, body)
 
 
 def _form(grant: Grant) -> dict[str, str]:
@@ -93,46 +96,18 @@ def _form(grant: Grant) -> dict[str, str]:
             return code | ({"redirect_uri": redirect_uri} if redirect_uri else {})
 
 
-def _read(response: httpx.Response, grant: Grant) -> AccessToken:
-    """Read LWA's answer. Raises PreconditionFailed and InvalidRequest for refusals, Unavailable for the rest."""
-    received = time.time()
-    try:
-        body: Any = response.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        kind = response.headers.get("content-type", "no content type")
-        raise _unavailable(f"LWA answered {response.status_code} with {kind} instead of JSON.")
-    if response.is_success and isinstance(body.get("access_token"), str) and _life(body) > 0:
-        refresh_token = body.get("refresh_token")
-        return AccessToken(
-            SecretStr(body["access_token"]),
-            received + _life(body),
-            _life(body),
-            SecretStr(refresh_token) if isinstance(refresh_token, str) and refresh_token else None,
-        )
-    error = body.get("error")
-    if error in ("invalid_scope", "invalid_grant") and not isinstance(grant, RefreshToken):
-        field = "scope" if isinstance(grant, Scope) else "code"
-        raise InvalidRequest.of_field(field, f"is refused by Amazon ({error})")
-    if isinstance(error, str) and error in _REFUSALS:
-        reason, message = _REFUSALS[error]
-        raise PreconditionFailed(message, reason=reason, metadata={"lwa_error": error}, help_url=_HELP)
-    raise _unavailable(f"LWA answered {response.status_code} {error if isinstance(error, str) else ''}".rstrip() + ".")
-
-
-def _life(body: dict[str, Any]) -> float:
-    life = body.get("expires_in")
-    return min(float(life), _MAX_LIFE_SECONDS) if isinstance(life, int | float) else 0.0
-
-
-def _unavailable(message: str) -> Unavailable:
-    return Unavailable(f"{message} Try again.", reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)
-
-
 @asynccontextmanager
-async def open_lwa(url: str) -> AsyncIterator[HttpLwa]:
-    """Open a client of the token endpoint at `url`. Redirects are not followed: they would carry the secrets along."""
-    limits = httpx.Limits(max_connections=16, max_keepalive_connections=8)
-    async with httpx.AsyncClient(timeout=EXCHANGE_SECONDS, limits=limits, follow_redirects=False) as client:
-        yield HttpLwa(client, url)
+async def open_lwa(url: str, clock: Clock, jitter: Callable[[], float]) -> AsyncIterator[HttpLwa]:
+    """Open a client of the token endpoint at `url`. Redirects are not followed: they would carry the secrets along.
+
+    Bodies are unpacked by the reader, which bounds what they become; the connector has as many connections as there are slots.
+    """
+    connector = aiohttp.TCPConnector(limit=MOST_EXCHANGES, keepalive_timeout=KEEPALIVE_SECONDS)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+    ) as session:
+        yield HttpLwa(session, url, Slots("LWA", MOST_EXCHANGES, clock.monotonic), clock, jitter)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
-from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed, Reason
+from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
 from sellergate_common.observability.logs import get_logger
 
-from sellergate_token.ports import RefreshToken
+from sellergate_token.ports import AUTHORIZATION_LOST, RefreshToken
 from sellergate_token.rotation.ports import Stored, StoredApplication
 from sellergate_token.tokens.exchanges import Exchanges
 
@@ -82,10 +82,11 @@ class Rotations:
         try:
             await self._exchanges.exchange(client, RefreshToken(new.refresh_token))
         except PreconditionFailed as error:
-            if error.reason is not Reason.AUTHORIZATION_REVOKED:
+            if error.reason not in AUTHORIZATION_LOST:
                 raise
+            said = error.metadata.get("lwa_error", "invalid_grant")
             raise InvalidRequest.of_field(
-                "refresh_token", "is refused by Amazon (invalid_grant); what was stored stays"
+                "refresh_token", f"is refused by Amazon ({said}); what was stored stays"
             ) from None
         return await self._stored.store_refresh_token(account, new.refresh_token, new.consent_until)
 

@@ -13,6 +13,7 @@ from sellergate_token.ports import AccessToken, Grant, Lwa, LwaClient
 # remembered by its digest, so that a secret that is stored in its place is tried at once.
 REFUSED_SECONDS = 5.0
 _SIZE = 1_000
+_WRONG_SECRET = "invalid_client"
 
 
 class Exchanges:
@@ -34,7 +35,7 @@ class Exchanges:
             try:
                 return await self._exchange(client, grant)
             except PreconditionFailed as error:
-                if error.reason is not Reason.LWA_CLIENT_REJECTED or client.previous_secret is None:
+                if not _is_of_the_secret(error) or client.previous_secret is None:
                     raise
                 get_logger().warning("lwa_previous_secret_tried")
                 return await self._exchange(LwaClient(client.client_id, client.previous_secret), grant)
@@ -51,11 +52,18 @@ class Exchanges:
         try:
             return await self._lwa.exchange(client.client_id, client.client_secret, grant)
         except PreconditionFailed as error:
-            if error.reason is Reason.LWA_CLIENT_REJECTED:
+            if _is_of_the_secret(error):
                 self._refused[digest] = self._now() + REFUSED_SECONDS, _again(error)
                 while len(self._refused) > _SIZE:
                     self._refused.popitem(last=False)
             raise
+
+
+def _is_of_the_secret(error: PreconditionFailed) -> bool:
+    """Return whether Amazon refused the client's secret, and not one grant of that client."""
+    return (
+        error.reason is Reason.LWA_CLIENT_REJECTED and error.metadata.get("lwa_error", _WRONG_SECRET) == _WRONG_SECRET
+    )
 
 
 def _again(error: PreconditionFailed) -> PreconditionFailed:

@@ -7,10 +7,19 @@ from functools import partial
 
 from pydantic import SecretStr
 from sellergate_common.cache.entries import Counts, Found, longest_left
-from sellergate_common.errors import Conflict, InvalidRequest, PreconditionFailed, Reason, SellergateError, Unavailable
+from sellergate_common.errors import Conflict, InvalidRequest, PreconditionFailed, SellergateError, Unavailable
 from sellergate_common.observability.logs import get_logger
 
-from sellergate_token.ports import AccessToken, Accounts, AccountView, LwaClient, RefreshToken, Scope, TokenCache
+from sellergate_token.ports import (
+    AUTHORIZATION_LOST,
+    AccessToken,
+    Accounts,
+    AccountView,
+    LwaClient,
+    RefreshToken,
+    Scope,
+    TokenCache,
+)
 from sellergate_token.tokens.exchanges import Exchanges
 
 # LWA's access tokens live for an hour (developer docs, "connect to the Selling Partner API").
@@ -91,7 +100,7 @@ class Tokens:
         try:
             token = await self._exchanges.exchange(opened.client, opened.refresh_token)
         except PreconditionFailed as error:
-            if error.reason is Reason.AUTHORIZATION_REVOKED:
+            if error.reason in AUTHORIZATION_LOST:
                 await self._mark_revoked(account)
             raise
         sent = _if_new(token.refresh_token, opened.refresh_token.value)

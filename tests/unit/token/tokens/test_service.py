@@ -158,8 +158,9 @@ async def test_accounts_and_revisions_never_share_a_token(world: World) -> None:
     assert len(values) == 3
 
 
-async def test_a_revoked_grant_marks_the_account_once_and_is_told(world: World) -> None:
-    world.lwa.refusal = PreconditionFailed("revoked", reason=Reason.AUTHORIZATION_REVOKED)
+@pytest.mark.parametrize("reason", [Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_MISMATCH])
+async def test_a_grant_that_amazon_refuses_marks_the_account_once_and_is_told(world: World, reason: Reason) -> None:
+    world.lwa.refusal = PreconditionFailed("refused", reason=reason)
     with pytest.raises(PreconditionFailed):
         await world.tokens.for_account("a", None)
     assert world.accounts.revoked == [AccountView("a", 1)]

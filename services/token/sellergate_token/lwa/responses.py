@@ -1,0 +1,148 @@
+"""What a response of LWA means: an access token, a refusal that is final, or trouble that may be over in a moment.
+
+LWA writes errors as RFC 6749 §5.2 says, not in SP-API's shape; which ones it sends and why is known from Amazon's own SDK
+(lwa_exception_error_code) and from public threads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+from sellergate_amazon import reading
+from sellergate_common.errors import (
+    AmazonRefused,
+    InvalidRequest,
+    PreconditionFailed,
+    Reason,
+    SellergateError,
+    Unavailable,
+)
+
+from sellergate_token.ports import AccessToken, Grant, RefreshToken, Scope
+
+MOST_BYTES = 64 * 1024
+"""LWA's responses have less than 8 KiB."""
+_MAX_LIFE_SECONDS = 24 * 3600.0
+_MAX_WORDS = 200
+_TOO_MANY_REQUESTS = 429
+# Statuses below 500 that say nothing of the request itself: it may be sent again.
+_BUSY_STATUSES = frozenset({408, 425, _TOO_MANY_REQUESTS})
+_BUSY_ERRORS = frozenset({"server_error", "temporarily_unavailable"})
+_HELP = "https://developer-docs.amazon.com/sp-api/docs/connect-to-the-selling-partner-api"
+_REFUSALS = {
+    "invalid_client": (
+        Reason.LWA_CLIENT_REJECTED,
+        "Amazon refuses the application's LWA client id or secret (invalid_client); store the current secret.",
+    ),
+    "unauthorized_client": (
+        Reason.LWA_CLIENT_REJECTED,
+        "Amazon does not let this LWA client use the grant (unauthorized_client); check the application's registration.",
+    ),
+}
+# To a refresh token; `unauthorized_client` is then about the token, and the client itself is well.
+_REFUSALS_OF_SELLERS = {
+    "invalid_grant": (
+        Reason.AUTHORIZATION_REVOKED,
+        "Amazon refuses the seller's authorization (invalid_grant); let the seller authorize the application again.",
+    ),
+    "unauthorized_client": (
+        Reason.AUTHORIZATION_MISMATCH,
+        "The refresh token belongs to another LWA client (unauthorized_client); store the one of this application.",
+    ),
+}
+
+
+class Busy(Unavailable):
+    """LWA cannot be reached, throttles, or has a fault: the same exchange may work in a moment.
+
+    `pause` are the seconds that LWA wants to be left alone for (Retry-After); 0 where it does not say.
+    """
+
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A complete response; the names of `headers` are in lower case. Its body holds secrets and stays out of its repr."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Response({self.status})"
+
+    def header(self, name: str) -> str:
+        """Return a header; empty where there is none."""
+        return self.headers.get(name, "")
+
+
+def read(response: Response, grant: Grant, received: float) -> AccessToken:
+    """Return the access token of a response that was received at `received`, in seconds since the epoch.
+
+    Raises PreconditionFailed, InvalidRequest and AmazonRefused for refusals, which are final; Busy for what may be over in a
+    moment; Unavailable for a success that cannot be read.
+    """
+    try:
+        document = reading.parse_object(
+            response.body,
+            most=MOST_BYTES,
+            content_type=response.header("content-type"),
+            content_encoding=response.header("content-encoding"),
+        )
+    except reading.Unreadable as error:
+        raise busy(f"LWA's response ({response.status}) cannot be read: {error}.", _pause(response)) from None
+    if 200 <= response.status < 300:  # noqa: PLR2004  (HTTP's own numbers)
+        return _token(document, received)
+    raise _refusal(response, document, grant)
+
+
+def busy(message: str, retry_after: float | None = None) -> Busy:
+    """Return the error of an exchange that may be tried again, after `retry_after` seconds where LWA named them."""
+    error = Busy(f"{message} Try again.", reason=Reason.AMAZON_UNAVAILABLE, retry_after=retry_after or 1.0)
+    error.pause = retry_after or 0.0
+    return error
+
+
+def _token(document: Mapping[str, Any], received: float) -> AccessToken:
+    try:
+        value = reading.token_in(document, "access_token")
+        life = min(reading.seconds_in(document, "expires_in"), _MAX_LIFE_SECONDS)
+        refresh_token = reading.token_in(document, "refresh_token") if document.get("refresh_token") else None
+    except reading.Unreadable as error:
+        message = f"LWA's response holds no access token that can be used: {error}. Try again."
+        raise Unavailable(message, reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0) from None
+    return AccessToken(
+        SecretStr(value), received + life, life, SecretStr(refresh_token) if refresh_token is not None else None
+    )
+
+
+def _refusal(response: Response, document: Mapping[str, Any], grant: Grant) -> SellergateError:
+    error = reading.words_in(document, "error", _MAX_WORDS)
+    if error in ("invalid_scope", "invalid_grant") and not isinstance(grant, RefreshToken):
+        field = "scope" if isinstance(grant, Scope) else "code"
+        return InvalidRequest.of_field(field, f"is refused by Amazon ({error})")
+    known = {**_REFUSALS, **(_REFUSALS_OF_SELLERS if isinstance(grant, RefreshToken) else {})}
+    if error in known:
+        reason, message = known[error]
+        return PreconditionFailed(message, reason=reason, metadata={"lwa_error": error}, help_url=_HELP)
+    said = f"LWA answered {response.status} {error}".rstrip()
+    if error and error not in _BUSY_ERRORS and response.status // 100 == 4 and response.status not in _BUSY_STATUSES:  # noqa: PLR2004
+        return _refused(said, error, reading.words_in(document, "error_description", _MAX_WORDS), response.status)
+    return busy(f"{said}.", _pause(response))
+
+
+def _refused(said: str, error: str, description: str, status: int) -> AmazonRefused:
+    denied = error == "access_denied"
+    metadata = {"lwa_error": error, "amazon_code": error, "amazon_message": description, "http_status": str(status)}
+    return AmazonRefused(
+        f"{said}: {description or 'no description'}. The same exchange is refused again; check the account's credentials.",
+        reason=Reason.AMAZON_DENIED if denied else Reason.AMAZON_REJECTED,
+        metadata={name: value for name, value in metadata.items() if value},
+        help_url=_HELP,
+    )
+
+
+def _pause(response: Response) -> float | None:
+    return reading.retry_after(response.header("retry-after"), response.header("date"))

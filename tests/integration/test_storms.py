@@ -1,0 +1,141 @@
+"""Every outgoing client under a storm of cancellations: it loses no slot, and every caller afterwards gets a response."""
+
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from pydantic import SecretStr
+from sellergate_account.storage.database import open_database
+from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.redis_client import open_redis
+from sellergate_gateway.documents.aiohttp_store import open_documents
+from sellergate_gateway.spapi.aiohttp_transport import open_amazon
+from sellergate_gateway.spapi.http import AmazonRequest
+from sellergate_iam.ports import Role, Session
+from sellergate_token.lwa.client import open_lwa
+from sellergate_token.ports import RefreshToken
+from sellergate_token.rotation.sqs_queue import SqsQueue
+
+from tests.contract.amazon.aws_environment import REGION, bare_aws, boto_sts, own_keys
+from tests.contract.amazon.sqs_server import ACCESS, running_sqs
+from tests.contract.simulator.simulator_process import AWS_KEY_ID, AWS_SECRET, ROLE_ARN, Simulator, running_simulator
+from tests.integration.storms import Storm, peer_before, weather
+
+
+@pytest.fixture
+def storm() -> Storm:
+    """A short one; tests/system has one of real length."""
+    return Storm(silent=0.3, slow=0.5, callers=100)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with running_simulator() as started:
+        keys = [{"access_key_id": AWS_KEY_ID, "secret_access_key": AWS_SECRET}]
+        started.told("seed", {"roles": [{"arn": ROLE_ARN}], "aws_keys": keys})
+        started.told("rates", {"scale": 1e6, "burst_scale": 1e4})
+        yield started
+
+
+async def test_lwa(storm: Storm, simulator: Simulator) -> None:
+    seller = simulator.client()
+    grant = RefreshToken(SecretStr(seller.refresh_token))
+    async with (
+        peer_before(f"{simulator.main}/auth/o2/token") as peer,
+        open_lwa(peer.url, SYSTEM_CLOCK, random.random) as lwa,
+    ):
+
+        async def ask() -> object:
+            return await lwa.exchange(SecretStr(seller.client_id), SecretStr(seller.client_secret), grant)
+
+        def free() -> bool:
+            connector = lwa._session.connector
+            assert connector is not None
+            return lwa.slots.free == lwa.slots.most and not connector._acquired
+
+        await weather(peer, storm, ask, free)
+
+
+async def test_sp_api(storm: Storm, simulator: Simulator) -> None:
+    token = simulator.client().access_token()
+    async with peer_before(f"{simulator.url('na')}/sellers/v1/account") as peer, open_amazon() as amazon:
+        headers = (("x-amz-access-token", token),)
+
+        async def ask() -> object:
+            answer = await amazon.send(AmazonRequest("GET", peer.url, headers, b""), 10.0)
+            assert answer.status == 200
+            return answer
+
+        def free() -> bool:
+            connector = amazon._session.connector
+            assert connector is not None
+            return not connector._acquired
+
+        await weather(peer, storm, ask, free)
+
+
+async def test_documents(storm: Storm, simulator: Simulator) -> None:
+    async with peer_before(f"{simulator.main}/documents/none") as peer:
+        origin = peer.url.removesuffix("/documents/none")
+        async with open_documents([origin]) as documents:
+
+            async def ask() -> object:
+                async with documents.get(peer.url, ()) as fetched:
+                    return [chunk async for chunk in fetched.chunks]
+
+            def free() -> bool:
+                connector = documents._local.connector
+                assert connector is not None
+                return not connector._acquired
+
+            await weather(peer, storm, ask, free)
+
+
+async def test_sts(storm: Storm, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with peer_before(simulator.main) as peer:
+        bare_aws(monkeypatch, peer.url)
+        own_keys(monkeypatch, AWS_KEY_ID, AWS_SECRET)
+        role, session = Role(ROLE_ARN, "", REGION, "a"), Session("sellergate-a", 900)
+        async with boto_sts() as sts:
+            await weather(
+                peer,
+                storm,
+                lambda: sts.assume(role, session),
+                lambda: not any(one.busy for one in sts.threads._regions.values()),
+            )
+
+
+async def test_sqs(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_sqs() as server:
+        queue_path = server.queue()[0].split("/", 3)[3]
+        async with peer_before(server.url) as peer:
+            for name, value in {**ACCESS, "AWS_ENDPOINT_URL_SQS": peer.url}.items():
+                monkeypatch.setenv(name, value)
+            queue = SqsQueue(f"{peer.url}/{queue_path}", ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=0)
+            await weather(
+                peer,
+                replace(storm, callers=10),  # one thread each
+                queue.receive,
+                lambda: not any(one.name == "sqs" for one in threading.enumerate()),
+            )
+
+
+async def test_redis(storm: Storm, redis_url: str) -> None:
+    async with peer_before(redis_url) as peer, open_redis(SecretStr(peer.url)) as redis:
+
+        def free() -> bool:
+            return not redis.connection_pool._in_use_connections  # type: ignore[attr-defined]
+
+        await weather(peer, replace(storm, callers=50), lambda: redis.get("storm"), free)
+
+
+async def test_postgres(storm: Storm, postgres_url: str) -> None:
+    async with peer_before(postgres_url) as peer, open_database(peer.url) as database:
+        await weather(
+            peer,
+            storm,
+            database.ping,
+            lambda: database.engine.pool.checkedout() == 0,  # type: ignore[attr-defined]
+        )

@@ -1,0 +1,33 @@
+"""Every outgoing client under a storm of real length: silent and slow for longer than the clients wait."""
+
+import pytest
+
+from tests.integration.storms import Storm
+from tests.integration.test_storms import (
+    simulator,
+    test_documents,
+    test_lwa,
+    test_postgres,
+    test_redis,
+    test_sp_api,
+    test_sqs,
+    test_sts,
+)
+
+__all__ = [
+    "simulator",
+    "test_documents",
+    "test_lwa",
+    "test_postgres",
+    "test_redis",
+    "test_sp_api",
+    "test_sqs",
+    "test_sts",
+]
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def storm() -> Storm:
+    """Longer than the deadlines of LWA (10 s), and than STS's and PostgreSQL's time-outs."""
+    return Storm(silent=13.0, slow=12.0, callers=300)
