@@ -116,6 +116,8 @@ def rotations() -> Iterator[Bad]:
     yield rotate("old beyond the new by default", "old_secret_expire_time", old_secret_expire_time=later(4000))
     yield rotate("old nanos", "old_secret_expire_time", old_secret_expire_time=Timestamp(nanos=10**9))
     yield rotate("new beyond the calendar", "secret_expire_time", secret_expire_time=Timestamp(seconds=10**12))
+    yield rotate("issued in the future", "issue_time", "future", issue_time=later(1))
+    yield rotate("issued beyond the calendar", "issue_time", issue_time=Timestamp(seconds=10**12))
     yield rotate("nothing in", "client_secret", client_secret="")
     yield rotate("control", "client_secret", CONTROL, client_secret=SECRET + "\r\n")
     yield rotate("a megabyte", "client_secret", client_secret=MEGABYTE)

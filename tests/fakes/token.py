@@ -10,6 +10,7 @@ from itertools import count
 from pydantic import SecretStr
 from sellergate_account.accounts import Connection as StoredConnection
 from sellergate_account.applications import ApplicationChanges, NewApplication
+from sellergate_account.secrets.rotation import NewSecret
 from sellergate_amazon.centrals import Centrals
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed, Reason, SellergateError
 from sellergate_token.authorizations.ports import ApplicationView, Connection, Pending
@@ -76,7 +77,12 @@ class DomainStored:
 
     async def application(self, application_id: str) -> StoredApplication:
         found = await self._domain.applications.get(application_id, "")
-        return StoredApplication(found.application_id, found.secret_expire_time, found.previous_secret_expire_time)
+        return StoredApplication(
+            found.application_id,
+            found.secret_expire_time,
+            found.previous_secret_expire_time,
+            found.secret_issue_time,
+        )
 
     async def application_of_client(self, client_id: SecretStr) -> StoredApplication:
         return await self.application((await self._domain.applications.find(client_id)).application_id)
@@ -90,10 +96,17 @@ class DomainStored:
         return StoredAccount(found.account_id, found.application_id, found.revision)
 
     async def store_client_secret(
-        self, application_id: str, client_secret: SecretStr, until: datetime | None, old_until: datetime | None
-    ) -> None:
+        self,
+        application_id: str,
+        client_secret: SecretStr,
+        until: datetime | None,
+        old_until: datetime | None,
+        issue_time: datetime | None,
+    ) -> bool:
         self.writes += 1
-        await self._domain.applications.rotate(application_id, "", client_secret, old_until, until)
+        new = NewSecret(client_secret, until, old_until, issue_time)
+        _, superseded = await self._domain.applications.rotate(application_id, "", new)
+        return not superseded
 
     async def store_refresh_token(
         self, account: StoredAccount, refresh_token: SecretStr, consent_until: datetime | None

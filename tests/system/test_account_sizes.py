@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from sellergate_account.accounts import Connection
 from sellergate_account.admin.rewrap import rewrap
 from sellergate_account.model import Filter, Place
+from sellergate_account.secrets.rotation import NewSecret
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import migrate
 from sellergate_account.storage.sealed_rows import SqlVault
@@ -145,7 +146,7 @@ async def test_a_new_secret_of_an_application_with_many_accounts_is_one_row(data
         await work.add_application(application("other", "u9"), CLIENT)
     await fill(store, 0, SHARED)
     before = await rows(database)
-    await domain.applications.rotate("app", "", SecretStr("rotated"), None, None)
+    await domain.applications.rotate("app", "", NewSecret(SecretStr("rotated")))
     after = await rows(database)
     assert len(before["accounts"]) == SHARED
     assert {table: len(set(after[table]) - set(before[table])) for table in before} == {

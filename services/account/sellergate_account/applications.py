@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -13,11 +13,16 @@ from sellergate_account.audit import Audit
 from sellergate_account.model import ID, Account, Application, ApplicationSecrets, Place
 from sellergate_account.ports import InUse, Store, Unreadable, Work
 from sellergate_account.retry import again
+from sellergate_account.secrets.rotation import (
+    ISSUE_SKEW,
+    OLD_SECRET_LIFE,
+    SECRET_LIFE,
+    NewSecret,
+    filled,
+    is_superseded,
+    rotated,
+)
 
-# After a rotation Amazon takes the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
-OLD_SECRET_LIFE = timedelta(days=7)
-# A secret must be rotated every 180 days (the same page).
-SECRET_LIFE = timedelta(days=180)
 _HINT_LENGTH = 4
 # RFC 3986 without the fragment; what is no URI to one program is another URI to the next.
 _URI = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
@@ -82,7 +87,7 @@ class Applications:
             if found is not None and await self._is_readable(work, found):
                 raise InvalidRequest.of_field("lwa_client_id", "is stored already; rotate its secret or update it")
             if found is not None:
-                return await self._with_secret(work, found, application.client_secret, client_id=application.client_id)
+                return await self._with_secret(work, found, NewSecret(application.client_secret), application.client_id)
             made = Application(
                 application_id=self._new_id(),
                 owner_user_id=owner,
@@ -145,26 +150,33 @@ class Applications:
 
         await again(self._store, change)
 
-    async def rotate(
-        self,
-        application_id: str,
-        user: str,
-        client_secret: SecretStr,
-        old_until: datetime | None,
-        new_until: datetime | None,
-    ) -> Application:
-        """Store the secret that Amazon issued, and keep the old one until it ends. Raises InvalidRequest, NotFound, NotAllowed.
+    async def rotate(self, application_id: str, user: str, new: NewSecret) -> tuple[Application, bool]:
+        """Store the secret that Amazon issued, and keep the old one until it ends; return also whether it was superseded.
 
-        The old one may have ended already: what Amazon told us may come late, and the new secret is stored all the same.
+        The old one may have ended already: Amazon's notification may come late, and the new secret is stored all the same. It
+        is superseded, and the present one stays, where Amazon issued that one later. Raises InvalidRequest, NotFound, NotAllowed.
         """
         now = self._now()
-        check_future(new_until, now, "secret_expire_time")
-        if old_until is not None and old_until >= (new_until or now + SECRET_LIFE):
+        check_future(new.until, now, "secret_expire_time")
+        if new.old_until is not None and new.old_until >= (new.until or now + SECRET_LIFE):
             raise InvalidRequest.of_field("old_secret_expire_time", "must lie before secret_expire_time")
+        if new.issue_time is not None and new.issue_time > now + ISSUE_SKEW:
+            raise InvalidRequest.of_field(
+                "issue_time", "must not lie in the future: no later secret could replace this one"
+            )
 
-        async def change(work: Work) -> Application:
+        async def change(work: Work) -> tuple[Application, bool]:
             application = await self._own(work, application_id, user)
-            return await self._with_secret(work, application, client_secret, old_until, new_until)
+            if not is_superseded(new, application):
+                return await self._with_secret(work, application, new), False
+            secrets = await work.application_secrets(application)
+            if new.client_secret in (secrets.client_secret, secrets.previous_client_secret):
+                return application, False
+            kept = filled(application, await self.opened(work, application), new, now)
+            if kept is not None:
+                await work.save_application(*kept)
+                await self._record(work, "application.secret_rotated", kept[0], "previous")
+            return (kept[0] if kept else application), True
 
         return await again(self._store, change)
 
@@ -221,7 +233,7 @@ class Applications:
         if found is None:
             return await self.made(work, user_id, client)
         if client.client_secret is not None:
-            return await self._with_secret(work, found, client.client_secret, client_id=client.client_id)
+            return await self._with_secret(work, found, NewSecret(client.client_secret), client.client_id)
         return found
 
     async def made(self, work: Work, user_id: str, client: LwaClient) -> Application:
@@ -263,7 +275,7 @@ class Applications:
         application = await self.existing(work, account.application_id)
         if application.owner_user_id != account.user_id:
             raise NotAllowed("The account uses a shared application; only an operator replaces its secret.")
-        await self._with_secret(work, application, client_secret)
+        await self._with_secret(work, application, NewSecret(client_secret))
 
     async def _is_readable(self, work: Work, application: Application) -> bool:
         try:
@@ -291,13 +303,7 @@ class Applications:
         return application
 
     async def _with_secret(
-        self,
-        work: Work,
-        application: Application,
-        client_secret: SecretStr,
-        old_until: datetime | None = None,
-        new_until: datetime | None = None,
-        client_id: SecretStr | None = None,
+        self, work: Work, application: Application, new: NewSecret, client_id: SecretStr | None = None
     ) -> Application:
         """Store a secret that differs from the present one, and keep that one until Amazon stops taking it.
 
@@ -309,24 +315,26 @@ class Applications:
             if client_id is None:
                 raise
             secrets = None
-        if secrets is not None and secrets.client_secret == client_secret:
-            return application
-        now = self._now()
-        changed = replace(
-            application,
-            revision=application.revision + 1,
-            version=application.version + 1,
-            update_time=now,
-            previous_secret_expire_time=(old_until or now + OLD_SECRET_LIFE) if secrets else None,
-            secret_expire_time=new_until or now + SECRET_LIFE,
-        )
-        stored = (
-            replace(secrets, client_secret=client_secret, previous_client_secret=secrets.client_secret)
-            if secrets
-            else ApplicationSecrets(client_id or SecretStr(""), client_secret)
-        )
+        if secrets is not None and secrets.client_secret == new.client_secret:
+            return await self._issued(work, application, new)
+        present = secrets or ApplicationSecrets(client_id or SecretStr(""), new.client_secret)
+        changed, stored = rotated(application, present, new, self._now())
+        if secrets is None:
+            changed = replace(changed, previous_secret_expire_time=None)
+            stored = replace(stored, previous_client_secret=None)
         await work.save_application(changed, stored)
         await self._record(work, "application.secret_rotated", changed)
+        return changed
+
+    async def _issued(self, work: Work, application: Application, new: NewSecret) -> Application:
+        """Record when Amazon issued the present secret, where an operator was faster than Amazon's notification."""
+        if new.issue_time is None or is_superseded(new, application):
+            return application
+        changed = replace(
+            application, version=application.version + 1, update_time=self._now(), secret_issue_time=new.issue_time
+        )
+        await work.save_application(changed, None)
+        await self._record(work, "application.updated", changed, "secret_issue_time")
         return changed
 
 

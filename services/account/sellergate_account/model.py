@@ -72,6 +72,8 @@ class Application:
     draft: bool = False
     secret_expire_time: datetime | None = None
     previous_secret_expire_time: datetime | None = None
+    secret_issue_time: datetime | None = None
+    """When Amazon published the newest notification of a secret that was stored; None: none was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,16 +201,23 @@ class GrpcStored:
         return StoredAccount(account.account_id, account.application_id, account.revision)
 
     async def store_client_secret(
-        self, application_id: str, client_secret: SecretStr, until: datetime | None, old_until: datetime | None
-    ) -> None:
-        """Store a new secret."""
+        self,
+        application_id: str,
+        client_secret: SecretStr,
+        until: datetime | None,
+        old_until: datetime | None,
+        issue_time: datetime | None,
+    ) -> bool:
+        """Store a new secret; return False where the present one was issued later."""
         request = application_service_pb2.RotateClientSecretRequest(
             application_id=application_id,
             client_secret=client_secret.get_secret_value(),
             secret_expire_time=_timestamp(until),
             old_secret_expire_time=_timestamp(old_until),
+            issue_time=_timestamp(issue_time),
         )
-        await invoke(self._applications.RotateClientSecret, request, dependency=_DEPENDENCY)
+        response = await invoke(self._applications.RotateClientSecret, request, dependency=_DEPENDENCY)
+        return not response.superseded
 
     async def store_refresh_token(
         self, account: StoredAccount, refresh_token: SecretStr, consent_until: datetime | None
@@ -252,6 +259,7 @@ def _application(message: application_pb2.Application) -> StoredApplication:
         message.application_id,
         _time(message, "secret_expire_time"),
         _time(message, "previous_secret_expire_time"),
+        _time(message, "secret_issue_time"),
     )
 
 

@@ -20,6 +20,7 @@ from sellergate_token.authorizations.redis import RedisStates
 from sellergate_token.authorizations.service import Authorizations
 from sellergate_token.rotation.consumer import RotationQueue
 from sellergate_token.rotation.handlers import RotationDoors
+from sellergate_token.rotation.messages import order_of
 from sellergate_token.rotation.metrics import rotation_count
 from sellergate_token.rotation.redis import RedisSeen
 from sellergate_token.rotation.service import Rotations
@@ -62,7 +63,12 @@ async def open_rotations(
         settings.rotation_queue_url, settings.aws_region, visibility_seconds=settings.rotation_queue_visibility_seconds
     )
     consumer = RotationQueue(
-        queue, doors.queue_message, clock=SYSTEM_CLOCK, jitter=random.random, new_id=new_request_id
+        queue,
+        doors.queue_message,
+        order_of=order_of,
+        clock=SYSTEM_CLOCK,
+        jitter=random.random,
+        new_id=new_request_id,
     )
     get_logger().info("rotation_queue_consumed")
     async with background.run("rotation_queue", consumer.run):

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from sellergate_common.errors import Unavailable
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_token.rotation.consumer import RotationQueue
 from sellergate_token.rotation.handlers import RotationDoors
+from sellergate_token.rotation.messages import order_of
 from sellergate_token.rotation.sqs_queue import SqsQueue
 from sellergate_token.rotation.webhooks import Webhooks
 
@@ -57,7 +60,12 @@ class Consumer(RotationWorld):
         queue = SqsQueue(url, ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=1)
         task = asyncio.create_task(
             RotationQueue(
-                queue, self.doors.queue_message, clock=SYSTEM_CLOCK, jitter=lambda: 0.0, new_id=new_request_id
+                queue,
+                self.doors.queue_message,
+                order_of=order_of,
+                clock=SYSTEM_CLOCK,
+                jitter=lambda: 0.0,
+                new_id=new_request_id,
             ).run()
         )
         try:
@@ -104,10 +112,10 @@ async def test_a_message_stays_while_the_account_service_is_down_and_is_applied_
     store = world.stored.store_client_secret
     down = True
 
-    async def store_unless_down(*given: Any) -> None:
+    async def store_unless_down(*given: Any) -> bool:
         if down:
             raise Unavailable("down in the middle")
-        await store(*given)
+        return await store(*given)
 
     monkeypatch.setattr(world.stored, "store_client_secret", store_unless_down)
     sqs.send(queue, world.message())
@@ -144,6 +152,25 @@ async def test_what_cannot_be_carried_out_is_left_to_the_redrive_policy_and_bloc
     printed = capsys.readouterr()
     assert SECRET not in printed.out + printed.err
     assert "stranger" not in printed.out + printed.err
+
+
+async def test_the_newest_secret_by_amazons_time_wins_whatever_the_queue_shows_first(sqs: SqsServer) -> None:
+    for seed in range(4):
+        chance, world, (queue, _) = random.Random(seed), Consumer(), sqs.queue()
+        application_id = await world.application()
+        client = CLIENT.get_secret_value()
+        news = [new_secret(client, f"secret-{n}", world.time + timedelta(minutes=n)) for n in range(2, 7)]
+        given = [*news, chance.choice(news)]
+        chance.shuffle(given)
+        world.time += timedelta(minutes=10)
+        late = given.pop()
+        for body in given:
+            sqs.send(queue, body)
+        async with world.consuming(queue):
+            await soon(lambda queue=queue: sqs.left(queue) == 0)  # type: ignore[misc]
+            sqs.send(queue, late)
+            await soon(lambda queue=queue: sqs.left(queue) == 0)  # type: ignore[misc]
+        assert await world.secret(application_id) == "secret-6", seed
 
 
 async def test_an_outage_of_the_queue_passes_and_the_event_loop_goes_on_meanwhile(sqs: SqsServer) -> None:
@@ -185,6 +212,13 @@ async def test_a_queue_that_does_not_answer_is_asked_less_and_less_often(monkeyp
 
     queue = SqsQueue("http://127.0.0.1/q", ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=1)
     with pytest.raises(Enough):
-        await RotationQueue(queue, handle, clock=Clock(sleep=sleep), jitter=lambda: 1.0, new_id=new_request_id).run()
+        await RotationQueue(
+            queue,
+            handle,
+            order_of=order_of,
+            clock=Clock(sleep=sleep),
+            jitter=lambda: 1.0,
+            new_id=new_request_id,
+        ).run()
     assert pauses[:3] == [1.0, 2.0, 4.0]
     assert pauses[-1] == 60.0

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sellergate_account.accounts import Accounts, Changes, Connection, etag_of
-from sellergate_account.applications import LwaClient
+from sellergate_account.applications import LwaClient, NewApplication
 from sellergate_account.model import Account, Filter
+from sellergate_account.secrets.rotation import NewSecret
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.errors import Conflict
@@ -71,6 +74,28 @@ async def test_a_late_refusal_and_a_new_authorization_race_and_the_new_one_stays
         await asyncio.gather(revoke(), accounts.upsert(connection(token="Atzr|2")), revoke())
         assert (await accounts.get(account.account_id, "u1")).state == "ACTIVE"
         assert (await accounts.secrets(account.account_id))[3] == SecretStr("Atzr|2")
+
+
+async def test_of_parallel_notifications_the_one_that_amazon_issued_last_stays(database: Database) -> None:
+    applications = Domain(SqlStore(database, RING, INDEX_KEY)).applications
+    now = datetime.now(UTC)
+    made = await applications.create(NewApplication("", SecretStr("amzn1.client"), SecretStr("secret-0")), "")
+    news = [
+        NewSecret(
+            SecretStr(f"secret-{number}"),
+            now + timedelta(days=180, minutes=number),
+            None,
+            now + timedelta(minutes=number),
+        )
+        for number in range(1, 9)
+    ]
+    for seed in range(5):
+        given = news * 2
+        random.Random(seed).shuffle(given)
+        await asyncio.gather(*(applications.rotate(made.application_id, "", new) for new in given))
+        application, opened = await applications.secrets(made.application_id)
+        assert opened.client_secret == SecretStr("secret-8")
+        assert application.secret_issue_time == news[-1].issue_time
 
 
 async def test_writers_of_sqlite_take_their_turns(tmp_path: Path) -> None:

@@ -96,7 +96,10 @@ CHANGES: dict[str, tuple[Prepare, Change]] = {
         registered,
         lambda world, n: world.applications.update(f"a{n}", "u1", ApplicationChanges(name="New"), ""),
     ),
-    "rotate a secret": (registered, lambda world, n: world.applications.rotate(f"a{n}", "u1", SECRET, None, LATER)),
+    "rotate a secret": (
+        registered,
+        lambda world, n: world.applications.rotate(f"a{n}", "u1", NewSecret(SECRET, LATER)),
+    ),
     "remove an application": (registered, lambda world, n: world.applications.remove(f"a{n}", "u1", "")),
     "create a client": (connected, lambda world, n: world.clients.create("u1", "name", [f"a{n}"])),
     "revoke a client": (issued, lambda world, n: world.clients.revoke(world.client_id, "u1")),  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from sellergate_account.accounts import AUTHORIZATION_LIFE, Changes
 from sellergate_account.applications import LwaClient, NewApplication
 from sellergate_account.model import Filter, State
+from sellergate_account.secrets.rotation import NewSecret
 from sellergate_common.errors import InvalidRequest, PreconditionFailed, Reason
 
 from tests.unit.account.test_accounts import World
@@ -72,7 +73,7 @@ async def test_an_unreadable_application_heals_when_it_is_created_again(world: W
         await world.applications.create(new, "")
     world.store.work.unreadable.add(f"applications/{made.application_id}")
     with pytest.raises(PreconditionFailed):
-        await world.applications.rotate(made.application_id, "", SecretStr("secret-2"), None, None)
+        await world.applications.rotate(made.application_id, "", NewSecret(SecretStr("secret-2")))
     healed = await world.applications.create(new, "")
     assert (healed.application_id, healed.revision) == (made.application_id, 2)
     assert (await world.applications.secrets(made.application_id))[1].client_secret == SecretStr("secret-1")
@@ -120,8 +121,8 @@ async def test_another_user_with_the_same_lwa_client_gets_nothing_of_it_also_at_
         await world.connect("u2", client=LwaClient(SecretStr("amzn1.client"), None))
     theirs = await world.connect("u2", client=LwaClient(SecretStr("amzn1.client"), SecretStr("guess")))
     assert theirs.application_id != mine.application_id
-    await world.applications.rotate(mine.application_id, "u1", SecretStr("rotated"), None, None)
+    await world.applications.rotate(mine.application_id, "u1", NewSecret(SecretStr("rotated")))
     secrets = (await world.accounts.secrets(theirs.account_id))[2]
     assert (secrets.client_secret, secrets.previous_client_secret) == (SecretStr("guess"), None)
-    await world.applications.rotate(theirs.application_id, "u2", SecretStr("guess-2"), None, None)
+    await world.applications.rotate(theirs.application_id, "u2", NewSecret(SecretStr("guess-2")))
     assert (await world.accounts.secrets(mine.account_id))[2].client_secret == SecretStr("rotated")

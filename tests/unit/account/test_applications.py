@@ -7,13 +7,12 @@ import pytest
 from pydantic import SecretStr
 from sellergate_account.accounts import Connection
 from sellergate_account.applications import (
-    OLD_SECRET_LIFE,
-    SECRET_LIFE,
     ApplicationChanges,
     NewApplication,
     etag_of,
 )
 from sellergate_account.model import Application
+from sellergate_account.secrets.rotation import OLD_SECRET_LIFE, SECRET_LIFE, NewSecret
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound, Reason
 
 from tests.fakes.account import Domain, FakeStore
@@ -133,7 +132,9 @@ async def test_the_operators_application_is_found_by_its_client_and_users_own_ar
 async def test_amazons_own_times_are_taken_where_given(world: World) -> None:
     made = await world.create()
     old, new = world.time + timedelta(days=3), world.time + timedelta(days=90)
-    rotated = await world.applications.rotate(made.application_id, OPERATOR, SecretStr("secret-2"), old, new)
+    rotated, _ = await world.applications.rotate(
+        made.application_id, OPERATOR, NewSecret(SecretStr("secret-2"), new, old)
+    )
     assert (rotated.previous_secret_expire_time, rotated.secret_expire_time) == (old, new)
 
 
@@ -146,12 +147,14 @@ async def test_a_secret_ends_in_the_future_and_after_the_one_before_it(world: Wo
         (world.time + SECRET_LIFE, None, "old_secret_expire_time"),
     ):
         with pytest.raises(InvalidRequest) as caught:
-            await world.applications.rotate(made.application_id, OPERATOR, SecretStr("secret-2"), old, new)
+            await world.applications.rotate(made.application_id, OPERATOR, NewSecret(SecretStr("secret-2"), new, old))
         assert caught.value.violations[0].field == field
     with pytest.raises(InvalidRequest) as caught:
         await world.create("u2", secret_expire_time=world.time - day)
     assert caught.value.violations[0].field == "application.secret_expire_time"
-    late = await world.applications.rotate(made.application_id, OPERATOR, SecretStr("secret-2"), world.time - day, None)
+    late, _ = await world.applications.rotate(
+        made.application_id, OPERATOR, NewSecret(SecretStr("secret-2"), old_until=world.time - day)
+    )
     assert late.revision == 2, "Amazon's message came late; the new secret is stored all the same"
     assert (await world.applications.secrets(made.application_id))[1].previous_client_secret is None
 
@@ -171,4 +174,4 @@ async def test_an_application_that_accounts_use_stays(world: World) -> None:
 
 
 async def _rotate(world: World, application: Application, user: str) -> Application:
-    return await world.applications.rotate(application.application_id, user, SecretStr("secret-2"), None, None)
+    return (await world.applications.rotate(application.application_id, user, NewSecret(SecretStr("secret-2"))))[0]

@@ -26,6 +26,7 @@ def to_message(application: Application) -> application_pb2.Application:
         secret_expire_time=to_timestamp(application.secret_expire_time),
         previous_secret_expire_time=to_timestamp(application.previous_secret_expire_time),
         etag=etag_of(application),
+        secret_issue_time=to_timestamp(application.secret_issue_time),
     )
 
 

@@ -13,6 +13,7 @@ from sellergate_account.model import Place
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import to_time
 from sellergate_account.rpc.application_messages import to_application_changes, to_message, to_new_application
+from sellergate_account.secrets.rotation import NewSecret
 
 
 class ApplicationServicer(ApplicationServiceServicer):
@@ -68,14 +69,14 @@ class ApplicationServicer(ApplicationServiceServicer):
         self, request: pb2.RotateClientSecretRequest, context: Any
     ) -> pb2.RotateClientSecretResponse:
         """Store a new secret and keep the old one until it ends."""
-        rotated = await self._applications.rotate(
-            request.application_id,
-            _user(),
+        new = NewSecret(
             SecretStr(request.client_secret),
-            to_time(request, "old_secret_expire_time"),
-            to_time(request, "secret_expire_time"),
+            until=to_time(request, "secret_expire_time"),
+            old_until=to_time(request, "old_secret_expire_time"),
+            issue_time=to_time(request, "issue_time"),
         )
-        return pb2.RotateClientSecretResponse(application=to_message(rotated))
+        rotated, superseded = await self._applications.rotate(request.application_id, _user(), new)
+        return pb2.RotateClientSecretResponse(application=to_message(rotated), superseded=superseded)
 
 
 def _user() -> str:

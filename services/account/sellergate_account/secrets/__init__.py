@@ -1,1 +1,1 @@
-"""The keys that seal secrets: read from the settings, and opened by AWS KMS where they are wrapped."""
+"""Secrets: the keys that seal them, opened by AWS KMS where they are wrapped, and the rotation of client secrets."""

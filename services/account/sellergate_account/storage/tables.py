@@ -67,6 +67,7 @@ class ApplicationRecord(Base):
     redirect_uris: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
     draft: Mapped[bool] = mapped_column(server_default=false())
     secret_expire_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    secret_issue_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ChainEnd:

@@ -1,12 +1,14 @@
-"""Consumes Amazon's queue of rotations: a message is deleted only after what it brings is stored durably.
+"""Consumer of Amazon's queue of rotations: a message is deleted only after what it brings is stored durably.
 
-A message that cannot be read, or is about a client that is not ours, stays for the queue's own redrive policy and blocks nobody.
-One that fails because something is down comes again after its visibility timeout. Twice delivered is once applied.
+A message that cannot be read, or is about an unknown client, stays for the queue's own redrive policy and blocks no other. One that
+fails because something is down comes again after its visibility timeout. Messages about one client are handled in Amazon's order,
+different clients side by side.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Protocol
 
 from sellergate_common.clock import Clock
@@ -16,6 +18,7 @@ from sellergate_common.observability.logs import get_logger
 
 from sellergate_token.rotation.handlers import TEMPORARY
 
+# For all messages about one client together; less than the time after which they come again.
 HANDLE_SECONDS = 30.0
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 60.0
@@ -44,19 +47,25 @@ class Queue(Protocol):
 
 
 class RotationQueue:
-    """The consumer. `handle` stores what a message brings; `jitter` is a random number in [0, 1)."""
+    """The consumer.
+
+    `handle` stores what a message brings; `order_of` returns the client that it is about (empty: unknown) and its time; `jitter`
+    is a random number in [0, 1).
+    """
 
     def __init__(
         self,
         queue: Queue,
         handle: Callable[[bytes], Awaitable[bool]],
         *,
+        order_of: Callable[[bytes], tuple[str, float]],
         clock: Clock,
         jitter: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
         self._queue = queue
         self._handle = handle
+        self._order_of = order_of
         self._jitter = jitter
         self._clock = clock
         self._new_id = new_id
@@ -71,25 +80,39 @@ class RotationQueue:
                 await self._clock.sleep(longest * (0.5 + self._jitter() / 2))
 
     async def _turn(self) -> bool:
-        """Receive once and handle what came, side by side; False when something is down."""
+        """Receive once and handle what came; False when something is down."""
         try:
             messages = await self._queue.receive()
         except QueueUnavailable as error:
             get_logger().warning("rotation_queue_unavailable", cause=str(error))
             return False
-        return all(await asyncio.gather(*map(self._handled, messages)))
+        return all(await asyncio.gather(*map(self._in_order, self._by_client(messages))))
 
-    async def _handled(self, message: QueueMessage) -> bool:
+    def _by_client(self, messages: Sequence[QueueMessage]) -> Iterable[Sequence[QueueMessage]]:
+        """Return the messages of each client, oldest first; one without a client stands by itself."""
+        groups: dict[object, list[tuple[float, QueueMessage]]] = {}
+        for message in messages:
+            client, time = self._order_of(message.body)
+            groups.setdefault(client or message.receipt, []).append((time, message))
+        return [[message for _, message in sorted(group, key=itemgetter(0))] for group in groups.values()]
+
+    async def _in_order(self, messages: Sequence[QueueMessage]) -> bool:
+        """Handle messages one after the other, whatever becomes of each; each has its share of the time."""
+        share = HANDLE_SECONDS / len(messages)
+        return all([await self._handled(message, share) for message in messages])
+
+    async def _handled(self, message: QueueMessage, seconds: float) -> bool:
         """Handle one message and delete it when that is done; False when it failed for a reason that passes."""
-        deadline = self._clock.monotonic() + HANDLE_SECONDS
+        deadline = self._clock.monotonic() + seconds
         with serving(CallContext("rotation_queue", self._new_id(), deadline=deadline)):
             try:
-                await self._handle(message.body)
-                await self._queue.delete(message)
+                async with asyncio.timeout(seconds):
+                    await self._handle(message.body)
+                    await self._queue.delete(message)
             except SellergateError as error:
                 return error.reason not in TEMPORARY
-            except QueueUnavailable as error:
-                get_logger().warning("rotation_queue_unavailable", cause=str(error))
+            except (QueueUnavailable, TimeoutError) as error:
+                get_logger().warning("rotation_queue_unavailable", cause=str(error) or type(error).__name__)
                 return False
             except Exception as error:  # noqa: BLE001  (a bug in one message must not end the consumer; it holds secrets)
                 get_logger().error("rotation_bug", cause=type(error).__name__)

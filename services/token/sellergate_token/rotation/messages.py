@@ -4,13 +4,14 @@ Messages of refusal name fields and never repeat what stood in them. Amazon's sh
 NotificationPayload.java.
 """
 
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 from sellergate_common.errors import FieldViolation, InvalidRequest
 
-from sellergate_token.rotation.service import NewClientSecret, NewRefreshToken, Rotation, SecretExpiry
+from sellergate_token.rotation.service import OLD_SECRET_LIFE, NewClientSecret, NewRefreshToken, Rotation, SecretExpiry
 
 _Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 _Secret = Annotated[SecretStr, Field(min_length=1, max_length=2048)]
@@ -78,11 +79,21 @@ class _ExpiryPayload(_Amazons):
     ending: _Ending = Field(alias="applicationOAuthClientSecretExpiry")
 
 
-class _NewSecretMessage(_Amazons):
+class _Notification(_Amazons):
+    event_time: AwareDatetime | None = None
+    notification_metadata: _Metadata = _Metadata()
+
+    @property
+    def time(self) -> datetime | None:
+        """When Amazon published the notification."""
+        return self.notification_metadata.publish_time or self.event_time
+
+
+class _NewSecretMessage(_Notification):
     notification_type: Literal["APPLICATION_OAUTH_CLIENT_NEW_SECRET"]
     payload: _NewSecretPayload
 
-    def rotation(self) -> Rotation:
+    def rotation(self) -> NewClientSecret:
         new = self.payload.new
         return NewClientSecret(
             "",
@@ -90,17 +101,18 @@ class _NewSecretMessage(_Amazons):
             new.new_client_secret,
             new.new_client_secret_expiry_time,
             new.old_client_secret_expiry_time,
+            # Without a time of its own, the notification is as old as the rotation, after which the old secret works for 7 days.
+            self.time or new.old_client_secret_expiry_time - OLD_SECRET_LIFE,
         )
 
 
-class _ExpiryMessage(_Amazons):
+class _ExpiryMessage(_Notification):
     notification_type: Literal["APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY"]
     payload: _ExpiryPayload
-    notification_metadata: _Metadata = _Metadata()
 
-    def rotation(self) -> Rotation:
+    def rotation(self) -> SecretExpiry:
         ending = self.payload.ending
-        return SecretExpiry(ending.client_id, ending.client_secret_expiry_time, self.notification_metadata.publish_time)
+        return SecretExpiry(ending.client_id, ending.client_secret_expiry_time, self.time)
 
 
 _Shape = TypeVar("_Shape")
@@ -123,6 +135,19 @@ def read_webhook(body: bytes, application_id: str) -> Rotation:
 def read_queue_message(body: bytes) -> Rotation:
     """Read a message of Amazon's queue. Raises InvalidRequest."""
     return _read(_MESSAGES, body).rotation()
+
+
+def order_of(body: bytes) -> tuple[str, float]:
+    """Return the LWA client that a message of Amazon's queue is about, and its time in seconds since the epoch.
+
+    Messages about one client are handled in the order of their times. A message that cannot be read has no client ("").
+    """
+    try:
+        rotation = _read(_MESSAGES, body).rotation()
+    except InvalidRequest:
+        return "", 0.0
+    time = rotation.issue_time if isinstance(rotation, NewClientSecret) else rotation.told
+    return rotation.client_id.get_secret_value() if rotation.client_id else "", time.timestamp() if time else 0.0
 
 
 def _read(shape: TypeAdapter[_Shape], body: bytes) -> _Shape:

@@ -16,6 +16,8 @@ class StoredApplication:
     application_id: str
     secret_expire_time: datetime | None
     previous_secret_expire_time: datetime | None
+    secret_issue_time: datetime | None = None
+    """When Amazon published the newest notification of a secret that was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,17 @@ class Stored(Protocol):
         """Return an account."""
 
     async def store_client_secret(
-        self, application_id: str, client_secret: SecretStr, until: datetime | None, old_until: datetime | None
-    ) -> None:
-        """Store a new secret durably; the present one becomes the previous one until `old_until` (None: for 7 days)."""
+        self,
+        application_id: str,
+        client_secret: SecretStr,
+        until: datetime | None,
+        old_until: datetime | None,
+        issue_time: datetime | None,
+    ) -> bool:
+        """Store a new secret durably; the present one becomes the previous one until `old_until` (None: for 7 days).
+
+        Return False where Amazon issued the present one later, which then stays.
+        """
 
     async def store_refresh_token(
         self, account: StoredAccount, refresh_token: SecretStr, consent_until: datetime | None

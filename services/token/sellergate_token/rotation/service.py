@@ -31,13 +31,17 @@ class NewRefreshToken:
 
 @dataclass(frozen=True, slots=True)
 class NewClientSecret:
-    """A new client secret: of an application of ours, of an LWA client, or of both, which must then belong together."""
+    """A new client secret of an application, of an LWA client, or of both, which must then belong together.
+
+    `issue_time` is when Amazon published it (None: it does not come from Amazon itself); secrets are ordered by it.
+    """
 
     application_id: str
     client_id: SecretStr | None
     client_secret: SecretStr
     until: datetime | None = None
     old_until: datetime | None = None
+    issue_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +95,25 @@ class Rotations:
         return await self._stored.store_refresh_token(account, new.refresh_token, new.consent_until)
 
     async def _client_secret(self, new: NewClientSecret) -> bool:
-        """Store a client secret that is neither known nor older than what is stored."""
+        """Store a client secret that is neither known nor older than what is stored.
+
+        The account service decides which secret is older, in the transaction that stores: two notifications may come at once.
+        """
         application = await self._application(new)
         client = await self._stored.client(application.application_id)
         if new.client_id is not None and new.client_id != client.client_id:
             raise InvalidRequest.of_field(
                 "lwa_client_id", "is not the LWA client of the application; nothing was stored"
             )
-        if new.client_secret in (client.client_secret, client.previous_secret):
+        is_known = new.client_secret in (client.client_secret, client.previous_secret)
+        if is_known and (new.issue_time is None or application.secret_issue_time is not None):
             return False
-        if self._is_outdated(new, application):
+        applied = not self._is_outdated(new, application) and await self._stored.store_client_secret(
+            application.application_id, new.client_secret, new.until, new.old_until, new.issue_time
+        )
+        if not applied:
             get_logger().warning("rotation_outdated", application_id=application.application_id)
-            return False
-        await self._stored.store_client_secret(application.application_id, new.client_secret, new.until, new.old_until)
-        return True
+        return applied and not is_known
 
     async def _application(self, new: NewClientSecret) -> StoredApplication:
         if new.application_id:
@@ -114,15 +123,18 @@ class Rotations:
         return await self._stored.application_of_client(new.client_id)
 
     def _is_outdated(self, new: NewClientSecret, application: StoredApplication) -> bool:
-        """Tell whether a secret has ended, or was made before the one that is stored.
+        """Return whether a secret has ended or, where the times of issue do not say it, ends much before the one that is stored.
 
-        A secret of the rotation before is known for 7 days, so that only older ones are told by their end; the margin lets
-        Amazon's word win over the end that was reckoned for a secret which an operator stored by hand.
+        A secret of the rotation before is known for 7 days, so that only older ones show by their end; the margin lets Amazon's
+        secret win over one that an operator stored by hand, whose end is only an estimate.
         """
         if new.until is None:
             return False
+        if new.until <= self._now():
+            return True
         known = application.secret_expire_time
-        return new.until <= self._now() or (known is not None and new.until < known - OLD_SECRET_LIFE)
+        is_ordered = new.issue_time is not None and application.secret_issue_time is not None
+        return not is_ordered and known is not None and new.until < known - OLD_SECRET_LIFE
 
     async def _expiry(self, news: SecretExpiry) -> bool:
         """Store when the present secret ends; a warning from before the last rotation is about the secret of before."""
@@ -130,8 +142,9 @@ class Rotations:
         get_logger().warning(
             "client_secret_ends", application_id=application.application_id, expire_time=news.until.isoformat()
         )
-        rotated = application.previous_secret_expire_time
-        outdated = rotated is not None and news.told is not None and news.told < rotated - OLD_SECRET_LIFE
+        previous_end = application.previous_secret_expire_time
+        rotations = application.secret_issue_time, previous_end and previous_end - OLD_SECRET_LIFE
+        outdated = news.told is not None and any(time is not None and news.told < time for time in rotations)
         if outdated or news.until == application.secret_expire_time:
             return False
         await self._stored.store_secret_expiry(application.application_id, news.until)

@@ -3,6 +3,7 @@
 boto3 finds this process's AWS credentials and the endpoint (AWS_ENDPOINT_URL_SQS) by its own chain.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -18,6 +19,8 @@ from sellergate_token.rotation.consumer import QueueMessage, QueueUnavailable
 
 WAIT_SECONDS = 20
 _MOST_MESSAGES = 10
+# boto3 limits each wait on the socket alone; this is for one request as a whole, beyond its long poll.
+_SECONDS = 10.0
 # The consumer backs off by itself; a long poll answers after WAIT_SECONDS at the latest.
 _CONFIG = Config(connect_timeout=3, read_timeout=WAIT_SECONDS + 5, retries={"total_max_attempts": 1})
 _NOT_OF_A_CODE = re.compile(r"[^A-Za-z0-9.]")
@@ -42,23 +45,28 @@ class SqsQueue:
 
     async def receive(self) -> Sequence[QueueMessage]:
         """Wait for messages, and return none when none came."""
-        answer = await self._asked(
-            lambda client: client.receive_message(
-                QueueUrl=self._url,
-                MaxNumberOfMessages=_MOST_MESSAGES,
-                WaitTimeSeconds=self._wait_seconds,
-                VisibilityTimeout=self._visibility_seconds,
-            )
-        )
-        return [QueueMessage(one["Body"].encode(), one["ReceiptHandle"]) for one in answer.get("Messages", ())]
+        messages: Sequence[QueueMessage] = await self._asked(self._received, self._wait_seconds + _SECONDS)
+        return messages
 
     async def delete(self, message: QueueMessage) -> None:
         """Delete a message."""
-        await self._asked(lambda client: client.delete_message(QueueUrl=self._url, ReceiptHandle=message.receipt))
+        await self._asked(
+            lambda client: client.delete_message(QueueUrl=self._url, ReceiptHandle=message.receipt), _SECONDS
+        )
 
-    async def _asked(self, ask: Callable[[Any], Any]) -> Any:
+    def _received(self, client: Any) -> Sequence[QueueMessage]:
+        response = client.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=_MOST_MESSAGES,
+            WaitTimeSeconds=self._wait_seconds,
+            VisibilityTimeout=self._visibility_seconds,
+        )
+        return [QueueMessage(one["Body"].encode(), one["ReceiptHandle"]) for one in response.get("Messages", ())]
+
+    async def _asked(self, ask: Callable[[Any], Any], seconds: float) -> Any:
         try:
-            return await in_thread(lambda: ask(self._ready()), "sqs")
+            async with asyncio.timeout(seconds):
+                return await in_thread(lambda: ask(self._ready()), "sqs")
         except ClientError as error:
             code = _NOT_OF_A_CODE.sub("", str(error.response.get("Error", {}).get("Code", "")))[:64]
             raise QueueUnavailable(f"SQS refuses ({code})") from None

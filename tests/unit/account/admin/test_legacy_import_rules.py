@@ -10,6 +10,7 @@ from sellergate_account.accounts import Origin
 from sellergate_account.admin.legacy_import import Import, Outcome, Row, Taken
 from sellergate_account.applications import LwaClient, NewApplication
 from sellergate_account.model import State
+from sellergate_account.secrets.rotation import NewSecret
 from sellergate_common.errors import InvalidRequest
 
 from tests.unit.account.test_accounts import World, connection
@@ -100,7 +101,7 @@ async def test_a_previous_secret_that_gives_way_to_a_newer_row_is_named(world: W
 async def test_a_secret_that_was_rotated_here_since_outlives_older_rows(world: World) -> None:
     await run(world).take(row(1, "first", 9))
     application_id = next(iter(world.store.work.apps))
-    await world.applications.rotate(application_id, "", SecretStr("rotated"), None, None)
+    await world.applications.rotate(application_id, "", NewSecret(SecretStr("rotated")))
     with pytest.raises(InvalidRequest, match="third secret"):
         await run(world).take(row(2, "second", 300))
     assert (await run(world).take(row(3, "first", 300))).warning
@@ -132,7 +133,7 @@ def world() -> World:
 
 async def shared_application(world: World) -> str:
     made = await world.applications.create(NewApplication("", CLIENT, SecretStr("before")), "")
-    await world.applications.rotate(made.application_id, "", SecretStr("current"), None, None)
+    await world.applications.rotate(made.application_id, "", NewSecret(SecretStr("current")))
     return made.application_id
 
 

@@ -89,7 +89,14 @@ async def test_a_bug_in_one_message_ends_nothing_and_deletes_nothing(capsys: pyt
         return True
 
     task = asyncio.create_task(
-        RotationQueue(queue, handle, clock=SYSTEM_CLOCK, jitter=lambda: 0.0, new_id=new_request_id).run()
+        RotationQueue(
+            queue,
+            handle,
+            order_of=lambda _: ("client", 0.0),
+            clock=SYSTEM_CLOCK,
+            jitter=lambda: 0.0,
+            new_id=new_request_id,
+        ).run()
     )
     await asyncio.sleep(0.05)
     assert not task.done()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from sellergate_common.errors import InvalidRequest
-from sellergate_token.rotation.messages import read_queue_message, read_webhook
+from sellergate_token.rotation.messages import order_of, read_queue_message, read_webhook
 from sellergate_token.rotation.service import NewClientSecret, NewRefreshToken, SecretExpiry
 
 LEAK = "amzn1.oa2-cs.v1.leak"
@@ -48,19 +48,47 @@ ENDING = amazons(
 def test_amazons_messages_are_read_with_their_times() -> None:
     client = SecretStr("amzn1.application-oa2-client.1")
     plus_two = timezone(timedelta(hours=2))
+    told = datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC)
     assert read_queue_message(json.dumps(NEW).encode()) == NewClientSecret(
         "",
         client,
         SecretStr(LEAK),
         datetime(2027, 5, 23, 12, tzinfo=plus_two),
         datetime(2026, 12, 1, 10, tzinfo=UTC),
+        told,
     )
-    told = datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC)
     assert read_queue_message(json.dumps(ENDING).encode()) == SecretExpiry(
         client, datetime(2027, 1, 1, tzinfo=UTC), told
     )
     del ENDING["notificationMetadata"]
     assert read_queue_message(json.dumps(ENDING).encode()) == SecretExpiry(client, datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def issue_time(**changes: object) -> datetime | None:
+    message = {name: value for name, value in {**NEW, **changes}.items() if value is not None}
+    rotation = read_queue_message(json.dumps(message).encode())
+    assert isinstance(rotation, NewClientSecret)
+    return rotation.issue_time
+
+
+def test_a_new_secret_without_a_publish_time_has_that_of_its_event_or_of_the_end_of_the_old_secret() -> None:
+    event = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    assert issue_time(eventTime="2026-11-24T09:00:00Z") == datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC)
+    assert issue_time(eventTime="2026-11-24T09:00:00Z", notificationMetadata=None) == event
+    assert issue_time(eventTime="2026-11-24T09:00:00Z", notificationMetadata={"notificationId": "n"}) == event
+    assert issue_time(notificationMetadata=None) == datetime(2026, 11, 24, 10, tzinfo=UTC)
+
+
+def test_the_order_of_messages_is_that_of_amazons_times_for_each_client() -> None:
+    client = "amzn1.application-oa2-client.1"
+    time = datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC).timestamp()
+    assert order_of(json.dumps(NEW).encode()) == (client, time)
+    warning = {**NEW, "notificationType": "APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY"}
+    warning["payload"] = {
+        "applicationOAuthClientSecretExpiry": {"clientId": client, "clientSecretExpiryTime": "2027-01-01T00:00:00Z"}
+    }
+    assert order_of(json.dumps(warning).encode()) == (client, time)
+    assert order_of(b"not json") == ("", 0.0)
 
 
 @pytest.mark.parametrize(

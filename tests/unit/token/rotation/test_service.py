@@ -1,10 +1,12 @@
 """What rotations decide, on the account domain in memory and a clock of the test's."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
 from sellergate_account.model import State
+from sellergate_account.secrets.rotation import NewSecret
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed, Reason
 from sellergate_token.ports import RefreshToken
 from sellergate_token.rotation.service import NewClientSecret, NewRefreshToken, SecretExpiry
@@ -70,11 +72,24 @@ async def test_news_that_come_late_do_not_bring_an_old_secret_back(world: Rotati
     assert (client.client_secret, client.previous_secret) == (SecretStr("secret-4"), SecretStr("secret-3"))
 
 
+async def test_a_notification_from_the_future_is_refused_so_that_it_blocks_no_later_one(world: RotationWorld) -> None:
+    application_id = await world.application()
+    for ahead, refused in ((timedelta(hours=2), True), (timedelta(minutes=30), False)):
+        news = replace(new_secret(world), issue_time=world.time + ahead)
+        if refused:
+            with pytest.raises(InvalidRequest) as caught:
+                await world.rotations.apply(news)
+            assert [violation.field for violation in caught.value.violations] == ["issue_time"]
+        else:
+            assert await world.rotations.apply(news)
+    assert (await world.stored.application(application_id)).secret_issue_time == world.time + timedelta(minutes=30)
+
+
 async def test_amazons_secret_wins_over_one_that_was_stored_by_hand_a_little_later(world: RotationWorld) -> None:
     application_id = await world.application()
     news = new_secret(world)
     world.time += timedelta(hours=1)
-    await world.domain.applications.rotate(application_id, "", SecretStr("a slip"), None, None)
+    await world.domain.applications.rotate(application_id, "", NewSecret(SecretStr("a slip")))
     assert await world.rotations.apply(news)
     assert (await world.stored.client(application_id)).client_secret == SecretStr("secret-2")
 
