@@ -178,7 +178,7 @@ async def open_servicers(
         checks = Checks(calls, sources.accounts, sources.tokens, sources.credentials, ports.sites, time.monotonic)
         operations = Operations(catalogue, ports.sites, ports.buckets, ports.quota)
         downloads = Documents(calls, server)
-        reports = ReportRuns(calls, downloads, sources.reports, asyncio.sleep)
+        reports = ReportRuns(calls, downloads, sources.reports, asyncio.sleep, time.monotonic)
         streams = Streams(Pages(calls, catalogue), downloads, Uploads(calls, server), reports)
         yield (
             GatewayServicer(calls, checks, operations, restricted, streams, metrics),

@@ -1,23 +1,34 @@
-"""Reports from beginning to end: requested once however many ask at the time, polled within quota, and downloaded."""
+"""Reports from beginning to end: requested once however many ask at the time, polled within quota, and downloaded.
+
+A report is shared while some caller polls it. One that all callers left may be finished when the next identical request comes;
+its data would be those of the past, so it is looked at before it is shared.
+"""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Protocol
 
 from sellergate_amazon.marketplaces import marketplace_by_code, marketplace_by_id
-from sellergate_common.errors import InvalidRequest, Reason, Unavailable
+from sellergate_common.errors import InvalidRequest, Reason, SellergateError, Unavailable
 
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.documents.download import Documents, Head, Kind, refused
 from sellergate_gateway.model import Account
+from sellergate_gateway.spapi.http import AmazonAnswer
 from sellergate_gateway.spapi.request import SpApiCall
 
 CREATE, GET = "reports/2021-06-30/createReport", "reports/2021-06-30/getReport"
 # Reports take from seconds to hours; getReport may be called twice a second.
 FIRST_POLL_SECONDS, POLL_GROWTH, LONGEST_POLL_SECONDS = 0.5, 1.5, 30.0
 _DONE, _FAILED = "DONE", {"CANCELLED", "FATAL"}
+# A finished report serves a request that came so many seconds after it was created, one that is being made serves longer.
+FINISHED_SECONDS, BEING_MADE_SECONDS = 60.0, 4 * 3600.0
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +52,29 @@ class Progress:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A report that is being made. `created`: it was requested now."""
+
+    report_id: str
+    created: bool
+
+
 class RunningReports(Protocol):
     """Which reports are being made, known to all replicas. It may be lost: then Amazon is asked for a second one."""
 
-    async def obtain(self, account: Account, request: str, create: Callable[[], Awaitable[str]]) -> str:
-        """Return the id of a report that is being made for this request, or of one that is created now, once for all who ask."""
+    async def obtain(self, account: Account, request: str, create: Callable[[], Awaitable[str]]) -> Running:
+        """Return the report that is being made for this request, or one that is created now, once for all who ask."""
+
+    async def polled(self, account: Account, request: str, report_id: str) -> None:
+        """Keep a report for the next callers a while longer, since some caller still waits for it."""
 
     async def ended(self, account: Account, request: str, report_id: str) -> None:
         """Forget a report that is made: the next request is for a new one."""
 
 
 class ReportRuns:
-    """Runs reports. `pause` waits some seconds."""
+    """Runs reports. `pause` waits some seconds, `now` is monotonic."""
 
     def __init__(
         self,
@@ -60,11 +82,13 @@ class ReportRuns:
         documents: Documents,
         running: RunningReports,
         pause: Callable[[float], Awaitable[None]],
+        now: Callable[[], float],
     ) -> None:
         self._calls = calls
         self._documents = documents
         self._running = running
         self._pause = pause
+        self._now = now
 
     async def run(self, request: ReportRequest, user: str) -> AsyncGenerator[Progress | Head | bytes, None]:
         """Yield the report's id first, its states, then the document. Raises InvalidRequest, and what a call raises.
@@ -73,14 +97,15 @@ class ReportRuns:
         """
         account = await self._calls.account(request.account_id, user)
         body = _body(request, account)
-        report_id = request.resume_report_id or await self._running.obtain(
-            account, body, lambda: self._created(request.account_id, body, user)
-        )
+        report_id = request.resume_report_id or await self._obtained(account, body, user)
         yield Progress(report_id, "IN_QUEUE")
         report: dict[str, Any] = {}
         try:
-            async for report in self._states(request.account_id, report_id, user):
-                yield Progress(report_id, str(report["processingStatus"]))
+            async for report, changed in self._states(request.account_id, report_id, user):
+                if changed:
+                    yield Progress(report_id, str(report["processingStatus"]))
+                else:
+                    await self._running.polled(account, body, report_id)
         finally:
             if report.get("processingStatus") in {_DONE, *_FAILED}:
                 await self._running.ended(account, body, report_id)
@@ -90,6 +115,31 @@ class ReportRuns:
             async for part in parts:
                 yield part
 
+    async def _obtained(self, account: Account, body: str, user: str) -> str:
+        """Return the id of a report that is being made or is created now, and of none that was finished before it was asked for."""
+        asked, create = self._now(), partial(self._created, account.account_id, body, user)
+        for _ in range(_ATTEMPTS):
+            running = await self._running.obtain(account, body, create)
+            if running.created or await self._serves(account.account_id, running.report_id, user, asked):
+                return running.report_id
+            await self._running.ended(account, body, running.report_id)
+        return await create()
+
+    async def _serves(self, account_id: str, report_id: str, user: str, asked: float) -> bool:
+        """Return whether a report of another caller serves a request of the moment `asked` too."""
+        call = SpApiCall(account_id, operation=GET, path_params={"reportId": report_id})
+        try:
+            done = await self._calls.make(call, user)
+        except SellergateError as error:
+            if error.reason is Reason.AMAZON_NOT_FOUND:
+                return False
+            raise
+        finished = _state(done.answer)["processingStatus"] in {_DONE, *_FAILED}
+        age = _age(done.answer)
+        if age is None:
+            return not finished
+        return age - (self._now() - asked) <= (FINISHED_SECONDS if finished else BEING_MADE_SECONDS)
+
     async def _created(self, account_id: str, body: str, user: str) -> str:
         done = await self._calls.make(SpApiCall(account_id, operation=CREATE, body=body.encode()), user)
         try:
@@ -97,24 +147,39 @@ class ReportRuns:
         except (ValueError, KeyError, TypeError):
             raise _no_report("Amazon took the request and named no report; look for it by getReports.") from None
 
-    async def _states(self, account_id: str, report_id: str, user: str) -> AsyncIterator[dict[str, Any]]:
-        """Yield the report whenever its state has changed, until it is made."""
+    async def _states(self, account_id: str, report_id: str, user: str) -> AsyncIterator[tuple[dict[str, Any], bool]]:
+        """Yield the report after each poll, and when its state has changed since the last, until it is made."""
         seconds, last = FIRST_POLL_SECONDS, ""
         call = SpApiCall(account_id, operation=GET, path_params={"reportId": report_id})
         while True:
-            done = await self._calls.make(call, user)
-            try:
-                report = json.loads(done.answer.body)
-                status = str(report["processingStatus"])
-            except (ValueError, KeyError, TypeError):
-                raise _no_report("Amazon's answer does not tell the report's state. Try again.") from None
+            report = _state((await self._calls.make(call, user)).answer)
+            status = report["processingStatus"]
+            yield report, False
             if status != last:
-                yield report
+                yield report, True
                 last = status
             if status in {_DONE, *_FAILED}:
                 return
             await self._pause(seconds)
             seconds = min(LONGEST_POLL_SECONDS, seconds * POLL_GROWTH)
+
+
+def _state(answer: AmazonAnswer) -> dict[str, Any]:
+    """Return the report that getReport names. Raises Unavailable."""
+    try:
+        report: dict[str, Any] = json.loads(answer.body)
+        return report | {"processingStatus": str(report["processingStatus"])}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise _no_report("Amazon's response does not name the report's state. Try again.") from None
+
+
+def _age(answer: AmazonAnswer) -> float | None:
+    """Return the seconds since a report was created, by Amazon's own clock; None where Amazon does not name the times."""
+    try:
+        now = parsedate_to_datetime(answer.header("date"))
+        return (now - datetime.fromisoformat(json.loads(answer.body)["createdTime"])).total_seconds()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _body(request: ReportRequest, account: Account) -> str:

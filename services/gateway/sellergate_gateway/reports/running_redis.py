@@ -1,4 +1,4 @@
-"""Which reports are being made, in the shared Redis: whoever asks for the same one meanwhile gets the same."""
+"""Which reports are being made, in the shared Redis: a caller that asks for the same one meanwhile gets the same."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,11 +11,13 @@ from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
 
 from sellergate_gateway.model import Account
+from sellergate_gateway.reports.run import Running
 
-# Longer than Amazon takes for a report; past it, it is thought lost.
-_RUNNING_SECONDS = 4 * 3600
+# Longer than the longest pause between two polls. Callers that leave, and gateways that end, renew it no more.
+POLLED_SECONDS = 120
 # createReport may be called once a minute, when its burst is spent.
 _CREATE_SECONDS = 600.0
+_POLLED = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('EXPIRE', KEYS[1], ARGV[2]) end return 0"
 _FORGET = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
@@ -25,14 +27,22 @@ class RedisRunningReports:
     def __init__(self, redis: Redis, ring: KeyRing, releases: Releases, done: str) -> None:
         self._redis = redis
         self._ring = ring
-        self._local: LocalFlight[str] = LocalFlight(_CREATE_SECONDS)
-        self._cluster: SingleFlight[str] = SingleFlight(redis, releases, done, _CREATE_SECONDS)
+        self._local: LocalFlight[Running] = LocalFlight(_CREATE_SECONDS)
+        self._cluster: SingleFlight[Running] = SingleFlight(redis, releases, done, _CREATE_SECONDS)
+        self._polled = redis.register_script(_POLLED)
         self._forget = redis.register_script(_FORGET)
 
-    async def obtain(self, account: Account, request: str, create: Callable[[], Awaitable[str]]) -> str:
-        """Return the id of a report that is being made, or is created now."""
+    async def obtain(self, account: Account, request: str, create: Callable[[], Awaitable[str]]) -> Running:
+        """Return a report that is being made, or is created now."""
         name = self._name(account, request)
         return await self._local.get(name, lambda: self._cluster.get(name, _Errand(self._redis, name, create)))
+
+    async def polled(self, account: Account, request: str, report_id: str) -> None:
+        """Keep a report a while longer."""
+        try:
+            await self._polled([self._name(account, request)], [report_id, POLLED_SECONDS])
+        except UNREACHABLE:
+            get_logger().warning("report_not_kept")
 
     async def ended(self, account: Account, request: str, report_id: str) -> None:
         """Forget a report that is made."""
@@ -53,19 +63,19 @@ class _Errand:
         self._name = name
         self._create = create
 
-    async def look(self) -> str | None:
-        """Return the report's id if somebody has requested it meanwhile."""
+    async def look(self) -> Running | None:
+        """Return the report if another caller has requested it meanwhile."""
         try:
             found = await self._redis.get(self._name)
         except UNREACHABLE:
             return None
-        return str(found) if found else None
+        return Running(str(found), created=False) if found else None
 
-    async def fetch(self, fence: int | None) -> str:  # noqa: ARG002  (a late request has been made all the same)
-        """Request the report and tell the others."""
+    async def fetch(self, fence: int | None) -> Running:  # noqa: ARG002  (a late request has been made all the same)
+        """Request the report and share it."""
         report_id = await self._create()
         try:
-            await self._redis.set(self._name, report_id, ex=_RUNNING_SECONDS)
+            await self._redis.set(self._name, report_id, ex=POLLED_SECONDS)
         except UNREACHABLE:
             get_logger().warning("report_not_shared")
-        return report_id
+        return Running(report_id, created=True)

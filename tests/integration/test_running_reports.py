@@ -1,0 +1,165 @@
+"""Reports that are shared by callers and replicas through a real Redis: which ones a new request may get."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any, cast
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import REPORT_DONE, REPORT_PREFIX
+from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.redis_client import open_redis
+from sellergate_gateway.reports import running_redis
+from sellergate_gateway.reports.run import FINISHED_SECONDS, Progress, ReportRequest, ReportRuns
+from sellergate_gateway.reports.running_redis import RedisRunningReports
+from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
+
+from tests.fakes.gateway import RING, World
+
+REQUEST = ReportRequest("a", "GET_MERCHANT_LISTINGS_ALL_DATA", ("ATVPDKIKX0DER",))
+MAKING_SECONDS = 300.0
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with open_redis(SecretStr(redis_url)) as opened:
+        async for name in opened.scan_iter(match=f"{REPORT_PREFIX}*"):
+            await opened.delete(name)
+        yield opened
+
+
+@dataclass
+class Reports(World):
+    """A world in which reports take five minutes; `now` is the clock of Amazon and of this process."""
+
+    now: float = 1_800_000_000.0
+    created: list[float] = field(default_factory=list)
+    polls: int = 0
+    making: float = MAKING_SECONDS
+    forgets: bool = False
+    dates: bool = True
+
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+        headers = (("date", format_datetime(datetime.fromtimestamp(self.now, UTC), usegmt=True)),)
+        if request.method == "POST":
+            self.created.append(self.now)
+            return AmazonAnswer(202, headers, json.dumps({"reportId": f"r{len(self.created)}"}).encode())
+        self.polls += 1
+        if self.forgets:
+            return AmazonAnswer(404, headers, b'{"errors": [{"code": "NotFound", "message": "m"}]}')
+        report_id = request.url.rpartition("/")[2]
+        created = self.created[int(report_id.removeprefix("r")) - 1]
+        status = "DONE" if self.now - created >= self.making else "IN_PROGRESS"
+        report = {"reportId": report_id, "processingStatus": status}
+        report["createdTime"] = datetime.fromtimestamp(created, UTC).isoformat()
+        return AmazonAnswer(200, headers if self.dates else (), json.dumps(report).encode())
+
+
+@dataclass
+class Replica:
+    """One gateway. Its callers pause until the test lets them go on."""
+
+    world: Reports
+    redis: Redis
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        releases = Releases(self.redis, Changes(self.redis), time.monotonic)
+        self.running = RedisRunningReports(self.redis, RING, releases, REPORT_DONE)
+
+    async def pause(self, seconds: float) -> None:
+        await self.goes_on.wait()
+        self.goes_on.clear()
+
+    async def first(self, runs: Any) -> str:
+        part = await anext(runs)
+        assert isinstance(part, Progress)
+        return part.report_id
+
+    def run(self) -> Any:
+        runs = ReportRuns(self.world.calls, cast("Any", None), self.running, self.pause, lambda: self.world.now)
+        return runs.run(REQUEST, "")
+
+    async def left(self) -> str:
+        """Ask for a report and leave as soon as it is requested."""
+        async with aclosing(self.run()) as runs:
+            return await self.first(runs)
+
+
+async def entries(redis: Redis) -> list[str]:
+    return [name async for name in redis.scan_iter(match=f"{REPORT_PREFIX}*") if not name.endswith(("lease", "fence"))]
+
+
+@pytest.mark.parametrize("dates", [True, False])
+async def test_a_report_that_its_caller_left_and_that_is_finished_serves_no_later_request(
+    redis: Redis, dates: bool
+) -> None:
+    world = Reports(dates=dates)
+    one, other = Replica(world, redis), Replica(world, redis)
+    assert await one.left() == "r1"
+    world.now += MAKING_SECONDS + 60
+    assert await other.left() == "r2"
+    assert await one.left() == "r2", "that one is being made"
+
+
+async def test_what_was_finished_a_moment_ago_serves_the_callers_of_that_moment(redis: Redis) -> None:
+    world = Reports(making=10)
+    assert await Replica(world, redis).left() == "r1"
+    world.now += FINISHED_SECONDS
+    assert await Replica(world, redis).left() == "r1"
+    world.now += 1
+    assert await Replica(world, redis).left() == "r2"
+
+
+async def test_a_report_that_no_caller_polls_is_forgotten(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when its gateway was killed: nothing but the end of the lease says so."""
+    monkeypatch.setattr(running_redis, "POLLED_SECONDS", 1)
+    world = Reports()
+    assert await Replica(world, redis).left() == "r1"
+    async with asyncio.timeout(10):
+        while await entries(redis):  # noqa: ASYNC110  (nothing announces it)
+            await asyncio.sleep(0.05)
+    assert await Replica(world, redis).left() == "r2"
+
+
+async def test_a_report_is_shared_as_long_as_some_caller_polls_it(redis: Redis) -> None:
+    world = Reports()
+    one, other = Replica(world, redis), Replica(world, redis)
+    runs = one.run()
+    async with aclosing(runs):
+        assert await one.first(runs) == "r1"
+        assert (await anext(runs)).status == "IN_PROGRESS"
+        (name,) = await entries(redis)
+        await redis.expire(name, 5)
+        polls = world.polls
+        waiting = asyncio.create_task(anext(runs))
+        world.now += MAKING_SECONDS / 2
+        one.goes_on.set()
+        async with asyncio.timeout(10):
+            while world.polls == polls or await redis.ttl(name) <= 5:  # noqa: ASYNC110  (likewise)
+                await asyncio.sleep(0.01)
+        assert await other.left() == "r1"
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_report_that_amazon_does_not_know_serves_nobody(redis: Redis) -> None:
+    world = Reports()
+    assert await Replica(world, redis).left() == "r1"
+    world.forgets = True
+    assert await Replica(world, redis).left() == "r2"
+
+
+async def test_many_callers_at_once_still_share_one(redis: Redis) -> None:
+    world = Reports()
+    replicas = [Replica(world, redis) for _ in range(3)]
+    ids = await asyncio.gather(*(replica.left() for replica in replicas for _ in range(10)))
+    assert (set(ids), len(world.created)) == ({"r1"}, 1)
