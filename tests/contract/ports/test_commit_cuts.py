@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 from sellergate_account.accounts import Changes, Connection
 from sellergate_account.applications import ApplicationChanges, LwaClient, NewApplication
+from sellergate_account.secrets.rotation import NewSecret
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import migrate
 from sellergate_account.storage.store import SqlStore
