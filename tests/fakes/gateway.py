@@ -96,13 +96,15 @@ class World:
         self.log.append(f"grantless {account.application_id} {scope}")
         return AccessToken(SecretStr("Atza|grantless"), 1e12, 3600)
 
-    async def invalidate(self, account: Account, token: AccessToken) -> None:
+    async def invalidate(self, account: Account, token: AccessToken) -> bool:
         self.log.append("invalidate")
         assert token.value.get_secret_value() == f"Atza|{self.generation}"
         self.generation += 1
+        return True
 
-    async def invalidate_credentials(self, account: Account, credentials: AwsCredentials) -> None:
+    async def invalidate_credentials(self, account: Account, credentials: AwsCredentials) -> bool:
         self.log.append("invalidate credentials")
+        return True
 
     async def remember(self, account: Account, document_id: str, report_type: str) -> None:
         self.types[document_id] = report_type

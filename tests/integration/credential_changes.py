@@ -5,7 +5,7 @@ Everything is the product's own, over a real Redis and real gRPC, but for Amazon
 
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -19,8 +19,8 @@ from sellergate.account.v1 import (
     account_service_pb2,
     account_service_pb2_grpc,
 )
-from sellergate.iam.v1 import iam_service_pb2_grpc
-from sellergate.token.v1 import token_service_pb2_grpc
+from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
+from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import Tokens as ClientTokens
 from sellergate_common.cache.invalidation import Changes
@@ -140,13 +140,18 @@ class World:
     stored: Stored
     amazon: Amazon
     gateways: list[Gateway]
+    askers: list[Callable[[str], Awaitable[Any]]]
+    """Ask one replica each, as other callers do, who know of no revision."""
     time: list[float]
 
     async def change(self, account_id: str, draw: random.Random) -> int:
         """Change an account's credentials once; return how many old grants were used after the bound."""
         self.time[0] += draw.uniform(0, 2 * BOUND_SECONDS)
         await self._used(account_id)
-        self.time[0] += draw.uniform(0, BOUND_SECONDS)
+        for ask in self.askers:
+            # Each replica's copy of the account is of any age when the account changes.
+            self.time[0] += draw.uniform(0, BOUND_SECONDS / len(self.askers))
+            await ask(account_id)
         self.stored.revisions[account_id] += 1  # acknowledged
         for gateway in self.gateways:
             if gateway.hears:
@@ -173,17 +178,21 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
         enter = stack.enter_async_context
         redis = await enter(open_redis(SecretStr(redis_url)))
         await redis.flushall()
+        identity = authority.identity("gateway")
         adds = {
             account_service_pb2_grpc.add_AccountServiceServicer_to_server: stored,
             account_secrets_service_pb2_grpc.add_AccountSecretsServiceServicer_to_server: stored,
         }
         account = await enter(serving("account", authority.identity("account"), adds))
 
+        askers: list[Callable[[str], Awaitable[Any]]] = []
+
         async def replicas(name: str, add: Any, make: Any) -> str:
             targets = []
             for _ in range(2):
                 channel = await enter(open_channel(account, "account", authority.identity(name), []))
                 targets.append(await enter(serving(name, authority.identity(name), {add: make(channel)})))
+                askers.append(asker(name, await enter(open_channel(targets[-1], name, identity, []))))
             return "ipv4:" + ",".join(targets)
 
         def token(channel: Any) -> TokenServicer:
@@ -199,7 +208,6 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
 
         token_target = await replicas("token", token_service_pb2_grpc.add_TokenServiceServicer_to_server, token)
         iam_target = await replicas("iam", iam_service_pb2_grpc.add_IamServiceServicer_to_server, iam)
-        identity = authority.identity("gateway")
 
         async def gateway(*, hears: bool) -> Gateway:
             copies: Copies[Account] = Copies(clock.monotonic, lambda: hears)
@@ -227,7 +235,20 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
                 (tokens, roles),
             )
 
-        yield World(stored, amazon, [await gateway(hears=True), await gateway(hears=False)], moved)
+        yield World(stored, amazon, [await gateway(hears=True), await gateway(hears=False)], askers, moved)
+
+
+def asker(name: str, channel: Any) -> Callable[[str], Awaitable[Any]]:
+    """Return what asks a replica for an account's token or credentials."""
+    tokens = token_service_pb2_grpc.TokenServiceStub(channel)
+    roles = iam_service_pb2_grpc.IamServiceStub(channel)
+
+    def ask(account_id: str) -> Awaitable[Any]:
+        if name == "token":
+            return tokens.GetAccessToken(token_service_pb2.GetAccessTokenRequest(account_id=account_id))
+        return roles.AssumeRole(iam_service_pb2.AssumeRoleRequest(account_id=account_id))
+
+    return ask
 
 
 def _deaf(redis: Redis) -> Changes:

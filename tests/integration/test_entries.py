@@ -158,6 +158,19 @@ async def test_a_dropped_value_is_forgotten_by_every_replica(redis_url: str, rep
     assert await one.get(source) == second
 
 
+async def test_a_value_that_is_refused_after_it_was_replaced_is_not_replaced_again(
+    redis_url: str, replicas: Replicas
+) -> None:
+    two, source = await replicas(redis_url, 2), Source()
+    await until(lambda: all(one.changes.connected for one in two))
+    for number in range(10):
+        refused = await two[number % 2].get(source)
+        assert await two[number % 2].entries.drop_if("a", refused.text) is (number == 0)
+        await asyncio.sleep(0.02)
+    assert source.fetched == 2
+    assert await two[0].entries.drop("a")  # an operator may at any time
+
+
 async def test_callers_with_other_needs_do_not_share_what_is_not_enough(redis_url: str, replicas: Replicas) -> None:
     (one, two), source = await replicas(redis_url, 2), Source(life=10.0)
     await one.get(source)

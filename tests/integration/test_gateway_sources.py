@@ -18,6 +18,7 @@ from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import Tokens
+from sellergate_common.cache.entries import COOL_OFF_SECONDS
 from sellergate_common.cache.keyspace import (
     CREDENTIALS_CHANGES,
     CREDENTIALS_PREFIX,
@@ -87,10 +88,15 @@ class Services(
             raise self.error
         return token_service_pb2.InvalidateAccessTokenResponse()
 
+    async def InvalidateCredentials(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
+        return iam_service_pb2.InvalidateCredentialsResponse()
+
     async def AssumeRole(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
         self.asked.append("role")
         self.expected.append(request.expected_revision)
-        answer = iam_service_pb2.AssumeRoleResponse(access_key_id="k", secret_access_key="s", session_token="t")
+        answer = iam_service_pb2.AssumeRoleResponse(
+            access_key_id=f"k{len(self.asked)}", secret_access_key="s", session_token="t"
+        )
         answer.revision = self.revision or request.expected_revision
         answer.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
         answer.life.FromMilliseconds(3_600_000)
@@ -241,6 +247,35 @@ async def test_an_invalid_token_is_named_by_its_fingerprint(bench: Bench) -> Non
     # A late refusal of the old token does not cost the new one.
     await bench.tokens.invalidate(one, first)
     assert await bench.tokens.get(one) is second
+
+
+async def test_amazon_that_refuses_every_token_and_session_costs_one_renewal(bench: Bench) -> None:
+    one = account()
+    for source in (bench.tokens, bench.credentials):
+        bench.services.asked.clear()
+        for _ in range(20):
+            for _ in range(2):  # a call is repeated once
+                if not await source.invalidate(one, await source.get(one)):  # type: ignore[arg-type]
+                    break
+        assert len(bench.services.asked) == 2
+        # After a while they are renewed again, once.
+        bench.clock[0] += COOL_OFF_SECONDS
+        assert await source.invalidate(one, await source.get(one))  # type: ignore[arg-type]
+        assert not await source.invalidate(one, await source.get(one))  # type: ignore[arg-type]
+        assert len(bench.services.asked) == 3
+    assert len(bench.services.forgotten) == 2
+
+
+async def test_calls_that_are_refused_together_are_repeated_with_one_new_token(bench: Bench) -> None:
+    one = account()
+    refused = await bench.tokens.get(one)
+
+    async def repeated() -> AccessToken:
+        assert await bench.tokens.invalidate(one, refused)
+        return await bench.tokens.get(one)
+
+    assert len({token.value for token in await asyncio.gather(*(repeated() for _ in range(20)))} - {refused.value}) == 1
+    assert (bench.services.asked, len(bench.services.forgotten)) == (["token"] * 2, 1)
 
 
 async def test_a_token_service_that_is_down_is_told_and_not_remembered(bench: Bench) -> None:

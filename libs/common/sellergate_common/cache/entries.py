@@ -13,6 +13,9 @@ MARGIN_SECONDS = 60.0
 _MARGIN_SHARE = 0.1
 # More than a life without this cannot be asked for: a value has spent some of its life when it arrives.
 SPENT_SECONDS = 30.0
+# A value that was dropped because Amazon refused it is not dropped again for this long, under the same key: where the next one is
+# refused too, a third would be no better.
+COOL_OFF_SECONDS = 60.0
 # Past this share of its life a value is renewed while everybody goes on with it. The jitter keeps replicas and sellers apart.
 _RENEWED_AT, _RENEWED_JITTER = 0.80, 0.05
 
@@ -83,7 +86,7 @@ class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
         """Keep a value that nobody asked for here, unless there is one."""
 
     async def drop_if(self, key: _Key_contra, mark: _Mark_contra) -> bool:
-        """Drop the entry if its value has this mark; True when it was there."""
+        """Drop the entry if its value has this mark, at most once in COOL_OFF_SECONDS; True when it was dropped."""
 
     async def drop(self, key: _Key_contra) -> bool:
         """Drop the entry, and the memory of a failure; True when there was an entry."""

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import SecretStr
 
-from sellergate_common.cache.entries import Counts, Found, Perishable, is_enough, renewal_time
+from sellergate_common.cache.entries import COOL_OFF_SECONDS, Counts, Found, Perishable, is_enough, renewal_time
 from sellergate_common.cache.lease import lease_keys
 from sellergate_common.cache.memory import EntryMemory
 from sellergate_common.cache.negative import Failures
@@ -107,15 +107,19 @@ class Shelf(Generic[_Key, _Value]):
         self.memory.put(key, value, renewal_time(value, self._jitter()))
 
     async def drop_if(self, key: _Key, mark: Any) -> bool:
-        """Drop the entry here and in Redis if its value has this mark, and announce it."""
-        codec, held = self.codec, self.memory.get(key)
+        """Drop the entry here and in Redis if its value has this mark, and announce it; at most once in COOL_OFF_SECONDS."""
+        codec, held, name = self.codec, self.memory.get(key), self.codec.name(key)
         own = held is not None and codec.mark(held.value) == mark
+        if await self.cache.get(_cool_off(name)) is not None:
+            get_logger().warning("refused_again")
+            return False
         if own:
             self.memory.forget(codec.subject(key))
         dropped = await self.cache.drop_if(
-            codec.name(key), lambda opened: codec.mark(codec.decode(opened.get_secret_value())) == mark
+            name, lambda opened: codec.mark(codec.decode(opened.get_secret_value())) == mark
         )
         if dropped or own:
+            await self.cache.put(_cool_off(name), SecretStr("dropped"), COOL_OFF_SECONDS)
             await self.cache.announce(codec.subject(key))
         return dropped or own
 
@@ -134,3 +138,7 @@ class Shelf(Generic[_Key, _Value]):
 
     def _left(self, value: _Value) -> float:
         return value.expire_time - self.now()
+
+
+def _cool_off(name: str) -> str:
+    return f"{name}:cool"

@@ -256,10 +256,10 @@ class Calls:
         """Have what Amazon refused replaced, once a call; False when nothing else could be sent."""
         run.repaired = True
         if reading.kind is Kind.CREDENTIALS_REFUSED:
-            if credentials is not None:
-                invalidation = self._ports.credentials.invalidate(run.account, credentials)
-                await self._follow_ups.run("invalidate credentials", invalidation, None)
-            return credentials is not None
+            if credentials is None:
+                return False
+            invalidation = self._ports.credentials.invalidate(run.account, credentials)
+            return await self._follow_ups.run("invalidate credentials", invalidation, False)
         replacement = self._tokens.refused(run.account, run.need, token, reading)
         need = await self._follow_ups.run("replace token", replacement, None)
         run.need = need or run.need

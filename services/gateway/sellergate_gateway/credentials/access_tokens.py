@@ -18,6 +18,7 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 
+from sellergate_gateway.credentials.cool_off import CoolOff
 from sellergate_gateway.credentials.read_through import Owned, Owning
 from sellergate_gateway.model import AccessToken, Account
 
@@ -40,6 +41,7 @@ class TokenSource:
         self._tokens = token_service_pb2_grpc.TokenServiceStub(channel)
         self._ring = ring
         self._owned = Owned(entries, memory, _decode, now)
+        self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AccessToken:
         """Return a token that lives long enough for a call."""
@@ -50,10 +52,20 @@ class TokenSource:
         """Return a token of the account's application. Few calls want one, so none is held here."""
         return _held(await self._hedged.grantless(account.application_id, scope))
 
-    async def invalidate(self, account: Account, token: AccessToken) -> None:
-        """Forget a token that Amazon refused; the token service does so for everybody, if it is still the current one."""
-        self._owned.forget(account, token)
+    async def invalidate(self, account: Account, token: AccessToken) -> bool:
+        """Forget a token that Amazon refused; the token service does so for all, if it is still the current one.
+
+        Return whether to call again.
+        """
+        if self._owned.has_other(account, token):
+            return True
         fingerprint = hashlib.sha256(token.value.get_secret_value().encode()).hexdigest()
+        return await self._cool_off.renew(
+            account.account_id, fingerprint, partial(self._drop, account, token, fingerprint)
+        )
+
+    async def _drop(self, account: Account, token: AccessToken, fingerprint: str) -> None:
+        self._owned.forget(account, token)
         request = token_service_pb2.InvalidateAccessTokenRequest(account_id=account.account_id, fingerprint=fingerprint)
         try:
             await invoke(self._tokens.InvalidateAccessToken, request, dependency="token")

@@ -15,6 +15,7 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 
+from sellergate_gateway.credentials.cool_off import CoolOff
 from sellergate_gateway.credentials.read_through import Owned, Owning
 from sellergate_gateway.model import Account, AwsCredentials
 
@@ -36,14 +37,25 @@ class CredentialSource:
         self._iam = iam_service_pb2_grpc.IamServiceStub(channel)
         self._ring = ring
         self._owned = Owned(entries, memory, _decode, now)
+        self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AwsCredentials:
         """Return credentials that live long enough for a call."""
         name = partial(credentials_key, self._ring, account.account_id, account.revision, account.iam_role_arn)
         return await self._owned.get(account, name, partial(self._asked, account))
 
-    async def invalidate(self, account: Account, credentials: AwsCredentials) -> None:
-        """Forget credentials that Amazon refused; the iam service does so for everybody, if they are still the current ones."""
+    async def invalidate(self, account: Account, credentials: AwsCredentials) -> bool:
+        """Forget credentials that Amazon refused; the iam service does so for all, if they are still the current ones.
+
+        Return whether to call again.
+        """
+        if self._owned.has_other(account, credentials):
+            return True
+        # Compared in this process, and shown to none.
+        mark = credentials.access_key_id.get_secret_value()
+        return await self._cool_off.renew(account.account_id, mark, partial(self._drop, account, credentials))
+
+    async def _drop(self, account: Account, credentials: AwsCredentials) -> None:
         self._owned.forget(account, credentials)
         request = iam_service_pb2.InvalidateCredentialsRequest(
             account_id=account.account_id, access_key_id=credentials.access_key_id.get_secret_value()

@@ -14,8 +14,11 @@ class Tokens(Protocol):
     async def grantless(self, account: Account, scope: str) -> AccessToken:
         """Return a token of the account's application itself for a scope. Raises PreconditionFailed, Unavailable."""
 
-    async def invalidate(self, account: Account, token: AccessToken) -> None:
-        """Forget a token that Amazon refused, everywhere, if it is still the current one."""
+    async def invalidate(self, account: Account, token: AccessToken) -> bool:
+        """Forget a token that Amazon refused, everywhere, if it is still the current one; return whether to call again.
+
+        False where the token came of such a renewal itself, a moment ago.
+        """
 
 
 class Credentials(Protocol):
@@ -24,5 +27,5 @@ class Credentials(Protocol):
     async def get(self, account: Account) -> AwsCredentials:
         """Return credentials that live for a minute at least. Raises RoleRejected, Unavailable."""
 
-    async def invalidate(self, account: Account, credentials: AwsCredentials) -> None:
-        """Forget credentials that Amazon refused, everywhere, if they are still the current ones."""
+    async def invalidate(self, account: Account, credentials: AwsCredentials) -> bool:
+        """Forget credentials that Amazon refused, everywhere, if they are still the current ones; return as for tokens."""

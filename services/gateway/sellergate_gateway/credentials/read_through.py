@@ -68,6 +68,11 @@ class Owned(Generic[_Value]):
         if held is not None and held[1] == value:
             self._memory.forget(account.account_id)
 
+    def has_other(self, account: Account, value: _Value) -> bool:
+        """Return whether another value than this is held already."""
+        held = self._memory.get(account.account_id)
+        return held is not None and held[1] != value
+
     async def _fetch(
         self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[Owning[_Value]]]
     ) -> _Value:

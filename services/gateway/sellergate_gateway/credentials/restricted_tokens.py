@@ -4,6 +4,7 @@ Amazon's guide to the Tokens API: a generic path ("/orders/v0/orders/{orderId}/a
 fits, a specific one only itself; getReportDocument is always specific; three operations of Orders v0 take data elements.
 """
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from sellergate_common.cache.entries import Entries
 from sellergate_common.context import aside
 from sellergate_common.errors import AmazonRefused, Conflict, FieldViolation, InvalidRequest, Reason, Unavailable
 
+from sellergate_gateway.credentials.cool_off import CoolOff
 from sellergate_gateway.model import AccessToken, Account
 from sellergate_gateway.spapi.http import AmazonAnswer
 from sellergate_gateway.spapi.request import RestrictedResource as Resource
@@ -83,6 +85,7 @@ class RestrictedTokens:
         self._catalogue = catalogue
         self._make = make
         self._now = now
+        self._cool_off = CoolOff(now)
 
     async def get(self, account: Account, resources: tuple[Resource, ...]) -> AccessToken:
         """Return a token for these resources. Raises what a call raises; AMAZON_DENIED names the missing role."""
@@ -111,9 +114,15 @@ class RestrictedTokens:
             told = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
             raise InvalidRequest(told, violations=violations)
 
-    async def forget(self, account: Account, resources: tuple[Resource, ...], token: AccessToken) -> None:
-        """Forget a token that Amazon refused, if it is still the current one."""
-        await self._entries.drop_if(_key(account, resources), mark_of(token))
+    async def forget(self, account: Account, resources: tuple[Resource, ...], token: AccessToken) -> bool:
+        """Forget a token that Amazon refused, if it is still the current one; return whether to call again."""
+        key = _key(account, resources)
+
+        async def drop() -> None:
+            await self._entries.drop_if(key, mark_of(token))
+
+        fingerprint = hashlib.sha256(mark_of(token).encode()).hexdigest()
+        return await self._cool_off.renew(repr(key), fingerprint, drop)
 
     async def _fetched(self, key: RestrictedKey) -> AccessToken:
         body = {"restrictedResources": [_document(resource) for resource in key.resources]}

@@ -52,8 +52,7 @@ class SellerTokens:
         # The token service is asked for an application's token each time, and knows its life.
         if reading.kind is not Kind.TOKEN_REFUSED or need.scope:
             return None
-        await self._tokens.invalidate(account, token)
-        return need
+        return need if await self._tokens.invalidate(account, token) else None
 
     def learns(self, target: Target) -> bool:  # noqa: ARG002
         """Return whether a response to such a call holds something to remember."""
@@ -100,8 +99,7 @@ class CallTokens(SellerTokens):
     async def refused(self, account: Account, need: Need, token: AccessToken, reading: Reading) -> Need | None:
         """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
         if need.resources and reading.kind is Kind.TOKEN_REFUSED:
-            await self._restricted.forget(account, need.resources, token)
-            return need
+            return need if await self._restricted.forget(account, need.resources, token) else None
         if need.untold is not None and reading.kind is Kind.DENIED:
             return Need(resources=(need.untold,))
         return await super().refused(account, need, token, reading)

@@ -38,7 +38,7 @@ class Failing(World):
     async def remember(self, account: Account, document_id: str, report_type: str) -> None:
         raise self.failure
 
-    async def invalidate(self, account: Account, token: AccessToken) -> None:
+    async def invalidate(self, account: Account, token: AccessToken) -> bool:
         raise self.failure
 
 
