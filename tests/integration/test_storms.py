@@ -51,9 +51,9 @@ async def test_lwa(storm: Storm, simulator: Simulator) -> None:
             return await lwa.exchange(SecretStr(seller.client_id), SecretStr(seller.client_secret), grant)
 
         def free() -> bool:
-            connector = lwa._session.connector
-            assert connector is not None
-            return lwa.slots.free == lwa.slots.most and not connector._acquired
+            pool = lwa._client._transport._pool  # type: ignore[attr-defined]
+            lost = [one for one in pool.connections if not (one.is_idle() or one.is_closed())]
+            return lwa.slots.free == lwa.slots.most and not lost and not lwa._requests
 
         await weather(peer, storm, ask, free)
 

@@ -31,7 +31,7 @@ async def end(task: "asyncio.Task[Any]", seconds: float = END_SECONDS) -> bool:
     """Cancel a task until it has ended, for `seconds` at most; return whether it has. Its own error is not raised."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + seconds
-    task.add_done_callback(_retrieve)
+    task.add_done_callback(retrieve)
     while not task.done() and loop.time() < give_up:
         task.cancel()
         await asyncio.wait({task}, timeout=_CANCEL_AGAIN_SECONDS)
@@ -42,11 +42,11 @@ async def end(task: "asyncio.Task[Any]", seconds: float = END_SECONDS) -> bool:
 
 def abandon(task: "asyncio.Task[Any]") -> None:
     """Cancel a task whose result is of no use any more, without waiting for it; its error is retrieved and not raised."""
-    task.add_done_callback(_retrieve)
+    task.add_done_callback(retrieve)
     task.cancel()
 
 
-def _retrieve(task: "asyncio.Task[Any]") -> None:
+def retrieve(task: "asyncio.Task[Any]") -> None:
     """Look at the error of a task whose result no caller awaits, so that asyncio does not report it as forgotten."""
     if not task.cancelled():
         task.exception()

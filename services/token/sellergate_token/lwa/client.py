@@ -1,10 +1,14 @@
-"""LWA's token endpoint over aiohttp: one endpoint for all regions, and a bound on exchanges that no cancellation can use up."""
+"""LWA's token endpoint over httpx: one endpoint for all regions, and requests that no caller can cancel.
+
+httpcore loses a connection for good whose request is cancelled while it is opened (encode/httpcore issues 830 and 1093). Each
+request is therefore a task of its own, which ends by httpx's own time-outs; a caller that leaves, leaves only its wait for it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import aiohttp
+import httpx
 from pydantic import SecretStr
 from sellergate_amazon import reading
 from sellergate_common.clock import Clock
@@ -13,12 +17,15 @@ from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import span
 from sellergate_common.slots import Slots
+from sellergate_common.tasks import retrieve
 
 from sellergate_token.lwa.responses import MOST_BYTES, Busy, Response, busy, read
 from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken, Scope
 
 EXCHANGE_SECONDS = 10.0
 CONNECT_SECONDS = 3.0
+LAST_RESORT_SECONDS = 2 * EXCHANGE_SECONDS
+"""Ends a request whose response drips in; by then it is no longer opening its connection, and may be cancelled."""
 KEEPALIVE_SECONDS = 15.0
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.2
@@ -33,9 +40,10 @@ class HttpLwa:
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: str, slots: Slots, clock: Clock, jitter: Callable[[], float]
+        self, client: httpx.AsyncClient, url: str, slots: Slots, clock: Clock, jitter: Callable[[], float]
     ) -> None:
-        self._session = session
+        self._client = client
+        self._requests: set[asyncio.Task[Response]] = set()
         self._url = url
         self.slots = slots
         self._clock = clock
@@ -64,24 +72,35 @@ class HttpLwa:
             raise OutOfTime("No time was left to ask LWA for an access token.")
         try:
             with span(f"LWA {form['grant_type']}"):
-                async with asyncio.timeout(left), self.slots.taken():
-                    response = await self._sent(form)
-        except aiohttp.ClientError as error:
+                async with asyncio.timeout(left):
+                    response = await asyncio.shield(self._started(form, left))
+        except (TimeoutError, httpx.TimeoutException):
+            raise OutOfTime(f"LWA did not respond within {left:.1f} s.") from None
+        except (httpx.HTTPError, OSError) as error:
             # The cause is not chained: the error of a client holds the request, and that holds the secrets.
             raise busy(f"LWA cannot be reached ({type(error).__name__}).") from None
         except reading.TooLarge as error:
             raise busy(f"LWA's response cannot be read: {error}.") from None
-        except TimeoutError:
-            raise OutOfTime(f"LWA did not answer within {left:.1f} s.") from None
-        except OSError as error:
-            raise busy(f"LWA cannot be reached ({type(error).__name__}).") from None
         return read(response, grant, self._clock.wall())
 
-    async def _sent(self, form: dict[str, str]) -> Response:
-        async with self._session.post(self._url, data=form, allow_redirects=False) as response:
-            body = await reading.collected(response.content.iter_any(), MOST_BYTES)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Response(response.status, headers, body)
+    def _started(self, form: dict[str, str], seconds: float) -> "asyncio.Task[Response]":
+        """Start a request of at most `seconds` in a task that outlives its caller."""
+        request = asyncio.create_task(self._sent(form, seconds), name="LWA request")
+        self._requests.add(request)
+        request.add_done_callback(self._requests.discard)
+        request.add_done_callback(retrieve)
+        return request
+
+    async def _sent(self, form: dict[str, str], seconds: float) -> Response:
+        """Send a request once there is a slot for it, and return the response. Raises httpx's errors, TooLarge."""
+        ends = self._clock.monotonic() + seconds
+        async with asyncio.timeout(LAST_RESORT_SECONDS), self.slots.taken():
+            left = max(0.1, ends - self._clock.monotonic())
+            timeout = httpx.Timeout(left, connect=min(CONNECT_SECONDS, left))
+            async with self._client.stream("POST", self._url, data=form, timeout=timeout) as response:
+                body = await reading.collected(response.aiter_raw(), MOST_BYTES)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Response(response.status_code, headers, body)
 
 
 def _form(grant: Grant) -> dict[str, str]:
@@ -100,14 +119,13 @@ def _form(grant: Grant) -> dict[str, str]:
 async def open_lwa(url: str, clock: Clock, jitter: Callable[[], float]) -> AsyncIterator[HttpLwa]:
     """Open a client of the token endpoint at `url`. Redirects are not followed: they would carry the secrets along.
 
-    Bodies are unpacked by the reader, which bounds what they become; the connector has as many connections as there are slots.
+    Bodies are unpacked by the reader, which bounds what they become; the pool has as many connections as there are slots.
     """
-    connector = aiohttp.TCPConnector(limit=MOST_EXCHANGES, keepalive_timeout=KEEPALIVE_SECONDS)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-    ) as session:
-        yield HttpLwa(session, url, Slots("LWA", MOST_EXCHANGES, clock.monotonic), clock, jitter)
+    limits = httpx.Limits(
+        max_connections=MOST_EXCHANGES,
+        max_keepalive_connections=MOST_EXCHANGES,
+        keepalive_expiry=KEEPALIVE_SECONDS,
+    )
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    async with httpx.AsyncClient(limits=limits, headers=headers, follow_redirects=False) as client:
+        yield HttpLwa(client, url, Slots("LWA", MOST_EXCHANGES, clock.monotonic), clock, jitter)
