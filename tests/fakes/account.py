@@ -1,5 +1,6 @@
 """The account domain in memory: its store, and the services on it."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,7 +14,18 @@ from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit
 from sellergate_account.clients import Clients
 from sellergate_account.ids import new_external_id, new_uuid7
-from sellergate_account.model import Account, Actor, Application, ApplicationSecrets, AuditEvent, Filter, Head, Place
+from sellergate_account.model import (
+    Account,
+    Actor,
+    Application,
+    ApplicationSecrets,
+    AuditEvent,
+    Filter,
+    FirstResponse,
+    Head,
+    KeyedRequest,
+    Place,
+)
 from sellergate_account.ports import ClientRows, DuplicateKey, InUse, Store, Unreadable, Work
 
 
@@ -56,11 +68,38 @@ class FakeTrail:
 
 
 @dataclass
+class FakeKeyedRequests:
+    rows: dict[tuple[str, str, str], tuple[str, bytes, datetime]] = field(default_factory=dict)
+
+    async def claim(self, request: KeyedRequest, now: datetime, since: datetime) -> FirstResponse | None:
+        found = self.rows.get(_name(request))
+        if found is not None and found[2] > since:
+            return FirstResponse(found[0] == request.digest, found[1])
+        self.rows[_name(request)] = request.digest, b"", now
+        return None
+
+    async def respond(self, request: KeyedRequest, response: bytes) -> None:
+        digest, _, now = self.rows[_name(request)]
+        self.rows[_name(request)] = digest, response, now
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        old = [name for name, row in self.rows.items() if row[2] < before][:limit]
+        for name in old:
+            del self.rows[name]
+        return len(old)
+
+
+def _name(request: KeyedRequest) -> tuple[str, str, str]:
+    return request.caller, request.user, request.key
+
+
+@dataclass
 class FakeWork:
     rows: dict[str, tuple[Account, SecretStr]] = field(default_factory=dict)
     apps: dict[str, tuple[Application, ApplicationSecrets]] = field(default_factory=dict)
     external_ids: dict[str, str] = field(default_factory=dict)
     trail: FakeTrail = field(default_factory=FakeTrail)
+    requests: FakeKeyedRequests = field(default_factory=FakeKeyedRequests)
     # Rows whose secrets do not open: "accounts/<id>", "applications/<id>".
     unreadable: set[str] = field(default_factory=set)
 
@@ -174,12 +213,16 @@ class FakeWork:
 
     def copy(self) -> "FakeWork":
         trail = FakeTrail(list(self.trail.log), dict(self.trail.living), dict(self.trail.others))
-        return FakeWork(dict(self.rows), dict(self.apps), dict(self.external_ids), trail, set(self.unreadable))
+        requests = FakeKeyedRequests(dict(self.requests.rows))
+        return FakeWork(
+            dict(self.rows), dict(self.apps), dict(self.external_ids), trail, requests, set(self.unreadable)
+        )
 
 
 @dataclass
 class FakeStore:
     work: FakeWork = field(default_factory=FakeWork)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Work]:
@@ -187,12 +230,13 @@ class FakeStore:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Work]:
-        before = self.work.copy()
-        try:
-            yield self.work
-        except BaseException:
-            self.work = before
-            raise
+        async with self._turn:
+            before = self.work.copy()
+            try:
+                yield self.work
+            except BaseException:
+                self.work = before
+                raise
 
 
 def _key(account: Account) -> tuple[str, str, str]:

@@ -13,9 +13,10 @@ from sellergate_common.errors import Conflict, InvalidRequest, NotFound, Precond
 from sellergate_account import model
 from sellergate_account.applications import Applications, LwaClient, check_future
 from sellergate_account.audit import Audit
+from sellergate_account.changes.announcing import announced
+from sellergate_account.changes.retry import again
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
 from sellergate_account.ports import Announcer, Store, Unreadable, Work
-from sellergate_account.retry import again
 
 DEFAULT_REGION = "us-east-1"
 # Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").
@@ -339,26 +340,7 @@ class Accounts:
         return account
 
     async def _write(self, change: Callable[[Work], Awaitable[_Result]], account_id: str = "") -> _Result:
-        """Run a change in a transaction, again when another one was first; announce the account that comes out.
-
-        It is announced whatever COMMIT reports, since a change whose outcome is unknown may be stored. `account_id` names the
-        account of a change that returns none.
-        """
-        changed = ""
-
-        async def noted(work: Work) -> _Result:
-            nonlocal changed
-            changed = ""
-            result = await change(work)
-            account = result[0] if isinstance(result, tuple) else result
-            changed = account.account_id if isinstance(account, Account) else account_id
-            return result
-
-        try:
-            return await again(self._store, noted)
-        finally:
-            if changed:
-                await self._announcer.changed(changed)
+        return await announced(self._store, self._announcer, change, account_id)
 
     def _unchanged(self, account: Account, etag: str) -> Account:
         if etag and etag != etag_of(account):

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound
 
 from sellergate_account.audit import Audit
+from sellergate_account.changes.retry import again
 from sellergate_account.model import ID, Account, Application, ApplicationSecrets, Place
 from sellergate_account.ports import InUse, Store, Unreadable, Work
-from sellergate_account.retry import again
 from sellergate_account.secrets.rotation import (
     ISSUE_SKEW,
     OLD_SECRET_LIFE,

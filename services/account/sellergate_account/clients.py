@@ -12,9 +12,9 @@ from sellergate_common.errors import NotFound, Reason, Resource, Unauthenticated
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.audit import Audit
+from sellergate_account.changes.retry import again
 from sellergate_account.model import ID, Account, DropInClient, Place, State
 from sellergate_account.ports import Store, Work
-from sellergate_account.retry import again
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
 # Compared with where there is no client, so that a stranger learns nothing from the time it takes.
@@ -55,16 +55,16 @@ class Clients:
         handles = {account_id: SecretStr(HANDLE_PREFIX + self._new_token()) for account_id in wanted}
         digests = {account_id: digest_of(handle) for account_id, handle in handles.items()}
 
-        async def change(work: Work) -> None:
+        async def change(work: Work) -> Issued:
             for account_id in sorted(wanted):  # all lock rows in one order, so that nobody waits in a circle
                 await self._accounts.owned(work, account_id, user_id)
             await work.clients.add(client, digest_of(secret), digests)
             for account_id in wanted:
                 await self._audit.record(work.trail, "client.handle_issued", account_id, f"client/{client.client_id}")
             await self._audit.record(work.trail, "client.created", subject=f"client/{client.client_id}")
+            return Issued(client, secret, handles)
 
-        await again(self._store, change)
-        return Issued(client, secret, handles)
+        return await again(self._store, change)
 
     async def list(self, user_id: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
         """Return at most `limit` clients of a user; with an empty id of all."""

@@ -161,3 +161,25 @@ class Head:
     count: int = 0
     mac: str = ""
     seal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A writing request that its caller has named. Keys are each caller's own, and with `user` each user's.
+
+    `digest` is the SHA-256 of the method and the content without the key.
+    """
+
+    key: str
+    caller: str
+    user: str
+    method: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstResponse:
+    """The response that a key's first request got, and whether that was the same request."""
+
+    is_same: bool
+    response: bytes

@@ -16,7 +16,9 @@ from sellergate_account.model import (
     Batch,
     DropInClient,
     Filter,
+    FirstResponse,
     Head,
+    KeyedRequest,
     Place,
 )
 
@@ -79,6 +81,10 @@ class Work(Protocol):
     @property
     def clients(self) -> "ClientRows":
         """The drop-in clients."""
+
+    @property
+    def requests(self) -> "KeyedRequests":
+        """The requests that their callers have named."""
 
     async def account(self, account_id: str) -> Account | None:
         """Return the account with this id."""
@@ -161,6 +167,23 @@ class ClientRows(Protocol):
 
     async def account_of_handle(self, client_id: str, handle_digest: str) -> str:
         """Return the account that a client's handle opens; empty when the client has no such handle."""
+
+
+class KeyedRequests(Protocol):
+    """The requests that their callers have named, in one transaction."""
+
+    async def claim(self, request: KeyedRequest, now: datetime, since: datetime) -> FirstResponse | None:
+        """Return the response that the key's request got after `since`; None: the key is this request's from now on.
+
+        Another transaction with the same key waits for the end of this one. Raises DuplicateKey when another was first, and
+        Unreadable.
+        """
+
+    async def respond(self, request: KeyedRequest, response: bytes) -> None:
+        """Store the response of a request whose key was claimed."""
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Remove at most `limit` requests from before a time; return how many there were."""
 
 
 class Vault(Protocol):

@@ -14,6 +14,7 @@ from sellergate_common.tasks import BackgroundTasks
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit, current_actor
+from sellergate_account.changes.idempotency import forget_expired
 from sellergate_account.clients import Clients
 from sellergate_account.expiry_metrics import expiry_metrics
 from sellergate_account.ids import new_external_id, new_secret, new_uuid7
@@ -59,5 +60,8 @@ async def open_servicers(settings: AccountSettings, redis: Redis, background: Ba
             DropInClientServicer(clients),
             AccountAdminServicer(admin),
         )
-        async with expiry_metrics(SqlExpiries(database), now, ring.newest, asyncio.sleep, background):
+        async with (
+            expiry_metrics(SqlExpiries(database), now, ring.newest, asyncio.sleep, background),
+            background.run("keyed requests", partial(forget_expired, store, now, asyncio.sleep)),
+        ):
             yield Wired(servicers, database)

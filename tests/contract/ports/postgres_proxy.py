@@ -19,20 +19,22 @@ class Cut(Enum):
 @dataclass
 class PostgresProxy:
     url: str = ""
-    # What was sent to the server since `watch`, one entry for each round trip.
-    sent: list[bytes] = field(default_factory=list)
+    # The request at which a connection was ended.
+    cut: bytes | None = None
     # What was sent on silent connections.
     lost: list[bytes] = field(default_factory=list)
     silent: bool = False
     connections: int = 0
-    _cut: Cut | None = None
+    _seen: int = 0
     _at: int = -1
+    _how: Cut | None = None
+    _start: bytes = b""
     links: set["_Link"] = field(default_factory=set)
 
-    def watch(self, at: int = -1, cut: Cut | None = None) -> None:
-        """Count from here; end the connection at round trip `at`."""
-        self.sent.clear()
-        self._at, self._cut = at, cut
+    def watch(self, at: int = -1, how: Cut | None = None, start: bytes = b"") -> None:
+        """Count requests that begin with `start` from here; end the connection at the one with the number `at`."""
+        self._seen, self._at, self._how, self._start = 0, at, how, start
+        self.cut = None
 
     def silence(self) -> None:
         """Let nothing more pass on the connections that there are; new ones work."""
@@ -41,10 +43,13 @@ class PostgresProxy:
 
     def decide(self, data: bytes) -> Cut | None:
         """Count a request; what sets a connection up is none (its messages have no type, and begin with a length)."""
-        if data.startswith(b"\x00"):
+        if data.startswith(b"\x00") or not data.startswith(self._start):
             return None
-        self.sent.append(data)
-        return self._cut if len(self.sent) - 1 == self._at else None
+        self._seen += 1
+        if self._seen - 1 != self._at:
+            return None
+        self.cut = data
+        return self._how
 
 
 @dataclass(eq=False)

@@ -2,18 +2,19 @@
 
 import base64
 import os
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
 from sellergate_account.admin.rewrap import Progress, rewrap
-from sellergate_account.model import Batch
+from sellergate_account.model import Batch, FirstResponse, KeyedRequest
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.sealed_rows import SqlVault
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.crypto.sealing import KeyRing
 from sqlalchemy import text
 
-from tests.contract.ports.test_account_store import CLIENT, INDEX_KEY, account, application, database
+from tests.contract.ports.test_account_store import CLIENT, INDEX_KEY, NOW, account, application, database
 from tests.fakes.account import Domain
 
 __all__ = ["database"]
@@ -37,6 +38,17 @@ async def filled(database: Database) -> Database:
     return database
 
 
+async def test_responses_of_named_requests_are_sealed_again_too(filled: Database) -> None:
+    request = KeyedRequest("key-of-the-request", "edge", "u1", "CreateClient", "d" * 64)
+    async with SqlStore(filled, KeyRing.parse(OLD), INDEX_KEY).writing() as work:
+        await work.requests.claim(request, NOW, NOW)
+        await work.requests.respond(request, b"response")
+    assert (await steps(SqlVault(filled, BOTH), 10))[-1].rewrapped == ROWS + 2
+    async with SqlStore(filled, KeyRing.parse(NEW), INDEX_KEY).writing() as work:
+        first = await work.requests.claim(request, NOW, NOW - timedelta(seconds=1))
+    assert first == FirstResponse(is_same=True, response=b"response")
+
+
 async def steps(vault: SqlVault, size: int) -> list[Progress]:
     store = SqlStore(vault.database, BOTH, INDEX_KEY)
     return [step async for step in rewrap(store, vault, Domain(store).audit, size)]
@@ -53,7 +65,7 @@ async def assert_everything_opens(database: Database, ring: KeyRing) -> None:
 async def test_afterwards_the_old_key_is_not_needed(filled: Database) -> None:
     done = await steps(SqlVault(filled, BOTH), 10)
     assert done[-1] == Progress(rewrapped=ROWS + 1, skipped=0, total=ROWS + 1, unopened_ids=())
-    assert [step.rewrapped for step in done] == [1, 11, 21, 26]
+    assert [step.rewrapped for step in done] == [1, 11, 21, 26, 26], "the last table is empty"
     await assert_everything_opens(filled, KeyRing.parse(NEW))
     again = await steps(SqlVault(filled, BOTH), 10)
     assert (again[-1].rewrapped, again[-1].skipped) == (0, ROWS + 1)

@@ -11,9 +11,9 @@ from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFaile
 from sellergate_account.accounts import ID, Accounts, Connection, Origin, check_marketplace_ids, marketplace_code
 from sellergate_account.admin.import_secrets import Kept, Rank, first, settled
 from sellergate_account.applications import Applications
+from sellergate_account.changes.retry import again
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, State
 from sellergate_account.ports import Store, Unreadable, Work
-from sellergate_account.retry import again
 
 MAX_ROWS = 10_000
 """Rows in one stream; the report on them has to fit into one message."""

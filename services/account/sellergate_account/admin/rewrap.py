@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from sellergate_account.audit import Audit
+from sellergate_account.changes.retry import again
 from sellergate_account.ports import Store, Vault
-from sellergate_account.retry import again
 
 DEFAULT_BATCH = 200
 

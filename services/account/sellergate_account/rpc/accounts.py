@@ -12,7 +12,7 @@ from sellergate_common.errors import NotAllowed
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import ApplicationChanges, Applications
-from sellergate_account.model import Place
+from sellergate_account.model import Account, Place
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import (
     to_changes,
@@ -23,6 +23,7 @@ from sellergate_account.rpc.account_messages import (
     to_time,
 )
 from sellergate_account.rpc.application_messages import to_message as to_application_message
+from sellergate_account.rpc.once import once
 
 
 class AccountServicer(AccountServiceServicer):
@@ -34,8 +35,12 @@ class AccountServicer(AccountServiceServicer):
     async def UpsertAccount(self, request: pb2.UpsertAccountRequest, context: Any) -> pb2.UpsertAccountResponse:
         """Store a seller's account."""
         _own(request.user_id)
-        account, created = await self._accounts.upsert(to_connection(request))
-        return pb2.UpsertAccountResponse(account=to_message(account), created=created)
+        connection = to_connection(request)
+
+        def respond(stored: tuple[Account, bool]) -> pb2.UpsertAccountResponse:
+            return pb2.UpsertAccountResponse(account=to_message(stored[0]), created=stored[1])
+
+        return await once(request, pb2.UpsertAccountResponse, lambda: self._accounts.upsert(connection), respond)
 
     async def GetAccount(self, request: pb2.GetAccountRequest, context: Any) -> pb2.GetAccountResponse:
         """Return one account."""
@@ -58,14 +63,22 @@ class AccountServicer(AccountServiceServicer):
         """Change single fields."""
         if "role_without_external_id" in request.update_mask.paths and _user():
             raise NotAllowed("Only an operator sets role_without_external_id; ask one, or leave it out of update_mask.")
-        etag = request.etag or request.account.etag
-        account = await self._accounts.update(request.account.account_id, _user(), to_changes(request), etag)
-        return pb2.UpdateAccountResponse(account=to_message(account))
+        etag, changes = request.etag or request.account.etag, to_changes(request)
+        return await once(
+            request,
+            pb2.UpdateAccountResponse,
+            lambda: self._accounts.update(request.account.account_id, _user(), changes, etag),
+            lambda account: pb2.UpdateAccountResponse(account=to_message(account)),
+        )
 
     async def DeleteAccount(self, request: pb2.DeleteAccountRequest, context: Any) -> pb2.DeleteAccountResponse:
         """Make an account inactive."""
-        account = await self._accounts.set_active(request.account_id, _user(), request.etag, active=False)
-        return pb2.DeleteAccountResponse(account=to_message(account))
+        return await once(
+            request,
+            pb2.DeleteAccountResponse,
+            lambda: self._accounts.set_active(request.account_id, _user(), request.etag, active=False),
+            lambda account: pb2.DeleteAccountResponse(account=to_message(account)),
+        )
 
     async def UndeleteAccount(
         self,
@@ -73,8 +86,12 @@ class AccountServicer(AccountServiceServicer):
         context: Any,
     ) -> pb2.UndeleteAccountResponse:
         """Make an inactive account active again."""
-        account = await self._accounts.set_active(request.account_id, _user(), request.etag, active=True)
-        return pb2.UndeleteAccountResponse(account=to_message(account))
+        return await once(
+            request,
+            pb2.UndeleteAccountResponse,
+            lambda: self._accounts.set_active(request.account_id, _user(), request.etag, active=True),
+            lambda account: pb2.UndeleteAccountResponse(account=to_message(account)),
+        )
 
     async def HardDeleteAccount(
         self,
@@ -82,8 +99,12 @@ class AccountServicer(AccountServiceServicer):
         context: Any,
     ) -> pb2.HardDeleteAccountResponse:
         """Remove an account for good."""
-        await self._accounts.remove(request.account_id, _user(), request.etag)
-        return pb2.HardDeleteAccountResponse()
+        return await once(
+            request,
+            pb2.HardDeleteAccountResponse,
+            lambda: self._accounts.remove(request.account_id, _user(), request.etag),
+            lambda _: pb2.HardDeleteAccountResponse(),
+        )
 
 
 class AccountSecretsServicer(AccountSecretsServiceServicer):
@@ -121,13 +142,13 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         context: Any,
     ) -> secrets_pb2.RotateRefreshTokenResponse:
         """Store a new refresh token by compare-and-set."""
-        account = await self._accounts.rotate_refresh_token(
-            request.account_id,
-            request.expected_revision,
-            SecretStr(request.refresh_token),
-            to_time(request, "authorization_expire_time"),
+        token, until = SecretStr(request.refresh_token), to_time(request, "authorization_expire_time")
+        return await once(
+            request,
+            secrets_pb2.RotateRefreshTokenResponse,
+            lambda: self._accounts.rotate_refresh_token(request.account_id, request.expected_revision, token, until),
+            lambda account: secrets_pb2.RotateRefreshTokenResponse(account=to_message(account)),
         )
-        return secrets_pb2.RotateRefreshTokenResponse(account=to_message(account))
 
     async def MarkAuthorizationRevoked(
         self,

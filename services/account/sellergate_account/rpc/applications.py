@@ -1,5 +1,6 @@
 """ApplicationService: proto ⇄ domain, nothing else."""
 
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -9,10 +10,11 @@ from sellergate_common.context import current_caller
 from sellergate_common.errors import NotAllowed
 
 from sellergate_account.applications import Applications
-from sellergate_account.model import Place
+from sellergate_account.model import Application, Place
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import to_time
 from sellergate_account.rpc.application_messages import to_application_changes, to_message, to_new_application
+from sellergate_account.rpc.once import once
 from sellergate_account.secrets.rotation import NewSecret
 
 
@@ -27,8 +29,13 @@ class ApplicationServicer(ApplicationServiceServicer):
     ) -> pb2.CreateApplicationResponse:
         """Store an LWA client."""
         _own(request.application.owner_user_id)
-        made = await self._applications.create(to_new_application(request), _user())
-        return pb2.CreateApplicationResponse(application=to_message(made))
+        new = to_new_application(request)
+        return await once(
+            request,
+            pb2.CreateApplicationResponse,
+            lambda: self._applications.create(new, _user()),
+            lambda made: pb2.CreateApplicationResponse(application=to_message(made)),
+        )
 
     async def GetApplication(self, request: pb2.GetApplicationRequest, context: Any) -> pb2.GetApplicationResponse:
         """Return one application."""
@@ -55,15 +62,23 @@ class ApplicationServicer(ApplicationServiceServicer):
         given = request.application
         etag = request.etag or given.etag
         changes = to_application_changes(request)
-        changed = await self._applications.update(given.application_id, _user(), changes, etag)
-        return pb2.UpdateApplicationResponse(application=to_message(changed))
+        return await once(
+            request,
+            pb2.UpdateApplicationResponse,
+            lambda: self._applications.update(given.application_id, _user(), changes, etag),
+            lambda changed: pb2.UpdateApplicationResponse(application=to_message(changed)),
+        )
 
     async def DeleteApplication(
         self, request: pb2.DeleteApplicationRequest, context: Any
     ) -> pb2.DeleteApplicationResponse:
         """Remove an application that no account uses."""
-        await self._applications.remove(request.application_id, _user(), request.etag)
-        return pb2.DeleteApplicationResponse()
+        return await once(
+            request,
+            pb2.DeleteApplicationResponse,
+            lambda: self._applications.remove(request.application_id, _user(), request.etag),
+            lambda _: pb2.DeleteApplicationResponse(),
+        )
 
     async def RotateClientSecret(
         self, request: pb2.RotateClientSecretRequest, context: Any
@@ -75,8 +90,12 @@ class ApplicationServicer(ApplicationServiceServicer):
             old_until=to_time(request, "old_secret_expire_time"),
             issue_time=to_time(request, "issue_time"),
         )
-        rotated, superseded = await self._applications.rotate(request.application_id, _user(), new)
-        return pb2.RotateClientSecretResponse(application=to_message(rotated), superseded=superseded)
+
+        def respond(rotated: tuple[Application, bool]) -> pb2.RotateClientSecretResponse:
+            return pb2.RotateClientSecretResponse(application=to_message(rotated[0]), superseded=rotated[1])
+
+        rotate = partial(self._applications.rotate, request.application_id, _user(), new)
+        return await once(request, pb2.RotateClientSecretResponse, rotate, respond)
 
 
 def _user() -> str:

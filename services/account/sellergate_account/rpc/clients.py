@@ -8,10 +8,11 @@ from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientSe
 from sellergate_common.context import current_caller
 from sellergate_common.errors import NotAllowed
 
-from sellergate_account.clients import Clients
+from sellergate_account.clients import Clients, Issued
 from sellergate_account.model import DropInClient, Place
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import secret_or_none, to_timestamp
+from sellergate_account.rpc.once import once
 
 
 class DropInClientServicer(DropInClientServiceServicer):
@@ -23,14 +24,11 @@ class DropInClientServicer(DropInClientServiceServicer):
     async def CreateClient(self, request: pb2.CreateClientRequest, context: Any) -> pb2.CreateClientResponse:
         """Make a client; its secret and handles are in this answer alone."""
         _own(request.user_id)
-        issued = await self._clients.create(request.user_id, request.name, request.account_ids)
-        return pb2.CreateClientResponse(
-            client=_to_message(issued.client),
-            client_secret=issued.secret.get_secret_value(),
-            handles=[
-                pb2.ClientHandle(account_id=account_id, handle=handle.get_secret_value())
-                for account_id, handle in issued.handles.items()
-            ],
+        return await once(
+            request,
+            pb2.CreateClientResponse,
+            lambda: self._clients.create(request.user_id, request.name, request.account_ids),
+            _to_issued,
         )
 
     async def ListClients(self, request: pb2.ListClientsRequest, context: Any) -> pb2.ListClientsResponse:
@@ -51,8 +49,12 @@ class DropInClientServicer(DropInClientServiceServicer):
 
     async def RevokeClient(self, request: pb2.RevokeClientRequest, context: Any) -> pb2.RevokeClientResponse:
         """End a client at once."""
-        client = await self._clients.revoke(request.client_id, current_caller().on_behalf_of)
-        return pb2.RevokeClientResponse(client=_to_message(client))
+        return await once(
+            request,
+            pb2.RevokeClientResponse,
+            lambda: self._clients.revoke(request.client_id, current_caller().on_behalf_of),
+            lambda client: pb2.RevokeClientResponse(client=_to_message(client)),
+        )
 
     async def AuthenticateClient(
         self, request: pb2.AuthenticateClientRequest, context: Any
@@ -72,6 +74,17 @@ def _own(user_id: str) -> None:
     user = current_caller().on_behalf_of
     if user and user_id not in ("", user):
         raise NotAllowed("The edge acts for another user than the one in user_id.")
+
+
+def _to_issued(issued: Issued) -> pb2.CreateClientResponse:
+    return pb2.CreateClientResponse(
+        client=_to_message(issued.client),
+        client_secret=issued.secret.get_secret_value(),
+        handles=[
+            pb2.ClientHandle(account_id=account_id, handle=handle.get_secret_value())
+            for account_id, handle in issued.handles.items()
+        ],
+    )
 
 
 def _to_message(client: DropInClient) -> pb2.DropInClient:

@@ -10,12 +10,14 @@ from sqlalchemy import Column, Table, func, select, update
 from sellergate_account.model import Batch
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SEALED_FIELDS
-from sellergate_account.storage.tables import AccountRecord, ApplicationRecord
+from sellergate_account.storage.tables import AccountRecord, ApplicationRecord, KeyedRequestRecord
 
-# Table → its sealed columns, and the field that each is bound to ("accounts/<id>/refresh_token/<revision>").
+# Table → its sealed columns, and the field that each is bound to ("accounts/<id>/refresh_token/<revision>"; rows without a
+# revision never change).
 _SEALED: Mapping[str, Mapping[str, str]] = {
     ApplicationRecord.__tablename__: {column: field for field, column in SEALED_FIELDS.items()},
     AccountRecord.__tablename__: {"refresh_token_sealed": "refresh_token"},
+    KeyedRequestRecord.__tablename__: {"response_sealed": "response"},
 }
 
 
@@ -60,7 +62,9 @@ class SqlVault:
             sealed = row[column]
             if sealed is None or self._ring.is_current(sealed):
                 continue
-            place = f"{table}/{row[_key(table).name]}/{field}/{row['revision']}"
+            place = "/".join(
+                [table, row[_key(table).name], field, *([str(row["revision"])] if "revision" in row else [])]
+            )
             changed[column] = self._ring.seal(self._ring.open(sealed, place).get_secret_value(), place)
         return changed
 

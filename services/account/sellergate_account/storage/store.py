@@ -13,10 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
-from sellergate_account.ports import ClientRows, InUse, Trail, Unreadable, Work
+from sellergate_account.ports import ClientRows, InUse, KeyedRequests, Trail, Unreadable, Work
 from sellergate_account.storage.audit_log import SqlTrail
 from sellergate_account.storage.clients import SqlClients
 from sellergate_account.storage.database import Database
+from sellergate_account.storage.keyed_requests import SqlKeyedRequests
 from sellergate_account.storage.tables import AccountRecord, ApplicationRecord, ExternalIdRecord
 
 _ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
@@ -63,6 +64,11 @@ class SqlWork:
     def clients(self) -> ClientRows:
         """The drop-in clients."""
         return SqlClients(self._connection)
+
+    @property
+    def requests(self) -> KeyedRequests:
+        """The requests that their callers have named."""
+        return SqlKeyedRequests(self._connection, self._ring, self._index_key)
 
     async def account(self, account_id: str) -> Account | None:
         """Return the account with this id."""

@@ -170,3 +170,17 @@ class AuditChainRecord(ChainEnd, Base):
     __tablename__ = "audit_chains"
 
     chain: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class KeyedRequestRecord(Base):
+    """A writing request by its idempotency key, kept for a day. The key is known by its blind index, the response is sealed."""
+
+    __tablename__ = "keyed_requests"
+
+    key_index: Mapped[str] = mapped_column(String(64), primary_key=True)
+    caller: Mapped[str] = mapped_column(String(256))
+    on_behalf_of: Mapped[str] = mapped_column(String(128))
+    method: Mapped[str] = mapped_column(String(128))
+    request_digest: Mapped[str] = mapped_column(String(64))
+    response_sealed: Mapped[str] = mapped_column(Text)
+    create_time: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

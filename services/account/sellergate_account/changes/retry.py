@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from sellergate_common.errors import Unavailable
 
+from sellergate_account.changes.idempotency import current
 from sellergate_account.ports import DuplicateKey, Store, Work
 
 ATTEMPTS = 5
@@ -13,11 +14,15 @@ _Result = TypeVar("_Result")
 
 
 async def again(store: Store, change: Callable[[Work], Awaitable[_Result]]) -> _Result:
-    """Return what `change` returns, committed. Raises Unavailable when others were first every time."""
+    """Return what `change` returns, committed. Raises Unavailable when others were first every time.
+
+    Within a writing request (`idempotency`) the change is that request's: its response is made in the same transaction.
+    """
+    once = current()
     for _ in range(ATTEMPTS):
         try:
             async with store.writing() as work:
-                return await change(work)
+                return await (once.carry_out(work, change) if once else change(work))
         except DuplicateKey:
             continue
     raise Unavailable("The same row is being written by many at once; try again.", retry_after=1.0)

@@ -1,0 +1,35 @@
+"""Announces the account that a change was about, whatever COMMIT reports."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sellergate_account.changes.retry import again
+from sellergate_account.model import Account
+from sellergate_account.ports import Announcer, Store, Work
+
+_Result = TypeVar("_Result")
+
+
+async def announced(
+    store: Store, announcer: Announcer, change: Callable[[Work], Awaitable[_Result]], account_id: str = ""
+) -> _Result:
+    """Run a change in a transaction, again when another one was first, and announce the account that comes out of it.
+
+    `account_id` names the account of a change that returns none. A change whose outcome is unknown is announced too, since it may
+    be stored.
+    """
+    changed = ""
+
+    async def noted(work: Work) -> _Result:
+        nonlocal changed
+        changed = ""
+        result = await change(work)
+        account = result[0] if isinstance(result, tuple) else result
+        changed = account.account_id if isinstance(account, Account) else account_id
+        return result
+
+    try:
+        return await again(store, noted)
+    finally:
+        if changed:
+            await announcer.changed(changed)

@@ -1,0 +1,96 @@
+"""Decides about requests that their callers have named: each is carried out once, and a repeat returns the first response.
+
+The response is made and stored in the transaction of the change, so that nothing after COMMIT can fail that belongs to it.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sellergate_common.errors import InvalidRequest, SellergateError
+from sellergate_common.observability.logs import get_logger
+
+from sellergate_account.model import KeyedRequest
+from sellergate_account.ports import Store, Work
+
+KEPT = timedelta(hours=24)
+CLEANUP_SECONDS = 600.0
+CLEANUP_ROWS, CLEANUP_BATCHES = 500, 100
+
+_Result = TypeVar("_Result")
+
+
+class Repeated(Exception):
+    """Ends the transaction of a request that was carried out before. `response` is the first response."""
+
+    def __init__(self, response: bytes) -> None:
+        super().__init__("repeated")
+        self.response = response
+
+
+@dataclass(slots=True)
+class Once:
+    """One writing request. `respond` makes its response of what the change returns; `request` is None where it has no name."""
+
+    request: KeyedRequest | None
+    respond: Callable[[Any], bytes]
+    now: Callable[[], datetime]
+    response: bytes | None = None
+
+    async def carry_out(self, work: Work, change: Callable[[Work], Awaitable[_Result]]) -> _Result:
+        """Run a change within its transaction and store the response. Raises Repeated, InvalidRequest, DuplicateKey."""
+        if self.request is not None:
+            now = self.now()
+            first = await work.requests.claim(self.request, now, now - KEPT)
+            if first is not None and not first.is_same:
+                raise InvalidRequest.of_field(
+                    "idempotency_key", "is the key of another request; take a new key for this one"
+                )
+            if first is not None:
+                raise Repeated(first.response)
+        result = await change(work)
+        self.response = self.respond(result)
+        if self.request is not None:
+            await work.requests.respond(self.request, self.response)
+        return result
+
+
+_CURRENT: ContextVar[Once | None] = ContextVar("sellergate_once", default=None)
+
+
+def current() -> Once | None:
+    """Return the writing request that is served in this task, or None outside of one."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def carrying_out(once: Once) -> Iterator[None]:
+    """Make `once` the request that is served while the body runs; it makes one change."""
+    token = _CURRENT.set(once)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def digest_of(method: str, content: bytes) -> str:
+    """Return the SHA-256 of a request in hex."""
+    return hashlib.sha256(method.encode() + b"\0" + content).hexdigest()
+
+
+async def forget_expired(store: Store, now: Callable[[], datetime], sleep: Callable[[float], Awaitable[None]]) -> None:
+    """Remove requests older than a day, in batches, every ten minutes; while the database is down, later."""
+    while True:
+        await sleep(CLEANUP_SECONDS)
+        try:
+            for _ in range(CLEANUP_BATCHES):
+                async with store.writing() as work:
+                    removed = await work.requests.forget(now() - KEPT, CLEANUP_ROWS)
+                if removed < CLEANUP_ROWS:
+                    break
+        except SellergateError as error:
+            get_logger().warning("expired_requests_kept", reason=error.reason)

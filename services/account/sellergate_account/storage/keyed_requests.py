@@ -1,0 +1,73 @@
+"""Named requests on SQLAlchemy. The first transaction with a key inserts its row, and others with it wait for that one's end."""
+
+import base64
+from datetime import datetime
+
+from sellergate_common.crypto.sealing import KeyRing, SealError, blind_index
+from sellergate_common.observability.logs import get_logger
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sellergate_account.model import FirstResponse, KeyedRequest
+from sellergate_account.ports import Unreadable
+from sellergate_account.storage.tables import KeyedRequestRecord
+
+_REQUESTS: Table = KeyedRequestRecord.metadata.tables[KeyedRequestRecord.__tablename__]
+
+
+class SqlKeyedRequests:
+    """Named requests in one transaction. `index_key` makes the blind index of keys and of what was requested."""
+
+    def __init__(self, connection: AsyncConnection, ring: KeyRing, index_key: bytes) -> None:
+        self._connection = connection
+        self._ring = ring
+        self._index_key = index_key
+
+    async def claim(self, request: KeyedRequest, now: datetime, since: datetime) -> FirstResponse | None:
+        """Return the response that the key's request got after `since`; None: the key is this request's from now on."""
+        key_index, digest = self._key_index(request), blind_index(self._index_key, "request", request.digest)
+        row = _REQUESTS.c.key_index == key_index
+        found = (await self._connection.execute(select(_REQUESTS).where(row))).one_or_none()
+        if found is not None and found.create_time > since:
+            return FirstResponse(found.request_digest == digest, self._opened(found.response_sealed, key_index))
+        if found is not None:
+            await self._connection.execute(delete(_REQUESTS).where(row))
+        values = {
+            "key_index": key_index,
+            "caller": request.caller,
+            "on_behalf_of": request.user,
+            "method": request.method,
+            "request_digest": digest,
+            "response_sealed": "",
+            "create_time": now,
+        }
+        await self._connection.execute(insert(_REQUESTS).values(**values))
+        return None
+
+    async def respond(self, request: KeyedRequest, response: bytes) -> None:
+        """Store the response of a request whose key was claimed."""
+        key_index = self._key_index(request)
+        sealed = self._ring.seal(base64.b64encode(response).decode(), _place(key_index))
+        row = _REQUESTS.c.key_index == key_index
+        await self._connection.execute(update(_REQUESTS).where(row).values(response_sealed=sealed))
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Remove at most `limit` requests from before a time; replicas that do so together leave each other's rows alone."""
+        old = select(_REQUESTS.c.key_index).where(_REQUESTS.c.create_time < before).limit(limit)
+        chosen = (await self._connection.execute(old.with_for_update(skip_locked=True))).scalars().all()
+        await self._connection.execute(delete(_REQUESTS).where(_REQUESTS.c.key_index.in_(chosen)))
+        return len(chosen)
+
+    def _key_index(self, request: KeyedRequest) -> str:
+        return blind_index(self._index_key, "idempotency_key", request.caller, request.user, request.key)
+
+    def _opened(self, sealed: str, key_index: str) -> bytes:
+        try:
+            return base64.b64decode(self._ring.open(sealed, _place(key_index)).get_secret_value())
+        except SealError as error:
+            get_logger().error("secret_unopened", place=_place(key_index), cause=str(error))
+            raise Unreadable(f"{_REQUESTS.name}/{key_index}") from None
+
+
+def _place(key_index: str) -> str:
+    return f"{_REQUESTS.name}/{key_index}/response"

@@ -1,0 +1,31 @@
+"""The account service's servicers on a domain, called as gRPC would, without a server."""
+
+from typing import Any
+
+from sellergate_account.rpc.accounts import AccountSecretsServicer, AccountServicer
+from sellergate_account.rpc.applications import ApplicationServicer
+from sellergate_account.rpc.clients import DropInClientServicer
+from sellergate_common.context import CallContext, Caller, serving
+
+from tests.fakes.account import Domain
+
+EDGE = Caller("edge", "u1")
+
+
+class Servicers:
+    """Finds the method of a request by the request's name."""
+
+    def __init__(self, domain: Domain) -> None:
+        self._servicers = (
+            AccountServicer(domain.accounts),
+            AccountSecretsServicer(domain.accounts, domain.applications),
+            ApplicationServicer(domain.applications),
+            DropInClientServicer(domain.clients),
+        )
+
+    async def call(self, request: Any, caller: Caller = EDGE) -> Any:
+        """Return the response of a request. Raises SellergateError."""
+        name = type(request).__name__.removesuffix("Request")
+        method = next(getattr(one, name) for one in self._servicers if name in type(one).__dict__)
+        with serving(CallContext(name, "r", caller=caller)):
+            return await method(request, None)
