@@ -105,6 +105,16 @@ def token_in(document: Mapping[str, Any], name: str, most: int = MOST_TOKEN_CHAR
     return value
 
 
+def text_in(document: Mapping[str, Any], name: str, most: int = MOST_TOKEN_CHARACTERS) -> str:
+    """Return a field that goes back to Amazon as it came, such as an id: printable, not empty, `most` characters at most."""
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise Unreadable(f"{name} is missing")
+    if len(value) > most or _UNPRINTABLE.search(value):
+        raise Unreadable(f"{name} is longer than {most} characters, or holds what cannot be printed")
+    return value
+
+
 def seconds_in(document: Mapping[str, Any], name: str) -> float:
     """Return a field that holds a time above zero, in seconds, as a number or as the text of one."""
     value = document.get(name)

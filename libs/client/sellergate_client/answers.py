@@ -1,10 +1,13 @@
 """What calls return."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sellergate.gateway.v1 import call_pb2
+from sellergate_amazon import reading
+
+MOST_JSON_BYTES = 256 * 1024 * 1024
+"""What a packed response may become."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,14 @@ class Answer:
     operation: str
 
     def json(self) -> Any:
-        """Return the body, parsed. Raises ValueError when it is not JSON."""
-        return json.loads(self.body)
+        """Return the body, parsed. Raises ValueError when it is not JSON, or nested deeper than any of Amazon's."""
+        named = {name.lower(): value for name, value in reversed(self.headers)}
+        return reading.parse_json(
+            self.body,
+            most=MOST_JSON_BYTES,
+            content_type=named.get("content-type", ""),
+            content_encoding=named.get("content-encoding", ""),
+        )
 
     @classmethod
     def from_message(cls, message: call_pb2.CallResponse) -> "Answer":

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -12,8 +13,8 @@ import boto3
 import pytest
 from pydantic import SecretStr
 from sellergate_gateway.model import AwsCredentials
-from sellergate_gateway.spapi.aiohttp_transport import AiohttpAmazon, open_amazon, user_agent
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest, FateUnknown, NotSent
+from sellergate_gateway.spapi.aiohttp_transport import MOST_BODY_BYTES, AiohttpAmazon, open_amazon, user_agent
+from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest, FateUnknown, NotSent, ResponseOversized
 from sellergate_gateway.spapi.sigv4 import SigV4Signer
 
 from tests.contract.simulator.simulator_process import (
@@ -222,6 +223,51 @@ async def test_a_redirect_is_an_answer_and_cookies_are_not_kept(amazon: AiohttpA
     for head in seen:
         assert f"user-agent: {user_agent().lower()}".encode() in head
         assert not any(name in head for name in (b"cookie", b"content-length", b"content-type", b"accept"))
+
+
+@asynccontextmanager
+async def large_response(status: int, *, size: int, length: bool) -> AsyncIterator[tuple[AmazonRequest, list[int]]]:
+    """Serve one response of `size` bytes, with or without its length; count the bytes that were taken."""
+    taken = [0]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"Content-Length: {size}" if length else "Connection: close"
+        writer.write(f"HTTP/1.1 {status} X\r\n{head}\r\nx-amzn-RequestId: r-1\r\n\r\n".encode())
+        with suppress(ConnectionError):
+            while taken[0] < size:
+                writer.write(bytes(min(1 << 20, size - taken[0])))
+                await writer.drain()
+                taken[0] += 1 << 20
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
+        yield AmazonRequest("POST", url, (), b"{}"), taken
+
+
+@pytest.mark.parametrize("length", [True, False])
+async def test_a_response_above_what_can_be_passed_on_is_not_read_to_its_end(
+    amazon: AiohttpAmazon, length: bool
+) -> None:
+    async with large_response(201, size=400 << 20, length=length) as (request_, taken):
+        with pytest.raises(ResponseOversized) as caught:
+            await amazon.send(request_, SECONDS)
+        assert (caught.value.answer.status, caught.value.answer.header("x-amzn-requestid")) == (201, "r-1")
+        assert taken[0] < 64 << 20
+    assert not amazon._session.connector._acquired  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("length", [True, False])
+async def test_a_refusal_above_it_is_told_without_its_body(amazon: AiohttpAmazon, length: bool) -> None:
+    async with large_response(503, size=17 << 20, length=length) as (request_, _):
+        answer = await amazon.send(request_, SECONDS)
+        assert (answer.status, answer.body, answer.header("content-length")) == (503, b"", "")
+
+
+async def test_the_largest_response_that_can_be_passed_on_is_complete(amazon: AiohttpAmazon) -> None:
+    async with large_response(200, size=MOST_BODY_BYTES, length=False) as (request_, _):
+        assert len((await amazon.send(request_, SECONDS)).body) == MOST_BODY_BYTES
 
 
 def test_a_request_shows_no_secret() -> None:

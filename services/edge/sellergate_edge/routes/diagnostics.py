@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from sellergate.gateway.v1 import gateway_service_pb2
+from sellergate_amazon import reading
 from sellergate_amazon.marketplaces import marketplace_by_id
-from sellergate_client import Answer, InvalidRequest, Reason, Sellergate, SellergateError
+from sellergate_client import Answer, InvalidRequest, Reason, Sellergate, SellergateError, Unavailable
 from sellergate_common.context import current_call
 
 from sellergate_edge.dependencies import Client, User
@@ -68,7 +69,7 @@ async def _found(client: Sellergate, account_id: str, marketplace_id: str, user:
             query={"createdAfter": since, "marketplaceIds": marketplace_id},
             on_behalf_of=user,
         )
-        return answer, answer.json().get("orders", [])
+        return answer, _orders(answer, "orders")
     except SellergateError as error:
         if error.reason is not Reason.AMAZON_DENIED:
             raise
@@ -79,7 +80,20 @@ async def _found(client: Sellergate, account_id: str, marketplace_id: str, user:
         query={"CreatedAfter": since, "MarketplaceIds": marketplace_id},
         on_behalf_of=user,
     )
-    return answer, answer.json().get("payload", {}).get("Orders", [])
+    return answer, _orders(answer, "payload", "Orders")
+
+
+def _orders(answer: Answer, *path: str) -> list[Any]:
+    """Return the orders of Amazon's answer. Raises Unavailable where it holds none."""
+    try:
+        found: Any = answer.json()
+        for name in path:
+            found = reading.object_of(found).get(name)
+        return reading.objects_in({"orders": found}, "orders")
+    except ValueError:
+        raise Unavailable(
+            "Amazon's answer holds no orders; try again.", reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0
+        ) from None
 
 
 def _stages(checked: gateway_service_pb2.CheckAccountResponse) -> list[Stage]:

@@ -10,13 +10,16 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
+from sellergate_amazon import reading
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 
 from sellergate_gateway.calls.pipeline import Calls, Done
 from sellergate_gateway.spapi.http import AmazonAnswer
 from sellergate_gateway.spapi.request import SpApiCall, resolve
-from sellergate_gateway.spapi.response import decoded
+from sellergate_gateway.spapi.response import json_of
+
+MOST_TOKEN_CHARACTERS = 8192
 
 
 class Pages:
@@ -54,16 +57,25 @@ class Pages:
 
 
 def next_token(operation: Operation, answer: AmazonAnswer, body: bytes) -> str | None:
-    """Return what asks for the page after this one; None after the last, or where the answer is no page."""
-    try:
-        document = json.loads(decoded(answer)) if answer.status // 100 == 2 else None  # noqa: PLR2004  (success)
-    except (ValueError, OSError, EOFError):
+    """Return what asks for the page after this one; None after the last, or where the answer is a refusal. Raises Unavailable."""
+    if answer.status // 100 != 2:  # noqa: PLR2004  (the class of success)
         return None
-    if operation.pages_in_body:
-        return _next_offset(document, body)
-    for name in (operation.next_token_path or "").split("."):
-        document = document.get(name) if isinstance(document, dict) else None
-    return document if isinstance(document, str) and document else None
+    try:
+        document = json_of(answer)
+        if operation.pages_in_body:
+            return _next_offset(document, body)
+        *path, last = (operation.next_token_path or "").split(".")
+        for name in path:
+            document = document.get(name) if isinstance(document, dict) else None
+        token = document.get(last) if isinstance(document, dict) else None
+        return reading.text_in(document, last, MOST_TOKEN_CHARACTERS) if isinstance(token, str) and token else None
+    except reading.Unreadable as error:
+        # To take it for the last page would lose all that follow.
+        raise Unavailable(
+            f"Amazon's page cannot be read ({error}), so that the pages after it are not known. Ask for smaller pages.",
+            reason=Reason.AMAZON_UNAVAILABLE,
+            metadata={"operation": operation.name},
+        ) from None
 
 
 def _following(call: SpApiCall, operation: Operation, query: str, token: str) -> SpApiCall:
@@ -90,5 +102,5 @@ def _next_offset(document: Any, body: bytes) -> str | None:
         asked = json.loads(body)["pagination"]
         following = int(asked.get("offset", 0)) + int(asked["limit"])
         return str(following) if following < int(document["pagination"]["totalResults"]) else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

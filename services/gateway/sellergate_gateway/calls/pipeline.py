@@ -31,10 +31,18 @@ from sellergate_gateway.credentials.selection import SELLER, Need, SellerTokens
 from sellergate_gateway.model import AccessToken, Account, Accounts, AwsCredentials
 from sellergate_gateway.quota.buckets import Buckets
 from sellergate_gateway.quota.ports import Bucket, Passage, Quota
-from sellergate_gateway.spapi.http import Amazon, AmazonAnswer, AmazonRequest, FateUnknown, NotSent, Signer
+from sellergate_gateway.spapi.http import (
+    Amazon,
+    AmazonAnswer,
+    AmazonRequest,
+    FateUnknown,
+    NotSent,
+    ResponseOversized,
+    Signer,
+)
 from sellergate_gateway.spapi.marketplaces import check_marketplaces
 from sellergate_gateway.spapi.request import SpApiCall, Target, resolve
-from sellergate_gateway.spapi.response import Kind, Reading, rate_limit_of, read, retry_after_of, to_error
+from sellergate_gateway.spapi.response import Kind, Reading, oversized, rate_limit_of, read, retry_after_of, to_error
 
 # The time that a call keeps for itself after Amazon answered, so that its error still reaches the caller.
 RESERVE_SECONDS = 0.050
@@ -217,6 +225,9 @@ class Calls:
         run.counted.requests += 1
         try:
             answer = await ports.amazon.send(request, seconds)
+        except ResponseOversized as error:
+            ports.breakers.ended(host, failed=False)
+            raise oversized(error.answer, run.name) from None
         except (NotSent, FateUnknown) as error:
             if not error.late or seconds >= PATIENT_SECONDS:
                 ports.breakers.ended(host, failed=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from sellergate_amazon import reading
 from sellergate_amazon.operations import Operation
 from sellergate_common.observability.redaction import HIDDEN, redact, redact_text
 
@@ -110,8 +111,8 @@ def _body(body: bytes, *, bodies: bool) -> str:
     if len(body) > _LONGEST_BODY:
         return f"[{len(body)} bytes, too long to be looked through]"
     try:
-        read = json.loads(body)
-    except ValueError:
+        read = reading.parse_json(body, most=_LONGEST_BODY)
+    except reading.Unreadable:
         return f"[{len(body)} bytes, no JSON]"
     text = json.dumps(_plain(redact(read)), ensure_ascii=False, separators=(",", ":"))
     cut = text.encode()[:BODY_BYTES].decode(errors="ignore")

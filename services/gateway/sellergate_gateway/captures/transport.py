@@ -11,7 +11,7 @@ from sellergate_common.observability.logs import get_logger
 
 from sellergate_gateway.captures.redaction import Exchange, shown
 from sellergate_gateway.captures.service import Capture, Captures
-from sellergate_gateway.spapi.http import Amazon, AmazonAnswer, AmazonRequest, FateUnknown, NotSent
+from sellergate_gateway.spapi.http import Amazon, AmazonAnswer, AmazonRequest, FateUnknown, NotSent, ResponseOversized
 
 
 class CapturedAmazon:
@@ -40,7 +40,7 @@ class CapturedAmazon:
         start_time, began = self._clock.wall(), self._clock.monotonic()
         try:
             answer = await self._amazon.send(request, seconds)
-        except (NotSent, FateUnknown) as error:
+        except (NotSent, FateUnknown, ResponseOversized) as error:
             failure = str(error)
             raise
         else:

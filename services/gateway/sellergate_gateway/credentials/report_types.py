@@ -1,15 +1,15 @@
 """Whether a report document holds personal data: getReportDocument names no type, so that of its report is remembered."""
 
-import json
 from typing import Any, Protocol
 
+from sellergate_amazon import reading
 from sellergate_amazon.operations import Catalogue
 from sellergate_amazon.reports import RESTRICTED_REPORT_TYPES
 
 from sellergate_gateway.model import Account
 from sellergate_gateway.spapi.http import AmazonAnswer
 from sellergate_gateway.spapi.request import Target
-from sellergate_gateway.spapi.response import decoded
+from sellergate_gateway.spapi.response import object_of
 
 _TELLING = frozenset({"reports/2021-06-30/getReport", "reports/2021-06-30/getReports"})
 
@@ -47,15 +47,18 @@ class ReportDocuments:
         if not self.learns(target):
             return
         for report in _reports(answer):
-            document_id, report_type = report.get("reportDocumentId"), report.get("reportType")
-            if isinstance(document_id, str) and isinstance(report_type, str):
-                await self._types.remember(account, document_id, report_type)
+            try:
+                document_id, report_type = (
+                    reading.text_in(report, name) for name in ("reportDocumentId", "reportType")
+                )
+            except reading.Unreadable:
+                continue
+            await self._types.remember(account, document_id, report_type)
 
 
 def _reports(answer: AmazonAnswer) -> list[dict[str, Any]]:
     try:
-        body = json.loads(decoded(answer))
-    except (ValueError, OSError, EOFError):
+        body = object_of(answer)
+    except reading.Unreadable:
         return []
-    rows = body.get("reports", [body]) if isinstance(body, dict) else []
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return reading.objects_in(body, "reports") if "reports" in body else [body]

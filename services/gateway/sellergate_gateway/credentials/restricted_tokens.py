@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from pydantic import SecretStr
+from sellergate_amazon import reading
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.cache.entries import Entries
 from sellergate_common.context import aside
@@ -22,9 +23,11 @@ from sellergate_gateway.model import AccessToken, Account
 from sellergate_gateway.spapi.http import AmazonAnswer
 from sellergate_gateway.spapi.request import RestrictedResource as Resource
 from sellergate_gateway.spapi.request import SpApiCall, Target
+from sellergate_gateway.spapi.response import object_of
 
 CREATE = "tokens/2021-03-01/createRestrictedDataToken"
 MAX_RESOURCES = 50
+MOST_LIFE_SECONDS = 24 * 3600.0
 _ATTEMPTS = 3
 
 
@@ -136,7 +139,7 @@ class RestrictedTokens:
             if error.reason is Reason.AMAZON_DENIED:
                 raise _not_granted(error, key.resources) from None
             raise
-        token = _read(done.answer.body, asked)
+        token = _read(done.answer, asked)
         if done.revision != key.revision:
             if done.revision > key.revision:
                 await self._entries.put(replace(key, revision=done.revision), token)
@@ -168,14 +171,14 @@ def _document(resource: Resource) -> dict[str, Any]:
     return document | {"dataElements": list(resource.data_elements)} if resource.data_elements else document
 
 
-def _read(body: bytes, asked: float) -> AccessToken:
+def _read(answer: AmazonAnswer, asked: float) -> AccessToken:
     try:
-        document = json.loads(body)
+        document = object_of(answer)
         # Amazon's old guide wraps it in `payload`; its model does not.
-        document = document.get("payload", document)
-        life = float(document["expiresIn"])
-        return AccessToken(SecretStr(str(document["restrictedDataToken"])), asked + life, life)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        document = reading.object_of(document.get("payload", document))
+        life = min(reading.seconds_in(document, "expiresIn"), MOST_LIFE_SECONDS)
+        return AccessToken(SecretStr(reading.token_in(document, "restrictedDataToken")), asked + life, life)
+    except reading.Unreadable:
         raise Unavailable(
             "Amazon's answer holds no Restricted Data Token; try again.",
             reason=Reason.AMAZON_UNAVAILABLE,

@@ -3,22 +3,22 @@
 Amazon's guides to Reports and Feeds: an address lives five minutes and takes no credentials; compression is named beside it.
 """
 
-import json
 import zlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from email.message import Message
 from enum import StrEnum
-from typing import Any
 
 from pydantic import SecretStr
+from sellergate_amazon import reading
 from sellergate_common.errors import AmazonRefused, NotFound, Reason, Resource, Unavailable
 
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.documents.gunzip import Gunzip
 from sellergate_gateway.documents.ports import Broken, DocumentServer, Fetched, Forbidden
 from sellergate_gateway.spapi.request import SpApiCall
+from sellergate_gateway.spapi.response import object_of
 
 # How often in a row a document may break without a byte more, and how often its address may be asked for again.
 MOST_BREAKS, MOST_ADDRESSES = 5, 5
@@ -145,11 +145,10 @@ class Documents:
             raise _unavailable("The addresses that Amazon gives for the document do not work. Try again later.")
         call = SpApiCall(run.account_id, operation=operation, path_params={parameter: run.document_id})
         done = await self._calls.make(call, run.user)
-        answer: Any = None
         try:
-            answer = json.loads(done.answer.body)
-            run.url = SecretStr(answer[name])
-        except (ValueError, KeyError, TypeError):
+            answer = object_of(done.answer)
+            run.url = SecretStr(reading.token_in(answer, name))
+        except reading.Unreadable:
             raise _unavailable("Amazon's answer holds no address of the document. Try again.") from None
         run.packed = run.packed or answer.get("compressionAlgorithm") == "GZIP"
 

@@ -8,11 +8,13 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from sellergate_amazon import reading
 from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.documents.ports import Broken, DocumentServer, Forbidden
 from sellergate_gateway.spapi.request import SpApiCall
+from sellergate_gateway.spapi.response import object_of
 
 MOST_HELD_BYTES = 16 * 1024 * 1024
 MOST_ATTEMPTS = 3
@@ -61,9 +63,9 @@ class Uploads:
         body = json.dumps({"contentType": upload.content_type}).encode()
         done = await self._calls.make(SpApiCall(upload.account_id, operation=CREATE, body=body), user)
         try:
-            answer = json.loads(done.answer.body)
-            return str(answer["feedDocumentId"]), str(answer["url"])
-        except (ValueError, KeyError, TypeError):
+            answer = object_of(done.answer)
+            return reading.text_in(answer, "feedDocumentId"), reading.token_in(answer, "url")
+        except reading.Unreadable:
             raise _unavailable("Amazon's answer holds no address to upload to. Try again.") from None
 
     async def _put(self, url: str, upload: Upload, size: int, chunks: AsyncIterator[bytes]) -> None:

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Protocol
 
+from sellergate_amazon import reading
 from sellergate_amazon.marketplaces import marketplace_by_code, marketplace_by_id
 from sellergate_common.errors import InvalidRequest, Reason, SellergateError, Unavailable
 
@@ -21,6 +22,7 @@ from sellergate_gateway.documents.download import Documents, Head, Kind, refused
 from sellergate_gateway.model import Account
 from sellergate_gateway.spapi.http import AmazonAnswer
 from sellergate_gateway.spapi.request import SpApiCall
+from sellergate_gateway.spapi.response import object_of
 
 CREATE, GET = "reports/2021-06-30/createReport", "reports/2021-06-30/getReport"
 # Reports take from seconds to hours; getReport may be called twice a second.
@@ -143,8 +145,8 @@ class ReportRuns:
     async def _created(self, account_id: str, body: str, user: str) -> str:
         done = await self._calls.make(SpApiCall(account_id, operation=CREATE, body=body.encode()), user)
         try:
-            return str(json.loads(done.answer.body)["reportId"])
-        except (ValueError, KeyError, TypeError):
+            return reading.text_in(object_of(done.answer), "reportId")
+        except reading.Unreadable:
             raise _no_report("Amazon took the request and named no report; look for it by getReports.") from None
 
     async def _states(self, account_id: str, report_id: str, user: str) -> AsyncIterator[tuple[dict[str, Any], bool]]:
@@ -167,9 +169,9 @@ class ReportRuns:
 def _state(answer: AmazonAnswer) -> dict[str, Any]:
     """Return the report that getReport names. Raises Unavailable."""
     try:
-        report: dict[str, Any] = json.loads(answer.body)
-        return report | {"processingStatus": str(report["processingStatus"])}
-    except (ValueError, KeyError, TypeError, RecursionError):
+        report = object_of(answer)
+        return report | {"processingStatus": reading.text_in(report, "processingStatus")}
+    except reading.Unreadable:
         raise _no_report("Amazon's response does not name the report's state. Try again.") from None
 
 
@@ -177,8 +179,8 @@ def _age(answer: AmazonAnswer) -> float | None:
     """Return the seconds since a report was created, by Amazon's own clock; None where Amazon does not name the times."""
     try:
         now = parsedate_to_datetime(answer.header("date"))
-        return (now - datetime.fromisoformat(json.loads(answer.body)["createdTime"])).total_seconds()
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return (now - datetime.fromisoformat(reading.text_in(object_of(answer), "createdTime"))).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

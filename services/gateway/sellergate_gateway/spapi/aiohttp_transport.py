@@ -14,14 +14,25 @@ from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
+from sellergate_amazon import reading
 from sellergate_common.observability.tracing import span
+from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
 from yarl import URL
 
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest, FateUnknown, Headers, NotSent
+from sellergate_gateway.spapi.http import (
+    AmazonAnswer,
+    AmazonRequest,
+    FateUnknown,
+    Headers,
+    NotSent,
+    ResponseOversized,
+)
 
 CONNECT_SECONDS = 3.0
 KEEPALIVE_SECONDS = 15.0
 MAX_CONNECTIONS = 1_000
+# What a response to the caller can hold, with room for its headers.
+MOST_BODY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
 _CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -75,7 +86,9 @@ class AiohttpAmazon:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS, ceil_threshold=inf),
             ) as response:
-                return AmazonAnswer(response.status, _headers(response.raw_headers), await response.read())
+                answer = AmazonAnswer(response.status, _headers(response.raw_headers), b"")
+                answer.body = await _body(response, answer)
+                return answer
         except aiohttp.ClientError as error:
             # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
             raise _failure(progress, type(error).__name__) from None
@@ -83,6 +96,22 @@ class AiohttpAmazon:
             raise _failure(progress, f"no complete answer within {seconds:.1f} s", late=True) from None
         except OSError as error:
             raise _failure(progress, type(error).__name__) from None
+
+
+async def _body(response: aiohttp.ClientResponse, answer: AmazonAnswer) -> bytes:
+    """Return the body, read no further than MOST_BODY_BYTES; the connection is closed where there is more.
+
+    Raises ResponseOversized after a success. What Amazon did not do is told by the status: a refusal goes on without its body.
+    """
+    if (response.content_length or 0) <= MOST_BODY_BYTES:
+        try:
+            return await reading.collected(response.content.iter_any(), MOST_BODY_BYTES)
+        except reading.TooLarge:
+            pass
+    if 200 <= response.status < 300:  # noqa: PLR2004  (HTTP's own numbers)
+        raise ResponseOversized(answer)
+    answer.headers = tuple(header for header in answer.headers if header[0].lower() != "content-length")
+    return b""
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:

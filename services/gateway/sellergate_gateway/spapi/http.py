@@ -56,6 +56,14 @@ class FateUnknown(_Unanswered):
     """The request was sent; Amazon may have executed it."""
 
 
+class ResponseOversized(Exception):
+    """Amazon did what was asked, and answered with more bytes than can be passed on. `answer` has no body."""
+
+    def __init__(self, answer: AmazonAnswer) -> None:
+        super().__init__("the response is too large")
+        self.answer = answer
+
+
 class Signer(Protocol):
     """AWS Signature Version 4."""
 
@@ -67,4 +75,4 @@ class Amazon(Protocol):
     """Selling Partner API over HTTPS."""
 
     async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
-        """Send a request and return the complete answer within `seconds`. Raises NotSent, FateUnknown."""
+        """Send a request and return the complete answer within `seconds`. Raises NotSent, FateUnknown, ResponseOversized."""

@@ -1,17 +1,12 @@
 """What Amazon's answer means: classified once, and turned into one typed error that says what to do."""
 
-import gzip
-import io
-import json
-import math
 import re
-import zlib
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
-from sellergate_common.errors import RULES, Reason, SellergateError
+from sellergate_amazon import reading
+from sellergate_common.errors import RULES, Reason, ResponseTooLarge, SellergateError
 
 from sellergate_gateway.spapi.http import AmazonAnswer
 
@@ -19,9 +14,9 @@ REQUEST_ID = "x-amzn-RequestId"
 RATE_LIMIT = "x-amzn-RateLimit-Limit"
 _MAX_MESSAGE = 500
 _MAX_RATE = 1_000_000.0
-# Longer than any of our calls lives; a header of years must not close a bucket for years.
-_MAX_RETRY_AFTER = 3600.0
 _MAX_ERROR_BYTES = 1_000_000
+MOST_READ_BYTES = 16 * 1024 * 1024
+"""The largest JSON that is read, once it is unpacked."""
 # The words of Amazon's 403 when the token is at fault; every other 403 is about rights and final (SP-API "resolving 403 errors").
 _TOKEN_AT_FAULT = re.compile(r"access token.*(expired|revoked|malformed|invalid)", re.IGNORECASE)
 _SESSION_AT_FAULT = re.compile(r"security token included in the request is (expired|invalid)", re.IGNORECASE)
@@ -104,17 +99,30 @@ def _denial(errors: list["AmazonError"]) -> Kind:
 def errors_of(answer: AmazonAnswer) -> list[AmazonError]:
     """Read Amazon's errors in all their shapes: `errors`, a bare array, a bare object; none from HTML or an empty body."""
     try:
-        body: Any = json.loads(decoded(answer))
-    except (ValueError, OSError, EOFError, zlib.error, RecursionError):
+        body = json_of(answer, _MAX_ERROR_BYTES)
+    except reading.Unreadable:
         return []
     rows = body.get("errors", [body]) if isinstance(body, dict) else body
-    if not isinstance(rows, list):
-        return []
     return [
-        AmazonError(_text(row.get("code")), _text(row.get("message")), _text(row.get("details")))
-        for row in rows
-        if isinstance(row, dict) and ("code" in row or "message" in row)
+        AmazonError(*(reading.words_in(row, name, _MAX_MESSAGE) for name in ("code", "message", "details")))
+        for row in reading.objects_in({"rows": rows}, "rows")
+        if "code" in row or "message" in row
     ]
+
+
+def json_of(answer: AmazonAnswer, most: int = MOST_READ_BYTES) -> Any:
+    """Return the JSON of an answer, unpacked where a caller asked for gzip. Raises Unreadable."""
+    return reading.parse_json(
+        answer.body,
+        most=most,
+        content_type=answer.header("content-type"),
+        content_encoding=answer.header("content-encoding"),
+    )
+
+
+def object_of(answer: AmazonAnswer) -> dict[str, Any]:
+    """Return the JSON object of an answer. Raises Unreadable."""
+    return reading.object_of(json_of(answer))
 
 
 def rate_limit_of(answer: AmazonAnswer) -> float:
@@ -131,42 +139,47 @@ def retry_after_of(answer: AmazonAnswer) -> float | None:
 
     A date (RFC 9110 §10.2.3) counts from the answer's own Date, so that no clock of ours matters.
     """
-    given = answer.header("retry-after")
-    try:
-        seconds = float(given)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(given) - parsedate_to_datetime(answer.header("date"))).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return None if math.isnan(seconds) else min(max(0.0, seconds), _MAX_RETRY_AFTER)
+    return reading.retry_after(answer.header("retry-after"), answer.header("date"))
+
+
+def oversized(answer: AmazonAnswer, operation: str) -> ResponseTooLarge:
+    """Return the error of a call that Amazon carried out, with a response that is too large to be passed on."""
+    return ResponseTooLarge(
+        f"Amazon answered {answer.status} with a response above 16 MiB, which cannot be passed on. The call is done: do not repeat"
+        " a write; for a read, ask for less at once.",
+        metadata=_metadata(answer, None, operation),
+    )
 
 
 def to_error(
-    answer: AmazonAnswer, reading: Reading, operation: str, *, idempotent: bool, interval: float, personal: bool
+    answer: AmazonAnswer, found: Reading, operation: str, *, idempotent: bool, interval: float, personal: bool
 ) -> SellergateError:
     """Return the typed error of an answer that is not a success.
 
     `interval`: seconds between two calls within quota; `personal`: the call was made with a Restricted Data Token.
     """
-    reason = _reason(answer.status, reading.kind, idempotent=idempotent)
-    error = reading.error or AmazonError("", "", "")
-    metadata = {
-        "amazon_code": error.code,
-        "amazon_message": error.message,
-        "amazon_details": error.details,
-        "amazon_request_id": answer.header(REQUEST_ID)[:128],
-        "http_status": str(answer.status),
-        "operation": operation,
-    }
+    reason = _reason(answer.status, found.kind, idempotent=idempotent)
     retry_after = {Reason.AMAZON_UNAVAILABLE: 1.0, Reason.AMAZON_QUOTA_EXCEEDED: interval}.get(reason)
     return RULES[reason].error(
-        _words(answer, reading, reason, personal=personal),
+        _words(answer, found, reason, personal=personal),
         reason=reason,
-        metadata={key: value for key, value in metadata.items() if value},
+        metadata=_metadata(answer, found.error, operation),
         retry_after=retry_after_of(answer) or retry_after,
         help_url=_HELP if reason is Reason.AMAZON_DENIED else None,
     )
+
+
+def _metadata(answer: AmazonAnswer, error: AmazonError | None, operation: str) -> dict[str, str]:
+    said = error or AmazonError("", "", "")
+    metadata = {
+        "amazon_code": said.code,
+        "amazon_message": said.message,
+        "amazon_details": said.details,
+        "amazon_request_id": reading.printable(answer.header(REQUEST_ID), 128),
+        "http_status": str(answer.status),
+        "operation": operation,
+    }
+    return {key: value for key, value in metadata.items() if value}
 
 
 def _reason(status: int, kind: Kind, *, idempotent: bool) -> Reason:
@@ -184,29 +197,21 @@ def _reason(status: int, kind: Kind, *, idempotent: bool) -> Reason:
     }.get(status, Reason.AMAZON_REJECTED)
 
 
-def _words(answer: AmazonAnswer, reading: Reading, reason: Reason, *, personal: bool) -> str:
-    said, error = f"Amazon answered {answer.status}", reading.error
+def _words(answer: AmazonAnswer, found: Reading, reason: Reason, *, personal: bool) -> str:
+    said, error = f"Amazon answered {answer.status}", found.error
     if error and (error.code or error.message):
         said += f" {error.code}: {error.message}"
-    advice = why_denied(reading, personal=personal) if reason is Reason.AMAZON_DENIED else _ADVICE.get(reason, "")
+    advice = why_denied(found, personal=personal) if reason is Reason.AMAZON_DENIED else _ADVICE.get(reason, "")
     return f"{said.rstrip(':. ')}. {advice}".rstrip()
 
 
-def decoded(answer: AmazonAnswer) -> bytes:
-    """Return the body without gzip, which a caller may have asked for; the bytes that go back stay as they are."""
-    if answer.header("content-encoding").lower() == "gzip":
-        with gzip.GzipFile(fileobj=io.BytesIO(answer.body)) as unpacked:
-            return unpacked.read(_MAX_ERROR_BYTES)
-    return answer.body[:_MAX_ERROR_BYTES]
-
-
-def why_denied(reading: Reading, *, personal: bool) -> str:
+def why_denied(found: Reading, *, personal: bool) -> str:
     """Return what can be known of a 401 or 403, and the way out (SP-API "resolving 403 errors", and threads about each kind)."""
-    if reading.kind is Kind.TOKEN_REFUSED:
+    if found.kind is Kind.TOKEN_REFUSED:
         return "It refuses a fresh access token too; let the seller authorize the application again."
-    if reading.kind is Kind.CREDENTIALS_REFUSED:
+    if found.kind is Kind.CREDENTIALS_REFUSED:
         return "It refuses a fresh session of the account's role too; see that the role trusts us, or set signing_mode NONE."
-    code = reading.error.code if reading.error else ""
+    code = found.error.code if found.error else ""
     if code == "InvalidSignature":
         return "It does not accept the signature; Amazon needs none since 2023-10-02: set the account's signing_mode to NONE."
     if code == "MissingAuthenticationToken":
@@ -220,7 +225,3 @@ def why_denied(reading: Reading, *, personal: bool) -> str:
         "The application lacks a role for this operation, the seller has not granted it, or the resource belongs to another region;"
         " check the application's roles and the account's marketplace."
     )
-
-
-def _text(value: Any) -> str:
-    return value[:_MAX_MESSAGE] if isinstance(value, str) else "" if value is None else str(value)[:_MAX_MESSAGE]

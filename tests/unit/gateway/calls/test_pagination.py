@@ -80,6 +80,16 @@ async def test_what_ends_the_pages(document: object) -> None:
     assert len(await queries(ORDERS, "", page(document))) == 1
 
 
+async def test_a_page_above_a_megabyte_has_a_page_after_it_and_one_that_cannot_be_read_is_not_the_last() -> None:
+    large = page({"payload": {"Orders": ["x" * 3_000_000], "NextToken": "a"}})
+    assert len(await queries(ORDERS, "", large, LAST)) == 2
+    for body in (b"<html>", b"[" * 5_000, b'{"payload": {"NextToken": "\\ud800"}}', b'{"payload": "\xff"}'):
+        with pytest.raises(SellergateError) as caught:
+            await queries(ORDERS, "", AmazonAnswer(200, (), body), LAST)
+        assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
+        assert "cannot be read" in caught.value.message
+
+
 async def test_no_more_than_asked_for_and_none_after_a_refusal() -> None:
     assert len(await queries(ORDERS, "", page({"payload": {"NextToken": "a"}}), LAST, most=1)) == 1
     with pytest.raises(SellergateError):

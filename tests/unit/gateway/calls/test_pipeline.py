@@ -6,7 +6,7 @@ import pytest
 from sellergate_common.errors import Reason, Unavailable
 from sellergate_gateway.calls.pipeline import RESERVE_SECONDS
 from sellergate_gateway.calls.retries import MAX_ATTEMPTS
-from sellergate_gateway.spapi.http import AmazonAnswer, FateUnknown, NotSent
+from sellergate_gateway.spapi.http import AmazonAnswer, FateUnknown, NotSent, ResponseOversized
 from sellergate_gateway.spapi.request import SpApiCall
 
 from tests.fakes.gateway import (
@@ -120,6 +120,7 @@ async def test_the_sandbox_by_call_or_by_account(account: bool, call: bool | Non
 
 # What Amazon did not do is sent again, what it may have done only when that does no harm.
 RESET, REFUSED = FateUnknown("ServerDisconnectedError"), NotSent("ClientConnectorError")
+TOO_LARGE = ResponseOversized(AmazonAnswer(201, (("x-amzn-RequestId", "r-1"),), b""))
 _RETRIED, _ONCE = MAX_ATTEMPTS, 1
 
 
@@ -139,6 +140,8 @@ _RETRIED, _ONCE = MAX_ATTEMPTS, 1
         (answer(504), WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
         (RESET, READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
         (RESET, WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
+        (TOO_LARGE, READ, _ONCE, Reason.AMAZON_RESPONSE_TOO_LARGE),
+        (TOO_LARGE, WRITE, _ONCE, Reason.AMAZON_RESPONSE_TOO_LARGE),
         (answer(400, "InvalidInput"), READ, _ONCE, Reason.AMAZON_REJECTED),
         (answer(403, "Unauthorized"), READ, _ONCE, Reason.AMAZON_DENIED),
         (answer(404, "NotFound"), WRITE, _ONCE, Reason.AMAZON_NOT_FOUND),
@@ -237,3 +240,11 @@ async def test_the_bucket_of_unknown_paths_learns_nothing() -> None:
     world = World(steps=[replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))])
     assert (await world.make(path="/new/api")).operation is None
     assert world.learned == []
+
+
+async def test_a_write_whose_response_is_too_large_is_told_as_done_and_closes_no_breaker() -> None:
+    world = World(steps=[TOO_LARGE])
+    for _ in range(20):
+        error = await world.refused(WRITE)
+        assert "do not repeat a write" in error.message
+        assert (error.metadata["http_status"], error.metadata["amazon_request_id"]) == ("201", "r-1")

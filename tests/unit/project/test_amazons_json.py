@@ -1,0 +1,44 @@
+"""What Amazon sends is read in one place: no other JSON parser is called where its bytes come in."""
+
+import ast
+from pathlib import Path
+
+from tests.paths import ROOT
+
+# Each parses what Sellergate itself wrote (Redis, page tokens, the local run), what a caller sent, or a file of the operator's.
+OWN = {
+    "services/account/sellergate_account/rpc/page_tokens.py",
+    "services/edge/sellergate_edge/dropin/exchange.py",
+    "services/edge/sellergate_edge/dropin/sp_api.py",
+    "services/gateway/sellergate_gateway/calls/pagination.py",
+    "services/gateway/sellergate_gateway/captures/redis.py",
+    "services/gateway/sellergate_gateway/credentials/access_tokens.py",
+    "services/gateway/sellergate_gateway/credentials/aws_credentials.py",
+    "services/gateway/sellergate_gateway/credentials/restricted_redis.py",
+    "services/gateway/sellergate_gateway/quota/waiters.py",
+    "services/iam/sellergate_iam/redis_credentials.py",
+    "services/token/sellergate_token/authorizations/redis.py",
+    "services/token/sellergate_token/tokens/redis.py",
+}
+
+
+def parses_json(file: Path) -> bool:
+    """Whether a module calls json.loads, json.load, or a response's own json()."""
+    calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    return any(
+        isinstance(call, ast.Attribute)
+        and call.attr in ("loads", "load")
+        and isinstance(call.value, ast.Name)
+        and call.value.id == "json"
+        for call in calls
+    )
+
+
+def test_only_the_reader_and_readers_of_sellergates_own_json_parse_json() -> None:
+    files = [
+        file
+        for folder in ("services", "libs/client")
+        for file in (ROOT / folder).rglob("*.py")
+        if "json" in file.read_text()
+    ]
+    assert {str(file.relative_to(ROOT)) for file in files if parses_json(file)} == OWN
