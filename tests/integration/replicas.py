@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from sellergate_common.cache.entries import Found
 from sellergate_common.cache.invalidation import Changes
 from sellergate_common.cache.lease_notifier import Releases
-from sellergate_common.cache.redis_entries import RedisEntries
+from sellergate_common.cache.redis_entries import Admit, RedisEntries, always
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, Shelf
@@ -46,7 +46,7 @@ class Source:
 
 
 class Replica:
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    def __init__(self, redis: Redis, prefix: str, admit: Admit = always) -> None:
         self.redis = redis
         self.changes = Changes(redis)
         codec: Codec[str, Value] = Codec(
@@ -62,7 +62,7 @@ class Replica:
         flight: SingleFlight[Found[Value]] = SingleFlight(
             redis, Releases(redis, self.changes, time.monotonic), prefix + "done"
         )
-        self.entries = RedisEntries(self.shelf, flight)
+        self.entries = RedisEntries(self.shelf, flight, admit)
 
     async def get(self, source: Source, least: float | None = None) -> Value:
         return (await self.entries.obtain("a", least, source.fetch)).value

@@ -4,14 +4,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sellergate_common.cache.lease import lease_keys
 from sellergate_common.context import CallContext, serving
-from sellergate_common.errors import OutOfTime, PreconditionFailed, Reason, Unavailable
+from sellergate_common.errors import OutOfTime, Overloaded, PreconditionFailed, Reason, Unavailable
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_devstack.servers.redis import running_redis
@@ -209,6 +209,32 @@ async def test_a_redis_that_comes_back_empty_is_filled_from_memory(replicas: Rep
         assert await two.get(source) == value
     assert await one.get(source) == value
     assert source.fetched == 1
+
+
+async def test_only_fetches_are_admitted(redis_url: str) -> None:
+    admitted: list[float] = []
+
+    @asynccontextmanager
+    async def admit(left: float) -> AsyncIterator[None]:
+        admitted.append(left)
+        if len(admitted) > 1:
+            raise Overloaded("later", retry_after=1.0)
+        yield
+
+    async with open_redis(SecretStr(redis_url)) as redis:
+        prefix, source = f"test{secrets.token_hex(4)}:", Source(life=2.0)
+        one, two = Replica(redis, prefix, admit), Replica(redis, prefix, admit)
+        with serving(CallContext("test", "1", deadline=time.monotonic() + 7)):
+            value = await one.get(source)
+        assert 6.5 < admitted[0] <= 7.0  # the caller's own time, and not the flight's
+        assert await one.get(source) == await two.get(source) == value  # from memory, and from Redis
+        await asyncio.sleep(value.expire_time - time.time() - 0.1)
+        assert await one.get(source) == value  # what has not long to live serves while there is no room
+        assert len(admitted) == 2
+        await asyncio.sleep(0.2)
+        with pytest.raises(Overloaded):
+            await one.get(source)
+        assert source.fetched == 1
 
 
 async def test_a_caller_without_time_leaves_and_the_fetch_goes_on(redis_url: str, replicas: Replicas) -> None:

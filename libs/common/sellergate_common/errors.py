@@ -12,6 +12,7 @@ SellergateError
 ├── RoleRejected          STS refuses to assume the role
 ├── Unavailable           Amazon or a dependency of ours is down; `retry_after` says when
 ├── ResponseTooLarge      Amazon's response is above what can be passed on; a write is done
+│   └── Overloaded        a service of ours has more to do than it can finish in time; nothing was done
 ├── OutcomeUnknown        a write that may have happened; nobody repeats it blindly
 ├── OutOfTime             the caller's deadline passed
 ├── CallCancelled         the caller went away
@@ -74,6 +75,7 @@ class Reason(StrEnum):
     CANCELLED = "CANCELLED"
     CLIENT_NOT_FOUND = "CLIENT_NOT_FOUND"
     SECRET_UNREADABLE = "SECRET_UNREADABLE"
+    OVERLOADED = "OVERLOADED"
     AUTHORIZATION_MISMATCH = "AUTHORIZATION_MISMATCH"
     AMAZON_RESPONSE_TOO_LARGE = "AMAZON_RESPONSE_TOO_LARGE"
 
@@ -235,6 +237,12 @@ class ResponseTooLarge(SellergateError):
     default_reason = Reason.AMAZON_RESPONSE_TOO_LARGE
 
 
+class Overloaded(Unavailable):
+    """A service has more to do than it can finish in time, and did nothing; `retry_after` says when to try again."""
+
+    default_reason = Reason.OVERLOADED
+
+
 class OutcomeUnknown(SellergateError):
     """A write that may have happened."""
 
@@ -305,5 +313,6 @@ RULES: Mapping[Reason, Rule] = {
     Reason.SECRET_UNREADABLE: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 409),
     Reason.AUTHORIZATION_MISMATCH: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 401),
     Reason.AMAZON_RESPONSE_TOO_LARGE: Rule(ResponseTooLarge, Code.OUT_OF_RANGE, 502),
+    Reason.OVERLOADED: Rule(Overloaded, Code.RESOURCE_EXHAUSTED, 503),
     Reason.CANCELLED: Rule(CallCancelled, Code.CANCELLED, 499),
 }

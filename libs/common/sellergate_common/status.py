@@ -71,7 +71,7 @@ def to_status(error: SellergateError, service: str) -> Status:
                 resource_type=error.resource.kind, resource_name=error.resource.name, description=message
             )
         )
-    if error.code is Code.RESOURCE_EXHAUSTED:
+    if error.code is Code.RESOURCE_EXHAUSTED and error.reason is not Reason.OVERLOADED:
         subject = error.metadata.get("operation", "")
         parts.append(
             details.QuotaFailure(violations=[details.QuotaFailure.Violation(subject=subject, description=message)])

@@ -1,10 +1,13 @@
 """The account service: seller accounts, their secrets sealed with AES-256."""
 
+import random
+import time
 from contextlib import AsyncExitStack
 
 import uvloop
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.admission import Admission, AdmissionMetrics
 from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.tasks import BackgroundTasks
@@ -12,6 +15,9 @@ from sellergate_common.tasks import BackgroundTasks
 from sellergate_account.secrets.keys import with_plain_keys
 from sellergate_account.settings import AccountSettings
 from sellergate_account.wiring import open_servicers
+
+# More than the database has connections, so that none of them rests while calls are read and written.
+CALLS_AT_ONCE = 32
 
 
 def main() -> None:
@@ -28,6 +34,8 @@ async def serve(settings: AccountSettings) -> None:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         wired = await stack.enter_async_context(open_servicers(settings, redis, background))
+        admission = Admission(CALLS_AT_ONCE, time.monotonic, random.random)
+        AdmissionMetrics.register(admission)
         await run_server(
             "account",
             settings.account_port,
@@ -35,6 +43,7 @@ async def serve(settings: AccountSettings) -> None:
             servicers=wired.servicers,
             dependencies={"redis": redis.ping, "database": wired.database.ping},
             background=background,
+            admission=admission,
         )
 
 

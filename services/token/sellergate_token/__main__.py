@@ -5,12 +5,8 @@ import time
 from contextlib import AsyncExitStack
 
 import uvloop
-from sellergate.account.v1.account_pb2 import Account
-from sellergate.account.v1.application_pb2 import Application
 from sellergate_common.cache.invalidation import Changes
-from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 from sellergate_common.cache.metrics import CacheMetrics
-from sellergate_common.cache.stale_if_error import Copies
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.tls import Identity
@@ -21,14 +17,12 @@ from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.tasks import BackgroundTasks
 
-from sellergate_token.account_service import CONTRACTS, GrpcAccounts
+from sellergate_token.account_service import CONTRACTS
 from sellergate_token.lwa.client import open_lwa
 from sellergate_token.servicer import TokenServicer
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens.exchanges import Exchanges
-from sellergate_token.tokens.redis import redis_tokens
-from sellergate_token.tokens.service import Tokens
-from sellergate_token.wiring import make_authorizations, open_rotations
+from sellergate_token.wiring import make_authorizations, make_tokens, open_rotations
 
 
 def main() -> None:
@@ -49,12 +43,9 @@ async def serve(settings: TokenSettings) -> None:
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
         changes = Changes(redis)
-        cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random)
-        copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
-        applications: Copies[Application] = Copies(time.monotonic, lambda: False)
-        await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}, background))
         exchanges = Exchanges(lwa, time.monotonic)
-        tokens = Tokens(GrpcAccounts(channel, copies, applications), exchanges, cache, time.time)
+        tokens, listeners = make_tokens(settings, channel, redis, changes, exchanges)
+        await stack.enter_async_context(changes.heard_by(listeners, background))
         CacheMetrics.register("tokens", tokens.counts)
         rotations = await stack.enter_async_context(open_rotations(settings, channel, redis, exchanges, background))
         authorizations = make_authorizations(settings, channel, redis, exchanges)

@@ -19,6 +19,8 @@ from sellergate.account.v1 import (
     application_service_pb2_grpc,
 )
 from sellergate_client.states import check_usable
+from sellergate_common.cache.redis_entries import Admit, always
+from sellergate_common.cache.single_flight import FLIGHT_SECONDS
 from sellergate_common.cache.stale_if_error import LOOK_SECONDS, Copies
 from sellergate_common.context import concerns, time_left
 from sellergate_common.errors import Conflict, NotFound, Unavailable
@@ -47,7 +49,9 @@ class GrpcAccounts:
         channel: grpc.aio.Channel,
         accounts: Copies[account_pb2.Account],
         applications: Copies[application_pb2.Application],
+        admit: Admit = always,
     ) -> None:
+        self._admit = admit
         self._account_copies = accounts
         self._application_copies = applications
         self._applications = application_service_pb2_grpc.ApplicationServiceStub(channel)
@@ -56,7 +60,7 @@ class GrpcAccounts:
 
     async def view(self, account_id: str, at_least: int = 0) -> AccountView:
         """Return an account that can be used, of the revision `at_least` or a later one."""
-        fetch = partial(self._account, account_id)
+        fetch = partial(self._account, account_id, time_left(FLIGHT_SECONDS))
         account = await self._account_copies.get_newer(account_id, fetch, lambda found: found.revision >= at_least)
         check_usable(account)
         concerns(account.account_id)
@@ -114,9 +118,10 @@ class GrpcAccounts:
         except (Conflict, NotFound):
             return
 
-    async def _account(self, account_id: str) -> account_pb2.Account:
+    async def _account(self, account_id: str, left: float) -> account_pb2.Account:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
-        answer = await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
+        async with self._admit(left):
+            answer = await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
         return answer.account
 
     async def _application(self, application_id: str) -> application_pb2.Application:

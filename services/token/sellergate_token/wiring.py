@@ -1,21 +1,25 @@
-"""Wires rotations and the website authorization."""
+"""Wires tokens, rotations and the website authorization."""
 
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import grpc
 from redis.asyncio import Redis
-from sellergate.account.v1 import account_pb2
+from sellergate.account.v1 import account_pb2, application_pb2
+from sellergate_common.cache.invalidation import Changes, Forgetful
+from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
+from sellergate_common.cache.stale_if_error import Copies
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import new_request_id
 from sellergate_common.observability.logs import get_logger
+from sellergate_common.rpc.admission import Admission, AdmissionMetrics
 from sellergate_common.tasks import BackgroundTasks
 
-from sellergate_token.account_service import GrpcApplications, GrpcSellers, GrpcStored
+from sellergate_token.account_service import GrpcAccounts, GrpcApplications, GrpcSellers, GrpcStored
 from sellergate_token.authorizations.redis import RedisStates
 from sellergate_token.authorizations.service import Authorizations
 from sellergate_token.rotation.consumer import RotationQueue
@@ -27,8 +31,26 @@ from sellergate_token.rotation.service import Rotations
 from sellergate_token.rotation.webhooks import Webhooks
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens.exchanges import Exchanges
+from sellergate_token.tokens.redis import redis_tokens
+from sellergate_token.tokens.service import Tokens
 
 SECRET_BYTES = 32
+# Looks at accounts and exchanges with LWA; more at once would only wait for connections.
+COLD_WORK_AT_ONCE = 32
+
+
+def make_tokens(
+    settings: TokenSettings, account: grpc.aio.Channel, redis: Redis, changes: Changes, exchanges: Exchanges
+) -> tuple[Tokens, Mapping[str, Sequence[Forgetful]]]:
+    """Wire the tokens to the account service, Redis and LWA; return also what must hear which channel of changes."""
+    # Only cold work is admitted: what is in a cache is returned whatever else is going on.
+    admission = Admission(COLD_WORK_AT_ONCE, time.monotonic, random.random)
+    AdmissionMetrics.register(admission)
+    cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random, admission.admitted)
+    accounts: Copies[account_pb2.Account] = Copies(time.monotonic, lambda: changes.connected)
+    applications: Copies[application_pb2.Application] = Copies(time.monotonic, lambda: False)
+    source = GrpcAccounts(account, accounts, applications, admission.admitted)
+    return Tokens(source, exchanges, cache, time.time), {ACCOUNT_CHANGES: (accounts,), **cache.listeners}
 
 
 def make_authorizations(

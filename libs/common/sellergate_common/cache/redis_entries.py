@@ -1,13 +1,15 @@
 """`entries` in the shared Redis: one fetch in the whole cluster, and renewal before it is needed."""
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Generic, TypeVar
 
 from sellergate_common.cache.entries import Counts, Found, Perishable, is_bearable, is_enough
 from sellergate_common.cache.invalidation import Forgetful
 from sellergate_common.cache.memory import Held
-from sellergate_common.cache.single_flight import LocalFlight, SingleFlight
+from sellergate_common.cache.single_flight import FLIGHT_SECONDS, LocalFlight, SingleFlight
 from sellergate_common.cache.store import Shelf
+from sellergate_common.context import time_left
 from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
 from sellergate_common.observability.logs import get_logger
 
@@ -20,12 +22,22 @@ RENEWAL_PAUSE_SECONDS = 1.0
 _TROUBLE = (Unavailable, OutOfTime)
 
 
-class RedisEntries(Generic[_Key, _Value]):
-    """Entries of one prefix."""
+# Admits a fetch to what is left of its caller's time, in seconds. Raises Overloaded.
+Admit = Callable[[float], AbstractAsyncContextManager[None]]
 
-    def __init__(self, shelf: Shelf[_Key, _Value], cluster: SingleFlight[Found[_Value]]) -> None:
+
+def always(_: float) -> AbstractAsyncContextManager[None]:
+    """Admit everything at once."""
+    return nullcontext()
+
+
+class RedisEntries(Generic[_Key, _Value]):
+    """Entries of one prefix. Fetches that callers wait for are admitted by `admit`; what is found in a cache is not."""
+
+    def __init__(self, shelf: Shelf[_Key, _Value], cluster: SingleFlight[Found[_Value]], admit: Admit = always) -> None:
         self._shelf = shelf
         self._cluster = cluster
+        self._admit = admit
         self._local: LocalFlight[Found[_Value]] = LocalFlight()
 
     @property
@@ -49,9 +61,9 @@ class RedisEntries(Generic[_Key, _Value]):
                 self._renew(held, fetch)
             return Found(held.value, cached=True)
         name = shelf.codec.name(key)
-        errand = _Errand(shelf, key, least, fetch)
+        errand, left = _Errand(shelf, key, least, fetch), time_left(FLIGHT_SECONDS)
         try:
-            found = await self._local.get(f"{name}/{least}", lambda: self._missing(name, errand))
+            found = await self._local.get(f"{name}/{least}", lambda: self._missing(name, errand, left))
         except _TROUBLE:
             if least is not None or held is None or not is_bearable(held.value, shelf.now()):
                 raise
@@ -82,8 +94,13 @@ class RedisEntries(Generic[_Key, _Value]):
         """Return how many entries there are. Raises Unavailable."""
         return await self._shelf.cache.count()
 
-    async def _missing(self, name: str, errand: "_Errand[_Key, _Value]") -> Found[_Value]:
-        return await errand.look() or await self._cluster.get(name, errand)
+    async def _missing(self, name: str, errand: "_Errand[_Key, _Value]", left: float) -> Found[_Value]:
+        found = await errand.look()
+        if found is not None:
+            return found
+        # Before the lease: work that waits for its turn must not keep other replicas from it.
+        async with self._admit(left):
+            return await self._cluster.get(name, errand)
 
     def _renew(self, held: Held[_Key, _Value], fetch: Callable[[], Awaitable[_Value]]) -> None:
         """Begin to renew a value that everybody goes on with."""

@@ -1,7 +1,8 @@
 """The layers around every RPC, in one fixed order.
 
-From the outside in: request id, log, metrics, errors, identity, deadline, validation. A layer is a coroutine that awaits what is
-inside of it, for unary and streaming calls alike; tests/unit/common/rpc/test_interceptors.py asserts the order.
+From the outside in: request id, log, metrics, errors, identity, deadline, validation, and admission where it is set. A layer is a
+coroutine that awaits what is inside of it, for unary and streaming calls alike; tests/unit/common/rpc/test_interceptors.py asserts
+the order.
 """
 
 import asyncio
@@ -16,14 +17,23 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message import Message
 
-from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, may_concern, new_request_id, serving
+from sellergate_common.context import (
+    REQUEST_ID,
+    TRACEPARENT,
+    CallContext,
+    may_concern,
+    new_request_id,
+    serving,
+    time_left,
+)
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
 from sellergate_common.identity.policy import ON_BEHALF_OF, Access, identify
 from sellergate_common.observability.logs import get_logger, log_call
 from sellergate_common.observability.redaction import redact_text
 from sellergate_common.observability.telemetry import RpcMetrics
 from sellergate_common.observability.tracing import server_span, traceparent
-from sellergate_common.rpc.deadlines import within_deadline
+from sellergate_common.rpc.admission import Admission
+from sellergate_common.rpc.deadlines import UNARY_SECONDS, within_deadline
 from sellergate_common.rpc.validation import validate
 from sellergate_common.status import to_status, trailing_metadata
 
@@ -58,7 +68,7 @@ Layer = Callable[[Inside, Rpc], Coroutine[Any, Any, Any]]
 class Layers:
     """The layers of one server."""
 
-    def __init__(self, service: str, access: Access, metrics: RpcMetrics) -> None:
+    def __init__(self, service: str, access: Access, metrics: RpcMetrics, admission: Admission | None = None) -> None:
         self._service = service
         self._access = access
         self._metrics = metrics
@@ -71,6 +81,8 @@ class Layers:
             self.deadline,
             self.validation,
         )
+        if admission is not None:
+            self.order = (*self.order, partial(_admitted, admission))
 
     def around(self, body: Inside) -> Inside:
         """Return what runs `body` inside of all layers."""
@@ -150,6 +162,14 @@ class Layers:
         if rpc.uploads:
             await _drained(rpc.context)
         await rpc.context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata(status))
+
+
+async def _admitted(admission: Admission, inside: Inside, rpc: Rpc) -> Any:
+    """Run a call of the suite's own contracts in its turn; streams and health checks are not counted."""
+    if rpc.streams or not rpc.call.method.startswith("sellergate."):
+        return await inside(rpc)
+    async with admission.admitted(time_left(UNARY_SECONDS)):
+        return await inside(rpc)
 
 
 class LayeredServer:

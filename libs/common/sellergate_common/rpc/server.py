@@ -20,6 +20,7 @@ from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.telemetry import RpcMetrics, serve_metrics
 from sellergate_common.observability.tracing import configure_tracing
+from sellergate_common.rpc.admission import Admission
 from sellergate_common.rpc.channel import KEEPALIVE_TIMEOUT_MILLISECONDS, MAX_MESSAGE_BYTES
 from sellergate_common.rpc.interceptors import LayeredServer, Layers
 from sellergate_common.settings import ServerSettings
@@ -40,13 +41,15 @@ async def run_server(
     servicers: Sequence[object],
     dependencies: Mapping[str, Probe],
     access: Access | None = None,
+    admission: Admission | None = None,
     background: BackgroundTasks | None = None,
 ) -> None:
     """Serve `servicers` (of generated base classes) as `name` ("account") until SIGTERM or SIGINT, then drain.
 
     Health: the overall and each service are SERVING from the end of the start until the drain begins. `dependencies` are probed
     every two seconds; each is a health service of its own ("dependency/redis") and a metric, and changes no other. So is each
-    task and condition of `background` ("background/changes"), with a line in the log whenever its state changes.
+    task and condition of `background` ("background/changes"), with a line in the log whenever its state changes. `admission` admits
+    the servicers' unary calls.
     """
     configure_tracing(name)
     background = background or BackgroundTasks()
@@ -65,7 +68,7 @@ async def run_server(
             ("grpc.so_reuseport", 0),
         ],
     )
-    layered: Any = LayeredServer(server, Layers(name, access or Access(), metrics))
+    layered: Any = LayeredServer(server, Layers(name, access or Access(), metrics, admission))
     names = [_register(servicer, layered) for servicer in servicers]
     healths = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healths, layered)

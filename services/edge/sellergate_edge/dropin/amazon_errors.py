@@ -20,6 +20,7 @@ _CODES: Mapping[Reason, tuple[int, str, str]] = {
     Reason.LOCAL_QUOTA_EXCEEDED: (429, "QuotaExceeded", "You exceeded your quota for the requested resource."),
     Reason.AMAZON_QUOTA_EXCEEDED: (429, "QuotaExceeded", "You exceeded your quota for the requested resource."),
     Reason.AMAZON_UNAVAILABLE: (503, "ServiceUnavailable", "Service is temporarily unavailable."),
+    Reason.OVERLOADED: (503, "ServiceUnavailable", "Service is temporarily unavailable."),
     Reason.DEPENDENCY_UNAVAILABLE: (503, "ServiceUnavailable", "Service is temporarily unavailable."),
 }
 # What concerns the seller's or the application's standing with Amazon is, to an SDK, a token that does not work.

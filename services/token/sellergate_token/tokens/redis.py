@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from sellergate_common.cache.invalidation import Changes
 from sellergate_common.cache.keyspace import TOKEN_CHANGES, TOKEN_DONE, TOKEN_PREFIX, grantless_key, token_key
 from sellergate_common.cache.lease_notifier import Releases
-from sellergate_common.cache.redis_entries import RedisEntries
+from sellergate_common.cache.redis_entries import Admit, RedisEntries, always
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, Shelf
@@ -20,9 +20,17 @@ from sellergate_token.tokens.service import fingerprint_of
 
 
 def redis_tokens(
-    redis: Redis, ring: KeyRing, changes: Changes, clock: Clock, jitter: Callable[[], float]
+    redis: Redis,
+    ring: KeyRing,
+    changes: Changes,
+    clock: Clock,
+    jitter: Callable[[], float],
+    admit: Admit = always,
 ) -> RedisEntries[TokenKey, AccessToken]:
-    """Return the cache of tokens, sealed under `ring`. Its listeners must be told what `changes` hears."""
+    """Return the cache of tokens, sealed under `ring`, whose fetches `admit` admits.
+
+    Its listeners must be told what `changes` hears.
+    """
     codec: Codec[TokenKey, AccessToken] = Codec(
         name=lambda key: _name(ring, key),
         subject=_subject,
@@ -31,7 +39,7 @@ def redis_tokens(
         mark=lambda token: fingerprint_of(token.value),
     )
     shelf = Shelf(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", clock, jitter)
-    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), TOKEN_DONE))
+    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), TOKEN_DONE), admit)
 
 
 def _name(ring: KeyRing, key: TokenKey) -> str:
