@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -12,13 +11,14 @@ from sellergate_account.accounts import Connection as StoredConnection
 from sellergate_account.applications import ApplicationChanges, NewApplication
 from sellergate_account.secrets.rotation import NewSecret
 from sellergate_amazon.centrals import Centrals
+from sellergate_common.clock import Clock
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed, Reason, SellergateError
-from sellergate_token.authorizations.ports import ApplicationView, Connection, Pending
+from sellergate_token.authorizations.ports import ApplicationView, Connection, Kept, Pending, Progress
 from sellergate_token.authorizations.service import Authorizations
 from sellergate_token.ports import AccessToken, Code, Grant, LwaClient, RefreshToken
 from sellergate_token.rotation.ports import StoredAccount, StoredApplication
 from sellergate_token.rotation.service import Rotations
-from sellergate_token.tokens.exchanges import Exchanges
+from sellergate_token.tokens.exchanges import REFUSED_SECONDS, Exchanges
 
 from tests.fakes.account import Domain, FakeStore
 
@@ -166,11 +166,13 @@ APPLICATION = ApplicationView(
 
 
 class FakeStates:
-    """States in memory, gone when their time is over by the world's clock."""
+    """States in memory, which end by the world's clock."""
 
     def __init__(self, now: list[float]) -> None:
         self._now = now
         self.entries: dict[str, tuple[Pending, float]] = {}
+        self.advanced: dict[str, tuple[Kept, float]] = {}
+        self._marks = count(1)
         self.down: SellergateError | None = None
 
     async def keep(self, state: SecretStr, pending: Pending, seconds: float) -> None:
@@ -178,11 +180,22 @@ class FakeStates:
             raise self.down
         self.entries[state.get_secret_value()] = pending, self._now[0] + seconds
 
-    async def take(self, state: SecretStr) -> Pending | None:
+    async def find(self, state: SecretStr) -> Kept | None:
         if self.down:
             raise self.down
-        pending, end = self.entries.pop(state.get_secret_value(), (None, 0.0))
-        return pending if end > self._now[0] else None
+        kept, end = self.advanced.get(state.get_secret_value(), (None, 0.0))
+        if kept is not None and end > self._now[0]:
+            return kept
+        pending, end = self.entries.get(state.get_secret_value(), (None, 0.0))
+        return Kept(pending, None, "begun") if pending is not None and end > self._now[0] else None
+
+    async def advance(self, state: SecretStr, kept: Kept, progress: Progress, seconds: float) -> Kept | None:
+        if await self.find(state) != kept:
+            return None
+        self.entries.pop(state.get_secret_value(), None)
+        after = Kept(progress.pending, progress, f"mark-{next(self._marks)}")
+        self.advanced[state.get_secret_value()] = after, self._now[0] + seconds
+        return after
 
 
 @dataclass
@@ -207,9 +220,20 @@ class FakeSellers:
 
     stored: dict[tuple[str, str, str], Connection] = field(default_factory=dict)
 
-    async def connect(self, connection: Connection) -> Connection:
-        self.stored[connection.user_id, connection.selling_partner_id, connection.marketplace] = connection
-        return connection
+    writes: int = 0
+    down: SellergateError | None = None
+
+    async def connect(self, connection: Connection) -> tuple[str, Connection]:
+        if self.down:
+            raise self.down
+        self.writes += 1
+        key = connection.user_id, connection.selling_partner_id, connection.marketplace
+        self.stored[key] = connection
+        return "|".join(key), connection
+
+    async def account(self, account_id: str) -> Connection:
+        user, seller, marketplace = account_id.split("|")
+        return self.stored[user, seller, marketplace]
 
 
 @dataclass
@@ -246,12 +270,17 @@ class AuthorizationWorld:
         self.states = FakeStates(self.now)
         self.lwa = AuthorizationLwa(self.now)
         numbers = itertools.count(1)
+        self._monotonic = [0.0]
         self.authorizations: Authorizations[Connection] = Authorizations(
             self.applications,
             self.sellers,
             self.states,
-            Exchanges(self.lwa, time.monotonic),
+            Exchanges(self.lwa, lambda: self._monotonic[0]),
             Centrals(),
-            lambda: self.now[0],
+            Clock(wall=lambda: self.now[0]),
             lambda: f"random-{next(numbers)}",
         )
+
+    def exchanges_pause(self) -> None:
+        """Let the time pass for which a refused LWA client is not tried again."""
+        self._monotonic[0] += REFUSED_SECONDS

@@ -46,14 +46,15 @@ def page(title: str, *lines: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(_PAGE.format(title=html.escape(title), body=body), status, _HEADERS)
 
 
-def error_page(title: str, error: SellergateError) -> HTMLResponse:
-    """Return an error as a page, with the request id to ask about."""
+def error_page(title: str, error: SellergateError, advice: str = "") -> HTMLResponse:
+    """Return an error as a page, with advice, if any, and the request id to ask about."""
     call = current_call()
     if call is not None:
         call.reason = error.reason
     fields = ", ".join(violation.field for violation in error.violations)
     told = f"{error.reason}{f' ({fields})' if fields else ''}."
-    return page(title, _plain(error), told + (f" Request {call.request_id}." if call else ""), status=error.http_status)
+    lines = (_plain(error), advice) if advice else (_plain(error),)
+    return page(title, *lines, told + (f" Request {call.request_id}." if call else ""), status=error.http_status)
 
 
 def _plain(error: SellergateError) -> str:

@@ -160,7 +160,12 @@ class GrpcSellers:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
 
-    async def connect(self, connection: Connection) -> account_pb2.Account:
+    async def account(self, account_id: str) -> account_pb2.Account:
+        """Return an account that was stored."""
+        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+        return (await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY)).account
+
+    async def connect(self, connection: Connection) -> tuple[str, account_pb2.Account]:
         """Store a seller for its user; unique by user, seller and marketplace, so that no other user's account is touched."""
         expire_time = Timestamp()
         expire_time.FromSeconds(int(connection.authorization_expire_time))
@@ -172,7 +177,8 @@ class GrpcSellers:
             refresh_token=connection.refresh_token.get_secret_value(),
             authorization_expire_time=expire_time,
         )
-        return (await invoke(self._accounts.UpsertAccount, request, dependency=_DEPENDENCY)).account
+        account = (await invoke(self._accounts.UpsertAccount, request, dependency=_DEPENDENCY)).account
+        return account.account_id, account
 
 
 class GrpcStored:

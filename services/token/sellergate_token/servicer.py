@@ -12,8 +12,9 @@ from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import InvalidRequest
 
+from sellergate_token.authorizations.completion import Returned
 from sellergate_token.authorizations.consent import Beginning
-from sellergate_token.authorizations.service import Authorizations, Returned
+from sellergate_token.authorizations.service import Authorizations
 from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
 from sellergate_token.rotation.handlers import RotationDoors
 from sellergate_token.rotation.webhooks import SignedMessage

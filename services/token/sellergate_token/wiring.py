@@ -63,7 +63,7 @@ def make_authorizations(
         RedisStates(redis, settings.ring),
         exchanges,
         settings.centrals,
-        time.time,
+        SYSTEM_CLOCK,
         lambda: secrets.token_urlsafe(SECRET_BYTES),
     )
 

@@ -12,9 +12,14 @@ from sellergate_amazon.operations import Catalogue
 from sellergate_simulator.clock import Clock, iso
 from sellergate_simulator.control import requests as bodies
 from sellergate_simulator.control.counters import Counters
-from sellergate_simulator.control.faults import SP_API_KINDS, Fault, Faults
+from sellergate_simulator.control.faults import (
+    LWA_KINDS,
+    SP_API_KINDS,
+    Fault,
+    Faults,
+)
 from sellergate_simulator.http.answers import Answer, json_answer
-from sellergate_simulator.identity.lwa import CODE_LIFE_SECONDS
+from sellergate_simulator.identity.lwa import CODE_LIFE_SECONDS, GRANT_TYPES
 from sellergate_simulator.identity.tokens import AccessTokens
 from sellergate_simulator.seed import Seed, Strict, sentence
 from sellergate_simulator.shops.order_book import OrderBook
@@ -188,9 +193,7 @@ class Control:
         request = _parsed(bodies.NewFault, body)
         operation = None
         if request.operation is not None:
-            if request.kind not in SP_API_KINDS:
-                raise ControlError(f"operation: the kind {request.kind} has none.")
-            operation = self._operation(request.operation)
+            operation = self._part(request.kind, request.operation)
         fault = Fault(
             fault_id=self.faults.next_id(),
             kind=request.kind,
@@ -228,6 +231,14 @@ class Control:
             for order in self.orders.orders(seller)
         ]
         return json_answer({"orders": orders})
+
+    def _part(self, kind: str, name: str) -> str:
+        """Return the operation, or the grant type of LWA, that a fault is for."""
+        if kind in LWA_KINDS and name in GRANT_TYPES:
+            return name
+        if kind not in SP_API_KINDS:
+            raise ControlError(f"operation: the kind {kind} has none of this name.")
+        return self._operation(name)
 
     def _operation(self, name: str) -> str:
         operation = self.catalogue.get(name)

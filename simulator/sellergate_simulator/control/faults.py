@@ -30,7 +30,7 @@ class Fault:
     fault_id: int
     kind: str
     operation: str | None
-    """Full name of the only operation meant; None: any."""
+    """Full name of the only operation meant, or a grant type of LWA; None: any."""
     remaining: int | None
     """How many are left; None: until removed."""
     probability: float

@@ -11,7 +11,7 @@ from sellergate_simulator.control.faults import LWA_KINDS, STS_KINDS, Fault, Fau
 from sellergate_simulator.http.answers import Answer, html_answer, json_answer
 from sellergate_simulator.identity import sts
 from sellergate_simulator.identity.consent import ConsentPages
-from sellergate_simulator.identity.lwa import TokenEndpoint
+from sellergate_simulator.identity.lwa import TokenEndpoint, grant_type_of
 from sellergate_simulator.operations.documents import Documents
 
 
@@ -47,7 +47,8 @@ class Front:
         return answer.response()
 
     async def _exchange(self, request: web.BaseRequest, body: bytes) -> Answer:
-        fault = self._fault(LWA_KINDS)
+        content_type = request.headers.get("Content-Type", "")
+        fault = self._fault(LWA_KINDS, grant_type_of(content_type, body))
         if fault is not None and fault.kind == "lwa_500":
             description = "The authorization server encountered an unexpected condition"
             return json_answer({"error": "server_error", "error_description": description}, 500)
@@ -55,9 +56,9 @@ class Front:
             return html_answer(503, "Service Temporarily Unavailable")
         if fault is not None:
             await asyncio.sleep(fault.delay_seconds)
-        return self.lwa.exchange(request.headers.get("Content-Type", ""), body)
+        return self.lwa.exchange(content_type, body)
 
-    def _fault(self, kinds: tuple[str, ...]) -> Fault | None:
-        fault = self.faults.take(kinds)
+    def _fault(self, kinds: tuple[str, ...], operation: str | None = None) -> Fault | None:
+        fault = self.faults.take(kinds, operation)
         self.counters.faults_given += fault is not None
         return fault

@@ -16,6 +16,7 @@ from sellergate_simulator.identity.tokens import AccessToken, AccessTokens
 from sellergate_simulator.state import Application, Grant, World
 
 SCOPES = frozenset({"sellingpartnerapi::notifications", "sellingpartnerapi::client_credential:rotation"})
+GRANT_TYPES = frozenset({"refresh_token", "client_credentials", "authorization_code"})
 CODE_LIFE_SECONDS = 300
 _INVALID_GRANT = "The request has an invalid grant parameter : "
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -115,6 +116,14 @@ class TokenEndpoint:
         now, life = self.clock.wall(), self.world.token_life_seconds
         token = AccessToken(application.client_id, application.application_id, seller, scope, now + life)
         return {"access_token": self.tokens.issue(token, now), "token_type": "bearer", "expires_in": int(life)}
+
+
+def grant_type_of(content_type: str, body: bytes) -> str | None:
+    """Return the grant type of a request; None where it names none."""
+    try:
+        return _fields(content_type, body).get("grant_type")
+    except LwaError:
+        return None
 
 
 def _fields(content_type: str, body: bytes) -> dict[str, str]:

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import Field, SecretStr
 from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate_amazon.centrals import with_query
-from sellergate_common.errors import InvalidRequest, SellergateError, Unimplemented
+from sellergate_common.errors import InvalidRequest, Reason, SellergateError, Unimplemented
 
 from sellergate_edge.dependencies import User
 from sellergate_edge.html import error_page, page, wants_json
@@ -21,10 +21,12 @@ from sellergate_edge.routes.website import Site, website_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 NOT_CONNECTED = "The seller was not connected"
+RELOAD = "Reload this page in a moment to go on: you need not begin again within the next minutes."
+_PASSING = frozenset({Reason.AMAZON_UNAVAILABLE, Reason.DEPENDENCY_UNAVAILABLE, Reason.DEADLINE_EXCEEDED})
 
 
 class BrowserRoute(APIRoute):
-    """A route for browsers: a refusal is a page, or a problem document where JSON is asked for; the state's cookie goes."""
+    """A route for browsers: a refusal is a page, or a problem document where JSON is asked for; the state's cookie stays."""
 
     def get_route_handler(self) -> Handler:
         """Return the handler with this around it."""
@@ -35,10 +37,11 @@ class BrowserRoute(APIRoute):
                 response = await handler(request)
             except (SellergateError, RequestValidationError) as caught:
                 error = refusal_of(caught)
-                response = problem(error) if wants_json(request) else error_page(NOT_CONNECTED, error)
+                advice = RELOAD if error.reason in _PASSING else ""
+                response = problem(error) if wants_json(request) else error_page(NOT_CONNECTED, error, advice)
             state = request.query_params.get("state")
             if state:
-                website_of(request).drop_nonce(response, state)
+                website_of(request).renew_nonce(request, response, state)
             return response
 
         return answer
@@ -73,8 +76,11 @@ class Consent(Json):
 
 
 @router.post("/authorizations", status_code=201)
-async def begin(new: NewAuthorization, user: User, website: Site, response: Response) -> Consent:
-    """Begin an authorization. Send the browser to `url` within 10 minutes; the answer's cookie must stay in that browser."""
+async def begin(new: NewAuthorization, user: User, website: Site, browser: Request, response: Response) -> Consent:
+    """Begin an authorization. Send the browser to `url` within 10 minutes; the cookie must stay in that browser.
+
+    A browser has at most five authorizations under way; beginning another ends the oldest.
+    """
     request = pb2.StartAuthorizationRequest(
         user_id=user,
         application_id=new.application_id,
@@ -85,7 +91,7 @@ async def begin(new: NewAuthorization, user: User, website: Site, response: Resp
         selling_partner_id=new.selling_partner_id or "",
     )
     begun = await website.authorizations.start(request, on_behalf_of=user)
-    website.keep_nonce(response, begun.state, begun.browser_nonce)
+    website.keep_nonce(browser, response, begun.state, begun.browser_nonce)
     return Consent(url=begun.url)
 
 
@@ -108,7 +114,11 @@ async def callback(
     spapi_oauth_code: _Text,
     mws_auth_token: Annotated[str | None, Query(description="Sent for hybrid applications; not used")] = None,  # noqa: ARG001
 ) -> Response:
-    """Take the browser back from Amazon and connect the seller. With a Bearer token, its user must be the one who began."""
+    """Take the browser back from Amazon and connect the seller. With a Bearer token, its user must be the one who began.
+
+    The same browser may repeat the request for ten minutes, and gets the same response; after an outage the request goes on where
+    it was cut.
+    """
     authorization = request.headers.get("authorization")
     user = await request.app.state.authenticator.user_of(authorization) if authorization else ""
     returned = pb2.CompleteAuthorizationRequest(

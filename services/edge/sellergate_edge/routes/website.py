@@ -1,4 +1,4 @@
-"""What the edge knows of the browser's way to Amazon and back: who keeps it, which pages are whose, and the cookie's form."""
+"""The edge's part in website authorizations: the pages of the frontend, and the cookies that bind a state to its browser."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,6 +10,10 @@ from sellergate_client.authorizations import Authorizations
 
 COOKIE = "sellergate-oauth-"
 COOKIE_SECONDS = 600
+# Authorizations that one browser has under way at most.
+MOST_COOKIES = 5
+# Of many cookies a response clears the oldest, no more than its headers may well hold.
+_MOST_CLEARED = 20
 _DIGITS = 16
 
 
@@ -32,17 +36,25 @@ class Website:
         digest = hashlib.sha256(state.encode()).hexdigest()[:_DIGITS]
         return f"{'__Host-' if self.secure else ''}{COOKIE}{digest}"
 
-    def keep_nonce(self, response: Response, state: str, nonce: str) -> None:
-        """Give the browser the nonce of the authorization that it begins."""
-        self._set(response, state, nonce, COOKIE_SECONDS)
+    def keep_nonce(self, request: Request, response: Response, state: str, nonce: str) -> None:
+        """Give the browser the nonce of the authorization that it begins, and clear its oldest ones beyond MOST_COOKIES."""
+        name = self.cookie_of(state)
+        # Browsers send cookies of one path in the order of their making (RFC 6265, 5.4).
+        prefix = name[:-_DIGITS]
+        others = [other for other in request.cookies if other.startswith(prefix) and other != name]
+        for old in others[: -(MOST_COOKIES - 1)][:_MOST_CLEARED]:
+            self._set(response, old, "", 0)
+        self._set(response, name, nonce, COOKIE_SECONDS)
 
-    def drop_nonce(self, response: Response, state: str) -> None:
-        """Take the nonce back."""
-        self._set(response, state, "", 0)
+    def renew_nonce(self, request: Request, response: Response, state: str) -> None:
+        """Let a browser that came back keep its nonce for as long as a repetition is remembered."""
+        name = self.cookie_of(state)
+        if nonce := request.cookies.get(name):
+            self._set(response, name, nonce, COOKIE_SECONDS)
 
-    def _set(self, response: Response, state: str, value: str, seconds: int) -> None:
+    def _set(self, response: Response, name: str, value: str, seconds: int) -> None:
         response.set_cookie(
-            self.cookie_of(state),
+            name,
             value,
             max_age=seconds,
             path="/",

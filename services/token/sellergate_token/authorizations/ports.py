@@ -1,6 +1,6 @@
 """What an authorization needs: applications, a place for what was begun, and a place for the account that comes of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from pydantic import SecretStr
@@ -40,6 +40,41 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error that a repetition would meet again: a reason, a message and violations, as fields and descriptions."""
+
+    reason: str
+    message: str
+    violations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An authorization whose browser has come back. Until `busy_until`, in seconds since the epoch, one caller works on it.
+
+    `code_digest` is the SHA-256 of the code in hex. `refresh_token` is one that the code brought and that has not worked yet;
+    `account_id` or `refusal` is the outcome.
+    """
+
+    pending: Pending
+    selling_partner_id: str
+    code_digest: str
+    busy_until: float = 0.0
+    refresh_token: SecretStr | None = None
+    account_id: str = ""
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of an authorization. `mark` names this very version of it."""
+
+    pending: Pending
+    progress: Progress | None
+    mark: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """A seller who has authorized an application for a user. `authorization_expire_time` is in seconds since the epoch."""
 
@@ -64,18 +99,27 @@ class Applications(Protocol):
 class Sellers(Protocol[Account_co]):
     """The accounts, as the account service keeps them."""
 
-    async def connect(self, connection: Connection) -> Account_co:
-        """Store a seller for its user, anew or over what that user has of it; return the account as it was stored.
+    async def connect(self, connection: Connection) -> tuple[str, Account_co]:
+        """Store a seller for its user, over what that user has of it, if anything; return the account and its id.
 
         Raises InvalidRequest, NotFound, Unavailable.
         """
 
+    async def account(self, account_id: str) -> Account_co:
+        """Return an account that was stored. Raises NotFound, Unavailable."""
+
 
 class States(Protocol):
-    """Authorizations that were begun, by their state, shared by all replicas."""
+    """Authorizations by their state, shared by all replicas."""
 
     async def keep(self, state: SecretStr, pending: Pending, seconds: float) -> None:
         """Keep what was begun for `seconds`. Raises Unavailable: what is not kept cannot be completed."""
 
-    async def take(self, state: SecretStr) -> Pending | None:
-        """Return what was begun, to exactly one caller ever; None for all others. Raises Unavailable."""
+    async def find(self, state: SecretStr) -> Kept | None:
+        """Return what is kept, and leave it as it is. Raises Unavailable."""
+
+    async def advance(self, state: SecretStr, kept: Kept, progress: Progress, seconds: float) -> Kept | None:
+        """Put `progress` in the place of exactly what was found, for `seconds`; None where it has changed since.
+
+        Of several callers that found the same, one advances. Raises Unavailable.
+        """

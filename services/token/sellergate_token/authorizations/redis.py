@@ -1,7 +1,8 @@
-"""Authorizations that were begun, in the shared Redis: sealed, found by nobody who does not hold the state, given out once."""
+"""Authorizations in the shared Redis: sealed, found only with the state, and advanced by compare-and-set."""
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -11,7 +12,17 @@ from sellergate_common.errors import Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
 
-from sellergate_token.authorizations.ports import Pending
+from sellergate_token.authorizations.ports import Kept, Pending, Progress, Refusal
+
+# What was begun and its progress have keys of their own: a replica of before that gives out what was begun finds nothing to give
+# out once the browser has come back.
+_PROGRESS = ":progress"
+_ADVANCE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
 
 
 class RedisStates:
@@ -25,29 +36,70 @@ class RedisStates:
         """Keep what was begun. Raises Unavailable."""
         key = state_key(self._ring, state.get_secret_value())
         try:
-            await self._redis.set(
-                key, self._ring.seal(json.dumps(asdict(pending)), key), px=int(seconds * 1000), nx=True
-            )
+            await self._redis.set(key, self._sealed(asdict(pending), key), px=int(seconds * 1000), nx=True)
         except UNREACHABLE as error:
-            raise _gone() from error
+            raise _unavailable() from error
 
-    async def take(self, state: SecretStr) -> Pending | None:
-        """Return what was begun, once: GETDEL reads and removes in one step. Raises Unavailable."""
+    async def find(self, state: SecretStr) -> Kept | None:
+        """Return what is kept. Raises Unavailable."""
         key = state_key(self._ring, state.get_secret_value())
         try:
-            sealed = await self._redis.getdel(key)
+            begun, advanced = await self._redis.mget(key, key + _PROGRESS)
         except UNREACHABLE as error:
-            raise _gone() from error
-        if sealed is None:
-            return None
+            raise _unavailable() from error
+        if advanced is not None:
+            found = self._opened(str(advanced), key + _PROGRESS)
+            progress = found and _progress(found)
+            return Kept(progress.pending, progress, str(advanced)) if progress else None
+        found = self._opened(str(begun), key) if begun is not None else None
+        return Kept(Pending(**found), None, str(begun)) if found else None
+
+    async def advance(self, state: SecretStr, kept: Kept, progress: Progress, seconds: float) -> Kept | None:
+        """Put progress in the place of what was found; None where it has changed since. Raises Unavailable."""
+        key = state_key(self._ring, state.get_secret_value())
+        place = key + _PROGRESS
+        sealed = self._sealed(_values(progress), place)
+        before = place if kept.progress else key
         try:
-            return Pending(**json.loads(self._ring.open(str(sealed), key).get_secret_value()))
+            done = await self._redis.eval(_ADVANCE, 2, before, place, kept.mark, sealed, int(seconds * 1000))
+        except UNREACHABLE as error:
+            raise _unavailable() from error
+        return Kept(progress.pending, progress, sealed) if done else None
+
+    def _sealed(self, values: dict[str, Any], place: str) -> str:
+        return self._ring.seal(json.dumps(values), place)
+
+    def _opened(self, sealed: str, place: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = json.loads(self._ring.open(sealed, place).get_secret_value())
         except SealError as error:
             get_logger().warning("state_unopened", cause=str(error))
             return None
+        return found
 
 
-def _gone() -> Unavailable:
+def _values(progress: Progress) -> dict[str, Any]:
+    token = progress.refresh_token
+    return asdict(progress) | {"refresh_token": token.get_secret_value() if token else None}
+
+
+def _progress(values: dict[str, Any]) -> Progress:
+    token, refusal = values["refresh_token"], values["refusal"]
+    return Progress(
+        **values
+        | {
+            "pending": Pending(**values["pending"]),
+            "refresh_token": SecretStr(token) if token else None,
+            "refusal": Refusal(
+                refusal["reason"], refusal["message"], tuple((field, told) for field, told in refusal["violations"])
+            )
+            if refusal
+            else None,
+        }
+    )
+
+
+def _unavailable() -> Unavailable:
     return Unavailable(
         "Redis does not answer, and an authorization cannot be kept without it; try again.", retry_after=1.0
     )

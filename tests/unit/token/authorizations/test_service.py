@@ -15,8 +15,9 @@ from sellergate_common.errors import (
     SellergateError,
     Unavailable,
 )
+from sellergate_token.authorizations.completion import AUTHORIZATION_SECONDS, Returned
 from sellergate_token.authorizations.consent import Beginning
-from sellergate_token.authorizations.service import AUTHORIZATION_SECONDS, STATE_SECONDS, Begun, Returned
+from sellergate_token.authorizations.service import STATE_SECONDS, Begun
 from sellergate_token.ports import Code, RefreshToken
 
 from tests.fakes.token import APPLICATION, AuthorizationWorld
@@ -196,18 +197,19 @@ async def test_a_replayed_a_tampered_and_an_invented_state_are_refused(world: Au
 async def test_an_expired_state_is_refused_by_our_own_clock_too(world: AuthorizationWorld) -> None:
     for pause in (0.0, 60.0):
         begun = await world.authorizations.start(OURS, "u1")
-        ((pending, _),) = world.states.entries.values()
+        pending, _ = world.states.entries[begun.state.get_secret_value()]
         world.states.entries[begun.state.get_secret_value()] = pending, world.now[0] + 1e9
         world.now[0] += STATE_SECONDS + pause
         await refused(world, returned(begun), "state")
 
 
-async def test_another_browser_is_refused_and_uses_the_state_up(world: AuthorizationWorld) -> None:
-    world.lwa.codes["S1"] = "Atzr|1"
+async def test_another_browser_is_refused_and_leaves_the_state_to_the_right_one(world: AuthorizationWorld) -> None:
     for nonce in ("", "guessed", "random-99"):
+        world.lwa.codes["S1"] = "Atzr|1"
         begun = await world.authorizations.start(OURS, "u1")
         await refused(world, replace(returned(begun), browser_nonce=SecretStr(nonce)), "browser_nonce")
-        await refused(world, returned(begun), "state")
+        assert await world.authorizations.complete(returned(begun), "")
+        await refused(world, replace(returned(begun), browser_nonce=SecretStr(nonce)), "browser_nonce")
     mine, theirs = [await world.authorizations.start(replace(OURS, user_id=user), user) for user in ("u1", "u2")]
     await refused(world, replace(returned(theirs), browser_nonce=mine.browser_nonce), "browser_nonce")
 
@@ -217,9 +219,13 @@ async def test_another_user_and_another_seller_than_the_appstores_are_refused(wo
     begun = await world.authorizations.start(OURS, "u1")
     with pytest.raises(InvalidRequest):
         await world.authorizations.complete(returned(begun), "u2")
-    await refused(world, returned(begun), "state")
+    assert await world.authorizations.complete(returned(begun), "u1")
+    with pytest.raises(InvalidRequest):
+        await world.authorizations.complete(returned(begun), "u2")
     begun = await world.authorizations.start(APPSTORE, "u1")
     await refused(world, returned(begun, seller="A2OTHER"), "selling_partner_id")
+    world.lwa.codes["S1"] = "Atzr|2"
+    assert await world.authorizations.complete(returned(begun), "")
 
 
 async def test_a_code_that_amazon_refuses_stores_nothing_and_uses_the_state_up(world: AuthorizationWorld) -> None:

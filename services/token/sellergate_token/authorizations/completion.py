@@ -1,0 +1,227 @@
+"""The end of an authorization: from the browser that comes back to the stored account, whatever is repeated on the way.
+
+A callback may come twice, may be fetched by a link scanner first, and may be cut at any point. What it has reached is kept under
+its state, so that a repetition goes on from there and ends with the same result.
+"""
+
+import asyncio
+import hashlib
+import hmac
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from pydantic import SecretStr
+from sellergate_common.clock import Clock
+from sellergate_common.context import time_left
+from sellergate_common.errors import (
+    RULES,
+    FieldViolation,
+    InvalidRequest,
+    OutOfTime,
+    Reason,
+    SellergateError,
+    Unavailable,
+)
+from sellergate_common.observability.logs import get_logger
+
+from sellergate_token.authorizations.ports import (
+    Applications,
+    Connection,
+    Kept,
+    Pending,
+    Progress,
+    Refusal,
+    Sellers,
+    States,
+)
+from sellergate_token.ports import Code, LwaClient, RefreshToken
+from sellergate_token.tokens.exchanges import Exchanges
+
+# Sellers must authorize again after 365 days (developer docs, "renew authorizations").
+AUTHORIZATION_SECONDS = 365 * 24 * 3600.0
+# So long a callback may be repeated after it came first.
+REMEMBERED_SECONDS = 600.0
+# One process works on a callback for so long at most; then another may go on in its place.
+BUSY_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 0.2
+# What a repetition would meet again. All else may pass, and what was reached is kept for the next try.
+_FINAL = frozenset({Reason.INVALID_REQUEST, Reason.AUTHORIZATION_REVOKED})
+
+_Account = TypeVar("_Account")
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What came back with the browser; the nonce is empty where it has no cookie."""
+
+    state: SecretStr
+    browser_nonce: SecretStr
+    code: SecretStr
+    selling_partner_id: str
+
+
+class Completion(Generic[_Account]):
+    """Callbacks, each carried out once."""
+
+    def __init__(
+        self, applications: Applications, sellers: Sellers[_Account], states: States, exchanges: Exchanges, clock: Clock
+    ) -> None:
+        self._applications = applications
+        self._sellers = sellers
+        self._states = states
+        self._exchanges = exchanges
+        self._clock = clock
+        # asyncio itself keeps only weak references to tasks.
+        self._running: set[asyncio.Task[_Account]] = set()
+
+    async def complete(self, returned: Returned, caller_user: str) -> _Account:
+        """Redeem the code of an authorization and store the account; a repetition returns the account that came of it.
+
+        Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime; then nothing was stored. A call that is not
+        the browser's or the user's own changes nothing.
+        """
+        give_up = self._clock.monotonic() + time_left(BUSY_SECONDS)
+        while True:
+            kept = self._admitted(await self._states.find(returned.state), returned, caller_user)
+            progress = kept.progress
+            if progress is not None:
+                _check_same(progress, returned)
+                if progress.refusal is not None:
+                    raise _error_of(progress.refusal)
+                if progress.account_id:
+                    return await self._sellers.account(progress.account_id)
+            if progress is None or progress.busy_until <= self._clock.wall():
+                mine = await self._states.advance(returned.state, kept, self._begun(kept, returned), REMEMBERED_SECONDS)
+                if mine is not None:
+                    return await asyncio.shield(self._started(mine, returned))
+            if self._clock.monotonic() + LOOK_AGAIN_SECONDS >= give_up:
+                raise OutOfTime("The authorization is being completed; reload the page to see its result.")
+            await self._clock.sleep(LOOK_AGAIN_SECONDS)
+
+    def _admitted(self, kept: Kept | None, returned: Returned, caller_user: str) -> Kept:
+        """Return what is kept if it belongs to this browser and user. Raises InvalidRequest, and leaves it as it is."""
+        if kept is None or (kept.progress is None and kept.pending.expire_time <= self._clock.wall()):
+            raise _unknown_state()
+        pending = kept.pending
+        if not hmac.compare_digest(pending.nonce_digest, digest_of(returned.browser_nonce)):
+            raise InvalidRequest.of_field(
+                "browser_nonce", "must be that of the browser that began; begin again in this one"
+            )
+        if caller_user not in ("", pending.user_id):
+            raise InvalidRequest.of_field("state", "belongs to another user; begin again")
+        if pending.selling_partner_id not in ("", returned.selling_partner_id):
+            raise InvalidRequest.of_field("selling_partner_id", "is not the one that the Appstore named; begin again")
+        return kept
+
+    def _begun(self, kept: Kept, returned: Returned) -> Progress:
+        return Progress(
+            kept.pending,
+            returned.selling_partner_id,
+            digest_of(returned.code),
+            busy_until=self._clock.wall() + BUSY_SECONDS,
+            refresh_token=kept.progress.refresh_token if kept.progress else None,
+        )
+
+    def _started(self, kept: Kept, returned: Returned) -> "asyncio.Task[_Account]":
+        """Carry out a callback in a task of its own: the browser may leave at any moment, and LWA hands a token out once."""
+        task = asyncio.create_task(self._carry_out(kept, returned))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[_Account]") -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # where the browser has left, no caller awaits it
+
+    async def _carry_out(self, kept: Kept, returned: Returned) -> _Account:
+        """Go on from what was reached. What LWA brings is kept before it is used."""
+        assert kept.progress is not None  # noqa: S101  (it was advanced)
+        step = _Step(self._states, returned.state, kept, kept.progress)
+        pending = kept.pending
+        try:
+            client = await self._applications.client(pending.application_id)
+            token = step.progress.refresh_token
+            if token is None:
+                token = await self._redeemed(client, Code(returned.code, pending.redirect_uri))
+                await step.reach(replace(step.progress, refresh_token=token))
+            # Used once before it is stored: what is stored must never be worse than before.
+            await self._exchanges.exchange(client, RefreshToken(token))
+            account_id, account = await self._sellers.connect(self._connection(pending, returned, token))
+        except SellergateError as error:
+            await step.reach(_after(step.progress, error))
+            raise
+        await step.reach(replace(step.progress, busy_until=0.0, refresh_token=None, account_id=account_id))
+        return account
+
+    async def _redeemed(self, client: LwaClient, code: Code) -> SecretStr:
+        refresh_token = (await self._exchanges.exchange(client, code)).refresh_token
+        if refresh_token is None:
+            raise Unavailable("LWA sent no refresh token for the code; begin again.", reason=Reason.AMAZON_UNAVAILABLE)
+        return refresh_token
+
+    def _connection(self, pending: Pending, returned: Returned, token: SecretStr) -> Connection:
+        return Connection(
+            user_id=pending.user_id,
+            selling_partner_id=returned.selling_partner_id,
+            marketplace=pending.marketplace,
+            application_id=pending.application_id,
+            refresh_token=token,
+            authorization_expire_time=self._clock.wall() + AUTHORIZATION_SECONDS,
+        )
+
+
+@dataclass
+class _Step:
+    """What one caller has reached. Where it cannot be kept the caller goes on: only a repetition would miss it."""
+
+    states: States
+    state: SecretStr
+    kept: Kept | None
+    progress: Progress
+
+    async def reach(self, progress: Progress) -> None:
+        """Keep what was reached."""
+        self.progress = progress
+        if self.kept is None:
+            return
+        try:
+            self.kept = await self.states.advance(self.state, self.kept, progress, REMEMBERED_SECONDS)
+        except Unavailable as error:
+            get_logger().warning("authorization_progress_lost", reason=error.reason)
+            self.kept = None
+
+
+def digest_of(secret: SecretStr) -> str:
+    """Return the SHA-256 of a browser's nonce or of a code in hex."""
+    return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()
+
+
+def _check_same(progress: Progress, returned: Returned) -> None:
+    """Raise InvalidRequest for another code or seller than the first, whose result would be taken for its own.
+
+    Where the result is still open, a second consent on Amazon's page may bring a new code of the same seller.
+    """
+    is_same_code = hmac.compare_digest(progress.code_digest, digest_of(returned.code))
+    is_open = not progress.account_id and progress.refusal is None
+    if progress.selling_partner_id != returned.selling_partner_id or not (is_same_code or is_open):
+        raise _unknown_state()
+
+
+def _after(progress: Progress, error: SellergateError) -> Progress:
+    """Return what is kept after an error: the refusal itself where it is final, else all for the next try."""
+    if error.reason not in _FINAL:
+        return replace(progress, busy_until=0.0)
+    violations = tuple((violation.field, violation.description) for violation in error.violations)
+    refusal = Refusal(error.reason, error.message, violations)
+    return replace(progress, busy_until=0.0, refresh_token=None, refusal=refusal)
+
+
+def _error_of(refusal: Refusal) -> SellergateError:
+    reason = Reason(refusal.reason)
+    violations = [FieldViolation(field, description) for field, description in refusal.violations]
+    return RULES[reason].error(refusal.message, reason=reason, violations=violations)
+
+
+def _unknown_state() -> InvalidRequest:
+    return InvalidRequest.of_field("state", "is not known, was used, or is older than 10 minutes; begin again")
