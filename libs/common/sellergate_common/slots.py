@@ -1,8 +1,7 @@
 """Slots: the bound on what is under way towards a peer at once, and whether the peer still gives any of them back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 # All slots taken for this long without one response: the client cannot send, whatever the reason.
 STUCK_SECONDS = 15.0
@@ -28,22 +27,19 @@ class Slots:
         """How many slots are free."""
         return self.most - self._taken
 
-    @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """Hold a slot while the body runs, after waiting for one for as long as the caller allows."""
+    async def take(self) -> None:
+        """Take a slot, after waiting for one for as long as the caller allows."""
         await self._free.acquire()
         self._taken += 1
         if not self.free and self._full_since is None:
             self._full_since = self._now()
-        try:
-            yield
-            # A response came: the client works, however many wait.
+
+    def give_back(self, *, answered: bool) -> None:
+        """Give a slot back; `answered`: a response came, so that the client works, however many wait."""
+        self._taken -= 1
+        self._free.release()
+        if answered or not self._free.locked():
             self._full_since = None
-        finally:
-            self._taken -= 1
-            self._free.release()
-            if not self._free.locked():
-                self._full_since = None
 
     def problem(self) -> str:
         """Return what is wrong in a few words; empty while all is well or nothing is known."""

@@ -4,14 +4,15 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
 from pydantic import SecretStr
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import CallContext, serving
-from sellergate_common.errors import OutOfTime, PreconditionFailed, Reason, Unavailable
-from sellergate_token.lwa.client import HttpLwa, open_lwa
+from sellergate_common.errors import AmazonRefused, OutOfTime, PreconditionFailed, Reason, Unavailable
+from sellergate_token.lwa.client import MOST_EXCHANGES, HttpLwa, open_lwa
 from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
 from sellergate_token.tokens.exchanges import Exchanges
 
@@ -141,3 +142,35 @@ async def test_an_lwa_that_is_not_there_is_unavailable(seller: Seller) -> None:
             await refresh(nowhere, seller)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
     assert caught.value.__cause__ is None
+
+
+async def test_a_caller_that_leaves_before_its_turn_sends_nothing(seller: Seller) -> None:
+    arrived, well = 0, asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal arrived
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                arrived += 1
+                await well.wait()
+                writer.write(b"HTTP/1.1 400 X\r\nContent-Length: 25\r\n\r\n" + b'{"error":"access_denied"}')
+                writer.close()
+                return
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/auth/o2/token"
+        async with open_lwa(url, SYSTEM_CLOCK, random.random) as lwa:
+            callers = [asyncio.ensure_future(refresh(lwa, seller)) for _ in range(3 * MOST_EXCHANGES)]
+            async with asyncio.timeout(10):
+                while arrived < MOST_EXCHANGES:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            for caller in callers:
+                caller.cancel()
+            await asyncio.wait(callers)
+            well.set()
+            async with asyncio.timeout(10):
+                while lwa.slots.free < MOST_EXCHANGES:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            with pytest.raises(AmazonRefused):
+                await refresh(lwa, seller)
+    assert arrived == MOST_EXCHANGES + 1

@@ -7,10 +7,15 @@ from sellergate_common.slots import STUCK_SECONDS, Slots
 
 
 async def held(slots: Slots, until: asyncio.Event, *, fails: bool = False) -> None:
-    async with slots.taken():
+    await slots.take()
+    answered = False
+    try:
         await until.wait()
         if fails:
             raise TimeoutError
+        answered = True
+    finally:
+        slots.give_back(answered=answered)
 
 
 async def some_rounds() -> None:
@@ -28,8 +33,10 @@ async def test_cancelled_holders_and_waiters_leave_every_slot_free() -> None:
             task.cancel()
         await asyncio.wait(tasks)
         assert slots.free == 4
-    async with asyncio.timeout(5), slots.taken(), slots.taken(), slots.taken(), slots.taken():
-        assert slots.free == 0
+    async with asyncio.timeout(5):
+        for _ in range(4):
+            await slots.take()
+    assert slots.free == 0
 
 
 async def test_a_peer_that_gives_no_response_is_reported_while_calls_wait_for_it() -> None:

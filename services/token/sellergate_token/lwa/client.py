@@ -27,6 +27,7 @@ CONNECT_SECONDS = 3.0
 LAST_RESORT_SECONDS = 2 * EXCHANGE_SECONDS
 """Ends a request whose response drips in; by then it is no longer opening its connection, and may be cancelled."""
 KEEPALIVE_SECONDS = 15.0
+SHORTEST_SECONDS = 0.1
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.2
 MOST_EXCHANGES = 64
@@ -73,7 +74,9 @@ class HttpLwa:
         try:
             with span(f"LWA {form['grant_type']}"):
                 async with asyncio.timeout(left):
-                    response = await asyncio.shield(self._started(form, left))
+                    ends = self._clock.monotonic() + left
+                    await self.slots.take()
+                    response = await asyncio.shield(self._started(form, ends - self._clock.monotonic()))
         except (TimeoutError, httpx.TimeoutException):
             raise OutOfTime(f"LWA did not respond within {left:.1f} s.") from None
         except (httpx.HTTPError, OSError) as error:
@@ -84,7 +87,10 @@ class HttpLwa:
         return read(response, grant, self._clock.wall())
 
     def _started(self, form: dict[str, str], seconds: float) -> "asyncio.Task[Response]":
-        """Start a request of at most `seconds` in a task that outlives its caller."""
+        """Start a request of at most `seconds` in a task that outlives its caller, and that gives its slot back.
+
+        A caller waits for the slot itself: one that leaves before its turn sends nothing.
+        """
         request = asyncio.create_task(self._sent(form, seconds), name="LWA request")
         self._requests.add(request)
         request.add_done_callback(self._requests.discard)
@@ -92,15 +98,18 @@ class HttpLwa:
         return request
 
     async def _sent(self, form: dict[str, str], seconds: float) -> Response:
-        """Send a request once there is a slot for it, and return the response. Raises httpx's errors, TooLarge."""
-        ends = self._clock.monotonic() + seconds
-        async with asyncio.timeout(LAST_RESORT_SECONDS), self.slots.taken():
-            left = max(0.1, ends - self._clock.monotonic())
-            timeout = httpx.Timeout(left, connect=min(CONNECT_SECONDS, left))
-            async with self._client.stream("POST", self._url, data=form, timeout=timeout) as response:
-                body = await reading.collected(response.aiter_raw(), MOST_BYTES)
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Response(response.status_code, headers, body)
+        """Send a request and return the response. Raises httpx's errors, TimeoutError, TooLarge."""
+        left, answered = max(SHORTEST_SECONDS, seconds), False
+        timeout = httpx.Timeout(left, connect=min(CONNECT_SECONDS, left))
+        try:
+            async with asyncio.timeout(LAST_RESORT_SECONDS):
+                async with self._client.stream("POST", self._url, data=form, timeout=timeout) as response:
+                    body = await reading.collected(response.aiter_raw(), MOST_BYTES)
+                    headers = {name.lower(): value for name, value in response.headers.items()}
+                    answered = True
+                    return Response(response.status_code, headers, body)
+        finally:
+            self.slots.give_back(answered=answered)
 
 
 def _form(grant: Grant) -> dict[str, str]:
