@@ -95,7 +95,7 @@ class World:
             new = applications.CreateApplicationRequest(
                 application=application_pb2.Application(name="Shared"),
                 lwa_client_id=f"amzn1.application-oa2-client.{self.user}",
-                lwa_client_secret="shared by all",
+                lwa_client_secret="shared-by-all",
             )
             self.shared_application = (
                 await invoke(stub.CreateApplication, new, dependency="account")

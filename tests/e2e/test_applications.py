@@ -17,7 +17,7 @@ async def test_a_shared_application_serves_users_who_never_see_its_secret(rest: 
     new = pb2.CreateApplicationRequest(
         application=application_pb2.Application(name="Shared", redirect_uris=["https://a.example/cb"]),
         lwa_client_id=seller.client_id,
-        lwa_client_secret="to be rotated",
+        lwa_client_secret="to-be-rotated",
     )
     async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as channel:
         stub = ApplicationServiceStub(channel)

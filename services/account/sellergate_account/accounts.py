@@ -17,6 +17,7 @@ from sellergate_account.changes.announcing import announced
 from sellergate_account.changes.retry import again
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
 from sellergate_account.ports import Announcer, Store, Unreadable, Work
+from sellergate_account.secrets.rules import CLIENT_SECRET, REFRESH_TOKEN, check_connection, check_credentials
 
 DEFAULT_REGION = "us-east-1"
 # Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").
@@ -110,6 +111,7 @@ class Accounts:
         """Store a seller; return the account and whether it is new. Raises InvalidRequest, NotFound."""
         marketplace = marketplace_code(connection.marketplace, "marketplace")
         check_marketplace_ids(connection.marketplace_ids)
+        check_connection(connection)
         check_future(connection.authorization_expire_time, self._now(), "authorization_expire_time")
         connection = replace(connection, marketplace=marketplace)
         return await self._write(lambda work: self._upserted(work, connection))
@@ -133,6 +135,7 @@ class Accounts:
     async def update(self, account_id: str, user: str, changes: Changes, etag: str) -> Account:
         """Change single fields. Raises InvalidRequest, NotFound, Conflict."""
         check_marketplace_ids(changes.marketplace_ids, "account.marketplace_ids")
+        check_credentials({REFRESH_TOKEN: changes.refresh_token, CLIENT_SECRET: changes.client_secret})
         check_future(changes.authorization_expire_time, self._now(), "account.authorization_expire_time")
 
         async def change(work: Work) -> Account:
@@ -213,7 +216,11 @@ class Accounts:
     async def rotate_refresh_token(
         self, account_id: str, expected_revision: int, refresh_token: SecretStr, consent_until: datetime | None = None
     ) -> Account:
-        """Store the refresh token that Amazon sent, if the account is at the expected revision. Raises NotFound, Conflict."""
+        """Store the refresh token that Amazon sent, if the account is at the expected revision.
+
+        Raises InvalidRequest, NotFound, Conflict.
+        """
+        check_credentials({REFRESH_TOKEN: refresh_token})
 
         async def change(work: Work) -> Account:
             account = self._at_revision(await self.owned(work, account_id, ""), expected_revision)

@@ -22,6 +22,7 @@ from sellergate_account.secrets.rotation import (
     is_superseded,
     rotated,
 )
+from sellergate_account.secrets.rules import CLIENT_ID, CLIENT_SECRET, check_credentials
 
 _HINT_LENGTH = 4
 # RFC 3986 without the fragment; what is no URI to one program is another URI to the next.
@@ -80,6 +81,7 @@ class Applications:
         owner = user or application.owner_user_id
         now = self._now()
         check_redirect_uris(application.redirect_uris)
+        check_credentials({CLIENT_ID: application.client_id, CLIENT_SECRET: application.client_secret})
         check_future(application.secret_expire_time, now, "application.secret_expire_time")
 
         async def change(work: Work) -> Application:
@@ -157,6 +159,7 @@ class Applications:
         is superseded, and the present one stays, where Amazon issued that one later. Raises InvalidRequest, NotFound, NotAllowed.
         """
         now = self._now()
+        check_credentials({"client_secret": new.client_secret})
         check_future(new.until, now, "secret_expire_time")
         if new.old_until is not None and new.old_until >= (new.until or now + SECRET_LIFE):
             raise InvalidRequest.of_field("old_secret_expire_time", "must lie before secret_expire_time")

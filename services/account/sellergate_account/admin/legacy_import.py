@@ -14,6 +14,7 @@ from sellergate_account.applications import Applications
 from sellergate_account.changes.retry import again
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, State
 from sellergate_account.ports import Store, Unreadable, Work
+from sellergate_account.secrets.rules import check_connection
 
 MAX_ROWS = 10_000
 """Rows in one stream; the report on them has to fit into one message."""
@@ -84,6 +85,7 @@ class Import:
             raise InvalidRequest.of_field("create_time", f"must be before the year {MAXYEAR}")
         marketplace = marketplace_code(row.connection.marketplace, "marketplace")
         check_marketplace_ids(row.connection.marketplace_ids)
+        check_connection(row.connection)
         row = replace(row, connection=replace(row.connection, marketplace=marketplace))
         taken = await (self._tried(row) if self._dry_run else again(self._store, lambda work: self._taken(work, row)))
         if taken.kept and (client := row.connection.client):

@@ -40,7 +40,7 @@ def values(number: int, row: Given) -> dict[str, Any]:
         "amazonSellerId": f"SELLER{number}",
         "marketplace": "US",
         "lwaClientId": write(*sealed(KEY, "amzn1.client")),
-        "lwaClientSecret": write(*sealed(KEY, f"secret {number}")),
+        "lwaClientSecret": write(*sealed(KEY, f"secret-{number}")),
         "refreshToken": write(*sealed(KEY, "Atzr|1")),
         "iamRoleArn": None,
         "marketplaceIds": "A1PA6795UKMFR9, ATVPDKIKX0DER",

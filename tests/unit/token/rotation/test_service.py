@@ -89,7 +89,7 @@ async def test_amazons_secret_wins_over_one_that_was_stored_by_hand_a_little_lat
     application_id = await world.application()
     news = new_secret(world)
     world.time += timedelta(hours=1)
-    await world.domain.applications.rotate(application_id, "", NewSecret(SecretStr("a slip")))
+    await world.domain.applications.rotate(application_id, "", NewSecret(SecretStr("a-slip")))
     assert await world.rotations.apply(news)
     assert (await world.stored.client(application_id)).client_secret == SecretStr("secret-2")
 
