@@ -16,7 +16,7 @@ from sellergate_common.cache.redis_entries import Admit, RedisEntries, always
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, Shelf
-from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.clock import SYSTEM_CLOCK, Clock
 from sellergate_common.crypto.sealing import KeyRing
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
@@ -46,7 +46,7 @@ class Source:
 
 
 class Replica:
-    def __init__(self, redis: Redis, prefix: str, admit: Admit = always) -> None:
+    def __init__(self, redis: Redis, prefix: str, admit: Admit = always, clock: Clock = SYSTEM_CLOCK) -> None:
         self.redis = redis
         self.changes = Changes(redis)
         codec: Codec[str, Value] = Codec(
@@ -56,9 +56,7 @@ class Replica:
             decode=lambda text: Value(*json.loads(text)),
             mark=lambda value: value.text,
         )
-        self.shelf = Shelf(
-            SealedCache(redis, RING, prefix, prefix + "changes"), codec, "test", SYSTEM_CLOCK, random.random
-        )
+        self.shelf = Shelf(SealedCache(redis, RING, prefix, prefix + "changes"), codec, "test", clock, random.random)
         flight: SingleFlight[Found[Value]] = SingleFlight(
             redis, Releases(redis, self.changes, time.monotonic), prefix + "done"
         )

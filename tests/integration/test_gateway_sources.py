@@ -114,7 +114,7 @@ class Bench:
 
     async def share(self, key: str, value: str) -> None:
         cache = SealedCache(self.redis, RING, TOKEN_PREFIX, TOKEN_CHANGES)
-        assert await cache.put(key, SecretStr(value), 60)
+        assert await cache.put(key, SecretStr(value), 600)
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ class AccessToken:
     expire_time: float
     life: float
     revision: int = 0
+    left: float | None = None
+    """Seconds that it lives from its receipt on, whatever the clocks show; None from a token service that does not tell."""
 
 
 class Tokens:
@@ -56,4 +58,5 @@ class Tokens:
         answer = await self._replicas.call(_GET, request, token_service_pb2.GetAccessTokenResponse)
         expire_time = answer.expire_time.ToMilliseconds() / 1000
         life = answer.life.ToMilliseconds() / 1000
-        return AccessToken(SecretStr(answer.access_token), expire_time, life, answer.revision)
+        left = answer.remaining.ToMilliseconds() / 1000 if answer.HasField("remaining") else None
+        return AccessToken(SecretStr(answer.access_token), expire_time, life, answer.revision, left)

@@ -19,6 +19,7 @@ from sellergate_common.cache.keyspace import (
     CREDENTIALS_PREFIX,
     QUOTA_MOVES,
     REPORT_DONE,
+    RESTRICTED_PREFIX,
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
@@ -29,6 +30,7 @@ from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.stale_if_error import Copies
 from sellergate_common.cache.ttl import Remembered
 from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.clock_skew import measured_skew
 from sellergate_common.context import new_request_id as new_id
 from sellergate_common.context import time_left
 from sellergate_common.identity.tls import Identity
@@ -121,6 +123,7 @@ async def open_sources(
         iam = await enter(open_channel(settings.iam_target, "iam", identity, aws_credentials.CONTRACTS))
         replicas = await enter(open_replicas(settings.token_target, "token", identity, access_tokens.CONTRACTS))
         await enter(changes.heard_by(listeners, background))
+        await enter(measured_skew(redis, RESTRICTED_PREFIX, SYSTEM_CLOCK, background))
         yield Sources(
             GrpcAccounts(account, copies),
             TokenSource(token, Tokens(replicas), token_entries, token_ring, held_tokens, time.time),

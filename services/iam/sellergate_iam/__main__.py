@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack
 import uvloop
 from sellergate.account.v1.account_pb2 import Account
 from sellergate_common.cache.invalidation import Changes
-from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
+from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, CREDENTIALS_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.cache.stale_if_error import Copies
 from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.clock_skew import measured_skew
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import configure_logging
@@ -49,6 +50,7 @@ async def serve(settings: IamSettings) -> None:
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
+        await stack.enter_async_context(measured_skew(redis, CREDENTIALS_PREFIX, SYSTEM_CLOCK, background))
         changes = Changes(redis)
         cache = redis_credentials(redis, settings.ring, changes, SYSTEM_CLOCK, random.random)
         copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)

@@ -1,5 +1,6 @@
 """IamService: proto ⇄ domain, nothing else."""
 
+import time
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -79,7 +80,8 @@ class IamServicer(IamServiceServicer):
 
 
 def _to_message(credentials: AwsCredentials) -> pb2.AssumeRoleResponse:
-    expire_time, life = Timestamp(), Duration()
+    expire_time, life, remaining = Timestamp(), Duration(), Duration()
+    remaining.FromMilliseconds(max(0, int((credentials.expire_time - time.time()) * 1000)))
     expire_time.FromMilliseconds(int(credentials.expire_time * 1000))
     life.FromMilliseconds(int(credentials.life * 1000))
     return pb2.AssumeRoleResponse(
@@ -89,4 +91,5 @@ def _to_message(credentials: AwsCredentials) -> pb2.AssumeRoleResponse:
         expire_time=expire_time,
         life=life,
         revision=credentials.revision,
+        remaining=remaining,
     )

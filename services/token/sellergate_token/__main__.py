@@ -6,8 +6,10 @@ from contextlib import AsyncExitStack
 
 import uvloop
 from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.keyspace import TOKEN_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.clock_skew import measured_skew
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import configure_logging
@@ -42,6 +44,7 @@ async def serve(settings: TokenSettings) -> None:
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
+        await stack.enter_async_context(measured_skew(redis, TOKEN_PREFIX, SYSTEM_CLOCK, background))
         changes = Changes(redis)
         exchanges = Exchanges(lwa, time.monotonic)
         tokens, listeners = make_tokens(settings, channel, redis, changes, exchanges)

@@ -135,6 +135,7 @@ def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb
         refresh_token=refresh_token,
         life=Duration(**_parts(token.life)),
         revision=token.revision,
+        remaining=Duration(**_parts(max(0.0, token.expire_time - time.time()))),
     )
 
 

@@ -4,13 +4,15 @@ Pure: the domains of token and iam depend on it; `redis_entries` is its adapter.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 # A caller that does not say how much life it needs gets this many seconds at least, or a tenth of a life that is shorter.
 # A call that carries a value may arrive after its end; Amazon's own SDKs keep 30 to 60 s of a token.
 MARGIN_SECONDS = 60.0
 _MARGIN_SHARE = 0.1
+# Clocks that agree to this are not corrected.
+_AGREEING_SECONDS = 1.0
 # More than a life without this cannot be asked for: a value has spent some of its life when it arrives.
 SPENT_SECONDS = 30.0
 # A value that was dropped because Amazon refused it is not dropped again for this long, under the same key: where the next one is
@@ -113,6 +115,15 @@ def is_bearable(value: Perishable, now: float) -> bool:
 def longest_left(life: float) -> float:
     """Return how much life can be asked for, of values that live as long as this when they are new."""
     return max(life - SPENT_SECONDS, life * (1 - _MARGIN_SHARE))
+
+
+def ending_in(value: _Value, left: float, now: float) -> _Value:
+    """Return a value that lives for `left` seconds more and no longer, whatever another process's clock said of its end.
+
+    Where the clocks agree to a second, that is the value as it was written.
+    """
+    ends = now + left
+    return value if value.expire_time <= ends + _AGREEING_SECONDS else replace(cast("Any", value), expire_time=ends)
 
 
 def renewal_time(value: Perishable, jitter: float) -> float:

@@ -55,6 +55,17 @@ class SealedCache:
             get_logger().warning("cache_entry_unopened", prefix=self._prefix, cause=str(error))
             return None
 
+    async def get_living(self, key: str) -> tuple[SecretStr, float] | None:
+        """Return the value of `key` and the seconds that it lives, by Redis' clock; None as `get` returns it."""
+        try:
+            # Asked first: what replaces the value in between lives longer than this, and never shorter.
+            left = await self._redis.pttl(key)
+        except UNREACHABLE as error:
+            _told("get", error)
+            return None
+        value = await self.get(key) if left > 0 else None
+        return None if value is None else (value, left / 1000)
+
     async def put(self, key: str, value: SecretStr, seconds: float) -> bool:
         """Keep `value` for `seconds`; False when Redis does not answer."""
         try:

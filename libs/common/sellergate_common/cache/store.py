@@ -6,7 +6,15 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import SecretStr
 
-from sellergate_common.cache.entries import COOL_OFF_SECONDS, Counts, Found, Perishable, is_enough, renewal_time
+from sellergate_common.cache.entries import (
+    COOL_OFF_SECONDS,
+    Counts,
+    Found,
+    Perishable,
+    ending_in,
+    is_enough,
+    renewal_time,
+)
 from sellergate_common.cache.lease import lease_keys
 from sellergate_common.cache.memory import EntryMemory
 from sellergate_common.cache.negative import Failures
@@ -65,11 +73,13 @@ class Shelf(Generic[_Key, _Value]):
 
     async def shared(self, name: str) -> _Value | None:
         """Return the value in Redis."""
-        opened = await self.cache.get(name)
+        opened = await self.cache.get_living(name)
         if opened is None:
             return None
+        sealed, left = opened
         try:
-            return self.codec.decode(opened.get_secret_value())
+            # Each replica has a clock of its own; the entry ends by Redis'.
+            return ending_in(self.codec.decode(sealed.get_secret_value()), left, self.now())
         except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
             return None
 

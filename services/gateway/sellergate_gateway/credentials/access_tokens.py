@@ -75,7 +75,7 @@ class TokenSource:
 
     async def _asked(self, account: Account) -> Owning[AccessToken]:
         found = await self._hedged.get(account.account_id, expected_revision=account.revision)
-        return Owning(_held(found), found.revision)
+        return Owning(_held(found), found.revision, found.left)
 
 
 def _held(found: client_tokens.AccessToken) -> AccessToken:

@@ -76,7 +76,8 @@ class CredentialSource:
             answer.expire_time.ToMilliseconds() / 1000,
             answer.life.ToMilliseconds() / 1000,
         )
-        return Owning(credentials, answer.revision)
+        left = answer.remaining.ToMilliseconds() / 1000 if answer.HasField("remaining") else None
+        return Owning(credentials, answer.revision, left)
 
 
 def _decode(text: str) -> AwsCredentials:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from sellergate_common.cache.entries import Perishable, copy_seconds, is_bearable, renewal_time
+from sellergate_common.cache.entries import Perishable, copy_seconds, ending_in, is_bearable, renewal_time
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.cache.ttl import Remembered
@@ -27,10 +27,14 @@ _ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Owning(Generic[_Value]):
-    """A value as its owner returned it; `revision` is that of the account it belongs to, 0 where the owner does not tell."""
+    """A value as its owner returned it; `revision` is that of the account it belongs to, 0 where the owner does not tell.
+
+    `left` are the seconds that it lives by the owner's clock; None where the owner does not tell.
+    """
 
     value: _Value
     revision: int
+    left: float | None
 
 
 class Owned(Generic[_Value]):
@@ -81,7 +85,8 @@ class Owned(Generic[_Value]):
         if value is None or self._now() >= renewal_time(value, 1.0):
             try:
                 owning = await _asked(account, ask)
-                value, revision = owning.value, owning.revision
+                value = owning.value if owning.left is None else ending_in(owning.value, owning.left, self._now())
+                revision = owning.revision
             except (Unavailable, OutOfTime) as error:
                 if value is None or not is_bearable(value, self._now()):
                     raise
@@ -93,11 +98,12 @@ class Owned(Generic[_Value]):
         return value
 
     async def _shared(self, name: str) -> _Value | None:
-        opened = await self._entries.get(name)
+        opened = await self._entries.get_living(name)
         if opened is None:
             return None
+        sealed, left = opened
         try:
-            value = self._decode(opened.get_secret_value())
+            value = ending_in(self._decode(sealed.get_secret_value()), left, self._now())
         except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
             return None
         return value if is_bearable(value, self._now()) else None
