@@ -75,6 +75,7 @@ class World:
     role_error: SellergateError | None = None
     types: dict[str, str] = field(default_factory=dict)
     clock: float = 0.0
+    replaces_grantless: bool = True
 
     def __post_init__(self) -> None:
         self.breakers = Breakers(lambda: self.clock)
@@ -95,6 +96,10 @@ class World:
     async def get_grantless(self, account: Account, scope: str) -> AccessToken:
         self.log.append(f"grantless {account.application_id} {scope}")
         return AccessToken(SecretStr("Atza|grantless"), 1e12, 3600)
+
+    async def invalidate_grantless(self, account: Account, scope: str, token: AccessToken) -> bool:
+        self.log.append(f"invalidate {account.application_id} {scope} {token.value.get_secret_value()}")
+        return self.replaces_grantless
 
     async def invalidate(self, account: Account, token: AccessToken) -> bool:
         self.log.append("invalidate")
@@ -169,6 +174,7 @@ class World:
             asyncio.sleep,
         )
         tokens = Getting(self.get_token, self.invalidate, self.get_grantless)
+        tokens.invalidate_grantless = self.invalidate_grantless
         self.restricted = RestrictedTokens(
             self.restricted_cache, CATALOGUE, Calls(ports, SellerTokens(tokens)).make, lambda: 1_000.0
         )
@@ -196,6 +202,7 @@ class Getting:
         self.get = get
         self.invalidate: Any = invalidate
         self.grantless: Any = grantless
+        self.invalidate_grantless: Any = None
 
 
 class Types:

@@ -53,7 +53,13 @@ class TokenServicer(TokenServiceServicer):
         self, request: pb2.InvalidateAccessTokenRequest, context: Any
     ) -> pb2.InvalidateAccessTokenResponse:
         """Drop a token that Amazon refused."""
-        invalidated = await self._tokens.invalidate(request.account_id, request.fingerprint)
+        if bool(request.account_id) == request.HasField("grantless"):
+            raise InvalidRequest.of_field("account_id", "or grantless must be set, and not both")
+        if request.HasField("grantless"):
+            wanted, fingerprint = request.grantless, request.fingerprint
+            invalidated = await self._tokens.invalidate_grantless(wanted.application_id, wanted.scope, fingerprint)
+        else:
+            invalidated = await self._tokens.invalidate(request.account_id, request.fingerprint)
         return pb2.InvalidateAccessTokenResponse(invalidated=invalidated)
 
     async def ClearTokenCache(self, request: pb2.ClearTokenCacheRequest, context: Any) -> pb2.ClearTokenCacheResponse:

@@ -59,23 +59,39 @@ class TokenSource:
         """
         if self._owned.has_other(account, token):
             return True
-        fingerprint = hashlib.sha256(token.value.get_secret_value().encode()).hexdigest()
+        fingerprint = _fingerprint(token)
         return await self._cool_off.renew(
             account.account_id, fingerprint, partial(self._drop, account, token, fingerprint)
         )
 
+    async def invalidate_grantless(self, account: Account, scope: str, token: AccessToken) -> bool:
+        """Forget an application's own token that Amazon refused, as `invalidate`."""
+        fingerprint = _fingerprint(token)
+        owner = token_service_pb2.GrantlessScope(application_id=account.application_id, scope=scope)
+        request = token_service_pb2.InvalidateAccessTokenRequest(grantless=owner, fingerprint=fingerprint)
+        name = f"{account.application_id} {scope}"
+        return await self._cool_off.renew(name, fingerprint, partial(self._invalidate, request))
+
     async def _drop(self, account: Account, token: AccessToken, fingerprint: str) -> None:
         self._owned.forget(account, token)
-        request = token_service_pb2.InvalidateAccessTokenRequest(account_id=account.account_id, fingerprint=fingerprint)
+        await self._invalidate(
+            token_service_pb2.InvalidateAccessTokenRequest(account_id=account.account_id, fingerprint=fingerprint)
+        )
+
+    async def _invalidate(self, request: token_service_pb2.InvalidateAccessTokenRequest) -> None:
         try:
             await invoke(self._tokens.InvalidateAccessToken, request, dependency="token")
         except SellergateError as error:
-            # The next call asks the token service again and is told what is wrong; this one has its own error to report.
+            # The next call asks the token service again and gets its error; this one has its own error to report.
             get_logger().warning("token_not_invalidated", reason=error.reason)
 
     async def _asked(self, account: Account) -> Owning[AccessToken]:
         found = await self._hedged.get(account.account_id, expected_revision=account.revision)
         return Owning(_held(found), found.revision, found.left)
+
+
+def _fingerprint(token: AccessToken) -> str:
+    return hashlib.sha256(token.value.get_secret_value().encode()).hexdigest()
 
 
 def _held(found: client_tokens.AccessToken) -> AccessToken:

@@ -20,6 +20,9 @@ class Tokens(Protocol):
         False where the token came of such a renewal itself, a moment ago.
         """
 
+    async def invalidate_grantless(self, account: Account, scope: str, token: AccessToken) -> bool:
+        """Forget an application's own token that Amazon refused, everywhere; return whether another one can be had."""
+
 
 class Credentials(Protocol):
     """AWS credentials of roles."""

@@ -49,9 +49,10 @@ class SellerTokens:
 
     async def refused(self, account: Account, need: Need, token: AccessToken, reading: Reading) -> Need | None:
         """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
-        # The token service is asked for an application's token each time, and knows its life.
-        if reading.kind is not Kind.TOKEN_REFUSED or need.scope:
+        if reading.kind is not Kind.TOKEN_REFUSED:
             return None
+        if need.scope:
+            return need if await self._tokens.invalidate_grantless(account, need.scope, token) else None
         return need if await self._tokens.invalidate(account, token) else None
 
     def learns(self, target: Target) -> bool:  # noqa: ARG002

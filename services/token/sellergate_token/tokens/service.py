@@ -76,6 +76,10 @@ class Tokens:
         """Drop an account's token that Amazon refused, if it is still the cached one."""
         return await self._cache.drop_if(await self._accounts.view(account_id), fingerprint)
 
+    async def invalidate_grantless(self, application_id: str, scope: str, fingerprint: str) -> bool:
+        """Drop an application's own token that Amazon refused, if it is still the cached one."""
+        return await self._cache.drop_if(await self._accounts.application(application_id, scope), fingerprint)
+
     async def clear(self, account_id: str) -> int:
         """Drop the token of one account, or with an empty id all; return how many there were."""
         if account_id:

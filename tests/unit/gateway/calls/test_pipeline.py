@@ -13,6 +13,7 @@ from tests.fakes.gateway import (
     ACCOUNT,
     BUSY,
     CATALOGUE,
+    DENIED,
     EXPIRED,
     HTML,
     OK,
@@ -94,8 +95,21 @@ async def test_a_grantless_call_has_the_applications_token_and_bucket_and_needs_
     assert world.buckets[0] == world.buckets[1]
 
 
-async def test_a_refused_grantless_token_is_not_asked_for_again() -> None:
-    world = World(steps=[EXPIRED])
+async def test_a_refused_grantless_token_is_replaced_once_and_only_where_amazon_names_the_token() -> None:
+    invalidated = "invalidate app sellingpartnerapi::notifications Atza|grantless"
+    world = World(steps=[EXPIRED, OK])
+    assert (await world.make(GRANTLESS)).attempts == 2
+    assert (world.log.count(invalidated), "invalidate" in world.log) == (1, False)
+    again = World(steps=[EXPIRED])
+    assert (await again.refused(GRANTLESS)).reason is Reason.AMAZON_DENIED
+    assert (again.log.count("send"), again.log.count(invalidated)) == (2, 1)
+    denied = World(steps=[DENIED])
+    assert (await denied.refused(GRANTLESS)).reason is Reason.AMAZON_DENIED
+    assert (denied.log.count("send"), denied.log.count(invalidated)) == (1, 0)
+
+
+async def test_a_grantless_token_that_cannot_be_replaced_is_not_sent_again() -> None:
+    world = World(steps=[EXPIRED], replaces_grantless=False)
     assert (await world.refused(GRANTLESS)).reason is Reason.AMAZON_DENIED
     assert world.log.count("send") == 1
 

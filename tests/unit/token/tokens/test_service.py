@@ -187,6 +187,17 @@ async def test_a_late_refusal_cannot_drop_a_newer_token(world: World) -> None:
     assert await world.tokens.for_account("a", None) == Found(new, cached=True)
 
 
+async def test_an_applications_own_token_is_dropped_by_its_fingerprint(world: World) -> None:
+    scope = "sellingpartnerapi::notifications"
+    old = (await world.tokens.for_application("app", scope, None)).value
+    other = (await world.tokens.for_application("app", "sellingpartnerapi::migration", None)).value
+    assert await world.tokens.invalidate_grantless("app", scope, fingerprint_of(old.value))
+    new = (await world.tokens.for_application("app", scope, None)).value
+    assert not await world.tokens.invalidate_grantless("app", scope, fingerprint_of(old.value))
+    assert await world.tokens.for_application("app", scope, None) == Found(new, cached=True)
+    assert await world.tokens.for_application("app", "sellingpartnerapi::migration", None) == Found(other, cached=True)
+
+
 async def test_clearing_counts_what_it_drops(world: World) -> None:
     for account in ("a", "b", "c"):
         await world.tokens.for_account(account, None)
