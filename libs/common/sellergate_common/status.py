@@ -23,6 +23,11 @@ DOMAIN_PREFIX = "sellergate."
 DETAILS_KEY = "grpc-status-details-bin"
 # Sent before anything is done for a call that must not be done twice: without it, such a call was not looked at.
 BEGUN = ("x-sellergate-begun", "1")
+# In the metadata of an error: the server ended the call when it closed its connections, and had sent no BEGUN before.
+TURNED_AWAY = "turned_away"
+# What gRPC's core says (server.cc, CancelAllCalls) of each call that a connection still has when its server closes it at the end of
+# a drain. It comes on the connection itself, so that whatever the server sent of the call before has come too.
+_CLOSED_BY_SERVER = "Cancelling all calls"
 # Tells gRPC's own retry policy to leave an answer alone that a service gave on purpose: only a broken transport is retried.
 DO_NOT_RETRY = ("grpc-retry-pushback-ms", "-1")
 
@@ -126,8 +131,11 @@ def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateEr
                 return parsed
     reason = _TRANSPORT_REASONS.get(error.code(), Reason.INTERNAL)
     metadata = {"dependency": dependency}
-    if BEGUN in (error.initial_metadata() or ()):
+    # A tuple of pairs: `in` looks for a key in gRPC's own class.
+    if BEGUN in tuple(error.initial_metadata() or ()):
         metadata[BEGUN[0]] = BEGUN[1]
+    elif error.code() is grpc.StatusCode.UNAVAILABLE and error.details() == _CLOSED_BY_SERVER:
+        metadata[TURNED_AWAY] = "1"
     message = f"The {dependency} service did not complete the call ({error.code().name}): {error.details()}"
     retry_after = _TRANSPORT_RETRY_SECONDS if reason is Reason.DEPENDENCY_UNAVAILABLE else None
     return RULES[reason].error(message, reason=reason, metadata=metadata, retry_after=retry_after)

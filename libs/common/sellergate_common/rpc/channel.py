@@ -19,7 +19,7 @@ from sellergate_common.identity.policy import ON_BEHALF_OF
 from sellergate_common.identity.renewal import RenewedChannel
 from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
 from sellergate_common.observability.tracing import span, traceparent
-from sellergate_common.status import BEGUN, from_rpc_error
+from sellergate_common.status import BEGUN, TURNED_AWAY, from_rpc_error
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 # Client and server are a pair: the client pings every 30 s, the server takes a ping every 10 s.
@@ -181,5 +181,7 @@ def is_transport_failure(error: SellergateError) -> bool:
 
 
 def was_turned_away(error: SellergateError) -> bool:
-    """Tell of a call for which BEGUN is promised that no server has looked at it: one that shuts down has turned it away."""
-    return not error.domain and error.reason is Reason.CANCELLED and BEGUN[0] not in error.metadata
+    """Return whether no server has begun a call for which BEGUN is promised: one that shuts down has turned it away."""
+    if error.domain or BEGUN[0] in error.metadata:
+        return False
+    return error.reason is Reason.CANCELLED or TURNED_AWAY in error.metadata

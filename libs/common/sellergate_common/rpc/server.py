@@ -28,6 +28,8 @@ from sellergate_common.tasks import BackgroundTasks
 
 PROBE_SECONDS = 2.0
 PROBE_TIMEOUT_SECONDS = 1.0
+# How long no handler must have run before a drain ends although connections are left.
+IDLE_SECONDS, _LOOK_SECONDS = 0.5, 0.1
 
 Probe = Callable[[], Awaitable[Any]]
 _GENERATED = "_pb2_grpc"
@@ -101,10 +103,27 @@ async def run_server(
     finally:
         get_logger().info("draining", seconds=settings.drain_seconds)
         await healths.enter_graceful_shutdown()
-        await server.stop(settings.drain_seconds)
+        await drain(server, lambda: metrics.in_flight, settings.drain_seconds)
         if probed is not None:
             await probed.stop(None)
         get_logger().info("stopped")
+
+
+async def drain(server: grpc.aio.Server, in_flight: Callable[[], int], seconds: float) -> None:
+    """Take no more calls, let those that are under way finish for `seconds` at most, then close the connections.
+
+    A connection that comes up while the drain begins may never be asked to close; gRPC answers CANCELLED to all of its calls then.
+    It is not waited for: once no handler runs, nothing is left that could finish.
+    """
+    stopping = asyncio.create_task(server.stop(seconds))
+    idle = 0.0
+    while idle < IDLE_SECONDS:
+        done, _ = await asyncio.wait({stopping}, timeout=_LOOK_SECONDS)
+        if done:
+            return await stopping
+        idle = 0.0 if in_flight() else idle + _LOOK_SECONDS
+    await server.stop(None)
+    return await stopping
 
 
 async def _serve_health(healths: Any, settings: ServerSettings) -> grpc.aio.Server | None:
