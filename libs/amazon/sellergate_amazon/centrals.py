@@ -4,7 +4,8 @@ Sources: the Developer Guide's pages "website authorization workflow" and "Selli
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from sellergate_amazon.marketplaces import MARKETPLACES, Marketplace
@@ -16,13 +17,21 @@ _PAGE = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]{1,5})?)(/apps/authorize/[A-Z
 
 @dataclass(frozen=True, slots=True)
 class Centrals:
-    """Amazon's own hosts; or, for local runs, one base URL in place of every Seller Central, and of every Vendor Central."""
+    """Amazon's own hosts, or other base URLs: `seller` and `vendor` in place of all, `sellers` and `vendors` by marketplace code.
+
+    That of a marketplace comes first.
+    """
 
     seller: str = ""
     vendor: str = ""
+    sellers: Mapping[str, str] = field(default_factory=dict)
+    vendors: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, marketplace: Marketplace, *, vendor: bool) -> str | None:
         """Return the base URL of a marketplace's central; None where no source names one."""
+        own = (self.vendors if vendor else self.sellers).get(marketplace.code)
+        if own:
+            return own.rstrip("/")
         host = marketplace.vendor_central if vendor else marketplace.seller_central
         instead = self.vendor if vendor else self.seller
         return instead.rstrip("/") or f"https://{host}" if host else None

@@ -1,7 +1,9 @@
 """The regions and marketplaces of the Selling Partner API, with their hosts, ids and consent sites.
 
 Sources: Amazon's pages "SP-API endpoints" and "Marketplace ids", and the old full Developer Guide.
-The Seller Central hosts of ZA and IE come from third parties and were not confirmed by a page of Amazon's.
+The Seller Central hosts of ZA and IE come from third parties and were not confirmed by a page of Amazon's. India's Vendor Central
+is that of Amazon's sample "auth-lifecycle-management"; the host of the Developer Guide, vendorcentral.amazon.in, shows a blank page
+(amzn/selling-partner-api-models, issue 2644). Settings override each of them.
 """
 
 from dataclasses import dataclass
@@ -69,7 +71,7 @@ MARKETPLACES: tuple[Marketplace, ...] = (
     Marketplace("TR", "A33AVAJ2PDY3EV", EU, "sellercentral.amazon.com.tr", "vendorcentral.amazon.com.tr"),
     Marketplace("SA", "A17E79C6D8DWNP", EU, "sellercentral.amazon.sa", "vendorcentral.amazon.me"),
     Marketplace("AE", "A2VIGQ35RCS4UG", EU, "sellercentral.amazon.ae", "vendorcentral.amazon.me"),
-    Marketplace("IN", "A21TJRUUN4KGV", EU, "sellercentral.amazon.in", "vendorcentral.amazon.in"),
+    Marketplace("IN", "A21TJRUUN4KGV", EU, "sellercentral.amazon.in", "www.vendorcentral.in"),
     Marketplace("SG", "A19VAU5U5O7RUS", FE, "sellercentral.amazon.sg", "vendorcentral.amazon.com.sg"),
     Marketplace("AU", "A39IBJ37TRP1C6", FE, "sellercentral.amazon.com.au", "vendorcentral.amazon.com.au"),
     Marketplace("JP", "A1VC38T7YXB528", FE, "sellercentral.amazon.co.jp", "vendorcentral.amazon.co.jp"),

@@ -29,6 +29,7 @@ _TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_A
 _ROTATION = "SELLERGATE_WEBHOOK_SECRETS SELLERGATE_ROTATION_QUEUE_URL SELLERGATE_ROTATION_QUEUE_VISIBILITY_SECONDS"
 _REDIS = "SELLERGATE_REDIS_TLS_CA_FILE SELLERGATE_REDIS_TLS_CERT_FILE SELLERGATE_REDIS_TLS_KEY_FILE"
 _CENTRALS = "SELLERGATE_SELLER_CENTRAL_URL SELLERGATE_VENDOR_CENTRAL_URL"
+_BY_MARKETPLACE = "SELLERGATE_SELLER_CENTRAL_URLS SELLERGATE_VENDOR_CENTRAL_URLS"
 _SPAPI = "SELLERGATE_SPAPI_ENDPOINT SELLERGATE_SPAPI_SANDBOX_ENDPOINT " + " ".join(
     f"SELLERGATE_SPAPI_{kind}_{region}" for kind in ("ENDPOINT", "SANDBOX_ENDPOINT") for region in ("NA", "EU", "FE")
 )
@@ -110,7 +111,7 @@ class Plan:
             own["SELLERGATE_LWA_TOKEN_URL"] = f"{self.simulator_url}/auth/o2/token"
         own |= self._centrals()
         process = self._service(
-            "token", own, f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_ROTATION} {_CENTRALS}"
+            "token", own, f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_ROTATION} {_CENTRALS} {_BY_MARKETPLACE}"
         )
         if "SELLERGATE_ROTATION_QUEUE_URL" in process.environment:
             process.environment |= aws_environment()
@@ -163,7 +164,7 @@ class Plan:
             **self._targets("gateway", "account", "token"),
             **self._centrals(),
         }
-        process = self._service("edge", own, f"{_EDGE} {_CENTRALS}")
+        process = self._service("edge", own, f"{_EDGE} {_CENTRALS} {_BY_MARKETPLACE}")
         if "SELLERGATE_JWKS_URL" in process.environment:
             process.environment.pop("SELLERGATE_JWT_SECRET_FILE", None)
         process.healthy = http_answers(f"http://{LOOPBACK}:{self.port('edge')}/healthz")

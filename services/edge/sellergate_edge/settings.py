@@ -4,7 +4,7 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
-from sellergate_amazon.centrals import Centrals
+from sellergate_common.central_settings import CentralSettings
 from sellergate_common.crypto.sealing import ring_text
 from sellergate_common.settings import CacheSettings, Port, TlsSettings, names, secure_url, secure_url_with_query
 
@@ -12,7 +12,7 @@ SHORTEST_SECRET_BYTES = 32
 Url = Annotated[str, AfterValidator(secure_url)]
 
 
-class EdgeSettings(CacheSettings, TlsSettings):
+class EdgeSettings(CacheSettings, TlsSettings, CentralSettings):
     """Where the services are, and how people prove who they are: exactly one of a shared secret and a JWKS."""
 
     edge_port: Port = 3001
@@ -27,10 +27,6 @@ class EdgeSettings(CacheSettings, TlsSettings):
     """The frontend's page for sellers whom the Appstore sends: it knows the user and begins the authorization."""
     oauth_done_page: Url | None = None
     """The frontend's page for the end of an authorization; without one, the edge shows a page of its own."""
-    seller_central_url: Url | None = None
-    """One base URL in place of every Seller Central, for local runs; the token service has the same setting."""
-    vendor_central_url: Url | None = None
-    """The same for Vendor Central."""
     jwt_secret: SecretStr | None = None
     """For HS256; 32 bytes at least."""
     jwks_url: Annotated[str, AfterValidator(secure_url_with_query)] | None = None
@@ -50,11 +46,6 @@ class EdgeSettings(CacheSettings, TlsSettings):
     forwarded_allow_ips: str = ""
     """Addresses of proxies whose X-Forwarded-For is believed, parted by commas."""
     drain_seconds: Annotated[int, Field(gt=0, le=300)] = 10
-
-    @property
-    def centrals(self) -> Centrals:
-        """Which pages are Amazon's."""
-        return Centrals(self.seller_central_url or "", self.vendor_central_url or "")
 
     @property
     def origins(self) -> tuple[str, ...]:

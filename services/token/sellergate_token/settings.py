@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
-from sellergate_amazon.centrals import Centrals
+from sellergate_common.central_settings import CentralSettings
 from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
 
@@ -15,16 +15,12 @@ def _webhook_secrets(text: SecretStr) -> SecretStr:
     return text
 
 
-class TokenSettings(ServerSettings, CacheSettings):
+class TokenSettings(ServerSettings, CacheSettings, CentralSettings):
     """Where LWA, the centrals and the account service are, and the keys of what lies in Redis."""
 
     token_port: Port = 50052
     account_target: str = "127.0.0.1:50051"
     lwa_token_url: Annotated[str, AfterValidator(secure_url)] = "https://api.amazon.com/auth/o2/token"
-    seller_central_url: Annotated[str, AfterValidator(secure_url)] | None = None
-    """One base URL in place of every Seller Central, for local runs."""
-    vendor_central_url: Annotated[str, AfterValidator(secure_url)] | None = None
-    """The same for Vendor Central."""
     cache_keys_token: Annotated[
         SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
     ]
@@ -49,11 +45,6 @@ class TokenSettings(ServerSettings, CacheSettings):
     def ring(self) -> KeyRing:
         """The keys that seal cached tokens."""
         return KeyRing.parse(self.cache_keys_token.get_secret_value())
-
-    @property
-    def centrals(self) -> Centrals:
-        """Where selling partners give consent."""
-        return Centrals(self.seller_central_url or "", self.vendor_central_url or "")
 
     @property
     def callers(self) -> frozenset[str]:

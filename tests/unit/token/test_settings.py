@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_common.crypto.sealing import encode_key
 from sellergate_common.settings import SettingsError, read_settings
 from sellergate_token.settings import TokenSettings
@@ -47,6 +48,53 @@ def test_a_queue_is_reached_by_https_or_on_this_machine(monkeypatch: pytest.Monk
         else:
             with pytest.raises(SettingsError, match="SELLERGATE_ROTATION_QUEUE_URL"):
                 read_settings(TokenSettings)
+
+
+def test_centrals_of_single_marketplaces_are_set_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    india, ireland, america = (marketplace_by_code(code) for code in ("IN", "IE", "US"))
+    assert india
+    assert ireland
+    assert america
+    centrals = read_settings(TokenSettings).centrals
+    assert centrals.of(india, vendor=True) == "https://www.vendorcentral.in"
+    assert centrals.of(ireland, vendor=True) is None
+    given = "in=https://vendors.example/, IE=https://vendorcentral.amazon.ie GB=http://127.0.0.1:9"
+    monkeypatch.setenv("SELLERGATE_VENDOR_CENTRAL_URLS", given)
+    monkeypatch.setenv("SELLERGATE_SELLER_CENTRAL_URLS", "US=https://sellers.example")
+    centrals = read_settings(TokenSettings).centrals
+    assert centrals.of(india, vendor=True) == "https://vendors.example"
+    assert centrals.of(ireland, vendor=True) == "https://vendorcentral.amazon.ie"
+    assert centrals.of(america, vendor=True) == "https://vendorcentral.amazon.com"
+    assert centrals.of(america, vendor=False) == "https://sellers.example"
+    assert centrals.own("https://vendors.example/apps/authorize/confirm/x")
+    assert not centrals.own("https://www.vendorcentral.in/apps/authorize/confirm/x")
+    monkeypatch.setenv("SELLERGATE_VENDOR_CENTRAL_URL", "http://127.0.0.1:8")
+    centrals = read_settings(TokenSettings).centrals
+    assert centrals.of(america, vendor=True) == "http://127.0.0.1:8"
+    assert centrals.of(india, vendor=True) == "https://vendors.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("XX=https://a.example", "'XX' is no code of a marketplace"),
+        ("https://a.example", "is no code of a marketplace"),
+        ("IN=http://a.example", "must be an https URL"),
+        ("IN=", "must be a URL with a host"),
+        ("IN=https://a.example/apps", "without a path"),
+        ("UK=https://a.example GB=https://b.example", "has a URL already"),
+    ],
+)
+def test_a_central_that_cannot_be_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    for variable in ("SELLERGATE_SELLER_CENTRAL_URLS", "SELLERGATE_VENDOR_CENTRAL_URLS"):
+        monkeypatch.setenv(variable, text)
+        with pytest.raises(SettingsError) as caught:
+            read_settings(TokenSettings)
+        assert caught.value.problems[0].startswith(f"{variable}: ")
+        assert told in caught.value.problems[0]
+        monkeypatch.delenv(variable)
 
 
 def test_boto3_is_loaded_only_where_a_queue_is_set() -> None:

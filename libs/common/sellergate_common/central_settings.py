@@ -1,0 +1,54 @@
+"""Where Seller Central and Vendor Central are: Amazon's own hosts, or others. The token service and the edge must agree on them."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+from sellergate_amazon.centrals import Centrals
+from sellergate_amazon.marketplaces import marketplace_by_code
+
+from sellergate_common.settings import Settings, secure_url
+
+
+def parse_centrals(text: str) -> dict[str, str]:
+    """Read `CODE=URL` pairs, parted by commas or spaces; return base URLs by marketplace code. Raises ValueError."""
+    found: dict[str, str] = {}
+    for pair in text.replace(",", " ").split():
+        code, _, url = pair.partition("=")
+        marketplace = marketplace_by_code(code)
+        if marketplace is None:
+            raise ValueError(f"{code!r} is no code of a marketplace; write pairs as in IN=https://www.vendorcentral.in")
+        if urlsplit(secure_url(url)).path.strip("/"):
+            raise ValueError(f"{code}: must be a URL without a path, as in https://www.vendorcentral.in")
+        if marketplace.code in found:
+            raise ValueError(f"{code}: names a marketplace that has a URL already")
+        found[marketplace.code] = url
+    return found
+
+
+def _checked(text: str) -> str:
+    parse_centrals(text)
+    return text
+
+
+class CentralSettings(Settings):
+    """Base URLs of the centrals, in which selling partners give consent."""
+
+    seller_central_url: Annotated[str, AfterValidator(secure_url)] | None = None
+    """One base URL in place of every Seller Central, for local runs."""
+    vendor_central_url: Annotated[str, AfterValidator(secure_url)] | None = None
+    """One base URL in place of every Vendor Central, for local runs."""
+    seller_central_urls: Annotated[str, AfterValidator(_checked)] = ""
+    """Base URLs of single marketplaces' Seller Centrals, as in `IE=https://sellercentral.amazon.ie`, parted by commas."""
+    vendor_central_urls: Annotated[str, AfterValidator(_checked)] = ""
+    """Base URLs of single marketplaces' Vendor Centrals, likewise."""
+
+    @property
+    def centrals(self) -> Centrals:
+        """Where selling partners give consent, and which pages are Amazon's."""
+        return Centrals(
+            self.seller_central_url or "",
+            self.vendor_central_url or "",
+            parse_centrals(self.seller_central_urls),
+            parse_centrals(self.vendor_central_urls),
+        )
