@@ -17,8 +17,23 @@ SP_API_KINDS = (
     "reset",
     "truncate",
 )
-LWA_KINDS = ("lwa_500", "lwa_slow", "lwa_html")
-STS_KINDS = ("sts_throttle",)
+LWA_KINDS = (
+    "lwa_500",
+    "lwa_429",
+    "lwa_html",
+    "lwa_invalid_request",
+    "lwa_access_denied",
+    "lwa_text_life",
+    "lwa_odd_types",
+    "lwa_odd_token",
+    "lwa_surrogate",
+    "lwa_charset",
+    "lwa_deep",
+    "lwa_large",
+    "lwa_slow",
+    "lwa_silent",
+)
+STS_KINDS = ("sts_throttle", "sts_html", "sts_large", "sts_slow", "sts_silent")
 DOCUMENT_KINDS = ("document_cut", "document_expired", "document_503")
 THROTTLING_KINDS = frozenset({"429", "429_no_header"})
 

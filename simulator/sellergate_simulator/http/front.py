@@ -1,6 +1,7 @@
 """The main port: LWA, STS, documents, the consent pages and control, told apart by method and path."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -9,10 +10,14 @@ from sellergate_simulator.control.api import Control
 from sellergate_simulator.control.counters import Counters
 from sellergate_simulator.control.faults import LWA_KINDS, STS_KINDS, Fault, Faults
 from sellergate_simulator.http.answers import Answer, html_answer, json_answer
-from sellergate_simulator.identity import sts
+from sellergate_simulator.http.delivery import still_there_after
+from sellergate_simulator.identity import oddities, sts
 from sellergate_simulator.identity.consent import ConsentPages
 from sellergate_simulator.identity.lwa import TokenEndpoint, grant_type_of
 from sellergate_simulator.operations.documents import Documents
+
+SILENT_LOOK_SECONDS = 0.05
+"""How often a silent end looks whether its client is still there."""
 
 
 @dataclass(slots=True)
@@ -40,23 +45,37 @@ class Front:
         elif (request.method, path) == ("POST", "/auth/o2/token"):
             answer = await self._exchange(request, body)
         elif (request.method, path) == ("POST", "/"):
-            faulty = self._fault(STS_KINDS) is not None
-            answer = sts.throttled() if faulty else self.sts.answer(path, raw_query, request.headers, body)
+            faulty = await self._faulty(request, STS_KINDS, oddities.STS)
+            answer = faulty or self.sts.answer(path, raw_query, request.headers, body)
         else:
             answer = json_answer({"error": "Nothing is here."}, 404)
         return answer.response()
 
     async def _exchange(self, request: web.BaseRequest, body: bytes) -> Answer:
         content_type = request.headers.get("Content-Type", "")
-        fault = self._fault(LWA_KINDS, grant_type_of(content_type, body))
-        if fault is not None and fault.kind == "lwa_500":
-            description = "The authorization server encountered an unexpected condition"
-            return json_answer({"error": "server_error", "error_description": description}, 500)
-        if fault is not None and fault.kind == "lwa_html":
-            return html_answer(503, "Service Temporarily Unavailable")
-        if fault is not None:
-            await asyncio.sleep(fault.delay_seconds)
-        return self.lwa.exchange(content_type, body)
+        faulty = await self._faulty(request, LWA_KINDS, oddities.LWA, grant_type_of(content_type, body))
+        return faulty or self.lwa.exchange(content_type, body)
+
+    async def _faulty(
+        self,
+        request: web.BaseRequest,
+        kinds: tuple[str, ...],
+        odd: Mapping[str, Callable[[], Answer]],
+        operation: str | None = None,
+    ) -> Answer | None:
+        """Return what a fault makes of a request; None, after a delay perhaps, where the true response follows."""
+        fault = self._fault(kinds, operation)
+        if fault is None:
+            return None
+        if fault.kind in odd:
+            seconds = fault.retry_after_seconds
+            return odd[fault.kind]().with_headers({} if seconds is None else {"Retry-After": str(seconds)})
+        if fault.kind.endswith("_silent"):
+            while await still_there_after(request, SILENT_LOOK_SECONDS):
+                pass
+            return html_answer(503, "Nobody waits for this")
+        await asyncio.sleep(fault.delay_seconds)
+        return None
 
     def _fault(self, kinds: tuple[str, ...], operation: str | None = None) -> Fault | None:
         fault = self.faults.take(kinds, operation)

@@ -9,7 +9,7 @@ from contextlib import suppress
 import httpx
 import pytest
 from pydantic import SecretStr
-from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.clock import SYSTEM_CLOCK, Clock
 from sellergate_common.context import CallContext, serving
 from sellergate_common.errors import AmazonRefused, OutOfTime, PreconditionFailed, Reason, Unavailable
 from sellergate_token.lwa.client import MOST_EXCHANGES, HttpLwa, open_lwa
@@ -103,6 +103,59 @@ async def test_a_refresh_token_of_another_client_is_the_accounts_fault(
         await refresh(lwa, seller, refresh_token=other.refresh_token)
     assert caught.value.reason is Reason.AUTHORIZATION_MISMATCH
     assert caught.value.metadata == {"lwa_error": "unauthorized_client"}
+
+
+@pytest.mark.parametrize(
+    "kind", ["lwa_odd_types", "lwa_odd_token", "lwa_surrogate", "lwa_charset", "lwa_deep", "lwa_large"]
+)
+async def test_a_response_that_is_odd_is_typed_and_gives_no_token(
+    lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller, kind: str
+) -> None:
+    await control.post("/control/faults", json={"kind": kind})
+    try:
+        with pytest.raises(Unavailable) as caught:
+            await refresh(lwa, seller)
+    finally:
+        await control.delete("/control/faults")
+    assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
+    assert (await refresh(lwa, seller)).value
+
+
+async def test_a_life_in_text_is_one(lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller) -> None:
+    await control.post("/control/faults", json={"kind": "lwa_text_life", "count": 1})
+    assert (await refresh(lwa, seller)).life == 3600
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("lwa_invalid_request", Reason.AMAZON_REJECTED), ("lwa_access_denied", Reason.AMAZON_DENIED)],
+)
+async def test_a_refusal_that_no_repetition_changes_is_asked_for_once(
+    lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller, kind: str, reason: Reason
+) -> None:
+    await control.post("/control/faults", json={"kind": kind, "count": 1})
+    with pytest.raises(AmazonRefused) as caught:
+        await refresh(lwa, seller)
+    assert caught.value.reason is reason
+
+
+async def test_retry_after_is_waited_for_within_the_deadline_and_passed_on_beyond_it(
+    simulator_url: str, control: httpx.AsyncClient, seller: Seller
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    clock = Clock(sleep=sleep)
+    async with open_lwa(f"{simulator_url}/auth/o2/token", clock, lambda: 0.0) as lwa:
+        await control.post("/control/faults", json={"kind": "lwa_429", "count": 1, "retry_after_seconds": 3})
+        assert (await refresh(lwa, seller)).value
+        assert waited == [3.0]
+        await control.post("/control/faults", json={"kind": "lwa_429", "count": 1, "retry_after_seconds": 600})
+        with pytest.raises(Unavailable) as caught:
+            await refresh(lwa, seller)
+    assert (caught.value.retry_after, waited) == (600.0, [3.0])
 
 
 async def test_one_bad_account_leaves_the_others_of_its_application_alone(

@@ -147,6 +147,51 @@ def test_lwa_faults(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "status", "begins"),
+    [
+        ("lwa_429", 429, b'{"error":"slow_down"'),
+        ("lwa_invalid_request", 400, b'{"error":"invalid_request"'),
+        ("lwa_access_denied", 403, b'{"error":"access_denied"'),
+        ("lwa_text_life", 200, b'{"access_token": "Atza|odd"'),
+        ("lwa_odd_types", 200, b'{"access_token": ["Atza|odd"]'),
+        ("lwa_odd_token", 200, b'{"access_token": "Atza|odd\\r\\nX-Odd: 1"'),
+        ("lwa_surrogate", 200, b'{"access_token": "Atza|\\ud800"'),
+        ("lwa_charset", 200, b"\xff\xfe{"),
+        ("lwa_deep", 200, b"[[[["),
+        ("lwa_large", 200, b'{"access_token": "Atza|odd"'),
+    ],
+)
+def test_odd_responses_of_lwa(client: Client, kind: str, status: int, begins: bytes) -> None:
+    client.simulator.told("faults", {"kind": kind, "count": 1, "retry_after_seconds": 7})
+    response = client.exchange()
+    assert (response.status_code, response.headers["retry-after"]) == (status, "7")
+    assert response.content.startswith(begins)
+    assert (len(response.content) > 8_000_000) == (kind == "lwa_large")
+    assert client.exchange().status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "path"), [("lwa_silent", "/auth/o2/token"), ("sts_silent", "/")])
+def test_a_silent_end_says_nothing_and_goes_with_its_client(client: Client, kind: str, path: str) -> None:
+    client.simulator.told("faults", {"kind": kind, "count": 1})
+    with pytest.raises(httpx.ReadTimeout):
+        client.simulator.http.post(f"{client.simulator.main}{path}", data={"a": "b"}, timeout=0.2)
+    assert client.simulator.counters()["lwa"]["exchanges"] == 0
+    assert client.exchange().status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "contains"),
+    [("sts_html", 503, b"<html>"), ("sts_large", 400, b"Throttling"), ("sts_slow", 403, b"")],
+)
+def test_sts_faults(client: Client, kind: str, status: int, contains: bytes) -> None:
+    client.simulator.told("faults", {"kind": kind, "count": 1, "delay_seconds": 0.2})
+    response = client.simulator.http.post(f"{client.simulator.main}/", data={"Action": "AssumeRole"})
+    assert response.status_code == status
+    assert contains in response.content
+    assert (len(response.content) > 8_000_000) == (kind == "sts_large")
+
+
+@pytest.mark.parametrize(
     ("fault", "named"),
     [
         ({"kind": "418"}, "kind"),
