@@ -303,6 +303,7 @@ async def test_an_if_match_that_can_match_nothing_does_not_match_everything(app:
         ("marketplaceIds[1]", "marketplaceIds[1]"),
         ("x-sellergate-sandbox", "x-sellergate-sandbox"),
         ("If-Match", "If-Match"),
+        ("idempotency_key", "Idempotency-Key"),
         ("body", "body"),
     ],
 )
@@ -312,3 +313,31 @@ async def test_a_field_is_named_as_the_caller_wrote_it(app: FastAPI, field: str,
         raise InvalidRequest.of_field(field, "must be set")
 
     assert (await ask(app, "GET", "/fails")).json()["violations"] == [{"field": shown, "description": "must be set"}]
+
+
+WRITES = (
+    ("POST", "/api/amazon/accounts", {"json": {"amazonSellerId": "A1B2C3D4E5", "marketplace": "US"}}),
+    ("PATCH", "/api/amazon/accounts/a", {"json": {"sandbox": True}}),
+    ("DELETE", "/api/amazon/accounts/a", {}),
+    ("POST", "/api/amazon/clients", {"json": {"name": "n", "accountIds": ["a"]}}),
+    ("DELETE", "/api/amazon/clients/c", {}),
+)
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 65, "0b1c9e1a-1f5e-4d0e 9a55", '"0b1c9e1a-1f5e-4d0e-9a55'])
+async def test_an_idempotency_key_that_is_none_is_refused_by_every_write(app: FastAPI, key: str) -> None:
+    for method, path, given in WRITES:
+        headers = {"authorization": f"Bearer {TOKEN}", "idempotency-key": key}
+        response = await ask(app, method, path, headers=headers, **given)
+        assert response.status_code == 400, (method, path)
+        assert [violation["field"] for violation in response.json()["violations"]] == ["Idempotency-Key"]
+
+
+def test_every_write_documents_its_idempotency_key(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    for path, methods in paths.items():
+        if not path.startswith(("/api/amazon/accounts", "/api/amazon/clients")) or "sp-api" in path:
+            continue
+        for method, operation in methods.items():
+            names = {parameter["name"] for parameter in operation.get("parameters", ())}
+            assert ("Idempotency-Key" in names) is (method != "get"), (method, path)

@@ -1,34 +1,37 @@
 """Seller accounts, through AccountService."""
 
 from collections.abc import AsyncGenerator, Awaitable
+from typing import Any, TypeVar
 
 import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
-from sellergate_common.errors import OutcomeUnknown
 from sellergate_common.rpc.channel import invoke
 
-from sellergate_client.rpc.outcomes import transport_outcome
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.writes import write
 
 CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 _SERVICE = "account"
+
+_Response = TypeVar("_Response")
 
 
 class Accounts:
     """Accounts as messages of sellergate.account.v1. `on_behalf_of` is the user; only the edge may name one.
 
-    Every method raises SellergateError. Changes that are not idempotent raise OutcomeUnknown when the connection broke after
-    they were sent.
+    Every method raises SellergateError. A change is sent under one idempotency key, the request's own or a new one, and repeated
+    under it while its outcome is unknown; OutcomeUnknown says that it still is.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
         self._stub = account_service_pb2_grpc.AccountServiceStub(channel)
 
     async def upsert(
         self, request: account_service_pb2.UpsertAccountRequest, *, on_behalf_of: str = ""
     ) -> tuple[account_pb2.Account, bool]:
         """Store a seller; return the account, and whether it is new."""
-        answer = await invoke(self._stub.UpsertAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        answer = await self._write(self._stub.UpsertAccount, request, on_behalf_of)
         return answer.account, answer.created
 
     async def get(self, account_id: str, *, on_behalf_of: str = "") -> account_pb2.Account:
@@ -60,23 +63,36 @@ class Accounts:
         self, request: account_service_pb2.UpdateAccountRequest, *, on_behalf_of: str = ""
     ) -> account_pb2.Account:
         """Change the fields that the request's mask names."""
-        with transport_outcome(OutcomeUnknown.default_reason):
-            answer = await invoke(self._stub.UpdateAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
-        return answer.account
+        return (await self._write(self._stub.UpdateAccount, request, on_behalf_of)).account
 
-    async def delete(self, account_id: str, *, etag: str = "", on_behalf_of: str = "") -> account_pb2.Account:
+    async def delete(
+        self, account_id: str, *, etag: str = "", on_behalf_of: str = "", idempotency_key: str = ""
+    ) -> account_pb2.Account:
         """Make an account inactive."""
-        request = account_service_pb2.DeleteAccountRequest(account_id=account_id, etag=etag)
-        return (await invoke(self._stub.DeleteAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)).account
+        request = account_service_pb2.DeleteAccountRequest(
+            account_id=account_id, etag=etag, idempotency_key=idempotency_key
+        )
+        return (await self._write(self._stub.DeleteAccount, request, on_behalf_of)).account
 
-    async def undelete(self, account_id: str, *, etag: str = "", on_behalf_of: str = "") -> account_pb2.Account:
+    async def undelete(
+        self, account_id: str, *, etag: str = "", on_behalf_of: str = "", idempotency_key: str = ""
+    ) -> account_pb2.Account:
         """Make an inactive account active again."""
-        request = account_service_pb2.UndeleteAccountRequest(account_id=account_id, etag=etag)
-        answer = await invoke(self._stub.UndeleteAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
-        return answer.account
+        request = account_service_pb2.UndeleteAccountRequest(
+            account_id=account_id, etag=etag, idempotency_key=idempotency_key
+        )
+        return (await self._write(self._stub.UndeleteAccount, request, on_behalf_of)).account
 
-    async def hard_delete(self, account_id: str, *, etag: str = "", on_behalf_of: str = "") -> None:
+    async def hard_delete(
+        self, account_id: str, *, etag: str = "", on_behalf_of: str = "", idempotency_key: str = ""
+    ) -> None:
         """Remove an account for good."""
-        request = account_service_pb2.HardDeleteAccountRequest(account_id=account_id, etag=etag)
-        with transport_outcome(OutcomeUnknown.default_reason):
-            await invoke(self._stub.HardDeleteAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        request = account_service_pb2.HardDeleteAccountRequest(
+            account_id=account_id, etag=etag, idempotency_key=idempotency_key
+        )
+        await self._write(self._stub.HardDeleteAccount, request, on_behalf_of)
+
+    async def _write(
+        self, method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]", request: Any, on_behalf_of: str
+    ) -> _Response:
+        return await write(self._channel, method, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)

@@ -1,37 +1,39 @@
 """Applications (LWA clients), through ApplicationService."""
 
 from collections.abc import AsyncGenerator, Awaitable
+from typing import Any, TypeVar
 
 import grpc
 from sellergate.account.v1 import application_pb2
 from sellergate.account.v1 import application_service_pb2 as pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
-from sellergate_common.errors import OutcomeUnknown
 from sellergate_common.rpc.channel import invoke
 
-from sellergate_client.rpc.outcomes import transport_outcome
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.writes import write
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["ApplicationService"],)
 _SERVICE = "account"
+
+_Response = TypeVar("_Response")
 
 
 class Applications:
     """Applications as messages of sellergate.account.v1. `on_behalf_of` is the user; only the edge may name one.
 
-    Every method raises SellergateError.
+    Every method raises SellergateError. A change is sent under one idempotency key, and repeated under it while its outcome is
+    unknown.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
         self._stub = ApplicationServiceStub(channel)
 
     async def create(
         self, request: pb2.CreateApplicationRequest, *, on_behalf_of: str = ""
     ) -> application_pb2.Application:
         """Store an LWA client."""
-        with transport_outcome(OutcomeUnknown.default_reason):
-            answer = await invoke(self._stub.CreateApplication, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
-        return answer.application
+        return (await self._write(self._stub.CreateApplication, request, on_behalf_of)).application
 
     async def get(self, application_id: str, *, on_behalf_of: str = "") -> application_pb2.Application:
         """Return one application."""
@@ -58,12 +60,18 @@ class Applications:
         self, request: pb2.UpdateApplicationRequest, *, on_behalf_of: str = ""
     ) -> application_pb2.Application:
         """Change the fields that the request's mask names."""
-        with transport_outcome(OutcomeUnknown.default_reason):
-            answer = await invoke(self._stub.UpdateApplication, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
-        return answer.application
+        return (await self._write(self._stub.UpdateApplication, request, on_behalf_of)).application
 
-    async def delete(self, application_id: str, *, etag: str = "", on_behalf_of: str = "") -> None:
+    async def delete(
+        self, application_id: str, *, etag: str = "", on_behalf_of: str = "", idempotency_key: str = ""
+    ) -> None:
         """Remove an application that no account refers to."""
-        request = pb2.DeleteApplicationRequest(application_id=application_id, etag=etag)
-        with transport_outcome(OutcomeUnknown.default_reason):
-            await invoke(self._stub.DeleteApplication, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        request = pb2.DeleteApplicationRequest(
+            application_id=application_id, etag=etag, idempotency_key=idempotency_key
+        )
+        await self._write(self._stub.DeleteApplication, request, on_behalf_of)
+
+    async def _write(
+        self, method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]", request: Any, on_behalf_of: str
+    ) -> _Response:
+        return await write(self._channel, method, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)

@@ -2,19 +2,21 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import grpc
 from pydantic import SecretStr
 from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
-from sellergate_common.errors import OutcomeUnknown
 from sellergate_common.rpc.channel import invoke
 
-from sellergate_client.rpc.outcomes import transport_outcome
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.writes import write
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["DropInClientService"],)
 _SERVICE = "account"
+
+_Response = TypeVar("_Response")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,17 @@ class Clients:
     """Clients as messages of sellergate.account.v1. `on_behalf_of` is the user; only the edge may name one."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
         self._stub = DropInClientServiceStub(channel)
 
-    async def create(self, user_id: str, name: str, account_ids: Sequence[str], *, on_behalf_of: str = "") -> Issued:
+    async def create(
+        self, user_id: str, name: str, account_ids: Sequence[str], *, on_behalf_of: str = "", idempotency_key: str = ""
+    ) -> Issued:
         """Make a client of a user for accounts of that user. Raises SellergateError."""
-        request = pb2.CreateClientRequest(user_id=user_id, name=name, account_ids=account_ids)
-        with transport_outcome(OutcomeUnknown.default_reason):
-            answer = await invoke(self._stub.CreateClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        request = pb2.CreateClientRequest(
+            user_id=user_id, name=name, account_ids=account_ids, idempotency_key=idempotency_key
+        )
+        answer = await self._write(self._stub.CreateClient, request, on_behalf_of)
         handles = {handle.account_id: SecretStr(handle.handle) for handle in answer.handles}
         return Issued(answer.client, SecretStr(answer.client_secret), handles)
 
@@ -69,10 +75,10 @@ class Clients:
 
         return items_of(page, lambda found: found.clients)
 
-    async def revoke(self, client_id: str, *, on_behalf_of: str = "") -> pb2.DropInClient:
+    async def revoke(self, client_id: str, *, on_behalf_of: str = "", idempotency_key: str = "") -> pb2.DropInClient:
         """End a client, its secret and its handles. Raises SellergateError."""
-        request = pb2.RevokeClientRequest(client_id=client_id)
-        return (await invoke(self._stub.RevokeClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)).client
+        request = pb2.RevokeClientRequest(client_id=client_id, idempotency_key=idempotency_key)
+        return (await self._write(self._stub.RevokeClient, request, on_behalf_of)).client
 
     async def authenticate(self, client_id: str, secret: SecretStr, handle: SecretStr | None) -> Authenticated:
         """Check what an SDK presented; the edge alone may. Raises Unauthenticated."""
@@ -83,3 +89,8 @@ class Clients:
         )
         answer = await invoke(self._stub.AuthenticateClient, request, dependency=_SERVICE)
         return Authenticated(answer.client, answer.account_id, answer.application_account_id)
+
+    async def _write(
+        self, method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]", request: Any, on_behalf_of: str
+    ) -> _Response:
+        return await write(self._channel, method, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)

@@ -18,12 +18,13 @@ from sellergate.account.v1 import (
     application_service_pb2,
     application_service_pb2_grpc,
 )
+from sellergate_client.rpc.writes import new_key, write
 from sellergate_client.states import check_usable
 from sellergate_common.cache.redis_entries import Admit, always
 from sellergate_common.cache.single_flight import FLIGHT_SECONDS
 from sellergate_common.cache.stale_if_error import LOOK_SECONDS, Copies
 from sellergate_common.context import concerns, time_left
-from sellergate_common.errors import Conflict, NotFound, Unavailable
+from sellergate_common.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 
@@ -55,6 +56,7 @@ class GrpcAccounts:
         self._account_copies = accounts
         self._application_copies = applications
         self._applications = application_service_pb2_grpc.ApplicationServiceStub(channel)
+        self._channel = channel
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
         self._secrets = account_secrets_service_pb2_grpc.AccountSecretsServiceStub(channel)
 
@@ -96,11 +98,12 @@ class GrpcAccounts:
             account_id=account.account_id,
             expected_revision=account.revision,
             refresh_token=refresh_token.get_secret_value(),
+            idempotency_key=new_key(),
         )
         while True:
             try:
-                answer = await invoke(self._secrets.RotateRefreshToken, request, dependency=_DEPENDENCY)
-            except Unavailable as error:
+                answer = await write(self._channel, self._secrets.RotateRefreshToken, request, dependency=_DEPENDENCY)
+            except (Unavailable, OutcomeUnknown) as error:
                 if time_left(0.0) <= STORE_PAUSE_SECONDS:
                     raise
                 get_logger().error("rotated_refresh_token_not_stored_yet", reason=error.reason)
@@ -158,6 +161,7 @@ class GrpcSellers:
     """Accounts, stored for the user who began."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
 
     async def account(self, account_id: str) -> account_pb2.Account:
@@ -177,7 +181,7 @@ class GrpcSellers:
             refresh_token=connection.refresh_token.get_secret_value(),
             authorization_expire_time=expire_time,
         )
-        account = (await invoke(self._accounts.UpsertAccount, request, dependency=_DEPENDENCY)).account
+        account = (await write(self._channel, self._accounts.UpsertAccount, request, dependency=_DEPENDENCY)).account
         return account.account_id, account
 
 
@@ -185,6 +189,7 @@ class GrpcStored:
     """Applications and accounts."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
         self._applications = application_service_pb2_grpc.ApplicationServiceStub(channel)
         self._secrets = account_secrets_service_pb2_grpc.AccountSecretsServiceStub(channel)
@@ -227,7 +232,7 @@ class GrpcStored:
             old_secret_expire_time=_timestamp(old_until),
             issue_time=_timestamp(issue_time),
         )
-        response = await invoke(self._applications.RotateClientSecret, request, dependency=_DEPENDENCY)
+        response = await write(self._channel, self._applications.RotateClientSecret, request, dependency=_DEPENDENCY)
         return not response.superseded
 
     async def store_refresh_token(
@@ -240,7 +245,7 @@ class GrpcStored:
             refresh_token=refresh_token.get_secret_value(),
             authorization_expire_time=_timestamp(consent_until),
         )
-        changed = await invoke(self._secrets.RotateRefreshToken, request, dependency=_DEPENDENCY)
+        changed = await write(self._channel, self._secrets.RotateRefreshToken, request, dependency=_DEPENDENCY)
         return changed.account.revision != account.revision
 
     async def store_secret_expiry(self, application_id: str, until: datetime) -> None:

@@ -10,6 +10,7 @@ from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate_common.errors import InvalidRequest
 
 from sellergate_edge.dependencies import Client, User
+from sellergate_edge.routes.idempotency import IdempotencyKey
 from sellergate_edge.routes.models import Account, AccountPage, AccountPatch, AccountState, NewAccount, SigningMode
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
 
@@ -24,7 +25,7 @@ _IfMatch = Annotated[str | None, Header(description="The ETag that was read: cha
 
 
 @router.post("", status_code=201, responses={200: {"model": Account}})
-async def connect(new: NewAccount, user: User, client: Client, response: Response) -> Account:
+async def connect(new: NewAccount, user: User, client: Client, response: Response, key: IdempotencyKey) -> Account:
     """Connect a seller, or renew the connection of one that is there (200)."""
     request = account_service_pb2.UpsertAccountRequest(
         user_id=user,
@@ -39,6 +40,7 @@ async def connect(new: NewAccount, user: User, client: Client, response: Respons
         region=new.region or "",
         signing_mode=_signing(new.signing_mode),
         sandbox=new.sandbox,
+        idempotency_key=key,
     )
     account, created = await client.accounts.upsert(request, on_behalf_of=user)
     response.status_code = 201 if created else 200
@@ -90,6 +92,7 @@ async def change(
     user: User,
     client: Client,
     response: Response,
+    key: IdempotencyKey,
     if_match: _IfMatch = None,
 ) -> Account:
     """Change single fields."""
@@ -113,20 +116,21 @@ async def change(
         etag=_etag(if_match),
         refresh_token=_revealed(patch.refresh_token),
         lwa_client_secret=_revealed(patch.lwa_client_secret),
+        idempotency_key=key,
     )
     return _shown(await client.accounts.update(request, on_behalf_of=user), response)
 
 
 @router.delete("/{account_id}", status_code=204)
 async def disconnect(
-    account_id: str, user: User, client: Client, hard: bool = False, if_match: _IfMatch = None
+    account_id: str, user: User, client: Client, key: IdempotencyKey, hard: bool = False, if_match: _IfMatch = None
 ) -> None:
     """Make an account inactive, or with ?hard=true remove it and its secrets for good."""
     etag = _etag(if_match)
     if hard:
-        await client.accounts.hard_delete(account_id, etag=etag, on_behalf_of=user)
+        await client.accounts.hard_delete(account_id, etag=etag, on_behalf_of=user, idempotency_key=key)
     else:
-        await client.accounts.delete(account_id, etag=etag, on_behalf_of=user)
+        await client.accounts.delete(account_id, etag=etag, on_behalf_of=user, idempotency_key=key)
 
 
 def _shown(message: account_pb2.Account, response: Response) -> Account:

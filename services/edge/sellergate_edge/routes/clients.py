@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 
 from sellergate_edge.dependencies import Client, User
+from sellergate_edge.routes.idempotency import IdempotencyKey
 from sellergate_edge.routes.models import ClientPage, DropInClient, Handle, IssuedClient, NewClient
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
 
@@ -13,9 +14,9 @@ _Name = Annotated[str, "The client's id (sgc_…)"]
 
 
 @router.post("", status_code=201)
-async def create(new: NewClient, user: User, client: Client) -> IssuedClient:
+async def create(new: NewClient, user: User, client: Client, key: IdempotencyKey) -> IssuedClient:
     """Make a client. The SDK takes `clientId`, `clientSecret`, and a handle in the place of a refresh token."""
-    issued = await client.clients.create(user, new.name, new.account_ids, on_behalf_of=user)
+    issued = await client.clients.create(user, new.name, new.account_ids, on_behalf_of=user, idempotency_key=key)
     return IssuedClient(
         **DropInClient.from_message(issued.client).model_dump(),
         client_secret=issued.secret.get_secret_value(),
@@ -44,6 +45,6 @@ async def list_clients(
 
 
 @router.delete("/{client_id}", status_code=204)
-async def revoke(client_id: _Name, user: User, client: Client) -> None:
+async def revoke(client_id: _Name, user: User, client: Client, key: IdempotencyKey) -> None:
     """End a client: its secret and handles at once, tokens that it still has within five seconds."""
-    await client.clients.revoke(client_id, on_behalf_of=user)
+    await client.clients.revoke(client_id, on_behalf_of=user, idempotency_key=key)

@@ -32,6 +32,8 @@ _WORDS = {
     "extra_forbidden": "is not known here; leave it out",
     "json_invalid": "must be a JSON document in UTF-8",
 }
+# Fields that a REST caller gives in a header.
+_HEADERS = {"idempotency_key": "Idempotency-Key"}
 _AMAZON = {"amazon_code": "code", "amazon_message": "message", "amazon_details": "details"}
 
 
@@ -132,5 +134,7 @@ def _path(fault: Mapping[str, Any]) -> str:
 
 def _camel(path: str) -> str:
     """Return a field's path as the REST API spells it: no messages around it, camelCase; headers and the like as they are."""
+    if path in _HEADERS:
+        return _HEADERS[path]
     parts = path.removeprefix("account.").removeprefix("filter.").split(".")
     return ".".join(to_camel(part) if _SNAKE_CASE.fullmatch(part) else part for part in parts)

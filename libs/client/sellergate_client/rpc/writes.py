@@ -1,0 +1,75 @@
+"""Writes under an idempotency key: repeated where it is unknown what became of them, and carried out once."""
+
+import asyncio
+import random
+import time
+import uuid
+from typing import Any, TypeVar
+
+import grpc
+from sellergate_common.context import time_left
+from sellergate_common.errors import (
+    CallCancelled,
+    InternalError,
+    OutcomeUnknown,
+    OutOfTime,
+    QuotaExceeded,
+    SellergateError,
+    Unavailable,
+)
+from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_failure
+
+from sellergate_client.rpc.outcomes import connected
+
+ATTEMPTS = 3
+FIRST_BACKOFF_SECONDS = 0.1
+# What a service raises without having looked the key up: it reports nothing of an earlier attempt.
+_BEFORE_LOOKUP = (Unavailable, OutOfTime, CallCancelled, QuotaExceeded, InternalError)
+
+_Response = TypeVar("_Response")
+
+
+def new_key() -> str:
+    """Return an idempotency key for one logical request."""
+    return str(uuid.uuid4())
+
+
+async def write(
+    channel: grpc.aio.Channel,
+    method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]",
+    request: Any,
+    *,
+    dependency: str,
+    on_behalf_of: str = "",
+) -> _Response:
+    """Send a write within the current call's deadline, or 30 seconds, under its idempotency_key or a new one.
+
+    An attempt whose outcome is unknown is followed by another one under the same key. Raises SellergateError: Unavailable where
+    nothing was sent, OutcomeUnknown where an attempt was sent and no later one found out what became of it.
+    """
+    end = time.monotonic() + time_left(DEFAULT_SECONDS)
+    keyed = type(request)()
+    keyed.CopyFrom(request)
+    keyed.idempotency_key = request.idempotency_key or new_key()
+    unknown: SellergateError | None = None
+    for attempt in range(1, ATTEMPTS + 1):
+        sent = False
+        try:
+            await connected(channel, dependency, end - time.monotonic())
+            sent = True
+            left = end - time.monotonic()
+            return await invoke(method, keyed, dependency=dependency, seconds=left, on_behalf_of=on_behalf_of)
+        except SellergateError as error:
+            if sent and (isinstance(error, OutcomeUnknown) or is_transport_failure(error)):
+                unknown = error
+            elif unknown is None or not isinstance(error, _BEFORE_LOOKUP):
+                raise
+        pause = random.uniform(0, FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311  (jitter, not a secret)
+        if attempt == ATTEMPTS or pause >= end - time.monotonic():
+            break
+        await asyncio.sleep(pause)
+    assert unknown is not None  # noqa: S101  (every other error was raised)
+    raise OutcomeUnknown(
+        f"{unknown.message} It may have been done; repeat it with the same idempotency_key, or look first.",
+        metadata=unknown.metadata | {"idempotency_key": keyed.idempotency_key},
+    )
