@@ -310,6 +310,8 @@ class Accounts:
     ) -> Account:
         """Store and record what changed, if anything did; a changed credential or state raises the revision."""
         token = renewal.refresh_token
+        if token is None and after.application_id != before.application_id:
+            await self._applications.check_same_client(work, before.application_id, after.application_id)
         if token is not None and await self._has(work, before, token):
             token = None
         if token is not None and renewal.renews_consent:

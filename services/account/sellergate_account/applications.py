@@ -273,6 +273,21 @@ class Applications:
         await self._record(work, "application.secret_rotated", changed, "import")
         return changed
 
+    async def check_same_client(self, work: Work, before_id: str, after_id: str) -> None:
+        """Raise InvalidRequest unless two applications are one LWA client: a refresh token belongs to one client."""
+        clients = set[SecretStr]()
+        for application_id in (before_id, after_id):
+            application = await self.existing(work, application_id)
+            if await self._is_readable(work, application):
+                clients.add((await work.application_secrets(application)).client_id)
+            else:
+                clients.add(SecretStr(application_id))
+        if len(clients) > 1:
+            raise InvalidRequest.of_field(
+                "refresh_token",
+                "must be given with another application or LWA client: Amazon takes the stored one from its own client only",
+            )
+
     async def store_secret(self, work: Work, account: Account, client_secret: SecretStr) -> None:
         """Replace the secret of the account's own application. Raises NotAllowed for a shared one."""
         application = await self.existing(work, account.application_id)
