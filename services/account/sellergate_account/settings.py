@@ -31,6 +31,8 @@ class DatabaseSettings(Settings):
     database_url: Annotated[SecretStr | None, AfterValidator(_database)] = Field(
         default=None, validation_alias="DATABASE_URL"
     )
+    database_wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    """How long a start waits for a database that is not up yet."""
 
     @property
     def database(self) -> str:

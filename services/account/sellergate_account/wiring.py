@@ -26,7 +26,7 @@ from sellergate_account.rpc.clients import DropInClientServicer
 from sellergate_account.settings import AccountSettings
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.expiries import SqlExpiries
-from sellergate_account.storage.migrating import migrate
+from sellergate_account.storage.migrating import migrate, wait_for
 from sellergate_account.storage.sealed_rows import SqlVault
 from sellergate_account.storage.store import SqlStore
 
@@ -43,6 +43,7 @@ class Wired:
 async def open_servicers(settings: AccountSettings, redis: Redis, background: BackgroundTasks) -> AsyncIterator[Wired]:
     """Wire the service by hand; keys of the settings are in the clear."""
     async with open_database(settings.database) as database:
+        await wait_for(database.engine, settings.database_wait_seconds)
         if settings.database_migrate:
             await migrate(database.engine)
         ring = KeyRing.parse(settings.sealing_keys.get_secret_value())

@@ -1,4 +1,4 @@
-"""Migrates the database to the newest revision, one replica at a time.
+"""Migrates the database to the newest revision, one replica at a time, once the database is up.
 
 `python -m sellergate_account.storage.migrating` does so and exits.
 """
@@ -8,10 +8,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sellergate_common.clock import SYSTEM_CLOCK, Clock
 from sellergate_common.observability.logs import configure_logging, get_logger
 from sellergate_common.settings import load_settings
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sellergate_account.settings import DatabaseSettings
@@ -19,14 +23,38 @@ from sellergate_account.storage.database import open_database
 
 HEAD = "head"
 BASE = "base"
+ATTEMPT_SECONDS = 10.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 5.0
 # Any number will do, as long as nobody else locks it: it says that somebody migrates this database.
 _ADVISORY_LOCK = 0x5E11E2
 
 
 async def migrate(engine: AsyncEngine, revision: str = HEAD) -> None:
-    """Upgrade to `revision`, or downgrade with BASE. On PostgreSQL replicas that start together wait for each other."""
+    """Upgrade to `revision`, or downgrade with BASE. On PostgreSQL replicas that start together wait for each other.
+
+    A database that a newer release has migrated stays as it is: each revision leaves what the release before it needs.
+    """
     async with engine.begin() as connection:
         await connection.run_sync(_run, revision)
+
+
+async def wait_for(engine: AsyncEngine, seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Wait until the database is up, for `seconds` at most, with one line in the log. Raises SystemExit when it is not."""
+    give_up, pause, is_logged = clock.monotonic() + seconds, FIRST_PAUSE_SECONDS, False
+    place = engine.url
+    while True:
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS), engine.connect():
+                return
+        except (DBAPIError, OSError) as error:
+            if clock.monotonic() + pause > give_up:
+                get_logger().error("database_is_down", host=place.host, port=place.port, waited_seconds=seconds)
+                raise SystemExit(1) from error
+            if not is_logged:
+                get_logger().warning("waiting_for_database", host=place.host, port=place.port, at_most_seconds=seconds)
+            is_logged = True
+            await clock.sleep(pause)
+            pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
 
 
 def _run(connection: Connection, revision: str) -> None:
@@ -37,13 +65,24 @@ def _run(connection: Connection, revision: str) -> None:
     config.attributes["connection"] = connection
     if revision == BASE:
         command.downgrade(config, revision)
-    else:
+    elif not _is_newer(connection, config):
         command.upgrade(config, revision)
+
+
+def _is_newer(connection: Connection, config: Config) -> bool:
+    """Return whether a newer release has migrated the database: revisions are numbers, and later ones are greater."""
+    stored = MigrationContext.configure(connection).get_current_revision()
+    known = ScriptDirectory.from_config(config).get_current_head()
+    is_newer = bool(stored and known and stored.isdigit() and int(stored) > int(known))
+    if is_newer:
+        get_logger().warning("database_is_newer", stored=stored, known=known)
+    return is_newer
 
 
 async def main(settings: DatabaseSettings) -> None:
     """Upgrade the database of the settings."""
     async with open_database(settings.database) as database:
+        await wait_for(database.engine, settings.database_wait_seconds)
         await migrate(database.engine)
     get_logger().info("migrated")
 
