@@ -1,6 +1,5 @@
 """Named requests on SQLAlchemy. The first transaction with a key inserts its row, and others with it wait for that one's end."""
 
-import base64
 from datetime import datetime
 
 from sellergate_common.crypto.sealing import KeyRing, SealError, blind_index
@@ -47,7 +46,7 @@ class SqlKeyedRequests:
     async def respond(self, request: KeyedRequest, response: bytes) -> None:
         """Store the response of a request whose key was claimed."""
         key_index = self._key_index(request)
-        sealed = self._ring.seal(base64.b64encode(response).decode(), _place(key_index))
+        sealed = self._ring.seal(response.decode("latin-1"), _place(key_index))
         row = _REQUESTS.c.key_index == key_index
         await self._connection.execute(update(_REQUESTS).where(row).values(response_sealed=sealed))
 
@@ -63,7 +62,7 @@ class SqlKeyedRequests:
 
     def _opened(self, sealed: str, key_index: str) -> bytes:
         try:
-            return base64.b64decode(self._ring.open(sealed, _place(key_index)).get_secret_value())
+            return self._ring.open(sealed, _place(key_index)).get_secret_value().encode("latin-1")
         except SealError as error:
             get_logger().error("secret_unopened", place=_place(key_index), cause=str(error))
             raise Unreadable(f"{_REQUESTS.name}/{key_index}") from None
