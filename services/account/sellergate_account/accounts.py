@@ -324,9 +324,7 @@ class Accounts:
             return before
         raises = not _CREDENTIALS.isdisjoint(changed)
         if raises and _CREDENTIALS.intersection(changed) == {"state"} and not await self._has(work, before, None):
-            raises = (
-                False  # what cannot be opened cannot be sealed for another revision, and must not be lost for a switch
-            )
+            raises = False  # a token that does not open cannot be sealed for another revision, and must not be lost
         after = replace(after, revision=before.revision + raises, version=before.version + 1, update_time=self._now())
         await work.save_account(after, token)
         await self._audit.record(work.trail, action, after.account_id, detail=",".join(changed))

@@ -63,6 +63,6 @@ async def open_servicers(settings: AccountSettings, redis: Redis, background: Ba
         )
         async with (
             expiry_metrics(SqlExpiries(database), now, ring.newest, asyncio.sleep, background),
-            background.run("keyed requests", partial(forget_expired, store, now, asyncio.sleep)),
+            background.run("keyed_requests", partial(forget_expired, store, now, asyncio.sleep)),
         ):
             yield Wired(servicers, database)
