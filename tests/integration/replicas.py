@@ -62,5 +62,5 @@ class Replica:
         )
         self.entries = RedisEntries(self.shelf, flight, admit)
 
-    async def get(self, source: Source, least: float | None = None) -> Value:
-        return (await self.entries.obtain("a", least, source.fetch)).value
+    async def get(self, source: Source, least: float | None = None, key: str = "a") -> Value:
+        return (await self.entries.obtain(key, least, source.fetch)).value

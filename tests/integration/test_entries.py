@@ -237,6 +237,23 @@ async def test_only_fetches_are_admitted(redis_url: str) -> None:
         assert source.fetched == 1
 
 
+async def test_what_any_replica_holds_is_not_fetched_again_for_an_empty_redis(
+    replicas: Replicas, tmp_path: Path
+) -> None:
+    count, lost = 200, 20
+    with running_redis(tmp_path) as url:
+        two, source = await replicas(url, 2), Source()
+        await until(lambda: all(one.changes.connected for one in two))
+        values = {f"key {n}": await two[n % 2].get(source, key=f"key {n}") for n in range(count)}
+        await two[0].redis.flushall()
+        await two[0].redis.client_kill_filter(_type="pubsub")  # as a restart does
+        # Each is asked of the replica that does not hold it, and some that none holds.
+        asked = [*enumerate(values), *((0, f"lost {n}") for n in range(lost))]
+        found = await asyncio.gather(*(two[(n + 1) % 2].get(source, key=key) for n, key in asked))
+        assert found[:count] == list(values.values())
+        assert source.fetched == count + lost
+
+
 async def test_a_caller_without_time_leaves_and_the_fetch_goes_on(redis_url: str, replicas: Replicas) -> None:
     (one,), source = await replicas(redis_url, 1), Source(seconds=0.3)
     with serving(CallContext("test", "1", deadline=time.monotonic() + 0.1)), pytest.raises(OutOfTime):

@@ -1,11 +1,19 @@
-"""This process's own copies of shared entries: what a warm call is served from, and what is left when Redis is gone."""
+"""This process's own copies of shared entries: what a warm call is served from, and what is left when Redis is unavailable.
 
+A Redis that comes back empty is filled from the memories of all replicas before anything is fetched again. Each replica holds other
+entries; one that misses an entry right after a loss therefore waits a moment for the others to bring theirs. The loss is noticed by
+a mark in Redis: it is another one than before.
+"""
+
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sellergate_common.cache.entries import Perishable
+from sellergate_common.clock import Clock
+from sellergate_common.observability.logs import get_logger
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value", bound=Perishable)
@@ -53,6 +61,10 @@ class EntryMemory(Generic[_Key, _Value]):
         while len(self._held) > SIZE:
             self._held.popitem(last=False)
 
+    def all(self) -> list[Held[_Key, _Value]]:
+        """Return all copies, the last used last."""
+        return list(self._held.values())
+
     def forget(self, subject: str) -> None:
         """Forget a copy."""
         self._held.pop(subject, None)
@@ -64,3 +76,65 @@ class EntryMemory(Generic[_Key, _Value]):
     def doubt_all(self) -> None:
         """Compare every copy with the shared entry before it is used again; they are what a new, empty Redis is filled with."""
         self._generation += 1
+
+
+# Replicas notice a loss when they subscribe again, within half a second, and bring thousands of entries in a second.
+PEERS_SECONDS = 2.0
+_AT_ONCE = 32
+
+
+class Refill:
+    """The refill of one process. `mark` returns Redis' mark, made where there is none, and None where Redis does not respond.
+
+    `bring` adds all that is in memory, so many at once; it must never replace what is there.
+    """
+
+    def __init__(
+        self,
+        mark: Callable[[], Coroutine[Any, Any, str | None]],
+        bring: Callable[[int], Coroutine[Any, Any, int]],
+        clock: Clock,
+    ) -> None:
+        self._mark = mark
+        self._bring = bring
+        self._clock = clock
+        self._known: str | None = None
+        self._settled = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def settled(self) -> bool:
+        """Wait until all replicas have had the time to bring what they hold; return whether anything was lost lately."""
+        await self.check()
+        left = self._settled - self._clock.monotonic()
+        if left <= 0:
+            return False
+        await self._clock.sleep(left)
+        return True
+
+    async def check(self) -> None:
+        """Bring what this process holds, in the background, if Redis has lost its entries since the last look."""
+        mark = await self._mark()
+        if mark is None or mark == self._known:
+            return
+        lost, self._known = self._known is not None, mark
+        if lost:
+            self._settled = self._clock.monotonic() + PEERS_SECONDS
+            self._start(self._brought())
+
+    def forget(self, _: str) -> None:
+        """Do nothing: one entry has changed."""
+
+    def forget_all(self) -> None:
+        """Do nothing: all entries were dropped on purpose."""
+
+    def doubt_all(self) -> None:
+        """Look whether Redis is the one of before: the connection to it was lost."""
+        self._start(self.check())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _brought(self) -> None:
+        get_logger().warning("redis_came_back_empty", entries=await self._bring(_AT_ONCE))

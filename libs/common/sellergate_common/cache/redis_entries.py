@@ -43,7 +43,10 @@ class RedisEntries(Generic[_Key, _Value]):
     @property
     def listeners(self) -> Mapping[str, Sequence[Forgetful]]:
         """What must hear which channel."""
-        return {self._shelf.cache.changes: (self._shelf.memory,), self._cluster.channel: (self._cluster.releases,)}
+        return {
+            self._shelf.cache.changes: (self._shelf.memory, self._shelf.refill),
+            self._cluster.channel: (self._cluster.releases,),
+        }
 
     @property
     def counts(self) -> Counts:
@@ -98,6 +101,10 @@ class RedisEntries(Generic[_Key, _Value]):
         found = await errand.look()
         if found is not None:
             return found
+        if await self._shelf.refill.settled():
+            found = await errand.look()
+            if found is not None:
+                return found
         # Before the lease: work that waits for its turn must not keep other replicas from it.
         async with self._admit(left):
             return await self._cluster.get(name, errand)

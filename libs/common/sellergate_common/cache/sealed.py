@@ -24,6 +24,15 @@ if last and last ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
+# Returns what tells this Redis from one that has lost its keys; made where there is none.
+_MARK = """
+local mark = redis.call('GET', KEYS[1])
+if mark then return mark end
+local time = redis.call('TIME')
+mark = time[1] .. '.' .. time[2]
+redis.call('SET', KEYS[1], mark)
+return mark
+"""
 # Deletes an entry only while it still holds the value that was read.
 _COMPARE_AND_DELETE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -129,6 +138,14 @@ class SealedCache:
             raise _gone() from error
         await self.announce(ALL)
         return cleared
+
+    async def mark(self) -> str | None:
+        """Return a mark that stays as long as Redis keeps its keys; None when Redis does not respond."""
+        try:
+            return str(await self._redis.eval(_MARK, 1, self._prefix + "mark"))
+        except UNREACHABLE as error:
+            _told("mark", error)
+            return None
 
     async def announce(self, account_id: str) -> None:
         """Tell other processes to forget their copies of an account's entry."""

@@ -1,5 +1,6 @@
 """Where shared entries lie: sealed in Redis, with copies in this process, and beside them the failures of a moment ago."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -16,7 +17,7 @@ from sellergate_common.cache.entries import (
     renewal_time,
 )
 from sellergate_common.cache.lease import lease_keys
-from sellergate_common.cache.memory import EntryMemory
+from sellergate_common.cache.memory import EntryMemory, Refill
 from sellergate_common.cache.negative import Failures
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.clock import Clock
@@ -55,6 +56,7 @@ class Shelf(Generic[_Key, _Value]):
         self.counts = Counts()
         self.failures = Failures(cache, service, clock.monotonic)
         self.memory: EntryMemory[_Key, _Value] = EntryMemory(codec.subject)
+        self.refill = Refill(cache.mark, self.bring, clock)
 
     async def look(self, key: _Key, least: float | None) -> Found[_Value] | None:
         """Return the shared value if it lives long enough, or where there is none our own. Raises the failure of a moment ago."""
@@ -108,9 +110,23 @@ class Shelf(Generic[_Key, _Value]):
         self.remember(key, value)
         return Found(value, cached=True)
 
-    async def add(self, key: _Key, value: _Value) -> None:
-        """Share a value where there is none."""
-        await self.cache.add(self.codec.name(key), self._text(value), self._left(value))
+    async def add(self, key: _Key, value: _Value) -> bool:
+        """Share a value where there is none; return whether that was so."""
+        return await self.cache.add(self.codec.name(key), self._text(value), self._left(value))
+
+    async def bring(self, at_once: int) -> int:
+        """Share all that this process holds, where there is none, so many at once; return how many entries were missing."""
+        left, added = iter(self.memory.all()), 0
+
+        async def worker() -> None:
+            nonlocal added
+            for held in left:
+                # Looked up again: it may have been dropped since.
+                if self.memory.get(held.key) is held and held.value.expire_time > self.now():
+                    added += await self.add(held.key, held.value)
+
+        await asyncio.gather(*(worker() for _ in range(at_once)))
+        return added
 
     def remember(self, key: _Key, value: _Value) -> None:
         """Keep a copy in this process."""
