@@ -229,7 +229,7 @@ class Calls:
             ports.breakers.ended(host, failed=False)
             raise oversized(error.answer, run.name) from None
         except (NotSent, FateUnknown) as error:
-            if not error.late or seconds >= PATIENT_SECONDS:
+            if not error.own and (not error.late or seconds >= PATIENT_SECONDS):
                 ports.breakers.ended(host, failed=True)
             sent = isinstance(error, FateUnknown)
             final = _unfinished(run, error, ports.left()) if sent else _unsent(run, error)
@@ -345,7 +345,14 @@ def signs(account: Account) -> bool:
     return account.signing != "NONE" and bool(account.iam_role_arn)
 
 
-def _unsent(run: _Run, error: Exception) -> Exception:
+def _unsent(run: _Run, error: NotSent | FateUnknown) -> Exception:
+    if error.own:
+        return Unavailable(
+            f"The gateway cannot open a connection ({error}): it lacks descriptors, a resolver or trusted certificates."
+            " Nothing was sent. Try again.",
+            metadata={"operation": run.name, "dependency": "gateway"},
+            retry_after=1.0,
+        )
     return Unavailable(
         f"Amazon cannot be reached ({error}); nothing was sent. Try again.",
         reason=Reason.AMAZON_UNAVAILABLE,

@@ -19,6 +19,7 @@ from sellergate_common.observability.tracing import span
 from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
 from yarl import URL
 
+from sellergate_gateway.spapi.aiohttp_faults import is_own
 from sellergate_gateway.spapi.http import (
     AmazonAnswer,
     AmazonRequest,
@@ -91,11 +92,11 @@ class AiohttpAmazon:
                 return answer
         except aiohttp.ClientError as error:
             # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
-            raise _failure(progress, type(error).__name__) from None
+            raise _failure(progress, type(error).__name__, own=is_own(error)) from None
         except TimeoutError:
             raise _failure(progress, f"no complete answer within {seconds:.1f} s", late=True) from None
         except OSError as error:
-            raise _failure(progress, type(error).__name__) from None
+            raise _failure(progress, type(error).__name__, own=is_own(error)) from None
 
 
 async def _body(response: aiohttp.ClientResponse, answer: AmazonAnswer) -> bytes:
@@ -120,8 +121,8 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
     return tuple([header for header in decoded if header[0].lower() not in _CONNECTION_HEADERS])
 
 
-def _failure(progress: _Progress, why: str, *, late: bool = False) -> NotSent | FateUnknown:
-    return FateUnknown(why, late=late) if progress.sent else NotSent(why, late=late)
+def _failure(progress: _Progress, why: str, *, late: bool = False, own: bool = False) -> NotSent | FateUnknown:
+    return FateUnknown(why, late=late) if progress.sent else NotSent(why, late=late, own=own)
 
 
 @asynccontextmanager

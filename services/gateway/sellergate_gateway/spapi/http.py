@@ -41,11 +41,15 @@ class AmazonAnswer:
 
 
 class _Unanswered(Exception):
-    """No complete answer came. The message says why, without the URL; `late`: the time that was given ran out."""
+    """No complete response came. The message says why, without the URL.
 
-    def __init__(self, why: str, *, late: bool = False) -> None:
+    `late`: the time that was given ran out; `own`: this process or its machine is at fault, and nothing is known of Amazon.
+    """
+
+    def __init__(self, why: str, *, late: bool = False, own: bool = False) -> None:
         super().__init__(why)
         self.late = late
+        self.own = own
 
 
 class NotSent(_Unanswered):

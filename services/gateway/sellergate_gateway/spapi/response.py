@@ -19,6 +19,8 @@ MOST_READ_BYTES = 16 * 1024 * 1024
 """The largest JSON that is read, once it is unpacked."""
 # The words of Amazon's 403 when the token is at fault; every other 403 is about rights and final (SP-API "resolving 403 errors").
 _TOKEN_AT_FAULT = re.compile(r"access token.*(expired|revoked|malformed|invalid)", re.IGNORECASE)
+# amzn/selling-partner-api-models#4489: the secret of the application, for which LWA still gives tokens.
+_CLIENT_SECRET_AT_FAULT = re.compile(r"LWA (client )?secret.*expired", re.IGNORECASE)
 _SESSION_AT_FAULT = re.compile(r"security token included in the request is (expired|invalid)", re.IGNORECASE)
 _HELP = "https://developer-docs.amazon.com/sp-api/docs/sp-api-errors-faq"
 
@@ -26,6 +28,9 @@ _HELP = "https://developer-docs.amazon.com/sp-api/docs/sp-api-errors-faq"
 _ADVICE = {
     Reason.AMAZON_QUOTA_EXCEEDED: "The quota of this operation is used up; call again later.",
     Reason.AMAZON_UNAVAILABLE: "Try again.",
+    Reason.LWA_CLIENT_REJECTED: (
+        "The application's LWA client secret has expired: rotate it in Amazon's developer console and store the new one."
+    ),
     Reason.AMAZON_OUTCOME_UNKNOWN: "It may have done what was asked; look before you repeat it.",
 }
 
@@ -44,6 +49,8 @@ class Kind(StrEnum):
     """A server error that tells nothing of what was done."""
     CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
     """Amazon did nothing, for the session of the signature has ended."""
+    CLIENT_REFUSED = "CLIENT_REFUSED"
+    """Amazon did nothing, for the application's LWA client secret has expired."""
     DENIED = "DENIED"
     """Amazon looked at who calls and refused; why, it rarely says."""
     REFUSED = "REFUSED"
@@ -89,6 +96,8 @@ def read(answer: AmazonAnswer) -> Reading:
 
 
 def _denial(errors: list["AmazonError"]) -> Kind:
+    if any(_CLIENT_SECRET_AT_FAULT.search(f"{one.message} {one.details}") for one in errors):
+        return Kind.CLIENT_REFUSED
     if any(_TOKEN_AT_FAULT.search(one.details) for one in errors):
         return Kind.TOKEN_REFUSED
     if any(_SESSION_AT_FAULT.search(f"{one.message} {one.details}") for one in errors):
@@ -189,6 +198,8 @@ def _reason(status: int, kind: Kind, *, idempotent: bool) -> Reason:
         return Reason.AMAZON_UNAVAILABLE
     if kind is Kind.BROKEN:
         return Reason.AMAZON_OUTCOME_UNKNOWN
+    if kind is Kind.CLIENT_REFUSED:
+        return Reason.LWA_CLIENT_REJECTED
     return {
         401: Reason.AMAZON_DENIED,
         403: Reason.AMAZON_DENIED,

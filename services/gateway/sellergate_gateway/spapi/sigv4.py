@@ -1,6 +1,7 @@
 """AWS Signature Version 4 for execute-api, in the headers (never in the query).
 
-Not botocore's: that takes a hundred microseconds a call (ADR 0017). tests/unit/gateway/spapi/test_sigv4.py compares the two.
+Not botocore's: that takes a hundred microseconds a call (ADR 0017). tests/unit/gateway/spapi/test_sigv4.py compares the two; they
+differ in the plus sign of a path.
 Source: "Signature Version 4 signing process", IAM user guide; which headers: SP-API Developer Guide, "signing the request".
 """
 
@@ -24,6 +25,8 @@ _SIGNED = "host;x-amz-access-token;x-amz-date;x-amz-security-token"
 _SIGNED_WITHOUT = "host;x-amz-date;x-amz-security-token"
 _TOKEN = "x-amz-access-token"
 _SLASHES = re.compile("/{2,}")
+# Amazon takes an encoded plus sign of the path for a plain one before it encodes the path (see `_canonical`).
+_PLUS = re.compile("%2B", re.IGNORECASE)
 # Keys are derived once for a day, a region and a session, which lives an hour; those of sessions that are over fall out.
 _KEPT_KEYS = 4_096
 
@@ -57,11 +60,14 @@ def _canonical(request: AmazonRequest, token: str | None, stamp: str, session: s
     path, query = url.raw_path, url.raw_query_string
     if "//" in path:
         path = _SLASHES.sub("/", path)
+    if "%2" in path:
+        path = _PLUS.sub("+", path)
     if query:
         query = "&".join([f"{name}={value}" for name, _, value in sorted(p.partition("=") for p in query.split("&"))])
     with_token, names = (f"{_TOKEN}:{token}\n", _SIGNED) if token is not None else ("", _SIGNED_WITHOUT)
     return (
-        # Percent signs of the path are encoded once more: that is the rule for all services but S3.
+        # Percent signs of the path are encoded once more: that is the rule for all services but S3. Of %2B SP-API's own canonical
+        # string has %2B, and of %20, %23 and %C3 it has %2520, %2523 and %25C3 (jrl84/amazon-sp-api#103).
         f"{request.method}\n{quote(path, safe='/~')}\n{query}\n"
         f"host:{url.host_port_subcomponent}\n{with_token}x-amz-date:{stamp}\nx-amz-security-token:{session}\n"
         f"\n{names}\n{hashlib.sha256(request.body).hexdigest()}"

@@ -176,6 +176,22 @@ async def test_how_often_a_call_is_sent_that_never_succeeds(
         assert (done.answer, done.attempts) == (step, attempts)
 
 
+async def test_an_own_fault_is_reported_as_such_and_opens_no_breaker() -> None:
+    world = World(steps=[NotSent("ClientConnectorError", own=True)])
+    for _ in range(30):
+        error = await world.refused(WRITE)
+    assert (error.reason, error.metadata["dependency"]) == (Reason.DEPENDENCY_UNAVAILABLE, "gateway")
+    assert world.breakers.state() == {}
+
+
+async def test_an_expired_client_secret_is_the_applications_fault() -> None:
+    expired = answer(403, "Unauthorized", "The LWA secret token you provided has expired.")
+    world = World(steps=[expired])
+    error = await world.refused(WRITE)
+    assert (error.reason, len(world.sent)) == (Reason.LWA_CLIENT_REJECTED, 1)
+    assert "rotate" in error.message
+
+
 async def test_a_retried_call_that_succeeds_says_how_often() -> None:
     world = World(steps=[THROTTLED, BUSY, REFUSED, OK])
     assert (await world.make(WRITE)).attempts == 4

@@ -51,6 +51,10 @@ def errors(code: str, message: str = "", details: str = "") -> dict[str, Any]:
             answer(403, errors("Unauthorized", "The security token included in the request is expired")),
             Kind.CREDENTIALS_REFUSED,
         ),
+        (
+            answer(403, errors("Unauthorized", DENIED, "The LWA secret token you provided has expired.")),
+            Kind.CLIENT_REFUSED,
+        ),
         (answer(301), Kind.REFUSED),
         (answer(404, b"not json"), Kind.REFUSED),
     ],

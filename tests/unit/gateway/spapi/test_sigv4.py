@@ -1,8 +1,14 @@
-"""The gateway's signatures are those that botocore makes, for every request that can be sent."""
+"""The gateway's signatures are those that botocore makes, for every request that can be sent, but for the plus sign of a path.
+
+AWS's rule is that each segment of the path is encoded twice, but for S3 (IAM user guide, "Create a signed AWS API request").
+botocore does so and makes %252B of %2B. SP-API does not accept that: it names the canonical string that it expected, and there %2B
+stands for %2B and for a plain plus sign, while other characters are encoded twice.
+"""
 
 from datetime import UTC, datetime
 from unittest import mock
 
+import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -11,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from sellergate_gateway.model import AwsCredentials
 from sellergate_gateway.spapi.http import AmazonRequest
-from sellergate_gateway.spapi.sigv4 import SigV4Signer
+from sellergate_gateway.spapi.sigv4 import SigV4Signer, _canonical
 
 HOSTS = (
     "https://sellingpartnerapi-na.amazon.com",
@@ -19,14 +25,18 @@ HOSTS = (
     "http://127.0.0.1:9000",
     "https://h.test:443",
 )
-_path = st.text("abAB09-._~!$&'()*+,;=:@/", max_size=20) | st.sampled_from(["a%2Fb", "%C3%A9%20x", "a//b///c", "x/"])
+_path = st.text("abAB09-._~!$&'()*+,;=:@/", max_size=20) | st.sampled_from(
+    ["a%2Fb", "a%2Bb+c%20d", "%C3%A9%20x", "a//b///c", "x/"]
+)
 _pair = st.text("ab=%~.*+/?:@,;'", max_size=6).map(lambda text: text.replace("%", "%25"))
 _query = st.lists(_pair, max_size=5).map("&".join)
 
 
 def by_botocore(request: AmazonRequest, credentials: AwsCredentials, region: str, now: float) -> dict[str, str]:
     tokens = {name: value for name, value in request.headers if name == "x-amz-access-token"}
-    theirs = AWSRequest(method=request.method, url=request.url, data=request.body, headers=tokens)
+    path, mark, query = request.url.partition("?")
+    url = path.replace("%2B", "+") + mark + query
+    theirs = AWSRequest(method=request.method, url=url, data=request.body, headers=tokens)
     keys = Credentials(
         credentials.access_key_id.get_secret_value(),
         credentials.secret_access_key.get_secret_value(),
@@ -63,3 +73,25 @@ def test_a_signature_is_botocores(
     added = {name.lower(): value for name, value in ours.headers if name != "accept"}
     assert added == by_botocore(request, credentials, region, now)
     assert (ours.method, ours.url, ours.body, ours.headers[0]) == (method, url, body, ("accept", "x"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "canonical"),
+    [
+        # jrl84/amazon-sp-api#103
+        (
+            "/products/pricing/v0/listings/Merimieskirja%2Bkyn%C3%A4/offers",
+            "/products/pricing/v0/listings/Merimieskirja%2Bkyn%25C3%25A4/offers",
+        ),
+        # amzn/selling-partner-api-models#2132
+        (
+            "/products/fees/v0/listings/SKU1%20+%20SKU2-FBA/feesEstimate",
+            "/products/fees/v0/listings/SKU1%2520%2B%2520SKU2-FBA/feesEstimate",
+        ),
+        # amazon-php/sp-api-sdk#204
+        ("/listings/2021-08-01/items/S/301Y3EA%23ABH", "/listings/2021-08-01/items/S/301Y3EA%2523ABH"),
+    ],
+)
+def test_the_path_of_amazons_own_canonical_strings(sent: str, canonical: str) -> None:
+    request = AmazonRequest("GET", HOSTS[0] + sent, (), b"")
+    assert _canonical(request, "t", "20260101T000000Z", "s").split("\n")[1] == canonical
