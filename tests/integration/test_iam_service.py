@@ -134,6 +134,7 @@ async def desk(
         recording, known = Recording(sts), GrpcAccounts(channel, copies)
         cache = redis_credentials(redis, RING, Changes(redis), SYSTEM_CLOCK, random.random)
         credentials = Credentials(known, recording, cache, (ROLES + "sp-api-*",))
+        await credentials.clear("")  # Redis is shared with the other tests of the session
         signatures = Signatures(known, credentials, Sites(production, sandbox), BotoSigner())
         servicer = IamServicer(credentials, signatures, REGION)
         async with serving("iam", authority.identity("iam"), {add_iam: servicer}, access) as target:
@@ -183,6 +184,24 @@ async def test_only_an_operator_names_a_bare_role_and_only_one_that_is_allowed(d
     ):
         assert (await desk.refused(method, request, "operator")).code is Code.PERMISSION_DENIED
     assert (await desk.refused("AssumeRole", pb2.AssumeRoleRequest(), "operator")).violations[0].field == "role"
+
+
+async def test_a_bare_role_is_assumed_once_for_a_region_and_the_region_is_checked(desk: Desk) -> None:
+    first = await desk.assume("operator", role_arn=OPEN, region="eu-central-1")
+    assert await desk.assume("operator", role_arn=OPEN, region="eu-central-1") == first
+    assert await desk.assume("operator", role_arn=OPEN) != first
+    assert [role.region for role, _ in desk.sts.asked] == ["eu-central-1", REGION]
+    account_id = desk.accounts.add()
+    assert (await desk.assume(account_id=account_id, region="us-west-2")).session_token
+    assert desk.sts.asked[-1][0].region == "us-west-2"
+    for region in ("us east 1", "US-EAST-1", "evil.example/", "us-east-1\n", "x" * 33):
+        request = pb2.AssumeRoleRequest(role_arn=OPEN, region=region)
+        error = await desk.refused("AssumeRole", request, "operator")
+        assert [violation.field for violation in error.violations] == ["region"]
+    stats = await desk.call("operator", "GetCredentialsCacheStats", pb2.GetCredentialsCacheStatsRequest())
+    assert (stats.hits, stats.misses, stats.assumptions) == (1, 2, 3)
+    cleared = await desk.call("operator", "ClearCredentialsCache", pb2.ClearCredentialsCacheRequest())
+    assert cleared.cleared >= 2
 
 
 async def test_a_named_internal_service_may_assume_an_accounts_role_and_another_may_not(desk: Desk) -> None:

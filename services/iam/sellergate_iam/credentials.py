@@ -7,9 +7,10 @@ from functools import partial
 
 from pydantic import SecretStr
 from sellergate_common.cache.entries import Counts
+from sellergate_common.context import Caller
 from sellergate_common.errors import InvalidRequest, NotAllowed
 
-from sellergate_iam.ports import Accounts, AwsCredentials, CredentialsCache, Role, Session, Sts
+from sellergate_iam.ports import Accounts, AwsCredentials, CallersRole, CredentialsCache, Role, Session, Sts
 
 # STS takes sessions of 15 minutes to 12 hours; the role's own maximum may be less (AWS STS API reference, AssumeRole).
 SHORTEST_SECONDS = 900
@@ -36,17 +37,18 @@ class Credentials:
         self._failures = 0
 
     async def for_account(
-        self, account_id: str, name: str, seconds: int | None, expected_revision: int = 0
+        self, account_id: str, name: str, seconds: int | None, expected_revision: int = 0, region: str = ""
     ) -> AwsCredentials:
         """Return credentials of an account's role, of `expected_revision` or a later one; their `revision` is the role's.
 
-        Those with a name or duration of the caller's own are not cached. Raises NotFound, PreconditionFailed, InvalidRequest,
-        NotAllowed, RoleRejected, Unavailable.
+        With a name, duration or region of the caller's own they are not cached. Raises NotFound, PreconditionFailed,
+        InvalidRequest, NotAllowed, RoleRejected, Unavailable.
         """
         role = await self._accounts.role(account_id, expected_revision)
-        if not name and seconds is None:
+        if not name and seconds is None and region in ("", role.region):
             return replace(await self.of(role), revision=role.revision)
         self._check(role.arn)
+        role = replace(role, region=region or role.region)
         assumed = await self._assumed(role, _session(name or _own_name(role), seconds))
         return replace(assumed, revision=role.revision)
 
@@ -56,10 +58,15 @@ class Credentials:
         found = await self._cache.obtain(role, None, partial(self._assumed, role, _session(_own_name(role), None)))
         return found.value
 
-    async def for_role(self, arn: str, region: str, name: str, seconds: int | None) -> AwsCredentials:
-        """Return credentials of a bare role, which only operators may name; never cached."""
+    async def for_role(self, arn: str, region: str, name: str, seconds: int | None, caller: Caller) -> AwsCredentials:
+        """Return credentials of a bare role, which only operators may name, cached for this caller.
+
+        Raises InvalidRequest, NotAllowed, RoleRejected, Unavailable, OutOfTime.
+        """
         self._check(arn)
-        return await self._assumed(Role(arn, "", region), _session(name or "sellergate-operator", seconds))
+        role, session = Role(arn, "", region), _session(name or "sellergate-operator", seconds)
+        key = CallersRole(role, session, caller)
+        return (await self._cache.obtain(key, None, partial(self._assumed, role, session))).value
 
     async def invalidate(self, account_id: str, access_key_id: SecretStr) -> bool:
         """Drop credentials that AWS refused, if they are still the cached ones."""

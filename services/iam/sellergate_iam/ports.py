@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 from sellergate_common.cache.entries import Entries
+from sellergate_common.context import Caller
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -30,6 +31,19 @@ class Session:
 
     name: str
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallersRole:
+    """The role, session and caller whose credentials are cached together; no other caller's request has an equal key."""
+
+    role: Role
+    session: Session
+    caller: Caller
+
+
+CredentialsKey = Role | CallersRole
+"""An account's role with its default session, which all callers share, or a bare role as one caller assumes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +99,5 @@ class Signer(Protocol):
         """Return the headers that sign the request for execute-api in an AWS region."""
 
 
-# Credentials of accounts' roles by revision, shared by all replicas; the mark is their access key.
-CredentialsCache = Entries[Role, AwsCredentials, SecretStr]
+# Credentials of accounts' roles by revision and of bare roles by caller, shared by all replicas; the mark is their access key.
+CredentialsCache = Entries[CredentialsKey, AwsCredentials, SecretStr]

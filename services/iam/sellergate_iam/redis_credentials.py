@@ -10,6 +10,7 @@ from sellergate_common.cache.keyspace import (
     CREDENTIALS_CHANGES,
     CREDENTIALS_DONE,
     CREDENTIALS_PREFIX,
+    callers_credentials_key,
     credentials_key,
 )
 from sellergate_common.cache.lease_notifier import Releases
@@ -20,24 +21,33 @@ from sellergate_common.cache.store import Codec, Shelf
 from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
 
-from sellergate_iam.ports import AwsCredentials, Role
+from sellergate_iam.ports import AwsCredentials, CredentialsKey, Role
 
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 
 
 def redis_credentials(
     redis: Redis, ring: KeyRing, changes: Changes, clock: Clock, jitter: Callable[[], float]
-) -> RedisEntries[Role, AwsCredentials]:
-    """Return the cache of credentials, sealed under `ring`. Its listeners must be told what `changes` hears."""
-    codec: Codec[Role, AwsCredentials] = Codec(
-        name=lambda role: credentials_key(ring, role.account_id, role.revision, role.arn),
-        subject=lambda role: role.account_id,
+) -> RedisEntries[CredentialsKey, AwsCredentials]:
+    """Return the cache of credentials, sealed under `ring`. Its listeners must receive what `changes` hears."""
+    codec: Codec[CredentialsKey, AwsCredentials] = Codec(
+        name=lambda key: _name(ring, key),
+        # A bare role has no account; its keyed name stands in, so that neither the ARN nor the caller is announced in the clear.
+        subject=lambda key: key.account_id if isinstance(key, Role) else _name(ring, key),
         encode=_encode,
         decode=_decode,
         mark=lambda credentials: credentials.access_key_id,
     )
     shelf = Shelf(SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec, "iam", clock, jitter)
     return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), CREDENTIALS_DONE))
+
+
+def _name(ring: KeyRing, key: CredentialsKey) -> str:
+    if isinstance(key, Role):
+        return credentials_key(ring, key.account_id, key.revision, key.arn)
+    role, session, caller = key.role, key.session, key.caller
+    parts = (role.arn, role.region, session.name, str(session.seconds), caller.identity, caller.on_behalf_of)
+    return callers_credentials_key(ring, *parts)
 
 
 def _encode(credentials: AwsCredentials) -> str:

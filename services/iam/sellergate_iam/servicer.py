@@ -31,13 +31,15 @@ class IamServicer(IamServiceServicer):
         match request.WhichOneof("role"):
             case "account_id":
                 found = self._credentials.for_account(
-                    request.account_id, request.session_name, seconds, request.expected_revision
+                    request.account_id, request.session_name, seconds, request.expected_revision, request.region
                 )
                 return _to_message(await found)
             case "role_arn":
-                if current_caller().identity != OPERATOR:
+                caller = current_caller()
+                if caller.identity != OPERATOR:
                     raise NotAllowed("Only operators name a bare role; name an account.")
-                assumed = self._credentials.for_role(request.role_arn, self._region, request.session_name, seconds)
+                region = request.region or self._region
+                assumed = self._credentials.for_role(request.role_arn, region, request.session_name, seconds, caller)
                 return _to_message(await assumed)
         raise InvalidRequest.of_field("role", "must be one of account_id or role_arn")
 

@@ -26,6 +26,8 @@ from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens.exchanges import Exchanges
 from sellergate_token.wiring import make_authorizations, make_tokens, open_rotations
 
+_SERVICE = "sellergate.token.v1.TokenService/"
+
 
 def main() -> None:
     """Run the service until it is told to stop."""
@@ -59,7 +61,9 @@ async def serve(settings: TokenSettings) -> None:
             servicers=[TokenServicer(tokens, rotations, authorizations)],
             dependencies={"redis": redis.ping},
             background=background,
-            access=Access({"sellergate.token.v1.TokenService/GetAccessToken": settings.callers}),
+            access=Access(
+                {_SERVICE + method: settings.callers for method in ("GetAccessToken", "InvalidateAccessToken")}
+            ),
         )
 
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 from sellergate_common.cache.entries import Entries
+from sellergate_common.context import Caller
 from sellergate_common.errors import Reason
 
 
@@ -59,8 +60,16 @@ class ApplicationView:
     scope: str
 
 
-TokenKey = AccountView | ApplicationView
-"""Whose token it is: keys of different accounts, revisions, applications and scopes never meet."""
+@dataclass(frozen=True, slots=True)
+class CallersGrant:
+    """The caller that keeps credentials itself, and their SHA-256: it tells nothing of them and is not written anywhere."""
+
+    digest: str
+    caller: Caller
+
+
+TokenKey = AccountView | ApplicationView | CallersGrant
+"""Whose token it is: keys of different accounts, revisions, applications, scopes and callers are never equal."""
 
 
 @dataclass(frozen=True, slots=True)

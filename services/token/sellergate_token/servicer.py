@@ -39,10 +39,8 @@ class TokenServicer(TokenServiceServicer):
                 found = await self._tokens.for_account(request.account_id, min_lifetime, request.expected_revision)
                 return _to_message(found.value, cached=found.cached)
             case "credentials":
-                given = request.credentials
-                client = LwaClient(SecretStr(given.client_id), SecretStr(given.client_secret))
-                token = await self._tokens.for_client(client, RefreshToken(SecretStr(given.refresh_token)))
-                return _to_message(token, cached=False, inline=True)
+                found = await self._tokens.for_client(*_own(request.credentials), current_caller(), min_lifetime)
+                return _to_message(found.value, cached=found.cached, inline=True)
             case "grantless":
                 wanted = request.grantless
                 found = await self._tokens.for_application(wanted.application_id, wanted.scope, min_lifetime)
@@ -53,13 +51,18 @@ class TokenServicer(TokenServiceServicer):
         self, request: pb2.InvalidateAccessTokenRequest, context: Any
     ) -> pb2.InvalidateAccessTokenResponse:
         """Drop a token that Amazon refused."""
-        if bool(request.account_id) == request.HasField("grantless"):
-            raise InvalidRequest.of_field("account_id", "or grantless must be set, and not both")
-        if request.HasField("grantless"):
-            wanted, fingerprint = request.grantless, request.fingerprint
+        owners = (bool(request.account_id), request.HasField("grantless"), request.HasField("credentials"))
+        if sum(owners) != 1:
+            raise InvalidRequest.of_field("account_id", "must be set, or grantless or credentials in its place")
+        fingerprint = request.fingerprint
+        if request.account_id:
+            invalidated = await self._tokens.invalidate(request.account_id, fingerprint)
+        elif request.HasField("grantless"):
+            wanted = request.grantless
             invalidated = await self._tokens.invalidate_grantless(wanted.application_id, wanted.scope, fingerprint)
         else:
-            invalidated = await self._tokens.invalidate(request.account_id, request.fingerprint)
+            own = _own(request.credentials)
+            invalidated = await self._tokens.invalidate_callers(*own, current_caller(), fingerprint)
         return pb2.InvalidateAccessTokenResponse(invalidated=invalidated)
 
     async def ClearTokenCache(self, request: pb2.ClearTokenCacheRequest, context: Any) -> pb2.ClearTokenCacheResponse:
@@ -128,6 +131,11 @@ class TokenServicer(TokenServiceServicer):
         )
         account = await self._authorizations.complete(returned, current_caller().on_behalf_of)
         return pb2.CompleteAuthorizationResponse(account=account)
+
+
+def _own(given: pb2.InlineCredentials) -> tuple[LwaClient, RefreshToken]:
+    client = LwaClient(SecretStr(given.client_id), SecretStr(given.client_secret))
+    return client, RefreshToken(SecretStr(given.refresh_token))
 
 
 def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb2.GetAccessTokenResponse:

@@ -25,7 +25,7 @@ class TokenSettings(ServerSettings, CacheSettings, CentralSettings):
         SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
     ]
     token_callers: str = ""
-    """Internal services ("client/billing, client/reports") that may call GetAccessToken."""
+    """Internal services ("client/billing, client/reports") that may call GetAccessToken and InvalidateAccessToken."""
 
     webhook_secrets: Annotated[SecretStr, AfterValidator(_webhook_secrets)] = SecretStr("")
     """Lines of `application_id secret`, two at most for each application; they sign what the rotation webhook takes."""

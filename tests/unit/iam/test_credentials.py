@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 
 import pytest
 from pydantic import SecretStr
+from sellergate_common.context import Caller
 from sellergate_common.errors import InvalidRequest, NotAllowed
 from sellergate_iam.credentials import Credentials
-from sellergate_iam.ports import AwsCredentials, Role, Session
+from sellergate_iam.ports import AwsCredentials, CredentialsKey, Role, Session
 
 from tests.fakes.common import FakeCache
 
+OPERATOR = Caller("operator")
 ARN = "arn:aws:iam::123456789012:role/sp-api-1"
 
 
@@ -39,7 +41,9 @@ class World:
     def __init__(self, *allowed: str) -> None:
         self.now = [1_000_000.0]
         self.sts = FakeSts(self.now)
-        self.cache: FakeCache[Role, AwsCredentials] = FakeCache(lambda found: found.access_key_id, lambda: self.now[0])
+        self.cache: FakeCache[CredentialsKey, AwsCredentials] = FakeCache(
+            lambda found: found.access_key_id, lambda: self.now[0]
+        )
         self.accounts = FakeAccounts()
         self.credentials = Credentials(self.accounts, self.sts, self.cache, allowed)
 
@@ -92,7 +96,7 @@ async def test_roles_off_the_list_are_refused() -> None:
     with pytest.raises(NotAllowed):
         await world.credentials.for_account("a", "", None)
     with pytest.raises(NotAllowed):
-        await world.credentials.for_role(ARN, "us-east-1", "", None)
+        await world.credentials.for_role(ARN, "us-east-1", "", None, OPERATOR)
     assert not world.sts.asked
     await World("arn:aws:iam::*:role/sp-api-*").credentials.for_account("a", "", None)
 
@@ -103,3 +107,38 @@ async def test_a_late_refusal_cannot_drop_newer_credentials(world: World) -> Non
     new = await world.credentials.for_account("a", "", None)
     assert not await world.credentials.invalidate("a", old.access_key_id)
     assert await world.credentials.for_account("a", "", None) == new
+
+
+async def test_a_region_of_the_callers_own_reaches_sts_and_is_not_shared(world: World) -> None:
+    await world.credentials.for_account("a", "", None, region="ap-southeast-2")
+    assert [role.region for role, _ in world.sts.asked] == ["ap-southeast-2"]
+    assert await world.cache.count() == 0
+    await world.credentials.for_account("a", "", None, region="eu-west-1")
+    await world.credentials.for_account("a", "", None)
+    assert [role.region for role, _ in world.sts.asked] == ["ap-southeast-2", "eu-west-1"], (
+        "its own region is the default"
+    )
+
+
+async def test_a_bare_role_is_assumed_once_for_one_caller(world: World) -> None:
+    asked = [world.credentials.for_role(ARN, "us-east-1", "", None, OPERATOR) for _ in range(100)]
+    assert len(set(await asyncio.gather(*asked))) == 1
+    assert world.sts.asked == [(Role(ARN, "", "us-east-1"), Session("sellergate-operator", 3600))]
+    counts, entries = await world.credentials.stats()
+    assert (counts.fetches, counts.misses, entries) == (1, 100, 1)
+    assert await world.credentials.clear("") == 1
+
+
+async def test_whatever_changes_a_bare_role_or_who_asks_makes_another_entry(world: World) -> None:
+    given = [
+        (ARN, "us-east-1", "", None, OPERATOR),
+        (ARN + "-b", "us-east-1", "", None, OPERATOR),
+        (ARN, "eu-west-1", "", None, OPERATOR),
+        (ARN, "us-east-1", "mine", None, OPERATOR),
+        (ARN, "us-east-1", "", 900, OPERATOR),
+        (ARN, "us-east-1", "", None, Caller("client/billing")),
+        (ARN, "us-east-1", "", None, Caller("operator", "u1")),
+    ]
+    for _ in range(2):
+        found = [await world.credentials.for_role(*one) for one in given]
+        assert len(set(found)) == len(world.sts.asked) == len(given)

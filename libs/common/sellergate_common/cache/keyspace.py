@@ -48,6 +48,11 @@ def grantless_key(ring: KeyRing, application_id: str, etag: str, scope: str) -> 
     return f"{TOKEN_PREFIX}{{{ring.index('grantless', application_id, etag, scope)}}}"
 
 
+def callers_token_key(ring: KeyRing, *parts: str) -> str:
+    """Name the entry of a token for credentials that a caller keeps itself, by these and the caller; it holds none of them."""
+    return f"{TOKEN_PREFIX}{{{ring.index('callers-token', *parts)}}}"
+
+
 def state_key(ring: KeyRing, state: str) -> str:
     """Name the entry of an authorization that was begun, by its state."""
     return f"{STATE_PREFIX}{{{ring.index('state', state)}}}"
@@ -56,6 +61,11 @@ def state_key(ring: KeyRing, state: str) -> str:
 def credentials_key(ring: KeyRing, account_id: str, revision: int, role_arn: str) -> str:
     """Name the entry of the credentials of an account's role, with the default session name and duration."""
     return f"{CREDENTIALS_PREFIX}{{{ring.index('credentials', account_id, str(revision), role_arn)}}}"
+
+
+def callers_credentials_key(ring: KeyRing, *parts: str) -> str:
+    """Name the entry of a bare role's credentials by all that changes them, and the caller whose they are."""
+    return f"{CREDENTIALS_PREFIX}{{{ring.index('callers-credentials', *parts)}}}"
 
 
 def restricted_key(ring: KeyRing, account_id: str, revision: int, resources: str) -> str:

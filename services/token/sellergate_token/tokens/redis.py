@@ -6,7 +6,14 @@ from collections.abc import Callable
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache.invalidation import Changes
-from sellergate_common.cache.keyspace import TOKEN_CHANGES, TOKEN_DONE, TOKEN_PREFIX, grantless_key, token_key
+from sellergate_common.cache.keyspace import (
+    TOKEN_CHANGES,
+    TOKEN_DONE,
+    TOKEN_PREFIX,
+    callers_token_key,
+    grantless_key,
+    token_key,
+)
 from sellergate_common.cache.lease_notifier import Releases
 from sellergate_common.cache.redis_entries import Admit, RedisEntries, always
 from sellergate_common.cache.sealed import SealedCache
@@ -15,7 +22,7 @@ from sellergate_common.cache.store import Codec, Shelf
 from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
 
-from sellergate_token.ports import AccessToken, AccountView, TokenKey
+from sellergate_token.ports import AccessToken, AccountView, CallersGrant, TokenKey
 from sellergate_token.tokens.service import fingerprint_of
 
 
@@ -33,7 +40,7 @@ def redis_tokens(
     """
     codec: Codec[TokenKey, AccessToken] = Codec(
         name=lambda key: _name(ring, key),
-        subject=_subject,
+        subject=lambda key: _subject(ring, key),
         encode=_encode,
         decode=_decode,
         mark=lambda token: fingerprint_of(token.value),
@@ -45,18 +52,31 @@ def redis_tokens(
 def _name(ring: KeyRing, key: TokenKey) -> str:
     if isinstance(key, AccountView):
         return token_key(ring, key.account_id, key.revision)
+    if isinstance(key, CallersGrant):
+        return callers_token_key(ring, key.digest, key.caller.identity, key.caller.on_behalf_of)
     return grantless_key(ring, key.application_id, key.etag, key.scope)
 
 
-def _subject(key: TokenKey) -> str:
-    return key.account_id if isinstance(key, AccountView) else f"{key.application_id} {key.scope}"
+def _subject(ring: KeyRing, key: TokenKey) -> str:
+    """Return what changes of an entry are announced for; a caller's own credentials have no id, so their keyed name is it."""
+    if isinstance(key, AccountView):
+        return key.account_id
+    return _name(ring, key) if isinstance(key, CallersGrant) else f"{key.application_id} {key.scope}"
 
 
 def _encode(token: AccessToken) -> str:
     entry = {"access_token": token.value.get_secret_value(), "expire_time": token.expire_time, "life": token.life}
+    if token.refresh_token is not None:
+        entry["refresh_token"] = token.refresh_token.get_secret_value()
     return json.dumps(entry)
 
 
 def _decode(text: str) -> AccessToken:
     entry = json.loads(text)
-    return AccessToken(SecretStr(entry["access_token"]), float(entry["expire_time"]), float(entry["life"]))
+    sent = entry.get("refresh_token")
+    return AccessToken(
+        SecretStr(entry["access_token"]),
+        float(entry["expire_time"]),
+        float(entry["life"]),
+        SecretStr(sent) if sent else None,
+    )

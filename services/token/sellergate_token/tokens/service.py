@@ -7,6 +7,7 @@ from functools import partial
 
 from pydantic import SecretStr
 from sellergate_common.cache.entries import Counts, Found, longest_left
+from sellergate_common.context import Caller
 from sellergate_common.errors import Conflict, InvalidRequest, PreconditionFailed, SellergateError, Unavailable
 from sellergate_common.observability.logs import get_logger
 
@@ -15,6 +16,7 @@ from sellergate_token.ports import (
     AccessToken,
     Accounts,
     AccountView,
+    CallersGrant,
     LwaClient,
     RefreshToken,
     Scope,
@@ -28,14 +30,13 @@ _ATTEMPTS = 3
 
 
 class Tokens:
-    """Access tokens of accounts and applications. Times are in seconds."""
+    """Access tokens of accounts, applications and callers' own credentials. Times are in seconds."""
 
     def __init__(self, accounts: Accounts, exchanges: Exchanges, cache: TokenCache, now: Callable[[], float]) -> None:
         self._accounts = accounts
         self._exchanges = exchanges
         self._cache = cache
         self._now = now
-        self._inline = 0
 
     async def for_account(
         self, account_id: str, min_lifetime: float | None, expected_revision: int = 0
@@ -62,15 +63,31 @@ class Tokens:
         application = await self._accounts.application(application_id, scope)
 
         async def fetch() -> AccessToken:
-            return await self._exchanges.exchange(await self._accounts.client(application_id), Scope(scope))
+            token = await self._exchanges.exchange(await self._accounts.client(application_id), Scope(scope))
+            return replace(token, refresh_token=None)
 
         return self._enough(await self._cache.obtain(application, min_lifetime, fetch), min_lifetime)
 
-    async def for_client(self, client: LwaClient, refresh_token: RefreshToken) -> AccessToken:
-        """Exchange credentials that a caller keeps itself; nothing is cached, so nothing of theirs is stored."""
-        self._inline += 1
-        token = await self._exchanges.exchange(client, refresh_token)
-        return replace(token, refresh_token=_if_new(token.refresh_token, refresh_token.value))
+    async def for_client(
+        self, client: LwaClient, refresh_token: RefreshToken, caller: Caller, min_lifetime: float | None
+    ) -> Found[AccessToken]:
+        """Return a token for credentials that a caller keeps itself, cached for this caller.
+
+        A refresh token that Amazon sent in place of the given one comes with it, from the cache as well: nobody but the caller
+        can store it. Raises InvalidRequest, PreconditionFailed, Unavailable, OutOfTime.
+        """
+        _check(min_lifetime)
+
+        async def fetch() -> AccessToken:
+            token = await self._exchanges.exchange(client, refresh_token)
+            sent = _if_new(token.refresh_token, refresh_token.value)
+            if sent is not None:
+                renewed = callers_grant(client, RefreshToken(sent), caller)
+                await self._cache.put(renewed, replace(token, refresh_token=None))
+            return replace(token, refresh_token=sent)
+
+        key = callers_grant(client, refresh_token, caller)
+        return self._enough(await self._cache.obtain(key, min_lifetime, fetch), min_lifetime)
 
     async def invalidate(self, account_id: str, fingerprint: str) -> bool:
         """Drop an account's token that Amazon refused, if it is still the cached one."""
@@ -79,6 +96,12 @@ class Tokens:
     async def invalidate_grantless(self, application_id: str, scope: str, fingerprint: str) -> bool:
         """Drop an application's own token that Amazon refused, if it is still the cached one."""
         return await self._cache.drop_if(await self._accounts.application(application_id, scope), fingerprint)
+
+    async def invalidate_callers(
+        self, client: LwaClient, refresh_token: RefreshToken, caller: Caller, fingerprint: str
+    ) -> bool:
+        """Drop the token of credentials that a caller keeps itself, if it is still the cached one."""
+        return await self._cache.drop_if(callers_grant(client, refresh_token, caller), fingerprint)
 
     async def clear(self, account_id: str) -> int:
         """Drop the token of one account, or with an empty id all; return how many there were."""
@@ -93,8 +116,7 @@ class Tokens:
     def counts(self) -> Counts:
         """Return what happened since the start; fetches are exchanges with LWA."""
         counts, exchanges = self._cache.counts, self._exchanges
-        misses = counts.misses + self._inline
-        return replace(counts, misses=misses, fetches=exchanges.made, failures=exchanges.failed)
+        return replace(counts, fetches=exchanges.made, failures=exchanges.failed)
 
     async def _fetched(self, account: AccountView) -> AccessToken:
         """Exchange the grant of one revision; whatever Amazon says about the grant is stored before anybody gets the token."""
@@ -133,6 +155,13 @@ class Tokens:
 def _check(asked: float | None) -> None:
     if asked is not None and not 0 <= asked <= LARGEST_MIN_LIFETIME:
         raise InvalidRequest.of_field("min_lifetime", f"must be from 0 to {LARGEST_MIN_LIFETIME:.0f} s")
+
+
+def callers_grant(client: LwaClient, refresh_token: RefreshToken, caller: Caller) -> CallersGrant:
+    """Return the cache key of credentials that a caller keeps itself."""
+    parts = [one.get_secret_value().encode() for one in (client.client_id, client.client_secret, refresh_token.value)]
+    message = b"".join(len(part).to_bytes(4) + part for part in parts)
+    return CallersGrant(hashlib.sha256(message).hexdigest(), caller)
 
 
 def fingerprint_of(token: SecretStr) -> str:

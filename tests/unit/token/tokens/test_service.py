@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from pydantic import SecretStr
 from sellergate_common.cache.entries import Found
+from sellergate_common.context import Caller
 from sellergate_common.errors import Conflict, InvalidRequest, PreconditionFailed, Reason, SellergateError, Unavailable
 from sellergate_token.ports import (
     AccessToken,
@@ -206,15 +207,63 @@ async def test_clearing_counts_what_it_drops(world: World) -> None:
     assert await world.tokens.clear("") == 2
 
 
-async def test_inline_credentials_get_a_new_refresh_token_only_when_there_is_one_and_nothing_is_kept(
-    world: World,
-) -> None:
-    mine = LwaClient(SecretStr("c"), SecretStr("s")), RefreshToken(SecretStr("Atzr|mine"))
+def own(client_id: str = "c", secret: str = "s", refresh_token: str = "Atzr|mine") -> tuple[LwaClient, RefreshToken]:
+    return LwaClient(SecretStr(client_id), SecretStr(secret)), RefreshToken(SecretStr(refresh_token))
+
+
+BILLING, REPORTS = Caller("client/billing"), Caller("client/reports")
+
+
+async def test_inline_credentials_cost_one_exchange_for_one_caller(world: World) -> None:
     world.lwa.sends = SecretStr("Atzr|mine")
-    assert (await world.tokens.for_client(*mine)).refresh_token is None
+    found = await asyncio.gather(*(world.tokens.for_client(*own(), BILLING, None) for _ in range(100)))
+    assert {(one.value.value.get_secret_value(), one.value.refresh_token) for one in found} == {("Atza|1", None)}
+    assert (await world.tokens.for_client(*own(), BILLING, None)).cached
+    counts, entries = await world.tokens.stats()
+    assert (counts.fetches, counts.misses, counts.hits, entries) == (1, 100, 1, 1)
+    assert await world.tokens.clear("") == 1
+    assert not (await world.tokens.for_client(*own(), BILLING, None)).cached
+
+
+async def test_another_caller_or_other_credentials_never_get_the_token(world: World) -> None:
+    given = [
+        (*own(), BILLING),
+        (*own(), REPORTS),
+        (*own(), Caller("client/billing", "u1")),
+        (*own(client_id="cs", secret=""), BILLING),
+        (*own(client_id="c2"), BILLING),
+        (*own(secret="s2"), BILLING),
+        (*own(refresh_token="Atzr|other"), BILLING),
+    ]
+    for _ in range(2):
+        found = [(await world.tokens.for_client(*one, None)).value.value for one in given]
+        assert len(set(found)) == world.lwa.exchanges == len(given)
+
+
+async def test_a_rotated_refresh_token_reaches_every_call_of_its_caller(world: World) -> None:
     world.lwa.sends = SecretStr("Atzr|new")
-    assert (await world.tokens.for_client(*mine)).refresh_token == SecretStr("Atzr|new")
-    assert await world.cache.count() == 0
+    together = await asyncio.gather(*(world.tokens.for_client(*own(), BILLING, None) for _ in range(5)))
+    later = await world.tokens.for_client(*own(), BILLING, None)
+    assert [one.value.refresh_token for one in (*together, later)] == [SecretStr("Atzr|new")] * 6
+    assert later.cached
+    renewed = await world.tokens.for_client(*own(refresh_token="Atzr|new"), BILLING, None)
+    assert (renewed.value.value, renewed.cached, renewed.value.refresh_token) == (later.value.value, True, None)
+    assert world.lwa.exchanges == 1
+
+
+async def test_of_inline_credentials_more_life_can_be_asked_for_and_a_refused_token_dropped(world: World) -> None:
+    first = await world.tokens.for_client(*own(), BILLING, None)
+    world.now[0] += 1800
+    assert (await world.tokens.for_client(*own(), BILLING, 1700)).cached
+    second = await world.tokens.for_client(*own(), BILLING, 1900)
+    assert not second.cached
+    with pytest.raises(InvalidRequest):
+        await world.tokens.for_client(*own(), BILLING, 1e9)
+    old, new = fingerprint_of(first.value.value), fingerprint_of(second.value.value)
+    assert not await world.tokens.invalidate_callers(*own(), BILLING, old)
+    assert not await world.tokens.invalidate_callers(*own(), REPORTS, new)
+    assert await world.tokens.invalidate_callers(*own(), BILLING, new)
+    assert not (await world.tokens.for_client(*own(), BILLING, None)).cached
 
 
 async def test_two_applications_and_two_scopes_have_tokens_of_their_own(world: World) -> None:
