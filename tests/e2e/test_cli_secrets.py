@@ -1,9 +1,11 @@
 """`sellergate secrets` against the running suite."""
 
+import json
 import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -55,5 +57,25 @@ async def test_ends_are_listed_with_days_left(rest: Rest, seller: Seller) -> Non
 async def test_somebody_who_may_not_is_told_so_in_one_line(suite: Suite) -> None:
     done = listed(suite, name="client/demo")
     assert done.returncode == 1
-    assert done.stderr.startswith("CALLER_NOT_ALLOWED: ")
+    assert done.stderr.endswith("(CALLER_NOT_ALLOWED)\n")
     assert len(done.stderr.splitlines()) == 1
+
+
+async def test_a_local_run_is_found_by_its_state_directory(rest: Rest, seller: Seller, tmp_path: Path) -> None:
+    await rest.connect(seller)
+    suite, files = rest.suite, rest.suite.files("operator")
+    run = {
+        **{name: suite.target(name) for name in ("account", "gateway", "token")},
+        "ca_file": str(files.ca),
+        "client_cert_file": str(files.certificate),
+        "client_key_file": str(files.key),
+    }
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    command = [sys.executable, "-m", "sellergate_cli", "secrets", "list", "--days", "400"]
+    for words, environment in (((), {"SELLERGATE_STATE_DIR": str(tmp_path)}), (("--state-dir", str(tmp_path)), {})):
+        path = {"PATH": os.environ["PATH"]}
+        done = subprocess.run(
+            [*command, *words], env=path | environment, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert seller.seller_id in done.stdout

@@ -65,7 +65,8 @@ async def test_one_seller_asynchronously(account_id: str, tmp_path: Path) -> Non
         )
         assert made.json()["feedId"]
         for call in (partner.put, partner.patch):
-            done = await call("/listings/2021-08-01/items/S/sku-1", {"marketplaceIds": ["ATVPDKIKX0DER"]}, {"x": 1})
+            wanted_in = {"marketplaceIds": ["ATVPDKIKX0DER"]}
+            done = await call("/listings/2021-08-01/items/S/sku-1", params=wanted_in, json={"x": 1})
             assert done.status == 200
         assert (await partner.delete("/reports/2021-06-30/schedules/1")).status == 200
         with pytest.raises(InvalidRequest):

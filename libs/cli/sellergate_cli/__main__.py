@@ -3,6 +3,8 @@
 Exit codes: 0 done; 1 it failed, or what was looked at is not well; 2 called wrongly; 3 done in part (import-legacy); 130 Ctrl-C.
 """
 
+import sys
+
 import typer
 
 from sellergate_cli.commands import accounts, applications, audit, calls, clients, documents, tokens
@@ -42,6 +44,12 @@ app.command("import-legacy")(import_legacy)
 
 def main() -> None:
     """Run the command."""
+    for place, argument in enumerate(sys.argv[1:], start=1):
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            typer.echo(
+                f"Argument {place} is not text in this terminal's encoding ({sys.getfilesystemencoding()}).", err=True
+            )
+            sys.exit(2)
     app()
 
 

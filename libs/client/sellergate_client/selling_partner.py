@@ -10,7 +10,7 @@ from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
 from sellergate_client.answers import Answer
 from sellergate_client.documents import STREAM_SECONDS, Document, Kind, OnProgress
-from sellergate_client.rpc.requests import CallOptions, Options, Query, call_request
+from sellergate_client.rpc.requests import CallOptions, Options, Query, call_request, refuse_unnamed
 from sellergate_client.sellergate import Sellergate
 
 
@@ -60,19 +60,27 @@ class SellingPartner:
         return await self.request("GET", path, query=params, **options)
 
     async def post(
-        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
     ) -> Answer:
-        """Create. A write whose fate nobody knows is OutcomeUnknown, and is repeated by nobody."""
+        """Create. `json` is the body, `params` the query; both must be named.
+
+        A write whose outcome is unknown raises OutcomeUnknown and is never repeated. Raises TypeError for an unnamed argument.
+        """
+        refuse_unnamed("post", unnamed)
         return await self.request("POST", path, query=params, json=json, **options)
 
-    async def put(self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]) -> Answer:
-        """Replace."""
+    async def put(
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+    ) -> Answer:
+        """Replace. Arguments and errors as of `post`."""
+        refuse_unnamed("put", unnamed)
         return await self.request("PUT", path, query=params, json=json, **options)
 
     async def patch(
-        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
     ) -> Answer:
-        """Change."""
+        """Change. Arguments and errors as of `post`."""
+        refuse_unnamed("patch", unnamed)
         return await self.request("PATCH", path, query=params, json=json, **options)
 
     async def delete(

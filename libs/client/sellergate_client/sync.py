@@ -121,17 +121,23 @@ class SellingPartner:
         """Read."""
         return self._loop.run(self._partner.get(path, params, **options))
 
-    def post(self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]) -> Answer:
+    def post(
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+    ) -> Answer:
         """Create."""
-        return self._loop.run(self._partner.post(path, params, json, **options))
+        return self._loop.run(self._partner.post(path, *unnamed, params=params, json=json, **options))
 
-    def put(self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]) -> Answer:
+    def put(
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+    ) -> Answer:
         """Replace."""
-        return self._loop.run(self._partner.put(path, params, json, **options))
+        return self._loop.run(self._partner.put(path, *unnamed, params=params, json=json, **options))
 
-    def patch(self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]) -> Answer:
+    def patch(
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+    ) -> Answer:
         """Change."""
-        return self._loop.run(self._partner.patch(path, params, json, **options))
+        return self._loop.run(self._partner.patch(path, *unnamed, params=params, json=json, **options))
 
     def delete(self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]) -> Answer:
         """Remove."""

@@ -43,6 +43,11 @@ class CallContext:
     started: float = field(default_factory=time.monotonic)
 
 
+def trace_context(given: str) -> str:
+    """Return a traceparent that a caller sent, if it has the shape of one; it goes along with calls, which carry only ASCII."""
+    return given if _TRACEPARENT_SHAPE.fullmatch(given) else ""
+
+
 def trace_id(call: CallContext) -> str:
     """Return the id of the trace that a call belongs to (W3C trace context); empty when there is none."""
     found = _TRACEPARENT_SHAPE.fullmatch(call.traceparent)

@@ -4,7 +4,7 @@ import re
 import time
 import uuid
 
-from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, may_concern, serving
+from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, may_concern, serving, trace_context
 from sellergate_common.errors import Reason
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.telemetry import RpcMetrics
@@ -51,7 +51,7 @@ class RequestContext:
         call = CallContext(
             method=scope["method"],
             request_id=given if _REQUEST_ID_SHAPE.fullmatch(given) else uuid.uuid4().hex,
-            traceparent=headers.get(TRACEPARENT, ""),
+            traceparent=trace_context(headers.get(TRACEPARENT, "")),
             deadline=time.monotonic() + REQUEST_SECONDS,
         )
         status = 0

@@ -1,46 +1,36 @@
 """`sellergate secrets list`: which client secrets and authorizations end, and when."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from sellergate.account.v1 import account_pb2, account_service_pb2
-from sellergate_client.accounts import Accounts
-from sellergate_client.applications import Applications
-from sellergate_client.settings import ClientSettings
-from sellergate_common.errors import SellergateError
-from sellergate_common.identity.tls import Identity
-from sellergate_common.rpc.channel import open_channel
-from sellergate_common.settings import load_settings
 
-_SERVICE = "account"
+from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.suite import connected
 
 
 def list_ends(
     days: Annotated[int, typer.Option(help="Show active accounts whose authorization ends within so many days.")] = 30,
+    state_dir: StateDir = None,
 ) -> None:
-    """Print every application's secret, and the authorizations that end soon. Needs an operator's certificate."""
-    settings = load_settings(ClientSettings)
-    try:
-        asyncio.run(_print_ends(settings, datetime.now(UTC), timedelta(days=days)))
-    except SellergateError as error:
-        typer.echo(f"{error.reason}: {error.message}", err=True)
-        raise typer.Exit(1) from None
+    """Print every application's secret, and the authorizations that end soon."""
+    completed(_print_ends(state_dir, datetime.now(UTC), timedelta(days=days)))
 
 
-async def _print_ends(settings: ClientSettings, now: datetime, within: timedelta) -> None:
-    async with open_channel(settings.account_target, _SERVICE, Identity.read(settings), ()) as channel:
+async def _print_ends(state_dir: Path | None, now: datetime, within: timedelta) -> None:
+    async with connected(state_dir) as sellergate:
         typer.echo(f"{'application':36}  {'days left':>9}  {'secret ends':20}  {'old secret until':20}  owner, name")
-        async for one in Applications(channel).each():
+        async for one in sellergate.applications.each():
             old = _shown(one, "previous_secret_expire_time")
             about = " ".join(filter(None, (one.owner_user_id or "(operator)", one.name)))
             ends = f"{_days_left(one, 'secret_expire_time', now):>9}  {_shown(one, 'secret_expire_time'):20}"
             typer.echo(f"{one.application_id:36}  {ends}  {old:20}  {about}")
         typer.echo(f"\n{'account':36}  {'days left':>9}  {'authorization ends':20}  seller, marketplace, user")
-        async for account in Accounts(channel).each(narrowed=_active_until(now + within)):
+        async for account in sellergate.accounts.each(narrowed=_active_until(now + within)):
             about = f"{account.amazon_seller_id} {account.marketplace} {account.user_id}"
             left = _days_left(account, "authorization_expire_time", now)
             typer.echo(

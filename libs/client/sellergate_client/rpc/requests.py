@@ -44,6 +44,15 @@ class CallOptions(Options, Body, total=False):
     """All that a call takes beside account, method and path."""
 
 
+def refuse_unnamed(method: str, unnamed: Sequence[Any]) -> None:
+    """Raise TypeError for what a write was given after its path without a name: it could be meant as body or as query."""
+    if unnamed:
+        raise TypeError(
+            f"{method}() takes only the path without a name; write {method}(path, json=…) for a body,"
+            f" or {method}(path, params=…) for a query"
+        )
+
+
 def call_request(account_id: str, method: str, path: str, options: CallOptions) -> call_pb2.CallRequest:
     """Return a call as a message. Raises InvalidRequest."""
     body, content_type = options.get("body", b""), options.get("content_type", "")

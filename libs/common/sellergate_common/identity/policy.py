@@ -6,14 +6,13 @@ from functools import lru_cache
 
 from sellergate_common.context import Caller
 from sellergate_common.errors import NotAllowed, Unauthenticated
+from sellergate_common.identity.users import MAX_USER_ID_LENGTH, ON_BEHALF_OF, check_user_id
 
 SPIFFE_PREFIX = "spiffe://sellergate/"
-ON_BEHALF_OF = "on_behalf_of"
 EDGE = "edge"
 OPERATOR = "operator"
 CLIENT_PREFIX = "client/"
 ANY_CLIENT = "client/*"
-MAX_USER_ID_LENGTH = 128
 
 _ACCOUNT = "sellergate.account.v1."
 _TOKEN = "sellergate.token.v1.TokenService/"
@@ -75,7 +74,10 @@ class Access:
 
 
 def identify(access: Access, method: str, names: Iterable[bytes], metadata: Mapping[str, Sequence[str]]) -> Caller:
-    """Return who calls `method`, by the subject alternative names of its certificate. Raises Unauthenticated or NotAllowed."""
+    """Return the caller of `method`, by the subject alternative names of its certificate.
+
+    Raises Unauthenticated, NotAllowed, InvalidRequest (a user id with characters that are not printable).
+    """
     identity = _identity(frozenset(names))
     access.check(method, identity)
     users = metadata.get(ON_BEHALF_OF, ())
@@ -87,7 +89,7 @@ def identify(access: Access, method: str, names: Iterable[bytes], metadata: Mapp
         return Caller(identity)
     if len(users) != 1 or not 0 < len(users[0]) <= MAX_USER_ID_LENGTH:
         raise Unauthenticated(f"The edge must say for which user it calls: send {ON_BEHALF_OF} once.")
-    return Caller(identity, users[0])
+    return Caller(identity, check_user_id(users[0], ON_BEHALF_OF))
 
 
 @lru_cache(1024)

@@ -15,9 +15,9 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, current_call, time_left
 from sellergate_common.errors import OutOfTime, Reason, SellergateError, Unavailable
-from sellergate_common.identity.policy import ON_BEHALF_OF
 from sellergate_common.identity.renewal import RenewedChannel
 from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
+from sellergate_common.identity.users import to_metadata
 from sellergate_common.observability.tracing import span, traceparent
 from sellergate_common.status import BEGUN, TURNED_AWAY, from_rpc_error
 
@@ -156,9 +156,9 @@ def _to_error(error: Exception, dependency: str) -> SellergateError:
     )
 
 
-def outgoing_metadata(on_behalf_of: str = "") -> tuple[tuple[str, str], ...]:
-    """Return the metadata that go along with a call of ours."""
-    metadata: list[tuple[str, str]] = []
+def outgoing_metadata(on_behalf_of: str = "") -> tuple[tuple[str, str | bytes], ...]:
+    """Return the metadata that Sellergate's calls carry. Raises InvalidRequest for a user id that cannot be one."""
+    metadata: list[tuple[str, str | bytes]] = []
     call = current_call()
     if call is not None:
         metadata.append((REQUEST_ID, call.request_id))
@@ -166,7 +166,7 @@ def outgoing_metadata(on_behalf_of: str = "") -> tuple[tuple[str, str], ...]:
         if trace:
             metadata.append((TRACEPARENT, trace))
     if on_behalf_of:
-        metadata.append((ON_BEHALF_OF, on_behalf_of))
+        metadata.append(to_metadata(on_behalf_of))
     return tuple(metadata)
 
 

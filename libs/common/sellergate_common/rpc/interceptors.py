@@ -25,9 +25,11 @@ from sellergate_common.context import (
     new_request_id,
     serving,
     time_left,
+    trace_context,
 )
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
-from sellergate_common.identity.policy import ON_BEHALF_OF, Access, identify
+from sellergate_common.identity.policy import Access, identify
+from sellergate_common.identity.users import ON_BEHALF_OF, ON_BEHALF_OF_BYTES, from_metadata
 from sellergate_common.observability.logs import get_logger, log_call
 from sellergate_common.observability.redaction import redact_text
 from sellergate_common.observability.telemetry import RpcMetrics
@@ -94,7 +96,7 @@ class Layers:
         """Give the call an id: the caller's, where it has the shape of one."""
         given = rpc.metadata.get(REQUEST_ID, [""])[0]
         rpc.call.request_id = redact_text(given) if _REQUEST_ID_SHAPE.fullmatch(given) else new_request_id()
-        rpc.call.traceparent = rpc.metadata.get(TRACEPARENT, [""])[0]
+        rpc.call.traceparent = trace_context(rpc.metadata.get(TRACEPARENT, [""])[0])
         with (
             serving(rpc.call),
             server_span(rpc.call.method, rpc.call.traceparent, request_id=rpc.call.request_id) as traced,
@@ -224,6 +226,9 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
         for key, value in context.invocation_metadata() or ():
             if key in _READ and isinstance(value, str):
                 metadata.setdefault(key, []).append(value)
+            elif key == ON_BEHALF_OF_BYTES:
+                text = from_metadata(value) if isinstance(value, bytes) else value
+                metadata.setdefault(ON_BEHALF_OF, []).append(text)
         call = CallContext(method=method, request_id="")
         asked = None if handler.request_streaming else request
         return Rpc(

@@ -158,6 +158,8 @@ def _text_check(rules: rules_pb2.FieldRules) -> _Check:
             return f"has {len(value)} characters; at most {rules.max_length} are allowed"
         if not rules.allow_control and unseen.search(value):
             return "must not contain control or invisible formatting characters"
+        if rules.printable and not value.isprintable():
+            return "must not contain characters that are not printable"
         if pattern and not pattern.fullmatch(value):
             return f"must be {rules.pattern_hint}"
         return None

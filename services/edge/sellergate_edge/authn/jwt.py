@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import jwt
 from pydantic import SecretStr
 from sellergate_common.errors import Unauthenticated
-from sellergate_common.identity.policy import MAX_USER_ID_LENGTH
+from sellergate_common.identity.users import MAX_USER_ID_LENGTH, is_user_id
 
 LEEWAY_SECONDS = 30
 # A key that its publisher took back is not accepted for longer than this.
@@ -86,6 +86,8 @@ class Authenticator:
             # PyJWT raises TypeError where a key is of another kind than the token's algorithm.
             raise Unauthenticated(f"The token is not accepted ({type(error).__name__}); get a new one.") from None
         user = claims["sub"]
-        if not isinstance(user, str) or not 0 < len(user) <= MAX_USER_ID_LENGTH or not user.isprintable():
-            raise Unauthenticated("The token's sub must be a user id of at most 128 printable characters.")
+        if not isinstance(user, str) or not is_user_id(user):
+            raise Unauthenticated(
+                f"The token's sub must be a user id of at most {MAX_USER_ID_LENGTH} printable characters."
+            )
         return user, float(claims["exp"])

@@ -38,6 +38,11 @@ async def test_a_good_token_names_its_user() -> None:
     assert await AUTHENTICATOR.user_of(f"Bearer {token(aud=['other', 'sellergate'])}") == "u1"
 
 
+@pytest.mark.parametrize("user", ["jürgen", "ju\u0308rgen", "山田太郎", "🦊", " a b ", "界" * 128])
+async def test_a_user_id_is_any_printable_text_and_stays_byte_for_byte(user: str) -> None:
+    assert await AUTHENTICATOR.user_of(f"Bearer {token(sub=user)}") == user
+
+
 PUBLIC = RSA.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -67,6 +72,10 @@ PUBLIC = RSA.public_key().public_bytes(serialization.Encoding.PEM, serialization
         f"Bearer {token(sub='')}",
         f"Bearer {token(sub='x' * 129)}",
         f"Bearer {token(sub='a' + chr(10) + 'b')}",
+        f"Bearer {token(sub='界' * 129)}",
+        f"Bearer {token(sub='a' + chr(0x85))}",
+        f"Bearer {token(sub='a' + chr(0x202E))}",
+        f"Bearer {token(sub='a' + chr(0xD800))}",
         f"Bearer {token(nbf=int(time.time()) + 600)}",
         f"Bearer {token(headers={'typ': 'sg-dropin+jwt'})}",
         f"Bearer {token(headers={'typ': 'sg-rdt+jwt'})}",

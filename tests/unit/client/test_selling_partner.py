@@ -1,0 +1,29 @@
+"""What the methods of SellingPartner refuse before anything is sent."""
+
+from typing import Any
+
+import pytest
+from sellergate_client import SellingPartner
+from sellergate_client import sync as without_await
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch"])
+@pytest.mark.parametrize("unnamed", [({"reportType": "X"},), ({}, {"reportType": "X"}), ([{"op": "add"}],)])
+async def test_a_write_takes_body_and_query_only_by_name(method: str, unnamed: tuple[Any, ...]) -> None:
+    partner: Any = SellingPartner("a")
+    with pytest.raises(TypeError) as caught:
+        await getattr(partner, method)("/reports/2021-06-30/reports", *unnamed)
+    assert f"{method}(path, json=…)" in str(caught.value)
+    assert f"{method}(path, params=…)" in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch"])
+def test_the_same_without_await(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    partner: Any = without_await.SellingPartner("a")
+    loop = without_await._Loop()
+    monkeypatch.setattr(partner, "_running", loop)
+    try:
+        with pytest.raises(TypeError, match="json="):
+            getattr(partner, method)("/reports/2021-06-30/reports", {"reportType": "X"})
+    finally:
+        loop.close()
