@@ -66,7 +66,7 @@ async def test_clearing_the_cache_makes_the_next_call_exchange_again(
 ) -> None:
     account_id = await rest.connect(seller)
     suite = rest.suite
-    await client.check_account(account_id)
+    await client.check_account(account_id, exchange=False, with_call=False)
     before = await counters(control)
     async with open_channel(suite.target("token"), "token", suite.identity("operator"), []) as channel:
         stub = TokenServiceStub(channel)
@@ -75,7 +75,7 @@ async def test_clearing_the_cache_makes_the_next_call_exchange_again(
         stats = await invoke(stub.GetTokenCacheStats, pb2.GetTokenCacheStatsRequest(), dependency="token")
         assert stats.refreshes >= 1
     await asyncio.sleep(0.2)  # the announcement travels through Redis
-    await client.check_account(account_id)
+    await client.check_account(account_id, exchange=False, with_call=False)
     assert (await counters(control))[0] - before[0] == 1
 
 
@@ -83,7 +83,7 @@ async def test_an_expired_token_is_repaired_once_and_unseen(
     rest: Rest, client: Sellergate, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)
-    await client.check_account(account_id)
+    await client.check_account(account_id, exchange=False, with_call=False)
     before = await counters(control)
     fault = {"kind": "403_expired", "operation": "sellers/v1/getMarketplaceParticipations", "count": 1}
     assert (await control.post("/control/faults", json=fault)).is_success

@@ -18,6 +18,7 @@ from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
 from sellergate_common.sites import Sites
 from sellergate_gateway.calls.breakers import Breakers
 from sellergate_gateway.calls.pipeline import Calls, Done, Ports
+from sellergate_gateway.credentials.ports import Verified
 from sellergate_gateway.credentials.report_types import ReportDocuments
 from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, RestrictedTokens, mark_of
 from sellergate_gateway.credentials.selection import CallTokens, SellerTokens
@@ -74,6 +75,8 @@ class World:
     token_error: SellergateError | None = None
     role_error: SellergateError | None = None
     types: dict[str, str] = field(default_factory=dict)
+    verified: Verified = field(default_factory=lambda: Verified(exchanged=True, age=0.0))
+    expire_time: float = 1e12
     clock: float = 0.0
     replaces_grantless: bool = True
 
@@ -91,7 +94,13 @@ class World:
         self.log.append("token")
         if self.token_error:
             raise self.token_error
-        return AccessToken(SecretStr(f"Atza|{self.generation}"), 1e12, 3600)
+        return AccessToken(SecretStr(f"Atza|{self.generation}"), self.expire_time, 3600)
+
+    async def verify(self, account: Account) -> Verified:
+        self.log.append("verify")
+        if self.token_error:
+            raise self.token_error
+        return self.verified
 
     async def get_grantless(self, account: Account, scope: str) -> AccessToken:
         self.log.append(f"grantless {account.application_id} {scope}")
@@ -121,7 +130,7 @@ class World:
         self.log.append("credentials")
         if self.role_error:
             raise self.role_error
-        return AwsCredentials(SecretStr("k"), SecretStr("s"), SecretStr("t"), 1e12, 3600)
+        return AwsCredentials(SecretStr("k"), SecretStr("s"), SecretStr("t"), self.expire_time, 3600)
 
     def sign(self, request: AmazonRequest, credentials: AwsCredentials, region: str) -> AmazonRequest:
         self.log.append(f"sign {region}")
@@ -198,8 +207,10 @@ class Getting:
         get: Callable[..., Any],
         invalidate: Callable[..., Any] | None = None,
         grantless: Callable[..., Any] | None = None,
+        verify: Callable[..., Any] | None = None,
     ) -> None:
         self.get = get
+        self.verify: Any = verify
         self.invalidate: Any = invalidate
         self.grantless: Any = grantless
         self.invalidate_grantless: Any = None

@@ -141,11 +141,12 @@ async def test_a_call_with_all_it_answers(desk: Desk) -> None:
 async def test_the_marketplace_leads_to_its_host_and_signing_region(desk: Desk) -> None:
     account_id = await desk.connect(role=True, marketplace="DE")
     assert (await desk.call(account_id)).http_status == 200
-    request = pb2.CheckAccountRequest(account_id=account_id, with_call=True)
+    request = pb2.CheckAccountRequest(account_id=account_id)
     checked = await invoke(desk.gateway.CheckAccount, request, dependency="gateway")
     outcomes = {s.name: pb2.CheckOutcome.Name(s.outcome).removeprefix("CHECK_OUTCOME_") for s in checked.stages}
     # Stored without a region, so with us-east-1, beside a marketplace that signs for eu-west-1.
-    assert outcomes == {"stored": "WARNING", "token": "OK", "role": "OK", "call": "OK"}
+    assert outcomes.pop("role") in ("OK", "CACHED")  # the call before has assumed it
+    assert outcomes == {"stored": "WARNING", "token": "OK", "call": "OK"}
 
 
 @pytest.mark.parametrize(

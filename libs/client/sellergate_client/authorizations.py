@@ -1,4 +1,4 @@
-"""Amazon's website authorization, through TokenService; the edge and operators may call it."""
+"""Sellers' authorizations, through TokenService: Amazon's website workflow and verification; for the edge and operators."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,6 +34,15 @@ class Authorizations:
     ) -> token_service_pb2.StartAuthorizationResponse:
         """Begin an authorization. Raises SellergateError."""
         return await invoke(self._stub.StartAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+
+    async def verify(self, account_id: str, *, on_behalf_of: str = "") -> token_service_pb2.VerifyAccountResponse:
+        """Exchange an account's refresh token now; a revoked account whose token Amazon accepts becomes active again.
+
+        At most one exchange is made for an account in 60 s; within that time the response has the age of the present token. Raises
+        SellergateError; PreconditionFailed (AUTHORIZATION_REVOKED) when Amazon refuses the refresh token.
+        """
+        request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
+        return await invoke(self._stub.VerifyAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
 
     async def complete(
         self, request: token_service_pb2.CompleteAuthorizationRequest, *, on_behalf_of: str = ""

@@ -102,10 +102,21 @@ class Sellergate:
         return Answer.from_message(await self._called(request, seconds, on_behalf_of))
 
     async def check_account(
-        self, account_id: str, *, with_call: bool = False, seconds: float = DEFAULT_SECONDS, on_behalf_of: str = ""
+        self,
+        account_id: str,
+        *,
+        exchange: bool = True,
+        with_call: bool = True,
+        seconds: float = DEFAULT_SECONDS,
+        on_behalf_of: str = "",
     ) -> gateway_service_pb2.CheckAccountResponse:
-        """Try an account stage by stage. Raises NotFound; every other failure is a stage's."""
-        request = gateway_service_pb2.CheckAccountRequest(account_id=account_id, with_call=with_call)
+        """Try an account stage by stage: exchange its refresh token, at most once in 60 s, and make one call, unless told not to.
+
+        Raises NotFound; every other failure is a stage's.
+        """
+        request = gateway_service_pb2.CheckAccountRequest(
+            account_id=account_id, with_call=with_call, skip_exchange=not exchange, skip_call=not with_call
+        )
         return await invoke(
             self._stub.CheckAccount, request, dependency=_SERVICE, seconds=seconds, on_behalf_of=on_behalf_of
         )

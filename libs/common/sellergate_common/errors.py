@@ -202,7 +202,8 @@ class PreconditionFailed(SellergateError):
     def revoked(cls) -> "PreconditionFailed":
         """Say that the seller has to authorize the application again."""
         return cls(
-            "Amazon refuses the seller's authorization; let the seller authorize the application again.",
+            "Amazon refuses the seller's authorization; let the seller authorize the application again. If Amazon was wrong,"
+            " verify the account.",
             reason=Reason.AUTHORIZATION_REVOKED,
         )
 

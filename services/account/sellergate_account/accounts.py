@@ -15,7 +15,17 @@ from sellergate_account.applications import Applications, LwaClient, check_futur
 from sellergate_account.audit import Audit
 from sellergate_account.changes.announcing import announced
 from sellergate_account.changes.retry import again
-from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
+from sellergate_account.model import (
+    Account,
+    Application,
+    ApplicationSecrets,
+    Changes,
+    Filter,
+    Place,
+    Renewal,
+    Signing,
+    State,
+)
 from sellergate_account.ports import Announcer, Store, Unreadable, Work
 from sellergate_account.secrets.rules import CLIENT_SECRET, REFRESH_TOKEN, check_connection, check_credentials
 
@@ -27,6 +37,8 @@ ID = model.ID
 _CREDENTIALS = frozenset(
     {"application_id", "iam_role_arn", "role_without_external_id", "state", "refresh_token", "lwa_client_secret"}
 )
+
+_NOTHING_NEW = Renewal()
 
 _Result = TypeVar("_Result")
 
@@ -47,31 +59,6 @@ class Connection:
     signing: Signing | None = None
     sandbox: bool | None = None
     authorization_expire_time: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """New values of single fields; None leaves a field as it is."""
-
-    application_id: str | None = None
-    refresh_token: SecretStr | None = None
-    client_secret: SecretStr | None = None
-    iam_role_arn: str | None = None
-    marketplace_ids: tuple[str, ...] | None = None
-    region: str | None = None
-    signing: Signing | None = None
-    sandbox: bool | None = None
-    authorization_expire_time: datetime | None = None
-    role_without_external_id: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """Secrets that a change brings: a refresh token, whether the seller consented anew, whether the LWA secret is new."""
-
-    refresh_token: SecretStr | None = None
-    renews_consent: bool = False
-    client_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +155,9 @@ class Accounts:
         async def change(work: Work) -> Account:
             account = self._unchanged(await self.owned(work, account_id, user), etag)
             if not active:
-                state = State.INACTIVE
-            elif account.state is State.INACTIVE:
-                state = State.ACTIVE
-            else:
-                state = account.state
-            action = "account.activated" if active else "account.deactivated"
-            return await self._saved(work, action, account, replace(account, state=state))
+                return await self._saved(work, "account.deactivated", account, replace(account, state=State.INACTIVE))
+            state = State.ACTIVE if account.state is State.INACTIVE else account.state
+            return await self._saved(work, "account.activated", account, replace(account, state=state))
 
         return await self._write(change)
 
@@ -188,11 +171,17 @@ class Accounts:
 
         await self._write(change, account_id)
 
-    async def secrets(self, account_id: str) -> tuple[Account, Application, ApplicationSecrets, SecretStr]:
-        """Open what a token exchange needs; without a record of it nobody gets it. Raises NotFound, PreconditionFailed."""
+    async def secrets(
+        self, account_id: str, *, verifying: bool = False
+    ) -> tuple[Account, Application, ApplicationSecrets, SecretStr]:
+        """Open what a token exchange needs, after the access is recorded. `verifying` opens a revoked account too.
+
+        Raises NotFound, PreconditionFailed.
+        """
         async with self._store.reading() as work:
             account = await self.owned(work, account_id, "")
-            check_usable(account)
+            if not (verifying and account.state is State.AUTHORIZATION_REVOKED):
+                check_usable(account)
             application = await self._applications.existing(work, account.application_id)
             secrets = await self._applications.opened(work, application)
             refresh_token = await work.refresh_token(account)
@@ -242,6 +231,17 @@ class Accounts:
 
         return await self._write(change)
 
+    async def restore(self, account_id: str, expected_revision: int) -> Account:
+        """Record that Amazon accepted the refresh token of a revoked account. Raises NotFound, Conflict."""
+
+        async def change(work: Work) -> Account:
+            account = self._at_revision(await self.owned(work, account_id, ""), expected_revision)
+            if account.state is not State.AUTHORIZATION_REVOKED:
+                return account
+            return await self._saved(work, "authorization.restored", account, replace(account, state=State.ACTIVE))
+
+        return await self._write(change)
+
     async def _upserted(self, work: Work, connection: Connection) -> tuple[Account, bool]:
         found = await work.account_of_seller(connection.user_id, connection.amazon_seller_id, connection.marketplace)
         current = found.application_id if found else ""
@@ -262,7 +262,8 @@ class Accounts:
             signing=_or(connection.signing, found.signing),
             sandbox=_or(connection.sandbox, found.sandbox),
             authorization_expire_time=_or(connection.authorization_expire_time, found.authorization_expire_time),
-            state=State.ACTIVE,
+            # Of a revoked account only a new refresh token, or an exchange that Amazon accepts, makes an active one.
+            state=found.state if found.state is State.AUTHORIZATION_REVOKED else State.ACTIVE,
         )
         secrets = Renewal(connection.refresh_token, connection.authorization_expire_time is None)
         return await self._saved(work, "account.updated", found, changed, secrets), False
@@ -306,7 +307,7 @@ class Accounts:
         return account
 
     async def _saved(
-        self, work: Work, action: str, before: Account, after: Account, renewal: Renewal = Renewal()
+        self, work: Work, action: str, before: Account, after: Account, renewal: Renewal = _NOTHING_NEW
     ) -> Account:
         """Store and record what changed, if anything did; a changed credential or state raises the revision."""
         token = renewal.refresh_token
@@ -324,7 +325,8 @@ class Accounts:
             return before
         raises = not _CREDENTIALS.isdisjoint(changed)
         if raises and _CREDENTIALS.intersection(changed) == {"state"} and not await self._has(work, before, None):
-            raises = False  # a token that does not open cannot be sealed for another revision, and must not be lost
+            # What cannot be opened cannot be sealed for another revision, and must not be lost for a switch.
+            raises = False
         after = replace(after, revision=before.revision + raises, version=before.version + 1, update_time=self._now())
         await work.save_account(after, token)
         await self._audit.record(work.trail, action, after.account_id, detail=",".join(changed))

@@ -183,3 +183,28 @@ class FirstResponse:
 
     is_same: bool
     response: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """New values of single fields; None leaves a field as it is."""
+
+    application_id: str | None = None
+    refresh_token: SecretStr | None = None
+    client_secret: SecretStr | None = None
+    iam_role_arn: str | None = None
+    marketplace_ids: tuple[str, ...] | None = None
+    region: str | None = None
+    signing: Signing | None = None
+    sandbox: bool | None = None
+    authorization_expire_time: datetime | None = None
+    role_without_external_id: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Secrets that a change brings: a refresh token, whether the seller consented anew, whether the LWA secret is new."""
+
+    refresh_token: SecretStr | None = None
+    renews_consent: bool = False
+    client_secret: bool = False

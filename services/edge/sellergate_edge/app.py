@@ -19,7 +19,17 @@ from sellergate_edge.dropin.sp_api import DropIn
 from sellergate_edge.dropin.tokens import DropInTokens
 from sellergate_edge.limits.limiter import Limits
 from sellergate_edge.middleware import Compressed, RequestContext, cross_origin
-from sellergate_edge.routes import accounts, clients, diagnostics, health, oauth, pass_through, problems, webhooks
+from sellergate_edge.routes import (
+    accounts,
+    clients,
+    diagnostics,
+    health,
+    oauth,
+    pass_through,
+    problems,
+    verification,
+    webhooks,
+)
 from sellergate_edge.routes.website import Website
 
 DESCRIPTION = "The REST edge of Sellergate: a user's own Amazon seller accounts, and any SP-API call for them."
@@ -57,6 +67,7 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
     app.state.sellergate = parts.sellergate
     app.state.rotations = parts.rotations
     app.state.website = parts.website
+    app.state.authorizations = parts.website.authorizations
     app.state.limits = parts.limits
     app.state.background = parts.background
     problems.install(app)
@@ -65,6 +76,7 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
     for router in (
         diagnostics.router,
         accounts.router,
+        verification.router,
         console_routes.router,
         clients.router,
         webhooks.router,

@@ -178,7 +178,7 @@ async def open_servicers(
         CacheMetrics.register("restricted_data_tokens", lambda: sources.restricted.counts)
         documents = ReportDocuments(RedisReportTypes(redis, settings.token_ring), catalogue)
         calls = Calls(ports, CallTokens(sources.tokens, restricted, documents))
-        checks = Checks(calls, sources.accounts, sources.tokens, sources.credentials, ports.sites, time.monotonic)
+        checks = Checks(calls, sources.accounts, sources.tokens, sources.credentials, ports.sites, SYSTEM_CLOCK)
         operations = Operations(catalogue, ports.sites, ports.buckets, ports.quota)
         downloads = Documents(calls, server)
         reports = ReportRuns(calls, downloads, sources.reports, asyncio.sleep, time.monotonic)

@@ -10,7 +10,6 @@ from sellergate_common.cache.keyspace import TOKEN_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.clock_skew import measured_skew
-from sellergate_common.identity.policy import Access
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
@@ -25,8 +24,6 @@ from sellergate_token.servicer import TokenServicer
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens.exchanges import Exchanges
 from sellergate_token.wiring import make_authorizations, make_tokens, open_rotations
-
-_SERVICE = "sellergate.token.v1.TokenService/"
 
 
 def main() -> None:
@@ -49,7 +46,7 @@ async def serve(settings: TokenSettings) -> None:
         await stack.enter_async_context(measured_skew(redis, TOKEN_PREFIX, SYSTEM_CLOCK, background))
         changes = Changes(redis)
         exchanges = Exchanges(lwa, time.monotonic)
-        tokens, listeners = make_tokens(settings, channel, redis, changes, exchanges)
+        tokens, verifications, listeners = make_tokens(settings, channel, redis, changes, exchanges)
         await stack.enter_async_context(changes.heard_by(listeners, background))
         CacheMetrics.register("tokens", tokens.counts)
         rotations = await stack.enter_async_context(open_rotations(settings, channel, redis, exchanges, background))
@@ -58,12 +55,10 @@ async def serve(settings: TokenSettings) -> None:
             "token",
             settings.token_port,
             settings,
-            servicers=[TokenServicer(tokens, rotations, authorizations)],
+            servicers=[TokenServicer(tokens, verifications, rotations, authorizations)],
             dependencies={"redis": redis.ping},
             background=background,
-            access=Access(
-                {_SERVICE + method: settings.callers for method in ("GetAccessToken", "InvalidateAccessToken")}
-            ),
+            access=settings.access,
         )
 
 

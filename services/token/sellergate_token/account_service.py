@@ -30,7 +30,7 @@ from sellergate_common.rpc.channel import invoke
 
 from sellergate_token.authorizations.ports import ApplicationView as ConsentApplication
 from sellergate_token.authorizations.ports import Connection
-from sellergate_token.ports import AccountGrant, AccountView, ApplicationView, LwaClient, RefreshToken
+from sellergate_token.ports import AccountGrant, AccountView, ApplicationView, LwaClient, RefreshToken, Standing
 from sellergate_token.rotation.ports import StoredAccount, StoredApplication
 
 CONTRACTS = (
@@ -68,6 +68,15 @@ class GrpcAccounts:
         concerns(account.account_id)
         return AccountView(account.account_id, account.revision)
 
+    async def standing(self, account_id: str) -> Standing:
+        """Return an account that is active or revoked, as it is now."""
+        account = await self._account(account_id)
+        revoked = account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED
+        if not revoked:
+            check_usable(account)
+        concerns(account.account_id)
+        return Standing(AccountView(account.account_id, account.revision), account.user_id, revoked)
+
     def forget(self, account_id: str) -> None:
         """Forget the copy of an account."""
         self._account_copies.forget(account_id)
@@ -82,9 +91,11 @@ class GrpcAccounts:
         """Open an application's LWA client."""
         return await opened_client(self._secrets, application_id)
 
-    async def grant(self, account_id: str) -> AccountGrant:
+    async def grant(self, account_id: str, *, verifying: bool = False) -> AccountGrant:
         """Open an account's grant."""
-        request = account_secrets_service_pb2.GetAccountSecretsRequest(account_id=account_id)
+        request = account_secrets_service_pb2.GetAccountSecretsRequest(
+            account_id=account_id, for_verification=verifying
+        )
         opened = await invoke(self._secrets.GetAccountSecrets, request, dependency=_DEPENDENCY)
         return AccountGrant(
             AccountView(opened.account.account_id, opened.account.revision),
@@ -120,6 +131,11 @@ class GrpcAccounts:
             await invoke(self._secrets.MarkAuthorizationRevoked, request, dependency=_DEPENDENCY)
         except (Conflict, NotFound):
             return
+
+    async def restore(self, account: AccountView) -> AccountView:
+        """Record an accepted grant."""
+        restored = await restored_account(self._secrets, account.account_id, account.revision)
+        return AccountView(restored.account_id, restored.revision)
 
     async def _account(self, account_id: str, left: float) -> account_pb2.Account:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
@@ -163,6 +179,7 @@ class GrpcSellers:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
+        self._secrets = account_secrets_service_pb2_grpc.AccountSecretsServiceStub(channel)
 
     async def account(self, account_id: str) -> account_pb2.Account:
         """Return an account that was stored."""
@@ -182,6 +199,9 @@ class GrpcSellers:
             authorization_expire_time=expire_time,
         )
         account = (await write(self._channel, self._accounts.UpsertAccount, request, dependency=_DEPENDENCY)).account
+        if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
+            # The refresh token is the stored one, and Amazon has just accepted it.
+            account = await restored_account(self._secrets, account.account_id, account.revision)
         return account.account_id, account
 
 
@@ -262,6 +282,14 @@ async def opened_client(
     """Open an application's client id and secrets."""
     request = account_secrets_service_pb2.GetApplicationSecretsRequest(application_id=application_id)
     return lwa_client((await invoke(secrets.GetApplicationSecrets, request, dependency=_DEPENDENCY)).application)
+
+
+async def restored_account(
+    secrets: "account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub", account_id: str, revision: int
+) -> account_pb2.Account:
+    """Record that Amazon accepted the grant of a revoked account. Raises Conflict when the account has moved on."""
+    request = account_secrets_service_pb2.RestoreAuthorizationRequest(account_id=account_id, expected_revision=revision)
+    return (await invoke(secrets.RestoreAuthorization, request, dependency=_DEPENDENCY)).account
 
 
 def lwa_client(opened: account_secrets_service_pb2.ApplicationSecrets) -> LwaClient:

@@ -52,6 +52,15 @@ class AccountView:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """An account as it stands now, whether Amazon has refused its grant or not."""
+
+    account: AccountView
+    user_id: str
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationView:
     """An application's own grant for a scope; the etag changes with the application."""
 
@@ -103,8 +112,11 @@ class Accounts(Protocol):
         Raises NotFound, PreconditionFailed, Unavailable.
         """
 
-    async def grant(self, account_id: str) -> AccountGrant:
-        """Open an account's grant. Raises NotFound, PreconditionFailed, Unavailable."""
+    async def standing(self, account_id: str) -> Standing:
+        """Return an active or revoked account as it is now. Raises NotFound, PreconditionFailed (inactive), Unavailable."""
+
+    async def grant(self, account_id: str, *, verifying: bool = False) -> AccountGrant:
+        """Open an account's grant, with `verifying` a revoked one's too. Raises NotFound, PreconditionFailed, Unavailable."""
 
     def forget(self, account_id: str) -> None:
         """Forget the copy of an account that has changed."""
@@ -120,6 +132,16 @@ class Accounts(Protocol):
 
     async def mark_revoked(self, account: AccountView) -> None:
         """Record that Amazon refused this revision's grant for good; an account that has moved on is left alone."""
+
+    async def restore(self, account: AccountView) -> AccountView:
+        """Record that Amazon accepted the grant of a revoked account; return its new revision. Raises Conflict."""
+
+
+class Turns(Protocol):
+    """Who may verify an account: one in a while, over all replicas."""
+
+    async def take(self, account_id: str, seconds: float) -> bool:
+        """Take the turn for `seconds`; False where it is taken, or where Redis is unavailable."""
 
 
 class Lwa(Protocol):

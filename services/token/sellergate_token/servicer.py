@@ -19,15 +19,21 @@ from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
 from sellergate_token.rotation.handlers import RotationDoors
 from sellergate_token.rotation.webhooks import SignedMessage
 from sellergate_token.tokens.service import Tokens
+from sellergate_token.tokens.verification import Verifications
 
 
 class TokenServicer(TokenServiceServicer):
     """Access tokens, rotations and authorizations."""
 
     def __init__(
-        self, tokens: Tokens, rotations: RotationDoors, authorizations: Authorizations[account_pb2.Account]
+        self,
+        tokens: Tokens,
+        verifications: Verifications,
+        rotations: RotationDoors,
+        authorizations: Authorizations[account_pb2.Account],
     ) -> None:
         self._tokens = tokens
+        self._verifications = verifications
         self._rotations = rotations
         self._authorizations = authorizations
 
@@ -46,6 +52,12 @@ class TokenServicer(TokenServiceServicer):
                 found = await self._tokens.for_application(wanted.application_id, wanted.scope, min_lifetime)
                 return _to_message(found.value, cached=found.cached)
         raise InvalidRequest.of_field("grant", "must be one of account_id, credentials or grantless")
+
+    async def VerifyAccount(self, request: pb2.VerifyAccountRequest, context: Any) -> pb2.VerifyAccountResponse:
+        """Exchange an account's refresh token now."""
+        verified = await self._verifications.verify(request.account_id, current_caller().on_behalf_of)
+        age = Duration(**_parts(verified.age))
+        return pb2.VerifyAccountResponse(exchanged=verified.exchanged, age=age, restored=verified.restored)
 
     async def InvalidateAccessToken(
         self, request: pb2.InvalidateAccessTokenRequest, context: Any

@@ -5,9 +5,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.central_settings import CentralSettings
 from sellergate_common.crypto.sealing import KeyRing, ring_text
+from sellergate_common.identity.policy import Access
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
 
 from sellergate_token.rotation.webhooks import WebhookSecret, parse_secrets
+
+_SERVICE = "sellergate.token.v1.TokenService/"
 
 
 def _webhook_secrets(text: SecretStr) -> SecretStr:
@@ -47,6 +50,7 @@ class TokenSettings(ServerSettings, CacheSettings, CentralSettings):
         return KeyRing.parse(self.cache_keys_token.get_secret_value())
 
     @property
-    def callers(self) -> frozenset[str]:
-        """The identities in token_callers."""
-        return names(self.token_callers)
+    def access(self) -> Access:
+        """The methods that the identities in token_callers may call beyond the table."""
+        callers = names(self.token_callers)
+        return Access({_SERVICE + method: callers for method in ("GetAccessToken", "InvalidateAccessToken")})

@@ -31,8 +31,9 @@ from sellergate_token.rotation.service import Rotations
 from sellergate_token.rotation.webhooks import Webhooks
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens.exchanges import Exchanges
-from sellergate_token.tokens.redis import redis_tokens
+from sellergate_token.tokens.redis import RedisTurns, redis_tokens
 from sellergate_token.tokens.service import Tokens
+from sellergate_token.tokens.verification import Verifications
 
 SECRET_BYTES = 32
 # Looks at accounts and exchanges with LWA; more at once would only wait for connections.
@@ -41,8 +42,8 @@ COLD_WORK_AT_ONCE = 32
 
 def make_tokens(
     settings: TokenSettings, account: grpc.aio.Channel, redis: Redis, changes: Changes, exchanges: Exchanges
-) -> tuple[Tokens, Mapping[str, Sequence[Forgetful]]]:
-    """Wire the tokens to the account service, Redis and LWA; return also what must hear which channel of changes."""
+) -> tuple[Tokens, Verifications, Mapping[str, Sequence[Forgetful]]]:
+    """Wire tokens and verifications to the account service, Redis and LWA; return also the listeners of each channel."""
     # Only cold work is admitted: what is in a cache is returned whatever else is going on.
     admission = Admission(COLD_WORK_AT_ONCE, time.monotonic, random.random)
     AdmissionMetrics.register(admission)
@@ -50,7 +51,10 @@ def make_tokens(
     accounts: Copies[account_pb2.Account] = Copies(time.monotonic, lambda: changes.connected)
     applications: Copies[application_pb2.Application] = Copies(time.monotonic, lambda: False)
     source = GrpcAccounts(account, accounts, applications, admission.admitted)
-    return Tokens(source, exchanges, cache, time.time), {ACCOUNT_CHANGES: (accounts,), **cache.listeners}
+    tokens = Tokens(source, exchanges, cache, time.time)
+    turns = RedisTurns(redis, settings.ring)
+    verifications = Verifications(source, exchanges, tokens, cache, turns, time.time)
+    return tokens, verifications, {ACCOUNT_CHANGES: (accounts,), **cache.listeners}
 
 
 def make_authorizations(

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import AUTHORIZATION_LIFE, Changes
+from sellergate_account.accounts import AUTHORIZATION_LIFE
 from sellergate_account.applications import LwaClient, NewApplication
-from sellergate_account.model import Filter, State
+from sellergate_account.model import Changes, Filter, State
 from sellergate_account.secrets.rotation import NewSecret
 from sellergate_common.errors import InvalidRequest, PreconditionFailed, Reason
 

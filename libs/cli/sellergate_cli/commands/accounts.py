@@ -1,16 +1,19 @@
 """`sellergate accounts`: sellers that are connected."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate.gateway.v1 import gateway_service_pb2
+from sellergate.token.v1 import token_service_pb2
+from sellergate_common.rpc.channel import invoke
 
 from sellergate_cli.operator import StateDir, completed
 from sellergate_cli.options import Json, secret
 from sellergate_cli.output import document, print_fields, print_rows
-from sellergate_cli.suite import account_or_demo, connected
+from sellergate_cli.suite import account_or_demo, connected, token_service
 
 _COLUMNS = ("account_id", "user_id", "amazon_seller_id", "marketplace", "state", "authorization_expire_time")
 _REFRESH_TOKEN, _CLIENT_SECRET = "SELLERGATE_REFRESH_TOKEN", "SELLERGATE_LWA_CLIENT_SECRET"
@@ -51,6 +54,9 @@ def add(
     )
     account, created = completed(_stored(state_dir, request))
     typer.echo("The seller is connected." if created else "The seller was connected already; it is renewed.", err=True)
+    if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
+        how_to = f"sellergate accounts verify {account.account_id}"
+        typer.echo(f"The refresh token is the stored one, which Amazon refused; `{how_to}` tries it again.", err=True)
     print_fields(document(account), as_json=as_json)
 
 
@@ -95,13 +101,30 @@ def remove(
 @app.command()
 def check(
     account_id: Annotated[str, typer.Argument(help="The account; in a local run its demo account by default.")] = "",
-    with_call: Annotated[bool, typer.Option("--with-call", help="Also make a real call, which uses quota.")] = False,
+    with_call: Annotated[bool, typer.Option("--with-call/--no-call", help="Make one call, which uses quota.")] = True,
+    exchange: Annotated[
+        bool, typer.Option("--exchange/--no-exchange", help="Exchange the refresh token, at most once in 60 s.")
+    ] = True,
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Try an account stage by stage; exit code 1 when one fails."""
-    stages = completed(_checked(state_dir, account_id, with_call))
-    print_rows(stages, ("stage", "outcome", "ms", "reason"), as_json=as_json)
+    """Try an account stage by stage; exit code 1 when one fails. CACHED: it was not tried now, `age` is in seconds."""
+    _print_stages(completed(_checked(state_dir, account_id, exchange, with_call)), as_json=as_json)
+
+
+@app.command()
+def verify(
+    account_id: AccountId,
+    with_call: Annotated[bool, typer.Option("--with-call", help="Also make one call, which uses quota.")] = False,
+    as_json: Json = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Exchange the stored refresh token now: a revoked account that Amazon accepts becomes active. At most once in 60 s."""
+    _print_stages(completed(_verified(state_dir, account_id, with_call)), as_json=as_json)
+
+
+def _print_stages(stages: list[dict[str, Any]], *, as_json: bool) -> None:
+    print_rows(stages, ("stage", "outcome", "ms", "age", "reason"), as_json=as_json)
     if any(stage["outcome"] == "FAILED" for stage in stages):
         raise typer.Exit(1)
 
@@ -139,15 +162,31 @@ async def _removed(state_dir: Path | None, account_id: str, hard: bool) -> None:
             await sellergate.accounts.delete(account_id)
 
 
-async def _checked(state_dir: Path | None, account_id: str, with_call: bool) -> list[dict[str, Any]]:
+async def _verified(state_dir: Path | None, account_id: str, with_call: bool) -> list[dict[str, Any]]:
+    began = time.monotonic()
+    async with token_service(state_dir) as tokens:
+        request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
+        found = await invoke(tokens.VerifyAccount, request, dependency="token")
+    row: dict[str, Any] = {"stage": "token", "outcome": "OK", "ms": round((time.monotonic() - began) * 1000, 1)}
+    row |= {"age": "", "reason": "the account is active again" if found.restored else ""}
+    if not found.exchanged:
+        age = round(found.age.ToMilliseconds() / 1000)
+        row |= {"outcome": "CACHED", "age": age, "reason": "the account was verified less than 60 s ago"}
+    if not with_call:
+        return [row]
+    return [row, *(stage for stage in await _checked(state_dir, account_id, False, True) if stage["stage"] == "call")]
+
+
+async def _checked(state_dir: Path | None, account_id: str, exchange: bool, with_call: bool) -> list[dict[str, Any]]:
     account_id = account_or_demo(account_id, state_dir)
     async with connected(state_dir) as sellergate:
-        checked = await sellergate.check_account(account_id, with_call=with_call)
+        checked = await sellergate.check_account(account_id, exchange=exchange, with_call=with_call)
     return [
         {
             "stage": stage.name,
             "outcome": gateway_service_pb2.CheckOutcome.Name(stage.outcome).removeprefix("CHECK_OUTCOME_"),
             "ms": round(stage.duration.ToMicroseconds() / 1000, 1),
+            "age": round(stage.age.ToMilliseconds() / 1000) if stage.HasField("age") else "",
             "reason": stage.reason,
         }
         for stage in checked.stages

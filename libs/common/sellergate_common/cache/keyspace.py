@@ -53,6 +53,11 @@ def callers_token_key(ring: KeyRing, *parts: str) -> str:
     return f"{TOKEN_PREFIX}{{{ring.index('callers-token', *parts)}}}"
 
 
+def verification_key(ring: KeyRing, account_id: str) -> str:
+    """Name the turn of verifying an account. It is no entry of the cache of tokens, whose names end with the brace."""
+    return f"{TOKEN_PREFIX}{{{ring.index('verification', account_id)}}}:verify"
+
+
 def state_key(ring: KeyRing, state: str) -> str:
     """Name the entry of an authorization that was begun, by its state."""
     return f"{STATE_PREFIX}{{{ring.index('state', state)}}}"

@@ -34,6 +34,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     _TOKEN: frozenset(),
     _TOKEN + "GetAccessToken": frozenset({"gateway"}),
     _TOKEN + "InvalidateAccessToken": frozenset({"gateway"}),
+    _TOKEN + "VerifyAccount": frozenset({EDGE, "gateway"}),
     _TOKEN + "StartAuthorization": frozenset({EDGE}),
     _TOKEN + "CompleteAuthorization": frozenset({EDGE}),
     _TOKEN + "HandleRotation": frozenset({EDGE}),

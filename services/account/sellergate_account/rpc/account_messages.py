@@ -12,9 +12,9 @@ from sellergate.account.v1 import account_pb2, account_secrets_service_pb2, acco
 from sellergate_amazon.marketplaces import MARKETPLACES, REGIONS
 from sellergate_common.errors import FieldViolation, InvalidRequest
 
-from sellergate_account.accounts import Changes, Connection, etag_of, marketplace_code
+from sellergate_account.accounts import Connection, etag_of, marketplace_code
 from sellergate_account.applications import LwaClient
-from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Signing, State
+from sellergate_account.model import Account, Application, ApplicationSecrets, Changes, Filter, Signing, State
 
 _SIGNING: Mapping[int, Signing] = {
     account_pb2.SIGNING_MODE_AUTO: Signing.AUTO,

@@ -120,7 +120,9 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         context: Any,
     ) -> secrets_pb2.GetAccountSecretsResponse:
         """Open what a token exchange needs."""
-        account, application, secrets, refresh_token = await self._accounts.secrets(request.account_id)
+        account, application, secrets, refresh_token = await self._accounts.secrets(
+            request.account_id, verifying=request.for_verification
+        )
         return secrets_pb2.GetAccountSecretsResponse(
             account=to_message(account),
             application=to_secrets_message(application, secrets),
@@ -158,6 +160,15 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         """Record a refused refresh token by compare-and-set."""
         account = await self._accounts.mark_revoked(request.account_id, request.expected_revision)
         return secrets_pb2.MarkAuthorizationRevokedResponse(account=to_message(account))
+
+    async def RestoreAuthorization(
+        self,
+        request: secrets_pb2.RestoreAuthorizationRequest,
+        context: Any,
+    ) -> secrets_pb2.RestoreAuthorizationResponse:
+        """Record an accepted refresh token by compare-and-set."""
+        account = await self._accounts.restore(request.account_id, request.expected_revision)
+        return secrets_pb2.RestoreAuthorizationResponse(account=to_message(account))
 
     async def FindApplication(
         self,

@@ -26,7 +26,11 @@ _IfMatch = Annotated[str | None, Header(description="The ETag that was read: cha
 
 @router.post("", status_code=201, responses={200: {"model": Account}})
 async def connect(new: NewAccount, user: User, client: Client, response: Response, key: IdempotencyKey) -> Account:
-    """Connect a seller, or renew the connection of one that is there (200)."""
+    """Connect a seller, or renew the connection of one that is there (200).
+
+    A new refresh token makes a revoked account ACTIVE. With the stored one, or none, it stays AUTHORIZATION_REVOKED:
+    `POST /api/amazon/accounts/{id}/verify` lets one exchange with Amazon decide.
+    """
     request = account_service_pb2.UpsertAccountRequest(
         user_id=user,
         amazon_seller_id=new.amazon_seller_id,
@@ -95,7 +99,11 @@ async def change(
     key: IdempotencyKey,
     if_match: _IfMatch = None,
 ) -> Account:
-    """Change single fields."""
+    """Change single fields.
+
+    A new refresh token makes a revoked account ACTIVE. With the stored one it stays AUTHORIZATION_REVOKED:
+    `POST /api/amazon/accounts/{id}/verify` lets one exchange with Amazon decide.
+    """
     given = patch.model_fields_set
     empty = sorted(name for name in given & {"refresh_token", "lwa_client_secret"} if getattr(patch, name) is None)
     if empty:

@@ -19,16 +19,28 @@ from sellergate_edge.routes.problems import problem
 router = APIRouter(prefix="/api/amazon/test", tags=["checks"])
 DAYS = 7
 _AccountId = Annotated[str, Query(alias="amazonAccountId", min_length=1, description="Id of the account")]
+_Exchange = Annotated[
+    bool, Query(description="Exchange the refresh token with Amazon; false: report the cached token.")
+]
+_Call = Annotated[bool, Query(description="Make one call of SP-API (getMarketplaceParticipations).")]
 _MarketplaceId = Annotated[
     str, Query(alias="marketplaceId", min_length=1, examples=["ATVPDKIKX0DER"], description="Amazon's marketplace id")
 ]
 
 
 @router.get("/status")
-async def status(account_id: _AccountId, user: User, client: Client) -> Status:
-    """Tell whether the account is stored and its token exchange works."""
-    checked = await client.check_account(account_id, on_behalf_of=user)
-    return Status(account_id=account_id, state=checked.state, stages=_stages(checked))
+async def status(
+    account_id: _AccountId, user: User, client: Client, exchange: _Exchange = True, call: _Call = True
+) -> Status:
+    """Check an account: whether it is stored, its refresh token and role work, and a call of SP-API succeeds.
+
+    The refresh token is exchanged with Amazon now, at most once in 60 s for an account; a check in between reports the present
+    token as CACHED with its age. The check is safe to repeat: it changes nothing of the caller's, and uses one call of the quota of
+    getMarketplaceParticipations. Where Amazon refuses the authorization, the account becomes AUTHORIZATION_REVOKED, as with any
+    call. A revoked account stays revoked: `POST /api/amazon/accounts/{id}/verify` tries it again.
+    """
+    checked = await client.check_account(account_id, exchange=exchange, with_call=call, on_behalf_of=user)
+    return Status(account_id=account_id, state=checked.state, stages=stages_of(checked))
 
 
 @router.get("/orders", response_model=Orders)
@@ -38,9 +50,8 @@ async def orders(
     """Fetch the orders of the last seven days, through the whole chain."""
     if marketplace_by_id(marketplace_id) is None:
         raise InvalidRequest.of_field("marketplaceId", "must be the id of a marketplace, as in ATVPDKIKX0DER")
-    stages = [
-        stage for stage in _stages(await client.check_account(account_id, on_behalf_of=user)) if stage.name != "call"
-    ]
+    checked = await client.check_account(account_id, with_call=False, on_behalf_of=user)
+    stages = [stage for stage in stages_of(checked) if stage.name != "call"]
     started = time.monotonic()
     try:
         answer, found = await _found(client, account_id, marketplace_id, user)
@@ -96,13 +107,15 @@ def _orders(answer: Answer, *path: str) -> list[Any]:
         ) from None
 
 
-def _stages(checked: gateway_service_pb2.CheckAccountResponse) -> list[Stage]:
+def stages_of(checked: gateway_service_pb2.CheckAccountResponse) -> list[Stage]:
+    """Render the stages of a check."""
     return [
         Stage(
             name=stage.name,
             outcome=gateway_service_pb2.CheckOutcome.Name(stage.outcome).removeprefix("CHECK_OUTCOME_"),
             reason=stage.reason,
             ms=round(stage.duration.ToMicroseconds() / 1000, 2),
+            age_seconds=round(stage.age.ToMilliseconds() / 1000, 1) if stage.HasField("age") else None,
         )
         for stage in checked.stages
     ]

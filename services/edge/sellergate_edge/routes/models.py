@@ -28,7 +28,7 @@ class SigningMode(StrEnum):
 
 
 class AccountState(StrEnum):
-    """Whether an account can be used."""
+    """Whether an account can be used. AUTHORIZATION_REVOKED ends with a new refresh token, or with a successful verification."""
 
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
@@ -253,12 +253,23 @@ class Quotas(Json):
 
 
 class Stage(Json):
-    """One stage of a check: what was tried, how it went, why not, and how many milliseconds it took."""
+    """One stage of a check: what was tried, the result, the reason of a failure, and how many milliseconds it took."""
 
     name: Annotated[str, Field(examples=["token"])]
-    outcome: Annotated[str, Field(examples=["OK"])]
+    outcome: Annotated[
+        str,
+        Field(
+            examples=["OK"],
+            description="OK: it was tried now and works. CACHED: it was not tried now, ageSeconds is the age of the cached result."
+            " SKIPPED: it was not tried. WARNING: it works, and something looks wrong. FAILED: it does not work.",
+        ),
+    ]
     reason: str
     ms: float
+    age_seconds: Annotated[
+        float | None,
+        Field(description="Age of a result that was not obtained by this check; null: it was, or there is none"),
+    ] = None
 
 
 class Status(Json):

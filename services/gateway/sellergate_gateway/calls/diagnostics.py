@@ -1,9 +1,11 @@
-"""Tries an account stage by stage, and says where it fails: stored, token, role, call."""
+"""Tries an account stage by stage, and reports where it fails: stored, token, role, call."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sellergate_common.cache.entries import Perishable
+from sellergate_common.clock import Clock
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.sites import Sites
 
@@ -14,6 +16,10 @@ from sellergate_gateway.spapi.request import SpApiCall
 
 # It needs no parameter and no role of the application's, and every seller may call it.
 PROBE = "sellers/v1/getMarketplaceParticipations"
+# How the reason of a stage begins when the account is marked AUTHORIZATION_REVOKED by it.
+_LOST = (f"{Reason.AUTHORIZATION_REVOKED}:", f"{Reason.AUTHORIZATION_MISMATCH}:")
+# What was given less than this ago was given for this check; the clocks of two machines differ by as much.
+_NEW_SECONDS = 2.0
 
 
 class Outcome(StrEnum):
@@ -23,16 +29,29 @@ class Outcome(StrEnum):
     SKIPPED = "SKIPPED"
     FAILED = "FAILED"
     WARNING = "WARNING"
+    CACHED = "CACHED"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage. `reason` is an error reason and a sentence; `seconds` is the time it took."""
+    """One stage. `reason` is an error reason and a sentence; `seconds` is the time it took.
+
+    `age` is how many seconds ago the result was obtained, where that was not now.
+    """
 
     name: str
     outcome: Outcome
     reason: str
     seconds: float
+    age: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a check may do: exchange the refresh token, make a call."""
+
+    exchange: bool = True
+    call: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +61,16 @@ class Skip(Exception):
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """A result that was there already: how many seconds old it is, and why there is no new one."""
+
+    age: float
+    why: str
+
+
 class Checks:
-    """Checks of accounts. `now` is monotonic."""
+    """Checks of accounts."""
 
     def __init__(
         self,
@@ -52,17 +79,18 @@ class Checks:
         tokens: Tokens,
         credentials: Credentials,
         sites: Sites,
-        now: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._calls = calls
         self._accounts = accounts
         self._tokens = tokens
         self._credentials = credentials
         self._sites = sites
-        self._now = now
+        self._now = clock.monotonic
+        self._wall = clock.wall
 
-    async def check(self, account_id: str, user: str, *, with_call: bool) -> tuple[str, list[Stage]]:
-        """Return the account's state and its stages. Raises NotFound; every other failure is a stage's."""
+    async def check(self, account_id: str, user: str, wanted: Wanted = Wanted()) -> tuple[str, list[Stage]]:
+        """Return the account's state after the check and its stages. Raises NotFound; every other failure is a stage's."""
         started = self._now()
         try:
             account = await self._calls.account(account_id, user)
@@ -77,22 +105,41 @@ class Checks:
             ]
         stages = [self._stored(account, self._now() - started)]
 
-        async def probe() -> None:
-            if not with_call:
+        async def call() -> Cached | None:
+            if not wanted.call:
                 raise Skip("not asked for")
             await self._calls.make(SpApiCall(account_id, operation=PROBE), user)
+            return None
 
-        async def role() -> None:
-            if not signs(account):
-                raise Skip("calls of this account are not signed")
-            await self._credentials.get(account)
-
-        for name, trial in (("token", lambda: self._tokens.get(account)), ("role", role), ("call", probe)):
+        trials = (
+            ("token", lambda: self._token(account, exchange=wanted.exchange)),
+            ("role", lambda: self._role(account)),
+            ("call", call),
+        )
+        for name, trial in trials:
             if any(stage.outcome is Outcome.FAILED for stage in stages):
                 stages.append(_skipped(name, "a stage before it failed"))
             else:
                 stages.append(await self._tried(name, trial))
-        return account.state, stages
+        revoked = any(stage.reason.startswith(_LOST) for stage in stages)
+        return "AUTHORIZATION_REVOKED" if revoked else account.state, stages
+
+    async def _token(self, account: Account, *, exchange: bool) -> Cached | None:
+        if exchange:
+            verified = await self._tokens.verify(account)
+            why = "the account was verified a moment ago; at most one exchange is made in 60 s"
+            return None if verified.exchanged else Cached(verified.age, why)
+        return self._cached(await self._tokens.get(account), "no exchange was asked for")
+
+    async def _role(self, account: Account) -> Cached | None:
+        if not signs(account):
+            raise Skip("calls of this account are not signed")
+        return self._cached(await self._credentials.get(account), "the role was assumed before")
+
+    def _cached(self, value: Perishable, why: str) -> Cached | None:
+        """Tell a value that was given before from one that was given just now, by its age."""
+        age = self._wall() - (value.expire_time - value.life)
+        return Cached(age, why) if age > _NEW_SECONDS else None
 
     def _stored(self, account: Account, seconds: float) -> Stage:
         signing_region = self._sites.of(account.marketplace, sandbox=account.sandbox).region.signing_region
@@ -104,14 +151,16 @@ class Checks:
             return Stage("stored", Outcome.WARNING, reason, seconds)
         return Stage("stored", Outcome.OK, "", seconds)
 
-    async def _tried(self, name: str, trial: Callable[[], Awaitable[object]]) -> Stage:
+    async def _tried(self, name: str, trial: Callable[[], Awaitable[Cached | None]]) -> Stage:
         started = self._now()
         try:
-            await trial()
+            cached = await trial()
         except Skip as skip:
             return _skipped(name, skip.why)
         except SellergateError as error:
             return Stage(name, Outcome.FAILED, _said(error), self._now() - started)
+        if cached is not None:
+            return Stage(name, Outcome.CACHED, cached.why, self._now() - started, cached.age)
         return Stage(name, Outcome.OK, "", self._now() - started)
 
 

@@ -19,6 +19,7 @@ from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 
 from sellergate_gateway.credentials.cool_off import CoolOff
+from sellergate_gateway.credentials.ports import Verified
 from sellergate_gateway.credentials.read_through import Owned, Owning
 from sellergate_gateway.model import AccessToken, Account
 
@@ -47,6 +48,12 @@ class TokenSource:
         """Return a token that lives long enough for a call."""
         name = partial(token_key, self._ring, account.account_id, account.revision)
         return await self._owned.get(account, name, partial(self._asked, account))
+
+    async def verify(self, account: Account) -> Verified:
+        """Have the refresh token exchanged now."""
+        request = token_service_pb2.VerifyAccountRequest(account_id=account.account_id)
+        found = await invoke(self._tokens.VerifyAccount, request, dependency="token")
+        return Verified(found.exchanged, found.age.ToMilliseconds() / 1000)
 
     async def grantless(self, account: Account, scope: str) -> AccessToken:
         """Return a token of the account's application. Few calls want one, so none is held here."""

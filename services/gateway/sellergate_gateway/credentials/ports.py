@@ -1,8 +1,17 @@
 """Where calls take access tokens and AWS credentials from."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from sellergate_gateway.model import AccessToken, Account, AwsCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a verification found: whether LWA gave the token just now, and how many seconds ago otherwise."""
+
+    exchanged: bool
+    age: float
 
 
 class Tokens(Protocol):
@@ -10,6 +19,9 @@ class Tokens(Protocol):
 
     async def get(self, account: Account) -> AccessToken:
         """Return a token that lives for a minute at least. Raises PreconditionFailed, Unavailable."""
+
+    async def verify(self, account: Account) -> Verified:
+        """Have the refresh token exchanged now, at most once in a while. Raises PreconditionFailed, Unavailable."""
 
     async def grantless(self, account: Account, scope: str) -> AccessToken:
         """Return a token of the account's application itself for a scope. Raises PreconditionFailed, Unavailable."""

@@ -81,6 +81,7 @@ def to_stage(stage: Stage) -> gateway_service_pb2.CheckStage:
         outcome=gateway_service_pb2.CheckOutcome.Value(f"CHECK_OUTCOME_{stage.outcome}"),
         reason=stage.reason,
         duration=to_duration(stage.seconds),
+        age=None if stage.age is None else to_duration(stage.age),
     )
 
 

@@ -8,7 +8,7 @@ from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate_common.context import current_caller
 from sellergate_common.status import BEGUN
 
-from sellergate_gateway.calls.diagnostics import Checks
+from sellergate_gateway.calls.diagnostics import Checks, Wanted
 from sellergate_gateway.calls.metrics import CallMetrics
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.catalogue import Operations
@@ -68,7 +68,8 @@ class GatewayServicer(StreamingRpcs):
 
     async def CheckAccount(self, request: pb2.CheckAccountRequest, context: Any) -> pb2.CheckAccountResponse:
         """Try an account stage by stage."""
-        state, stages = await self._checks.check(request.account_id, _user(), with_call=request.with_call)
+        wanted = Wanted(exchange=not request.skip_exchange, call=not request.skip_call)
+        state, stages = await self._checks.check(request.account_id, _user(), wanted)
         return pb2.CheckAccountResponse(stages=map(to_stage, stages), state=state)
 
     async def ListOperations(self, request: pb2.ListOperationsRequest, context: Any) -> pb2.ListOperationsResponse:

@@ -13,6 +13,7 @@ from sellergate_common.cache.keyspace import (
     callers_token_key,
     grantless_key,
     token_key,
+    verification_key,
 )
 from sellergate_common.cache.lease_notifier import Releases
 from sellergate_common.cache.redis_entries import Admit, RedisEntries, always
@@ -47,6 +48,18 @@ def redis_tokens(
     )
     shelf = Shelf(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", clock, jitter)
     return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), TOKEN_DONE), admit)
+
+
+class RedisTurns:
+    """Turns of verifications in the shared Redis."""
+
+    def __init__(self, redis: Redis, ring: KeyRing) -> None:
+        self._cache = SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES)
+        self._ring = ring
+
+    async def take(self, account_id: str, seconds: float) -> bool:
+        """Take the turn of an account; False where it is taken, or where Redis is unavailable."""
+        return await self._cache.add(verification_key(self._ring, account_id), SecretStr("taken"), seconds)
 
 
 def _name(ring: KeyRing, key: TokenKey) -> str:

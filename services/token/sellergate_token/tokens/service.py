@@ -80,7 +80,7 @@ class Tokens:
 
         async def fetch() -> AccessToken:
             token = await self._exchanges.exchange(client, refresh_token)
-            sent = _if_new(token.refresh_token, refresh_token.value)
+            sent = if_new(token.refresh_token, refresh_token.value)
             if sent is not None:
                 renewed = callers_grant(client, RefreshToken(sent), caller)
                 await self._cache.put(renewed, replace(token, refresh_token=None))
@@ -127,22 +127,14 @@ class Tokens:
             token = await self._exchanges.exchange(opened.client, opened.refresh_token)
         except PreconditionFailed as error:
             if error.reason in AUTHORIZATION_LOST:
-                await self._mark_revoked(account)
+                await record_revocation(self._accounts, account)
             raise
-        sent = _if_new(token.refresh_token, opened.refresh_token.value)
+        sent = if_new(token.refresh_token, opened.refresh_token.value)
         token = replace(token, refresh_token=None)
         if sent is not None:
             await self._cache.put(await self._accounts.rotate(account, sent), token)
             self._accounts.forget(account.account_id)
         return token
-
-    async def _mark_revoked(self, account: AccountView) -> None:
-        try:
-            await self._accounts.mark_revoked(account)
-        except SellergateError as error:
-            # What Amazon said is the answer all the same, and is remembered for a while; the next exchange marks it.
-            get_logger().warning("revocation_not_marked", reason=error.reason)
-        self._accounts.forget(account.account_id)
 
     def _enough(self, found: Found[AccessToken], asked: float | None) -> Found[AccessToken]:
         if asked is not None and found.value.expire_time - self._now() < asked:
@@ -150,6 +142,16 @@ class Tokens:
                 "min_lifetime", f"is more than LWA gives; its tokens live {found.value.life:.0f} s"
             )
         return found
+
+
+async def record_revocation(accounts: Accounts, account: AccountView) -> None:
+    """Record that Amazon refused a grant for good. A failure is logged: the refusal is reported all the same."""
+    try:
+        await accounts.mark_revoked(account)
+    except SellergateError as error:
+        # The refusal is remembered for a while; the next exchange marks it.
+        get_logger().warning("revocation_not_marked", reason=error.reason)
+    accounts.forget(account.account_id)
 
 
 def _check(asked: float | None) -> None:
@@ -169,5 +171,6 @@ def fingerprint_of(token: SecretStr) -> str:
     return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
 
 
-def _if_new(sent: SecretStr | None, known: SecretStr) -> SecretStr | None:
+def if_new(sent: SecretStr | None, known: SecretStr) -> SecretStr | None:
+    """Return the refresh token that Amazon sent, if it is another one than is known."""
     return sent if sent is not None and sent != known else None

@@ -48,6 +48,7 @@ def expected(identity: str, service: str, method: str) -> bool:
                 "DropInClientService",
                 "GatewayService",
             ) or name in (
+                "TokenService.VerifyAccount",
                 "TokenService.StartAuthorization",
                 "TokenService.CompleteAuthorization",
                 "TokenService.HandleRotation",
@@ -58,6 +59,7 @@ def expected(identity: str, service: str, method: str) -> bool:
                 "AccountAdminService.RecordCapture",
                 "TokenService.GetAccessToken",
                 "TokenService.InvalidateAccessToken",
+                "TokenService.VerifyAccount",
                 "IamService.AssumeRole",
                 "IamService.InvalidateCredentials",
             )

@@ -1,21 +1,24 @@
 """A check of an account, stage by stage, on fakes."""
 
-import time
 from dataclasses import replace
 
 import pytest
-from sellergate_common.errors import NotFound, Unavailable
+from sellergate_common.clock import Clock
+from sellergate_common.errors import NotFound, PreconditionFailed, Unavailable
 from sellergate_common.sites import Sites
-from sellergate_gateway.calls.diagnostics import PROBE, Checks, Stage
+from sellergate_gateway.calls.diagnostics import PROBE, Checks, Stage, Wanted
+from sellergate_gateway.credentials.ports import Verified
 
 from tests.fakes.gateway import ACCOUNT, CATALOGUE, PRODUCTION, ROLE, SANDBOX, Getting, World
 
+NOW = 1e12 - 3600
+QUIET = Wanted(exchange=False, call=False)
+
 
 def checks(world: World) -> Checks:
-    accounts, tokens = Getting(world.get_account), Getting(world.get_token)
-    return Checks(
-        world.calls, accounts, tokens, Getting(world.get_credentials), Sites(PRODUCTION, SANDBOX), time.monotonic
-    )
+    accounts, tokens = Getting(world.get_account), Getting(world.get_token, verify=world.verify)
+    clock = Clock(wall=lambda: NOW)
+    return Checks(world.calls, accounts, tokens, Getting(world.get_credentials), Sites(PRODUCTION, SANDBOX), clock)
 
 
 def outcomes(stages: list[Stage]) -> dict[str, str]:
@@ -24,42 +27,59 @@ def outcomes(stages: list[Stage]) -> dict[str, str]:
 
 async def test_a_check_of_an_account_that_works() -> None:
     world = World(account=replace(ACCOUNT, iam_role_arn=ROLE))
-    state, stages = await checks(world).check("a", "u1", with_call=True)
+    state, stages = await checks(world).check("a", "u1")
     assert (state, outcomes(stages)) == ("ACTIVE", dict.fromkeys(("stored", "token", "role", "call"), "OK"))
     operation = CATALOGUE.get(PROBE)
     assert operation is not None
     assert world.sent[0].url.endswith(operation.path)
 
 
-async def test_a_check_makes_no_call_unasked_and_needs_no_role_that_is_not_there() -> None:
+async def test_a_check_skips_what_it_is_told_to_and_needs_no_role_that_is_not_there() -> None:
     world = World()
-    _, stages = await checks(world).check("a", "", with_call=False)
+    _, stages = await checks(world).check("a", "", QUIET)
     assert outcomes(stages) == {"stored": "OK", "token": "OK", "role": "SKIPPED", "call": "SKIPPED"}
     assert world.sent == []
+    assert "verify" not in world.log
+
+
+async def test_what_is_from_the_cache_says_how_old_it_is_and_not_that_it_works() -> None:
+    world = World(account=replace(ACCOUNT, iam_role_arn=ROLE), expire_time=1e12 - 1200)
+    _, stages = await checks(world).check("a", "", QUIET)
+    assert outcomes(stages) == {"stored": "OK", "token": "CACHED", "role": "CACHED", "call": "SKIPPED"}
+    assert [stage.age for stage in stages] == [None, 1200, 1200, None]
+    world.verified = Verified(exchanged=False, age=42.0)
+    _, stages = await checks(world).check("a", "")
+    assert outcomes(stages) == {"stored": "OK", "token": "CACHED", "role": "CACHED", "call": "OK"}
+    assert (stages[1].age, "60 s" in stages[1].reason) == (42.0, True)
+
+
+async def test_a_grant_that_amazon_refuses_now_is_the_state_of_the_account() -> None:
+    state, stages = await checks(World(token_error=PreconditionFailed.revoked())).check("a", "")
+    assert (state, outcomes(stages)["token"]) == ("AUTHORIZATION_REVOKED", "FAILED")
 
 
 async def test_a_check_ends_at_the_first_failure() -> None:
     world = World(token_error=Unavailable("LWA does not answer."))
-    _, stages = await checks(world).check("a", "", with_call=True)
+    _, stages = await checks(world).check("a", "")
     assert outcomes(stages) == {"stored": "OK", "token": "FAILED", "role": "SKIPPED", "call": "SKIPPED"}
     assert stages[1].reason == "DEPENDENCY_UNAVAILABLE: LWA does not answer."
 
 
 async def test_a_check_says_what_is_wrong_with_the_account_itself() -> None:
     world = World(account=replace(ACCOUNT, state="INACTIVE"))
-    state, stages = await checks(world).check("a", "", with_call=True)
+    state, stages = await checks(world).check("a", "")
     assert (state, stages[0].outcome, stages[0].reason.partition(":")[0]) == ("INACTIVE", "FAILED", "ACCOUNT_INACTIVE")
     assert set(outcomes(stages[1:]).values()) == {"SKIPPED"}
     with pytest.raises(NotFound):
-        await checks(world).check("a", "another user", with_call=False)
+        await checks(world).check("a", "another user", QUIET)
     signs_without = World(account=replace(ACCOUNT, signing="SIGV4"))
-    _, stages = await checks(signs_without).check("a", "", with_call=True)
+    _, stages = await checks(signs_without).check("a", "")
     assert outcomes(stages) == {"stored": "OK", "token": "OK", "role": "FAILED", "call": "SKIPPED"}
 
 
 async def test_a_check_warns_where_the_region_is_not_the_marketplaces() -> None:
     world = World(account=replace(ACCOUNT, marketplace="DE", region="us-east-1"))
-    _, stages = await checks(world).check("a", "", with_call=True)
+    _, stages = await checks(world).check("a", "")
     assert outcomes(stages) == {"stored": "WARNING", "token": "OK", "role": "SKIPPED", "call": "OK"}
     assert "us-east-1" in stages[0].reason
     assert "eu-west-1" in stages[0].reason

@@ -1,6 +1,6 @@
 // The console: what one user sees of the own sellers. It holds the user's token in this tab and never anything of Amazon's.
 import {ask, Refusal, session} from './edge.js';
-import {accountCard, daysLeft, element, fill, quotaRow, stageRow, stateChip} from './views.js';
+import {accountCard, daysLeft, element, fill, quotaRow, stageRow, stateChip, verdict} from './views.js';
 
 const QUOTA_MILLISECONDS = 2000;
 const PAGE_SIZE = 50;
@@ -153,21 +153,27 @@ function drawQuota(quotas) {
   fill(at('throttled'), out.length ? `No call is left for now: ${out.map((one) => one.operation.split('/').pop()).join(', ')}.` : '');
 }
 
+const WORK = {
+  status: ['Checking the status …', (account) => ask('GET', '/test/status', {amazonAccountId: account.id})],
+  orders: ['Asking Amazon for orders …', (account) => ask('GET', '/test/orders', {
+    amazonAccountId: account.id, marketplaceId: account.marketplaceIds[0] ?? page.marketplaces[account.marketplace],
+  })],
+  verify: ['Asking Amazon for a token …', (account) => ask('POST', `/accounts/${encodeURIComponent(account.id)}/verify`, {call: 'true'})],
+};
+
 async function check(kind) {
   const account = page.accounts.get(page.open);
+  const [words, work] = WORK[kind];
   const place = at('check');
   place.hidden = false;
-  place.replaceChildren(element('p', {class: 'pulse'}, kind === 'status' ? 'Checking the status …' : 'Asking Amazon for orders …'));
-  const query = {amazonAccountId: account.id};
-  if (kind === 'orders') query.marketplaceId = account.marketplaceIds[0] ?? page.marketplaces[account.marketplace];
+  place.replaceChildren(element('p', {class: 'pulse'}, words));
   const drawn = (words, stages) => place.replaceChildren(
     element('h3', {}, words), element('ul', {class: 'stages'}, ...stages.map(stageRow))
   );
   await tried(async () => {
-    const found = await ask('GET', `/test/${kind}`, query);
+    const found = await work(account);
     if (page.open !== account.id) return;
-    const fault = found.stages.find((stage) => stage.outcome === 'FAILED');
-    drawn(kind === 'orders' ? `${found.orders.length} orders of the last 7 days` : fault ? 'It does not work' : 'It works', found.stages);
+    drawn(kind === 'orders' ? `${found.orders.length} orders of the last 7 days` : verdict(found.stages), found.stages);
   }, (error) => drawn(error.sentence, error.stages ?? []));
   const fresh = await tried(() => ask('GET', `/accounts/${encodeURIComponent(account.id)}`), () => null);
   if (fresh && page.open === account.id) {
@@ -286,6 +292,7 @@ at('reconnect').addEventListener('click', () => askWhatToConnect({account: page.
 at('disconnect').addEventListener('click', () => at('confirm-dialog').showModal());
 at('check-status').addEventListener('click', () => check('status'));
 at('check-orders').addEventListener('click', () => check('orders'));
+at('verify').addEventListener('click', () => check('verify'));
 for (const button of document.querySelectorAll('[data-closes]')) {
   button.addEventListener('click', () => button.closest('dialog').close());
 }

@@ -18,8 +18,8 @@ export class Refusal extends Error {
 }
 
 function payload(token) {
-  const text = atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'));
-  return JSON.parse(text);
+  const bytes = atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'));
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))));
 }
 
 export const session = {

@@ -7,7 +7,7 @@ const STATES = {
   INACTIVE: ['Disconnected', 'off'],
   AUTHORIZATION_REVOKED: ['Revoked', 'bad'],
 };
-const OUTCOMES = {OK: 'good', FAILED: 'bad', WARNING: 'warn', SKIPPED: 'off'};
+const OUTCOMES = {OK: 'good', FAILED: 'bad', WARNING: 'warn', SKIPPED: 'off', CACHED: 'off'};
 const SOURCES = {CATALOGUE: 'published', HEADER: 'told by Amazon', BACKOFF: 'lowered after 429'};
 
 export function element(name, attributes = {}, ...children) {
@@ -50,10 +50,25 @@ export function stageRow(stage) {
   return element(
     'li', {},
     element('strong', {}, stage.name),
-    element('span', {class: `state ${OUTCOMES[stage.outcome] ?? 'off'}`}, stage.outcome.toLowerCase()),
+    element('span', {class: `state ${OUTCOMES[stage.outcome] ?? 'off'}`}, outcomeWords(stage)),
     element('span', {class: 'why'}, stage.reason),
     element('span', {class: 'ms'}, `${stage.ms < 10 ? stage.ms.toFixed(1) : Math.round(stage.ms)} ms`)
   );
+}
+
+function outcomeWords(stage) {
+  if (stage.outcome !== 'CACHED') return stage.outcome.toLowerCase();
+  const minutes = Math.round(stage.ageSeconds / 60);
+  return stage.ageSeconds < 90 ? `from ${Math.round(stage.ageSeconds)} s ago` : `from ${minutes} min ago`;
+}
+
+/** Say what the stages of a check show together: only what was tried now and worked reads as working. */
+export function verdict(stages) {
+  if (stages.some((stage) => stage.outcome === 'FAILED')) return 'It does not work';
+  const call = stages.find((stage) => stage.name === 'call');
+  if (call?.outcome !== 'OK') return 'No call was made';
+  const token = stages.find((stage) => stage.name === 'token');
+  return token?.outcome === 'OK' ? 'It works' : 'The call works; the refresh token was not tried now';
 }
 
 /** Draw a bucket, into the row that shows it already if there is one, so that its bar moves. */

@@ -1,0 +1,130 @@
+"""Verification of accounts on fakes: one exchange decides, and one is made in a while."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import SecretStr
+from sellergate_common.errors import NotFound, PreconditionFailed, Reason, Unavailable
+from sellergate_token.ports import AccountGrant, AccountView, Standing
+from sellergate_token.tokens.verification import TURN_SECONDS, Verifications, Verified
+
+from tests.unit.token.tokens.test_service import FakeAccounts
+from tests.unit.token.tokens.test_service import World as TokenWorld
+
+
+@dataclass
+class StandingAccounts(FakeAccounts):
+    """Accounts that can be revoked and restored."""
+
+    is_revoked: bool = False
+    restored: list[AccountView] = field(default_factory=list)
+
+    async def view(self, account_id: str, at_least: int = 0) -> AccountView:
+        if self.is_revoked:
+            raise PreconditionFailed.revoked()
+        return await super().view(account_id, at_least)
+
+    async def standing(self, account_id: str) -> Standing:
+        return Standing(AccountView(account_id, self.revision), "u1", self.is_revoked)
+
+    async def grant(self, account_id: str, *, verifying: bool = False) -> AccountGrant:
+        if self.is_revoked and not verifying:
+            raise PreconditionFailed.revoked()
+        return await super().grant(account_id)
+
+    async def mark_revoked(self, account: AccountView) -> None:
+        await super().mark_revoked(account)
+        self.is_revoked = True
+        self.revision += 1
+
+    async def restore(self, account: AccountView) -> AccountView:
+        assert account.revision == self.revision
+        self.restored.append(account)
+        self.is_revoked = False
+        self.revision += 1
+        return AccountView(account.account_id, self.revision)
+
+    async def rotate(self, account: AccountView, refresh_token: SecretStr) -> AccountView:
+        self.is_revoked = False
+        return await super().rotate(account, refresh_token)
+
+
+class World(TokenWorld):
+    def __init__(self) -> None:
+        super().__init__()
+        self.accounts: StandingAccounts = StandingAccounts()
+        self.tokens._accounts = self.accounts
+        self.turns: dict[str, float] = {}
+        exchanges = self.tokens._exchanges
+        self.verifications = Verifications(self.accounts, exchanges, self.tokens, self.cache, self, lambda: self.now[0])
+
+    async def take(self, account_id: str, seconds: float) -> bool:
+        if self.turns.get(account_id, 0.0) > self.now[0]:
+            return False
+        self.turns[account_id] = self.now[0] + seconds
+        return True
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+REVOKED = PreconditionFailed("revoked", reason=Reason.AUTHORIZATION_REVOKED)
+
+
+async def test_an_exchange_is_made_although_a_token_is_cached_and_its_token_takes_the_place(world: World) -> None:
+    old = await world.tokens.for_account("a", None)
+    assert await world.verifications.verify("a", "u1") == Verified(exchanged=True, age=0.0)
+    new = await world.tokens.for_account("a", None)
+    assert (new.cached, new.value.value != old.value.value, world.lwa.exchanges) == (True, True, 2)
+
+
+async def test_one_exchange_is_made_in_a_while_and_the_age_is_told_between(world: World) -> None:
+    await world.verifications.verify("a", "")
+    world.now[0] += 30
+    assert await world.verifications.verify("a", "") == Verified(exchanged=False, age=30.0)
+    assert world.lwa.exchanges == 1
+    await world.verifications.verify("b", "")
+    world.now[0] += 31
+    assert (await world.verifications.verify("a", "")).exchanged
+    assert world.lwa.exchanges == 3
+
+
+async def test_a_grant_that_was_taken_back_is_recorded(world: World) -> None:
+    await world.tokens.for_account("a", None)
+    world.lwa.refusal = REVOKED
+    with pytest.raises(PreconditionFailed):
+        await world.verifications.verify("a", "")
+    assert world.accounts.revoked == [AccountView("a", 1)]
+    with pytest.raises(PreconditionFailed) as caught:
+        await world.verifications.verify("a", "")
+    assert (caught.value.reason, caught.value.retry_after) == (Reason.AUTHORIZATION_REVOKED, TURN_SECONDS)
+    assert world.lwa.exchanges == 2
+
+
+@pytest.mark.parametrize("sends", [None, SecretStr("Atzr|1"), SecretStr("Atzr|new")])
+async def test_a_false_revocation_is_ended_by_one_exchange(world: World, sends: SecretStr | None) -> None:
+    world.lwa.refusal = REVOKED
+    with pytest.raises(PreconditionFailed):
+        await world.tokens.for_account("a", None)
+    world.lwa.refusal, world.lwa.sends = None, sends
+    assert await world.verifications.verify("a", "u1") == Verified(exchanged=True, age=0.0, restored=True)
+    assert not world.accounts.is_revoked
+    assert (await world.tokens.for_account("a", None)).cached
+    assert world.lwa.exchanges == 2
+
+
+async def test_trouble_at_amazon_decides_nothing(world: World) -> None:
+    cached = await world.tokens.for_account("a", None)
+    world.lwa.refusal = Unavailable("LWA is down")
+    with pytest.raises(Unavailable):
+        await world.verifications.verify("a", "")
+    assert not world.accounts.revoked
+    assert (await world.tokens.for_account("a", None)).value == cached.value
+
+
+async def test_another_users_account_is_not_there(world: World) -> None:
+    with pytest.raises(NotFound):
+        await world.verifications.verify("a", "u2")
+    assert world.lwa.exchanges == 0
