@@ -52,6 +52,7 @@ def test_the_document_is_valid_and_has_every_route(app: FastAPI) -> None:
         "/api/amazon/applications",
         "/api/amazon/clients",
         "/api/amazon/clients/{client_id}",
+        "/api/amazon/accounts/{account_id}/verify",
         "/api/amazon/operations",
         "/auth/o2/token",
         "/api/amazon/webhooks/token-rotation",

@@ -67,7 +67,6 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
     app.state.sellergate = parts.sellergate
     app.state.rotations = parts.rotations
     app.state.website = parts.website
-    app.state.authorizations = parts.website.authorizations
     app.state.limits = parts.limits
     app.state.background = parts.background
     problems.install(app)

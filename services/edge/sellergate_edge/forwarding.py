@@ -1,16 +1,19 @@
 """One call of SP-API for a request of ours: what goes along to Amazon, and Amazon's answer with its status, headers and bytes."""
 
+import re
 from collections.abc import Sequence
 
 from sellergate_client import Answer, Sellergate
 from sellergate_client.rpc.requests import CallOptions
 from sellergate_common.context import may_concern
+from sellergate_common.errors import InvalidRequest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sellergate_edge.request_body import read_body
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+_SECONDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # The caller's connection, credentials and browser; none of them is Amazon's business.
 _KEPT = frozenset(
@@ -40,6 +43,9 @@ _KEPT = frozenset(
     }
 )
 _KEPT_PREFIXES = (b"sec-", b"x-amz-", b"x-forwarded-", b"x-sellergate-")
+# How long a call may wait for quota, as its caller says; the edge's own time for a request bounds it.
+MAX_WAIT = "x-sellergate-max-wait"
+LONGEST_WAIT_SECONDS = 20.0
 _OWN_ANSWER_HEADERS = frozenset({"content-length", "date", "server"})
 
 
@@ -70,6 +76,16 @@ async def forward(
         "restricted_resources": restricted_resources,
     }
     return answered(await client.call(account_id, request.method, path, on_behalf_of=user, **options))
+
+
+def max_wait_of(request: Request, default: float) -> float:
+    """Return the seconds that a call may wait for quota: those of its header, or `default`. Raises InvalidRequest."""
+    given = request.headers.get(MAX_WAIT)
+    if given is None:
+        return default
+    if not _SECONDS.fullmatch(given) or float(given) > LONGEST_WAIT_SECONDS:
+        raise InvalidRequest.of_field(MAX_WAIT, f"must be a number of seconds from 0 to {LONGEST_WAIT_SECONDS:.0f}")
+    return float(given)
 
 
 def answered(answer: Answer) -> Response:

@@ -132,6 +132,7 @@ def cross_origin(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
             "If-Match",
             "If-None-Match",
             "X-Request-Id",
+            "X-Sellergate-Max-Wait",
             "X-Sellergate-Sandbox",
         ],
         allow_credentials=True,

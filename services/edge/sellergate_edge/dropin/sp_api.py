@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from sellergate_edge.dropin import amazon_errors
 from sellergate_edge.dropin.tokens import DropInTokens, Grant, Resources, TokenExpired, TokenInvalid
-from sellergate_edge.forwarding import forward
+from sellergate_edge.forwarding import forward, max_wait_of
 from sellergate_edge.limits.limiter import Limits
 from sellergate_edge.request_body import read_body
 from sellergate_edge.routes import problems
@@ -103,7 +103,7 @@ class DropIn(BaseRoute):
             grant.account_id,
             path,
             grant.user_id,
-            self._max_wait,
+            max_wait_of(request, self._max_wait),
             restricted_resources=grant.resources,
         )
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sellergate_edge.dependencies import user_of
-from sellergate_edge.forwarding import METHODS, forward
+from sellergate_edge.forwarding import LONGEST_WAIT_SECONDS, MAX_WAIT, METHODS, forward, max_wait_of
 
 SANDBOX = "x-sellergate-sandbox"
 PATH = "/api/amazon/accounts/{account_id}/sp-api/{path}"
@@ -22,7 +22,8 @@ async def pass_through(request: Request) -> Response:
     user = await user_of(request)
     account_id, path = _target(request.scope["raw_path"])
     sandbox = _sandbox(request.headers.get(SANDBOX))
-    return await forward(request, request.app.state.sellergate, account_id, path, user, 0, sandbox=sandbox)
+    max_wait = max_wait_of(request, 0.0)
+    return await forward(request, request.app.state.sellergate, account_id, path, user, max_wait, sandbox=sandbox)
 
 
 def _target(raw_path: bytes) -> tuple[str, str]:
@@ -51,16 +52,26 @@ def describe(document: dict[str, Any]) -> None:
         "example": "sellers/v1/marketplaceParticipations",
     }
     flag = {"name": SANDBOX, "in": "header", "schema": {"type": "boolean"}, "description": "Go to the sandbox, or not."}
+    wait = {
+        "name": MAX_WAIT,
+        "in": "header",
+        "schema": {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS, "default": 0},
+        "description": "Seconds that the call may wait for quota before it is refused with 429 and Retry-After.",
+    }
     for method in METHODS:
         operation: dict[str, Any] = {
             "tags": ["sp-api"],
             "summary": f"{method} any path of SP-API",
             "description": "Path, query and body go to Amazon as they came; its status, headers and bytes come back as they are.",
             "operationId": f"pass_through_{method.lower()}",
-            "parameters": [account, path, flag],
+            "parameters": [account, path, flag, wait],
             "security": [{"HTTPBearer": []}],
             "responses": {
-                "default": {"description": "Amazon's answer, whatever its status, or a problem document of ours"}
+                "429": {
+                    "description": "Amazon's own 429, or a problem document of the quota kept here",
+                    "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait"}},
+                },
+                "default": {"description": "Amazon's answer, whatever its status, or a problem document of ours"},
             },
         }
         if method in {"POST", "PUT", "PATCH"}:

@@ -24,7 +24,7 @@ async def verify(account_id: str, request: Request, user: User, client: Client, 
     AUTHORIZATION_REVOKED. At most one exchange is made for an account in 60 s; a request in between reports the present token as
     CACHED with its age. What fails is a stage of the response, and `state` is the state of the account after it.
     """
-    authorizations: Authorizations = request.app.state.authorizations
+    authorizations: Authorizations = request.app.state.website.authorizations
     started = time.monotonic()
     try:
         verified = await authorizations.verify(account_id, on_behalf_of=user)

@@ -79,13 +79,17 @@ class Ports:
 
 @dataclass(slots=True)
 class Done:
-    """A call that was answered. `waited` are the seconds it waited for quota, `revision` is that of the account it was made for."""
+    """A call that was answered. `waited` are the seconds it waited for quota, `revision` is that of the account it was made for.
+
+    `retry_after`: seconds until the next call within quota, for Amazon's own 429 where Amazon does not name them.
+    """
 
     answer: AmazonAnswer
     operation: Operation | None
     attempts: int
     waited: float
     revision: int
+    retry_after: float | None = None
 
 
 @dataclass(slots=True)
@@ -286,7 +290,10 @@ class Calls:
                 interval=1 / run.rate,
                 personal=bool(run.need.resources),
             )
-        return Done(answer, run.target.operation, run.attempts, run.waited, run.account.revision)
+        interval = 1 / run.rate if reading.kind is Kind.THROTTLED and not answer.header("retry-after") else None
+        done = Done(answer, run.target.operation, run.attempts, run.waited, run.account.revision)
+        done.retry_after = interval
+        return done
 
     async def _papers(self, run: _Run) -> tuple[AccessToken, AwsCredentials | None]:
         """Return what a call is made with: a token, and credentials where it is signed."""

@@ -1,5 +1,6 @@
 """Proto ⇄ domain, for calls, checks and operations."""
 
+import math
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -60,6 +61,8 @@ def to_response(done: Done) -> call_pb2.CallResponse:
     add = response.headers.add
     for name, value in answer.headers + notes(operation):
         add(name=name, value=value)
+    if done.retry_after is not None:
+        add(name="Retry-After", value=str(max(1, math.ceil(done.retry_after))))
     return response
 
 

@@ -1,11 +1,13 @@
 """The pipeline of a call on fakes: the order of things, retries, repair, and what callers are told."""
 
+import math
 from dataclasses import replace
 
 import pytest
 from sellergate_common.errors import Reason, Unavailable
-from sellergate_gateway.calls.pipeline import RESERVE_SECONDS
+from sellergate_gateway.calls.pipeline import RESERVE_SECONDS, Done
 from sellergate_gateway.calls.retries import MAX_ATTEMPTS
+from sellergate_gateway.rpc.call_messages import to_response
 from sellergate_gateway.spapi.http import AmazonAnswer, FateUnknown, NotSent, ResponseOversized
 from sellergate_gateway.spapi.request import SpApiCall
 
@@ -278,3 +280,22 @@ async def test_a_write_whose_response_is_too_large_is_told_as_done_and_closes_no
         error = await world.refused(WRITE)
         assert "do not repeat a write" in error.message
         assert (error.metadata["http_status"], error.metadata["amazon_request_id"]) == ("201", "r-1")
+
+
+async def test_amazons_own_429_says_when_to_come_back_also_where_amazon_does_not() -> None:
+    world = World(steps=[THROTTLED], left=0.3)
+    done = await world.make(as_is=True)
+    operation = CATALOGUE.get("orders/v0/getOrders")
+    assert operation is not None
+    assert operation.rate
+    assert done.retry_after == pytest.approx(1 / operation.rate)
+    named = {name: value for name, value in to_response_headers(done) if name == "Retry-After"}
+    assert named == {"Retry-After": str(math.ceil(1 / operation.rate))}
+    told = await World(steps=[answer(429, "QuotaExceeded", retry_after="7")], left=0.3).make(as_is=True)
+    assert told.retry_after is None
+    assert [value for name, value in to_response_headers(told) if name.lower() == "retry-after"] == ["7"]
+    assert (await World().make(as_is=True)).retry_after is None
+
+
+def to_response_headers(done: Done) -> list[tuple[str, str]]:
+    return [(header.name, header.value) for header in to_response(done).headers]
