@@ -21,6 +21,7 @@ from sellergate_account.model import (
     ApplicationSecrets,
     Changes,
     Filter,
+    Origin,
     Place,
     Renewal,
     Signing,
@@ -59,18 +60,6 @@ class Connection:
     signing: Signing | None = None
     sandbox: bool | None = None
     authorization_expire_time: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What an account brings along from a former system; empty fields take what is made here. `detail` is for the audit log."""
-
-    account_id: str = ""
-    state: State = State.ACTIVE
-    create_time: datetime | None = None
-    update_time: datetime | None = None
-    role_without_external_id: bool = False
-    detail: str = ""
 
 
 class Accounts:

@@ -208,3 +208,15 @@ class Renewal:
     refresh_token: SecretStr | None = None
     renews_consent: bool = False
     client_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an account brings along from a former system; empty fields take what is made here. `detail` is for the audit log."""
+
+    account_id: str = ""
+    state: State = State.ACTIVE
+    create_time: datetime | None = None
+    update_time: datetime | None = None
+    role_without_external_id: bool = False
+    detail: str = ""

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import Connection, Origin
+from sellergate_account.accounts import Connection
 from sellergate_account.admin.audit_check import Finding, verify
 from sellergate_account.admin.legacy_import import Import, Outcome, Row
 from sellergate_account.applications import LwaClient
-from sellergate_account.model import Account, Actor, Changes
+from sellergate_account.model import Account, Actor, Changes, Origin
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.errors import NotFound, Unavailable

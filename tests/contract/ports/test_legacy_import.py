@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import Connection, Origin
+from sellergate_account.accounts import Connection
 from sellergate_account.admin.legacy_import import Import, Row
 from sellergate_account.applications import LwaClient
+from sellergate_account.model import Origin
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.errors import InvalidRequest

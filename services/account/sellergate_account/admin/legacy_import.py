@@ -8,11 +8,11 @@ from pydantic import SecretStr
 from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
 
-from sellergate_account.accounts import ID, Accounts, Connection, Origin, check_marketplace_ids, marketplace_code
+from sellergate_account.accounts import ID, Accounts, Connection, check_marketplace_ids, marketplace_code
 from sellergate_account.admin.import_secrets import Kept, Rank, first, settled
 from sellergate_account.applications import Applications
 from sellergate_account.changes.retry import again
-from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, State
+from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Origin, State
 from sellergate_account.ports import Store, Unreadable, Work
 from sellergate_account.secrets.rules import check_connection
 

@@ -7,9 +7,8 @@ from sellergate.account.v1 import account_admin_service_pb2 as pb2
 from sellergate_common.errors import FieldViolation, InvalidRequest, SellergateError
 from sellergate_common.rpc.validation import validate
 
-from sellergate_account.accounts import Origin
 from sellergate_account.admin.legacy_import import Outcome, Row, Taken
-from sellergate_account.model import AuditEvent, State
+from sellergate_account.model import AuditEvent, Origin, State
 from sellergate_account.rpc.account_messages import to_connection, to_time, to_timestamp
 
 _MAX_SHOWN_ID = 64

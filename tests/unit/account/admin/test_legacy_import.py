@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import AUTHORIZATION_LIFE, Connection, Origin
+from sellergate_account.accounts import AUTHORIZATION_LIFE, Connection
 from sellergate_account.admin.legacy_import import MAX_ROWS, Import, Outcome, Row, Taken, check_size
 from sellergate_account.applications import LwaClient
-from sellergate_account.model import State
+from sellergate_account.model import Origin, State
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
 
 from tests.unit.account.test_accounts import World, connection

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from sellergate_account.accounts import Origin
 from sellergate_account.admin.legacy_import import Import, Outcome, Row, Taken
 from sellergate_account.applications import LwaClient, NewApplication
-from sellergate_account.model import State
+from sellergate_account.model import Origin, State
 from sellergate_account.secrets.rotation import NewSecret
 from sellergate_common.errors import InvalidRequest
 
