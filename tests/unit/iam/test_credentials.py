@@ -66,7 +66,7 @@ async def test_credentials_tell_the_revision_that_they_belong_to(world: World) -
     for name in ("", "mine"):
         assert (await world.credentials.for_account("a", name, None, 6)).revision == 7
     assert world.accounts.asked == [6, 6]
-    assert (await world.credentials.for_role(ARN, "eu-west-1", "", None)).revision == 0
+    assert (await world.credentials.for_role(ARN, "eu-west-1", "", None, OPERATOR)).revision == 0
 
 
 async def test_the_external_id_and_the_session_name_are_always_sent(world: World) -> None:
