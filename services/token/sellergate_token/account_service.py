@@ -70,7 +70,7 @@ class GrpcAccounts:
 
     async def standing(self, account_id: str) -> Standing:
         """Return an account that is active or revoked, as it is now."""
-        account = await self._account(account_id)
+        account = await self._account(account_id, time_left(FLIGHT_SECONDS))
         revoked = account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED
         if not revoked:
             check_usable(account)
