@@ -1,0 +1,41 @@
+"""Bodies that are too large, and senders that never end."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+from sellergate_edge.request_body import BODY_SECONDS, read_body
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from tests.fakes.virtual_time import run_in_virtual_time
+
+
+def sent(*chunks: bytes, pause: float = 0.0) -> Request:
+    """A request whose sender pauses before each chunk, and before the end of the body."""
+    left = list(chunks)
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.sleep(pause)
+        chunk = left.pop(0) if left else b""
+        return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
+
+    return Request({"type": "http"}, receive)
+
+
+async def test_a_body_is_read_as_far_as_it_may_be_long() -> None:
+    assert await read_body(sent(b"ab", b"cd"), 4) == b"abcd"
+    with pytest.raises(HTTPException) as caught:
+        await read_body(sent(b"ab", b"cd", b"e"), 4)
+    assert caught.value.status_code == 413
+
+
+@pytest.mark.parametrize("chunks", [0, 10_000])
+def test_a_sender_that_never_ends_is_given_up(chunks: int) -> None:
+    async def main() -> tuple[int, float]:
+        with pytest.raises(HTTPException) as caught:
+            await read_body(sent(*[b"x"] * chunks, pause=1.0 if chunks else 1e6), 10**6)
+        return caught.value.status_code, asyncio.get_running_loop().time()
+
+    assert run_in_virtual_time(main()) == (408, BODY_SECONDS)
