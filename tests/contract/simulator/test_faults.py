@@ -146,6 +146,13 @@ def test_lwa_faults(client: Client) -> None:
     assert client.simulator.counters()["lwa"]["exchanges"] == 1
 
 
+def test_a_fault_of_lwa_may_be_for_one_grant_type(client: Client) -> None:
+    client.simulator.told("faults", {"kind": "lwa_500", "operation": "authorization_code", "count": 1})
+    assert client.exchange().status_code == 200
+    client.simulator.told("faults", {"kind": "lwa_500", "operation": "refresh_token", "count": 1})
+    assert [client.exchange().status_code for _ in range(2)] == [500, 200]
+
+
 @pytest.mark.parametrize(
     ("kind", "status", "begins"),
     [
