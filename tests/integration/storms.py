@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -132,4 +133,5 @@ async def weather(peer: Peer, storm: Storm, ask: Callable[[], Awaitable[object]]
         while isinstance((await asyncio.gather(ask(), return_exceptions=True))[0], BaseException):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     answered = await asyncio.gather(*(ask() for _ in range(storm.callers)), return_exceptions=True)
-    assert [repr(one) for one in answered if isinstance(one, BaseException)] == []
+    failures = Counter(repr(one) for one in answered if isinstance(one, BaseException))
+    assert not failures, failures
