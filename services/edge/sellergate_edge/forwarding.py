@@ -58,6 +58,7 @@ async def forward(
     max_wait: float,
     *,
     sandbox: bool | None = None,
+    token_kind: str = "",
     restricted_resources: Sequence[tuple[str, str, Sequence[str]]] = (),
 ) -> Response:
     """Make the call for the user; whatever Amazon answers comes back as it is. Raises SellergateError for failures of our own."""
@@ -73,6 +74,7 @@ async def forward(
         "as_is": True,
         "max_wait": max_wait,
         "sandbox": sandbox,
+        "token_kind": token_kind,
         "restricted_resources": restricted_resources,
     }
     return answered(await client.call(account_id, request.method, path, on_behalf_of=user, **options))

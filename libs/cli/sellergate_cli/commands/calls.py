@@ -40,6 +40,9 @@ def call(
         bool, typer.Option("--include", "-i", help="Tell status and headers on standard error.")
     ] = False,
     as_is: Annotated[bool, typer.Option("--as-is", help="Print Amazon's refusals as they came; exit code 1.")] = False,
+    token_kind: Annotated[
+        str, typer.Option(metavar="seller|grantless", help="Which token, where Amazon takes more than one kind.")
+    ] = "",
     sandbox: _Sandbox = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long it may take.")] = 30,
     state_dir: StateDir = None,
@@ -51,6 +54,7 @@ def call(
         "data_elements": data_element or (),
         "as_is": as_is,
         "sandbox": sandbox,
+        "token_kind": token_kind,
     }
     if data:
         options["body"], options["content_type"] = _body(data), "application/json"

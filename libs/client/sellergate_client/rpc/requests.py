@@ -18,7 +18,8 @@ class Options(TypedDict, total=False):
     `headers`: further ones. `data_elements`: personal data wanted of Orders v0. `as_is`: Amazon's refusals are answers instead of
     errors. `max_wait`: longest wait for quota in seconds; left out, until the deadline. `batch`: leaves a share of the quota to
     calls that people wait for. `sandbox`: go there, or not; left out, as the account says. `restricted_resources`: send the
-    Restricted Data Token of exactly these, as (method, path, data elements).
+    Restricted Data Token of exactly these, as (method, path, data elements). `token_kind`: "seller" or "grantless", for operations
+    with which Amazon takes either; left out, the kind that the operation wants.
     """
 
     headers: Headers
@@ -28,6 +29,7 @@ class Options(TypedDict, total=False):
     batch: bool
     sandbox: bool | None
     restricted_resources: Sequence[tuple[str, str, Sequence[str]]]
+    token_kind: str
 
 
 class Body(TypedDict, total=False):
@@ -73,6 +75,8 @@ def call_request(account_id: str, method: str, path: str, options: CallOptions) 
             for verb, where, elements in options.get("restricted_resources", ())
         ],
     )
+    if options.get("token_kind"):
+        request.token_kind = _token_kind(options["token_kind"])
     _set_query(request, options)
     max_wait, sandbox = options.get("max_wait"), options.get("sandbox")
     if max_wait is not None:
@@ -80,6 +84,13 @@ def call_request(account_id: str, method: str, path: str, options: CallOptions) 
     if sandbox is not None:
         request.sandbox = sandbox
     return request
+
+
+def _token_kind(given: str) -> "call_pb2.TokenKind.ValueType":
+    try:
+        return call_pb2.TokenKind.Value(f"TOKEN_KIND_{given.upper()}")
+    except ValueError:
+        raise InvalidRequest.of_field("token_kind", "must be seller or grantless") from None
 
 
 def _set_query(request: call_pb2.CallRequest, options: CallOptions) -> None:

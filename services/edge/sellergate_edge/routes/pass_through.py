@@ -12,8 +12,10 @@ from sellergate_edge.dependencies import user_of
 from sellergate_edge.forwarding import LONGEST_WAIT_SECONDS, MAX_WAIT, METHODS, forward, max_wait_of
 
 SANDBOX = "x-sellergate-sandbox"
+TOKEN_KIND = "x-sellergate-token-kind"
 PATH = "/api/amazon/accounts/{account_id}/sp-api/{path}"
 _MARK = b"/sp-api"
+_TOKEN_KINDS = ("seller", "grantless")
 _PREFIX = b"/api/amazon/accounts/"
 
 
@@ -22,8 +24,9 @@ async def pass_through(request: Request) -> Response:
     user = await user_of(request)
     account_id, path = _target(request.scope["raw_path"])
     sandbox = _sandbox(request.headers.get(SANDBOX))
-    max_wait = max_wait_of(request, 0.0)
-    return await forward(request, request.app.state.sellergate, account_id, path, user, max_wait, sandbox=sandbox)
+    max_wait, kind = max_wait_of(request, 0.0), _token_kind(request.headers.get(TOKEN_KIND, ""))
+    client = request.app.state.sellergate
+    return await forward(request, client, account_id, path, user, max_wait, sandbox=sandbox, token_kind=kind)
 
 
 def _target(raw_path: bytes) -> tuple[str, str]:
@@ -38,6 +41,12 @@ def _sandbox(given: str | None) -> bool | None:
     if given.lower() not in {"true", "false"}:
         raise InvalidRequest.of_field(SANDBOX, "must be true or false")
     return given.lower() == "true"
+
+
+def _token_kind(given: str) -> str:
+    if given.lower() not in {"", *_TOKEN_KINDS}:
+        raise InvalidRequest.of_field(TOKEN_KIND, f"must be {' or '.join(_TOKEN_KINDS)}")
+    return given.lower()
 
 
 def describe(document: dict[str, Any]) -> None:
@@ -58,13 +67,19 @@ def describe(document: dict[str, Any]) -> None:
         "schema": {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS, "default": 0},
         "description": "Seconds that the call may wait for quota before it is refused with 429 and Retry-After.",
     }
+    kind = {
+        "name": TOKEN_KIND,
+        "in": "header",
+        "schema": {"type": "string", "enum": list(_TOKEN_KINDS)},
+        "description": "Which token to call with, where Amazon takes more than one kind.",
+    }
     for method in METHODS:
         operation: dict[str, Any] = {
             "tags": ["sp-api"],
             "summary": f"{method} any path of SP-API",
             "description": "Path, query and body go to Amazon as they came; its status, headers and bytes come back as they are.",
             "operationId": f"pass_through_{method.lower()}",
-            "parameters": [account, path, flag, wait],
+            "parameters": [account, path, flag, wait, kind],
             "security": [{"HTTPBearer": []}],
             "responses": {
                 "429": {

@@ -19,6 +19,7 @@ from sellergate_gateway.spapi.request import RestrictedResource, SpApiCall
 from sellergate_gateway.spapi.response import REQUEST_ID, rate_limit_of
 
 DEPRECATED = "x-sellergate-deprecated"
+_TOKEN_KINDS = {call_pb2.TOKEN_KIND_SELLER: "SELLER", call_pb2.TOKEN_KIND_GRANTLESS: "GRANTLESS"}
 
 
 def to_call(request: call_pb2.CallRequest) -> SpApiCall:
@@ -43,6 +44,7 @@ def to_call(request: call_pb2.CallRequest) -> SpApiCall:
         batch=request.priority == call_pb2.PRIORITY_BATCH,
         sandbox=request.sandbox if request.HasField("sandbox") else None,
         restricted_resources=tuple([to_resource(resource) for resource in request.restricted_resources]),
+        token_kind=_TOKEN_KINDS.get(request.token_kind, ""),
     )
 
 

@@ -69,6 +69,8 @@ class SpApiCall:
     batch: bool = False
     sandbox: bool | None = None
     restricted_resources: tuple[RestrictedResource, ...] = ()
+    token_kind: str = ""
+    """SELLER, GRANTLESS, or empty: the kind that the operation wants."""
 
 
 @dataclass(slots=True)
@@ -80,6 +82,7 @@ class Target:
     query: str
     headers: Headers
     operation: Operation | None
+    token_kind: str = ""
 
     @property
     def path_and_query(self) -> str:
@@ -88,8 +91,10 @@ class Target:
 
     @property
     def grantless_scope(self) -> str:
-        """The scope of the token without a seller that it wants; empty: a seller's token."""
-        return (self.operation.grantless_scope or "") if self.operation else ""
+        """The scope of the application's own token that it is called with; empty: a seller's token."""
+        if self.operation is None or self.token_kind == "SELLER":
+            return ""
+        return self.operation.grantless_scope or ""
 
     @property
     def hands_out_a_token(self) -> bool:
@@ -114,7 +119,9 @@ def resolve(call: SpApiCall, catalogue: Catalogue) -> Target:
             raise InvalidRequest.of_field("method", f"must be one of {', '.join(sorted(_METHODS))}")
         found = catalogue.match(method, path)
         operation = found.operation if found else None
-    return Target(method, path, _query(call), _headers(call, method), operation)
+    if call.token_kind == "GRANTLESS" and (operation is None or not operation.grantless_scope):
+        raise InvalidRequest.of_field("token_kind", "GRANTLESS is for operations with a grantless scope; leave it out")
+    return Target(method, path, _query(call), _headers(call, method), operation, call.token_kind)
 
 
 def _named(call: SpApiCall, catalogue: Catalogue) -> Operation:

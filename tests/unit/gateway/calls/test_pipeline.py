@@ -97,6 +97,19 @@ async def test_a_grantless_call_has_the_applications_token_and_bucket_and_needs_
     assert world.buckets[0] == world.buckets[1]
 
 
+async def test_a_caller_may_name_the_kind_of_token() -> None:
+    world = World()
+    await world.make(GRANTLESS, token_kind="SELLER")
+    assert world.log == ["account", "token", "quota", "send"]
+    await world.make(GRANTLESS, user="u1", token_kind="SELLER")
+    revoked = World(account=replace(ACCOUNT, state="AUTHORIZATION_REVOKED"))
+    assert (await revoked.refused(GRANTLESS, token_kind="SELLER")).reason is Reason.AUTHORIZATION_REVOKED
+    await revoked.make(GRANTLESS, token_kind="GRANTLESS")
+    error = await world.refused(READ, token_kind="GRANTLESS")
+    assert (error.reason, error.violations[0].field) == (Reason.INVALID_REQUEST, "token_kind")
+    assert (await world.refused(GRANTLESS, user="u1", token_kind="GRANTLESS")).reason is Reason.CALLER_NOT_ALLOWED
+
+
 async def test_a_refused_grantless_token_is_replaced_once_and_only_where_amazon_names_the_token() -> None:
     invalidated = "invalidate app sellingpartnerapi::notifications Atza|grantless"
     world = World(steps=[EXPIRED, OK])
