@@ -110,7 +110,7 @@ class Sellergate:
         seconds: float = DEFAULT_SECONDS,
         on_behalf_of: str = "",
     ) -> gateway_service_pb2.CheckAccountResponse:
-        """Try an account stage by stage: exchange its refresh token, at most once in 60 s, and make one call, unless told not to.
+        """Try an account stage by stage: exchange its refresh token, at most once in 60 s, and make one call, unless the caller asks for neither.
 
         Raises NotFound; every other failure is a stage's.
         """

@@ -1,6 +1,6 @@
 """How far the clock of this process is from Redis', which all replicas share: a metric, and a condition of the process's health.
 
-What lies in Redis ends by Redis' clock, and no reader believes a longer life than that. A clock that is wrong still shortens lives,
+What Redis holds ends by Redis' clock, and no reader believes a longer life than that. A clock that is wrong still shortens lives,
 breaks signatures and puts wrong times into logs, so that operators have to hear of it.
 """
 
@@ -48,7 +48,7 @@ class ClockSkew:
     async def run(self) -> None:
         """Measure again and again. A Redis that does not respond leaves the last measurement."""
         while True:
-            with suppress(*UNREACHABLE):  # the health service `dependency/redis` tells of it
+            with suppress(*UNREACHABLE):  # the health service `dependency/redis` reports it
                 await self.measure()
             await self._clock.sleep(MEASURED_EVERY_SECONDS)
 

@@ -12,7 +12,7 @@ SellergateError
 ├── RoleRejected          STS refuses to assume the role
 ├── Unavailable           Amazon or a dependency of ours is down; `retry_after` says when
 ├── ResponseTooLarge      Amazon's response is above what can be passed on; a write is done
-│   └── Overloaded        a service of ours has more to do than it can finish in time; nothing was done
+│   └── Overloaded        a Sellergate service has more to do than it can finish in time; nothing was done
 ├── OutcomeUnknown        a write that may have happened; nobody repeats it blindly
 ├── OutOfTime             the caller's deadline passed
 ├── CallCancelled         the caller went away

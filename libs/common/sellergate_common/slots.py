@@ -10,7 +10,7 @@ STUCK_SECONDS = 15.0
 class Slots:
     """`most` slots towards a peer. `now` is monotonic, in seconds.
 
-    The bound stands outside of the client's own pool, so that no request ever waits inside of it: a request that is cancelled
+    The bound is outside of the client's own pool, so that no request ever waits inside of it: a request that is cancelled
     there may take its connection along (httpcore's pool loses it for good).
     """
 

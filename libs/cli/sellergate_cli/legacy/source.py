@@ -1,4 +1,4 @@
-"""The former database as it is opened for a run: the table, the cipher, and what the operator is told of both."""
+"""The former database as it is opened for a run: the table, the cipher, and what is reported of both."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -101,7 +101,7 @@ async def _release(redis: Redis, key: str, lease: Lease, channel: str, renewal: 
     try:
         async with asyncio.timeout(COMMAND_SECONDS):
             await redis.eval(_RELEASE, 1, lease.name, lease.owner, channel, key)
-    except Exception as error:  # noqa: BLE001  (a lease that is not released expires; the body's result stands)
+    except Exception as error:  # noqa: BLE001  (a lease that is not released expires; the body's result is kept)
         get_logger().warning("lease_not_released", cause=type(error).__name__)
 
 

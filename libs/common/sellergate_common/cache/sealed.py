@@ -24,7 +24,7 @@ if last and last ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
-# Returns what tells this Redis from one that has lost its keys; made where there is none.
+# Returns what distinguishes this Redis from one that has lost its keys; made where there is none.
 _MARK = """
 local mark = redis.call('GET', KEYS[1])
 if mark then return mark end

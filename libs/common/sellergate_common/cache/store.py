@@ -39,7 +39,7 @@ class Codec(Generic[_Key, _Value]):
 
 
 class Shelf(Generic[_Key, _Value]):
-    """Entries of one prefix. `jitter` is a random number in [0, 1). What changes elsewhere must be told to `memory`."""
+    """Entries of one prefix. `jitter` is a random number in [0, 1). What changes elsewhere must be passed on to `memory`."""
 
     def __init__(
         self,
