@@ -110,9 +110,9 @@ class Sellergate:
         seconds: float = DEFAULT_SECONDS,
         on_behalf_of: str = "",
     ) -> gateway_service_pb2.CheckAccountResponse:
-        """Try an account stage by stage: exchange its refresh token, at most once in 60 s, and make one call, unless the caller asks for neither.
+        """Try an account stage by stage: exchange its refresh token, at most once in 60 s, and make one call.
 
-        Raises NotFound; every other failure is a stage's.
+        The caller may leave either out. Raises NotFound; every other failure is a stage's.
         """
         request = gateway_service_pb2.CheckAccountRequest(
             account_id=account_id, with_call=with_call, skip_exchange=not exchange, skip_call=not with_call
