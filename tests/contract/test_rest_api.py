@@ -339,6 +339,8 @@ def test_every_write_documents_its_idempotency_key(app: FastAPI) -> None:
     for path, methods in paths.items():
         if not path.startswith(("/api/amazon/accounts", "/api/amazon/clients")) or "sp-api" in path:
             continue
+        if path.endswith("/verify"):
+            continue  # it brings nothing to store, and a repeated one makes no second exchange within 60 s
         for method, operation in methods.items():
             names = {parameter["name"] for parameter in operation.get("parameters", ())}
             assert ("Idempotency-Key" in names) is (method != "get"), (method, path)
