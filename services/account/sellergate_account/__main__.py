@@ -35,7 +35,7 @@ async def serve(settings: AccountSettings) -> None:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         wired = await stack.enter_async_context(open_servicers(settings, redis, background))
         admission = Admission(CALLS_AT_ONCE, time.monotonic, random.random)
-        AdmissionMetrics.register(admission)
+        AdmissionMetrics.register(calls=admission)
         await run_server(
             "account",
             settings.account_port,

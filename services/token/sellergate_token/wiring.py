@@ -22,6 +22,7 @@ from sellergate_common.tasks import BackgroundTasks
 from sellergate_token.account_service import GrpcAccounts, GrpcApplications, GrpcSellers, GrpcStored
 from sellergate_token.authorizations.redis import RedisStates
 from sellergate_token.authorizations.service import Authorizations
+from sellergate_token.lwa.client import MOST_EXCHANGES
 from sellergate_token.rotation.consumer import RotationQueue
 from sellergate_token.rotation.handlers import RotationDoors
 from sellergate_token.rotation.messages import order_of
@@ -36,8 +37,8 @@ from sellergate_token.tokens.service import Tokens
 from sellergate_token.tokens.verification import Verifications
 
 SECRET_BYTES = 32
-# Looks at accounts and exchanges with LWA; more at once would only wait for connections.
-COLD_WORK_AT_ONCE = 32
+# More at once would only wait in the account service.
+LOOKS_AT_ONCE = 32
 
 
 def make_tokens(
@@ -45,12 +46,13 @@ def make_tokens(
 ) -> tuple[Tokens, Verifications, Mapping[str, Sequence[Forgetful]]]:
     """Wire tokens and verifications to the account service, Redis and LWA; return also the listeners of each channel."""
     # Only cold work is admitted: what is in a cache is returned whatever else is going on.
-    admission = Admission(COLD_WORK_AT_ONCE, time.monotonic, random.random)
-    AdmissionMetrics.register(admission)
-    cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random, admission.admitted)
+    looks = Admission(LOOKS_AT_ONCE, time.monotonic, random.random)
+    fetches = Admission(MOST_EXCHANGES, time.monotonic, random.random)
+    AdmissionMetrics.register(looks=looks, exchanges=fetches)
+    cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random, fetches.admitted)
     accounts: Copies[account_pb2.Account] = Copies(time.monotonic, lambda: changes.connected)
     applications: Copies[application_pb2.Application] = Copies(time.monotonic, lambda: False)
-    source = GrpcAccounts(account, accounts, applications, admission.admitted)
+    source = GrpcAccounts(account, accounts, applications, looks.admitted)
     tokens = Tokens(source, exchanges, cache, time.time)
     turns = RedisTurns(redis, settings.ring)
     verifications = Verifications(source, exchanges, tokens, cache, turns, time.time)

@@ -7,7 +7,7 @@ and a service that is asked for more than it can do finishes next to nothing in 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,6 +20,8 @@ from sellergate_common.errors import Overloaded
 # The weight of the newest piece of work in the mean; and the mean before any was measured, in seconds.
 _WEIGHT, _FIRST_MEAN_SECONDS = 0.1, 0.05
 SHORTEST_RETRY_SECONDS = 0.1
+# A newcomer is admitted with this much to spare: those at the end of the queue would else learn late that it became too late.
+_SPARE = 1.25
 # Each waiting piece of work costs memory; beyond this many, none is queued, whatever the estimate says.
 LONGEST_QUEUE = 10_000
 
@@ -33,7 +35,10 @@ class _Waiting:
 
 
 class Admission:
-    """At most `limit` pieces of work at once. `now` is monotonic, `jitter` returns a random number in [0, 1)."""
+    """At most `limit` pieces of work of one kind at once: the estimate goes by their mean time.
+
+    `now` is monotonic, `jitter` returns a random number in [0, 1).
+    """
 
     def __init__(
         self, limit: int, now: Callable[[], float], jitter: Callable[[], float], longest_queue: int = LONGEST_QUEUE
@@ -58,7 +63,7 @@ class Admission:
 
         Raises Overloaded where that will not do; nothing of the body was run then.
         """
-        if self.running < self._limit and not self._queue:
+        if self.running < self._limit and not self._queue and (self._mean <= left or not self.running):
             self.running += 1
         else:
             await self._queued(left)
@@ -76,7 +81,7 @@ class Admission:
 
     async def _queued(self, left: float) -> None:
         wait = self.expected_wait()
-        if len(self._queue) >= self._longest_queue or wait + self._mean > left:
+        if len(self._queue) >= self._longest_queue or _SPARE * (wait + self._mean) > left:
             raise self._refusal(wait)
         waiting = _Waiting(asyncio.get_running_loop().create_future(), self._now() + left)
         self._queue.append(waiting)
@@ -112,22 +117,23 @@ class Admission:
 
 
 class AdmissionMetrics(Collector):
-    """`sellergate_admission` (running and waiting) and `sellergate_admission_refused_total` of one process."""
+    """`sellergate_admission` (running and waiting) and `sellergate_admission_refused_total`, by the kind of work."""
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    def __init__(self, admissions: Mapping[str, Admission]) -> None:
+        self._admissions = admissions
 
     @classmethod
-    def register(cls, admission: Admission, registry: CollectorRegistry = REGISTRY) -> None:
-        """Make the metrics and register them."""
-        registry.register(cls(admission))
+    def register(cls, registry: CollectorRegistry = REGISTRY, **admissions: Admission) -> None:
+        """Make the metrics of a process and register them."""
+        registry.register(cls(admissions))
 
     def collect(self) -> Iterator[Metric]:
         """Return the counts as they are now."""
-        work = GaugeMetricFamily("sellergate_admission", "Work that is admitted, by state", labels=("state",))
-        work.add_metric(("running",), self._admission.running)
-        work.add_metric(("waiting",), self._admission.waiting)
+        work = GaugeMetricFamily("sellergate_admission", "Work that is admitted, by state", labels=("work", "state"))
+        refused = CounterMetricFamily("sellergate_admission_refused", "Work refused under overload", labels=("work",))
+        for name, admission in self._admissions.items():
+            work.add_metric((name, "running"), admission.running)
+            work.add_metric((name, "waiting"), admission.waiting)
+            refused.add_metric((name,), admission.refused)
         yield work
-        refused = CounterMetricFamily("sellergate_admission_refused", "Work that was refused under overload")
-        refused.add_metric((), self._admission.refused)
         yield refused
