@@ -199,7 +199,7 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
             cache = redis_tokens(redis, RING, _deaf(redis), clock, random.random)
             accounts = GrpcAccounts(channel, _copies(clock), _copies(clock))
             tokens = Tokens(accounts, Exchanges(amazon, clock.monotonic), cache, clock.wall)
-            return TokenServicer(tokens, cast("Any", None), cast("Any", None))
+            return TokenServicer(tokens, *[cast("Any", None)] * 3)
 
         def iam(channel: Any) -> IamServicer:
             cache = redis_credentials(redis, RING, _deaf(redis), clock, random.random)
