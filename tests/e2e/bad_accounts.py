@@ -15,7 +15,7 @@ from sellergate_common.errors import Reason
 from tests.e2e.bad_inputs import CONTROL, MEGABYTE, STRANGE_IDS, Bad, World
 
 PAST = Timestamp(seconds=946_684_800)
-SECRET = "Atzr|never-shown"
+SECRET, CLIENT_SECRET = "Atzr|never-shown", "amzn1.oa2-cs.v1.never-shown"
 ARN = "arn:aws:iam::123456789012:role/SP-API-Role"
 WRONG_ARNS = {
     "no account id": "arn:aws:iam:::role/SP-API-Role",
@@ -39,7 +39,7 @@ def upsert(name: str, fields: str, says: str = "", /, **given: Any) -> Bad:
             "amazon_seller_id": "A9NEWSELLER",
             "marketplace": "US",
             "lwa_client_id": "amzn1.application-oa2-client.new",
-            "lwa_client_secret": SECRET,
+            "lwa_client_secret": CLIENT_SECRET,
             "refresh_token": SECRET,
         }
         values = {key: value for key, value in (good | given).items() if value is not None}

@@ -9,7 +9,7 @@ from sellergate.account.v1.account_service_pb2 import UpsertAccountRequest
 
 from tests.e2e.bad_inputs import MEGABYTE, World
 
-SECRET = "Atzr|never-shown"
+SECRET, CLIENT_SECRET = "Atzr|never-shown", "amzn1.oa2-cs.v1.never-shown"
 # The field that the report names, and what is wrong with it.
 ACCOUNT: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("account.iam_role_arn", {"iam_role_arn": "arn:aws:iam::123456789012:role/*"}),
@@ -44,7 +44,7 @@ def rows(world: World) -> Iterator[tuple[str, ImportAccountsRequest]]:
         "amazon_seller_id": "A9NEWSELLER",
         "marketplace": "US",
         "lwa_client_id": "amzn1.application-oa2-client.new",
-        "lwa_client_secret": SECRET,
+        "lwa_client_secret": CLIENT_SECRET,
         "refresh_token": SECRET,
     }
     for field, changes in ACCOUNT:

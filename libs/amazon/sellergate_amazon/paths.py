@@ -9,6 +9,7 @@ _PATH = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)+")
 _QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
 _DOTS = frozenset({".", ".."})
 _SLASHES = re.compile(r"[/\\]")
+_PLUS = re.compile("%2B", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -31,3 +32,11 @@ def check_query(query: str) -> None:
     """Raise ValueError, with what is wrong, unless a query is percent-encoded."""
     if not _QUERY.fullmatch(query):
         raise ValueError("must hold a percent-encoded query, without spaces or fragment")
+
+
+def with_plain_plus(path: str) -> str:
+    """Return a percent-encoded path as SP-API reads it before it encodes it again for a signature's canonical string.
+
+    It takes %2B for a plus sign: of "a%2Bb%20c" its own canonical string has "a%2Bb%2520c" (jrl84/amazon-sp-api#103).
+    """
+    return _PLUS.sub("+", path) if "%2" in path else path

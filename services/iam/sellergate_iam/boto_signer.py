@@ -6,6 +6,7 @@ from botocore.auth import EMPTY_SHA256_HASH, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from sellergate_amazon.marketplaces import SIGNING_SERVICE
+from sellergate_amazon.paths import with_plain_plus
 
 from sellergate_iam.ports import AwsCredentials, Headers, UnsignedRequest
 
@@ -30,11 +31,14 @@ class BotoSigner:
 
 
 class _HashedBodyAuth(SigV4Auth):  # type: ignore[misc]  # botocore ships no types
-    """botocore's signer, told the body's hash in place of the body."""
+    """botocore's signer, given the body's hash in place of the body, with the plus signs of a path as SP-API reads them."""
 
     def __init__(self, keys: Credentials, service: str, region: str, payload_sha256: str) -> None:
         super().__init__(keys, service, region)
         self._payload_sha256 = payload_sha256 or EMPTY_SHA256_HASH
+
+    def _normalize_url_path(self, path: str) -> str:
+        return str(super()._normalize_url_path(with_plain_plus(path)))
 
     def payload(self, request: Any) -> str:  # noqa: ARG002  (botocore's signature)
         return self._payload_sha256

@@ -11,6 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
+from sellergate_amazon.paths import with_plain_plus
 
 from sellergate_simulator.state import AwsKey
 
@@ -22,7 +23,6 @@ MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key"
     " and signing method. Consult the service documentation for details."
 )
-_PLUS = re.compile("%2B", re.IGNORECASE)
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]+)/(?P<service>[^/,\s]+)"
     r"/aws4_request\s*,\s*SignedHeaders=(?P<headers>[^,\s]+)\s*,\s*Signature=(?P<signature>[0-9a-f]{64})\s*"
@@ -52,11 +52,11 @@ class SignatureRefused(Exception):
 class _Recalculation(SigV4Auth):  # type: ignore[misc]  # botocore ships no types
     """botocore's signer, over exactly the headers that the client says it signed (also User-Agent).
 
-    As SP-API does, it takes %2B of a path for a plus sign: of "a%2Bb%20c" Amazon's canonical string has "a%2Bb%2520c".
+    As SP-API does, it takes %2B of a path for a plus sign.
     """
 
     def _normalize_url_path(self, path: str) -> str:
-        return str(super()._normalize_url_path(_PLUS.sub("+", path)))
+        return str(super()._normalize_url_path(with_plain_plus(path)))
 
     def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
         return request.context["signed_headers"]

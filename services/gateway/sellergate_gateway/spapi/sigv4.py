@@ -14,6 +14,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from sellergate_amazon.marketplaces import SIGNING_SERVICE
+from sellergate_amazon.paths import with_plain_plus
 from yarl import URL
 
 from sellergate_gateway.model import AwsCredentials
@@ -25,8 +26,6 @@ _SIGNED = "host;x-amz-access-token;x-amz-date;x-amz-security-token"
 _SIGNED_WITHOUT = "host;x-amz-date;x-amz-security-token"
 _TOKEN = "x-amz-access-token"
 _SLASHES = re.compile("/{2,}")
-# Amazon takes an encoded plus sign of the path for a plain one before it encodes the path (see `_canonical`).
-_PLUS = re.compile("%2B", re.IGNORECASE)
 # Keys are derived once for a day, a region and a session, which lives an hour; those of sessions that are over fall out.
 _KEPT_KEYS = 4_096
 
@@ -60,14 +59,12 @@ def _canonical(request: AmazonRequest, token: str | None, stamp: str, session: s
     path, query = url.raw_path, url.raw_query_string
     if "//" in path:
         path = _SLASHES.sub("/", path)
-    if "%2" in path:
-        path = _PLUS.sub("+", path)
+    path = with_plain_plus(path)
     if query:
         query = "&".join([f"{name}={value}" for name, _, value in sorted(p.partition("=") for p in query.split("&"))])
     with_token, names = (f"{_TOKEN}:{token}\n", _SIGNED) if token is not None else ("", _SIGNED_WITHOUT)
     return (
-        # Percent signs of the path are encoded once more: that is the rule for all services but S3. Of %2B SP-API's own canonical
-        # string has %2B, and of %20, %23 and %C3 it has %2520, %2523 and %25C3 (jrl84/amazon-sp-api#103).
+        # Percent signs of the path are encoded once more: that is the rule for all services but S3.
         f"{request.method}\n{quote(path, safe='/~')}\n{query}\n"
         f"host:{url.host_port_subcomponent}\n{with_token}x-amz-date:{stamp}\nx-amz-security-token:{session}\n"
         f"\n{names}\n{hashlib.sha256(request.body).hexdigest()}"
