@@ -107,7 +107,7 @@ class Former:
             "amazonSellerId": seller.seller_id,
             "marketplace": "US",
             "lwaClientId": {"encrypt": client.client_id},
-            "lwaClientSecret": {"encrypt": "last year's" if is_old else client.client_secret},
+            "lwaClientSecret": {"encrypt": "amzn1.oa2-cs.v1.old" if is_old else client.client_secret},
             "refreshToken": {"encrypt": f"{seller.refresh_token}{user % USERS}"},
             "iamRoleArn": (None, "", client.role_arn)[number % 3],
             "marketplaceIds": ["ATVPDKIKX0DER"],
