@@ -30,7 +30,7 @@ class EdgeSettings(CacheSettings, TlsSettings, CentralSettings):
     jwt_secret: SecretStr | None = None
     """For HS256; 32 bytes at least."""
     jwks_url: Annotated[str, AfterValidator(secure_url_with_query)] | None = None
-    """For RS256 and ES256; a query is sent as it stands."""
+    """For RS256 and ES256; a query is sent as it is."""
     jwt_audience: Annotated[str, Field(min_length=1)]
     jwt_issuer: Annotated[str, Field(min_length=1)]
     dropin_keys: Annotated[SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")]

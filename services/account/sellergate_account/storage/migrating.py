@@ -25,7 +25,7 @@ HEAD = "head"
 BASE = "base"
 ATTEMPT_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 5.0
-# Any number will do, as long as nobody else locks it: it says that somebody migrates this database.
+# Any number will do that no other program locks: it shows that a replica migrates this database.
 _ADVISORY_LOCK = 0x5E11E2
 
 

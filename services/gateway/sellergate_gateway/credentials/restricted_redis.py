@@ -27,7 +27,7 @@ from sellergate_gateway.model import AccessToken
 def redis_restricted(
     redis: Redis, ring: KeyRing, changes: Changes, clock: Clock, jitter: Callable[[], float]
 ) -> RedisEntries[RestrictedKey, AccessToken]:
-    """Return the cache of Restricted Data Tokens, sealed under `ring`. Its listeners must be told what `changes` hears."""
+    """Return the cache of Restricted Data Tokens, sealed under `ring`. What `changes` hears must be passed on to its listeners."""
     codec: Codec[RestrictedKey, AccessToken] = Codec(
         name=lambda key: restricted_key(ring, key.account_id, key.revision, repr(key.resources)),
         subject=lambda key: (

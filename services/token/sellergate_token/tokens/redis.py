@@ -37,7 +37,7 @@ def redis_tokens(
 ) -> RedisEntries[TokenKey, AccessToken]:
     """Return the cache of tokens, sealed under `ring`, whose fetches `admit` admits.
 
-    Its listeners must be told what `changes` hears.
+    What `changes` hears must be passed on to its listeners.
     """
     codec: Codec[TokenKey, AccessToken] = Codec(
         name=lambda key: _name(ring, key),
