@@ -4,9 +4,9 @@ import asyncio
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,8 @@ from sellergate_edge.authn.jwks import (
     REFETCH_SECONDS,
     RENEW_SECONDS,
     JwksKeys,
-    Publisher,
 )
+from sellergate_edge.authn.jwks_publisher import MOST_BYTES, Publisher
 from sellergate_edge.authn.jwt import Authenticator
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -38,6 +38,8 @@ class Provider:
 
     url: str = ""
     fetched: int = 0
+    sent: int = 0
+    runner: web.AppRunner | None = None
     down: bool = False
     mode: str = ""
     queries: list[str] = field(default_factory=list)
@@ -54,6 +56,8 @@ class Provider:
                 await self.released.wait()
             case "drip":
                 return await self._drip(request)
+            case "flood":
+                return await self._flood(request)
             case "html":
                 return web.Response(text="<html>Sorry</html>", content_type="text/html")
             case "cut":
@@ -66,12 +70,23 @@ class Provider:
                 return web.json_response({"keys": []})
         return web.json_response({"keys": self.keys})
 
+    async def _flood(self, request: web.Request) -> web.StreamResponse:
+        """Send without an end, as fast as the edge reads."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while not self.released.is_set():
+                await response.write(b" " * MOST_BYTES)
+                self.sent += MOST_BYTES
+        return response
+
     async def _drip(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        while not self.released.is_set():
-            await response.write(b" ")
-            await asyncio.sleep(0.05)
+        with suppress(ConnectionError):
+            while not self.released.is_set():
+                await response.write(b" ")
+                await asyncio.sleep(0.05)
         return response
 
 
@@ -82,8 +97,9 @@ async def publisher() -> AsyncIterator[Provider]:
         published.keys.append({**json.loads(algorithm.to_jwk(key)), "kid": kid, "use": "sig"})  # type: ignore[attr-defined]
     app = web.Application()
     app.router.add_get("/jwks", published.answer)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, handler_cancellation=True)
     await runner.setup()
+    published.runner = runner
     (port,) = free_ports(1)
     await web.TCPSite(runner, LOOPBACK, port).start()
     published.url = f"http://{LOOPBACK}:{port}/jwks"
@@ -164,6 +180,15 @@ def keys_of(publisher: Provider, seconds: float = 5.0) -> tuple[JwksKeys, Authen
     return keys, Authenticator(keys, "sellergate", "https://issuer", lambda: time.time() - 10**9 + next(ticks)), clock
 
 
+async def none_is_left(publisher: Provider) -> None:
+    """Wait until the edge has closed every connection of its fetches."""
+    for _ in range(500):
+        if publisher.runner is None or not publisher.runner.server or not publisher.runner.server.connections:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("a connection stays open")
+
+
 async def settled(publisher: Provider, fetched: int) -> None:
     for _ in range(500):
         if publisher.fetched >= fetched:
@@ -239,18 +264,19 @@ async def test_a_key_that_was_taken_back_ends_with_its_age(publisher: Provider) 
         await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
 
 
-@pytest.mark.parametrize("mode", ["hang", "drip"])
-async def test_one_fetch_in_one_thread_serves_all_users_of_a_publisher_that_hangs(
-    publisher: Provider, mode: str
-) -> None:
-    _, checks, _ = keys_of(publisher, 0.3)
+@pytest.mark.parametrize("mode", ["hang", "drip", "flood"])
+async def test_one_fetch_serves_all_users_of_a_publisher_that_hangs(publisher: Provider, mode: str) -> None:
+    _, checks, clock = keys_of(publisher, 0.3)
     publisher.mode = mode
     for rounds in range(1, 4):
         users = (checks.user_of(bearer(RSA_KEY, "RS256", "r")) for _ in range(8))
         outcomes = await asyncio.gather(*users, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [Unavailable] * 8
         assert publisher.fetched <= rounds
-        assert sum(thread.name == "jwks" for thread in threading.enumerate()) <= 1
+    await none_is_left(publisher)
+    assert publisher.sent <= 3 * (MOST_BYTES + 16 * 1024 * 1024), "what the sockets hold, and no more"
+    publisher.mode, clock.passed = "", LONGEST_PAUSE_SECONDS
+    assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
 
 
 async def test_a_user_who_gives_up_leaves_the_fetch_to_the_others(publisher: Provider) -> None:

@@ -16,7 +16,8 @@ from sellergate_common.redis_client import open_redis
 from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_edge.app import Options, Parts, make_app
-from sellergate_edge.authn.jwks import JwksKeys, Publisher
+from sellergate_edge.authn.jwks import JwksKeys
+from sellergate_edge.authn.jwks_publisher import Publisher
 from sellergate_edge.authn.jwt import Authenticator, Keys, SharedSecret
 from sellergate_edge.dropin.tokens import DropInTokens
 from sellergate_edge.limits.limiter import Limits, Rate

@@ -1,17 +1,15 @@
 """Public signing keys of an identity provider, from the JWKS that it publishes."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from threading import Lock
 from typing import Any
 
 import jwt
 from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import OutOfTime, Unauthenticated, Unavailable
 from sellergate_common.observability.logs import get_logger
-from sellergate_common.threads import in_thread
 
-FETCH_SECONDS = 5.0
+from sellergate_edge.authn.jwks_publisher import FETCH_SECONDS, FetchFailed, Publisher
+
 # Keys are fetched again in the background from the first age on; a key that its publisher took back ends at the second.
 RENEW_SECONDS, LIFE_SECONDS = 240.0, 300.0
 # An unknown key id makes the set be fetched again, at most this often: strangers choose key ids.
@@ -19,41 +17,6 @@ REFETCH_SECONDS = 60.0
 # The first failure is retried at once, later ones after pauses that double.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 _SET = "jwks"
-
-
-class FetchFailed(Exception):
-    """A fetch that brought no key; the message is the kind of failure, without any content."""
-
-
-class Publisher:
-    """The JWKS at a URL, fetched in one thread at a time, for `seconds` at most."""
-
-    def __init__(self, url: str, seconds: float = FETCH_SECONDS) -> None:
-        # A little less for each wait on the socket, so that the thread has ended when its fetch is given up.
-        self._client = jwt.PyJWKClient(url, timeout=seconds * 0.8, cache_jwk_set=False)
-        self._seconds = seconds
-        self._busy = Lock()
-
-    async def fetch(self) -> Mapping[str, Any]:
-        """Return at least one public key, by key id. Raises FetchFailed, in time."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                found = await in_thread(self._fetched, "jwks")
-        except FetchFailed:
-            raise
-        except Exception as error:  # noqa: BLE001
-            # A publisher may send anything, and PyJWT names only some of it by errors of its own.
-            raise FetchFailed(type(error).__name__) from None
-        return {key.key_id: key.key for key in found if key.key_id}
-
-    def _fetched(self) -> list[jwt.PyJWK]:
-        # A publisher that sends byte by byte outlives the deadline above; no second thread joins the one that waits for it.
-        if not self._busy.acquire(blocking=False):
-            raise FetchFailed("StillFetching")
-        try:
-            return self._client.get_signing_keys()
-        finally:
-            self._busy.release()
 
 
 class JwksKeys:

@@ -1,0 +1,55 @@
+"""The JWKS of an identity provider, fetched over aiohttp within bounds of time and size."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import jwt
+from sellergate_amazon import reading
+from yarl import URL
+
+FETCH_SECONDS = 5.0
+# Large providers publish about ten keys of 2 kB each.
+MOST_BYTES = 256 * 1024
+_MOST_REDIRECTS = 3
+
+
+class FetchFailed(Exception):
+    """A fetch that brought no key; the message is the kind of failure, without any content."""
+
+
+class Publisher:
+    """The JWKS at a URL. A fetch takes `seconds` at most, however slowly the provider sends."""
+
+    def __init__(self, url: str, seconds: float = FETCH_SECONDS) -> None:
+        self._url = URL(url, encoded=True)
+        self._seconds = seconds
+
+    async def fetch(self) -> Mapping[str, Any]:
+        """Return at least one public key for signatures, by key id. Raises FetchFailed, in time."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                body, content_type = await self._body()
+            document = reading.parse_object(body, most=MOST_BYTES, content_type=content_type)
+            keys = jwt.PyJWKSet.from_dict(document).keys
+        except FetchFailed:
+            raise
+        except Exception as error:  # noqa: BLE001
+            # A provider may send anything, and neither aiohttp nor PyJWT names all of it by errors of its own.
+            raise FetchFailed(type(error).__name__) from None
+        found = {key.key_id: key.key for key in keys if key.key_id and key.public_key_use in ("sig", None)}
+        if not found:
+            raise FetchFailed("NoKeys")
+        return found
+
+    async def _body(self) -> tuple[bytes, str]:
+        # One session per fetch, which is rare: nothing is left open between fetches. Proxies are those of the environment.
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=True) as session,
+            session.get(self._url, headers={"Accept": "application/json"}, max_redirects=_MOST_REDIRECTS) as response,
+        ):
+            if response.status != 200:  # noqa: PLR2004
+                raise FetchFailed(f"HTTP {response.status}")
+            chunks = response.content.iter_chunked(16 * 1024)
+            return await reading.collected(chunks, MOST_BYTES), response.headers.get("Content-Type", "")
