@@ -3,7 +3,7 @@ ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS wheel
 WORKDIR /source
-COPY pyproject.toml constraints.txt hatch_build.py README.md ./
+COPY pyproject.toml constraints.txt hatch_build.py README.md LICENSE ./
 COPY protos protos
 COPY libs libs
 COPY services services

@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt hatch_build.py $(shell find protos -name '*.proto')
+BASELINE = $(shell cat protos/BASELINE)
 PACKAGES := amazon common client cli devstack account token iam gateway edge simulator
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
@@ -41,11 +42,14 @@ system: $(VENV)/.dev ## long tests, and those that need a tool; STRICT=1 makes a
 
 check: lint typecheck boundaries ## lint, types, import rules, contracts
 
-lint: $(VENV)/.dev ## ruff and buf
+lint: $(VENV)/.dev ## ruff, codespell and buf; the contracts against those of protos/BASELINE
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
+	$(BIN)/codespell
+	@if git cat-file -e "$(BASELINE)^{commit}" 2>/dev/null; then $(BIN)/buf breaking --against ".git#commit=$(BASELINE)"; \
+	else echo "NOT RUN: buf breaking needs the commit of protos/BASELINE in the history"; fi
 
 fmt: $(VENV)/.dev ## format the code and sort its imports
 	$(BIN)/ruff check --fix --select I .

@@ -1,0 +1,43 @@
+"""The version, the changelog and the deployment agree, and the contracts are compared with an earlier commit."""
+
+import datetime as dt
+import re
+
+import pytest
+import yaml
+
+from tests.paths import ROOT
+from tests.unit.project.test_project import PROJECT
+
+VERSION = PROJECT["project"]["version"]
+HEADING = re.compile(r"^## \[(?P<version>[^\]]+)\](?: - (?P<date>\d{4}-\d\d-\d\d))?$", re.MULTILINE)
+KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_newest_release_of_the_changelog_is_the_version() -> None:
+    headings = list(HEADING.finditer((ROOT / "CHANGELOG.md").read_text()))
+    assert headings[0]["version"] == "Unreleased"
+    assert headings[1]["version"] == VERSION
+    dates = [dt.date.fromisoformat(heading["date"]) for heading in headings[1:]]
+    assert dates == sorted(dates, reverse=True)
+
+
+def test_the_changelog_uses_the_six_kinds_of_change() -> None:
+    kinds = re.findall(r"^### (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert kinds
+    assert set(kinds) <= KINDS
+
+
+@pytest.mark.parametrize("overlay", ["dev", "production"])
+def test_the_overlays_run_this_version(overlay: str) -> None:
+    overlays = yaml.safe_load((ROOT / "deploy/k8s/overlays" / overlay / "kustomization.yaml").read_text())
+    assert {image["newTag"] for image in overlays["images"]} == {VERSION}
+
+
+def test_the_contracts_are_compared_with_one_commit() -> None:
+    assert re.fullmatch(r"[0-9a-f]{40}\n", (ROOT / "protos/BASELINE").read_text())
+
+
+def test_the_licence_is_named_and_there() -> None:
+    assert PROJECT["project"]["license"] == "Apache-2.0"
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
