@@ -8,12 +8,14 @@ import uvloop
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.admission import Admission, AdmissionMetrics
+from sellergate_common.rpc.health import Probe, open_health
 from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_account.secrets.keys import with_plain_keys
 from sellergate_account.settings import AccountSettings
+from sellergate_account.storage.database import open_database
 from sellergate_account.wiring import open_servicers
 
 # More than the database has connections, so that none of them rests while calls are read and written.
@@ -33,16 +35,19 @@ async def serve(settings: AccountSettings) -> None:
     background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
-        wired = await stack.enter_async_context(open_servicers(settings, redis, background))
+        database = await stack.enter_async_context(open_database(settings.database))
+        probes: dict[str, Probe] = {"redis": redis.ping, "database": database.probe}
+        # Before the servicers, which wait for the database: until then health says that it is down.
+        health = await stack.enter_async_context(open_health(settings, probes, background))
+        servicers = await stack.enter_async_context(open_servicers(settings, database, redis, background))
         admission = Admission(CALLS_AT_ONCE, time.monotonic, random.random)
         AdmissionMetrics.register(calls=admission)
         await run_server(
             "account",
             settings.account_port,
             settings,
-            servicers=wired.servicers,
-            dependencies={"redis": redis.ping, "database": wired.database.ping},
-            background=background,
+            servicers=servicers,
+            health=health,
             admission=admission,
         )
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -24,45 +23,41 @@ from sellergate_account.rpc.admin import AccountAdminServicer, Admin
 from sellergate_account.rpc.applications import ApplicationServicer
 from sellergate_account.rpc.clients import DropInClientServicer
 from sellergate_account.settings import AccountSettings
-from sellergate_account.storage.database import Database, open_database
+from sellergate_account.storage.database import Database
 from sellergate_account.storage.expiries import SqlExpiries
 from sellergate_account.storage.migrating import migrate, wait_for
 from sellergate_account.storage.sealed_rows import SqlVault
 from sellergate_account.storage.store import SqlStore
 
 
-@dataclass(frozen=True, slots=True)
-class Wired:
-    """What is served, and the database under it."""
-
-    servicers: Sequence[object]
-    database: Database
-
-
 @asynccontextmanager
-async def open_servicers(settings: AccountSettings, redis: Redis, background: BackgroundTasks) -> AsyncIterator[Wired]:
-    """Wire the service by hand; keys of the settings are in the clear."""
-    async with open_database(settings.database) as database:
-        await wait_for(database.engine, settings.database_wait_seconds)
-        if settings.database_migrate:
-            await migrate(database.engine)
-        ring = KeyRing.parse(settings.sealing_keys.get_secret_value())
-        store = SqlStore(database, ring, parse_key(settings.index_key.get_secret_value(), "the index key"))
-        now = partial(datetime.now, UTC)
-        audit = Audit(parse_key(settings.audit_key.get_secret_value(), "the audit key"), now, current_actor)
-        applications = Applications(store, audit, now, new_uuid7)
-        accounts = Accounts(store, applications, audit, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
-        clients = Clients(store, accounts, audit, now, new_secret)
-        admin = Admin(store, SqlVault(database, ring), audit, accounts, applications)
-        servicers = (
-            AccountServicer(accounts),
-            AccountSecretsServicer(accounts, applications),
-            ApplicationServicer(applications),
-            DropInClientServicer(clients),
-            AccountAdminServicer(admin),
-        )
-        async with (
-            expiry_metrics(SqlExpiries(database), now, ring.newest, asyncio.sleep, background),
-            background.run("keyed_requests", partial(forget_expired, store, now, asyncio.sleep)),
-        ):
-            yield Wired(servicers, database)
+async def open_servicers(
+    settings: AccountSettings, database: Database, redis: Redis, background: BackgroundTasks
+) -> AsyncIterator[Sequence[object]]:
+    """Wire the service by hand, once the database is up; keys of the settings are in the clear.
+
+    Raises SystemExit when the database stays down.
+    """
+    await wait_for(database.engine, settings.database_wait_seconds)
+    if settings.database_migrate:
+        await migrate(database.engine)
+    ring = KeyRing.parse(settings.sealing_keys.get_secret_value())
+    store = SqlStore(database, ring, parse_key(settings.index_key.get_secret_value(), "the index key"))
+    now = partial(datetime.now, UTC)
+    audit = Audit(parse_key(settings.audit_key.get_secret_value(), "the audit key"), now, current_actor)
+    applications = Applications(store, audit, now, new_uuid7)
+    accounts = Accounts(store, applications, audit, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
+    clients = Clients(store, accounts, audit, now, new_secret)
+    admin = Admin(store, SqlVault(database, ring), audit, accounts, applications)
+    servicers = (
+        AccountServicer(accounts),
+        AccountSecretsServicer(accounts, applications),
+        ApplicationServicer(applications),
+        DropInClientServicer(clients),
+        AccountAdminServicer(admin),
+    )
+    async with (
+        expiry_metrics(SqlExpiries(database), now, ring.newest, asyncio.sleep, background),
+        background.run("keyed_requests", partial(forget_expired, store, now, asyncio.sleep)),
+    ):
+        yield servicers

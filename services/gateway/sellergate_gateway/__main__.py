@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 import uvloop
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.health import open_health
 from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.tasks import BackgroundTasks
@@ -25,14 +26,14 @@ async def serve(settings: GatewaySettings) -> None:
     background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
+        health = await stack.enter_async_context(open_health(settings, {"redis": redis.ping}, background))
         servicers = await stack.enter_async_context(open_servicers(settings, redis, background))
         await run_server(
             "gateway",
             settings.gateway_port,
             settings,
             servicers=servicers,
-            dependencies={"redis": redis.ping},
-            background=background,
+            health=health,
         )
 
 

@@ -17,6 +17,7 @@ from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.channel import open_channel
+from sellergate_common.rpc.health import open_health
 from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.sites import Sites
@@ -44,6 +45,7 @@ async def serve(settings: IamSettings) -> None:
     background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
+        health = await stack.enter_async_context(open_health(settings, {"redis": redis.ping}, background))
         sts = BotoSts(settings.aws_region, random.random)
         stack.callback(sts.close)
         background.watch("sts", sts.threads.problem)
@@ -64,8 +66,7 @@ async def serve(settings: IamSettings) -> None:
             settings.iam_port,
             settings,
             servicers=[IamServicer(credentials, signatures, settings.aws_region)],
-            dependencies={"redis": redis.ping},
-            background=background,
+            health=health,
             access=Access({"sellergate.iam.v1.IamService/AssumeRole": settings.callers}),
         )
 

@@ -14,6 +14,7 @@ from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.channel import open_channel
+from sellergate_common.rpc.health import open_health
 from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
 from sellergate_common.tasks import BackgroundTasks
@@ -38,6 +39,7 @@ async def serve(settings: TokenSettings) -> None:
     background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
+        health = await stack.enter_async_context(open_health(settings, {"redis": redis.ping}, background))
         lwa = await stack.enter_async_context(open_lwa(settings.lwa_token_url, SYSTEM_CLOCK, random.random))
         background.watch("lwa", lwa.slots.problem)
         channel = await stack.enter_async_context(
@@ -56,8 +58,7 @@ async def serve(settings: TokenSettings) -> None:
             settings.token_port,
             settings,
             servicers=[TokenServicer(tokens, verifications, rotations, authorizations)],
-            dependencies={"redis": redis.ping},
-            background=background,
+            health=health,
             access=settings.access,
         )
 

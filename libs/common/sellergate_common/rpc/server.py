@@ -4,13 +4,13 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from sellergate_common.identity.metrics import certificate_metrics
@@ -18,20 +18,16 @@ from sellergate_common.identity.policy import Access
 from sellergate_common.identity.renewal import ServerCertificate
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import get_logger
-from sellergate_common.observability.telemetry import RpcMetrics, serve_metrics
 from sellergate_common.observability.tracing import configure_tracing
 from sellergate_common.rpc.admission import Admission
 from sellergate_common.rpc.channel import KEEPALIVE_TIMEOUT_MILLISECONDS, MAX_MESSAGE_BYTES
+from sellergate_common.rpc.health import Health
 from sellergate_common.rpc.interceptors import LayeredServer, Layers
 from sellergate_common.settings import ServerSettings
-from sellergate_common.tasks import BackgroundTasks
 
-PROBE_SECONDS = 2.0
-PROBE_TIMEOUT_SECONDS = 1.0
 # How long no handler must have run before a drain ends although connections are left.
 IDLE_SECONDS, _LOOK_SECONDS = 0.5, 0.1
 
-Probe = Callable[[], Awaitable[Any]]
 _GENERATED = "_pb2_grpc"
 
 
@@ -41,22 +37,16 @@ async def run_server(
     settings: ServerSettings,
     *,
     servicers: Sequence[object],
-    dependencies: Mapping[str, Probe],
+    health: Health,
     access: Access | None = None,
     admission: Admission | None = None,
-    background: BackgroundTasks | None = None,
 ) -> None:
     """Serve `servicers` (of generated base classes) as `name` ("account") until SIGTERM or SIGINT, then drain.
 
-    Health: the overall and each service are SERVING from the end of the start until the drain begins. `dependencies` are probed
-    every two seconds; each is a health service of its own ("dependency/redis") and a metric, and changes no other. So is each
-    task and condition of `background` ("background/changes"), with a line in the log whenever its state changes. `admission` admits
-    the servicers' unary calls.
+    The overall health and that of each service are SERVING from the end of the start until the drain begins. `admission` admits the
+    servicers' unary calls.
     """
     configure_tracing(name)
-    background = background or BackgroundTasks()
-    metrics = RpcMetrics.register()
-    metrics.background = background
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -70,11 +60,10 @@ async def run_server(
             ("grpc.so_reuseport", 0),
         ],
     )
-    layered: Any = LayeredServer(server, Layers(name, access or Access(), metrics, admission))
+    layered: Any = LayeredServer(server, Layers(name, access or Access(), health.metrics, admission))
     names = [_register(servicer, layered) for servicer in servicers]
-    healths = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(healths, layered)
-    reflected = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, layered)
+    reflected = [*names, SERVICE_NAME, reflection.SERVICE_NAME]
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflection.aio.ReflectionServicer(reflected), layered)
     address, identity = f"{settings.bind_host}:{port}", Identity.read(settings)
     certificate = ServerCertificate(identity)
@@ -84,10 +73,7 @@ async def run_server(
         get_logger().error("address_taken", address=address, setting=f"SELLERGATE_{name.upper()}_PORT")
         raise SystemExit(1) from None
     await server.start()
-    serve_metrics(settings.bind_host, settings.metrics_port)
-    probed = await _serve_health(healths, settings)
-    for served in (health.OVERALL_HEALTH, *names):
-        await healths.set(served, health_pb2.HealthCheckResponse.SERVING)
+    await health.serve(names)
     get_logger().info("serving", address=address, services=names)
     # What is there now stays: the collector need not go through it again and again.
     gc.collect()
@@ -95,17 +81,13 @@ async def run_server(
     gc.set_threshold(10_000, 10, 10)
     try:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(certificate_metrics(identity, background))
-            await stack.enter_async_context(background.run("certificate", certificate.renew))
-            probes = partial(_probe_forever, healths, dependencies, metrics, background)
-            await stack.enter_async_context(background.run("probes", probes))
+            await stack.enter_async_context(certificate_metrics(identity, health.background))
+            await stack.enter_async_context(health.background.run("certificate", certificate.renew))
             await _told_to_stop()
     finally:
         get_logger().info("draining", seconds=settings.drain_seconds)
-        await healths.enter_graceful_shutdown()
-        await drain(server, lambda: metrics.in_flight, settings.drain_seconds)
-        if probed is not None:
-            await probed.stop(None)
+        await health.drain()
+        await drain(server, lambda: health.metrics.in_flight, settings.drain_seconds)
         get_logger().info("stopped")
 
 
@@ -126,17 +108,6 @@ async def drain(server: grpc.aio.Server, in_flight: Callable[[], int], seconds: 
     return await stopping
 
 
-async def _serve_health(healths: Any, settings: ServerSettings) -> grpc.aio.Server | None:
-    """Serve health alone on its own port, where one is set."""
-    if not settings.health_port:
-        return None
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
-    server.add_insecure_port(f"{settings.bind_host}:{settings.health_port}")
-    await server.start()
-    return server
-
-
 def _register(servicer: object, server: Any) -> str:
     """Add `servicer` to `server` through the generated module of its base class; return the service's full name."""
     base = next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith(_GENERATED))
@@ -152,36 +123,3 @@ async def _told_to_stop() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     await told.wait()
-
-
-async def _probe_forever(
-    healths: Any, dependencies: Mapping[str, Probe], metrics: RpcMetrics, background: BackgroundTasks
-) -> None:
-    """Probe every dependency, task and condition every two seconds, and report to health, metrics and the log."""
-    known: dict[str, bool] = {}
-    problems: dict[str, str] = {}
-    while True:
-        for name, problem in background.problems().items():
-            status = health_pb2.HealthCheckResponse.NOT_SERVING if problem else health_pb2.HealthCheckResponse.SERVING
-            await healths.set(f"background/{name}", status)
-            if problems.get(name, "") != problem:
-                get_logger().warning("background", name=name, problem=problem or "none")
-            problems[name] = problem
-        answers = await asyncio.gather(*(_answers(probe) for probe in dependencies.values()))
-        for dependency, up in zip(dependencies, answers, strict=True):
-            status = health_pb2.HealthCheckResponse.SERVING if up else health_pb2.HealthCheckResponse.NOT_SERVING
-            await healths.set(f"dependency/{dependency}", status)
-            metrics.answers(dependency, up=up)
-            if known.get(dependency, True) != up:
-                get_logger().warning("dependency", dependency=dependency, up=up)
-            known[dependency] = up
-        await asyncio.sleep(PROBE_SECONDS)
-
-
-async def _answers(probe: Probe) -> bool:
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-            await probe()
-    except Exception:  # noqa: BLE001  (whatever a probe raises, the dependency does not answer)
-        return False
-    return True

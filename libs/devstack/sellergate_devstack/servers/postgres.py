@@ -76,8 +76,8 @@ def _works(folder: Path) -> bool:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Run a server of its own in a temporary folder on a free port, and yield it."""
+def running_postgres(port: int = 0) -> Iterator[PostgresServer]:
+    """Run a server of its own in a temporary folder on `port`, 0 for a free one, and yield it."""
     with tempfile.TemporaryDirectory(prefix="sellergate-pg-") as name:
         folder, binaries = Path(name), find_postgres()
         user: pwd.struct_passwd | None = None
@@ -91,7 +91,7 @@ def running_postgres() -> Iterator[PostgresServer]:
                 os.chown(folder / owned, user.pw_uid, user.pw_gid)
         else:
             (folder / "socket").mkdir(mode=0o700)
-        (port,) = free_ports(1)
+        port = port or free_ports(1)[0]
         data = folder / "data"
         initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8"]
         _run([*initdb, "--no-sync"], user)
