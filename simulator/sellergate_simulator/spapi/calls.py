@@ -12,7 +12,7 @@ from sellergate_amazon.operations import Operation
 from sellergate_simulator.clock import parse_iso
 from sellergate_simulator.http.answers import Answer, invalid_input
 from sellergate_simulator.identity.tokens import AccessToken, RestrictedResource
-from sellergate_simulator.state import Seller
+from sellergate_simulator.state import AwsKey, Seller
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -75,6 +75,8 @@ class Call:
     """What the Restricted Data Token in use opens here; None with an ordinary token."""
     seller: Seller | None
     """None for grantless operations."""
+    signer: AwsKey | None
+    """None where the call was not signed."""
     raw_path: str
     query: Query
     headers: "CIMultiDictProxy[str]"

@@ -17,7 +17,7 @@ from sellergate_simulator.identity.signatures import SignatureRefused, SignedReq
 from sellergate_simulator.identity.tokens import AccessToken, AccessTokens
 from sellergate_simulator.spapi.buckets import Buckets, Limit
 from sellergate_simulator.spapi.calls import Call, Query
-from sellergate_simulator.state import Seller, World
+from sellergate_simulator.state import AwsKey, Seller, World
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -79,7 +79,7 @@ class Gate:
         if token.scope != match.operation.grantless_scope:
             raise denied()
         seller = self._seller(token, arrival.region)
-        self._check_signature(arrival, now)
+        signer = self._signer(arrival, now)
         self._take_quota(arrival, match, token)
         query = Query(arrival.raw_query)
         if seller is not None and arrival.region is not None:
@@ -91,6 +91,7 @@ class Gate:
             token=token,
             resource=resource,
             seller=seller,
+            signer=signer,
             raw_path=arrival.raw_path,
             query=query,
             headers=arrival.headers,
@@ -118,14 +119,15 @@ class Gate:
             raise denied()
         return seller
 
-    def _check_signature(self, arrival: Arrival, now: float) -> None:
+    def _signer(self, arrival: Arrival, now: float) -> AwsKey | None:
+        """Return the key that signed a request; None where none did. Raises AmazonError where the signature does not hold."""
         if not is_signed(arrival.headers):
             self.counters.unsigned_calls += 1
-            return
+            return None
         regions = REGIONS if arrival.region is None else (arrival.region,)
         request = SignedRequest(arrival.method, arrival.raw_path, arrival.raw_query, arrival.headers, arrival.body)
         try:
-            verify(
+            signer = verify(
                 request,
                 service=SIGNING_SERVICE,
                 regions={region.signing_region for region in regions},
@@ -138,6 +140,7 @@ class Gate:
             headers = {"x-amzn-ErrorType": f"{code}Exception"}
             raise AmazonError(403, code, refused.message, headers=headers) from None
         self.counters.signed_calls += 1
+        return signer
 
     def _take_quota(self, arrival: Arrival, match: Match, token: AccessToken) -> None:
         sandbox = arrival.region is None

@@ -41,6 +41,7 @@ def _echo(call: Call) -> dict[str, Any]:
         "body_length": len(call.body),
         "body_sha256": sha256(call.body).hexdigest(),
         "selling_partner_id": call.seller.selling_partner_id if call.seller else None,
+        "assumed_role_arn": call.signer.assumed_role_arn if call.signer else None,
         "restricted_data_token": call.resource is not None,
         "data_elements": sorted(call.resource.data_elements) if call.resource else [],
     }

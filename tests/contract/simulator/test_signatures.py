@@ -92,6 +92,12 @@ def test_a_good_signature_is_verified_and_counted(client: Client, session: Crede
     assert after["unsigned_calls"] == before["unsigned_calls"] + 1
 
 
+def test_the_echo_names_the_role_that_signed(client: Client, session: Credentials) -> None:
+    arn = signed(client, session).json()["payload"]["echo"]["assumed_role_arn"]
+    assert arn.startswith("arn:aws:sts::123456789012:assumed-role/SP-API-Role/")
+    assert client.call("GET", PATH).json()["payload"]["echo"]["assumed_role_arn"] is None
+
+
 @pytest.mark.parametrize(
     ("address", "region"),
     [("na", "us-east-1"), ("eu", "eu-west-1"), ("sandbox", "eu-west-1"), ("sandbox", "us-west-2")],
