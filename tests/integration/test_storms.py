@@ -1,15 +1,23 @@
 """Every outgoing client under a storm of cancellations: it loses no slot, and every caller afterwards gets a response."""
 
+import os
 import random
-import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
+from sellergate_account.secrets.keys import opened
+from sellergate_account.settings import AccountSettings
 from sellergate_account.storage.database import open_database
+from sellergate_common.blocking.threads import Threads
 from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.crypto.sealing import encode_key
 from sellergate_common.redis_client import open_redis
+from sellergate_common.settings import read_settings
+from sellergate_edge.authn.jwks import JwksKeys
+from sellergate_edge.authn.jwks_publisher import Publisher
 from sellergate_gateway.documents.aiohttp_store import open_documents
 from sellergate_gateway.spapi.aiohttp_transport import open_amazon
 from sellergate_gateway.spapi.http import AmazonRequest
@@ -19,9 +27,13 @@ from sellergate_token.ports import RefreshToken
 from sellergate_token.rotation.sqs_queue import SqsQueue
 
 from tests.contract.amazon.aws_environment import REGION, bare_aws, boto_sts, own_keys
+from tests.contract.amazon.kms_server import running_kms
 from tests.contract.amazon.sqs_server import ACCESS, running_sqs
 from tests.contract.simulator.simulator_process import AWS_KEY_ID, AWS_SECRET, ROLE_ARN, Simulator, running_simulator
 from tests.integration.storms import Storm, peer_before, weather
+from tests.integration.test_edge_jwks import RSA_KEY, Provider, bearer, publisher
+
+__all__ = ["publisher"]
 
 
 @pytest.fixture
@@ -114,12 +126,49 @@ async def test_sqs(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
             for name, value in {**ACCESS, "AWS_ENDPOINT_URL_SQS": peer.url}.items():
                 monkeypatch.setenv(name, value)
             queue = SqsQueue(f"{peer.url}/{queue_path}", ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=0)
-            await weather(
-                peer,
-                replace(storm, callers=10),  # one thread each
-                queue.receive,
-                lambda: not any(one.name == "sqs" for one in threading.enumerate()),
-            )
+            await weather(peer, replace(storm, callers=30), queue.receive, lambda: queue.threads.idle)
+
+
+async def test_kms(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, single = os.urandom(64), encode_key(os.urandom(32))
+    with running_kms() as server:
+        async with peer_before(server.url) as peer:
+            environment = {
+                **server.environment,
+                "AWS_ENDPOINT_URL_KMS": peer.url,
+                "REDIS_URL": "redis://x",
+                "SELLERGATE_SEALING_KEYS": f"k1 {server.wrap(key, 'sealing-keys', 'k1')}",
+                "SELLERGATE_INDEX_KEY": single,
+                "SELLERGATE_AUDIT_KEY": single,
+                **{f"SELLERGATE_TLS_{name}_FILE": __file__ for name in ("CA", "CERT", "KEY")},
+            }
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            settings, threads = read_settings(AccountSettings), Threads("kms", 4)
+
+            async def ask() -> object:
+                found = await opened(settings, threads)
+                assert found.sealing_keys.get_secret_value() == f"k1 {encode_key(key)}"
+                return found
+
+            await weather(peer, replace(storm, callers=4), ask, lambda: threads.idle)  # each makes a client anew
+
+
+async def test_jwks(storm: Storm, publisher: Provider) -> None:
+    async with peer_before(publisher.url) as peer:
+        # Past the life of keys at each look, so that every caller needs a fetch, which all callers of a moment share.
+        keys = JwksKeys(Publisher(peer.url), lambda: time.monotonic() * 1e6)
+        token = bearer(RSA_KEY, "RS256", "r").removeprefix("Bearer ")
+
+        def free() -> bool:
+            return not peer.connections and not keys._flight._flights  # type: ignore[attr-defined]
+
+        await weather(peer, storm, lambda: keys.key_of(token), free)
+
+
+async def test_jwks_publisher(storm: Storm, publisher: Provider) -> None:
+    async with peer_before(publisher.url) as peer:
+        await weather(peer, storm, Publisher(peer.url).fetch, lambda: not peer.connections)
 
 
 async def test_redis(storm: Storm, redis_url: str) -> None:

@@ -4,8 +4,12 @@ import pytest
 
 from tests.integration.storms import Storm
 from tests.integration.test_storms import (
+    publisher,
     simulator,
     test_documents,
+    test_jwks,
+    test_jwks_publisher,
+    test_kms,
     test_lwa,
     test_postgres,
     test_redis,
@@ -15,8 +19,12 @@ from tests.integration.test_storms import (
 )
 
 __all__ = [
+    "publisher",
     "simulator",
     "test_documents",
+    "test_jwks",
+    "test_jwks_publisher",
+    "test_kms",
     "test_lwa",
     "test_postgres",
     "test_redis",

@@ -5,6 +5,7 @@ import time
 from contextlib import AsyncExitStack
 
 import uvloop
+from sellergate_common.blocking.names import Loop
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.admission import Admission, AdmissionMetrics
@@ -26,7 +27,7 @@ def main() -> None:
     """Run the service until it is told to stop."""
     settings = load_settings(AccountSettings)
     configure_logging("account", settings.log_level)
-    uvloop.run(serve(settings))
+    uvloop.run(serve(settings), loop_factory=Loop)
 
 
 async def serve(settings: AccountSettings) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import uvicorn
 import uvloop
+from sellergate_common.blocking.names import Loop
 from sellergate_common.observability.logs import configure_logging, get_logger
 from sellergate_common.observability.telemetry import serve_metrics
 from sellergate_common.observability.tracing import configure_tracing
@@ -33,7 +34,7 @@ def main() -> None:
     settings = load_settings(EdgeSettings)
     configure_logging("edge", settings.log_level)
     configure_tracing("edge")
-    uvloop.run(serve(settings))
+    uvloop.run(serve(settings), loop_factory=Loop)
 
 
 async def serve(settings: EdgeSettings) -> None:

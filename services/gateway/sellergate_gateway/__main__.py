@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 
 import uvloop
+from sellergate_common.blocking.names import Loop
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.health import open_health
@@ -18,7 +19,7 @@ def main() -> None:
     """Run the service until it is told to stop."""
     settings = load_settings(GatewaySettings)
     configure_logging("gateway", settings.log_level)
-    uvloop.run(serve(settings))
+    uvloop.run(serve(settings), loop_factory=Loop)
 
 
 async def serve(settings: GatewaySettings) -> None:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import uvloop
 from sellergate.account.v1.account_pb2 import Account
+from sellergate_common.blocking.names import Loop
 from sellergate_common.cache.invalidation import Changes
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, CREDENTIALS_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
@@ -37,7 +38,7 @@ def main() -> None:
     """Run the service until it is told to stop."""
     settings = load_settings(IamSettings)
     configure_logging("iam", settings.log_level)
-    uvloop.run(serve(settings))
+    uvloop.run(serve(settings), loop_factory=Loop)
 
 
 async def serve(settings: IamSettings) -> None:
@@ -60,12 +61,13 @@ async def serve(settings: IamSettings) -> None:
         accounts, sites = GrpcAccounts(channel, copies), Sites(settings.production, settings.sandbox)
         credentials = Credentials(accounts, sts, cache, settings.allowed_roles)
         CacheMetrics.register("credentials", credentials.counts)
-        signatures = Signatures(accounts, credentials, sites, BotoSigner())
         await run_server(
             "iam",
             settings.iam_port,
             settings,
-            servicers=[IamServicer(credentials, signatures, settings.aws_region)],
+            servicers=[
+                IamServicer(credentials, Signatures(accounts, credentials, sites, BotoSigner()), settings.aws_region)
+            ],
             health=health,
             access=Access({"sellergate.iam.v1.IamService/AssumeRole": settings.callers}),
         )

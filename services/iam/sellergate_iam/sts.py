@@ -30,11 +30,15 @@ MOST_SESSION_TOKEN_CHARACTERS = 16_384
 
 
 class BotoSts:
-    """Calls of STS. `region` is for those that boto3's chain makes itself; `jitter` returns [0, 1)."""
+    """Calls of STS.
 
-    def __init__(self, region: str, jitter: Callable[[], float]) -> None:
+    `region` is for those that boto3's chain makes itself; `jitter` returns [0, 1), `wall` the time in seconds since the epoch.
+    """
+
+    def __init__(self, region: str, jitter: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
         self._chain = BotoChain(region)
         self._jitter = jitter
+        self._wall = wall
         self.threads = RegionThreads(time.monotonic)
 
     async def assume(self, role: Role, session: Session) -> AwsCredentials:
@@ -60,10 +64,13 @@ class BotoSts:
         self.threads.close()
 
     async def _attempt(self, role: Role, session: Session, left: float) -> AwsCredentials:
-        call = asyncio.wrap_future(self.threads.submit(role.region, partial(self._assume, role, session)))
+        if left <= 0:
+            raise OutOfTime("No time was left to ask STS for credentials; give the call more time.")
         try:
             with span("STS AssumeRole"):
-                return await asyncio.wait_for(call, left)
+                async with asyncio.timeout(left):
+                    work = partial(self._assume, role, session)
+                    return await asyncio.wrap_future(self.threads.submit(role.region, work))
         except TimeoutError:
             raise OutOfTime(f"STS did not answer within {left:.1f} s.") from None
 
@@ -84,19 +91,23 @@ class BotoSts:
             raise
 
     def _asked(self, client: Any, role: Role, parameters: dict[str, Any]) -> AwsCredentials:
+        asked = self._wall()
         try:
-            return _read(client.assume_role(**parameters).get("Credentials"), parameters["DurationSeconds"])
+            return _read(client.assume_role(**parameters).get("Credentials"), asked, parameters["DurationSeconds"])
         except reading.Unreadable as error:
             raise Busy(f"STS's response holds no credentials that can be used: {error}.", retry_after=1.0) from None
         except Exception as error:  # noqa: BLE001  (an endpoint that is no STS trips boto3 in ways that it does not name)
             raise explained(error, role) from None
 
 
-def _read(answer: Any, life: float) -> AwsCredentials:
+def _read(answer: Any, asked: float, life: float) -> AwsCredentials:
+    """Return credentials that were asked for at `asked`, by this machine's clock, for `life` seconds. Raises Unreadable."""
     found = reading.object_of(answer)
     key_id, secret = (reading.token_in(found, name) for name in ("AccessKeyId", "SecretAccessKey"))
     session_token = reading.token_in(found, "SessionToken", MOST_SESSION_TOKEN_CHARACTERS)
     ends = found.get("Expiration")
     if not isinstance(ends, datetime):
         raise reading.Unreadable("Expiration is missing")
-    return AwsCredentials(SecretStr(key_id), SecretStr(secret), SecretStr(session_token), ends.timestamp(), life)
+    # By a clock that is slow, STS's own time of expiry lies too far ahead.
+    expire_time = min(ends.timestamp(), asked + life)
+    return AwsCredentials(SecretStr(key_id), SecretStr(secret), SecretStr(session_token), expire_time, life)

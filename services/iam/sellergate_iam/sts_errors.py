@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
+from sellergate_common.blocking.aws import OutOfBounds
 from sellergate_common.errors import RoleRejected, SellergateError, Unavailable
 
 from sellergate_iam.ports import Role
@@ -71,6 +72,8 @@ class OwnCredentials(Unavailable):
 
 def explained(error: Exception, role: Role) -> SellergateError:
     """Return what a failed AssumeRole means."""
+    if isinstance(error, OutOfBounds):
+        return Busy(f"STS sent {error}; try again.", retry_after=1.0)
     if not isinstance(error, ClientError):
         return Busy(f"STS cannot be reached ({type(error).__name__}); try again.", retry_after=1.0)
     code, metadata = _code(error), {"aws_code": _code(error)}

@@ -5,6 +5,7 @@ import time
 from contextlib import AsyncExitStack
 
 import uvloop
+from sellergate_common.blocking.names import Loop
 from sellergate_common.cache.invalidation import Changes
 from sellergate_common.cache.keyspace import TOKEN_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
@@ -31,7 +32,7 @@ def main() -> None:
     """Run the service until it is told to stop."""
     settings = load_settings(TokenSettings)
     configure_logging("token", settings.log_level)
-    uvloop.run(serve(settings))
+    uvloop.run(serve(settings), loop_factory=Loop)
 
 
 async def serve(settings: TokenSettings) -> None:

@@ -1,7 +1,8 @@
 """AWS credentials of our own for tests: an environment with nothing of this machine's in it, and nothing asked beyond loopback."""
 
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -31,9 +32,9 @@ def own_keys(monkeypatch: pytest.MonkeyPatch, key_id: str, secret: str) -> None:
 
 
 @asynccontextmanager
-async def boto_sts() -> AsyncIterator[BotoSts]:
+async def boto_sts(wall: Callable[[], float] = time.time) -> AsyncIterator[BotoSts]:
     """The adapter under test, with the longest pauses that jitter allows cut to a tenth."""
-    sts = BotoSts(REGION, lambda: 0.1)
+    sts = BotoSts(REGION, lambda: 0.1, wall)
     try:
         yield sts
     finally:

@@ -1,6 +1,7 @@
 """Refusals of STS, each as the one typed error that says what to do; a busy STS is asked again while there is time."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -284,6 +285,18 @@ async def test_the_simulator_refuses_what_sts_refuses(simulated: BotoSts) -> Non
     with pytest.raises(SellergateError) as caught:
         await simulated.assume(ROLE, Session("sellergate-a", 43_201))
     assert (caught.value.reason, caught.value.metadata["aws_code"]) == (Reason.ROLE_REJECTED, "ValidationError")
+
+
+@pytest.mark.parametrize("slow", [0.0, 240.0])
+async def test_credentials_end_in_time_by_a_clock_that_is_slow(
+    amazon: Simulator, monkeypatch: pytest.MonkeyPatch, slow: float
+) -> None:
+    bare_aws(monkeypatch, amazon.main)
+    own_keys(monkeypatch, AWS_KEY_ID, AWS_SECRET)
+    async with boto_sts(lambda: time.time() - slow) as sts:
+        found = await sts.assume(ROLE, SESSION)
+    assert found.expire_time <= time.time() - slow + SESSION.seconds
+    assert found.expire_time >= time.time() - slow + SESSION.seconds - 60
 
 
 async def test_own_keys_that_sts_does_not_know(simulated: BotoSts, monkeypatch: pytest.MonkeyPatch) -> None:

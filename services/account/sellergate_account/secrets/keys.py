@@ -2,20 +2,34 @@
 
 import asyncio
 
+from sellergate_common.blocking.threads import Threads
 from sellergate_common.crypto.wrapping import holds_wrapped
 from sellergate_common.settings import SettingsError, refuse
 
 from sellergate_account.settings import SINGLE_KEYS, AccountSettings
+
+OPEN_SECONDS = 60.0
+"""For all keys together; boto3 itself limits each wait on its socket only."""
 
 
 async def with_plain_keys(settings: AccountSettings) -> AccountSettings:
     """Return the settings with all keys in the clear, or end the process with one line on the key that does not open."""
     if not any(holds_wrapped(getattr(settings, name)) for name in ("sealing_keys", *SINGLE_KEYS)):
         return settings
+    try:
+        return await opened(settings, Threads("kms", 1))
+    except SettingsError as error:
+        refuse(error)
+
+
+async def opened(settings: AccountSettings, threads: Threads, seconds: float = OPEN_SECONDS) -> AccountSettings:
+    """Return the settings with all keys in the clear within `seconds`. Raises SettingsError."""
     from sellergate_account.secrets.kms import open_keys  # noqa: PLC0415  (boto3 is loaded only where a key is wrapped)
 
     try:
-        # boto3 blocks.
-        return settings.model_copy(update=await asyncio.to_thread(open_keys, settings))
-    except SettingsError as error:
-        refuse(error)
+        async with asyncio.timeout(seconds):
+            return settings.model_copy(update=await threads.run(lambda: open_keys(settings)))
+    except TimeoutError:
+        raise SettingsError(
+            [f"KMS has not opened the wrapped keys within {seconds:.0f} s; check AWS_ENDPOINT_URL_KMS and the network"]
+        ) from None

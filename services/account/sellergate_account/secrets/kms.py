@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
+from sellergate_common.blocking.aws import bounded
 from sellergate_common.crypto.sealing import encode_key, parse_key, ring_entries, ring_text
 from sellergate_common.crypto.wrapping import SingleUse, ciphertext_of, is_wrapped, ring_context, single_context
 from sellergate_common.settings import SettingsError, variable_of
@@ -52,7 +53,7 @@ class Kms:
 
     @cached_property
     def _client(self) -> Any:
-        return boto3.session.Session().client("kms", region_name=self._region, config=_CONFIG)
+        return bounded(boto3.session.Session()).client("kms", region_name=self._region, config=_CONFIG)
 
 
 def unwrap_ring(text: SecretStr, kms: Kms) -> SecretStr:

@@ -13,12 +13,17 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from sellergate_common.threads import in_thread
+from sellergate_common.blocking.aws import bounded
+from sellergate_common.blocking.threads import Threads
 
 from sellergate_token.rotation.consumer import QueueMessage, QueueUnavailable
 
 WAIT_SECONDS = 20
 _MOST_MESSAGES = 10
+# Ten messages of SQS's largest size, 1 MiB each ("Amazon SQS message quotas"), and what is around them.
+_MOST_BYTES = 12 * 1024 * 1024
+# A receive whose caller has left may hold a thread for the length of its poll; deleting goes on beside it.
+_THREADS = 4
 # boto3 limits each wait on the socket alone; this is for one request as a whole, beyond its long poll.
 _SECONDS = 10.0
 # The consumer backs off by itself; a long poll answers after WAIT_SECONDS at the latest.
@@ -42,6 +47,7 @@ class SqsQueue:
         self._wait_seconds = wait_seconds
         self._visibility_seconds = visibility_seconds
         self._making = Lock()
+        self.threads = Threads("sqs", _THREADS)
 
     async def receive(self) -> Sequence[QueueMessage]:
         """Wait for messages, and return none when none came."""
@@ -66,7 +72,7 @@ class SqsQueue:
     async def _asked(self, ask: Callable[[Any], Any], seconds: float) -> Any:
         try:
             async with asyncio.timeout(seconds):
-                return await in_thread(lambda: ask(self._ready()), "sqs")
+                return await self.threads.run(lambda: ask(self._ready()))
         except ClientError as error:
             code = _NOT_OF_A_CODE.sub("", str(error.response.get("Error", {}).get("Code", "")))[:64]
             raise QueueUnavailable(f"SQS refuses ({code})") from None
@@ -79,4 +85,5 @@ class SqsQueue:
 
     @cached_property
     def _client(self) -> Any:
-        return boto3.session.Session().client("sqs", region_name=self._region, config=_CONFIG)
+        session = bounded(boto3.session.Session(), _MOST_BYTES)
+        return session.client("sqs", region_name=self._region, config=_CONFIG)

@@ -1,0 +1,70 @@
+"""Blocking work in threads of its own, for libraries that know no event loop."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
+
+
+class Threads:
+    """At most `most` threads at once, each named `name`: work that hangs takes its own kind's threads and no other's.
+
+    The threads are daemons: neither the loop nor the process waits for work that its caller has left.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name = name
+        self._free = asyncio.Semaphore(most)
+        self._callers = 0
+        self.busy = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether no thread is busy, and no caller waits for one."""
+        return not self.busy and not self._callers
+
+    async def run(self, work: Callable[[], _Result]) -> _Result:
+        """Return what blocking work returns, once a thread is free for it; raise what it raises.
+
+        Work that has begun keeps its thread until it ends, also when its caller is cancelled.
+        """
+        self._callers += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._callers -= 1
+        self.busy += 1
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Result] = loop.create_future()
+
+        def settle(result: _Result | None, error: BaseException | None) -> None:
+            self._give_back()
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type]  # (without an error there is a result)
+
+        def run() -> None:
+            result, failure = None, None
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001  (raised again where it is awaited)
+                failure = error
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(settle, result, failure)
+
+        try:
+            Thread(target=run, daemon=True, name=self._name).start()
+        except RuntimeError:  # the machine has no thread left
+            self._give_back()
+            raise
+        return await future
+
+    def _give_back(self) -> None:
+        self.busy -= 1
+        self._free.release()

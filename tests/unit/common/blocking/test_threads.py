@@ -1,0 +1,54 @@
+"""Threads for blocking work: bounded, never lost, and no concern of the loop once their caller has left."""
+
+import asyncio
+from collections.abc import Iterator
+from threading import Event, current_thread
+
+import pytest
+from sellergate_common.blocking.threads import Threads
+
+
+@pytest.fixture
+def release() -> Iterator[Event]:
+    made = Event()
+    yield made
+    made.set()
+
+
+async def test_work_runs_in_a_daemon_of_its_own_name() -> None:
+    thread = await Threads("kind", 1).run(current_thread)
+    assert (thread.name, thread.daemon) == ("kind", True)
+
+
+async def test_an_error_is_raised_where_the_work_is_awaited_and_the_thread_comes_back() -> None:
+    threads = Threads("kind", 1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            await threads.run(lambda: 1 // 0)
+    assert threads.idle
+
+
+async def test_work_that_hangs_takes_the_threads_of_its_kind_and_no_more(release: Event) -> None:
+    threads = Threads("kind", 2)
+    hanging = [asyncio.ensure_future(threads.run(release.wait)) for _ in range(20)]
+    await asyncio.sleep(0)
+    assert threads.busy == 2
+    assert await Threads("other", 1).run(lambda: "well") == "well"
+    release.set()
+    assert await asyncio.gather(*hanging) == [True] * 20
+    assert threads.idle
+
+
+async def test_threads_of_callers_that_leave_come_back_when_their_work_ends(release: Event) -> None:
+    threads = Threads("kind", 2)
+    callers = [asyncio.ensure_future(threads.run(release.wait)) for _ in range(20)]
+    await asyncio.sleep(0)
+    for caller in callers:
+        caller.cancel()
+    await asyncio.wait(callers)
+    assert (threads.busy, threads.idle) == (2, False)
+    release.set()
+    assert await threads.run(lambda: "well") == "well"
+    async with asyncio.timeout(20):
+        while not threads.idle:  # noqa: ASYNC110  (threads tell no event)
+            await asyncio.sleep(0.01)
