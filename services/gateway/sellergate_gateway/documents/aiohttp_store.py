@@ -17,6 +17,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from sellergate_gateway.documents.ports import Broken, Fetched, Forbidden
+from sellergate_gateway.spapi.aiohttp_faults import is_own
 from sellergate_gateway.spapi.aiohttp_transport import CONNECT_SECONDS, tls_context, user_agent
 from sellergate_gateway.spapi.http import Headers
 
@@ -24,6 +25,10 @@ from sellergate_gateway.spapi.http import Headers
 SILENCE_SECONDS = 20.0
 CHUNK_BYTES = 64 * 1024
 _HTTPS = 443
+
+
+class NotPublic(OSError):
+    """A name that leads to an address inside."""
 
 
 class PublicResolver(AbstractResolver):
@@ -35,10 +40,10 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the addresses of a name. Raises OSError when one of them is not public."""
+        """Return the addresses of a name. Raises NotPublic when one of them is not public, and OSError."""
         found = await self._inner.resolve(host, port, family)
         if not found or not all(ipaddress.ip_address(one["host"]).is_global for one in found):
-            raise OSError("a document's host has an address that is not public")
+            raise NotPublic("a document's host has an address that is not public")
         return found
 
     async def close(self) -> None:
@@ -63,7 +68,7 @@ class AiohttpDocuments:
             async with session.get(address, headers=dict(headers), allow_redirects=False) as response:
                 yield Fetched(response.status, _headers(response), _chunks(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Broken(type(error).__name__) from None
+            raise _failure(error) from None
 
     async def put(self, url: str, content_type: str, size: int, chunks: AsyncIterator[bytes]) -> Fetched:
         """Upload a document."""
@@ -73,7 +78,7 @@ class AiohttpDocuments:
             async with session.put(address, data=source.chunks(), headers=headers, allow_redirects=False) as response:
                 return Fetched(response.status, _headers(response), _nothing())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise source.failure or Broken(type(error).__name__) from None
+            raise source.failure or _failure(error) from None
 
     def _checked(self, url: str) -> tuple[URL, aiohttp.ClientSession]:
         try:
@@ -109,6 +114,13 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS),
     )
+
+
+def _failure(error: Exception) -> Broken | Forbidden:
+    """Return what became of a connection, by the error that aiohttp made of it."""
+    if isinstance(getattr(error, "os_error", error), NotPublic):
+        return Forbidden("its host has an address that is not public")
+    return Broken(type(error).__name__, own=is_own(error))
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -119,9 +119,8 @@ class Documents:
             except Broken as error:
                 run.breaks += 1
                 if run.breaks > MOST_BREAKS:
-                    raise _unavailable(
-                        f"The document's connection broke again and again ({error}). Try again."
-                    ) from None
+                    words = f"The document's connection broke again and again ({error}). Try again."
+                    raise (own_fault(error) if error.own else _unavailable(words)) from None
             except Forbidden as error:
                 raise _unavailable(f"Amazon's address of the document is refused by us: {error}.") from None
 
@@ -174,6 +173,15 @@ def _gone(run: _Download) -> NotFound:
 
 def _unavailable(words: str) -> Unavailable:
     return Unavailable(words, reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)
+
+
+def own_fault(error: Broken) -> Unavailable:
+    """Return the error of a connection to a document's server that this process could not open."""
+    return Unavailable(
+        f"The gateway cannot open a connection ({error}): it lacks descriptors, a resolver or trusted certificates. Try again.",
+        metadata={"dependency": "gateway"},
+        retry_after=1.0,
+    )
 
 
 def refused(words: str, **metadata: str) -> AmazonRefused:

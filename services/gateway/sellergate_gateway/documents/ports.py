@@ -22,7 +22,14 @@ class Fetched:
 
 
 class Broken(Exception):
-    """The connection broke or was silent for too long. The message says how, without the address."""
+    """The connection broke or was silent for too long. The message says how, without the address.
+
+    `own`: this process or its machine is at fault, and nothing is known of the server.
+    """
+
+    def __init__(self, why: str, *, own: bool = False) -> None:
+        super().__init__(why)
+        self.own = own
 
 
 class Forbidden(Exception):

@@ -12,6 +12,7 @@ from sellergate_amazon import reading
 from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 
 from sellergate_gateway.calls.pipeline import Calls
+from sellergate_gateway.documents.download import own_fault
 from sellergate_gateway.documents.ports import Broken, DocumentServer, Forbidden
 from sellergate_gateway.spapi.request import SpApiCall
 from sellergate_gateway.spapi.response import object_of
@@ -52,8 +53,8 @@ class Uploads:
             document_id, url = await self._announce(upload, user)
             try:
                 await self._put(url, upload, len(held), _once(held))
-            except Unavailable:
-                if attempt == MOST_ATTEMPTS:
+            except Unavailable as error:
+                if attempt == MOST_ATTEMPTS or error.reason is not Reason.AMAZON_UNAVAILABLE:
                     raise
             else:
                 break
@@ -72,6 +73,8 @@ class Uploads:
         try:
             answered = await self._server.put(url, upload.content_type, size, chunks)
         except Broken as error:
+            if error.own:
+                raise own_fault(error) from None
             raise _unavailable(f"The upload did not arrive ({error}). Send it again.") from None
         except Forbidden as error:
             raise _unavailable(f"Amazon's address to upload to is refused by us: {error}.") from None
