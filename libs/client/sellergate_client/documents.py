@@ -12,8 +12,7 @@ import grpc
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate_common.errors import Reason
-from sellergate_common.rpc.channel import invoke_stream, outgoing_metadata
-from sellergate_common.status import from_rpc_error
+from sellergate_common.rpc.channel import invoke_client_stream, invoke_stream
 
 from sellergate_client.answers import Answer
 from sellergate_client.rpc.outcomes import connected, transport_outcome
@@ -157,7 +156,10 @@ class Documents:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> str:
-        """Upload a document for a feed and return its id. `size` must be told for a stream of more than 16 MiB."""
+        """Upload a document for a feed and return its id. A stream of more than 16 MiB needs its `size`.
+
+        Raises SellergateError, and what reading `content` raises; nothing is stored then.
+        """
         size = size or _size(content)
         head = pb2.UploadDocumentHead(account_id=account_id, content_type=content_type, size=size)
 
@@ -172,11 +174,9 @@ class Documents:
 
         await connected(self._channel, _SERVICE, seconds)
         with transport_outcome(Reason.OUTCOME_UNKNOWN):
-            try:
-                answer = await self._stub.UploadDocument(sent(), timeout=seconds, metadata=outgoing_metadata())
-            except grpc.aio.AioRpcError as error:
-                raise from_rpc_error(error, _SERVICE) from None
-        return str(answer.document_id)
+            method = self._stub.UploadDocument
+            response = await invoke_client_stream(method, sent(), dependency=_SERVICE, seconds=seconds)
+        return str(response.document_id)
 
     async def _stream(self, method: Any, request: Any, seconds: float) -> AsyncGenerator[Any]:
         async for message in invoke_stream(method, request, dependency=_SERVICE, seconds=seconds):

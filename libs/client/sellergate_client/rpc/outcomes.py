@@ -27,7 +27,11 @@ def transport_outcome(reason: Reason) -> Iterator[None]:
 
 async def connected(channel: grpc.aio.Channel, service: str, seconds: float) -> None:
     """Wait until `channel` has a connection. Raises Unavailable when there is none within `seconds`: nothing was sent."""
-    if not await is_connected(channel, min(seconds, CONNECT_SECONDS)):
+    try:
+        found = await is_connected(channel, min(seconds, CONNECT_SECONDS))
+    except grpc.aio.BaseError:  # the channel was closed
+        found = False
+    if not found:
         raise Unavailable(
             f"The {service} service cannot be reached; nothing was sent. Try again.",
             metadata={"dependency": service},

@@ -5,8 +5,9 @@ repeat a call whose transport broke, where the contract says that the RPC is ide
 are never repeated here (status.DO_NOT_RETRY): the layer nearest the failure has done that.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -20,6 +21,7 @@ from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
 from sellergate_common.identity.users import to_metadata
 from sellergate_common.observability.tracing import span, traceparent
 from sellergate_common.status import BEGUN, TURNED_AWAY, from_rpc_error
+from sellergate_common.tasks import is_cancelled
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 # Client and server are a pair: the client pings every 30 s, the server takes a ping every 10 s.
@@ -126,22 +128,36 @@ async def invoke_stream(
 
 async def invoke_client_stream(
     method: grpc.aio.StreamUnaryMultiCallable[Any, _Response],
-    requests: Iterable[Any],
+    requests: Iterable[Any] | AsyncIterable[Any],
     *,
     dependency: str,
     seconds: float,
 ) -> _Response:
-    """Send all `requests` to a `method` that takes a stream, and return its answer. Raises SellergateError.
+    """Send all `requests` to a `method` that takes a stream, and return its response.
 
-    A request is taken when there is room to send it; iterating must not raise, since nothing could tell of it.
+    A request is taken when there is room to send it. Raises SellergateError, and what iterating `requests` raises.
     """
+    failures = list[Exception]()
 
     async def sent() -> AsyncIterator[Any]:
-        for request in requests:
-            yield request
+        try:
+            if isinstance(requests, AsyncIterable):
+                async for request in requests:
+                    yield request
+            else:
+                for request in requests:
+                    yield request
+        except Exception as error:
+            failures.append(error)
+            raise
 
     try:
         return await method(sent(), timeout=seconds, metadata=outgoing_metadata())
+    except asyncio.CancelledError:
+        # gRPC cancels a call whose requests cannot be had, as if its caller had been cancelled.
+        if failures and not is_cancelled():
+            raise failures[0] from None
+        raise
     except _CALL_FAILED as error:
         raise _to_error(error, dependency) from None
 

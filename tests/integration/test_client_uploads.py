@@ -1,0 +1,114 @@
+"""Uploads of the client library: whatever ends them is one error that says what to do, and nothing is left half done."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from sellergate.gateway.v1 import gateway_service_pb2 as pb2
+from sellergate.gateway.v1.gateway_service_pb2_grpc import (
+    GatewayServiceServicer,
+    GatewayServiceStub,
+    add_GatewayServiceServicer_to_server,
+)
+from sellergate_client.documents import Documents
+from sellergate_common.errors import AmazonRefused, Reason, SellergateError, Unavailable
+from sellergate_common.rpc.channel import open_channel
+
+from tests.conftest import TestAuthority
+from tests.integration.servers import serving
+
+TEXT = "text/plain; charset=utf-8"
+
+
+class Gateway(GatewayServiceServicer):
+    """Takes uploads and notes what came."""
+
+    def __init__(self) -> None:
+        self.whole = list[bytes]()
+        self.error: SellergateError | None = None
+
+    async def UploadDocument(  # noqa: N802  (named by gRPC)
+        self, requests: AsyncIterator[pb2.UploadDocumentRequest], context: Any
+    ) -> pb2.UploadDocumentResponse:
+        parts = [request.chunk async for request in requests]
+        if self.error is not None:
+            raise self.error
+        self.whole.append(b"".join(parts))
+        return pb2.UploadDocumentResponse(document_id="d1")
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+async def channel(authority: TestAuthority, gateway: Gateway) -> AsyncIterator[grpc.aio.Channel]:
+    async with (
+        serving("gateway", authority.identity("gateway"), {add_GatewayServiceServicer_to_server: gateway}) as target,
+        open_channel(target, "gateway", authority.identity("operator"), []) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture
+def documents(channel: grpc.aio.Channel) -> Documents:
+    return Documents(channel, GatewayServiceStub(channel))
+
+
+async def test_bytes_files_and_streams_are_uploaded(documents: Documents, gateway: Gateway, tmp_path: Path) -> None:
+    async def stream() -> AsyncIterator[bytes]:
+        yield b"stre"
+        yield b"am"
+
+    file = tmp_path / "feed"
+    file.write_bytes(b"file")
+    for content in (b"bytes", file, stream()):
+        assert await documents.upload("a", content, TEXT) == "d1"
+    assert gateway.whole == [b"bytes", b"file", b"stream"]
+
+
+async def test_a_source_that_fails_is_the_callers_error_and_no_cancellation(documents: Documents) -> None:
+    async def source() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise FileNotFoundError("the rest")
+
+    with pytest.raises(FileNotFoundError, match="the rest"):
+        await documents.upload("a", source(), TEXT)
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+
+async def test_a_caller_that_is_cancelled_stays_cancelled(documents: Documents) -> None:
+    begun = asyncio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"half"
+        begun.set()
+        await asyncio.Event().wait()
+
+    upload = asyncio.create_task(documents.upload("a", source(), TEXT))
+    async with asyncio.timeout(20):
+        await begun.wait()
+        upload.cancel()
+        await asyncio.wait({upload})
+    assert upload.cancelled()
+
+
+async def test_a_refusal_comes_as_it_was_raised(documents: Documents, gateway: Gateway) -> None:
+    gateway.error = AmazonRefused("Amazon refuses it.", reason=Reason.AMAZON_REJECTED)
+    with pytest.raises(AmazonRefused, match="refuses it"):
+        await documents.upload("a", b"x", TEXT)
+
+
+async def test_a_channel_that_was_closed_is_unavailable_and_nothing_was_sent(
+    documents: Documents, gateway: Gateway, channel: grpc.aio.Channel
+) -> None:
+    await channel.close()
+    with pytest.raises(Unavailable, match="nothing was sent"):
+        await documents.upload("a", b"x", TEXT)
+    assert not gateway.whole
