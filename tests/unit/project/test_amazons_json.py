@@ -8,8 +8,6 @@ from tests.paths import ROOT
 # Each parses what Sellergate itself wrote (Redis, page tokens, the local run), what a caller sent, or a file of the operator's.
 OWN = {
     "services/account/sellergate_account/rpc/page_tokens.py",
-    "services/edge/sellergate_edge/dropin/exchange.py",
-    "services/edge/sellergate_edge/dropin/sp_api.py",
     "services/gateway/sellergate_gateway/calls/pagination.py",
     "services/gateway/sellergate_gateway/captures/redis.py",
     "services/gateway/sellergate_gateway/credentials/access_tokens.py",

@@ -140,7 +140,7 @@ def _decoded(encoded: str) -> bytes:
 def _protected_header(sealed: str) -> dict[str, Any]:
     try:
         header = json.loads(_decoded(sealed.partition(".")[0]))
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):
         raise SealError("a sealed value is not a JWE")

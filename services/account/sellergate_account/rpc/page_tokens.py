@@ -36,7 +36,7 @@ def decode(token: str, question: object) -> Place | None:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         time, row_id, digest = json.loads(decoded)
         place = Place(datetime.fromisoformat(time).astimezone(UTC), _checked(row_id))
-    except (binascii.Error, ValueError, TypeError, OverflowError) as error:
+    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _bad_token() from error
     if digest != _digest(question):
         raise InvalidRequest.of_field("page_token", "belongs to another list; the other fields must stay the same")

@@ -82,8 +82,8 @@ class Authenticator:
             )
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired; get a new one.") from None
-        except (jwt.PyJWTError, TypeError, ValueError) as error:
-            # PyJWT raises TypeError where a key is of another kind than the token's algorithm.
+        except (jwt.PyJWTError, TypeError, ValueError, RecursionError) as error:
+            # PyJWT raises TypeError where a key is of another kind than the token's algorithm, and reads JSON of any depth.
             raise Unauthenticated(f"The token is not accepted ({type(error).__name__}); get a new one.") from None
         user = claims["sub"]
         if not isinstance(user, str) or not is_user_id(user):

@@ -1,10 +1,10 @@
 """POST /auth/o2/token: an SDK exchanges our client id, secret and handle for an access token of ours, as at Login with Amazon."""
 
-import json
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from pydantic import SecretStr
+from sellergate_amazon import reading
 from sellergate_amazon.operations import Catalogue
 from sellergate_client import Sellergate
 from sellergate_client.clients import Authenticated
@@ -121,11 +121,9 @@ def _fields(content_type: str, body: bytes) -> dict[str, str]:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json":
         try:
-            document = json.loads(body)
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            raise Refused("invalid_request", "The request is not a JSON object")
+            document = reading.parse_object(body, most=MAX_BODY_BYTES)
+        except reading.Unreadable:
+            raise Refused("invalid_request", "The request is not a JSON object") from None
         return {name: str(value) for name, value in document.items() if value is not None}
     if kind == "application/x-www-form-urlencoded":
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from sellergate_amazon import reading
 from sellergate_amazon.operations import Catalogue
 from sellergate_client import Sellergate
 from sellergate_common.cache.stale_if_error import Copies
@@ -158,14 +159,18 @@ def _shown(error: SellergateError) -> SellergateError:
 def _resources(body: bytes) -> Resources:
     """Read the resources of createRestrictedDataToken (model tokens_2021-03-01). Raises InvalidRequest."""
     try:
-        document: Any = json.loads(body)
-        if document.get("targetApplication"):
-            raise InvalidRequest.of_field(
-                "targetApplication", "cannot be used: the token would be another application's"
-            )
-        return tuple(
-            (str(one["method"]), str(one["path"]), tuple(map(str, one.get("dataElements") or ())))
-            for one in document["restrictedResources"]
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        document = reading.parse_object(body, most=MAX_TOKEN_REQUEST_BYTES)
+        rows: Any = document["restrictedResources"]
+        resources = tuple(_resource(reading.object_of(row)) for row in rows)
+    except (reading.Unreadable, KeyError, TypeError):
         raise InvalidRequest.of_field("restrictedResources", "must be a list of objects with method and path") from None
+    if document.get("targetApplication"):
+        raise InvalidRequest.of_field("targetApplication", "cannot be used: the token would be another application's")
+    return resources
+
+
+def _resource(row: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
+    """Read one resource. Raises Unreadable, TypeError."""
+    elements = row.get("dataElements") or ()
+    texts = tuple(reading.text_in({"dataElements": element}, "dataElements") for element in elements)
+    return reading.text_in(row, "method"), reading.text_in(row, "path"), texts

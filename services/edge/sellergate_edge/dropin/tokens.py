@@ -93,5 +93,5 @@ class DropInTokens:
             return grant, float(claims["exp"])
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, RecursionError):
             raise TokenInvalid from None

@@ -56,6 +56,7 @@ PUBLIC = RSA.public_key().public_bytes(serialization.Encoding.PEM, serialization
         "Basic dTpw",
         "Bearer garbage",
         "Bearer a.b.c",
+        f"Bearer {base64.urlsafe_b64encode(b'[' * 30_000).decode()}.e30.AA",
         f"Bearer {unsigned()}",
         f"Bearer {token(key='another secret of at least thirty-two bytes')}",
         f"Bearer {token()}x",

@@ -1,0 +1,24 @@
+"""The fields of an exchange that an SDK sends, as a form or as JSON."""
+
+import json
+
+import pytest
+from sellergate_edge.dropin.exchange import MAX_BODY_BYTES, Refused, _fields
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json; charset=utf-8"
+
+
+def test_a_form_and_a_json_object_bring_the_same_fields() -> None:
+    wanted = {"grant_type": "refresh_token", "client_id": "sgc_1", "scope": ""}
+    assert _fields(FORM, b"grant_type=refresh_token&client_id=sgc_1&scope=") == wanted
+    assert _fields(JSON, json.dumps(wanted | {"refresh_token": None}).encode()) == wanted
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"\xff", b"[" * MAX_BODY_BYTES, b'{"a":' * 3_000 + b"1" + b"}" * 100, b'{"a": ' + b"9" * 5_000 + b"}"],
+)
+def test_what_is_no_json_object_is_refused_as_lwa_refuses_it(body: bytes) -> None:
+    with pytest.raises(Refused, match="invalid_request") as caught:
+        _fields("application/json", body)
+    assert caught.value.response.status_code == 400
