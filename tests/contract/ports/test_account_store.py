@@ -60,7 +60,8 @@ def account(account_id: str, seller: str = "SELLER1", user: str = "u1", **given:
 @asynccontextmanager
 async def migrated(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
     url = request.getfixturevalue("postgres_url") if kind == "postgresql" else _sqlite(request)
-    async with open_database(url) as opened:
+    # Many transactions at once are what some tests are about, on however busy a machine.
+    async with open_database(url, pool_wait=60) as opened:
         await migrate(opened.engine)
         yield opened
         await migrate(opened.engine, BASE)

@@ -155,11 +155,14 @@ def _meaning(error: Exception) -> DuplicateKey | Unavailable | None:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[Database]:
-    """Open the database at `url` ("postgresql://…", "sqlite:///…"). Nothing is connected yet."""
+async def open_database(url: str, pool_wait: float = POOL_WAIT_SECONDS) -> AsyncIterator[Database]:
+    """Open the database at `url` ("postgresql://…", "sqlite:///…"). Nothing is connected yet.
+
+    A transaction waits `pool_wait` seconds at most for a connection.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), pool_timeout=POOL_WAIT_SECONDS)
+        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), pool_timeout=pool_wait)
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         _prepare_sqlite(engine)
@@ -167,7 +170,7 @@ async def open_database(url: str) -> AsyncIterator[Database]:
         engine = create_async_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=POOL_SIZE,
-            pool_timeout=POOL_WAIT_SECONDS,
+            pool_timeout=pool_wait,
             pool_pre_ping=True,
             connect_args={
                 "async_creator_fn": BoundedConnection.connect,
