@@ -98,6 +98,35 @@ async def test_an_outage_of_lwa_after_the_code_was_redeemed_is_outlived_by_a_rel
     assert status.json()["stages"][1]["outcome"] == "OK"
 
 
+async def test_a_callback_prefetched_cut_and_delivered_many_times_connects_one_account_once(
+    rest: Rest, browser: Browser, control: httpx.AsyncClient, application: str, seller: Seller
+) -> None:
+    suite = rest.suite
+    back = await back_from_amazon(browser, application, seller)
+    accounts, changes = await remembered(suite)
+    async with httpx.AsyncClient(trust_env=False, timeout=40) as scanner:
+        assert (await scanner.get(back)).status_code == 400
+        # The code is redeemed, and the refresh token that it brought cannot be tried.
+        fault = {"kind": "lwa_html", "operation": "refresh_token"}
+        (await control.post("/control/faults", json=fault)).raise_for_status()
+        try:
+            cut = await asyncio.gather(*(browser.visit(back) for _ in range(2)))
+        finally:
+            (await control.request("DELETE", "/control/faults")).raise_for_status()
+        assert all(page.is_server_error for page in cut), [page.text for page in cut]
+        assert await remembered(suite) == (accounts, changes), "nothing is half done"
+        assert (await scanner.get(back)).status_code == 400
+    pages = [*await asyncio.gather(*(browser.visit(back) for _ in range(3))), await browser.visit(back)]
+    assert {(page.status_code, page.text) for page in pages} == {(200, pages[0].text)}
+    assert f"{seller.seller_id} in US is connected" in pages[0].text
+    now, changed = await remembered(suite)
+    (connected,) = [account for account_id, account in now.items() if account_id not in accounts]
+    assert connected.amazon_seller_id == seller.seller_id
+    assert sum("account" in event for event in set(changed) - set(changes)) == 1
+    status = await rest.ask("GET", "/api/amazon/test/status", params={"amazonAccountId": connected.account_id})
+    assert status.json()["stages"][1]["outcome"] == "OK"
+
+
 async def account_id(browser: Browser, back: str) -> str:
     return str((await browser.visit(back, accept="application/json")).json()["id"])
 

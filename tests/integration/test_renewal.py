@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -16,6 +17,7 @@ from sellergate_common.identity.metrics import certificate_metrics
 from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import open_channel
 from sellergate_common.tasks import BackgroundTasks
+from sellergate_devstack import certificates
 from structlog.testing import capture_logs
 
 from tests.conftest import TestAuthority
@@ -161,6 +163,35 @@ async def test_a_key_of_another_certificate_is_not_taken_and_told_once(
             await asyncio.sleep(LOOK * 4)
         assert [line["event"] for line in logs] == ["certificate_renewed"]
         assert await answers(target, foreign_authority.identity("edge"))
+
+
+async def test_a_client_certificate_that_ends_keeps_its_connection_and_opens_no_other(
+    server: Mounted, client: Mounted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, servicer = TestAuthority(tmp_path / "own"), Health()
+    async with serving(server.put(own, "account"), servicer) as target:
+        for life in (2, 4, 8, 16):  # a busy machine may take longer than the life of the certificate to connect
+            with monkeypatch.context() as patch:
+                patch.setattr(certificates, "LIFE", timedelta(seconds=life))
+                ending = client.put(own, "edge")
+            channel = open_channel(target, "account", ending, [])
+            stub = health_pb2_grpc.HealthStub(channel)
+            if await asked(stub):
+                break
+            await channel.close()
+        async with channel, asyncio.timeout(40):
+            stream = stub.Watch(health_pb2.HealthCheckRequest())
+            assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
+            while await answers(target, ending):  # noqa: ASYNC110  (a clock tells no event)
+                await asyncio.sleep(LOOK)
+            assert await asked(stub), "the connection that is open goes on"
+            renewed = client.put(own, "edge")
+            assert await answers(target, renewed)
+            for _ in range(20):
+                assert await asked(stub), "no call notices that the certificate is replaced"
+                await asyncio.sleep(LOOK / 4)
+            servicer.may_end.set()
+            assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 async def test_the_end_of_the_certificate_in_use_is_a_metric(

@@ -1,0 +1,43 @@
+"""The kind of token where Amazon takes more than one, named by a REST header and by a flag of the command line."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Rest
+from tests.e2e.operators import Operator
+from tests.e2e.sellers import Seller
+from tests.e2e.test_cli import operator, typed
+
+__all__ = ["operator"]
+pytestmark = pytest.mark.usefixtures("fast")
+SUBSCRIPTION = "/notifications/v1/subscriptions/ANY_OFFER_CHANGED/s1"
+
+
+def echo(body: str | bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(body)["echo"]
+    assert (found["operation"], found["method"]) == ("notifications/v1/deleteSubscriptionById", "DELETE")
+    return found
+
+
+async def test_over_rest(rest: Rest, seller: Seller) -> None:
+    path = f"/api/amazon/accounts/{await rest.connect(seller)}/sp-api"
+    for given, whose in (("seller", seller.seller_id), ("Grantless", None), ("", None)):
+        headers = {"X-Sellergate-Token-Kind": given} if given else {}
+        answer = await rest.ask("DELETE", path + SUBSCRIPTION, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert echo(answer.content)["selling_partner_id"] == whose, given
+    refusals = {"both": (SUBSCRIPTION, "x-sellergate-token-kind"), "grantless": ("/sellers/v1/account", "tokenKind")}
+    for given, (called, field) in refusals.items():
+        answer = await rest.ask("GET", path + called, headers={"X-Sellergate-Token-Kind": given})
+        assert (answer.status_code, answer.json()["reason"]) == (400, "INVALID_REQUEST"), answer.text
+        assert [one["field"] for one in answer.json()["violations"]] == [field]
+
+
+async def test_on_the_command_line(rest: Rest, operator: Operator, seller: Seller) -> None:
+    words = ("call", "DELETE", SUBSCRIPTION, "-a", await rest.connect(seller))
+    assert echo(await typed(operator, *words, "--token-kind", "seller"))["selling_partner_id"] == seller.seller_id
+    assert echo(await typed(operator, *words, "--token-kind", "grantless"))["selling_partner_id"] is None
+    assert echo(await typed(operator, *words))["selling_partner_id"] is None
+    assert "token_kind" in await typed(operator, *words, "--token-kind", "both", code=1)
