@@ -1,6 +1,8 @@
 """What the processes of a suite use of the machine; see proc(5)."""
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sellergate_devstack.suite import Suite
@@ -10,12 +12,7 @@ NAMES = ("edge", "gateway", "account", "token", "iam")
 
 def megabytes(suite: Suite) -> dict[str, float]:
     """The resident memory of every process."""
-    sizes = {}
-    for name in NAMES:
-        lines = Path(f"/proc/{suite.pids[name]}/status").read_text().splitlines()
-        (size,) = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
-        sizes[name] = int(size) / 1024
-    return sizes
+    return {name: _status(suite, name, "VmRSS") for name in NAMES}
 
 
 def processor_seconds(suite: Suite) -> dict[str, float]:
@@ -25,3 +22,23 @@ def processor_seconds(suite: Suite) -> dict[str, float]:
         fields = Path(f"/proc/{suite.pids[name]}/stat").read_text().rpartition(")")[2].split()
         used[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return used
+
+
+@contextmanager
+def peaks_above(suite: Suite, names: Sequence[str]) -> Iterator[dict[str, float]]:
+    """Fill in, when the body ends, the MiB by which the resident memory of each process rose above where it was at its peak."""
+    before = {name: _status(suite, name, "VmRSS") for name in names}
+    for name in names:
+        Path(f"/proc/{suite.pids[name]}/clear_refs").write_text("5")  # the peak is the present size from now on
+    peaks = dict[str, float]()
+    yield peaks
+    peaks.update({name: round(_status(suite, name, "VmHWM") - before[name], 1) for name in names})
+
+
+def _status(suite: Suite, name: str, line: str) -> float:
+    (size,) = [
+        words[1]
+        for words in map(str.split, Path(f"/proc/{suite.pids[name]}/status").read_text().splitlines())
+        if words[0] == f"{line}:"
+    ]
+    return int(size) / 1024

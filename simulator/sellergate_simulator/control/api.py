@@ -191,6 +191,8 @@ class Control:
 
     def _add_fault(self, body: bytes) -> Answer:
         request = _parsed(bodies.NewFault, body)
+        if request.kind.endswith("given") != (request.response is not None):
+            raise ControlError("response: belongs to the kinds given, lwa_given and sts_given, which need it.")
         operation = None
         if request.operation is not None:
             operation = self._part(request.kind, request.operation)
@@ -203,6 +205,7 @@ class Control:
             delay_seconds=request.delay_seconds,
             retry_after_seconds=request.retry_after_seconds,
             executed=request.executed,
+            response=request.response.answer() if request.response else None,
         )
         self.faults.add(fault)
         return json_answer(fault.document())

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import count
 from random import Random
 
+from sellergate_simulator.http.answers import Answer
+
 SP_API_KINDS = (
     "429",
     "429_no_header",
@@ -16,6 +18,7 @@ SP_API_KINDS = (
     "slow",
     "reset",
     "truncate",
+    "given",
 )
 LWA_KINDS = (
     "lwa_500",
@@ -32,8 +35,9 @@ LWA_KINDS = (
     "lwa_large",
     "lwa_slow",
     "lwa_silent",
+    "lwa_given",
 )
-STS_KINDS = ("sts_throttle", "sts_html", "sts_large", "sts_slow", "sts_silent")
+STS_KINDS = ("sts_throttle", "sts_html", "sts_large", "sts_slow", "sts_silent", "sts_given")
 DOCUMENT_KINDS = ("document_cut", "document_expired", "document_503")
 THROTTLING_KINDS = frozenset({"429", "429_no_header"})
 
@@ -53,6 +57,8 @@ class Fault:
     retry_after_seconds: int | None
     executed: bool
     """Whether Amazon did what was asked before the fault came between."""
+    response: Answer | None = None
+    """What a kind that ends with `given` responds with."""
 
     def document(self) -> dict[str, object]:
         """Return it as `GET /control/faults` shows it."""

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Base64Bytes, Field, SecretStr
 
+from sellergate_simulator.http.answers import Answer
 from sellergate_simulator.seed import Strict, Text
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
@@ -86,6 +87,18 @@ class Recording(Strict):
     operation: str
 
 
+class GivenResponse(Strict):
+    """A whole response, byte for byte."""
+
+    status: Annotated[int, Field(ge=200, le=599)] = 200
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: Base64Bytes = b""
+
+    def answer(self) -> Answer:
+        """Return it as the simulator sends it."""
+        return Answer(self.status, self.body, None, self.headers)
+
+
 class NewFault(Strict):
     """POST /control/faults."""
 
@@ -100,6 +113,7 @@ class NewFault(Strict):
         "slow",
         "reset",
         "truncate",
+        "given",
         "lwa_500",
         "lwa_429",
         "lwa_html",
@@ -114,11 +128,13 @@ class NewFault(Strict):
         "lwa_large",
         "lwa_slow",
         "lwa_silent",
+        "lwa_given",
         "sts_throttle",
         "sts_html",
         "sts_large",
         "sts_slow",
         "sts_silent",
+        "sts_given",
         "document_cut",
         "document_expired",
         "document_503",
@@ -129,3 +145,5 @@ class NewFault(Strict):
     delay_seconds: Seconds = 1.0
     retry_after_seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
     executed: bool = False
+    response: GivenResponse | None = None
+    """Of the kinds that end with `given`, which need it."""

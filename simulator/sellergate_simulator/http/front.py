@@ -65,8 +65,8 @@ class Front:
     ) -> Answer | None:
         """Return what a fault makes of a request; None, after a delay perhaps, where the true response follows."""
         fault = self._fault(kinds, operation)
-        if fault is None:
-            return None
+        if fault is None or fault.response is not None:
+            return fault.response if fault else None
         if fault.kind in odd:
             seconds = fault.retry_after_seconds
             return odd[fault.kind]().with_headers({} if seconds is None else {"Retry-After": str(seconds)})

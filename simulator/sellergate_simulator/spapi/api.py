@@ -119,7 +119,7 @@ class SellingPartnerApi:
             if fault.retry_after_seconds is not None:
                 headers = {**headers, "Retry-After": str(fault.retry_after_seconds)}
             return quota_exceeded(self.counters, match).answer.with_headers(headers).response()
-        return _fault_answer(fault.kind).with_headers(headers).response()
+        return (fault.response or _fault_answer(fault.kind)).with_headers(headers).response()
 
 
 def _fault_answer(kind: str) -> Answer:

@@ -1,5 +1,6 @@
 """Each fault as a client meets it, and whether a write was executed before it came."""
 
+import base64
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -198,9 +199,27 @@ def test_sts_faults(client: Client, kind: str, status: int, contains: bytes) -> 
     assert (len(response.content) > 8_000_000) == (kind == "sts_large")
 
 
+@pytest.mark.parametrize("kind", ["given", "lwa_given", "sts_given"])
+def test_a_response_is_given_byte_for_byte(client: Client, kind: str) -> None:
+    token = client.access_token()
+    body = b"\xff[" * 1000
+    given = {"status": 403, "headers": {"Content-Type": "text/odd"}, "body": base64.b64encode(body).decode()}
+    client.simulator.told("faults", {"kind": kind, "count": 1, "response": given})
+    if kind == "given":
+        response = client.call("GET", "/sellers/v1/account", token=token)
+    elif kind == "lwa_given":
+        response = client.exchange()
+    else:
+        response = client.simulator.http.post(f"{client.simulator.main}/", data={"Action": "AssumeRole"})
+    assert (response.status_code, response.headers["content-type"], response.content) == (403, "text/odd", body)
+
+
 @pytest.mark.parametrize(
     ("fault", "named"),
     [
+        ({"kind": "lwa_given"}, "response"),
+        ({"kind": "slow", "response": {}}, "response"),
+        ({"kind": "given", "response": {"status": 99}}, "response.status"),
         ({"kind": "418"}, "kind"),
         ({}, "kind"),
         ({"kind": "slow", "count": 0}, "count"),

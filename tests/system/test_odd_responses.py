@@ -1,0 +1,181 @@
+"""Odd and oversized responses of LWA, STS and SP-API: no INTERNAL, nothing stored, and memory within bounds."""
+
+import asyncio
+import base64
+import gzip
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1 import gateway_service_pb2 as gateway_pb2
+from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+from sellergate.iam.v1.iam_service_pb2 import AssumeRoleRequest
+from sellergate.iam.v1.iam_service_pb2_grpc import IamServiceStub
+from sellergate.token.v1.token_service_pb2 import GetAccessTokenRequest, InlineCredentials
+from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
+from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.rpc.channel import invoke, invoke_stream, open_channel
+from sellergate_devstack.settings import DevstackSettings
+from sellergate_devstack.suite import Suite, running_suite
+
+from tests.e2e.conftest import Rest, ephemeral_ports
+from tests.e2e.sellers import Seller
+from tests.system.processes import peaks_above
+from tests.unit.amazon.test_reading import bodies, content_encodings, content_types
+
+RESPONSES, AT_ONCE, MOST_MEGABYTES = 500, 8, 64.0
+# Attempts of one call that the services make at most.
+ATTEMPTS = 4
+MIB = 1024 * 1024
+Response = dict[str, Any]
+
+
+def response(body: bytes, status: int = 200, **headers: str) -> Response:
+    return {"status": status, "headers": headers, "body": base64.b64encode(body).decode()}
+
+
+def odd_responses(count: int) -> list[Response]:
+    """Generated responses, the same in every run."""
+    found = list[Response]()
+
+    @settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(bodies, content_types, content_encodings, st.sampled_from([200, 200, 200, 400, 403, 404]))
+    def collect(body: bytes, content_type: str, content_encoding: str, status: int) -> None:
+        headers = {"Content-Type": content_type, "Content-Encoding": content_encoding}
+        # What no HTTP server can send is left out.
+        found.append(response(body, status, **{n: v for n, v in headers.items() if v.isascii() and v.isprintable()}))
+
+    collect()
+    return found[:count]
+
+
+def large_responses() -> list[Response]:
+    """Responses that are large, or become large when they are read."""
+    json = {"Content-Type": "application/json"}
+    bombs = [
+        response(b'{"access_token": "' + b"x" * 20 * MIB + b'"}', **json),
+        response(b" " * 30 * MIB, **json),
+        response(b"[" + b"{}," * (5 * MIB) + b"{}]", **json),
+        response(b'{"payload": {"Orders": [' + b"[]," * (4 * MIB) + b"[]]}}", **json),
+        response(b"[" * 15 * MIB, **json),
+        response(gzip.compress(b"[" + b"{}," * (5 * MIB) + b"{}]", 1), **json, **{"Content-Encoding": "gzip"}),
+        response(gzip.compress(b" " * 200 * MIB, 1), **json, **{"Content-Encoding": "gzip"}),
+        response(b"<a>" * 80_000, **{"Content-Type": "text/xml"}),
+        response(b"<a>" + b"<b/>" * 5 * MIB + b"</a>", **{"Content-Type": "text/xml"}),
+        response(
+            b'<!DOCTYPE a [<!ENTITY b "' + b"x" * 1000 + b'"><!ENTITY c "' + b"&b;" * 1000 + b'">]><a>&c;&c;&c;</a>',
+            **{"Content-Type": "text/xml"},
+        ),
+    ]
+    return [*bombs, *({**one, "status": 400} for one in bombs)]
+
+
+@dataclass
+class World:
+    """The suite and what its callers saw."""
+
+    suite: Suite
+    control: httpx.AsyncClient
+    account_id: str = ""
+    role_arn: str = ""
+    seen: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+
+    async def fed(self, kind: str, responses: Sequence[Response], call: Callable[[int], Awaitable[object]]) -> None:
+        """Let so many calls at once meet the responses, each of which is given for every attempt of a call."""
+        for start in range(0, len(responses), AT_ONCE):
+            some = responses[start : start + AT_ONCE]
+            for one in some:
+                fault = {"kind": kind, "count": ATTEMPTS, "response": one}
+                (await self.control.post("/control/faults", json=fault)).raise_for_status()
+            await asyncio.gather(*(self._noted(kind, call) for _ in some))
+            (await self.control.request("DELETE", "/control/faults")).raise_for_status()
+
+    async def _noted(self, kind: str, call: Callable[[int], Awaitable[object]]) -> None:
+        self.calls += 1
+        try:
+            await call(self.calls)
+            self.seen[f"{kind} OK"] += 1
+        except SellergateError as error:
+            self.seen[f"{kind} {error.reason}"] += 1
+
+
+async def entries(suite: Suite) -> set[bytes]:
+    """The names of all that is cached of tokens and credentials."""
+    async with Redis.from_url(suite.plan.redis_address) as redis:
+        return {key async for key in redis.scan_iter("*") if key.startswith((b"tok:", b"cred:")) and key.endswith(b"}")}
+
+
+@pytest.mark.timeout(900)
+async def test_odd_responses_store_nothing_and_cost_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELLERGATE_QUOTA_MODE", "shadow")  # counted, and no call waits
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    options = DevstackSettings(state_dir=tmp_path / "s", simulator="on", **ephemeral_ports())
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        suite = await enter(running_suite(options, lambda _: None))
+        http = await enter(httpx.AsyncClient(base_url=suite.edge, timeout=60, trust_env=False))
+        control = await enter(httpx.AsyncClient(base_url=suite.simulator or "", timeout=60, trust_env=False))
+        seller = await Seller.seeded(control)
+        (await control.post("/control/rates", json={"scale": 1e6, "burst_scale": 1e4})).raise_for_status()
+        world = World(suite, control, await Rest(suite, http).connect(seller), seller.role_arn)
+        stubs: dict[str, Any] = {}
+        for name, stub in (("token", TokenServiceStub), ("iam", IamServiceStub), ("gateway", GatewayServiceStub)):
+            stubs[name] = stub(await enter(open_channel(suite.target(name), name, suite.identity("operator"), [])))
+
+        async def exchange(number: int) -> object:
+            own = InlineCredentials(client_id=f"c-{number}", client_secret="s", refresh_token=f"Atzr|{number}")
+            request = GetAccessTokenRequest(credentials=own)
+            return await invoke(stubs["token"].GetAccessToken, request, dependency="token")
+
+        async def assume(number: int) -> object:
+            request = AssumeRoleRequest(role_arn=world.role_arn, session_name=f"session-{number}")
+            return await invoke(stubs["iam"].AssumeRole, request, dependency="iam")
+
+        async def called(number: int) -> object:
+            call = call_pb2.CallRequest(account_id=world.account_id, method="GET", path="/orders/v0/orders")
+            call.raw_query = "MarketplaceIds=ATVPDKIKX0DER&CreatedAfter=2026-01-01T00:00:00Z"
+            if number % 3 == 1:
+                call.answer_mode = call_pb2.ANSWER_MODE_AS_IS
+            if number % 3:
+                return await invoke(stubs["gateway"].Call, call, dependency="gateway")
+            pages = gateway_pb2.StreamPagesRequest(call=call, max_pages=3)
+            stream = invoke_stream(stubs["gateway"].StreamPages, pages, dependency="gateway", seconds=30)
+            return [page async for page in stream]
+
+        await asyncio.gather(*(called(number) for number in range(30)))
+        await assume(0)
+        before = await entries(suite)
+        with peaks_above(suite, ("token", "iam", "gateway")) as peaks:
+            odd = odd_responses(RESPONSES)
+            for kind, call in (("lwa_given", exchange), ("sts_given", assume), ("given", called)):
+                await world.fed(kind, odd, call)
+        print(f"\n{dict(world.seen)}\npeak above idle by odd ones (MiB): {peaks}")
+        with peaks_above(suite, ("token", "iam", "gateway")) as peaks_of_large:
+            large = large_responses()
+            for kind, call in (("lwa_given", exchange), ("sts_given", assume), ("given", called)):
+                for one in large:
+                    await world.fed(kind, [one], call)
+        print(f"{dict(world.seen)}\npeak above idle by large ones (MiB): {peaks_of_large}")
+        assert await entries(suite) == before
+        assert not [seen for seen in world.seen if seen.endswith(f" {Reason.INTERNAL}")]
+        assert {name: peak for name, peak in peaks.items() if peak > MOST_MEGABYTES} == {}
+        assert {name: peak for name, peak in peaks_of_large.items() if peak > MOST_MEGABYTES} == {}
