@@ -50,9 +50,8 @@ async def serve(settings: IamSettings) -> None:
         sts = BotoSts(settings.aws_region, random.random)
         stack.callback(sts.close)
         background.watch("sts", sts.threads.problem)
-        channel = await stack.enter_async_context(
-            open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
-        )
+        identity = Identity.read(settings)
+        channel = await stack.enter_async_context(open_channel(settings.account_target, "account", identity, CONTRACTS))
         await stack.enter_async_context(measured_skew(redis, CREDENTIALS_PREFIX, SYSTEM_CLOCK, background))
         changes = Changes(redis)
         cache = redis_credentials(redis, settings.ring, changes, SYSTEM_CLOCK, random.random)
@@ -61,13 +60,12 @@ async def serve(settings: IamSettings) -> None:
         accounts, sites = GrpcAccounts(channel, copies), Sites(settings.production, settings.sandbox)
         credentials = Credentials(accounts, sts, cache, settings.allowed_roles)
         CacheMetrics.register("credentials", credentials.counts)
+        signatures = Signatures(accounts, credentials, sites, BotoSigner())
         await run_server(
             "iam",
             settings.iam_port,
             settings,
-            servicers=[
-                IamServicer(credentials, Signatures(accounts, credentials, sites, BotoSigner()), settings.aws_region)
-            ],
+            servicers=[IamServicer(credentials, signatures, settings.aws_region)],
             health=health,
             access=Access({"sellergate.iam.v1.IamService/AssumeRole": settings.callers}),
         )
