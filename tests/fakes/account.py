@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from sellergate_account.model import (
     Head,
     KeyedRequest,
     Place,
+    StoredRow,
 )
 from sellergate_account.ports import ClientRows, DuplicateKey, InUse, Store, Unreadable, Work
 
@@ -62,6 +63,9 @@ class FakeTrail:
 
     async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
         return [event for event in self.log if event.chain == chain and event.sequence > after][:limit]
+
+    async def macs(self, events: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+        return {key: one.mac for one in self.log if (key := (one.chain, one.sequence)) in events}
 
     async def strays(self, limit: int) -> Sequence[str]:
         return sorted({event.chain for event in self.log} - set(self.living) - set(self.others))[:limit]
@@ -106,6 +110,9 @@ class FakeWork:
     @property
     def clients(self) -> ClientRows:
         raise NotImplementedError("drop-in clients are tested on real databases")
+
+    def stored_rows(self) -> AsyncIterator[StoredRow]:
+        raise NotImplementedError("rows with MACs are tested on real databases")
 
     async def account(self, account_id: str) -> Account | None:
         return self.rows[account_id][0] if account_id in self.rows else None

@@ -6,7 +6,7 @@ SellergateError
 ├── NotAllowed            the caller is known and may not
 ├── NotFound              no such account, application or operation (or another user's)
 ├── Conflict              it changed since it was read
-├── PreconditionFailed    account inactive, authorization revoked, LWA client rejected, stored secret unreadable
+├── PreconditionFailed    account inactive, authorization revoked, LWA client rejected, stored secret or row unusable
 ├── QuotaExceeded         our quota, or Amazon's 429; `retry_after` says when
 ├── AmazonRefused         Amazon's 400, 401, 403, 404, 409, 422; metadata hold Amazon's own words
 ├── RoleRejected          STS refuses to assume the role
@@ -78,6 +78,7 @@ class Reason(StrEnum):
     OVERLOADED = "OVERLOADED"
     AUTHORIZATION_MISMATCH = "AUTHORIZATION_MISMATCH"
     AMAZON_RESPONSE_TOO_LARGE = "AMAZON_RESPONSE_TOO_LARGE"
+    ROW_NOT_AUTHENTIC = "ROW_NOT_AUTHENTIC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +313,7 @@ RULES: Mapping[Reason, Rule] = {
     Reason.ROLE_REJECTED: Rule(RoleRejected, Code.PERMISSION_DENIED, 403),
     Reason.CLIENT_NOT_FOUND: Rule(NotFound, Code.NOT_FOUND, 404),
     Reason.SECRET_UNREADABLE: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 409),
+    Reason.ROW_NOT_AUTHENTIC: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 409),
     Reason.AUTHORIZATION_MISMATCH: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 401),
     Reason.AMAZON_RESPONSE_TOO_LARGE: Rule(ResponseTooLarge, Code.OUT_OF_RANGE, 502),
     Reason.OVERLOADED: Rule(Overloaded, Code.RESOURCE_EXHAUSTED, 503),

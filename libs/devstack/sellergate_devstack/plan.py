@@ -99,8 +99,9 @@ class Plan:
             "SELLERGATE_INDEX_KEY_FILE": self._key("index"),
             "SELLERGATE_AUDIT_KEY_FILE": self._key("audit"),
             "SELLERGATE_STATE_DIR": str(self.state.folder),
+            "SELLERGATE_ROW_MACS": "require" if self.state.rows_have_macs else "adopt",
         }
-        process = self._service("account", own, "DATABASE_URL SELLERGATE_DATABASE_MIGRATE")
+        process = self._service("account", own, "DATABASE_URL SELLERGATE_DATABASE_MIGRATE SELLERGATE_ROW_MACS")
         if wraps_keys(process.environment):
             process.environment |= aws_environment()
         return process

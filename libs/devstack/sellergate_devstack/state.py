@@ -93,8 +93,20 @@ class State:
             self._once(self.key_file(name), _ring)
         for name in KEYS:
             self._once(self.key_file(name), lambda: _random(KEY_BYTES) + "\n")
+        # The database of an earlier release has rows without MACs, which are adopted once (`adopted`).
+        self.rows_have_macs = self._rows_adopted.exists() or not (folder / "account.sqlite").exists()
+        if self.rows_have_macs:
+            self.adopted()
         self.authority = Authority(folder / "certificates")
         self._once(folder / "demo.json", lambda: json.dumps(_demo_secrets()))
+
+    @property
+    def _rows_adopted(self) -> Path:
+        return self.folder / "rows-have-macs"
+
+    def adopted(self) -> None:
+        """Note that from now on a row without a MAC was written by somebody else."""
+        self._rows_adopted.touch(mode=0o600)
 
     def key_file(self, name: str) -> Path:
         """Return the file of a key or key ring."""

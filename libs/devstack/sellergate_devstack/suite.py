@@ -98,6 +98,7 @@ async def running_suite(settings: DevstackSettings, tell: Callable[[str], None])
         try:
             for process in processes:
                 await supervisor.start(process)
+            state.adopted()
             yield Suite(plan, supervisor)
         finally:
             await supervisor.stop()

@@ -1,9 +1,11 @@
 """The records of the account domain. Secrets travel beside them, never in them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -161,6 +163,31 @@ class Head:
     count: int = 0
     mac: str = ""
     seal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What is logged of an audit event once it is stored: its chain, number and mac, and the account's revision (0: no account)."""
+
+    chain: str
+    number: int
+    mac: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A row as it lies in the database. `key` is its primary key; `is_authentic` says whether its MAC fits."""
+
+    table: str
+    key: tuple[str, ...]
+    values: Mapping[str, Any]
+    is_authentic: bool
+
+    @property
+    def name(self) -> str:
+        """The row's name for people: "accounts/<id>"."""
+        return "/".join((self.table, *self.key))
 
 
 @dataclass(frozen=True, slots=True)

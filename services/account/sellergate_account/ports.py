@@ -20,6 +20,7 @@ from sellergate_account.model import (
     Head,
     KeyedRequest,
     Place,
+    StoredRow,
 )
 
 
@@ -35,6 +36,18 @@ class Unreadable(PreconditionFailed):
             "A stored secret cannot be opened: its key is missing, or it was changed. Bring the key back into the ring, or"
             " store the secret again.",
             reason=Reason.SECRET_UNREADABLE,
+            metadata={"row": row},
+        )
+
+
+class NotAuthentic(PreconditionFailed):
+    """A stored `row` ("accounts/<id>") was written by other means than this service with its keys; nothing is done with it."""
+
+    def __init__(self, row: str) -> None:
+        super().__init__(
+            "A stored row was changed outside of Sellergate, or its key is missing; nothing is done with it. An operator finds"
+            " out what happened (`sellergate audit verify`) and puts the row back.",
+            reason=Reason.ROW_NOT_AUTHENTIC,
             metadata={"row": row},
         )
 
@@ -70,9 +83,15 @@ class Trail(Protocol):
     async def strays(self, limit: int) -> Sequence[str]:
         """Return chains that have events and no end."""
 
+    async def macs(self, events: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+        """Return the macs of those events that are there, by chain and number."""
+
 
 class Work(Protocol):
-    """One transaction. What was read in it stays as it is until its end."""
+    """One transaction. What was read in it stays as it is until its end.
+
+    Every method that reads a row raises NotAuthentic where it was not written by this service; lists leave such rows out.
+    """
 
     @property
     def trail(self) -> Trail:
@@ -85,6 +104,9 @@ class Work(Protocol):
     @property
     def requests(self) -> "KeyedRequests":
         """The requests that their callers have named."""
+
+    def stored_rows(self) -> AsyncIterator[StoredRow]:
+        """Yield all rows that have a MAC, table by table, also those whose MAC does not fit."""
 
     async def account(self, account_id: str) -> Account | None:
         """Return the account with this id."""
@@ -187,15 +209,18 @@ class KeyedRequests(Protocol):
 
 
 class Vault(Protocol):
-    """All sealed values of the database, table by table."""
+    """All rows of the database with sealed values or a MAC, table by table."""
 
     tables: Sequence[str]
 
     async def count(self, table: str) -> int:
-        """Return how many rows of a table hold sealed values."""
+        """Return how many rows a table has."""
 
     async def rewrap(self, table: str, after_id: str, size: int) -> Batch:
-        """Seal the values of the next rows under the newest key, in one transaction; rows that do not open stay as they are."""
+        """Seal the values and make the MACs of the next rows under the newest key, in one transaction.
+
+        Rows that do not open, or whose MAC does not fit, stay as they are.
+        """
 
 
 class Announcer(Protocol):

@@ -1,7 +1,7 @@
 """Settings of the account service."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.crypto.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
@@ -60,5 +60,7 @@ class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings):
         AfterValidator(partial(wrapped_key_text, use=SingleUse.AUDIT_KEY)),
         Field(description="`sellergate keys new --single` makes one"),
     ]
+    row_macs: Literal["require", "adopt"] = "require"
+    """Whether a row without a MAC that fits is refused, or taken and given one: for an update from a release without MACs."""
     aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")
     """KMS of this region opens wrapped keys; none leaves it to boto3's own configuration."""

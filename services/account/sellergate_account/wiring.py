@@ -11,6 +11,7 @@ from sellergate_common.crypto.sealing import KeyRing, parse_key
 from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_account.accounts import Accounts
+from sellergate_account.admin.rewrap import adopt
 from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit, current_actor
 from sellergate_account.changes.idempotency import forget_expired
@@ -42,13 +43,18 @@ async def open_servicers(
     if settings.database_migrate:
         await migrate(database.engine)
     ring = KeyRing.parse(settings.sealing_keys.get_secret_value())
-    store = SqlStore(database, ring, parse_key(settings.index_key.get_secret_value(), "the index key"))
+    index_key = parse_key(settings.index_key.get_secret_value(), "the index key")
+    adopts = settings.row_macs == "adopt"
+    store, vault = SqlStore(database, ring, index_key, adopts=adopts), SqlVault(database, ring, adopts=adopts)
     now = partial(datetime.now, UTC)
     audit = Audit(parse_key(settings.audit_key.get_secret_value(), "the audit key"), now, current_actor)
     applications = Applications(store, audit, now, new_uuid7)
     accounts = Accounts(store, applications, audit, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
     clients = Clients(store, accounts, audit, now, new_secret)
-    admin = Admin(store, SqlVault(database, ring), audit, accounts, applications)
+    admin = Admin(store, vault, audit, accounts, applications)
+    if adopts and settings.database_migrate:
+        # Whoever brings the database to this release also gives its rows their MACs.
+        await adopt(store, vault, audit)
     servicers = (
         AccountServicer(accounts),
         AccountSecretsServicer(accounts, applications),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
-from sellergate_account.ports import DuplicateKey, InUse, Store, Unreadable
+from sellergate_account.ports import DuplicateKey, InUse, NotAuthentic, Store, Unreadable
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import BASE, HEAD, migrate
 from sellergate_account.storage.store import SqlStore
@@ -272,6 +272,9 @@ async def test_a_value_moved_to_another_row_does_not_open(database: Database) ->
         )
     async with store.reading() as work:
         assert await work.refresh_token(account("a")) == SecretStr("Atzr|a")
+        with pytest.raises(NotAuthentic, match="changed outside"):
+            await work.refresh_token(account("b", "SELLER2"))
+    async with SqlStore(database, RING, INDEX_KEY, adopts=True).reading() as work:
         with pytest.raises(Unreadable, match="cannot be opened"):
             await work.refresh_token(account("b", "SELLER2"))
 

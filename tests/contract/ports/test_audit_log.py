@@ -9,6 +9,7 @@ from sellergate_account.admin.audit_check import Finding, verify
 from sellergate_account.admin.legacy_import import Import, Outcome, Row
 from sellergate_account.applications import LwaClient
 from sellergate_account.model import Account, Actor, Changes, Origin
+from sellergate_account.ports import NotAuthentic
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.errors import NotFound, Unavailable
@@ -198,13 +199,25 @@ async def test_tampering_is_found(domain: Domain, database: Database, kind: str)
         assert (await checked(domain, account_id)).faults
 
 
-async def test_a_cut_stays_found_when_more_is_written(domain: Domain, database: Database) -> None:
+async def test_nothing_is_written_behind_a_cut_in_an_account(domain: Domain, database: Database) -> None:
     account_id = await three_accounts(domain)
     statements, _ = TAMPERINGS["tail cut and end reset"]
     await run(database, *(statement.format(id=account_id) for statement in statements))
-    for number in range(3):
-        await domain.accounts.update(account_id, "u1", Changes(region=f"xx-west-{number + 1}"), "")
-    assert "the end of the chain did not fit" in " | ".join((await checked(domain, account_id)).faults)
+    with pytest.raises(NotAuthentic):
+        await domain.accounts.update(account_id, "u1", Changes(region="xx-west-1"), "")
+
+
+async def test_a_cut_of_the_global_chain_stays_found_when_more_is_written(domain: Domain, database: Database) -> None:
+    await three_accounts(domain)
+    await run(
+        database,
+        "DELETE FROM audit_events WHERE chain = '' AND sequence > 2",
+        """UPDATE audit_chains SET audit_count = 2, audit_mac = (
+            SELECT mac FROM audit_events WHERE chain = '' AND sequence = 2
+        ) WHERE chain = ''""",
+    )
+    await connected(domain, 3)
+    assert "the end of the chain did not fit" in " | ".join((await checked(domain)).faults)
 
 
 async def test_a_key_of_somebody_else_makes_no_chain_that_fits(domain: Domain) -> None:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.admin.rewrap import Progress, rewrap
-from sellergate_account.model import Batch, FirstResponse, KeyedRequest
+from sellergate_account.admin.rewrap import Progress, adopt, rewrap
+from sellergate_account.model import Batch, DropInClient, Filter, FirstResponse, KeyedRequest
+from sellergate_account.ports import NotAuthentic
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.sealed_rows import SqlVault
 from sellergate_account.storage.store import SqlStore
@@ -65,7 +66,7 @@ async def assert_everything_opens(database: Database, ring: KeyRing) -> None:
 async def test_afterwards_the_old_key_is_not_needed(filled: Database) -> None:
     done = await steps(SqlVault(filled, BOTH), 10)
     assert done[-1] == Progress(rewrapped=ROWS + 1, skipped=0, total=ROWS + 1, unopened_ids=())
-    assert [step.rewrapped for step in done] == [1, 11, 21, 26, 26], "the last table is empty"
+    assert [step.rewrapped for step in done] == [1, 11, 21, 26, 26, 26, 26, 26], "the last tables are empty"
     await assert_everything_opens(filled, KeyRing.parse(NEW))
     again = await steps(SqlVault(filled, BOTH), 10)
     assert (again[-1].rewrapped, again[-1].skipped) == (0, ROWS + 1)
@@ -99,3 +100,40 @@ async def test_rows_that_do_not_open_are_told_and_left_as_they_are(filled: Datab
     async with filled.reading() as connection:
         kept = await connection.scalars(text("SELECT account_id FROM accounts WHERE refresh_token_sealed = 'garbage'"))
         assert sorted(kept) == ["a03", "a17"]
+
+
+async def test_macs_are_made_again_under_the_newest_key_and_not_for_rows_of_a_thief(filled: Database) -> None:
+    async with SqlStore(filled, KeyRing.parse(OLD), INDEX_KEY).writing() as work:
+        await work.external_id("u1", "ext")
+        await work.clients.add(DropInClient("c1", "u1", "name", ("a01",), NOW), "digest", {"a01": "handle"})
+    async with filled.writing() as connection:
+        await connection.execute(text("UPDATE accounts SET user_id = 'thief' WHERE account_id = 'a03'"))
+        await connection.execute(text("UPDATE drop_in_clients SET user_id = 'thief'"))
+    done = await steps(SqlVault(filled, BOTH), 10)
+    assert [unopened for step in done for unopened in step.unopened_ids] == ["a03", "c1"]
+    assert done[-1].rewrapped == ROWS + 2
+    async with SqlStore(filled, KeyRing.parse(NEW), INDEX_KEY).reading() as work:
+        assert await work.account("a01")
+        assert await work.external_id("u1", "other") == "ext"
+        assert await work.clients.account_of_handle("c1", "handle") == "a01"
+        with pytest.raises(NotAuthentic):
+            await work.account("a03")
+        with pytest.raises(NotAuthentic):
+            await work.clients.client("c1")
+
+
+async def test_rows_of_a_release_without_macs_are_refused_until_they_are_adopted(filled: Database) -> None:
+    ring = KeyRing.parse(OLD)
+    async with filled.writing() as connection:
+        await connection.execute(text("UPDATE accounts SET row_mac = ''"))
+        await connection.execute(text("UPDATE accounts SET row_mac = 'old.00', region = 'x' WHERE account_id = 'a03'"))
+    with pytest.raises(NotAuthentic):
+        async with SqlStore(filled, ring, INDEX_KEY).reading() as work:
+            await work.account("a01")
+    assert len([one for step in await steps(SqlVault(filled, BOTH), 10) for one in step.unopened_ids]) == ROWS
+    lenient = SqlStore(filled, BOTH, INDEX_KEY, adopts=True)
+    async with lenient.reading() as work:
+        assert len(await work.accounts(Filter(), None, 99)) == ROWS
+    await adopt(lenient, SqlVault(filled, BOTH, adopts=True), Domain(lenient).audit)
+    async with SqlStore(filled, KeyRing.parse(NEW), INDEX_KEY).reading() as work:
+        assert len(await work.accounts(Filter(), None, 99)) == ROWS

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
-# Each parses what Sellergate itself wrote (Redis, page tokens, the local run), what a caller sent, or a file of the operator's.
+# Each parses what Sellergate itself wrote (database, Redis, page tokens, the local run), what a
+# caller sent, or a file of the operator's.
 OWN = {
     "services/account/sellergate_account/rpc/page_tokens.py",
+    "services/account/sellergate_account/storage/database.py",
     "services/gateway/sellergate_gateway/calls/pagination.py",
     "services/gateway/sellergate_gateway/captures/redis.py",
     "services/gateway/sellergate_gateway/credentials/access_tokens.py",

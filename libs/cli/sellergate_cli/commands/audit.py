@@ -1,20 +1,31 @@
 """`sellergate audit`: reads the audit log, and checks that nobody has rewritten it."""
 
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sellergate_cli.operator import StateDir, admin_service, completed
+from sellergate_cli.operator import SentenceError, StateDir, admin_service, completed
 from sellergate_cli.options import Json
 from sellergate_cli.output import document, print_rows
 
 if TYPE_CHECKING:
-    from sellergate.account.v1.account_admin_service_pb2 import AuditEvent, VerifyAuditResponse
+    from sellergate.account.v1.account_admin_service_pb2 import (
+        AuditEvent,
+        VerifyAuditAnchorsRequest,
+        VerifyAuditAnchorsResponse,
+        VerifyAuditResponse,
+    )
 
 PAGE_SIZE = 500
 # A check walks through every event there is.
 VERIFY_SECONDS = 3600.0
+ANCHOR_EVENT = "audit_anchor"
+ANCHORS_AT_ONCE = 1000
+_ANCHOR_FIELDS = {"chain": str, "number": int, "mac": str, "revision": int}
 _COLUMNS = ("sequence", "create_time", "action", "caller", "on_behalf_of", "subject", "detail", "request_id")
 
 app = typer.Typer(help="Read the audit log, and check it.", no_args_is_help=True)
@@ -37,19 +48,36 @@ def list_events(
 @app.command()
 def verify(
     account_id: Annotated[str, typer.Argument(help="The account, also one that is gone; without one, all.")] = "",
+    anchors: Annotated[
+        Path | None,
+        typer.Option(
+            "--anchors",
+            exists=True,
+            dir_okay=False,
+            help="The account service's logs: each audit event that they name must be in the database too.",
+        ),
+    ] = None,
     state_dir: StateDir = None,
 ) -> None:
-    """Check the audit log for events that were changed, removed, reordered or cut off; exit code 1 when there are any."""
+    """Check audit log and rows for what was changed, removed, reordered, put back or cut off; exit code 1 when anything was."""
     finding = completed(_verified(state_dir, account_id))
     where = f"account {account_id}" if account_id else "all accounts and the global chain"
+    is_well = _reported(finding, f"events of {where}")
+    if anchors is not None:
+        is_well &= _reported(completed(_compared(state_dir, anchors)), f"events that {anchors} names")
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def _reported(finding: "VerifyAuditResponse | VerifyAuditAnchorsResponse", what: str) -> bool:
+    """Print a finding; return whether nothing is wrong."""
     for fault in finding.faults:
         typer.echo(fault)
     if finding.fault_count > len(finding.faults):
         typer.echo(f"… and {finding.fault_count - len(finding.faults)} more")
-    if finding.fault_count:
-        typer.echo(f"{finding.checked} events of {where} checked; faults: {finding.fault_count}.")
-        raise typer.Exit(1)
-    typer.echo(f"{finding.checked} events of {where} checked; nothing is wrong.")
+    outcome = f"faults: {finding.fault_count}" if finding.fault_count else "nothing is wrong"
+    typer.echo(f"{finding.checked} {what} checked; {outcome}.")
+    return not finding.fault_count
 
 
 async def _events(state_dir: Path | None, account_id: str, limit: int) -> "tuple[list[AuditEvent], bool]":
@@ -77,3 +105,43 @@ async def _verified(state_dir: Path | None, account_id: str) -> "VerifyAuditResp
     request = VerifyAuditRequest(account_id=account_id)
     async with admin_service(state_dir) as admin:
         return await invoke(admin.VerifyAudit, request, dependency="account", seconds=VERIFY_SECONDS)
+
+
+async def _compared(state_dir: Path | None, logs: Path) -> "VerifyAuditAnchorsResponse":
+    from sellergate.account.v1.account_admin_service_pb2 import AuditAnchor, VerifyAuditAnchorsRequest  # noqa: PLC0415
+    from sellergate_common.rpc.channel import invoke_client_stream  # noqa: PLC0415
+
+    # Every line is read before the first is sent: what a stream of requests raises reaches no one.
+    if not sum(1 for _ in anchors_of(logs)):
+        raise SentenceError(f"{logs} names no audit event: give it the account service's logs at level info.")
+
+    def requests() -> "Iterator[VerifyAuditAnchorsRequest]":
+        for batch in batches(anchors_of(logs), ANCHORS_AT_ONCE):
+            yield VerifyAuditAnchorsRequest(anchors=[AuditAnchor(**anchor) for anchor in batch])
+
+    async with admin_service(state_dir) as admin:
+        return await invoke_client_stream(
+            admin.VerifyAuditAnchors, requests(), dependency="account", seconds=VERIFY_SECONDS
+        )
+
+
+def anchors_of(logs: Path) -> "Iterator[dict[str, Any]]":
+    """Yield what lines of a log say of audit events; other lines are passed over. Raises SentenceError for half a line."""
+    with logs.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            if ANCHOR_EVENT not in line:
+                continue
+            try:
+                # Collectors write a prefix before what a process has logged.
+                event = json.loads(line[line.index("{") :])
+                if event["event"] == ANCHOR_EVENT:
+                    yield {name: kind(event[name]) for name, kind in _ANCHOR_FIELDS.items()}
+            except (ValueError, KeyError, TypeError):
+                raise SentenceError(f"{logs}, line {number}: begins to name an audit event and is no JSON.") from None
+
+
+def batches(items: "Iterable[dict[str, Any]]", size: int) -> "Iterator[list[dict[str, Any]]]":
+    """Yield the items in lists of a size; the last may be shorter."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -1,13 +1,14 @@
-"""Checks the audit log: every event's HMAC, every chain's numbers and end, and that no chain or account is missing."""
+"""Checks the audit log: every event's HMAC, every chain's numbers and end, that no chain or account is missing; and all rows."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from sellergate_common.errors import NotFound
 
+from sellergate_account.admin.row_check import NOT_WRITTEN_HERE, Recorded, check_rows
 from sellergate_account.audit import BROKEN_END, CREATED, GLOBAL, REMOVED, Audit
 from sellergate_account.model import AuditEvent, Head
-from sellergate_account.ports import Store, Trail
+from sellergate_account.ports import NotAuthentic, Store, Trail, Work
 
 FAULTS_SHOWN = 1000
 _CHAINS_AT_ONCE = 200
@@ -23,13 +24,21 @@ class Finding:
 
     def fault(self, chain: str, words: str) -> None:
         """Note a fault of a chain."""
+        self.note(f"account {chain}" if chain else "global chain", words)
+
+    def row_fault(self, name: str, words: str) -> None:
+        """Note a fault of a row."""
+        self.note(f"row {name}", words)
+
+    def note(self, subject: str, words: str) -> None:
+        """Note a fault; the first 1,000 are kept in words."""
         self.fault_count += 1
         if len(self.faults) < FAULTS_SHOWN:
-            self.faults.append(f"{f'account {chain}' if chain else 'global chain'}: {words}")
+            self.faults.append(f"{subject}: {words}")
 
 
 async def verify(store: Store, audit: Audit, account_id: str) -> Finding:
-    """Check one account's chain, also of one that is gone; with an empty id all chains, and that they belong together.
+    """Check one account's row and chain, also of one that is gone; with an empty id all, and that they belong together.
 
     Raises NotFound.
     """
@@ -37,15 +46,16 @@ async def verify(store: Store, audit: Audit, account_id: str) -> Finding:
     async with store.reading() as work:
         if account_id:
             head = await work.trail.head(account_id)
-            if (
-                head == Head()
-                and await work.account(account_id) is None
-                and not await work.trail.page(account_id, 0, 1)
-            ):
-                raise NotFound.account(account_id)
+            try:
+                account = await work.account(account_id)
+            except NotAuthentic as error:
+                finding.row_fault(error.metadata["row"], NOT_WRITTEN_HERE)
+            else:
+                if head == Head() and account is None and not await work.trail.page(account_id, 0, 1):
+                    raise NotFound.account(account_id)
             await _check(work.trail, audit, finding, [(account_id, head)], _Accounts())
         else:
-            await _check_all(work.trail, audit, finding)
+            await _check_all(work, audit, finding)
     return finding
 
 
@@ -54,23 +64,31 @@ class _Accounts:
     """Accounts that exist by what the global chain says, and those whose own chain tells of their creation."""
 
     expected: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
+    recorded: Recorded = field(default_factory=Recorded)
 
     def note(self, event: AuditEvent) -> None:
+        self.recorded.note(event)
         name = event.subject.removeprefix("account/")
         if event.chain == GLOBAL and event.action == CREATED:
             self.expected.add(name)
         elif event.chain == GLOBAL and event.action == REMOVED:
             self.expected.discard(name)
+            self.removed.add(name)
         elif event.action == CREATED:
             self.begun.add(event.chain)
         elif event.action == REMOVED:
             self.begun.discard(event.chain)
 
 
-async def _check_all(trail: Trail, audit: Audit, finding: Finding) -> None:
-    accounts, living = _Accounts(), set[str]()
+async def _check_all(work: Work, audit: Audit, finding: Finding) -> None:
+    trail, accounts, living, ended = work.trail, _Accounts(), set[str](), set[str]()
     async for page in _heads(trail, living=False):
+        ended.update(chain for chain, _ in page)
+        for chain, head in page:
+            if chain != GLOBAL and not head.count:
+                finding.fault(chain, "it has an end, and no event")
         await _check(trail, audit, finding, page, accounts)
     async for page in _heads(trail, living=True):
         living.update(chain for chain, _ in page)
@@ -81,8 +99,11 @@ async def _check_all(trail: Trail, audit: Audit, finding: Finding) -> None:
         finding.fault(account_id, "nothing tells of its creation, which the global chain knows")
     for account_id in sorted(accounts.begun - accounts.expected):
         finding.fault(account_id, "the global chain does not tell of its creation")
+    for account_id in sorted(accounts.removed - living - ended):
+        finding.fault(account_id, "the account was removed, and its chain is gone")
     for chain in await trail.strays(FAULTS_SHOWN):
         finding.fault(chain, "there are events, and nothing knows of the chain")
+    await check_rows(work.stored_rows(), accounts.recorded, finding.row_fault)
 
 
 async def _heads(trail: Trail, *, living: bool) -> AsyncIterator[Sequence[tuple[str, Head]]]:

@@ -1,11 +1,13 @@
-"""Seals every secret again under the newest key while everything runs, so that an old key can be taken out of the ring.
+"""Seals every secret and makes every row's MAC again under the newest key while everything runs.
 
-Each batch is one transaction and a value under the newest key is left alone: whoever is interrupted begins again, and what
-was done stays done.
+An old key can be taken out of the ring then. Each batch is one transaction, and what is under the newest key is left alone: a
+run that was interrupted is begun again, and what was done stays done.
 """
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+
+from sellergate_common.observability.logs import get_logger
 
 from sellergate_account.audit import Audit
 from sellergate_account.changes.retry import again
@@ -42,3 +44,10 @@ async def rewrap(store: Store, vault: Vault, audit: Audit, batch_size: int) -> A
             after_id = batch.last_id
     outcome = f"rewrapped {rewrapped}, skipped {skipped}, unopened {unopened}"
     await again(store, lambda work: audit.record(work.trail, "secrets.rewrapped", detail=outcome))
+
+
+async def adopt(store: Store, vault: Vault, audit: Audit) -> None:
+    """Give every row of an earlier release its MAC; recorded as a re-wrap."""
+    async for step in rewrap(store, vault, audit, DEFAULT_BATCH):
+        if step.unopened_ids:
+            get_logger().error("rows_not_adopted", ids=step.unopened_ids)

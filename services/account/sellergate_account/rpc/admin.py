@@ -8,6 +8,7 @@ from sellergate.account.v1 import account_admin_service_pb2 as pb2
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceServicer
 
 from sellergate_account.accounts import Accounts
+from sellergate_account.admin.anchors import verify_anchors
 from sellergate_account.admin.audit_check import verify
 from sellergate_account.admin.legacy_import import REFUSED, Import, Outcome, check_size
 from sellergate_account.admin.rewrap import rewrap
@@ -15,7 +16,7 @@ from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit
 from sellergate_account.ports import Store, Vault
 from sellergate_account.rpc import page_tokens
-from sellergate_account.rpc.admin_messages import to_event, to_notes, to_result, to_row
+from sellergate_account.rpc.admin_messages import to_anchors, to_event, to_notes, to_result, to_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +90,13 @@ class AccountAdminServicer(AccountAdminServiceServicer):
         """Check the chains of the audit log."""
         finding = await verify(self._admin.store, self._admin.audit, request.account_id)
         return pb2.VerifyAuditResponse(checked=finding.checked, faults=finding.faults, fault_count=finding.fault_count)
+
+    async def VerifyAuditAnchors(
+        self, request_iterator: AsyncIterator[pb2.VerifyAuditAnchorsRequest], context: Any
+    ) -> pb2.VerifyAuditAnchorsResponse:
+        """Check what was logged of the audit log against it."""
+        batches = (to_anchors(request) async for request in request_iterator)
+        finding = await verify_anchors(self._admin.store, batches)
+        return pb2.VerifyAuditAnchorsResponse(
+            checked=finding.checked, faults=finding.faults, fault_count=finding.fault_count
+        )

@@ -8,7 +8,7 @@ from sellergate_common.errors import FieldViolation, InvalidRequest, SellergateE
 from sellergate_common.rpc.validation import validate
 
 from sellergate_account.admin.legacy_import import Outcome, Row, Taken
-from sellergate_account.model import AuditEvent, Origin, State
+from sellergate_account.model import Anchor, AuditEvent, Origin, State
 from sellergate_account.rpc.account_messages import to_connection, to_time, to_timestamp
 
 _MAX_SHOWN_ID = 64
@@ -65,3 +65,8 @@ def to_event(event: AuditEvent) -> pb2.AuditEvent:
         subject=event.subject,
         detail=event.detail,
     )
+
+
+def to_anchors(request: pb2.VerifyAuditAnchorsRequest) -> list[Anchor]:
+    """Read what was logged of some audit events."""
+    return [Anchor(one.chain, one.number, one.mac, one.revision) for one in request.anchors]

@@ -1,13 +1,14 @@
 """The audit log on SQLAlchemy. The end of an account's chain stands in the account's row, all others in audit_chains."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, delete, exists, insert, select, update
+from sqlalchemy import Row, Select, Table, delete, exists, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.model import AuditEvent, Head
+from sellergate_account.model import Anchor, AuditEvent, Head
+from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import AccountRecord, AuditChainRecord, AuditEventRecord
 
 _ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
@@ -16,28 +17,38 @@ _EVENTS: Table = AuditEventRecord.metadata.tables[AuditEventRecord.__tablename__
 
 
 class SqlTrail:
-    """The audit log in one transaction."""
+    """The audit log in one transaction. An account's row has its MAC made again with each event, whose number it covers.
 
-    def __init__(self, connection: AsyncConnection, *, locks: bool) -> None:
+    `anchors` takes those of appended events; None: the transaction only reads.
+    """
+
+    def __init__(self, connection: AsyncConnection, macs: RowMacs, anchors: list[Anchor] | None) -> None:
         self._connection = connection
-        self._locks = locks
+        self._macs = macs
+        self._anchors = anchors
 
     async def head(self, chain: str) -> Head:
         """Return a chain's end, locked in a transaction that writes."""
         for table in (_ACCOUNTS, _CHAINS):
+            query = _ends(table).where(_key(table) == chain)
             found = (
-                await self._connection.execute(self._locked(_ends(table).where(_key(table) == chain)))
+                await self._connection.execute(query if self._anchors is None else query.with_for_update())
             ).one_or_none()
             if found:
                 return _head(found)
         return Head()
 
     async def append(self, event: AuditEvent, head: Head) -> None:
-        """Store an event and the chain's new end. Raises DuplicateKey."""
+        """Store an event and the chain's new end. Raises DuplicateKey, NotAuthentic."""
         await self._connection.execute(insert(_EVENTS).values(**asdict(event)))
         end = {"audit_count": head.count, "audit_mac": head.mac, "audit_seal": head.seal}
-        table = _ACCOUNTS if event.chain else _CHAINS
-        await self._connection.execute(update(table).where(_key(table) == event.chain).values(**end))
+        revision = 0
+        if event.chain:
+            revision = await self._end_account(event.chain, end)
+        else:
+            await self._connection.execute(update(_CHAINS).where(_key(_CHAINS) == event.chain).values(**end))
+        if self._anchors is not None:
+            self._anchors.append(Anchor(event.chain, event.sequence, event.mac, revision))
 
     async def retire(self, account_id: str) -> None:
         """Copy the end of an account's chain to where it stays."""
@@ -47,11 +58,9 @@ class SqlTrail:
     async def revive(self, account_id: str) -> None:
         """Move the end of a chain back to the account of that id, if there was one before."""
         left = _CHAINS.c.chain == account_id
-        found = (await self._connection.execute(select(*_columns(_CHAINS)).where(left))).mappings().one_or_none()
+        found = (await self._connection.execute(select(*_columns(_CHAINS)).where(left))).one_or_none()
         if found:
-            await self._connection.execute(
-                update(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account_id).values(**found)
-            )
+            await self._end_account(account_id, found._asdict())
             await self._connection.execute(delete(_CHAINS).where(left))
 
     async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, Head]]:
@@ -79,8 +88,22 @@ class SqlTrail:
         query = select(_EVENTS.c.chain).distinct().where(~known[0], ~known[1]).order_by(_EVENTS.c.chain).limit(limit)
         return [str(chain) for (chain,) in await self._connection.execute(query)]
 
-    def _locked(self, query: Select[Any]) -> Select[Any]:
-        return query.with_for_update() if self._locks else query
+    async def macs(self, events: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+        """Return the macs of those events that are there, by chain and number."""
+        query = select(_EVENTS.c.chain, _EVENTS.c.sequence, _EVENTS.c.mac)
+        query = query.where(tuple_(_EVENTS.c.chain, _EVENTS.c.sequence).in_(events))
+        return {(chain, number): mac for chain, number, mac in await self._connection.execute(query)}
+
+    async def _end_account(self, account_id: str, end: Mapping[str, Any]) -> int:
+        """Store the end of an account's chain in its row; return the account's revision. Raises NotAuthentic."""
+        mine = _ACCOUNTS.c.account_id == account_id
+        row = (await self._connection.execute(select(_ACCOUNTS).where(mine).with_for_update())).one_or_none()
+        if row is None:
+            return 0
+        self._macs.check(_ACCOUNTS, row)
+        signed = self._macs.signed(_ACCOUNTS, {**row._asdict(), **end})
+        await self._connection.execute(update(_ACCOUNTS).where(mine).values(signed))
+        return int(row.revision)
 
 
 _NAMES = ("audit_count", "audit_mac", "audit_seal")

@@ -1,6 +1,7 @@
 """The database: PostgreSQL through psycopg, or a SQLite file; its transactions report truthfully what became of them."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -162,7 +163,9 @@ async def open_database(url: str, pool_wait: float = POOL_WAIT_SECONDS) -> Async
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), pool_timeout=pool_wait)
+        engine = create_async_engine(
+            parsed.set(drivername="sqlite+aiosqlite"), pool_timeout=pool_wait, json_deserializer=_json_or_none
+        )
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         _prepare_sqlite(engine)
@@ -184,6 +187,14 @@ async def open_database(url: str, pool_wait: float = POOL_WAIT_SECONDS) -> Async
         yield Database(engine)
     finally:
         await engine.dispose()
+
+
+def _json_or_none(text: str) -> Any:
+    """Read a JSON column of SQLite, which stores any text as one; what is no JSON is None, and its row is refused."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _is_sqlite(engine: AsyncEngine) -> bool:

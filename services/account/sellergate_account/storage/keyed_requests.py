@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import FirstResponse, KeyedRequest
 from sellergate_account.ports import Unreadable
+from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import KeyedRequestRecord
 
 _REQUESTS: Table = KeyedRequestRecord.metadata.tables[KeyedRequestRecord.__tablename__]
@@ -17,8 +18,9 @@ _REQUESTS: Table = KeyedRequestRecord.metadata.tables[KeyedRequestRecord.__table
 class SqlKeyedRequests:
     """Named requests in one transaction. `index_key` makes the blind index of keys and of what was requested."""
 
-    def __init__(self, connection: AsyncConnection, ring: KeyRing, index_key: bytes) -> None:
+    def __init__(self, connection: AsyncConnection, ring: KeyRing, index_key: bytes, macs: RowMacs) -> None:
         self._connection = connection
+        self._macs = macs
         self._ring = ring
         self._index_key = index_key
 
@@ -27,6 +29,8 @@ class SqlKeyedRequests:
         key_index, digest = self._key_index(request), blind_index(self._index_key, "request", request.digest)
         row = _REQUESTS.c.key_index == key_index
         found = (await self._connection.execute(select(_REQUESTS).where(row))).one_or_none()
+        if found is not None:
+            self._macs.check(_REQUESTS, found)
         if found is not None and found.create_time > since:
             return FirstResponse(found.request_digest == digest, self._opened(found.response_sealed, key_index))
         if found is not None:
@@ -40,7 +44,7 @@ class SqlKeyedRequests:
             "response_sealed": "",
             "create_time": now,
         }
-        await self._connection.execute(insert(_REQUESTS).values(**values))
+        await self._connection.execute(insert(_REQUESTS).values(**self._macs.signed(_REQUESTS, values)))
         return None
 
     async def respond(self, request: KeyedRequest, response: bytes) -> None:
@@ -48,7 +52,9 @@ class SqlKeyedRequests:
         key_index = self._key_index(request)
         sealed = self._ring.seal(response.decode("latin-1"), _place(key_index))
         row = _REQUESTS.c.key_index == key_index
-        await self._connection.execute(update(_REQUESTS).where(row).values(response_sealed=sealed))
+        claimed = (await self._connection.execute(select(_REQUESTS).where(row))).one()
+        signed = self._macs.signed(_REQUESTS, {**claimed._asdict(), "response_sealed": sealed})
+        await self._connection.execute(update(_REQUESTS).where(row).values(**signed))
 
     async def forget(self, before: datetime, limit: int) -> int:
         """Remove at most `limit` requests from before a time; replicas that do so together leave each other's rows alone."""

@@ -2,22 +2,34 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import SecretStr
 from sellergate_common.crypto.sealing import KeyRing, SealError, blind_index
 from sellergate_common.errors import InternalError
 from sellergate_common.observability.logs import get_logger
-from sqlalchemy import Row, Select, Table, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
+from sellergate_account.model import (
+    Account,
+    Anchor,
+    Application,
+    ApplicationSecrets,
+    Filter,
+    Place,
+    Signing,
+    State,
+    StoredRow,
+)
 from sellergate_account.ports import ClientRows, InUse, KeyedRequests, Trail, Unreadable, Work
 from sellergate_account.storage.audit_log import SqlTrail
 from sellergate_account.storage.clients import SqlClients
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.keyed_requests import SqlKeyedRequests
+from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import AccountRecord, ApplicationRecord, ExternalIdRecord
 
 _ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
@@ -25,71 +37,87 @@ _APPLICATIONS: Table = ApplicationRecord.metadata.tables[ApplicationRecord.__tab
 _EXTERNAL_IDS: Table = ExternalIdRecord.metadata.tables[ExternalIdRecord.__tablename__]
 
 
-class SqlStore:
-    """The store. `index_key` makes the blind index of LWA client ids."""
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What seals secrets, makes blind indexes, and makes the MACs of rows."""
 
-    def __init__(self, database: Database, ring: KeyRing, index_key: bytes) -> None:
+    ring: KeyRing
+    index_key: bytes
+    macs: RowMacs
+
+
+class SqlStore:
+    """The store. `index_key` makes the blind index of LWA client ids; with `adopts` rows without a MAC that fits are taken."""
+
+    def __init__(self, database: Database, ring: KeyRing, index_key: bytes, *, adopts: bool = False) -> None:
         self._database = database
-        self._ring = ring
-        self._index_key = index_key
+        self._keys = Keys(ring, index_key, RowMacs(ring, adopts=adopts))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Work]:
         """Begin a transaction that only reads."""
         async with self._database.reading() as connection:
-            yield SqlWork(connection, self._ring, self._index_key, locks=False)
+            yield SqlWork(connection, self._keys, None)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Work]:
         """Begin a transaction; rows that it reads are locked until its end."""
+        anchors: list[Anchor] = []
         async with self._database.writing() as connection:
-            yield SqlWork(connection, self._ring, self._index_key, locks=True)
+            yield SqlWork(connection, self._keys, anchors)
+        for anchor in anchors:
+            # To be kept outside of the database: what it lacks afterwards was taken away (`audit verify --anchors`).
+            get_logger().info("audit_anchor", **asdict(anchor))
 
 
 class SqlWork:
-    """One transaction."""
+    """One transaction. `anchors` takes those of events that it appends; None: it only reads."""
 
-    def __init__(self, connection: AsyncConnection, ring: KeyRing, index_key: bytes, *, locks: bool) -> None:
+    def __init__(self, connection: AsyncConnection, keys: Keys, anchors: list[Anchor] | None) -> None:
         self._connection = connection
-        self._ring = ring
-        self._index_key = index_key
-        self._locks = locks
+        self._keys = keys
+        self._macs = keys.macs
+        self._anchors = anchors
+        self._locks = anchors is not None
 
     @property
     def trail(self) -> Trail:
         """The audit log."""
-        return SqlTrail(self._connection, locks=self._locks)
+        return SqlTrail(self._connection, self._macs, self._anchors)
 
     @property
     def clients(self) -> ClientRows:
         """The drop-in clients."""
-        return SqlClients(self._connection)
+        return SqlClients(self._connection, self._macs)
 
     @property
     def requests(self) -> KeyedRequests:
         """The requests that their callers have named."""
-        return SqlKeyedRequests(self._connection, self._ring, self._index_key)
+        return SqlKeyedRequests(self._connection, self._keys.ring, self._keys.index_key, self._macs)
+
+    def stored_rows(self) -> AsyncIterator[StoredRow]:
+        """Yield all rows that have a MAC, table by table, also those whose MAC does not fit."""
+        return self._macs.rows(self._connection)
 
     async def account(self, account_id: str) -> Account | None:
         """Return the account with this id."""
-        row = await self._one(select(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account_id))
+        row = await self._one(_ACCOUNTS, _ACCOUNTS.c.account_id == account_id)
         return _account(row) if row else None
 
     async def account_of_seller(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
         """Return the account with this natural key."""
         row = await self._one(
-            select(_ACCOUNTS).where(
-                _ACCOUNTS.c.user_id == user_id,
-                _ACCOUNTS.c.amazon_seller_id == amazon_seller_id,
-                _ACCOUNTS.c.marketplace == marketplace,
-            )
+            _ACCOUNTS,
+            _ACCOUNTS.c.user_id == user_id,
+            _ACCOUNTS.c.amazon_seller_id == amazon_seller_id,
+            _ACCOUNTS.c.marketplace == marketplace,
         )
         return _account(row) if row else None
 
     async def accounts(self, narrowed: Filter, after: Place | None, limit: int) -> Sequence[Account]:
         """Return at most `limit` accounts in order, beginning after a place."""
         order = _ACCOUNTS.c.create_time, _ACCOUNTS.c.account_id
-        query = select(_ACCOUNTS).order_by(*order).limit(limit)
+        query = select(_ACCOUNTS)
         if narrowed.user_id:
             query = query.where(_ACCOUNTS.c.user_id == narrowed.user_id)
         if narrowed.states:
@@ -100,30 +128,29 @@ class SqlWork:
             query = query.where(_ACCOUNTS.c.application_id == narrowed.application_id)
         if narrowed.expires_before:
             query = query.where(_ACCOUNTS.c.authorization_expire_time < narrowed.expires_before)
-        if after:
-            query = query.where(tuple_(*order) > tuple_(after.create_time, after.id))
-        return [_account(row) for row in await self._connection.execute(query)]
+        rows = await self._macs.page(self._connection, _ACCOUNTS, query, order, after, limit)
+        return [_account(row) for row in rows]
 
     async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
         """Store a new account. Raises DuplicateKey."""
-        sealed = self._ring.seal(refresh_token.get_secret_value(), _refresh_token_place(account))
-        await self._connection.execute(
-            insert(_ACCOUNTS).values(**_account_values(account), refresh_token_sealed=sealed)
-        )
+        sealed = self._keys.ring.seal(refresh_token.get_secret_value(), _refresh_token_place(account))
+        row = self._macs.signed(_ACCOUNTS, {**_account_values(account), "refresh_token_sealed": sealed})
+        await self._connection.execute(insert(_ACCOUNTS).values(**row))
 
     async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
         """Store a changed account; None keeps its refresh token, sealed again where the revision has grown."""
         values = _account_values(account)
-        if refresh_token is None:
-            before = await self.account(account.account_id)
-            if before is not None and before.revision != account.revision:
-                refresh_token = await self.refresh_token(before)
+        row = _ACCOUNTS.c.account_id == account.account_id
+        before = await self._one(_ACCOUNTS, row)
+        if before is None:
+            return
+        if refresh_token is None and before.revision != account.revision:
+            refresh_token = self._open(before.refresh_token_sealed, _refresh_token_place(_account(before)))
         if refresh_token is not None:
             place = _refresh_token_place(account)
-            values["refresh_token_sealed"] = self._ring.seal(refresh_token.get_secret_value(), place)
-        await self._connection.execute(
-            update(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account.account_id).values(**values)
-        )
+            values["refresh_token_sealed"] = self._keys.ring.seal(refresh_token.get_secret_value(), place)
+        signed = self._macs.signed(_ACCOUNTS, {**before._asdict(), **values})
+        await self._connection.execute(update(_ACCOUNTS).where(row).values(**signed))
 
     async def remove_account(self, account_id: str) -> None:
         """Remove an account and its secret."""
@@ -131,23 +158,20 @@ class SqlWork:
 
     async def refresh_token(self, account: Account) -> SecretStr:
         """Open the account's refresh token."""
-        sealed = await self._connection.scalar(
-            select(_ACCOUNTS.c.refresh_token_sealed).where(_ACCOUNTS.c.account_id == account.account_id)
-        )
-        return self._open(sealed, _refresh_token_place(account))
+        row = await self._one(_ACCOUNTS, _ACCOUNTS.c.account_id == account.account_id)
+        return self._open(row.refresh_token_sealed if row else None, _refresh_token_place(account))
 
     async def application(self, application_id: str) -> Application | None:
         """Return the application with this id."""
-        row = await self._one(select(_APPLICATIONS).where(_APPLICATIONS.c.application_id == application_id))
+        row = await self._one(_APPLICATIONS, _APPLICATIONS.c.application_id == application_id)
         return _application(row) if row else None
 
     async def application_of_client(self, owner_user_id: str, client_id: SecretStr) -> Application | None:
         """Return the owner's application of this LWA client."""
         row = await self._one(
-            select(_APPLICATIONS).where(
-                _APPLICATIONS.c.owner_user_id == owner_user_id,
-                _APPLICATIONS.c.client_id_index == self._client_index(client_id),
-            )
+            _APPLICATIONS,
+            _APPLICATIONS.c.owner_user_id == owner_user_id,
+            _APPLICATIONS.c.client_id_index == self._client_index(client_id),
         )
         return _application(row) if row else None
 
@@ -156,12 +180,11 @@ class SqlWork:
     ) -> Sequence[Application]:
         """Return at most `limit` applications in order, beginning after a place; only those of `owners`, unless None."""
         order = _APPLICATIONS.c.create_time, _APPLICATIONS.c.application_id
-        query = select(_APPLICATIONS).order_by(*order).limit(limit)
+        query = select(_APPLICATIONS)
         if owners is not None:
             query = query.where(_APPLICATIONS.c.owner_user_id.in_(owners))
-        if after:
-            query = query.where(tuple_(*order) > tuple_(after.create_time, after.id))
-        return [_application(row) for row in await self._connection.execute(query)]
+        rows = await self._macs.page(self._connection, _APPLICATIONS, query, order, after, limit)
+        return [_application(row) for row in rows]
 
     async def remove_application(self, application_id: str) -> None:
         """Remove an application and its secrets. Raises InUse when an account refers to it."""
@@ -173,24 +196,24 @@ class SqlWork:
 
     async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
         """Store a new application. Raises DuplicateKey."""
-        await self._connection.execute(
-            insert(_APPLICATIONS).values(
-                **_application_values(application), **self._sealed_values(application, secrets)
-            )
-        )
+        values = {**_application_values(application), **self._sealed_values(application, secrets)}
+        await self._connection.execute(insert(_APPLICATIONS).values(**self._macs.signed(_APPLICATIONS, values)))
 
     async def save_application(self, application: Application, secrets: ApplicationSecrets | None) -> None:
         """Store a changed application; None keeps its secrets, and its revision must be the same then."""
         values = _application_values(application) | (self._sealed_values(application, secrets) if secrets else {})
         row = _APPLICATIONS.c.application_id == application.application_id
-        await self._connection.execute(update(_APPLICATIONS).where(row).values(**values))
+        before = await self._one(_APPLICATIONS, row)
+        if before is not None:
+            signed = self._macs.signed(_APPLICATIONS, {**before._asdict(), **values})
+            await self._connection.execute(update(_APPLICATIONS).where(row).values(**signed))
 
     async def application_secrets(self, application: Application) -> ApplicationSecrets:
         """Open the application's secrets."""
-        row = await self._one(select(_APPLICATIONS).where(_APPLICATIONS.c.application_id == application.application_id))
+        row = await self._one(_APPLICATIONS, _APPLICATIONS.c.application_id == application.application_id)
         if row is None:
             raise InternalError("an application vanished while its secrets were read")
-        values = row._mapping  # noqa: SLF001  (SQLAlchemy's public name for a row as a mapping)
+        values = row._asdict()
         opened = {
             field: self._open(values[column], _application_place(application, field))
             for field, column in SEALED_FIELDS.items()
@@ -200,28 +223,34 @@ class SqlWork:
 
     async def external_id(self, user_id: str, proposed: str) -> str:
         """Return the user's external id, which is `proposed` when there was none. Raises DuplicateKey."""
-        found = await self._connection.scalar(
-            select(_EXTERNAL_IDS.c.external_id).where(_EXTERNAL_IDS.c.user_id == user_id)
-        )
+        found = (
+            await self._connection.execute(select(_EXTERNAL_IDS).where(_EXTERNAL_IDS.c.user_id == user_id))
+        ).first()
         if found is not None:
-            return str(found)
-        await self._connection.execute(insert(_EXTERNAL_IDS).values(user_id=user_id, external_id=proposed))
+            self._macs.check(_EXTERNAL_IDS, found)
+            return str(found.external_id)
+        row = self._macs.signed(_EXTERNAL_IDS, {"user_id": user_id, "external_id": proposed})
+        await self._connection.execute(insert(_EXTERNAL_IDS).values(**row))
         return proposed
 
-    async def _one(self, query: Select[Any]) -> Row[Any] | None:
+    async def _one(self, table: Table, *wanted: ColumnElement[bool]) -> Row[Any] | None:
+        """Return the one row that is wanted. Raises NotAuthentic."""
+        query = select(table).where(*wanted)
         found = await self._connection.execute(query.with_for_update() if self._locks else query)
         row: Row[Any] | None = found.one_or_none()
+        if row is not None:
+            self._macs.check(table, row)
         return row
 
     def _open(self, sealed: str | None, place: str) -> SecretStr:
         try:
-            return self._ring.open(sealed or "", place)
+            return self._keys.ring.open(sealed or "", place)
         except SealError as error:
             get_logger().error("secret_unopened", place=place, cause=str(error))
             raise Unreadable("/".join(place.split("/")[:2])) from None
 
     def _client_index(self, client_id: SecretStr) -> str:
-        return blind_index(self._index_key, "lwa_client_id", client_id.get_secret_value())
+        return blind_index(self._keys.index_key, "lwa_client_id", client_id.get_secret_value())
 
     def _sealed_values(self, application: Application, secrets: ApplicationSecrets) -> dict[str, Any]:
         clear = {
@@ -231,7 +260,7 @@ class SqlWork:
         }
         sealed = {
             SEALED_FIELDS[field]: secret
-            and self._ring.seal(secret.get_secret_value(), _application_place(application, field))
+            and self._keys.ring.seal(secret.get_secret_value(), _application_place(application, field))
             for field, secret in clear.items()
         }
         return {"client_id_index": self._client_index(secrets.client_id), **sealed}
@@ -270,7 +299,7 @@ def _account_values(account: Account) -> dict[str, Any]:
 
 
 def _application(row: Row[Any]) -> Application:
-    values = row._mapping  # noqa: SLF001
+    values = row._asdict()
     fields = {name: values[name] for name in Application.__dataclass_fields__}
     return Application(**{**fields, "redirect_uris": tuple(fields["redirect_uris"])})
 

@@ -1,5 +1,6 @@
 """The tables: sealed values beside what may be read. Times are UTC."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,25 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
+from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
+
+
+class _SqliteTime(DATETIME):
+    """A time on SQLite, which stores any text as one: what is no time is read as the first there is, and its row is refused."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """Return what reads a stored value."""
+        read = super().result_processor(dialect, coltype)
+
+        def process(value: Any) -> datetime | None:
+            try:
+                return read(value) if read else value
+            except (ValueError, TypeError):
+                return datetime.min  # noqa: DTZ901  (the zone is set below)
+
+        return process
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -24,6 +43,12 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime]:
+        """Return the type of the database at hand."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(_SqliteTime())  # type: ignore[no-untyped-call]
+        return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Store the time in UTC."""
@@ -41,7 +66,13 @@ class Base(DeclarativeBase):
     """All tables of the account service."""
 
 
-class ApplicationRecord(Base):
+class RowMac:
+    """The MAC of a row (`row_macs`)."""
+
+    row_mac: Mapped[str] = mapped_column(String(128), server_default="")
+
+
+class ApplicationRecord(RowMac, Base):
     """An LWA client. The client id is found through its keyed blind index and kept sealed, as the secrets are."""
 
     __tablename__ = "applications"
@@ -78,7 +109,7 @@ class ChainEnd:
     audit_seal: Mapped[str] = mapped_column(String(64), server_default="")
 
 
-class AccountRecord(ChainEnd, Base):
+class AccountRecord(ChainEnd, RowMac, Base):
     """A connected seller."""
 
     __tablename__ = "accounts"
@@ -109,7 +140,7 @@ class AccountRecord(ChainEnd, Base):
     role_without_external_id: Mapped[bool] = mapped_column(server_default=false())
 
 
-class ExternalIdRecord(Base):
+class ExternalIdRecord(RowMac, Base):
     """The external id that STS is sent for all roles of a user."""
 
     __tablename__ = "external_ids"
@@ -118,7 +149,7 @@ class ExternalIdRecord(Base):
     external_id: Mapped[str] = mapped_column(String(64))
 
 
-class ClientRecord(Base):
+class ClientRecord(RowMac, Base):
     """A drop-in client; its secret is kept as SHA-256."""
 
     __tablename__ = "drop_in_clients"
@@ -135,7 +166,7 @@ class ClientRecord(Base):
     revoke_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class HandleRecord(Base):
+class HandleRecord(RowMac, Base):
     """A drop-in client's handle of one account, kept as SHA-256; it goes with the account."""
 
     __tablename__ = "drop_in_handles"
@@ -172,7 +203,7 @@ class AuditChainRecord(ChainEnd, Base):
     chain: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
-class KeyedRequestRecord(Base):
+class KeyedRequestRecord(RowMac, Base):
     """A writing request by its idempotency key, kept for a day. The key is known by its blind index, the response is sealed."""
 
     __tablename__ = "keyed_requests"

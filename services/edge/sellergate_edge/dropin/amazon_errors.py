@@ -35,6 +35,7 @@ _DENIED = frozenset(
         Reason.LWA_CLIENT_REJECTED,
         Reason.ROLE_REJECTED,
         Reason.SECRET_UNREADABLE,
+        Reason.ROW_NOT_AUTHENTIC,
         Reason.AMAZON_DENIED,
         Reason.CLIENT_NOT_FOUND,
     }

@@ -1,0 +1,68 @@
+"""Compares the stored rows with the audit log: each has a MAC that fits, and none is missing or was put back."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from sellergate_account.audit import CREATED, GLOBAL, REMOVED
+from sellergate_account.model import AuditEvent, StoredRow
+
+NOT_WRITTEN_HERE = "it was not written by this service with its keys"
+_PUT_BACK = "it was put back to an earlier state"
+_CHANGES = frozenset({"application.updated", "application.secret_rotated"})
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What the audit log says of applications, drop-in clients and handles."""
+
+    # Application → its version: 1 and one for each change.
+    versions: dict[str, int] = field(default_factory=dict)
+    clients: set[str] = field(default_factory=set)
+    revoked: set[str] = field(default_factory=set)
+    # Account → the clients that have a handle of it.
+    handles: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def note(self, event: AuditEvent) -> None:
+        """Take an event; those of one chain come in order."""
+        kind, _, subject = event.subject.partition("/")
+        match event.action:
+            case "application.created":
+                self.versions[subject] = 1
+            case "application.removed":
+                self.versions.pop(subject, None)
+            case action if action in _CHANGES and subject in self.versions:
+                self.versions[subject] += 1
+            case "client.created":
+                self.clients.add(subject)
+            case "client.revoked":
+                self.revoked.add(subject)
+            case "client.handle_issued" if kind == "client":
+                self.handles[event.chain].add(subject)
+            case action if action in (CREATED, REMOVED) and event.chain != GLOBAL:
+                self.handles.pop(event.chain, None)
+
+
+async def check_rows(rows: AsyncIterator[StoredRow], recorded: Recorded, fault: Callable[[str, str], None]) -> None:
+    """Report each fault by the row's name ("accounts/<id>") and what is wrong."""
+    external_ids, accounts = dict[str, object](), list[tuple[str, str, object]]()
+    missing: set[tuple[str, ...]] = {("applications", one) for one in recorded.versions}
+    missing |= {("drop_in_clients", one) for one in recorded.clients}
+    missing |= {("drop_in_handles", one, account) for account, clients in recorded.handles.items() for one in clients}
+    async for row in rows:
+        missing.discard((row.table, *row.key))
+        if not row.is_authentic:
+            fault(row.name, NOT_WRITTEN_HERE)
+        elif (row.table == "applications" and row.values["version"] < recorded.versions.get(row.key[0], 0)) or (
+            row.table == "drop_in_clients" and row.values["revoke_time"] is None and row.key[0] in recorded.revoked
+        ):
+            fault(row.name, _PUT_BACK)
+        elif row.table == "external_ids":
+            external_ids[row.key[0]] = row.values["external_id"]
+        elif row.table == "accounts":
+            accounts.append((row.name, str(row.values["user_id"]), row.values["external_id"]))
+    for _, user, external_id in accounts:
+        if external_ids.setdefault(user, external_id) != external_id:
+            fault(f"external_ids/{user}", "it differs from that of the user's accounts")
+    for table, *key in sorted(missing):
+        fault("/".join((table, *key)), "it is gone, and no event says why")

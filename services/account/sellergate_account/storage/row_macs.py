@@ -1,0 +1,137 @@
+"""MACs of rows: a row that was not written with the service's keys is refused, whoever can write to the database.
+
+A row's MAC covers its table, its primary key and every other column but those of `_APART`, and names the key that made it
+("<kid>.<64 hex digits>"). The keys are derived from the sealing keys' ring: the newest makes MACs, all check them.
+"""
+
+import hmac
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import Counter
+from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.observability.logs import get_logger
+from sqlalchemy import Column, Row, Select, Table, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sellergate_account.model import Place, StoredRow
+from sellergate_account.ports import NotAuthentic
+from sellergate_account.storage.tables import Base
+
+MAC = "row_mac"
+MAX_NAME = 128
+# The end of an account's audit chain has an HMAC of its own; its count is covered, so that a row cannot be put back without it.
+_APART = frozenset({MAC, "audit_mac", "audit_seal"})
+TABLES: Mapping[str, Table] = {name: table for name, table in Base.metadata.tables.items() if MAC in table.columns}
+"""The tables whose rows have a MAC, by name."""
+_REFUSED = Counter(
+    "sellergate_rows_refused_total", "Rows of the account database whose MAC is missing or wrong", ("table",)
+)
+for _name in TABLES:
+    _REFUSED.labels(_name)
+
+
+class RowMacs:
+    """Makes and checks the MACs of rows. With `adopts` a missing or wrong MAC is logged and counted, and the row is taken."""
+
+    def __init__(self, ring: KeyRing, *, adopts: bool = False) -> None:
+        self._keys = {kid: hmac.digest(key.raw_value, b"sellergate rows", "sha256") for kid, key in ring.keys.items()}
+        self._newest = ring.newest
+        self._adopts = adopts
+
+    def signed(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a whole row with its MAC; columns that are left out have their defaults."""
+        return {**row, MAC: self._mac(self._newest, table, row)}
+
+    def is_current(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row's MAC names the newest key."""
+        return str(row[MAC]).partition(".")[0] == self._newest
+
+    def fits(self, table: Table, row: Mapping[str, Any]) -> bool:
+        """Return whether a row's MAC was made over this row by a key of the ring."""
+        kid, _, given = str(row[MAC]).rpartition(".")
+        return kid in self._keys and hmac.compare_digest(self._mac(kid, table, row).encode(), f"{kid}.{given}".encode())
+
+    def admits(self, table: Table, row: Row[Any]) -> bool:
+        """Return whether a row may be used; log and count one whose MAC does not fit."""
+        values = row._asdict()
+        if self.fits(table, values):
+            return True
+        _REFUSED.labels(table.name).inc()
+        cause = "a MAC that does not fit" if values[MAC] else "no MAC"
+        get_logger().error("row_adopted" if self._adopts else "row_refused", row=name_of(table, values), cause=cause)
+        return self._adopts
+
+    def check(self, table: Table, row: Row[Any]) -> None:
+        """Raise NotAuthentic unless a row may be used."""
+        if not self.admits(table, row):
+            raise NotAuthentic(name_of(table, row._asdict()))
+
+    def admitted(self, table: Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+        """Return those rows of a list that may be used."""
+        return [row for row in rows if self.admits(table, row)]
+
+    async def page(
+        self,
+        connection: AsyncConnection,
+        table: Table,
+        query: Select[Any],
+        order: tuple[Column[datetime], Column[str]],
+        after: Place | None,
+        limit: int,
+    ) -> list[Row[Any]]:
+        """Return at most `limit` rows of a query that may be used, in order, after a place; where there are fewer, all."""
+        if after:
+            query = query.where(tuple_(*order) > tuple_(after.create_time, after.id))
+        query, found, seen = query.order_by(*order), list[Row[Any]](), 0
+        while True:
+            wanted = limit - len(found)
+            rows = (await connection.execute(query.limit(wanted).offset(seen))).all()
+            seen += len(rows)
+            found += self.admitted(table, rows)
+            if len(found) == limit or len(rows) < wanted:
+                return found
+
+    def _mac(self, kid: str, table: Table, row: Mapping[str, Any]) -> str:
+        """Return a row's MAC. A column with its empty default adds nothing, so that a new column leaves older MACs as they are."""
+        covered = [
+            (name, value)
+            for name, is_nullable in _COVERED[table.name]
+            if name in row and not _is_empty(value := row[name], is_nullable)
+        ]
+        message = _CANONICAL.encode([table.name, covered]).encode("utf-8", "surrogatepass")
+        return f"{kid}.{hmac.digest(self._keys[kid], message, 'sha256').hex()}"
+
+    async def rows(self, connection: AsyncConnection) -> AsyncIterator[StoredRow]:
+        """Yield all rows that have a MAC, table by table, without holding them all."""
+        for name, table in TABLES.items():
+            async with connection.stream(select(table)) as rows:
+                async for row in rows:
+                    values = row._asdict()
+                    yield StoredRow(name, _key_of(table, values), values, self.fits(table, values))
+
+
+def name_of(table: Table, row: Mapping[str, Any]) -> str:
+    """Return a row's name for people: "accounts/<id>"."""
+    return "/".join((table.name, *_key_of(table, row)))
+
+
+def _key_of(table: Table, row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(row[column.name])[:MAX_NAME] for column in table.primary_key)
+
+
+def _is_empty(value: Any, is_nullable: bool) -> bool:
+    return value is None if is_nullable else not value and value is not None
+
+
+def _text(value: Any) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else repr(value)
+
+
+_CANONICAL = json.JSONEncoder(default=_text)
+_COVERED = {
+    name: [(column.name, bool(column.nullable)) for column in table.columns if column.name not in _APART]
+    for name, table in TABLES.items()
+}
