@@ -111,3 +111,27 @@ async def test_a_row_that_was_changed_is_a_fault_and_exit_code_1(account: Suite,
     assert f"account {account_id}: event 2 was changed, or what came before it was" in bad.stdout.splitlines()
     assert bad.stdout.splitlines()[-1].endswith("faults: 1.")
     assert operator.types("audit", "verify", account_id).returncode == 1
+
+
+async def test_what_a_thief_does_to_the_database_is_refused_and_found(account: Suite, account_id: str) -> None:
+    operator, folder = Operator(account), account.plan.state.folder
+    logs, database = folder / "logs" / "account.log", folder / "account.sqlite"
+    kept = operator.types("audit", "verify", account_id, "--anchors", str(logs))
+    assert "events that" in kept.stdout
+    assert "was logged" not in kept.stdout
+    nothing = folder / "nothing.log"
+    nothing.write_text("{}\n")
+    assert "names no audit event" in operator.types("audit", "verify", "--anchors", str(nothing)).stderr
+    nothing.write_text('{"event":"audit_anchor","chain"\n')
+    assert "line 1" in operator.types("audit", "verify", "--anchors", str(nothing)).stderr
+    with sqlite3.connect(database) as rows:
+        rows.execute("UPDATE accounts SET user_id = 'thief' WHERE account_id = ?", [account_id])
+        rows.execute("DELETE FROM audit_events WHERE chain = ? AND sequence = 3", [account_id])
+    rows.close()
+    shown = operator.types("accounts", "show", account_id)
+    assert shown.returncode == 1
+    assert shown.stderr.endswith("(ROW_NOT_AUTHENTIC)\n")
+    found = operator.types("audit", "verify", "--anchors", str(logs))
+    assert found.returncode == 1
+    assert f"row accounts/{account_id}: it was not written by this service with its keys" in found.stdout.splitlines()
+    assert f"account {account_id}: event 3 was logged, and is gone" in found.stdout.splitlines()

@@ -136,7 +136,7 @@ async def test_kms(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
             environment = {
                 **server.environment,
                 "AWS_ENDPOINT_URL_KMS": peer.url,
-                "REDIS_URL": "redis://x",
+                "REDIS_URL": "redis://localhost",
                 "SELLERGATE_SEALING_KEYS": f"k1 {server.wrap(key, 'sealing-keys', 'k1')}",
                 "SELLERGATE_INDEX_KEY": single,
                 "SELLERGATE_AUDIT_KEY": single,

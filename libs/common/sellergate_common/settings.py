@@ -92,6 +92,8 @@ class CacheSettings(Settings):
     redis_tls_ca_file: FilePath | None = None
     redis_tls_cert_file: FilePath | None = None
     redis_tls_key_file: FilePath | None = None
+    redis_allow_plain: bool = False
+    """Whether a Redis on another machine may be reached without TLS."""
 
     @property
     def redis_tls(self) -> RedisTls:
@@ -100,7 +102,14 @@ class CacheSettings(Settings):
 
     @model_validator(mode="after")
     def _tls_fits(self) -> Self:
-        self.redis_tls.check(parse_redis_url(self.redis_url))
+        place = parse_redis_url(self.redis_url)
+        self.redis_tls.check(place)
+        is_near = all(is_loopback(host) for host, _ in place.nodes)
+        if not (place.tls or is_near or self.redis_allow_plain):
+            raise ValueError(
+                "REDIS_URL: must begin with rediss, since it names another machine; SELLERGATE_REDIS_ALLOW_PLAIN=true"
+                " allows a connection without TLS"
+            )
         return self
 
 
@@ -116,7 +125,7 @@ def secure_url_with_query(url: str) -> str:
     parts = urlsplit(url)
     if not parts.hostname or parts.username or parts.fragment:
         raise ValueError("must be a URL with a host, and without user or fragment")
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
         return url
     raise ValueError("must be an https URL; http is taken for loopback addresses alone")
 
@@ -126,7 +135,8 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.replace(",", " ").split())
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -1,14 +1,16 @@
 """Settings of the account service."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from sellergate_common.crypto.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
-from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings
-from sqlalchemy.engine import make_url
+from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings, is_loopback
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+# libpq's modes that look at the server's certificate; `require` encrypts for whoever answers.
+_CHECKED_TLS = frozenset({"verify-ca", "verify-full"})
 SINGLE_KEYS = {"index_key": SingleUse.INDEX_KEY, "audit_key": SingleUse.AUDIT_KEY}
 """The settings that hold one key, and what KMS binds each to."""
 
@@ -25,6 +27,23 @@ def _database(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
+def _hosts(url: URL) -> list[str]:
+    """Return all hosts of a URL of PostgreSQL: libpq takes them from the query too, several, and by address."""
+    given = [url.query.get(name, ()) for name in ("host", "hostaddr")]
+    listed = [one for value in given for one in ([value] if isinstance(value, str) else value)]
+    # A service file may name any host.
+    listed += ["another"] if "service" in url.query else []
+    return [host for one in [*listed, url.host or ""] for host in one.split(",")]
+
+
+def _is_near(host: str) -> bool:
+    """Return whether a host is this machine: loopback, a folder of Unix sockets, or none, which is the default folder."""
+    if host.startswith(("/", "@")) or not host:
+        return True
+    name, _, port = host.rpartition(":")
+    return is_loopback(host) or (port.isdigit() and is_loopback(name.strip("[]")))
+
+
 class DatabaseSettings(Settings):
     """Where the accounts are kept."""
 
@@ -33,6 +52,8 @@ class DatabaseSettings(Settings):
     )
     database_wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 60.0
     """How long a start waits for a database that is not up yet."""
+    database_allow_plain: bool = False
+    """Whether a PostgreSQL on another machine may be reached without TLS, or without a look at its certificate."""
 
     @property
     def database(self) -> str:
@@ -40,6 +61,17 @@ class DatabaseSettings(Settings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'account.sqlite'}"
+
+    @model_validator(mode="after")
+    def _speaks_tls(self) -> Self:
+        url = make_url(self.database)
+        is_near = url.get_backend_name() == "sqlite" or all(map(_is_near, _hosts(url)))
+        if not (is_near or self.database_allow_plain or url.query.get("sslmode") in _CHECKED_TLS):
+            raise ValueError(
+                "DATABASE_URL: must have ?sslmode=verify-full and sslrootcert=<file>, since it names another machine;"
+                " SELLERGATE_DATABASE_ALLOW_PLAIN=true allows a connection without TLS"
+            )
+        return self
 
 
 class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings):

@@ -150,7 +150,7 @@ def test_an_endpoint_that_is_no_kms_is_told_in_one_line(
 
 @pytest.fixture
 def settings(kms: Kms, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setenv("REDIS_URL", "redis://x")
+    monkeypatch.setenv("REDIS_URL", "redis://localhost")
     monkeypatch.setenv("SELLERGATE_SEALING_KEYS", line("k1", NEW))
     monkeypatch.setenv("SELLERGATE_INDEX_KEY", encode_key(SINGLE))
     monkeypatch.setenv("SELLERGATE_AUDIT_KEY", encode_key(SINGLE))

@@ -101,3 +101,25 @@ def test_files_for_tls_are_checked_at_the_start(authority: TestAuthority, tmp_pa
         tls(cert=cert)
     with pytest.raises(ValidationError, match="begin with rediss"):
         CacheSettings(redis_url=SecretStr("redis+cluster://a"), redis_tls_ca_file=ca)
+
+
+REMOTE = ("redis://cache", "redis://10.0.0.7", "redis+sentinel://127.0.0.1,10.0.0.7/main", "redis+cluster://[fd00::1]")
+NEAR = ("redis://localhost/1", "redis://127.8.0.1", "redis+cluster://[::1],localhost")
+
+
+@pytest.mark.parametrize("url", REMOTE)
+def test_a_server_on_another_machine_is_not_spoken_to_in_the_clear(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", url)
+    with pytest.raises(SettingsError, match="SELLERGATE_REDIS_ALLOW_PLAIN=true"):
+        read_settings(CacheSettings)
+    monkeypatch.setenv("SELLERGATE_REDIS_ALLOW_PLAIN", "true")
+    assert read_settings(CacheSettings).redis_allow_plain
+    monkeypatch.delenv("SELLERGATE_REDIS_ALLOW_PLAIN")
+    monkeypatch.setenv("REDIS_URL", url.replace("redis", "rediss", 1))
+    assert read_settings(CacheSettings)
+
+
+@pytest.mark.parametrize("url", NEAR)
+def test_a_server_on_this_machine_needs_no_tls(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", url)
+    assert read_settings(CacheSettings)

@@ -1,0 +1,44 @@
+"""Where the accounts are kept: a PostgreSQL on another machine is reached over TLS that checks its certificate."""
+
+import pytest
+from sellergate_account.settings import DatabaseSettings
+from sellergate_common.settings import SettingsError, read_settings
+
+REMOTE = (
+    "postgresql://u:p@db/accounts",
+    "postgresql://u:p@10.0.0.7:5432/accounts?sslmode=require",
+    "postgresql://u:p@db/accounts?sslmode=prefer",
+    "postgresql://u:p@localhost/accounts?host=db",
+    "postgresql:///accounts?host=/run/postgresql&host=db:5432",
+    "postgresql:///accounts?host=/run/postgresql,db",
+    "postgresql://localhost/accounts?hostaddr=10.0.0.7",
+    "postgresql:///accounts?service=elsewhere",
+)
+NEAR = (
+    "postgresql://u:p@localhost/accounts",
+    "postgresql://u:p@127.0.0.1:5432/accounts",
+    "postgresql://u:p@[::1]/accounts",
+    "postgresql:///accounts",
+    "postgresql:///accounts?host=/run/postgresql",
+    "postgresql:///accounts?host=127.0.0.1:5432",
+    "sqlite:////data/accounts.sqlite",
+    "postgresql://u:p@db/accounts?sslmode=verify-full&sslrootcert=system",
+    "postgresql://u:p@db/accounts?sslmode=verify-ca&sslrootcert=/run/ca.pem",
+)
+
+
+@pytest.mark.parametrize("url", REMOTE)
+def test_another_machine_is_refused_without_checked_tls(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(SettingsError, match="SELLERGATE_DATABASE_ALLOW_PLAIN=true") as caught:
+        read_settings(DatabaseSettings)
+    assert caught.value.problems[0].startswith("DATABASE_URL: must have ?sslmode=verify-full")
+    assert "10.0.0.7" not in str(caught.value)
+    monkeypatch.setenv("SELLERGATE_DATABASE_ALLOW_PLAIN", "true")
+    assert read_settings(DatabaseSettings).database == url
+
+
+@pytest.mark.parametrize("url", NEAR)
+def test_this_machine_and_checked_tls_are_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert read_settings(DatabaseSettings).database == url
