@@ -7,9 +7,9 @@ import grpc
 from sellergate.account.v1 import application_pb2
 from sellergate.account.v1 import application_service_pb2 as pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
-from sellergate_common.rpc.channel import invoke
 
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.patience import invoke_patiently
 from sellergate_client.rpc.writes import write
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["ApplicationService"],)
@@ -38,7 +38,9 @@ class Applications:
     async def get(self, application_id: str, *, on_behalf_of: str = "") -> application_pb2.Application:
         """Return one application."""
         request = pb2.GetApplicationRequest(application_id=application_id)
-        answer = await invoke(self._stub.GetApplication, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        answer = await invoke_patiently(
+            self._stub.GetApplication, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+        )
         return answer.application
 
     async def list(
@@ -46,7 +48,9 @@ class Applications:
     ) -> pb2.ListApplicationsResponse:
         """Return one page of applications, oldest first."""
         request = pb2.ListApplicationsRequest(owner_user_id=owner_user_id, page_size=page_size, page_token=page_token)
-        return await invoke(self._stub.ListApplications, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return await invoke_patiently(
+            self._stub.ListApplications, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+        )
 
     def each(self, owner_user_id: str = "") -> AsyncGenerator[application_pb2.Application]:
         """Yield all of them, oldest first; only those of a user where one is named."""

@@ -8,9 +8,10 @@ from sellergate.account.v1 import account_pb2
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_common.errors import OutcomeUnknown
 from sellergate_common.identity.tls import Identity
-from sellergate_common.rpc.channel import invoke, open_channel
+from sellergate_common.rpc.channel import open_channel
 
 from sellergate_client.rpc.outcomes import transport_outcome
+from sellergate_client.rpc.patience import invoke_patiently
 
 CONTRACTS = (token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],)
 _SERVICE = "token"
@@ -33,7 +34,9 @@ class Authorizations:
         self, request: token_service_pb2.StartAuthorizationRequest, *, on_behalf_of: str = ""
     ) -> token_service_pb2.StartAuthorizationResponse:
         """Begin an authorization. Raises SellergateError."""
-        return await invoke(self._stub.StartAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return await invoke_patiently(
+            self._stub.StartAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+        )
 
     async def verify(self, account_id: str, *, on_behalf_of: str = "") -> token_service_pb2.VerifyAccountResponse:
         """Exchange an account's refresh token now; a revoked account whose token Amazon accepts becomes active again.
@@ -42,14 +45,14 @@ class Authorizations:
         SellergateError; PreconditionFailed (AUTHORIZATION_REVOKED) when Amazon refuses the refresh token.
         """
         request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
-        return await invoke(self._stub.VerifyAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return await invoke_patiently(self._stub.VerifyAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
 
     async def complete(
         self, request: token_service_pb2.CompleteAuthorizationRequest, *, on_behalf_of: str = ""
     ) -> account_pb2.Account:
         """Redeem what the browser brought back. Raises SellergateError; OutcomeUnknown when the connection broke on the way."""
         with transport_outcome(OutcomeUnknown.default_reason):
-            answer = await invoke(
+            answer = await invoke_patiently(
                 self._stub.CompleteAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
             )
         return answer.account

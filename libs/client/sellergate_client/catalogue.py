@@ -7,9 +7,9 @@ from typing import Any
 
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1 import operation_pb2
-from sellergate_common.rpc.channel import invoke
 
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.patience import invoke_patiently
 
 _SERVICE = "gateway"
 
@@ -37,7 +37,7 @@ class Catalogue:
     ) -> pb2.ListOperationsResponse:
         """Return one page of operations whose name, method or path contain `search`. Raises SellergateError."""
         request = pb2.ListOperationsRequest(search=search, page_size=page_size, page_token=page_token)
-        answer: pb2.ListOperationsResponse = await invoke(
+        answer: pb2.ListOperationsResponse = await invoke_patiently(
             self._stub.ListOperations, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
         )
         return answer
@@ -51,7 +51,9 @@ class Catalogue:
     async def get(self, name: str, *, on_behalf_of: str = "") -> operation_pb2.Operation:
         """Return one operation, by name (api/version/operationId) or by an id that one API alone has. Raises NotFound."""
         request = pb2.GetOperationRequest(name=name)
-        answer = await invoke(self._stub.GetOperation, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        answer = await invoke_patiently(
+            self._stub.GetOperation, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+        )
         operation: operation_pb2.Operation = answer.operation
         return operation
 
@@ -62,7 +64,7 @@ class Catalogue:
         request = pb2.GetQuotaRequest(account_id=account_id, operation=operation)
         if sandbox is not None:
             request.sandbox = sandbox
-        answer = await invoke(self._stub.GetQuota, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        answer = await invoke_patiently(self._stub.GetQuota, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
         found = answer.quota
         return Quota(
             operation,

@@ -8,9 +8,9 @@ import grpc
 from pydantic import SecretStr
 from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
-from sellergate_common.rpc.channel import invoke
 
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
+from sellergate_client.rpc.patience import invoke_patiently
 from sellergate_client.rpc.writes import write
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["DropInClientService"],)
@@ -58,14 +58,16 @@ class Clients:
     async def get(self, client_id: str, *, on_behalf_of: str = "") -> pb2.DropInClient:
         """Return one client, also one that is revoked. Raises SellergateError."""
         request = pb2.GetClientRequest(client_id=client_id)
-        return (await invoke(self._stub.GetClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)).client
+        return (
+            await invoke_patiently(self._stub.GetClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        ).client
 
     async def list(
         self, user_id: str = "", *, page_size: int = 0, page_token: str = "", on_behalf_of: str = ""
     ) -> pb2.ListClientsResponse:
         """Return one page of clients, oldest first. Raises SellergateError."""
         request = pb2.ListClientsRequest(user_id=user_id, page_size=page_size, page_token=page_token)
-        return await invoke(self._stub.ListClients, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return await invoke_patiently(self._stub.ListClients, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
 
     def each(self, user_id: str = "") -> AsyncGenerator[pb2.DropInClient]:
         """Yield all of them, oldest first; only those of a user where one is named."""
@@ -87,7 +89,7 @@ class Clients:
             client_secret=secret.get_secret_value(),
             handle=handle.get_secret_value() if handle else "",
         )
-        answer = await invoke(self._stub.AuthenticateClient, request, dependency=_SERVICE)
+        answer = await invoke_patiently(self._stub.AuthenticateClient, request, dependency=_SERVICE)
         return Authenticated(answer.client, answer.account_id, answer.application_account_id)
 
     async def _write(

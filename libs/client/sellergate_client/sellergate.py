@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Unpack
 
 import grpc
@@ -20,6 +21,7 @@ from sellergate_client.answers import Answer
 from sellergate_client.catalogue import Catalogue
 from sellergate_client.documents import Documents
 from sellergate_client.rpc.outcomes import connected, is_connected, transport_outcome
+from sellergate_client.rpc.patience import invoke_patiently, patiently
 from sellergate_client.rpc.replicas import Replicas, open_replicas
 from sellergate_client.rpc.requests import CallOptions, call_request
 from sellergate_client.settings import TOKEN_TARGET, ClientSettings
@@ -96,10 +98,11 @@ class Sellergate:
         after so many seconds is made at another replica of the gateway too, which takes a second slot of the quota.
         """
         request = call_request(account_id, method, path, options)
+        end = time.monotonic() + min(seconds, time_left(seconds))
+        attempt = partial(self._called, request, end, on_behalf_of)
         if hedge_after is not None and request.method in _IDEMPOTENT and not on_behalf_of:
-            answer = await self._gateways.call(_CALL, request, call_pb2.CallResponse, seconds, hedge_after)
-            return Answer.from_message(answer)
-        return Answer.from_message(await self._called(request, seconds, on_behalf_of))
+            attempt = partial(self._hedged, request, end, hedge_after)
+        return Answer.from_message(await patiently(attempt, service=_SERVICE, end=end))
 
     async def check_account(
         self,
@@ -117,7 +120,7 @@ class Sellergate:
         request = gateway_service_pb2.CheckAccountRequest(
             account_id=account_id, with_call=with_call, skip_exchange=not exchange, skip_call=not with_call
         )
-        return await invoke(
+        return await invoke_patiently(
             self._stub.CheckAccount, request, dependency=_SERVICE, seconds=seconds, on_behalf_of=on_behalf_of
         )
 
@@ -135,7 +138,7 @@ class Sellergate:
                 for method, path, elements in resources
             ],
         )
-        answer = await invoke(
+        answer = await invoke_patiently(
             self._stub.GetRestrictedDataToken, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
         )
         return answer.expire_time.ToMilliseconds() / 1000 - time.time()
@@ -146,9 +149,12 @@ class Sellergate:
         answers = await asyncio.gather(*(is_connected(channel, 1.0) for channel in channels.values()))
         return dict(zip(channels, answers, strict=True))
 
-    async def _called(self, request: call_pb2.CallRequest, seconds: float, on_behalf_of: str) -> call_pb2.CallResponse:
+    async def _hedged(self, request: call_pb2.CallRequest, end: float, hedge_after: float) -> call_pb2.CallResponse:
+        left = end - time.monotonic()
+        return await self._gateways.call(_CALL, request, call_pb2.CallResponse, left, hedge_after)
+
+    async def _called(self, request: call_pb2.CallRequest, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
         """Call, and repeat what is safe to repeat when the connection breaks."""
-        end = time.monotonic() + min(seconds, time_left(seconds))
         if request.method not in _IDEMPOTENT:
             return await self._written(request, end, on_behalf_of)
         for attempt in range(1, ATTEMPTS):

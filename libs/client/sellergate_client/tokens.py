@@ -1,11 +1,15 @@
 """Access tokens of accounts, for programs that call Amazon by themselves, through TokenService."""
 
+import time
 from dataclasses import dataclass
 
 from google.protobuf.duration_pb2 import Duration
 from pydantic import SecretStr
 from sellergate.token.v1 import token_service_pb2
+from sellergate_common.context import time_left
+from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
+from sellergate_client.rpc.patience import patiently
 from sellergate_client.rpc.replicas import Replicas
 
 _SERVICE = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"]
@@ -55,7 +59,13 @@ class Tokens:
             lifetime = Duration()
             lifetime.FromMilliseconds(int(min_lifetime * 1000))
             request.min_lifetime.CopyFrom(lifetime)
-        answer = await self._replicas.call(_GET, request, token_service_pb2.GetAccessTokenResponse)
+        end = time.monotonic() + time_left(DEFAULT_SECONDS)
+
+        async def attempt() -> token_service_pb2.GetAccessTokenResponse:
+            kind, left = token_service_pb2.GetAccessTokenResponse, end - time.monotonic()
+            return await self._replicas.call(_GET, request, kind, left)
+
+        answer = await patiently(attempt, service="token", end=end)
         expire_time = answer.expire_time.ToMilliseconds() / 1000
         life = answer.life.ToMilliseconds() / 1000
         left = answer.remaining.ToMilliseconds() / 1000 if answer.HasField("remaining") else None

@@ -20,6 +20,7 @@ from sellergate_common.errors import (
 from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_failure
 
 from sellergate_client.rpc.outcomes import connected
+from sellergate_client.rpc.patience import patiently
 
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.1
@@ -41,24 +42,30 @@ async def write(
     *,
     dependency: str,
     on_behalf_of: str = "",
+    serving: bool | None = None,
 ) -> _Response:
     """Send a write within the current call's deadline, or 30 seconds, under its idempotency_key or a new one.
 
-    An attempt whose outcome is unknown is followed by another one under the same key. Raises SellergateError: Unavailable where
-    nothing was sent, OutcomeUnknown where an attempt was sent and no later one found out what became of it.
+    An attempt whose outcome is unknown is followed by another one under the same key, and one that was refused under overload by
+    another one when the service says; `serving` as of `patiently`. Raises SellergateError: Unavailable where nothing was sent,
+    OutcomeUnknown where an attempt was sent and no later one found out what became of it.
     """
     end = time.monotonic() + time_left(DEFAULT_SECONDS)
     keyed = type(request)()
     keyed.CopyFrom(request)
     keyed.idempotency_key = request.idempotency_key or new_key()
     unknown: SellergateError | None = None
+
+    async def sent_once() -> _Response:
+        left = end - time.monotonic()
+        return await invoke(method, keyed, dependency=dependency, seconds=left, on_behalf_of=on_behalf_of)
+
     for attempt in range(1, ATTEMPTS + 1):
         sent = False
         try:
             await connected(channel, dependency, end - time.monotonic())
             sent = True
-            left = end - time.monotonic()
-            return await invoke(method, keyed, dependency=dependency, seconds=left, on_behalf_of=on_behalf_of)
+            return await patiently(sent_once, service=dependency, end=end, serving=serving)
         except SellergateError as error:
             if sent and (isinstance(error, OutcomeUnknown) or is_transport_failure(error)):
                 unknown = error

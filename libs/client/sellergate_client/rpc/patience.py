@@ -1,0 +1,65 @@
+"""Calls that a service refused under overload, repeated when it says: a refusal did nothing, so that any call may be repeated.
+
+A process that serves a call passes the refusal on: its own caller repeats the whole, so that only one place waits.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+from sellergate_common.context import current_call, time_left
+from sellergate_common.errors import Overloaded
+from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke
+from sellergate_common.status import DOMAIN_PREFIX
+
+_Response = TypeVar("_Response")
+# It does nothing of a call before it has what it needs from the services behind it: what one of those refused was not begun.
+_BEGINS_LAST = "gateway"
+
+
+async def patiently(
+    attempt: Callable[[], Awaitable[_Response]],
+    *,
+    service: str,
+    end: float,
+    serving: bool | None = None,
+    now: Callable[[], float] = time.monotonic,
+) -> _Response:
+    """Make a call of `service`, and repeat it for as long as it is refused under overload and `end` (by `now`) allows.
+
+    `serving`: raise the first refusal; left out, as the process serves a call or not. Raises SellergateError.
+    """
+    serves = current_call() is not None if serving is None else serving
+    while True:
+        try:
+            return await attempt()
+        except Overloaded as error:
+            pause = error.retry_after
+            if serves or pause is None or pause >= end - now() or not _did_nothing(error, service):
+                raise
+        await asyncio.sleep(pause)
+
+
+async def invoke_patiently(
+    method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]",
+    request: Any,
+    *,
+    dependency: str,
+    seconds: float = DEFAULT_SECONDS,
+    on_behalf_of: str = "",
+) -> _Response:
+    """Call `method` of `dependency` as `invoke` does, and repeat it while it is refused under overload."""
+    end = time.monotonic() + min(seconds, time_left(seconds))
+
+    async def attempt() -> _Response:
+        left = end - time.monotonic()
+        return await invoke(method, request, dependency=dependency, seconds=left, on_behalf_of=on_behalf_of)
+
+    return await patiently(attempt, service=dependency, end=end)
+
+
+def _did_nothing(error: Overloaded, service: str) -> bool:
+    """Return whether the service that was called did nothing: it may have done a part before another one refused the rest."""
+    return service == _BEGINS_LAST or error.domain == DOMAIN_PREFIX + service
