@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from sellergate_common.cache.entries import Found
 from sellergate_common.cache.invalidation import Changes
 from sellergate_common.cache.lease_notifier import Releases
-from sellergate_common.cache.redis_entries import Admit, RedisEntries, always
+from sellergate_common.cache.redis_entries import Admit, Always, RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, Shelf
@@ -46,7 +46,7 @@ class Source:
 
 
 class Replica:
-    def __init__(self, redis: Redis, prefix: str, admit: Admit = always, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, redis: Redis, prefix: str, admit: Admit = Always, clock: Clock = SYSTEM_CLOCK) -> None:
         self.redis = redis
         self.changes = Changes(redis)
         codec: Codec[str, Value] = Codec(

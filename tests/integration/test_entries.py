@@ -4,12 +4,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sellergate_common.cache.lease import lease_keys
+from sellergate_common.cache.redis_entries import Always
 from sellergate_common.context import CallContext, serving
 from sellergate_common.errors import OutOfTime, Overloaded, PreconditionFailed, Reason, Unavailable
 from sellergate_common.redis_client import open_redis
@@ -214,16 +215,20 @@ async def test_a_redis_that_comes_back_empty_is_filled_from_memory(replicas: Rep
 async def test_only_fetches_are_admitted(redis_url: str) -> None:
     admitted: list[float] = []
 
-    @asynccontextmanager
-    async def admit(left: float) -> AsyncIterator[None]:
-        admitted.append(left)
-        if len(admitted) > 1:
-            raise Overloaded("later", retry_after=1.0)
-        yield
+    class Counted(Always):
+        """A place that only the first fetch gets."""
+
+        def __init__(self, left: Callable[[], float]) -> None:
+            self._left = left
+
+        async def turn(self) -> None:
+            admitted.append(self._left())
+            if len(admitted) > 1:
+                raise Overloaded("later", retry_after=1.0)
 
     async with open_redis(SecretStr(redis_url)) as redis:
         prefix, source = f"test{secrets.token_hex(4)}:", Source(life=2.0)
-        one, two = Replica(redis, prefix, admit), Replica(redis, prefix, admit)
+        one, two = Replica(redis, prefix, Counted), Replica(redis, prefix, Counted)
         with serving(CallContext("test", "1", deadline=time.monotonic() + 7)):
             value = await one.get(source)
         assert 6.5 < admitted[0] <= 7.0  # the caller's own time, and not the flight's

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -122,3 +123,15 @@ def time_left(default: float) -> float:
     if call is None or call.deadline is None:
         return default
     return max(0.0, call.deadline - time.monotonic())
+
+
+def until_deadline(default: float) -> Callable[[], float]:
+    """Return what returns the seconds until the current call's deadline from anywhere; `default` from now where there is none."""
+    deadline = deadline_in(time_left(default))
+    return lambda: max(0.0, deadline - time.monotonic())
+
+
+def call_age() -> float:
+    """Return the seconds since the current call came in; 0 outside of one."""
+    call = _CURRENT.get()
+    return 0.0 if call is None else time.monotonic() - call.started

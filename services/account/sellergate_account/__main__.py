@@ -8,7 +8,8 @@ import uvloop
 from sellergate_common.blocking.names import Loop
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
-from sellergate_common.rpc.admission import Admission, AdmissionMetrics
+from sellergate_common.rpc.admission import Admission
+from sellergate_common.rpc.admission_metrics import AdmissionMetrics
 from sellergate_common.rpc.health import Probe, open_health
 from sellergate_common.rpc.server import run_server
 from sellergate_common.settings import load_settings
@@ -21,6 +22,8 @@ from sellergate_account.wiring import open_servicers
 
 # More than the database has connections, so that none of them rests while calls are read and written.
 CALLS_AT_ONCE = 32
+# So few keep the processor busy; more at once would keep it from taking calls.
+FEWEST_CALLS_AT_ONCE = 4
 
 
 def main() -> None:
@@ -41,7 +44,7 @@ async def serve(settings: AccountSettings) -> None:
         # Before the servicers, which wait for the database: until then health says that it is down.
         health = await stack.enter_async_context(open_health(settings, probes, background))
         servicers = await stack.enter_async_context(open_servicers(settings, database, redis, background))
-        admission = Admission(CALLS_AT_ONCE, time.monotonic, random.random)
+        admission = Admission(CALLS_AT_ONCE, time.monotonic, random.random, fewest=FEWEST_CALLS_AT_ONCE)
         AdmissionMetrics.register(calls=admission)
         await run_server(
             "account",

@@ -1,8 +1,10 @@
 """The account service over gRPC, as access tokens, authorizations and rotations see it."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -20,10 +22,10 @@ from sellergate.account.v1 import (
 )
 from sellergate_client.rpc.writes import new_key, write
 from sellergate_client.states import check_usable
-from sellergate_common.cache.redis_entries import Admit, always
+from sellergate_common.cache.redis_entries import Admit, Always
 from sellergate_common.cache.single_flight import FLIGHT_SECONDS
 from sellergate_common.cache.stale_if_error import LOOK_SECONDS, Copies
-from sellergate_common.context import concerns, time_left
+from sellergate_common.context import concerns, time_left, until_deadline
 from sellergate_common.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
@@ -41,6 +43,8 @@ CONTRACTS = (
 STORE_PAUSE_SECONDS = 0.5
 _DEPENDENCY = "account"
 
+_Response = TypeVar("_Response")
+
 
 class GrpcAccounts:
     """Accounts and their grants."""
@@ -50,7 +54,7 @@ class GrpcAccounts:
         channel: grpc.aio.Channel,
         accounts: Copies[account_pb2.Account],
         applications: Copies[application_pb2.Application],
-        admit: Admit = always,
+        admit: Admit = Always,
     ) -> None:
         self._admit = admit
         self._account_copies = accounts
@@ -62,7 +66,8 @@ class GrpcAccounts:
 
     async def view(self, account_id: str, at_least: int = 0) -> AccountView:
         """Return an account that can be used, of the revision `at_least` or a later one."""
-        fetch = partial(self._account, account_id, time_left(FLIGHT_SECONDS))
+        left = partial(self._account_copies.time_left, account_id)
+        fetch = partial(self._account, account_id, left)
         account = await self._account_copies.get_newer(account_id, fetch, lambda found: found.revision >= at_least)
         check_usable(account)
         concerns(account.account_id)
@@ -70,7 +75,7 @@ class GrpcAccounts:
 
     async def standing(self, account_id: str) -> Standing:
         """Return an account that is active or revoked, as it is now."""
-        account = await self._account(account_id, time_left(FLIGHT_SECONDS))
+        account = await self._account(account_id, until_deadline(FLIGHT_SECONDS))
         revoked = account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED
         if not revoked:
             check_usable(account)
@@ -113,7 +118,7 @@ class GrpcAccounts:
         )
         while True:
             try:
-                answer = await write(self._channel, self._secrets.RotateRefreshToken, request, dependency=_DEPENDENCY)
+                answer = await _stored(self._channel, self._secrets.RotateRefreshToken, request)
             except (Unavailable, OutcomeUnknown) as error:
                 if time_left(0.0) <= STORE_PAUSE_SECONDS:
                     raise
@@ -137,10 +142,17 @@ class GrpcAccounts:
         restored = await restored_account(self._secrets, account.account_id, account.revision)
         return AccountView(restored.account_id, restored.revision)
 
-    async def _account(self, account_id: str, left: float) -> account_pb2.Account:
+    async def _account(self, account_id: str, left: Callable[[], float]) -> account_pb2.Account:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
-        async with self._admit(left):
-            answer = await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
+        async with self._admit(left) as place:
+            await place.turn()
+            try:
+                async with asyncio.timeout(place.grace):
+                    answer = await invoke(
+                        self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS
+                    )
+            except TimeoutError:
+                raise place.refusal() from None
         return answer.account
 
     async def _application(self, application_id: str) -> application_pb2.Application:
@@ -198,7 +210,7 @@ class GrpcSellers:
             refresh_token=connection.refresh_token.get_secret_value(),
             authorization_expire_time=expire_time,
         )
-        account = (await write(self._channel, self._accounts.UpsertAccount, request, dependency=_DEPENDENCY)).account
+        account = (await _stored(self._channel, self._accounts.UpsertAccount, request)).account
         if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
             # The refresh token is the stored one, and Amazon has just accepted it.
             account = await restored_account(self._secrets, account.account_id, account.revision)
@@ -252,7 +264,7 @@ class GrpcStored:
             old_secret_expire_time=_timestamp(old_until),
             issue_time=_timestamp(issue_time),
         )
-        response = await write(self._channel, self._applications.RotateClientSecret, request, dependency=_DEPENDENCY)
+        response = await _stored(self._channel, self._applications.RotateClientSecret, request)
         return not response.superseded
 
     async def store_refresh_token(
@@ -265,7 +277,7 @@ class GrpcStored:
             refresh_token=refresh_token.get_secret_value(),
             authorization_expire_time=_timestamp(consent_until),
         )
-        changed = await write(self._channel, self._secrets.RotateRefreshToken, request, dependency=_DEPENDENCY)
+        changed = await _stored(self._channel, self._secrets.RotateRefreshToken, request)
         return changed.account.revision != account.revision
 
     async def store_secret_expiry(self, application_id: str, until: datetime) -> None:
@@ -274,6 +286,13 @@ class GrpcStored:
             application_id=application_id, secret_expire_time=_timestamp(until)
         )
         await invoke(self._secrets.RecordSecretExpiry, request, dependency=_DEPENDENCY)
+
+
+async def _stored(
+    channel: grpc.aio.Channel, method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]", request: Any
+) -> _Response:
+    """Store what Amazon gave once; a refusal under overload is waited out here, for no caller could repeat it."""
+    return await write(channel, method, request, dependency=_DEPENDENCY, serving=False)
 
 
 async def opened_client(

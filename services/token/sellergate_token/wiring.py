@@ -16,7 +16,8 @@ from sellergate_common.cache.stale_if_error import Copies
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import new_request_id
 from sellergate_common.observability.logs import get_logger
-from sellergate_common.rpc.admission import Admission, AdmissionMetrics
+from sellergate_common.rpc.admission import Admission
+from sellergate_common.rpc.admission_metrics import AdmissionMetrics
 from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_token.account_service import GrpcAccounts, GrpcApplications, GrpcSellers, GrpcStored
@@ -46,13 +47,13 @@ def make_tokens(
 ) -> tuple[Tokens, Verifications, Mapping[str, Sequence[Forgetful]]]:
     """Wire tokens and verifications to the account service, Redis and LWA; return also the listeners of each channel."""
     # Only cold work is admitted: what is in a cache is returned whatever else is going on.
-    looks = Admission(LOOKS_AT_ONCE, time.monotonic, random.random)
     fetches = Admission(MOST_EXCHANGES, time.monotonic, random.random)
+    looks = Admission(LOOKS_AT_ONCE, time.monotonic, random.random, then=fetches)
     AdmissionMetrics.register(looks=looks, exchanges=fetches)
-    cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random, fetches.admitted)
+    cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random, fetches.place)
     accounts: Copies[account_pb2.Account] = Copies(time.monotonic, lambda: changes.connected)
     applications: Copies[application_pb2.Application] = Copies(time.monotonic, lambda: False)
-    source = GrpcAccounts(account, accounts, applications, looks.admitted)
+    source = GrpcAccounts(account, accounts, applications, looks.place)
     tokens = Tokens(source, exchanges, cache, time.time)
     turns = RedisTurns(redis, settings.ring)
     verifications = Verifications(source, exchanges, tokens, cache, turns, time.time)

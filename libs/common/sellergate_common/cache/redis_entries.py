@@ -1,20 +1,22 @@
 """`entries` in the shared Redis: one fetch in the whole cluster, and renewal before it is needed."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, Generic, TypeVar
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from sellergate_common.cache.entries import Counts, Found, Perishable, is_bearable, is_enough
 from sellergate_common.cache.invalidation import Forgetful
 from sellergate_common.cache.memory import Held
-from sellergate_common.cache.single_flight import FLIGHT_SECONDS, LocalFlight, SingleFlight
+from sellergate_common.cache.single_flight import LocalFlight, SingleFlight
 from sellergate_common.cache.store import Shelf
-from sellergate_common.context import time_left
-from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
+from sellergate_common.errors import OutOfTime, Overloaded, SellergateError, Unavailable
 from sellergate_common.observability.logs import get_logger
+from sellergate_common.tasks import retrieve
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value", bound=Perishable)
+_Found = TypeVar("_Found")
 
 # A renewal that did not come about is tried again after this long.
 RENEWAL_PAUSE_SECONDS = 1.0
@@ -22,19 +24,54 @@ RENEWAL_PAUSE_SECONDS = 1.0
 _TROUBLE = (Unavailable, OutOfTime)
 
 
-# Admits a fetch to what is left of its caller's time, in seconds. Raises Overloaded.
-Admit = Callable[[float], AbstractAsyncContextManager[None]]
+class Place(Protocol):
+    """The place of one fetch among others, until the end of the context."""
+
+    @property
+    def grace(self) -> float | None:
+        """The seconds in which its callers may be served otherwise; None where it is admitted."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def turn(self) -> None:
+        """Wait for the turn. Raises Overloaded, OutOfTime."""
+
+    def refusal(self) -> Overloaded:
+        """Count a refusal and return it."""
 
 
-def always(_: float) -> AbstractAsyncContextManager[None]:
-    """Admit everything at once."""
-    return nullcontext()
+# Gives a fetch a place by the time that is left to its callers: a function returns that in seconds.
+Admit = Callable[[Callable[[], float]], Place]
+
+
+class Always:
+    """The place of a fetch that is always admitted."""
+
+    grace: float | None = None
+
+    def __init__(self, _: Callable[[], float]) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End."""
+
+    async def turn(self) -> None:
+        """Begin at once."""
+
+    def refusal(self) -> Overloaded:
+        """Refuse nothing. Raises AssertionError."""
+        raise AssertionError("what has no grace is not refused")
 
 
 class RedisEntries(Generic[_Key, _Value]):
     """Entries of one prefix. Fetches that callers wait for are admitted by `admit`; what is found in a cache is not."""
 
-    def __init__(self, shelf: Shelf[_Key, _Value], cluster: SingleFlight[Found[_Value]], admit: Admit = always) -> None:
+    def __init__(self, shelf: Shelf[_Key, _Value], cluster: SingleFlight[Found[_Value]], admit: Admit = Always) -> None:
         self._shelf = shelf
         self._cluster = cluster
         self._admit = admit
@@ -64,9 +101,10 @@ class RedisEntries(Generic[_Key, _Value]):
                 self._renew(held, fetch)
             return Found(held.value, cached=True)
         name = shelf.codec.name(key)
-        errand, left = _Errand(shelf, key, least, fetch), time_left(FLIGHT_SECONDS)
+        errand, flight = _Errand(shelf, key, least, fetch), f"{name}/{least}"
+        left = partial(self._local.time_left, flight)
         try:
-            found = await self._local.get(f"{name}/{least}", lambda: self._missing(name, errand, left))
+            found = await self._local.get(flight, lambda: self._missing(name, errand, left))
         except _TROUBLE:
             if least is not None or held is None or not is_bearable(held.value, shelf.now()):
                 raise
@@ -97,17 +135,20 @@ class RedisEntries(Generic[_Key, _Value]):
         """Return how many entries there are. Raises Unavailable."""
         return await self._shelf.cache.count()
 
-    async def _missing(self, name: str, errand: "_Errand[_Key, _Value]", left: float) -> Found[_Value]:
-        found = await errand.look()
-        if found is not None:
-            return found
-        if await self._shelf.refill.settled():
-            found = await errand.look()
+    async def _missing(self, name: str, errand: "_Errand[_Key, _Value]", left: Callable[[], float]) -> Found[_Value]:
+        async with self._admit(left) as place:
+            found = await _within(place.grace, self._looked(errand))
             if found is not None:
                 return found
-        # Before the lease: work that waits for its turn must not keep other replicas from it.
-        async with self._admit(left):
+            # Before the lease: work that waits for its turn must not keep other replicas from it.
+            await place.turn()
             return await self._cluster.get(name, errand)
+
+    async def _looked(self, errand: "_Errand[_Key, _Value]") -> Found[_Value] | None:
+        found = await errand.look()
+        if found is None and await self._shelf.refill.settled():
+            found = await errand.look()
+        return found
 
     def _renew(self, held: Held[_Key, _Value], fetch: Callable[[], Awaitable[_Value]]) -> None:
         """Begin to renew a value that everybody goes on with."""
@@ -131,6 +172,16 @@ class RedisEntries(Generic[_Key, _Value]):
             return Found(old, cached=True)
         shelf.counts.renewals += found is not None
         return found or Found(old, cached=True)
+
+
+async def _within(seconds: float | None, look: Coroutine[Any, Any, _Found | None]) -> _Found | None:
+    """Return what a look finds within some seconds. One that takes longer goes on unheard: to cancel it costs a connection."""
+    if seconds is None:
+        return await look
+    task = asyncio.create_task(look)
+    task.add_done_callback(retrieve)
+    await asyncio.wait({task}, timeout=seconds)
+    return task.result() if task.done() else None
 
 
 class _Errand(Generic[_Key, _Value]):

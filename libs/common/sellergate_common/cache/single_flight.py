@@ -34,7 +34,15 @@ class LocalFlight(Generic[_Value]):
         self._seconds = seconds
         self._flights: dict[str, asyncio.Task[_Value]] = {}
         self._ending: set[asyncio.Task[bool]] = set()
+        # When the time of each caller is over that waits for a fetch, by the loop's clock.
+        self._deadlines: dict[asyncio.Task[_Value], list[float]] = {}
         self.shared = 0
+
+    def time_left(self, key: str) -> float:
+        """Return the seconds that any caller still waits for the fetch of a key; 0 where none does."""
+        flight = self._flights.get(key)
+        waiting = self._deadlines.get(flight) if flight is not None else None
+        return max(waiting) - asyncio.get_running_loop().time() if waiting else 0.0
 
     async def get(self, key: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
         """Return what `fetch` brings.
@@ -46,8 +54,17 @@ class LocalFlight(Generic[_Value]):
             flight = self.start(key, fetch)
         else:
             self.shared += 1
-        # Not shielded: a flight that is cancelled must not look like a cancellation of this caller.
-        await asyncio.wait({flight}, timeout=time_left(self._seconds))
+        left = time_left(self._seconds)
+        deadline = asyncio.get_running_loop().time() + left
+        waiting = self._deadlines.setdefault(flight, [])
+        waiting.append(deadline)
+        try:
+            # Not shielded: a flight that is cancelled must not look like a cancellation of this caller.
+            await asyncio.wait({flight}, timeout=left)
+        finally:
+            waiting.remove(deadline)
+            if not waiting:
+                self._deadlines.pop(flight, None)
         if not flight.done() or flight.cancelled():
             raise OutOfTime("The value was not fetched in time; it may be there on the next call.")
         return flight.result()

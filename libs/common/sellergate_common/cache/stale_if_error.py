@@ -78,6 +78,10 @@ class Copies(Generic[_Value]):
             return value
         raise Unavailable("The owner knows only an older revision than the caller; try again.", retry_after=1.0)
 
+    def time_left(self, id_: str) -> float:
+        """Return the seconds that any caller still waits for a value to be fetched; 0 where none does."""
+        return self._flight.time_left(id_)
+
     def forget(self, id_: str) -> None:
         """Forget a copy."""
         self._copies.pop(id_, None)

@@ -1,139 +1,213 @@
-"""Admission of work under overload: what cannot be finished within its caller's deadline is refused at once, with a time to return.
+"""Admission of work under overload: what cannot be finished within its caller's deadline is refused, with a time to return.
 
 So much work as a service finishes fastest runs at once; the rest waits in the order of its arrival. The wait of a newcomer is
 estimated from the queue before it and the measured time of a piece of work. Without admission every caller waits for all others,
 and a service that is asked for more than it can do finishes next to nothing in time.
+
+Whether work is refused is decided when it comes. Until then, and for REFUSED_WITHIN_SECONDS of its call at most, its caller may be
+served otherwise, as from a shared cache.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from typing import Self
 
-from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import REGISTRY, Collector
-
-from sellergate_common.errors import Overloaded
+from sellergate_common.context import call_age
+from sellergate_common.errors import OutOfTime, Overloaded
+from sellergate_common.rpc.concurrency import Concurrency
+from sellergate_common.rpc.refusals import SHORTEST_RETRY_SECONDS, Refusals, Returns
 
 # The weight of the newest piece of work in the mean; and the mean before any was measured, in seconds.
 _WEIGHT, _FIRST_MEAN_SECONDS = 0.1, 0.05
-SHORTEST_RETRY_SECONDS = 0.1
 # A newcomer is admitted with this much to spare: those at the end of the queue would else learn late that it became too late.
 _SPARE = 1.25
 # Each waiting piece of work costs memory; beyond this many, none is queued, whatever the estimate says.
 LONGEST_QUEUE = 10_000
+# What a caller may wait for a refusal is 0.25 s; the rest is for a process whose tasks wait for each other.
+REFUSED_WITHIN_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A piece of work in the queue; `turn` is set when it may begin. `deadline` is by `now`."""
+class Place:
+    """The place of one piece of work: running, in the queue, or none. Left at the end of the context.
 
-    turn: "asyncio.Future[None]"
-    deadline: float
+    `grace` are the seconds in which the call has to be served otherwise; None where its work is admitted.
+    """
+
+    __slots__ = ("_admission", "_began", "_turn", "grace", "left")
+
+    def __init__(
+        self,
+        admission: "Admission",
+        left: Callable[[], float],
+        turn: "asyncio.Future[None] | None" = None,
+        grace: float | None = None,
+    ) -> None:
+        self._admission = admission
+        self._turn = turn
+        self._began: float | None = None
+        self.left = left
+        self.grace = grace
+
+    async def __aenter__(self) -> Self:
+        """Take the place."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the place to the next one; the time since the turn counts as the time of the work."""
+        turn = self._turn
+        if turn is None:
+            return
+        if not turn.done():
+            turn.cancel()  # left out when its turn comes
+        elif not turn.cancelled() and turn.exception() is None:
+            self._admission.end(self._began)
+
+    async def turn(self) -> None:
+        """Wait until the work may begin.
+
+        Raises Overloaded where it was not admitted, and OutOfTime where it shows only later that it cannot be finished in time;
+        nothing of it may be run then.
+        """
+        if self._turn is None:
+            raise self.refusal()
+        if not self._turn.done():
+            await self._turn
+        self._turn.result()
+        self._began = self._admission.now()
+
+    def refusal(self) -> Overloaded:
+        """Count a refusal and return it."""
+        return self._admission.refusal()
+
+    def call(self) -> bool:
+        """Say that the work may begin, or that it is too late; return whether it may."""
+        turn = self._turn
+        if turn is None or turn.done():
+            return False
+        left = self.left()
+        if self._admission.mean <= left:
+            turn.set_result(None)
+            return True
+        self._admission.expired += 1
+        if left > 0:
+            late = "The call's turn came too late to finish it in time; nothing was done. Give it more time."
+            turn.set_exception(OutOfTime(late))
+        else:  # all callers have left; one that comes in this moment joins them
+            given_up = "The work was given up; nothing was done. Try again."
+            turn.set_exception(Overloaded(given_up, retry_after=SHORTEST_RETRY_SECONDS))
+        turn.exception()  # it may have left as well
+        return False
 
 
 class Admission:
     """At most `limit` pieces of work of one kind at once: the estimate goes by their mean time.
 
-    `now` is monotonic, `jitter` returns a random number in [0, 1).
+    `now` is monotonic, `jitter` returns a random number in [0, 1), and `age` the seconds since the current call arrived. `fewest`:
+    so few run at once while the event loop has no time to take calls. `then` admits the work that follows in the same call: what
+    would have to queue here is refused where that could not be done in time.
     """
 
     def __init__(
-        self, limit: int, now: Callable[[], float], jitter: Callable[[], float], longest_queue: int = LONGEST_QUEUE
+        self,
+        limit: int,
+        now: Callable[[], float],
+        jitter: Callable[[], float],
+        longest_queue: int = LONGEST_QUEUE,
+        *,
+        fewest: int | None = None,
+        age: Callable[[], float] = call_age,
+        then: "Admission | None" = None,
     ) -> None:
-        self._limit = limit
-        self._now = now
-        self._jitter = jitter
+        self._concurrency = Concurrency(limit if fewest is None else fewest, limit, now)
+        self._age = age
+        self._then = then
         self._longest_queue = longest_queue
-        self._queue: deque[_Waiting] = deque()
-        self._mean = _FIRST_MEAN_SECONDS
+        self._queue: deque[Place] = deque()
+        self._returns = Returns(jitter)
+        self.now = now
+        self.mean = _FIRST_MEAN_SECONDS
+        """The time of a piece of work, in seconds."""
         self.running = 0
-        self.refused = 0
+        self.refusals = Refusals()
+        self.expired = 0
+        """Pieces of work that no caller could use any more in their turn."""
+
+    @property
+    def refused(self) -> int:
+        """Pieces of work that were refused."""
+        return self.refusals.count
 
     @property
     def waiting(self) -> int:
         """Pieces of work in the queue."""
         return len(self._queue)
 
+    @property
+    def limit(self) -> int:
+        """Pieces of work that may run at once now."""
+        return self._concurrency.limit
+
+    @property
+    def interval(self) -> float:
+        """The time in which one call is finished, in seconds; what follows included."""
+        own = self.mean / self.limit
+        return own if self._then is None else max(own, self._then.interval)
+
     @asynccontextmanager
-    async def admitted(self, left: float) -> AsyncIterator[None]:
-        """Run the body in its turn; `left` are the seconds in which it has to be done, its wait included.
-
-        Raises Overloaded where that will not do; nothing of the body was run then.
-        """
-        if self.running < self._limit and not self._queue and (self._mean <= left or not self.running):
-            self.running += 1
-        else:
-            await self._queued(left)
-        began = self._now()
-        try:
+    async def admitted(self, left: Callable[[], float]) -> AsyncIterator[None]:
+        """Run the body in its turn; `left` returns the seconds in which it has to be done. Raises as Place.turn."""
+        async with self.place(left) as place:
+            await place.turn()
             yield
-        finally:
-            self._mean += _WEIGHT * (self._now() - began - self._mean)
-            self.running -= 1
-            self._next()
 
-    def expected_wait(self) -> float:
-        """Return how long a newcomer would wait for its turn, in seconds."""
-        return (len(self._queue) + 1) * self._mean / self._limit
-
-    async def _queued(self, left: float) -> None:
-        wait = self.expected_wait()
-        if len(self._queue) >= self._longest_queue or _SPARE * (wait + self._mean) > left:
-            raise self._refusal(wait)
-        waiting = _Waiting(asyncio.get_running_loop().create_future(), self._now() + left)
-        self._queue.append(waiting)
-        try:
-            await waiting.turn
-        except asyncio.CancelledError:
-            # Its turn may have come in the same moment; then the next one's has.
-            if waiting.turn.done() and not waiting.turn.cancelled() and waiting.turn.exception() is None:
-                self.running -= 1
-                self._next()
-            raise
-
-    def _next(self) -> None:
-        """Let those begin whose turn it is; refuse those that would be too late by now."""
-        while self._queue and self.running < self._limit:
-            waiting = self._queue.popleft()
-            if waiting.turn.done():  # its caller has left
-                continue
-            if self._now() + self._mean > waiting.deadline:
-                waiting.turn.set_exception(self._refusal(self.expected_wait()))
-                continue
+    def place(self, left: Callable[[], float]) -> Place:
+        """Decide about a piece of work now; `left` returns the seconds that any caller of it still has."""
+        loop, has = asyncio.get_running_loop(), left()
+        self._concurrency.arrived()
+        if self.running < self.limit and not self._queue and (_SPARE * self.mean <= has or not self.running):
             self.running += 1
-            waiting.turn.set_result(None)
+            turn = loop.create_future()
+            turn.set_result(None)
+            doubtful = self._then is not None and _SPARE * self._estimate()[1] > has
+            return Place(self, left, turn, self._grace() if doubtful else None)
+        if len(self._queue) >= self._longest_queue or _SPARE * self._estimate()[1] > has:
+            return Place(self, left, None, self._grace())
+        place = Place(self, left, loop.create_future())
+        self._queue.append(place)
+        return place
 
-    def _refusal(self, wait: float) -> Overloaded:
-        self.refused += 1
-        # Those who are refused together return apart from each other, and before the queue has run empty.
-        retry_after = max(SHORTEST_RETRY_SECONDS, wait * (0.5 + self._jitter() / 2))
+    def end(self, began: float | None) -> None:
+        """Note that a piece of work has ended that began at `began`, or was not begun in its turn."""
+        if began is not None:
+            self.mean += _WEIGHT * (self.now() - began - self.mean)
+        self.running -= 1
+        while self._queue and self.running < self.limit:
+            self.running += self._queue.popleft().call()
+
+    def expected_wait(self, coming: int = 0) -> float:
+        """Return how long a newcomer would wait for its turn, in seconds; `coming` others are on their way here before it."""
+        before = self.running + len(self._queue) + coming + 1 - self.limit
+        return max(0, before) * self.mean / self.limit
+
+    def refusal(self) -> Overloaded:
+        """Count a refusal and return it."""
+        self.refusals.add(self._age())
+        retry_after = self._returns.next(self.now(), self._estimate()[0], self.interval)
         return Overloaded(
             f"The service has more to do than it can finish in time; nothing was done. Try again in {retry_after:.1f} s.",
             retry_after=retry_after,
         )
 
+    def _grace(self) -> float:
+        return max(0.0, REFUSED_WITHIN_SECONDS - self._age())
 
-class AdmissionMetrics(Collector):
-    """`sellergate_admission` (running and waiting) and `sellergate_admission_refused_total`, by the kind of work."""
-
-    def __init__(self, admissions: Mapping[str, Admission]) -> None:
-        self._admissions = admissions
-
-    @classmethod
-    def register(cls, registry: CollectorRegistry = REGISTRY, **admissions: Admission) -> None:
-        """Make the metrics of a process and register them."""
-        registry.register(cls(admissions))
-
-    def collect(self) -> Iterator[Metric]:
-        """Return the counts as they are now."""
-        work = GaugeMetricFamily("sellergate_admission", "Work that is admitted, by state", labels=("work", "state"))
-        refused = CounterMetricFamily("sellergate_admission_refused", "Work refused under overload", labels=("work",))
-        for name, admission in self._admissions.items():
-            work.add_metric((name, "running"), admission.running)
-            work.add_metric((name, "waiting"), admission.waiting)
-            refused.add_metric((name,), admission.refused)
-        yield work
-        yield refused
+    def _estimate(self) -> tuple[float, float]:
+        """Return a newcomer's wait, and the time until its work is done, in seconds; what follows included."""
+        wait = self.expected_wait()
+        if self._then is None:
+            return wait, wait + self.mean
+        # What waits for what follows goes on doing so meanwhile; all who are here come to it first.
+        wait = max(wait + self.mean, self._then.expected_wait(self.running + len(self._queue)))
+        return wait, wait + self._then.mean

@@ -24,8 +24,8 @@ from sellergate_common.context import (
     may_concern,
     new_request_id,
     serving,
-    time_left,
     trace_context,
+    until_deadline,
 )
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
 from sellergate_common.identity.policy import Access, identify
@@ -170,7 +170,7 @@ async def _admitted(admission: Admission, inside: Inside, rpc: Rpc) -> Any:
     """Run a call of the suite's own contracts in its turn; streams and health checks are not counted."""
     if rpc.streams or not rpc.call.method.startswith("sellergate."):
         return await inside(rpc)
-    async with admission.admitted(time_left(UNARY_SECONDS)):
+    async with admission.admitted(until_deadline(UNARY_SECONDS)):
         return await inside(rpc)
 
 

@@ -16,7 +16,7 @@ from sellergate_common.cache.keyspace import (
     verification_key,
 )
 from sellergate_common.cache.lease_notifier import Releases
-from sellergate_common.cache.redis_entries import Admit, RedisEntries, always
+from sellergate_common.cache.redis_entries import Admit, Always, RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, Shelf
@@ -33,7 +33,7 @@ def redis_tokens(
     changes: Changes,
     clock: Clock,
     jitter: Callable[[], float],
-    admit: Admit = always,
+    admit: Admit = Always,
 ) -> RedisEntries[TokenKey, AccessToken]:
     """Return the cache of tokens, sealed under `ring`, whose fetches `admit` admits.
 

@@ -78,3 +78,25 @@ def test_a_caller_that_is_cancelled_leaves_the_flight_to_the_others() -> None:
         assert flight.shared == 1
 
     run_in_virtual_time(main())
+
+
+def test_a_fetch_has_the_time_of_the_callers_that_wait_for_it() -> None:
+    async def main() -> None:
+        flight: LocalFlight[str] = LocalFlight(5)
+        assert flight.time_left("a") == 0
+        first = asyncio.create_task(flight.get("a", hanging))
+        await asyncio.sleep(2)
+        assert flight.time_left("a") == 3
+        second = asyncio.create_task(flight.get("a", hanging))
+        await asyncio.sleep(1)
+        assert flight.time_left("a") == 4
+        second.cancel()
+        await asyncio.wait({second})
+        assert flight.time_left("a") == 2
+        first.cancel()
+        await asyncio.wait({first})
+        assert flight.time_left("a") == 0  # it goes on, and no caller waits
+        flight.start("b", quick)
+        assert flight.time_left("b") == 0
+
+    run_in_virtual_time(main())

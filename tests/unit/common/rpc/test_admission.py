@@ -2,13 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
-from sellergate_common.errors import Overloaded, Reason
-from sellergate_common.rpc.admission import Admission, AdmissionMetrics
+from sellergate_common.errors import OutOfTime, Overloaded, Reason
+from sellergate_common.rpc.admission import REFUSED_WITHIN_SECONDS, Admission
+from sellergate_common.rpc.refusals import LONGEST_RETRY_SECONDS
 
 from tests.fakes.virtual_time import run_in_virtual_time
 
@@ -21,17 +22,21 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
+def until(deadline: float) -> Callable[[], float]:
+    return lambda: deadline - now()
+
+
 async def work(admission: Admission, left: float, seconds: float = SECONDS) -> float:
     """Do a piece of work; return when it began."""
-    async with admission.admitted(left):
+    async with admission.admitted(until(now() + left)):
         began = now()
         await asyncio.sleep(seconds)
         return began
 
 
-async def measured() -> Admission:
+async def measured(then: Admission | None = None, age: float = 0.0) -> Admission:
     """Return an admission that has measured how long the work takes."""
-    admission = Admission(LIMIT, now, lambda: 0.5)
+    admission = Admission(LIMIT, now, lambda: 0.5, age=lambda: age, then=then)
     for _ in range(100):
         await work(admission, 60)
     return admission
@@ -61,7 +66,7 @@ def test_what_cannot_be_done_in_time_is_refused_at_once_with_a_time_to_return() 
         assert len(done) >= 0.7 * CAPACITY  # a fifth is to spare
         assert max(done) + SECONDS - start <= 1.0
         assert {one.reason for one in refused} == {Reason.OVERLOADED}
-        assert all(one.retry_after is not None and 0.1 <= one.retry_after <= 1.0 for one in refused)
+        assert all(one.retry_after is not None and 0.1 <= one.retry_after <= LONGEST_RETRY_SECONDS for one in refused)
 
     run(main())
 
@@ -153,22 +158,166 @@ def test_ten_times_the_callers_leave_the_goodput_near_its_best() -> None:
     run(main())
 
 
-def test_work_that_fails_gives_its_place_back_and_the_metrics_show_it() -> None:
+def test_what_was_admitted_is_not_refused_later() -> None:
     async def main() -> None:
-        admission, registry = Admission(1, now, lambda: 0.0, longest_queue=1), CollectorRegistry()
-        AdmissionMetrics.register(registry, calls=admission)
+        admission = await measured()
+        running = [asyncio.create_task(work(admission, 60, 0.95)) for _ in range(LIMIT)]
+        await asyncio.sleep(0)
+        late = [asyncio.create_task(work(admission, 1.0)) for _ in range(3)]
+        patient = asyncio.create_task(work(admission, 60))
+        await asyncio.gather(*running)
+        assert [type(one) for one in await asyncio.gather(*late, return_exceptions=True)] == [OutOfTime] * 3
+        await patient
+        assert (admission.refused, admission.expired, admission.waiting, admission.running) == (0, 3, 0, 0)
+
+    run(main())
+
+
+@pytest.mark.parametrize("age", [0.0, 0.05, 3.0])
+def test_a_refused_call_may_be_served_otherwise_for_a_moment(age: float) -> None:
+    async def main() -> None:
+        admission = await measured(age=age)
+        busy = [asyncio.create_task(work(admission, 60)) for _ in range(100)]
+        await asyncio.sleep(0)
+        async with admission.place(until(now() + 1.0)) as refused:
+            assert refused.grace == pytest.approx(max(0.0, REFUSED_WITHIN_SECONDS - age))
+            assert admission.refused == 0  # it may find what it wants
+        async with admission.place(until(now() + 60.0)) as admitted:
+            assert admitted.grace is None
+        with pytest.raises(Overloaded):
+            await work(admission, 1.0)
+        await asyncio.gather(*busy)
+        assert (admission.running, admission.waiting, admission.refused, admission.refusals.seconds) == (0, 0, 1, age)
+
+    run(main())
+
+
+def test_a_place_that_is_not_needed_goes_to_the_next() -> None:
+    async def main() -> None:
+        admission, start = await measured(), now()
+        async with AsyncExitStack() as stack:
+            for _ in range(LIMIT + 3):  # running, and in the queue
+                await stack.enter_async_context(admission.place(until(60)))
+            last = asyncio.create_task(work(admission, 60))
+            await asyncio.sleep(0.05)
+            assert (admission.running, admission.waiting) == (LIMIT, 4)
+        assert round(await last - start, 3) == 0.05
+        assert (admission.running, admission.waiting) == (0, 0)
+        assert admission.mean == pytest.approx(SECONDS, rel=0.01)  # what did not run has no time
+
+    run(main())
+
+
+def test_work_that_no_caller_waits_for_is_left_out() -> None:
+    async def main() -> None:
+        admission, start = await measured(), now()
+        busy = [asyncio.create_task(work(admission, 60)) for _ in range(LIMIT)]
+        await asyncio.sleep(0)
+        left = 60.0
+
+        async def shared() -> None:
+            async with admission.admitted(lambda: left):
+                await asyncio.sleep(SECONDS)
+
+        given_up = [asyncio.create_task(shared()) for _ in range(100)]
+        await asyncio.sleep(0)
+        last = asyncio.create_task(work(admission, 60))
+        await asyncio.sleep(0)
+        left = 0.0
+        assert round(await last - start, 3) == SECONDS
+        assert {type(one) for one in await asyncio.gather(*given_up, return_exceptions=True)} == {Overloaded}
+        assert (admission.refused, admission.expired) == (0, 100)
+        await asyncio.gather(*busy)
+
+    run(main())
+
+
+def test_what_would_wait_is_refused_where_the_work_that_follows_cannot_be_finished() -> None:
+    async def main() -> None:
+        following = await measured()
+        looks = await measured(then=following)
+        taken = [asyncio.create_task(work(following, 60)) for _ in range(100)]
+        await asyncio.sleep(0)
+        start = now()
+        begun = [asyncio.create_task(work(looks, 1.0)) for _ in range(LIMIT)]  # may find that nothing has to follow
+        await asyncio.sleep(0)
+        for _ in range(10):
+            with pytest.raises(Overloaded):
+                await work(looks, 1.0)
+        assert now() == start
+        patient = asyncio.create_task(work(looks, 60))
+        await asyncio.gather(*begun, *taken, patient)
+        assert (looks.refused, following.refused) == (10, 0)
+
+    run(main())
+
+
+def test_those_on_their_way_to_the_work_that_follows_count_as_its_queue() -> None:
+    async def main() -> None:
+        following = await measured()
+        looks = await measured(then=following)
+
+        async def both(left: float) -> None:
+            end = now() + left
+            async with looks.admitted(until(end)):
+                await asyncio.sleep(SECONDS / 10)
+            await work(following, end - now())
+
+        outcomes = await asyncio.gather(*(both(1.0) for _ in range(200)), return_exceptions=True)
+        assert looks.refused >= 150
+        assert following.refused + following.expired == 0
+        assert outcomes.count(None) >= 0.6 * CAPACITY
+
+    run(main())
+
+
+@pytest.mark.parametrize("deadline", [0.5, 1.0, 5.0])
+def test_refusals_leave_the_processor_to_the_work(deadline: float) -> None:
+    async def main() -> None:
+        admission, processor = Admission(LIMIT, now, random.Random(3).random), asyncio.Lock()
+        seconds, done = 0.01, 0
+
+        async def busy(share: float) -> None:
+            async with processor:
+                await asyncio.sleep(share * seconds)
+
+        async def caller(end: float) -> None:
+            nonlocal done
+            while now() < end:
+                arrived = now()
+                await busy(0.3)  # what each call costs, admitted or not
+                try:
+                    async with admission.admitted(until(arrived + deadline)):
+                        await busy(0.7)
+                except (Overloaded, OutOfTime) as error:
+                    await asyncio.sleep(error.retry_after or 0.0)
+                else:
+                    done += now() - arrived <= deadline
+
+        async def goodput(callers: int, length: float = 10.0) -> float:
+            before = done
+            await asyncio.gather(*(caller(now() + length) for _ in range(callers)))
+            return (done - before) / length
+
+        best = await goodput(2 * LIMIT)
+        assert best > 0.9 / seconds
+        assert await goodput(20 * LIMIT) >= 0.8 * best
+        assert await goodput(2 * LIMIT, 5.0) >= 0.8 * best  # recovered
+
+    run(main())
+
+
+def test_work_that_fails_gives_its_place_back() -> None:
+    async def main() -> None:
+        admission = Admission(1, now, lambda: 0.0, longest_queue=1)
 
         async def failing() -> None:
-            async with admission.admitted(60):
+            async with admission.admitted(until(60)):
                 await asyncio.sleep(SECONDS)
                 raise ValueError
 
-        outcomes = asyncio.gather(*(failing() for _ in range(3)), return_exceptions=True)
-        await asyncio.sleep(0)
-        assert registry.get_sample_value("sellergate_admission", {"work": "calls", "state": "running"}) == 1
-        assert registry.get_sample_value("sellergate_admission", {"work": "calls", "state": "waiting"}) == 1
-        assert [type(one) for one in await outcomes] == [ValueError, ValueError, Overloaded]
-        assert registry.get_sample_value("sellergate_admission_refused_total", {"work": "calls"}) == 1
+        outcomes = await asyncio.gather(*(failing() for _ in range(3)), return_exceptions=True)
+        assert [type(one) for one in outcomes] == [ValueError, ValueError, Overloaded]
         assert (admission.running, admission.waiting) == (0, 0)
 
     run(main())
