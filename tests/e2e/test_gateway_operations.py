@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import string
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -14,17 +15,18 @@ from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_client import Sellergate
 from sellergate_common.errors import Reason, SellergateError
-from sellergate_common.rpc.channel import invoke
+from sellergate_common.rpc.channel import invoke, open_channel
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 CATALOGUE = Catalogue.load()
 RDT = "tokens/2021-03-01/createRestrictedDataToken"
+# The one whose response is a token is refused to every caller.
+CALLED = [operation for operation in CATALOGUE if operation.name != RDT]
 BODIES: dict[str, Any] = {
     "reports/2021-06-30/createReport": {"reportType": "GET_X", "marketplaceIds": ["ATVPDKIKX0DER"]},
     "feeds/2021-06-30/createFeedDocument": {"contentType": "text/plain"},
-    RDT: {"restrictedResources": [{"method": "GET", "path": "/orders/v0/orders/{orderId}/address"}]},
 }
 
 
@@ -58,16 +60,15 @@ async def test_every_operation_is_called_with_the_right_kind_of_token(
         )
 
     # Those that revoke or rotate have no effect here; the application has no queue.
-    for start in range(0, len(CATALOGUE), 32):
-        await asyncio.gather(*map(call, list(CATALOGUE)[start : start + 32]))
+    for start in range(0, len(CALLED), 32):
+        await asyncio.gather(*map(call, CALLED[start : start + 32]))
     after = await counted(control)
-    assert len(answers) == 370
+    assert len(answers) == 369
     restricted = 0
-    for operation in CATALOGUE:
+    for operation in CALLED:
         answer = answers[operation.name]
         assert (answer.operation, answer.attempts) == (operation.name, 1)
-        if operation.name != RDT:
-            assert after[operation.name] - before.get(operation.name, 0) == 1
+        assert after[operation.name] - before.get(operation.name, 0) == 1
         # A token of the wrong kind is a 403; an argument that is wrong is not.
         assert answer.http_status not in (401, 403, 429), (operation.name, answer.body)
         if b'"echo"' in answer.body:
@@ -103,10 +104,43 @@ async def test_a_restricted_token_is_fetched_once_for_all_orders_of_a_seller(
     assert (await counted(control))[RDT] - before == 1
 
 
-async def test_a_token_for_fifty_resources_and_what_is_none(
-    rest: Rest, seller: Seller, gateway: GatewayServiceStub, fast: None
+async def test_a_caller_that_is_not_listed_gets_no_token_of_amazons(
+    rest: Rest, seller: Seller, gateway: GatewayServiceStub, operator: GatewayServiceStub, fast: None
 ) -> None:
     account_id = await rest.connect(seller)
+    resource = {"method": "GET", "path": "/orders/v0/orders/{orderId}/address"}
+    asked = pb2.GetRestrictedDataTokenRequest(
+        account_id=account_id, resources=[call_pb2.RestrictedResource(**resource)]
+    )
+    with pytest.raises(SellergateError) as caught:
+        await invoke(gateway.GetRestrictedDataToken, asked, dependency="gateway")
+    assert caught.value.reason is Reason.CALLER_NOT_ALLOWED
+    body = json.dumps({"restrictedResources": [resource]}).encode()
+    calls = (
+        call_pb2.CallRequest(operation=RDT),
+        call_pb2.CallRequest(method="POST", path="/tokens/2021-03-01/restrictedDataToken"),
+        call_pb2.CallRequest(method="POST", path="/tokens/2021-03-01/restricted%44ataToken"),
+        call_pb2.CallRequest(method="GET", path="/authorization/v1/authorizationCode"),
+    )
+    for stub in (gateway, operator):
+        for call in calls:
+            call.account_id, call.body = account_id, body if call.method != "GET" else b""
+            with pytest.raises(SellergateError) as caught:
+                await invoke(stub.Call, call, dependency="gateway")
+            assert caught.value.reason is Reason.CALLER_NOT_ALLOWED
+
+
+@pytest.fixture
+async def operator(rest: Rest) -> AsyncIterator[GatewayServiceStub]:
+    suite = rest.suite
+    async with open_channel(suite.target("gateway"), "gateway", suite.identity("operator"), []) as channel:
+        yield GatewayServiceStub(channel)
+
+
+async def test_a_token_for_fifty_resources_and_what_is_none(
+    rest: Rest, seller: Seller, operator: GatewayServiceStub, fast: None
+) -> None:
+    gateway, account_id = operator, await rest.connect(seller)
     resources = [
         call_pb2.RestrictedResource(method="GET", path=f"/orders/v0/orders/1-{n}/address", data_elements=[])
         for n in range(50)
@@ -169,6 +203,8 @@ async def test_ten_thousand_random_paths_never_crash_the_router(
         Reason.AMAZON_DENIED,
         Reason.AMAZON_REJECTED,
         Reason.AMAZON_NOT_FOUND,
+        # Some are next to the path of restricted tokens.
+        Reason.CALLER_NOT_ALLOWED,
     }
 
 

@@ -60,6 +60,9 @@ def written(identity: str, rpc: str) -> bool:
     """What the table says of a cell."""
     service, name = rpc.rpartition(".")[2].split("/")
     cell = table().get(identity, "nothing")
+    if f"{service} (not {name})" in cell:
+        return False
+    cell = re.sub(r" \(not \w+\)", "", cell)
     if cell.startswith("everything but "):
         return not {service, f"{service}/{name}"} & set(re.findall(r"[A-Z]\w+(?:/\w+)?", cell))
     return bool({service, f"{service}/{name}"} & set(cell.split(", ")))

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from sellergate_amazon.operations import Catalogue
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
-from sellergate_common.sites import Sites
+from sellergate_common.sites import Site, Sites
 from sellergate_gateway.calls.breakers import Breakers
 from sellergate_gateway.calls.pipeline import Calls, Done, Ports
 from sellergate_gateway.credentials.ports import Verified
@@ -120,10 +120,10 @@ class World:
         self.log.append("invalidate credentials")
         return True
 
-    async def remember(self, account: Account, document_id: str, report_type: str) -> None:
+    async def remember(self, account: Account, site: Site, document_id: str, report_type: str) -> None:
         self.types[document_id] = report_type
 
-    async def get_type(self, account: Account, document_id: str) -> str:
+    async def get_type(self, account: Account, site: Site, document_id: str) -> str:
         return self.types.get(document_id, "")
 
     async def get_credentials(self, account: Account) -> AwsCredentials:

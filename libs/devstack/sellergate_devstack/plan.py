@@ -146,7 +146,7 @@ class Plan:
         }
         if self.settings.wants_simulator:
             own["SELLERGATE_DOCUMENT_HOSTS"] = self.simulator_url
-        return self._service("gateway", own, f"{_SPAPI} {_GATEWAY}")
+        return self._service("gateway", own, f"{_SPAPI} {_GATEWAY} SELLERGATE_TOKEN_CALLERS")
 
     def _spapi(self) -> dict[str, str]:
         """Return where the simulator is, as settings, if it stands in for SP-API."""

@@ -35,6 +35,7 @@ async def serve(settings: GatewaySettings) -> None:
             settings,
             servicers=servicers,
             health=health,
+            access=settings.access,
         )
 
 

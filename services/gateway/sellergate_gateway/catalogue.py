@@ -68,9 +68,13 @@ class Operations:
         page = found[: min(size or DEFAULT_SIZE, MAX_SIZE)]
         return page, page[-1].name if len(found) > len(page) else ""
 
-    async def quota(self, account: Account, name: str, *, sandbox: bool) -> tuple[Bucket, BucketState]:
-        """Return an account's bucket for an operation, and what is in it. Raises NotFound."""
+    async def quota(self, account: Account, name: str, user: str, *, sandbox: bool) -> tuple[Bucket, BucketState]:
+        """Return an account's bucket for an operation, and what is in it. Raises NotFound.
+
+        A user of a shared application cannot make calls for the application itself, and does not see the bucket of those.
+        """
         operation = self.get(name)
         site = self._sites.of(account.marketplace, sandbox=sandbox)
-        bucket = self._buckets.of(account, site, operation, batch=False)[0]
+        grantless = bool(operation.grantless_scope) and not (user and account.shared_application)
+        bucket = self._buckets.of(account, site, operation, batch=False, grantless=grantless)[0]
         return bucket, await self._quota.state(bucket)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import SecretStr
+from sellergate_common.sites import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,14 @@ class Account:
     marketplace_ids: tuple[str, ...] = ()
     shared_application: bool = True
     """Other users may have accounts of the same application: nobody of them acts for it."""
+
+    def shared_parts(self, site: Site) -> tuple[str, ...]:
+        """Return what everything that replicas share is keyed by: application, user, region, sandbox and seller id.
+
+        A seller id is what a user claims, and Amazon has no operation that names the seller of a grant. With the user in the key, a
+        false claim changes only what the claimant itself sees (ADR 0012).
+        """
+        return self.application_id, self.user_id, site.region.name, str(site.sandbox), self.amazon_seller_id
 
 
 @dataclass(frozen=True, slots=True)

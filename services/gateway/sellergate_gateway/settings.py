@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from sellergate_common.crypto.sealing import KeyRing, ring_text
-from sellergate_common.settings import CacheSettings, Port, ServerSettings, secure_url
+from sellergate_common.identity.policy import Access
+from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
 from sellergate_common.site_settings import SiteSettings
 
 # Amazon's presigned addresses are those of S3 and of its CDN (seen in its guides and in threads).
@@ -30,6 +31,8 @@ class GatewaySettings(ServerSettings, CacheSettings, SiteSettings):
     ]
     interactive_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """The share of each bucket that BATCH calls leave alone."""
+    token_callers: str = ""
+    """Internal services ("client/billing, client/reports") that may call GetRestrictedDataToken."""
     document_hosts: str = DOCUMENT_HOSTS
     """Where documents are fetched from and put to: patterns of host names, and whole origins on loopback; commas between."""
     quota_mode: Literal["shared", "local", "shadow"] = "shared"
@@ -51,6 +54,11 @@ class GatewaySettings(ServerSettings, CacheSettings, SiteSettings):
     def document_servers(self) -> tuple[str, ...]:
         """The patterns and origins, one by one."""
         return tuple(host.strip().rstrip("/") for host in self.document_hosts.split(",") if host.strip())
+
+    @property
+    def access(self) -> Access:
+        """The methods that the identities in token_callers may call beyond the table."""
+        return Access({"sellergate.gateway.v1.GatewayService/GetRestrictedDataToken": names(self.token_callers)})
 
     @property
     def token_ring(self) -> KeyRing:

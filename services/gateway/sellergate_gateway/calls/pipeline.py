@@ -131,15 +131,17 @@ class Calls:
         ports, target = self._ports, resolve(call, self._ports.catalogue)
         if target.operation:
             concerns(operation=target.operation.name)
-        if user and target.hands_out_a_token:
+        if target.hands_out_a_token and not self._tokens.fetches_tokens:
             raise NotAllowed(
-                "Tokens of Amazon's stay here: operations that need a Restricted Data Token are sent with one; name data_elements."
+                "Tokens of Amazon's stay here: operations that need a Restricted Data Token are sent with one; name data_elements"
+                " or restricted_resources. Services that SELLERGATE_TOKEN_CALLERS names get one by GetRestrictedDataToken."
             )
         checked_at, account = ports.left(), await self._permitted(call, target, user)
         site = ports.sites.of(account.marketplace, sandbox=account.sandbox if call.sandbox is None else call.sandbox)
         check_marketplaces(target.query, site, "query" if call.raw_query is None else "raw_query")
-        buckets = ports.buckets.of(account, site, target.operation, batch=call.batch)
-        need = await self._tokens.need(account, target, call)
+        grantless = bool(target.grantless_scope)
+        buckets = ports.buckets.of(account, site, target.operation, batch=call.batch, grantless=grantless)
+        need = await self._tokens.need(account, site, target, call)
         run = _Run(call, user, target, account, checked_at, site, buckets, need, rate=buckets[0].rate)
         run.counted = ports.counts.of(run.name)
         run.counted.calls += 1
@@ -163,6 +165,10 @@ class Calls:
         if account.state == "AUTHORIZATION_REVOKED" and not grantless:
             raise PreconditionFailed.revoked()
         return account
+
+    def site(self, account: Account) -> Site:
+        """Return where calls of an account go unless they name another environment. Raises InvalidRequest."""
+        return self._ports.sites.of(account.marketplace, sandbox=account.sandbox)
 
     async def _permitted(self, call: SpApiCall, target: Target, user: str) -> Account:
         """Return the account of a call that `user` may make now. Raises NotFound, PreconditionFailed, NotAllowed."""
@@ -250,7 +256,7 @@ class Calls:
         await self._learn(run, answer)
         if reading.kind is Kind.SUCCESS:
             if self._tokens.learns(run.target):
-                learning = self._tokens.learn(run.account, run.target, answer)
+                learning = self._tokens.learn(run.account, run.site, run.target, answer)
                 await self._follow_ups.run("learn report types", learning, None)
             return Done(answer, run.target.operation, run.attempts, run.waited, run.account.revision)
         if reading.kind in _REPAIRABLE and not run.repaired and await self._repaired(run, reading, token, credentials):

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from sellergate_amazon import reading
 from sellergate_amazon.operations import Catalogue
 from sellergate_amazon.reports import RESTRICTED_REPORT_TYPES
+from sellergate_common.sites import Site
 
 from sellergate_gateway.model import Account
 from sellergate_gateway.spapi.http import AmazonAnswer
@@ -17,10 +18,10 @@ _TELLING = frozenset({"reports/2021-06-30/getReport", "reports/2021-06-30/getRep
 class ReportTypes(Protocol):
     """Where the types of report documents are remembered."""
 
-    async def remember(self, account: Account, document_id: str, report_type: str) -> None:
+    async def remember(self, account: Account, site: Site, document_id: str, report_type: str) -> None:
         """Remember the type of a document. It may be lost."""
 
-    async def get(self, account: Account, document_id: str) -> str:
+    async def get(self, account: Account, site: Site, document_id: str) -> str:
         """Return the type of a document; empty: not known."""
 
 
@@ -31,18 +32,18 @@ class ReportDocuments:
         self._types = types
         self._catalogue = catalogue
 
-    async def is_restricted(self, account: Account, target: Target) -> bool | None:
+    async def is_restricted(self, account: Account, site: Site, target: Target) -> bool | None:
         """Tell whether the document that a call asks for holds personal data; None: not known."""
         found = self._catalogue.match(target.method, target.path)
         document_id = found.path_params.get("reportDocumentId", "") if found else ""
-        report_type = await self._types.get(account, document_id)
+        report_type = await self._types.get(account, site, document_id)
         return report_type in RESTRICTED_REPORT_TYPES if report_type else None
 
     def learns(self, target: Target) -> bool:
         """Return whether a response to such a call names types of reports."""
         return target.operation is not None and target.operation.name in _TELLING
 
-    async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
+    async def learn(self, account: Account, site: Site, target: Target, answer: AmazonAnswer) -> None:
         """Remember the types that a response of getReport or getReports names."""
         if not self.learns(target):
             return
@@ -53,7 +54,7 @@ class ReportDocuments:
                 )
             except reading.Unreadable:
                 continue
-            await self._types.remember(account, document_id, report_type)
+            await self._types.remember(account, site, document_id, report_type)
 
 
 def _reports(answer: AmazonAnswer) -> list[dict[str, Any]]:

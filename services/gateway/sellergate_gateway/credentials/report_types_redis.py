@@ -4,6 +4,7 @@ from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import report_key
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.redis_client import UNREACHABLE
+from sellergate_common.sites import Site
 
 from sellergate_gateway.model import Account
 
@@ -18,20 +19,20 @@ class RedisReportTypes:
         self._redis = redis
         self._ring = ring
 
-    async def remember(self, account: Account, document_id: str, report_type: str) -> None:
+    async def remember(self, account: Account, site: Site, document_id: str, report_type: str) -> None:
         """Remember the type of a document."""
         try:
-            await self._redis.set(self._name(account, document_id), report_type, ex=_REPORT_SECONDS)
+            await self._redis.set(self._name(account, site, document_id), report_type, ex=_REPORT_SECONDS)
         except UNREACHABLE:
             return
 
-    async def get(self, account: Account, document_id: str) -> str:
+    async def get(self, account: Account, site: Site, document_id: str) -> str:
         """Return the type of a document; empty: not known."""
         try:
-            return str(await self._redis.get(self._name(account, document_id)) or "")
+            return str(await self._redis.get(self._name(account, site, document_id)) or "")
         except UNREACHABLE:
             return ""
 
-    def _name(self, account: Account, document_id: str) -> str:
-        # Amazon's ids are unique with the seller's alone.
-        return report_key(self._ring, account.application_id, account.amazon_seller_id, document_id)
+    def _name(self, account: Account, site: Site, document_id: str) -> str:
+        # Amazon's ids are unique only together with the seller's.
+        return report_key(self._ring, "type", *account.shared_parts(site), document_id)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sellergate_common.errors import AmazonRefused, InvalidRequest, Reason
+from sellergate_common.sites import Site
 
 from sellergate_gateway.credentials.ports import Tokens
 from sellergate_gateway.credentials.report_types import ReportDocuments
@@ -34,10 +35,13 @@ SELLER = Need()
 class SellerTokens:
     """Tokens of sellers and of applications: what suffices for fetching Restricted Data Tokens themselves."""
 
+    fetches_tokens = True
+    """Calls with these tokens may bring tokens; they are the gateway's own, never a caller's."""
+
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
-    async def need(self, account: Account, target: Target, call: SpApiCall) -> Need:  # noqa: ARG002
+    async def need(self, account: Account, site: Site, target: Target, call: SpApiCall) -> Need:  # noqa: ARG002
         """Return the kind of token that a call wants. Raises InvalidRequest."""
         return Need(scope=target.grantless_scope) if target.grantless_scope else SELLER
 
@@ -59,19 +63,21 @@ class SellerTokens:
         """Return whether a response to such a call holds something to remember."""
         return False
 
-    async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
+    async def learn(self, account: Account, site: Site, target: Target, answer: AmazonAnswer) -> None:
         """Remember what a response says."""
 
 
 class CallTokens(SellerTokens):
     """Tokens of all kinds, decided by the catalogue and by what the caller wants to see."""
 
+    fetches_tokens = False
+
     def __init__(self, tokens: Tokens, restricted: RestrictedTokens, documents: ReportDocuments) -> None:
         super().__init__(tokens)
         self._restricted = restricted
         self._documents = documents
 
-    async def need(self, account: Account, target: Target, call: SpApiCall) -> Need:
+    async def need(self, account: Account, site: Site, target: Target, call: SpApiCall) -> Need:
         """Return the kind of token that a call wants. Raises InvalidRequest."""
         operation, data_elements = target.operation, call.data_elements
         if call.restricted_resources:
@@ -79,11 +85,14 @@ class CallTokens(SellerTokens):
         restrictable = data_elements or (operation is not None and operation.restricted)
         resource = resource_of(target, data_elements) if restrictable else None
         if operation is None or not operation.restricted:
-            return await super().need(account, target, call)
+            return await super().need(account, site, target, call)
         if not operation.document:
             resources = (resource,) if resource else ()
             return Need(resources=resources, ambiguous=operation.restricted_basis == "ambiguous")
-        own, restricted = Resource(target.method, target.path), await self._documents.is_restricted(account, target)
+        own, restricted = (
+            Resource(target.method, target.path),
+            await self._documents.is_restricted(account, site, target),
+        )
         return Need(resources=(own,)) if restricted else Need(untold=None if restricted is False else own)
 
     async def get(self, account: Account, need: Need) -> AccessToken:
@@ -116,6 +125,6 @@ class CallTokens(SellerTokens):
         """Return whether a response to such a call names types of reports."""
         return self._documents.learns(target)
 
-    async def learn(self, account: Account, target: Target, answer: AmazonAnswer) -> None:
+    async def learn(self, account: Account, site: Site, target: Target, answer: AmazonAnswer) -> None:
         """Remember the types of reports that a response names."""
-        await self._documents.learn(account, target, answer)
+        await self._documents.learn(account, site, target, answer)

@@ -27,33 +27,36 @@ class Buckets:
         self._batch_share = 1.0 - interactive_share
         self._kept = lru_cache(_KEPT_NAMES)(self._make)
 
-    def of(self, account: Account, site: Site, operation: Operation | None, *, batch: bool) -> tuple[Bucket, ...]:
-        """Return the buckets of a call: of the pair of seller and application, of the application where Amazon names such a limit.
+    def of(
+        self, account: Account, site: Site, operation: Operation | None, *, batch: bool, grantless: bool = False
+    ) -> tuple[Bucket, ...]:
+        """Return the buckets of a call: of a user's seller, and of all the user's sellers where Amazon limits the application.
 
-        BATCH also passes a smaller one of the pair, last, as a gate: so a share of the quota is left for people who wait. All
-        paths that the catalogue does not have share one bucket of a pair.
+        BATCH also passes a smaller one of the seller, last, as a gate: so a share of the quota is left for people who wait. All
+        paths that the catalogue does not have share one bucket of a seller. No bucket of a seller's calls is shared by two users.
+        `grantless`: the call is made with the application's own token.
         """
-        # A call without a seller's grant counts for the application alone, whichever account names it.
-        grantless = operation is not None and operation.grantless_scope
-        seller_id = "" if grantless else account.amazon_seller_id
-        return self._kept(account.application_id, seller_id, site.region.name, site.sandbox, operation, batch)
+        # Such a call counts for the application, whichever account names it; no user of a shared application can make one.
+        owner = ("", "", site.region.name, str(site.sandbox), "") if grantless else account.shared_parts(site)[1:]
+        return self._kept(account.application_id, owner, site.sandbox, operation, batch)
 
     def _make(
-        self, application_id: str, seller_id: str, region: str, sandbox: bool, operation: Operation | None, batch: bool
+        self, application_id: str, owner: tuple[str, ...], sandbox: bool, operation: Operation | None, batch: bool
     ) -> tuple[Bucket, ...]:
         rate, burst = _numbers(operation, sandbox=sandbox)
         name = _SANDBOX if sandbox else operation.name if operation else _UNKNOWN
         application = self._ring.index("application", application_id)[:32]
         prefix = f"{QUOTA_PREFIX}{{{application}}}:"
-        own = self._ring.index("pair", seller_id, region, str(sandbox), name)[:32]
+        # Replicas of before the user was part of the key name their buckets otherwise ("pair", "all").
+        own = self._ring.index("user's seller", *owner, name)[:32]
         # We plan with a burst one below Amazon's: its clock and ours are not the same.
         burst = max(1, burst - 1)
         # Behind unknown paths are many operations, and each tells a rate of its own.
         whole = Bucket(prefix + own, rate, burst, learns=sandbox or operation is not None)
         found = [whole]
         if operation and operation.application_rate and not sandbox:
-            shared = self._ring.index("all", region, name)[:32]
-            found.append(Bucket(prefix + shared, operation.application_rate, operation.application_burst or burst))
+            all_sellers = self._ring.index("user's sellers", *owner[:-1], name)[:32]
+            found.append(Bucket(prefix + all_sellers, operation.application_rate, operation.application_burst or burst))
         if batch:
             share = self._batch_share
             small = max(1, int(burst * share))

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from sellergate_amazon import reading
 from sellergate_amazon.marketplaces import marketplace_by_code, marketplace_by_id
 from sellergate_common.errors import InvalidRequest, Reason, SellergateError, Unavailable
+from sellergate_common.sites import Site
 
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.documents.download import Documents, Head, Kind, refused
@@ -65,13 +66,13 @@ class Running:
 class RunningReports(Protocol):
     """Which reports are being made, known to all replicas. It may be lost: then Amazon is asked for a second one."""
 
-    async def obtain(self, account: Account, request: str, create: Callable[[], Awaitable[str]]) -> Running:
+    async def obtain(self, account: Account, site: Site, request: str, create: Callable[[], Awaitable[str]]) -> Running:
         """Return the report that is being made for this request, or one that is created now, once for all who ask."""
 
-    async def polled(self, account: Account, request: str, report_id: str) -> None:
+    async def polled(self, account: Account, site: Site, request: str, report_id: str) -> None:
         """Keep a report for the next callers a while longer, since some caller still waits for it."""
 
-    async def ended(self, account: Account, request: str, report_id: str) -> None:
+    async def ended(self, account: Account, site: Site, request: str, report_id: str) -> None:
         """Forget a report that is made: the next request is for a new one."""
 
 
@@ -98,8 +99,9 @@ class ReportRuns:
         A report that Amazon cancels or fails is AMAZON_REJECTED, with the status in the metadata.
         """
         account = await self._calls.account(request.account_id, user)
+        site = self._calls.site(account)
         body = _body(request, account)
-        report_id = request.resume_report_id or await self._obtained(account, body, user)
+        report_id = request.resume_report_id or await self._obtained(account, site, body, user)
         yield Progress(report_id, "IN_QUEUE")
         report: dict[str, Any] = {}
         try:
@@ -107,24 +109,24 @@ class ReportRuns:
                 if changed:
                     yield Progress(report_id, str(report["processingStatus"]))
                 else:
-                    await self._running.polled(account, body, report_id)
+                    await self._running.polled(account, site, body, report_id)
         finally:
             if report.get("processingStatus") in {_DONE, *_FAILED}:
-                await self._running.ended(account, body, report_id)
+                await self._running.ended(account, site, body, report_id)
         document_id = _document_id(report, report_id)
         download = self._documents.download(request.account_id, Kind.REPORT, document_id, user)
         async with aclosing(download) as parts:
             async for part in parts:
                 yield part
 
-    async def _obtained(self, account: Account, body: str, user: str) -> str:
+    async def _obtained(self, account: Account, site: Site, body: str, user: str) -> str:
         """Return the id of a report that is being made or is created now, and of none that was finished before it was asked for."""
         asked, create = self._now(), partial(self._created, account.account_id, body, user)
         for _ in range(_ATTEMPTS):
-            running = await self._running.obtain(account, body, create)
+            running = await self._running.obtain(account, site, body, create)
             if running.created or await self._serves(account.account_id, running.report_id, user, asked):
                 return running.report_id
-            await self._running.ended(account, body, running.report_id)
+            await self._running.ended(account, site, body, running.report_id)
         return await create()
 
     async def _serves(self, account_id: str, report_id: str, user: str, asked: float) -> bool:

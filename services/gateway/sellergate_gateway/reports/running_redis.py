@@ -9,6 +9,7 @@ from sellergate_common.cache.single_flight import LocalFlight, SingleFlight
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
+from sellergate_common.sites import Site
 
 from sellergate_gateway.model import Account
 from sellergate_gateway.reports.run import Running
@@ -32,27 +33,27 @@ class RedisRunningReports:
         self._polled = redis.register_script(_POLLED)
         self._forget = redis.register_script(_FORGET)
 
-    async def obtain(self, account: Account, request: str, create: Callable[[], Awaitable[str]]) -> Running:
+    async def obtain(self, account: Account, site: Site, request: str, create: Callable[[], Awaitable[str]]) -> Running:
         """Return a report that is being made, or is created now."""
-        name = self._name(account, request)
+        name = self._name(account, site, request)
         return await self._local.get(name, lambda: self._cluster.get(name, _Errand(self._redis, name, create)))
 
-    async def polled(self, account: Account, request: str, report_id: str) -> None:
+    async def polled(self, account: Account, site: Site, request: str, report_id: str) -> None:
         """Keep a report a while longer."""
         try:
-            await self._polled([self._name(account, request)], [report_id, POLLED_SECONDS])
+            await self._polled([self._name(account, site, request)], [report_id, POLLED_SECONDS])
         except UNREACHABLE:
             get_logger().warning("report_not_kept")
 
-    async def ended(self, account: Account, request: str, report_id: str) -> None:
+    async def ended(self, account: Account, site: Site, request: str, report_id: str) -> None:
         """Forget a report that is made."""
         try:
-            await self._forget([self._name(account, request)], [report_id])
+            await self._forget([self._name(account, site, request)], [report_id])
         except UNREACHABLE:
             get_logger().warning("report_not_forgotten")
 
-    def _name(self, account: Account, request: str) -> str:
-        return report_key(self._ring, "running", account.application_id, account.amazon_seller_id, request)
+    def _name(self, account: Account, site: Site, request: str) -> str:
+        return report_key(self._ring, "running", *account.shared_parts(site), request)
 
 
 class _Errand:

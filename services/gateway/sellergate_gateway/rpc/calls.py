@@ -83,9 +83,10 @@ class GatewayServicer(StreamingRpcs):
 
     async def GetQuota(self, request: pb2.GetQuotaRequest, context: Any) -> pb2.GetQuotaResponse:
         """Return the state of an account's quota for an operation."""
-        account = await self._calls.account(request.account_id, _user())
+        user = _user()
+        account = await self._calls.account(request.account_id, user)
         sandbox = request.sandbox if request.HasField("sandbox") else account.sandbox
-        bucket, state = await self._operations.quota(account, request.operation, sandbox=sandbox)
+        bucket, state = await self._operations.quota(account, request.operation, user, sandbox=sandbox)
         return pb2.GetQuotaResponse(quota=to_quota(state, bucket.burst, time.time()))
 
 

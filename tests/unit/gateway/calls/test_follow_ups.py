@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sellergate_common.errors import Reason
+from sellergate_common.sites import Site
 from sellergate_gateway.calls.follow_ups import RETURN_SECONDS, FollowUps
 from sellergate_gateway.model import AccessToken, Account
 from sellergate_gateway.quota.ports import Bucket
@@ -35,7 +36,7 @@ class Failing(World):
     async def throttled(self, buckets: Sequence[Bucket], seconds: float) -> None:
         raise self.failure
 
-    async def remember(self, account: Account, document_id: str, report_type: str) -> None:
+    async def remember(self, account: Account, site: Site, document_id: str, report_type: str) -> None:
         raise self.failure
 
     async def invalidate(self, account: Account, token: AccessToken) -> bool:

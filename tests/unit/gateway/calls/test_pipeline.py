@@ -102,6 +102,9 @@ async def test_a_caller_may_name_the_kind_of_token() -> None:
     await world.make(GRANTLESS, token_kind="SELLER")
     assert world.log == ["account", "token", "quota", "send"]
     await world.make(GRANTLESS, user="u1", token_kind="SELLER")
+    other = World(account=replace(ACCOUNT, user_id="u2"))
+    await other.make(GRANTLESS, user="u2", token_kind="SELLER")
+    assert other.buckets[0] != world.buckets[0], "it counts for the seller, not for the application"
     revoked = World(account=replace(ACCOUNT, state="AUTHORIZATION_REVOKED"))
     assert (await revoked.refused(GRANTLESS, token_kind="SELLER")).reason is Reason.AUTHORIZATION_REVOKED
     await revoked.make(GRANTLESS, token_kind="GRANTLESS")

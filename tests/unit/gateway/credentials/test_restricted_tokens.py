@@ -183,14 +183,15 @@ async def test_a_caller_may_name_the_resources_and_amazon_decides_what_they_open
         "/tokens/2021-03-01/restrictedDataToken/",
         "/tokens/2021-03-01/restrictedDat%61Token",
         "/tokens/2021-03-01/RestrictedDataToken",
+        "/authorization/v1/authorizationCode",
     ],
 )
-async def test_no_user_is_given_a_token_of_amazons(path: str) -> None:
+async def test_no_caller_is_given_a_token_of_amazons(path: str) -> None:
     world = World(steps=[given()])
-    error = await world.refused(SpApiCall("a", "POST", path, body=b"{}"), user="u1")
-    assert error.reason is Reason.CALLER_NOT_ALLOWED
+    for user in ("u1", ""):
+        error = await world.refused(SpApiCall("a", "POST", path, body=b"{}"), user=user)
+        assert error.reason is Reason.CALLER_NOT_ALLOWED
     assert world.sent == []
-    await world.make(SpApiCall("a", "POST", path, body=b"{}"))
 
 
 async def test_a_token_is_kept_under_the_revision_that_it_was_made_for() -> None:

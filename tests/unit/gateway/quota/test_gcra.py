@@ -180,10 +180,12 @@ def test_buckets_are_planned_below_amazons() -> None:
 def test_an_application_has_a_bucket_where_amazon_limits_it() -> None:
     made = Buckets(RING, 0.2)
     operation = CATALOGUE.get("listings-items/2021-08-01/patchListingsItem")
-    pair, shared, gate = made.of(account(), site(), operation, batch=True)
-    assert (pair.rate, shared.rate, gate.rate) == (5.0, 500.0, 4.0)
-    assert (shared.learns, shared.gate) == (False, False)
-    assert made.of(account(amazon_seller_id="OTHER"), site(), operation, batch=False)[1] == shared
+    pair, whole, gate = made.of(account(), site(), operation, batch=True)
+    assert (pair.rate, whole.rate, gate.rate) == (5.0, 500.0, 4.0)
+    assert (whole.learns, whole.gate) == (False, False)
+    assert made.of(account(amazon_seller_id="OTHER"), site(), operation, batch=False)[1] == whole
+    # With accounts of a thousand invented sellers a user would empty it for all others, and Amazon's would be full.
+    assert made.of(account(user_id="v"), site(), operation, batch=False)[1] != whole
     assert len(made.of(account(), site(sandbox=True), operation, batch=False)) == 1
 
 
@@ -192,14 +194,31 @@ def test_each_pair_region_and_operation_has_its_own() -> None:
     first, second = CATALOGUE.get("orders/v0/getOrder"), CATALOGUE.get("orders/v0/getOrders")
     keys = {
         made.of(who, where, what, batch=False)[0].key
-        for who in (account(), account(amazon_seller_id="OTHER"), account(application_id="other"))
+        for who in (
+            account(),
+            account(user_id="v"),
+            account(amazon_seller_id="OTHER"),
+            account(application_id="other"),
+        )
         for where in (site(), site("DE"))
         for what in (first, second, None)
     }
-    assert len(keys) == 3 * 2 * 3
-    # Two accounts of one seller in one region are one selling partner to Amazon.
-    assert made.of(account(account_id="a2", user_id="v", marketplace="CA"), site("CA"), first, batch=False) == made.of(
+    assert len(keys) == 4 * 2 * 3
+    # Two accounts of a user's seller in one region are one selling partner to Amazon.
+    assert made.of(account(account_id="a2", marketplace="CA"), site("CA"), first, batch=False) == made.of(
         account(), site(), first, batch=False
+    )
+
+
+def test_only_calls_without_a_sellers_grant_share_a_bucket_of_the_application() -> None:
+    made = Buckets(RING, 0.2)
+    operation = CATALOGUE.get("notifications/v1/getDestinations")
+    (own,), (other,) = (made.of(account(user_id=user), site(), operation, batch=False) for user in ("u", "v"))
+    assert own != other, "with a seller's token the operation counts for that seller"
+    (grantless,) = made.of(account(user_id="u"), site(), operation, batch=False, grantless=True)
+    assert grantless not in (own, other)
+    assert made.of(account(user_id="v", amazon_seller_id="B"), site(), operation, batch=False, grantless=True) == (
+        grantless,
     )
 
 
