@@ -85,9 +85,9 @@ async def test_what_another_replica_sees_is_told_and_lies_sealed(
         assert not replica.of("a2", operation.name)
         assert not replica.of("a1", "sellers/v1/getAccount")
     waiting = asyncio.ensure_future(anext(run))
-    second.hand_in(second.of("a1", operation.name), SEEN)
+    second.hand_in(second.of("a1", operation.name), lambda: SEEN)
     assert await asyncio.wait_for(waiting, 2) == SEEN
-    second.hand_in(second.of("a1", operation.name), SEEN)
+    second.hand_in(second.of("a1", operation.name), lambda: SEEN)
     await asyncio.sleep(0.01)
     (kept,) = [await redis.lrange(key, 0, -1) async for key in redis.scan_iter("cap:{*")] or [[]]
     assert "what-was-answered" not in str(kept)
@@ -123,7 +123,7 @@ async def test_without_an_account_or_a_redis_nothing_begins(
         await anext(replicas[0].run("a2", operation, 10))
     assert replicas[0].idle
     async with open_redis(SecretStr(f"redis://127.0.0.1:{free_ports(1)[0]}")) as gone:
-        alone = Captures(RedisCaptures(gone, RING), Log(), SYSTEM_CLOCK, new_request_id)
+        alone = Captures(RedisCaptures(gone, RING), Log(), SYSTEM_CLOCK, new_request_id, asyncio.to_thread)
         with pytest.raises(Unavailable):
             await anext(alone.run("a1", operation, 10))
         assert alone.idle

@@ -1,4 +1,8 @@
-"""What no log may show: known shapes of secrets, and every field named like one."""
+"""What no log may show: known shapes of secrets, and every field named like one.
+
+The text is a caller's, so each expression takes time in proportion to its length: once the beginning of a shape is found, it
+either ends within a few characters or takes all that it can. tests/unit/project/test_patterns.py measures that.
+"""
 
 import re
 from collections.abc import Mapping
@@ -8,16 +12,16 @@ from typing import Any
 HIDDEN = "[hidden]"
 _SHORT = 64
 
-# Access, refresh and restricted data tokens of LWA; LWA client secrets; AWS access keys; JWTs and JWEs; our own
-# drop-in secrets and handles.
+# Access, refresh and restricted data tokens of LWA; LWA client secrets; AWS access keys; secrets and handles of drop-in clients.
 _SHAPES = re.compile(
-    r"Atz[ar]\|[^\s\"'&]+"
-    r"|Atz\.sprdt\|[^\s\"'&]+"
-    r"|amzn1\.oa2-cs\.[\w.-]+"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"
-    r"|\beyJ[\w-]+(?:\.[\w-]*){2,4}"
-    r"|\bsg[sr]_[\w-]{16,}"
+    r"Atz[ar]\|[^\s\"'&]++"
+    r"|Atz\.sprdt\|[^\s\"'&]++"
+    r"|amzn1\.oa2-cs\.[\w.-]++"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}+\b"
+    r"|\bsg[sr]_[\w-]{16,}+"
 )
+# JWTs and JWEs: a part that begins so, and two more parts at least. One expression would look for the dots from each beginning.
+_DOTTED, _JWT, _JWT_BEGINNING = re.compile(r"[\w.-]++"), "eyJ", re.compile(r"\beyJ[\w-]")
 _NAMES = re.compile(
     r"secret|token|password|authorization|credential|signature|cookie|private|jwt|api_?key", re.IGNORECASE
 )
@@ -27,17 +31,38 @@ _HARMLESS = frozenset({"authorization_expire_time", "refresh_token_set", "token_
 
 def redact_text(text: str) -> str:
     """Replace everything in `text` that looks like a secret."""
-    return _redact_short(text) if len(text) <= _SHORT else _SHAPES.sub(HIDDEN, text)
+    return _redact_short(text) if len(text) <= _SHORT else _redacted(text)
 
 
 @lru_cache(1024)
 def _redact_short(text: str) -> str:
     """Words that come again in every line: methods, reasons, callers."""
-    return _SHAPES.sub(HIDDEN, text)
+    return _redacted(text)
+
+
+def _redacted(text: str) -> str:
+    text = _SHAPES.sub(HIDDEN, text)
+    return _DOTTED.sub(_without_jwt, text) if _JWT in text else text
+
+
+def _without_jwt(dotted: re.Match[str]) -> str:
+    """Return a run of parts between dots up to where a JWT begins in it."""
+    text = dotted[0]
+    last = text.rfind(".", 0, text.rfind("."))
+    begun = _JWT_BEGINNING.search(text, 0, max(last, 0))
+    return text[: begun.start()] + HIDDEN if begun else text
+
+
+def _is_secret(name: str) -> bool:
+    return _is_short_secret(name) if len(name) <= _SHORT else _names_secret(name)
 
 
 @lru_cache(1024)
-def _is_secret(name: str) -> bool:
+def _is_short_secret(name: str) -> bool:
+    return _names_secret(name)
+
+
+def _names_secret(name: str) -> bool:
     return name not in _HARMLESS and _NAMES.search(name) is not None
 
 
@@ -50,7 +75,11 @@ def redact(value: Any, name: str = "") -> Any:
     if isinstance(value, bytes):
         return HIDDEN if name and value and _is_secret(name) else f"[{len(value)} bytes]"
     if isinstance(value, Mapping):
-        return {key: redact(item, str(key)) for key, item in value.items()}
+        return {_redacted_key(key): redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [redact(item, name) for item in value]
     return value
+
+
+def _redacted_key(key: Any) -> Any:
+    return redact_text(key) if isinstance(key, str) else key

@@ -1,8 +1,13 @@
-"""What an operator may see of a request to Amazon and its answer: no secret, no personal data, no address that opens something."""
+"""What an operator may see of a request to Amazon and its response: no secret, no personal data, no address that opens something.
+
+Whatever a tenant or Amazon sends, looking at it ends in time proportional to a bounded size, and never raises.
+"""
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,11 +15,14 @@ from sellergate_amazon import reading
 from sellergate_amazon.operations import Operation
 from sellergate_common.observability.redaction import HIDDEN, redact, redact_text
 
+from sellergate_gateway.captures.shown_operations import shows_bodies
 from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest, Headers
 
 BODY_BYTES = 4096
-# Longer ones are not taken apart on the way of a call.
-_LONGEST_BODY = 1024 * 1024
+LONGEST_BODY = 128 * 1024
+"""Longer ones are not taken apart, and not kept until they could be."""
+_LONGEST_QUERY, _LONGEST_HEADER = 16 * 1024, 2048
+_MOST_NAMES, _LONGEST_NAME = 256, 128
 _SHOWN = frozenset(
     {
         "accept",
@@ -31,11 +39,7 @@ _SHOWN = frozenset(
         "x-amzn-trace-id",
     }
 )
-# Their answers hold tokens, codes, or presigned addresses of documents (models tokens_2021-03-01, authorization.v1 and those
-# with "document" or "destination" in the operation's id).
-_WITHHELD_APIS = ("tokens/", "authorization/")
-_WITHHELD_WORDS = ("document", "destination", "upload", "token", "authorization")
-_QUERY = re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]*")
+_ADDRESS = re.compile(r"https?://[^\s\"'<>]++", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +60,56 @@ class Exchange:
     failure: str = ""
 
 
-def shows_bodies(operation: Operation) -> bool:
-    """Tell whether bodies of an operation may be seen at all."""
-    told = operation.operation_id.lower()
-    restricted = operation.restricted or operation.restricted_basis is not None or operation.restricted_data_elements
-    return not (
-        restricted or operation.name.startswith(_WITHHELD_APIS) or any(word in told for word in _WITHHELD_WORDS)
-    )
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A body, or only its size where it is not to be looked through."""
+
+    size: int
+    data: bytes
+    withheld: bool
+
+    @classmethod
+    def of(cls, body: bytes, *, shows: bool) -> "_Body":
+        return cls(len(body), body if shows and len(body) <= LONGEST_BODY else b"", not shows)
+
+    def shown(self) -> str:
+        """Return the beginning of the body without secrets; in brackets why it is not shown."""
+        if not self.size:
+            return ""
+        if self.withheld:
+            return f"[{self.size} bytes, withheld: personal data, tokens or documents]"
+        if self.size > LONGEST_BODY:
+            return f"[{self.size} bytes, too long to be looked through]"
+        try:
+            read = reading.parse_json(self.data, most=LONGEST_BODY)
+        except reading.Unreadable:
+            return f"[{self.size} bytes, no JSON]"
+        text = json.dumps(_plain(redact(read)), ensure_ascii=False, separators=(",", ":"))
+        # JSON can write half a character, which no encoding can.
+        whole = text.encode(errors="replace")
+        cut = whole[:BODY_BYTES].decode(errors="ignore")
+        return cut if len(whole) <= BODY_BYTES else f"{cut} [… of {self.size} bytes]"
 
 
-def shown(
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An exchange as it was, but for bodies that are not shown."""
+
+    method: str
+    url: str
+    request_headers: Headers
+    request_body: _Body
+    status: int
+    response_headers: Headers
+    response_body: _Body
+
+
+def shown(operation: Operation, request: AmazonRequest, answer: AmazonAnswer | None, **known: Any) -> Exchange:
+    """Return what may be seen of an exchange, as the function that `look_at` returns."""
+    return look_at(operation, request, answer, **known)()
+
+
+def look_at(
     operation: Operation,
     request: AmazonRequest,
     answer: AmazonAnswer | None,
@@ -74,57 +118,71 @@ def shown(
     seconds: float,
     request_id: str,
     failure: str = "",
-) -> Exchange:
-    """Return what may be seen of an exchange; `answer` is None where no complete one came."""
-    bodies = shows_bodies(operation)
-    return Exchange(
-        start_time=start_time,
-        request_id=request_id,
-        method=request.method,
-        path=operation.path,
-        query_names=_names(urlsplit(request.url).query),
-        request_headers=_headers(request.headers),
-        request_body=_body(request.body, bodies=bodies),
-        status=answer.status if answer else 0,
-        response_headers=_headers(answer.headers) if answer else (),
-        response_body=_body(answer.body, bodies=bodies) if answer else "",
-        seconds=seconds,
-        failure=failure,
+) -> Callable[[], Exchange]:
+    """Return a function that looks at an exchange, in whichever thread; `answer` is None where no complete one came.
+
+    It keeps no body that it would not show. An exchange that cannot be looked at is reported with nothing that was sent: no tenant
+    leaves a capture by what it sends.
+    """
+    shows = shows_bodies(operation)
+    empty = AmazonAnswer(0, (), b"")
+    seen = _Seen(
+        request.method,
+        request.url,
+        request.headers,
+        _Body.of(request.body, shows=shows),
+        (answer or empty).status,
+        (answer or empty).headers,
+        _Body.of((answer or empty).body, shows=shows),
     )
+    blank = Exchange(
+        start_time, request_id, seen.method, operation.path, (), (), "", seen.status, (), "", seconds, failure
+    )
+    return partial(_looked, seen, blank)
+
+
+def _looked(seen: _Seen, blank: Exchange) -> Exchange:
+    try:
+        return replace(
+            blank,
+            query_names=_names(urlsplit(seen.url).query),
+            request_headers=_headers(seen.request_headers),
+            request_body=seen.request_body.shown(),
+            response_headers=_headers(seen.response_headers),
+            response_body=seen.response_body.shown(),
+        )
+    except Exception as error:  # noqa: BLE001  (what was sent may be anything)
+        return replace(blank, response_body=f"[cannot be shown: {type(error).__name__}]")
 
 
 def _names(query: str) -> tuple[str, ...]:
     """Return the names of a query's parameters, each once, in order."""
-    return tuple(dict.fromkeys(redact_text(name)[:128] for name, _ in parse_qsl(query, keep_blank_values=True)))
+    pairs = parse_qsl(query[:_LONGEST_QUERY], keep_blank_values=True)
+    names = dict.fromkeys(redact_text(_encodable(name))[:_LONGEST_NAME] for name, _ in pairs)
+    return tuple(names)[:_MOST_NAMES]
 
 
 def _headers(headers: Headers) -> Headers:
-    return tuple((name, redact_text(value)) for name, value in headers if name.lower() in _SHOWN)
+    return tuple(
+        (name, redact_text(_encodable(value[:_LONGEST_HEADER]))) for name, value in headers if name.lower() in _SHOWN
+    )
 
 
-def _body(body: bytes, *, bodies: bool) -> str:
-    """Return the beginning of a body without secrets; in brackets why it is not shown."""
-    if not body:
-        return ""
-    if not bodies:
-        return f"[{len(body)} bytes, withheld: personal data, tokens or documents]"
-    if len(body) > _LONGEST_BODY:
-        return f"[{len(body)} bytes, too long to be looked through]"
-    try:
-        read = reading.parse_json(body, most=_LONGEST_BODY)
-    except reading.Unreadable:
-        return f"[{len(body)} bytes, no JSON]"
-    text = json.dumps(_plain(redact(read)), ensure_ascii=False, separators=(",", ":"))
-    cut = text.encode()[:BODY_BYTES].decode(errors="ignore")
-    return cut if len(cut) == len(text) else f"{cut} [… of {len(body)} bytes]"
+def _encodable(text: str) -> str:
+    return text.encode(errors="replace").decode()
 
 
 def _plain(value: Any) -> Any:
     """Take the queries out of addresses: that of a presigned one is what opens it."""
     if isinstance(value, str):
-        return _QUERY.sub(rf"\1?{HIDDEN}", value)
+        return _ADDRESS.sub(_without_query, value) if "://" in value else value
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
+
+
+def _without_query(address: re.Match[str]) -> str:
+    path, mark, _ = address[0].partition("?")
+    return f"{path}?{HIDDEN}" if mark else path

@@ -1,14 +1,17 @@
 """Captures: an operator looks at the calls of one account and operation, for a limited time, whichever replica makes them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from sellergate_amazon.operations import Operation
 from sellergate_common.clock import Clock
 from sellergate_common.errors import InvalidRequest
+from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import BackgroundTasks, is_cancelled
 
 from sellergate_gateway.captures.redaction import Exchange
@@ -16,6 +19,9 @@ from sellergate_gateway.captures.redaction import Exchange
 DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS = 600.0, 1.0, 1800.0
 # How soon other replicas know of a capture, and how soon what they saw is told.
 LOOK_SECONDS, TELL_SECONDS = 2.0, 0.2
+MOST_PENDING = 64
+"""So many exchanges wait to be looked at or stored; those beyond are not seen, so that a capture cannot fill the memory."""
+Look = Callable[[], Exchange]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,17 @@ class CaptureLog(Protocol):
 class Captures:
     """The captures that this replica knows."""
 
-    def __init__(self, store: CaptureStore, log: CaptureLog, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: CaptureStore,
+        log: CaptureLog,
+        clock: Clock,
+        new_id: Callable[[], str],
+        off_loop: Callable[[Look], Awaitable[Exchange]],
+    ) -> None:
+        """`off_loop` looks at an exchange in a thread of its own: what tenants send must not hold up the calls of all others."""
         self._clock = clock
+        self._off_loop = off_loop
         self._new_id = new_id
         self._store = store
         self._log = log
@@ -77,12 +92,19 @@ class Captures:
         """Whether nobody looks at anything."""
         return not self._wanted
 
-    def hand_in(self, captures: Iterable[Capture], exchange: Exchange) -> None:
-        """Tell what was seen, beside the call."""
+    def hand_in(self, captures: Iterable[Capture], look: Look) -> None:
+        """Look at an exchange and tell what was seen, beside the call."""
+        if len(self._handing) >= MOST_PENDING:
+            get_logger().warning("capture_lost_an_exchange", pending=len(self._handing))
+            return
+        task = asyncio.create_task(self._handed_in(tuple(captures), look))
+        self._handing.add(task)
+        task.add_done_callback(self._handing.discard)
+
+    async def _handed_in(self, captures: Sequence[Capture], look: Look) -> None:
+        exchange = await self._off_loop(look)
         for capture in captures:
-            task = asyncio.create_task(self._store.put(capture, exchange))
-            self._handing.add(task)
-            task.add_done_callback(self._handing.discard)
+            await self._store.put(capture, exchange)
 
     async def run(self, account_id: str, operation: Operation, seconds: float) -> AsyncGenerator[Capture | Exchange]:
         """Yield the capture when every replica looks, then what is seen until it is over.
@@ -132,6 +154,10 @@ async def open_captures(
     store: CaptureStore, log: CaptureLog, clock: Clock, new_id: Callable[[], str], background: BackgroundTasks
 ) -> AsyncIterator[Captures]:
     """Know of captures while the body runs."""
-    captures = Captures(store, log, clock, new_id)
-    async with background.run("captures", captures.follow):
-        yield captures
+    pool = ThreadPoolExecutor(1, thread_name_prefix="captures")
+    captures = Captures(store, log, clock, new_id, partial(asyncio.get_running_loop().run_in_executor, pool))
+    try:
+        async with background.run("captures", captures.follow):
+            yield captures
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

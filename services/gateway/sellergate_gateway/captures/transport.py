@@ -9,8 +9,8 @@ from sellergate_common.clock import Clock
 from sellergate_common.context import current_call
 from sellergate_common.observability.logs import get_logger
 
-from sellergate_gateway.captures.redaction import Exchange, shown
-from sellergate_gateway.captures.service import Capture, Captures
+from sellergate_gateway.captures.redaction import look_at
+from sellergate_gateway.captures.service import Capture, Captures, Look
 from sellergate_gateway.spapi.http import Amazon, AmazonAnswer, AmazonRequest, FateUnknown, NotSent, ResponseOversized
 
 
@@ -30,11 +30,11 @@ class CapturedAmazon:
         operation = self._catalogue.get(request.operation) if captures else None
         if call is None or operation is None:
             return self._amazon.send(request, seconds)
-        look = partial(shown, operation, request, request_id=call.request_id)
+        look = partial(look_at, operation, request, request_id=call.request_id)
         return self._captured(request, seconds, captures, look)
 
     async def _captured(
-        self, request: AmazonRequest, seconds: float, captures: Sequence[Capture], look: Callable[..., Exchange]
+        self, request: AmazonRequest, seconds: float, captures: Sequence[Capture], look: Callable[..., Look]
     ) -> AmazonAnswer:
         answer, failure = None, "the caller left"
         start_time, began = self._clock.wall(), self._clock.monotonic()

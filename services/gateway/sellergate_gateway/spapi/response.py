@@ -1,6 +1,5 @@
 """What Amazon's answer means: classified once, and turned into one typed error that says what to do."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,10 +17,12 @@ _MAX_ERROR_BYTES = 1_000_000
 MOST_READ_BYTES = 16 * 1024 * 1024
 """The largest JSON that is read, once it is unpacked."""
 # The words of Amazon's 403 when the token is at fault; every other 403 is about rights and final (SP-API "resolving 403 errors").
-_TOKEN_AT_FAULT = re.compile(r"access token.*(expired|revoked|malformed|invalid)", re.IGNORECASE)
+_TOKEN, _TOKEN_FAULTS = ("access token",), ("expired", "revoked", "malformed", "invalid")
 # amzn/selling-partner-api-models#4489: the secret of the application, for which LWA still gives tokens.
-_CLIENT_SECRET_AT_FAULT = re.compile(r"LWA (client )?secret.*expired", re.IGNORECASE)
-_SESSION_AT_FAULT = re.compile(r"security token included in the request is (expired|invalid)", re.IGNORECASE)
+_CLIENT_SECRET, _CLIENT_SECRET_FAULTS = ("lwa client secret", "lwa secret"), ("expired",)
+_SESSION = tuple(f"security token included in the request is {fault}" for fault in ("expired", "invalid"))
+# The smallest rate that Amazon publishes is 0.0056 (searchOrders). What divides by a rate needs one that is not next to zero.
+_MIN_RATE = 1 / 3600
 _HELP = "https://developer-docs.amazon.com/sp-api/docs/sp-api-errors-faq"
 
 
@@ -96,13 +97,20 @@ def read(answer: AmazonAnswer) -> Reading:
 
 
 def _denial(errors: list["AmazonError"]) -> Kind:
-    if any(_CLIENT_SECRET_AT_FAULT.search(f"{one.message} {one.details}") for one in errors):
+    if any(_says(f"{one.message} {one.details}", _CLIENT_SECRET, _CLIENT_SECRET_FAULTS) for one in errors):
         return Kind.CLIENT_REFUSED
-    if any(_TOKEN_AT_FAULT.search(one.details) for one in errors):
+    if any(_says(one.details, _TOKEN, _TOKEN_FAULTS) for one in errors):
         return Kind.TOKEN_REFUSED
-    if any(_SESSION_AT_FAULT.search(f"{one.message} {one.details}") for one in errors):
+    if any(_says(f"{one.message} {one.details}", _SESSION) for one in errors):
         return Kind.CREDENTIALS_REFUSED
     return Kind.DENIED
+
+
+def _says(text: str, subjects: tuple[str, ...], faults: tuple[str, ...] = ("",)) -> bool:
+    """Return whether one of the faults stands behind one of the subjects, in upper or lower case."""
+    lowered = text.lower()
+    found = (lowered.find(subject) for subject in subjects)
+    return any(start >= 0 and any(lowered.find(fault, start) >= 0 for fault in faults) for start in found)
 
 
 def errors_of(answer: AmazonAnswer) -> list[AmazonError]:
@@ -140,7 +148,7 @@ def rate_limit_of(answer: AmazonAnswer) -> float:
         rate = float(answer.header(RATE_LIMIT) or 0)
     except ValueError:
         return 0.0
-    return rate if 0 < rate < _MAX_RATE else 0.0
+    return rate if _MIN_RATE <= rate < _MAX_RATE else 0.0
 
 
 def retry_after_of(answer: AmazonAnswer) -> float | None:

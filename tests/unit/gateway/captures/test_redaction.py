@@ -1,10 +1,13 @@
 """What an operator sees of an exchange with Amazon: no secret, no personal data, no address that opens something."""
 
+import gc
 import json
+import time
 
 import pytest
 from sellergate_amazon.operations import Catalogue
-from sellergate_gateway.captures.redaction import BODY_BYTES, Exchange, shown, shows_bodies
+from sellergate_gateway.captures import redaction
+from sellergate_gateway.captures.redaction import BODY_BYTES, LONGEST_BODY, Exchange, look_at, shown
 from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
 
 CATALOGUE = Catalogue.load()
@@ -81,6 +84,68 @@ def test_personal_data_tokens_and_documents_are_withheld_whatever_they_are(name:
     assert found.response_body == "[16 bytes, withheld: personal data, tokens or documents]"
 
 
-def test_every_restricted_operation_is_among_them() -> None:
-    assert not [one.name for one in CATALOGUE if one.restricted and shows_bodies(one)]
-    assert sum(shows_bodies(one) for one in CATALOGUE) > len(CATALOGUE) // 2
+DEEP = b"[" * 50_000 + b"]" * 50_000
+HALF = b'{"a": "\\ud800 and more", "\\udfff": 1}'
+
+
+@pytest.mark.parametrize("body", [HALF, DEEP, b"[" * 100_000, b'{"a":' * 30_000, b"\xff\xfe", b'"\xed\xa0\x80"'])
+def test_no_body_keeps_an_exchange_from_being_seen(body: bytes) -> None:
+    found = seen(body=body, answer=body)
+    assert (found.method, found.status) == ("GET", 200)
+    for text in (found.request_body, found.response_body):
+        assert text
+        text.encode()  # the stream to the operator is UTF-8
+    assert "and more" in seen(answer=HALF).response_body
+
+
+def test_an_exchange_that_cannot_be_looked_at_is_reported_without_what_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(redaction, "redact", fails)
+    found = seen(body=b'{"a": 1}', answer=b'{"a": 1}')
+    assert (found.path, found.status, found.request_id) == ("/sellers/v1/marketplaceParticipations", 200, "request-1")
+    assert (found.request_body, found.response_body) == ("", "[cannot be shown: RecursionError]")
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        json.dumps({"a": "eyJ-" * 12_000}).encode(),
+        json.dumps({"a": "http://" * 8_000}).encode(),
+        json.dumps({"a": "Atz.sprdt|" * 12_000}).encode(),
+        json.dumps({"a": "AKIA" + "A" * 40_000 + "_"}).encode(),
+        json.dumps(["eyJa.b" * 4] * 3_000).encode(),
+        b'{"a":' * 20_000,
+    ],
+)
+def test_looking_takes_time_in_proportion(attack: bytes) -> None:
+    took = []
+    for _ in range(5):
+        began = time.thread_time()
+        seen(body=attack, answer=attack)
+        took.append(time.thread_time() - began)
+    assert min(took) < 0.2, "it was ten seconds for 48 kB"
+
+
+def test_a_long_query_is_looked_at_in_part() -> None:
+    operation = CATALOGUE.get(HARMLESS)
+    assert operation is not None
+    url = "https://na.test/x?" + "&".join(f"{'eyJ-' * 100}{number}=1" for number in range(500))
+    request = AmazonRequest("GET", url, (), b"", HARMLESS)
+    found = shown(operation, request, None, start_time=1.0, seconds=0.5, request_id="r")
+    assert 0 < len(found.query_names) <= 256
+    assert max(map(len, found.query_names)) <= 128
+
+
+def test_what_waits_to_be_looked_at_holds_no_body_that_is_not_shown() -> None:
+    for name, size in (("orders/v0/getOrders", 100), (HARMLESS, LONGEST_BODY + 1)):
+        operation = CATALOGUE.get(name)
+        assert operation is not None
+        body = b"x" * size
+        request, answer = AmazonRequest("POST", "https://na.test/x", (), body, name), AmazonAnswer(200, (), body)
+        look = look_at(operation, request, answer, start_time=1.0, seconds=0.5, request_id="r")
+        assert not [kept for kept in gc.get_referents(look.args[0]) if kept is body]  # type: ignore[attr-defined]
+        assert b"xxx" not in repr(look).encode()

@@ -1,0 +1,43 @@
+"""A watchdog of the event loop: which callback took how much CPU time of the loop's thread, whatever else the machine does."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+MOST_SECONDS = 0.1
+"""No callback may keep all others waiting for longer."""
+
+
+@dataclass
+class Watch:
+    """What was seen. `worst` in seconds of the thread's CPU time."""
+
+    callbacks: int = 0
+    worst: float = 0.0
+    culprit: str = ""
+
+
+@contextmanager
+def watched_loop(most: float = MOST_SECONDS) -> Iterator[Watch]:
+    """Measure every callback of asyncio's loops while the body runs. Raises AssertionError where one took above `most` seconds."""
+    watch, run = Watch(), asyncio.Handle._run
+
+    def measured(handle: asyncio.Handle) -> None:
+        began = time.thread_time()
+        try:
+            run(handle)
+        finally:
+            took = time.thread_time() - began
+            watch.callbacks += 1
+            if took > watch.worst:
+                watch.worst, watch.culprit = took, repr(handle)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio.Handle, "_run", measured)
+        yield watch
+    assert watch.callbacks, "no loop of asyncio ran"
+    assert watch.worst <= most, f"{watch.culprit} took {watch.worst:.3f} s of the loop's thread"
