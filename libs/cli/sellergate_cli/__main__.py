@@ -14,6 +14,7 @@ from sellergate_cli.commands.up import up
 from sellergate_cli.doctor.command import doctor
 from sellergate_cli.keys.command import app as keys
 from sellergate_cli.secrets.command import app as secrets
+from sellergate_cli.terminal import say
 
 _HELP = """Sellergate from the command line, for operators.
 
@@ -46,9 +47,7 @@ def main() -> None:
     """Run the command."""
     for place, argument in enumerate(sys.argv[1:], start=1):
         if any("\ud800" <= character <= "\udfff" for character in argument):
-            typer.echo(
-                f"Argument {place} is not text in this terminal's encoding ({sys.getfilesystemencoding()}).", err=True
-            )
+            say(f"Argument {place} is not text in this terminal's encoding ({sys.getfilesystemencoding()}).", err=True)
             sys.exit(2)
     app()
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from sellergate_cli.terminal import harmless, say
+
 if TYPE_CHECKING:
     from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceAsyncStub
 
@@ -29,7 +31,7 @@ class SentenceError(Exception):
 
 def fail(sentence: str, code: int = 1) -> NoReturn:
     """End the command with one sentence and an exit code."""
-    typer.echo(sentence, err=True)
+    say(sentence, err=True)
     raise typer.Exit(code) from None
 
 
@@ -48,7 +50,7 @@ def completed(work: Coroutine[Any, Any, _Result], afterwards: str | Callable[[],
     try:
         return asyncio.run(work)
     except SellergateError as error:
-        fail(f"{error.message} ({error.reason}){_said(afterwards)}")
+        fail(f"{harmless(error.message)} ({error.reason}){_said(afterwards)}")
     except SentenceError as error:
         fail(f"{error}{_said(afterwards)}")
     except KeyboardInterrupt:

@@ -1,15 +1,15 @@
 """What commands print: tables for people, JSON for programs."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from sellergate_cli.terminal import harmless, json_line, say
 
 # A file or a pipe has no width to fit into.
 _WIDE = 1000
@@ -44,12 +44,12 @@ def print_fields(row: Mapping[str, Any], *, as_json: bool) -> None:
         return
     width = max(map(len, row), default=0)
     for name, value in row.items():
-        typer.echo(f"{name:<{width}}  {_text(value)}")
+        say(f"{name:<{width}}  {_text(value)}")
 
 
 def print_json(row: Mapping[str, Any]) -> None:
     """Print one document in one line."""
-    typer.echo(json.dumps(row, ensure_ascii=False, default=str))
+    say(json_line(row))
 
 
 def _cell(value: Any) -> Text:
@@ -59,5 +59,5 @@ def _cell(value: Any) -> Text:
 
 def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value)
+        return ", ".join(map(harmless, value))
+    return harmless(value)

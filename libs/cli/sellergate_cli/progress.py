@@ -1,6 +1,5 @@
 """Bars on standard error while something long runs, where that is a terminal; elsewhere a line for each thing that happens."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,12 +18,14 @@ from rich.progress import (
 )
 from sellergate_client import Progress as Received
 
+from sellergate_cli.terminal import harmless, say
+
 
 @contextmanager
 def counting(name: str, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
     """Show a bar of things done; yield what is told how many are, and of how many."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(name, total=total)
         yield lambda done, of: bar.update(task, completed=done, total=total if of is None else of)
@@ -36,7 +37,7 @@ def receiving(name: str, total: int | None = None) -> Iterator[Callable[[Receive
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeElapsedColumn(),
@@ -64,10 +65,10 @@ def _lines(name: str) -> Callable[[Received], None]:
         words = _words(name, progress)
         if words != last:
             last = words
-            sys.stderr.write(words + "\n")
+            say(words, err=True)
 
     return told
 
 
 def _words(name: str, progress: Received) -> str:
-    return f"{name} {progress.report_id} {progress.status}".rstrip() if progress.report_id else name
+    return f"{name} {harmless(progress.report_id)} {harmless(progress.status)}".rstrip() if progress.report_id else name

@@ -14,6 +14,7 @@ from sellergate_cli.operator import StateDir, completed
 from sellergate_cli.options import Json, secret
 from sellergate_cli.output import document, print_fields, print_rows
 from sellergate_cli.suite import account_or_demo, connected, token_service
+from sellergate_cli.terminal import say
 
 _COLUMNS = ("account_id", "user_id", "amazon_seller_id", "marketplace", "state", "authorization_expire_time")
 _REFRESH_TOKEN, _CLIENT_SECRET = "SELLERGATE_REFRESH_TOKEN", "SELLERGATE_LWA_CLIENT_SECRET"
@@ -53,10 +54,10 @@ def add(
         sandbox=sandbox or None,
     )
     account, created = completed(_stored(state_dir, request))
-    typer.echo("The seller is connected." if created else "The seller was connected already; it is renewed.", err=True)
+    say("The seller is connected." if created else "The seller was connected already; it is renewed.", err=True)
     if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
         how_to = f"sellergate accounts verify {account.account_id}"
-        typer.echo(f"The refresh token is the stored one, which Amazon refused; `{how_to}` tries it again.", err=True)
+        say(f"The refresh token is the stored one, which Amazon refused; `{how_to}` tries it again.", err=True)
     print_fields(document(account), as_json=as_json)
 
 
@@ -93,9 +94,7 @@ def remove(
     if hard and not yes:
         typer.confirm(f"Remove {account_id} and its secrets for good?", abort=True, err=True)
     completed(_removed(state_dir, account_id, hard))
-    typer.echo(
-        "The account is gone." if hard else "The account is inactive; connecting the seller again brings it back."
-    )
+    say("The account is gone." if hard else "The account is inactive; connecting the seller again brings it back.")
 
 
 @app.command()

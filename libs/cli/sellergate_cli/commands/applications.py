@@ -12,6 +12,7 @@ from sellergate_cli.operator import StateDir, completed
 from sellergate_cli.options import Json, Time, secret
 from sellergate_cli.output import document, print_fields, print_rows
 from sellergate_cli.suite import connected
+from sellergate_cli.terminal import say
 
 _COLUMNS = (
     "application_id",
@@ -120,7 +121,7 @@ def remove(application_id: ApplicationId, state_dir: StateDir = None) -> None:
             await sellergate.applications.delete(application_id)
 
     completed(removed())
-    typer.echo("The application is gone.")
+    say("The application is gone.")
 
 
 def _changes(

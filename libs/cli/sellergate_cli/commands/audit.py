@@ -11,6 +11,7 @@ import typer
 from sellergate_cli.operator import SentenceError, StateDir, admin_service, completed
 from sellergate_cli.options import Json
 from sellergate_cli.output import document, print_rows
+from sellergate_cli.terminal import harmless, say
 
 if TYPE_CHECKING:
     from sellergate.account.v1.account_admin_service_pb2 import (
@@ -42,7 +43,7 @@ def list_events(
     events, more = completed(_events(state_dir, account_id, limit))
     print_rows(map(document, events), _COLUMNS, as_json=as_json)
     if more:
-        typer.echo(f"There are more than {limit}; --limit 0 shows all.", err=True)
+        say(f"There are more than {limit}; --limit 0 shows all.", err=True)
 
 
 @app.command()
@@ -72,11 +73,11 @@ def verify(
 def _reported(finding: "VerifyAuditResponse | VerifyAuditAnchorsResponse", what: str) -> bool:
     """Print a finding; return whether nothing is wrong."""
     for fault in finding.faults:
-        typer.echo(fault)
+        say(harmless(fault))
     if finding.fault_count > len(finding.faults):
-        typer.echo(f"… and {finding.fault_count - len(finding.faults)} more")
+        say(f"… and {finding.fault_count - len(finding.faults)} more")
     outcome = f"faults: {finding.fault_count}" if finding.fault_count else "nothing is wrong"
-    typer.echo(f"{finding.checked} {what} checked; {outcome}.")
+    say(f"{finding.checked} {what} checked; {outcome}.")
     return not finding.fault_count
 
 

@@ -1,6 +1,5 @@
 """`sellergate call`, `pages`, `quota` and `operations search`: SP-API from the command line."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from sellergate_cli.operator import StateDir, completed
 from sellergate_cli.options import Account, Json, Parameters, pairs
 from sellergate_cli.output import document, print_rows
 from sellergate_cli.suite import account_or_demo, connected
+from sellergate_cli.terminal import harmless, json_line, say
 
 operations = typer.Typer(help="The catalogue of SP-API's operations.", no_args_is_help=True)
 ApiPath = Annotated[str, typer.Argument(metavar="PATH", help="Percent-encoded path, as in /orders/2026-01-01/orders.")]
@@ -60,12 +60,13 @@ def call(
         options["body"], options["content_type"] = _body(data), "application/json"
     answer = completed(_called(state_dir, account, method, path, seconds, options))
     if include:
-        typer.echo(f"{answer.status} {answer.operation}", err=True)
+        say(f"{answer.status} {answer.operation}", err=True)
         for name, value in answer.headers:
-            typer.echo(f"{name}: {value}", err=True)
-    sys.stdout.buffer.write(answer.body)
-    if sys.stdout.isatty() and not answer.body.endswith(b"\n"):
-        typer.echo()
+            say(f"{harmless(name)}: {harmless(value)}", err=True)
+    if sys.stdout.isatty():
+        say(answer.body.decode(errors="replace").rstrip("\n"))
+    else:
+        sys.stdout.buffer.write(answer.body)
     if answer.status >= _HTTP_ERROR:
         raise typer.Exit(1)
 
@@ -129,7 +130,7 @@ async def _paged(state_dir: Path | None, account: str, path: str, options: CallO
     async with connected(state_dir) as sellergate:
         request = call_request(account, "GET", path, options)
         async for page in sellergate.documents.pages(request, max_pages=max_pages):
-            typer.echo(json.dumps(page.json(), ensure_ascii=False))
+            say(json_line(page.json()))
 
 
 async def _quotas(state_dir: Path | None, account: str, names: list[str], sandbox: bool | None) -> list[dict[str, Any]]:

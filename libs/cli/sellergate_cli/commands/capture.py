@@ -16,6 +16,7 @@ from sellergate_cli.operator import StateDir, completed
 from sellergate_cli.options import Account, Json
 from sellergate_cli.output import document, print_json
 from sellergate_cli.suite import account_or_demo, capture_service
+from sellergate_cli.terminal import harmless, say
 
 _SPAN = re.compile(r"(\d{1,6})(s|m|h)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
@@ -66,23 +67,21 @@ async def _captured(state_dir: Path | None, account: str, operation: str, span: 
 def _tell_beginning(account: str, beginning: pb2.CaptureBeginning) -> None:
     until = beginning.expire_time.ToDatetime().strftime("%H:%M:%S")
     bodies = "" if beginning.with_bodies else " Bodies of this operation are not shown."
-    typer.echo(f"Looking at {beginning.operation} of {account} until {until} UTC; Ctrl-C ends it.{bodies}", err=True)
+    say(f"Looking at {beginning.operation} of {account} until {until} UTC; Ctrl-C ends it.{bodies}", err=True)
 
 
 def _print(exchange: pb2.CapturedExchange) -> None:
     moment = exchange.start_time.ToDatetime().strftime("%H:%M:%S.%f")[:-3]
-    query = f" ?{'&'.join(exchange.query_names)}" if exchange.query_names else ""
-    ended = str(exchange.http_status) if exchange.http_status else exchange.failure
+    query = f" ?{harmless('&'.join(exchange.query_names))}" if exchange.query_names else ""
+    ended = str(exchange.http_status) if exchange.http_status else harmless(exchange.failure)
     took = exchange.duration.ToMilliseconds()
-    typer.echo(
-        f"{moment} {exchange.method} {exchange.path}{query} · {ended} · {took} ms · request {exchange.request_id}"
-    )
+    say(f"{moment} {exchange.method} {exchange.path}{query} · {ended} · {took} ms · request {exchange.request_id}")
     _print_half(">", exchange.request_headers, exchange.request_body)
     _print_half("<", exchange.response_headers, exchange.response_body)
 
 
 def _print_half(mark: str, headers: Iterable[call_pb2.Header], body: str) -> None:
     for header in headers:
-        typer.echo(f"  {mark} {header.name}: {header.value}")
+        say(f"  {mark} {harmless(header.name)}: {harmless(header.value)}")
     if body:
-        typer.echo(f"  {mark} {body}")
+        say(f"  {mark} {harmless(body)}")

@@ -11,6 +11,7 @@ from sellergate_cli.operator import StateDir, completed
 from sellergate_cli.options import Json
 from sellergate_cli.output import document, print_fields, print_rows
 from sellergate_cli.suite import connected
+from sellergate_cli.terminal import say
 
 _COLUMNS = ("client_id", "user_id", "name", "account_ids", "create_time", "revoke_time")
 
@@ -64,7 +65,7 @@ def revoke(
             return await sellergate.clients.revoke(client_id)
 
     completed(revoked())
-    typer.echo("The client is revoked.")
+    say("The client is revoked.")
 
 
 async def _made(state_dir: Path | None, user: str, name: str, account_ids: list[str]) -> Issued:

@@ -15,6 +15,7 @@ from sellergate_cli.operator import SentenceError, StateDir, completed
 from sellergate_cli.options import Account, Time, pairs
 from sellergate_cli.progress import receiving
 from sellergate_cli.suite import account_or_demo, connected
+from sellergate_cli.terminal import harmless, say
 
 _ENDINGS = {"text/plain": ".txt", "text/tab-separated-values": ".tsv", "text/xml": ".xml", "application/xml": ".xml"}
 _FEED_SECONDS = 1800.0
@@ -64,7 +65,7 @@ def run(
 
     name = report_type or f"report-{resume}"
     path = completed(_written(state_dir, account, wanted, output, name), told.hint)
-    typer.echo(str(path))
+    say(str(path))
 
 
 @report.command()
@@ -82,7 +83,7 @@ def download(
     def wanted(sellergate: Sellergate, account_id: str, progress: Callable[[Received], None]) -> Document:
         return sellergate.documents.download(account_id, document_id, kind, on_progress=progress)  # type: ignore[arg-type]
 
-    typer.echo(str(completed(_written(state_dir, account, wanted, output, document_id), " Nothing was written.")))
+    say(str(completed(_written(state_dir, account, wanted, output, document_id), " Nothing was written.")))
 
 
 @feed.command()
@@ -159,7 +160,7 @@ async def _submitted(
         wanted = {"feedType": feed_type, "marketplaceIds": ids, "inputFeedDocumentId": document_id}
         made = await sellergate.call(account_id, "POST", "/feeds/2021-06-30/feeds", json=wanted)
         feed_id = made.json()["feedId"]
-        typer.echo(f"feed {feed_id}")
+        say(f"feed {harmless(feed_id)}")
         if not wait:
             return ""
         return await _processed(sellergate, account_id, feed_id, output)
@@ -168,7 +169,7 @@ async def _submitted(
 async def _processed(sellergate: Sellergate, account_id: str, feed_id: str, output: Path | None) -> str:
     """Wait for a feed's end; write what Amazon reports of it."""
     async with asyncio.timeout(_FEED_SECONDS):
-        with receiving(f"feed {feed_id}") as progress:
+        with receiving(f"feed {harmless(feed_id)}") as progress:
             while True:
                 found = (await sellergate.call(account_id, "GET", f"/feeds/2021-06-30/feeds/{feed_id}")).json()
                 status: str = found["processingStatus"]
@@ -176,11 +177,11 @@ async def _processed(sellergate: Sellergate, account_id: str, feed_id: str, outp
                 if status in _FEED_ENDS:
                     break
                 await asyncio.sleep(_FEED_PAUSE)
-    typer.echo(f"status {status}")
+    say(f"status {harmless(status)}")
     if found.get("resultFeedDocumentId"):
         path = output or Path(f"feed-{feed_id}-result.json")
         await sellergate.documents.download(account_id, found["resultFeedDocumentId"], "FEED").save(path)
-        typer.echo(str(path))
+        say(str(path))
     return status
 
 

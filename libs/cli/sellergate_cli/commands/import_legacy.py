@@ -7,6 +7,7 @@ import typer
 from pydantic import SecretStr
 
 from sellergate_cli.operator import StateDir, admin_service, completed, fail
+from sellergate_cli.terminal import harmless, say
 
 if TYPE_CHECKING:
     from sellergate_cli.legacy.notes import Tally
@@ -119,16 +120,16 @@ def import_legacy(
     tally = foretold = run(dry=True)
     _print(foretold, report, dry=True)
     if application and foretold.created and not foretold.attached:
-        typer.echo(f"No new account has the LWA client of the application {application}.")
+        say(f"No new account has the LWA client of the application {application}.")
     if not dry_run and foretold.created:
         if not yes and not typer.confirm(_question(foretold), err=True):
             fail("Nothing was stored.")
         tally = run(dry=False)
         _print(tally, report, dry=False)
         if tally.counts != foretold.counts:
-            typer.echo("That differs from the dry run: the table or the accounts changed in between.", err=True)
+            say("That differs from the dry run: the table or the accounts changed in between.", err=True)
     elif not dry_run:
-        typer.echo("Nothing is left to import.")
+        say("Nothing is left to import.")
     if tally.refused:
         raise typer.Exit(SOME_REFUSED)
 
@@ -185,22 +186,20 @@ def _question(foretold: "Tally") -> str:
 def _print(tally: "Tally", report: Path | None, *, dry: bool) -> None:
     """Print how the table was read, the counts and the first notes; a run that does not account for every row has failed."""
     for line in tally.read_as if dry else ():
-        typer.echo(line)
-    typer.echo(f"{'Dry run' if dry else 'Import'} of {tally.rows} rows:")
+        say(harmless(line))
+    say(f"{'Dry run' if dry else 'Import'} of {tally.rows} rows:")
     names = ("would be created" if dry else "created", "unchanged", "refused", "warnings")
     for name, count in zip(names, tally.counts, strict=True):
-        typer.echo(f"  {name:<17}{count:>8}")
+        say(f"  {name:<17}{count:>8}")
     for application_id, count in tally.attached.items():
         words = "would be attached" if dry else "attached"
-        typer.echo(f"  {count} accounts {words} to the operator's application {application_id}")
+        say(f"  {count} accounts {words} to the operator's application {application_id}")
     for fate in tally.notable:
-        typer.echo(f"  {fate.line()}")
+        say(f"  {harmless(fate.line())}")
     left_out = tally.refused + tally.warnings - len(tally.notable)
     if left_out:
-        typer.echo(
-            f"  … and {left_out} more, all of them in {report}" if report else f"  … and {left_out} more; see --report"
-        )
+        say(f"  … and {left_out} more, all of them in {report}" if report else f"  … and {left_out} more; see --report")
     total = f"{tally.created} + {tally.unchanged} + {tally.refused}"
     if not tally.adds_up:
         fail(f"{total} is not {tally.rows}: not every row is accounted for. Run the same command again.")
-    typer.echo(f"  {total} = {tally.rows}: every row is accounted for.")
+    say(f"  {total} = {tally.rows}: every row is accounted for.")

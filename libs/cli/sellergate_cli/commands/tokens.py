@@ -10,6 +10,7 @@ from sellergate_cli.operator import StateDir, completed
 from sellergate_cli.options import Json
 from sellergate_cli.output import document, print_fields
 from sellergate_cli.suite import token_service
+from sellergate_cli.terminal import say
 
 app = typer.Typer(help="The cache of access tokens.", no_args_is_help=True)
 
@@ -40,4 +41,4 @@ def clear(
             request = pb2.ClearTokenCacheRequest(account_id=account_id)
             return (await invoke(tokens.ClearTokenCache, request, dependency="token")).cleared
 
-    typer.echo(f"{completed(cleared())} tokens dropped.")
+    say(f"{completed(cleared())} tokens dropped.")

@@ -12,6 +12,7 @@ from sellergate_common.crypto.wrapping import SingleUse, ring_context, single_co
 
 from sellergate_cli.keys.kms import new_wrapped_key
 from sellergate_cli.keys.rewrap import rewrap
+from sellergate_cli.terminal import say
 
 SINGLE_KEY_BYTES = 32
 
@@ -43,11 +44,11 @@ def new(
     if not single:
         line = _line(kid, kms, region)
         _check(line)
-        typer.echo(line)
+        say(line)
     elif not kms:
-        typer.echo(encode_key(secrets.token_bytes(SINGLE_KEY_BYTES)))
+        say(encode_key(secrets.token_bytes(SINGLE_KEY_BYTES)))
     elif use:
-        typer.echo(new_wrapped_key(kms, region, SINGLE_KEY_BYTES, single_context(use)))
+        say(new_wrapped_key(kms, region, SINGLE_KEY_BYTES, single_context(use)))
     else:
         raise typer.BadParameter("KMS binds a single key to its use; say which with --for")
 
@@ -71,9 +72,7 @@ def rotate(
     draft.touch(mode=0o600)
     draft.write_text(ring, encoding="utf-8")
     draft.replace(file)
-    typer.echo(
-        f"{ring.partition(' ')[0]} seals from the next start on; {len(ring_entries(text))} older keys still open."
-    )
+    say(f"{ring.partition(' ')[0]} seals from the next start on; {len(ring_entries(text))} older keys still open.")
 
 
 def _check(ring: str) -> None:

@@ -6,6 +6,8 @@ import typer
 from sellergate_common.blocking.aws import bounded
 from sellergate_common.crypto.wrapping import wrapped
 
+from sellergate_cli.terminal import say
+
 
 def new_wrapped_key(key: str, region: str, size: int, context: dict[str, str]) -> str:
     """Return `size` random bytes that `key` (an id, alias or ARN) wraps for `context`. Ends the command with what hinders it."""
@@ -23,7 +25,7 @@ def new_wrapped_key(key: str, region: str, size: int, context: dict[str, str]) -
         cause = str(error.response.get("Error", {}).get("Code", ""))[:64]
     except (BotoCoreError, ValueError, KeyError) as error:
         cause = type(error).__name__
-    typer.echo(f"KMS makes no key under {key} ({cause}); nothing was changed", err=True)
+    say(f"KMS makes no key under {key} ({cause}); nothing was changed", err=True)
     raise typer.Exit(1)
 
 

@@ -9,6 +9,7 @@ from sellergate_common.rpc.channel import invoke_stream
 
 from sellergate_cli.operator import StateDir, admin_service, completed
 from sellergate_cli.progress import counting
+from sellergate_cli.terminal import harmless, say
 
 _SECONDS = 24 * 3600.0
 _MOST_SHOWN = 20
@@ -20,11 +21,11 @@ def rewrap(
 ) -> None:
     """Seal everything under the newest key. Broken off, it goes on where it was; exit code 1 when something does not open."""
     unopened, done = completed(_rewrapped(state_dir, batch_size), " The same command goes on where it was.")
-    typer.echo(f"{done.rewrapped} secrets are sealed anew, {done.skipped} were under the newest key already.")
+    say(f"{done.rewrapped} secrets are sealed anew, {done.skipped} were under the newest key already.")
     for row in unopened[:_MOST_SHOWN]:
-        typer.echo(f"not opened: {row}", err=True)
+        say(f"not opened: {harmless(row)}", err=True)
     if unopened:
-        typer.echo(f"{len(unopened)} rows do not open; keep the old keys until they are dealt with.", err=True)
+        say(f"{len(unopened)} rows do not open; keep the old keys until they are dealt with.", err=True)
         raise typer.Exit(1)
 
 

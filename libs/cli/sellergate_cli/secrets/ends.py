@@ -11,6 +11,7 @@ from sellergate.account.v1 import account_pb2, account_service_pb2
 
 from sellergate_cli.operator import StateDir, completed
 from sellergate_cli.suite import connected
+from sellergate_cli.terminal import harmless, say
 
 
 def list_ends(
@@ -23,19 +24,17 @@ def list_ends(
 
 async def _print_ends(state_dir: Path | None, now: datetime, within: timedelta) -> None:
     async with connected(state_dir) as sellergate:
-        typer.echo(f"{'application':36}  {'days left':>9}  {'secret ends':20}  {'old secret until':20}  owner, name")
+        say(f"{'application':36}  {'days left':>9}  {'secret ends':20}  {'old secret until':20}  owner, name")
         async for one in sellergate.applications.each():
             old = _shown(one, "previous_secret_expire_time")
-            about = " ".join(filter(None, (one.owner_user_id or "(operator)", one.name)))
+            about = harmless(" ".join(filter(None, (one.owner_user_id or "(operator)", one.name))))
             ends = f"{_days_left(one, 'secret_expire_time', now):>9}  {_shown(one, 'secret_expire_time'):20}"
-            typer.echo(f"{one.application_id:36}  {ends}  {old:20}  {about}")
-        typer.echo(f"\n{'account':36}  {'days left':>9}  {'authorization ends':20}  seller, marketplace, user")
+            say(f"{one.application_id:36}  {ends}  {old:20}  {about}")
+        say(f"\n{'account':36}  {'days left':>9}  {'authorization ends':20}  seller, marketplace, user")
         async for account in sellergate.accounts.each(narrowed=_active_until(now + within)):
-            about = f"{account.amazon_seller_id} {account.marketplace} {account.user_id}"
+            about = harmless(f"{account.amazon_seller_id} {account.marketplace} {account.user_id}")
             left = _days_left(account, "authorization_expire_time", now)
-            typer.echo(
-                f"{account.account_id:36}  {left:>9}  {_shown(account, 'authorization_expire_time'):20}  {about}"
-            )
+            say(f"{account.account_id:36}  {left:>9}  {_shown(account, 'authorization_expire_time'):20}  {about}")
 
 
 def _active_until(end: datetime) -> account_service_pb2.AccountFilter:

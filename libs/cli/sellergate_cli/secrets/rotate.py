@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sellergate_cli.operator import SentenceError, StateDir, completed
+from sellergate_cli.terminal import say
 
 if TYPE_CHECKING:
     import grpc
@@ -27,9 +28,9 @@ def rotate(
     Amazon sends the new secret to the application's SQS queue alone (docs/rotation.md); the token service stores it from there.
     """
     if completed(_rotated(state_dir, application_id, wait)):
-        typer.echo("The new secret is stored; the old one works for up to 7 days more.")
+        say("The new secret is stored; the old one works for up to 7 days more.")
         return
-    typer.echo(
+    say(
         "Amazon has made a new secret and sends it to the application's queue. "
         + ("It is not stored yet; see that the token service consumes that queue." if wait else "Not waited for."),
         err=wait > 0,
