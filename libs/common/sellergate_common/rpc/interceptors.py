@@ -1,8 +1,8 @@
 """The layers around every RPC, in one fixed order.
 
-From the outside in: request id, log, metrics, errors, identity, deadline, validation, and admission where it is set. A layer is a
-coroutine that awaits what is inside of it, for unary and streaming calls alike; tests/unit/common/rpc/test_interceptors.py asserts
-the order.
+From the outside in: request id, log, metrics, errors, identity, parsing, deadline, validation, and admission where it is set. A
+layer is a coroutine that awaits what is inside of it, for unary and streaming calls alike; the order is asserted in
+tests/unit/common/rpc/test_interceptors.py. Requests come as bytes, so that nothing is parsed of a caller that may not call.
 """
 
 import asyncio
@@ -36,14 +36,16 @@ from sellergate_common.observability.telemetry import RpcMetrics
 from sellergate_common.observability.tracing import server_span, traceparent
 from sellergate_common.rpc.admission import Admission
 from sellergate_common.rpc.deadlines import UNARY_SECONDS, within_deadline
+from sellergate_common.rpc.request_bytes import RequestParser
 from sellergate_common.rpc.validation import validate
 from sellergate_common.status import to_status, trailing_metadata
 
 if TYPE_CHECKING:
     _Handler = grpc.RpcMethodHandler[Any, Any]  # generic in its types only
 
-# The property of TLS peers that gRPC takes for their identity, where the certificate has one (grpc_security_constants.h).
-_SAN = "x509_subject_alternative_name"
+# The property of TLS peers that holds the URIs among the alternative names of their certificate (grpc_security_constants.h). Their
+# other names may read like an identity and are none: an authority may let others choose host names.
+_URIS = "peer_uri"
 # What the layers read of a call's metadata.
 _READ = frozenset({REQUEST_ID, TRACEPARENT, ON_BEHALF_OF})
 DRAIN_SECONDS = 1.0
@@ -59,6 +61,9 @@ class Rpc:
     metadata: dict[str, list[str]]
     streams: bool
     request: Message | None
+    """None before it is parsed, and of a stream."""
+    raw: bytes | None = None
+    parse: Callable[[bytes], Message] | None = None
     uploads: bool = False
     """It sends a stream and is answered once."""
 
@@ -80,6 +85,7 @@ class Layers:
             self.metrics,
             self.errors,
             self.identity,
+            self.parsing,
             self.deadline,
             self.validation,
         )
@@ -147,6 +153,12 @@ class Layers:
         rpc.call.caller = identify(self._access, rpc.call.method, _names(rpc.context), rpc.metadata)
         return await inside(rpc)
 
+    async def parsing(self, inside: Inside, rpc: Rpc) -> Any:
+        """Parse the request within its bounds; of a stream, every message is parsed as it comes."""
+        if rpc.raw is not None and rpc.parse is not None:
+            rpc.request, rpc.raw = rpc.parse(rpc.raw), None
+        return await inside(rpc)
+
     async def deadline(self, inside: Inside, rpc: Rpc) -> Any:
         """Bound the call in time."""
         return await within_deadline(rpc.call, rpc.context.time_remaining(), partial(inside, rpc), streams=rpc.streams)
@@ -212,14 +224,16 @@ class _Layered(grpc.GenericRpcHandler):
 
 
 def _names(context: Any) -> Iterable[bytes]:
-    """Return the subject alternative names of the caller's certificate; none of a certificate that has only a common name."""
-    return context.peer_identities() or () if context.peer_identity_key() == _SAN else ()
+    """Return the URIs in the caller's certificate; none of a certificate that has only other names."""
+    names: Iterable[bytes] = context.auth_context().get(_URIS, ())
+    return names
 
 
 def _wrap(handler: Any, method: str, layers: Layers) -> Any:
     """Rebuild `handler` so that it runs inside the layers."""
     inner = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     streams = handler.request_streaming or handler.response_streaming
+    parse = RequestParser(method, handler.request_deserializer)
 
     def rpc_of(request: Any, context: Any) -> Rpc:
         metadata: dict[str, list[str]] = {}
@@ -230,10 +244,9 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
                 text = from_metadata(value) if isinstance(value, bytes) else value
                 metadata.setdefault(ON_BEHALF_OF, []).append(text)
         call = CallContext(method=method, request_id="")
-        asked = None if handler.request_streaming else request
-        return Rpc(
-            context, call, metadata, streams, asked, handler.request_streaming and not handler.response_streaming
-        )
+        raw = None if handler.request_streaming else request
+        uploads = handler.request_streaming and not handler.response_streaming
+        return Rpc(context, call, metadata, streams, None, raw, parse, uploads)
 
     def answered(request: Any, rpc: Rpc) -> Any:
         return inner(request, rpc.context)
@@ -252,7 +265,7 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
     chain = None if handler.request_streaming else layers.around(lambda rpc: body(rpc.request, rpc))
 
     async def run(request: Any, context: Any) -> Any:
-        inside = chain or layers.around(partial(body, _validated(request)))
+        inside = chain or layers.around(partial(body, _validated(request, parse)))
         return await inside(rpc_of(request, context))
 
     make = {
@@ -261,7 +274,7 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
         (True, False): grpc.stream_unary_rpc_method_handler,
         (True, True): grpc.stream_stream_rpc_method_handler,
     }[handler.request_streaming, handler.response_streaming]
-    return make(run, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer)
+    return make(run, request_deserializer=None, response_serializer=handler.response_serializer)
 
 
 async def _drained(context: Any) -> None:
@@ -272,7 +285,8 @@ async def _drained(context: Any) -> None:
                 pass
 
 
-async def _validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
-    async for request in requests:
+async def _validated(requests: AsyncIterator[bytes], parse: Callable[[bytes], Message]) -> AsyncIterator[Message]:
+    async for raw in requests:
+        request = parse(raw)
         validate(request)
         yield request

@@ -15,6 +15,7 @@ def test_the_layers_stand_in_the_agreed_order() -> None:
         "metrics",
         "errors",
         "identity",
+        "parsing",
         "deadline",
         "validation",
     ]
