@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from sellergate_amazon.headers import goes_to_amazon
 from sellergate_client import Answer, Sellergate
 from sellergate_client.rpc.requests import CallOptions
 from sellergate_common.context import may_concern
@@ -15,34 +16,6 @@ from sellergate_edge.request_body import read_body
 MAX_BODY_BYTES = 10 * 1024 * 1024
 _SECONDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-# The caller's connection, credentials and browser; none of them is Amazon's business.
-_KEPT = frozenset(
-    {
-        b"authorization",
-        b"connection",
-        b"content-length",
-        b"content-type",
-        b"cookie",
-        b"expect",
-        b"forwarded",
-        b"host",
-        b"keep-alive",
-        b"origin",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"referer",
-        b"te",
-        b"trailer",
-        b"traceparent",
-        b"tracestate",
-        b"transfer-encoding",
-        b"upgrade",
-        b"user-agent",
-        b"x-real-ip",
-        b"x-request-id",
-    }
-)
-_KEPT_PREFIXES = (b"sec-", b"x-amz-", b"x-forwarded-", b"x-sellergate-")
 # How long a call may wait for quota, as its caller says; the edge's own time for a request bounds it.
 MAX_WAIT = "x-sellergate-max-wait"
 LONGEST_WAIT_SECONDS = 20.0
@@ -111,4 +84,4 @@ async def _body(request: Request) -> bytes:
 
 
 def _goes_along(name: bytes) -> bool:
-    return name not in _KEPT and not name.startswith(_KEPT_PREFIXES)
+    return goes_to_amazon(name.decode("latin-1"))

@@ -27,6 +27,25 @@ CHUNK_BYTES = 64 * 1024
 _HTTPS = 443
 
 
+# Where the Internet's own addresses are (RFC 4291 §2.4); and those of them that carry an IPv4 address, public or not: Teredo
+# (RFC 4380) and 6to4 (RFC 3056). NAT64 (RFC 6052), mapped and compatible addresses are outside.
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_CARRYING = (ipaddress.IPv6Network("2001::/32"), ipaddress.IPv6Network("2002::/16"))
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address is one host's on the Internet, and leads nowhere else by what it carries."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if not found.is_global or found.is_multicast:
+        return False
+    if isinstance(found, ipaddress.IPv4Address):
+        return True
+    return found in _UNICAST and not any(found in network for network in _CARRYING)
+
+
 class NotPublic(OSError):
     """A name that leads to an address inside."""
 
@@ -42,7 +61,7 @@ class PublicResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return the addresses of a name. Raises NotPublic when one of them is not public, and OSError."""
         found = await self._inner.resolve(host, port, family)
-        if not found or not all(ipaddress.ip_address(one["host"]).is_global for one in found):
+        if not found or not all(is_public(one["host"]) for one in found):
             raise NotPublic("a document's host has an address that is not public")
         return found
 

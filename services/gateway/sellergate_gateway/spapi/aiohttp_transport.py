@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 from multidict import CIMultiDict
 from sellergate_amazon import reading
+from sellergate_amazon.headers import comes_from_amazon, is_header_value
 from sellergate_common.observability.tracing import span
 from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
 from yarl import URL
@@ -34,7 +35,8 @@ KEEPALIVE_SECONDS = 15.0
 MAX_CONNECTIONS = 1_000
 # What a response to the caller can hold, with room for its headers.
 MOST_BODY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
-_CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"})
+# The final statuses of HTTP (RFC 9110 §15). 101 would hand the connection over, and what is beyond has no meaning to any program.
+_LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -87,6 +89,8 @@ class AiohttpAmazon:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS, ceil_threshold=inf),
             ) as response:
+                if not _LOWEST_STATUS <= response.status <= _HIGHEST_STATUS:
+                    raise FateUnknown(f"status {response.status} is no final status of HTTP")
                 answer = AmazonAnswer(response.status, _headers(response.raw_headers), b"")
                 answer.body = await _body(response, answer)
                 return answer
@@ -116,9 +120,12 @@ async def _body(response: aiohttp.ClientResponse, answer: AmazonAnswer) -> bytes
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return the headers as they came, without those of the connection."""
+    """Return the headers that are passed on, as they came. Raises FateUnknown for bytes that no header may hold."""
     decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
-    return tuple([header for header in decoded if header[0].lower() not in _CONNECTION_HEADERS])
+    headers = tuple([header for header in decoded if comes_from_amazon(header[0].lower())])
+    if not all(is_header_value(value) for _, value in headers):
+        raise FateUnknown("a header of the response holds bytes that HTTP does not allow")
+    return headers
 
 
 def _failure(progress: _Progress, why: str, *, late: bool = False, own: bool = False) -> NotSent | FateUnknown:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
+from sellergate_amazon.headers import goes_to_amazon
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_amazon.paths import check_path
 from sellergate_common.errors import FieldViolation, InvalidRequest, NotFound, Reason, Resource
@@ -13,8 +14,8 @@ from sellergate_gateway.spapi.http import Headers
 
 # RFC 3986 §3.4, and the characters that clients send raw in spite of it; forwarded as they are.
 _QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]{}|\\^`\"<>]|%[0-9A-Fa-f]{2})*")
-# createRestrictedDataToken (model tokens_2021-03-01), by its last word.
-_TOKEN_PATH = "restricteddatatoken"
+# createRestrictedDataToken (model tokens_2021-03-01) and getAuthorizationCode (model authorization.v1), by their last words.
+_TOKEN_PATHS = ("restricteddatatoken", "authorizationcode")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 # Authentication is ours, and what belongs to a connection belongs to ours.
 _OURS_PREFIX = "x-amz-"
@@ -99,7 +100,8 @@ class Target:
     @property
     def hands_out_a_token(self) -> bool:
         """Whether Amazon's answer would hold a token, however the path is written."""
-        return _TOKEN_PATH in unquote(self.path).lower()
+        path = unquote(self.path).lower()
+        return any(word in path for word in _TOKEN_PATHS)
 
     @property
     def idempotent(self) -> bool:
@@ -179,6 +181,8 @@ def _headers(call: SpApiCall, method: str) -> Headers:
         violations.append(FieldViolation("body", f"must be left out of a {method}"))
     if violations:
         raise InvalidRequest("; ".join(violation.description for violation in violations), violations=violations)
+    # What a browser or a proxy has added for others is left out, as yesterday's edges send it along.
+    headers = tuple([header for header in call.headers if goes_to_amazon(header[0].lower())]) if call.headers else ()
     if call.body or call.content_type:
-        return (*call.headers, ("content-type", call.content_type or "application/json"))
-    return call.headers
+        return (*headers, ("content-type", call.content_type or "application/json"))
+    return headers
