@@ -11,6 +11,7 @@ from sellergate_common.identity.policy import Access
 from sellergate_common.identity.renewal import ServerCertificate
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.telemetry import RpcMetrics
+from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
 from sellergate_common.rpc.interceptors import LayeredServer, Layers
 
 
@@ -20,7 +21,7 @@ async def serving(
 ) -> AsyncIterator[str]:
     """Serve `servicers` (add function → servicer) as `name`; yield where."""
     layers = Layers(name, access or Access(), RpcMetrics.register(CollectorRegistry()))
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
     for add, servicer in servicers.items():
         add(servicer, LayeredServer(server, layers))
     certificate = ServerCertificate(identity)

@@ -79,6 +79,26 @@ class Resolves(AbstractResolver):
         ["::1"],
         ["fd00::1"],
         ["0.0.0.0"],
+        ["224.0.0.1"],
+        ["239.255.255.250"],
+        ["255.255.255.255"],
+        ["100.64.0.1"],
+        ["ff02::1"],
+        ["ff0e::1"],
+        # What carries an IPv4 address: mapped, compatible, NAT64 of the network and of a site, 6to4, Teredo.
+        ["::ffff:127.0.0.1"],
+        ["::127.0.0.1"],
+        ["::"],
+        ["64:ff9b::7f00:1"],
+        ["64:ff9b::a9fe:a9fe"],
+        ["64:ff9b:1::7f00:1"],
+        ["2002:7f00:1::1"],
+        ["2002:a9fe:a9fe::"],
+        ["2001:0:4136:e378:8000:63bf:80ff:fffe"],
+        ["fe80::1"],
+        ["fec0::1"],
+        ["2001:db8::1"],
+        ["not an address"],
         [],
     ],
 )
@@ -88,8 +108,9 @@ async def test_names_that_lead_inside_are_refused(addresses: list[str]) -> None:
 
 
 async def test_a_public_address_is_what_is_connected_to() -> None:
-    (found,) = await PublicResolver(Resolves("52.218.0.1")).resolve("bucket.s3.amazonaws.com", 443)
-    assert (found["host"], found["port"]) == ("52.218.0.1", 443)
+    for address in ("52.218.0.1", "2600:1fa0:80b4::1"):
+        (found,) = await PublicResolver(Resolves(address)).resolve("bucket.s3.amazonaws.com", 443)
+        assert (found["host"], found["port"]) == (address, 443)
 
 
 async def test_a_redirect_is_not_followed_and_no_credential_is_sent() -> None:

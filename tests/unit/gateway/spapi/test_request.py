@@ -129,9 +129,37 @@ def test_headers_that_are_ours_are_refused_by_index(name: str) -> None:
     assert refused(headers=(("accept", "x"), (name, "y"))) == "headers[1].name"
 
 
-def test_other_headers_pass() -> None:
+def test_headers_that_sp_api_takes_pass() -> None:
     headers = (("Accept-Encoding", "gzip"), ("x-amzn-idempotency-token", "1"), ("x-amzn-idempotency-token", "2"))
     assert target(headers=headers).headers == headers
+
+
+def test_what_a_proxy_or_a_browser_adds_does_not_reach_amazon() -> None:
+    """An identity-aware proxy names the user in headers of its own; a method override would change the call."""
+    added = (
+        "X-Goog-IAP-JWT-Assertion",
+        "X-Goog-Authenticated-User-Email",
+        "x-amzn-oidc-data",
+        "x-amzn-oidc-accesstoken",
+        "x-amzn-mtls-clientcert",
+        "X-Amzn-Trace-Id",
+        "Cf-Access-Jwt-Assertion",
+        "X-Auth-Request-Email",
+        "X-MS-CLIENT-PRINCIPAL",
+        "X-Api-Key",
+        "X-HTTP-Method-Override",
+        "X-Forwarded-For",
+        "Forwarded",
+        "X-Request-Id",
+        "traceparent",
+        "Sec-Fetch-Site",
+        "Origin",
+        "Referer",
+        "DNT",
+        "Baggage",
+    )
+    headers = (*((name, "a secret") for name in added), ("If-Match", '"1"'))
+    assert target(headers=headers).headers == (("If-Match", '"1"'),)
 
 
 def test_a_body_has_a_type_and_a_get_has_no_body() -> None:

@@ -97,9 +97,9 @@ def test_a_compressed_error_is_read_and_a_broken_one_is_none() -> None:
 def test_the_rate_that_amazon_tells() -> None:
     told = [
         rate_limit_of(answer(200, x_amzn_RateLimit_Limit=text))
-        for text in ("0.0167", "5", "0", "-1", "nan", "inf", "soon", "")
+        for text in ("0.0167", "5", "0.0056", "1e-320", "1e-9", "0", "-1", "nan", "inf", "1e400", "soon", "")
     ]
-    assert told == [0.0167, 5.0, 0, 0, 0, 0, 0, 0]
+    assert told == [0.0167, 5.0, 0.0056, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     assert rate_limit_of(answer(200, X_AMZN_RATELIMIT_LIMIT="2")) == 2
 
 
