@@ -129,7 +129,8 @@ class Sellergate:
     ) -> float:
         """Have the gateway fetch a Restricted Data Token for (method, path, data elements); return the seconds that it lives.
 
-        The token itself stays there: calls name the same `restricted_resources`. Raises SellergateError.
+        The token itself stays there: calls name the same `restricted_resources`. For the edge, and for services that the gateway's
+        SELLERGATE_TOKEN_CALLERS names. Raises SellergateError.
         """
         request = gateway_service_pb2.GetRestrictedDataTokenRequest(
             account_id=account_id,

@@ -43,7 +43,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     _IAM + "InvalidateCredentials": frozenset({"gateway"}),
     _IAM + "SignRequest": frozenset({ANY_CLIENT}),
     "sellergate.gateway.v1.GatewayService/": frozenset({EDGE, ANY_CLIENT}),
-    "sellergate.gateway.v1.GatewayService/GetRestrictedDataToken": frozenset(),
+    "sellergate.gateway.v1.GatewayService/GetRestrictedDataToken": frozenset({EDGE}),
     "sellergate.gateway.v1.CaptureService/": frozenset(),
 }
 CLOSED_TO_OPERATORS = frozenset(

@@ -18,7 +18,7 @@ from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
 REST_BYTES = 1024 * 1024
 """What all fields of a request but its bodies may be together."""
 LOOKED_AT_BYTES = 64 * 1024
-MOST_FIELDS = 10_000
+MOST_FIELDS = 20_000
 _MOST_DEPTH = 32
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
 

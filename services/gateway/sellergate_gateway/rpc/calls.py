@@ -6,6 +6,7 @@ from typing import Any
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate_common.context import current_caller
+from sellergate_common.identity.policy import EDGE
 from sellergate_common.status import BEGUN
 
 from sellergate_gateway.calls.diagnostics import Checks, Wanted
@@ -59,11 +60,12 @@ class GatewayServicer(StreamingRpcs):
     async def GetRestrictedDataToken(
         self, request: pb2.GetRestrictedDataTokenRequest, context: Any
     ) -> pb2.GetRestrictedDataTokenResponse:
-        """Return a token for personal data."""
+        """Return a token for personal data; the edge has it fetched and hears only how long it lives."""
         account = await self._calls.account(request.account_id, _user())
         token = await self._restricted.checked(account, tuple(map(to_resource, request.resources)))
+        shown = "" if current_caller().identity == EDGE else token.value.get_secret_value()
         return pb2.GetRestrictedDataTokenResponse(
-            restricted_data_token=token.value.get_secret_value(), expire_time=to_timestamp(token.expire_time)
+            restricted_data_token=shown, expire_time=to_timestamp(token.expire_time)
         )
 
     async def CheckAccount(self, request: pb2.CheckAccountRequest, context: Any) -> pb2.CheckAccountResponse:
