@@ -177,6 +177,16 @@ async def test_disconnecting_and_a_seller_who_took_consent_back(window: Console,
     await page.get_by_text("Amazon refuses this seller's authorization").wait_for()
     assert await page.locator("#detail-state").inner_text() == "Revoked"
     await window.picture("revoked")
+    async with httpx.AsyncClient(base_url=running.simulator or "", trust_env=False) as control:
+        # The seller gives consent again, and Amazon the same refresh token.
+        granted = json.loads(running.demo.seed(running.callback_url, running.plan.login_url))
+        (await control.post("/control/seed", json=granted)).raise_for_status()
+    verify = page.get_by_role("button", name="Verify it again")
+    await verify.click()
+    await page.get_by_role("heading", name="It works").wait_for()
+    await verify.wait_for(state="hidden")
+    assert await page.locator("#detail-state").inner_text() == "Active"
+    await window.picture("verified")
 
     await page.get_by_role("button", name=other).click()
     await page.get_by_role("button", name="Disconnect").click()
