@@ -4,6 +4,7 @@ What all other tests of a suite left behind is searched as well, when the suite 
 """
 
 import pytest
+from sellergate_common.crypto.sealing import KeyRing
 
 from tests.e2e import hunt
 from tests.e2e.collector import Collector
@@ -40,3 +41,12 @@ async def test_no_secret_is_found_anywhere(rest: Rest, seller: Seller, collector
 )
 def test_the_hunt_finds_what_it_is_for(secret: bytes) -> None:
     assert [place for place, _ in hunt.find({"log": b"it says " + secret, "other": b"nothing"}, [b"given"])] == ["log"]
+
+
+def test_the_hunt_takes_nothing_in_a_sealed_value_for_a_secret_and_everything_beside_it() -> None:
+    ring = KeyRing.parse(f"k1 {'A' * 86}")
+    head, empty, iv, text, tag = ring.seal("x" * 3000, "place").split(".")
+    by_chance = ".".join([head, empty, iv, f"{text}sgr_{'a' * 43}", tag]).encode()
+    assert hunt.find({"Redis": by_chance}, []) == []
+    for beside in (b"sgr_" + b"a" * 43 + by_chance, by_chance + b"sgr_" + b"a" * 43):
+        assert hunt.find({"Redis": beside}, []) == [("Redis", b"sgr_aaaaaaaa")]
