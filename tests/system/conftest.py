@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +11,19 @@ import pytest
 from tests.e2e.conftest import answers, collector, control, fast, gateway, rest, seller, suite  # noqa: F401
 
 _NOT_RUN: list[str] = []
+# Long checks on a busy machine: the minute that other tests have may pass while a suite starts.
+TIMEOUT_SECONDS = 300
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strict-tools", action="store_true", help="a missing tool is an error")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ def test_no_container_is_root_can_write_or_compile(running: None, name: str) -> 
     assert not re.search(r"PASSWORD|SECRET_ACCESS", variables)
 
 
+@pytest.mark.timeout(400)
 def test_it_starts_again_with_what_it_kept(running: None) -> None:
     compose("stop", seconds=120)
     compose("up", "-d", "--wait", seconds=240)
