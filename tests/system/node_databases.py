@@ -60,7 +60,8 @@ class Former:
     naming: str
     store: str
     sellers: list[Seller]
-    active: list[str] = field(default_factory=list)
+    active: dict[str, str] = field(default_factory=dict)
+    """The seller of each active account."""
     broken: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -77,7 +78,7 @@ class Former:
     def rows(self) -> list[dict[str, Any]]:
         """Return 200 rows; of each user the first is inactive, changed last, and has a secret that Amazon takes no longer."""
         rows = [self._row(n) for n in range(GOOD)]
-        self.active = [row["id"] for row in rows if row["isActive"]]
+        self.active = {row["id"]: row["amazonSellerId"] for row in rows if row["isActive"]}
         again = {name: rows[1][name] for name in ("userId", "amazonSellerId", "marketplace")}
         user, secret, foreign = rows[1]["userId"], rows[1]["lwaClientSecret"]["encrypt"], {"foreign": "Atzr|foreign"}
         kinds: list[tuple[str, dict[str, Any]]] = [
