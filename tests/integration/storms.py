@@ -34,6 +34,11 @@ class Peer:
         self.changed.set()
         self.changed = asyncio.Event()
 
+    def resets(self) -> None:
+        """Break every connection."""
+        for task in self.tasks:
+            task.cancel()
+
     async def passes(self) -> None:
         """Wait until data may pass."""
         received = time.monotonic()
@@ -44,8 +49,8 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer_before(url: str) -> AsyncIterator[Peer]:
-    """Run a relay before the server at `url`; it is well at first."""
+async def peer_before(url: str, *, both_ways: bool = False) -> AsyncIterator[Peer]:
+    """Run a relay before the server at `url`; it is well at first. With `both_ways` what the server sends is held back too."""
     inner = urlsplit(url)
     peer = Peer()
 
@@ -67,7 +72,7 @@ async def peer_before(url: str) -> AsyncIterator[Peer]:
         try:
             inner_reader, inner_writer = await asyncio.open_connection(inner.hostname, inner.port)
             writers.append(inner_writer)
-            await asyncio.gather(copy(reader, inner_writer, held=True), copy(inner_reader, writer, held=False))
+            await asyncio.gather(copy(reader, inner_writer, held=True), copy(inner_reader, writer, held=both_ways))
         except asyncio.CancelledError:
             pass  # the test has ended
         finally:

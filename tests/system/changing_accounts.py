@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from sellergate.account.v1.application_service_pb2_grpc import ApplicationServic
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
-from sellergate_common.errors import SellergateError
+from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.rpc.channel import invoke, open_channel
 
 from tests.e2e.token_service import TokenService
@@ -38,7 +38,7 @@ GRANTS = 1_000
 CUT_OFF = ("token", "token-2", "iam", "iam-2", "gateway-2")
 OPERATION, PATH = "sales/v1/getOrderMetrics", "/sales/v1/orderMetrics"
 CLIENT = {"client_id": "amzn1.application-oa2-client.changing", "client_secret": "amzn1.oa2-cs.v1.changing"}
-CALL_SECONDS = 30.0
+CALL_SECONDS = 60.0
 
 
 @dataclass
@@ -88,6 +88,8 @@ class Changing:
     draw: random.Random
     ended: Counter[str] = field(default_factory=Counter)
     late: list[str] = field(default_factory=list)
+    replaced: int = 0
+    """How many calls carried a grant that was replaced already, within the bound or not."""
     cuts: int = 0
 
     async def run(self, changes: int, pause: float) -> None:
@@ -127,12 +129,11 @@ class Changing:
 
     async def _call(self, gateway: GatewayServiceStub, account: Account) -> None:
         """Make a call at a gateway."""
-        began = time.monotonic()
         request = call_pb2.CallRequest(account_id=account.account_id, operation=OPERATION)
-        try:
-            response = await invoke(gateway.Call, request, dependency="gateway", seconds=CALL_SECONDS)
-        except SellergateError as error:
-            self.ended[f"call: {error.reason}: {error.message}"] += 1
+        began, response = await self._response(
+            lambda: invoke(gateway.Call, request, dependency="gateway", seconds=CALL_SECONDS)
+        )
+        if response is None:
             return
         echo = json.loads(response.body)["payload"]["echo"]
         _, role, _ = echo["assumed_role_arn"].rsplit("/", 2)
@@ -141,18 +142,28 @@ class Changing:
 
     async def _ask(self, tokens: TokenService, account: Account) -> None:
         """Make a call with a token that a replica of the token service gave, as callers do that sign for themselves."""
-        began = time.monotonic()
-        try:
-            token = (await tokens.get(account.account_id)).access_token
-        except SellergateError as error:
-            self.ended[f"token: {error.reason}: {error.message}"] += 1
+        began, answer = await self._response(lambda: tokens.get(account.account_id))
+        if answer is None:
             return
-        response = await self.amazon.get(PATH, headers={"x-amz-access-token": token})
+        response = await self.amazon.get(PATH, headers={"x-amz-access-token": answer.access_token})
         assert response.is_success, response.text
         self._saw(account, TOKEN, _number(response.json()["payload"]["echo"]), began)
 
+    async def _response(self, ask: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
+        """Return a response, None for a failure, and when it was asked for; a busy process is asked again when it says so."""
+        while True:
+            began = time.monotonic()
+            try:
+                return began, await ask()
+            except SellergateError as error:
+                self.ended[error.reason] += 1
+                if error.reason is not Reason.OVERLOADED or error.retry_after is None:
+                    return began, None
+                await asyncio.sleep(error.retry_after)
+
     def _saw(self, account: Account, kind: str, number: int, began: float) -> None:
         self.ended["OK"] += 1
+        self.replaced += number < sum(acknowledged <= began for acknowledged in account.changes[kind])
         oldest = account.oldest(kind, began)
         if number < oldest:
             since = time.monotonic() - account.changes[kind][number]
