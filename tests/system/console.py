@@ -49,8 +49,14 @@ class Console:
 
     async def sign_in(self, token: str) -> None:
         await self.page.goto(f"{self.edge}/#token={token}")
+        await self.confirm_link()
         await self.page.locator("#board").wait_for()
         await self.page.locator("#loading").wait_for(state="hidden")
+
+    async def confirm_link(self) -> None:
+        """Say that the user whom the link names is the one at this screen."""
+        await self.page.get_by_role("dialog", name="Sign in by this link?").wait_for()
+        await self.page.get_by_role("button", name="Sign in as this user").click()
 
     async def picture(self, name: str) -> None:
         """Take pictures at both widths, light and dark; nothing overlaps, and axe finds nothing."""

@@ -72,6 +72,50 @@ async def test_signing_in_by_hand_and_by_keyboard(window: Console, suite: tuple[
     await page.get_by_role("heading", name="Sign in").wait_for()
 
 
+async def test_a_link_with_a_token_replaces_no_session(window: Console, suite: tuple[Suite, str]) -> None:
+    running, page = suite[0], window.page
+    user, link = running.demo.user_id, f"{window.edge}/#token={running.jwt('another-user')}"
+    await window.sign_in(running.jwt(user))
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.headers.get("authorization", "")))
+    # The link of an open page changes the fragment alone; opened by itself it loads the page.
+    for follow in (page.evaluate(f"location.href = {json.dumps(link)}"), page.goto("about:blank")):
+        await follow
+        if page.url == "about:blank":
+            await page.goto(link)
+        await page.get_by_text(f"token was not used: you are signed in as {user}").wait_for()
+        assert "token" not in page.url
+        assert await page.locator("#user").inner_text() == user
+        assert not await page.locator("#link-dialog").is_visible()
+    await page.reload()
+    await page.get_by_role("button", name=running.demo.seller_id).wait_for()
+    own = f"Bearer {await page.evaluate('sessionStorage.getItem(`sellergate-token`)')}"
+    assert {one for one in sent if one} == {own}
+
+
+async def test_a_link_with_a_token_is_taken_only_by_the_user_whom_it_names(
+    window: Console, suite: tuple[Suite, str]
+) -> None:
+    running, page = suite[0], window.page
+    link = f"{window.edge}/#token={running.jwt('another-user')}"
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.headers.get("authorization", "")))
+    await page.goto(link)
+    dialog = page.get_by_role("dialog", name="Sign in by this link?")
+    await dialog.get_by_text("another-user").wait_for()
+    await window.picture("link")
+    await page.keyboard.press("Enter")  # whatever has the focus is not the consent
+    await page.get_by_role("heading", name="Sign in").wait_for()
+    assert not await dialog.is_visible()
+    assert not any(sent)
+    assert await page.evaluate("sessionStorage.length") == 0
+    await page.goto("about:blank")
+    await page.goto(link)
+    await window.confirm_link()
+    await page.get_by_text("No seller is connected yet").wait_for()
+    assert await page.locator("#user").inner_text() == "another-user"
+
+
 async def test_a_seller_is_connected_by_a_click(window: Console, suite: tuple[Suite, str]) -> None:
     running, page = suite[0], window.page
     other = f"A{running.demo.seller_id[:0:-1]}"
@@ -147,6 +191,7 @@ async def test_loading_and_an_edge_that_fails(window: Console, suite: tuple[Suit
 
     await page.route("**/api/amazon/accounts?*", slow)
     await page.goto(f"{window.edge}/#token={running.jwt(running.demo.user_id)}")
+    await window.confirm_link()
     await page.get_by_text("Loading the sellers").wait_for()
     await window.picture("loading")
     let_go.set()

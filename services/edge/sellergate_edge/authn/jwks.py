@@ -38,26 +38,29 @@ class JwksKeys:
         return f"the JWKS cannot be fetched ({self._cause})" if self._cause else ""
 
     async def key_of(self, token: str) -> Any:
-        """Return the key that the token names.
+        """Return the key that the token names. One that names none has the only key that is published (OpenID Connect Core, 10.1).
 
         Raises Unauthenticated for a key that is not published, Unavailable while that cannot be known.
         """
         kid = jwt.get_unverified_header(token).get("kid")
-        if not isinstance(kid, str):
-            raise Unauthenticated("The token names no key (kid).")
-        await self._refresh(kid)
-        if kid in self._keys:
+        if kid is not None and not isinstance(kid, str):
+            raise Unauthenticated("The token names its key (kid) by no text.")
+        await self._refresh(is_known=bool(self._keys) if kid is None else kid in self._keys)
+        if kid is None and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        if kid is not None and kid in self._keys:
             return self._keys[kid]
         if self._cause:
             raise Unavailable(
                 "The publisher of the signing keys is unavailable; try again.", retry_after=max(1.0, self._pause())
             )
+        if kid is None:
+            raise Unauthenticated("The token names no key (kid), and several are published.")
         raise Unauthenticated("The token is signed with a key that is not published.")
 
-    async def _refresh(self, kid: str) -> None:
+    async def _refresh(self, *, is_known: bool) -> None:
         """Fetch the set if it is due, once for all callers; wait for it unless a known key can serve meanwhile."""
         age = self._now() - self._fetch_time
-        is_known = kid in self._keys
         if age <= (RENEW_SECONDS if is_known else REFETCH_SECONDS) and not (self._cause and not is_known):
             return
         if self._now() - self._failure_time < self._pause():

@@ -15,7 +15,11 @@ _POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; style-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_FILES = {"": "index.html"} | {f"console/{file.name}": file.name for file in FOLDER.iterdir() if file.suffix != ".html"}
+# The second is where an OpenID Connect provider sends the browser back to.
+SIGNED_IN = "console/signed-in"
+_FILES = {"": "index.html", SIGNED_IN: "index.html"} | {
+    f"console/{file.name}": file.name for file in FOLDER.iterdir() if file.suffix != ".html"
+}
 
 
 def install(app: FastAPI) -> None:

@@ -1,11 +1,16 @@
 // The console: what one user sees of the own sellers. It holds the user's token in this tab and never anything of Amazon's.
-import {ask, Refusal, session} from './edge.js';
+import {ask, askSignIn, looksRight, Refusal, session, userOf} from './edge.js';
+import {beginAtProvider, completeAtProvider, isBackFromProvider} from './sign_in.js';
 import {accountCard, daysLeft, element, fill, quotaRow, stageRow, stateChip, verdict} from './views.js';
 
 const QUOTA_MILLISECONDS = 2000;
 const PAGE_SIZE = 50;
+// Browsers take a longer wait for none.
+const LONGEST_WAIT_MILLISECONDS = 2 ** 31 - 1;
 const at = (id) => document.getElementById(id);
-const page = {accounts: new Map(), applications: new Map(), next: '', open: null, timer: 0, arrival: null};
+const page = {accounts: new Map(), applications: new Map(), next: '', open: null, timer: 0, end: 0, arrival: null};
+// Of this browser's other tabs.
+const tabs = new BroadcastChannel('sellergate-session');
 
 // --- sign in and out
 
@@ -17,20 +22,50 @@ function show(view) {
 function signedOut(words = '') {
   session.end();
   clearTimeout(page.timer);
+  clearTimeout(page.end);
   page.open = null;
   at('detail').hidden = true;
   for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
   tell('');
   show('sign-in');
   fill(at('token-error'), words);
-  at('token').focus();
+  (at('at-provider').hidden ? at('token') : at('provider')).focus();
 }
 
-async function signIn(token) {
-  session.begin(token);
+/** End the session in all tabs of this user, and the provider's, where there is one. */
+function signOut() {
+  const {user, endUrl} = session;
+  tabs.postMessage({signedOut: user});
+  signedOut();
+  if (endUrl) location.assign(endUrl);
+}
+
+async function signIn(token, endUrl = '') {
+  session.begin(token, endUrl);
+  page.end = setTimeout(() => signedOut('Your session has ended. Sign in again.'), Math.min(session.left, LONGEST_WAIT_MILLISECONDS));
   at('user').textContent = session.user;
   show('board');
   await load();
+}
+
+/** Ask the person at this screen before a token from a link is taken: a link may come from another user. */
+function offerSignIn(token) {
+  const user = userOf(token);
+  signedOut();
+  at('link-user').textContent = user;
+  at('link-form').onsubmit = () => signIn(token);
+  at('link-dialog').showModal();
+}
+
+/** Take the token out of the address and the history; return it, or null. */
+function tokenFromAddress() {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (token !== null) history.replaceState(null, '', location.pathname + location.search);
+  return token;
+}
+
+function refuseLink() {
+  tell(`The link’s token was not used: you are signed in as ${session.user}. Sign out first to use it.`, true);
 }
 
 function tell(words, bad = false) {
@@ -208,7 +243,7 @@ function askWhatToConnect({account = null, arrival = null} = {}) {
   }
   at('connect-title').textContent = account ? `Reconnect ${account.amazonSellerId}` : 'Connect a seller';
   at('connect-text').textContent = arrival
-    ? `The Appstore sends the seller ${arrival.partner}. Go on only if that is you.`
+    ? `The Appstore sends the seller ${arrival.partner}, and it will be connected for the user ${session.user}. Go on only if both are you.`
     : 'Amazon will ask for consent to the application.';
   fill(at('connect-error'), usable.length ? '' : 'No application can be authorized on Amazon’s website yet: an operator must set its id and redirect URI.');
   at('connect-form').querySelector('[type=submit]').disabled = !usable.length;
@@ -248,16 +283,16 @@ async function disconnect() {
 // --- beginning
 
 function readAddress() {
+  const token = tokenFromAddress();
   const query = new URLSearchParams(location.search);
-  const fragment = new URLSearchParams(location.hash.slice(1));
   const callback = query.get('amazon_callback_uri');
   page.arrival = {
     accountId: query.get('accountId'),
     ...(callback && {callback, state: query.get('amazon_state'), partner: query.get('selling_partner_id')}),
   };
   // Neither a token nor a state of Amazon's stays in the history.
-  if (location.search || fragment.has('token')) history.replaceState(null, '', '/');
-  return fragment.get('token') ?? session.token;
+  if (location.search) history.replaceState(null, '', '/');
+  return token;
 }
 
 async function loadMarketplaces() {
@@ -273,7 +308,7 @@ at('sign-in-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const token = at('token').value.trim();
   at('token').value = '';
-  if (!session.looksRight(token)) fill(at('token-error'), 'This is no token: it has three parts with dots between them.');
+  if (!looksRight(token)) fill(at('token-error'), 'This is no token: it has three parts with dots between them.');
   else signIn(token);
 });
 at('connect-form').addEventListener('submit', (event) => {
@@ -281,7 +316,13 @@ at('connect-form').addEventListener('submit', (event) => {
   beginConsent();
 });
 at('confirm-form').addEventListener('submit', disconnect);
-at('sign-out').addEventListener('click', () => signedOut());
+at('provider').addEventListener('click', () => tried(
+  () => beginAtProvider(page.arrival), (error) => fill(at('token-error'), error.sentence)
+));
+tabs.addEventListener('message', ({data}) => {
+  if (session.isOpen && data.signedOut === session.user) signedOut('You signed out in another tab.');
+});
+at('sign-out').addEventListener('click', signOut);
 at('retry').addEventListener('click', load);
 at('more').addEventListener('click', () => tried(async () => {
   await loadAccounts();
@@ -297,7 +338,38 @@ for (const button of document.querySelectorAll('[data-closes]')) {
   button.addEventListener('click', () => button.closest('dialog').close());
 }
 
-const token = readAddress();
+// A link that only changes the fragment of an open page reloads nothing.
+window.addEventListener('hashchange', () => {
+  const token = tokenFromAddress();
+  if (token === null) return;
+  if (session.isOpen) refuseLink();
+  else if (looksRight(token)) offerSignIn(token);
+});
+
+async function cameBack() {
+  try {
+    const {token, endSessionUrl, arrival} = await completeAtProvider();
+    page.arrival = arrival;
+    await signIn(token, endSessionUrl);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    signedOut(error.sentence);
+  }
+}
+
+const back = isBackFromProvider();
+const linked = back ? null : readAddress();
 await loadMarketplaces();
-if (token && session.looksRight(token)) await signIn(token);
-else signedOut();
+const ways = await tried(() => askSignIn('GET'), () => null);
+at('at-provider').hidden = !ways?.provider;
+if (session.isOpen && session.left > 0) {
+  if (back) history.replaceState(null, '', '/');
+  if (linked !== null) refuseLink();
+  await signIn(session.token, session.endUrl);
+} else if (back) {
+  await cameBack();
+} else if (linked !== null && looksRight(linked)) {
+  offerSignIn(linked);
+} else {
+  signedOut(session.isOpen ? 'Your session has ended. Sign in again.' : '');
+}

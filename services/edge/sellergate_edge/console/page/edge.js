@@ -1,6 +1,7 @@
 // The edge's REST API, as the user who is signed in.
 
 const KEY = 'sellergate-token';
+const END = 'sellergate-end-session';
 const SECONDS = 35;
 
 /** A refusal: `reason` to decide by, `sentence` for people. */
@@ -22,40 +23,69 @@ function payload(token) {
   return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))));
 }
 
+/** Report whether a text can be a token: three parts, with claims in the middle one that name a user. */
+export function looksRight(token) {
+  try {
+    return token.split('.').length === 3 && userOf(token) !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** Return the user whom a token names; the edge decides whether it is genuine. */
+export function userOf(token) {
+  return String(payload(token).sub ?? '');
+}
+
+/** The session of this tab. It is replaced by nothing: it ends first. */
 export const session = {
   get token() {
     return sessionStorage.getItem(KEY);
   },
   get user() {
-    return String(payload(this.token).sub ?? '');
+    return userOf(this.token);
   },
-  begin(token) {
+  get isOpen() {
+    const token = this.token;
+    return token !== null && looksRight(token);
+  },
+  /** Milliseconds that the token still lives. */
+  get left() {
+    const end = Number(payload(this.token).exp);
+    return Number.isFinite(end) ? end * 1000 - Date.now() : 0;
+  },
+  /** Where the browser ends the provider's session too; empty: there is none. */
+  get endUrl() {
+    return sessionStorage.getItem(END) ?? '';
+  },
+  begin(token, endUrl = '') {
     sessionStorage.setItem(KEY, token);
+    sessionStorage.setItem(END, endUrl);
   },
   end() {
     sessionStorage.removeItem(KEY);
-  },
-  looksRight(token) {
-    try {
-      return token.split('.').length === 3 && typeof payload(token) === 'object';
-    } catch {
-      return false;
-    }
+    sessionStorage.removeItem(END);
   },
 };
 
-/** Ask the edge. Empty parameters are left out; a refusal is thrown as Refusal, a silent edge too. */
+/** Ask the edge as the user. Empty parameters are left out; a refusal is thrown as Refusal, a silent edge too. */
 export async function ask(method, path, query = {}, body = undefined) {
   const parameters = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== ''));
   const url = `/api/amazon${path}${parameters.size ? `?${parameters}` : ''}`;
+  return send(method, url, {Authorization: `Bearer ${session.token}`}, body);
+}
+
+/** Ask the edge about signing in, as nobody yet. */
+export async function askSignIn(method, path = '', body = undefined) {
+  return send(method, `/api/sign-in${path}`, {}, body);
+}
+
+async function send(method, url, headers, body) {
   let response;
   try {
     response = await fetch(url, {
       method,
-      headers: {
-        Authorization: `Bearer ${session.token}`,
-        ...(body && {'Content-Type': 'application/json'}),
-      },
+      headers: {...headers, ...(body && {'Content-Type': 'application/json'})},
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(SECONDS * 1000),
     });

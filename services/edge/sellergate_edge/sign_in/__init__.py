@@ -1,0 +1,1 @@
+"""Sign-in to the console by OpenID Connect: authorization code with PKCE, against any provider."""

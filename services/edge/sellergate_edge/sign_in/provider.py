@@ -1,0 +1,138 @@
+"""An OpenID Connect provider, asked over aiohttp within bounds of time and size."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote_plus
+
+import aiohttp
+from pydantic import SecretStr
+from sellergate_amazon import reading
+from sellergate_common.cache.single_flight import LocalFlight
+from sellergate_common.errors import InvalidRequest, Overloaded, Unavailable
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.settings import secure_url_with_query
+
+from sellergate_edge.sign_in.sign_in import Metadata, Tokens
+
+PROVIDER_SECONDS = 5.0
+METADATA_SECONDS = 3600.0
+MAX_RESPONSE_BYTES = 128 * 1024
+MAX_EXCHANGES = 16
+"""At once; strangers can begin sign-ins."""
+_MOST_TOKEN_CHARACTERS = 32 * 1024
+_DISCOVERY = "/.well-known/openid-configuration"
+
+
+class AiohttpProvider:
+    """A provider by its issuer. `now` is monotonic, in seconds."""
+
+    def __init__(
+        self, issuer: str, client_id: str, secret: SecretStr | None, redirect_uri: str, now: Callable[[], float]
+    ) -> None:
+        self._issuer = issuer
+        self._client_id = client_id
+        self._secret = secret
+        self._redirect_uri = redirect_uri
+        self._now = now
+        self._known: tuple[Metadata, float] | None = None
+        self._flight: LocalFlight[Metadata] = LocalFlight(PROVIDER_SECONDS + 1.0)
+        self._exchanges = 0
+
+    async def metadata(self) -> Metadata:
+        """Return the discovery document, at most METADATA_SECONDS old. Raises Unavailable."""
+        if self._known is not None and self._now() - self._known[1] < METADATA_SECONDS:
+            return self._known[0]
+        return await self._flight.get("metadata", self._discover)
+
+    async def exchange(self, code: str, verifier: str) -> Tokens:
+        """Exchange a code. Raises InvalidRequest where the provider refuses it, Unavailable."""
+        if self._exchanges >= MAX_EXCHANGES:
+            raise Overloaded("Too many sign-ins are under way; try again.", retry_after=1.0)
+        self._exchanges += 1
+        try:
+            metadata = await self.metadata()
+            form = {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": self._redirect_uri,
+                "code_verifier": verifier,
+            }
+            headers = {}
+            if self._secret is not None and metadata.takes_basic:
+                headers["Authorization"] = _basic(self._client_id, self._secret)
+            else:
+                form["client_id"] = self._client_id
+                if self._secret is not None:
+                    form["client_secret"] = self._secret.get_secret_value()
+            status, document = await self._ask("POST", metadata.token_endpoint, data=form, headers=headers)
+        finally:
+            self._exchanges -= 1
+        if status != 200:  # noqa: PLR2004
+            return self._refused(status, document)
+        try:
+            access_token = document.get("access_token")
+            return Tokens(
+                reading.token_in(document, "id_token", _MOST_TOKEN_CHARACTERS),
+                reading.token_in(document, "access_token", _MOST_TOKEN_CHARACTERS) if access_token else "",
+            )
+        except reading.Unreadable as error:
+            raise self._unavailable(str(error)) from None
+
+    def _refused(self, status: int, document: dict[str, Any]) -> Tokens:
+        """Raise for a refusal: a code that is used or too old is the browser's, all else the operator's."""
+        error = reading.words_in(document, "error", 64)
+        if error == "invalid_grant":
+            raise InvalidRequest.of_field("code", "is refused by the provider; begin again")
+        raise self._unavailable(f"HTTP {status} {error}".strip())
+
+    async def _discover(self) -> Metadata:
+        status, document = await self._ask("GET", self._issuer.rstrip("/") + _DISCOVERY)
+        if status != 200:  # noqa: PLR2004
+            raise self._unavailable(f"HTTP {status}")
+        if document.get("issuer") != self._issuer:
+            raise self._unavailable("the discovery document is another issuer's")
+        try:
+            metadata = _metadata(document)
+        except ValueError as error:
+            raise self._unavailable(f"an endpoint of the discovery document {error}") from None
+        self._known = metadata, self._now()
+        return metadata
+
+    async def _ask(self, method: str, url: str, **given: Any) -> tuple[int, dict[str, Any]]:
+        try:
+            async with (
+                asyncio.timeout(PROVIDER_SECONDS),
+                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=True) as session,
+                session.request(method, url, allow_redirects=False, **given) as response,
+            ):
+                body = await reading.collected(response.content.iter_chunked(16 * 1024), MAX_RESPONSE_BYTES)
+                kind = response.headers.get("Content-Type", "")
+                return response.status, reading.parse_object(body, most=MAX_RESPONSE_BYTES, content_type=kind)
+        except Exception as error:  # noqa: BLE001
+            # A provider may send anything, and aiohttp names not all of it by errors of its own.
+            raise self._unavailable(type(error).__name__) from None
+
+    def _unavailable(self, cause: str) -> Unavailable:
+        get_logger().warning("sign_in_unavailable", cause=cause)
+        return Unavailable(f"The sign-in's provider does not do its part ({cause}); try again.", retry_after=5.0)
+
+
+def _basic(client_id: str, secret: SecretStr) -> str:
+    """Return the header of HTTP Basic, each part encoded as in a form first (RFC 6749, 2.3.1)."""
+    pair = f"{quote_plus(client_id)}:{quote_plus(secret.get_secret_value())}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def _metadata(document: Mapping[str, Any]) -> Metadata:
+    """Read a discovery document. Raises ValueError for a URL that secrets must not be sent to."""
+    methods = document.get("token_endpoint_auth_methods_supported")
+    end = document.get("end_session_endpoint")
+    return Metadata(
+        secure_url_with_query(str(document.get("authorization_endpoint"))),
+        secure_url_with_query(str(document.get("token_endpoint"))),
+        secure_url_with_query(str(end)) if end else "",
+        # What a provider takes that names nothing (OpenID Connect Discovery 1.0, 3).
+        not isinstance(methods, list) or "client_secret_basic" in methods,
+    )

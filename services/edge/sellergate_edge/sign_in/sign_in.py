@@ -1,0 +1,161 @@
+"""One sign-in, from the redirect to the provider to the token that the console then carries.
+
+The edge keeps nothing between the two: what it must know again is sealed into a ticket, which the tab keeps that began the
+sign-in. A code that another tab, browser or person obtained has no ticket there, so no link can sign a reader in.
+"""
+
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from sellergate_common.crypto.sealing import KeyRing, SealError
+from sellergate_common.errors import InvalidRequest
+
+from sellergate_edge.authn.jwt import Authenticator
+
+TICKET_SECONDS = 600.0
+"""For a person to sign in at the provider."""
+_PLACE = "sign-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is needed of a provider's discovery document."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    end_session_endpoint: str
+    takes_basic: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Tokens:
+    """What the provider gives for a code."""
+
+    id_token: str
+    access_token: str
+
+
+class Provider(Protocol):
+    """An OpenID Connect provider."""
+
+    async def metadata(self) -> Metadata:
+        """Return its discovery document. Raises Unavailable."""
+
+    async def exchange(self, code: str, verifier: str) -> Tokens:
+        """Exchange a code. Raises InvalidRequest where the provider refuses it, Unavailable."""
+
+
+class IdTokens(Protocol):
+    """Checks ID tokens."""
+
+    async def check(self, tokens: Tokens, nonce: str) -> None:
+        """Check that the ID token is this client's and answers to the nonce. Raises Unauthenticated, Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sign-in to send the browser to; `ticket` belongs to the tab that began it."""
+
+    url: str
+    state: str
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedIn:
+    """The Bearer token of a session, and where the browser goes when it ends; empty: nowhere."""
+
+    token: str
+    end_session_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What the provider knows of this console."""
+
+    client_id: str
+    issuer: str
+    scope: str
+    redirect_uri: str
+    home: str
+    uses_access_token: bool
+
+
+class SignIn:
+    """Sign-ins of one edge. `now` is the wall clock; `new_token` returns 256 random bits as text."""
+
+    def __init__(
+        self,
+        client: Client,
+        provider: Provider,
+        id_tokens: IdTokens,
+        authenticator: Authenticator,
+        ring: KeyRing,
+        now: Callable[[], float],
+        new_token: Callable[[], str],
+    ) -> None:
+        self._client = client
+        self._provider = provider
+        self._id_tokens = id_tokens
+        self._authenticator = authenticator
+        self._ring = ring
+        self._now = now
+        self._new_token = new_token
+
+    async def begin(self) -> Begun:
+        """Begin a sign-in. Raises Unavailable."""
+        metadata = await self._provider.metadata()
+        state, nonce, verifier = self._new_token(), self._new_token(), self._new_token()
+        url = prepare_grant_uri(
+            metadata.authorization_endpoint,
+            self._client.client_id,
+            "code",
+            redirect_uri=self._client.redirect_uri,
+            scope=self._client.scope,
+            state=state,
+            nonce=nonce,
+            code_challenge=create_s256_code_challenge(verifier),
+            code_challenge_method="S256",
+        )
+        ticket = {"state": state, "nonce": nonce, "verifier": verifier, "end": self._now() + TICKET_SECONDS}
+        return Begun(url, state, self._ring.seal(json.dumps(ticket), _PLACE))
+
+    async def complete(self, ticket: str, state: str, code: str, issuer: str) -> SignedIn:
+        """End a sign-in with what the provider's redirect brought; `issuer` is empty where it brought none (RFC 9207).
+
+        Raises InvalidRequest, Unauthenticated, Unavailable.
+        """
+        known = self._opened(ticket)
+        if not hmac.compare_digest(str(known["state"]).encode(), state.encode()):
+            raise InvalidRequest.of_field("state", "belongs to another sign-in; begin again")
+        if self._now() >= known["end"]:
+            raise InvalidRequest.of_field(
+                "ticket", f"was begun more than {TICKET_SECONDS / 60:.0f} minutes ago; begin again"
+            )
+        if issuer and issuer != self._client.issuer:
+            raise InvalidRequest.of_field("iss", "is another provider's; begin again")
+        tokens = await self._provider.exchange(code, str(known["verifier"]))
+        await self._id_tokens.check(tokens, str(known["nonce"]))
+        token = tokens.access_token if self._client.uses_access_token else tokens.id_token
+        await self._authenticator.user_of(f"Bearer {token}")
+        return SignedIn(token, await self._end_session_url(tokens.id_token))
+
+    async def _end_session_url(self, id_token: str) -> str:
+        endpoint = (await self._provider.metadata()).end_session_endpoint
+        if not endpoint:
+            return ""
+        given = {"client_id": self._client.client_id, "post_logout_redirect_uri": self._client.home}
+        return str(add_params_to_uri(endpoint, [("id_token_hint", id_token), *given.items()]))
+
+    def _opened(self, ticket: str) -> Mapping[str, Any]:
+        try:
+            opened: dict[str, Any] = json.loads(self._ring.open(ticket, _PLACE).get_secret_value())
+        except SealError:
+            raise InvalidRequest.of_field("ticket", "was not made by this console; begin again") from None
+        return opened
