@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from sellergate_devstack.suite import Suite
 
 from tests.e2e.conftest import Rest
 from tests.paths import ROOT
@@ -78,6 +79,12 @@ class DropIn:
                 process.kill()
         assert process.returncode == 0, err.decode()[-2000:]
         return json.loads(out)
+
+
+def neighbour(suite: Suite, address: str) -> httpx.AsyncClient:
+    """A client of the edge at another address of this machine: what it fails at is not counted for the other tests."""
+    transport = httpx.AsyncHTTPTransport(local_address=address)
+    return httpx.AsyncClient(base_url=suite.edge.replace("localhost", "127.0.0.1"), transport=transport, timeout=40)
 
 
 def python(name: str, program: str) -> tuple[str, ...]:

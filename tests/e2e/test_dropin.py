@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import time
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import jwt
 import pytest
 
 from tests.e2e.conftest import Rest
-from tests.e2e.dropin import TOKEN, DropIn
+from tests.e2e.dropin import TOKEN, DropIn, neighbour
 from tests.e2e.sellers import Seller
 
 SELLERS = "/sellers/v1/marketplaceParticipations"
@@ -208,14 +209,37 @@ async def test_amazons_answers_come_back_as_they_are_and_our_failures_in_its_sha
     assert (await rest.client.get("/no/such/path")).headers["content-type"] == "application/problem+json"
 
 
-async def test_failed_authentications_are_limited(rest: Rest, sdk: DropIn) -> None:
-    statuses = [(await sdk.exchange(rest.client, client_secret="sgs_guess")).status_code for _ in range(12)]
-    assert statuses == [401] * 10 + [429] * 2
-    right = await sdk.exchange(rest.client)
-    assert (right.status_code, right.headers["retry-after"]) == (429, "60")
-    assert json.loads(right.content)["error"] == "temporarily_unavailable"
-    other = await sdk.exchange(rest.client, client_id="sgc_another")
-    assert other.status_code == 401, "others of this address go on"
+async def test_guesses_are_bounded_and_lock_no_client_out(rest: Rest, sdk: DropIn) -> None:
+    """The client has not exchanged anything yet, and shares its address with those that guess."""
+    async with neighbour(rest.suite, "127.0.0.90") as client:
+        at_once = await asyncio.gather(*(sdk.exchange(client, client_secret=f"sgs_{n}") for n in range(90)))
+        assert Counter(response.status_code for response in at_once) == {401: 10, 429: 80}
+        refused = next(response for response in at_once if response.status_code == 429)
+        assert refused.headers["retry-after"] == "60"
+        assert json.loads(refused.content)["error"] == "temporarily_unavailable"
+        assert (await sdk.exchange(client)).status_code == 200
+
+        async def guess(number: int) -> int:
+            return (await sdk.exchange(client, client_id=f"sgc_{number}")).status_code
+
+        invented = [asyncio.create_task(guess(number)) for number in range(200)]
+        right = [(await sdk.exchange(client)).status_code for _ in range(20)]
+        assert right == [200] * 20
+        # The address has made ten guesses before.
+        assert Counter(await asyncio.gather(*invented)) == {401: 90, 429: 110}
+        assert (await sdk.exchange(client, refresh_token="sgr_wrong")).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("length", [129, 256])
+async def test_a_long_client_id_is_no_outage(rest: Rest, sdk: DropIn, length: int) -> None:
+    response = await sdk.exchange(rest.client, client_id="x" * length)
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("content", [b"[" * 15_000, b'{"a":' * 3_000, b'{"client_id": "\\ud800"}', b"[]", b"\xff"])
+async def test_a_document_that_is_none_is_refused(rest: Rest, content: bytes) -> None:
+    response = await rest.client.post(TOKEN, content=content, headers={"content-type": "application/json"})
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
 
 async def test_no_way_of_writing_the_path_gets_amazons_token(

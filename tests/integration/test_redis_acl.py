@@ -25,7 +25,8 @@ from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.ttl import Remembered
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.servers.redis import find_redis
-from sellergate_edge.limits.limiter import Rate, Subject
+from sellergate_edge.limits.guesses import Subject
+from sellergate_edge.limits.limiter import Rate
 from sellergate_edge.limits.redis import RedisCounts
 from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.redis import RedisCaptures
@@ -233,7 +234,7 @@ async def refused(redis: Redis, *command: str | int) -> None:
 
 
 async def test_the_edge_counts_for_all_edges(servers: Set, refusals: Callable[[], list[str]]) -> None:
-    rate, who = Rate(0.01, 5), (Subject("client", "sgc_x", 2), Subject("address", "127.0.0.1", 9))
+    rate, who = Rate(0.01, 5), (Subject("client", "sgc_x", 2), Subject("address", "127.0.0.1", 99))
     async with (
         open_redis(SecretStr(servers.url_of("edge"))) as first,
         open_redis(SecretStr(servers.url_of("edge"))) as second,
@@ -245,7 +246,15 @@ async def test_the_edge_counts_for_all_edges(servers: Set, refusals: Callable[[]
         assert taken == 0
         assert 90 < wait <= 100
         assert await other.take("u2", rate, 3) == (3, 0.0)
-        await one.failed(who)
-        await other.failed(who[:1])
-        assert await one.failures(who) == [2, 1]
+        assert [await edge.reserve(who) for edge in (one, other, one, other)] == [True, True, False, False]
+        await other.give_back(who)
+        assert [await edge.reserve(who) for edge in (one, other)] == [True, False]
+        # However many guess at once, all edges together evaluate as many as there may be.
+        guessed = (Subject("client", "sgc_y", 10), who[1])
+        assert sum(await asyncio.gather(*(edge.reserve(guessed) for edge in (one, other) for _ in range(45)))) == 10
+        assert not await one.is_proven("digest")
+        await one.prove("digest")
+        assert await other.is_proven("digest")
+        await other.disprove("digest")
+        assert not await one.is_proven("digest")
     assert refusals() == []

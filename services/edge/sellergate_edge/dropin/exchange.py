@@ -17,15 +17,18 @@ from starlette.routing import Route
 
 from sellergate_edge.dropin.amazon_errors import lwa_answer, lwa_error, lwa_refusal
 from sellergate_edge.dropin.tokens import LIFE_SECONDS, DropInTokens, Grant
-from sellergate_edge.limits.limiter import FAILURES_OF_A_CLIENT, FAILURES_OF_AN_ADDRESS, Limits, Subject
-from sellergate_edge.request_body import read_body
+from sellergate_edge.limits.guesses import Guesses, is_of_handle
+from sellergate_edge.request_body import JSON_SECONDS, read_body
 
 PATH = "/auth/o2/token"
 MAX_BODY_BYTES = 16 * 1024
 _MISSING = "The request is missing a required parameter : "
 _INVALID_GRANT = "The request has an invalid grant parameter : refresh_token"
 _REVOKED = f"{_INVALID_GRANT}. User may have revoked or didn't grant the permission."
+# As the account service bounds them (AuthenticateClientRequest).
 _LONGEST = 256
+_LONGEST_CLIENT_ID = 128
+_MOST_FIELDS = 20
 
 
 class Refused(Exception):
@@ -39,24 +42,25 @@ class Refused(Exception):
 class Exchange:
     """The token URL."""
 
-    def __init__(self, tokens: DropInTokens, client: Sellergate, limits: Limits, catalogue: Catalogue) -> None:
+    def __init__(self, tokens: DropInTokens, client: Sellergate, guesses: Guesses, catalogue: Catalogue) -> None:
         self._tokens = tokens
         self._client = client
-        self._limits = limits
+        self._guesses = guesses
         self._scopes = {found.grantless_scope for found in catalogue if found.grantless_scope}
         self.route = Route(PATH, self.answer, methods=["POST"])
 
     async def answer(self, request: Request) -> Response:
         """Answer one exchange, in LWA's shapes whatever happens."""
         try:
-            fields = _fields(request.headers.get("content-type", ""), await read_body(request, MAX_BODY_BYTES))
+            body = await read_body(request, MAX_BODY_BYTES, JSON_SECONDS)
+            fields = _fields(request.headers.get("content-type", ""), body)
             return await self._exchanged(fields, request.client.host if request.client else "")
         except Refused as refused:
             return refused.response
         except SellergateError as error:
             return lwa_error(error)
         except HTTPException as error:
-            return lwa_refusal("invalid_request", "The request is too long", error.status_code)
+            return lwa_refusal("invalid_request", str(error.detail), error.status_code)
 
     async def _exchanged(self, fields: Mapping[str, str], address: str) -> Response:
         kind = _given(fields, "grant_type")
@@ -64,16 +68,15 @@ class Exchange:
             raise Refused("unsupported_grant_type", "The authorization grant type is not supported")
         client_id, secret = _given(fields, "client_id"), SecretStr(_given(fields, "client_secret"))
         handle = SecretStr(_given(fields, "refresh_token")) if kind == "refresh_token" else None
-        subjects = (
-            Subject("client", client_id, FAILURES_OF_A_CLIENT),
-            Subject("address", address, FAILURES_OF_AN_ADDRESS),
-        )
-        await self._limits.check_failures(subjects)
         try:
-            found = await self._client.clients.authenticate(client_id, secret, handle)
+            found = await self._guesses.bounded(
+                client_id,
+                secret.get_secret_value(),
+                address,
+                lambda: self._client.clients.authenticate(client_id, secret, handle),
+            )
         except Unauthenticated as error:
-            await self._limits.failed(subjects)
-            if error.metadata.get("part") == "handle":
+            if is_of_handle(error):
                 raise Refused("invalid_grant", _INVALID_GRANT) from None
             raise Refused("invalid_client", "Client authentication failed", 401) from None
         if handle is None:
@@ -109,7 +112,7 @@ def _given(fields: Mapping[str, str], name: str) -> str:
     value = fields.get(name, "")
     if not value:
         raise Refused("invalid_request", f"{_MISSING}{name}")
-    if len(value) > _LONGEST or not value.isprintable():
+    if len(value) > (_LONGEST_CLIENT_ID if name == "client_id" else _LONGEST) or not value.isprintable():
         # Nothing of ours looks like it.
         refusals = {"client_id": ("invalid_client", "Client authentication failed", 401)}
         raise Refused(*refusals.get(name, ("invalid_request", f"The request has an invalid parameter : {name}", 400)))
@@ -121,10 +124,14 @@ def _fields(content_type: str, body: bytes) -> dict[str, str]:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json":
         try:
-            document = reading.parse_object(body, most=MAX_BODY_BYTES)
-        except reading.Unreadable:
-            raise Refused("invalid_request", "The request is not a JSON object") from None
-        return {name: str(value) for name, value in document.items() if value is not None}
+            document = reading.parse_object(body, most=MAX_BODY_BYTES, content_type=content_type)
+        except reading.Unreadable as error:
+            raise Refused("invalid_request", f"The request is not a JSON object: {error}") from None
+        return {name: str(value) for name, value in document.items() if isinstance(value, str | int)}
     if kind == "application/x-www-form-urlencoded":
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        try:
+            text = body.decode("utf-8", "replace")
+            return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        except ValueError:
+            raise Refused("invalid_request", f"The request has more than {_MOST_FIELDS} fields") from None
     raise Refused("unsupported_grant_type", "The authorization grant type is not supported")

@@ -1,11 +1,11 @@
-"""How often users may ask, and how often somebody may fail to prove who it is: decided here, counted in Redis for all edges.
+"""How often users may ask: decided here, counted in Redis for all edges.
 
 A user's requests are taken from the shared bucket in blocks, so that most of them cost nothing. Without Redis each edge counts
 for itself.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,9 +13,6 @@ from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import QuotaExceeded
 
 BLOCK_SECONDS = 1.0
-FAILURE_SECONDS = 60
-FAILURES_OF_A_CLIENT = 10
-FAILURES_OF_AN_ADDRESS = 100
 _MOST_USERS = 50_000
 # Of what a second allows, a process takes this share at once.
 _BLOCK_SHARE = 0.05
@@ -29,26 +26,11 @@ class Rate:
     burst: int
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Who may fail, and how often within FAILURE_SECONDS."""
-
-    kind: str
-    name: str
-    limit: int
-
-
 class Counts(Protocol):
-    """What all edges count together."""
+    """The requests of users that all edges count together."""
 
     async def take(self, user: str, rate: Rate, wanted: int) -> tuple[int, float]:
         """Take up to `wanted` requests from a user's bucket; return how many, and for none the seconds until the next."""
-
-    async def failures(self, subjects: Sequence[Subject]) -> Sequence[int]:
-        """Return how often each failed in the present window."""
-
-    async def failed(self, subjects: Sequence[Subject]) -> None:
-        """Count a failure of each."""
 
 
 @dataclass(slots=True)
@@ -91,17 +73,3 @@ class Limits:
         self._blocks.move_to_end(user)
         while len(self._blocks) > _MOST_USERS:
             self._blocks.popitem(last=False)
-
-    async def check_failures(self, subjects: Sequence[Subject]) -> None:
-        """Raise QuotaExceeded where one of these has failed too often."""
-        counted = await self._counts.failures(subjects)
-        if any(count >= subject.limit for count, subject in zip(counted, subjects, strict=True)):
-            raise QuotaExceeded(
-                f"Too many failed authentications; wait {FAILURE_SECONDS} s and send the right credentials.",
-                metadata={"limit": "failed_authentications"},
-                retry_after=float(FAILURE_SECONDS),
-            )
-
-    async def failed(self, subjects: Sequence[Subject]) -> None:
-        """Take note of a failed authentication."""
-        await self._counts.failed(subjects)

@@ -1,4 +1,4 @@
-"""What all edges count together, in Redis; each by itself while that does not answer."""
+"""What all edges count together, in Redis; each counts for itself while Redis is unreachable."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -9,7 +9,8 @@ from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
 
-from sellergate_edge.limits.limiter import FAILURE_SECONDS, Rate, Subject
+from sellergate_edge.limits.guesses import REMEMBERED_SECONDS, WINDOW_SECONDS, Subject
+from sellergate_edge.limits.limiter import Rate
 
 # GCRA: the bucket is the time at which it will be full again. Grants what there is of what is wanted.
 _TAKE = """
@@ -25,12 +26,21 @@ local taken = math.min(room, wanted)
 redis.call('SET', KEYS[1], string.format('%.6f', full + taken * interval), 'EX', math.ceil(burst * interval) + 1)
 return {taken, '0'}
 """
-_COUNT = """
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then
-  redis.call('EXPIRE', KEYS[1], ARGV[1])
+# Counts an attempt unless there were as many as there may be.
+_RESERVE = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then
+  return 0
 end
-return count
+if redis.call('INCR', KEYS[1]) == 1 then
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+end
+return 1
+"""
+_GIVE_BACK = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then
+  redis.call('DECR', KEYS[1])
+end
+return 0
 """
 _MOST_KEYS = 50_000
 
@@ -42,7 +52,8 @@ class RedisCounts:
         self._redis = redis
         self._ring = ring
         self._take = redis.register_script(_TAKE)
-        self._count = redis.register_script(_COUNT)
+        self._reserve = redis.register_script(_RESERVE)
+        self._give_back = redis.register_script(_GIVE_BACK)
         self._own = OwnCounts(now)
 
     async def take(self, user: str, rate: Rate, wanted: int) -> tuple[int, float]:
@@ -55,20 +66,56 @@ class RedisCounts:
             get_logger().warning("limits_without_redis")
             return await self._own.take(user, rate, wanted)
 
-    async def failures(self, subjects: Sequence[Subject]) -> Sequence[int]:
-        """Return how often each failed."""
-        try:
-            found = [await self._redis.get(self._name(subject.kind, subject.name)) for subject in subjects]
-            return [int(count or 0) for count in found]
-        except UNREACHABLE:
-            return await self._own.failures(subjects)
+    async def reserve(self, subjects: Sequence[Subject]) -> bool:
+        """Count an attempt of each subject, or of none: in this process first, so that a flood costs Redis little.
 
-    async def failed(self, subjects: Sequence[Subject]) -> None:
-        """Count a failure of each."""
-        await self._own.failed(subjects)
+        One key at a time: a cluster keeps them on different servers.
+        """
+        if not await self._own.reserve(subjects):
+            return False
+        counted: list[Subject] = []
         try:
             for subject in subjects:
-                await self._count(keys=[self._name(subject.kind, subject.name)], args=[FAILURE_SECONDS])
+                limits = [subject.limit, WINDOW_SECONDS]
+                if not await self._reserve(keys=[self._name(subject.kind, subject.name)], args=limits):
+                    await self._own.give_back(subjects)
+                    await self._give_back_shared(counted)
+                    return False
+                counted.append(subject)
+        except UNREACHABLE:
+            get_logger().warning("limits_without_redis")
+        return True
+
+    async def give_back(self, subjects: Sequence[Subject]) -> None:
+        """Take an attempt of each back."""
+        await self._own.give_back(subjects)
+        try:
+            await self._give_back_shared(subjects)
+        except UNREACHABLE:
+            get_logger().warning("limits_without_redis")
+
+    async def _give_back_shared(self, subjects: Sequence[Subject]) -> None:
+        for subject in subjects:
+            await self._give_back(keys=[self._name(subject.kind, subject.name)])
+
+    async def is_proven(self, digest: str) -> bool:
+        """Report whether these credentials have worked."""
+        try:
+            return await self._redis.get(self._name("proven", digest)) is not None
+        except UNREACHABLE:
+            return False
+
+    async def prove(self, digest: str) -> None:
+        """Remember credentials that have worked."""
+        try:
+            await self._redis.set(self._name("proven", digest), "1", ex=REMEMBERED_SECONDS)
+        except UNREACHABLE:
+            get_logger().warning("limits_without_redis")
+
+    async def disprove(self, digest: str) -> None:
+        """Forget credentials that work no more."""
+        try:
+            await self._redis.delete(self._name("proven", digest))
         except UNREACHABLE:
             get_logger().warning("limits_without_redis")
 
@@ -82,7 +129,7 @@ class OwnCounts:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._full: OrderedDict[str, float] = OrderedDict()
-        self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._guesses: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
 
     async def take(self, user: str, rate: Rate, wanted: int) -> tuple[int, float]:
         """Take requests from a user's bucket."""
@@ -96,21 +143,37 @@ class OwnCounts:
         _trim(self._full)
         return taken, 0.0
 
-    async def failures(self, subjects: Sequence[Subject]) -> Sequence[int]:
-        """Return how often each failed."""
-        return [self._failed(subject)[0] for subject in subjects]
+    async def reserve(self, subjects: Sequence[Subject]) -> bool:
+        """Count an attempt of each subject, or of none."""
+        if any(self._counted(subject)[0] >= subject.limit for subject in subjects):
+            return False
+        self._add(subjects, 1)
+        return True
 
-    async def failed(self, subjects: Sequence[Subject]) -> None:
-        """Count a failure of each."""
+    async def give_back(self, subjects: Sequence[Subject]) -> None:
+        """Take an attempt of each back."""
+        self._add([subject for subject in subjects if self._counted(subject)[0]], -1)
+
+    async def is_proven(self, digest: str) -> bool:  # noqa: ARG002
+        """Report that nothing is remembered here: an edge keeps what it has seen by itself."""
+        return False
+
+    async def prove(self, digest: str) -> None:
+        """Remember nothing: see is_proven."""
+
+    async def disprove(self, digest: str) -> None:
+        """Forget nothing: see is_proven."""
+
+    def _add(self, subjects: Sequence[Subject], number: int) -> None:
         for subject in subjects:
-            count, until = self._failed(subject)
-            self._failures[subject.kind, subject.name] = count + 1, until
-        _trim(self._failures)
+            count, until = self._counted(subject)
+            self._guesses[subject.kind, subject.name] = count + number, until
+        _trim(self._guesses)
 
-    def _failed(self, subject: Subject) -> tuple[int, float]:
-        count, until = self._failures.get((subject.kind, subject.name), (0, 0.0))
+    def _counted(self, subject: Subject) -> tuple[int, float]:
+        count, until = self._guesses.get((subject.kind, subject.name), (0, 0.0))
         now = self._now()
-        return (count, until) if now < until else (0, now + FAILURE_SECONDS)
+        return (count, until) if now < until else (0, now + WINDOW_SECONDS)
 
 
 def _trim(kept: OrderedDict[str, float] | OrderedDict[tuple[str, str], tuple[int, float]]) -> None:

@@ -5,18 +5,22 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 
 from sellergate_edge.dependencies import Client, User
+from sellergate_edge.limits.guesses import Guesses
 from sellergate_edge.routes.idempotency import IdempotencyKey
 from sellergate_edge.routes.models import ClientPage, DropInClient, Handle, IssuedClient, NewClient
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
+from sellergate_edge.routes.user_route import UserRoute
 
-router = APIRouter(prefix="/api/amazon/clients", tags=["clients"])
+router = APIRouter(prefix="/api/amazon/clients", tags=["clients"], route_class=UserRoute)
 _Name = Annotated[str, "The client's id (sgc_…)"]
 
 
 @router.post("", status_code=201)
-async def create(new: NewClient, user: User, client: Client, key: IdempotencyKey) -> IssuedClient:
+async def create(request: Request, new: NewClient, user: User, client: Client, key: IdempotencyKey) -> IssuedClient:
     """Make a client. The SDK takes `clientId`, `clientSecret`, and a handle in the place of a refresh token."""
     issued = await client.clients.create(user, new.name, new.account_ids, on_behalf_of=user, idempotency_key=key)
+    guesses: Guesses = request.app.state.guesses
+    await guesses.issued(issued.client.client_id, issued.secret.get_secret_value())
     return IssuedClient(
         **DropInClient.from_message(issued.client).model_dump(),
         client_secret=issued.secret.get_secret_value(),
