@@ -13,13 +13,17 @@ from pydantic import SecretStr
 from sellergate_amazon.operations import Catalogue
 from sellergate_common.errors import RULES, FieldViolation, InvalidRequest, QuotaExceeded, Reason
 from sellergate_common.settings import SettingsError, read_settings
+from sellergate_common.tasks import BackgroundTasks
 from sellergate_edge.app import Options, Parts, make_app
 from sellergate_edge.authn.jwt import Authenticator, SharedSecret
 from sellergate_edge.console.routes import SHOWN
 from sellergate_edge.dropin.tokens import DropInTokens
+from sellergate_edge.health import make_health_app
+from sellergate_edge.limits.guesses import Guesses
 from sellergate_edge.limits.limiter import Limits, Rate
 from sellergate_edge.limits.redis import OwnCounts
 from sellergate_edge.settings import EdgeSettings
+from starlette.types import ASGIApp
 
 RING = f"k1 {base64.urlsafe_b64encode(bytes(64)).decode()}"
 
@@ -28,12 +32,13 @@ RING = f"k1 {base64.urlsafe_b64encode(bytes(64)).decode()}"
 def app() -> FastAPI:
     # No service is called by these tests: what they ask for is answered by the edge itself.
     authenticator = Authenticator(SharedSecret(SecretStr("x" * 32)), "a", "i", time.time)
-    limits = Limits(OwnCounts(time.monotonic), Rate(1000, 1000), time.monotonic)
-    parts = Parts(authenticator, None, None, None, limits, DropInTokens(RING, time.time))  # type: ignore[arg-type]
+    counts = OwnCounts(time.monotonic)
+    limits, guesses = Limits(counts, Rate(1000, 1000), time.monotonic), Guesses(counts, time.monotonic)
+    parts = Parts(authenticator, None, None, None, limits, guesses, DropInTokens(RING, time.time))  # type: ignore[arg-type]
     return make_app(parts, Options(cors_origins=("https://app.example",)))
 
 
-async def ask(app: FastAPI, method: str, path: str, **given: Any) -> httpx.Response:
+async def ask(app: ASGIApp, method: str, path: str, **given: Any) -> httpx.Response:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
         return await client.request(method, path, **given)
@@ -59,8 +64,6 @@ def test_the_document_is_valid_and_has_every_route(app: FastAPI) -> None:
         "/api/amazon/oauth/authorizations",
         "/api/amazon/oauth/callback",
         "/api/amazon/oauth/login",
-        "/healthz",
-        "/readyz",
     }
 
 
@@ -112,38 +115,39 @@ async def test_a_bug_is_opaque(app: FastAPI) -> None:
 async def test_what_the_framework_refuses_is_a_problem_too(app: FastAPI) -> None:
     for method, path, status in (
         ("GET", "/nope", 404),
-        ("PUT", "/healthz", 405),
+        ("GET", "/healthz", 404),
+        ("PUT", "/api/amazon/operations", 405),
         ("POST", "/api/amazon/test/status", 405),
     ):
         response = await ask(app, method, path)
         assert response.status_code == status
         assert response.headers["content-type"] == "application/problem+json"
         assert response.json()["status"] == status
-    assert (await ask(app, "GET", "/healthz")).json() == {"status": "ok"}
 
 
 class Services:
     """The services behind the edge, of which only the connections matter here."""
 
     def __init__(self, **connected: bool) -> None:
-        self._connected = connected
+        self.connected = connected
 
     async def health(self) -> dict[str, bool]:
-        return self._connected
+        return self.connected
 
 
-async def test_readiness_names_what_is_wrong_and_stays_200(app: FastAPI) -> None:
-    problem = ""
-    app.state.background.watch("jwks", lambda: problem)
-    app.state.sellergate = Services(gateway=True, account=True)
-    response = await ask(app, "GET", "/readyz")
+async def test_readiness_names_what_is_wrong_and_stays_200() -> None:
+    problem, background, services = "", BackgroundTasks(), Services(gateway=True, account=True)
+    background.watch("jwks", lambda: problem)
+    health = make_health_app(services, background)  # type: ignore[arg-type]
+    assert (await ask(health, "GET", "/healthz")).json() == {"status": "ok"}
+    response = await ask(health, "GET", "/readyz")
     assert (response.status_code, response.json()["status"], response.json()["problems"]) == (200, "ok", {})
     problem = "the JWKS cannot be fetched (TimeoutError)"
-    response = await ask(app, "GET", "/readyz")
+    response = await ask(health, "GET", "/readyz")
     assert (response.status_code, response.json()["status"]) == (200, "degraded")
     assert response.json()["problems"] == {"jwks": problem}
-    problem, app.state.sellergate = "", Services(gateway=True, account=False)
-    response = await ask(app, "GET", "/readyz")
+    problem, services.connected = "", {"gateway": True, "account": False}
+    response = await ask(health, "GET", "/readyz")
     assert (response.json()["status"], response.json()["dependencies"]["account"]) == ("degraded", False)
 
 
@@ -279,11 +283,16 @@ async def test_a_body_that_is_no_document_of_ours_is_named(app: FastAPI, content
     assert [violation["field"] for violation in response.json()["violations"]] == [field]
 
 
-@pytest.mark.parametrize("members", [{"x" * 1_000_000: 1}, {f"m{number}": 1 for number in range(10_000)}])
-async def test_an_answer_is_small_however_large_the_question_was(app: FastAPI, members: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("members", "status"),
+    [({"x" * 1_000_000: 1}, 413), ({"x" * 100_000: 1}, 400), ({f"m{number}": 1 for number in range(8_000)}, 400)],
+)
+async def test_an_answer_is_small_however_large_the_question_was(
+    app: FastAPI, members: dict[str, int], status: int
+) -> None:
     headers = {"authorization": f"Bearer {TOKEN}"}
     response = await ask(app, "POST", "/api/amazon/accounts", json=members, headers=headers)
-    assert response.status_code == 400
+    assert response.status_code == status
     assert len(response.content) < 4_096
 
 

@@ -19,7 +19,7 @@ _SIMULATED = ("NA", "EU", "FE", "SANDBOX")
 _GATEWAY = "SELLERGATE_INTERACTIVE_SHARE SELLERGATE_QUOTA_MODE SELLERGATE_DOCUMENT_HOSTS"
 _EDGE = (
     "SELLERGATE_JWKS_URL SELLERGATE_OAUTH_DONE_PAGE SELLERGATE_CORS_ORIGINS SELLERGATE_USER_RATE SELLERGATE_USER_BURST"
-    " SELLERGATE_DROPIN_MAX_WAIT SELLERGATE_FORWARDED_ALLOW_IPS"
+    " SELLERGATE_DROPIN_MAX_WAIT SELLERGATE_FORWARDED_ALLOW_IPS SELLERGATE_MAX_CONNECTIONS SELLERGATE_MAX_CONNECTIONS_OF_ADDRESS"
 )
 _COMMON = (
     "SELLERGATE_LOG_LEVEL SELLERGATE_BIND_HOST SELLERGATE_DRAIN_SECONDS SELLERGATE_METRICS_PORT SELLERGATE_HEALTH_PORT"
@@ -172,7 +172,7 @@ class Plan:
         process = self._service("edge", own, f"{_EDGE} {_CENTRALS} {_BY_MARKETPLACE}")
         if "SELLERGATE_JWKS_URL" in process.environment:
             process.environment.pop("SELLERGATE_JWT_SECRET_FILE", None)
-        process.healthy = http_answers(f"http://{LOOPBACK}:{self.port('edge')}/healthz")
+        process.healthy = http_answers(f"http://{LOOPBACK}:{self.port('edge')}/console/icon.svg")
         return process
 
     def _service(self, name: str, own: dict[str, str], operators: str) -> Process:

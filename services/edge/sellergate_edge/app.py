@@ -17,13 +17,13 @@ from sellergate_edge.console import routes as console_routes
 from sellergate_edge.dropin.exchange import Exchange
 from sellergate_edge.dropin.sp_api import DropIn
 from sellergate_edge.dropin.tokens import DropInTokens
+from sellergate_edge.limits.guesses import Guesses
 from sellergate_edge.limits.limiter import Limits
 from sellergate_edge.middleware import Compressed, RequestContext, cross_origin
 from sellergate_edge.routes import (
     accounts,
     clients,
     diagnostics,
-    health,
     oauth,
     pass_through,
     problems,
@@ -31,6 +31,8 @@ from sellergate_edge.routes import (
     webhooks,
 )
 from sellergate_edge.routes.website import Website
+from sellergate_edge.sign_in import routes as sign_in_routes
+from sellergate_edge.sign_in.sign_in import SignIn
 
 DESCRIPTION = "The REST edge of Sellergate: a user's own Amazon seller accounts, and any SP-API call for them."
 
@@ -44,8 +46,10 @@ class Parts:
     rotations: Rotations
     website: Website
     limits: Limits
+    guesses: Guesses
     tokens: DropInTokens
     background: BackgroundTasks = field(default_factory=BackgroundTasks)
+    sign_in: SignIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
     app.state.rotations = parts.rotations
     app.state.website = parts.website
     app.state.limits = parts.limits
+    app.state.guesses = parts.guesses
     app.state.background = parts.background
+    app.state.sign_in = parts.sign_in
     problems.install(app)
     # First and raw: nothing is validated or rebuilt on the way of a call.
     app.router.routes.insert(0, pass_through.route)
@@ -81,13 +87,13 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
         webhooks.router,
         oauth.router,
         oauth.browser_router,
-        health.router,
+        sign_in_routes.router,
     ):
         app.include_router(router)
     console_assets.install(app)
     docs_page.install(app)
     catalogue = Catalogue.load()
-    app.router.routes.append(Exchange(parts.tokens, parts.sellergate, parts.limits, catalogue).route)
+    app.router.routes.append(Exchange(parts.tokens, parts.sellergate, parts.guesses, catalogue).route)
     # Last: it takes every path that is not ours.
     app.router.routes.append(
         DropIn(parts.tokens, parts.sellergate, parts.limits, catalogue, options.dropin_wait, time.monotonic)

@@ -9,6 +9,7 @@ from sellergate_client import Sellergate
 from sellergate_edge.authn.jwt import Authenticator
 from sellergate_edge.limits.limiter import Limits
 
+_USER = "sellergate.user"
 # Only for the OpenAPI document; the authenticator reads the header itself, so that every refusal is a problem document.
 _BEARER = HTTPBearer(
     auto_error=False, bearerFormat="JWT", description="`sub` is the user id; exp, aud and iss are required."
@@ -16,11 +17,15 @@ _BEARER = HTTPBearer(
 
 
 async def user_of(request: Request) -> str:
-    """Return the user of a request, who does not ask too often. Raises Unauthenticated, QuotaExceeded."""
+    """Return the user of a request, who does not ask too often; asked again, the same. Raises Unauthenticated, QuotaExceeded."""
+    known = request.scope.get(_USER)
+    if known is not None:
+        return str(known)
     authenticator: Authenticator = request.app.state.authenticator
     limits: Limits = request.app.state.limits
     user = await authenticator.user_of(request.headers.get("authorization"))
     await limits.enter(user)
+    request.scope[_USER] = user
     return user
 
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from sellergate_amazon.headers import goes_to_amazon
+from sellergate_amazon.headers import comes_from_amazon, goes_to_amazon, is_header_value
 from sellergate_client import Answer, Sellergate
 from sellergate_client.rpc.requests import CallOptions
 from sellergate_common.context import may_concern
-from sellergate_common.errors import InvalidRequest
+from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -64,13 +64,16 @@ def max_wait_of(request: Request, default: float) -> float:
 
 
 def answered(answer: Answer) -> Response:
-    """Return Amazon's answer."""
+    """Return Amazon's response, with the headers that are listed and that HTTP can carry. Raises Unavailable."""
+    if not 200 <= answer.status <= 599:  # noqa: PLR2004  (others are no end of a call)
+        words = f"Amazon sent the status {answer.status}, which ends no call; try again."
+        raise Unavailable(words, reason=Reason.AMAZON_UNAVAILABLE)
     response = Response(answer.body, answer.status)
     own = [(name, value) for name, value in response.raw_headers if name == b"content-length"]
     response.raw_headers = [
         (lowered.encode("latin-1"), value.encode("latin-1"))
         for name, value in answer.headers
-        if (lowered := name.lower()) not in _OWN_ANSWER_HEADERS
+        if _comes_back(lowered := name.lower(), value)
     ] + own
     return response
 
@@ -85,3 +88,7 @@ async def _body(request: Request) -> bytes:
 
 def _goes_along(name: bytes) -> bool:
     return goes_to_amazon(name.decode("latin-1"))
+
+
+def _comes_back(name: str, value: str) -> bool:
+    return name not in _OWN_ANSWER_HEADERS and comes_from_amazon(name) and is_header_value(value)

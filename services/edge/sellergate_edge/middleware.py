@@ -1,4 +1,4 @@
-"""What surrounds every request: id, deadline, the size of its body, one line in the log, headers that keep browsers safe."""
+"""What surrounds every request: id, deadline, the bytes that it holds, one line in the log, headers that keep browsers safe."""
 
 import re
 import time
@@ -7,19 +7,19 @@ import uuid
 from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, may_concern, serving, trace_context
 from sellergate_common.errors import Reason
 from sellergate_common.observability.logs import get_logger
+from sellergate_common.observability.redaction import redact_text
 from sellergate_common.observability.telemetry import RpcMetrics
 from sellergate_common.observability.tracing import server_span, traceparent
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sellergate_edge.forwarding import MAX_BODY_BYTES
+from sellergate_edge.forwarding import METHODS
+from sellergate_edge.limits.buffers import Buffers, Lease
 from sellergate_edge.routes import problems
 
 REQUEST_SECONDS = 30.0
-MAX_JSON_BYTES = 1024 * 1024
 GZIP_BYTES = 1024
 _REQUEST_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SAFE = (
@@ -30,6 +30,9 @@ _SAFE = (
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _STRICT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _PASSED_THROUGH = "/sp-api/"
+# The edge's own pages and scripts, which a browser may keep; every other response is one user's alone.
+_PAGES = ("/console", "/docs", "/openapi.json")
+_LABELS = frozenset({*METHODS, "OPTIONS"})
 _TOLD = ("ETag", "Link", "Location", "Retry-After", "X-Request-Id", "X-Amzn-RequestId", "X-Amzn-RateLimit-Limit")
 
 
@@ -39,6 +42,7 @@ class RequestContext:
     def __init__(self, app: ASGIApp, *, metrics: RpcMetrics, https: bool = False) -> None:
         self._app = app
         self._metrics = metrics
+        self._buffers = Buffers()
         self._safe = (*_SAFE, _STRICT) if https else _SAFE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,10 +51,12 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = headers.get(REQUEST_ID, "")
+        # Strangers choose methods; labels and lines are of those that the edge knows.
+        method = scope["method"] if scope["method"] in _LABELS else "OTHER"
+        lease = scope["sellergate.lease"] = Lease(self._buffers)
         call = CallContext(
-            method=scope["method"],
-            request_id=given if _REQUEST_ID_SHAPE.fullmatch(given) else uuid.uuid4().hex,
+            method=method,
+            request_id=_request_id(headers.get(REQUEST_ID, "")),
             traceparent=trace_context(headers.get(TRACEPARENT, "")),
             deadline=time.monotonic() + REQUEST_SECONDS,
         )
@@ -64,27 +70,26 @@ class RequestContext:
             await send(message)
 
         route = "unknown"
-        with serving(call), server_span(scope["method"], call.traceparent, request_id=call.request_id) as traced:
+        with serving(call), server_span(method, call.traceparent, request_id=call.request_id) as traced:
             call.traceparent = traceparent()
             try:
-                await self._app(scope, _limited(scope["path"], receive), answer)
+                await self._app(scope, receive, answer)
             except Exception as error:
                 if status:  # the answer is on its way; the connection breaks, so that nobody takes it for whole
                     raise
                 await problems.problem(problems.bug(error))(scope, receive, answer)
             finally:
+                lease.end()
                 route = getattr(scope.get("route"), "path", route)
                 traced.set_attribute("http.route", route)
                 traced.set_attribute("http.response.status_code", status)
                 reason = call.reason or (Reason.INTERNAL if not status else "OK")
                 seconds = time.monotonic() - call.started
                 may_concern(scope.get("path_params", {}).get("account_id", ""))
-                self._metrics.observe(
-                    f"{scope['method'] if route != 'unknown' else ''} {route}".strip(), reason, seconds
-                )
+                self._metrics.observe(f"{method if route != 'unknown' else ''} {route}".strip(), reason, seconds)
                 get_logger().info(
                     "http",
-                    method=scope["method"],
+                    method=method,
                     route=route,
                     status=status,
                     reason=reason,
@@ -93,11 +98,12 @@ class RequestContext:
 
     def _dress(self, message: Message, call: CallContext, path: str) -> None:
         own: list[tuple[bytes, bytes]] = [(REQUEST_ID.encode(), call.request_id.encode()), *self._safe]
-        if path.startswith("/api/"):
+        decided = {REQUEST_ID.encode()}
+        if path != "/" and not path.startswith(_PAGES):
             own += [(b"cache-control", b"no-store"), _POLICY]
+            decided.add(b"cache-control")
         headers = list(message["headers"])
         there = {name for name, _ in headers}
-        decided = {b"cache-control", REQUEST_ID.encode()} if path.startswith("/api/") else {REQUEST_ID.encode()}
         message["headers"] = [pair for pair in headers if pair[0] not in decided] + [
             pair for pair in own if pair[0] not in there or pair[0] in decided
         ]
@@ -142,17 +148,7 @@ def cross_origin(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
     )
 
 
-def _limited(path: str, receive: Receive) -> Receive:
-    """Stop reading a body that is longer than any that the route takes."""
-    limit = MAX_JSON_BYTES if path.startswith("/api/") and _PASSED_THROUGH not in path else MAX_BODY_BYTES
-    size = 0
-
-    async def limited() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > limit:
-            raise HTTPException(413)
-        return message
-
-    return limited
+def _request_id(given: str) -> str:
+    """Return the caller's id of a request, where it has the shape of one and not of a secret; else a new one."""
+    is_id = _REQUEST_ID_SHAPE.fullmatch(given) and redact_text(given) == given
+    return given if is_id else uuid.uuid4().hex

@@ -1,12 +1,14 @@
 """Settings of the edge."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, FilePath, SecretStr, field_validator, model_validator
 from sellergate_common.central_settings import CentralSettings
 from sellergate_common.crypto.sealing import ring_text
 from sellergate_common.settings import CacheSettings, Port, TlsSettings, names, secure_url, secure_url_with_query
+
+from sellergate_edge.door.connections import Proxies
 
 SHORTEST_SECRET_BYTES = 32
 Url = Annotated[str, AfterValidator(secure_url)]
@@ -17,6 +19,15 @@ class EdgeSettings(CacheSettings, TlsSettings, CentralSettings):
 
     edge_port: Port = 3001
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """HTTP in plain text with /healthz and /readyz and nothing else, for probes; 0: none."""
+    edge_tls_cert_file: FilePath | None = None
+    """The public certificate with its chain, PEM; read again when it changes. Without one the edge listens in plain text."""
+    edge_tls_key_file: FilePath | None = None
+    max_connections: Annotated[int, Field(ge=1)] = 1000
+    """Open connections of the public port."""
+    max_connections_of_address: Annotated[int, Field(ge=1)] = 250
+    """The same from one address, of IPv6 from one /64, that is no proxy of SELLERGATE_FORWARDED_ALLOW_IPS."""
     bind_host: str = "127.0.0.1"
     gateway_target: str = "127.0.0.1:50054"
     account_target: str = "127.0.0.1:50051"
@@ -33,6 +44,13 @@ class EdgeSettings(CacheSettings, TlsSettings, CentralSettings):
     """For RS256 and ES256; a query is sent as it is."""
     jwt_audience: Annotated[str, Field(min_length=1)]
     jwt_issuer: Annotated[str, Field(min_length=1)]
+    sign_in_client_id: Annotated[str | None, Field(min_length=1)] = None
+    """The console's client id at the OpenID Connect provider, which is SELLERGATE_JWT_ISSUER; without one, people paste a token."""
+    sign_in_client_secret: SecretStr | None = None
+    """Of a confidential client; PKCE is used with and without."""
+    sign_in_scope: Annotated[str, Field(pattern="(^| )openid( |$)")] = "openid"
+    sign_in_token: Literal["id_token", "access_token"] = "id_token"
+    """Which of the provider's tokens the console sends to the REST API: one with SELLERGATE_JWT_AUDIENCE in its `aud`."""
     dropin_keys: Annotated[SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")]
     """Sign the tokens that SDKs get: `kid base64url(64 bytes)` lines, newest first."""
     dropin_max_wait: Annotated[float, Field(ge=0, le=20)] = 2.0
@@ -44,7 +62,7 @@ class EdgeSettings(CacheSettings, TlsSettings, CentralSettings):
     user_burst: Annotated[int, Field(ge=1)] = 1000
     """Requests that a user may send at once."""
     forwarded_allow_ips: str = ""
-    """Addresses of proxies whose X-Forwarded-For is believed, parted by commas."""
+    """Addresses and networks of proxies whose X-Forwarded-For is believed, parted by commas; *: all."""
     drain_seconds: Annotated[int, Field(gt=0, le=300)] = 10
 
     @property
@@ -59,6 +77,38 @@ class EdgeSettings(CacheSettings, TlsSettings, CentralSettings):
             if secure_url(origin) and urlsplit(origin).path:
                 raise ValueError("must list origins without a path, as in https://app.example.com")
         return text
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        try:
+            Proxies(text)
+        except ValueError:
+            raise ValueError("must list addresses and networks, as in 10.0.0.0/8, parted by commas") from None
+        return text
+
+    @model_validator(mode="after")
+    def _sign_in_fits(self) -> Self:
+        if self.sign_in_client_id is None:
+            return self
+        if self.jwks_url is None:
+            raise ValueError("SELLERGATE_SIGN_IN_CLIENT_ID: set SELLERGATE_JWKS_URL to the same provider's keys")
+        try:
+            secure_url(self.jwt_issuer)
+        except ValueError as error:
+            raise ValueError(f"SELLERGATE_SIGN_IN_CLIENT_ID: SELLERGATE_JWT_ISSUER {error}") from None
+        if self.sign_in_token == "id_token" and self.jwt_audience != self.sign_in_client_id:
+            raise ValueError(
+                "SELLERGATE_SIGN_IN_CLIENT_ID: is the audience of ID tokens, so it must be SELLERGATE_JWT_AUDIENCE too;"
+                " or set SELLERGATE_SIGN_IN_TOKEN to access_token"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.edge_tls_cert_file is None) != (self.edge_tls_key_file is None):
+            raise ValueError("set both of SELLERGATE_EDGE_TLS_CERT_FILE and SELLERGATE_EDGE_TLS_KEY_FILE, or none")
+        return self
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -1,10 +1,11 @@
 """Puts the edge together, for `__main__`."""
 
+import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import FastAPI
 from sellergate_client import Sellergate
 from sellergate_client.authorizations import Authorizations
 from sellergate_client.rotations import Rotations
@@ -19,16 +20,29 @@ from sellergate_edge.app import Options, Parts, make_app
 from sellergate_edge.authn.jwks import JwksKeys
 from sellergate_edge.authn.jwks_publisher import Publisher
 from sellergate_edge.authn.jwt import Authenticator, Keys, SharedSecret
+from sellergate_edge.console.assets import SIGNED_IN
+from sellergate_edge.door.certificate import PublicCertificate
+from sellergate_edge.door.connections import Connections, Proxies
+from sellergate_edge.door.door import Door
+from sellergate_edge.door.server import Server, allowed_connections, make_server
 from sellergate_edge.dropin.tokens import DropInTokens
+from sellergate_edge.health import make_health_app
+from sellergate_edge.limits.guesses import Guesses
 from sellergate_edge.limits.limiter import Limits, Rate
 from sellergate_edge.limits.redis import RedisCounts
 from sellergate_edge.routes.website import Website
 from sellergate_edge.settings import EdgeSettings
+from sellergate_edge.sign_in.id_tokens import SignedIdTokens
+from sellergate_edge.sign_in.provider import AiohttpProvider
+from sellergate_edge.sign_in.sign_in import Client, SignIn
+
+# Connections to the health port.
+PROBES = 32
 
 
 @asynccontextmanager
-async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
-    """Wire the edge by hand."""
+async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
+    """Wire the edge by hand: the public listener, and the one for health where it has a port."""
     identity = Identity.read(settings)
     background = BackgroundTasks()
     async with AsyncExitStack() as stack:
@@ -43,22 +57,46 @@ async def open_app(settings: EdgeSettings) -> AsyncIterator[FastAPI]:
         )
         ring = settings.dropin_keys.get_secret_value()
         redis = await enter(open_redis(settings.redis_url, settings.redis_tls))
+        counts = RedisCounts(redis, KeyRing.parse(ring), time.monotonic)
+        keys = _keys(settings, background)
+        authenticator = Authenticator(keys, settings.jwt_audience, settings.jwt_issuer, time.time)
         parts = Parts(
-            Authenticator(_keys(settings, background), settings.jwt_audience, settings.jwt_issuer, time.time),
+            authenticator,
             await enter(Sellergate.connect(settings.gateway_target, settings.account_target, identity)),
             await enter(Rotations.connect(settings.token_target, identity)),
             website,
-            Limits(
-                RedisCounts(redis, KeyRing.parse(ring), time.monotonic),
-                Rate(settings.user_rate, settings.user_burst),
-                time.monotonic,
-            ),
+            Limits(counts, Rate(settings.user_rate, settings.user_burst), time.monotonic),
+            Guesses(counts, time.monotonic),
             DropInTokens(ring, time.time),
             background,
+            _sign_in(settings, keys, authenticator, KeyRing.parse(ring)),
         )
         metrics = RpcMetrics.register()
         metrics.background = background
-        yield make_app(parts, Options(settings.origins, website.secure, settings.dropin_max_wait, metrics))
+        app = make_app(parts, Options(settings.origins, website.secure, settings.dropin_max_wait, metrics))
+        certificate = None
+        if settings.edge_tls_cert_file is not None and settings.edge_tls_key_file is not None:
+            certificate = PublicCertificate(settings.edge_tls_cert_file, settings.edge_tls_key_file)
+            await enter(background.run("edge_certificate", lambda: certificate.renew(asyncio.sleep)))
+        forwarded = settings.forwarded_allow_ips
+        most = allowed_connections(settings.max_connections)
+        connections = Connections(most, settings.max_connections_of_address, Proxies(forwarded))
+        door = Door(connections, certificate.context if certificate else None)
+        servers = [
+            make_server(
+                app,
+                settings.bind_host,
+                settings.edge_port,
+                door,
+                forwarded=forwarded,
+                drain_seconds=settings.drain_seconds,
+            )
+        ]
+        if settings.health_port:
+            health = Door(Connections(PROBES, PROBES, Proxies("")), None)
+            probed = make_health_app(parts.sellergate, background)
+            servers.append(make_server(probed, settings.bind_host, settings.health_port, health))
+        yield servers
 
 
 def _keys(settings: EdgeSettings, background: BackgroundTasks) -> Keys:
@@ -68,3 +106,22 @@ def _keys(settings: EdgeSettings, background: BackgroundTasks) -> Keys:
     keys = JwksKeys(Publisher(settings.jwks_url), time.monotonic)
     background.watch("jwks", keys.problem)
     return keys
+
+
+def _sign_in(settings: EdgeSettings, keys: Keys, authenticator: Authenticator, ring: KeyRing) -> SignIn | None:
+    if settings.sign_in_client_id is None:
+        return None
+    home = settings.public_url.rstrip("/")
+    client = Client(
+        settings.sign_in_client_id,
+        settings.jwt_issuer,
+        settings.sign_in_scope,
+        f"{home}/{SIGNED_IN}",
+        f"{home}/",
+        settings.sign_in_token == "access_token",
+    )
+    provider = AiohttpProvider(
+        client.issuer, client.client_id, settings.sign_in_client_secret, client.redirect_uri, time.monotonic
+    )
+    id_tokens = SignedIdTokens(keys, client.client_id, client.issuer, time.time)
+    return SignIn(client, provider, id_tokens, authenticator, ring, time.time, lambda: secrets.token_urlsafe(32))

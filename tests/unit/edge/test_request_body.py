@@ -21,7 +21,7 @@ def sent(*chunks: bytes, pause: float = 0.0) -> Request:
         chunk = left.pop(0) if left else b""
         return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
 
-    return Request({"type": "http"}, receive)
+    return Request({"type": "http", "headers": []}, receive)
 
 
 async def test_a_body_is_read_as_far_as_it_may_be_long() -> None:

@@ -10,6 +10,7 @@ from tests.paths import ROOT
 OWN = {
     "services/account/sellergate_account/rpc/page_tokens.py",
     "services/account/sellergate_account/storage/database.py",
+    "services/edge/sellergate_edge/sign_in/sign_in.py",
     "services/gateway/sellergate_gateway/calls/pagination.py",
     "services/gateway/sellergate_gateway/captures/redis.py",
     "services/gateway/sellergate_gateway/credentials/access_tokens.py",

@@ -42,7 +42,7 @@ def _edges_time(url: str) -> float:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", "/console/icon.svg")
         return parsedate_to_datetime(connection.getresponse().getheader("date") or "").timestamp()
     finally:
         connection.close()

@@ -1,5 +1,6 @@
 """Authentication of users by their JWT."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -12,6 +13,8 @@ from sellergate_common.identity.users import MAX_USER_ID_LENGTH, is_user_id
 LEEWAY_SECONDS = 30
 # A key that its publisher took back is not accepted for longer than this.
 GOOD_SECONDS = 10.0
+MAX_AUTHORIZATION_CHARACTERS = 16 * 1024
+"""Tokens with the groups of a user have up to 8,000."""
 _MOST_GOOD = 10_000
 # Tokens of other kinds are signed by others for other ends; none of them is a Bearer token here.
 _TYPES = frozenset({"JWT", "AT+JWT"})
@@ -47,15 +50,18 @@ class Authenticator:
         self._keys = keys
         self._audience = audience
         self._issuer = issuer
-        self._good: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._good: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
 
     async def user_of(self, authorization: str | None) -> str:
         """Return the user (`sub`) of an Authorization header. Raises Unauthenticated."""
-        known = self._good.get(authorization or "")
+        if len(authorization or "") > MAX_AUTHORIZATION_CHARACTERS:
+            raise Unauthenticated(f"The Authorization header has more than {MAX_AUTHORIZATION_CHARACTERS} characters.")
+        digest = hashlib.sha256((authorization or "").encode()).digest()
+        known = self._good.get(digest)
         if known is not None and self._now() < known[1]:
             return known[0]
         user, end = await self._checked(authorization)
-        self._good[authorization or ""] = user, min(end, self._now() + GOOD_SECONDS)
+        self._good[digest] = user, min(end, self._now() + GOOD_SECONDS)
         if len(self._good) > _MOST_GOOD:
             self._good.popitem(last=False)
         return user
@@ -80,14 +86,16 @@ class Authenticator:
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "aud", "iss", "sub"]},
             )
+            end = float(claims["exp"])
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired; get a new one.") from None
-        except (jwt.PyJWTError, TypeError, ValueError, RecursionError) as error:
-            # PyJWT raises TypeError where a key is of another kind than the token's algorithm, and reads JSON of any depth.
+        except (jwt.PyJWTError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            # PyJWT raises TypeError where a key is of another kind than the token's algorithm, and lets through what Python
+            # makes of 1e400 and of a thousand brackets.
             raise Unauthenticated(f"The token is not accepted ({type(error).__name__}); get a new one.") from None
         user = claims["sub"]
         if not isinstance(user, str) or not is_user_id(user):
             raise Unauthenticated(
                 f"The token's sub must be a user id of at most {MAX_USER_ID_LENGTH} printable characters."
             )
-        return user, float(claims["exp"])
+        return user, end

@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from sellergate_edge.dependencies import Client, User
+from sellergate_edge.limits.limiter import Limits
 from sellergate_edge.routes.models import Application, ApplicationPage, Operation, OperationPage, Quota, Quotas
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
+from sellergate_edge.routes.user_route import UserRoute
 
-router = APIRouter(prefix="/api/amazon", tags=["screens"])
+router = APIRouter(prefix="/api/amazon", tags=["screens"], route_class=UserRoute)
 # What most sellers' programs call; a caller may name others.
 SHOWN = (
     "orders/2026-01-01/searchOrders",
@@ -23,9 +25,13 @@ SHOWN = (
     "fba-inventory/v1/getInventorySummaries",
     "catalog-items/2022-04-01/getCatalogItem",
 )
+MAX_QUOTAS = 20
 _Operations = Annotated[
     list[Annotated[str, Query(min_length=1, max_length=128)]] | None,
-    Query(max_length=50, description="Names of operations; without any, those that most programs call"),
+    Query(
+        max_length=MAX_QUOTAS,
+        description="Names of operations; without any, those that most programs call. Each counts as a request of the user",
+    ),
 ]
 
 
@@ -67,9 +73,14 @@ async def list_operations(
 
 
 @router.get("/accounts/{account_id}/quotas")
-async def quotas(account_id: str, user: User, client: Client, operation: _Operations = None) -> Quotas:
-    """Tell what is left of an account's quota now."""
+async def quotas(
+    request: Request, account_id: str, user: User, client: Client, operation: _Operations = None
+) -> Quotas:
+    """Return what is left of an account's quota now."""
     wanted = dict.fromkeys(operation or SHOWN)
+    limits: Limits = request.app.state.limits
+    for _ in range(len(wanted) - 1):  # the gateway is called for each, and one was counted on arrival
+        await limits.enter(user)
     found = await asyncio.gather(*(client.catalogue.quota(account_id, name, on_behalf_of=user) for name in wanted))
     return Quotas(
         account_id=account_id,

@@ -29,8 +29,10 @@ from sellergate_edge.routes import problems
 
 ACCESS_TOKEN = b"x-amz-access-token"
 RESTRICTED = ("POST", "/tokens/2021-03-01/restrictedDataToken")
-MAX_TOKEN_REQUEST_BYTES = 64 * 1024
-_OURS = ("/api/", "/docs", "/openapi.json", "/healthz", "/readyz", "/console", "/auth/")
+MAX_TOKEN_REQUEST_BYTES = 16 * 1024
+"""What a token names comes back in a header with every call."""
+MAX_RESOURCES = 50
+_OURS = ("/api/", "/docs", "/openapi.json", "/console", "/auth/")
 
 
 class TokenRefused(Exception):
@@ -93,6 +95,7 @@ class DropIn(BaseRoute):
     async def _answered(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("latin-1")
         grant = await self._granted(request.headers.get("x-amz-access-token"))
+        request.scope["sellergate.user"] = grant.user_id
         await self._limits.enter(grant.user_id)
         if not self._opens(grant, request.method, path):
             raise TokenRefused("")
@@ -164,6 +167,8 @@ def _resources(body: bytes) -> Resources:
         resources = tuple(_resource(reading.object_of(row)) for row in rows)
     except (reading.Unreadable, KeyError, TypeError):
         raise InvalidRequest.of_field("restrictedResources", "must be a list of objects with method and path") from None
+    if len(resources) > MAX_RESOURCES:
+        raise InvalidRequest.of_field("restrictedResources", f"must be at most {MAX_RESOURCES}")
     if document.get("targetApplication"):
         raise InvalidRequest.of_field("targetApplication", "cannot be used: the token would be another application's")
     return resources

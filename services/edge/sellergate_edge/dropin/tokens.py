@@ -1,5 +1,6 @@
 """The access tokens that SDKs get in place of Amazon's: JWTs under keys of our own, never a Bearer token and never the reverse."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class DropInTokens:
     def __init__(self, ring: str, now: Callable[[], float]) -> None:
         self._now = now
         self._keys = {kid: ring_key(kid, encoded) for kid, encoded in ring_entries(ring).items()}
-        self._read: OrderedDict[str, tuple[Grant, float]] = OrderedDict()
+        self._read: OrderedDict[bytes, tuple[Grant, float]] = OrderedDict()
 
     def issue(self, grant: Grant, life: int = LIFE_SECONDS) -> str:
         """Return a token that lives for `life` seconds."""
@@ -67,15 +68,17 @@ class DropInTokens:
 
     def read(self, token: str) -> Grant:
         """Return what a token opens. Raises TokenExpired, TokenInvalid."""
-        known = self._read.get(token)
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._read.get(digest)
         if known is None:
             known = self._decoded(token)
-            self._read[token] = known
+            if not known[0].resources:  # those may be long
+                self._read[digest] = known
             if len(self._read) > _REMEMBERED:
                 self._read.popitem(last=False)
         grant, end = known
         if self._now() >= end:
-            self._read.pop(token, None)
+            self._read.pop(digest, None)
             raise TokenExpired
         return grant
 
@@ -93,5 +96,5 @@ class DropInTokens:
             return grant, float(claims["exp"])
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError, RecursionError):
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError):
             raise TokenInvalid from None

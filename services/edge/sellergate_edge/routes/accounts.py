@@ -13,8 +13,9 @@ from sellergate_edge.dependencies import Client, User
 from sellergate_edge.routes.idempotency import IdempotencyKey
 from sellergate_edge.routes.models import Account, AccountPage, AccountPatch, AccountState, NewAccount, SigningMode
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
+from sellergate_edge.routes.user_route import UserRoute
 
-router = APIRouter(prefix="/api/amazon/accounts", tags=["accounts"])
+router = APIRouter(prefix="/api/amazon/accounts", tags=["accounts"], route_class=UserRoute)
 # Only strong ones: what RFC 9110 compares for If-Match. Without quotes it is as clear what is meant.
 _ETAG = re.compile(r'"(?P<quoted>[\x21\x23-\x7e]{1,64})"|(?P<bare>[A-Za-z0-9_-]{1,64})')
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag of If-None-Match"}}

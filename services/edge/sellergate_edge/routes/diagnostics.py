@@ -15,8 +15,9 @@ from sellergate_common.context import current_call
 from sellergate_edge.dependencies import Client, User
 from sellergate_edge.routes.models import Orders, Stage, Status
 from sellergate_edge.routes.problems import problem
+from sellergate_edge.routes.user_route import UserRoute
 
-router = APIRouter(prefix="/api/amazon/test", tags=["checks"])
+router = APIRouter(prefix="/api/amazon/test", tags=["checks"], route_class=UserRoute)
 DAYS = 7
 _AccountId = Annotated[str, Query(alias="amazonAccountId", min_length=1, description="Id of the account")]
 _Exchange = Annotated[

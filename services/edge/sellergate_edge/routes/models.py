@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from google.protobuf.message import Message
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from sellergate.account.v1 import account_pb2, application_pb2, drop_in_client_service_pb2
 
@@ -35,17 +35,28 @@ class AccountState(StrEnum):
     AUTHORIZATION_REVOKED = "AUTHORIZATION_REVOKED"
 
 
+MAX_ITEMS = 1000
+MAX_MEMBERS = 32
 _HALVES = re.compile("[\ud800-\udfff]")
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=2048)]
 
 
 class Given(Json):
-    """A document from outside."""
+    """A document from outside. What is too much of it is one fault, found before the rest is looked at."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_members(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) > MAX_MEMBERS:
+            raise ValueError(f"must have at most {MAX_MEMBERS} members")
+        return value
 
     @field_validator("*", mode="before")
     @classmethod
     def _is_text(cls, value: Any) -> Any:
-        """Refuse half a character, which the escapes of JSON can write and no encoding can."""
+        """Refuse long lists, and half a character, which the escapes of JSON can write and no encoding can."""
+        if isinstance(value, list | dict) and len(value) > MAX_ITEMS:
+            raise ValueError(f"must have at most {MAX_ITEMS} items")
         texts = value if isinstance(value, list) else [value]
         if any(isinstance(text, str) and _HALVES.search(text) for text in texts):
             raise ValueError("must be text without lone surrogates")
@@ -167,7 +178,7 @@ class NewClient(Given):
     """A client for SP-API SDKs, for accounts of the user."""
 
     name: Annotated[str, Field(max_length=128, examples=["warehouse"])] = ""
-    account_ids: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    account_ids: Annotated[list[str], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 class DropInClient(Json):

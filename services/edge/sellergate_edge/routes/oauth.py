@@ -15,8 +15,9 @@ from sellergate_common.errors import InvalidRequest, Reason, SellergateError, Un
 
 from sellergate_edge.dependencies import User
 from sellergate_edge.html import error_page, page, wants_json
-from sellergate_edge.routes.models import Account, Json
+from sellergate_edge.routes.models import Account, Given, Json
 from sellergate_edge.routes.problems import problem, refusal_of
+from sellergate_edge.routes.user_route import UserRoute
 from sellergate_edge.routes.website import Site, website_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -47,7 +48,7 @@ class BrowserRoute(APIRoute):
         return answer
 
 
-router = APIRouter(prefix="/api/amazon/oauth", tags=["oauth"])
+router = APIRouter(prefix="/api/amazon/oauth", tags=["oauth"], route_class=UserRoute)
 browser_router = APIRouter(prefix=router.prefix, tags=["oauth"], route_class=BrowserRoute)
 
 
@@ -58,7 +59,7 @@ class PartnerType(StrEnum):
     VENDOR = "VENDOR"
 
 
-class NewAuthorization(Json):
+class NewAuthorization(Given):
     """An authorization to begin. The last three are for the Appstore's entry: what it sent to the login URI."""
 
     application_id: Annotated[str, Field(min_length=1)]

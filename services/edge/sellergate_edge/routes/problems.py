@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
 # A flood of faults, or one name of a megabyte, would make the answer as large as the question.
-_MAX_SHOWN = 20
+MAX_SHOWN = 20
 _MAX_PATH = 128
 _SNAKE_CASE = re.compile(r"[a-z0-9_]+(\[[0-9]+\])*")
 _WORDS = {
@@ -84,7 +84,7 @@ def bug(error: Exception) -> InternalError:
 def refusal_of(error: SellergateError | RequestValidationError) -> SellergateError:
     """Return an error as it may be shown: what the framework refuses in our own words, a bug opaque and logged."""
     if isinstance(error, RequestValidationError):
-        violations = [FieldViolation(_path(fault), _words(fault)) for fault in error.errors()[:_MAX_SHOWN]]
+        violations = [FieldViolation(_path(fault), _words(fault)) for fault in error.errors()[:MAX_SHOWN]]
         words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
         return InvalidRequest(words, violations=violations)
     if error.reason is Reason.INTERNAL:

@@ -11,8 +11,9 @@ from sellergate_common.errors import NotFound
 from sellergate_edge.dependencies import Client, User
 from sellergate_edge.routes.diagnostics import stages_of
 from sellergate_edge.routes.models import Account, Stage, Status
+from sellergate_edge.routes.user_route import UserRoute
 
-router = APIRouter(prefix="/api/amazon/accounts", tags=["accounts"])
+router = APIRouter(prefix="/api/amazon/accounts", tags=["accounts"], route_class=UserRoute)
 _Call = Annotated[bool, Query(description="Also make one call of SP-API (getMarketplaceParticipations).")]
 
 

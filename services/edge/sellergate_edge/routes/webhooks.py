@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Request
 from sellergate_client.rotations import Rotations
 from sellergate_common.errors import Unauthenticated
 
-from sellergate_edge.request_body import read_body
+from sellergate_edge.request_body import JSON_SECONDS, read_body
 from sellergate_edge.routes.models import Applied
 
 MAX_BODY_BYTES = 64 * 1024
@@ -49,7 +49,7 @@ async def token_rotation(
     if not _is_signed(x_sellergate_timestamp, x_sellergate_signature):
         raise Unauthenticated("The message must carry X-Sellergate-Timestamp and X-Sellergate-Signature.")
     rotations: Rotations = request.app.state.rotations
-    body = await read_body(request, MAX_BODY_BYTES)
+    body = await read_body(request, MAX_BODY_BYTES, JSON_SECONDS)
     return Applied(applied=await rotations.webhook(x_sellergate_timestamp, x_sellergate_signature, body))
 
 

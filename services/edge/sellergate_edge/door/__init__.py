@@ -1,0 +1,1 @@
+"""The public listener: connections, headers and times within bounds, and TLS."""

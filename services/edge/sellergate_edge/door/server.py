@@ -1,0 +1,105 @@
+"""Listeners of the edge: uvicorn's server behind a door, ended as the other services end."""
+
+import asyncio
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from socket import socket
+
+import uvicorn
+from sellergate_common.observability.logs import get_logger
+from starlette.types import ASGIApp
+
+from sellergate_edge.door import bounds
+from sellergate_edge.door.door import Door, Visitor
+from sellergate_edge.door.protocol import BoundedProtocol
+
+# For log files, gRPC, Redis, the identity provider and the listeners of health and metrics.
+_OTHER_DESCRIPTORS = 128
+
+
+class Server(uvicorn.Server):
+    """A listener whose connections go through a door. When it is stopped it responds to what has begun, and its exit code is 0."""
+
+    def __init__(self, config: uvicorn.Config, door: Door) -> None:
+        super().__init__(config)
+        self._door = door
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process, which may have several listeners."""
+        yield
+
+    def stop(self) -> None:
+        """Begin to end."""
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:  # noqa: ARG002  (uvicorn's signature)
+        """Listen. Ends the process where the address cannot be had."""
+        await self.lifespan.startup()
+        loop = asyncio.get_running_loop()
+
+        def speak(leave: Callable[[], None]) -> BoundedProtocol:
+            return BoundedProtocol(
+                leave=leave, config=self.config, server_state=self.server_state, app_state={}, _loop=loop
+            )
+
+        try:
+            listener = await loop.create_server(
+                lambda: Visitor(self._door, speak), self.config.host, self.config.port, backlog=bounds.BACKLOG
+            )
+        except OSError as error:
+            get_logger().error("cannot_listen", port=self.config.port, cause=error.strerror or type(error).__name__)
+            raise SystemExit(3) from None
+        self.servers = [listener]
+        self.started = True
+
+
+def make_server(
+    app: ASGIApp, host: str, port: int, door: Door, *, forwarded: str = "", drain_seconds: int = 1
+) -> Server:
+    """Make a listener. `forwarded`: addresses of proxies whose X-Forwarded-For is believed, parted by commas."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=bool(forwarded),
+        forwarded_allow_ips=forwarded,
+        timeout_keep_alive=bounds.KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=drain_seconds,
+    )
+    return Server(config, door)
+
+
+async def serve_until_stopped(*servers: Server) -> None:
+    """Serve all listeners until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for server in servers:
+            server.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    await asyncio.gather(*(server.serve() for server in servers))
+
+
+def allowed_connections(wanted: int) -> int:
+    """Raise the limit of open files as far as the system lets it; return how many connections fit, `wanted` at most."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    fitting = max(1, soft - _OTHER_DESCRIPTORS)
+    get_logger().warning("fewer_connections", wanted=wanted, fitting=fitting, open_files=soft)
+    return fitting

@@ -1,0 +1,35 @@
+"""docs/limits.md says what the code does, of every bound of the public door."""
+
+import importlib
+import re
+from typing import Any
+
+from pydantic import BaseModel
+from sellergate_edge.door import bounds
+
+from tests.paths import ROOT
+
+ROWS = re.findall(r"^\| .+ \| ([0-9.]+) \| `([\w.]+)` \|$", (ROOT / "docs" / "limits.md").read_text(), re.MULTILINE)
+
+
+def found(dotted: str) -> Any:
+    """A constant of a module, or the default of a setting."""
+    place, _, name = dotted.rpartition(".")
+    try:
+        return getattr(importlib.import_module(place), name)
+    except ModuleNotFoundError:
+        model = found(place)
+        assert issubclass(model, BaseModel)
+        return model.model_fields[name].default
+
+
+def test_every_row_is_as_the_code() -> None:
+    assert len(ROWS) > 30
+    assert {name: float(number) for number, name in ROWS} == {name: float(found(name)) for _, name in ROWS}
+
+
+def test_no_bound_of_the_door_is_left_out() -> None:
+    named = {name for _, name in ROWS}
+    own = {f"{bounds.__name__}.{name}" for name in vars(bounds) if name.isupper()}
+    assert own
+    assert own <= named
