@@ -1,7 +1,7 @@
 """Bad inputs of the REST edge."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.e2e.bad_inputs import MEGABYTE, World
@@ -70,13 +70,16 @@ def connections() -> Iterator[BadRest]:
     yield connect("a text for a flag", "sandbox", sandbox="perhaps")
     yield connect("an unknown marketplace", "marketplace", marketplace="XX")
     yield connect("a wrong role", "iamRoleArn", iamRoleArn="arn:aws:iam::123456789012:user/x")
-    yield connect("a megabyte of role", "iamRoleArn", iamRoleArn=MEGABYTE)
-    yield connect("a megabyte of secret", "refreshToken", refreshToken=SECRET + MEGABYTE)
+    yield connect("100 kB of role", "iamRoleArn", iamRoleArn=MEGABYTE[:100_000])
+    yield connect("100 kB of secret", "refreshToken", refreshToken=SECRET + MEGABYTE[:100_000])
     yield connect("an empty secret", "refreshToken", refreshToken="")
     yield connect("a control character", "refreshToken", refreshToken=SECRET + "\n")
     yield connect("a bidi override", "lwaClientId", lwaClientId="amzn1.\u202ex")
     yield connect("an unknown member", "externalId", externalId="mine")
-    yield connect("a member of a megabyte", "?", **{MEGABYTE: 1})
+    yield connect("a member of 100 kB", "?", **{MEGABYTE[:100_000]: 1})
+    for name, member in {"role": "iamRoleArn", "secret": "refreshToken", "member": MEGABYTE}.items():
+        large = connect(f"a megabyte of {name}", "", **{member: SECRET + MEGABYTE})
+        yield replace(large, status=413, reason="REQUEST_ENTITY_TOO_LARGE")
     yield connect("ten thousand members", "?", **{f"m{number}": 1 for number in range(10_000)})
     foreign: dict[str, Callable[[World], str]] = {
         "another's": lambda world: world.strangers_application,

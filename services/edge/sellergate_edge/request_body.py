@@ -54,4 +54,5 @@ def check_json(body: bytes, content_type: str) -> None:
 
 def _check(size: int, most_bytes: int) -> None:
     if size > most_bytes:
-        raise HTTPException(413, f"The body has more than {most_bytes} bytes", _CLOSE)
+        # The connection stays, so that a sender who is still sending reads the response; the door bounds the rest.
+        raise HTTPException(413, f"The body has more than {most_bytes} bytes")
