@@ -11,6 +11,8 @@ from sellergate_devstack.certificates import Authority
 from sellergate_devstack.servers.postgres import PostgresServer, running_postgres
 from sellergate_devstack.servers.redis import running_redis
 
+from tests.fakes.loop_watchdog import Watch, watched_loop
+
 # A background job begins with SIGINT ignored, and so would every process that a test starts and then interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,6 +23,13 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis of this session's own."""
     with running_redis(tmp_path_factory.mktemp("redis")) as url:
         yield url
+
+
+@pytest.fixture
+def loop_watchdog() -> Iterator[Watch]:
+    """Fails a test in which a callback of asyncio takes more than 100 ms of its thread's CPU time."""
+    with watched_loop() as watch:
+        yield watch
 
 
 @pytest.fixture(scope="session")

@@ -159,6 +159,13 @@ async def test_answers_carry_the_headers_that_keep_browsers_safe(app: FastAPI) -
     assert response.headers["x-request-id"] != "bad id"
 
 
+@pytest.mark.parametrize("secret", ["AKIAIOSFODNN7EXAMPLE", "sgs_0123456789abcdef0123", "sgr_0123456789abcdef0123"])
+async def test_a_request_id_that_looks_like_a_secret_is_not_taken(app: FastAPI, secret: str) -> None:
+    response = await ask(app, "GET", "/fails", headers={"x-request-id": secret})
+    assert response.headers["x-request-id"] != secret
+    assert secret not in response.text
+
+
 async def test_pages_of_listed_origins_alone_may_ask(app: FastAPI) -> None:
     wanted = {"access-control-request-method": "PATCH", "access-control-request-headers": "authorization,if-match"}
     allowed = await ask(app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://app.example", **wanted})
