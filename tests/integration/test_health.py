@@ -3,6 +3,7 @@
 import asyncio
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 from sellergate_common.rpc.health import open_health
@@ -44,5 +45,12 @@ async def test_a_start_that_waits_is_not_serving_and_names_what_is_down() -> Non
         await health.serve(["sellergate.account.v1.AccountService"])
         await becomes("", SERVING)
         await becomes("sellergate.account.v1.AccountService", SERVING)
+        for large in (
+            health_pb2.HealthCheckRequest(service="x" * 5000),
+            health_pb2.HealthCheckRequest(service="x" * 1_000_000),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.Check(large, timeout=20)
+            assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         await health.drain()
         await becomes("", NOT_SERVING)

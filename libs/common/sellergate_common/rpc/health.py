@@ -18,6 +18,7 @@ from sellergate_common.tasks import BackgroundTasks
 
 PROBE_SECONDS = 2.0
 PROBE_TIMEOUT_SECONDS = 1.0
+PROBE_BYTES = 4096
 
 Probe = Callable[[], Awaitable[Any]]
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -71,7 +72,10 @@ async def _serve_port(servicer: Any, settings: ServerSettings) -> grpc.aio.Serve
     """Serve health in plain text and nothing else, where a port is set."""
     if not settings.health_port:
         return None
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    # No certificate is asked for here, and a probe says no more than the name of a service.
+    server = grpc.aio.server(
+        options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", PROBE_BYTES)],
+    )
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     server.add_insecure_port(f"{settings.bind_host}:{settings.health_port}")
     await server.start()
