@@ -144,6 +144,12 @@ class FakeWork:
         )
         return found[:limit]
 
+    async def accounts_held(self, user_id: str, most: int) -> int:
+        return min(most, sum(account.user_id == user_id for account, _ in self.rows.values()))
+
+    async def applications_held(self, user_id: str, most: int) -> int:
+        return min(most, sum(one.owner_user_id == user_id for one, _ in self.apps.values()))
+
     async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
         if account.account_id in self.rows or await self.account_of_seller(*_key(account)):
             raise DuplicateKey

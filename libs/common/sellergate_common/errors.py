@@ -79,6 +79,7 @@ class Reason(StrEnum):
     AUTHORIZATION_MISMATCH = "AUTHORIZATION_MISMATCH"
     AMAZON_RESPONSE_TOO_LARGE = "AMAZON_RESPONSE_TOO_LARGE"
     ROW_NOT_AUTHENTIC = "ROW_NOT_AUTHENTIC"
+    USER_LIMIT_REACHED = "USER_LIMIT_REACHED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +315,7 @@ RULES: Mapping[Reason, Rule] = {
     Reason.CLIENT_NOT_FOUND: Rule(NotFound, Code.NOT_FOUND, 404),
     Reason.SECRET_UNREADABLE: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 409),
     Reason.ROW_NOT_AUTHENTIC: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 409),
+    Reason.USER_LIMIT_REACHED: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 409),
     Reason.AUTHORIZATION_MISMATCH: Rule(PreconditionFailed, Code.FAILED_PRECONDITION, 401),
     Reason.AMAZON_RESPONSE_TOO_LARGE: Rule(ResponseTooLarge, Code.OUT_OF_RANGE, 502),
     Reason.OVERLOADED: Rule(Overloaded, Code.RESOURCE_EXHAUSTED, 503),

@@ -16,18 +16,20 @@ from sellergate_account.audit import Audit
 from sellergate_account.changes.announcing import announced
 from sellergate_account.changes.retry import again
 from sellergate_account.model import (
+    DEFAULT_LIMITS,
     Account,
     Application,
     ApplicationSecrets,
     Changes,
     Filter,
+    Limits,
     Origin,
     Place,
     Renewal,
     Signing,
     State,
 )
-from sellergate_account.ports import Announcer, Store, Unreadable, Work
+from sellergate_account.ports import Announcer, Store, Unreadable, UserLimitReached, Work
 from sellergate_account.secrets.rules import CLIENT_SECRET, REFRESH_TOKEN, check_connection, check_credentials
 
 DEFAULT_REGION = "us-east-1"
@@ -74,6 +76,7 @@ class Accounts:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         new_external_id: Callable[[], str],
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._store = store
         self._applications = applications
@@ -82,6 +85,7 @@ class Accounts:
         self._now = now
         self._new_id = new_id
         self._new_external_id = new_external_id
+        self._limits = limits
 
     async def upsert(self, connection: Connection) -> tuple[Account, bool]:
         """Store a seller; return the account and whether it is new. Raises InvalidRequest, NotFound."""
@@ -258,9 +262,11 @@ class Accounts:
         return await self._saved(work, "account.updated", found, changed, secrets), False
 
     async def created(self, work: Work, connection: Connection, application_id: str, origin: Origin) -> Account:
-        """Store an account that is not there yet, within a transaction. Raises InvalidRequest, DuplicateKey."""
+        """Store an account that is not there yet, within a transaction. Raises InvalidRequest, UserLimitReached, DuplicateKey."""
         if connection.refresh_token is None:
             raise InvalidRequest.of_field("refresh_token", "must be set to connect a new seller")
+        if await work.accounts_held(connection.user_id, self._limits.accounts) >= self._limits.accounts:
+            raise UserLimitReached("accounts", self._limits.accounts)
         home = marketplace_by_code(connection.marketplace)
         assert home is not None  # noqa: S101  (checked by the callers)
         now = self._now()

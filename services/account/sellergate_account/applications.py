@@ -1,18 +1,17 @@
 """Decides about LWA clients: which one an account uses, and how a secret is replaced."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound
 
 from sellergate_account.audit import Audit
 from sellergate_account.changes.retry import again
-from sellergate_account.model import ID, Account, Application, ApplicationSecrets, Place
-from sellergate_account.ports import InUse, Store, Unreadable, Work
+from sellergate_account.model import DEFAULT_LIMITS, ID, Account, Application, ApplicationSecrets, Limits, Place
+from sellergate_account.ports import InUse, Store, Unreadable, UserLimitReached, Work
+from sellergate_account.redirect_uris import check_redirect_uris
 from sellergate_account.secrets.rotation import (
     ISSUE_SKEW,
     OLD_SECRET_LIFE,
@@ -25,10 +24,6 @@ from sellergate_account.secrets.rotation import (
 from sellergate_account.secrets.rules import CLIENT_ID, CLIENT_SECRET, check_credentials
 
 _HINT_LENGTH = 4
-# RFC 3986 without the fragment; what is no URI to one program is another URI to the next.
-_URI = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
-_HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9a-f:.]+")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +62,19 @@ class ApplicationChanges:
 class Applications:
     """The LWA clients: the operator's, shared by all, and each user's own."""
 
-    def __init__(self, store: Store, audit: Audit, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        audit: Audit,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self._store = store
         self._audit = audit
         self._now = now
         self._new_id = new_id
+        self._limits = limits
 
     async def create(self, application: NewApplication, user: str) -> Application:
         """Store an LWA client: a user's own, or from an operator anybody's. Raises InvalidRequest when the owner has it.
@@ -90,6 +93,7 @@ class Applications:
                 raise InvalidRequest.of_field("lwa_client_id", "is stored already; rotate its secret or update it")
             if found is not None:
                 return await self._with_secret(work, found, NewSecret(application.client_secret), application.client_id)
+            await self._check_room(work, owner)
             made = Application(
                 application_id=self._new_id(),
                 owner_user_id=owner,
@@ -243,6 +247,7 @@ class Applications:
         """Store a user's own application of an LWA client that is not stored yet. Raises InvalidRequest, DuplicateKey."""
         if client.client_secret is None:
             raise InvalidRequest.of_field("lwa_client_secret", "must be set for an LWA client that is not known yet")
+        await self._check_room(work, user_id)
         now = self._now()
         application = Application(
             application_id=self._new_id(),
@@ -301,6 +306,12 @@ class Applications:
         except Unreadable:
             return False
         return True
+
+    async def _check_room(self, work: Work, owner: str) -> None:
+        """Raise UserLimitReached where a user owns as many applications as one may; the operator's have no limit."""
+        most = self._limits.applications
+        if owner and await work.applications_held(owner, most) >= most:
+            raise UserLimitReached("applications", most)
 
     async def _record(self, work: Work, action: str, application: Application, detail: str = "") -> None:
         await self._audit.record(work.trail, action, subject=f"application/{application.application_id}", detail=detail)
@@ -365,26 +376,3 @@ def check_future(time: datetime | None, now: datetime, field: str) -> None:
     """Raise InvalidRequest that names the field of a time that has passed."""
     if time is not None and time <= now:
         raise InvalidRequest.of_field(field, "must lie in the future")
-
-
-def check_redirect_uris(uris: Sequence[str]) -> None:
-    """Raise InvalidRequest that names the first redirect URI that Amazon would not take, or that is there twice."""
-    for index, uri in enumerate(uris):
-        field = f"application.redirect_uris[{index}]"
-        if not _is_redirect_uri(uri):
-            raise InvalidRequest.of_field(
-                field, "must be an https URL with a host, without user, password and fragment"
-            )
-        if uri in uris[:index]:
-            raise InvalidRequest.of_field(field, "is there already; name each URI once")
-
-
-def _is_redirect_uri(uri: str) -> bool:
-    try:
-        parts = urlsplit(uri)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:  # half an IPv6 address, or a port that is none
-        return False
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-    is_clean = bool(_URI.fullmatch(uri) and _HOST.fullmatch(host)) and "@" not in parts.netloc
-    return is_safe and is_clean and port != 0

@@ -13,8 +13,8 @@ from sellergate_common.errors import NotFound, Reason, Resource, Unauthenticated
 from sellergate_account.accounts import Accounts
 from sellergate_account.audit import Audit
 from sellergate_account.changes.retry import again
-from sellergate_account.model import ID, Account, DropInClient, Place, State
-from sellergate_account.ports import Store, Work
+from sellergate_account.model import DEFAULT_LIMITS, ID, Account, ClientPage, DropInClient, Limits, Place, State
+from sellergate_account.ports import Store, UserLimitReached, Work
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
 # Compared with where there is no client, so that a stranger learns nothing from the time it takes.
@@ -40,15 +40,17 @@ class Clients:
         audit: Audit,
         now: Callable[[], datetime],
         new_token: Callable[[], str],
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._store = store
         self._accounts = accounts
         self._audit = audit
         self._now = now
         self._new_token = new_token
+        self._limits = limits
 
     async def create(self, user_id: str, name: str, account_ids: Sequence[str]) -> Issued:
-        """Make a client of a user for accounts of that user. Raises NotFound that names the account."""
+        """Make a client of a user for accounts of that user. Raises NotFound that names the account, UserLimitReached."""
         wanted = tuple(dict.fromkeys(account_ids))
         client = DropInClient(CLIENT_PREFIX + self._new_token(), user_id, name, wanted, self._now())
         secret = SecretStr(SECRET_PREFIX + self._new_token())
@@ -56,6 +58,11 @@ class Clients:
         digests = {account_id: digest_of(handle) for account_id, handle in handles.items()}
 
         async def change(work: Work) -> Issued:
+            most = self._limits.clients
+            if await work.clients.held(user_id, most) >= most:
+                raise UserLimitReached("clients", most)
+            for forgotten in await work.clients.forget_revoked(user_id, most):
+                await self._audit.record(work.trail, "client.forgotten", subject=f"client/{forgotten}")
             for account_id in sorted(wanted):  # all lock rows in one order, so that nobody waits in a circle
                 await self._accounts.owned(work, account_id, user_id)
             await work.clients.add(client, digest_of(secret), digests)
@@ -66,7 +73,7 @@ class Clients:
 
         return await again(self._store, change)
 
-    async def list(self, user_id: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
+    async def list(self, user_id: str, after: Place | None, limit: int) -> ClientPage:
         """Return at most `limit` clients of a user; with an empty id of all."""
         async with self._store.reading() as work:
             return await work.clients.clients(user_id, after, limit)

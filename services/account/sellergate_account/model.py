@@ -1,7 +1,7 @@
 """The records of the account domain. Secrets travel beside them, never in them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -97,6 +97,27 @@ class DropInClient:
     account_ids: tuple[str, ...]
     create_time: datetime
     revoke_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPage:
+    """Clients of a list, and whether more come after them."""
+
+    clients: Sequence[DropInClient]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one user may have of each; requests that run at one time may go a little above."""
+
+    accounts: int = 20_000
+    applications: int = 100
+    clients: int = 100
+    """Drop-in clients that are not revoked; as many revoked ones are kept."""
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sellergate_account.model import (
     ApplicationSecrets,
     AuditEvent,
     Batch,
+    ClientPage,
     DropInClient,
     Filter,
     FirstResponse,
@@ -49,6 +50,18 @@ class NotAuthentic(PreconditionFailed):
             " out what happened (`sellergate audit verify`) and puts the row back.",
             reason=Reason.ROW_NOT_AUTHENTIC,
             metadata={"row": row},
+        )
+
+
+class UserLimitReached(PreconditionFailed):
+    """A user has as many of a kind ("accounts") as one user may have."""
+
+    def __init__(self, kind: str, most: int) -> None:
+        super().__init__(
+            f"The user has {most} {kind}, the most for one user. Remove some that are not needed, or ask an operator to raise"
+            f" SELLERGATE_{kind.upper()}_PER_USER.",
+            reason=Reason.USER_LIMIT_REACHED,
+            metadata={"limit": kind, "most": str(most)},
         )
 
 
@@ -117,6 +130,12 @@ class Work(Protocol):
     async def accounts(self, narrowed: Filter, after: Place | None, limit: int) -> Sequence[Account]:
         """Return at most `limit` accounts in order, beginning after a place."""
 
+    async def accounts_held(self, user_id: str, most: int) -> int:
+        """Return how many accounts a user has; at `most` the count ends."""
+
+    async def applications_held(self, user_id: str, most: int) -> int:
+        """Return how many applications a user owns; at `most` the count ends."""
+
     async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
         """Store a new account. Raises DuplicateKey."""
 
@@ -178,8 +197,17 @@ class ClientRows(Protocol):
     async def client(self, client_id: str) -> DropInClient | None:
         """Return a client."""
 
-    async def clients(self, user_id: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
-        """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all."""
+    async def clients(self, user_id: str, after: Place | None, limit: int) -> ClientPage:
+        """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all.
+
+        A page has fewer, one at least, where they have very many accounts.
+        """
+
+    async def held(self, user_id: str, most: int) -> int:
+        """Return how many clients a user has that are not revoked; at `most` the count ends."""
+
+    async def forget_revoked(self, user_id: str, kept: int) -> Sequence[str]:
+        """Remove a user's revoked clients but for the `kept` newest ones; return the ids of those removed, 100 at most."""
 
     async def revoke(self, client_id: str, now: datetime) -> bool:
         """End a client; return whether it had not ended before."""

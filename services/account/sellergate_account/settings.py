@@ -9,6 +9,8 @@ from sellergate_common.settings import CacheSettings, Port, ServerSettings, Sett
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from sellergate_account.model import DEFAULT_LIMITS, Limits
+
 # libpq's modes that look at the server's certificate; `require` encrypts for whoever answers.
 _CHECKED_TLS = frozenset({"verify-ca", "verify-full"})
 SINGLE_KEYS = {"index_key": SingleUse.INDEX_KEY, "audit_key": SingleUse.AUDIT_KEY}
@@ -94,5 +96,14 @@ class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings):
     ]
     row_macs: Literal["require", "adopt"] = "require"
     """Whether a row without a MAC that fits is refused, or taken and given one: for an update from a release without MACs."""
+    accounts_per_user: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.accounts
+    applications_per_user: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.applications
+    clients_per_user: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.clients
+    """Drop-in clients that are not revoked; as many revoked ones are kept."""
     aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")
     """KMS of this region opens wrapped keys; none leaves it to boto3's own configuration."""
+
+    @property
+    def limits(self) -> Limits:
+        """The most that one user may have of each."""
+        return Limits(self.accounts_per_user, self.applications_per_user, self.clients_per_user)

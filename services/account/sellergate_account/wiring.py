@@ -48,9 +48,10 @@ async def open_servicers(
     store, vault = SqlStore(database, ring, index_key, adopts=adopts), SqlVault(database, ring, adopts=adopts)
     now = partial(datetime.now, UTC)
     audit = Audit(parse_key(settings.audit_key.get_secret_value(), "the audit key"), now, current_actor)
-    applications = Applications(store, audit, now, new_uuid7)
-    accounts = Accounts(store, applications, audit, RedisAnnouncer(redis), now, new_uuid7, new_external_id)
-    clients = Clients(store, accounts, audit, now, new_secret)
+    applications = Applications(store, audit, now, new_uuid7, settings.limits)
+    announcer = RedisAnnouncer(redis)
+    accounts = Accounts(store, applications, audit, announcer, now, new_uuid7, new_external_id, settings.limits)
+    clients = Clients(store, accounts, audit, now, new_secret, settings.limits)
     admin = Admin(store, vault, audit, accounts, applications)
     if adopts and settings.database_migrate:
         # Whoever brings the database to this release also gives its rows their MACs.

@@ -43,7 +43,7 @@ class Clients:
 
     async def clients(self, user: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
         async with self.store.reading() as work:
-            return await work.clients.clients(user, after, limit)
+            return (await work.clients.clients(user, after, limit)).clients
 
     async def secret_digest(self, client_id: str) -> str:
         async with self.store.reading() as work:

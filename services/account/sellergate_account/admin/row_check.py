@@ -20,6 +20,7 @@ class Recorded:
     versions: dict[str, int] = field(default_factory=dict)
     clients: set[str] = field(default_factory=set)
     revoked: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
     # Account → the clients that have a handle of it.
     handles: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
@@ -37,6 +38,9 @@ class Recorded:
                 self.clients.add(subject)
             case "client.revoked":
                 self.revoked.add(subject)
+            case "client.forgotten":
+                self.clients.discard(subject)
+                self.forgotten.add(subject)
             case "client.handle_issued" if kind == "client":
                 self.handles[event.chain].add(subject)
             case action if action in (CREATED, REMOVED) and event.chain != GLOBAL:
@@ -48,14 +52,16 @@ async def check_rows(rows: AsyncIterator[StoredRow], recorded: Recorded, fault: 
     external_ids, accounts = dict[str, object](), list[tuple[str, str, object]]()
     missing: set[tuple[str, ...]] = {("applications", one) for one in recorded.versions}
     missing |= {("drop_in_clients", one) for one in recorded.clients}
-    missing |= {("drop_in_handles", one, account) for account, clients in recorded.handles.items() for one in clients}
+    missing |= {
+        ("drop_in_handles", one, account)
+        for account, clients in recorded.handles.items()
+        for one in clients - recorded.forgotten
+    }
     async for row in rows:
         missing.discard((row.table, *row.key))
         if not row.is_authentic:
             fault(row.name, NOT_WRITTEN_HERE)
-        elif (row.table == "applications" and row.values["version"] < recorded.versions.get(row.key[0], 0)) or (
-            row.table == "drop_in_clients" and row.values["revoke_time"] is None and row.key[0] in recorded.revoked
-        ):
+        elif _is_put_back(row, recorded):
             fault(row.name, _PUT_BACK)
         elif row.table == "external_ids":
             external_ids[row.key[0]] = row.values["external_id"]
@@ -66,3 +72,13 @@ async def check_rows(rows: AsyncIterator[StoredRow], recorded: Recorded, fault: 
             fault(f"external_ids/{user}", "it differs from that of the user's accounts")
     for table, *key in sorted(missing):
         fault("/".join((table, *key)), "it is gone, and no event says why")
+
+
+def _is_put_back(row: StoredRow, recorded: Recorded) -> bool:
+    match row.table:
+        case "applications":
+            return bool(row.values["version"] < recorded.versions.get(row.key[0], 0))
+        case "drop_in_clients":
+            lives = row.values["revoke_time"] is None
+            return row.key[0] in recorded.forgotten or (lives and row.key[0] in recorded.revoked)
+    return False

@@ -24,6 +24,7 @@ from sellergate_account.rpc.account_messages import (
 )
 from sellergate_account.rpc.application_messages import to_message as to_application_message
 from sellergate_account.rpc.once import once
+from sellergate_account.rpc.pages import fitting
 
 
 class AccountServicer(AccountServiceServicer):
@@ -54,10 +55,10 @@ class AccountServicer(AccountServiceServicer):
         narrowed = to_filter(request, request.user_id or _user())
         size = page_tokens.page_size(request.page_size)
         found = await self._accounts.list(narrowed, page_tokens.decode(request.page_token, narrowed), size + 1)
-        page = found[:size]
-        last = Place(page[-1].create_time, page[-1].account_id) if page else None
-        token = page_tokens.encode(last, narrowed) if last and len(found) > size else ""
-        return pb2.ListAccountsResponse(accounts=map(to_message, page), next_page_token=token)
+        page = fitting(found, size, to_message)
+        last = found[len(page) - 1] if len(page) < len(found) else None
+        token = page_tokens.encode(Place(last.create_time, last.account_id), narrowed) if last else ""
+        return pb2.ListAccountsResponse(accounts=page, next_page_token=token)
 
     async def UpdateAccount(self, request: pb2.UpdateAccountRequest, context: Any) -> pb2.UpdateAccountResponse:
         """Change single fields."""

@@ -17,6 +17,7 @@ from sellergate_account.audit import Audit
 from sellergate_account.ports import Store, Vault
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.admin_messages import to_anchors, to_event, to_notes, to_result, to_row
+from sellergate_account.rpc.pages import fitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ class AccountAdminServicer(AccountAdminServiceServicer):
         size, question = page_tokens.page_size(request.page_size), f"audit of {request.account_id}"
         after = page_tokens.decode_number(request.page_token, question)
         found = await self._admin.audit.events(self._admin.store, request.account_id, after, size + 1)
-        page = found[:size]
-        token = page_tokens.encode_number(page[-1].sequence, question) if len(found) > size else ""
-        return pb2.ListAuditEventsResponse(events=map(to_event, page), next_page_token=token)
+        page = fitting(found, size, to_event)
+        token = page_tokens.encode_number(page[-1].sequence, question) if len(page) < len(found) else ""
+        return pb2.ListAuditEventsResponse(events=page, next_page_token=token)
 
     async def VerifyAudit(self, request: pb2.VerifyAuditRequest, context: Any) -> pb2.VerifyAuditResponse:
         """Check the chains of the audit log."""

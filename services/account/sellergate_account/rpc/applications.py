@@ -15,6 +15,7 @@ from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import to_time
 from sellergate_account.rpc.application_messages import to_application_changes, to_message, to_new_application
 from sellergate_account.rpc.once import once
+from sellergate_account.rpc.pages import fitting
 from sellergate_account.secrets.rotation import NewSecret
 
 
@@ -50,10 +51,10 @@ class ApplicationServicer(ApplicationServiceServicer):
         user = request.owner_user_id or _user()
         size, question = page_tokens.page_size(request.page_size), ("applications", user)
         found = await self._applications.list(user, page_tokens.decode(request.page_token, question), size + 1)
-        page = found[:size]
-        last = Place(page[-1].create_time, page[-1].application_id) if page else None
-        token = page_tokens.encode(last, question) if last and len(found) > size else ""
-        return pb2.ListApplicationsResponse(applications=map(to_message, page), next_page_token=token)
+        page = fitting(found, size, to_message)
+        last = found[len(page) - 1] if len(page) < len(found) else None
+        token = page_tokens.encode(Place(last.create_time, last.application_id), question) if last else ""
+        return pb2.ListApplicationsResponse(applications=page, next_page_token=token)
 
     async def UpdateApplication(
         self, request: pb2.UpdateApplicationRequest, context: Any

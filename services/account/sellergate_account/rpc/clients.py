@@ -13,6 +13,7 @@ from sellergate_account.model import DropInClient, Place
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import secret_or_none, to_timestamp
 from sellergate_account.rpc.once import once
+from sellergate_account.rpc.pages import fitting
 
 
 class DropInClientServicer(DropInClientServiceServicer):
@@ -36,11 +37,12 @@ class DropInClientServicer(DropInClientServiceServicer):
         _own(request.user_id)
         user = request.user_id or current_caller().on_behalf_of
         size, question = page_tokens.page_size(request.page_size), ("clients", user)
-        found = await self._clients.list(user, page_tokens.decode(request.page_token, question), size + 1)
-        page = found[:size]
-        last = Place(page[-1].create_time, page[-1].client_id) if page else None
-        token = page_tokens.encode(last, question) if last and len(found) > size else ""
-        return pb2.ListClientsResponse(clients=map(_to_message, page), next_page_token=token)
+        found = await self._clients.list(user, page_tokens.decode(request.page_token, question), size)
+        page = fitting(found.clients, size, _to_message)
+        last = found.clients[len(page) - 1] if page else None
+        more = found.more or len(page) < len(found.clients)
+        token = page_tokens.encode(Place(last.create_time, last.client_id), question) if last and more else ""
+        return pb2.ListClientsResponse(clients=page, next_page_token=token)
 
     async def GetClient(self, request: pb2.GetClientRequest, context: Any) -> pb2.GetClientResponse:
         """Return one client."""

@@ -2,17 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Row, Table, insert, select, update
+from sqlalchemy import Row, Select, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.model import DropInClient, Place
+from sellergate_account.model import ClientPage, DropInClient, Place
 from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import ClientRecord, HandleRecord
 
 _CLIENTS: Table = ClientRecord.metadata.tables[ClientRecord.__tablename__]
 _HANDLES: Table = HandleRecord.metadata.tables[HandleRecord.__tablename__]
+
+# Accounts of all clients of a page: half a megabyte of ids.
+MOST_HANDLES = 10_000
+_FORGOTTEN_AT_ONCE = 100
+
+
+async def counted(connection: AsyncConnection, query: Select[Any], most: int) -> int:
+    """Return how many rows a query has; at `most` the count ends."""
+    return int(await connection.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0)
 
 
 class SqlClients:
@@ -41,13 +51,35 @@ class SqlClients:
         row = await self._row(client_id)
         return (await self._with_accounts([row]))[0] if row else None
 
-    async def clients(self, user_id: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
-        """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all."""
+    async def clients(self, user_id: str, after: Place | None, limit: int) -> ClientPage:
+        """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all.
+
+        A page has fewer, one at least, where they have more than MOST_HANDLES accounts in all.
+        """
         order = _CLIENTS.c.create_time, _CLIENTS.c.client_id
         query = select(_CLIENTS)
         if user_id:
             query = query.where(_CLIENTS.c.user_id == user_id)
-        return await self._with_accounts(await self._macs.page(self._connection, _CLIENTS, query, order, after, limit))
+        rows = await self._macs.page(self._connection, _CLIENTS, query, order, after, limit + 1)
+        shown = rows[: await self._that_fit(rows[:limit])]
+        return ClientPage(await self._with_accounts(shown), len(rows) > len(shown))
+
+    async def held(self, user_id: str, most: int) -> int:
+        """Return how many clients a user has that are not revoked; at `most` the count ends."""
+        living = (_CLIENTS.c.user_id == user_id) & _CLIENTS.c.revoke_time.is_(None)
+        return await counted(self._connection, select(_CLIENTS.c.client_id).where(living), most)
+
+    async def forget_revoked(self, user_id: str, kept: int) -> Sequence[str]:
+        """Remove a user's revoked clients but for the `kept` newest ones; return the ids of those removed, 100 at most."""
+        revoked = (_CLIENTS.c.user_id == user_id) & _CLIENTS.c.revoke_time.is_not(None)
+        query = (
+            select(_CLIENTS.c.client_id).where(revoked).order_by(_CLIENTS.c.revoke_time.desc(), _CLIENTS.c.client_id)
+        )
+        old = (await self._connection.execute(query.offset(kept).limit(_FORGOTTEN_AT_ONCE))).scalars().all()
+        if old:
+            await self._connection.execute(delete(_HANDLES).where(_HANDLES.c.client_id.in_(old)))
+            await self._connection.execute(delete(_CLIENTS).where(_CLIENTS.c.client_id.in_(old)))
+        return old
 
     async def revoke(self, client_id: str, now: datetime) -> bool:
         """End a client; return whether it had not ended before. Raises NotAuthentic."""
@@ -78,6 +110,18 @@ class SqlClients:
         if row is not None:
             self._macs.check(_CLIENTS, row)
         return row
+
+    async def _that_fit(self, rows: Sequence[Row[Any]]) -> int:
+        """Return how many of the first clients have MOST_HANDLES accounts in all at most; one at least."""
+        handles = _HANDLES.c.client_id
+        query = (
+            select(handles, func.count().label("number"))
+            .where(handles.in_([row.client_id for row in rows]))
+            .group_by(handles)
+        )
+        counts = {row.client_id: row.number for row in await self._connection.execute(query)}
+        sums = accumulate(counts.get(row.client_id, 0) for row in rows)
+        return max(sum(1 for total in sums if total <= MOST_HANDLES), min(1, len(rows)))
 
     async def _with_accounts(self, rows: Sequence[Row[Any]]) -> list[DropInClient]:
         """Read the accounts of all clients of a page at once."""

@@ -26,7 +26,7 @@ from sellergate_account.model import (
 )
 from sellergate_account.ports import ClientRows, InUse, KeyedRequests, Trail, Unreadable, Work
 from sellergate_account.storage.audit_log import SqlTrail
-from sellergate_account.storage.clients import SqlClients
+from sellergate_account.storage.clients import SqlClients, counted
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.keyed_requests import SqlKeyedRequests
 from sellergate_account.storage.row_macs import RowMacs
@@ -130,6 +130,17 @@ class SqlWork:
             query = query.where(_ACCOUNTS.c.authorization_expire_time < narrowed.expires_before)
         rows = await self._macs.page(self._connection, _ACCOUNTS, query, order, after, limit)
         return [_account(row) for row in rows]
+
+    async def accounts_held(self, user_id: str, most: int) -> int:
+        """Return how many accounts a user has; at `most` the count ends."""
+        return await counted(
+            self._connection, select(_ACCOUNTS.c.account_id).where(_ACCOUNTS.c.user_id == user_id), most
+        )
+
+    async def applications_held(self, user_id: str, most: int) -> int:
+        """Return how many applications a user owns; at `most` the count ends."""
+        owned = select(_APPLICATIONS.c.application_id).where(_APPLICATIONS.c.owner_user_id == user_id)
+        return await counted(self._connection, owned, most)
 
     async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
         """Store a new account. Raises DuplicateKey."""
