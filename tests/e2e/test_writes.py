@@ -18,6 +18,8 @@ from tests.e2e.sellers import Seller
 PATH, NAME = "/reports/2021-06-30/schedules", "reports/2021-06-30/createReportSchedule"
 UNKNOWN = Reason.AMAZON_OUTCOME_UNKNOWN
 NOT_DONE = {Reason.AMAZON_QUOTA_EXCEEDED, Reason.AMAZON_UNAVAILABLE, Reason.LOCAL_QUOTA_EXCEEDED}
+# On a busy machine a call wakes too late from its wait for quota; it is then not made.
+NOT_DONE |= {Reason.DEADLINE_EXCEEDED}
 
 pytestmark = pytest.mark.usefixtures("fast")
 
@@ -30,14 +32,22 @@ async def test_a_thousand_writes_are_done_once_or_said_to_be_unknown(
 
 
 async def write_all(
-    writes: int, at_once: int, rest: Rest, control: httpx.AsyncClient, gateway: GatewayServiceStub, seller: Seller
+    writes: int,
+    at_once: int,
+    rest: Rest,
+    control: httpx.AsyncClient,
+    gateway: GatewayServiceStub,
+    seller: Seller,
+    seconds: float = 2.0,
 ) -> None:
+    """Write so often, so many at once, each with a deadline of `seconds`, which some of Amazon's responses miss."""
+    slow = 1.5 * seconds
     account_id = await rest.connect(seller)
     (await control.post("/control/rates", json={"scale": 1_000_000, "burst_scale": 1000})).raise_for_status()
     # The rate is told by an answer; a 429 that comes before one is waited out at the published rate, for a minute.
     first = call_pb2.CallRequest(account_id=account_id, method="POST", path=PATH, body=b"{}")
     await invoke(gateway.Call, first, dependency="gateway")
-    await failing_in_every_way(control)
+    await failing_in_every_way(control, slow)
     outcomes = dict[str, str]()
 
     async def write(number: int) -> None:
@@ -45,7 +55,7 @@ async def write_all(
         request = call_pb2.CallRequest(account_id=account_id, method="POST", path=PATH, body=body)
         outcome = "DONE"
         try:
-            await invoke(gateway.Call, request, dependency="gateway", seconds=2.0)
+            await invoke(gateway.Call, request, dependency="gateway", seconds=seconds)
         except SellergateError as error:
             outcome = error.reason
         outcomes[sha256(body).hexdigest()] = outcome
@@ -58,7 +68,7 @@ async def write_all(
 
     await asyncio.gather(*(worker() for _ in range(at_once)))
     # What was slow is still carried out, and may be carried out late.
-    await asyncio.sleep(3)
+    await asyncio.sleep(slow)
     bodies: dict[str, int] = (await control.get("/control/recording")).json()["bodies"]
     ended = Counter(outcomes.values())
     print(f"\n{writes} writes: {dict(ended)}; {sum(bodies.values())} executed")
@@ -68,7 +78,7 @@ async def write_all(
     assert ended[UNKNOWN] > 0.05 * writes
 
 
-async def failing_in_every_way(control: httpx.AsyncClient) -> None:
+async def failing_in_every_way(control: httpx.AsyncClient, slow: float) -> None:
     async def told(what: str, **document: object) -> None:
         (await control.post(f"/control/{what}", json=document)).raise_for_status()
 
@@ -76,7 +86,7 @@ async def failing_in_every_way(control: httpx.AsyncClient) -> None:
     for executed in (True, False):
         for kind in ("reset", "truncate", "500_json", "500_html", "503_html"):
             await told("faults", kind=kind, probability=0.02, executed=executed, operation=NAME)
-        await told("faults", kind="slow", delay_seconds=3, probability=0.004, executed=executed, operation=NAME)
+        await told("faults", kind="slow", delay_seconds=slow, probability=0.004, executed=executed, operation=NAME)
     for kind in ("429", "429_no_header", "503_json"):
         await told("faults", kind=kind, probability=0.03, operation=NAME)
 

@@ -18,14 +18,15 @@ async def test_a_start_that_waits_is_not_serving_and_names_what_is_down() -> Non
     """A whole account service that waits for its PostgreSQL is in tests/system/test_late_database.py."""
     (port,) = free_ports(1)
     settings = ServerSettings.model_construct(bind_host=LOOPBACK, health_port=port, metrics_port=0)
-    up = False
+    up, background = False, BackgroundTasks()
+    background.watch("changes", lambda: "not subscribed")
 
     async def probe() -> None:
         if not up:
             raise ConnectionRefusedError
 
     async with (
-        open_health(settings, {"database": probe}, BackgroundTasks()) as health,
+        open_health(settings, {"database": probe}, background) as health,
         grpc.aio.insecure_channel(f"{LOOPBACK}:{port}") as channel,
     ):
         stub = health_pb2_grpc.HealthStub(channel)
@@ -42,9 +43,11 @@ async def test_a_start_that_waits_is_not_serving_and_names_what_is_down() -> Non
         up = True
         await becomes("dependency/database", SERVING)
         await becomes("", NOT_SERVING)
+        await becomes("background/changes", health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
         await health.serve(["sellergate.account.v1.AccountService"])
         await becomes("", SERVING)
         await becomes("sellergate.account.v1.AccountService", SERVING)
+        await becomes("background/changes", NOT_SERVING)
         for large in (
             health_pb2.HealthCheckRequest(service="x" * 5000),
             health_pb2.HealthCheckRequest(service="x" * 1_000_000),

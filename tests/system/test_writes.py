@@ -9,9 +9,10 @@ from tests.e2e.sellers import Seller
 from tests.e2e.test_writes import write_all
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 @pytest.mark.usefixtures("fast")
 async def test_ten_thousand_writes_are_done_once_or_said_to_be_unknown(
     rest: Rest, control: httpx.AsyncClient, gateway: GatewayServiceStub, seller: Seller
 ) -> None:
-    await write_all(10_000, 64, rest, control, gateway, seller)
+    # On a busy machine the gateway's own response takes a part of two seconds.
+    await write_all(10_000, 64, rest, control, gateway, seller, seconds=8.0)

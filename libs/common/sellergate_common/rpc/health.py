@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -35,9 +35,16 @@ class Health:
     servicer: Any
     metrics: RpcMetrics
     background: BackgroundTasks
+    _started: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the start is over; until then no background task is late."""
+        return self._started.is_set()
 
     async def serve(self, names: Iterable[str]) -> None:
         """Report SERVING for the process and for the services `names`."""
+        self._started.set()
         for name in (health.OVERALL_HEALTH, *names):
             await self.servicer.set(name, _SERVING)
 
@@ -87,7 +94,7 @@ async def _probe_forever(opened: Health, dependencies: Mapping[str, Probe]) -> N
     known: dict[str, bool] = {}
     problems: dict[str, str] = {}
     while True:
-        for name, problem in opened.background.problems().items():
+        for name, problem in opened.background.problems().items() if opened.has_started else ():
             await opened.servicer.set(f"background/{name}", _NOT_SERVING if problem else _SERVING)
             if problems.get(name, "") != problem:
                 get_logger().warning("background", name=name, problem=problem or "none")
