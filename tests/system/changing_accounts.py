@@ -22,7 +22,7 @@ from sellergate.account.v1.application_service_pb2_grpc import ApplicationServic
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
-from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.errors import Overloaded, SellergateError
 from sellergate_common.rpc.channel import invoke, open_channel
 
 from tests.e2e.token_service import TokenService
@@ -116,7 +116,9 @@ class Changing:
         request = account_service_pb2.UpdateAccountRequest(
             account=changed, update_mask=FieldMask(paths=[kind]), refresh_token=grant if kind == TOKEN else ""
         )
-        await invoke(self.store.UpdateAccount, request, dependency="account", seconds=CALL_SECONDS)
+        await self._repeated(
+            lambda: invoke(self.store.UpdateAccount, request, dependency="account", seconds=CALL_SECONDS)
+        )
         account.changes[kind].append(time.monotonic())
 
     async def _check(self, account: Account, acknowledged: float) -> None:
@@ -150,16 +152,22 @@ class Changing:
         self._saw(account, TOKEN, _number(response.json()["payload"]["echo"]), began)
 
     async def _response(self, ask: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
-        """Return a response, None for a failure, and when it was asked for; a busy process is asked again when it says so."""
+        """Return when a response was asked for, and the response; None for a failure, which is counted."""
+        try:
+            return await self._repeated(ask)
+        except SellergateError as error:
+            self.ended[error.reason] += 1
+            return time.monotonic(), None
+
+    async def _repeated(self, ask: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
+        """Ask; a process that is too busy, and has done nothing, is asked again when it says so. Raises every other failure."""
         while True:
             began = time.monotonic()
             try:
                 return began, await ask()
-            except SellergateError as error:
+            except Overloaded as error:
                 self.ended[error.reason] += 1
-                if error.reason is not Reason.OVERLOADED or error.retry_after is None:
-                    return began, None
-                await asyncio.sleep(error.retry_after)
+                await asyncio.sleep(error.retry_after or 1.0)
 
     def _saw(self, account: Account, kind: str, number: int, began: float) -> None:
         self.ended["OK"] += 1
