@@ -146,13 +146,7 @@ class GrpcAccounts:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
         async with self._admit(left) as place:
             await place.turn()
-            try:
-                async with asyncio.timeout(place.grace):
-                    answer = await invoke(
-                        self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS
-                    )
-            except TimeoutError:
-                raise place.refusal() from None
+            answer = await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
         return answer.account
 
     async def _application(self, application_id: str) -> application_pb2.Application:

@@ -10,7 +10,7 @@ from sellergate_common.cache.invalidation import Forgetful
 from sellergate_common.cache.memory import Held
 from sellergate_common.cache.single_flight import LocalFlight, SingleFlight
 from sellergate_common.cache.store import Shelf
-from sellergate_common.errors import OutOfTime, Overloaded, SellergateError, Unavailable
+from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import retrieve
 
@@ -38,9 +38,6 @@ class Place(Protocol):
     async def turn(self) -> None:
         """Wait for the turn. Raises Overloaded, OutOfTime."""
 
-    def refusal(self) -> Overloaded:
-        """Count a refusal and return it."""
-
 
 # Gives a fetch a place by the time that is left to its callers: a function returns that in seconds.
 Admit = Callable[[Callable[[], float]], Place]
@@ -62,10 +59,6 @@ class Always:
 
     async def turn(self) -> None:
         """Begin at once."""
-
-    def refusal(self) -> Overloaded:
-        """Refuse nothing. Raises AssertionError."""
-        raise AssertionError("what has no grace is not refused")
 
 
 class RedisEntries(Generic[_Key, _Value]):

@@ -71,15 +71,11 @@ class Place:
         nothing of it may be run then.
         """
         if self._turn is None:
-            raise self.refusal()
+            raise self._admission.refusal()
         if not self._turn.done():
             await self._turn
         self._turn.result()
         self._began = self._admission.now()
-
-    def refusal(self) -> Overloaded:
-        """Count a refusal and return it."""
-        return self._admission.refusal()
 
     def call(self) -> bool:
         """Say that the work may begin, or that it is too late; return whether it may."""
@@ -105,8 +101,8 @@ class Admission:
     """At most `limit` pieces of work of one kind at once: the estimate goes by their mean time.
 
     `now` is monotonic, `jitter` returns a random number in [0, 1), and `age` the seconds since the current call arrived. `fewest`:
-    so few run at once while the event loop has no time to take calls. `then` admits the work that follows in the same call: what
-    would have to queue here is refused where that could not be done in time.
+    so few run at once while the event loop has no time to take calls. `then` admits the work that follows in the same call: what it
+    could not finish in time is refused here.
     """
 
     def __init__(
@@ -164,19 +160,24 @@ class Admission:
 
     def place(self, left: Callable[[], float]) -> Place:
         """Decide about a piece of work now; `left` returns the seconds that any caller of it still has."""
-        loop, has = asyncio.get_running_loop(), left()
+        has = left()
         self._concurrency.arrived()
-        if self.running < self.limit and not self._queue and (_SPARE * self.mean <= has or not self.running):
+        if not self.fits(has) or (self._then is not None and not self._then.fits(has - self.mean, self._coming())):
+            return Place(self, left, None, max(0.0, REFUSED_WITHIN_SECONDS - self._age()))
+        turn = asyncio.get_running_loop().create_future()
+        place = Place(self, left, turn)
+        if self.running < self.limit and not self._queue:
             self.running += 1
-            turn = loop.create_future()
             turn.set_result(None)
-            doubtful = self._then is not None and _SPARE * self._estimate()[1] > has
-            return Place(self, left, turn, self._grace() if doubtful else None)
-        if len(self._queue) >= self._longest_queue or _SPARE * self._estimate()[1] > has:
-            return Place(self, left, None, self._grace())
-        place = Place(self, left, loop.create_future())
-        self._queue.append(place)
+        else:
+            self._queue.append(place)
         return place
+
+    def fits(self, has: float, coming: int = 0) -> bool:
+        """Return whether a newcomer that has so many seconds can be finished; `coming` others are on their way here before it."""
+        if self.running + len(self._queue) + coming < self.limit:
+            return _SPARE * self.mean <= has or not self.running
+        return len(self._queue) < self._longest_queue and _SPARE * (self.expected_wait(coming) + self.mean) <= has
 
     def end(self, began: float | None) -> None:
         """Note that a piece of work has ended that began at `began`, or was not begun in its turn."""
@@ -194,20 +195,15 @@ class Admission:
     def refusal(self) -> Overloaded:
         """Count a refusal and return it."""
         self.refusals.add(self._age())
-        retry_after = self._returns.next(self.now(), self._estimate()[0], self.interval)
+        wait = self.expected_wait()
+        if self._then is not None:
+            wait = max(wait, self._then.expected_wait(self._coming()))
+        retry_after = self._returns.next(self.now(), wait, self.interval)
         return Overloaded(
             f"The service has more to do than it can finish in time; nothing was done. Try again in {retry_after:.1f} s.",
             retry_after=retry_after,
         )
 
-    def _grace(self) -> float:
-        return max(0.0, REFUSED_WITHIN_SECONDS - self._age())
-
-    def _estimate(self) -> tuple[float, float]:
-        """Return a newcomer's wait, and the time until its work is done, in seconds; what follows included."""
-        wait = self.expected_wait()
-        if self._then is None:
-            return wait, wait + self.mean
-        # What waits for what follows goes on doing so meanwhile; all who are here come to it first.
-        wait = max(wait + self.mean, self._then.expected_wait(self.running + len(self._queue)))
-        return wait, wait + self._then.mean
+    def _coming(self) -> int:
+        """Return how many come from here to what follows."""
+        return self.running + len(self._queue)
