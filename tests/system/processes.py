@@ -25,14 +25,13 @@ def processor_seconds(suite: Suite) -> dict[str, float]:
 
 
 @contextmanager
-def peaks_above(suite: Suite, names: Sequence[str]) -> Iterator[dict[str, float]]:
-    """Fill in, when the body ends, the MiB by which the resident memory of each process rose above where it was at its peak."""
+def peaks(suite: Suite, names: Sequence[str], what: str, found: dict[str, float]) -> Iterator[None]:
+    """Add to `found`, as "process: what", by how many MiB each process rises above its present size while the body runs."""
     before = {name: _status(suite, name, "VmRSS") for name in names}
     for name in names:
-        Path(f"/proc/{suite.pids[name]}/clear_refs").write_text("5")  # the peak is the present size from now on
-    peaks = dict[str, float]()
-    yield peaks
-    peaks.update({name: round(_status(suite, name, "VmHWM") - before[name], 1) for name in names})
+        Path(f"/proc/{suite.pids[name]}/clear_refs").write_text("5")  # the present size is the peak from now on
+    yield
+    found.update({f"{name}: {what}": round(_status(suite, name, "VmHWM") - before[name], 1) for name in names})
 
 
 def _status(suite: Suite, name: str, line: str) -> float:

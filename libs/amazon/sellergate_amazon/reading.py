@@ -25,6 +25,8 @@ MOST_RETRY_AFTER_SECONDS = 3600.0
 _CHARSETS = frozenset({"utf-8", "utf-16", "utf-32", "ascii", "iso8859-1", "cp1252", "shift_jis"})
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+# Each value but the outermost follows one of these.
+_BEFORE_VALUES = ",:[{"
 # Control characters, separators of lines, marks that turn the direction of writing, and halves of surrogate pairs.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -39,13 +41,13 @@ class TooLarge(Unreadable):
 
 async def collected(chunks: AsyncIterator[bytes], most: int) -> bytes:
     """Return the chunks as one. Raises TooLarge as soon as they are more than `most` bytes, without reading on."""
-    parts, size = [], 0
+    # Grows in place, and gives away what it holds: the bytes of a large body are in memory once.
+    body = io.BytesIO()
     async for chunk in chunks:
-        size += len(chunk)
-        if size > most:
+        if body.tell() + len(chunk) > most:
             raise TooLarge(f"it is larger than {most} bytes")
-        parts.append(chunk)
-    return b"".join(parts)
+        body.write(chunk)
+    return body.getvalue()
 
 
 def unpacked(body: bytes, content_encoding: str, most: int) -> bytes:
@@ -64,9 +66,16 @@ def unpacked(body: bytes, content_encoding: str, most: int) -> bytes:
     return body
 
 
-def parse_json(body: bytes, *, most: int, content_type: str = "", content_encoding: str = "") -> Any:
-    """Return the JSON of a body of `most` bytes at most and MOST_DEPTH levels; the content type may name a charset."""
+def parse_json(
+    body: bytes, *, most: int, content_type: str = "", content_encoding: str = "", most_values: int | None = None
+) -> Any:
+    """Return the JSON of a body of `most` bytes at most and MOST_DEPTH levels; the content type may name a charset.
+
+    A value of three bytes takes up to a hundred as a Python object: `most_values` bounds their number.
+    """
     text = _text(unpacked(body, content_encoding, most), content_type)
+    if most_values is not None and sum(map(text.count, _BEFORE_VALUES)) > most_values:
+        raise TooLarge(f"it holds more than {most_values} values")
     try:
         document = json.loads(text, parse_constant=_refuse)
     except RecursionError:

@@ -76,6 +76,13 @@ def test_a_retry_after_date_that_no_clock_has_is_none(year: str) -> None:
     assert reading.retry_after(f"Wed, 21 Oct {year} 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT") in (None, 0.0)
 
 
+def test_as_many_values_as_are_allowed_are_read() -> None:
+    body = b"[" + b"{}," * 20 + b"{}]"
+    assert len(reading.parse_json(body, most=MOST, most_values=42)) == 21
+    with pytest.raises(reading.TooLarge, match="more than 41 values"):
+        reading.parse_json(body, most=MOST, most_values=41)
+
+
 def test_a_body_in_each_charset_that_its_content_type_names_is_read() -> None:
     for charset in ("utf-8", "utf-16", "shift_jis", "Shift-JIS", '"UTF-8"'):
         body = '{"名": "é" }'.replace("é", "ｶ").encode(charset.strip('"'))

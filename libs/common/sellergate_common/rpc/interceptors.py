@@ -236,14 +236,7 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
     parse = RequestParser(method, handler.request_deserializer)
 
     def rpc_of(request: Any, context: Any) -> Rpc:
-        metadata: dict[str, list[str]] = {}
-        for key, value in context.invocation_metadata() or ():
-            if key in _READ and isinstance(value, str):
-                metadata.setdefault(key, []).append(value)
-            elif key == ON_BEHALF_OF_BYTES:
-                text = from_metadata(value) if isinstance(value, bytes) else value
-                metadata.setdefault(ON_BEHALF_OF, []).append(text)
-        call = CallContext(method=method, request_id="")
+        metadata, call = _metadata_of(context), CallContext(method=method, request_id="")
         raw = None if handler.request_streaming else request
         uploads = handler.request_streaming and not handler.response_streaming
         return Rpc(context, call, metadata, streams, None, raw, parse, uploads)
@@ -266,7 +259,15 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
 
     async def run(request: Any, context: Any) -> Any:
         inside = chain or layers.around(partial(body, _validated(request, parse)))
-        return await inside(rpc_of(request, context))
+        rpc = rpc_of(request, context)
+        try:
+            return await inside(rpc)
+        except grpc.aio.AbortError as aborted:
+            # gRPC keeps this error with the call. With its frames it would keep what they hold, bodies of megabytes among it,
+            # until the garbage collector looks for cycles.
+            del request, context, rpc, inside
+            aborted.__context__ = None
+            raise aborted.with_traceback(None) from None
 
     make = {
         (False, False): grpc.unary_unary_rpc_method_handler,
@@ -275,6 +276,18 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
         (True, True): grpc.stream_stream_rpc_method_handler,
     }[handler.request_streaming, handler.response_streaming]
     return make(run, request_deserializer=None, response_serializer=handler.response_serializer)
+
+
+def _metadata_of(context: Any) -> dict[str, list[str]]:
+    """Return what the layers read of a call's metadata."""
+    metadata: dict[str, list[str]] = {}
+    for key, value in context.invocation_metadata() or ():
+        if key in _READ and isinstance(value, str):
+            metadata.setdefault(key, []).append(value)
+        elif key == ON_BEHALF_OF_BYTES:
+            text = from_metadata(value) if isinstance(value, bytes) else value
+            metadata.setdefault(ON_BEHALF_OF, []).append(text)
+    return metadata
 
 
 async def _drained(context: Any) -> None:

@@ -41,9 +41,12 @@ class Pages:
         seen, pages, query = set[str](), 0, target.query
         while True:
             done = await self._calls.make(call, user)
+            # Before the page is handed on: its reader may take its body away.
+            token, unreadable = _token_after(operation, done.answer, call.body)
             yield done
             pages += 1
-            token = next_token(operation, done.answer, call.body)
+            if unreadable is not None:
+                raise unreadable
             if token is None or pages == most:
                 return
             if token in seen:
@@ -54,6 +57,13 @@ class Pages:
                 )
             seen.add(token)
             call = _following(call, operation, query, token)
+
+
+def _token_after(operation: Operation, answer: AmazonAnswer, body: bytes) -> tuple[str | None, Unavailable | None]:
+    try:
+        return next_token(operation, answer, body), None
+    except Unavailable as error:
+        return None, error.with_traceback(None)
 
 
 def next_token(operation: Operation, answer: AmazonAnswer, body: bytes) -> str | None:

@@ -15,12 +15,12 @@ from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.catalogue import Operations
 from sellergate_gateway.credentials.restricted_tokens import RestrictedTokens
 from sellergate_gateway.rpc.call_messages import (
+    sent_response,
     to_call,
     to_filter,
     to_operation,
     to_quota,
     to_resource,
-    to_response,
     to_stage,
     to_timestamp,
 )
@@ -55,7 +55,7 @@ class GatewayServicer(StreamingRpcs):
         done = await self._calls.make(to_call(request), _user())
         if done.operation is not None and done.operation.deprecated:
             self._metrics.deprecated(done.operation.name)
-        return to_response(done)
+        return sent_response(done)
 
     async def GetRestrictedDataToken(
         self, request: pb2.GetRestrictedDataTokenRequest, context: Any

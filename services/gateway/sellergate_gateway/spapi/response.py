@@ -14,8 +14,10 @@ RATE_LIMIT = "x-amzn-RateLimit-Limit"
 _MAX_MESSAGE = 500
 _MAX_RATE = 1_000_000.0
 _MAX_ERROR_BYTES = 1_000_000
-MOST_READ_BYTES = 16 * 1024 * 1024
-"""The largest JSON that is read, once it is unpacked."""
+MOST_READ_BYTES = 4 * 1024 * 1024
+"""The largest JSON that is read, once it is unpacked; larger bodies are passed on and not read."""
+MOST_READ_VALUES = 400_000
+"""Of one body. Amazon's pages have one value for each ten bytes or more."""
 # The words of Amazon's 403 when the token is at fault; every other 403 is about rights and final (SP-API "resolving 403 errors").
 _TOKEN, _TOKEN_FAULTS = ("access token",), ("expired", "revoked", "malformed", "invalid")
 # amzn/selling-partner-api-models#4489: the secret of the application, for which LWA still gives tokens.
@@ -134,6 +136,7 @@ def json_of(answer: AmazonAnswer, most: int = MOST_READ_BYTES) -> Any:
         most=most,
         content_type=answer.header("content-type"),
         content_encoding=answer.header("content-encoding"),
+        most_values=MOST_READ_VALUES,
     )
 
 
