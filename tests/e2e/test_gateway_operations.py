@@ -115,6 +115,12 @@ async def test_a_caller_that_is_not_listed_gets_no_token_of_amazons(
     with pytest.raises(SellergateError) as caught:
         await invoke(gateway.GetRestrictedDataToken, asked, dependency="gateway")
     assert caught.value.reason is Reason.CALLER_NOT_ALLOWED
+    # The edge has one fetched, and hears how long it lives.
+    suite = rest.suite
+    async with open_channel(suite.target("gateway"), "gateway", suite.identity("edge"), []) as channel:
+        edge = GatewayServiceStub(channel)
+        told = await invoke(edge.GetRestrictedDataToken, asked, dependency="gateway", on_behalf_of="u1")
+    assert (told.restricted_data_token, told.HasField("expire_time")) == ("", True)
     body = json.dumps({"restrictedResources": [resource]}).encode()
     calls = (
         call_pb2.CallRequest(operation=RDT),

@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from sellergate_common.errors import NotAllowed
 from sellergate_common.settings import SettingsError, read_settings
 from sellergate_gateway.settings import GatewaySettings
 
@@ -62,3 +63,14 @@ def test_documents_come_from_listed_hosts(monkeypatch: pytest.MonkeyPatch) -> No
     assert read_settings(GatewaySettings).document_servers == ("*.amazonaws.com", "*.cloudfront.net")
     monkeypatch.setenv("SELLERGATE_DOCUMENT_HOSTS", " http://127.0.0.1:3900/ , *.amazonaws.com,")
     assert read_settings(GatewaySettings).document_servers == ("http://127.0.0.1:3900", "*.amazonaws.com")
+
+
+def test_services_that_may_hold_tokens_are_named_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    method = "sellergate.gateway.v1.GatewayService/GetRestrictedDataToken"
+    monkeypatch.setenv("SELLERGATE_TOKEN_CALLERS", "client/labels, client/tax")
+    access = read_settings(GatewaySettings).access
+    access.check(method, "client/labels")
+    access.check(method, "client/tax")
+    for name in ("client/other", "client/labels2", "token", "gateway", "iam", "account"):
+        with pytest.raises(NotAllowed):
+            access.check(method, name)
