@@ -54,7 +54,7 @@ async def test_a_good_one_is_accepted() -> None:
         {"iat": int(time.time()) + 600},
         {"at_hash": "other", "access_token": "a"},
     ],
-    ids=lambda changes: "-".join(changes),
+    ids="-".join,
 )
 async def test_a_bad_one_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated):
