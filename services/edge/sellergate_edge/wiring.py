@@ -81,7 +81,7 @@ async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
         forwarded = settings.forwarded_allow_ips
         most = allowed_connections(settings.max_connections)
         connections = Connections(most, settings.max_connections_of_address, Proxies(forwarded))
-        door = Door(connections, certificate.context if certificate else None)
+        door = Door(connections, certificate.context if certificate else None, asyncio.sleep)
         servers = [
             make_server(
                 app,
@@ -93,7 +93,7 @@ async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
             )
         ]
         if settings.health_port:
-            health = Door(Connections(PROBES, PROBES, Proxies("")), None)
+            health = Door(Connections(PROBES, PROBES, Proxies("")), None, asyncio.sleep)
             probed = make_health_app(parts.sellergate, background)
             servers.append(make_server(probed, settings.bind_host, settings.health_port, health))
         yield servers

@@ -1,74 +1,120 @@
-"""What happens when a connection comes: it is counted first, then spoken to, over TLS where there is a certificate."""
+"""The listening sockets: a connection is counted as it is accepted, then spoken to, over TLS where there is a certificate."""
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Awaitable, Callable
+
+from sellergate_common.observability.logs import get_logger
+from sellergate_common.tasks import end
 
 from sellergate_edge.door import bounds
 from sellergate_edge.door.connections import Connections
 from sellergate_edge.door.protocol import BoundedProtocol
 
 _REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_PAUSE_SECONDS = 0.1
 Speak = Callable[[Callable[[], None]], BoundedProtocol]
 
 
 class Door:
-    """The entry of one listener. `context`: what TLS shows; None: connections are plain."""
+    """The bounds of one listener. `context`: what TLS shows; None: connections are plain."""
 
-    def __init__(self, connections: Connections, context: ssl.SSLContext | None) -> None:
-        self.connections = connections
-        self._context = context
-        self._handshakes: set[asyncio.Task[None]] = set()
-
-    def open(self, transport: asyncio.Transport, speak: Speak) -> None:
-        """Let a connection in, or refuse it. `speak` makes the HTTP protocol, which takes over."""
-        peer = transport.get_extra_info("peername")
-        leave = self.connections.enter(str(peer[0]) if peer else "")
-        if leave is None:
-            if self._context is None:
-                transport.write(_REFUSAL)
-            transport.close()
-            return
-        protocol = speak(leave)
-        if self._context is None:
-            transport.set_protocol(protocol)
-            protocol.connection_made(transport)
-            return
-        handshake = asyncio.create_task(self._shake_hands(transport, protocol, self._context, leave))
-        self._handshakes.add(handshake)
-        handshake.add_done_callback(self._handshakes.discard)
-
-    async def _shake_hands(
+    def __init__(
         self,
-        transport: asyncio.Transport,
-        protocol: BoundedProtocol,
-        context: ssl.SSLContext,
-        leave: Callable[[], None],
+        connections: Connections,
+        context: ssl.SSLContext | None,
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Begin TLS in time. Strangers break handshakes off, and send what is none: that is the end of their connection alone."""
-        loop = asyncio.get_running_loop()
-        try:
-            encrypted = await loop.start_tls(
-                transport, protocol, context, server_side=True, ssl_handshake_timeout=bounds.HANDSHAKE_SECONDS
-            )
-        except (OSError, EOFError):  # ssl.SSLError and TimeoutError are OSErrors
-            encrypted = None
-        if encrypted is None or encrypted.is_closing():
-            leave()
-            transport.abort()
-        else:
-            protocol.connection_made(encrypted)
+        self.connections = connections
+        self.context = context
+        self.sleep = sleep
 
 
-class Visitor(asyncio.Protocol):
-    """The first protocol of a connection, until the door has let it in."""
+class Listener:
+    """Sockets that a door is in front of. `speak` makes the HTTP protocol of a connection."""
 
-    def __init__(self, door: Door, speak: Speak) -> None:
+    def __init__(self, door: Door, speak: Speak, host: str, port: int) -> None:
         self._door = door
         self._speak = speak
+        self.sockets = _bound(host, port)
+        self._accepting = [asyncio.create_task(self._accept(one)) for one in self.sockets]
+        self._greetings: set[asyncio.Task[None]] = set()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Go to the door."""
-        # uvloop's transports are transports without being asyncio's.
-        self._door.open(cast("asyncio.Transport", transport), self._speak)
+    def close(self) -> None:
+        """Accept no more."""
+        for task in self._accepting:
+            task.cancel()
+        for one in self.sockets:
+            one.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until nothing is accepted, and no connection is between its acceptance and its first request."""
+        for task in (*self._accepting, *self._greetings):
+            await end(task)
+
+    async def _accept(self, listening: socket.socket) -> None:
+        """Accept connections until cancelled. Where the system has no more files, others must end first."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(listening)
+            except OSError as error:
+                if listening.fileno() < 0:
+                    return
+                get_logger().warning("not_accepted", cause=error.strerror or type(error).__name__)
+                await self._door.sleep(_PAUSE_SECONDS)
+                continue
+            leave = self._door.connections.enter(str(address[0]))
+            if leave is None:
+                self._refuse(accepted)
+                continue
+            greeting = asyncio.create_task(self._greet(accepted, leave))
+            self._greetings.add(greeting)
+            greeting.add_done_callback(self._greetings.discard)
+
+    async def _greet(self, accepted: socket.socket, leave: Callable[[], None]) -> None:
+        """Begin to speak. Strangers break handshakes off, and send what is none: that ends their connection alone."""
+        loop, context = asyncio.get_running_loop(), self._door.context
+        seconds = bounds.HANDSHAKE_SECONDS if context else None
+        try:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.connect_accepted_socket(
+                lambda: self._speak(leave), accepted, ssl=context, ssl_handshake_timeout=seconds
+            )
+        except (OSError, EOFError):  # ssl.SSLError and TimeoutError are OSErrors
+            leave()
+            accepted.close()
+        except asyncio.CancelledError:
+            leave()
+            accepted.close()
+            raise
+
+    def _refuse(self, accepted: socket.socket) -> None:
+        with accepted:
+            if self._door.context is None:
+                try:
+                    accepted.send(_REFUSAL)  # fits into the empty buffer of a new connection, and so does not wait
+                except OSError:
+                    return
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """Return sockets that listen on every address of a host. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            one = socket.socket(family, kind, protocol)
+            sockets.append(one)
+            one.setblocking(False)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind(address)
+            one.listen(bounds.BACKLOG)
+    except OSError:
+        for one in sockets:
+            one.close()
+        raise
+    return sockets

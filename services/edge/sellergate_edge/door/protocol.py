@@ -19,7 +19,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *, leave: Callable[[], None], **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._leave = leave
-        self._early: list[bytes] = []
         self._status = 400
         self._idle_bytes = 0
         self._trailers: int | None = None
@@ -30,8 +29,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._watch()
-        for data in self._early:
-            self.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the end of the connection."""
@@ -39,15 +36,11 @@ class BoundedProtocol(HttpToolsProtocol):
         for timer in (self._late, self._untaken):
             if timer is not None:
                 timer.cancel()
-        if self.transport is not None:
-            super().connection_lost(exc)
-            self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser. What it makes nothing of is counted: parts of headers, trailers, extensions of chunks."""
-        if self.transport is None:  # TLS hands over data before the connection
-            self._early.append(data)
-            return
         if self.transport.is_closing():
             return
         self._idle_bytes += len(data)

@@ -12,7 +12,7 @@ from sellergate_common.observability.logs import get_logger
 from starlette.types import ASGIApp
 
 from sellergate_edge.door import bounds
-from sellergate_edge.door.door import Door, Visitor
+from sellergate_edge.door.door import Door, Listener
 from sellergate_edge.door.protocol import BoundedProtocol
 
 # For log files, gRPC, Redis, the identity provider and the listeners of health and metrics.
@@ -46,13 +46,12 @@ class Server(uvicorn.Server):
             )
 
         try:
-            listener = await loop.create_server(
-                lambda: Visitor(self._door, speak), self.config.host, self.config.port, backlog=bounds.BACKLOG
-            )
+            listener = Listener(self._door, speak, self.config.host, self.config.port)
         except OSError as error:
             get_logger().error("cannot_listen", port=self.config.port, cause=error.strerror or type(error).__name__)
             raise SystemExit(3) from None
-        self.servers = [listener]
+        # It is closed as asyncio's servers are, which is all that uvicorn does with it.
+        self.servers = [listener]  # type: ignore[list-item]
         self.started = True
 
 

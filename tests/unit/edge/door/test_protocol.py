@@ -68,7 +68,7 @@ async def listening(most: int = 50, of_address: int = 50) -> AsyncIterator[Liste
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    server = make_server(app, HOST, 0, Door(connections, None))
+    server = make_server(app, HOST, 0, Door(connections, None, asyncio.sleep))
     serving = asyncio.create_task(server.serve())
     await listener.until(lambda: server.started)
     listener.port = server.servers[0].sockets[0].getsockname()[1]
