@@ -2,7 +2,8 @@
 
 import sys
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
@@ -37,10 +38,33 @@ def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
     return found
 
 
+def _not_from_the_command_line(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
+    """Take a secret from its variable only: every user of a machine sees its command lines."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter(f"is taken from {parameter.envvar} or asked for, and not from the command line")
+    return value
+
+
+def from_environment(variable: str) -> Any:
+    """Return the declaration of a secret that a variable may hold; a typer option without a documented name."""
+    return typer.Option(envvar=variable, hidden=True, callback=_not_from_the_command_line)
+
+
 def secret(variable: str, value: str, what: str) -> SecretStr:
-    """Return a secret from its variable, or ask a person for it; it never stands on the command line."""
+    """Return a secret from its variable, from a file where the variable holds @FILE (@- for standard input), or ask for it."""
+    if value.startswith("@"):
+        return _from_file(variable, value[1:])
     if value:
         return SecretStr(value)
     if not sys.stdin.isatty():
-        fail(f"Set {variable}: {what}.")
+        fail(f"Set {variable} to {what}, or to @ and a file that holds it (@- for standard input).")
     return SecretStr(typer.prompt(what, hide_input=True))
+
+
+def _from_file(variable: str, name: str) -> SecretStr:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{variable}: the file that it names cannot be read ({type(error).__name__}).")
+    return SecretStr(text.rstrip("\n"))

@@ -1,13 +1,17 @@
 """Where the suite is, for an operator: the client library's settings, or what a local run wrote down about itself."""
 
 import json
+import os
+import stat
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from sellergate_client.settings import ClientSettings
 from sellergate_common.settings import Settings, SettingsError, read_settings
 
 RUN_FILE = "run.json"
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class _Given(Settings):
@@ -33,11 +37,11 @@ def operator_settings(state_dir: Path | None) -> ClientSettings:
     if state_dir is None and given.anything:
         return read_settings(ClientSettings)
     file = (state_dir or given.state_dir) / RUN_FILE
-    if not file.is_file():
+    if not file.exists():
         how_to = "set SELLERGATE_ACCOUNT_TARGET and SELLERGATE_TLS_CA_FILE, …_CERT_FILE and …_KEY_FILE of an operator"
         raise SettingsError([f"{file} is not there: start a local run, name its folder with --state-dir, or {how_to}"])
     try:
-        run = json.loads(file.read_text(encoding="utf-8"))
+        run = read_run(file)
         return ClientSettings(
             account_target=run["account"],
             gateway_target=run["gateway"],
@@ -48,3 +52,20 @@ def operator_settings(state_dir: Path | None) -> ClientSettings:
         )
     except (OSError, ValueError, KeyError, TypeError, ValidationError):
         raise SettingsError([f"{file} does not say where a local run is; start it again"]) from None
+
+
+def read_run(file: Path) -> dict[str, Any]:
+    """Return what a local run wrote down about itself, where no other user of this machine can have written it.
+
+    Raises SettingsError where another user can have, OSError and ValueError where it cannot be read.
+    """
+    for place in (file, file.resolve().parent):
+        known = place.stat()
+        if known.st_uid != os.geteuid() or known.st_mode & _WRITABLE_BY_OTHERS:
+            raise SettingsError(
+                [f"{place} is not trusted: it must be yours, and writable by no other user (chmod go-w {place})"]
+            )
+    run = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(run, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004  (as what is no JSON at all)
+    return run

@@ -1,7 +1,6 @@
 """How a command reaches the suite as an operator."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from sellergate_common.rpc.channel import open_channel
 from sellergate_common.settings import Settings, SettingsError, read_settings
 
 from sellergate_cli.operator import SentenceError
-from sellergate_cli.settings import RUN_FILE, operator_settings
+from sellergate_cli.settings import RUN_FILE, operator_settings, read_run
 
 _TOKEN = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"]
 
@@ -61,7 +60,7 @@ def account_or_demo(account_id: str, state_dir: Path | None) -> str:
         return account_id
     file = (state_dir or read_settings(Settings).state_dir) / RUN_FILE
     try:
-        found: str = json.loads(file.read_text(encoding="utf-8"))["account_id"]
+        found = str(read_run(file)["account_id"])
     except (OSError, ValueError, KeyError):
         raise SentenceError("Name the account: --account, or SELLERGATE_ACCOUNT_ID.") from None
     return found

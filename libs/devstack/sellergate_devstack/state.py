@@ -89,6 +89,9 @@ class State:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("keys", "logs"):
             (folder / name).mkdir(exist_ok=True, mode=0o700)
+        # What an earlier run or a person made may be open to others; mkdir leaves its mode as it is.
+        for private in (folder, folder / "keys", folder / "logs"):
+            private.chmod(0o700)
         for name in RINGS:
             self._once(self.key_file(name), _ring)
         for name in KEYS:

@@ -29,6 +29,16 @@ def test_keys_are_good_private_and_kept(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_a_directory_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    for name in ("keys", "logs"):
+        (folder / name).mkdir(parents=True)
+    for path in (folder, folder / "keys", folder / "logs"):
+        path.chmod(0o777)
+    State(folder)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "keys", folder / "logs")} == {0o700}
+
+
 def test_a_state_directory_is_held_once(tmp_path: Path) -> None:
     state = State(tmp_path)
     with state.locked(), pytest.raises(StateInUse, match="set SELLERGATE_STATE_DIR"), State(tmp_path).locked():

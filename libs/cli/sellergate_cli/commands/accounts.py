@@ -11,7 +11,7 @@ from sellergate.token.v1 import token_service_pb2
 from sellergate_common.rpc.channel import invoke
 
 from sellergate_cli.operator import StateDir, completed
-from sellergate_cli.options import Json, secret
+from sellergate_cli.options import Json, from_environment, secret
 from sellergate_cli.output import document, print_fields, print_rows
 from sellergate_cli.suite import account_or_demo, connected, token_service
 from sellergate_cli.terminal import say
@@ -30,8 +30,8 @@ def add(
     marketplace: Annotated[str, typer.Option(help="Code of the marketplace.")] = "US",
     application: Annotated[str, typer.Option(help="Id of the application; or name an LWA client.")] = "",
     client_id: Annotated[str, typer.Option(help="LWA client id, of an application that may be new.")] = "",
-    client_secret: Annotated[str, typer.Option(envvar=_CLIENT_SECRET, hidden=True)] = "",
-    refresh_token: Annotated[str, typer.Option(envvar=_REFRESH_TOKEN, hidden=True)] = "",
+    client_secret: Annotated[str, from_environment(_CLIENT_SECRET)] = "",
+    refresh_token: Annotated[str, from_environment(_REFRESH_TOKEN)] = "",
     role: Annotated[str, typer.Option(help="ARN of an IAM role, for applications that still sign.")] = "",
     marketplace_id: Annotated[list[str] | None, typer.Option(help="Amazon's marketplace ids; several times.")] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Its calls go to Amazon's sandbox.")] = False,

@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from sellergate.account.v1 import application_pb2, application_service_pb2
 
 from sellergate_cli.operator import StateDir, completed
-from sellergate_cli.options import Json, Time, secret
+from sellergate_cli.options import Json, Time, from_environment, secret
 from sellergate_cli.output import document, print_fields, print_rows
 from sellergate_cli.suite import connected
 from sellergate_cli.terminal import say
@@ -39,7 +39,7 @@ Draft = Annotated[bool | None, typer.Option("--draft/--published", help="Whether
 @app.command()
 def add(
     client_id: Annotated[str, typer.Option(help="LWA client id.")],
-    client_secret: Annotated[str, typer.Option(envvar=_CLIENT_SECRET, hidden=True)] = "",
+    client_secret: Annotated[str, from_environment(_CLIENT_SECRET)] = "",
     owner: Annotated[str, typer.Option(help="The user who owns it; without one it is shared.")] = "",
     name: Name = None,
     spapi_id: AmazonsId = None,

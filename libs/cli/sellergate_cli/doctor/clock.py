@@ -1,16 +1,15 @@
 """The clock: tokens and signatures hold for minutes, and a clock that is wrong makes them fail."""
 
 import http.client
-import json
 import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sellergate_common.settings import Settings, read_settings
+from sellergate_common.settings import Settings, SettingsError, read_settings
 
 from sellergate_cli.doctor.finding import Finding
-from sellergate_cli.settings import RUN_FILE
+from sellergate_cli.settings import RUN_FILE, read_run
 
 MOST_SECONDS = 30.0
 _TIMEOUT = 5.0
@@ -50,6 +49,6 @@ def _edges_time(url: str) -> float:
 
 def _of_run(file: Path) -> str:
     try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["edge"])
-    except (OSError, ValueError, KeyError):
+        return str(read_run(file)["edge"])
+    except (OSError, ValueError, KeyError, SettingsError):
         return ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -155,6 +156,14 @@ def _meaning(error: Exception) -> DuplicateKey | Unavailable | None:
     return Unavailable("The account database does not answer and nothing was changed; try again.", retry_after=1.0)
 
 
+def _make_private(file: Path) -> None:
+    """Make a database file for its owner alone, an existing one too; SQLite gives the files beside it the same mode."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    if file.stat().st_uid == os.geteuid():
+        file.chmod(0o600)
+
+
 @asynccontextmanager
 async def open_database(url: str, pool_wait: float = POOL_WAIT_SECONDS) -> AsyncIterator[Database]:
     """Open the database at `url` ("postgresql://…", "sqlite:///…"). Nothing is connected yet.
@@ -166,8 +175,8 @@ async def open_database(url: str, pool_wait: float = POOL_WAIT_SECONDS) -> Async
         engine = create_async_engine(
             parsed.set(drivername="sqlite+aiosqlite"), pool_timeout=pool_wait, json_deserializer=_json_or_none
         )
-        if parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        if parsed.database and parsed.database != ":memory:":
+            _make_private(Path(parsed.database))
         _prepare_sqlite(engine)
     else:
         engine = create_async_engine(
