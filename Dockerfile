@@ -3,24 +3,31 @@ ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS wheel
 WORKDIR /source
-COPY pyproject.toml constraints.txt hatch_build.py README.md LICENSE ./
+# What is installed is looked at first: every file has the hash that requirements/ names.
+COPY requirements requirements
+COPY scripts/requirements_of.py ./
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    python requirements_of.py build requirements/dev.txt > build.txt \
+    && pip install --quiet --no-cache-dir --require-hashes --no-deps -r build.txt
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY protos protos
 COPY libs libs
 COPY services services
 COPY simulator simulator
-RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
-    pip wheel --quiet --no-cache-dir --no-deps --wheel-dir /wheels .
+RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM ${PYTHON} AS packages
 ARG SERVICE
-COPY --from=wheel /source/constraints.txt /wheels/
+COPY --from=wheel /source/requirements_of.py /source/requirements/run.txt /requirements/
 COPY --from=wheel /wheels /wheels
 # Without pip in it, without what only tests of libraries read, and with those of AWS's 400 services alone that we and its credential chain call.
 # Compiled here: a container that cannot write would compile at each start, and take three times as long.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python -m venv --without-pip /opt/sellergate \
-    && pip --python /opt/sellergate/bin/python install --quiet --no-cache-dir --no-compile \
-       --constraint /wheels/constraints.txt "$(ls /wheels/*.whl)[${SERVICE}]" \
+    && python /requirements/requirements_of.py "${SERVICE}" /requirements/run.txt > /requirements/service.txt \
+    && pip --python /opt/sellergate/bin/python install --quiet --no-cache-dir --no-compile --no-deps --require-hashes \
+       -r /requirements/service.txt \
+    && pip --python /opt/sellergate/bin/python install --quiet --no-cache-dir --no-compile --no-deps /wheels/*.whl \
     && find /opt/sellergate -type d -name tests -prune -exec rm -rf {} + \
     && find /opt/sellergate -path '*/botocore/data/*' -prune -type d \
        ! -name sts ! -name sqs ! -name kms ! -name sso ! -name sso-oidc -exec rm -rf {} + \

@@ -4,6 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tools of releases, apart from what develops: no test and no build needs them.
+SUPPLY := .venv-supply
+SUPPLY_TOOLS := uv==0.13.9 pip-audit==2.10.1 cyclonedx-bom==7.5.0
 INPUTS := pyproject.toml constraints.txt hatch_build.py $(shell find protos -name '*.proto')
 BASELINE = $(shell cat protos/BASELINE)
 PACKAGES := amazon common client cli devstack account token iam gateway edge simulator
@@ -14,7 +17,7 @@ WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test unit contract integration e2e system check lint fmt typecheck boundaries bench protos install clean
+.PHONY: help run test unit contract integration e2e system check lint fmt typecheck boundaries bench requirements sbom audit protos install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,13 +68,29 @@ boundaries: $(VENV)/.dev ## import rules
 bench: $(VENV)/.dev ## measure, as ratios within one run; fails below what was promised
 	@missed=0; for bench in tokens gateway edge start; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed
 
+requirements: $(SUPPLY)/.done ## hash every package again, for what runs and what develops
+	$(PYTHON) scripts/make_requirements.py $(SUPPLY)/bin/uv
+
+sbom: $(SUPPLY)/.done ## write a bill of materials (CycloneDX) of what runs into dist/
+	@mkdir -p dist
+	$(SUPPLY)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json requirements/run.txt
+
+audit: $(SUPPLY)/.done ## look up known vulnerabilities of all packages; NOT RUN where no service answers
+	@$(PYTHON) scripts/audit_packages.py $(SUPPLY)/bin/pip-audit requirements/run.txt
+	@$(PYTHON) scripts/audit_packages.py $(SUPPLY)/bin/pip-audit requirements/dev.txt
+
 protos: $(VENV)/.run ## compile the contracts again
 	$(INSTALL) . --no-deps
 
 install: $(VENV)/.dev ## install everything that developing needs
 
 clean: ## remove what was installed and built; the state of local runs stays
-	rm -rf $(VENV) libs/stubs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
+	rm -rf $(VENV) $(SUPPLY) libs/stubs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
+
+$(SUPPLY)/.done: Makefile
+	@test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/pip install --quiet --disable-pip-version-check $(SUPPLY_TOOLS)
+	@touch $@
 
 $(VENV)/.run: $(INPUTS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
