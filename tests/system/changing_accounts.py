@@ -39,6 +39,7 @@ CUT_OFF = ("token", "token-2", "iam", "iam-2", "gateway-2")
 OPERATION, PATH = "sales/v1/getOrderMetrics", "/sales/v1/orderMetrics"
 CLIENT = {"client_id": "amzn1.application-oa2-client.changing", "client_secret": "amzn1.oa2-cs.v1.changing"}
 CALL_SECONDS = 60.0
+OVERLAPPING, CALLS_AT_ONCE = 2, 32
 
 
 @dataclass
@@ -91,6 +92,7 @@ class Changing:
     replaced: int = 0
     """How many calls carried a grant that was replaced already, within the bound or not."""
     cuts: int = 0
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
 
     async def run(self, changes: int, pause: float) -> None:
         """Change every account's refresh token and role so often each, about every `pause` seconds, and check each change."""
@@ -104,11 +106,14 @@ class Changing:
     async def _change_all(self, account: Account, changes: int, pause: float) -> None:
         kinds = [TOKEN, ROLE] * changes
         self.draw.shuffle(kinds)
-        async with asyncio.TaskGroup() as checks:
+        checks: list[asyncio.Task[None]] = []
+        async with asyncio.TaskGroup() as group:
             for kind in kinds:
                 await asyncio.sleep(self.draw.uniform(0, 2 * pause))
+                if len(checks) == OVERLAPPING:
+                    await checks.pop(0)  # a busy machine gets no more to do than it can finish
                 await self._change(account, kind)
-                checks.create_task(self._check(account, account.changes[kind][-1]))
+                checks.append(group.create_task(self._check(account, account.changes[kind][-1])))
 
     async def _change(self, account: Account, kind: str) -> None:
         grant = account.grant(kind, len(account.changes[kind]) + 1)
@@ -162,9 +167,10 @@ class Changing:
     async def _repeated(self, ask: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
         """Ask; a process that is too busy, and has done nothing, is asked again when it says so. Raises every other failure."""
         while True:
-            began = time.monotonic()
             try:
-                return began, await ask()
+                async with self.slots:
+                    began = time.monotonic()
+                    return began, await ask()
             except Overloaded as error:
                 self.ended[error.reason] += 1
                 await asyncio.sleep(error.retry_after or 1.0)
