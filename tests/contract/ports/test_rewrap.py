@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sellergate_account.admin.rewrap import Progress, adopt, rewrap
 from sellergate_account.model import Batch, DropInClient, Filter, FirstResponse, KeyedRequest
-from sellergate_account.ports import NotAuthentic
+from sellergate_account.ports import NotAuthentic, Unreadable
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.sealed_rows import SqlVault
 from sellergate_account.storage.store import SqlStore
@@ -137,3 +137,16 @@ async def test_rows_of_a_release_without_macs_are_refused_until_they_are_adopted
     await adopt(lenient, SqlVault(filled, BOTH, adopts=True), Domain(lenient).audit)
     async with SqlStore(filled, KeyRing.parse(NEW), INDEX_KEY).reading() as work:
         assert len(await work.accounts(Filter(), None, 99)) == ROWS
+
+
+async def test_rows_whose_key_is_lost_are_adopted_and_their_secrets_stored_again(filled: Database) -> None:
+    ring = KeyRing.parse(NEW)
+    lenient = SqlStore(filled, ring, INDEX_KEY, adopts=True)
+    await adopt(lenient, SqlVault(filled, ring, adopts=True), Domain(lenient).audit)
+    async with SqlStore(filled, ring, INDEX_KEY).writing() as work:
+        row = account("a01", "SELLER1")
+        assert await work.account("a01") == row
+        with pytest.raises(Unreadable):
+            await work.refresh_token(row)
+        await work.save_account(row, SecretStr("Atzr|again"))
+        assert await work.refresh_token(row) == SecretStr("Atzr|again")
