@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from sellergate_edge.door import bounds
+from sellergate_edge.door.connections import Proxies
 
 from tests.paths import ROOT
 
@@ -33,3 +34,11 @@ def test_no_bound_of_the_door_is_left_out() -> None:
     own = {f"{bounds.__name__}.{name}" for name in vars(bounds) if name.isupper()}
     assert own
     assert own <= named
+
+
+def test_production_tells_clients_behind_its_ingress_apart() -> None:
+    overlay = (ROOT / "deploy/k8s/overlays/production/kustomization.yaml").read_text()
+    (listed,) = re.findall(r'name: SELLERGATE_FORWARDED_ALLOW_IPS, value: "([^"]+)"', overlay)
+    assert listed != "*"
+    assert "10.1.2.3" in Proxies(listed)
+    assert "203.0.113.7" not in Proxies(listed)
