@@ -160,3 +160,17 @@ def test_the_demo_seller_is_the_operators_where_given(tmp_path: Path) -> None:
         assert secret.get_secret_value() not in repr(made)
     with pytest.raises(ValueError, match="SELLERGATE_DEMO_MARKETPLACE"):
         state.demo(DevstackSettings(state_dir=tmp_path, demo_marketplace="XX"))
+
+
+def test_rows_of_an_earlier_release_are_adopted_once_and_never_in_a_new_directory(tmp_path: Path) -> None:
+    assert State(tmp_path / "new").rows_have_macs
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "account.sqlite").touch()
+    state = State(old)
+    assert not state.rows_have_macs
+    account = next(one for one in make_plan(DevstackSettings(), state).processes() if one.name == "account")
+    assert account.environment["SELLERGATE_ROW_MACS"] == "adopt"
+    state.adopted()
+    again = make_plan(DevstackSettings(), State(old)).processes()
+    assert next(one for one in again if one.name == "account").environment["SELLERGATE_ROW_MACS"] == "require"
