@@ -47,6 +47,7 @@ async def test_a_start_gives_up_in_time_with_one_line_and_without_a_traceback() 
 async def test_a_start_goes_on_when_the_database_comes_up(tmp_path: Path) -> None:
     folder = tmp_path / "volume"
     async with open_database(f"sqlite:///{folder / 'accounts.sqlite'}") as late:
+        (folder / "accounts.sqlite").unlink()
         folder.rmdir()
 
         async def sleep(_: float) -> None:

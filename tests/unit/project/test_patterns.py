@@ -4,7 +4,6 @@ import ast
 import importlib
 import pkgutil
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from re import _constants as constants  # type: ignore[attr-defined]
@@ -16,6 +15,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor
 from sellergate.common.v1 import rules_pb2
 
+from tests.fakes.cpu_time import cpu_time
 from tests.paths import ROOT
 
 PACKAGES = tuple(
@@ -235,9 +235,9 @@ def _joined(parsed: Any) -> list[tuple[Any, Any]]:
 
 
 def seconds(work: Callable[[str], object], text: str) -> float:
-    began = time.thread_time()
-    work(text)
-    return time.thread_time() - began
+    with cpu_time() as spent:
+        work(text)
+    return spent.seconds
 
 
 def worst_growth(used: Used, sizes: tuple[int, ...] = SIZES) -> str:

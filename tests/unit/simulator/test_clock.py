@@ -73,7 +73,7 @@ def call(clock: Clock, query: str) -> Call:
     token = AccessToken("c", "a", "SELLER", None, START + 9)
     headers: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
     return Call(
-        operation, {}, None, token, None, seller, operation.path, Query(query), headers, b"", "host", clock.wall()
+        operation, {}, None, token, None, seller, None, operation.path, Query(query), headers, b"", "host", clock.wall()
     )
 
 
