@@ -7,6 +7,8 @@ HEADER_SECONDS = 10.0
 """From the connection, or from the first byte of a further request, to the end of the headers."""
 KEEP_ALIVE_SECONDS = 15
 """Between two requests on one connection."""
+KEEP_ALIVE_OF_PROXY_SECONDS = 75
+"""The same for a listed proxy. Load balancers keep idle connections for 60 s by default, and must be the first to close them."""
 WRITE_SECONDS = 60.0
 """For a client to take what was written to it."""
 HANDSHAKE_SECONDS = 10.0

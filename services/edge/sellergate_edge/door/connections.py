@@ -33,14 +33,14 @@ class Connections:
     def __init__(self, most: int, most_of_address: int, proxies: Proxies) -> None:
         self._most = most
         self._most_of_address = most_of_address
-        self._proxies = proxies
+        self.proxies = proxies
         self._by_site: Counter[str] = Counter()
         self.open = 0
         self.refused = 0
 
     def enter(self, address: str) -> Callable[[], None] | None:
         """Count a connection and return how to count its end, once; return None where there are too many."""
-        site = "" if address in self._proxies else site_of(address)
+        site = "" if address in self.proxies else site_of(address)
         if self.open >= self._most or (site and self._by_site[site] >= self._most_of_address):
             self.refused += 1
             return None

@@ -7,6 +7,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from sellergate_edge.door import bounds
+from sellergate_edge.door.connections import Proxies
 
 
 class TooMuch(Exception):
@@ -16,9 +17,10 @@ class TooMuch(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """A connection that ends when its headers are too large or late, or when its client takes no response."""
 
-    def __init__(self, *, leave: Callable[[], None], **uvicorns: Any) -> None:
+    def __init__(self, *, leave: Callable[[], None], proxies: Proxies, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._leave = leave
+        self._proxies = proxies
         self._status = 400
         self._idle_bytes = 0
         self._trailers: int | None = None
@@ -28,6 +30,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        if self.client is not None and self.client[0] in self._proxies:
+            self.timeout_keep_alive = bounds.KEEP_ALIVE_OF_PROXY_SECONDS
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -42,7 +42,12 @@ class Server(uvicorn.Server):
 
         def speak(leave: Callable[[], None]) -> BoundedProtocol:
             return BoundedProtocol(
-                leave=leave, config=self.config, server_state=self.server_state, app_state={}, _loop=loop
+                leave=leave,
+                proxies=self._door.connections.proxies,
+                config=self.config,
+                server_state=self.server_state,
+                app_state={},
+                _loop=loop,
             )
 
         try:

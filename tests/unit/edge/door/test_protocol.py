@@ -55,8 +55,8 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(most: int = 50, of_address: int = 50) -> AsyncIterator[Listener]:
-    connections = Connections(most, of_address, Proxies(""))
+async def listening(most: int = 50, of_address: int = 50, proxies: str = "") -> AsyncIterator[Listener]:
+    connections = Connections(most, of_address, Proxies(proxies))
     listener = Listener(0, connections)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,6 +169,20 @@ async def test_connections_that_send_no_request_end(listener: Listener, sent: by
         await reader.read()
     await listener.until(lambda: listener.connections.open == 0)
     writer.close()
+
+
+def test_an_idle_connection_of_a_proxy_has_a_bound_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load balancer closes its idle connections first, so that it sends no request on one that the edge is closing."""
+    assert bounds.KEEP_ALIVE_OF_PROXY_SECONDS > 60 > bounds.KEEP_ALIVE_SECONDS
+    monkeypatch.setattr(bounds, "KEEP_ALIVE_OF_PROXY_SECONDS", 0.2)
+    monkeypatch.setattr(bounds, "KEEP_ALIVE_SECONDS", 1000)
+
+    async def main() -> None:
+        async with listening(proxies=HOST) as listener:
+            assert (await listener.send(REQUEST)).startswith(b"HTTP/1.1 200 OK")
+            await listener.until(lambda: listener.connections.open == 0)
+
+    uvloop.run(main())
 
 
 @pytest.mark.usefixtures("soon")
