@@ -108,7 +108,7 @@ class State:
         return self.folder / "rows-have-macs"
 
     def adopted(self) -> None:
-        """Note that from now on a row without a MAC was written by somebody else."""
+        """Note that from now on a row without a MAC was not written by the service."""
         self._rows_adopted.touch(mode=0o600)
 
     def key_file(self, name: str) -> Path:

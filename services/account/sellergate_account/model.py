@@ -198,7 +198,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row as it lies in the database. `key` is its primary key; `is_authentic` says whether its MAC fits."""
+    """A row as the database holds it. `key` is its primary key; `is_authentic` says whether its MAC fits."""
 
     table: str
     key: tuple[str, ...]

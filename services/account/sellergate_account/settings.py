@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from sellergate_account.model import DEFAULT_LIMITS, Limits
 
-# libpq's modes that look at the server's certificate; `require` encrypts for whoever answers.
+# libpq's modes that look at the server's certificate; `require` encrypts without checking which server responds.
 _CHECKED_TLS = frozenset({"verify-ca", "verify-full"})
 SINGLE_KEYS = {"index_key": SingleUse.INDEX_KEY, "audit_key": SingleUse.AUDIT_KEY}
 """The settings that hold one key, and what KMS binds each to."""

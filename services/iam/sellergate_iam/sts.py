@@ -108,6 +108,6 @@ def _read(answer: Any, asked: float, life: float) -> AwsCredentials:
     ends = found.get("Expiration")
     if not isinstance(ends, datetime):
         raise reading.Unreadable("Expiration is missing")
-    # By a clock that is slow, STS's own time of expiry lies too far ahead.
+    # By a clock that is slow, STS's own time of expiry is too far ahead.
     expire_time = min(ends.timestamp(), asked + life)
     return AwsCredentials(SecretStr(key_id), SecretStr(secret), SecretStr(session_token), expire_time, life)

@@ -75,7 +75,7 @@ def called() -> dict[str, set[str]]:
 
 
 def in_modules() -> Iterator[Used]:
-    """What lies in a module or a class once everything is imported."""
+    """What a module or a class holds once everything is imported."""
     names = called()
     for package in PACKAGES:
         root = importlib.import_module(package)

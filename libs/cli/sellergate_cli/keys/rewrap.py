@@ -21,7 +21,7 @@ def rewrap(
 ) -> None:
     """Seal everything under the newest key. Broken off, it goes on where it was; exit code 1 when something does not open."""
     unopened, done = completed(_rewrapped(state_dir, batch_size), " The same command goes on where it was.")
-    say(f"{done.rewrapped} secrets are sealed anew, {done.skipped} were under the newest key already.")
+    say(f"{done.rewrapped} secrets were sealed again, {done.skipped} were under the newest key already.")
     for row in unopened[:_MOST_SHOWN]:
         say(f"not opened: {harmless(row)}", err=True)
     if unopened:

@@ -1,4 +1,4 @@
-"""MACs of rows: a row that was not written with the service's keys is refused, whoever can write to the database.
+"""MACs of rows: a row that was not written with the service's keys is refused, however it came into the database.
 
 A row's MAC covers its table, its primary key and every other column but those of `_APART`, and names the key that made it
 ("<kid>.<64 hex digits>"). The keys are derived from the sealing keys' ring: the newest makes MACs, all check them.

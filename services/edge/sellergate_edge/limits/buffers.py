@@ -19,7 +19,7 @@ class Buffers:
         self.held = 0
 
     def hold(self, user: str, size: int) -> None:
-        """Count bytes of a user's body; an empty name stands for all who are no users. Raises QuotaExceeded, Overloaded."""
+        """Count bytes of a user's body; an empty name is for all requests without a user. Raises QuotaExceeded, Overloaded."""
         if self._by_user[user] + size > self._most_of_user:
             raise QuotaExceeded(
                 f"This user's requests hold more than {self._most_of_user} bytes at once; wait for their responses.",

@@ -109,7 +109,7 @@ def _denial(errors: list["AmazonError"]) -> Kind:
 
 
 def _says(text: str, subjects: tuple[str, ...], faults: tuple[str, ...] = ("",)) -> bool:
-    """Return whether one of the faults stands behind one of the subjects, in upper or lower case."""
+    """Return whether one of the faults follows one of the subjects, in upper or lower case."""
     lowered = text.lower()
     found = (lowered.find(subject) for subject in subjects)
     return any(start >= 0 and any(lowered.find(fault, start) >= 0 for fault in faults) for start in found)

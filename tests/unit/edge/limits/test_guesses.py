@@ -12,7 +12,7 @@ RIGHT = "sgs_right"
 
 
 class Clock:
-    """A monotonic clock that stands still."""
+    """A monotonic clock that does not move."""
 
     def __init__(self) -> None:
         self.time = 0.0

@@ -1,4 +1,4 @@
-"""ID tokens that a provider, or somebody in its place, may send."""
+"""ID tokens that a provider, or an attacker in its place, may send."""
 
 import time
 from typing import Any

@@ -54,7 +54,7 @@ PRODUCT_PAGES = "aplus-content/"
 
 def test_the_list_names_operations_of_the_catalogue() -> None:
     assert not SHOWN - {operation.name for operation in CATALOGUE}
-    assert len(SHOWN) > 80, "a capture that shows nothing helps nobody"
+    assert len(SHOWN) > 80, "a capture that shows nothing is of no use"
 
 
 def test_every_operation_that_amazon_restricts_is_off_the_list() -> None:

@@ -75,7 +75,7 @@ export async function ask(method, path, query = {}, body = undefined) {
   return send(method, url, {Authorization: `Bearer ${session.token}`}, body);
 }
 
-/** Ask the edge about signing in, as nobody yet. */
+/** Ask the edge about signing in, without a session yet. */
 export async function askSignIn(method, path = '', body = undefined) {
   return send(method, `/api/sign-in${path}`, {}, body);
 }
