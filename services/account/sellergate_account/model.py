@@ -251,7 +251,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """Secrets that a change brings: a refresh token, whether the seller consented anew, whether the LWA secret is new."""
+    """Secrets that a change brings: a refresh token, whether the seller consented again, whether the LWA secret is new."""
 
     refresh_token: SecretStr | None = None
     renews_consent: bool = False

@@ -32,7 +32,7 @@ def redis_credentials(
     """Return the cache of credentials, sealed under `ring`. Its listeners must receive what `changes` hears."""
     codec: Codec[CredentialsKey, AwsCredentials] = Codec(
         name=lambda key: _name(ring, key),
-        # A bare role has no account; its keyed name stands in, so that neither the ARN nor the caller is announced in the clear.
+        # A bare role has no account; its keyed name is announced, so that neither the ARN nor the caller is readable.
         subject=lambda key: key.account_id if isinstance(key, Role) else _name(ring, key),
         encode=_encode,
         decode=_decode,

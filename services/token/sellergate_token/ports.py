@@ -53,7 +53,7 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An account as it stands now, whether Amazon has refused its grant or not."""
+    """The present state of an account, also of one whose grant Amazon has refused."""
 
     account: AccountView
     user_id: str
@@ -71,7 +71,7 @@ class ApplicationView:
 
 @dataclass(frozen=True, slots=True)
 class CallersGrant:
-    """The caller that keeps credentials itself, and their SHA-256: it tells nothing of them and is not written anywhere."""
+    """The caller that keeps credentials itself, and their SHA-256: it reveals nothing of them and is not stored."""
 
     digest: str
     caller: Caller
@@ -138,7 +138,7 @@ class Accounts(Protocol):
 
 
 class Turns(Protocol):
-    """Who may verify an account: one in a while, over all replicas."""
+    """A limit on verifications of an account, shared by all replicas."""
 
     async def take(self, account_id: str, seconds: float) -> bool:
         """Take the turn for `seconds`; False where it is taken, or where Redis is unavailable."""

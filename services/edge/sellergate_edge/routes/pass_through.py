@@ -86,7 +86,9 @@ def describe(document: dict[str, Any]) -> None:
                     "description": "Amazon's own 429, or a problem document of the quota kept here",
                     "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait"}},
                 },
-                "default": {"description": "Amazon's answer, whatever its status, or a problem document of ours"},
+                "default": {
+                    "description": "Amazon's response with its own status, or a problem document of Sellergate"
+                },
             },
         }
         if method in {"POST", "PUT", "PATCH"}:

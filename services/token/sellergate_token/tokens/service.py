@@ -73,7 +73,7 @@ class Tokens:
     ) -> Found[AccessToken]:
         """Return a token for credentials that a caller keeps itself, cached for this caller.
 
-        A refresh token that Amazon sent in place of the given one comes with it, from the cache as well: nobody but the caller
+        A refresh token that Amazon sent in place of the given one comes with it, from the cache as well: only the caller
         can store it. Raises InvalidRequest, PreconditionFailed, Unavailable, OutOfTime.
         """
         _check(min_lifetime)
