@@ -162,7 +162,7 @@ class World:
         self.sent.append(request)
         self.seconds.append(seconds)
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        if isinstance(step, Exception):
+        if isinstance(step, BaseException):
             raise step
         return step
 

@@ -1,88 +1,183 @@
-"""A circuit breaker for each of Amazon's hosts: while one is down, calls fail at once, and single probes find its return.
+"""Circuit breakers for Amazon's hosts: while one is down, calls fail at once, and single probes find its return.
 
-Only what tells of the host itself counts: connections that fail or break, answers that did not come in a long time, and error pages
-of what stands before SP-API. An error that SP-API writes is an answer.
+A refused connection is the host's own fault. A connection that breaks, a response that does not come in a long time and an error
+page may be provoked by what one user sends: they stop the calls of that user, and those of all users only where several users
+meet them. An error that SP-API writes is a response.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from sellergate_common.errors import Reason, Unavailable
 
 WINDOW_SECONDS = 10.0
 LEAST_CALLS, FAILING_SHARE = 20, 0.8
+FAILURES_OF_A_USER = 5
+"""What one user can add to a host's failures in a window, of those that a request may provoke; four users open a host's circuit."""
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
-# A probe that nobody ended is over after this long.
+# A probe whose end was never reported is over after this long.
 PROBE_SECONDS = 15.0
+MOST_USERS = 10_000
+
+
+class End(Enum):
+    """How a call ended, as far as it says something of the host."""
+
+    ANSWERED = auto()
+    """SP-API wrote a response."""
+    BROKEN = auto()
+    """No response of SP-API came; the request itself may be the cause."""
+    UNREACHABLE = auto()
+    """No connection could be made."""
+    UNKNOWN = auto()
+    """The caller left, gave too little time, or this machine is at fault."""
 
 
 @dataclass(slots=True)
-class _Host:
-    """`opened_until`: 0 while it is closed; `probing_until`: 0 while nobody probes. Seconds of the clock."""
+class _Circuit:
+    """`opened_until`: 0 while it is closed; `probing_until`: 0 while no call probes. Seconds of the clock."""
 
     since: float = 0.0
     calls: int = 0
     failures: int = 0
+    failures_of: dict[str, int] = field(default_factory=dict)
     opened_until: float = 0.0
     probing_until: float = 0.0
-    pause: float = field(default=FIRST_PAUSE)
+    prober: str = ""
+    pause: float = FIRST_PAUSE
+
+    def waits_until(self) -> float:
+        """Return the time from which on a call may be made; 0 while the circuit is closed."""
+        return max(self.opened_until, self.probing_until) if self.opened_until else 0.0
+
+    def enter(self, now: float, user: str) -> None:
+        """Make a call the probe of an open circuit."""
+        if self.opened_until:
+            self.probing_until, self.prober = now + PROBE_SECONDS, user
+
+    def is_probed_by(self, user: str) -> bool:
+        """Return whether a call of this user is the probe."""
+        return bool(self.probing_until) and self.prober == user
+
+    def count(self, now: float, *, failed: bool, user: str | None = None) -> None:
+        """Count a call and open where most of the window's calls failed; of `user`, a few failures only."""
+        if now - self.since > WINDOW_SECONDS:
+            self.since, self.calls, self.failures = now, 0, 0
+            self.failures_of.clear()
+        if failed and user is not None:
+            if self.failures_of.get(user, 0) >= FAILURES_OF_A_USER:
+                return
+            self.failures_of[user] = self.failures_of.get(user, 0) + 1
+        self.calls += 1
+        self.failures += failed
+        if self.calls >= LEAST_CALLS and self.failures >= self.calls * FAILING_SHARE:
+            self.open(now)
+
+    def open(self, now: float) -> None:
+        """Refuse calls for a pause."""
+        self.opened_until, self.probing_until = now + self.pause, 0.0
+
+    def close(self, now: float) -> None:
+        """Let calls pass, and begin to count again."""
+        self.since, self.calls, self.failures, self.pause = now, 0, 0, FIRST_PAUSE
+        self.failures_of.clear()
+        self.opened_until = self.probing_until = 0.0
+
+    def extend(self, now: float) -> None:
+        """Refuse calls for twice as long after a probe that failed."""
+        self.pause = min(LONGEST_PAUSE, self.pause * 2)
+        self.open(now)
 
 
 class Breakers:
-    """By base URL. `now` is the monotonic clock."""
+    """By base URL, and by the user that an account belongs to. `now` is the monotonic clock."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, _Circuit] = {}
+        self._users: dict[tuple[str, str], _Circuit] = {}
 
-    def check(self, host: str) -> None:
-        """Raise Unavailable while a host is known to be down and it is not yet time to probe it."""
-        known = self._hosts.get(host)
-        if known is not None and known.opened_until and max(known.opened_until, known.probing_until) > self._now():
-            raise self._refusal(known)
+    def check(self, host: str, user: str) -> None:
+        """Raise Unavailable while a user's calls to a host are known to fail and it is not yet time to probe it."""
+        seconds = max((circuit.waits_until() for circuit in self._of(host, user)), default=0.0) - self._now()
+        if seconds > 0:
+            raise Unavailable(
+                "Amazon's host does not respond, and is called again soon; nothing was sent. Try again later.",
+                reason=Reason.AMAZON_UNAVAILABLE,
+                retry_after=min(max(0.1, seconds), LONGEST_PAUSE),
+            )
 
-    def enter(self, host: str) -> None:
-        """Begin a call. Raises Unavailable while the host is down, unless this call is the probe."""
-        known = self._hosts.get(host)
-        if known is not None and known.opened_until:
-            self.check(host)
-            known.probing_until = self._now() + PROBE_SECONDS
+    def enter(self, host: str, user: str) -> None:
+        """Begin a call. Raises Unavailable as `check`, unless this call is the probe."""
+        self.check(host, user)
+        for circuit in self._of(host, user):
+            circuit.enter(self._now(), user)
 
-    def ended(self, host: str, *, failed: bool) -> None:
-        """Note how a call ended."""
-        now, known = self._now(), self._hosts.get(host)
-        if known is None:
-            if not failed:
-                return
-            known = self._hosts[host] = _Host(since=now)
-        if known.opened_until:
-            self._probed(known, now, failed=failed)
-            return
-        if now - known.since > WINDOW_SECONDS:
-            known.since, known.calls, known.failures = now, 0, 0
-        known.calls += 1
-        known.failures += failed
-        if known.calls >= LEAST_CALLS and known.failures >= known.calls * FAILING_SHARE:
-            known.opened_until = now + known.pause
-        elif not failed and known.failures == 0:
-            del self._hosts[host]
+    def ended(self, host: str, user: str, end: End) -> None:
+        """Note how a call that was begun has ended."""
+        self._note_for_user(host, user, end)
+        self._note_for_all(host, user, end)
 
     def state(self) -> dict[str, bool]:
-        """Return the hosts in trouble, and whether they are taken for down."""
-        return {host: bool(known.opened_until) for host, known in self._hosts.items()}
+        """Return the hosts in trouble, and whether they are taken for down for all users."""
+        return {host: bool(circuit.opened_until) for host, circuit in self._hosts.items()}
 
-    def _probed(self, known: _Host, now: float, *, failed: bool) -> None:
-        if not failed:
-            known.opened_until = known.probing_until = 0.0
-            known.since, known.calls, known.failures, known.pause = now, 0, 0, FIRST_PAUSE
-        elif known.probing_until:
-            known.pause = min(LONGEST_PAUSE, known.pause * 2)
-            known.opened_until, known.probing_until = now + known.pause, 0.0
+    def users(self) -> dict[str, int]:
+        """Return how many users' calls are refused apart from those of others, by host."""
+        opened = Counter(host for (host, _), circuit in self._users.items() if circuit.opened_until)
+        return dict(opened)
 
-    def _refusal(self, known: _Host) -> Unavailable:
-        seconds = max(0.1, max(known.opened_until, known.probing_until) - self._now())
-        return Unavailable(
-            "Amazon's host does not answer, and is asked again soon; nothing was sent. Try again later.",
-            reason=Reason.AMAZON_UNAVAILABLE,
-            retry_after=min(seconds, LONGEST_PAUSE),
-        )
+    def _of(self, host: str, user: str) -> list[_Circuit]:
+        found = (self._hosts.get(host), self._users.get((host, user)))
+        return [circuit for circuit in found if circuit is not None]
+
+    def _note_for_user(self, host: str, user: str, end: End) -> None:
+        circuit = self._users.get((host, user))
+        if end is End.ANSWERED:
+            if circuit is not None and _succeeded(circuit, self._now()):
+                del self._users[host, user]
+        elif circuit is not None and circuit.opened_until:
+            if circuit.probing_until:
+                circuit.extend(self._now())
+        elif end is not End.UNKNOWN:
+            (circuit or self._new(host, user)).count(self._now(), failed=True)
+
+    def _note_for_all(self, host: str, user: str, end: End) -> None:
+        circuit = self._hosts.get(host)
+        if end is End.ANSWERED:
+            if circuit is not None and _succeeded(circuit, self._now()):
+                del self._hosts[host]
+        elif circuit is not None and circuit.opened_until:
+            self._probe_ended(circuit, host, user, end)
+        elif end is not End.UNKNOWN:
+            circuit = circuit or self._hosts.setdefault(host, _Circuit(since=self._now()))
+            circuit.count(self._now(), failed=True, user=user if end is End.BROKEN else None)
+
+    def _probe_ended(self, circuit: _Circuit, host: str, user: str, end: End) -> None:
+        """Note the end of a probe. One that the user may have made fail holds back this user only: others probe next."""
+        if not circuit.is_probed_by(user):
+            return
+        if end is End.UNREACHABLE:
+            circuit.extend(self._now())
+            return
+        circuit.probing_until = 0.0
+        own = self._users.get((host, user)) or self._new(host, user)
+        if not own.opened_until:
+            own.open(self._now())
+
+    def _new(self, host: str, user: str) -> _Circuit:
+        if len(self._users) >= MOST_USERS:
+            del self._users[next(iter(self._users))]
+        circuit = self._users[host, user] = _Circuit(since=self._now())
+        return circuit
+
+
+def _succeeded(circuit: _Circuit, now: float) -> bool:
+    """Count a response of SP-API, which closes the circuit; return whether the circuit has no failures to remember."""
+    if circuit.opened_until:
+        circuit.close(now)
+        return False
+    circuit.count(now, failed=False)
+    return circuit.failures == 0

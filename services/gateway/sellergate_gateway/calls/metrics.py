@@ -79,3 +79,11 @@ class CallCollector(Collector):
         for host, is_open in self._breakers.state().items():
             opened.add_metric((host.rpartition("/")[2],), int(is_open))
         yield opened
+        users = GaugeMetricFamily(
+            "sellergate_breaker_open_users",
+            "Users whose calls to a host of Amazon fail, and are refused meanwhile",
+            labels=("host",),
+        )
+        for host, count in self._breakers.users().items():
+            users.add_metric((host.rpartition("/")[2],), count)
+        yield users

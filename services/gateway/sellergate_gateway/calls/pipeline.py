@@ -26,6 +26,7 @@ from sellergate_gateway.calls.breakers import Breakers
 from sellergate_gateway.calls.counts import CallCounts, Counted
 from sellergate_gateway.calls.follow_ups import FollowUps
 from sellergate_gateway.calls.retries import Attempt, Failure, RetryBudgets, failure_of, pause_before_retry
+from sellergate_gateway.calls.sending import send
 from sellergate_gateway.credentials.ports import Credentials
 from sellergate_gateway.credentials.selection import SELLER, Need, SellerTokens
 from sellergate_gateway.model import AccessToken, Account, Accounts, AwsCredentials
@@ -42,13 +43,11 @@ from sellergate_gateway.spapi.http import (
 )
 from sellergate_gateway.spapi.marketplaces import check_marketplaces
 from sellergate_gateway.spapi.request import SpApiCall, Target, resolve
-from sellergate_gateway.spapi.response import Kind, Reading, oversized, rate_limit_of, read, retry_after_of, to_error
+from sellergate_gateway.spapi.response import Kind, Reading, oversized, rate_limit_of, retry_after_of, to_error
 
 # The time that a call keeps for itself after Amazon answered, so that its error still reaches the caller.
 RESERVE_SECONDS = 0.050
 LONGEST_ATTEMPT_SECONDS = 60.0
-# Who gives less time than this says nothing of the host when it runs out.
-PATIENT_SECONDS = 5.0
 # What was read of an account longer ago than this is read again before anything is sent, from a copy of at most five seconds.
 RECHECK_SECONDS = 0.1
 _RATE_TOLERANCE = 0.001
@@ -192,7 +191,7 @@ class Calls:
 
     async def _attempt(self, run: _Run) -> Done | None:
         """Try once; return the response, or None to try again. Raises the typed error of a call that failed for good."""
-        self._ports.breakers.check(run.site.base_url)
+        self._ports.breakers.check(run.site.base_url, run.account.user_id)
         token, credentials = await self._papers(run)
         try:
             passage = await self._admit(run)
@@ -218,7 +217,7 @@ class Calls:
         seconds = min(LONGEST_ATTEMPT_SECONDS, self._ports.left() - RESERVE_SECONDS)
         if seconds <= 0:
             raise OutOfTime("The call waited for its slot until its deadline; give it more time.")
-        self._ports.breakers.enter(run.site.base_url)
+        self._ports.breakers.enter(run.site.base_url, run.account.user_id)
         return seconds
 
     async def _sent(
@@ -230,29 +229,29 @@ class Calls:
         credentials: AwsCredentials | None,
     ) -> Done | None:
         """Send a request; return as `_attempt` does."""
-        ports, host = self._ports, run.site.base_url
+        ports, host, user = self._ports, run.site.base_url, run.account.user_id
         run.attempts += 1
         run.counted.requests += 1
         try:
-            answer = await ports.amazon.send(request, seconds)
+            answer, reading = await send(ports.amazon, ports.breakers, host, user, request, seconds)
         except ResponseOversized as error:
-            ports.breakers.ended(host, failed=False)
             raise oversized(error.answer, run.name) from None
         except (NotSent, FateUnknown) as error:
-            if not error.own and (not error.late or seconds >= PATIENT_SECONDS):
-                ports.breakers.ended(host, failed=True)
             sent = isinstance(error, FateUnknown)
             final = _unfinished(run, error, ports.left()) if sent else _unsent(run, error)
             if not await self._paused(run, Failure.UNKNOWN if sent else Failure.NOT_DONE, None):
                 raise final from None
             return None
-        return await self._answered(run, answer, token, credentials)
+        return await self._answered(run, answer, reading, token, credentials)
 
     async def _answered(
-        self, run: _Run, answer: AmazonAnswer, token: AccessToken, credentials: AwsCredentials | None
+        self,
+        run: _Run,
+        answer: AmazonAnswer,
+        reading: Reading,
+        token: AccessToken,
+        credentials: AwsCredentials | None,
     ) -> Done | None:
-        reading = read(answer)
-        self._ports.breakers.ended(run.site.base_url, failed=reading.kind is Kind.BROKEN and reading.error is None)
         await self._learn(run, answer)
         if reading.kind is Kind.SUCCESS:
             if self._tokens.learns(run.target):

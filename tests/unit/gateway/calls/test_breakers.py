@@ -1,12 +1,15 @@
 """The circuit breaker of a host, and the budgets of retries."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 from sellergate_common.errors import Unavailable
-from sellergate_gateway.calls.breakers import LEAST_CALLS, Breakers
+from sellergate_gateway.calls.breakers import FAILURES_OF_A_USER, LEAST_CALLS, MOST_USERS, Breakers, End
 from sellergate_gateway.calls.retries import ACCOUNT_RETRIES, RetryBudgets
 from sellergate_gateway.spapi.http import FateUnknown, NotSent
 
-from tests.fakes.gateway import BUSY, HTML, OK, WRITE, World
+from tests.fakes.gateway import ACCOUNT, BUSY, HTML, OK, WRITE, World
 
 
 class Clock:
@@ -17,17 +20,21 @@ class Clock:
         return self.now
 
 
+def fail(breakers: Breakers, user: str, times: int, end: End = End.BROKEN, host: str = "h") -> None:
+    for _ in range(times):
+        breakers.enter(host, user)
+        breakers.ended(host, user, end)
+
+
 def opened(clock: Clock) -> Breakers:
     breakers = Breakers(clock)
-    for _ in range(LEAST_CALLS):
-        breakers.enter("h")
-        breakers.ended("h", failed=True)
+    fail(breakers, "any", LEAST_CALLS, End.UNREACHABLE)
     return breakers
 
 
-def refuses(breakers: Breakers, host: str = "h") -> float | None:
+def refuses(breakers: Breakers, host: str = "h", user: str = "u") -> float | None:
     try:
-        breakers.check(host)
+        breakers.check(host, user)
     except Unavailable as error:
         return error.retry_after
     return None
@@ -39,23 +46,23 @@ def test_a_host_that_is_down_is_left_alone_and_found_again_by_one_probe() -> Non
     assert refuses(breakers) == pytest.approx(2.0)
     assert refuses(breakers, "another") is None
     clock.now += 2.1
-    breakers.check("h")
-    breakers.enter("h")
+    breakers.check("h", "u")
+    breakers.enter("h", "u")
     assert refuses(breakers), "one probe at a time"
-    breakers.ended("h", failed=True)
+    breakers.ended("h", "u", End.UNREACHABLE)
     assert refuses(breakers) == pytest.approx(4.0)
     clock.now += 4.1
-    breakers.enter("h")
-    breakers.ended("h", failed=False)
+    breakers.enter("h", "u")
+    breakers.ended("h", "u", End.ANSWERED)
     assert refuses(breakers) is None
     assert breakers.state() == {"h": False}
 
 
-def test_a_probe_that_nobody_ends_is_over_after_a_while() -> None:
+def test_a_probe_whose_end_is_never_reported_is_over_after_a_while() -> None:
     clock = Clock()
     breakers = opened(clock)
     clock.now += 2.1
-    breakers.enter("h")
+    breakers.enter("h", "u")
     clock.now += 14
     assert refuses(breakers)
     clock.now += 2
@@ -66,12 +73,12 @@ def test_few_failures_among_many_successes_open_nothing() -> None:
     clock = Clock()
     breakers = Breakers(clock)
     for number in range(1000):
-        breakers.ended("h", failed=number % 4 == 0)
+        breakers.ended("h", "u", End.UNREACHABLE if number % 4 == 0 else End.ANSWERED)
         clock.now += 0.01
     assert refuses(breakers) is None
     for _ in range(LEAST_CALLS - 1):
         clock.now += 20
-        breakers.ended("h", failed=True)
+        breakers.ended("h", "u", End.UNREACHABLE)
     assert refuses(breakers) is None, "so few, so far apart"
 
 
@@ -98,6 +105,95 @@ async def test_what_opens_it(step: object, opens: bool) -> None:
         world.clock += 60
         world.steps = [OK]
         await world.make(WRITE)
+
+
+def test_failures_that_one_user_provokes_stop_only_the_calls_of_this_user() -> None:
+    clock = Clock()
+    breakers = Breakers(clock)
+    fail(breakers, "attacker", LEAST_CALLS)
+    assert refuses(breakers, user="attacker")
+    assert refuses(breakers, user="victim") is None
+    assert (breakers.state(), breakers.users()) == ({"h": False}, {"h": 1})
+    for _ in range(50):
+        clock.now += 31
+        fail(breakers, "attacker", 1)
+        assert refuses(breakers, user="attacker") == pytest.approx(30, abs=27)
+        assert refuses(breakers, user="victim") is None
+    clock.now += 31
+    fail(breakers, "attacker", 1, End.ANSWERED)
+    assert refuses(breakers, user="attacker") is None
+
+
+def test_a_few_users_who_provoke_failures_are_outweighed_by_others_who_get_responses() -> None:
+    breakers = Breakers(Clock())
+    fail(breakers, "first", 1)
+    fail(breakers, "victim", 10, End.ANSWERED)
+    for attacker in ("a", "b", "c", "d", "e"):
+        fail(breakers, attacker, LEAST_CALLS)
+        assert refuses(breakers, user="victim") is None
+
+
+def test_a_host_that_fails_for_several_users_is_left_alone_for_all() -> None:
+    breakers = Breakers(Clock())
+    for user in ("a", "b", "c"):
+        fail(breakers, user, LEAST_CALLS - 1)
+        assert refuses(breakers) is None
+    fail(breakers, "d", FAILURES_OF_A_USER)
+    assert refuses(breakers) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("end", [End.BROKEN, End.UNKNOWN])
+def test_a_user_who_makes_probes_fail_or_leaves_them_does_not_keep_a_host_closed_to_others(end: End) -> None:
+    clock = Clock()
+    breakers = opened(clock)
+    clock.now += 2.1
+    breakers.enter("h", "attacker")
+    assert refuses(breakers, user="victim"), "one probe at a time"
+    breakers.ended("h", "attacker", end)
+    assert refuses(breakers, user="attacker") == pytest.approx(2.0)
+    fail(breakers, "victim", 1, End.ANSWERED)
+    assert refuses(breakers, user="victim") is None
+    assert breakers.state() == {"h": False}
+
+
+def test_calls_whose_end_says_nothing_of_the_host_open_nothing() -> None:
+    breakers = Breakers(Clock())
+    fail(breakers, "u", 10 * LEAST_CALLS, End.UNKNOWN)
+    assert refuses(breakers) is None
+    assert (breakers.state(), breakers.users()) == ({}, {})
+
+
+def test_users_who_are_remembered_are_bounded() -> None:
+    clock = Clock()
+    breakers = Breakers(clock)
+    for number in range(MOST_USERS + 1):
+        clock.now += 1
+        fail(breakers, f"u{number}", 1)
+    assert len(breakers._users) == MOST_USERS
+
+
+async def test_calls_that_their_caller_leaves_or_gives_too_little_time_open_nothing_for_anyone() -> None:
+    world = World(steps=[FateUnknown("no complete answer", late=True)], left=3.0)
+    for _ in range(2 * LEAST_CALLS):
+        await world.refused(WRITE)
+    world.steps = [asyncio.CancelledError()]  # type: ignore[list-item]
+    for _ in range(2 * LEAST_CALLS):
+        with pytest.raises(asyncio.CancelledError):
+            await world.make(WRITE)
+    assert (world.breakers.state(), world.breakers.users()) == ({}, {})
+
+
+async def test_another_users_account_is_called_while_one_users_requests_provoke_error_pages() -> None:
+    attacker = World(steps=[HTML])
+    for _ in range(2 * LEAST_CALLS):
+        await attacker.refused(WRITE)
+    victim = World(account=replace(ACCOUNT, user_id="victim"))
+    victim.breakers = attacker.breakers
+    await victim.make(WRITE)
+    assert attacker.breakers.users()
+    sent = len(attacker.sent)
+    await attacker.refused(WRITE)
+    assert len(attacker.sent) == sent
 
 
 def test_retries_are_a_share_of_calls() -> None:
