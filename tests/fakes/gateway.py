@@ -79,9 +79,11 @@ class World:
     expire_time: float = 1e12
     clock: float = 0.0
     replaces_grantless: bool = True
+    lateness: float = 0.0
 
     def __post_init__(self) -> None:
         self.breakers = Breakers(lambda: self.clock)
+        self.time_left: Callable[[], float] = lambda: self.left
         self.restricted_cache: FakeCache[RestrictedKey, AccessToken] = FakeCache(mark_of, lambda: 1_000.0)
 
     async def get_account(self, account_id: str) -> Account:
@@ -159,6 +161,7 @@ class World:
 
     async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
         self.log.append("send")
+        request.sent = True
         self.sent.append(request)
         self.seconds.append(seconds)
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
@@ -178,9 +181,10 @@ class World:
             self,
             self,
             self.breakers,
-            lambda: self.left,
+            self.time_left,
             lambda: 0.0,
             asyncio.sleep,
+            lambda: self.lateness,
         )
         tokens = Getting(self.get_token, self.invalidate, self.get_grantless)
         tokens.invalidate_grantless = self.invalidate_grantless

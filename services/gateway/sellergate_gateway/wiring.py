@@ -42,6 +42,7 @@ from sellergate_common.tasks import BackgroundTasks
 from sellergate_gateway import grpc_accounts
 from sellergate_gateway.calls.breakers import Breakers
 from sellergate_gateway.calls.diagnostics import Checks
+from sellergate_gateway.calls.lateness import Lateness
 from sellergate_gateway.calls.metrics import CallCollector, CallMetrics
 from sellergate_gateway.calls.pagination import Pages
 from sellergate_gateway.calls.pipeline import Calls, Ports
@@ -148,8 +149,9 @@ async def open_servicers(
 ) -> AsyncIterator[Sequence[object]]:
     """Wire the gateway by hand."""
     metrics = CallMetrics()
-    quota = _quota(settings, redis, metrics)
+    quota, lateness = _quota(settings, redis, metrics), Lateness(SYSTEM_CLOCK)
     async with (
+        background.run("lateness", lateness.measure),
         open_amazon() as amazon,
         open_documents(settings.document_servers) as server,
         open_sources(settings, redis, quota.base.turns, background) as sources,
@@ -171,6 +173,7 @@ async def open_servicers(
             partial(time_left, UNARY_SECONDS),
             random.random,
             asyncio.sleep,
+            lambda: lateness.seconds,
         )
         CallCollector.register(ports.counts, ports.breakers)
         plain = Calls(ports, SellerTokens(sources.tokens))

@@ -27,7 +27,13 @@ class FollowUps:
         task = asyncio.create_task(_guarded(step, work, default))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        done, _ = await asyncio.wait({task}, timeout=max(0.0, min(LONGEST_SECONDS, self._left() - RETURN_SECONDS)))
+        seconds = max(0.0, min(LONGEST_SECONDS, self._left() - RETURN_SECONDS))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=seconds)
+        except asyncio.CancelledError:
+            if self._left() > RETURN_SECONDS:
+                raise  # the caller has left
+            return default  # its time is over on a busy loop; Amazon's response is the outcome all the same
         return task.result() if done and not task.cancelled() else default
 
 

@@ -3,8 +3,11 @@
 Quota is charged last before each attempt, so that neither a slow LWA nor an account without a working token wastes a slot.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NoReturn
 
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.context import concerns
@@ -13,12 +16,10 @@ from sellergate_common.errors import (
     InvalidRequest,
     NotAllowed,
     NotFound,
-    OutcomeUnknown,
     OutOfTime,
     PreconditionFailed,
     QuotaExceeded,
-    Reason,
-    Unavailable,
+    SellergateError,
 )
 from sellergate_common.sites import Site, Sites
 
@@ -27,6 +28,7 @@ from sellergate_gateway.calls.counts import CallCounts, Counted
 from sellergate_gateway.calls.follow_ups import FollowUps
 from sellergate_gateway.calls.retries import Attempt, Failure, RetryBudgets, failure_of, pause_before_retry
 from sellergate_gateway.calls.sending import send
+from sellergate_gateway.calls.unanswered import unfinished, unsent
 from sellergate_gateway.credentials.ports import Credentials
 from sellergate_gateway.credentials.selection import SELLER, Need, SellerTokens
 from sellergate_gateway.model import AccessToken, Account, Accounts, AwsCredentials
@@ -45,8 +47,10 @@ from sellergate_gateway.spapi.marketplaces import check_marketplaces
 from sellergate_gateway.spapi.request import SpApiCall, Target, resolve
 from sellergate_gateway.spapi.response import Kind, Reading, oversized, rate_limit_of, retry_after_of, to_error
 
-# The time that a call keeps for itself after Amazon answered, so that its error still reaches the caller.
+# The time that a call keeps for itself after Amazon answered, so that its error still reaches the caller; a busy event loop runs
+# everything late, and gets more: this many times as much as it is late, up to a share of what is left.
 RESERVE_SECONDS = 0.050
+LATENESS_TIMES, LARGEST_SHARE = 3.0, 0.25
 LONGEST_ATTEMPT_SECONDS = 60.0
 # What was read of an account longer ago than this is read again before anything is sent, from a copy of at most five seconds.
 RECHECK_SECONDS = 0.1
@@ -72,6 +76,8 @@ class Ports:
     left: Callable[[], float]
     jitter: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
+    lateness: Callable[[], float] = lambda: 0.0
+    """Returns how late the event loop runs what is due, in seconds."""
     budgets: RetryBudgets = field(default_factory=RetryBudgets)
     counts: CallCounts = field(default_factory=CallCounts)
 
@@ -107,7 +113,10 @@ class _Run:
     attempts: int = 0
     waited: float = 0.0
     repaired: bool = False
-    throttled: tuple[AmazonAnswer, Reading] | None = None
+    last: Callable[[], Done] | None = None
+    """Ends the call with Amazon's last response, or with what is known of the last attempt; None before one."""
+    uncertain: bool = False
+    """Amazon may have done it in an earlier attempt: nothing that happens later may report otherwise."""
     rate: float = 0.0
     """Calls a second that the first bucket is believed to have."""
     counted: Counted = field(default_factory=Counted)
@@ -191,15 +200,20 @@ class Calls:
 
     async def _attempt(self, run: _Run) -> Done | None:
         """Try once; return the response, or None to try again. Raises the typed error of a call that failed for good."""
+        try:
+            prepared = await self._prepared(run)
+        except SellergateError as error:
+            # No slot or time for another attempt: what Amazon said last is the response.
+            if run.last is None or not (run.uncertain or isinstance(error, QuotaExceeded | OutOfTime)):
+                raise
+            return run.last()
+        return await self._sent(run, *prepared)
+
+    async def _prepared(self, run: _Run) -> tuple[AmazonRequest, float, AccessToken, AwsCredentials | None]:
+        """Return what an attempt sends, the seconds that it has, and what it is made with."""
         self._ports.breakers.check(run.site.base_url, run.account.user_id)
         token, credentials = await self._papers(run)
-        try:
-            passage = await self._admit(run)
-        except QuotaExceeded:
-            if run.throttled is None:
-                raise
-            # No slot in time after Amazon's own 429: that is the response.
-            return self._final(run, *run.throttled)
+        passage = await self._admit(run)
         try:
             if passage.waited or run.checked_at - self._ports.left() >= RECHECK_SECONDS:
                 await self._check_again(run)
@@ -210,11 +224,13 @@ class Calls:
         except BaseException:
             await self._follow_ups.run("leave quota", self._ports.quota.leave(passage), None)
             raise
-        return await self._sent(run, request, seconds, token, credentials)
+        return request, seconds, token, credentials
 
     def _seconds_to_send(self, run: _Run) -> float:
         """Return the time that an attempt has, and enter the breaker. Raises OutOfTime, Unavailable."""
-        seconds = min(LONGEST_ATTEMPT_SECONDS, self._ports.left() - RESERVE_SECONDS)
+        left = self._ports.left()
+        late = min(LATENESS_TIMES * self._ports.lateness(), LARGEST_SHARE * left)
+        seconds = min(LONGEST_ATTEMPT_SECONDS, left - RESERVE_SECONDS - late)
         if seconds <= 0:
             raise OutOfTime("The call waited for its slot until its deadline; give it more time.")
         self._ports.breakers.enter(run.site.base_url, run.account.user_id)
@@ -228,20 +244,31 @@ class Calls:
         token: AccessToken,
         credentials: AwsCredentials | None,
     ) -> Done | None:
-        """Send a request; return as `_attempt` does."""
-        ports, host, user = self._ports, run.site.base_url, run.account.user_id
+        """Send a request; return as `_attempt` does.
+
+        A caller whose time ends while it is under way gets the error of a request that was sent, as if no response had come.
+        """
+        ports, idempotent = self._ports, run.target.idempotent
+        host, user = run.site.base_url, run.account.user_id
         run.attempts += 1
         run.counted.requests += 1
         try:
             answer, reading = await send(ports.amazon, ports.breakers, host, user, request, seconds)
+        except asyncio.CancelledError:
+            if not request.sent or ports.left() > RESERVE_SECONDS:
+                raise  # nothing was sent, or the caller has left
+            late = FateUnknown("the call's time was over", late=True)
+            raise unfinished(late, run.name, idempotent=idempotent, left=0.0) from None
         except ResponseOversized as error:
             raise oversized(error.answer, run.name) from None
         except (NotSent, FateUnknown) as error:
             sent = isinstance(error, FateUnknown)
-            final = _unfinished(run, error, ports.left()) if sent else _unsent(run, error)
-            if not await self._paused(run, Failure.UNKNOWN if sent else Failure.NOT_DONE, None):
-                raise final from None
-            return None
+            final = (
+                unfinished(error, run.name, idempotent=idempotent, left=ports.left())
+                if sent
+                else unsent(error, run.name)
+            )
+            return await self._again(run, Failure.UNKNOWN if sent else Failure.NOT_DONE, None, partial(_raised, final))
         return await self._answered(run, answer, reading, token, credentials)
 
     async def _answered(
@@ -258,6 +285,9 @@ class Calls:
                 learning = self._tokens.learn(run.account, run.site, run.target, answer)
                 await self._follow_ups.run("learn report types", learning, None)
             return Done(answer, run.target.operation, run.attempts, run.waited, run.account.revision)
+        final = partial(self._final, run, answer, reading)
+        if run.call.as_is:
+            run.last = final
         if reading.kind in _REPAIRABLE and not run.repaired and await self._repaired(run, reading, token, credentials):
             return None
         retry_after = retry_after_of(answer)
@@ -265,10 +295,7 @@ class Calls:
             run.counted.throttled += 1
             throttled = self._ports.quota.throttled(run.buckets, 1 / run.rate if retry_after is None else retry_after)
             await self._follow_ups.run("note throttling", throttled, None)
-            run.throttled = answer, reading
-        if not await self._paused(run, failure_of(reading.kind), retry_after):
-            return self._final(run, answer, reading)
-        return None
+        return await self._again(run, failure_of(reading.kind), retry_after, final)
 
     async def _repaired(
         self, run: _Run, reading: Reading, token: AccessToken, credentials: AwsCredentials | None
@@ -337,6 +364,13 @@ class Calls:
             await self._follow_ups.run("learn rate", self._ports.quota.learn(run.buckets, told), None)
             run.rate = told
 
+    async def _again(
+        self, run: _Run, failure: Failure, retry_after: float | None, last: Callable[[], Done]
+    ) -> Done | None:
+        """Wait before the next attempt and return None; end the call by `last` when there is none."""
+        run.last, run.uncertain = last, run.uncertain or failure is Failure.UNKNOWN
+        return None if await self._paused(run, failure, retry_after) else last()
+
     async def _paused(self, run: _Run, failure: Failure, retry_after: float | None) -> bool:
         """Wait before the next attempt; False when there is none."""
         left = self._ports.left() - RESERVE_SECONDS
@@ -357,35 +391,5 @@ def signs(account: Account) -> bool:
     return account.signing != "NONE" and bool(account.iam_role_arn)
 
 
-def _unsent(run: _Run, error: NotSent | FateUnknown) -> Exception:
-    if error.own:
-        return Unavailable(
-            f"The gateway cannot open a connection ({error}): it lacks descriptors, a resolver or trusted certificates."
-            " Nothing was sent. Try again.",
-            metadata={"operation": run.name, "dependency": "gateway"},
-            retry_after=1.0,
-        )
-    return Unavailable(
-        f"Amazon cannot be reached ({error}); nothing was sent. Try again.",
-        reason=Reason.AMAZON_UNAVAILABLE,
-        metadata={"operation": run.name},
-        retry_after=1.0,
-    )
-
-
-def _unfinished(run: _Run, error: Exception, left: float) -> Exception:
-    metadata = {"operation": run.name}
-    if not run.target.idempotent:
-        return OutcomeUnknown(
-            f"Amazon's answer to this write did not arrive ({error}). It may have been done; look before you repeat it.",
-            reason=Reason.AMAZON_OUTCOME_UNKNOWN,
-            metadata=metadata,
-        )
-    if left <= 2 * RESERVE_SECONDS:
-        return OutOfTime(f"Amazon did not answer in time ({error}); give the call more time.", metadata=metadata)
-    return Unavailable(
-        f"Amazon's answer did not arrive ({error}). Try again.",
-        reason=Reason.AMAZON_UNAVAILABLE,
-        metadata=metadata,
-        retry_after=1.0,
-    )
+def _raised(error: SellergateError) -> NoReturn:
+    raise error

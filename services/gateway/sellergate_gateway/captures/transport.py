@@ -36,7 +36,7 @@ class CapturedAmazon:
     async def _captured(
         self, request: AmazonRequest, seconds: float, captures: Sequence[Capture], look: Callable[..., Look]
     ) -> AmazonAnswer:
-        answer, failure = None, "the caller left"
+        answer, failure = None, "the caller left, or its time was over"
         start_time, began = self._clock.wall(), self._clock.monotonic()
         try:
             answer = await self._amazon.send(request, seconds)

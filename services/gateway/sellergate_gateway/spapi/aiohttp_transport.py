@@ -7,7 +7,6 @@ import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from importlib.metadata import version
 from math import inf
 from typing import Any
@@ -40,14 +39,7 @@ _LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
-@dataclass(slots=True)
-class _Progress:
-    """What is known of one attempt."""
-
-    sent: bool = False
-
-
-_progress: ContextVar[_Progress] = ContextVar("amazon_progress")
+_sending: ContextVar[AmazonRequest] = ContextVar("amazon_request")
 
 
 class _Request(aiohttp.ClientRequest):
@@ -55,11 +47,11 @@ class _Request(aiohttp.ClientRequest):
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
         """Send it, once."""
-        progress = _progress.get()
-        if progress.sent:
+        request = _sending.get()
+        if request.sent:
             # aiohttp repeats an idempotent request by itself when a kept-alive connection broke: unseen, uncounted, unlimited.
             raise aiohttp.ServerDisconnectedError
-        progress.sent = True
+        request.sent = True
         return await super().send(conn)
 
 
@@ -78,8 +70,8 @@ class AiohttpAmazon:
             return answer
 
     async def _sent(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
-        progress = _Progress()
-        _progress.set(progress)
+        request.sent = False
+        _sending.set(request)
         try:
             async with self._session.request(
                 request.method,
@@ -96,11 +88,11 @@ class AiohttpAmazon:
                 return answer
         except aiohttp.ClientError as error:
             # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
-            raise _failure(progress, type(error).__name__, own=is_own(error)) from None
+            raise _failure(request, type(error).__name__, own=is_own(error)) from None
         except TimeoutError:
-            raise _failure(progress, f"no complete answer within {seconds:.1f} s", late=True) from None
+            raise _failure(request, f"no complete answer within {seconds:.1f} s", late=True) from None
         except OSError as error:
-            raise _failure(progress, type(error).__name__, own=is_own(error)) from None
+            raise _failure(request, type(error).__name__, own=is_own(error)) from None
 
 
 async def _body(response: aiohttp.ClientResponse, answer: AmazonAnswer) -> bytes:
@@ -128,8 +120,8 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
     return headers
 
 
-def _failure(progress: _Progress, why: str, *, late: bool = False, own: bool = False) -> NotSent | FateUnknown:
-    return FateUnknown(why, late=late) if progress.sent else NotSent(why, late=late, own=own)
+def _failure(request: AmazonRequest, why: str, *, late: bool = False, own: bool = False) -> NotSent | FateUnknown:
+    return FateUnknown(why, late=late) if request.sent else NotSent(why, late=late, own=own)
 
 
 @asynccontextmanager

@@ -18,6 +18,8 @@ class AmazonRequest:
     body: bytes
     operation: str = ""
     """The catalogue's name, for traces; empty: an unknown path."""
+    sent: bool = False
+    """Set by what sends it, before the first byte: from then on its fate may be unknown."""
 
     def __repr__(self) -> str:
         return f"AmazonRequest({self.method})"

@@ -89,6 +89,27 @@ def test_a_response_is_returned_before_the_deadline_and_the_rest_is_done_without
     run_in_virtual_time(scenario())
 
 
+def test_a_loop_that_is_late_changes_no_outcome_and_a_caller_that_leaves_gets_none() -> None:
+    """The caller's time is over before the timer runs that would have ended the wait in time."""
+
+    async def scenario() -> None:
+        left = 60.0
+        follow_ups = FollowUps(lambda: left)
+        late = asyncio.create_task(follow_ups.run("slow", asyncio.sleep(2), "default"))
+        await asyncio.sleep(1)
+        left = 0.0
+        late.cancel()
+        assert await late == "default"
+        left = 60.0
+        leaving = asyncio.create_task(follow_ups.run("slow", asyncio.sleep(2), "default"))
+        await asyncio.sleep(1)
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        assert leaving.cancelled()
+
+    run_in_virtual_time(scenario())
+
+
 def test_work_that_hangs_is_ended() -> None:
     async def scenario() -> None:
         follow_ups = FollowUps(lambda: 60.0)
