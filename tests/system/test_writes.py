@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+from sellergate_client import Sellergate
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
@@ -12,7 +12,7 @@ from tests.e2e.test_writes import write_all
 @pytest.mark.timeout(400)
 @pytest.mark.usefixtures("fast")
 async def test_ten_thousand_writes_are_done_once_or_said_to_be_unknown(
-    rest: Rest, control: httpx.AsyncClient, gateway: GatewayServiceStub, seller: Seller
+    rest: Rest, control: httpx.AsyncClient, client: Sellergate, seller: Seller
 ) -> None:
     # On a busy machine the gateway's own response takes a part of two seconds.
-    await write_all(10_000, 64, rest, control, gateway, seller, seconds=8.0)
+    await write_all(10_000, 64, rest, control, client, seller, seconds=8.0)

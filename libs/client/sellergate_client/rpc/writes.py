@@ -18,6 +18,7 @@ from sellergate_common.errors import (
     Unavailable,
 )
 from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_failure
+from sellergate_common.status import BEGUN
 
 from sellergate_client.rpc.outcomes import connected
 from sellergate_client.rpc.patience import patiently
@@ -67,7 +68,7 @@ async def write(
             sent = True
             return await patiently(sent_once, service=dependency, end=end, serving=serving)
         except SellergateError as error:
-            if sent and (isinstance(error, OutcomeUnknown) or is_transport_failure(error)):
+            if sent and (isinstance(error, OutcomeUnknown) or is_transport_failure(error) or _had_begun(error)):
                 unknown = error
             elif unknown is None or not isinstance(error, _BEFORE_LOOKUP):
                 raise
@@ -80,3 +81,8 @@ async def write(
         f"{unknown.message} It may have been done; repeat it with the same idempotency_key, or look first.",
         metadata=unknown.metadata | {"idempotency_key": keyed.idempotency_key},
     )
+
+
+def _had_begun(error: SellergateError) -> bool:
+    """Return whether the time ended while the service was at work: what it had done by then is not known."""
+    return isinstance(error, OutOfTime) and BEGUN[0] in error.metadata

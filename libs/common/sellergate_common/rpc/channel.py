@@ -187,12 +187,17 @@ def outgoing_metadata(on_behalf_of: str = "") -> tuple[tuple[str, str | bytes], 
 
 
 def is_transport_failure(error: SellergateError) -> bool:
-    """Tell a broken transport (nobody knows what the service did) from an answer of the service."""
-    return not error.domain and error.reason in (
-        Reason.DEPENDENCY_UNAVAILABLE,
-        Reason.DEADLINE_EXCEEDED,
-        Reason.INTERNAL,
-        Reason.CANCELLED,
+    """Return whether the transport failed, so that what the service did is unknown; what was not sent at all is no such failure."""
+    return (
+        not error.domain
+        and "dependency" in error.metadata
+        and error.reason
+        in (
+            Reason.DEPENDENCY_UNAVAILABLE,
+            Reason.DEADLINE_EXCEEDED,
+            Reason.INTERNAL,
+            Reason.CANCELLED,
+        )
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sellergate_common.context import HOP_SECONDS, CallContext
 from sellergate_common.errors import OutOfTime
+from sellergate_common.status import BEGUN
 
 UNARY_SECONDS = 30.0
 STREAM_SECONDS = 3600.0
@@ -19,7 +20,7 @@ async def within_deadline(
 ) -> Any:
     """Run `body` within a call's time. `time_remaining` is what the caller gave, in seconds; None: nothing was given.
 
-    Raises OutOfTime when the time is over.
+    Raises OutOfTime when the time is over; with BEGUN in its metadata where a part of the work may have been done.
     """
     given = (STREAM_SECONDS if streams else UNARY_SECONDS) if time_remaining is None else time_remaining - HOP_SECONDS
     if given <= 0:
@@ -33,7 +34,8 @@ async def within_deadline(
     except StopIteration as done:
         return done.value  # most answers are in memory, and need no timer
     except TimeoutError:
-        raise OutOfTime("The call ran out of time; give it more, or ask for less at once.") from None
+        words = "The call ran out of time; give it more, or ask for less at once."
+        raise OutOfTime(words, metadata=dict([BEGUN])) from None
 
 
 @coroutine

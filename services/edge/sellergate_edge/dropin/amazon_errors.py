@@ -13,6 +13,8 @@ MISSING = "Access token is missing in the request header."
 EXPIRED = "The access token you provided has expired."
 INVALID = "The access token you provided is revoked, malformed or invalid."
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_UNKNOWN = "The outcome of this request is unknown: it may have been carried out. Check before you repeat it."
+_DONE = "The request was carried out, and its response is too large to be passed on. Do not repeat a write."
 _CODES: Mapping[Reason, tuple[int, str, str]] = {
     Reason.INVALID_REQUEST: (400, "InvalidInput", ""),
     Reason.AMAZON_REJECTED: (400, "InvalidInput", ""),
@@ -21,6 +23,9 @@ _CODES: Mapping[Reason, tuple[int, str, str]] = {
     Reason.AMAZON_QUOTA_EXCEEDED: (429, "QuotaExceeded", "You exceeded your quota for the requested resource."),
     Reason.AMAZON_UNAVAILABLE: (503, "ServiceUnavailable", "Service is temporarily unavailable."),
     Reason.OVERLOADED: (503, "ServiceUnavailable", "Service is temporarily unavailable."),
+    Reason.AMAZON_OUTCOME_UNKNOWN: (504, "InternalFailure", _UNKNOWN),
+    Reason.OUTCOME_UNKNOWN: (504, "InternalFailure", _UNKNOWN),
+    Reason.AMAZON_RESPONSE_TOO_LARGE: (502, "InternalFailure", _DONE),
     Reason.DEPENDENCY_UNAVAILABLE: (503, "ServiceUnavailable", "Service is temporarily unavailable."),
 }
 # What concerns the seller's or the application's standing with Amazon is, to an SDK, a token that does not work.

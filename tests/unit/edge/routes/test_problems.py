@@ -2,7 +2,8 @@
 
 import json
 
-from sellergate_common.errors import Overloaded
+import pytest
+from sellergate_common.errors import OutcomeUnknown, Overloaded, Reason, ResponseTooLarge
 from sellergate_edge.dropin.amazon_errors import amazon_error
 from sellergate_edge.routes.problems import problem
 
@@ -16,3 +17,24 @@ def test_a_refusal_under_overload_says_when_to_return() -> None:
     to_an_sdk = amazon_error(error)
     assert (to_an_sdk.status_code, to_an_sdk.headers["retry-after"]) == (503, "2")
     assert json.loads(to_an_sdk.body)["errors"][0]["code"] == "ServiceUnavailable"
+
+
+@pytest.mark.parametrize("reason", [Reason.AMAZON_OUTCOME_UNKNOWN, Reason.OUTCOME_UNKNOWN])
+def test_a_write_that_may_have_been_done_is_to_be_looked_for_and_not_to_be_tried_again(reason: Reason) -> None:
+    error = OutcomeUnknown("Its response did not arrive.", reason=reason)
+    response = problem(error)
+    assert (response.status_code, json.loads(response.body)["reason"]) == (504, reason)
+    to_an_sdk = amazon_error(error)
+    (shown,) = json.loads(to_an_sdk.body)["errors"]
+    assert (to_an_sdk.status_code, shown["code"]) == (504, "InternalFailure")
+    assert "may have been carried out" in shown["message"]
+    assert "try again" not in to_an_sdk.body.decode().lower()
+    assert shown["details"].startswith(reason)
+    assert "retry-after" not in to_an_sdk.headers
+
+
+def test_a_response_that_is_too_large_is_not_to_be_tried_again() -> None:
+    to_an_sdk = amazon_error(ResponseTooLarge("Amazon answered 201 with a response above 16 MiB."))
+    (shown,) = json.loads(to_an_sdk.body)["errors"]
+    assert "was carried out" in shown["message"]
+    assert "try again" not in to_an_sdk.body.decode().lower()
