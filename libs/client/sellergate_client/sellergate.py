@@ -23,7 +23,7 @@ from sellergate_client.documents import Documents
 from sellergate_client.rpc.outcomes import connected, is_connected, transport_outcome
 from sellergate_client.rpc.patience import invoke_patiently, patiently
 from sellergate_client.rpc.replicas import Replicas, open_replicas
-from sellergate_client.rpc.requests import CallOptions, call_request
+from sellergate_client.rpc.requests import CallOptions, SerializedCall, serialized_call
 from sellergate_client.settings import TOKEN_TARGET, ClientSettings
 
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
@@ -50,6 +50,11 @@ class Sellergate:
         self._account_channel = account
         self._gateways = gateways
         self._stub = gateway_service_pb2_grpc.GatewayServiceStub(gateway)
+        self._call: grpc.aio.UnaryUnaryMultiCallable[SerializedCall, call_pb2.CallResponse] = gateway.unary_unary(
+            _CALL,
+            request_serializer=SerializedCall.SerializeToString,
+            response_deserializer=call_pb2.CallResponse.FromString,
+        )
         self.accounts = accounts.Accounts(account)
         self.applications = applications.Applications(account)
         self.clients = clients.Clients(account)
@@ -97,7 +102,7 @@ class Sellergate:
         parameters are. What else may be said stands in CallOptions. `hedge_after`: an idempotent call that is not answered
         after so many seconds is made at another replica of the gateway too, which takes a second slot of the quota.
         """
-        request = call_request(account_id, method, path, options)
+        request = serialized_call(account_id, method, path, options)
         end = time.monotonic() + min(seconds, time_left(seconds))
         attempt = partial(self._called, request, end, on_behalf_of)
         if hedge_after is not None and request.method in _IDEMPOTENT and not on_behalf_of:
@@ -150,11 +155,11 @@ class Sellergate:
         answers = await asyncio.gather(*(is_connected(channel, 1.0) for channel in channels.values()))
         return dict(zip(channels, answers, strict=True))
 
-    async def _hedged(self, request: call_pb2.CallRequest, end: float, hedge_after: float) -> call_pb2.CallResponse:
+    async def _hedged(self, request: SerializedCall, end: float, hedge_after: float) -> call_pb2.CallResponse:
         left = end - time.monotonic()
         return await self._gateways.call(_CALL, request, call_pb2.CallResponse, left, hedge_after)
 
-    async def _called(self, request: call_pb2.CallRequest, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
+    async def _called(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
         """Call, and repeat what is safe to repeat when the connection breaks."""
         if request.method not in _IDEMPOTENT:
             return await self._written(request, end, on_behalf_of)
@@ -168,7 +173,7 @@ class Sellergate:
                 await asyncio.sleep(pause)
         return await self._once(request, end, on_behalf_of)
 
-    async def _written(self, request: call_pb2.CallRequest, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
+    async def _written(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
         """Make a call that must not be made twice; one that no gateway has looked at is made again."""
         attempt = 1
         while True:
@@ -181,6 +186,6 @@ class Sellergate:
                         raise
             attempt += 1
 
-    async def _once(self, request: call_pb2.CallRequest, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
+    async def _once(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
         left = end - time.monotonic()
-        return await invoke(self._stub.Call, request, dependency=_SERVICE, seconds=left, on_behalf_of=on_behalf_of)
+        return await invoke(self._call, request, dependency=_SERVICE, seconds=left, on_behalf_of=on_behalf_of)

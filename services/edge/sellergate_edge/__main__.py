@@ -1,6 +1,7 @@
 """The edge: REST for the frontend, thin, and the only process that is reachable from outside."""
 
 import uvloop
+from sellergate_common.allocator import return_freed_memory
 from sellergate_common.blocking.names import Loop
 from sellergate_common.observability.logs import configure_logging, get_logger
 from sellergate_common.observability.telemetry import serve_metrics
@@ -14,6 +15,7 @@ from sellergate_edge.wiring import open_servers
 
 def main() -> None:
     """Run the edge until it is told to stop."""
+    return_freed_memory()
     settings = load_settings(EdgeSettings)
     configure_logging("edge", settings.log_level)
     configure_tracing("edge")

@@ -42,7 +42,6 @@ async def forward(
         "headers": [
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"] if _goes_along(name)
         ],
-        "body": b"" if request.method in ("GET", "HEAD") and not _has_body(request) else await _body(request),
         "content_type": request.headers.get("content-type", ""),
         "as_is": True,
         "max_wait": max_wait,
@@ -50,7 +49,11 @@ async def forward(
         "token_kind": token_kind,
         "restricted_resources": restricted_resources,
     }
-    return answered(await client.call(account_id, request.method, path, on_behalf_of=user, **options))
+    if request.method not in ("GET", "HEAD") or _has_body(request):
+        options["body"] = await read_body(request, MAX_BODY_BYTES)
+    call = client.call(account_id, request.method, path, on_behalf_of=user, **options)
+    options.pop("body", None)  # the client drops the body as soon as its message holds it
+    return answered(await call)
 
 
 def max_wait_of(request: Request, default: float) -> float:
@@ -80,10 +83,6 @@ def answered(answer: Answer) -> Response:
 
 def _has_body(request: Request) -> bool:
     return "content-length" in request.headers or "transfer-encoding" in request.headers
-
-
-async def _body(request: Request) -> bytes:
-    return await read_body(request, MAX_BODY_BYTES)
 
 
 def _goes_along(name: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Bodies of requests, bounded in size, time, depth and in what all of them hold together."""
 
 import asyncio
+from io import BytesIO
 
 from sellergate_amazon import reading
 from sellergate_common.errors import InvalidRequest
@@ -26,7 +27,7 @@ async def read_body(request: Request, most_bytes: int, seconds: float = BODY_SEC
     if declared.isascii() and declared.isdigit():
         # Refused before it is read, where that is known by now.
         _check(int(declared[:12]), most_bytes)
-    chunks, size = [], 0
+    body, size = BytesIO(), 0
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
@@ -34,12 +35,12 @@ async def read_body(request: Request, most_bytes: int, seconds: float = BODY_SEC
                 _check(size, most_bytes)
                 if isinstance(lease, Lease):
                     lease.hold(user, len(chunk))
-                chunks.append(chunk)
+                body.write(chunk)
     except TimeoutError:
         raise HTTPException(408, f"The body did not arrive within {seconds:.0f} s", _CLOSE) from None
     except ClientDisconnect:
         raise HTTPException(400, "The client left before the end of the body", _CLOSE) from None
-    return b"".join(chunks)
+    return body.getvalue()  # without a copy
 
 
 def check_json(body: bytes, content_type: str) -> None:

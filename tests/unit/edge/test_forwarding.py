@@ -1,9 +1,15 @@
 """Amazon's responses on their way to browsers and programs."""
 
+import tracemalloc
+from collections.abc import MutableMapping
+from typing import Any
+
 import pytest
 from sellergate_client import Answer
 from sellergate_common.errors import Unavailable
-from sellergate_edge.forwarding import answered
+from sellergate_edge.forwarding import MAX_BODY_BYTES, answered, forward
+from sellergate_edge.limits.buffers import MAX_BUFFERED_BYTES, MAX_BUFFERED_BYTES_OF_USER
+from starlette.requests import Request
 
 
 def response(*headers: tuple[str, str], status: int = 200) -> list[tuple[str, str]]:
@@ -48,3 +54,35 @@ def test_a_status_that_ends_no_call_is_amazons_outage(status: int) -> None:
     with pytest.raises(Unavailable) as caught:
         response(status=status)
     assert caught.value.reason == "AMAZON_UNAVAILABLE"
+
+
+class Client:
+    """A client that takes the body of a call, drops it, and notes how much memory is still in use."""
+
+    sent = kept = 0
+
+    async def call(self, *_: Any, **options: Any) -> Answer:
+        self.sent = len(options.pop("body"))
+        self.kept, _ = tracemalloc.get_traced_memory()
+        return Answer(200, (), b"{}", "", 0.0, 1, 0.0, "")
+
+
+async def test_a_body_that_the_client_dropped_is_held_by_no_other() -> None:
+    size, client = 4_000_000, Client()
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"x" * size, "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "query_string": b"", "headers": []}
+    tracemalloc.start()
+    try:
+        await forward(Request(scope, receive), client, "a", "/x", "u1", 1.0)  # type: ignore[arg-type]
+    finally:
+        tracemalloc.stop()
+    assert client.sent == size
+    assert client.kept < size / 10
+
+
+def test_bodies_in_memory_twice_stay_within_the_bound() -> None:
+    assert 2 * MAX_BUFFERED_BYTES <= 24 * 1024 * 1024  # 8 MiB are left for what is read and not yet counted
+    assert MAX_BODY_BYTES < MAX_BUFFERED_BYTES_OF_USER < MAX_BUFFERED_BYTES

@@ -1,6 +1,7 @@
 """Bodies that are too large, and senders that never end."""
 
 import asyncio
+import tracemalloc
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -29,6 +30,25 @@ async def test_a_body_is_read_as_far_as_it_may_be_long() -> None:
     with pytest.raises(HTTPException) as caught:
         await read_body(sent(b"ab", b"cd", b"e"), 4)
     assert caught.value.status_code == 413
+
+
+async def test_a_large_body_is_in_memory_once() -> None:
+    chunk, count = 64 * 1024, 64
+
+    async def receive() -> MutableMapping[str, Any]:
+        nonlocal count
+        count -= 1
+        return {"type": "http.request", "body": b"x" * chunk, "more_body": bool(count)}
+
+    size = chunk * count
+    tracemalloc.start()
+    try:
+        body = await read_body(Request({"type": "http", "headers": []}, receive), size)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(body) == size
+    assert peak < 1.3 * size
 
 
 @pytest.mark.parametrize("chunks", [0, 10_000])

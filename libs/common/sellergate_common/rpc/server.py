@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from sellergate_common.allocator import return_freed_memory
 from sellergate_common.identity.metrics import certificate_metrics
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.renewal import ServerCertificate
@@ -46,6 +47,7 @@ async def run_server(
     The overall health and that of each service are SERVING from the end of the start until the drain begins. `admission` admits the
     servicers' unary calls.
     """
+    return_freed_memory()
     configure_tracing(name)
     server = grpc.aio.server(
         options=[

@@ -4,8 +4,10 @@ from collections import Counter
 
 from sellergate_common.errors import Overloaded, QuotaExceeded
 
-MAX_BUFFERED_BYTES = 32 * 1024 * 1024
-MAX_BUFFERED_BYTES_OF_USER = 20 * 1024 * 1024
+MAX_BUFFERED_BYTES = 12 * 1024 * 1024
+"""Each byte is in memory at most twice: as the edge and as gRPC hold it."""
+MAX_BUFFERED_BYTES_OF_USER = 11 * 1024 * 1024
+"""The largest body, and small ones beside it."""
 _RETRY_SECONDS = 1.0
 
 
