@@ -1,6 +1,6 @@
 """The gateway's catalogue of operations, and what is left of an account's quota for one."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,8 @@ from sellergate_client.rpc.paging import PAGE_SIZE, items_of
 from sellergate_client.rpc.patience import invoke_patiently
 
 _SERVICE = "gateway"
+MOST_QUOTAS = 50
+"""What one GetQuota reads: operation, and 49 of more_operations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,33 @@ class Catalogue:
         self, account_id: str, operation: str, *, sandbox: bool | None = None, on_behalf_of: str = ""
     ) -> Quota:
         """Return the state of an account's bucket for an operation. Raises NotFound."""
-        request = pb2.GetQuotaRequest(account_id=account_id, operation=operation)
-        if sandbox is not None:
-            request.sandbox = sandbox
-        answer = await invoke_patiently(self._stub.GetQuota, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
-        found = answer.quota
-        return Quota(
-            operation,
-            found.rate,
-            found.burst,
-            found.remaining,
-            found.reset_time.ToDatetime(tzinfo=UTC),
-            operation_pb2.QuotaSource.Name(found.source).removeprefix("QUOTA_SOURCE_"),
-        )
+        (found,) = await self.quotas(account_id, [operation], sandbox=sandbox, on_behalf_of=on_behalf_of)
+        return found
+
+    async def quotas(
+        self, account_id: str, operations: Sequence[str], *, sandbox: bool | None = None, on_behalf_of: str = ""
+    ) -> list[Quota]:
+        """Return the states of an account's buckets for operations, in their order; one call reads up to 50. Raises NotFound."""
+        found = list[Quota]()
+        while len(found) < len(operations):
+            names = operations[len(found) : len(found) + MOST_QUOTAS]
+            request = pb2.GetQuotaRequest(
+                account_id=account_id, operation=names[0], more_operations=names[1:], sandbox=sandbox
+            )
+            response = await invoke_patiently(
+                self._stub.GetQuota, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+            )
+            # A gateway that does not know more_operations reads one.
+            found += map(_quota, names, (response.quota, *response.more_quotas))
+        return found
+
+
+def _quota(operation: str, quota: operation_pb2.Quota) -> Quota:
+    return Quota(
+        operation,
+        quota.rate,
+        quota.burst,
+        quota.remaining,
+        quota.reset_time.ToDatetime(tzinfo=UTC),
+        operation_pb2.QuotaSource.Name(quota.source).removeprefix("QUOTA_SOURCE_"),
+    )

@@ -1,5 +1,6 @@
 """The catalogue as callers see it: found, searched, paged, and with its quota."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,13 +69,20 @@ class Operations:
         page = found[: min(size or DEFAULT_SIZE, MAX_SIZE)]
         return page, page[-1].name if len(found) > len(page) else ""
 
-    async def quota(self, account: Account, name: str, user: str, *, sandbox: bool) -> tuple[Bucket, BucketState]:
-        """Return an account's bucket for an operation, and what is in it. Raises NotFound.
+    async def quotas(
+        self, account: Account, names: Sequence[str], user: str, *, sandbox: bool
+    ) -> list[tuple[Bucket, BucketState]]:
+        """Return an account's bucket for each operation, and what is in it. Raises NotFound before any bucket is read.
 
         A user of a shared application cannot make calls for the application itself, and does not see the bucket of those.
         """
-        operation = self.get(name)
         site = self._sites.of(account.marketplace, sandbox=sandbox)
-        grantless = bool(operation.grantless_scope) and not (user and account.shared_application)
-        bucket = self._buckets.of(account, site, operation, batch=False, grantless=grantless)[0]
-        return bucket, await self._quota.state(bucket)
+        for_itself = not (user and account.shared_application)
+        buckets = [
+            self._buckets.of(
+                account, site, operation, batch=False, grantless=bool(operation.grantless_scope) and for_itself
+            )[0]
+            for operation in map(self.get, names)
+        ]
+        states = await asyncio.gather(*map(self._quota.state, buckets))
+        return list(zip(buckets, states, strict=True))

@@ -32,5 +32,5 @@ async def test_the_applications_own_bucket_is_for_those_who_act_for_it(account: 
     for _ in range(2):
         await quota.enter(BUCKETS.of(ACCOUNT, site, operation, batch=False, grantless=True), 0.0)
     operations = Operations(CATALOGUE, SITES, BUCKETS, quota)
-    _, state = await operations.quota(account, GRANTLESS, user, sandbox=False)
-    assert state.remaining == seen
+    found = await operations.quotas(account, [GRANTLESS], user, sandbox=False)
+    assert [state.remaining for _, state in found] == [seen]

@@ -136,7 +136,7 @@ async def _paged(state_dir: Path | None, account: str, path: str, options: CallO
 async def _quotas(state_dir: Path | None, account: str, names: list[str], sandbox: bool | None) -> list[dict[str, Any]]:
     account = account_or_demo(account, state_dir)
     async with connected(state_dir) as sellergate:
-        found = [await sellergate.catalogue.quota(account, name, sandbox=sandbox) for name in names]
+        found = await sellergate.catalogue.quotas(account, names, sandbox=sandbox)
     return [{name: getattr(one, name) for name in type(one).__dataclass_fields__} for one in found]
 
 

@@ -84,12 +84,15 @@ class GatewayServicer(StreamingRpcs):
         return pb2.GetOperationResponse(operation=to_operation(self._operations.get(request.name)))
 
     async def GetQuota(self, request: pb2.GetQuotaRequest, context: Any) -> pb2.GetQuotaResponse:
-        """Return the state of an account's quota for an operation."""
+        """Return the state of an account's quota for each operation."""
         user = _user()
         account = await self._calls.account(request.account_id, user)
         sandbox = request.sandbox if request.HasField("sandbox") else account.sandbox
-        bucket, state = await self._operations.quota(account, request.operation, user, sandbox=sandbox)
-        return pb2.GetQuotaResponse(quota=to_quota(state, bucket.burst, time.time()))
+        names = [request.operation, *request.more_operations]
+        found = await self._operations.quotas(account, names, user, sandbox=sandbox)
+        now = time.time()
+        quota, *more = [to_quota(state, bucket.burst, now) for bucket, state in found]
+        return pb2.GetQuotaResponse(quota=quota, more_quotas=more)
 
 
 def _user() -> str:
