@@ -17,7 +17,7 @@ WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test unit contract integration e2e system check lint fmt typecheck boundaries bench requirements sbom audit protos install clean
+.PHONY: help run test unit contract integration e2e system check lint fmt typecheck boundaries bench requirements sbom audit protos catalogue install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,11 @@ audit: $(SUPPLY)/.done ## look up known vulnerabilities of all packages; NOT RUN
 
 protos: $(VENV)/.run ## compile the contracts again
 	$(INSTALL) . --no-deps
+
+catalogue: $(VENV)/.run ## write the catalogue of operations from Amazon's models: MODELS=<the folder models of Amazon's repository>
+	@test -d "$(MODELS)" || { echo "MODELS must name the folder models of Amazon's repository selling-partner-api-models" >&2; exit 2; }
+	$(BIN)/sellergate catalogue diff "$(MODELS)"
+	$(BIN)/sellergate catalogue make "$(MODELS)" --output libs/amazon/sellergate_amazon/operations.json
 
 install: $(VENV)/.dev ## install everything that developing needs
 

@@ -63,7 +63,7 @@ async def test_every_operation_is_called_with_the_right_kind_of_token(
     for start in range(0, len(CALLED), 32):
         await asyncio.gather(*map(call, CALLED[start : start + 32]))
     after = await counted(control)
-    assert len(answers) == 369
+    assert len(answers) == len(CALLED) == len(CATALOGUE) - 1
     restricted = 0
     for operation in CALLED:
         answer = answers[operation.name]
@@ -220,8 +220,8 @@ async def test_the_list_of_operations_can_be_narrowed(gateway: GatewayServiceStu
         page = await invoke(gateway.ListOperations, request, dependency="gateway")
         return [operation.name for operation in page.operations]
 
-    assert len(await listed()) == 370
+    assert await listed() == sorted(operation.name for operation in CATALOGUE)
     assert await listed(grantless=True) == sorted(o.name for o in CATALOGUE if o.grantless_scope)
     assert len(await listed(deprecated=True)) == 10
     assert set(await listed(api="orders", version="v0", restricted=True)) <= set(await listed(api="orders"))
-    assert len(await listed(deprecated=False)) == 360
+    assert len(await listed(deprecated=False)) == len(CATALOGUE) - 10

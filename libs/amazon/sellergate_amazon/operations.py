@@ -1,19 +1,22 @@
-"""The catalogue: the 370 operations of the Selling Partner API and how a request finds its own.
+"""The catalogue: the operations of the Selling Partner API, and how a request finds its own.
 
-The rows are made by `scripts/make_operations.py` from Amazon's models (August 2026), Amazon's SDK limits and its
-guides to restricted and grantless operations. What those lack stands in `overrides.json`, reviewed by hand, each row with
-its source: limits of a whole application, kinds of documents, days of removal, and POSTs that are safe to repeat.
+`make catalogue` writes its rows (`operations.json`) from Amazon's models and from `models/overrides.json`, the reviewed facts
+that the models lack. An operator may give a newer file of the same shape.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sellergate_amazon.catalogue_file import read_rows
+from sellergate_amazon.data_files import DataFileError
 from sellergate_amazon.routes import Routes, parameter_name
+
+BUNDLED = Path(__file__).with_name("operations.json")
+"""The catalogue that this release comes with."""
 
 # `{resource}` stands for a path of its own, "messaging/v1/orders/{id}/messages/..." (Amazon's Uploads model).
 _SPANS_SLASHES = frozenset({"uploads/2020-11-01/createUploadDestinationForResource"})
@@ -48,25 +51,27 @@ class Operation:
     grantless_scope: str | None
     """The LWA scope of a token without a seller, for operations that want one."""
     deprecated: bool
-    """As the model says, or Amazon has told the day of its removal (the model says so too rarely)."""
+    """As the model says, or Amazon has announced the day of its removal (the model says so too rarely)."""
     paginated_by: str | None
     """The query parameter that asks for the next page."""
     next_token_path: str | None
-    """Where the answer carries the value for it, as in "payload.NextToken"."""
+    """Where the response carries the value for it, as in "payload.NextToken"."""
     sandbox: str | None
     """"static", "dynamic", or None: not in the sandbox."""
     sandbox_only: bool
     success_status: int
     envelope: str | None
-    """What a successful answer is: "payload" (an object with `payload`), "bare", "array", or None: no body."""
+    """What a successful response is: "payload" (an object with `payload`), "bare", "array", or None: no body."""
+    parameters: tuple[str, ...] | None = None
+    """Place and name of each parameter ("query:MarketplaceIds!", the `!` where it is required); None: not recorded."""
     application_rate: float | None = None
     """Calls per second of an application for all its sellers together; None where Amazon names no such limit."""
     application_burst: int | None = None
     """What such a bucket holds. Amazon does not say; one second's calls."""
     document: str | None = None
-    """"REPORT", "FEED" or "DATA_KIOSK": the answer holds the address of such a document."""
+    """"REPORT", "FEED" or "DATA_KIOSK": the response holds the address of such a document."""
     removal_date: str | None = None
-    """The day on which Amazon removes it ("2027-03-27"), where that was told."""
+    """The day on which Amazon removes it ("2027-03-27"), where Amazon has announced one."""
     next_keeps: tuple[str, ...] | None = None
     """The parameters that may accompany the token of a next page; None: all of the first page's."""
     next_sets: tuple[tuple[str, str], ...] = ()
@@ -146,8 +151,22 @@ class Catalogue:
 
     @staticmethod
     def load() -> "Catalogue":
-        """Return the catalogue of this package, read on the first call and the same object ever after."""
+        """Return the catalogue of this release, read on the first call and the same object ever after."""
         return _load()
+
+    @staticmethod
+    def read(file: Path) -> "Catalogue":
+        """Return the catalogue of a file. Raises DataFileError naming the file and the entry at fault."""
+        rows = read_rows(file)
+        try:
+            return Catalogue.of_rows(rows)
+        except ValueError as error:
+            raise DataFileError(file, "", str(error)) from None
+
+    @staticmethod
+    def of_rows(rows: Iterable[Mapping[str, Any]]) -> "Catalogue":
+        """Return the catalogue of rows that were checked. Raises ValueError as the constructor does."""
+        return Catalogue(map(_operation, rows))
 
     def match(self, method: str, encoded_path: str) -> Match | None:
         """Return the operation of a method ("GET") and a percent-encoded path without query, or None.
@@ -170,29 +189,12 @@ class Catalogue:
 
 @cache
 def _load() -> Catalogue:
-    rows = [*_read("operations.json")]
-    overrides = {row["operation"]: row for row in _read("overrides.json")}
-    return Catalogue(merged(rows, overrides))
+    return Catalogue.read(BUNDLED)
 
 
-def merged(rows: Iterable[Mapping[str, Any]], overrides: Mapping[str, Mapping[str, Any]]) -> Iterator[Operation]:
-    """Yield the operations of Amazon's data, corrected. Raises ValueError for a correction of nothing or without a source."""
-    left = dict(overrides)
-    for row in rows:
-        given = dict(left.pop(row["name"], {"source": "none"}))
-        if not given.pop("source", ""):
-            raise ValueError(f"the override of {row['name']} names no source")
-        given.pop("operation", None)
-        elements = tuple(row["restricted_data_elements"])
-        deprecated = row["deprecated"] or "removal_date" in given
-        if "next_keeps" in given:
-            given["next_keeps"] = tuple(given["next_keeps"])
-        given["next_sets"] = tuple(given.get("next_sets", {}).items())
-        yield Operation(**{**row, "restricted_data_elements": elements, "deprecated": deprecated, **given})
-    if left:
-        raise ValueError(f"there is no operation {min(left)} to override")
-
-
-def _read(name: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(files("sellergate_amazon").joinpath(name).read_text("utf-8"))
-    return rows
+def _operation(row: Mapping[str, Any]) -> Operation:
+    """Return the operation of a row that was checked; arrays and objects become immutable."""
+    facts: dict[str, Any] = {fact: tuple(value) if isinstance(value, list) else value for fact, value in row.items()}
+    if "next_sets" in facts:
+        facts["next_sets"] = tuple(facts["next_sets"].items())
+    return Operation(**facts)

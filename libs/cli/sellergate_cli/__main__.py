@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from sellergate_cli.commands import accounts, applications, audit, calls, clients, documents, tokens
+from sellergate_cli.commands import accounts, applications, audit, calls, catalogue, clients, documents, tokens
 from sellergate_cli.commands.capture import capture
 from sellergate_cli.commands.import_legacy import import_legacy
 from sellergate_cli.commands.up import up
@@ -32,6 +32,7 @@ for name, group in {
     "report": documents.report,
     "feed": documents.feed,
     "operations": calls.operations,
+    "catalogue": catalogue.app,
     "tokens": tokens.app,
     "secrets": secrets,
     "keys": keys,

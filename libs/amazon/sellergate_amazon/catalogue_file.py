@@ -1,0 +1,136 @@
+"""The catalogue's data file: a JSON array with one row for each operation, checked fact by fact, read and written."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sellergate_amazon.data_files import DataFileError, read_json
+from sellergate_amazon.routes import parameter_name
+
+METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "POST", "PATCH")
+_Check = tuple[str, Callable[[Any], bool]]
+_NAME = re.compile(r"[A-Za-z0-9._:/-]{1,200}")
+_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|\{[A-Za-z0-9_]+\}))+")
+_PARAMETER = re.compile(r"(path|query|header|formData|cookie|body):[^\s!]+!?")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e6  # noqa: PLR2004
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1e6  # noqa: PLR2004
+
+
+def _text(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _texts(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(_text(pattern), value))
+
+
+def _one_of(*values: Any) -> _Check:
+    told = ", ".join(json.dumps(value) for value in values)
+    return f"must be one of {told}", lambda value: any(value is one or value == one for one in values)
+
+
+def _or_null(check: _Check) -> _Check:
+    words, holds = check
+    return f"{words}, or null", lambda value: value is None or holds(value)
+
+
+_WORD: _Check = ("must be a text of letters, digits and . _ : / -", _text(_NAME))
+_FLAG: _Check = ("must be true or false", lambda value: isinstance(value, bool))
+_RATE: _Check = ("must be a number of calls a second above 0 and below 1,000,000", _is_number)
+_BURST: _Check = ("must be a whole number of calls above 0 and below 1,000,000", _is_count)
+_WORDS: _Check = ("must be an array of texts", _texts(_NAME))
+# The facts of each row, in the order of the file.
+REQUIRED: Mapping[str, _Check] = {
+    "name": _WORD,
+    "api": _WORD,
+    "version": _WORD,
+    "operation_id": _WORD,
+    "method": _one_of(*METHODS),
+    "path": ("must be a path such as /orders/v0/orders/{orderId}", _text(_PATH)),
+    "rate": _or_null(_RATE),
+    "burst": _or_null(_BURST),
+    "rate_source": _one_of("model", "sdk", None),
+    "restricted": _FLAG,
+    "restricted_data_elements": _WORDS,
+    "restricted_basis": _one_of("conditional", "ambiguous", None),
+    "grantless_scope": _or_null(_WORD),
+    "deprecated": _FLAG,
+    "paginated_by": _or_null(_WORD),
+    "next_token_path": _or_null(_WORD),
+    "sandbox": _one_of("static", "dynamic", None),
+    "sandbox_only": _FLAG,
+    "success_status": ("must be a status from 200 to 299", lambda value: _is_count(value) and 200 <= value < 300),  # noqa: PLR2004
+    "envelope": _one_of("payload", "bare", "array", None),
+}
+# Facts that a row has only where they say something; a file of before they existed is still read.
+OPTIONAL: Mapping[str, _Check] = {
+    "parameters": ("must be an array of texts such as query:MarketplaceIds!", _texts(_PARAMETER)),
+    "application_rate": _RATE,
+    "application_burst": _BURST,
+    "document": _one_of("REPORT", "FEED", "DATA_KIOSK"),
+    "removal_date": ("must be a day such as 2027-03-27", _text(_DAY)),
+    "next_keeps": _WORDS,
+    "next_sets": (
+        "must be an object of texts",
+        lambda value: isinstance(value, dict) and all(isinstance(one, str) for one in value.values()),
+    ),
+    "pages_in_body": _FLAG,
+    "repeatable": _FLAG,
+}
+_PAIRED = (("rate", "burst"), ("rate", "rate_source"), ("paginated_by", "next_token_path"))
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """Return the rows of a catalogue's file. Raises DataFileError naming the first entry at fault."""
+    rows = read_json(file)
+    if not isinstance(rows, list) or not rows:
+        raise DataFileError(file, "", "must be a JSON array with an object for each operation")
+    for number, row in enumerate(rows, start=1):
+        check_row(file, number, row)
+    return rows
+
+
+def check_row(file: Path | str, number: int, row: Any) -> None:
+    """Check one row; `number` counts from 1. Raises DataFileError."""
+    if not isinstance(row, dict):
+        raise DataFileError(file, f"entry {number}", "must be an object")
+    entry = f"entry {number} ({row['name']:.100})" if isinstance(row.get("name"), str) else f"entry {number}"
+    for fact in REQUIRED:
+        if fact not in row:
+            raise DataFileError(file, entry, f"{fact} is missing")
+    for fact, value in row.items():
+        check_fact(file, entry, fact, value)
+    for first, second in _PAIRED:
+        if (row[first] is None) is not (row[second] is None):
+            raise DataFileError(file, entry, f"{first} and {second} must both be given, or both be null")
+    names = [name for segment in row["path"].split("/") if (name := parameter_name(segment)) is not None]
+    if len(names) != len(set(names)):
+        raise DataFileError(file, entry, "path must not have a parameter twice")
+
+
+def check_fact(file: Path | str, entry: str, fact: str, value: Any) -> None:
+    """Check one fact of a row. Raises DataFileError."""
+    check = REQUIRED.get(fact) or OPTIONAL.get(fact)
+    if check is None:
+        raise DataFileError(file, entry, f"{fact:.100} is no fact that a catalogue has")
+    words, holds = check
+    if not holds(value):
+        raise DataFileError(file, entry, f"{fact} {words}")
+
+
+def text_of(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the file's text: one row a line, by name, each fact in the order of the checks. Equal rows give equal text."""
+    lines = ",\n".join(
+        json.dumps({fact: row[fact] for fact in (*REQUIRED, *OPTIONAL) if fact in row}, separators=(",", ":"))
+        for row in sorted(rows, key=lambda row: str(row["name"]))
+    )
+    return f"[\n{lines}\n]\n"

@@ -1,0 +1,74 @@
+"""The catalogue's rows from a folder of Amazon's models and the reviewed overrides: the same input gives the same rows."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sellergate_amazon.catalogue_file import check_row
+from sellergate_amazon.data_files import DataFileError
+from sellergate_amazon.models.extraction import rows_of
+from sellergate_amazon.models.files import read_models
+from sellergate_amazon.models.overrides import Overrides
+
+# A row of the overrides states what differs from these.
+_PLAIN: Mapping[str, Any] = {
+    "rate": None,
+    "burst": None,
+    "rate_source": None,
+    "restricted": False,
+    "restricted_data_elements": [],
+    "restricted_basis": None,
+    "grantless_scope": None,
+    "deprecated": False,
+    "paginated_by": None,
+    "next_token_path": None,
+    "sandbox": None,
+    "sandbox_only": False,
+    "success_status": 200,
+    "envelope": "bare",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new catalogue."""
+
+    rows: tuple[dict[str, Any], ...]
+    """By name."""
+    notes: tuple[str, ...]
+    """What a reviewer of the overrides should look at."""
+
+
+def made(folder: Path, overrides: Overrides) -> Made:
+    """Return the catalogue of a folder of models. Raises DataFileError naming file and entry."""
+    notes: list[str] = []
+    rows = [row for model in read_models(folder) for row in rows_of(model, overrides.api_names)]
+    places = {(row["method"], row["path"]) for row in rows}
+    for added in overrides.added:
+        if (added.get("method"), added.get("path")) in places:
+            notes.append(
+                f"{added['method']} {added['path']}: the models have it now; the override that adds it is no longer needed"
+            )
+        else:
+            rows.append({**_PLAIN, **added})
+    found = overrides.applied(_named(rows), notes)
+    by_place: dict[tuple[str, str], str] = {}
+    for number, row in enumerate(found, start=1):
+        check_row(folder, number, row)
+        other = by_place.setdefault((row["method"], row["path"]), row["name"])
+        if other != row["name"]:
+            raise DataFileError(folder, row["name"], f"has the method and path of {other}")
+    return Made(tuple(sorted(found, key=lambda row: str(row["name"]))), tuple(sorted(notes)))
+
+
+def _named(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with a name each; where two would have the same, as one id with POST and PUT, the method tells them apart."""
+    rows = list(rows)
+    plain = Counter(map(_plain_name, rows))
+    return [{"name": f"{name}:{row['method']}" if plain[name := _plain_name(row)] > 1 else name, **row} for row in rows]
+
+
+def _plain_name(row: Mapping[str, Any]) -> str:
+    return f"{row.get('api')}/{row.get('version')}/{row.get('operation_id')}"

@@ -1,0 +1,76 @@
+"""What a model says of an operation's success: its status, the shape of its body, and where the next page's token is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sellergate_amazon.models.files import Model
+
+# The places of a token in the models: beside the data, and in an object of its own.
+_PLACES = ((), ("payload",), ("pagination",), ("payload", "pagination"))
+_TOKENS = ("nextToken", "NextToken", "nextPageToken", "paginationToken", "nextTokenForLineItems")
+# The query parameters that take such a token.
+_ASKS = ("nextToken", "NextToken", "pageToken", "nextPageToken", "paginationToken", "nextTokenForLineItems")
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """The first 2xx response of an operation."""
+
+    status: int
+    schema: Mapping[str, Any] | None
+
+
+def success(model: Model, operation: Mapping[str, Any]) -> Success | None:
+    """Return the first 2xx response in the order of the statuses, or None."""
+    for status in sorted(operation["responses"]):
+        if len(status) == 3 and status.isdigit() and status[0] == "2":  # noqa: PLR2004
+            response = model.resolved(operation["responses"][status])
+            return Success(int(status), _schema(response))
+    return None
+
+
+def envelope(model: Model, found: Success) -> str | None:
+    """Return "payload", "array", "bare", or None where the response has no body."""
+    if found.schema is None:
+        return None
+    schema = model.resolved(found.schema)
+    if schema.get("type") == "array":
+        return "array"
+    return "payload" if "payload" in properties(model, schema) else "bare"
+
+
+def pagination(model: Model, names: list[str], found: Success) -> tuple[str, str] | None:
+    """Return the query parameter of the next page and the path of its value in the response ("payload.NextToken").
+
+    `names` are the operation's query parameters. None where the model has only one of the two.
+    """
+    asks = next((name for name in _ASKS if name in names), None)
+    if asks is None or found.schema is None:
+        return None
+    for place in _PLACES:
+        schema: Mapping[str, Any] | None = model.resolved(found.schema)
+        for step in place:
+            inner = properties(model, schema).get(step) if schema is not None else None
+            schema = model.resolved(inner) if inner is not None else None
+        held = properties(model, schema) if schema is not None else {}
+        token = next((token for token in _TOKENS if token in held), None)
+        if token is not None:
+            return asks, ".".join((*place, token))
+    return None
+
+
+def properties(model: Model, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of an object, those of `allOf` included."""
+    found: dict[str, Any] = {}
+    for part in schema.get("allOf", ()):
+        found |= properties(model, model.resolved(part))
+    return found | dict(schema.get("properties", {}))
+
+
+def _schema(response: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the schema of a response: OpenAPI 2 has it in place, OpenAPI 3 below a content type, JSON first."""
+    content = response.get("content", {})
+    media_types = sorted(content, key=lambda name: (name != "application/json", name))
+    holders = (response, *(content[media_type] for media_type in media_types))
+    return next((holder["schema"] for holder in holders if "schema" in holder), None)
