@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 from pydantic import ValidationError
+from sellergate_amazon.operations import Catalogue
 
 from sellergate_simulator.assembly import assemble
 from sellergate_simulator.clock import Clock
@@ -22,7 +23,8 @@ def main() -> None:
     log_to_stderr(settings.log_level)
     ports: dict[str, int] = {}
     try:
-        handlers = assemble(read_seed(settings.seed_file), Clock(), Random(), ports)  # noqa: S311  (chance of faults)
+        catalogue, dice = Catalogue.read(settings.catalogue), Random()  # noqa: S311  (chance of faults)
+        handlers = assemble(read_seed(settings.seed_file), Clock(), dice, ports, catalogue)
         with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
             runner.run(serve(handlers, settings.host, settings.ports(), ports))
     except (OSError, ValueError) as error:

@@ -34,12 +34,14 @@ from sellergate_simulator.state import World
 RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-def assemble(seed: Seed, clock: Clock, random: Random, ports: dict[str, int]) -> dict[str, RequestHandler]:
+def assemble(
+    seed: Seed, clock: Clock, random: Random, ports: dict[str, int], catalogue: Catalogue
+) -> dict[str, RequestHandler]:
     """Return the handler of each port name. `ports` is read when requests come: the server fills it.
 
     Raises ValueError when the seed contradicts itself.
     """
-    catalogue, world, tokens = Catalogue.load(), World(), AccessTokens()
+    world, tokens = World(), AccessTokens()
     buckets, counters, faults = Buckets(), Counters(), Faults(random)
     world.seed(seed)
     book = OrderBook(clock.wall())

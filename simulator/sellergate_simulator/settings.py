@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sellergate_amazon.operations import BUNDLED
 
 PORT_NAMES = ("main", "na", "eu", "fe", "sandbox")
 
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
     fe_port: int | None = Field(default=None, ge=0, le=65535, description="SP-API of the Far East; default PORT+3.")
     sandbox_port: int | None = Field(default=None, ge=0, le=65535, description="The sandbox; default PORT+4.")
     seed_file: Path | None = Field(default=None, description="JSON document that fills the state at start.")
+    catalogue: Path = Field(default=BUNDLED, description="The file of SP-API's operations; that of this release.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="debug: a line per request."
     )

@@ -1,13 +1,16 @@
 """deploy/k8s: renders offline, is valid for three versions of Kubernetes, and keeps our own rules."""
 
+import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+from sellergate_amazon.operations import BUNDLED
 
 from tests.paths import ROOT
 from tests.system.conftest import Need
@@ -35,8 +38,8 @@ OTHERS = {
 SERVICES = {"account", "token", "iam", "gateway", "edge"}
 
 
-def rendered(overlay: str) -> list[dict[str, Any]]:
-    command = ["kubectl", "kustomize", str(OVERLAYS / overlay)]
+def rendered(overlay: str, overlays: Path = OVERLAYS) -> list[dict[str, Any]]:
+    command = ["kubectl", "kustomize", str(overlays / overlay)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     return [one for one in yaml.safe_load_all(done.stdout) if one]
 
@@ -127,3 +130,26 @@ def test_each_service_is_whole(objects: list[dict[str, Any]]) -> None:
         assert spec["terminationGracePeriodSeconds"] > drain
     namespace = next(iter(by_kind["Namespace"].values()))
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_a_newer_catalogue_is_mounted_and_rolls_the_gateway(need: Need, tmp_path: Path) -> None:
+    need.program("kubectl")
+    shutil.copytree(OVERLAYS.parent, tmp_path / "k8s")
+    overlay = tmp_path / "k8s" / "overlays" / "dev" / "kustomization.yaml"
+    given = yaml.safe_load(overlay.read_text())
+    given["components"].append("../../components/catalogue")
+    overlay.write_text(yaml.safe_dump(given))
+    file = tmp_path / "k8s" / "components" / "catalogue" / "catalogue.json"
+    names = set()
+    for content in (BUNDLED.read_text("utf-8"), "[]"):
+        file.write_text(content, "utf-8")
+        objects = rendered("dev", tmp_path / "k8s" / "overlays")
+        (pod,) = [pod for _, name, pod in pods(objects) if name == "gateway"]
+        (container,) = pod["containers"]
+        assert {"name": "SELLERGATE_CATALOGUE", "value": "/etc/sellergate/catalogue.json"} in container["env"]
+        mounted = next(one["configMap"]["name"] for one in pod["volumes"] if one["name"] == "catalogue")
+        (held,) = [one for one in objects if one["kind"] == "ConfigMap" and one["metadata"]["name"] == mounted]
+        assert held["data"] == {"catalogue.json": content}
+        kubernetes_validate.validate(held, VERSIONS[-1], strict=True)
+        names.add(mounted)
+    assert len(names) == 2

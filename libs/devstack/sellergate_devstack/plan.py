@@ -16,7 +16,7 @@ from sellergate_devstack.state import Demo, State
 
 GRPC_SERVICES = ("account", "token", "iam", "gateway")
 _SIMULATED = ("NA", "EU", "FE", "SANDBOX")
-_GATEWAY = "SELLERGATE_INTERACTIVE_SHARE SELLERGATE_QUOTA_MODE SELLERGATE_DOCUMENT_HOSTS"
+_GATEWAY = "SELLERGATE_INTERACTIVE_SHARE SELLERGATE_QUOTA_MODE SELLERGATE_DOCUMENT_HOSTS SELLERGATE_CATALOGUE"
 _EDGE = (
     "SELLERGATE_JWKS_URL SELLERGATE_OAUTH_DONE_PAGE SELLERGATE_CORS_ORIGINS SELLERGATE_USER_RATE SELLERGATE_USER_BURST"
     " SELLERGATE_DROPIN_MAX_WAIT SELLERGATE_FORWARDED_ALLOW_IPS SELLERGATE_MAX_CONNECTIONS SELLERGATE_MAX_CONNECTIONS_OF_ADDRESS"
@@ -91,6 +91,8 @@ class Plan:
         ports = {"SELLERGATE_SIMULATOR_PORT": base}
         ports |= {f"SELLERGATE_SIMULATOR_{name}_PORT": base + 1 + index for index, name in enumerate(_SIMULATED)}
         own = {name: str(port) for name, port in ports.items()} | {"SELLERGATE_SIMULATOR_SEED_FILE": str(seed)}
+        if self.settings.catalogue:
+            own["SELLERGATE_SIMULATOR_CATALOGUE"] = str(self.settings.catalogue)
         healthy = http_answers(f"{self.simulator_url}/control/health")
         # Not through `environment` with X_FILE names: SEED_FILE is a file by itself.
         return Process(

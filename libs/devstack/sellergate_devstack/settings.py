@@ -39,6 +39,8 @@ class DevstackSettings(Settings):
     """Metrics of account, token, iam, gateway and edge at this port and the four after it; 0: at none."""
     simulator: Annotated[str, Field(pattern="^(on|off|auto)$")] = "auto"
     """auto: on unless an LWA URL and an SP-API endpoint are given."""
+    catalogue: Path | None = None
+    """The file of SP-API's operations for the gateway and the simulator; None: that of this release."""
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     lwa_token_url: str | None = None

@@ -1,10 +1,12 @@
 """Settings of the gateway."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
+from sellergate_amazon.operations import BUNDLED, Catalogue
 from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.identity.policy import Access
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
@@ -37,6 +39,15 @@ class GatewaySettings(ServerSettings, CacheSettings, SiteSettings):
     """Where documents are fetched from and put to: patterns of host names, and whole origins on loopback; commas between."""
     quota_mode: Literal["shared", "local", "shadow"] = "shared"
     """Where quota is kept: in Redis for all replicas; in this process, for a single one; in Redis, and nobody waits for it."""
+
+    catalogue: Path = BUNDLED
+    """The file of SP-API's operations; this release's own by default. `sellergate catalogue make` writes a newer one."""
+
+    @field_validator("catalogue")
+    @classmethod
+    def _is_catalogue(cls, file: Path) -> Path:
+        Catalogue.read(file)
+        return file
 
     @field_validator("document_hosts")
     @classmethod

@@ -159,7 +159,7 @@ async def open_servicers(
             RedisCaptures(redis, settings.token_ring), sources.capture_log, SYSTEM_CLOCK, new_id, background
         ) as captures,
     ):
-        catalogue = Catalogue.load()
+        catalogue = Catalogue.read(settings.catalogue)
         ports = Ports(
             catalogue,
             Sites(settings.production, settings.sandbox),

@@ -1,8 +1,11 @@
 """Where the gateway looks for Amazon."""
 
 import base64
+from pathlib import Path
 
 import pytest
+from sellergate_amazon.catalogue_file import read_rows, text_of
+from sellergate_amazon.operations import BUNDLED, Catalogue
 from sellergate_common.errors import NotAllowed
 from sellergate_common.settings import SettingsError, read_settings
 from sellergate_gateway.settings import GatewaySettings
@@ -74,3 +77,19 @@ def test_services_that_may_hold_tokens_are_named_one_by_one(monkeypatch: pytest.
     for name in ("client/other", "client/labels2", "token", "gateway", "iam", "account"):
         with pytest.raises(NotAllowed):
             access.check(method, name)
+
+
+def test_a_newer_catalogue_is_a_setting_that_is_checked_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert read_settings(GatewaySettings).catalogue == BUNDLED
+    rows = read_rows(BUNDLED)
+    file = tmp_path / "catalogue.json"
+    file.write_text(text_of([{**rows[0], "name": "new/v1/x", "path": "/new/v1/x"}, *rows]), "utf-8")
+    monkeypatch.setenv("SELLERGATE_CATALOGUE", str(file))
+    assert Catalogue.read(read_settings(GatewaySettings).catalogue).match(rows[0]["method"], "/new/v1/x")
+    file.write_text(text_of([{**rows[0], "rate": -1}]), "utf-8")
+    with pytest.raises(SettingsError) as caught:
+        read_settings(GatewaySettings)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"SELLERGATE_CATALOGUE: {file}: entry 1 ({rows[0]['name']}): rate must be a number")
