@@ -9,7 +9,7 @@ from typing import Any
 from sellergate_amazon.catalogue_file import check_row
 from sellergate_amazon.data_files import DataFileError
 from sellergate_amazon.models.extraction import rows_of
-from sellergate_amazon.models.files import read_models
+from sellergate_amazon.models.files import Model, read_models
 from sellergate_amazon.models.overrides import Overrides
 
 # A row of the overrides states what differs from these.
@@ -44,7 +44,8 @@ class Made:
 def made(folder: Path, overrides: Overrides) -> Made:
     """Return the catalogue of a folder of models. Raises DataFileError naming file and entry."""
     notes: list[str] = []
-    rows = [row for model in read_models(folder) for row in rows_of(model, overrides.api_names)]
+    models = read_models(folder)
+    rows = [row for model in models for row in rows_of(model, overrides.api_names)]
     places = {(row["method"], row["path"]) for row in rows}
     for added in overrides.added:
         if (added.get("method"), added.get("path")) in places:
@@ -60,7 +61,23 @@ def made(folder: Path, overrides: Overrides) -> Made:
         other = by_place.setdefault((row["method"], row["path"]), row["name"])
         if other != row["name"]:
             raise DataFileError(folder, row["name"], f"has the method and path of {other}")
+    notes += _without_scope(models, found)
     return Made(tuple(sorted(found, key=lambda row: str(row["name"]))), tuple(sorted(notes)))
+
+
+def _without_scope(models: Iterable[Model], rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note for each operation that its model calls grantless and no override gives a scope to: models name none."""
+    stated = {
+        (method, path)
+        for model in models
+        for method, path, operation, _ in model.operations()
+        if " is grantless" in str(operation.get("description", ""))
+    }
+    return [
+        f"{row['name']}: its model says that it is grantless, and no override names the scope"
+        for row in rows
+        if row["grantless_scope"] is None and (row["method"], row["path"]) in stated
+    ]
 
 
 def _named(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

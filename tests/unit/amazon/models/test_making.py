@@ -44,6 +44,16 @@ def test_operations_that_models_lack_are_added_until_models_have_them(tmp_path: 
     assert "GET /stock/v1/items" in known.notes[0]
 
 
+def test_an_operation_that_its_model_calls_grantless_needs_a_scope(tmp_path: Path) -> None:
+    document = stock()
+    document["paths"]["/stock/v1/items"]["put"]["description"] = "The `putItems` operation is grantless. More."
+    folder = write_models(tmp_path, stock=document)
+    (note,) = made(folder, Overrides.read(write_overrides(tmp_path))).notes
+    assert note.startswith("stock/v1/putItems: its model says that it is grantless")
+    scope = {"operation": "stock/v1/putItems", "grantless_scope": "sellingpartnerapi::stock", "source": "s"}
+    assert made(folder, Overrides.read(write_overrides(tmp_path, facts=[scope]))).notes == ()
+
+
 @pytest.mark.parametrize(
     ("added", "words"),
     [
