@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from sellergate_common.cache.invalidation import Changes
 from sellergate_common.cache.keyspace import REPORT_DONE, REPORT_PREFIX
 from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.errors import OutcomeUnknown, Reason
 from sellergate_common.redis_client import open_redis
 from sellergate_gateway.reports import running_redis
 from sellergate_gateway.reports.run import FINISHED_SECONDS, Progress, ReportRequest, ReportRuns
@@ -46,9 +47,15 @@ class Reports(World):
     making: float = MAKING_SECONDS
     forgets: bool = False
     dates: bool = True
+    blank: list[str] = field(default_factory=list)
+    """The methods of the next requests whose responses have no body."""
 
     async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
         headers = (("date", format_datetime(datetime.fromtimestamp(self.now, UTC), usegmt=True)),)
+        if self.blank and self.blank[0] == request.method:
+            self.blank.pop(0)
+            request.sent = True
+            return AmazonAnswer(202 if request.method == "POST" else 200, headers, b"")
         if request.method == "POST":
             self.created.append(self.now)
             return AmazonAnswer(202, headers, json.dumps({"reportId": f"r{len(self.created)}"}).encode())
@@ -163,3 +170,16 @@ async def test_many_callers_at_once_still_share_one(redis: Redis) -> None:
     replicas = [Replica(world, redis) for _ in range(3)]
     ids = await asyncio.gather(*(replica.left() for replica in replicas for _ in range(10)))
     assert (set(ids), len(world.created)) == ({"r1"}, 1)
+
+
+async def test_a_blank_response_ends_no_run_and_leaves_open_whether_a_report_was_requested(redis: Redis) -> None:
+    world = Reports(making=0.0)
+    replica = Replica(world, redis)
+    world.blank = ["POST"]
+    with pytest.raises(OutcomeUnknown) as caught:
+        await replica.left()
+    assert (caught.value.reason, world.created) == (Reason.AMAZON_OUTCOME_UNKNOWN, [])
+    world.blank = ["GET"]
+    async with aclosing(replica.run()) as runs:
+        assert [(await anext(runs)).status for _ in range(2)] == ["IN_QUEUE", "DONE"]
+    assert (len(world.created), world.polls, world.blank) == (1, 1, [])

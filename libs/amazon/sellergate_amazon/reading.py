@@ -28,6 +28,9 @@ _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 # Each value but the outermost follows one of these.
 _BEFORE_VALUES = ",:[{"
 # Control characters, separators of lines, marks that turn the direction of writing, and halves of surrogate pairs.
+_BLANKS = re.compile(r"[ \t\n\r]*")
+# Where the objects end of which an outline keeps all members: Amazon's tokens of next pages stand on the second level.
+_OUTLINED_LEVELS = 4
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -84,6 +87,28 @@ def parse_json(
         raise Unreadable("it is not JSON") from None
     _check_depth(document)
     return document
+
+
+def parse_outline(
+    body: bytes, *, most: int, most_values: int, content_type: str = "", content_encoding: str = ""
+) -> Any:
+    """Return the JSON of a body without what its lists hold: only the first value of each is kept, and objects beyond a few levels.
+
+    All of it is read, value by value, so that a thread that does this gives way to others between two of them, and the memory for
+    it is that of the text and of one value. Bounds as of parse_json.
+    """
+    text = _text(unpacked(body, content_encoding, most), content_type)
+    if sum(map(text.count, _BEFORE_VALUES)) > most_values:
+        raise TooLarge(f"it holds more than {most_values} values")
+    try:
+        outline, end = _outline(text, _skipped(text, 0), 0)
+    except RecursionError:
+        raise Unreadable("its JSON is nested too deep") from None
+    except ValueError:
+        raise Unreadable("it is not JSON") from None
+    if _skipped(text, end) != len(text):
+        raise Unreadable("it is not JSON")
+    return outline
 
 
 def parse_object(body: bytes, *, most: int, content_type: str = "", content_encoding: str = "") -> dict[str, Any]:
@@ -168,6 +193,64 @@ def retry_after(value: str, date: str) -> float | None:
     return None if math.isnan(seconds) else min(max(0.0, seconds), MOST_RETRY_AFTER_SECONDS)
 
 
+def _outline(text: str, at: int, level: int) -> tuple[Any, int]:
+    """Return the outline of the value that begins at `at`, and where it ends. Raises ValueError."""
+    opening = text[at : at + 1]
+    if opening == "{" and level < _OUTLINED_LEVELS:
+        return _outline_object(text, _skipped(text, at + 1), level)
+    if opening == "[":
+        return _outline_list(text, _skipped(text, at + 1))
+    value, end = _DECODER.raw_decode(text, at)
+    return ({} if isinstance(value, dict) else value), end
+
+
+def _outline_object(text: str, at: int, level: int) -> tuple[dict[str, Any], int]:
+    members = dict[str, Any]()
+    if text[at : at + 1] == "}":
+        return members, at + 1
+    while True:
+        if text[at : at + 1] != '"':
+            raise ValueError
+        name, at = _DECODER.raw_decode(text, at)
+        at = _skipped(text, at)
+        if text[at : at + 1] != ":":
+            raise ValueError
+        members[name], at = _outline(text, _skipped(text, at + 1), level + 1)
+        at, ended = _after_value(text, at, "}")
+        if ended:
+            return members, at
+
+
+def _outline_list(text: str, at: int) -> tuple[list[Any], int]:
+    first = list[Any]()
+    if text[at : at + 1] == "]":
+        return first, at + 1
+    while True:
+        value, at = _DECODER.raw_decode(text, at)
+        if not first:
+            first.append(value)
+        at, ended = _after_value(text, at, "]")
+        if ended:
+            return first, at
+
+
+def _after_value(text: str, at: int, closing: str) -> tuple[int, bool]:
+    """Return where the text goes on after a value, and whether that ends what holds it. Raises ValueError."""
+    at = _skipped(text, at)
+    found = text[at : at + 1]
+    if found == closing:
+        return at + 1, True
+    if found != ",":
+        raise ValueError
+    return _skipped(text, at + 1), False
+
+
+def _skipped(text: str, at: int) -> int:
+    """Return where the next character stands that is no blank."""
+    found = _BLANKS.match(text, at)
+    return found.end() if found else at
+
+
 def _text(body: bytes, content_type: str) -> str:
     try:
         charset: str = json.detect_encoding(body)
@@ -194,6 +277,9 @@ def _charset(content_type: str) -> str:
 def _refuse(_: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python takes and JSON does not have."""
     raise Unreadable("it is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def _check_depth(document: Any) -> None:

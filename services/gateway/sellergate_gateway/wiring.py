@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from sellergate_amazon.operations import Catalogue
 from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import Tokens
+from sellergate_common.blocking.threads import Threads
 from sellergate_common.cache.invalidation import Changes, Forgetful
 from sellergate_common.cache.keyspace import (
     ACCOUNT_CHANGES,
@@ -185,7 +186,8 @@ async def open_servicers(
         operations = Operations(catalogue, ports.sites, ports.buckets, ports.quota)
         downloads = Documents(calls, server)
         reports = ReportRuns(calls, downloads, sources.reports, asyncio.sleep, time.monotonic)
-        streams = Streams(Pages(calls, catalogue), downloads, Uploads(calls, server), reports)
+        pages = Pages(calls, catalogue, Threads("pages", 1).run)
+        streams = Streams(pages, downloads, Uploads(calls, server), reports)
         yield (
             GatewayServicer(calls, checks, operations, restricted, streams, metrics),
             CaptureServicer(captures, operations),

@@ -147,3 +147,65 @@ async def test_collecting_stops_at_the_bound() -> None:
         await reading.collected(chunks(), 1000)
     assert taken == 11
     assert len(await reading.collected(chunks(), 100_000)) == 100_000
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def outline(value: Any, level: int = 0) -> Any:
+    """Return what an outline keeps of a JSON value."""
+    if isinstance(value, list):
+        return value[:1]
+    if isinstance(value, dict):
+        return {name: outline(one, level + 1) for name, one in value.items()} if level < LEVELS else {}
+    return value
+
+
+LEVELS = 4
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    value=_JSON,
+    indent=st.none() | st.integers(0, 2),
+    cut=st.integers(0, 400),
+    put=st.sampled_from(["", ",", "}", "]", "x", '"']),
+)
+def test_an_outline_holds_the_first_of_each_list_and_of_what_is_no_json_there_is_none(
+    value: Any, indent: int | None, cut: int, put: str
+) -> None:
+    text = json.dumps(value, indent=indent)
+    assert reading.parse_outline(text.encode(), most=MOST, most_values=1_000) == outline(value)
+    broken = text[:cut] + put + text[cut + 1 :]
+    try:
+        expected = outline(json.loads(broken))
+    except ValueError:
+        with pytest.raises(reading.Unreadable):
+            reading.parse_outline(broken.encode(), most=MOST, most_values=1_000)
+    else:
+        assert reading.parse_outline(broken.encode(), most=MOST, most_values=1_000) == expected
+
+
+def test_an_outline_has_the_bounds_of_other_json() -> None:
+    with pytest.raises(reading.TooLarge):
+        reading.parse_outline(b"[1,1,1]", most=MOST, most_values=2)
+    with pytest.raises(reading.TooLarge):
+        reading.parse_outline(b"[1,1,1]", most=6, most_values=100)
+    for body in (
+        b"",
+        b" ",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"{} {}",
+        b'{"a": Infinity}',
+        b"\xff",
+        b'{"a" 1}',
+        b"{1: 2}",
+        b"[,]",
+    ):
+        with pytest.raises(reading.Unreadable):
+            reading.parse_outline(body, most=MOST, most_values=1_000_000)

@@ -5,8 +5,9 @@ v0 its QueryType; Replenishment counts in the body.
 """
 
 import json
-from collections.abc import AsyncGenerator
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
@@ -17,36 +18,45 @@ from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 from sellergate_gateway.calls.pipeline import Calls, Done
 from sellergate_gateway.spapi.http import AmazonAnswer
 from sellergate_gateway.spapi.request import SpApiCall, resolve
-from sellergate_gateway.spapi.response import json_of
+from sellergate_gateway.spapi.response import outline_of
 
 MOST_TOKEN_CHARACTERS = 8192
+LARGE_BYTES = 256 * 1024
+"""Larger bodies are read in a thread: the event loop serves other calls meanwhile."""
+Aside = Callable[[Callable[[], dict[str, Any]]], Awaitable[dict[str, Any]]]
+# A body of these members alone names errors, and is no page, whatever its status says.
+_OF_ERRORS = frozenset({"errors", "code", "message", "details"})
 
 
 class Pages:
-    """Follows the pages of a call."""
+    """Follows the pages of a call. `aside` runs what takes long in a thread, one piece of work after the other."""
 
-    def __init__(self, calls: Calls, catalogue: Catalogue) -> None:
+    def __init__(self, calls: Calls, catalogue: Catalogue, aside: Aside) -> None:
         self._calls = calls
         self._catalogue = catalogue
+        self._aside = aside
 
     async def follow(self, call: SpApiCall, user: str, most: int) -> AsyncGenerator[Done, None]:
         """Yield page after page, `most` of them (0: all), each within quota. Raises InvalidRequest, and what a call raises.
 
-        In AS_IS a refusal is the last page. Tokens that come again end in Unavailable: Amazon goes round in a circle.
+        A page that cannot be read counts as a response that did not arrive, and is never the last page. One that is too large to
+        be read is yielded before Unavailable is raised. In AS_IS a refusal is the last page. Tokens that come again end in
+        Unavailable: Amazon goes round in a circle.
         """
         target = resolve(call, self._catalogue)
         operation = target.operation
         if operation is None or not (operation.paginated_by or operation.pages_in_body):
             raise InvalidRequest.of_field("call", "names an operation without pages; make it by Call")
+        if operation.pages_in_body:
+            _window(call.body)
         seen, pages, query = set[str](), 0, target.query
         while True:
-            done = await self._calls.make(call, user)
-            # Before the page is handed on: its reader may take its body away.
-            token, unreadable = _token_after(operation, done.answer, call.body)
-            yield done
+            page = _Page(operation, call.body, self._aside)
+            yield await self._calls.make(call, user, page.read)
             pages += 1
-            if unreadable is not None:
-                raise unreadable
+            if page.too_large:
+                raise _too_large(page.too_large, operation)
+            token = page.token
             if token is None or pages == most:
                 return
             if token in seen:
@@ -59,33 +69,49 @@ class Pages:
             call = _following(call, operation, query, token)
 
 
-def _token_after(operation: Operation, answer: AmazonAnswer, body: bytes) -> tuple[str | None, Unavailable | None]:
-    try:
-        return next_token(operation, answer, body), None
-    except Unavailable as error:
-        return None, error.with_traceback(None)
+@dataclass(slots=True)
+class _Page:
+    """A page that is about to come. `token` asks for the one after it; None: it is the last. `too_large`: why it was not read."""
+
+    operation: Operation
+    asked: bytes
+    aside: Aside
+    token: str | None = None
+    too_large: str = ""
+
+    async def read(self, answer: AmazonAnswer) -> None:
+        """Read what a page says of the next one. Raises Unreadable."""
+        outline = partial(outline_of, answer)
+        try:
+            document = await self.aside(outline) if len(answer.body) > LARGE_BYTES else outline()
+        except reading.TooLarge as error:
+            self.too_large = str(error)
+        else:
+            self.token = next_token(self.operation, document, self.asked)
 
 
-def next_token(operation: Operation, answer: AmazonAnswer, body: bytes) -> str | None:
-    """Return what asks for the page after this one; None after the last, or where the answer is a refusal. Raises Unavailable."""
-    if answer.status // 100 != 2:  # noqa: PLR2004  (the class of success)
-        return None
-    try:
-        document = json_of(answer)
-        if operation.pages_in_body:
-            return _next_offset(document, body)
-        *path, last = (operation.next_token_path or "").split(".")
-        for name in path:
-            document = document.get(name) if isinstance(document, dict) else None
-        token = document.get(last) if isinstance(document, dict) else None
-        return reading.text_in(document, last, MOST_TOKEN_CHARACTERS) if isinstance(token, str) and token else None
-    except reading.Unreadable as error:
-        # To take it for the last page would lose all that follow.
-        raise Unavailable(
-            f"Amazon's page cannot be read ({error}), so that the pages after it are not known. Ask for smaller pages.",
-            reason=Reason.AMAZON_UNAVAILABLE,
-            metadata={"operation": operation.name},
-        ) from None
+def next_token(operation: Operation, page: dict[str, Any], asked: bytes) -> str | None:
+    """Return what asks for the page after this one; None after the last. Raises Unreadable for what is no page."""
+    given = {name for name, value in page.items() if value is not None}
+    if given and given <= _OF_ERRORS:
+        raise reading.Unreadable("it holds no page")
+    if operation.pages_in_body:
+        return _next_offset(page, asked)
+    *path, last = (operation.next_token_path or "").split(".")
+    for name in path:
+        inner = page.get(name)
+        if inner is None:
+            return None
+        page = reading.object_of(inner)
+    return None if page.get(last) in (None, "") else reading.text_in(page, last, MOST_TOKEN_CHARACTERS)
+
+
+def _too_large(why: str, operation: Operation) -> Unavailable:
+    return Unavailable(
+        f"Amazon's page cannot be read ({why}), so that the pages after it are not known. Ask for smaller pages.",
+        reason=Reason.AMAZON_UNAVAILABLE,
+        metadata={"operation": operation.name},
+    )
 
 
 def _following(call: SpApiCall, operation: Operation, query: str, token: str) -> SpApiCall:
@@ -107,10 +133,22 @@ def _following(call: SpApiCall, operation: Operation, query: str, token: str) ->
     return replace(call, raw_query="&".join(parameters), query=None)
 
 
-def _next_offset(document: Any, body: bytes) -> str | None:
+def _next_offset(page: dict[str, Any], asked: bytes) -> str | None:
+    """Return the offset of the next page. Raises Unreadable for a page that does not say how many results there are."""
+    offset, limit = _window(asked)
+    total = reading.object_of(page.get("pagination")).get("totalResults")
+    if not isinstance(total, int):
+        raise reading.Unreadable("it names no number of results")
+    return str(offset + limit) if offset + limit < total else None
+
+
+def _window(body: bytes) -> tuple[int, int]:
+    """Return the offset and limit that a body asks for. Raises InvalidRequest."""
     try:
         asked = json.loads(body)["pagination"]
-        following = int(asked.get("offset", 0)) + int(asked["limit"])
-        return str(following) if following < int(document["pagination"]["totalResults"]) else None
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return None
+        offset, limit = int(asked.get("offset", 0)), int(asked["limit"])
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        offset = limit = 0
+    if offset < 0 or limit <= 0:
+        raise InvalidRequest.of_field("call.body", "must be JSON with pagination.limit, a whole number above 0")
+    return offset, limit

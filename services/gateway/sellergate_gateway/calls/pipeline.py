@@ -27,7 +27,7 @@ from sellergate_gateway.calls.breakers import Breakers
 from sellergate_gateway.calls.counts import CallCounts, Counted
 from sellergate_gateway.calls.follow_ups import FollowUps
 from sellergate_gateway.calls.retries import Attempt, Failure, RetryBudgets, failure_of, pause_before_retry
-from sellergate_gateway.calls.sending import send
+from sellergate_gateway.calls.sending import Reader, send
 from sellergate_gateway.calls.unanswered import unfinished, unsent
 from sellergate_gateway.credentials.ports import Credentials
 from sellergate_gateway.credentials.selection import SELLER, Need, SellerTokens
@@ -110,6 +110,7 @@ class _Run:
     site: Site
     buckets: tuple[Bucket, ...]
     need: Need = SELLER
+    reader: Reader | None = None
     attempts: int = 0
     waited: float = 0.0
     repaired: bool = False
@@ -134,8 +135,11 @@ class Calls:
         self._tokens = tokens
         self._follow_ups = FollowUps(ports.left)
 
-    async def make(self, call: SpApiCall, user: str) -> Done:
-        """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names."""
+    async def make(self, call: SpApiCall, user: str, reader: Reader | None = None) -> Done:
+        """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names.
+
+        A success that `reader` cannot read counts as a response that did not arrive.
+        """
         ports, target = self._ports, resolve(call, self._ports.catalogue)
         if target.operation:
             concerns(operation=target.operation.name)
@@ -150,7 +154,7 @@ class Calls:
         grantless = bool(target.grantless_scope)
         buckets = ports.buckets.of(account, site, target.operation, batch=call.batch, grantless=grantless)
         need = await self._tokens.need(account, site, target, call)
-        run = _Run(call, user, target, account, checked_at, site, buckets, need, rate=buckets[0].rate)
+        run = _Run(call, user, target, account, checked_at, site, buckets, need, reader, rate=buckets[0].rate)
         run.counted = ports.counts.of(run.name)
         run.counted.calls += 1
         ports.budgets.called(account.account_id)
@@ -253,7 +257,7 @@ class Calls:
         run.attempts += 1
         run.counted.requests += 1
         try:
-            answer, reading = await send(ports.amazon, ports.breakers, host, user, request, seconds)
+            answer, reading = await send(ports.amazon, ports.breakers, host, user, request, seconds, run.reader)
         except asyncio.CancelledError:
             if not request.sent or ports.left() > RESERVE_SECONDS:
                 raise  # nothing was sent, or the caller has left

@@ -1,5 +1,9 @@
 """Sends one attempt of a call, and notes for the breakers what its end says of Amazon's host."""
 
+from collections.abc import Awaitable, Callable
+
+from sellergate_amazon.reading import Unreadable
+
 from sellergate_gateway.calls.breakers import Breakers, End
 from sellergate_gateway.spapi.http import (
     Amazon,
@@ -13,12 +17,23 @@ from sellergate_gateway.spapi.response import Kind, Reading, read
 
 # A caller that gives less time than this is the cause when it runs out.
 PATIENT_SECONDS = 5.0
+Reader = Callable[[AmazonAnswer], Awaitable[None]]
+"""Reads a success that its caller has to understand. Raises Unreadable."""
 
 
 async def send(
-    amazon: Amazon, breakers: Breakers, host: str, user: str, request: AmazonRequest, seconds: float
+    amazon: Amazon,
+    breakers: Breakers,
+    host: str,
+    user: str,
+    request: AmazonRequest,
+    seconds: float,
+    reader: Reader | None = None,
 ) -> tuple[AmazonAnswer, Reading]:
-    """Send a request that has entered the breaker. Raises NotSent, FateUnknown, ResponseOversized."""
+    """Send a request that has entered the breaker. Raises NotSent, FateUnknown, ResponseOversized.
+
+    A success that its reader cannot read is no response: FateUnknown.
+    """
     end = End.UNKNOWN
     try:
         answer = await amazon.send(request, seconds)
@@ -32,6 +47,11 @@ async def send(
         raise
     finally:
         breakers.ended(host, user, end)
+    if reader is not None and reading.kind is Kind.SUCCESS:
+        try:
+            await reader(answer)
+        except Unreadable as error:
+            raise FateUnknown(f"its body cannot be read: {error}") from None
     return answer, reading
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sellergate_amazon import reading
 from sellergate_amazon.marketplaces import marketplace_by_code, marketplace_by_id
-from sellergate_common.errors import InvalidRequest, Reason, SellergateError, Unavailable
+from sellergate_common.errors import InvalidRequest, Reason, SellergateError
 from sellergate_common.sites import Site
 
 from sellergate_gateway.calls.pipeline import Calls
@@ -133,7 +133,7 @@ class ReportRuns:
         """Return whether a report of another caller serves a request of the moment `asked` too."""
         call = SpApiCall(account_id, operation=GET, path_params={"reportId": report_id})
         try:
-            done = await self._calls.make(call, user)
+            done = await self._calls.make(call, user, _names_state)
         except SellergateError as error:
             if error.reason is Reason.AMAZON_NOT_FOUND:
                 return False
@@ -145,18 +145,16 @@ class ReportRuns:
         return age - (self._now() - asked) <= (FINISHED_SECONDS if finished else BEING_MADE_SECONDS)
 
     async def _created(self, account_id: str, body: str, user: str) -> str:
-        done = await self._calls.make(SpApiCall(account_id, operation=CREATE, body=body.encode()), user)
-        try:
-            return reading.text_in(object_of(done.answer), "reportId")
-        except reading.Unreadable:
-            raise _no_report("Amazon took the request and named no report; look for it by getReports.") from None
+        # A response that names no report leaves open whether one is made.
+        done = await self._calls.make(SpApiCall(account_id, operation=CREATE, body=body.encode()), user, _names_report)
+        return _report_id(done.answer)
 
     async def _states(self, account_id: str, report_id: str, user: str) -> AsyncIterator[tuple[dict[str, Any], bool]]:
         """Yield the report after each poll, and when its state has changed since the last, until it is made."""
         seconds, last = FIRST_POLL_SECONDS, ""
         call = SpApiCall(account_id, operation=GET, path_params={"reportId": report_id})
         while True:
-            report = _state((await self._calls.make(call, user)).answer)
+            report = _state((await self._calls.make(call, user, _names_state)).answer)
             status = report["processingStatus"]
             yield report, False
             if status != last:
@@ -169,12 +167,22 @@ class ReportRuns:
 
 
 def _state(answer: AmazonAnswer) -> dict[str, Any]:
-    """Return the report that getReport names. Raises Unavailable."""
-    try:
-        report = object_of(answer)
-        return report | {"processingStatus": reading.text_in(report, "processingStatus")}
-    except reading.Unreadable:
-        raise _no_report("Amazon's response does not name the report's state. Try again.") from None
+    """Return the report that getReport names. Raises Unreadable."""
+    report = object_of(answer)
+    return report | {"processingStatus": reading.text_in(report, "processingStatus")}
+
+
+def _report_id(answer: AmazonAnswer) -> str:
+    """Return the id of the report that createReport names. Raises Unreadable."""
+    return reading.text_in(object_of(answer), "reportId")
+
+
+async def _names_state(answer: AmazonAnswer) -> None:
+    _state(answer)
+
+
+async def _names_report(answer: AmazonAnswer) -> None:
+    _report_id(answer)
 
 
 def _age(answer: AmazonAnswer) -> float | None:
@@ -217,7 +225,3 @@ def _document_id(report: dict[str, Any], report_id: str) -> str:
         "FATAL": "Amazon could not make the report; see that type, times and options fit, and request it again.",
     }.get(status, "Amazon made the report and named no document.")
     raise refused(why, processing_status=status, report_id=report_id, document_id=document_id)
-
-
-def _no_report(words: str) -> Unavailable:
-    return Unavailable(words, reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)

@@ -18,6 +18,8 @@ MOST_READ_BYTES = 4 * 1024 * 1024
 """The largest JSON that is read, once it is unpacked; larger bodies are passed on and not read."""
 MOST_READ_VALUES = 400_000
 """Of one body. Amazon's pages have one value for each ten bytes or more."""
+MOST_PAGE_BYTES, MOST_PAGE_VALUES = 16 * 1024 * 1024, 1_600_000
+"""Of a page that is read for what asks for the next one; Amazon's pages of financial events have up to 10 MB."""
 # The words of Amazon's 403 when the token is at fault; every other 403 is about rights and final (SP-API "resolving 403 errors").
 _TOKEN, _TOKEN_FAULTS = ("access token",), ("expired", "revoked", "malformed", "invalid")
 # amzn/selling-partner-api-models#4489: the secret of the application, for which LWA still gives tokens.
@@ -137,6 +139,19 @@ def json_of(answer: AmazonAnswer, most: int = MOST_READ_BYTES) -> Any:
         content_type=answer.header("content-type"),
         content_encoding=answer.header("content-encoding"),
         most_values=MOST_READ_VALUES,
+    )
+
+
+def outline_of(answer: AmazonAnswer) -> dict[str, Any]:
+    """Return the outline of a page: its JSON without what its lists hold. Raises Unreadable; TooLarge for one beyond the bounds."""
+    return reading.object_of(
+        reading.parse_outline(
+            answer.body,
+            most=MOST_PAGE_BYTES,
+            most_values=MOST_PAGE_VALUES,
+            content_type=answer.header("content-type"),
+            content_encoding=answer.header("content-encoding"),
+        )
     )
 
 

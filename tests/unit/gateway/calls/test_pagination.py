@@ -4,12 +4,15 @@ import gzip
 import json
 
 import pytest
+from sellergate_common.blocking.threads import Threads
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_gateway.calls.pagination import Pages
 from sellergate_gateway.spapi.http import AmazonAnswer
 from sellergate_gateway.spapi.request import SpApiCall
+from sellergate_gateway.spapi.response import MOST_PAGE_BYTES, MOST_PAGE_VALUES
 
 from tests.fakes.gateway import CATALOGUE, DENIED, World
+from tests.fakes.loop_watchdog import watched_loop
 
 
 def page(document: object, *, packed: bool = False) -> AmazonAnswer:
@@ -21,7 +24,7 @@ async def queries(
     path: str, query: str, *answers: AmazonAnswer, most: int = 0, method: str = "GET", body: bytes = b""
 ) -> list[str]:
     world = World(steps=list(answers))
-    pages = Pages(world.calls, CATALOGUE)
+    pages = Pages(world.calls, CATALOGUE, Threads("pages", 1).run)
     call = SpApiCall("a", method, path, raw_query=query, body=body)
     async for _ in pages.follow(call, "", most):
         pass
@@ -74,20 +77,91 @@ async def test_tokens_that_come_again_end_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [{}, [], {"payload": None}, {"payload": {"NextToken": ""}}, {"payload": {"NextToken": 5}}]
+    "document",
+    [{}, {"payload": None}, {"payload": {"NextToken": ""}}, {"payload": {"NextToken": None}, "errors": None}],
 )
 async def test_what_ends_the_pages(document: object) -> None:
     assert len(await queries(ORDERS, "", page(document))) == 1
 
 
-async def test_a_page_above_a_megabyte_has_a_page_after_it_and_one_that_cannot_be_read_is_not_the_last() -> None:
-    large = page({"payload": {"Orders": ["x" * 3_000_000], "NextToken": "a"}})
-    assert len(await queries(ORDERS, "", large, LAST)) == 2
-    for body in (b"<html>", b"[" * 5_000, b'{"payload": {"NextToken": "\\ud800"}}', b'{"payload": "\xff"}'):
+ERRORS = {"errors": [{"code": "InternalFailure", "message": "m", "details": ""}]}
+NO_PAGES = [
+    *(page(one) for one in (ERRORS, {**ERRORS, "payload": None}, ERRORS["errors"][0], [], [{}], "x", None)),
+    *(page({"payload": {"NextToken": one}}) for one in (5, ["a"], "x" * 10_000, "\x00")),
+    page({"payload": [1]}),
+    *(
+        AmazonAnswer(200, (), body)
+        for body in (
+            b"",
+            b" ",
+            b"<html>",
+            b"[" * 5_000,
+            b'{"payload": {"NextToken": "\\ud800"}}',
+            b'{"payload": "\xff"}',
+            b'{"payload": {"Orders": [{"a": 1}, {"b"',
+            b'{"payload": {"NextToken": "a"}',
+            b'{"payload": {"NextToken": "a"}} {}',
+            b'{"payload": {"Orders": [1 2], "NextToken": "a"}}',
+            b'{"payload": {"NextToken": NaN}}',
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("position", [1, 2, 3])
+@pytest.mark.parametrize("broken", NO_PAGES, ids=lambda broken: broken.body[:20].decode("latin-1"))
+async def test_a_page_that_cannot_be_read_is_asked_for_again_and_is_never_the_last(
+    broken: AmazonAnswer, position: int
+) -> None:
+    pages = [page({"payload": {"NextToken": token}}) for token in "ab"] + [LAST]
+    once = [*pages[: position - 1], broken, *pages[position - 1 :]]
+    asked = await queries(ORDERS, "", *once)
+    assert (len(asked), asked[position - 1]) == (4, asked[position]), "the same page, once more"
+    with pytest.raises(SellergateError, match="cannot be read") as caught:
+        await queries(ORDERS, "", *pages[: position - 1], broken)
+    assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
+    assert caught.value.metadata["operation"] == "orders/v0/getOrders"
+
+
+async def test_a_page_counted_in_the_body_that_names_no_number_of_results_is_not_the_last() -> None:
+    path, body = "/replenishment/2022-11-07/offers/search", b'{"pagination": {"limit": 10}}'
+    for document in ({"offers": []}, {"pagination": None}, {"pagination": {"totalResults": "many"}}):
+        with pytest.raises(SellergateError, match="cannot be read"):
+            await queries(path, "", page(document), method="POST", body=body)
+    for bad in (b"", b"{}", b"[]", b'{"pagination": {"limit": 0}}', b'{"pagination": {"limit": "x"}}'):
         with pytest.raises(SellergateError) as caught:
-            await queries(ORDERS, "", AmazonAnswer(200, (), body), LAST)
-        assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
-        assert "cannot be read" in caught.value.message
+            await queries(path, "", page({}), method="POST", body=bad)
+        assert caught.value.violations[0].field == "call.body"
+
+
+def large(token: str) -> AmazonAnswer:
+    """Return a page of 10 MB, as of financial events."""
+    event = {"AmazonOrderId": "902-1845936-5435065", "Fees": [{"Type": "x" * 40, "Amount": 1.25}] * 3}
+    events = b",".join([json.dumps(event).encode()] * 40_000)
+    body = b'{"payload": {"FinancialEvents": {"Shipments": [%b]}, "NextToken": "%b"}}' % (events, token.encode())
+    return AmazonAnswer(200, (), body)
+
+
+FINANCES = "/finances/v0/financialEvents"
+
+
+async def test_pages_of_ten_megabytes_are_followed_and_read_beside_the_loop() -> None:
+    pages = [large(token) for token in "abc"]
+    assert 10_000_000 < len(pages[0].body) < MOST_PAGE_BYTES
+    packed = gzip.compress(pages[2].body, 1)
+    pages[2] = AmazonAnswer(200, (("content-encoding", "gzip"),), packed)
+    with watched_loop():
+        assert len(await queries(FINANCES, "", *pages, page({"payload": {}}))) == 4
+
+
+async def test_a_page_beyond_the_bounds_comes_before_the_error() -> None:
+    for body in (b'{"payload": {"Orders": [' + b"1," * MOST_PAGE_VALUES + b"1]}}", b" " * (MOST_PAGE_BYTES + 1)):
+        world, seen = World(steps=[AmazonAnswer(200, (), body)]), 0
+        pages = Pages(world.calls, CATALOGUE, Threads("pages", 1).run)
+        with pytest.raises(SellergateError, match="Ask for smaller pages"):
+            async for _ in pages.follow(SpApiCall("a", "GET", ORDERS), "", 0):
+                seen += 1
+        assert (seen, len(world.sent)) == (1, 1)
 
 
 async def test_no_more_than_asked_for_and_none_after_a_refusal() -> None:
