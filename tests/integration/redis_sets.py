@@ -167,7 +167,7 @@ def sentinel(folder: Path, front: Callable[[int], int] = itself, users: Users | 
 @contextmanager
 def cluster(folder: Path, front: Callable[[int], int] = itself, users: Users | None = None) -> Iterator[Set]:
     """Three primaries with a replica each."""
-    ports, users = _ports_with_bus(6), users or Users()
+    ports, users = ports_with_bus(6), users or Users()
     own = ("cluster-enabled yes", "cluster-node-timeout 1000", *users.following())
     own += ("repl-diskless-sync yes", "repl-diskless-sync-delay 0", "cluster-replica-validity-factor 0")
     with stopping() as servers:
@@ -209,7 +209,8 @@ def _join(servers: list[Server]) -> None:
         until(lambda one=server: one.ask("ROLE")[3] == "connected", servers)
 
 
-def _ports_with_bus(count: int) -> list[int]:
+def ports_with_bus(count: int) -> list[int]:
+    """Return free ports whose counterparts of the cluster's bus are free too."""
     found: list[int] = []
     while len(found) < count:
         (port,) = free_ports(1)

@@ -25,6 +25,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from sellergate_common.observability.tracing import span
+from sellergate_common.redis_places import NearConnection, NearSentinelConnection
 from sellergate_common.redis_url import Kind, Login, RedisTls, RedisUrl, parse_redis_url
 
 CONNECT_SECONDS = 1.0
@@ -43,16 +44,20 @@ async def open_redis(url: SecretStr, tls: RedisTls | None = None) -> AsyncIterat
     A client of a cluster is no Redis by its type; what the suite sends, it sends the same way: commands of one key, scripts
     whose keys share a hash tag, `publish`, `pubsub`, `scan_iter` (over all primaries) and `ping`.
     """
-    place = parse_redis_url(url)
-    options = _options(place, tls or RedisTls())
+    place, tls = parse_redis_url(url), tls or RedisTls()
+    options, only_near = _options(place, tls), not (place.tls or tls.allow_plain)
     if place.kind is Kind.CLUSTER:
-        cluster = _Cluster(place, options)
+        cluster = _Cluster(place, options, only_near=only_near)
         try:
             yield cast("Redis", cluster)
         finally:
             await cluster.aclose()
     elif place.kind is Kind.SENTINEL:
-        async with _sentinels(place, options) as sentinels, _primary(sentinels, place, options) as primary:
+        found = {"connection_class": NearSentinelConnection} if only_near else {}
+        async with (
+            _sentinels(place, options) as sentinels,
+            _primary(sentinels, place, {**options, **found}) as primary,
+        ):
             yield primary
     else:
         ((host, port),) = place.nodes
@@ -155,7 +160,7 @@ def _primary(sentinels: Sentinel, place: RedisUrl, options: dict[str, Any]) -> R
 class _Cluster(RedisCluster):
     """A client of a cluster. It goes on from the nodes of its URL: those that were found may all be replaced some day."""
 
-    def __init__(self, place: RedisUrl, options: dict[str, Any]) -> None:
+    def __init__(self, place: RedisUrl, options: dict[str, Any], *, only_near: bool) -> None:
         # A node that is frozen must be found out before the command's own second ends, for then the topology is read anew.
         patience = {"socket_connect_timeout": CONNECT_SECONDS / 2, "socket_timeout": ANSWER_SECONDS / 2}
         super().__init__(
@@ -166,6 +171,9 @@ class _Cluster(RedisCluster):
             **_credentials(place.login),
             **{**options, **patience},
         )
+        if only_near:
+            # The library makes nodes that the cluster names with these arguments, and takes no class of connections itself.
+            self.connection_kwargs["connection_class"] = NearConnection
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         with _lost_connections():

@@ -57,11 +57,15 @@ class RedisUrl:
 
 @dataclass(frozen=True, slots=True)
 class RedisTls:
-    """PEM files for connections over TLS: whom to trust (None: whom the system trusts), and who we are where Redis asks."""
+    """PEM files for connections over TLS: whom to trust (None: whom the system trusts), and who we are where Redis asks.
+
+    `allow_plain`: whether another machine may be reached without TLS.
+    """
 
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    allow_plain: bool = False
 
     def check(self, place: RedisUrl) -> None:
         """Raise ValueError when the files do not fit each other, are no PEM, or would go unused."""

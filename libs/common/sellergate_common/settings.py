@@ -97,8 +97,9 @@ class CacheSettings(Settings):
 
     @property
     def redis_tls(self) -> RedisTls:
-        """The files for a URL that speaks TLS."""
-        return RedisTls(self.redis_tls_ca_file, self.redis_tls_cert_file, self.redis_tls_key_file)
+        """The files for a URL that speaks TLS, and whether one that does not may lead to another machine."""
+        files = self.redis_tls_ca_file, self.redis_tls_cert_file, self.redis_tls_key_file
+        return RedisTls(*files, allow_plain=self.redis_allow_plain)
 
     @model_validator(mode="after")
     def _tls_fits(self) -> Self:

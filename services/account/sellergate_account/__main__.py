@@ -39,7 +39,9 @@ async def serve(settings: AccountSettings) -> None:
     background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
-        database = await stack.enter_async_context(open_database(settings.database))
+        database = await stack.enter_async_context(
+            open_database(settings.database, folder=settings.own_folder, allow_plain=settings.database_allow_plain)
+        )
         probes: dict[str, Probe] = {"redis": redis.ping, "database": database.probe}
         # Before the servicers, which wait for the database: until then health says that it is down.
         health = await stack.enter_async_context(open_health(settings, probes, background))

@@ -1,18 +1,18 @@
 """Settings of the account service."""
 
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from sellergate_common.crypto.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
-from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings, is_loopback
+from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from sellergate_account.database_places import ADVICE, is_near_or_checked
 from sellergate_account.model import DEFAULT_LIMITS, Limits
 
-# libpq's modes that look at the server's certificate; `require` encrypts without checking which server responds.
-_CHECKED_TLS = frozenset({"verify-ca", "verify-full"})
 SINGLE_KEYS = {"index_key": SingleUse.INDEX_KEY, "audit_key": SingleUse.AUDIT_KEY}
 """The settings that hold one key, and what KMS binds each to."""
 
@@ -29,21 +29,10 @@ def _database(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
-def _hosts(url: URL) -> list[str]:
-    """Return all hosts of a URL of PostgreSQL: libpq takes them from the query too, several, and by address."""
-    given = [url.query.get(name, ()) for name in ("host", "hostaddr")]
-    listed = [one for value in given for one in ([value] if isinstance(value, str) else value)]
-    # A service file may name any host.
-    listed += ["another"] if "service" in url.query else []
-    return [host for one in [*listed, url.host or ""] for host in one.split(",")]
-
-
-def _is_near(host: str) -> bool:
-    """Return whether a host is this machine: loopback, a folder of Unix sockets, or none, which is the default folder."""
-    if host.startswith(("/", "@")) or not host:
-        return True
-    name, _, port = host.rpartition(":")
-    return is_loopback(host) or (port.isdigit() and is_loopback(name.strip("[]")))
+def _parameters(url: URL) -> dict[str, str]:
+    """Return what a URL of PostgreSQL gives libpq, which takes hosts from the query too, several, and by address."""
+    given = {name: ",".join([value] if isinstance(value, str) else value) for name, value in url.query.items()}
+    return {**given, "host": ",".join(filter(None, (url.host, given.get("host"))))}
 
 
 class DatabaseSettings(Settings):
@@ -64,15 +53,17 @@ class DatabaseSettings(Settings):
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.state_dir.absolute() / 'account.sqlite'}"
 
+    @property
+    def own_folder(self) -> Path | None:
+        """The folder that the service makes for its database; None where `DATABASE_URL` names the place."""
+        return self.state_dir.absolute() if self.database_url is None else None
+
     @model_validator(mode="after")
     def _speaks_tls(self) -> Self:
         url = make_url(self.database)
-        is_near = url.get_backend_name() == "sqlite" or all(map(_is_near, _hosts(url)))
-        if not (is_near or self.database_allow_plain or url.query.get("sslmode") in _CHECKED_TLS):
-            raise ValueError(
-                "DATABASE_URL: must have ?sslmode=verify-full and sslrootcert=<file>, since it names another machine;"
-                " SELLERGATE_DATABASE_ALLOW_PLAIN=true allows a connection without TLS"
-            )
+        is_file = url.get_backend_name() == "sqlite"
+        if not (is_file or self.database_allow_plain or is_near_or_checked(_parameters(url))):
+            raise ValueError(f"DATABASE_URL: {ADVICE}")
         return self
 
 

@@ -2,13 +2,15 @@
 
 import asyncio
 import resource
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from sellergate_account.storage.bounded_connection import PING_SECONDS
 from sellergate_account.storage.database import Database, open_database
-from sellergate_common.errors import OutcomeUnknown
+from sellergate_account.storage.migrating import wait_for
+from sellergate_common.errors import OutcomeUnknown, Unavailable
 from sqlalchemy import text
 
 from tests.contract.ports.postgres_proxy import PostgresProxy, proxied_postgres
@@ -96,3 +98,43 @@ async def test_a_statement_on_a_connection_that_falls_silent_ends_soon_after_the
                 await connection.execute(text("SELECT 2"))
         proxy.silent = False
         await database.ping()
+
+
+async def test_a_server_that_the_environment_names_later_is_not_spoken_to_in_the_clear(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_database("postgresql://u:p@/accounts") as database:
+        monkeypatch.setenv("PGHOST", "192.0.2.1")
+        with pytest.raises(Unavailable, match="SELLERGATE_DATABASE_ALLOW_PLAIN=true"):
+            await database.ping()
+        with pytest.raises(SystemExit, match="SELLERGATE_DATABASE_ALLOW_PLAIN=true"):
+            await wait_for(database.engine, 60)
+    async with open_database(postgres_url) as database:
+        await database.ping()
+
+
+async def test_a_file_of_sqlite_its_log_and_its_folder_are_their_owners_only(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    files = [folder / f"a.sqlite{suffix}" for suffix in ("", "-wal", "-shm")]
+    for _ in range(2):
+        async with open_database(f"sqlite:///{files[0]}", folder=folder) as database:
+            async with database.writing() as connection:
+                await connection.execute(text("CREATE TABLE IF NOT EXISTS one (value TEXT)"))
+            assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        # What an earlier release left, or a person made.
+        folder.chmod(0o755)
+        for file in files:
+            file.touch()
+            file.chmod(0o644)
+    for file in files[1:]:
+        file.chmod(0o666)
+    async with open_database(f"sqlite:///{files[0]}"):
+        assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755, "a folder that the service was not given as its own"
+
+
+async def test_a_folder_that_is_made_for_a_database_is_its_owners_only(tmp_path: Path) -> None:
+    async with open_database(f"sqlite:///{tmp_path / 'new' / 'a.sqlite'}"):
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700

@@ -1,5 +1,7 @@
 """Where the accounts are kept: a PostgreSQL on another machine is reached over TLS that checks its certificate."""
 
+from pathlib import Path
+
 import pytest
 from sellergate_account.settings import DatabaseSettings
 from sellergate_common.settings import SettingsError, read_settings
@@ -42,3 +44,36 @@ def test_another_machine_is_refused_without_checked_tls(url: str, monkeypatch: p
 def test_this_machine_and_checked_tls_are_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     assert read_settings(DatabaseSettings).database == url
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PGHOST": "db"},
+        {"PGHOST": "localhost,10.0.0.7"},
+        {"PGHOSTADDR": "10.0.0.7"},
+        {"PGHOST": "db", "PGSSLMODE": "require"},
+        {"PGSERVICE": "elsewhere"},
+    ],
+)
+@pytest.mark.parametrize("url", ["postgresql:///accounts", "postgresql://u:p@/accounts"])
+def test_another_machine_that_the_environment_names_is_refused_too(
+    url: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "services").write_text("[elsewhere]\nhost=db\nsslmode=disable\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    for name, value in {**environment, "DATABASE_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match="PGHOST, PGHOSTADDR or a service file"):
+        read_settings(DatabaseSettings)
+    monkeypatch.setenv("SELLERGATE_DATABASE_ALLOW_PLAIN", "true")
+    assert read_settings(DatabaseSettings)
+
+
+def test_an_environment_that_checks_certificates_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PGHOST": "db", "PGSSLMODE": "verify-full", "DATABASE_URL": "postgresql:///accounts"}.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings(DatabaseSettings)
+    monkeypatch.setenv("PGSSLMODE", "prefer")
+    monkeypatch.setenv("PGHOST", "127.0.0.1")
+    assert read_settings(DatabaseSettings)

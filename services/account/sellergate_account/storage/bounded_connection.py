@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from psycopg import AsyncConnection
+from sellergate_common.errors import Unavailable
+from sellergate_common.observability.logs import get_logger
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sellergate_account.database_places import ADVICE, is_near_or_checked
 
 PING_SECONDS = 1.0
 STATEMENT_SECONDS = 10
@@ -60,6 +64,14 @@ class BoundedConnection(AsyncConnection[Any]):
             return
         with socket.socket(fileno=os.dup(self.pgconn.socket)) as copy:
             copy.shutdown(socket.SHUT_RDWR)
+
+
+async def connect_privately(*args: Any, **given: Any) -> BoundedConnection:
+    """Connect. Raises Unavailable, with nothing sent, for another machine whose certificate would not be checked."""
+    if not is_near_or_checked(given):
+        get_logger().error("database_without_tls", setting="SELLERGATE_DATABASE_ALLOW_PLAIN")
+        raise Unavailable(f"No connection was made to the account database: DATABASE_URL {ADVICE}.", retry_after=1.0)
+    return await BoundedConnection.connect(*args, **given)
 
 
 def bound_pings(engine: AsyncEngine) -> None:

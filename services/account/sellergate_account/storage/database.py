@@ -20,7 +20,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sellergate_account.ports import DuplicateKey
-from sellergate_account.storage.bounded_connection import STATEMENT_SECONDS, BoundedConnection, bound_pings
+from sellergate_account.storage.bounded_connection import (
+    STATEMENT_SECONDS,
+    BoundedConnection,
+    bound_pings,
+    connect_privately,
+)
 
 POOL_SIZE = 10
 POOL_WAIT_SECONDS = 5.0
@@ -34,6 +39,8 @@ _TCP = {
     "keepalives_count": 3,
 }
 _SQLITE_WAIT_MILLISECONDS = 5_000
+# Of SQLite: the write-ahead log, its index, and the journal of a database that has no such log.
+_BESIDE = ("-wal", "-shm", "-journal")
 _READS = "sellergate_reads"
 # PostgreSQL's serialization_failure and deadlock_detected (manual, appendix A): the transaction was undone and may be repeated.
 _OVERTAKEN = frozenset({"40001", "40P01"})
@@ -156,21 +163,39 @@ def _meaning(error: Exception) -> DuplicateKey | Unavailable | None:
     return Unavailable("The account database does not answer and nothing was changed; try again.", retry_after=1.0)
 
 
+def make_folder_private(folder: Path) -> None:
+    """Make a folder for its owner only, an existing one too. That of another owner keeps its mode."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _narrow(folder, 0o700)
+
+
 def _make_private(file: Path) -> None:
-    """Make a database file for its owner alone, an existing one too; SQLite gives the files beside it the same mode."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Make a database file and the files beside it for their owner only, existing ones too; SQLite makes later ones alike."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.touch(mode=0o600)
-    if file.stat().st_uid == os.geteuid():
-        file.chmod(0o600)
+    for one in (file, *(file.with_name(file.name + suffix) for suffix in _BESIDE)):
+        # Another process may remove its log at any moment.
+        with suppress(FileNotFoundError):
+            _narrow(one, 0o600)
+
+
+def _narrow(path: Path, mode: int) -> None:
+    if path.stat().st_uid == os.geteuid():
+        path.chmod(mode)
 
 
 @asynccontextmanager
-async def open_database(url: str, pool_wait: float = POOL_WAIT_SECONDS) -> AsyncIterator[Database]:
+async def open_database(
+    url: str, pool_wait: float = POOL_WAIT_SECONDS, *, folder: Path | None = None, allow_plain: bool = False
+) -> AsyncIterator[Database]:
     """Open the database at `url` ("postgresql://…", "sqlite:///…"). Nothing is connected yet.
 
-    A transaction waits `pool_wait` seconds at most for a connection.
+    A transaction waits `pool_wait` seconds at most for a connection. `folder` is made private; `allow_plain` lets PostgreSQL on
+    another machine be reached without a checked certificate.
     """
     parsed = make_url(url)
+    if folder is not None:
+        make_folder_private(folder)
     if parsed.get_backend_name() == "sqlite":
         engine = create_async_engine(
             parsed.set(drivername="sqlite+aiosqlite"), pool_timeout=pool_wait, json_deserializer=_json_or_none
@@ -185,7 +210,7 @@ async def open_database(url: str, pool_wait: float = POOL_WAIT_SECONDS) -> Async
             pool_timeout=pool_wait,
             pool_pre_ping=True,
             connect_args={
-                "async_creator_fn": BoundedConnection.connect,
+                "async_creator_fn": BoundedConnection.connect if allow_plain else connect_privately,
                 "connect_timeout": CONNECT_SECONDS,
                 **_TCP,
                 "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={STATEMENT_SECONDS}s",

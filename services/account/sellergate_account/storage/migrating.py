@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sellergate_common.clock import SYSTEM_CLOCK, Clock
+from sellergate_common.errors import Unavailable
 from sellergate_common.observability.logs import configure_logging, get_logger
 from sellergate_common.settings import load_settings
 from sqlalchemy import text
@@ -39,13 +40,19 @@ async def migrate(engine: AsyncEngine, revision: str = HEAD) -> None:
 
 
 async def wait_for(engine: AsyncEngine, seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
-    """Wait until the database is up, for `seconds` at most, with one line in the log. Raises SystemExit when it is not."""
+    """Wait until the database is up, for `seconds` at most, with one line in the log. Raises SystemExit when it is not.
+
+    A connection that would go to another machine without TLS is not waited for.
+    """
     give_up, pause, is_logged = clock.monotonic() + seconds, FIRST_PAUSE_SECONDS, False
     place = engine.url
     while True:
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS), engine.connect():
                 return
+        except Unavailable as error:
+            # No time makes it right: the settings must allow it, or name another place.
+            raise SystemExit(error.message) from None
         except (DBAPIError, OSError) as error:
             if clock.monotonic() + pause > give_up:
                 get_logger().error("database_is_down", host=place.host, port=place.port, waited_seconds=seconds)
@@ -81,7 +88,9 @@ def _is_newer(connection: Connection, config: Config) -> bool:
 
 async def main(settings: DatabaseSettings) -> None:
     """Upgrade the database of the settings."""
-    async with open_database(settings.database) as database:
+    async with open_database(
+        settings.database, folder=settings.own_folder, allow_plain=settings.database_allow_plain
+    ) as database:
         await wait_for(database.engine, settings.database_wait_seconds)
         await migrate(database.engine)
     get_logger().info("migrated")
