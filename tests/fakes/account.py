@@ -82,6 +82,14 @@ class FakeKeyedRequests:
         self.rows[_name(request)] = request.digest, b"", now
         return None
 
+    async def has_room(self, request: KeyedRequest, since: datetime, most: int) -> bool:
+        of_user = {name: row for name, row in self.rows.items() if name[:2] == _name(request)[:2]}
+        expired = sorted((name for name, row in of_user.items() if row[2] <= since), key=lambda name: of_user[name][2])
+        removed = expired[:500] if len(of_user) > most else []
+        for name in removed:
+            del self.rows[name]
+        return len(of_user) - len(removed) <= most
+
     async def respond(self, request: KeyedRequest, response: bytes) -> None:
         digest, _, now = self.rows[_name(request)]
         self.rows[_name(request)] = digest, response, now

@@ -65,6 +65,19 @@ class UserLimitReached(PreconditionFailed):
         )
 
 
+class KeysUsedUp(PreconditionFailed):
+    """A user has named as many requests within a day as are kept for one user."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"The user has sent {most} requests with an idempotency_key within 24 hours, as many as are kept for one user; nothing"
+            " was changed. Repeats of those return their responses. Send this request without a key, or again when the oldest keys"
+            " are a day old.",
+            reason=Reason.USER_LIMIT_REACHED,
+            metadata={"limit": "idempotency_keys", "most": str(most)},
+        )
+
+
 class InUse(Exception):
     """Something else refers to the row that was to be removed."""
 
@@ -227,6 +240,12 @@ class KeyedRequests(Protocol):
 
         Another transaction with the same key waits for the end of this one. Raises DuplicateKey when another was first, and
         Unreadable.
+        """
+
+    async def has_room(self, request: KeyedRequest, since: datetime, most: int) -> bool:
+        """Return whether the request's user has at most `most` requests, this one included.
+
+        Where there are more, the user's requests from before `since` are removed first, the oldest 500 of them.
         """
 
     async def respond(self, request: KeyedRequest, response: bytes) -> None:

@@ -2,16 +2,17 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from sellergate.account.v1 import account_pb2
 from sellergate.account.v1 import account_service_pb2 as accounts
 from sellergate.account.v1 import drop_in_client_service_pb2 as clients
+from sellergate_account.changes import idempotency
 from sellergate_account.changes.idempotency import KEPT, forget_expired
 from sellergate_account.model import KeyedRequest
-from sellergate_account.ports import Store
+from sellergate_account.ports import KeysUsedUp, Store
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.context import Caller
@@ -139,6 +140,41 @@ async def test_expired_requests_are_removed_in_the_background(store: Store) -> N
         await forget_expired(store, lambda: NOW + KEPT + timedelta(seconds=1), sleep)
     async with store.writing() as work:
         assert await work.requests.forget(NOW + timedelta(days=9), 9) == 0
+
+
+async def test_a_user_has_room_for_so_many_keys_and_expired_ones_make_room(store: Store) -> None:
+    async def has_room(request: KeyedRequest, now: datetime) -> bool:
+        async with store.writing() as work:
+            assert await work.requests.claim(request, now, now - KEPT) is None
+            await work.requests.respond(request, b"response")
+            return await work.requests.has_room(request, now - KEPT, 2)
+
+    later = NOW + KEPT
+    assert await has_room(replace(REQUEST, key="one"), NOW)
+    assert await has_room(replace(REQUEST, key="two"), later - timedelta(hours=1))
+    assert await has_room(replace(REQUEST, user="u2"), later), "each user has room of its own"
+    assert await has_room(replace(REQUEST, caller="operator"), later), "and each caller"
+    assert await has_room(replace(REQUEST, key="three"), later), "the first is a day old"
+    async with store.writing() as work:
+        assert await work.requests.claim(replace(REQUEST, key="two"), later, later - KEPT), "the second is not"
+    assert not await has_room(replace(REQUEST, key="four"), later)
+
+
+async def test_a_key_beyond_the_most_is_refused_and_says_what_to_do(
+    servicers: Servicers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "MOST_OF_USER", 2)
+    first = await servicers.call(connection("SELLER1", KEY + "-1"))
+    await servicers.call(connection("SELLER2", KEY + "-2"))
+    with pytest.raises(KeysUsedUp, match="without a key, or again when") as caught:
+        await servicers.call(connection("SELLER3", KEY + "-3"))
+    assert caught.value.metadata == {"limit": "idempotency_keys", "most": "2"}
+    assert await servicers.call(connection("SELLER1", KEY + "-1")) == first, "a repeat needs no room"
+    assert (await servicers.call(connection("SELLER3", ""))).created, "nothing of the refused one was stored"
+    for number in range(3):
+        assert (
+            await servicers.call(connection(f"OPERATORS{number}", f"{KEY}-{number}"), Caller("operator", ""))
+        ).created
 
 
 async def test_a_clients_secret_is_shown_again_and_lies_nowhere_in_the_clear(database: Database) -> None:

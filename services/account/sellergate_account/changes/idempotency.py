@@ -15,9 +15,11 @@ from sellergate_common.errors import InvalidRequest, SellergateError
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_account.model import KeyedRequest
-from sellergate_account.ports import Store, Work
+from sellergate_account.ports import KeysUsedUp, Store, Work
 
 KEPT = timedelta(hours=24)
+MOST_OF_USER = 10_000
+"""Requests of one user that are kept; those of callers that act for no user are not counted."""
 CLEANUP_SECONDS = 600.0
 CLEANUP_ROWS, CLEANUP_BATCHES = 500, 100
 
@@ -42,7 +44,7 @@ class Once:
     response: bytes | None = None
 
     async def carry_out(self, work: Work, change: Callable[[Work], Awaitable[_Result]]) -> _Result:
-        """Run a change within its transaction and store the response. Raises Repeated, InvalidRequest, DuplicateKey."""
+        """Run a change within its transaction and store the response. Raises Repeated, InvalidRequest, KeysUsedUp, DuplicateKey."""
         if self.request is not None:
             now = self.now()
             first = await work.requests.claim(self.request, now, now - KEPT)
@@ -52,6 +54,8 @@ class Once:
                 )
             if first is not None:
                 raise Repeated(first.response)
+            if self.request.user and not await work.requests.has_room(self.request, now - KEPT, MOST_OF_USER):
+                raise KeysUsedUp(MOST_OF_USER)
         result = await change(work)
         self.response = self.respond(result)
         if self.request is not None:

@@ -1,10 +1,11 @@
 """Named requests on SQLAlchemy. The first transaction with a key inserts its row, and others with it wait for that one's end."""
 
 from datetime import datetime
+from typing import Any
 
 from sellergate_common.crypto.sealing import KeyRing, SealError, blind_index
 from sellergate_common.observability.logs import get_logger
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Select, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import FirstResponse, KeyedRequest
@@ -12,6 +13,8 @@ from sellergate_account.ports import Unreadable
 from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import KeyedRequestRecord
 
+FORGOTTEN_AT_ONCE = 500
+"""Of a user's expired requests, in the transaction of one that needs room."""
 _REQUESTS: Table = KeyedRequestRecord.metadata.tables[KeyedRequestRecord.__tablename__]
 
 
@@ -47,6 +50,16 @@ class SqlKeyedRequests:
         await self._connection.execute(insert(_REQUESTS).values(**self._macs.signed(_REQUESTS, values)))
         return None
 
+    async def has_room(self, request: KeyedRequest, since: datetime, most: int) -> bool:
+        """Return whether the user has at most `most` requests, after those from before `since` were removed where needed."""
+        of_user = (_REQUESTS.c.caller == request.caller) & (_REQUESTS.c.on_behalf_of == request.user)
+        counted = select(_REQUESTS.c.key_index).where(of_user).limit(most + 1 + FORGOTTEN_AT_ONCE).subquery()
+        count = (await self._connection.execute(select(func.count()).select_from(counted))).scalar_one()
+        if count > most:
+            old = select(_REQUESTS.c.key_index).where(of_user, _REQUESTS.c.create_time <= since)
+            count -= await self._remove(old.order_by(_REQUESTS.c.create_time).limit(FORGOTTEN_AT_ONCE))
+        return count <= most
+
     async def respond(self, request: KeyedRequest, response: bytes) -> None:
         """Store the response of a request whose key was claimed."""
         key_index = self._key_index(request)
@@ -58,8 +71,10 @@ class SqlKeyedRequests:
 
     async def forget(self, before: datetime, limit: int) -> int:
         """Remove at most `limit` requests from before a time; replicas that do so together leave each other's rows alone."""
-        old = select(_REQUESTS.c.key_index).where(_REQUESTS.c.create_time < before).limit(limit)
-        chosen = (await self._connection.execute(old.with_for_update(skip_locked=True))).scalars().all()
+        return await self._remove(select(_REQUESTS.c.key_index).where(_REQUESTS.c.create_time < before).limit(limit))
+
+    async def _remove(self, chosen_rows: Select[Any]) -> int:
+        chosen = (await self._connection.execute(chosen_rows.with_for_update(skip_locked=True))).scalars().all()
         await self._connection.execute(delete(_REQUESTS).where(_REQUESTS.c.key_index.in_(chosen)))
         return len(chosen)
 

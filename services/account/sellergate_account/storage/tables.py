@@ -207,6 +207,7 @@ class KeyedRequestRecord(RowMac, Base):
     """A writing request by its idempotency key, kept for a day. The key is known by its blind index, the response is sealed."""
 
     __tablename__ = "keyed_requests"
+    __table_args__ = (Index("keyed_requests_of_user", "caller", "on_behalf_of", "create_time"),)
 
     key_index: Mapped[str] = mapped_column(String(64), primary_key=True)
     caller: Mapped[str] = mapped_column(String(256))

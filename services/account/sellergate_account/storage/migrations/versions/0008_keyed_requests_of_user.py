@@ -1,0 +1,18 @@
+"""An index of each user's named requests, which are counted."""
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+_NAME = "keyed_requests_of_user"
+
+
+def upgrade() -> None:
+    """Create the index; the release before leaves it alone."""
+    op.create_index(_NAME, "keyed_requests", ["caller", "on_behalf_of", "create_time"])
+
+
+def downgrade() -> None:
+    """Remove the index."""
+    op.drop_index(_NAME, "keyed_requests")
