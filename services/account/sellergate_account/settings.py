@@ -1,18 +1,25 @@
 """Settings of the account service."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
+from psycopg import pq
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from sellergate_common.crypto.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
-from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings
+from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings, is_loopback
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from sellergate_account.database_places import ADVICE, is_near_or_checked
 from sellergate_account.model import DEFAULT_LIMITS, Limits
 
+# libpq's modes that look at the server's certificate; `require` encrypts without checking which server responds.
+_CHECKED_TLS = frozenset({"verify-ca", "verify-full"})
+ADVICE = (
+    "must have ?sslmode=verify-full and sslrootcert=<file>, since it names another machine (or PGHOST, PGHOSTADDR or a service file"
+    " does); SELLERGATE_DATABASE_ALLOW_PLAIN=true allows a connection without TLS"
+)
 SINGLE_KEYS = {"index_key": SingleUse.INDEX_KEY, "audit_key": SingleUse.AUDIT_KEY}
 """The settings that hold one key, and what KMS binds each to."""
 
@@ -27,6 +34,29 @@ def _database(url: SecretStr | None) -> SecretStr | None:
     if backend not in ("sqlite", "postgresql"):
         raise ValueError("must be postgresql://… or sqlite:///…")
     return url
+
+
+def is_near_or_checked(given: Mapping[str, Any]) -> bool:
+    """Return whether libpq reaches only this machine, or checks certificates, with the parameters that are `given`.
+
+    libpq takes what is not given from the environment (PGHOST, PGHOSTADDR, PGSSLMODE) and from a service file (PGSERVICE).
+    """
+    defaults = {one.keyword.decode(): (one.val or b"").decode() for one in pq.Conninfo.get_defaults()}
+    named = {name: str(value) for name, value in given.items() if value}
+    known = {**defaults, **named}
+    if known.get("sslmode") in _CHECKED_TLS:
+        return True
+    # A service file that is named here may name any host.
+    hosts = [host for name in ("host", "hostaddr") for host in known.get(name, "").split(",")]
+    return "service" not in named and all(map(_is_near, hosts))
+
+
+def _is_near(host: str) -> bool:
+    """Return whether a host is this machine: loopback, a folder of Unix sockets, or none, which is the default folder."""
+    if host.startswith(("/", "@")) or not host:
+        return True
+    name, _, port = host.rpartition(":")
+    return is_loopback(host) or (port.isdigit() and is_loopback(name.strip("[]")))
 
 
 def _parameters(url: URL) -> dict[str, str]:

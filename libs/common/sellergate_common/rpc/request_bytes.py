@@ -4,7 +4,7 @@ A method takes what its `bytes` fields may hold by their rules, and a mebibyte f
 looked through on the wire first: it may have a few long fields, and not thousands of empty ones.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from google.protobuf import descriptor_pool
@@ -19,6 +19,8 @@ REST_BYTES = 1024 * 1024
 """What all fields of a request but its bodies may be together."""
 LOOKED_AT_BYTES = 64 * 1024
 MOST_FIELDS = 20_000
+LEAST_MESSAGE_BYTES = 4 * 1024 * 1024
+"""What every server receives of a message, so that a request somewhat too long is refused by the name of its field."""
 _MOST_DEPTH = 32
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
 
@@ -52,6 +54,13 @@ class RequestParser:
             raise InvalidRequest.of_field(
                 crowded, f"is in a request of more than {MOST_FIELDS} fields and {LOOKED_AT_BYTES} bytes; send fewer"
             )
+
+
+def longest_message(services: Iterable[str]) -> int:
+    """Return the bytes of the longest message that a server of these services ("package.Service") has to receive."""
+    found: Any = [descriptor_pool.Default().FindServiceByName(name) for name in services]
+    bodies = [sum(_bodies(method.input_type, 0)) for service in found for method in service.methods]
+    return min(MAX_MESSAGE_BYTES, max(LEAST_MESSAGE_BYTES, REST_BYTES + max(bodies, default=0)))
 
 
 class _Fields:

@@ -24,11 +24,14 @@ from sellergate_common.rpc.admission import Admission
 from sellergate_common.rpc.channel import KEEPALIVE_TIMEOUT_MILLISECONDS, MAX_MESSAGE_BYTES
 from sellergate_common.rpc.health import Health
 from sellergate_common.rpc.interceptors import LayeredServer, Layers
+from sellergate_common.rpc.request_bytes import longest_message
 from sellergate_common.settings import ServerSettings
 
 # How long no handler must have run before a drain ends although connections are left.
 IDLE_SECONDS, _LOOK_SECONDS = 0.5, 0.1
 
+MAX_CALLS_OF_CONNECTION = 1_000
+"""Further calls wait in the client. Each may hold one message before its caller's identity is checked."""
 _GENERATED = "_pb2_grpc"
 
 
@@ -51,7 +54,8 @@ async def run_server(
     configure_tracing(name)
     server = grpc.aio.server(
         options=[
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", longest_message(map(_name_of, servicers))),
+            ("grpc.max_concurrent_streams", MAX_CALLS_OF_CONNECTION),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -110,12 +114,21 @@ async def drain(server: grpc.aio.Server, in_flight: Callable[[], int], seconds: 
     return await stopping
 
 
+def _base_of(servicer: object) -> type:
+    return next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith(_GENERATED))
+
+
+def _name_of(servicer: object) -> str:
+    """Return the full name of a servicer's service."""
+    base = _base_of(servicer)
+    return f"{base.__module__.rpartition('.')[0]}.{base.__name__.removesuffix('Servicer')}"
+
+
 def _register(servicer: object, server: Any) -> str:
     """Add `servicer` to `server` through the generated module of its base class; return the service's full name."""
-    base = next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith(_GENERATED))
+    base = _base_of(servicer)
     getattr(sys.modules[base.__module__], f"add_{base.__name__}_to_server")(servicer, server)
-    package = base.__module__.rpartition(".")[0]
-    return f"{package}.{base.__name__.removesuffix('Servicer')}"
+    return _name_of(servicer)
 
 
 async def _told_to_stop() -> None:

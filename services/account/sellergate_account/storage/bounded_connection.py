@@ -16,7 +16,7 @@ from sellergate_common.errors import Unavailable
 from sellergate_common.observability.logs import get_logger
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sellergate_account.database_places import ADVICE, is_near_or_checked
+from sellergate_account.settings import ADVICE, is_near_or_checked
 
 PING_SECONDS = 1.0
 STATEMENT_SECONDS = 10

@@ -9,7 +9,13 @@ from sellergate.gateway.v1 import call_pb2, gateway_service_pb2
 from sellergate.token.v1 import token_service_pb2
 from sellergate_common.errors import InvalidRequest
 from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
-from sellergate_common.rpc.request_bytes import LOOKED_AT_BYTES, REST_BYTES, RequestParser
+from sellergate_common.rpc.request_bytes import (
+    LEAST_MESSAGE_BYTES,
+    LOOKED_AT_BYTES,
+    REST_BYTES,
+    RequestParser,
+    longest_message,
+)
 
 from tests.fakes.cpu_time import cpu_time
 
@@ -106,3 +112,10 @@ def test_only_chunks_of_streams_may_be_as_long_as_a_message() -> None:
         unruled = [field for field in bodies if not field.GetOptions().Extensions[rules_pb2.rules].max_bytes]
         assert not unruled or method.client_streaming
     assert MAX_MESSAGE_BYTES > BODY_BYTES + REST_BYTES
+
+
+def test_a_server_receives_what_its_longest_method_takes() -> None:
+    gateway, token = "sellergate.gateway.v1.GatewayService", "sellergate.token.v1.TokenService"
+    assert longest_message([token]) == LEAST_MESSAGE_BYTES < MAX_MESSAGE_BYTES
+    assert longest_message([token, gateway]) == MAX_MESSAGE_BYTES
+    assert longest_message([]) == LEAST_MESSAGE_BYTES
