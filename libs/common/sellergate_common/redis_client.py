@@ -15,18 +15,19 @@ from pydantic import SecretStr
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.client import PubSub
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import AbstractConnection, Connection, ConnectionPool
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import span
-from sellergate_common.redis_places import NearConnection, NearSentinelConnection
 from sellergate_common.redis_url import Kind, Login, RedisTls, RedisUrl, parse_redis_url
+from sellergate_common.settings import is_loopback
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 1.0
@@ -53,7 +54,7 @@ async def open_redis(url: SecretStr, tls: RedisTls | None = None) -> AsyncIterat
         finally:
             await cluster.aclose()
     elif place.kind is Kind.SENTINEL:
-        found = {"connection_class": NearSentinelConnection} if only_near else {}
+        found = {"connection_class": _NearSentinelConnection} if only_near else {}
         async with (
             _sentinels(place, options) as sentinels,
             _primary(sentinels, place, {**options, **found}) as primary,
@@ -144,6 +145,33 @@ class _Redis(Redis):
         return _PubSub(self.connection_pool, **options)
 
 
+def _check_near(host: str, port: int) -> None:
+    """Raise ConnectionError for another machine. Nothing was sent to it."""
+    if not is_loopback(host):
+        setting = "SELLERGATE_REDIS_ALLOW_PLAIN"
+        get_logger().error("redis_without_tls", host=host, port=port, setting=setting)
+        raise RedisConnectionError(
+            f"No connection without TLS is made to Redis on another machine, {host}:{port}: REDIS_URL must begin with rediss;"
+            f" {setting}=true allows a connection without TLS."
+        )
+
+
+class _NearConnection(Connection):
+    """A connection without TLS to this machine."""
+
+    async def _connect(self) -> None:
+        _check_near(self.host, int(self.port))
+        await super()._connect()  # type: ignore[no-untyped-call]  # (the library's own)
+
+
+class _NearSentinelConnection(SentinelManagedConnection):
+    """A connection without TLS to a primary on this machine, which a sentinel names."""
+
+    async def _connect(self) -> None:
+        _check_near(self.host, int(self.port))
+        await super()._connect()  # type: ignore[no-untyped-call]  # (likewise)
+
+
 def _sentinels(place: RedisUrl, options: dict[str, Any]) -> Sentinel:
     # They are asked one after the other: some that are frozen must not use up the second that a command has.
     share = ANSWER_SECONDS / (len(place.nodes) + 1)
@@ -173,7 +201,7 @@ class _Cluster(RedisCluster):
         )
         if only_near:
             # The library makes nodes that the cluster names with these arguments, and takes no class of connections itself.
-            self.connection_kwargs["connection_class"] = NearConnection
+            self.connection_kwargs["connection_class"] = _NearConnection
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         with _lost_connections():
