@@ -1,6 +1,7 @@
 """Bodies that attack the edge: too large, too deep, too many, from strangers, or broken off."""
 
 import base64
+import inspect
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,14 @@ from tests.fakes.cpu_time import cpu_time
 app = test_rest_api.app  # the fixture
 USER = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
 ACCOUNTS, WEBHOOK = "/api/amazon/accounts", "/api/amazon/webhooks/token-rotation"
+
+
+@pytest.fixture(autouse=True)
+def watched(app: FastAPI, request: pytest.FixtureRequest) -> None:
+    """No request keeps the edge's loop from others."""
+    app.openapi()  # made once in a process, and by no request here
+    if inspect.iscoroutinefunction(request.function):
+        request.getfixturevalue("loop_watchdog")
 
 
 async def sent_by_hand(

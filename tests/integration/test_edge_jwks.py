@@ -28,6 +28,7 @@ from sellergate_edge.authn.jwks import (
 from sellergate_edge.authn.jwks_publisher import MOST_BYTES, Publisher
 from sellergate_edge.authn.jwt import Authenticator
 
+pytestmark = pytest.mark.usefixtures("loop_watchdog")
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
@@ -244,6 +245,25 @@ async def test_an_unknown_key_is_unavailable_while_the_publisher_fails(publisher
         with pytest.raises(Unavailable):
             await checks.user_of(bearer(RSA_KEY, "RS256", f"stranger-{number}"))
     assert publisher.fetched <= 4
+
+
+async def test_users_of_known_keys_do_not_wait_beside_strangers_while_the_publisher_hangs(publisher: Provider) -> None:
+    _, checks, clock = keys_of(publisher, 60.0)
+    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    publisher.mode, clock.passed = "hang", REFETCH_SECONDS + 1
+    strangers = [asyncio.create_task(checks.user_of(bearer(RSA_KEY, "RS256", f"s-{number}"))) for number in range(50)]
+    await settled(publisher, 2)
+    for key, algorithm, kid in ((RSA_KEY, "RS256", "r"), (EC_KEY, "ES256", "e")):
+        assert await checks.user_of(bearer(key, algorithm, kid)) == "u1"
+    assert not any(stranger.done() for stranger in strangers), "no user was served while a fetch was under way"
+    assert publisher.fetched == 2
+    publisher.released.set()
+    outcomes = await asyncio.gather(*strangers, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Unauthenticated}
+    # What the publisher has just denied is not asked for again.
+    with pytest.raises(Unauthenticated):
+        await checks.user_of(bearer(RSA_KEY, "RS256", "s-0"))
+    assert publisher.fetched == 2
 
 
 async def test_keys_are_renewed_before_anybody_must_wait(publisher: Provider) -> None:
