@@ -10,7 +10,7 @@ import pytest
 from sellergate_account.storage.bounded_connection import PING_SECONDS
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import wait_for
-from sellergate_common.errors import OutcomeUnknown, Unavailable
+from sellergate_common.errors import OutcomeUnknown, Reason, Unavailable
 from sqlalchemy import text
 
 from tests.contract.ports.postgres_proxy import PostgresProxy, proxied_postgres
@@ -29,12 +29,13 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
 async def test_a_commit_that_sqlite_cannot_write_has_an_unknown_outcome(sqlite: Database) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(OutcomeUnknown) as caught:
             async with sqlite.writing() as connection:
                 await connection.execute(text("INSERT INTO one VALUES ('a')"))
                 resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))  # no file of this process can grow
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.reason is Reason.OUTCOME_UNKNOWN
     async with sqlite.writing() as connection:
         await connection.execute(text("INSERT INTO one VALUES ('b')"))
     async with sqlite.reading() as connection:

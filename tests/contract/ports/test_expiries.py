@@ -87,7 +87,7 @@ async def test_the_last_report_stays_while_the_database_is_down(
     async with expiry_metrics.expiry_metrics(
         rows, lambda: time[0], "k20260101", asyncio.sleep, BackgroundTasks(), registry
     ):
-        text = await told(registry, 'authorization_days_left{account_id="a10-ACTIVE"} 10.0')
+        text = await told(registry, 'sellergate_authorization_days_left{account_id="a10-ACTIVE"} 10.0')
         assert 'sellergate_authorizations_ending{within_days="7"} 0.0' in text
         assert 'sellergate_authorizations_ending{within_days="14"} 1.0' in text
         assert "sellergate_client_secrets_end_unknown 1.0" in text
@@ -100,8 +100,10 @@ async def test_the_last_report_stays_while_the_database_is_down(
             broken.setattr(rows, "authorizations", down)
             time[0] += timedelta(days=5)
             await asyncio.sleep(0.3)
-            assert 'authorization_days_left{account_id="a10-ACTIVE"} 10.0' in generate_latest(registry).decode()
-        await told(registry, 'authorization_days_left{account_id="a10-ACTIVE"} 5.0')
+            assert (
+                'sellergate_authorization_days_left{account_id="a10-ACTIVE"} 10.0' in generate_latest(registry).decode()
+            )
+        await told(registry, 'sellergate_authorization_days_left{account_id="a10-ACTIVE"} 5.0')
     assert not generate_latest(registry)
 
 

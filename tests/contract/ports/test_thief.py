@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from sellergate_account.accounts import Connection
 from sellergate_account.admin.anchors import verify_anchors
@@ -45,12 +46,17 @@ async def test_every_column_and_row_of_every_table_is_held_as_the_page_says(worl
     assert seen == told, "\n".join(f"| `{name}` | `{what}` | {found} |" for (name, what), found in seen.items())
 
 
+def refused_rows(table: str) -> float | None:
+    return REGISTRY.get_sample_value("sellergate_rows_refused_total", {"table": table})
+
+
 async def test_an_account_taken_over_by_sql_is_refused_to_its_thief_and_its_owner(world: World) -> None:
     (account_id,) = world.targets["accounts"]
     async with world.database.writing() as connection:
         await connection.execute(
             text(f"UPDATE accounts SET user_id = 'thief', state = 'ACTIVE' WHERE account_id = '{account_id}'")
         )
+    refused = refused_rows("accounts")
     for attempt in (
         lambda: world.domain.accounts.get(account_id, "thief"),
         lambda: world.domain.accounts.get(account_id, "u1"),
@@ -63,6 +69,7 @@ async def test_an_account_taken_over_by_sql_is_refused_to_its_thief_and_its_owne
             await attempt()
         assert caught.value.reason is Reason.ROW_NOT_AUTHENTIC
         assert caught.value.metadata == {"row": f"accounts/{account_id}"}
+    assert (refused_rows("accounts") or 0) > (refused or 0)
     async with world.domain.store.reading() as work:
         assert [one.account_id for one in await work.accounts(Filter("thief"), None, 9)] == []
         assert len(await work.accounts(Filter(), None, 9)) == 2

@@ -15,6 +15,7 @@ from sellergate_account.ports import UserLimitReached
 from sellergate_account.storage import clients as rows
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
+from sellergate_common.errors import Reason
 
 from tests.contract.ports.test_account_store import CLIENT, INDEX_KEY, NOW, RING, account, application, database
 from tests.fakes.account import Domain
@@ -49,6 +50,7 @@ async def test_a_user_gets_no_more_than_one_may_have(domain: Limited) -> None:
     kept = [(await domain.accounts.upsert(connection(f"SELLER{number}")))[0] for number in range(2)]
     with pytest.raises(UserLimitReached) as caught:
         await domain.accounts.upsert(connection("SELLER3"))
+    assert caught.value.reason is Reason.USER_LIMIT_REACHED
     assert caught.value.metadata == {"limit": "accounts", "most": "2"}
     await domain.accounts.upsert(connection("SELLER1"))
     await domain.accounts.upsert(connection("SELLER3", "u2"))

@@ -15,14 +15,18 @@ _WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
 class CallMetrics:
     """Counted where it is rare; the calls themselves are counted as RPCs."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._deprecated = Counter(
-            "sellergate_deprecated_calls_total", "Calls of operations that Amazon has deprecated", ["operation"]
+            "sellergate_deprecated_calls_total",
+            "Calls of operations that Amazon has deprecated",
+            ["operation"],
+            registry=registry,
         )
         self._shadow = Histogram(
             "sellergate_quota_shadow_wait_seconds",
             "Waits that quota would have imposed, in shadow mode",
             buckets=_WAITS,
+            registry=registry,
         )
 
     def deprecated(self, operation: str) -> None:
@@ -30,7 +34,7 @@ class CallMetrics:
         self._deprecated.labels(operation).inc()
 
     def shadow_wait(self, seconds: float) -> None:
-        """Note a wait that nobody had."""
+        """Record a wait, in seconds, that shadow mode did not impose."""
         self._shadow.observe(seconds)
 
 

@@ -1,10 +1,14 @@
 """The metrics of every server as a scrape reads them."""
 
+import asyncio
+
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from sellergate_common.cache.entries import Counts
 from sellergate_common.cache.metrics import CacheMetrics
+from sellergate_common.clock import Clock
 from sellergate_common.observability.telemetry import RpcMetrics
+from sellergate_common.tasks import BackgroundTasks
 
 
 def test_a_scrape_reads_counts_times_and_states() -> None:
@@ -39,3 +43,21 @@ def test_what_happens_to_a_cache_is_counted_by_event() -> None:
     assert registry.get_sample_value("sellergate_cache_events_total", {"cache": "tokens", "event": "hits"}) == 7
     assert registry.get_sample_value("sellergate_cache_events_total", {"cache": "tokens", "event": "discarded"}) == 1
     assert registry.get_sample_value("sellergate_cache_events_total", {"cache": "tokens", "event": "renewals"}) == 0
+
+
+async def test_a_background_task_that_fails_is_shown_with_its_restarts() -> None:
+    registry, failed = CollectorRegistry(), asyncio.Event()
+    metrics = RpcMetrics.register(registry)
+
+    async def fail() -> None:
+        raise RuntimeError("closed")
+
+    async def sleep(_: float) -> None:
+        failed.set()
+        await asyncio.Event().wait()
+
+    metrics.background = BackgroundTasks(Clock(monotonic=lambda: 0.0, sleep=sleep))
+    async with metrics.background.run("queue", fail):
+        await failed.wait()
+        assert registry.get_sample_value("sellergate_background_up", {"name": "queue"}) == 0
+        assert registry.get_sample_value("sellergate_background_restarts_total", {"name": "queue"}) == 1

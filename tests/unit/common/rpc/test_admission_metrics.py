@@ -18,7 +18,7 @@ def test_the_metrics_show_what_becomes_of_work() -> None:
         AdmissionMetrics.register(registry, calls=admission)
 
         def value(name: str, **labels: str) -> float | None:
-            return registry.get_sample_value(f"sellergate_admission{name}", {"work": "calls", **labels})
+            return registry.get_sample_value(name, {"work": "calls", **labels})
 
         async def work(left: float) -> None:
             deadline = loop.time() + left
@@ -30,11 +30,18 @@ def test_the_metrics_show_what_becomes_of_work() -> None:
         age = 3.0
         tasks.append(asyncio.create_task(work(1.0)))
         await asyncio.sleep(0)
-        assert (value("", state="running"), value("", state="waiting")) == (1, 2)
+        assert (value("sellergate_admission", state="running"), value("sellergate_admission", state="waiting")) == (
+            1,
+            2,
+        )
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(one) for one in outcomes] == [type(None), type(None), Overloaded, Overloaded]
-        assert (value("_refused_total"), value("_expired_total")) == (1, 1)
-        assert value("_refusal_seconds_bucket", le="0.25") == value("_refusal_seconds_count") == 1
-        assert value("_refusal_seconds_sum") == 0
+        assert (value("sellergate_admission_refused_total"), value("sellergate_admission_expired_total")) == (1, 1)
+        assert (
+            value("sellergate_admission_refusal_seconds_bucket", le="0.25")
+            == value("sellergate_admission_refusal_seconds_count")
+            == 1
+        )
+        assert value("sellergate_admission_refusal_seconds_sum") == 0
 
     run_in_virtual_time(main())
