@@ -96,6 +96,21 @@ def test_each_process_knows_what_its_context_needs_and_no_more(tmp_path: Path, m
     assert len(set(certificates)) == 5
 
 
+def test_the_edge_gets_the_operators_sign_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "SELLERGATE_JWKS_URL": "https://provider.example/jwks",
+        "SELLERGATE_SIGN_IN_CLIENT_ID": "console",
+        "SELLERGATE_SIGN_IN_CLIENT_SECRET_FILE": "/run/secrets/sign-in",
+        "SELLERGATE_SIGN_IN_SCOPE": "openid email",
+        "SELLERGATE_SIGN_IN_TOKEN": "access_token",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    for process in make_plan(DevstackSettings(state_dir=tmp_path), State(tmp_path)).processes():
+        expected = given if process.name == "edge" else {}
+        assert {name: value for name, value in process.environment.items() if name in given} == expected
+
+
 def test_the_account_service_has_aws_only_for_keys_that_are_wrapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
