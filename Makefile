@@ -17,7 +17,7 @@ WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test unit contract integration e2e system check lint fmt typecheck boundaries bench requirements sbom audit protos catalogue install clean
+.PHONY: help run test unit contract integration e2e system check lint fmt typecheck boundaries places bench requirements sbom audit protos catalogue install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ e2e: $(VENV)/.dev ## tests of the whole suite, process by process
 system: $(VENV)/.dev ## long tests, and those that need a tool; STRICT=1 makes a missing tool an error
 	$(PYTEST) tests/system $(if $(STRICT),--strict-tools)
 
-check: lint typecheck boundaries ## lint, types, import rules, contracts
+check: lint typecheck boundaries places ## lint, types, import rules, contracts, places that were left out
 
 lint: $(VENV)/.dev ## ruff, codespell and buf; the contracts against those of protos/BASELINE
 	$(BIN)/ruff check .
@@ -64,6 +64,9 @@ typecheck: $(VENV)/.dev ## mypy
 
 boundaries: $(VENV)/.dev ## import rules
 	$(BIN)/lint-imports
+
+places: $(VENV)/.dev ## compare the lists of CONTRIBUTING.md with the tree
+	$(BIN)/python -m scripts.places
 
 bench: $(VENV)/.dev ## measure, as ratios within one run; fails below what was promised
 	@missed=0; for bench in tokens gateway edge start; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed

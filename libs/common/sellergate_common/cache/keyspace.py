@@ -11,6 +11,7 @@
 | rdt: | gateway | sealed Restricted Data Tokens, failures, leases; changes and leases given back (pub/sub) |
 | cap: | gateway | sealed captures that operators have begun, and what was captured |
 | rpt: | gateway | types of report documents; reports that are being made |
+| edge: | edge | counts of users' requests and of failed authentications |
 """
 
 from sellergate_common.crypto.sealing import KeyRing

@@ -1,7 +1,7 @@
 """The gateway's metrics as a scrape reads them."""
 
 from prometheus_client import CollectorRegistry
-from sellergate_gateway.calls.breakers import LEAST_CALLS, Breakers
+from sellergate_gateway.calls.breakers import LEAST_CALLS, Breakers, End
 from sellergate_gateway.calls.counts import CallCounts
 from sellergate_gateway.calls.metrics import CallCollector, CallMetrics
 
@@ -13,8 +13,8 @@ def test_a_scrape_reads_calls_quota_and_breakers() -> None:
     orders.calls, orders.requests, orders.throttled, orders.refused = 7, 9, 2, 1
     orders.waits, orders.waited, orders.rate_share = 3, 4.5, 0.5
     for _ in range(LEAST_CALLS):
-        breakers.ended("https://sellingpartnerapi-na.amazon.com", failed=True)
-    breakers.ended("https://sellingpartnerapi-eu.amazon.com", failed=True)
+        breakers.ended("https://sellingpartnerapi-na.amazon.com", "u1", End.UNREACHABLE)
+        breakers.ended("https://sellingpartnerapi-eu.amazon.com", "u2", End.BROKEN)
     read = {
         (sample.name, *sample.labels.values()): sample.value
         for family in registry.collect()
@@ -31,6 +31,8 @@ def test_a_scrape_reads_calls_quota_and_breakers() -> None:
         ("sellergate_quota_rate_share", operation): 0.5,
         ("sellergate_breaker_open", "sellingpartnerapi-na.amazon.com"): 1,
         ("sellergate_breaker_open", "sellingpartnerapi-eu.amazon.com"): 0,
+        ("sellergate_breaker_open_users", "sellingpartnerapi-na.amazon.com"): 1,
+        ("sellergate_breaker_open_users", "sellingpartnerapi-eu.amazon.com"): 1,
     }
 
 
