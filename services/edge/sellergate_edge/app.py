@@ -65,7 +65,13 @@ class Options:
 def make_app(parts: Parts, options: Options) -> FastAPI:
     """Wire the app. It holds no secret of Amazon's and no business rule: what it decides is who asks."""
     app = FastAPI(
-        title="Sellergate", version="1", description=DESCRIPTION, redirect_slashes=False, docs_url=None, redoc_url=None
+        title="Sellergate",
+        version="1",
+        description=DESCRIPTION,
+        redirect_slashes=False,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.authenticator = parts.authenticator
     app.state.sellergate = parts.sellergate
@@ -92,6 +98,7 @@ def make_app(parts: Parts, options: Options) -> FastAPI:
         app.include_router(router)
     console_assets.install(app)
     docs_page.install(app)
+    openapi.install(app)
     catalogue = Catalogue.load()
     app.router.routes.append(Exchange(parts.tokens, parts.sellergate, parts.guesses, catalogue).route)
     # Last: it takes every path that is not ours.
