@@ -2,6 +2,7 @@
 
 import uvloop
 from sellergate_common.allocator import return_freed_memory
+from sellergate_common.blocking.heap import settle_heap
 from sellergate_common.blocking.names import Loop
 from sellergate_common.observability.logs import configure_logging, get_logger
 from sellergate_common.observability.telemetry import serve_metrics
@@ -27,6 +28,7 @@ async def serve(settings: EdgeSettings) -> None:
     async with open_servers(settings) as servers:
         serve_metrics(settings.bind_host, settings.metrics_port)
         get_logger().info("serving", address=f"{settings.bind_host}:{settings.edge_port}")
+        settle_heap()
         await serve_until_stopped(*servers)
         get_logger().info("stopped")
 

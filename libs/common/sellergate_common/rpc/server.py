@@ -1,7 +1,6 @@
 """The gRPC server every service runs: mutual TLS, layers, health, reflection, metrics, drain on SIGTERM."""
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from grpc_health.v1.health import SERVICE_NAME
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from sellergate_common.allocator import return_freed_memory
+from sellergate_common.blocking.heap import settle_heap
 from sellergate_common.identity.metrics import certificate_metrics
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.renewal import ServerCertificate
@@ -81,10 +81,7 @@ async def run_server(
     await server.start()
     await health.serve(names)
     get_logger().info("serving", address=address, services=names)
-    # What is there now stays: the collector need not go through it again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    settle_heap()
     try:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(certificate_metrics(identity, health.background))
