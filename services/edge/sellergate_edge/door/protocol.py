@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from sellergate_edge.door import bounds
 from sellergate_edge.door.connections import Proxies
@@ -26,6 +26,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._trailers: int | None = None
         self._late: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
+        self._unanswered: list[RequestResponseCycle] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
@@ -40,6 +41,10 @@ class BoundedProtocol(HttpToolsProtocol):
         for timer in (self._late, self._untaken):
             if timer is not None:
                 timer.cancel()
+        # uvicorn says so to the last request alone, and of several the one that is served would write on.
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
 
@@ -80,6 +85,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= bounds.MAX_PIPELINED:
             raise TooMuch
         super().on_headers_complete()
+        self._unanswered = [cycle for cycle in (*self._unanswered, self.cycle) if not cycle.response_complete]
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""

@@ -30,6 +30,8 @@ class Listener:
     port: int
     connections: Connections
     seen: list[Scope] = field(default_factory=list)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: list[BaseException | None] = field(default_factory=list)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(HOST, self.port)
@@ -61,6 +63,16 @@ async def listening(most: int = 50, of_address: int = 50, proxies: str = "") -> 
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         listener.seen.append(scope)
+        if scope["path"] == "/held":
+            await listener.go.wait()
+            try:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": b"x"})
+            except RuntimeError as error:
+                listener.ended.append(error)
+            else:
+                listener.ended.append(None)
+            return
         if scope["path"] == "/body":
             while (await receive()).get("more_body"):
                 pass
@@ -102,6 +114,23 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "HEADER_SECONDS", 0.2)
     monkeypatch.setattr(bounds, "KEEP_ALIVE_SECONDS", 0.2)
     monkeypatch.setattr(bounds, "WRITE_SECONDS", 0.2)
+
+
+@pytest.mark.parametrize("requests", [1, 40])
+@served
+async def test_a_client_that_leaves_is_no_error_however_many_requests_it_has_sent(
+    listener: Listener, requests: int
+) -> None:
+    """The one that is served ends as if it were the only one, and those behind it never begin. Of 40, the edge ends them."""
+    _, writer = await listener.connect()
+    writer.write(REQUEST.replace(b"/ ", b"/held ") * requests)
+    await listener.until(lambda: bool(listener.seen))
+    writer.transport.abort()
+    await listener.until(lambda: listener.connections.open == 0)
+    listener.go.set()
+    await listener.until(lambda: bool(listener.ended))
+    assert listener.ended == [None]
+    assert len(listener.seen) == 1
 
 
 @served
