@@ -17,7 +17,7 @@ WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test unit contract integration e2e system check lint fmt typecheck boundaries places bench requirements sbom audit protos catalogue install clean
+.PHONY: help run test unit contract integration e2e system fuzz check lint fmt typecheck boundaries places bench requirements sbom audit protos catalogue install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ e2e: $(VENV)/.dev ## tests of the whole suite, process by process
 
 system: $(VENV)/.dev ## long tests, and those that need a tool; STRICT=1 makes a missing tool an error
 	$(PYTEST) tests/system $(if $(STRICT),--strict-tools)
+
+fuzz: $(VENV)/.dev ## send every RPC and route generated inputs for SECONDS=1800 from SEED=1, with watchdogs
+	$(PYTEST) -s tests/fuzz --fuzz-seconds $(or $(SECONDS),1800) --fuzz-seed $(or $(SEED),1)
 
 check: lint typecheck boundaries places ## lint, types, import rules, contracts, places that were left out
 

@@ -1,0 +1,141 @@
+"""Sends inputs to a running suite and judges how each call ended."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from sellergate_common.rpc.channel import open_channel
+from sellergate_common.tasks import is_cancelled
+from sellergate_devstack.suite import Suite
+
+from tests.fuzz.rpcs import Input, methods, server_of
+
+DETAILS = "grpc-status-details-bin"
+MARGIN_SECONDS = 20.0
+"""A call ends so much after its deadline at the latest, on a busy machine too."""
+STREAM_SECONDS = 3.0
+"""A stream that goes on is left by its caller then."""
+UNARY_SECONDS = 30.0
+"""What the services give a call without a deadline."""
+# gRPC itself ends these calls, before a service sees them.
+_BY_TRANSPORT = frozenset({"DEADLINE_EXCEEDED", "CANCELLED"})
+# What a client of grpc.aio says itself where a deadline passes, or a call is refused, while it writes.
+_WHILE_WRITING = "Internal error from Core"
+_RIGHT_UNKNOWN = frozenset({"OUTCOME_UNKNOWN", "AMAZON_OUTCOME_UNKNOWN"})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended. `reason` is that of Sellergate's error; empty: there is none."""
+
+    code: str
+    reason: str
+    seconds: float
+    details: str = ""
+    responses: tuple[bytes, ...] = ()
+
+    def fault(self, given: Input, streams: bool) -> str:
+        """Return what is wrong with it; empty: nothing."""
+        longest = STREAM_SECONDS if streams else UNARY_SECONDS if given.seconds is None else given.seconds
+        if self.code == "STALLED" or self.seconds > longest + MARGIN_SECONDS:
+            return f"did not end by its deadline: {self.seconds:.1f} s"
+        if self.code == "INTERNAL" or self.reason == "INTERNAL":
+            return f"INTERNAL: {self.details}"
+        if self.code == "UNKNOWN" and self.reason not in _RIGHT_UNKNOWN:
+            return f"UNKNOWN: {self.details}"
+        if self.code != "OK" and not self.reason and self.code not in _BY_TRANSPORT:
+            return f"{self.code} without ErrorInfo: {self.details}"
+        if self.code == "DEADLINE_EXCEEDED" and not self.reason and longest >= UNARY_SECONDS and not streams:
+            return "ended by its caller's deadline only"
+        return ""
+
+
+@dataclass
+class Callers:
+    """Channels of every identity to every service. `count`: outcomes by RPC and reason."""
+
+    suite: Suite
+    channels: dict[tuple[str, str], grpc.aio.Channel] = field(default_factory=dict)
+    count: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    async def __aenter__(self) -> Self:
+        self._stack = AsyncExitStack()
+        self._methods = methods()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def send(self, given: Input) -> tuple[Outcome, str]:
+        """Make a call; return its outcome and what is wrong with it."""
+        method = self._methods[given.rpc]
+        streams = method.client_streaming or method.server_streaming
+        channel = await self._channel(server_of(given.rpc), given.identity)
+        began = time.monotonic()
+        limit = MARGIN_SECONDS * 2 + (UNARY_SECONDS if given.seconds is None else given.seconds)
+        try:
+            async with asyncio.timeout(limit):
+                outcome = await _outcome(channel, given, method)
+        except TimeoutError:
+            outcome = Outcome("STALLED", "", time.monotonic() - began)
+        self.count[given.rpc, outcome.reason or outcome.code] += 1
+        return outcome, outcome.fault(given, streams)
+
+    async def _channel(self, server: str, identity: str) -> grpc.aio.Channel:
+        key = server, identity
+        if key not in self.channels:
+            channel = open_channel(self.suite.target(server), server, self.suite.identity(identity), [])
+            self.channels[key] = await self._stack.enter_async_context(channel)
+        return self.channels[key]
+
+
+async def _outcome(channel: grpc.aio.Channel, given: Input, method: MethodDescriptor) -> Outcome:
+    messages = [bytes.fromhex(message) for message in given.messages]
+    metadata = [(name, bytes.fromhex(value) if name.endswith("-bin") else value) for name, value in given.metadata]
+    began, received = time.monotonic(), list[bytes]()
+    path, sent = f"/{given.rpc}", {"timeout": given.seconds, "metadata": metadata}
+    if method.client_streaming:
+        call = channel.stream_stream(path)(_sent(messages), **sent)
+    else:
+        call = channel.unary_stream(path)(messages[0], **sent)
+    try:
+        async with asyncio.timeout(STREAM_SECONDS if method.client_streaming or method.server_streaming else None):
+            async for response in call:
+                received.append(response)
+    except TimeoutError:
+        call.cancel()
+    except asyncio.CancelledError:
+        # So a client of grpc.aio ends whose stream was refused while it still sent.
+        if is_cancelled():
+            raise
+        return Outcome("CANCELLED", "", time.monotonic() - began)
+    except grpc.aio.AioRpcError as error:
+        seconds, details = time.monotonic() - began, error.details() or ""
+        if method.client_streaming and details == _WHILE_WRITING:
+            return Outcome("CANCELLED", "", seconds, details)
+        return Outcome(error.code().name, _reason(error.trailing_metadata() or ()), seconds, details)
+    return Outcome("OK", "", time.monotonic() - began, "", tuple(received))
+
+
+async def _sent(messages: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for message in messages:
+        yield message
+
+
+def _reason(metadata: Any) -> str:
+    """Return the reason in the ErrorInfo of a status; empty where there is none."""
+    info = ErrorInfo()
+    for key, value in metadata:
+        if key == DETAILS:
+            for detail in Status.FromString(value).details:
+                if detail.Unpack(info):
+                    return info.reason
+    return ""
