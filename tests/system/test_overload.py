@@ -1,4 +1,4 @@
-"""The token and the account service under ten times the callers that saturate them, which return when they are asked to."""
+"""Token, account and gateway under ten times the callers that saturate them, which return when they are asked to."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from sellergate.account.v1 import account_service_pb2
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
+from sellergate.gateway.v1 import call_pb2
+from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from sellergate_common.rpc.channel import invoke, open_channel
 
 from tests.system.overload import SHARE, Load, Outcome, overloaded
@@ -21,6 +23,8 @@ LWA_SECONDS = 2.0
 TOKEN_CALLERS, TOKEN_DEADLINE_SECONDS = 80, 8.0
 # The account service is bound by its processor: ten times these callers wait longer for it than their deadline.
 ACCOUNT_CALLERS, ACCOUNT_DEADLINE_SECONDS = 40, 0.5
+# The gateway is bound by its processor too, and has no admission: its callers all fit into their deadline.
+GATEWAY_CALLERS, GATEWAY_DEADLINE_SECONDS, GATEWAY_SECONDS = 48, 2.0, 25.0
 
 
 def check(found: Outcome) -> None:
@@ -61,6 +65,36 @@ async def test_accounts(tmp_path: Path) -> None:
 
         load = Load(call, [running.accounts[number % 32] for number in range(TIMES * ACCOUNT_CALLERS)])
         check(await overloaded(load, running.suite.log("account"), ACCOUNT_CALLERS, TIMES, SECONDS))
+
+
+@pytest.mark.timeout(300)
+async def test_calls(tmp_path: Path) -> None:
+    async with fleet(tmp_path) as running, gateway_of(running) as stub:
+        await running.add(32)
+        rates = {"scale": 1_000_000, "burst_scale": 1000}
+        (await running.control.post("/control/rates", json=rates)).raise_for_status()
+
+        async def call(account: str) -> None:
+            request = call_pb2.CallRequest(account_id=account, method="GET", path="/sellers/v1/account")
+            await invoke(stub.Call, request, dependency="gateway", seconds=GATEWAY_DEADLINE_SECONDS)
+
+        for account in running.accounts:
+            await call(account)  # its rate is learned from a response
+        load = Load(call, [running.accounts[number % 32] for number in range(TIMES * GATEWAY_CALLERS)])
+        log = running.suite.log("gateway")
+        found = await overloaded(load, log, GATEWAY_CALLERS, TIMES, GATEWAY_SECONDS)
+        print(f"\n{found}")
+        assert found.overloaded >= SHARE * found.best
+        assert found.other.total() <= 0.05 * found.done
+        assert found.recovery <= RECOVERED_WITHIN_SECONDS
+        assert found.after >= SHARE * found.best
+
+
+@asynccontextmanager
+async def gateway_of(running: Fleet) -> AsyncIterator[GatewayServiceStub]:
+    suite = running.suite
+    async with open_channel(suite.target("gateway"), "gateway", suite.identity("operator"), []) as channel:
+        yield GatewayServiceStub(channel)
 
 
 @asynccontextmanager
