@@ -40,7 +40,7 @@ class Threads:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Result] = loop.create_future()
 
-        def settle(result: _Result | None, error: BaseException | None) -> None:
+        def settle(future: asyncio.Future[_Result], result: _Result | None, error: BaseException | None) -> None:
             self._give_back()
             if future.done():
                 return
@@ -49,21 +49,26 @@ class Threads:
             else:
                 future.set_result(result)  # type: ignore[arg-type]  # (without an error there is a result)
 
-        def run() -> None:
+        def run(future: asyncio.Future[_Result]) -> None:
             result, failure = None, None
             try:
                 result = work()
             except Exception as error:  # noqa: BLE001  (raised again where it is awaited)
                 failure = error
             with suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(settle, result, failure)
+                loop.call_soon_threadsafe(settle, future, result, failure)
+            # An error holds this frame, which must not hold the error: what the work has would stay until the collector runs.
+            del future, result, failure
 
         try:
-            Thread(target=run, daemon=True, name=self._name).start()
+            Thread(target=run, args=(future,), daemon=True, name=self._name).start()
         except RuntimeError:  # the machine has no thread left
             self._give_back()
             raise
-        return await future
+        try:
+            return await future
+        finally:
+            del future
 
     def _give_back(self) -> None:
         self.busy -= 1

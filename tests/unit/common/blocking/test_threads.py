@@ -1,7 +1,11 @@
 """Threads for blocking work: bounded, never lost, and no concern of the loop once their caller has left."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from threading import Event, current_thread
 
 import pytest
@@ -52,3 +56,27 @@ async def test_threads_of_callers_that_leave_come_back_when_their_work_ends(rele
     async with asyncio.timeout(20):
         while not threads.idle:  # noqa: ASYNC110  (threads tell no event)
             await asyncio.sleep(0.01)
+
+
+class Body:
+    """What work reads."""
+
+
+async def test_work_that_fails_leaves_nothing_behind() -> None:
+    threads = Threads("test", 1)
+
+    def failing(body: Body) -> None:
+        raise ValueError(str(type(body)))
+
+    body = Body()
+    gone = asyncio.Event()
+    weakref.finalize(body, asyncio.get_running_loop().call_soon_threadsafe, gone.set)
+    gc.disable()
+    try:
+        with suppress(ValueError):
+            await threads.run(partial(failing, body))
+        del body
+        async with asyncio.timeout(20):
+            await gone.wait()  # the thread may still be ending
+    finally:
+        gc.enable()
