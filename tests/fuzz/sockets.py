@@ -90,6 +90,8 @@ def judged(received: bytes, request: Request) -> tuple[list[int], str]:
         try:
             response.begin()
             body = response.read()
+        except http.client.RemoteDisconnected:
+            break  # an interim response, as 100 Continue, and then nothing more
         except (http.client.HTTPException, ValueError, OSError) as error:
             return statuses, f"not HTTP: {type(error).__name__}: {received[:200]!r}"
         statuses.append(response.status)
