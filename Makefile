@@ -17,7 +17,7 @@ WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test unit contract integration e2e system fuzz check lint fmt typecheck boundaries places bench requirements sbom audit protos catalogue install clean
+.PHONY: help run test unit contract integration e2e system fuzz check lint fmt typecheck boundaries places bench constraints requirements sbom audit protos catalogue install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ places: $(VENV)/.dev ## compare the lists of CONTRIBUTING.md with the tree
 
 bench: $(VENV)/.dev ## measure, as ratios within one run; fails below what was promised
 	@missed=0; for bench in tokens gateway edge start; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed
+
+constraints: ## renew the pinned versions in a fresh virtual environment, and print what changed
+	$(PYTHON) scripts/make_constraints.py
 
 requirements: $(SUPPLY)/.done ## hash every package again, for what runs and what develops
 	$(PYTHON) scripts/make_requirements.py $(SUPPLY)/bin/uv

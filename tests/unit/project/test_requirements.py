@@ -133,3 +133,14 @@ def test_an_audit_without_its_service_is_not_run() -> None:
     assert outcome(skipped)[0].startswith("NOT RUN")
     found = '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}, {"name": "b", "skip_reason": "x"}]}'
     assert outcome(found) == ("a 1: CVE-1\n1 packages looked up, 1 not known, faults: 1.", 1)
+
+
+def test_renewed_constraints_say_what_changed() -> None:
+    make = script("make_constraints")
+    before = make.pins(["Authlib==1.9.10", "old==1", "typing_extensions==4.1"])
+    after = make.pins(["sellergate==0.1.0", "typing-extensions==4.2", "new==2", "pip==26.1", "Authlib==1.9.10"])
+    assert make.changes(before, after) == ["added new 2", "removed old 1", "typing-extensions 4.1 -> 4.2"]
+    assert make.changes(before, before) == ["nothing changed"]
+    assert make.written(after) == "Authlib==1.9.10\nnew==2\ntyping-extensions==4.2\n"
+    text = make.FILE.read_text()
+    assert make.written(make.pins(text.splitlines())) == text
