@@ -1,1 +1,1 @@
-"""What every Sellergate process needs: errors, settings, the call's context, gRPC, identities, caches, sealing and logs."""
+"""The foundation of every Sellergate process: errors, settings, call context, gRPC, identities, caches, sealing and logs."""

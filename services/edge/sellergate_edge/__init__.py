@@ -1,1 +1,1 @@
-"""The REST edge: authenticates users, limits them, and forwards their requests to the services."""
+"""The REST edge: authentication and limits of users, and the forwarding of their requests to the services."""

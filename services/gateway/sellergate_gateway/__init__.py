@@ -1,1 +1,1 @@
-"""The gateway: makes SP-API calls with tokens, signatures, quota, retries and typed errors."""
+"""The gateway: SP-API calls with tokens, signatures, quota, retries and typed errors."""

@@ -1,1 +1,1 @@
-"""Login with Amazon, STS and consent pages, with the tokens and signatures that they give and check."""
+"""Login with Amazon, STS and consent pages, with the tokens and signatures that they issue and verify."""

@@ -1,1 +1,1 @@
-"""What every simulated SP-API call passes: routing, token, signature, quota and arguments."""
+"""The stages of every simulated SP-API call: routing, token, signature, quota and arguments."""

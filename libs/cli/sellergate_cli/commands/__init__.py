@@ -1,1 +1,1 @@
-"""One module per command of `sellergate`."""
+"""The commands of `sellergate`, one module each."""

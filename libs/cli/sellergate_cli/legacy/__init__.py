@@ -1,1 +1,1 @@
-"""Reading the former monolith's database for `sellergate import-legacy`."""
+"""The reader of the former monolith's database for `sellergate import-legacy`."""

@@ -1,1 +1,1 @@
-"""How the client library calls the services: requests, pages, hedging across replicas, and unknown outcomes."""
+"""The client library's calls of the services: requests, pages, hedging across replicas, and unknown outcomes."""

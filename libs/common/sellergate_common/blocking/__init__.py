@@ -1,1 +1,1 @@
-"""Blocking libraries: threads of their own, look-ups of names, and the bounds of what AWS's library reads."""
+"""Blocking libraries on threads of their own: name resolution and AWS's SDK, with bounded reads."""

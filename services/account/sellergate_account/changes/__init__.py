@@ -1,1 +1,1 @@
-"""How a change is carried out: again when another transaction was first, once where its request has a name, and announced."""
+"""Changes of stored data: retried after a conflict, made once for each idempotency key, and published."""

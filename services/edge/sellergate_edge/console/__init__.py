@@ -1,1 +1,1 @@
-"""The web console: its static page, and the routes that it alone reads."""
+"""The web console: its static page, and the routes that only this page reads."""

@@ -1,1 +1,1 @@
-"""The drop-in endpoint: unmodified SP-API SDKs exchange tokens and make calls here instead of at Amazon."""
+"""The drop-in endpoint: token exchange and calls for unmodified SP-API SDKs, in place of Amazon's hosts."""

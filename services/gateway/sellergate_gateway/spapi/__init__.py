@@ -1,1 +1,1 @@
-"""How SP-API is spoken over HTTP: requests, responses, signatures and marketplaces. Knows no quota and no tokens."""
+"""SP-API over HTTP: requests, responses, signatures and marketplaces, without quota and tokens."""

@@ -1,1 +1,1 @@
-"""The database's history: revisions that expand or contract, never both; run on SQLite and PostgreSQL."""
+"""The schema's history: revisions for SQLite and PostgreSQL, each of which expands or contracts."""
