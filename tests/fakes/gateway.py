@@ -4,8 +4,9 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,8 +14,10 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_amazon.operations import Catalogue
+from sellergate_common.cache.keyspace import QUOTA_MOVES
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
+from sellergate_common.redis_client import UNREACHABLE
 from sellergate_common.sites import Site, Sites
 from sellergate_gateway.calls.breakers import Breakers
 from sellergate_gateway.calls.pipeline import Calls, Done, Ports
@@ -24,8 +27,13 @@ from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, Rest
 from sellergate_gateway.credentials.selection import CallTokens, SellerTokens
 from sellergate_gateway.model import AccessToken, Account, AwsCredentials
 from sellergate_gateway.quota.buckets import Buckets
-from sellergate_gateway.quota.ports import Bucket, BucketState, Passage
-from sellergate_gateway.quota.shared import SharedQuota
+from sellergate_gateway.quota.corrections import Corrections
+from sellergate_gateway.quota.fallback import FallbackStore
+from sellergate_gateway.quota.limiter import RateLimiter
+from sellergate_gateway.quota.memory import MemoryBuckets
+from sellergate_gateway.quota.ports import Admission, Bucket, BucketSet, BucketState
+from sellergate_gateway.quota.redis import RedisBuckets
+from sellergate_gateway.quota.waiters import WaitQueue
 from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
 from sellergate_gateway.spapi.request import SpApiCall
 
@@ -35,6 +43,7 @@ ROLE = "arn:aws:iam::123456789012:role/x"
 ACCOUNT = Account("a", "u1", "app", "SELLER", "US", "us-east-1", "", "AUTO", False, "ACTIVE", 1)
 RING = KeyRing.parse("k1 " + base64.urlsafe_b64encode(b"x" * 64).decode())
 CATALOGUE = Catalogue.load()
+FALLBACK_SHARE = 0.5
 PRODUCTION = {name: f"https://{name.lower()}.test" for name in ("NA", "EU", "FE")}
 SANDBOX = {name: f"https://sandbox.{name.lower()}.test" for name in ("NA", "EU", "FE")}
 READ = SpApiCall("a", "GET", "/orders/v0/orders")
@@ -64,7 +73,7 @@ class World:
     account: Account = ACCOUNT
     log: list[str] = field(default_factory=list)
     sent: list[AmazonRequest] = field(default_factory=list)
-    buckets: list[Sequence[Bucket]] = field(default_factory=list)
+    buckets: list[BucketSet] = field(default_factory=list)
     learned: list[tuple[int, float]] = field(default_factory=list)
     drained: list[float] = field(default_factory=list)
     allowed: list[float] = field(default_factory=list)
@@ -138,25 +147,28 @@ class World:
         self.log.append(f"sign {region}")
         return replace(request, headers=(*request.headers, ("authorization", "signed")))
 
-    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
+    async def acquire(self, buckets: BucketSet, longest: float) -> Admission:
         self.log.append("quota")
         self.buckets.append(buckets)
         self.allowed.append(longest)
         wait = self.waits.pop(0) if self.waits else 0.0
         if wait > longest:
             raise QuotaExceeded("later", retry_after=wait)
-        return Passage(wait, self.learned[-1][1] if self.learned else buckets[0].rate)
+        return Admission(wait, self.learned[-1][1] if self.learned else buckets.primary.rate)
 
-    async def leave(self, passage: Passage) -> None:
-        self.log.append("leave quota")
+    def cancel(self, admission: Admission) -> None:
+        self.log.append("cancel quota")
 
-    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
-        self.learned.append((len(buckets), rate))
+    def on_sent(self, admission: Admission) -> None:
+        self.log.append("quota used")
 
-    async def throttled(self, buckets: Sequence[Bucket], seconds: float) -> None:
+    async def update_rate(self, buckets: BucketSet, rate: float) -> None:
+        self.learned.append((len(buckets.all), rate))
+
+    async def on_throttled(self, buckets: BucketSet, seconds: float) -> None:
         self.drained.append(seconds)
 
-    async def state(self, bucket: Bucket) -> BucketState:
+    async def peek(self, bucket: Bucket) -> BucketState:
         raise NotImplementedError
 
     async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
@@ -228,6 +240,23 @@ class Types:
         self.get = world.get_type
 
 
-def shared_quota(redis: Redis) -> SharedQuota:
-    """Return the quota of one more replica."""
-    return SharedQuota(redis, time.monotonic, uuid4().hex)
+@dataclass(frozen=True)
+class Replica:
+    """The quota of one replica."""
+
+    limiter: RateLimiter
+    waiters: WaitQueue
+
+
+def shared_replica(redis: Redis, now: Callable[[], float] = time.monotonic) -> Replica:
+    """Return one more replica that shares buckets in Redis."""
+    waiters = WaitQueue(now, uuid4().hex)
+    store = FallbackStore(RedisBuckets(redis), MemoryBuckets(FALLBACK_SHARE, now), now)
+    corrections = Corrections(waiters, partial(redis.publish, QUOTA_MOVES), UNREACHABLE)
+    return Replica(RateLimiter(store, waiters, corrections, now), waiters)
+
+
+def local_replica(now: Callable[[], float]) -> Replica:
+    """Return a replica with buckets of its own."""
+    waiters = WaitQueue(now, uuid4().hex)
+    return Replica(RateLimiter(MemoryBuckets(1.0, now), waiters, Corrections(waiters), now), waiters)

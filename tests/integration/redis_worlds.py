@@ -19,15 +19,15 @@ from sellergate_common.cache.ttl import Remembered
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
 from sellergate_common.redis_client import UNREACHABLE, open_redis
-from sellergate_gateway.quota.ports import Bucket
-from sellergate_gateway.quota.shared import SharedQuota
+from sellergate_gateway.quota.limiter import RateLimiter
+from sellergate_gateway.quota.ports import Bucket, BucketSet
 
-from tests.fakes.gateway import shared_quota
+from tests.fakes.gateway import shared_replica
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 VALUE = SecretStr("Atza|value")
 KEY = "world:{a}"
-BUCKET = Bucket("world:{a}:pair", 1000.0, 1000)
+BUCKETS = BucketSet(Bucket("world:{a}:pair", 1000.0, 1000))
 # A sentinel or the other primaries need a second to believe that a primary is gone, and some time to agree.
 FAILOVER_SECONDS = 20.0
 
@@ -41,7 +41,7 @@ class World:
     changes: Changes
     copies: Remembered[str]
     cache: SealedCache
-    quota: SharedQuota
+    quota: RateLimiter
     misses: int = 0
     longest: float = 0.0
 
@@ -49,7 +49,7 @@ class World:
         """Put, get and admit once; tell whether the cache worked. Nothing may raise."""
         began = time.monotonic()
         works = await self.cache.put(KEY, VALUE, 60) and await self.cache.get(KEY) == VALUE
-        await self.quota.enter([BUCKET], 10)
+        await self.quota.acquire(BUCKETS, 10)
         self.longest = max(self.longest, time.monotonic() - began)
         self.misses += not works
         return works
@@ -87,7 +87,7 @@ async def world(url: str) -> AsyncIterator[World]:
         copies: Remembered[str] = Remembered(10, time.monotonic, lambda: changes.connected)
         await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,)}))
         cache = SealedCache(redis, RING, "world:", "world:changes")
-        opened = World(redis, RedisAnnouncer(other), changes, copies, cache, shared_quota(redis))
+        opened = World(redis, RedisAnnouncer(other), changes, copies, cache, shared_replica(redis).limiter)
         async with asyncio.timeout(5):
             while not (await opened.turn() and await opened.whole()):  # noqa: ASYNC110  (likewise)
                 await asyncio.sleep(0.05)

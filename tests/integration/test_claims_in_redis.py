@@ -21,7 +21,7 @@ from sellergate_gateway.quota.buckets import Buckets
 from sellergate_gateway.quota.ports import BucketState
 from sellergate_gateway.reports.running_redis import RedisRunningReports
 
-from tests.fakes.gateway import ACCOUNT, CATALOGUE, PRODUCTION, RING, SANDBOX, shared_quota
+from tests.fakes.gateway import ACCOUNT, CATALOGUE, PRODUCTION, RING, SANDBOX, shared_replica
 
 SITE = Sites(PRODUCTION, SANDBOX).of("US", sandbox=False)
 CLAIMANT = replace(ACCOUNT, account_id="b", user_id="u2")
@@ -56,16 +56,16 @@ Seen = tuple[list[BucketState], list[float], str, str]
 
 async def first_sees(redis: Redis, meanwhile: Callable[[], Awaitable[None]]) -> Seen:
     """Return the first tenant's buckets, waits, the type of its document and the id of its report."""
-    quota, types = shared_quota(redis), RedisReportTypes(redis, RING)
+    quota, types = shared_replica(redis).limiter, RedisReportTypes(redis, RING)
     running = RedisRunningReports(redis, RING, Releases(redis, Changes(redis), time.monotonic), REPORT_DONE)
     await types.remember(ACCOUNT, SITE, "document", "GET_MERCHANT_LISTINGS_ALL_DATA")
     await meanwhile()
     waits, states = [], []
     for one in (READ, LIMITED):
-        buckets = BUCKETS.of(ACCOUNT, SITE, one, batch=True)
-        waits.append((await quota.enter(buckets, 0.0)).waited)
-        for bucket in buckets:
-            state = await quota.state(bucket)
+        buckets = BUCKETS.of(ACCOUNT, SITE, one, background=True)
+        waits.append((await quota.acquire(buckets, 0.0)).waited)
+        for bucket in buckets.all:
+            state = await quota.peek(bucket)
             # What was taken may be back already: it took a while to look.
             states.append(replace(state, reset=0.0, remaining=min(state.remaining, bucket.burst - 1)))
     report = await running.obtain(ACCOUNT, SITE, "request", created("first"))
@@ -88,7 +88,7 @@ async def test_no_claim_changes_what_the_first_tenant_sees(redis: Redis) -> None
 
     async def attack() -> None:
         nonlocal attempted
-        quota, types = shared_quota(redis), RedisReportTypes(redis, RING)
+        quota, types = shared_replica(redis).limiter, RedisReportTypes(redis, RING)
         running = RedisRunningReports(redis, RING, Releases(redis, Changes(redis), time.monotonic), REPORT_DONE)
         assert await types.get(CLAIMANT, SITE, "document") == ""
         await types.remember(CLAIMANT, SITE, "document", "GET_FLAT_FILE_ORDER_REPORT_DATA_SHIPPING")
@@ -96,20 +96,20 @@ async def test_no_claim_changes_what_the_first_tenant_sees(redis: Redis) -> None
         assert report.created
         await running.ended(CLAIMANT, SITE, "request", "first")
         for one in (READ, LIMITED):
-            buckets = BUCKETS.of(CLAIMANT, SITE, one, batch=True)
+            buckets = BUCKETS.of(CLAIMANT, SITE, one, background=True)
             try:
                 while True:
-                    await quota.enter(buckets, 0.0)
+                    await quota.acquire(buckets, 0.0)
                     attempted += 1
             except QuotaExceeded:
                 pass
-            await quota.throttled(buckets, 60.0)
-            await quota.learn(buckets, 0.001)
+            await quota.on_throttled(buckets, 60.0)
+            await quota.update_rate(buckets, 0.001)
         # A user may also invent sellers, each with buckets of its own.
         for number in range(40):
             invented = replace(CLAIMANT, amazon_seller_id=f"A{number}")
             for _ in range(4):
-                await quota.enter(BUCKETS.of(invented, SITE, LIMITED, batch=False), 0.0)
+                await quota.acquire(BUCKETS.of(invented, SITE, LIMITED, background=False), 0.0)
 
     without = await first_sees(redis, idle)
     await forget(redis)
@@ -142,5 +142,5 @@ async def test_names_of_yesterdays_replicas_are_neither_read_nor_changed(redis: 
 
 def test_names_hold_no_user() -> None:
     account: Account = replace(ACCOUNT, user_id="plainly-visible", amazon_seller_id="AVISIBLE")
-    for bucket in BUCKETS.of(account, SITE, LIMITED, batch=True):
+    for bucket in BUCKETS.of(account, SITE, LIMITED, background=True).all:
         assert "visible" not in bucket.key.lower()

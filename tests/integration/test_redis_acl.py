@@ -31,10 +31,10 @@ from sellergate_edge.limits.redis import RedisCounts
 from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.redis import RedisCaptures
 from sellergate_gateway.captures.service import Capture
-from sellergate_gateway.quota.ports import Bucket
+from sellergate_gateway.quota.ports import Bucket, BucketSet
 from structlog.testing import capture_logs
 
-from tests.fakes.gateway import shared_quota
+from tests.fakes.gateway import shared_replica
 from tests.integration import redis_sets
 from tests.integration.redis_sets import Set, Users
 from tests.integration.replicas import RING, Replica, Source
@@ -138,12 +138,12 @@ async def test_the_gateway_hears_all_changes_and_keeps_quota(of: Of, refusals: C
                     await announce("a")
                     while copies.get("a") is not None:  # noqa: ASYNC110  (likewise)
                         await asyncio.sleep(0.02)
-        quota, bucket = shared_quota(redis), Bucket(f"{QUOTA_PREFIX}{{{{a}}}}:pair", 1.0, 3, learns=True)
+        quota, bucket = shared_replica(redis).limiter, Bucket(f"{QUOTA_PREFIX}{{{{a}}}}:pair", 1.0, 3, learns=True)
         with capture_logs() as logs:
-            await quota.enter([bucket], 0)
-            await quota.learn([bucket], 2.0)
-            await quota.throttled([bucket], 1.0)
-            assert (await quota.state(bucket)).rate == pytest.approx(2.0)
+            await quota.acquire(BucketSet(bucket), 0)
+            await quota.update_rate(BucketSet(bucket), 2.0)
+            await quota.on_throttled(BucketSet(bucket), 1.0)
+            assert (await quota.peek(bucket)).rate == pytest.approx(2.0)
         assert not logs
         assert await redis.ping()
         assert await account.ping()

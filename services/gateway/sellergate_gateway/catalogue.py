@@ -10,7 +10,7 @@ from sellergate_common.sites import Sites
 
 from sellergate_gateway.model import Account
 from sellergate_gateway.quota.buckets import Buckets
-from sellergate_gateway.quota.ports import Bucket, BucketState, Quota
+from sellergate_gateway.quota.ports import Bucket, BucketState, Limiter
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 500
@@ -43,7 +43,7 @@ class OperationFilter:
 class Operations:
     """Operations of SP-API."""
 
-    def __init__(self, catalogue: Catalogue, sites: Sites, buckets: Buckets, quota: Quota) -> None:
+    def __init__(self, catalogue: Catalogue, sites: Sites, buckets: Buckets, quota: Limiter) -> None:
         self._catalogue = catalogue
         self._sites = sites
         self._buckets = buckets
@@ -80,9 +80,9 @@ class Operations:
         for_itself = not (user and account.shared_application)
         buckets = [
             self._buckets.of(
-                account, site, operation, batch=False, grantless=bool(operation.grantless_scope) and for_itself
-            )[0]
+                account, site, operation, background=False, grantless=bool(operation.grantless_scope) and for_itself
+            ).primary
             for operation in map(self.get, names)
         ]
-        states = await asyncio.gather(*map(self._quota.state, buckets))
+        states = await asyncio.gather(*map(self._quota.peek, buckets))
         return list(zip(buckets, states, strict=True))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import SecretStr
+from sellergate_common.errors import InvalidRequest
 from sellergate_common.sites import Site
 
 
@@ -60,3 +61,12 @@ class Accounts(Protocol):
 
     async def get(self, account_id: str) -> Account:
         """Return an account, at most five seconds old. Raises NotFound, Unavailable."""
+
+
+def signs(account: Account) -> bool:
+    """Return whether calls for this account are signed. Raises InvalidRequest for SIGV4 without a role."""
+    if account.signing == "SIGV4" and not account.iam_role_arn:
+        raise InvalidRequest.of_field(
+            "account_id", "names an account that signs (SIGV4) and has no IAM role; set iam_role_arn"
+        )
+    return account.signing != "NONE" and bool(account.iam_role_arn)

@@ -35,6 +35,7 @@ from sellergate_common.clock_skew import measured_skew
 from sellergate_common.context import new_request_id as new_id
 from sellergate_common.context import time_left
 from sellergate_common.identity.tls import Identity
+from sellergate_common.redis_client import UNREACHABLE
 from sellergate_common.rpc.channel import open_channel
 from sellergate_common.rpc.deadlines import UNARY_SECONDS
 from sellergate_common.sites import Sites
@@ -65,11 +66,15 @@ from sellergate_gateway.documents.download import Documents
 from sellergate_gateway.documents.upload import Uploads
 from sellergate_gateway.grpc_accounts import GrpcAccounts
 from sellergate_gateway.model import AccessToken, Account, AwsCredentials
+from sellergate_gateway.quota.batching import BatchedLimiter, Batcher
 from sellergate_gateway.quota.buckets import Buckets
-from sellergate_gateway.quota.limiter import LocalQuota, ShadowQuota
-from sellergate_gateway.quota.ports import Quota
-from sellergate_gateway.quota.shared import SharedQuota
-from sellergate_gateway.quota.waiters import Turns
+from sellergate_gateway.quota.corrections import Corrections
+from sellergate_gateway.quota.fallback import FallbackStore
+from sellergate_gateway.quota.limiter import RateLimiter, ShadowLimiter
+from sellergate_gateway.quota.memory import MemoryBuckets
+from sellergate_gateway.quota.ports import BucketStore, Limiter
+from sellergate_gateway.quota.redis import RedisBuckets
+from sellergate_gateway.quota.waiters import WaitQueue
 from sellergate_gateway.reports.run import ReportRuns
 from sellergate_gateway.reports.running_redis import RedisRunningReports
 from sellergate_gateway.rpc.calls import GatewayServicer
@@ -80,6 +85,8 @@ from sellergate_gateway.spapi.aiohttp_transport import open_amazon
 from sellergate_gateway.spapi.sigv4 import SigV4Signer
 
 REMEMBERED_ACCOUNTS = 20_000
+# The part of a rate that each gateway takes for itself while Redis is unavailable.
+FALLBACK_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class Sources:
 
 @asynccontextmanager
 async def open_sources(
-    settings: GatewaySettings, redis: Redis, turns: Turns, background: BackgroundTasks
+    settings: GatewaySettings, redis: Redis, waiters: WaitQueue, background: BackgroundTasks
 ) -> AsyncIterator[Sources]:
     """Open a channel to each service, and listen to what they and other gateways change."""
     identity = Identity.read(settings)
@@ -111,7 +118,7 @@ async def open_sources(
         ACCOUNT_CHANGES: (copies, held_tokens, held_credentials),
         TOKEN_CHANGES: (held_tokens,),
         CREDENTIALS_CHANGES: (held_credentials,),
-        QUOTA_MOVES: (turns,),
+        QUOTA_MOVES: (waiters,),
         REPORT_DONE: (releases,),
         **restricted.listeners,
     }
@@ -136,26 +143,19 @@ async def open_sources(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Quota:
-    """The quota of calls, and whom the changes that other replicas tell move."""
-
-    quota: Quota
-    base: LocalQuota
-
-
 @asynccontextmanager
 async def open_servicers(
     settings: GatewaySettings, redis: Redis, background: BackgroundTasks
 ) -> AsyncIterator[Sequence[object]]:
     """Wire the gateway by hand."""
     metrics = CallMetrics()
-    quota, lateness = _quota(settings, redis, metrics), Lateness(SYSTEM_CLOCK)
+    waiters, lateness = WaitQueue(time.monotonic, new_id()), Lateness(SYSTEM_CLOCK)
+    limiter = _limiter(settings, redis, waiters, metrics)
     async with (
         background.run("lateness", lateness.measure),
         open_amazon() as amazon,
         open_documents(settings.document_servers) as server,
-        open_sources(settings, redis, quota.base.turns, background) as sources,
+        open_sources(settings, redis, waiters, background) as sources,
         open_captures(
             RedisCaptures(redis, settings.token_ring), sources.capture_log, SYSTEM_CLOCK, new_id, background
         ) as captures,
@@ -168,7 +168,7 @@ async def open_servicers(
             sources.accounts,
             sources.credentials,
             SigV4Signer(time.time),
-            quota.quota,
+            limiter,
             CapturedAmazon(amazon, captures, catalogue, SYSTEM_CLOCK),
             Breakers(time.monotonic),
             partial(time_left, UNARY_SECONDS),
@@ -194,10 +194,14 @@ async def open_servicers(
         )
 
 
-def _quota(settings: GatewaySettings, redis: Redis, metrics: CallMetrics) -> _Quota:
-    base = (
-        LocalQuota(1.0, time.monotonic, new_id())
-        if settings.quota_mode == "local"
-        else SharedQuota(redis, time.monotonic, new_id())
-    )
-    return _Quota(ShadowQuota(base, metrics.shadow_wait) if settings.quota_mode == "shadow" else base, base)
+def _limiter(settings: GatewaySettings, redis: Redis, waiters: WaitQueue, metrics: CallMetrics) -> Limiter:
+    """Return the quota of calls, as the settings say."""
+    now = time.monotonic
+    store: BucketStore
+    if settings.quota_mode == "local":
+        store, corrections = MemoryBuckets(1.0, now), Corrections(waiters)
+    else:
+        store = FallbackStore(RedisBuckets(redis), MemoryBuckets(FALLBACK_SHARE, now), now)
+        corrections = Corrections(waiters, partial(redis.publish, QUOTA_MOVES), UNREACHABLE)
+    limiter = BatchedLimiter(RateLimiter(store, waiters, corrections, now), Batcher())
+    return ShadowLimiter(limiter, metrics.shadow_wait) if settings.quota_mode == "shadow" else limiter

@@ -23,10 +23,10 @@ from sellergate_common.cache.ttl import Remembered
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import QuotaExceeded
 from sellergate_common.redis_client import open_redis
-from sellergate_gateway.quota.ports import Bucket
+from sellergate_gateway.quota.ports import Bucket, BucketSet
 from structlog.testing import capture_logs
 
-from tests.fakes.gateway import shared_quota
+from tests.fakes.gateway import shared_replica
 from tests.integration import redis_sets
 from tests.integration.redis_sets import Set
 
@@ -137,19 +137,20 @@ async def test_replicas_share_one_fetch(servers: Set, prefix: str) -> None:
 
 async def test_quota_is_one_for_all_replicas(servers: Set, redis: Redis, prefix: str) -> None:
     async with open_redis(SecretStr(servers.url)) as second:
-        one, other = shared_quota(redis), shared_quota(second)
+        one, other = shared_replica(redis).limiter, shared_replica(second).limiter
         for number in range(5):
             pair = Bucket(f"{prefix}{{{number}}}:pair", 0.1, 2, learns=True)
-            batch = Bucket(f"{prefix}{{{number}}}:pair:batch", 0.08, 2, 0.8, learns=True, gate=True)
+            batch = Bucket(f"{prefix}{{{number}}}:pair:batch", 0.08, 2, 0.8, learns=True)
+            buckets = BucketSet(pair, (), batch)
             with capture_logs() as logs:
-                await one.enter([pair, batch], 0)
-                await other.enter([pair, batch], 0)
+                await one.acquire(buckets, 0)
+                await other.acquire(buckets, 0)
                 with pytest.raises(QuotaExceeded):
-                    await one.enter([pair, batch], 0)
-                await one.learn([pair, batch], 10.0)
-                assert (await other.state(pair)).rate == pytest.approx(10.0)
-                await one.throttled([pair], 20.0)
-                assert (await other.state(pair)).remaining == 0
+                    await one.acquire(buckets, 0)
+                await one.update_rate(buckets, 10.0)
+                assert (await other.peek(pair)).rate == pytest.approx(10.0)
+                await one.on_throttled(buckets, 20.0)
+                assert (await other.peek(pair)).remaining == 0
             assert not logs
 
 

@@ -9,9 +9,9 @@ from sellergate_common.clock import Clock
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.sites import Sites
 
-from sellergate_gateway.calls.pipeline import Calls, signs
+from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.credentials.ports import Credentials, Tokens
-from sellergate_gateway.model import Account, Accounts
+from sellergate_gateway.model import Account, Accounts, signs
 from sellergate_gateway.spapi.request import SpApiCall
 
 # It needs no parameter and no role of the application's, and every seller may call it.

@@ -13,7 +13,6 @@ from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.context import concerns
 from sellergate_common.errors import (
     Conflict,
-    InvalidRequest,
     NotAllowed,
     NotFound,
     OutOfTime,
@@ -28,12 +27,12 @@ from sellergate_gateway.calls.counts import CallCounts, Counted
 from sellergate_gateway.calls.follow_ups import FollowUps
 from sellergate_gateway.calls.retries import Attempt, Failure, RetryBudgets, failure_of, pause_before_retry
 from sellergate_gateway.calls.sending import Reader, send
-from sellergate_gateway.calls.unanswered import unfinished, unsent
+from sellergate_gateway.calls.unanswered import refused_by_quota, unfinished, unsent
 from sellergate_gateway.credentials.ports import Credentials
 from sellergate_gateway.credentials.selection import SELLER, Need, SellerTokens
-from sellergate_gateway.model import AccessToken, Account, Accounts, AwsCredentials
+from sellergate_gateway.model import AccessToken, Account, Accounts, AwsCredentials, signs
 from sellergate_gateway.quota.buckets import Buckets
-from sellergate_gateway.quota.ports import Bucket, Passage, Quota
+from sellergate_gateway.quota.ports import Admission, BucketSet, Limiter
 from sellergate_gateway.spapi.http import (
     Amazon,
     AmazonAnswer,
@@ -70,7 +69,7 @@ class Ports:
     accounts: Accounts
     credentials: Credentials
     signer: Signer
-    quota: Quota
+    quota: Limiter
     amazon: Amazon
     breakers: Breakers
     left: Callable[[], float]
@@ -108,7 +107,7 @@ class _Run:
     checked_at: float
     """Seconds until the caller's deadline when the account was read."""
     site: Site
-    buckets: tuple[Bucket, ...]
+    buckets: BucketSet
     need: Need = SELLER
     reader: Reader | None = None
     attempts: int = 0
@@ -152,9 +151,10 @@ class Calls:
         site = ports.sites.of(account.marketplace, sandbox=account.sandbox if call.sandbox is None else call.sandbox)
         check_marketplaces(target.query, site, "query" if call.raw_query is None else "raw_query")
         grantless = bool(target.grantless_scope)
-        buckets = ports.buckets.of(account, site, target.operation, batch=call.batch, grantless=grantless)
+        path = f"{target.method} {target.path}"
+        buckets = ports.buckets.of(account, site, target.operation, path, background=call.batch, grantless=grantless)
         need = await self._tokens.need(account, site, target, call)
-        run = _Run(call, user, target, account, checked_at, site, buckets, need, reader, rate=buckets[0].rate)
+        run = _Run(call, user, target, account, checked_at, site, buckets, need, reader, rate=buckets.primary.rate)
         run.counted = ports.counts.of(run.name)
         run.counted.calls += 1
         ports.budgets.called(account.account_id)
@@ -217,16 +217,17 @@ class Calls:
         """Return what an attempt sends, the seconds that it has, and what it is made with."""
         self._ports.breakers.check(run.site.base_url, run.account.user_id)
         token, credentials = await self._papers(run)
-        passage = await self._admit(run)
+        admission = await self._admit(run)
         try:
-            if passage.waited or run.checked_at - self._ports.left() >= RECHECK_SECONDS:
+            if admission.waited or run.checked_at - self._ports.left() >= RECHECK_SECONDS:
                 await self._check_again(run)
                 # The wait may have been longer than the rest of the token's life.
                 token, credentials = await self._papers(run)
             request = self._request(run, token, credentials)
+            request.on_sent = partial(self._ports.quota.on_sent, admission)
             seconds = self._seconds_to_send(run)
         except BaseException:
-            await self._follow_ups.run("leave quota", self._ports.quota.leave(passage), None)
+            self._ports.quota.cancel(admission)
             raise
         return request, seconds, token, credentials
 
@@ -297,7 +298,9 @@ class Calls:
         retry_after = retry_after_of(answer)
         if reading.kind is Kind.THROTTLED:
             run.counted.throttled += 1
-            throttled = self._ports.quota.throttled(run.buckets, 1 / run.rate if retry_after is None else retry_after)
+            throttled = self._ports.quota.on_throttled(
+                run.buckets, 1 / run.rate if retry_after is None else retry_after
+            )
             await self._follow_ups.run("note throttling", throttled, None)
         return await self._again(run, failure_of(reading.kind), retry_after, final)
 
@@ -343,29 +346,28 @@ class Calls:
         signing_region = run.site.region.signing_region
         return self._ports.signer.sign(request, credentials, signing_region) if credentials else request
 
-    async def _admit(self, run: _Run) -> Passage:
+    async def _admit(self, run: _Run) -> Admission:
         """Wait for a slot in every bucket. Raises QuotaExceeded."""
         left = max(0.0, self._ports.left() - RESERVE_SECONDS)
         longest = left if run.call.max_wait is None else min(left, max(0.0, run.call.max_wait - run.waited))
         try:
-            passage = await self._ports.quota.enter(run.buckets, longest)
+            admission = await self._ports.quota.acquire(run.buckets, longest)
         except QuotaExceeded as error:
-            error.metadata["operation"] = run.name
             run.counted.refused += 1
-            raise
-        run.rate = passage.rate
-        run.waited += passage.waited
-        run.counted.rate_share = passage.rate / run.buckets[0].rate
-        if passage.waited:
+            raise refused_by_quota(error, run.name) from None
+        run.rate = admission.rate
+        run.waited += admission.waited
+        run.counted.rate_share = admission.rate / run.buckets.primary.rate
+        if admission.waited:
             run.counted.waits += 1
-            run.counted.waited += passage.waited
-        return passage
+            run.counted.waited += admission.waited
+        return admission
 
     async def _learn(self, run: _Run, answer: AmazonAnswer) -> None:
         """Believe the rate that Amazon told, where it differs from the one in force."""
         told = rate_limit_of(answer)
-        if told and run.buckets[0].learns and abs(told - run.rate) > run.rate * _RATE_TOLERANCE:
-            await self._follow_ups.run("learn rate", self._ports.quota.learn(run.buckets, told), None)
+        if told and run.buckets.primary.learns and abs(told - run.rate) > run.rate * _RATE_TOLERANCE:
+            await self._follow_ups.run("learn rate", self._ports.quota.update_rate(run.buckets, told), None)
             run.rate = told
 
     async def _again(
@@ -384,15 +386,6 @@ class Calls:
             return False
         await self._ports.sleep(pause)
         return True
-
-
-def signs(account: Account) -> bool:
-    """Tell whether calls for this account are signed. Raises InvalidRequest for SIGV4 without a role."""
-    if account.signing == "SIGV4" and not account.iam_role_arn:
-        raise InvalidRequest.of_field(
-            "account_id", "names an account that signs (SIGV4) and has no IAM role; set iam_role_arn"
-        )
-    return account.signing != "NONE" and bool(account.iam_role_arn)
 
 
 def _raised(error: SellergateError) -> NoReturn:

@@ -1,6 +1,6 @@
 """The error of an attempt without a complete response: whether it was sent decides, and whether repeating it does harm."""
 
-from sellergate_common.errors import OutcomeUnknown, OutOfTime, Reason, SellergateError, Unavailable
+from sellergate_common.errors import OutcomeUnknown, OutOfTime, QuotaExceeded, Reason, SellergateError, Unavailable
 
 from sellergate_gateway.spapi.http import FateUnknown, NotSent
 
@@ -45,3 +45,10 @@ def unfinished(error: Exception, operation: str, *, idempotent: bool, left: floa
         metadata=metadata,
         retry_after=1.0,
     )
+
+
+def refused_by_quota(error: QuotaExceeded, operation: str) -> QuotaExceeded:
+    """Return the error of a call that quota refused. `operation` is empty where the catalogue lacks it."""
+    guess = " The catalogue lacks the operation: its quota is a guess until Amazon reports a rate."
+    message = error.message if operation else error.message + guess
+    return QuotaExceeded(message, retry_after=error.retry_after, metadata={**error.metadata, "operation": operation})

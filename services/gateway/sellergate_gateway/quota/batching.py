@@ -1,17 +1,19 @@
-"""Calls of a busy process go on in strides, two milliseconds' worth together: a wake-up of the loop costs as much as a call's work.
+"""Calls of a busy process go on in batches, two milliseconds' worth together: a wake-up of the loop costs as much as a call's work.
 
-Below a rate that leaves the loop idle half of the time nobody waits for it (ADR 0017).
+Below a rate that leaves the loop idle half of the time no call waits for it (ADR 0017).
 """
 
 import asyncio
 
-STRIDE_SECONDS = 0.002
+from sellergate_gateway.quota.ports import Admission, BucketSet, Limiter
+
+BATCH_SECONDS = 0.002
 BUSY_CALLS_A_SECOND = 1_500
 WINDOW_SECONDS = 0.1
 
 
-class Strides:
-    """One for all calls of a process. Busy is who had that many calls in the window before this one."""
+class Batcher:
+    """One for all calls of a process. It is busy after that many calls in the window before this one."""
 
     def __init__(self) -> None:
         self._busy = False
@@ -20,8 +22,8 @@ class Strides:
         self._next = 0.0
         self._waiting: list[asyncio.Future[None]] = []
 
-    async def step(self) -> None:
-        """Go on with the others of this stride; at once, when the process is not busy or the last stride is over."""
+    async def join_batch(self) -> None:
+        """Go on with the others of this batch; at once, when the process is not busy or the last batch is over."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now >= self._window_ends:
@@ -30,16 +32,34 @@ class Strides:
         self._calls += 1
         if not self._waiting:
             if not self._busy or now >= self._next:
-                self._next = now + STRIDE_SECONDS
+                self._next = now + BATCH_SECONDS
                 return
-            loop.call_at(self._next, self._go)
+            loop.call_at(self._next, self._release)
         future = loop.create_future()
         self._waiting.append(future)
         await future
 
-    def _go(self) -> None:
+    def _release(self) -> None:
         waiting, self._waiting = self._waiting, []
-        self._next = asyncio.get_running_loop().time() + STRIDE_SECONDS
+        self._next = asyncio.get_running_loop().time() + BATCH_SECONDS
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+
+class BatchedLimiter:
+    """Another limiter, whose calls are checked in batches."""
+
+    def __init__(self, inner: Limiter, batcher: Batcher) -> None:
+        self._inner = inner
+        self._batcher = batcher
+        self.cancel = inner.cancel
+        self.on_sent = inner.on_sent
+        self.update_rate = inner.update_rate
+        self.on_throttled = inner.on_throttled
+        self.peek = inner.peek
+
+    async def acquire(self, buckets: BucketSet, longest: float) -> Admission:
+        """Pass all buckets. Raises QuotaExceeded."""
+        await self._batcher.join_batch()
+        return await self._inner.acquire(buckets, longest)

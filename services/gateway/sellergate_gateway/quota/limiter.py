@@ -1,135 +1,99 @@
-"""Quota of this process, and quota in shadow mode."""
+"""The quota of calls: slots are reserved in a store, and waited for."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 from sellergate_common.cache.ttl import Remembered
 from sellergate_common.errors import QuotaExceeded
 
-from sellergate_gateway.quota.batching import Strides
-from sellergate_gateway.quota.gcra import Admitted, Moved
-from sellergate_gateway.quota.memory import MemoryBuckets
-from sellergate_gateway.quota.ports import Bucket, BucketState, Passage
-from sellergate_gateway.quota.waiters import Turns
+from sellergate_gateway.quota.corrections import Corrections
+from sellergate_gateway.quota.ports import (
+    Admission,
+    Bucket,
+    BucketSet,
+    BucketState,
+    BucketStore,
+    Limiter,
+    Reservation,
+)
+from sellergate_gateway.quota.waiters import WaitQueue
 
-TOLD_SECONDS, TOLD_BUCKETS = 60.0, 20_000
-
-
-class Home(Protocol):
-    """Where buckets are."""
-
-    async def admit(self, buckets: Sequence[Bucket], longest: float) -> Admitted:
-        """Take one slot in every bucket. Raises QuotaExceeded."""
-
-    async def leave(self, admitted: Admitted) -> None:
-        """Give back what is the newest."""
-
-    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
-        """Believe the rate that Amazon told."""
-
-    async def throttled(self, bucket: Bucket, seconds: float) -> Moved:
-        """Take note of a 429."""
-
-    async def state(self, bucket: Bucket) -> BucketState:
-        """Return what is in a bucket now."""
+# Amazon reports the same rate with every response. Written again after this time, it is soon there in a store that forgot it.
+RATE_SECONDS, RATES = 1.0, 20_000
 
 
-class LocalQuota:
-    """Buckets of this process alone, at a share of the rate. `now` is monotonic; `replica` is this process's own id."""
+class RateLimiter:
+    """Quota kept in a store. `now` is monotonic."""
 
-    def __init__(self, share: float, now: Callable[[], float], replica: str) -> None:
-        self.turns = Turns(now, replica)
-        self._strides = Strides()
-        self._local = MemoryBuckets(share, now)
-        # Amazon tells the same rate with every answer.
-        self._told: Remembered[float] = Remembered(TOLD_BUCKETS, now, lambda: True)
+    def __init__(
+        self, store: BucketStore, waiters: WaitQueue, corrections: Corrections, now: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._waiters = waiters
+        self._corrections = corrections
+        self._now = now
+        self._written: Remembered[float] = Remembered(RATES, now, lambda: True)
 
-    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
-        """Pass all buckets, first come first served."""
-        await self._strides.step()
-        waited, rest, slots = 0.0, buckets, tuple[Admitted, ...]()
-        while True:
-            admitted = await self._admitted(rest, longest - waited)
-            if admitted.wait > 0:
-                waited += await self._waited(admitted, longest - waited)
-            rest, slots = admitted.rest, (*slots, admitted)
-            if not rest:
-                return Passage(waited, admitted.rate, slots)
-
-    async def leave(self, passage: Passage) -> None:
-        """Give back the slots of a call that passed and is not made, where they are the newest."""
-        for admitted in reversed(passage.slots):
-            await self._left(admitted)
-
-    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
-        """Believe the rate that Amazon told."""
-        learning = [bucket for bucket in buckets if bucket.learns]
-        if learning and self._told.get(learning[0].key) != rate:
-            self._told.put(learning[0].key, rate, TOLD_SECONDS)
-            before = (await self.state(learning[0])).rate
-            await self._learned(learning, rate)
-            after = (await self.state(learning[0])).rate
-            await self._moved([bucket.key for bucket in learning], Moved(before / after, 0.0))
-
-    async def throttled(self, buckets: Sequence[Bucket], seconds: float) -> None:
-        """Take note of a 429."""
-        moved = await self._throttled(buckets[0], seconds)
-        await self._moved([buckets[0].key], moved)
-
-    async def state(self, bucket: Bucket) -> BucketState:
-        """Return what is in a bucket now."""
-        return await self._local.state(bucket)
-
-    async def _waited(self, admitted: Admitted, longest: float) -> float:
+    async def acquire(self, buckets: BucketSet, longest: float) -> Admission:
+        """Pass all buckets, first come first served, after a wait of `longest` seconds at most. Raises QuotaExceeded."""
+        waited, reserved = 0.0, tuple[Reservation, ...]()
         try:
-            return await self.turns.wait(admitted.buckets[0].key, admitted.wait, longest)
+            while True:
+                reservation = await self._store.reserve(buckets, longest - waited)
+                reserved = (*reserved, reservation)
+                if reservation.wait > 0:
+                    waited += await self._waiters.wait(reservation.slots, longest - waited)
+                if reservation.remaining is None:
+                    return Admission(waited, reservation.rate, reserved, self._now())
+                buckets = reservation.remaining
         except BaseException:
-            await self._left(admitted)
+            self._corrections.cancel(reserved)
             raise
 
-    async def _admitted(self, buckets: Sequence[Bucket], longest: float) -> Admitted:
-        return await self._local.admit(buckets, longest)
+    def cancel(self, admission: Admission) -> None:
+        """Give back the slots of a call that is not made. Callers behind it come sooner. Never raises."""
+        self._corrections.cancel(admission.reservations)
 
-    async def _left(self, admitted: Admitted) -> None:
-        await self._local.leave(admitted)
+    def on_sent(self, admission: Admission) -> None:
+        """Record that a call goes out now. Never raises."""
+        self._corrections.delay(admission.reservations, self._now() - admission.admitted_at)
 
-    async def _learned(self, buckets: Sequence[Bucket], rate: float) -> None:
-        await self._local.learn(buckets, rate)
+    async def update_rate(self, buckets: BucketSet, rate: float) -> None:
+        """Take Amazon's reported rate into force; waiting callers are rescheduled."""
+        learning = [bucket for bucket in buckets.all if bucket.learns]
+        if learning and self._written.get(learning[0].key) != rate:
+            self._written.put(learning[0].key, rate, RATE_SECONDS)
+            change = await self._store.update_rate(learning, rate)
+            await self._corrections.announce([bucket.key for bucket in learning], change)
 
-    async def _throttled(self, bucket: Bucket, seconds: float) -> Moved:
-        return await self._local.throttled(bucket, seconds)
+    async def on_throttled(self, buckets: BucketSet, seconds: float) -> None:
+        """Record a 429; waiting callers are rescheduled."""
+        change = await self._store.on_throttled(buckets.primary, seconds)
+        await self._corrections.announce([buckets.primary.key], change)
 
-    async def _moved(self, keys: Sequence[str], moved: Moved) -> None:
-        self.turns.move(keys, moved)
+    async def peek(self, bucket: Bucket) -> BucketState:
+        """Return what a bucket holds now."""
+        return await self._store.peek(bucket)
 
 
-class ShadowQuota:
-    """Counts as another quota does and makes nobody wait: to see what it would do before it does it."""
+class ShadowLimiter:
+    """Shadow mode: evaluates another limiter without delaying a call.
 
-    def __init__(self, quota: LocalQuota, told: Callable[[float], None]) -> None:
-        self._quota = quota
-        self._told = told
+    `record_wait` gets each wait that it would have imposed, in seconds.
+    """
 
-    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:  # noqa: ARG002  (the port has it)
-        """Take a slot where there is one; tell what wait there would have been."""
+    def __init__(self, inner: Limiter, record_wait: Callable[[float], None]) -> None:
+        self._inner = inner
+        self._record_wait = record_wait
+        self.cancel = inner.cancel
+        self.on_sent = inner.on_sent
+        self.update_rate = inner.update_rate
+        self.on_throttled = inner.on_throttled
+        self.peek = inner.peek
+
+    async def acquire(self, buckets: BucketSet, longest: float) -> Admission:  # noqa: ARG002  (the port has it)
+        """Reserve the slots that are free now; record the wait there would have been otherwise."""
         try:
-            return await self._quota.enter(buckets, 0.0)
+            return await self._inner.acquire(buckets, 0.0)
         except QuotaExceeded as error:
-            self._told(error.retry_after or 0.0)
-            return Passage(0.0, (await self._quota.state(buckets[0])).rate)
-
-    async def leave(self, passage: Passage) -> None:
-        """Give back the slots of a call that passed and is not made, where they are the newest."""
-        await self._quota.leave(passage)
-
-    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
-        """Believe the rate that Amazon told."""
-        await self._quota.learn(buckets, rate)
-
-    async def throttled(self, buckets: Sequence[Bucket], seconds: float) -> None:
-        """Take note of a 429."""
-        await self._quota.throttled(buckets, seconds)
-
-    async def state(self, bucket: Bucket) -> BucketState:
-        """Return what is in a bucket now."""
-        return await self._quota.state(bucket)
+            self._record_wait(error.retry_after or 0.0)
+            return Admission(0.0, (await self._inner.peek(buckets.primary)).rate)

@@ -1,67 +1,80 @@
-"""Buckets of this process alone, at a share of the true rate, for other replicas count for themselves too."""
+"""Buckets of this process, at a share of the true rate, for other replicas count for themselves too."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
-from sellergate_gateway.quota.gcra import Admitted, Gauge, Moved, admit, refuse
-from sellergate_gateway.quota.ports import Bucket, BucketState
+from sellergate_gateway.quota.gcra import GcraState, reserve
+from sellergate_gateway.quota.ports import Bucket, BucketSet, BucketState, Reschedule, Reservation
 
 _MAX_BUCKETS = 100_000
 
 
 class MemoryBuckets:
-    """Gauges by name; the longest unused are forgotten first. `now` is monotonic."""
+    """States by name of the bucket; the longest unused are forgotten first. `now` is monotonic."""
 
     def __init__(self, share: float, now: Callable[[], float]) -> None:
         self._share = share
         self._now = now
-        self._gauges: OrderedDict[str, Gauge] = OrderedDict()
+        self._states: OrderedDict[str, GcraState] = OrderedDict()
         self._reduced = lru_cache(_MAX_BUCKETS)(self._reduce)
+        self._reduced_set = lru_cache(_MAX_BUCKETS)(self._reduce_set)
 
-    async def admit(self, buckets: Sequence[Bucket], longest: float) -> Admitted:
-        """Take one slot in every bucket. Raises QuotaExceeded."""
-        gauges, reduced = list(map(self._gauge, buckets)), list(map(self._reduced, buckets))
-        found = admit(gauges, reduced, self._now(), longest)
-        if not isinstance(found, Admitted):
-            raise refuse(found, longest)
-        # The true rate: what the caller compares with Amazon's word.
-        return Admitted(found.wait, found.rate / self._share, found.buckets, found.taken, self._whole(found, buckets))
+    async def reserve(self, buckets: BucketSet, longest: float) -> Reservation:
+        """Reserve a slot in every bucket. Raises QuotaExceeded."""
+        states = {bucket.key: self._state(bucket) for bucket in buckets.all}
+        reservation = reserve(self, states, self._reduced_set(buckets), self._now(), longest)
+        # The true rate: what the caller compares with the rate that Amazon reports.
+        reservation.rate /= self._share
+        if reservation.remaining is not None:
+            reservation.remaining = buckets.without_first_stage()
+        return reservation
 
-    async def leave(self, admitted: Admitted) -> None:
-        """Give back what is the newest."""
-        for bucket, taken in zip(admitted.buckets, admitted.taken, strict=True):
-            self._gauge(bucket).leave(float(taken))
+    async def cancel(self, buckets: Sequence[tuple[Bucket, int]]) -> Sequence[float]:
+        """Give back so many slots of each bucket; return the seconds by which later slots of each come sooner."""
+        return [self._state(bucket).cancel(count) for bucket, count in buckets]
 
-    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
-        """Believe the rate that Amazon told."""
+    async def delay(self, bucket: Bucket, seconds: float) -> None:
+        """Count the newest call as sent so many seconds later than its slot said."""
+        self._state(bucket).delay(self._now(), seconds)
+
+    async def update_rate(self, buckets: Sequence[Bucket], rate: float) -> Reschedule:
+        """Take Amazon's reported rate into force, in each bucket its share."""
+        now, first = self._now(), buckets[0]
+        before = self._state(first).rate(self._reduced(first), now)
         for bucket in buckets:
-            self._gauge(bucket).learned = rate * bucket.share * self._share
+            self._state(bucket).update_rate(self._reduced(bucket), now, rate * bucket.share * self._share)
+        return Reschedule(before / self._state(first).rate(self._reduced(first), now))
 
-    async def throttled(self, bucket: Bucket, seconds: float) -> Moved:
-        """Take note of a 429."""
-        gauge, reduced, now = self._gauge(bucket), self._reduced(bucket), self._now()
-        before = gauge.rate(reduced, now)
-        shift = gauge.throttled(reduced, now, seconds)
-        return Moved(before / gauge.rate(reduced, now), shift)
+    async def on_throttled(self, bucket: Bucket, seconds: float) -> Reschedule:
+        """Record a 429."""
+        state, reduced, now = self._state(bucket), self._reduced(bucket), self._now()
+        before = state.rate(reduced, now)
+        shift = state.on_throttled(reduced, now, seconds)
+        return Reschedule(before / state.rate(reduced, now), shift)
 
-    async def state(self, bucket: Bucket) -> BucketState:
-        """Return what is in a bucket now."""
-        return self._gauge(bucket).state(self._reduced(bucket), self._now())
-
-    def _whole(self, found: Admitted, buckets: Sequence[Bucket]) -> tuple[Bucket, ...]:
-        return tuple(buckets[:-1]) if found.rest else ()
+    async def peek(self, bucket: Bucket) -> BucketState:
+        """Return what a bucket holds now."""
+        return self._state(bucket).state(self._reduced(bucket), self._now())
 
     def _reduce(self, bucket: Bucket) -> Bucket:
-        burst = max(1, int(bucket.burst * self._share))
-        return Bucket(bucket.key, bucket.rate * self._share, burst, bucket.share, bucket.learns, bucket.gate)
+        return replace(bucket, rate=bucket.rate * self._share, burst=max(1, int(bucket.burst * self._share)))
 
-    def _gauge(self, bucket: Bucket) -> Gauge:
-        gauge = self._gauges.get(bucket.key)
-        if gauge is not None:
-            self._gauges.move_to_end(bucket.key)
-            return gauge
-        gauge = self._gauges[bucket.key] = Gauge()
-        while len(self._gauges) > _MAX_BUCKETS:
-            self._gauges.popitem(last=False)
-        return gauge
+    def _reduce_set(self, buckets: BucketSet) -> BucketSet:
+        first = buckets.first_stage
+        return BucketSet(
+            self._reduced(buckets.primary),
+            tuple(map(self._reduced, buckets.others)),
+            None if first is None else self._reduced(first),
+        )
+
+    def _state(self, bucket: Bucket) -> GcraState:
+        state = self._states.get(bucket.key)
+        if state is not None:
+            self._states.move_to_end(bucket.key)
+            return state
+        state = self._states[bucket.key] = GcraState()
+        while len(self._states) > _MAX_BUCKETS:
+            self._states.popitem(last=False)
+        return state

@@ -1,9 +1,10 @@
 """Buckets in the shared Redis: one script for all buckets of a call, and one run of it for all calls of the moment.
 
-Raises what redis-py raises while Redis is gone.
+Raises what redis-py raises while Redis is unavailable.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,36 +14,47 @@ from typing import Any
 from redis.asyncio import Redis
 from sellergate_common.redis_client import UNREACHABLE
 
-from sellergate_gateway.quota.gcra import Admitted, Moved, refuse, state_of
-from sellergate_gateway.quota.ports import Bucket, BucketState, RateSource
+from sellergate_gateway.quota.gcra import refuse, state_of
+from sellergate_gateway.quota.ports import (
+    Bucket,
+    BucketSet,
+    BucketState,
+    RateSource,
+    Reschedule,
+    Reservation,
+    Slot,
+)
 
 # A run is short, for Redis does nothing else meanwhile.
 MOST_AT_ONCE = 128
-_REFUSED, _TAKEN, _GATE = 0, 1, 2
+# What this process has seen of buckets, for a Redis that comes back empty.
+_MAX_KNOWN = 50_000
+_REFUSED, _RESERVED, _FIRST_STAGE = 0, 1, 2
 _SOURCES = (RateSource.CATALOGUE, RateSource.HEADER, RateSource.BACKOFF)
 
 
 @dataclass(slots=True)
 class _Check:
-    """One call that wants slots. Those of one application gather until its next run."""
+    """One call that wants slots. The checks of one application gather until its next run."""
 
-    buckets: Sequence[Bucket]
+    buckets: BucketSet
     longest: float
-    answer: "asyncio.Future[list[Any]]"
+    response: "asyncio.Future[list[Any]]"
 
 
 class RedisBuckets:
-    """Shared by all replicas."""
+    """Buckets shared by all replicas."""
 
     def __init__(self, redis: Redis) -> None:
         self._script = redis.register_script(files("sellergate_gateway.quota").joinpath("gcra.lua").read_text("utf-8"))
         self._waiting: dict[str, list[_Check]] = {}
         self._runners: set[asyncio.Task[None]] = set()
+        self._known: OrderedDict[str, bytes | str] = OrderedDict()
 
-    async def admit(self, buckets: Sequence[Bucket], longest: float) -> Admitted:
-        """Take one slot in every bucket. Raises QuotaExceeded."""
+    async def reserve(self, buckets: BucketSet, longest: float) -> Reservation:
+        """Reserve a slot in every bucket. Raises QuotaExceeded."""
         # One application's buckets lie in one slot of a cluster, which is what a script may touch.
-        application = buckets[0].key.partition("}")[0]
+        application = buckets.primary.key.partition("}")[0]
         loop = asyncio.get_running_loop()
         check = _Check(buckets, longest, loop.create_future())
         waiting = self._waiting.get(application)
@@ -53,73 +65,92 @@ class RedisBuckets:
             runner.add_done_callback(self._runners.discard)
         else:
             waiting.append(check)
-        return _read(await check.answer, buckets, longest)
+        return self._reservation(await check.response, buckets, longest)
 
-    async def leave(self, admitted: Admitted) -> None:
-        """Give back what is the newest."""
-        await self._script([bucket.key for bucket in admitted.buckets], ["leave", *map(str, admitted.taken)])
+    async def cancel(self, buckets: Sequence[tuple[Bucket, int]]) -> Sequence[float]:
+        """Give back so many slots of each bucket; return the seconds by which later slots of each come sooner."""
+        sooner = list[float]()
+        for bucket, count in buckets:  # they may belong to several applications
+            (interval,) = await self._script([bucket.key], ["cancel", count])
+            sooner.append(float(interval))
+        return sooner
 
-    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
-        """Believe the rate that Amazon told."""
-        await self._script([bucket.key for bucket in buckets], ["learn", *(repr(rate * b.share) for b in buckets)])
+    async def delay(self, bucket: Bucket, seconds: float) -> None:
+        """Count the newest call as sent so many seconds later than its slot said."""
+        await self._script([bucket.key], ["delay", f"{seconds:.6f}"])
 
-    async def throttled(self, bucket: Bucket, seconds: float) -> Moved:
-        """Take note of a 429."""
+    async def update_rate(self, buckets: Sequence[Bucket], rate: float) -> Reschedule:
+        """Take Amazon's reported rate into force, in each bucket its share."""
+        arguments = list[Any](["rate"])
+        for bucket in buckets:
+            arguments += (repr(bucket.rate), bucket.burst, repr(rate * bucket.share))
+        before, now = await self._script([bucket.key for bucket in buckets], arguments)
+        return Reschedule(float(before) / float(now))
+
+    async def on_throttled(self, bucket: Bucket, seconds: float) -> Reschedule:
+        """Record a 429."""
         arguments = ["throttled", repr(bucket.rate), str(bucket.burst), f"{seconds:.6f}"]
         before, now, shift = map(float, await self._script([bucket.key], arguments))
-        return Moved(before / now, shift)
+        return Reschedule(before / now, shift)
 
-    async def state(self, bucket: Bucket) -> BucketState:
-        """Return what is in a bucket now."""
-        rate, wait, debt, source = await self._script([bucket.key], ["state", repr(bucket.rate), bucket.burst])
+    async def peek(self, bucket: Bucket) -> BucketState:
+        """Return what a bucket holds now."""
+        rate, wait, debt, source = await self._script([bucket.key], ["peek", repr(bucket.rate), bucket.burst])
         return state_of(bucket, float(rate), float(wait), float(debt), _SOURCES[int(source)])
 
     async def _run_all(self, application: str) -> None:
-        """Run the script as long as somebody waits."""
+        """Run the script as long as callers wait for it."""
         try:
             while self._waiting[application]:
                 waiting = self._waiting[application]
                 checks, self._waiting[application] = waiting[:MOST_AT_ONCE], waiting[MOST_AT_ONCE:]
-                # Whoever has gone by now takes nothing.
-                await self._answer([check for check in checks if not check.answer.done()])
+                # A caller that has left by now reserves nothing.
+                await self._deliver([check for check in checks if not check.response.done()])
         finally:
             for check in self._waiting.pop(application):
-                check.answer.cancel()
+                check.response.cancel()
 
-    async def _answer(self, checks: Sequence[_Check]) -> None:
+    async def _deliver(self, checks: Sequence[_Check]) -> None:
         try:
-            answers = await self._run(checks) if checks else []
+            responses = await self._run(checks) if checks else []
         except BaseException as error:
             for check in checks:
-                if not check.answer.done():
-                    check.answer.set_exception(error)
+                if not check.response.done():
+                    check.response.set_exception(error)
             if not isinstance(error, Exception):
                 raise
             return
-        for check, answer in zip(checks, answers, strict=True):
-            if not check.answer.done():
-                check.answer.set_result(answer)
-            elif int(answer[0]) != _REFUSED:
+        for check, response in zip(checks, responses, strict=True):
+            if not check.response.done():
+                check.response.set_result(response)
+            elif int(response[0]) != _REFUSED:
                 with suppress(*UNREACHABLE):
-                    await self.leave(_read(answer, check.buckets, check.longest))
+                    slots = self._reservation(response, check.buckets, check.longest).slots
+                    await self.cancel([(slot.bucket, 1) for slot in slots])
 
     async def _run(self, checks: Sequence[_Check]) -> list[list[Any]]:
-        keys, arguments = list[str](), list[Any](["admit"])
+        keys, arguments, known = list[str](), list[Any](["reserve"]), self._known.get
         for check in checks:
             buckets = check.buckets
-            arguments += (f"{check.longest:.6f}", int(buckets[-1].gate), len(buckets))
-            for bucket in buckets:
+            arguments += (f"{check.longest:.6f}", int(buckets.first_stage is not None), len(buckets.all))
+            for bucket in buckets.all:
                 keys.append(bucket.key)
-                arguments += (repr(bucket.rate), bucket.burst)
-        answers: list[list[Any]] = await self._script(keys, arguments)
-        return answers
+                arguments += (repr(bucket.rate), bucket.burst, known(bucket.key, ""))
+        responses: list[list[Any]] = await self._script(keys, arguments)
+        return responses
 
-
-def _read(answer: list[Any], buckets: Sequence[Bucket], longest: float) -> Admitted:
-    """Read what the script says of one call. Raises QuotaExceeded."""
-    how, wait, rate, *taken = answer
-    if int(how) == _REFUSED:
-        raise refuse(float(wait), longest)
-    gated = int(how) == _GATE
-    held = tuple(buckets[-1:] if gated else buckets)
-    return Admitted(float(wait), float(rate), held, tuple(map(str, taken)), tuple(buckets[:-1]) if gated else ())
+    def _reservation(self, response: list[Any], buckets: BucketSet, longest: float) -> Reservation:
+        """Read the script's response for one call. Raises QuotaExceeded."""
+        outcome, wait_or_rate, *slots = response
+        if int(outcome) == _REFUSED:
+            raise refuse(float(wait_or_rate), longest)
+        staged = int(outcome) == _FIRST_STAGE
+        reserved = buckets.all[-1:] if staged else buckets.all
+        found = list[Slot]()
+        for bucket, wait, number, tat in zip(reserved, slots[::3], slots[1::3], slots[2::3], strict=True):
+            found.append(Slot(bucket, float(wait), int(number)))
+            self._known[bucket.key] = tat
+            self._known.move_to_end(bucket.key)
+        while len(self._known) > _MAX_KNOWN:
+            self._known.popitem(last=False)
+        return Reservation(self, tuple(found), float(wait_or_rate), buckets.without_first_stage() if staged else None)

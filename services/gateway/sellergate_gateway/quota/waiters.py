@@ -1,4 +1,4 @@
-"""Waiting for a reserved slot; a rate that changes meanwhile moves the slots of all who wait, in every replica."""
+"""Callers that wait for their slots; a changed rate or a slot given back moves those behind it, in every replica."""
 
 import asyncio
 import json
@@ -6,74 +6,90 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from sellergate_gateway.quota.gcra import Moved, refuse
+from sellergate_gateway.quota.gcra import refuse
+from sellergate_gateway.quota.ports import Reschedule, Slot
 
 
 @dataclass(slots=True, eq=False)
-class _Turn:
-    """Somebody who waits. `at` and `latest` are in seconds of the monotonic clock."""
+class _Waiter:
+    """A waiting caller. `at` is when its slot in each bucket may be used, `latest` when it gives up, in monotonic seconds.
 
-    at: float
+    `numbers` are those of its slots.
+    """
+
+    at: dict[str, float]
+    numbers: dict[str, int]
     latest: float
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    rescheduled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Turns:
-    """Those who wait, by bucket. What they owe is scaled and put back as the bucket's debt is, so their order stays.
+class WaitQueue:
+    """Callers waiting for a slot, by bucket. A rate change rescales their remaining waits, so their order is preserved.
 
-    `now` is monotonic; `replica` is this process's own id. It listens to `quota:moves`: what other replicas announce of a
-    bucket moves the callers that wait here.
+    `now` is monotonic; `replica` is this process's own id. Listens to `quota:moves`, where replicas publish reschedules.
     """
 
     def __init__(self, now: Callable[[], float], replica: str) -> None:
         self._now = now
-        self._waiting: dict[str, set[_Turn]] = {}
+        self._waiting: dict[str, set[_Waiter]] = {}
         self._own = replica
 
-    async def wait(self, key: str, seconds: float, longest: float) -> float:
-        """Wait for the slot and return the seconds waited. Raises QuotaExceeded when it moves behind the longest wait."""
+    async def wait(self, slots: Sequence[Slot], longest: float) -> float:
+        """Wait until all slots may be used; return the seconds waited.
+
+        Raises QuotaExceeded when a slot moves behind the longest wait.
+        """
         started = self._now()
-        turn = _Turn(started + seconds, started + longest)
-        waiting = self._waiting.setdefault(key, set())
-        waiting.add(turn)
+        waiter = _Waiter(
+            {slot.bucket.key: started + slot.wait for slot in slots},
+            {slot.bucket.key: slot.number for slot in slots},
+            started + longest,
+        )
+        for key in waiter.at:
+            self._waiting.setdefault(key, set()).add(waiter)
         try:
-            while (left := turn.at - self._now()) > 0:
-                if turn.at > turn.latest:
+            while (left := max(waiter.at.values()) - self._now()) > 0:
+                if self._now() + left > waiter.latest:
                     raise refuse(left, longest)
-                turn.moved.clear()
+                waiter.rescheduled.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left):
-                        await turn.moved.wait()
+                        await waiter.rescheduled.wait()
         finally:
-            waiting.discard(turn)
-            if not waiting and self._waiting.get(key) is waiting:
-                del self._waiting[key]
+            for key in waiter.at:
+                self._waiting[key].discard(waiter)
+                if not self._waiting[key]:
+                    del self._waiting[key]
         return self._now() - started
 
-    def move(self, keys: Sequence[str], moved: Moved) -> None:
-        """Move the slots of all who wait: at ten times the rate, a tenth of the time is left."""
+    def reschedule(self, keys: Sequence[str], change: Reschedule) -> None:
+        """Move the slots of waiting callers: at ten times the rate, a tenth of the time is left."""
         now = self._now()
         for key in keys:
-            for turn in self._waiting.get(key, ()):
-                turn.at = now + max(0.0, turn.at - now) * moved.factor + moved.shift
-                turn.moved.set()
+            for waiter in self._waiting.get(key, ()):
+                left = max(0.0, waiter.at[key] - now)
+                times = 1 if change.after is None else sum(number < waiter.numbers[key] for number in change.after)
+                waiter.at[key] = now + max(0.0, left * change.factor + change.shift * times)
+                waiter.rescheduled.set()
 
-    def message(self, keys: Sequence[str], moved: Moved) -> str:
-        """Return what tells the other replicas of it."""
-        return json.dumps([self._own, list(keys), moved.factor, moved.shift])
+    def message(self, keys: Sequence[str], change: Reschedule) -> str:
+        """Return what announces a change to the other replicas."""
+        after = () if change.after is None else (list(change.after),)
+        return json.dumps([self._own, list(keys), change.factor, change.shift, *after])
 
     def forget(self, message: str) -> None:
-        """Hear what another replica tells."""
+        """Apply the change that another replica announced."""
         try:
-            teller, keys, factor, shift = json.loads(message)
-            names, moved = tuple(keys), Moved(float(factor), float(shift))
+            sender, keys, factor, shift, *rest = json.loads(message)
+            after = tuple(map(int, rest[0])) if rest else None
+            names, change = tuple(map(str, keys)), Reschedule(float(factor), float(shift), after)
         except (ValueError, TypeError):  # another version's shape
             return
-        if teller != self._own:
-            self.move(names, moved)
+        if sender != self._own:
+            self.reschedule(names, change)
 
     def forget_all(self) -> None:
-        """Do nothing: nothing is held that could be forgotten."""
+        """Do nothing: nothing is kept that could be stale."""
 
     def doubt_all(self) -> None:
-        """Do nothing: what was not heard costs a 429, which is heard."""
+        """Do nothing: a missed message costs a 429 at most, and its announcement follows."""

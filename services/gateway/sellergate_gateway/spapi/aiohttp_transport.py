@@ -52,6 +52,8 @@ class _Request(aiohttp.ClientRequest):
             # aiohttp repeats an idempotent request by itself when a kept-alive connection broke: unseen, uncounted, unlimited.
             raise aiohttp.ServerDisconnectedError
         request.sent = True
+        if request.on_sent is not None:
+            request.on_sent()
         return await super().send(conn)
 
 

@@ -1,5 +1,6 @@
 """Requests and responses of SP-API over HTTPS, and the ports that send and sign them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +21,8 @@ class AmazonRequest:
     """The catalogue's name, for traces; empty: an unknown path."""
     sent: bool = False
     """Set by what sends it, before the first byte: from then on its fate may be unknown."""
+    on_sent: Callable[[], None] | None = None
+    """Called at that moment."""
 
     def __repr__(self) -> str:
         return f"AmazonRequest({self.method})"

@@ -1,7 +1,6 @@
 """Nothing that is done after Amazon's response changes the outcome of a call."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +9,7 @@ from sellergate_common.errors import Reason
 from sellergate_common.sites import Site
 from sellergate_gateway.calls.follow_ups import RETURN_SECONDS, FollowUps
 from sellergate_gateway.model import AccessToken, Account
-from sellergate_gateway.quota.ports import Bucket
+from sellergate_gateway.quota.ports import BucketSet
 from sellergate_gateway.spapi.request import SpApiCall
 from structlog.testing import capture_logs
 
@@ -30,10 +29,10 @@ class Failing(World):
 
     failure: BaseException = field(default_factory=RuntimeError)
 
-    async def learn(self, buckets: Sequence[Bucket], rate: float) -> None:
+    async def update_rate(self, buckets: BucketSet, rate: float) -> None:
         raise self.failure
 
-    async def throttled(self, buckets: Sequence[Bucket], seconds: float) -> None:
+    async def on_throttled(self, buckets: BucketSet, seconds: float) -> None:
         raise self.failure
 
     async def remember(self, account: Account, site: Site, document_id: str, report_type: str) -> None:

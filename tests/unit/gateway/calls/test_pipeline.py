@@ -94,7 +94,7 @@ async def test_a_grantless_call_has_the_applications_token_and_bucket_and_needs_
     assert ("x-amz-access-token", "Atza|grantless") in world.sent[0].headers
     world.account = replace(world.account, amazon_seller_id="ANOTHER")
     await world.make(GRANTLESS)
-    assert world.buckets[0] == world.buckets[1]
+    assert world.buckets[0].all == world.buckets[1].all
 
 
 async def test_a_caller_may_name_the_kind_of_token() -> None:
@@ -104,7 +104,7 @@ async def test_a_caller_may_name_the_kind_of_token() -> None:
     await world.make(GRANTLESS, user="u1", token_kind="SELLER")
     other = World(account=replace(ACCOUNT, user_id="u2"))
     await other.make(GRANTLESS, user="u2", token_kind="SELLER")
-    assert other.buckets[0] != world.buckets[0], "it counts for the seller, not for the application"
+    assert other.buckets[0].all != world.buckets[0].all, "it counts for the seller, not for the application"
     revoked = World(account=replace(ACCOUNT, state="AUTHORIZATION_REVOKED"))
     assert (await revoked.refused(GRANTLESS, token_kind="SELLER")).reason is Reason.AUTHORIZATION_REVOKED
     await revoked.make(GRANTLESS, token_kind="GRANTLESS")
@@ -284,10 +284,16 @@ async def test_a_rate_is_learned_where_it_differs_and_for_every_bucket() -> None
     assert same.learned == []
 
 
-async def test_the_bucket_of_unknown_paths_learns_nothing() -> None:
+async def test_the_bucket_of_an_unknown_path_learns_too() -> None:
     world = World(steps=[replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))])
     assert (await world.make(path="/new/api")).operation is None
-    assert world.learned == []
+    assert world.learned == [(2, 16.7)]
+
+
+async def test_a_refused_call_of_an_unknown_path_learns_why_its_quota_is_small() -> None:
+    error = await World(waits=[3.0]).refused(path="/new/api", max_wait=0.0)
+    assert error.reason is Reason.LOCAL_QUOTA_EXCEEDED
+    assert "catalogue lacks" in str(error)
 
 
 async def test_a_write_whose_response_is_too_large_is_told_as_done_and_closes_no_breaker() -> None:

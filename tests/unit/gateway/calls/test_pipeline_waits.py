@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,12 +10,12 @@ from sellergate_common.cache.stale_if_error import Copies
 from sellergate_common.cache.ttl import UNTOLD_SECONDS
 from sellergate_common.errors import NotFound, Reason, SellergateError, Unavailable
 from sellergate_gateway.model import AccessToken, Account
-from sellergate_gateway.quota.limiter import LocalQuota
-from sellergate_gateway.quota.ports import Bucket, Passage
+from sellergate_gateway.quota.limiter import RateLimiter
+from sellergate_gateway.quota.ports import Admission, BucketSet
 from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
 from sellergate_gateway.spapi.request import SpApiCall
 
-from tests.fakes.gateway import ACCOUNT, BUSY, OK, World
+from tests.fakes.gateway import ACCOUNT, BUSY, OK, World, local_replica
 from tests.fakes.virtual_time import run_in_virtual_time
 
 CALL = SpApiCall("a", operation="fba-inventory/v1/getInventorySummaries")
@@ -29,11 +28,11 @@ class Waiting(World):
 
     after: Account | SellergateError = ACCOUNT
 
-    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
-        passage = await super().enter(buckets, longest)
+    async def acquire(self, buckets: BucketSet, longest: float) -> Admission:
+        admission = await super().acquire(buckets, longest)
         if isinstance(self.after, Account):
             self.account = self.after
-        return passage
+        return admission
 
     async def get_account(self, account_id: str) -> Account:
         if "quota" in self.log and isinstance(self.after, SellergateError):
@@ -61,7 +60,7 @@ async def test_an_account_that_changed_while_a_call_waited(
 ) -> None:
     world = Waiting(waits=[3.0], after=after)
     assert (await world.refused(CALL, user)).reason is reason
-    assert (world.sent, world.log[-1]) == ([], "leave quota")
+    assert (world.sent, world.log[-1]) == ([], "cancel quota")
 
 
 async def test_a_user_that_may_no_longer_act_for_the_application() -> None:
@@ -113,34 +112,34 @@ async def test_a_pause_before_a_retry_is_a_wait_too() -> None:
 class Late(World):
     """A world in which a wait uses up the caller's time."""
 
-    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
-        passage = await super().enter(buckets, longest)
+    async def acquire(self, buckets: BucketSet, longest: float) -> Admission:
+        admission = await super().acquire(buckets, longest)
         self.left = 0.0
-        return passage
+        return admission
 
 
 async def test_every_call_that_passed_and_is_not_sent_gives_its_slot_back() -> None:
     late = Late(waits=[1.0])
     assert (await late.refused(CALL)).reason is Reason.DEADLINE_EXCEEDED
-    assert late.log[-1] == "leave quota"
+    assert late.log[-1] == "cancel quota"
 
 
 @dataclass
 class Storm(World):
     """A world with real quota, a real copy of the account, and a clock."""
 
-    quota: LocalQuota | None = None
+    quota: RateLimiter | None = None
     copies: Copies[Account] | None = None
     deleted_at: float | None = None
     sent_at: list[float] = field(default_factory=list)
 
-    async def enter(self, buckets: Sequence[Bucket], longest: float) -> Passage:
+    async def acquire(self, buckets: BucketSet, longest: float) -> Admission:
         assert self.quota
-        return await self.quota.enter(buckets, longest)
+        return await self.quota.acquire(buckets, longest)
 
-    async def leave(self, passage: Passage) -> None:
+    def cancel(self, admission: Admission) -> None:
         assert self.quota
-        await self.quota.leave(passage)
+        self.quota.cancel(admission)
 
     async def get_account(self, account_id: str) -> Account:
         assert self.copies
@@ -162,7 +161,7 @@ def test_nothing_goes_out_for_an_account_that_was_deleted_while_calls_waited(tol
 
     async def scenario() -> None:
         now = asyncio.get_running_loop().time
-        world = Storm(left=600.0, quota=LocalQuota(1.0, now, "replica"), copies=Copies(now, lambda: told))
+        world = Storm(left=600.0, quota=local_replica(now).limiter, copies=Copies(now, lambda: told))
         calls = world.calls
         waiting = [asyncio.create_task(calls.make(CALL, "")) for _ in range(300)]
         await asyncio.sleep(2)
