@@ -11,7 +11,7 @@ from sellergate_devstack.processes.probes import http_answers
 from sellergate_devstack.processes.supervisor import Process, Supervisor
 
 from benches.bench_gateway import CALLERS, PATH, Bench, opened
-from benches.load import compared
+from benches.load import compare
 
 OF_CALL = 0.70
 USER = "bench"
@@ -26,7 +26,7 @@ class Connections:
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def call(self) -> bytes:
-        """Send the request and read its answer."""
+        """Send the request and read its response."""
         reader, writer = await self._connection()
         writer.write(self._head)
         head = await reader.readuntil(b"\r\n\r\n")
@@ -85,7 +85,7 @@ async def main() -> int:
         for _ in range(3):
             await call()
         subjects: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {"call": call, "rest": rest.call}
-        found = await compared(subjects, callers=CALLERS)
+        found = await compare(subjects, callers=CALLERS)
     ratio = found["rest"].rate / found["call"].rate
     print(f"gateway Call              {found['call'].rate:6.0f} calls/s")
     print(f"{'the same through the edge':25} ratio {ratio:.2f} (at least {OF_CALL})")

@@ -16,13 +16,13 @@ from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.gateway.v1.call_pb2 import CallRequest
 from sellergate_common.rpc.channel import invoke, open_channel
-from sellergate_devstack.processes.children import tied
+from sellergate_devstack.processes.children import tie
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_devstack.processes.probes import grpc_serves
 from sellergate_devstack.processes.supervisor import Process, Supervisor
 from sellergate_devstack.suite import Suite
 
-from benches.load import Measured, compared
+from benches.load import Measurement, compare
 from benches.pass_through_server import METHOD
 from benches.suites import bench_suite
 
@@ -111,7 +111,7 @@ async def main() -> int:
         ):
             for _ in range(3):
                 await called(request, timeout=10)
-        at_once = await compared(
+        at_once = await compare(
             {
                 "bare": calling(bare, bench.plain),
                 "shared": calling(shared, bench.plain),
@@ -120,13 +120,13 @@ async def main() -> int:
             },
             callers=CALLERS,
         )
-        delayed = await compared(
+        delayed = await compare(
             {"bare": calling(late_bare, bench.plain), "shared": calling(late, bench.plain)}, callers=CALLERS
         )
-    return told(at_once, delayed)
+    return describe(at_once, delayed)
 
 
-def told(at_once: dict[str, Measured], delayed: dict[str, Measured]) -> int:
+def describe(at_once: dict[str, Measurement], delayed: dict[str, Measurement]) -> int:
     """Print what was measured; return how many targets were missed."""
     bare, shared, ideal = at_once["bare"].rate, at_once["shared"].rate, CALLERS / DELAY
     print(f"bare pass-through         {bare:6.0f} calls/s")
@@ -171,7 +171,7 @@ async def opened() -> AsyncIterator[Bench]:
 @contextmanager
 def running(command: list[str]) -> Iterator[None]:
     """Run a server while the body runs."""
-    process = subprocess.Popen(tied(command), process_group=0)  # noqa: S603
+    process = subprocess.Popen(tie(command), process_group=0)  # noqa: S603
     time.sleep(0.5)
     try:
         yield

@@ -13,12 +13,12 @@ import uvloop
 from sellergate.token.v1.token_service_pb2 import GetAccessTokenRequest
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
 from sellergate_common.rpc.channel import open_channel
-from sellergate_devstack.processes.children import tied
+from sellergate_devstack.processes.children import tie
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_devstack.suite import Suite
 
 from benches.echo_server import METHOD
-from benches.load import compared
+from benches.load import compare
 from benches.suites import bench_suite
 
 TARGET = 0.7
@@ -30,15 +30,15 @@ async def main() -> int:
     """Print the rates and their ratio; return 1 when that is below the target."""
     with tempfile.TemporaryDirectory() as folder:
         async with bench_suite(Path(folder)) as (suite, account_id):
-            return await measured(suite, account_id)
+            return await measure(suite, account_id)
 
 
-async def measured(suite: Suite, account_id: str) -> int:
+async def measure(suite: Suite, account_id: str) -> int:
     """Measure both in turns."""
     identity, request = suite.identity("operator"), GetAccessTokenRequest(account_id=account_id)
     async with open_channel(suite.target("token"), "token", identity, []) as channel:
-        answer = await TokenServiceStub(channel).GetAccessToken(request)
-        size = len(answer.SerializeToString())
+        response = await TokenServiceStub(channel).GetAccessToken(request)
+        size = len(response.SerializeToString())
         with echoing(suite, size) as target:
             async with open_channel(target, "token", identity, []) as bare:
                 await asyncio.wait_for(bare.channel_ready(), 10)
@@ -46,7 +46,7 @@ async def measured(suite: Suite, account_id: str) -> int:
                 echo: Bytes = bare.unary_unary(METHOD)
                 get: Bytes = channel.unary_unary(GET_ACCESS_TOKEN)
                 sent = request.SerializeToString()
-                rates = await compared({"echo": lambda: echo(sent, timeout=5), "token": lambda: get(sent, timeout=5)})
+                rates = await compare({"echo": lambda: echo(sent, timeout=5), "token": lambda: get(sent, timeout=5)})
     ratio = rates["token"].rate / rates["echo"].rate
     print(f"bare echo of {size} bytes   {rates['echo'].rate:7.0f} calls/s")
     print(f"warm GetAccessToken     {rates['token'].rate:7.0f} calls/s   ratio {ratio:.2f} (at least {TARGET})")
@@ -59,7 +59,7 @@ def echoing(suite: Suite, size: int) -> Iterator[str]:
     (port,), files = free_ports(1), suite.files("token")
     command = [sys.executable, "-m", "benches.echo_server", str(port), str(size)]
     command += map(str, (files.ca, files.certificate, files.key))
-    process = subprocess.Popen(tied(command), process_group=0)  # noqa: S603
+    process = subprocess.Popen(tie(command), process_group=0)  # noqa: S603
     try:
         yield f"127.0.0.1:{port}"
     finally:

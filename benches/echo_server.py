@@ -1,6 +1,6 @@
 """A bare grpc.aio server over mutual TLS that answers every call with the same bytes: the floor that a service stands on.
 
-Arguments: port, size of the answer, files of the CA, the certificate and its key.
+Arguments: port, size of the response, files of the CA, the certificate and its key.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ METHOD = "/bench.Echo/Echo"
 
 async def serve(port: str, size: str, credentials: grpc.ServerCredentials) -> None:
     """Answer every call with `size` bytes."""
-    answer = b"x" * int(size)
+    response = b"x" * int(size)
 
     async def echo(request: bytes, context: Any) -> bytes:  # noqa: ARG001  (gRPC's signature)
-        return answer
+        return response
 
     handlers = {"Echo": grpc.unary_unary_rpc_method_handler(echo)}
     server = grpc.aio.server()

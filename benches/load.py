@@ -12,14 +12,14 @@ ROUNDS = 9
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """Calls a second, and the median of the seconds that a call took."""
 
     rate: float
     p50: float
 
 
-async def load(call: Callable[[], Awaitable[object]], seconds: float = SECONDS, callers: int = CALLERS) -> Measured:
+async def load(call: Callable[[], Awaitable[object]], seconds: float = SECONDS, callers: int = CALLERS) -> Measurement:
     """Measure `callers` that each call again as soon as they are answered."""
     took, end = list[float](), time.perf_counter() + seconds
 
@@ -33,20 +33,20 @@ async def load(call: Callable[[], Awaitable[object]], seconds: float = SECONDS, 
 
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(callers)))
-    return Measured(len(took) / (time.perf_counter() - began), statistics.median(took))
+    return Measurement(len(took) / (time.perf_counter() - began), statistics.median(took))
 
 
-async def compared(
+async def compare(
     subjects: dict[str, Callable[[], Awaitable[object]]], rounds: int = ROUNDS, callers: int = CALLERS
-) -> dict[str, Measured]:
+) -> dict[str, Measurement]:
     """Return each subject's medians, measured in turns so that the machine's moods strike all alike."""
-    found: dict[str, list[Measured]] = {name: [] for name in subjects}
+    found: dict[str, list[Measurement]] = {name: [] for name in subjects}
     for call in subjects.values():
         await load(call, 0.5, callers)
     for _ in range(rounds):
         for name, call in subjects.items():
             found[name].append(await load(call, callers=callers))
     return {
-        name: Measured(statistics.median(one.rate for one in each), statistics.median(one.p50 for one in each))
+        name: Measurement(statistics.median(one.rate for one in each), statistics.median(one.p50 for one in each))
         for name, each in found.items()
     }

@@ -172,8 +172,8 @@ async def test_pages_of_listed_origins_alone_may_ask(app: FastAPI) -> None:
     assert allowed.headers["access-control-allow-origin"] == "https://app.example"
     refused = await ask(app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://evil.example", **wanted})
     assert "access-control-allow-origin" not in refused.headers
-    answer = await ask(app, "GET", "/api/amazon/accounts", headers={"origin": "https://app.example"})
-    assert "ETag" in answer.headers["access-control-expose-headers"]
+    response = await ask(app, "GET", "/api/amazon/accounts", headers={"origin": "https://app.example"})
+    assert "ETag" in response.headers["access-control-expose-headers"]
 
 
 async def test_what_is_long_is_packed_and_what_is_too_long_is_refused(app: FastAPI) -> None:
@@ -188,11 +188,11 @@ async def test_what_is_long_is_packed_and_what_is_too_long_is_refused(app: FastA
 async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
     limits = Limits(OwnCounts(time.monotonic), Rate(0.5, 3), time.monotonic)
     for _ in range(3):
-        await limits.enter("u1")
+        await limits.acquire("u1")
     with pytest.raises(QuotaExceeded) as caught:
-        await limits.enter("u1")
+        await limits.acquire("u1")
     assert 1.5 < (caught.value.retry_after or 0) <= 2
-    await limits.enter("u2")
+    await limits.acquire("u2")
 
 
 def test_the_operations_that_are_shown_are_in_the_catalogue() -> None:

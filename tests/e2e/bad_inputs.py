@@ -78,10 +78,10 @@ class World:
         await rest.connect(seller, world.user)
         bodies = {"user": seller.connection(marketplace="CA"), "stranger": seller.connection()}
         for name, body in bodies.items():
-            answer = (await rest.ask("POST", "/api/amazon/accounts", getattr(world, name), json=body)).json()
+            response = (await rest.ask("POST", "/api/amazon/accounts", getattr(world, name), json=body)).json()
             prefix = "strangers_" if name == "stranger" else ""
-            setattr(world, f"{prefix}account", answer["id"])
-            setattr(world, f"{prefix}application", answer["applicationId"])
+            setattr(world, f"{prefix}account", response["id"])
+            setattr(world, f"{prefix}application", response["applicationId"])
         page = (await rest.ask("GET", "/api/amazon/accounts?pageSize=1", world.user)).json()
         world.tokens["accounts"] = page["nextPageToken"]
         await world._with_applications(rest.suite)
@@ -143,8 +143,8 @@ class Bad:
             make = channel.unary_stream if self.method.endswith("/RewrapSecrets") else channel.unary_unary
             call = make(f"/sellergate.account.v1.{self.method}", request_serializer=type(request).SerializeToString)
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                answer = call(request, timeout=20, metadata=metadata)
-                await (answer.read() if self.method.endswith("/RewrapSecrets") else answer)
+                response = call(request, timeout=20, metadata=metadata)
+                await (response.read() if self.method.endswith("/RewrapSecrets") else response)
         return from_rpc_error(caught.value, "account")
 
     def check(self, world: World, error: SellergateError) -> None:

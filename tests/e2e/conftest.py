@@ -36,14 +36,14 @@ async def collector() -> AsyncIterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-def answers() -> list[bytes]:
+def responses() -> list[bytes]:
     """All that the edge responded with."""
     return []
 
 
 @pytest.fixture(scope="session")
 async def suite(
-    tmp_path_factory: pytest.TempPathFactory, collector: Collector, answers: list[bytes]
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector, responses: list[bytes]
 ) -> AsyncIterator[Suite]:
     """The whole suite, with the simulator; each worker of a run side by side has its own."""
     folder: Path = tmp_path_factory.mktemp("suite")
@@ -58,24 +58,28 @@ async def suite(
             running = await stack.enter_async_context(running_suite(settings, lambda _: None))
         yield running
         # Whatever the tests of this suite left behind is searched once more at its end.
-        places = {**await hunt.places_of(running), "traces": bytes(collector.raw), "REST answers": b"\n".join(answers)}
+        places = {
+            **await hunt.places_of(running),
+            "traces": bytes(collector.raw),
+            "REST answers": b"\n".join(responses),
+        }
         assert not hunt.find(places, hunt.secrets_of(running))
 
 
 @dataclass
 class Rest:
-    """A frontend: a client of the edge that remembers every answer."""
+    """A frontend: a client of the edge that remembers every response."""
 
     suite: Suite
     client: httpx.AsyncClient
-    answers: list[bytes] = field(default_factory=list)
+    responses: list[bytes] = field(default_factory=list)
 
     async def ask(self, method: str, path: str, user: str | None = "u1", **given: Any) -> httpx.Response:
         headers = dict(given.pop("headers", {}))
         if user is not None:
             headers["Authorization"] = f"Bearer {self.suite.jwt(user)}"
         response = await self.client.request(method, path, headers=headers, **given)
-        self.answers.append(repr(response.headers).encode() + response.content)
+        self.responses.append(repr(response.headers).encode() + response.content)
         return response
 
     async def connect(self, seller: Seller, user: str = "u1") -> str:
@@ -86,10 +90,10 @@ class Rest:
 
 
 @pytest.fixture(scope="session")
-async def rest(suite: Suite, answers: list[bytes]) -> AsyncIterator[Rest]:
+async def rest(suite: Suite, responses: list[bytes]) -> AsyncIterator[Rest]:
     """A frontend."""
     async with httpx.AsyncClient(base_url=suite.edge, timeout=40, trust_env=False) as client:
-        yield Rest(suite, client, answers)
+        yield Rest(suite, client, responses)
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ class DropIn:
         )
         assert response.status_code == 201, response.text
         made = response.json()
-        rest.answers.pop()  # the one answer that shows secrets, of ours alone
+        rest.responses.pop()  # the one answer that shows secrets, of ours alone
         return cls(rest.suite.edge, made["clientId"], made["clientSecret"], made["handles"][0]["handle"])
 
     def form(self, **changes: str) -> dict[str, str]:

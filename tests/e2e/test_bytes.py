@@ -46,9 +46,9 @@ SIZES = [0, 1, 1_000, 65_535, 65_536, 1_000_000, 10 * 1024 * 1024]
 pytestmark = pytest.mark.usefixtures("fast")
 
 
-def echo(answer: call_pb2.CallResponse) -> Any:
-    assert answer.http_status // 100 == 2, answer.body
-    document = json.loads(answer.body)
+def echo(response: call_pb2.CallResponse) -> Any:
+    assert response.http_status // 100 == 2, response.body
+    document = json.loads(response.body)
     return document.get("payload", document)["echo"]
 
 

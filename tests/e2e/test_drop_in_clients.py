@@ -27,9 +27,9 @@ async def create(edge: DropInClientServiceStub, user: str, *account_ids: str) ->
 
 async def authenticated(edge: DropInClientServiceStub, client_id: str, secret: str, handle: str = "") -> str:
     request = pb2.AuthenticateClientRequest(client_id=client_id, client_secret=secret, handle=handle)
-    answer = await invoke(edge.AuthenticateClient, request, dependency="account")
-    assert answer.client.client_id == client_id
-    return answer.account_id
+    response = await invoke(edge.AuthenticateClient, request, dependency="account")
+    assert response.client.client_id == client_id
+    return response.account_id
 
 
 async def refused(edge: DropInClientServiceStub, client_id: str, secret: str, handle: str = "") -> str:

@@ -42,7 +42,7 @@ async def call(
     """Call as an SDK; return the status, and the first error's code and details."""
     headers = {"x-amz-access-token": token} if token is not None else {}
     response = await rest.client.request(method, path, headers=headers, **given)
-    rest.answers.append(response.content)
+    rest.responses.append(response.content)
     assert response.headers["content-type"] == "application/json"
     errors = response.json().get("errors") or [{"code": "", "details": ""}]
     return response.status_code, errors[0]["code"], errors[0]["details"]

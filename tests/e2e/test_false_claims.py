@@ -106,8 +106,8 @@ WAYS: tuple[Callable[[Tenants, str], Awaitable[None]], ...] = (by_post, by_patch
 
 async def used(tenants: Tenants, account: str, user: str) -> list[tuple[int, str]]:
     path = f"/api/amazon/accounts/{account}/sp-api/{PATH}"
-    answers = [await tenants.rest.ask("GET", path, user) for _ in range(CALLS)]
-    return [(answer.status_code, answer.headers.get("x-amzn-ratelimit-limit", "")) for answer in answers]
+    responses = [await tenants.rest.ask("GET", path, user) for _ in range(CALLS)]
+    return [(response.status_code, response.headers.get("x-amzn-ratelimit-limit", "")) for response in responses]
 
 
 async def quotas(tenants: Tenants, account: str, user: str) -> list[dict[str, Any]]:

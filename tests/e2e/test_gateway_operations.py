@@ -52,10 +52,10 @@ async def test_every_operation_is_called_with_the_right_kind_of_token(
     rest: Rest, seller: Seller, control: httpx.AsyncClient, gateway: GatewayServiceStub, fast: None
 ) -> None:
     account_id, before = await rest.connect(seller), await counted(control)
-    answers = dict[str, call_pb2.CallResponse]()
+    responses = dict[str, call_pb2.CallResponse]()
 
     async def call(operation: Operation) -> None:
-        answers[operation.name] = await invoke(
+        responses[operation.name] = await invoke(
             gateway.Call, call_of(operation, account_id, seller.seller_id), dependency="gateway"
         )
 
@@ -63,22 +63,22 @@ async def test_every_operation_is_called_with_the_right_kind_of_token(
     for start in range(0, len(CALLED), 32):
         await asyncio.gather(*map(call, CALLED[start : start + 32]))
     after = await counted(control)
-    assert len(answers) == len(CALLED) == len(CATALOGUE) - 1
+    assert len(responses) == len(CALLED) == len(CATALOGUE) - 1
     restricted = 0
     for operation in CALLED:
-        answer = answers[operation.name]
-        assert (answer.operation, answer.attempts) == (operation.name, 1)
+        response = responses[operation.name]
+        assert (response.operation, response.attempts) == (operation.name, 1)
         assert after[operation.name] - before.get(operation.name, 0) == 1
         # A token of the wrong kind is a 403; an argument that is wrong is not.
-        assert answer.http_status not in (401, 403, 429), (operation.name, answer.body)
-        if b'"echo"' in answer.body:
-            told = echo(answer.body)
+        assert response.http_status not in (401, 403, 429), (operation.name, response.body)
+        if b'"echo"' in response.body:
+            told = echo(response.body)
             wants = operation.restricted and operation.document is None
             assert told["restricted_data_token"] is wants
             assert told["selling_partner_id"] == (None if operation.grantless_scope else seller.seller_id)
             assert tuple(told["data_elements"]) == tuple(sorted(operation.restricted_data_elements))
             restricted += wants
-        told_deprecated = [header.value for header in answer.headers if header.name == "x-sellergate-deprecated"]
+        told_deprecated = [header.value for header in response.headers if header.name == "x-sellergate-deprecated"]
         assert bool(told_deprecated) is operation.deprecated
     assert restricted > 20
 
@@ -98,9 +98,9 @@ async def test_a_restricted_token_is_fetched_once_for_all_orders_of_a_seller(
     orders = (await client.call(account_id, "GET", "/orders/v0/orders", query=query)).json()
     ids = [order["AmazonOrderId"] for order in orders["payload"]["Orders"]]
     paths = [f"/orders/v0/orders/{order_id}/address" for order_id in ids]
-    answers = await asyncio.gather(*(client.call(account_id, "GET", path) for path in paths))
-    assert all("ShippingAddress" in answer.json()["payload"] for answer in answers)
-    assert len(answers) >= 20
+    responses = await asyncio.gather(*(client.call(account_id, "GET", path) for path in paths))
+    assert all("ShippingAddress" in response.json()["payload"] for response in responses)
+    assert len(responses) >= 20
     assert (await counted(control))[RDT] - before == 1
 
 

@@ -42,8 +42,8 @@ def channel_of(suite: Suite, name: str, identity: Identity) -> grpc.aio.Channel:
 
 async def health(channel: grpc.aio.Channel, service: str = "") -> int:
     stub = health_pb2_grpc.HealthStub(channel)
-    answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
-    return int(answer.status)
+    response = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
+    return int(response.status)
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -65,9 +65,9 @@ async def test_another_users_account_is_told_like_one_that_does_not_exist(rest: 
         ("DELETE", "/api/amazon/accounts/{}?hard=true"),
         ("GET", "/api/amazon/accounts/{}/sp-api/orders/v0/orders"),
     ):
-        answers = [await rest.ask(method, path.format(asked), "u2") for asked in (account_id, "no-such-account")]
-        assert [answer.status_code for answer in answers] == [404, 404], path
-        documents = [{**answer.json(), "requestId": ""} for answer in answers]
+        responses = [await rest.ask(method, path.format(asked), "u2") for asked in (account_id, "no-such-account")]
+        assert [response.status_code for response in responses] == [404, 404], path
+        documents = [{**response.json(), "requestId": ""} for response in responses]
         assert documents[0] == documents[1]
     assert (await rest.ask("GET", f"/api/amazon/accounts/{account_id}", "u1")).status_code == 200
 
@@ -170,8 +170,8 @@ async def test_the_pass_through_gives_amazons_answer_as_it_is(rest: Rest, seller
 
 async def test_an_internal_service_uses_the_client_library(rest: Rest, client: Sellergate, seller: Seller) -> None:
     account_id = await rest.connect(seller)
-    answer = await client.call(account_id, "GET", "/sellers/v1/marketplaceParticipations")
-    assert answer.json()["payload"][0]["marketplace"]["id"] == US
-    assert answer.operation == "sellers/v1/getMarketplaceParticipations"
+    response = await client.call(account_id, "GET", "/sellers/v1/marketplaceParticipations")
+    assert response.json()["payload"][0]["marketplace"]["id"] == US
+    assert response.operation == "sellers/v1/getMarketplaceParticipations"
     checked = await client.check_account(account_id, with_call=True)
     assert [stage.name for stage in checked.stages] == ["stored", "token", "role", "call"]

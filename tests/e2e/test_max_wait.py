@@ -26,9 +26,9 @@ async def test_amazons_own_429_has_a_retry_after_by_both_ways(
         direct = await rest.client.get(SELLERS, headers={"x-amz-access-token": token})
     finally:
         (await control.delete("/control/faults")).raise_for_status()
-    for answer in (passed, direct):
-        assert answer.status_code == 429
-        assert int(answer.headers["retry-after"]) >= 1
+    for response in (passed, direct):
+        assert response.status_code == 429
+        assert int(response.headers["retry-after"]) >= 1
     # 0.016 calls a second, as the catalogue has it.
     assert int(passed.headers["retry-after"]) == 63
 
@@ -40,9 +40,9 @@ async def test_a_call_waits_as_long_as_its_header_says(rest: Rest, seller: Selle
     params = {**where, "marketplaceIds": seller.marketplace_id}
     for wait, statuses in (("0", {200, 429}), ("15", {200})):
         found = [await rest.ask("GET", path, params=params, headers={MAX_WAIT: wait}) for _ in range(4)]
-        assert {answer.status_code for answer in found} == statuses, wait
+        assert {response.status_code for response in found} == statuses, wait
     refused = next(
-        answer for answer in [await rest.ask("GET", path, params=params) for _ in range(4)] if answer.is_error
+        response for response in [await rest.ask("GET", path, params=params) for _ in range(4)] if response.is_error
     )
     assert (refused.status_code, refused.json()["reason"]) == (429, "LOCAL_QUOTA_EXCEEDED")
     assert int(refused.headers["retry-after"]) >= 1

@@ -183,6 +183,6 @@ async def test_a_callback_that_brings_a_bearer_token_must_be_that_users(
     application = await known_application(suite, control, seller)
     for user, status in (("u2", 400), ("u1", 200)):
         back = await browser.consent(await browser.began(application), seller.seller_id)
-        answer = await browser.visit(back, authorization=f"Bearer {suite.jwt(user)}")
-        assert answer.status_code == status, answer.text
+        response = await browser.visit(back, authorization=f"Bearer {suite.jwt(user)}")
+        assert response.status_code == status, response.text
     assert (await browser.visit(changed(back, state="x"), authorization="Bearer x")).status_code == 401

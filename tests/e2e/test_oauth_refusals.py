@@ -106,8 +106,8 @@ async def test_the_cookie_of_another_state_opens_nothing(browser: Browser, appli
 async def test_another_users_bearer_token(suite: Suite, browser: Browser, application: str, seller: Seller) -> None:
     before = await stored(suite)
     back = await browser.consent(await browser.began(application), seller.seller_id)
-    answer = await browser.visit(back, authorization=f"Bearer {suite.jwt('u2')}")
-    assert answer.status_code == 400
+    response = await browser.visit(back, authorization=f"Bearer {suite.jwt('u2')}")
+    assert response.status_code == 400
     assert await stored(suite) == before
 
 

@@ -29,13 +29,15 @@ async def test_it_is_as_if_they_were_not_there(
     rest: Rest, seller: Seller, method: str, path: str, given: dict[str, Any]
 ) -> None:
     account_id = await rest.connect(seller, "owner")
-    answers = []
+    responses = []
     for id_ in (account_id, "no-such-account"):
         body = {name: [id_] if name == "accountIds" else value for name, value in given.get("json", {}).items()}
         response = await rest.ask(method, path.format(id=id_), "stranger", **({"json": body} if given else {}))
-        answers.append((response.status_code, re.sub(r'"(requestId|ms)":[^,}]*|' + re.escape(id_), "", response.text)))
-    assert answers[0] == answers[1]
-    assert answers[0][0] == 404
+        responses.append(
+            (response.status_code, re.sub(r'"(requestId|ms)":[^,}]*|' + re.escape(id_), "", response.text))
+        )
+    assert responses[0] == responses[1]
+    assert responses[0][0] == 404
     assert (await rest.ask("GET", ACCOUNT.format(id=account_id), "owner")).json()["state"] == "ACTIVE"
 
 

@@ -97,8 +97,8 @@ async def hook(rest: Rest, seller: Seller, tmp_path: Path) -> AsyncIterator[Hook
     }
     serves = grpc_serves(f"{LOOPBACK}:{token_port}", "token", suite.identity("operator"))
     token = Process("token", command("token"), token_environment, tmp_path / "token.log", serves)
-    answers = http_answers(f"http://{LOOPBACK}:{edge_port}/console/icon.svg")
-    edge = Process("edge", command("edge"), edge_environment, tmp_path / "edge.log", answers)
+    responses = http_answers(f"http://{LOOPBACK}:{edge_port}/console/icon.svg")
+    edge = Process("edge", command("edge"), edge_environment, tmp_path / "edge.log", responses)
     supervisor = Supervisor(lambda _: None)
     try:
         await supervisor.start(token)

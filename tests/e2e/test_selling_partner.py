@@ -42,8 +42,8 @@ def wanted(size: int = 10) -> dict[str, object]:
 @pytest.mark.usefixtures("environment")
 async def test_one_seller_asynchronously(account_id: str, tmp_path: Path) -> None:
     async with SellingPartner(account_id, seconds=20) as partner:
-        answer = await partner.get("/sellers/v1/marketplaceParticipations")
-        assert answer.json()["payload"]
+        response = await partner.get("/sellers/v1/marketplaceParticipations")
+        assert response.json()["payload"]
         pages = [len(page.json()["payload"]["Orders"]) async for page in partner.pages(ORDERS, wanted())]
         assert pages == [10, 10, 10]
         assert [page.status async for page in partner.pages(ORDERS, wanted(), max_pages=1)] == [200]
@@ -113,5 +113,5 @@ async def test_a_save_that_breaks_leaves_nothing(
 
 
 async def test_a_slow_read_is_made_at_another_replica_too(client: Sellergate, account_id: str) -> None:
-    answer = await client.call(account_id, "GET", "/sellers/v1/marketplaceParticipations", hedge_after=0.5)
-    assert answer.status == 200
+    response = await client.call(account_id, "GET", "/sellers/v1/marketplaceParticipations", hedge_after=0.5)
+    assert response.status == 200

@@ -31,10 +31,10 @@ async def test_a_thousand_calls_make_one_exchange_and_one_role_session(
 
     async def caller() -> None:
         for _ in numbers:
-            answer = await client.call(
+            response = await client.call(
                 account_id, "GET", PATH, query={"keywords": "x", "marketplaceIds": seller.marketplace_id}
             )
-            assert answer.status == 200
+            assert response.status == 200
 
     try:
         await asyncio.gather(*(caller() for _ in range(CALLERS)))
@@ -55,9 +55,9 @@ async def test_quota_is_kept_so_that_amazon_refuses_nothing(
     path = f"/fba/inventory/v1/summaries?granularityType=Marketplace&granularityId={seller.marketplace_id}"
     raw_path, _, raw_query = path.partition("?")
     query = f"{raw_query}&marketplaceIds={seller.marketplace_id}"
-    answers = await asyncio.gather(*(client.call(account_id, "GET", raw_path, raw_query=query) for _ in range(8)))
-    assert {answer.attempts for answer in answers} == {1}
-    assert sum(answer.waited > 0.1 for answer in answers) >= 6
+    responses = await asyncio.gather(*(client.call(account_id, "GET", raw_path, raw_query=query) for _ in range(8)))
+    assert {response.attempts for response in responses} == {1}
+    assert sum(response.waited > 0.1 for response in responses) >= 6
     assert (await counters(control))[2] == before[2]
 
 
@@ -87,6 +87,6 @@ async def test_an_expired_token_is_repaired_once_and_unseen(
     before = await counters(control)
     fault = {"kind": "403_expired", "operation": "sellers/v1/getMarketplaceParticipations", "count": 1}
     assert (await control.post("/control/faults", json=fault)).is_success
-    answer = await client.call(account_id, "GET", "/sellers/v1/marketplaceParticipations")
-    assert (answer.status, answer.attempts) == (200, 2)
+    response = await client.call(account_id, "GET", "/sellers/v1/marketplaceParticipations")
+    assert (response.status, response.attempts) == (200, 2)
     assert (await counters(control))[0] - before[0] == 1

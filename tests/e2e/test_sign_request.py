@@ -43,8 +43,8 @@ async def test_a_signed_request_reaches_amazon_and_a_changed_one_does_not(
     signed = own | {header.name: header.value for header in added}
     before = (await control.get("/control/counters")).json()["signed_calls"]
     async with httpx.AsyncClient(trust_env=False) as amazon:
-        answer = await amazon.post(request.url, headers=signed, content=body)
-        assert answer.status_code == 201, answer.text
+        response = await amazon.post(request.url, headers=signed, content=body)
+        assert response.status_code == 201, response.text
         assert (await control.get("/control/counters")).json()["signed_calls"] == before + 1
         changed = await amazon.post(request.url, headers=signed, content=body + b" ")
         assert (changed.status_code, changed.json()["errors"][0]["code"]) == (403, "InvalidSignature")

@@ -45,8 +45,8 @@ async def test_two_applications_of_one_scope_have_a_token_each_and_never_the_oth
     url = f"http://{LOOPBACK}:{rest.suite.plan.settings.simulator_port + 1}/applications/2023-11-30/clientSecret"
     async with httpx.AsyncClient(trust_env=False) as amazon:
         for (token,), status in ((others, 400), (mine, 204)):
-            answer = await amazon.post(url, headers={"x-amz-access-token": token})
-            assert answer.status_code == status, answer.text
+            response = await amazon.post(url, headers={"x-amz-access-token": token})
+            assert response.status_code == status, response.text
 
 
 async def test_a_dead_grant_is_shown_to_amazon_once_whoever_asks(

@@ -25,14 +25,14 @@ async def test_over_rest(rest: Rest, seller: Seller) -> None:
     path = f"/api/amazon/accounts/{await rest.connect(seller)}/sp-api"
     for given, whose in (("seller", seller.seller_id), ("Grantless", None), ("", None)):
         headers = {"X-Sellergate-Token-Kind": given} if given else {}
-        answer = await rest.ask("DELETE", path + SUBSCRIPTION, headers=headers)
-        assert answer.status_code == 200, answer.text
-        assert echo(answer.content)["selling_partner_id"] == whose, given
+        response = await rest.ask("DELETE", path + SUBSCRIPTION, headers=headers)
+        assert response.status_code == 200, response.text
+        assert echo(response.content)["selling_partner_id"] == whose, given
     refusals = {"both": (SUBSCRIPTION, "x-sellergate-token-kind"), "grantless": ("/sellers/v1/account", "tokenKind")}
     for given, (called, field) in refusals.items():
-        answer = await rest.ask("GET", path + called, headers={"X-Sellergate-Token-Kind": given})
-        assert (answer.status_code, answer.json()["reason"]) == (400, "INVALID_REQUEST"), answer.text
-        assert [one["field"] for one in answer.json()["violations"]] == [field]
+        response = await rest.ask("GET", path + called, headers={"X-Sellergate-Token-Kind": given})
+        assert (response.status_code, response.json()["reason"]) == (400, "INVALID_REQUEST"), response.text
+        assert [one["field"] for one in response.json()["violations"]] == [field]
 
 
 async def test_on_the_command_line(rest: Rest, operator: Operator, seller: Seller) -> None:

@@ -53,8 +53,8 @@ class Cluster:
     async def get(self, replica: int, account_id: str) -> tuple[str, float]:
         began = time.monotonic()
         request = GetAccessTokenRequest(account_id=account_id)
-        answer = await invoke(self.stubs[replica].GetAccessToken, request, dependency="token")
-        return answer.access_token, time.monotonic() - began
+        response = await invoke(self.stubs[replica].GetAccessToken, request, dependency="token")
+        return response.access_token, time.monotonic() - began
 
     async def stats(self, replica: int) -> GetTokenCacheStatsResponse:
         request = GetTokenCacheStatsRequest()

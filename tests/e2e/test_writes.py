@@ -43,7 +43,7 @@ async def write_all(
     slow = 1.5 * seconds
     account_id = await rest.connect(seller)
     (await control.post("/control/rates", json={"scale": 1_000_000, "burst_scale": 1000})).raise_for_status()
-    # The rate is told by an answer; a 429 that comes before one is waited out at the published rate, for a minute.
+    # The rate is told by a response; a 429 that comes before one is waited out at the published rate, for a minute.
     await client.call(account_id, "POST", PATH, body=b"{}")
     await failing_in_every_way(control, slow)
     outcomes = dict[str, str]()

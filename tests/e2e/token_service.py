@@ -35,8 +35,8 @@ class TokenService:
 
     async def grantless(self, application_id: str, scope: str) -> str:
         request = GetAccessTokenRequest(grantless=GrantlessScope(application_id=application_id, scope=scope))
-        answer = await invoke(self.stub.GetAccessToken, request, dependency="token", seconds=self.seconds)
-        return str(answer.access_token)
+        response = await invoke(self.stub.GetAccessToken, request, dependency="token", seconds=self.seconds)
+        return str(response.access_token)
 
     async def clear(self, account_id: str = "") -> None:
         request = ClearTokenCacheRequest(account_id=account_id)
@@ -65,6 +65,6 @@ async def lwa_calls(control: httpx.AsyncClient) -> int:
     return int(lwa["exchanges"]) + sum(lwa["rejected"].values())
 
 
-def left(answer: GetAccessTokenResponse) -> float:
+def left(response: GetAccessTokenResponse) -> float:
     """Seconds that a token lives on."""
-    return answer.expire_time.seconds + answer.expire_time.nanos / 1e9 - time.time()
+    return response.expire_time.seconds + response.expire_time.nanos / 1e9 - time.time()

@@ -20,40 +20,40 @@ from sellergate_account.model import (
     Application,
     ApplicationSecrets,
     AuditEvent,
+    ChainHead,
+    Cursor,
     Filter,
     FirstResponse,
-    Head,
     KeyedRequest,
-    Place,
     StoredRow,
 )
-from sellergate_account.ports import ClientRows, DuplicateKey, InUse, Store, Unreadable, Work
+from sellergate_account.ports import ClientRows, DecryptionError, DuplicateKey, InUse, Store, UnitOfWork
 
 
 @dataclass
-class FakeTrail:
+class FakeAuditLog:
     log: list[AuditEvent] = field(default_factory=list)
     # Ends of chains: of accounts that are there, and all others.
-    living: dict[str, Head] = field(default_factory=dict)
-    others: dict[str, Head] = field(default_factory=dict)
+    living: dict[str, ChainHead] = field(default_factory=dict)
+    others: dict[str, ChainHead] = field(default_factory=dict)
 
-    async def head(self, chain: str) -> Head:
-        return self.living.get(chain) or self.others.get(chain) or Head()
+    async def head(self, chain: str) -> ChainHead:
+        return self.living.get(chain) or self.others.get(chain) or ChainHead()
 
-    async def append(self, event: AuditEvent, head: Head) -> None:
+    async def append(self, event: AuditEvent, head: ChainHead) -> None:
         if any((other.chain, other.sequence) == (event.chain, event.sequence) for other in self.log):
             raise DuplicateKey
         self.log.append(event)
         (self.living if event.chain else self.others)[event.chain] = head
 
-    async def retire(self, account_id: str) -> None:
+    async def archive_chain(self, account_id: str) -> None:
         self.others[account_id] = self.living[account_id]
 
-    async def revive(self, account_id: str) -> None:
+    async def resume_chain(self, account_id: str) -> None:
         if account_id in self.others:
             self.living[account_id] = self.others.pop(account_id)
 
-    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, Head]]:
+    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, ChainHead]]:
         return sorted(one for one in (self.living if living else self.others).items() if one[0] > after)[:limit]
 
     async def events(self, chains: Sequence[str]) -> AsyncIterator[AuditEvent]:
@@ -67,7 +67,7 @@ class FakeTrail:
     async def macs(self, events: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         return {key: one.mac for one in self.log if (key := (one.chain, one.sequence)) in events}
 
-    async def strays(self, limit: int) -> Sequence[str]:
+    async def orphan_chains(self, limit: int) -> Sequence[str]:
         return sorted({event.chain for event in self.log} - set(self.living) - set(self.others))[:limit]
 
 
@@ -106,11 +106,11 @@ def _name(request: KeyedRequest) -> tuple[str, str, str]:
 
 
 @dataclass
-class FakeWork:
+class FakeUnitOfWork:
     rows: dict[str, tuple[Account, SecretStr]] = field(default_factory=dict)
     apps: dict[str, tuple[Application, ApplicationSecrets]] = field(default_factory=dict)
     external_ids: dict[str, str] = field(default_factory=dict)
-    trail: FakeTrail = field(default_factory=FakeTrail)
+    audit_log: FakeAuditLog = field(default_factory=FakeAuditLog)
     requests: FakeKeyedRequests = field(default_factory=FakeKeyedRequests)
     # Rows whose secrets do not open: "accounts/<id>", "applications/<id>".
     unreadable: set[str] = field(default_factory=set)
@@ -129,7 +129,7 @@ class FakeWork:
         key = user_id, amazon_seller_id, marketplace
         return next((account for account, _ in self.rows.values() if _key(account) == key), None)
 
-    async def accounts(self, narrowed: Filter, after: Place | None, limit: int) -> Sequence[Account]:
+    async def accounts(self, narrowed: Filter, after: Cursor | None, limit: int) -> Sequence[Account]:
         def wanted(account: Account) -> bool:
             return (
                 (not narrowed.user_id or account.user_id == narrowed.user_id)
@@ -162,7 +162,7 @@ class FakeWork:
         if account.account_id in self.rows or await self.account_of_seller(*_key(account)):
             raise DuplicateKey
         self.rows[account.account_id] = (account, refresh_token)
-        self.trail.living[account.account_id] = Head()
+        self.audit_log.living[account.account_id] = ChainHead()
 
     async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
         before = self.rows[account.account_id][0]
@@ -174,7 +174,7 @@ class FakeWork:
 
     async def remove_account(self, account_id: str) -> None:
         self.rows.pop(account_id, None)
-        self.trail.living.pop(account_id, None)
+        self.audit_log.living.pop(account_id, None)
 
     async def refresh_token(self, account: Account) -> SecretStr:
         self._check_readable(f"accounts/{account.account_id}")
@@ -194,7 +194,7 @@ class FakeWork:
         )
 
     async def applications(
-        self, owners: Sequence[str] | None, after: Place | None, limit: int
+        self, owners: Sequence[str] | None, after: Cursor | None, limit: int
     ) -> Sequence[Application]:
         def wanted(one: Application) -> bool:
             place = one.create_time, one.application_id
@@ -230,27 +230,27 @@ class FakeWork:
 
     def _check_readable(self, row: str) -> None:
         if row in self.unreadable:
-            raise Unreadable(row)
+            raise DecryptionError(row)
 
-    def copy(self) -> "FakeWork":
-        trail = FakeTrail(list(self.trail.log), dict(self.trail.living), dict(self.trail.others))
+    def copy(self) -> "FakeUnitOfWork":
+        audit_log = FakeAuditLog(list(self.audit_log.log), dict(self.audit_log.living), dict(self.audit_log.others))
         requests = FakeKeyedRequests(dict(self.requests.rows))
-        return FakeWork(
-            dict(self.rows), dict(self.apps), dict(self.external_ids), trail, requests, set(self.unreadable)
+        return FakeUnitOfWork(
+            dict(self.rows), dict(self.apps), dict(self.external_ids), audit_log, requests, set(self.unreadable)
         )
 
 
 @dataclass
 class FakeStore:
-    work: FakeWork = field(default_factory=FakeWork)
+    work: FakeUnitOfWork = field(default_factory=FakeUnitOfWork)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Work]:
+    async def reading(self) -> AsyncIterator[UnitOfWork]:
         yield self.work
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Work]:
+    async def writing(self) -> AsyncIterator[UnitOfWork]:
         async with self._turn:
             before = self.work.copy()
             try:
@@ -267,8 +267,8 @@ def _key(account: Account) -> tuple[str, str, str]:
 AUDIT_KEY = os.urandom(32)
 
 
-class Announced(list[str]):
-    async def changed(self, account_id: str) -> None:
+class PublishedChanges(list[str]):
+    async def publish(self, account_id: str) -> None:
         self.append(account_id)
 
 
@@ -281,7 +281,7 @@ class Domain:
         new_external: Callable[[], str] = new_external_id,
     ) -> None:
         self.store = store
-        self.announced = Announced()
+        self.announced = PublishedChanges()
         self.actor = Actor("edge", "u1", "request-1")
         self.audit = Audit(AUDIT_KEY, now, lambda: self.actor)
         self.applications = Applications(store, self.audit, now, new_id)

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
-from sellergate_common.cache.entries import Counts, Found, Perishable, is_enough
+from sellergate_common.cache.entries import Counts, Expiring, Lookup, is_sufficient
 
 _Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value", bound=Perishable)
+_Value = TypeVar("_Value", bound=Expiring)
 
 
 class FakeCache(Generic[_Key, _Value]):
@@ -20,11 +20,11 @@ class FakeCache(Generic[_Key, _Value]):
         self._now = now
         self._flights: dict[_Key, asyncio.Task[_Value]] = {}
 
-    async def obtain(self, key: _Key, least: float | None, fetch: Callable[[], Awaitable[_Value]]) -> Found[_Value]:
+    async def obtain(self, key: _Key, min_ttl: float | None, fetch: Callable[[], Awaitable[_Value]]) -> Lookup[_Value]:
         value = self.entries.get(key)
-        if value is not None and is_enough(value, least, self._now()):
+        if value is not None and is_sufficient(value, min_ttl, self._now()):
             self.counts.hits += 1
-            return Found(value, cached=True)
+            return Lookup(value, cached=True)
         self.counts.misses += 1
         if key in self._flights:
             self.counts.shared_waits += 1
@@ -32,7 +32,7 @@ class FakeCache(Generic[_Key, _Value]):
             self._flights[key] = asyncio.ensure_future(fetch())
             self._flights[key].add_done_callback(lambda _: self._flights.pop(key))
         self.entries[key] = await self._flights[key]
-        return Found(self.entries[key], cached=False)
+        return Lookup(self.entries[key], cached=False)
 
     async def put(self, key: _Key, value: _Value) -> None:
         self.entries.setdefault(key, value)

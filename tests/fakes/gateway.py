@@ -20,10 +20,11 @@ from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
 from sellergate_common.redis_client import UNREACHABLE
 from sellergate_common.sites import Site, Sites
 from sellergate_gateway.calls.breakers import Breakers
-from sellergate_gateway.calls.pipeline import Calls, Done, Ports
+from sellergate_gateway.calls.pipeline import CallResult, Calls
+from sellergate_gateway.calls.ports import Ports
 from sellergate_gateway.credentials.ports import Verified
 from sellergate_gateway.credentials.report_types import ReportDocuments
-from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, RestrictedTokens, mark_of
+from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, RestrictedTokens, fingerprint
 from sellergate_gateway.credentials.selection import CallTokens, SellerTokens
 from sellergate_gateway.model import AccessToken, Account, AwsCredentials
 from sellergate_gateway.quota.buckets import Buckets
@@ -34,7 +35,7 @@ from sellergate_gateway.quota.memory import MemoryBuckets
 from sellergate_gateway.quota.ports import Admission, Bucket, BucketSet, BucketState
 from sellergate_gateway.quota.redis import RedisBuckets
 from sellergate_gateway.quota.waiters import WaitQueue
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse
 from sellergate_gateway.spapi.request import SpApiCall
 
 from tests.fakes.common import FakeCache
@@ -49,20 +50,20 @@ SANDBOX = {name: f"https://sandbox.{name.lower()}.test" for name in ("NA", "EU",
 READ = SpApiCall("a", "GET", "/orders/v0/orders")
 WRITE = SpApiCall("a", "POST", "/reports/2021-06-30/reports", body=b"{}")
 
-Step = AmazonAnswer | Exception
+Step = AmazonResponse | Exception
 
 
-def answer(status: int, code: str = "", details: str = "", **headers: str) -> AmazonAnswer:
+def amazon_response(status: int, code: str = "", details: str = "", **headers: str) -> AmazonResponse:
     body = json.dumps({"errors": [{"code": code, "message": "m", "details": details}]}).encode() if code else b"<html>"
-    return AmazonAnswer(status, tuple((name.replace("_", "-"), value) for name, value in headers.items()), body)
+    return AmazonResponse(status, tuple((name.replace("_", "-"), value) for name, value in headers.items()), body)
 
 
-OK = AmazonAnswer(200, (("x-amzn-RequestId", "r"),), b"{}")
-DENIED = answer(403, "Unauthorized")
-EXPIRED = answer(403, "Unauthorized", "The access token you provided has expired.")
-THROTTLED = answer(429, "QuotaExceeded")
-BUSY = answer(503, "ServiceUnavailable")
-HTML = answer(503)
+OK = AmazonResponse(200, (("x-amzn-RequestId", "r"),), b"{}")
+DENIED = amazon_response(403, "Unauthorized")
+EXPIRED = amazon_response(403, "Unauthorized", "The access token you provided has expired.")
+THROTTLED = amazon_response(429, "QuotaExceeded")
+BUSY = amazon_response(503, "ServiceUnavailable")
+HTML = amazon_response(503)
 
 
 @dataclass
@@ -93,7 +94,7 @@ class World:
     def __post_init__(self) -> None:
         self.breakers = Breakers(lambda: self.clock)
         self.time_left: Callable[[], float] = lambda: self.left
-        self.restricted_cache: FakeCache[RestrictedKey, AccessToken] = FakeCache(mark_of, lambda: 1_000.0)
+        self.restricted_cache: FakeCache[RestrictedKey, AccessToken] = FakeCache(fingerprint, lambda: 1_000.0)
 
     async def get_account(self, account_id: str) -> Account:
         self.log.append("account")
@@ -171,7 +172,7 @@ class World:
     async def peek(self, bucket: Bucket) -> BucketState:
         raise NotImplementedError
 
-    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
         self.log.append("send")
         request.sent = True
         self.sent.append(request)
@@ -206,7 +207,7 @@ class World:
         documents = ReportDocuments(Types(self), CATALOGUE)
         return Calls(ports, CallTokens(tokens, self.restricted, documents))
 
-    async def make(self, call: SpApiCall = READ, user: str = "", **changes: Any) -> Done:
+    async def make(self, call: SpApiCall = READ, user: str = "", **changes: Any) -> CallResult:
         return await self.calls.make(replace(call, **changes), user)
 
     async def refused(self, call: SpApiCall = READ, user: str = "", **changes: Any) -> SellergateError:

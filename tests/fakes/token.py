@@ -10,10 +10,10 @@ from pydantic import SecretStr
 from sellergate_account.accounts import Connection as StoredConnection
 from sellergate_account.applications import ApplicationChanges, NewApplication
 from sellergate_account.secrets.rotation import NewSecret
-from sellergate_amazon.centrals import Centrals
+from sellergate_amazon.seller_central import SellerCentral
 from sellergate_common.clock import Clock
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed, Reason, SellergateError
-from sellergate_token.authorizations.ports import ApplicationView, Connection, Kept, Pending, Progress
+from sellergate_token.authorizations.ports import ApplicationView, Connection, Pending, Progress, StoredAuthorization
 from sellergate_token.authorizations.service import Authorizations
 from sellergate_token.ports import AccessToken, Code, Grant, LwaClient, RefreshToken
 from sellergate_token.rotation.ports import StoredAccount, StoredApplication
@@ -171,7 +171,7 @@ class FakeStates:
     def __init__(self, now: list[float]) -> None:
         self._now = now
         self.entries: dict[str, tuple[Pending, float]] = {}
-        self.advanced: dict[str, tuple[Kept, float]] = {}
+        self.advanced: dict[str, tuple[StoredAuthorization, float]] = {}
         self._marks = count(1)
         self.down: SellergateError | None = None
 
@@ -180,20 +180,22 @@ class FakeStates:
             raise self.down
         self.entries[state.get_secret_value()] = pending, self._now[0] + seconds
 
-    async def find(self, state: SecretStr) -> Kept | None:
+    async def find(self, state: SecretStr) -> StoredAuthorization | None:
         if self.down:
             raise self.down
         kept, end = self.advanced.get(state.get_secret_value(), (None, 0.0))
         if kept is not None and end > self._now[0]:
             return kept
         pending, end = self.entries.get(state.get_secret_value(), (None, 0.0))
-        return Kept(pending, None, "begun") if pending is not None and end > self._now[0] else None
+        return StoredAuthorization(pending, None, "begun") if pending is not None and end > self._now[0] else None
 
-    async def advance(self, state: SecretStr, kept: Kept, progress: Progress, seconds: float) -> Kept | None:
+    async def advance(
+        self, state: SecretStr, kept: StoredAuthorization, progress: Progress, seconds: float
+    ) -> StoredAuthorization | None:
         if await self.find(state) != kept:
             return None
         self.entries.pop(state.get_secret_value(), None)
-        after = Kept(progress.pending, progress, f"mark-{next(self._marks)}")
+        after = StoredAuthorization(progress.pending, progress, f"mark-{next(self._marks)}")
         self.advanced[state.get_secret_value()] = after, self._now[0] + seconds
         return after
 
@@ -276,7 +278,7 @@ class AuthorizationWorld:
             self.sellers,
             self.states,
             Exchanges(self.lwa, lambda: self._monotonic[0]),
-            Centrals(),
+            SellerCentral(),
             Clock(wall=lambda: self.now[0]),
             lambda: f"random-{next(numbers)}",
         )

@@ -9,7 +9,7 @@ from sellergate_devstack.plan import Plan
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
 
-from tests.e2e.conftest import answers, control, ephemeral_ports, fast, rest  # noqa: F401
+from tests.e2e.conftest import control, ephemeral_ports, fast, responses, rest  # noqa: F401
 from tests.fuzz.run import Extent
 
 WATCHED = Path(__file__).parent / "watched.py"

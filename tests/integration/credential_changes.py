@@ -23,11 +23,11 @@ from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import Tokens as ClientTokens
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import CREDENTIALS_CHANGES, CREDENTIALS_PREFIX, TOKEN_CHANGES, TOKEN_PREFIX
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.stale_if_error import Copies
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.stale_if_error import StaleIfErrorCache
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.clock import Clock
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.channel import open_channel
@@ -70,10 +70,10 @@ class Stored(
         return account_service_pb2.GetAccountResponse(account=self._account(request.account_id))
 
     async def GetAccountSecrets(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
-        answer = account_secrets_service_pb2.GetAccountSecretsResponse(account=self._account(request.account_id))
-        answer.refresh_token = f"{request.account_id} {self.revisions[request.account_id]}"
-        answer.application.client_id, answer.application.client_secret = "client", "secret"
-        return answer
+        response = account_secrets_service_pb2.GetAccountSecretsResponse(account=self._account(request.account_id))
+        response.refresh_token = f"{request.account_id} {self.revisions[request.account_id]}"
+        response.application.client_id, response.application.client_secret = "client", "secret"
+        return response
 
     def _account(self, account_id: str) -> account_pb2.Account:
         revision = self.revisions[account_id]
@@ -113,11 +113,11 @@ class Gateway:
     """What one gateway makes its calls with. One that does not hear of changes knows that it does not."""
 
     hears: bool
-    copies: Copies[Account]
+    copies: StaleIfErrorCache[Account]
     accounts: GatewayAccounts
     tokens: TokenSource
     credentials: CredentialSource
-    memories: tuple[Remembered[Any], ...]
+    memories: tuple[TtlCache[Any], ...]
 
     def hear(self, account_id: str) -> None:
         """Hear that an account has changed."""
@@ -210,9 +210,9 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
         iam_target = await replicas("iam", iam_service_pb2_grpc.add_IamServiceServicer_to_server, iam)
 
         async def gateway(*, hears: bool) -> Gateway:
-            copies: Copies[Account] = Copies(clock.monotonic, lambda: hears)
-            tokens: Remembered[tuple[int, GatewayToken]] = Remembered(1000, clock.monotonic, lambda: hears)
-            roles: Remembered[tuple[int, GatewayCredentials]] = Remembered(1000, clock.monotonic, lambda: hears)
+            copies: StaleIfErrorCache[Account] = StaleIfErrorCache(clock.monotonic, lambda: hears)
+            tokens: TtlCache[tuple[int, GatewayToken]] = TtlCache(1000, clock.monotonic, lambda: hears)
+            roles: TtlCache[tuple[int, GatewayCredentials]] = TtlCache(1000, clock.monotonic, lambda: hears)
             return Gateway(
                 hears,
                 copies,
@@ -251,12 +251,12 @@ def asker(name: str, channel: Any) -> Callable[[str], Awaitable[Any]]:
     return ask
 
 
-def _deaf(redis: Redis) -> Changes:
+def _deaf(redis: Redis) -> InvalidationFeed:
     """A subscription that believes to be connected, and that nothing comes through."""
-    changes = Changes(redis)
+    changes = InvalidationFeed(redis)
     changes.connected = True
     return changes
 
 
-def _copies(clock: Clock) -> Copies[Any]:
-    return Copies(clock.monotonic, lambda: True)
+def _copies(clock: Clock) -> StaleIfErrorCache[Any]:
+    return StaleIfErrorCache(clock.monotonic, lambda: True)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache.lease import acquire, held, lease_keys
+from sellergate_common.cache.lease import acquire, hold_lease, lease_keys
 from sellergate_common.redis_client import open_redis
 
 CHANNEL = "test:done"
@@ -60,11 +60,11 @@ async def _end_one(redis: Redis, key: str, number: int) -> None:
     assert lease is not None
 
     async def hold() -> None:
-        async with held(cast("Redis", watched), key, lease, CHANNEL, RENEWAL_SECONDS * 3):
+        async with hold_lease(cast("Redis", watched), key, lease, CHANNEL, RENEWAL_SECONDS * 3):
             await asyncio.Event().wait()
 
     async def leave() -> None:
-        async with held(cast("Redis", watched), key, lease, CHANNEL, RENEWAL_SECONDS * 3):
+        async with hold_lease(cast("Redis", watched), key, lease, CHANNEL, RENEWAL_SECONDS * 3):
             await _at_turn(watched, number)
 
     if number % 2:

@@ -16,7 +16,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from sellergate_devstack.processes.children import tied
+from sellergate_devstack.processes.children import tie
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports, is_taken
 from sellergate_devstack.servers.redis import find_redis, redis_configuration
 
@@ -74,10 +74,10 @@ class Server:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(tied(self._command), stdout=log, stderr=log, process_group=0)
+            self.process = subprocess.Popen(tie(self._command), stdout=log, stderr=log, process_group=0)
 
     def ask(self, *command: str | int, login: tuple[str, str] | None = None) -> Any:
-        """Send a command and return the answer as it comes; raises what the server refuses with."""
+        """Send a command and return the response as it comes; raises what the server refuses with."""
         user, password = login or self._login
         options: dict[str, Any] = {"decode_responses": True, "socket_timeout": 2, "retry": Retry(NoBackoff(), 0)}
         with Redis(port=self.port, username=user or None, password=password, **options) as client:

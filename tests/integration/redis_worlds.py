@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_account.redis_announcer import RedisAnnouncer
-from sellergate_common.cache.invalidation import Changes
+from sellergate_account.redis_change_publisher import RedisChangePublisher
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
-from sellergate_common.cache.lease import acquire, held
+from sellergate_common.cache.lease import acquire, hold_lease
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
 from sellergate_common.redis_client import UNREACHABLE, open_redis
@@ -37,9 +37,9 @@ class World:
     """One process that works, and another that announces."""
 
     redis: Redis
-    announcer: RedisAnnouncer
-    changes: Changes
-    copies: Remembered[str]
+    publisher: RedisChangePublisher
+    changes: InvalidationFeed
+    copies: TtlCache[str]
     cache: SealedCache
     quota: RateLimiter
     misses: int = 0
@@ -55,18 +55,18 @@ class World:
         return works
 
     async def whole(self) -> bool:
-        """Tell whether everything works: entries, a lease, counting, the probe, and changes from another process."""
+        """Return whether everything works: entries, a lease, counting, the probe, and changes from another process."""
         try:
             lease = await acquire(self.redis, KEY)
             if lease is None:
                 return False
-            async with held(self.redis, KEY, lease, "world:done"):
+            async with hold_lease(self.redis, KEY, lease, "world:done"):
                 if await self.cache.count() < 1 or not await self.redis.ping():
                     return False
         except (Unavailable, *UNREACHABLE):
             return False
         self.copies.put("a", "of a", 60)
-        await self.announcer.changed("a")
+        await self.publisher.publish("a")
         await asyncio.sleep(0.1)
         return self.changes.connected and self.copies.get("a") is None
 
@@ -83,11 +83,11 @@ async def world(url: str) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(SecretStr(url)))
         other = await stack.enter_async_context(open_redis(SecretStr(url)))
-        changes = Changes(redis)
-        copies: Remembered[str] = Remembered(10, time.monotonic, lambda: changes.connected)
-        await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,)}))
+        changes = InvalidationFeed(redis)
+        copies: TtlCache[str] = TtlCache(10, time.monotonic, lambda: changes.connected)
+        await stack.enter_async_context(changes.subscribe({ACCOUNT_CHANGES: (copies,)}))
         cache = SealedCache(redis, RING, "world:", "world:changes")
-        opened = World(redis, RedisAnnouncer(other), changes, copies, cache, shared_replica(redis).limiter)
+        opened = World(redis, RedisChangePublisher(other), changes, copies, cache, shared_replica(redis).limiter)
         async with asyncio.timeout(5):
             while not (await opened.turn() and await opened.whole()):  # noqa: ASYNC110  (likewise)
                 await asyncio.sleep(0.05)

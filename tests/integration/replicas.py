@@ -9,13 +9,13 @@ import time
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
-from sellergate_common.cache.entries import Found
-from sellergate_common.cache.invalidation import Changes
-from sellergate_common.cache.lease_notifier import Releases
-from sellergate_common.cache.redis_entries import Admit, Always, RedisEntries
+from sellergate_common.cache.entries import Lookup
+from sellergate_common.cache.invalidation import InvalidationFeed
+from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.redis_entries import Admit, AlwaysAdmitted, RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
-from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.cache.store import Codec, EntryStore
 from sellergate_common.clock import SYSTEM_CLOCK, Clock
 from sellergate_common.crypto.sealing import KeyRing
 
@@ -46,9 +46,9 @@ class Source:
 
 
 class Replica:
-    def __init__(self, redis: Redis, prefix: str, admit: Admit = Always, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, redis: Redis, prefix: str, admit: Admit = AlwaysAdmitted, clock: Clock = SYSTEM_CLOCK) -> None:
         self.redis = redis
-        self.changes = Changes(redis)
+        self.changes = InvalidationFeed(redis)
         codec: Codec[str, Value] = Codec(
             name=lambda key: f"{prefix}{{{key}}}",
             subject=lambda key: key,
@@ -56,9 +56,11 @@ class Replica:
             decode=lambda text: Value(*json.loads(text)),
             mark=lambda value: value.text,
         )
-        self.shelf = Shelf(SealedCache(redis, RING, prefix, prefix + "changes"), codec, "test", clock, random.random)
-        flight: SingleFlight[Found[Value]] = SingleFlight(
-            redis, Releases(redis, self.changes, time.monotonic), prefix + "done"
+        self.shelf = EntryStore(
+            SealedCache(redis, RING, prefix, prefix + "changes"), codec, "test", clock, random.random
+        )
+        flight: SingleFlight[Lookup[Value]] = SingleFlight(
+            redis, LeaseNotifier(redis, self.changes, time.monotonic), prefix + "done"
         )
         self.entries = RedisEntries(self.shelf, flight, admit)
 

@@ -12,7 +12,7 @@ from sellergate_common.identity.renewal import ServerCertificate
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.telemetry import RpcMetrics
 from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
-from sellergate_common.rpc.interceptors import LayeredServer, Layers
+from sellergate_common.rpc.interceptors import InterceptedServer, Interceptors
 
 
 @asynccontextmanager
@@ -20,10 +20,10 @@ async def serving(
     name: str, identity: Identity, servicers: dict[Any, Any], access: Access | None = None
 ) -> AsyncIterator[str]:
     """Serve `servicers` (add function → servicer) as `name`; yield where."""
-    layers = Layers(name, access or Access(), RpcMetrics.register(CollectorRegistry()))
+    layers = Interceptors(name, access or Access(), RpcMetrics.register(CollectorRegistry()))
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
     for add, servicer in servicers.items():
-        add(servicer, LayeredServer(server, layers))
+        add(servicer, InterceptedServer(server, layers))
     certificate = ServerCertificate(identity)
     port = server.add_secure_port("127.0.0.1:0", certificate.credentials())
     renewing = asyncio.create_task(certificate.renew())

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import Caller
 from sellergate_common.crypto.sealing import KeyRing
@@ -80,10 +80,10 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
         made = Fleet(Amazon(), stack.enter_context(running_redis(tmp_path)))
         for _ in range(3):
             redis = await stack.enter_async_context(open_redis(SecretStr(made.url)))
-            changes = Changes(redis)
+            changes = InvalidationFeed(redis)
             tokens = redis_tokens(redis, RING, changes, SYSTEM_CLOCK, random.random)
             roles = redis_credentials(redis, RING, changes, SYSTEM_CLOCK, random.random)
-            await stack.enter_async_context(changes.heard_by({**tokens.listeners, **roles.listeners}))
+            await stack.enter_async_context(changes.subscribe({**tokens.listeners, **roles.listeners}))
             made.tokens.append(Tokens(UNUSED, Exchanges(made.amazon, time.monotonic), tokens, time.time))
             made.credentials.append(Credentials(UNUSED, made.amazon, roles, ()))
         yield made

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_amazon.operations import Operation
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import QUOTA_PREFIX, REPORT_DONE, REPORT_PREFIX, report_key
-from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.lease_notifier import LeaseNotifier
 from sellergate_common.errors import QuotaExceeded
 from sellergate_common.redis_client import open_redis
 from sellergate_common.sites import Sites
@@ -57,7 +57,9 @@ Seen = tuple[list[BucketState], list[float], str, str]
 async def first_sees(redis: Redis, meanwhile: Callable[[], Awaitable[None]]) -> Seen:
     """Return the first tenant's buckets, waits, the type of its document and the id of its report."""
     quota, types = shared_replica(redis).limiter, RedisReportTypes(redis, RING)
-    running = RedisRunningReports(redis, RING, Releases(redis, Changes(redis), time.monotonic), REPORT_DONE)
+    running = RedisRunningReports(
+        redis, RING, LeaseNotifier(redis, InvalidationFeed(redis), time.monotonic), REPORT_DONE
+    )
     await types.remember(ACCOUNT, SITE, "document", "GET_MERCHANT_LISTINGS_ALL_DATA")
     await meanwhile()
     waits, states = [], []
@@ -89,12 +91,14 @@ async def test_no_claim_changes_what_the_first_tenant_sees(redis: Redis) -> None
     async def attack() -> None:
         nonlocal attempted
         quota, types = shared_replica(redis).limiter, RedisReportTypes(redis, RING)
-        running = RedisRunningReports(redis, RING, Releases(redis, Changes(redis), time.monotonic), REPORT_DONE)
+        running = RedisRunningReports(
+            redis, RING, LeaseNotifier(redis, InvalidationFeed(redis), time.monotonic), REPORT_DONE
+        )
         assert await types.get(CLAIMANT, SITE, "document") == ""
         await types.remember(CLAIMANT, SITE, "document", "GET_FLAT_FILE_ORDER_REPORT_DATA_SHIPPING")
         report = await running.obtain(CLAIMANT, SITE, "request", created("claimant's"))
         assert report.created
-        await running.ended(CLAIMANT, SITE, "request", "first")
+        await running.record_end(CLAIMANT, SITE, "request", "first")
         for one in (READ, LIMITED):
             buckets = BUCKETS.of(CLAIMANT, SITE, one, background=True)
             try:

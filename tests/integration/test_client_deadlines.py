@@ -17,7 +17,7 @@ from sellergate.gateway.v1.gateway_service_pb2_grpc import (
     add_GatewayServiceServicer_to_server,
 )
 from sellergate_client import Sellergate
-from sellergate_common.context import CallContext, serving
+from sellergate_common.context import CallContext, use_context
 from sellergate_common.errors import OutcomeUnknown, OutOfTime, Reason
 from sellergate_common.status import BEGUN
 
@@ -104,6 +104,6 @@ async def test_a_write_for_which_no_time_was_left_was_not_sent(client: Sellergat
 
 async def test_a_change_that_the_account_service_had_begun_may_be_stored(client: Sellergate) -> None:
     loop = asyncio.get_running_loop()
-    with serving(CallContext("m", "r", deadline=loop.time() + SECONDS)), pytest.raises(OutcomeUnknown) as caught:
+    with use_context(CallContext("m", "r", deadline=loop.time() + SECONDS)), pytest.raises(OutcomeUnknown) as caught:
         await client.accounts.delete("a")
     assert caught.value.metadata["idempotency_key"]

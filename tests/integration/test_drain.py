@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from sellergate_common.errors import Reason, SellergateError
-from sellergate_common.rpc.channel import invoke, was_turned_away
+from sellergate_common.rpc.channel import invoke, was_rejected
 from sellergate_common.rpc.server import drain
 from sellergate_common.status import BEGUN
 
@@ -84,7 +84,7 @@ async def drained_under_load(ended: Counter[str]) -> None:
                 await write(channel, request)
                 ended["done"] += 1
             except SellergateError as error:
-                ended["turned away" if was_turned_away(error) else error.reason] += 1
+                ended["turned away" if was_rejected(error) else error.reason] += 1
                 failed.add(request)
                 await asyncio.sleep(0.002)
 
@@ -125,7 +125,7 @@ async def test_a_call_that_the_end_of_the_drain_cuts_off_is_known_to_have_begun_
         await drain(server, lambda: writes.in_flight, 0.3)
         with pytest.raises(SellergateError) as caught:
             await call
-    assert was_turned_away(caught.value) is turned_away
+    assert was_rejected(caught.value) is turned_away
     assert (b"x" in writes.begun) is not turned_away
 
 
@@ -139,4 +139,4 @@ async def test_a_drain_does_not_wait_for_what_no_handler_has() -> None:
             await drain(server, lambda: 0, 60)
         with pytest.raises(SellergateError) as caught:
             await call
-    assert was_turned_away(caught.value)
+    assert was_rejected(caught.value)

@@ -47,7 +47,7 @@ class Provider:
     keys: list[dict[str, Any]] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         self.fetched += 1
         self.queries.append(request.query_string)
         if self.down:
@@ -97,7 +97,7 @@ async def publisher() -> AsyncIterator[Provider]:
     for kid, algorithm, key in (("r", RSAAlgorithm, RSA_KEY.public_key()), ("e", ECAlgorithm, EC_KEY.public_key())):
         published.keys.append({**json.loads(algorithm.to_jwk(key)), "kid": kid, "use": "sig"})  # type: ignore[attr-defined]
     app = web.Application()
-    app.router.add_get("/jwks", published.answer)
+    app.router.add_get("/jwks", published.respond)
     runner = web.AppRunner(app, handler_cancellation=True)
     await runner.setup()
     published.runner = runner

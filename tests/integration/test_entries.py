@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from sellergate_common.cache.lease import lease_keys
-from sellergate_common.cache.redis_entries import Always
-from sellergate_common.context import CallContext, serving
+from sellergate_common.cache.redis_entries import AlwaysAdmitted
+from sellergate_common.context import CallContext, use_context
 from sellergate_common.errors import OutOfTime, Overloaded, PreconditionFailed, Reason, Unavailable
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.processes.ports import free_ports
@@ -38,7 +38,7 @@ async def replicas() -> AsyncIterator[Replicas]:
             made = []
             for _ in range(count):
                 replica = Replica(await stack.enter_async_context(open_redis(SecretStr(url))), prefix)
-                await stack.enter_async_context(replica.changes.heard_by(replica.entries.listeners))
+                await stack.enter_async_context(replica.changes.subscribe(replica.entries.listeners))
                 made.append(replica)
             return made
 
@@ -215,7 +215,7 @@ async def test_a_redis_that_comes_back_empty_is_filled_from_memory(replicas: Rep
 async def test_only_fetches_are_admitted(redis_url: str) -> None:
     admitted: list[float] = []
 
-    class Counted(Always):
+    class Counted(AlwaysAdmitted):
         """A place that only the first fetch gets."""
 
         def __init__(self, left: Callable[[], float]) -> None:
@@ -229,7 +229,7 @@ async def test_only_fetches_are_admitted(redis_url: str) -> None:
     async with open_redis(SecretStr(redis_url)) as redis:
         prefix, source = f"test{secrets.token_hex(4)}:", Source(life=2.0)
         one, two = Replica(redis, prefix, Counted), Replica(redis, prefix, Counted)
-        with serving(CallContext("test", "1", deadline=time.monotonic() + 7)):
+        with use_context(CallContext("test", "1", deadline=time.monotonic() + 7)):
             value = await one.get(source)
         assert 6.5 < admitted[0] <= 7.0  # the caller's own time, and not the flight's
         assert await one.get(source) == await two.get(source) == value  # from memory, and from Redis
@@ -261,7 +261,7 @@ async def test_what_any_replica_holds_is_not_fetched_again_for_an_empty_redis(
 
 async def test_a_caller_without_time_leaves_and_the_fetch_goes_on(redis_url: str, replicas: Replicas) -> None:
     (one,), source = await replicas(redis_url, 1), Source(seconds=0.3)
-    with serving(CallContext("test", "1", deadline=time.monotonic() + 0.1)), pytest.raises(OutOfTime):
+    with use_context(CallContext("test", "1", deadline=time.monotonic() + 0.1)), pytest.raises(OutOfTime):
         await one.get(source)
     await asyncio.sleep(0.4)
     assert (await one.get(source)).text == "value 1"

@@ -124,11 +124,11 @@ async def plain(desk: Desk) -> AsyncIterator[None]:
 
 async def test_a_call_with_all_it_answers(desk: Desk) -> None:
     account_id = await desk.connect(role=True)
-    answer = await desk.call(account_id, path=ITEM, raw_query="b=%2f&marketplaceIds=ATVPDKIKX0DER&a")
-    assert (answer.http_status, answer.attempts, answer.operation) == (200, 1, ITEM_NAME)
-    assert answer.amazon_request_id
-    assert answer.rate_limit == 2000
-    echo = json.loads(answer.body)["echo"]
+    response = await desk.call(account_id, path=ITEM, raw_query="b=%2f&marketplaceIds=ATVPDKIKX0DER&a")
+    assert (response.http_status, response.attempts, response.operation) == (200, 1, ITEM_NAME)
+    assert response.amazon_request_id
+    assert response.rate_limit == 2000
+    echo = json.loads(response.body)["echo"]
     assert (echo["path"], echo["query"]) == (ITEM, "b=%2f&marketplaceIds=ATVPDKIKX0DER&a")
     counted = await desk.counted()
     await asyncio.gather(
@@ -185,9 +185,9 @@ async def test_permanent_faults_end_in_a_typed_error_after_a_stated_number_of_ca
         if reason in (Reason.AMAZON_QUOTA_EXCEEDED, Reason.AMAZON_UNAVAILABLE):
             assert error.retry_after
         if kind[0].isdigit():
-            answer = await desk.call(account_id, method, path, answer_mode=AS_IS)
-            assert (answer.http_status, answer.attempts) == (int(kind[:3]), 1 if kind == "403_expired" else calls)
-            assert answer.body
+            response = await desk.call(account_id, method, path, answer_mode=AS_IS)
+            assert (response.http_status, response.attempts) == (int(kind[:3]), 1 if kind == "403_expired" else calls)
+            assert response.body
 
 
 async def test_an_expired_token_is_exchanged_anew_and_the_write_done_once(desk: Desk) -> None:
@@ -195,8 +195,8 @@ async def test_an_expired_token_is_exchanged_anew_and_the_write_done_once(desk: 
     await desk.call(account_id)
     before, done = await desk.counted(), await desk.operation(WRITE_NAME)
     await desk.tell("faults", kind="403_expired", count=1)
-    answer = await desk.call(account_id, "POST", WRITE, answer_mode=AS_IS)
-    assert (answer.http_status // 100, answer.attempts) == (2, 2)
+    response = await desk.call(account_id, "POST", WRITE, answer_mode=AS_IS)
+    assert (response.http_status // 100, response.attempts) == (2, 2)
     assert (await desk.counted())["lwa"]["exchanges"] - before["lwa"]["exchanges"] == 1
     assert (await desk.operation(WRITE_NAME))["executions"] - done["executions"] == 1
 
@@ -255,8 +255,8 @@ async def test_quota_is_waited_for_or_refused_at_once(desk: Desk) -> None:
         ("granularityType=Marketplace&granularityId=ATVPDKIKX0DER&marketplaceIds=ATVPDKIKX0DER"),
     )
     before = (await desk.counted())["throttled"]
-    answers = await asyncio.gather(*(desk.call(account_id, path=path, raw_query=query) for _ in range(4)))
-    waited = sorted(answer.waited.ToMilliseconds() / 1000 for answer in answers)
+    responses = await asyncio.gather(*(desk.call(account_id, path=path, raw_query=query) for _ in range(4)))
+    waited = sorted(response.waited.ToMilliseconds() / 1000 for response in responses)
     # 2 a second, burst 2; the first call that finds the bucket empty waits a guard of 0.1 s longer.
     assert waited == pytest.approx([0, 0, 0.6, 1.1], abs=0.15)
     await desk.call(account_id, path=path, raw_query=query)
@@ -275,8 +275,8 @@ async def test_a_rate_raised_a_thousandfold_is_learned_from_one_answer(desk: Des
     account_id = await desk.connect()
     started = time.monotonic()
     await desk.call(account_id)  # 0.0167 a second, says the catalogue
-    answers = await asyncio.gather(*(desk.call(account_id) for _ in range(30)))
-    assert {answer.http_status for answer in answers} == {200}
+    responses = await asyncio.gather(*(desk.call(account_id) for _ in range(30)))
+    assert {response.http_status for response in responses} == {200}
     assert time.monotonic() - started < 10
 
 

@@ -28,8 +28,8 @@ from sellergate_common.cache.keyspace import (
     token_key,
 )
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.stale_if_error import Copies
-from sellergate_common.cache.ttl import UNTOLD_SECONDS, Remembered
+from sellergate_common.cache.stale_if_error import StaleIfErrorCache
+from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS, TtlCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import NotFound, SellergateError, Unavailable
 from sellergate_common.redis_client import open_redis
@@ -76,11 +76,11 @@ class Services(
         if self.error:
             raise self.error
         self.expected.append(request.expected_revision)
-        answer = token_service_pb2.GetAccessTokenResponse(access_token=f"Atza|{len(self.asked)}")
-        answer.revision = self.revision or request.expected_revision
-        answer.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
-        answer.life.FromMilliseconds(3_600_000)
-        return answer
+        response = token_service_pb2.GetAccessTokenResponse(access_token=f"Atza|{len(self.asked)}")
+        response.revision = self.revision or request.expected_revision
+        response.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
+        response.life.FromMilliseconds(3_600_000)
+        return response
 
     async def InvalidateAccessToken(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
         self.forgotten.append(request.fingerprint)
@@ -94,13 +94,13 @@ class Services(
     async def AssumeRole(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
         self.asked.append("role")
         self.expected.append(request.expected_revision)
-        answer = iam_service_pb2.AssumeRoleResponse(
+        response = iam_service_pb2.AssumeRoleResponse(
             access_key_id=f"k{len(self.asked)}", secret_access_key="s", session_token="t"
         )
-        answer.revision = self.revision or request.expected_revision
-        answer.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
-        answer.life.FromMilliseconds(3_600_000)
-        return answer
+        response.revision = self.revision or request.expected_revision
+        response.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
+        response.life.FromMilliseconds(3_600_000)
+        return response
 
 
 @dataclass
@@ -126,8 +126,8 @@ async def bench(redis_url: str, authority: TestAuthority) -> AsyncIterator[Bench
         iam_service_pb2_grpc.add_IamServiceServicer_to_server: services,
     }
 
-    def memory() -> Remembered[Any]:
-        return Remembered(100, lambda: clock[0], lambda: True)
+    def memory() -> TtlCache[Any]:
+        return TtlCache(100, lambda: clock[0], lambda: True)
 
     async with (
         serving("account", authority.identity("account"), adds) as target,
@@ -142,7 +142,7 @@ async def bench(redis_url: str, authority: TestAuthority) -> AsyncIterator[Bench
             redis,
             TokenSource(channel, Tokens(replicas), tokens, RING, memory(), lambda: time.time() + clock[0]),
             CredentialSource(channel, roles, RING, memory(), lambda: time.time() + clock[0]),
-            GrpcAccounts(channel, Copies(lambda: clock[0], lambda: True)),
+            GrpcAccounts(channel, StaleIfErrorCache(lambda: clock[0], lambda: True)),
             clock,
         )
 
@@ -291,9 +291,9 @@ async def test_a_token_service_that_is_down_is_told_and_not_remembered(bench: Be
 async def test_an_account_is_a_copy_for_five_seconds(bench: Bench) -> None:
     one = await bench.accounts.get("a")
     assert (one.state, one.signing, one.revision, one.marketplace) == ("ACTIVE", "AUTO", 7, "US")
-    bench.clock[0] = UNTOLD_SECONDS - 0.1
+    bench.clock[0] = MAX_STALENESS_SECONDS - 0.1
     assert await bench.accounts.get("a") is one
-    bench.clock[0] = UNTOLD_SECONDS
+    bench.clock[0] = MAX_STALENESS_SECONDS
     assert await bench.accounts.get("a") is not one
     assert bench.services.asked == ["account"] * 2
     with pytest.raises(NotFound):
@@ -301,7 +301,7 @@ async def test_an_account_is_a_copy_for_five_seconds(bench: Bench) -> None:
 
 
 async def test_only_so_many_are_remembered_the_last_used_longest() -> None:
-    held: Remembered[int] = Remembered(2, lambda: 0.0, lambda: True)
+    held: TtlCache[int] = TtlCache(2, lambda: 0.0, lambda: True)
     held.put("a", 1, 60)
     held.put("b", 2, 60)
     assert held.get("a") == 1

@@ -129,7 +129,7 @@ async def test_a_host_name_with_the_text_of_an_identity_is_none(authority: Autho
     ]
     issuer = x509.load_pem_x509_certificate(authority.certificate_file.read_bytes())
     certificate = (
-        certificates._dated(subject, issuer.subject, key)
+        certificates._certificate_builder(subject, issuer.subject, key)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(authority._key, hashes.SHA256())
     )

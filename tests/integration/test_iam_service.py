@@ -15,8 +15,8 @@ from sellergate.account.v1 import account_pb2, account_service_pb2, account_serv
 from sellergate.iam.v1 import iam_service_pb2 as pb2
 from sellergate.iam.v1 import iam_service_pb2_grpc
 from sellergate_amazon.marketplaces import REGIONS
-from sellergate_common.cache.invalidation import Changes
-from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.cache.invalidation import InvalidationFeed
+from sellergate_common.cache.stale_if_error import StaleIfErrorCache
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Code, NotFound, Reason, SellergateError
@@ -90,9 +90,9 @@ class Desk:
 
     async def assume(self, who: str = "gateway", seconds: int | None = None, **fields: Any) -> pb2.AssumeRoleResponse:
         duration = None if seconds is None else Duration(seconds=seconds)
-        answer = await self.call(who, "AssumeRole", pb2.AssumeRoleRequest(duration=duration, **fields))
-        assert isinstance(answer, pb2.AssumeRoleResponse)
-        return answer
+        response = await self.call(who, "AssumeRole", pb2.AssumeRoleRequest(duration=duration, **fields))
+        assert isinstance(response, pb2.AssumeRoleResponse)
+        return response
 
     async def refused(self, method: str, request: Any, who: str = "gateway") -> SellergateError:
         asked = len(self.sts.asked)
@@ -130,9 +130,9 @@ async def desk(
         serving("account", authority.identity("account"), {add_accounts: accounts}) as account_target,
         open_channel(account_target, "account", authority.identity("iam"), CONTRACTS) as channel,
     ):
-        copies: Copies[account_pb2.Account] = Copies(time.monotonic, lambda: False)
+        copies: StaleIfErrorCache[account_pb2.Account] = StaleIfErrorCache(time.monotonic, lambda: False)
         recording, known = Recording(sts), GrpcAccounts(channel, copies)
-        cache = redis_credentials(redis, RING, Changes(redis), SYSTEM_CLOCK, random.random)
+        cache = redis_credentials(redis, RING, InvalidationFeed(redis), SYSTEM_CLOCK, random.random)
         credentials = Credentials(known, recording, cache, (ROLES + "sp-api-*",))
         await credentials.clear("")  # Redis is shared with the other tests of the session
         signatures = Signatures(known, credentials, Sites(production, sandbox), BotoSigner())
@@ -144,8 +144,8 @@ async def desk(
 async def test_the_session_is_named_after_the_account_unless_the_caller_names_one(desk: Desk) -> None:
     account_id = desk.accounts.add()
     assert (await desk.assume(account_id=account_id)).access_key_id.startswith("ASIA")
-    answer = await desk.assume(account_id=account_id, session_name="a_Z0+=,.@-", seconds=900)
-    assert answer.expire_time.ToSeconds() - time.time() == pytest.approx(900, abs=5)
+    response = await desk.assume(account_id=account_id, session_name="a_Z0+=,.@-", seconds=900)
+    assert response.expire_time.ToSeconds() - time.time() == pytest.approx(900, abs=5)
     assert (await desk.assume(account_id=account_id, seconds=43_200)).session_token
     assert [session for _, session in desk.sts.asked] == [
         Session(f"sellergate-{account_id}", 3600),

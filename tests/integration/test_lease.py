@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache.invalidation import Changes
-from sellergate_common.cache.lease import acquire, held, lease_keys
-from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.invalidation import InvalidationFeed
+from sellergate_common.cache.lease import acquire, hold_lease, lease_keys
+from sellergate_common.cache.lease_notifier import LeaseNotifier
 from sellergate_common.redis_client import open_redis
 
 CHANNEL = "test:done"
@@ -32,7 +32,7 @@ async def test_a_lease_has_one_owner_and_a_growing_number(redis: Redis, prefix: 
     first = await acquire(redis, key)
     assert first
     assert await acquire(redis, key) is None
-    async with held(redis, key, first, CHANNEL):
+    async with hold_lease(redis, key, first, CHANNEL):
         assert await acquire(redis, key) is None
     second = await acquire(redis, key)
     assert second
@@ -47,12 +47,12 @@ async def test_a_lease_is_renewed_while_it_is_held_and_ends_with_its_owner(redis
     key = prefix + "{a}"
     lease = await acquire(redis, key, 0.3)
     assert lease
-    async with held(redis, key, lease, CHANNEL, 0.3):
+    async with hold_lease(redis, key, lease, CHANNEL, 0.3):
         await asyncio.sleep(0.7)
         assert await acquire(redis, key, 0.3) is None
     dead = await acquire(redis, key, 0.2)
     assert dead
-    await Releases(redis, Changes(redis), time.monotonic).wait(key, 5)
+    await LeaseNotifier(redis, InvalidationFeed(redis), time.monotonic).wait(key, 5)
     assert await acquire(redis, key)
 
 
@@ -63,7 +63,7 @@ async def test_only_its_owner_gives_a_lease_back(redis: Redis, prefix: str) -> N
     await asyncio.sleep(0.15)
     successor = await acquire(redis, key, 10)
     assert successor
-    async with held(redis, key, paused, CHANNEL, 10):
+    async with hold_lease(redis, key, paused, CHANNEL, 10):
         pass
     assert await redis.get(lease_keys(key)[0]) == successor.owner
 
@@ -73,19 +73,19 @@ async def test_waiters_are_woken_by_the_release(redis: Redis, prefix: str, hears
     key = prefix + "{a}"
     lease = await acquire(redis, key)
     assert lease
-    changes = Changes(redis)
-    releases = Releases(redis, changes, time.monotonic)
+    changes = InvalidationFeed(redis)
+    releases = LeaseNotifier(redis, changes, time.monotonic)
     loop = asyncio.get_running_loop()
 
     async def waited() -> float:
         await releases.wait(key, 8)
         return loop.time()
 
-    async with changes.heard_by({CHANNEL if hears else "elsewhere": (releases,)}):
+    async with changes.subscribe({CHANNEL if hears else "elsewhere": (releases,)}):
         waiters = [asyncio.create_task(waited()) for _ in range(3)]
         await asyncio.sleep(0.2)
         changes.connected = hears
-        async with held(redis, key, lease, CHANNEL):
+        async with hold_lease(redis, key, lease, CHANNEL):
             pass
         released = loop.time()
         assert max(await asyncio.gather(*waiters)) - released < seconds
@@ -93,4 +93,4 @@ async def test_waiters_are_woken_by_the_release(redis: Redis, prefix: str, hears
 
 async def test_nobody_waits_for_a_lease_that_nobody_has(redis: Redis, prefix: str) -> None:
     async with asyncio.timeout(1):
-        await Releases(redis, Changes(redis), time.monotonic).wait(prefix + "{a}", 30)
+        await LeaseNotifier(redis, InvalidationFeed(redis), time.monotonic).wait(prefix + "{a}", 30)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache import lease as leases
-from sellergate_common.cache.lease import Lease, acquire, held, lease_keys
+from sellergate_common.cache.lease import Lease, acquire, hold_lease, lease_keys
 from sellergate_common.redis_client import open_redis
 
 from tests.integration.lease_ends import CHANNEL, end_leases
@@ -34,7 +34,7 @@ async def test_leases_end_at_every_moment_of_their_renewal(redis: Redis, key: st
 async def test_a_lease_is_renewed_no_longer_than_its_work_may_take(redis: Redis, key: str) -> None:
     lease = await acquire(redis, key, 0.2)
     assert lease
-    async with held(redis, key, lease, CHANNEL, 0.2, longest=0.5):
+    async with hold_lease(redis, key, lease, CHANNEL, 0.2, longest=0.5):
         async with asyncio.timeout(5):
             while await acquire(redis, key, 60) is None:  # noqa: ASYNC110  (Redis tells nobody)
                 await asyncio.sleep(0.02)
@@ -47,7 +47,7 @@ async def test_who_is_cancelled_while_leaving_releases_all_the_same(redis: Redis
     leaving = asyncio.Event()
 
     async def hold() -> None:
-        async with held(redis, key, lease, CHANNEL, 60):
+        async with hold_lease(redis, key, lease, CHANNEL, 60):
             leaving.set()
 
     holding = asyncio.create_task(hold())
@@ -82,7 +82,7 @@ class Reset:
 
 
 async def used(redis: object, key: str) -> str:
-    async with held(cast("Redis", redis), key, Lease("x", "y", 1), CHANNEL, 0.03):
+    async with hold_lease(cast("Redis", redis), key, Lease("x", "y", 1), CHANNEL, 0.03):
         await asyncio.sleep(0.05)
         return "result"
 

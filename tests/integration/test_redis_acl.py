@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
-from sellergate_account.redis_announcer import RedisAnnouncer
-from sellergate_common.cache.invalidation import Changes
+from sellergate_account.redis_change_publisher import RedisChangePublisher
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import (
     ACCOUNT_CHANGES,
     CREDENTIALS_CHANGES,
@@ -22,7 +22,7 @@ from sellergate_common.cache.keyspace import (
     TOKEN_PREFIX,
 )
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.servers.redis import find_redis
 from sellergate_edge.limits.guesses import Subject
@@ -103,7 +103,7 @@ async def test_token_and_iam_keep_and_share_their_entries(
     async with of(user) as one, of(user) as other, of("gateway") as gateway, AsyncExitStack() as stack:
         replicas, source = [Replica(redis, prefix) for redis in (one, other)], Source(seconds=0.2)
         for replica in replicas:
-            await stack.enter_async_context(replica.changes.heard_by(replica.entries.listeners))
+            await stack.enter_async_context(replica.changes.subscribe(replica.entries.listeners))
         assert await one.ping()
         first, second = await asyncio.gather(*(replica.get(source) for replica in replicas))
         assert first == second
@@ -121,15 +121,15 @@ async def test_token_and_iam_keep_and_share_their_entries(
 
 async def test_the_gateway_hears_all_changes_and_keeps_quota(of: Of, refusals: Callable[[], list[str]]) -> None:
     async with of("gateway") as redis, of("account") as account, of("token") as token, of("iam") as iam:
-        changes = Changes(redis)
-        copies: Remembered[str] = Remembered(10, time.monotonic, lambda: changes.connected)
+        changes = InvalidationFeed(redis)
+        copies: TtlCache[str] = TtlCache(10, time.monotonic, lambda: changes.connected)
         channels = dict.fromkeys((ACCOUNT_CHANGES, TOKEN_CHANGES, CREDENTIALS_CHANGES), (copies,))
         announcers = (
-            RedisAnnouncer(account).changed,
+            RedisChangePublisher(account).publish,
             SealedCache(token, RING, TOKEN_PREFIX, TOKEN_CHANGES).announce,
             SealedCache(iam, RING, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES).announce,
         )
-        async with changes.heard_by(channels):
+        async with changes.subscribe(channels):
             for announce in announcers:
                 async with asyncio.timeout(5):
                     while not changes.connected:  # noqa: ASYNC110  (nobody tells)

@@ -87,7 +87,7 @@ async def serving(identity: Identity, servicer: Health) -> AsyncIterator[str]:
         yield target
 
 
-async def answers(target: str, identity: Identity) -> bool:
+async def responses(target: str, identity: Identity) -> bool:
     """Whether a new client is let in."""
     async with open_channel(
         target, "account", Identity(identity.ca, identity.certificate, identity.key), []
@@ -115,7 +115,7 @@ async def test_an_authority_is_replaced_under_a_server_and_its_client_step_by_st
         assert await asked(stub)
         stream = stub.Watch(health_pb2.HealthCheckRequest())
         assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
-        assert not await answers(target, new.identity("edge"))
+        assert not await responses(target, new.identity("edge"))
         for step in (
             lambda: (server.put(old, "account", old, new), client.put(old, "edge", old, new)),
             lambda: (server.put(new, "account", old, new), client.put(new, "edge", old, new)),
@@ -125,8 +125,8 @@ async def test_an_authority_is_replaced_under_a_server_and_its_client_step_by_st
             for _ in range(20):
                 assert await asked(stub)
                 await asyncio.sleep(LOOK / 4)
-        assert await answers(target, new.identity("edge"))
-        assert not await answers(target, old.identity("edge"))
+        assert await responses(target, new.identity("edge"))
+        assert not await responses(target, old.identity("edge"))
         # What began with the first certificate ends in peace.
         servicer.may_end.set()
         assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -157,12 +157,12 @@ async def test_a_key_of_another_certificate_is_not_taken_and_told_once(
             server.put_certificate(foreign_authority, "account")
             await asyncio.sleep(LOOK * 8)
         assert [line["event"] for line in logs] == ["certificate_refused"]
-        assert await answers(target, authority.identity("edge"))
+        assert await responses(target, authority.identity("edge"))
         with capture_logs() as logs:
             server.put(foreign_authority, "account")
             await asyncio.sleep(LOOK * 4)
         assert [line["event"] for line in logs] == ["certificate_renewed"]
-        assert await answers(target, foreign_authority.identity("edge"))
+        assert await responses(target, foreign_authority.identity("edge"))
 
 
 async def test_a_client_certificate_that_ends_keeps_its_connection_and_opens_no_other(
@@ -182,11 +182,11 @@ async def test_a_client_certificate_that_ends_keeps_its_connection_and_opens_no_
         async with channel, asyncio.timeout(40):
             stream = stub.Watch(health_pb2.HealthCheckRequest())
             assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
-            while await answers(target, ending):  # noqa: ASYNC110  (a clock tells no event)
+            while await responses(target, ending):  # noqa: ASYNC110  (a clock tells no event)
                 await asyncio.sleep(LOOK)
             assert await asked(stub), "the connection that is open goes on"
             renewed = client.put(own, "edge")
-            assert await answers(target, renewed)
+            assert await responses(target, renewed)
             for _ in range(20):
                 assert await asked(stub), "no call notices that the certificate is replaced"
                 await asyncio.sleep(LOOK / 4)

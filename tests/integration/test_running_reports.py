@@ -13,15 +13,15 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import REPORT_DONE, REPORT_PREFIX
-from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.lease_notifier import LeaseNotifier
 from sellergate_common.errors import OutcomeUnknown, Reason
 from sellergate_common.redis_client import open_redis
 from sellergate_gateway.reports import running_redis
 from sellergate_gateway.reports.run import FINISHED_SECONDS, Progress, ReportRequest, ReportRuns
 from sellergate_gateway.reports.running_redis import RedisRunningReports
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse
 
 from tests.fakes.gateway import RING, World
 
@@ -50,24 +50,24 @@ class Reports(World):
     blank: list[str] = field(default_factory=list)
     """The methods of the next requests whose responses have no body."""
 
-    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
         headers = (("date", format_datetime(datetime.fromtimestamp(self.now, UTC), usegmt=True)),)
         if self.blank and self.blank[0] == request.method:
             self.blank.pop(0)
             request.sent = True
-            return AmazonAnswer(202 if request.method == "POST" else 200, headers, b"")
+            return AmazonResponse(202 if request.method == "POST" else 200, headers, b"")
         if request.method == "POST":
             self.created.append(self.now)
-            return AmazonAnswer(202, headers, json.dumps({"reportId": f"r{len(self.created)}"}).encode())
+            return AmazonResponse(202, headers, json.dumps({"reportId": f"r{len(self.created)}"}).encode())
         self.polls += 1
         if self.forgets:
-            return AmazonAnswer(404, headers, b'{"errors": [{"code": "NotFound", "message": "m"}]}')
+            return AmazonResponse(404, headers, b'{"errors": [{"code": "NotFound", "message": "m"}]}')
         report_id = request.url.rpartition("/")[2]
         created = self.created[int(report_id.removeprefix("r")) - 1]
         status = "DONE" if self.now - created >= self.making else "IN_PROGRESS"
         report = {"reportId": report_id, "processingStatus": status}
         report["createdTime"] = datetime.fromtimestamp(created, UTC).isoformat()
-        return AmazonAnswer(200, headers if self.dates else (), json.dumps(report).encode())
+        return AmazonResponse(200, headers if self.dates else (), json.dumps(report).encode())
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Replica:
     goes_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        releases = Releases(self.redis, Changes(self.redis), time.monotonic)
+        releases = LeaseNotifier(self.redis, InvalidationFeed(self.redis), time.monotonic)
         self.running = RedisRunningReports(self.redis, RING, releases, REPORT_DONE)
 
     async def pause(self, seconds: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.secrets.keys import opened
+from sellergate_account.secrets.keys import open_settings
 from sellergate_account.settings import AccountSettings
 from sellergate_account.storage.database import open_database
 from sellergate_common.blocking.threads import Threads
@@ -76,9 +76,9 @@ async def test_sp_api(storm: Storm, simulator: Simulator) -> None:
         headers = (("x-amz-access-token", token),)
 
         async def ask() -> object:
-            answer = await amazon.send(AmazonRequest("GET", peer.url, headers, b""), 10.0)
-            assert answer.status == 200
-            return answer
+            response = await amazon.send(AmazonRequest("GET", peer.url, headers, b""), 10.0)
+            assert response.status == 200
+            return response
 
         def free() -> bool:
             connector = amazon._session.connector
@@ -147,7 +147,7 @@ async def test_kms(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
             settings, threads = read_settings(AccountSettings), Threads("kms", 4)
 
             async def ask() -> object:
-                found = await opened(settings, threads)
+                found = await open_settings(settings, threads)
                 assert found.sealing_keys.get_secret_value() == f"k1 {encode_key(key)}"
                 return found
 

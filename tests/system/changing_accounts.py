@@ -149,10 +149,10 @@ class Changing:
 
     async def _ask(self, tokens: TokenService, account: Account) -> None:
         """Make a call with a token that a replica of the token service gave, as callers do that sign for themselves."""
-        began, answer = await self._response(lambda: tokens.get(account.account_id))
-        if answer is None:
+        began, outcome = await self._response(lambda: tokens.get(account.account_id))
+        if outcome is None:
             return
-        response = await self.amazon.get(PATH, headers={"x-amz-access-token": answer.access_token})
+        response = await self.amazon.get(PATH, headers={"x-amz-access-token": outcome.access_token})
         assert response.is_success, response.text
         self._saw(account, TOKEN, _number(response.json()["payload"]["echo"]), began)
 
@@ -272,7 +272,7 @@ async def _connect(accounts: Sequence[Account], channel: Any) -> None:
             refresh_token=account.grant(TOKEN, 0),
             iam_role_arn=account.grant(ROLE, 0),
         )
-        answer = await invoke(stub.UpsertAccount, request, dependency="account", seconds=CALL_SECONDS)
-        account.account_id = answer.account.account_id
+        response = await invoke(stub.UpsertAccount, request, dependency="account", seconds=CALL_SECONDS)
+        account.account_id = response.account.account_id
 
     await each(accounts, connect, 8)

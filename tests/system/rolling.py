@@ -80,8 +80,8 @@ async def doubled(folder: Path) -> AsyncIterator[Doubled]:
         await suite.restart("edge")
         where = f"http://{LOOPBACK}:{port}"
         environment = {**edge.environment, "SELLERGATE_EDGE_PORT": str(port)}
-        command, answers = [sys.executable, "-m", "sellergate_edge"], http_answers(f"{where}/console/icon.svg")
-        other = Process("edge-2", command, environment, folder / "edge-2.log", answers)
+        command, responses = [sys.executable, "-m", "sellergate_edge"], http_answers(f"{where}/console/icon.svg")
+        other = Process("edge-2", command, environment, folder / "edge-2.log", responses)
         await second.start(other)
         world.replicas += [(suite.supervisor, edge), (second, other)]
         world.edges = {"edge": suite.edge, "edge-2": where}

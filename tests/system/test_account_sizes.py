@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 from sellergate_account.accounts import Connection
 from sellergate_account.admin.rewrap import rewrap
-from sellergate_account.model import Filter, Place
+from sellergate_account.model import Cursor, Filter
 from sellergate_account.secrets.rotation import NewSecret
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import migrate
@@ -84,12 +84,12 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
     found: dict[int, dict[str, float]] = {}
     for before, size in ((0, SMALL), (SMALL, LARGE)):
         await fill(store, before, size)
-        middle = Place(BEGAN + timedelta(seconds=size // 2), f"a{size // 2:06}")
+        middle = Cursor(BEGAN + timedelta(seconds=size // 2), f"a{size // 2:06}")
 
         async def get(number: int, size: int = size) -> object:
             return await accounts.get(f"a{number * 997 % size:06}", "")
 
-        async def page(number: int, middle: Place = middle) -> object:
+        async def page(number: int, middle: Cursor = middle) -> object:
             return await accounts.list(Filter(), middle, 50)
 
         async def upsert(number: int, size: int = size) -> object:
@@ -108,7 +108,7 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
     assert last.rewrapped + last.skipped == last.total
     new = SqlStore(database, KeyRing.parse(NEW), INDEX_KEY)
     opened = 0
-    after: Place | None = None
+    after: Cursor | None = None
     while True:
         async with new.reading() as work:
             page = await work.accounts(Filter(), after, 5_000)
@@ -119,7 +119,7 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
             opened += len(page)
         if not page:
             break
-        after = Place(page[-1].create_time, page[-1].account_id)
+        after = Cursor(page[-1].create_time, page[-1].account_id)
     assert opened == LARGE + 2 * CALLS
 
 

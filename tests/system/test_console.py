@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Route
 from sellergate_common.rpc.channel import invoke, open_channel
-from sellergate_devstack.demo import walk
+from sellergate_devstack.demo import run_demo
 from sellergate_devstack.prepare import prepare
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
@@ -28,7 +28,7 @@ async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
     folder: Path = tmp_path_factory.mktemp("console")
     settings = DevstackSettings(state_dir=folder, simulator="on", **ephemeral_ports())
     async with running_suite(settings, lambda _: None) as running:
-        account_id = await walk(running, lambda _: None)
+        account_id = await run_demo(running, lambda _: None)
         await prepare(running, account_id)
         yield running, account_id
 
@@ -167,8 +167,8 @@ async def test_throttled(window: Console, suite: tuple[Suite, str]) -> None:
     async with httpx.AsyncClient(base_url=running.edge, timeout=30, trust_env=False) as client:
         path = f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations"
         for _ in range(20):
-            answer = await Rest(running, client).ask("GET", path, running.demo.user_id)
-            if answer.status_code == 429:
+            response = await Rest(running, client).ask("GET", path, running.demo.user_id)
+            if response.status_code == 429:
                 break
     await window.sign_in(running.jwt(running.demo.user_id))
     await page.get_by_role("button", name=running.demo.seller_id).click()
@@ -208,8 +208,8 @@ async def test_disconnecting_and_a_seller_who_took_consent_back(window: Console,
     other = f"A{running.demo.seller_id[:0:-1]}"
     async with httpx.AsyncClient(base_url=running.simulator or "", trust_env=False) as control:
         token = running.demo.refresh_token.get_secret_value()
-        answer = await control.post("/control/secrets/revoke-grant", json={"refresh_token": token})
-        answer.raise_for_status()
+        response = await control.post("/control/secrets/revoke-grant", json={"refresh_token": token})
+        response.raise_for_status()
     async with open_channel(running.target("token"), "token", running.identity("operator"), []) as channel:
         from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 

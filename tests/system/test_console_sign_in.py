@@ -57,8 +57,8 @@ async def edge(tmp_path_factory: pytest.TempPathFactory, rest: Rest) -> AsyncIte
         discovers = http_answers(f"{issuer}/.well-known/openid-configuration")
         script = [shutil.which("node") or "node", str(ROOT / "tests" / "sdks" / "oidc_provider.mjs")]
         await supervisor.start(Process("provider", script, provider, folder / "provider.log", discovers))
-        command, answers = [sys.executable, "-m", "sellergate_edge"], http_answers(f"{url}/console/icon.svg")
-        await supervisor.start(Process("edge-oidc", command, own, folder / "edge.log", answers))
+        command, responses = [sys.executable, "-m", "sellergate_edge"], http_answers(f"{url}/console/icon.svg")
+        await supervisor.start(Process("edge-oidc", command, own, folder / "edge.log", responses))
         yield url
         assert "eyJ" not in Path(folder / "edge.log").read_text()
     finally:

@@ -46,8 +46,8 @@ async def made(world: Gateways, account_id: str) -> str:
     }
     path = "/reports/2021-06-30/reports"
     request = call_pb2.CallRequest(account_id=account_id, method="POST", path=path, body=json.dumps(body).encode())
-    answer = await invoke(world.next().Call, request, dependency="gateway", seconds=30)
-    report_id = json.loads(answer.body)["reportId"]
+    response = await invoke(world.next().Call, request, dependency="gateway", seconds=30)
+    report_id = json.loads(response.body)["reportId"]
     while True:
         # The simulator writes the document when it is first asked for after the end.
         report = json.loads((await world.call(account_id, f"{path}/{report_id}", 30, 60)).body)

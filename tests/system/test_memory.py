@@ -65,7 +65,7 @@ async def test_memory_does_not_grow_with_calls(
 ) -> None:
     (port,) = free_ports(1)
     monkeypatch.setenv("DATABASE_URL", postgres_url)
-    # The simulator would be most of the time: it gives tokens and credentials, and an upstream that costs nothing the answers.
+    # The simulator would be most of the time: it gives tokens and credentials, and an upstream that costs nothing the responses.
     monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT_NA", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("SELLERGATE_QUOTA_MODE", "shadow")  # counted, and nobody waits
     monkeypatch.setenv("SELLERGATE_USER_RATE", "100000")

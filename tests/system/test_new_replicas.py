@@ -37,9 +37,9 @@ class Names(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         end = data.index(b"\0", 12) + 5
         (kind,) = struct.unpack(">H", data[end - 4 : end - 2])
-        answers = [socket.inet_aton(one) for one in self.addresses] if kind == 1 else []
-        head = data[:2] + struct.pack(">5H", 0x8180, 1, len(answers), 0, 0)
-        records = [struct.pack(">3HIH", 0xC00C, 1, 1, 0, 4) + one for one in answers]
+        responses = [socket.inet_aton(one) for one in self.addresses] if kind == 1 else []
+        head = data[:2] + struct.pack(">5H", 0x8180, 1, len(responses), 0, 0)
+        records = [struct.pack(">3HIH", 0xC00C, 1, 1, 0, 4) + one for one in responses]
         self._transport.sendto(head + data[12:end] + b"".join(records), addr)
 
 

@@ -80,8 +80,8 @@ async def test_no_panel_is_without_data_after_a_load(need: Need, tmp_path: Path)
                 empty = []
                 for panel in PANELS:
                     query = panel["targets"][0]["expr"]
-                    answer = (await prometheus.get("/api/v1/query", params={"query": query})).json()
-                    if not answer["data"]["result"]:
+                    response = (await prometheus.get("/api/v1/query", params={"query": query})).json()
+                    if not response["data"]["result"]:
                         empty.append(panel["title"])
                 up = (await prometheus.get("/api/v1/query", params={"query": "sum(up)"})).json()
             finally:

@@ -31,7 +31,7 @@ from sellergate_devstack.suite import Suite, running_suite
 from tests.e2e.conftest import Rest, ephemeral_ports
 from tests.e2e.sellers import Seller
 from tests.system.processes import megabytes, peaks
-from tests.unit.amazon.test_reading import bodies, content_encodings, content_types
+from tests.unit.amazon.test_parsing import bodies, content_encodings, content_types
 
 RESPONSES, AT_ONCE, MOST_MEGABYTES = 500, 8, 64.0
 # The largest response that is passed on is in memory four times while gRPC writes it.

@@ -59,10 +59,10 @@ async def waits_of(world: Gateways, sellers: list[str], seconds: float) -> list[
 
     async def one(account_id: str) -> None:
         try:
-            answer = await world.call(account_id, PATH, 10)
+            response = await world.call(account_id, PATH, 10)
         except SellergateError:
             return
-        waits.append(answer.waited.ToMilliseconds() / 1000)
+        waits.append(response.waited.ToMilliseconds() / 1000)
 
     while time.monotonic() < ended:
         tasks |= {asyncio.create_task(one(account_id)) for account_id in sellers}
@@ -100,7 +100,7 @@ async def test_a_seller_who_floods_delays_no_other(world: Gateways) -> None:
 
 @pytest.mark.timeout(600)
 async def test_a_rate_that_is_believed_too_high_settles_at_the_true_one(world: Gateways) -> None:
-    """The catalogue says 5/s and Amazon lets 2/s, once told with every answer, once never."""
+    """The catalogue says 5/s and Amazon lets 2/s, once told with every response, once never."""
     (account_id,) = await world.fleet.add(1)
     await world.warm([account_id])
     true, minutes, most_refused = 2.0, 5, 0.03

@@ -55,10 +55,10 @@ async def test_over_three_lives_nobody_waits_and_nobody_gets_too_little(
 
         async def call(_: int) -> None:
             began = time.monotonic()
-            answer = await tokens.get(account_id, LEAST)
-            least[0] = min(least[0], left(answer))
+            response = await tokens.get(account_id, LEAST)
+            least[0] = min(least[0], left(response))
             waits[0] = max(waits[0], time.monotonic() - began)
-            seen.add(answer.access_token)
+            seen.add(response.access_token)
 
         made = await under_load(8, 3 * LIFE, call)
         renewals = (await tokens.stats()).renewals - renewed
@@ -99,5 +99,5 @@ async def test_a_secret_is_rotated_and_the_old_one_ends_without_a_failed_call(
     assert made_exchanges > made / 4
     grant = {"grant_type": "refresh_token", "refresh_token": seller.refresh_token, "client_id": seller.client_id}
     for secret, status in ((seller.client_secret, 401), (fresh, 200)):
-        answer = await control.post("/auth/o2/token", data=grant | {"client_secret": secret})
-        assert answer.status_code == status, answer.text
+        response = await control.post("/auth/o2/token", data=grant | {"client_secret": secret})
+        assert response.status_code == status, response.text

@@ -88,8 +88,8 @@ async def a_rotation_under_load(world: Fleet) -> None:
         steps["rotated at Amazon"] = outcomes.ended.total()
         await asyncio.sleep(OLD_LIFE / 3)
         message = new_secret(world.client_id, fresh, datetime.now(UTC)).encode()
-        answer = await world.tokens.stub.HandleRotation(HandleRotationRequest(queue_message=message))
-        assert answer.applied
+        response = await world.tokens.stub.HandleRotation(HandleRotationRequest(queue_message=message))
+        assert response.applied
         steps["known to us"] = outcomes.ended.total()
         await asyncio.sleep(OLD_LIFE)
         steps["the old one long dead"] = outcomes.ended.total()

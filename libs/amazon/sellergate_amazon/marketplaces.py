@@ -14,7 +14,7 @@ SIGNING_SERVICE = "execute-api"
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One of the three places that answer SP-API calls: a seller's authorization is valid in one of them."""
+    """One of the three places that response SP-API calls: a seller's authorization is valid in one of them."""
 
     name: str
     """"NA", "EU" or "FE"."""

@@ -106,10 +106,10 @@ class Operation:
         unknown = sorted(set(path_params) - set(self.parameter_names))
         if unknown:
             raise ValueError(f"{self.name} has no path parameter {unknown[0]!r}")
-        segments = (self._expanded(segment, path_params) for segment in self.path.split("/"))
+        segments = (self._expand_segment(segment, path_params) for segment in self.path.split("/"))
         return "/".join(segments)
 
-    def _expanded(self, segment: str, path_params: Mapping[str, str]) -> str:
+    def _expand_segment(self, segment: str, path_params: Mapping[str, str]) -> str:
         name = parameter_name(segment)
         if name is None:
             return segment

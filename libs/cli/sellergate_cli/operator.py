@@ -39,7 +39,7 @@ def _said(afterwards: str | Callable[[], str]) -> str:
     return afterwards if isinstance(afterwards, str) else afterwards()
 
 
-def completed(work: Coroutine[Any, Any, _Result], afterwards: str | Callable[[], str] = "") -> _Result:
+def complete(work: Coroutine[Any, Any, _Result], afterwards: str | Callable[[], str] = "") -> _Result:
     """Return what `work` returns; its errors end the command with what to do, the reason, and what `afterwards` says.
 
     Ctrl-C ends it with exit code 130.

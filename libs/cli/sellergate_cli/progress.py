@@ -46,28 +46,28 @@ def receiving(name: str, total: int | None = None) -> Iterator[Callable[[Receive
         yield _lines(name)
         return
     with Progress(*columns, console=console) as bar:
-        yield _told(bar, bar.add_task(name, total=total), name)
+        yield _update_bar(bar, bar.add_task(name, total=total), name)
 
 
-def _told(bar: Progress, task: TaskID, name: str) -> Callable[[Received], None]:
-    def told(progress: Received) -> None:
+def _update_bar(bar: Progress, task: TaskID, name: str) -> Callable[[Received], None]:
+    def show(progress: Received) -> None:
         bar.update(task, description=_words(name, progress), completed=progress.received)
 
-    return told
+    return show
 
 
 def _lines(name: str) -> Callable[[Received], None]:
     """Write a line whenever the status is another."""
     last = ""
 
-    def told(progress: Received) -> None:
+    def show(progress: Received) -> None:
         nonlocal last
         words = _words(name, progress)
         if words != last:
             last = words
             say(words, err=True)
 
-    return told
+    return show
 
 
 def _words(name: str, progress: Received) -> str:

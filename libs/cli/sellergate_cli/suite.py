@@ -29,7 +29,7 @@ def identity_of(settings: ClientSettings) -> Identity:
 
 
 @asynccontextmanager
-async def connected(state_dir: Path | None) -> AsyncIterator[Sellergate]:
+async def connect(state_dir: Path | None) -> AsyncIterator[Sellergate]:
     """Open the client library with the operator's certificate. Raises SettingsError."""
     settings = await asyncio.to_thread(operator_settings, state_dir)
     identity = identity_of(settings)

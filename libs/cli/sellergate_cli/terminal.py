@@ -19,7 +19,7 @@ def harmless(text: object) -> str:
     shown = str(text)
     if shown.isprintable():
         return shown
-    return "".join(one if one.isprintable() or one in _SHOWN else _escaped(one) for one in shown)
+    return "".join(one if one.isprintable() or one in _SHOWN else _escape(one) for one in shown)
 
 
 def json_line(value: Any) -> str:
@@ -30,5 +30,5 @@ def json_line(value: Any) -> str:
     return "".join(one if one.isprintable() or one in _SHOWN else json.dumps(one)[1:-1] for one in text)
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode()

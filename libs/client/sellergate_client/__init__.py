@@ -21,14 +21,13 @@ from sellergate_common.errors import (
     Unavailable,
 )
 
-from sellergate_client.answers import Answer
 from sellergate_client.documents import Document, Progress
+from sellergate_client.responses import SpApiResponse
 from sellergate_client.sellergate import Sellergate
 from sellergate_client.selling_partner import SellingPartner
 
 __all__ = [
     "AmazonRefused",
-    "Answer",
     "Conflict",
     "Document",
     "InvalidRequest",
@@ -45,6 +44,7 @@ __all__ = [
     "Sellergate",
     "SellergateError",
     "SellingPartner",
+    "SpApiResponse",
     "Unauthenticated",
     "Unavailable",
 ]

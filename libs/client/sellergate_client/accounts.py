@@ -7,7 +7,7 @@ import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
-from sellergate_client.rpc.patience import invoke_patiently
+from sellergate_client.rpc.retries import invoke_with_retries
 from sellergate_client.rpc.writes import write
 
 CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
@@ -31,21 +31,23 @@ class Accounts:
         self, request: account_service_pb2.UpsertAccountRequest, *, on_behalf_of: str = ""
     ) -> tuple[account_pb2.Account, bool]:
         """Store a seller; return the account, and whether it is new."""
-        answer = await self._write(self._stub.UpsertAccount, request, on_behalf_of)
-        return answer.account, answer.created
+        response = await self._write(self._stub.UpsertAccount, request, on_behalf_of)
+        return response.account, response.created
 
     async def get(self, account_id: str, *, on_behalf_of: str = "") -> account_pb2.Account:
         """Return one account."""
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
         return (
-            await invoke_patiently(self._stub.GetAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+            await invoke_with_retries(self._stub.GetAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
         ).account
 
     async def list(
         self, request: account_service_pb2.ListAccountsRequest, *, on_behalf_of: str = ""
     ) -> account_service_pb2.ListAccountsResponse:
         """Return one page of accounts."""
-        return await invoke_patiently(self._stub.ListAccounts, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return await invoke_with_retries(
+            self._stub.ListAccounts, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+        )
 
     def each(
         self, user_id: str = "", narrowed: account_service_pb2.AccountFilter | None = None

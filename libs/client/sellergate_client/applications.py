@@ -9,7 +9,7 @@ from sellergate.account.v1 import application_service_pb2 as pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
 
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
-from sellergate_client.rpc.patience import invoke_patiently
+from sellergate_client.rpc.retries import invoke_with_retries
 from sellergate_client.rpc.writes import write
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["ApplicationService"],)
@@ -38,17 +38,17 @@ class Applications:
     async def get(self, application_id: str, *, on_behalf_of: str = "") -> application_pb2.Application:
         """Return one application."""
         request = pb2.GetApplicationRequest(application_id=application_id)
-        answer = await invoke_patiently(
+        response = await invoke_with_retries(
             self._stub.GetApplication, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
         )
-        return answer.application
+        return response.application
 
     async def list(
         self, owner_user_id: str = "", *, page_size: int = 0, page_token: str = "", on_behalf_of: str = ""
     ) -> pb2.ListApplicationsResponse:
         """Return one page of applications, oldest first."""
         request = pb2.ListApplicationsRequest(owner_user_id=owner_user_id, page_size=page_size, page_token=page_token)
-        return await invoke_patiently(
+        return await invoke_with_retries(
             self._stub.ListApplications, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
         )
 

@@ -11,7 +11,7 @@ from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import open_channel
 
 from sellergate_client.rpc.outcomes import transport_outcome
-from sellergate_client.rpc.patience import invoke_patiently
+from sellergate_client.rpc.retries import invoke_with_retries
 
 CONTRACTS = (token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],)
 _SERVICE = "token"
@@ -34,7 +34,7 @@ class Authorizations:
         self, request: token_service_pb2.StartAuthorizationRequest, *, on_behalf_of: str = ""
     ) -> token_service_pb2.StartAuthorizationResponse:
         """Begin an authorization. Raises SellergateError."""
-        return await invoke_patiently(
+        return await invoke_with_retries(
             self._stub.StartAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
         )
 
@@ -45,14 +45,16 @@ class Authorizations:
         SellergateError; PreconditionFailed (AUTHORIZATION_REVOKED) when Amazon refuses the refresh token.
         """
         request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
-        return await invoke_patiently(self._stub.VerifyAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return await invoke_with_retries(
+            self._stub.VerifyAccount, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+        )
 
     async def complete(
         self, request: token_service_pb2.CompleteAuthorizationRequest, *, on_behalf_of: str = ""
     ) -> account_pb2.Account:
         """Redeem what the browser brought back. Raises SellergateError; OutcomeUnknown when the connection broke on the way."""
         with transport_outcome(OutcomeUnknown.default_reason):
-            answer = await invoke_patiently(
+            response = await invoke_with_retries(
                 self._stub.CompleteAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
             )
-        return answer.account
+        return response.account

@@ -9,7 +9,7 @@ from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1 import operation_pb2
 
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
-from sellergate_client.rpc.patience import invoke_patiently
+from sellergate_client.rpc.retries import invoke_with_retries
 
 _SERVICE = "gateway"
 MOST_QUOTAS = 50
@@ -39,10 +39,10 @@ class Catalogue:
     ) -> pb2.ListOperationsResponse:
         """Return one page of operations whose name, method or path contain `search`. Raises SellergateError."""
         request = pb2.ListOperationsRequest(search=search, page_size=page_size, page_token=page_token)
-        answer: pb2.ListOperationsResponse = await invoke_patiently(
+        response: pb2.ListOperationsResponse = await invoke_with_retries(
             self._stub.ListOperations, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
         )
-        return answer
+        return response
 
     def search(self, text: str = "") -> AsyncGenerator[operation_pb2.Operation]:
         """Yield all operations whose name, method or path contain `text`. Raises SellergateError."""
@@ -53,10 +53,10 @@ class Catalogue:
     async def get(self, name: str, *, on_behalf_of: str = "") -> operation_pb2.Operation:
         """Return one operation, by name (api/version/operationId) or by an id that one API alone has. Raises NotFound."""
         request = pb2.GetOperationRequest(name=name)
-        answer = await invoke_patiently(
+        response = await invoke_with_retries(
             self._stub.GetOperation, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
         )
-        operation: operation_pb2.Operation = answer.operation
+        operation: operation_pb2.Operation = response.operation
         return operation
 
     async def quota(
@@ -76,7 +76,7 @@ class Catalogue:
             request = pb2.GetQuotaRequest(
                 account_id=account_id, operation=names[0], more_operations=names[1:], sandbox=sandbox
             )
-            response = await invoke_patiently(
+            response = await invoke_with_retries(
                 self._stub.GetQuota, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
             )
             # A gateway that does not know more_operations reads one.

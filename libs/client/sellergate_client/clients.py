@@ -10,7 +10,7 @@ from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
 
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
-from sellergate_client.rpc.patience import invoke_patiently
+from sellergate_client.rpc.retries import invoke_with_retries
 from sellergate_client.rpc.writes import write
 
 CONTRACTS = (pb2.DESCRIPTOR.services_by_name["DropInClientService"],)
@@ -21,7 +21,7 @@ _Response = TypeVar("_Response")
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new client. The secret and the handles (by account id) exist in this answer alone."""
+    """A new client. The secret and the handles (by account id) exist in this response alone."""
 
     client: pb2.DropInClient
     secret: SecretStr
@@ -51,15 +51,15 @@ class Clients:
         request = pb2.CreateClientRequest(
             user_id=user_id, name=name, account_ids=account_ids, idempotency_key=idempotency_key
         )
-        answer = await self._write(self._stub.CreateClient, request, on_behalf_of)
-        handles = {handle.account_id: SecretStr(handle.handle) for handle in answer.handles}
-        return Issued(answer.client, SecretStr(answer.client_secret), handles)
+        response = await self._write(self._stub.CreateClient, request, on_behalf_of)
+        handles = {handle.account_id: SecretStr(handle.handle) for handle in response.handles}
+        return Issued(response.client, SecretStr(response.client_secret), handles)
 
     async def get(self, client_id: str, *, on_behalf_of: str = "") -> pb2.DropInClient:
         """Return one client, also one that is revoked. Raises SellergateError."""
         request = pb2.GetClientRequest(client_id=client_id)
         return (
-            await invoke_patiently(self._stub.GetClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+            await invoke_with_retries(self._stub.GetClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
         ).client
 
     async def list(
@@ -67,7 +67,9 @@ class Clients:
     ) -> pb2.ListClientsResponse:
         """Return one page of clients, oldest first. Raises SellergateError."""
         request = pb2.ListClientsRequest(user_id=user_id, page_size=page_size, page_token=page_token)
-        return await invoke_patiently(self._stub.ListClients, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
+        return await invoke_with_retries(
+            self._stub.ListClients, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
+        )
 
     def each(self, user_id: str = "") -> AsyncGenerator[pb2.DropInClient]:
         """Yield all of them, oldest first; only those of a user where one is named."""
@@ -89,8 +91,8 @@ class Clients:
             client_secret=secret.get_secret_value(),
             handle=handle.get_secret_value() if handle else "",
         )
-        answer = await invoke_patiently(self._stub.AuthenticateClient, request, dependency=_SERVICE)
-        return Authenticated(answer.client, answer.account_id, answer.application_account_id)
+        response = await invoke_with_retries(self._stub.AuthenticateClient, request, dependency=_SERVICE)
+        return Authenticated(response.client, response.account_id, response.application_account_id)
 
     async def _write(
         self, method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]", request: Any, on_behalf_of: str

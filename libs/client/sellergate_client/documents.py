@@ -14,8 +14,8 @@ from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate_common.errors import Reason
 from sellergate_common.rpc.channel import invoke_client_stream, invoke_stream
 
-from sellergate_client.answers import Answer
-from sellergate_client.rpc.outcomes import connected, transport_outcome
+from sellergate_client.responses import SpApiResponse
+from sellergate_client.rpc.outcomes import connect_channel, transport_outcome
 
 Kind = Literal["REPORT", "FEED", "DATA_KIOSK"]
 STREAM_SECONDS = 3600.0
@@ -98,12 +98,12 @@ class Documents:
 
     async def pages(
         self, call: call_pb2.CallRequest, *, max_pages: int = 0, seconds: float = STREAM_SECONDS
-    ) -> AsyncGenerator[Answer]:
+    ) -> AsyncGenerator[SpApiResponse]:
         """Yield page after page of a call, by the operation's own rule; 0 pages: all."""
         request = pb2.StreamPagesRequest(call=call, max_pages=max_pages)
         async with aclosing(self._stream(self._stub.StreamPages, request, seconds)) as pages:
             async for response in pages:
-                yield Answer.from_message(response.page)
+                yield SpApiResponse.from_message(response.page)
 
     def download(
         self,
@@ -163,7 +163,7 @@ class Documents:
         size = size or _size(content)
         head = pb2.UploadDocumentHead(account_id=account_id, content_type=content_type, size=size)
 
-        async def sent() -> AsyncIterator[pb2.UploadDocumentRequest]:
+        async def send() -> AsyncIterator[pb2.UploadDocumentRequest]:
             yield pb2.UploadDocumentRequest(head=head)
             done = 0
             async for chunk in _chunks(content):
@@ -172,10 +172,10 @@ class Documents:
                 if on_progress is not None:
                     on_progress(Progress("", "", done))
 
-        await connected(self._channel, _SERVICE, seconds)
+        await connect_channel(self._channel, _SERVICE, seconds)
         with transport_outcome(Reason.OUTCOME_UNKNOWN):
             method = self._stub.UploadDocument
-            response = await invoke_client_stream(method, sent(), dependency=_SERVICE, seconds=seconds)
+            response = await invoke_client_stream(method, send(), dependency=_SERVICE, seconds=seconds)
         return str(response.document_id)
 
     async def _stream(self, method: Any, request: Any, seconds: float) -> AsyncGenerator[Any]:

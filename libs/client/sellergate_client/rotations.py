@@ -8,7 +8,7 @@ from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import open_channel
 
-from sellergate_client.rpc.patience import invoke_patiently
+from sellergate_client.rpc.retries import invoke_with_retries
 
 _SERVICE = "token"
 
@@ -30,4 +30,4 @@ class Rotations:
         """Hand on a webhook message as it came; True when something was stored now. Raises SellergateError."""
         signed = token_service_pb2.SignedWebhook(timestamp=timestamp, signature=signature, body=body)
         request = token_service_pb2.HandleRotationRequest(webhook=signed)
-        return (await invoke_patiently(self._stub.HandleRotation, request, dependency=_SERVICE)).applied
+        return (await invoke_with_retries(self._stub.HandleRotation, request, dependency=_SERVICE)).applied

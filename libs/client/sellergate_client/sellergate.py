@@ -13,17 +13,17 @@ from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, gateway_service
 from sellergate_common.context import time_left
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.identity.tls import Identity
-from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_failure, open_channel, was_turned_away
+from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_failure, open_channel, was_rejected
 from sellergate_common.settings import read_settings
 
 from sellergate_client import accounts, applications, clients, tokens
-from sellergate_client.answers import Answer
 from sellergate_client.catalogue import Catalogue
 from sellergate_client.documents import Documents
-from sellergate_client.rpc.outcomes import connected, is_connected, transport_outcome
-from sellergate_client.rpc.patience import invoke_patiently, patiently
+from sellergate_client.responses import SpApiResponse
+from sellergate_client.rpc.outcomes import connect_channel, is_connected, transport_outcome
 from sellergate_client.rpc.replicas import Replicas, open_replicas
 from sellergate_client.rpc.requests import CallOptions, SerializedCall, serialized_call
+from sellergate_client.rpc.retries import invoke_with_retries, retry_until
 from sellergate_client.settings import TOKEN_TARGET, ClientSettings
 
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
@@ -39,8 +39,8 @@ class Sellergate:
     """Calls SP-API for stored accounts. Every call has a deadline and raises SellergateError.
 
     >>> async with Sellergate.connect() as sellergate:  # doctest: +SKIP
-    ...     answer = await sellergate.call(account_id, "GET", "/sellers/v1/marketplaceParticipations")
-    ...     print(answer.json()["payload"])
+    ...     response = await sellergate.call(account_id, "GET", "/sellers/v1/marketplaceParticipations")
+    ...     print(response.json()["payload"])
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Sellergate:
         hedge_after: float | None = None,
         on_behalf_of: str = "",
         **options: Unpack[CallOptions],
-    ) -> Answer:
+    ) -> SpApiResponse:
         """Make one call of SP-API within `seconds`.
 
         `path` is percent-encoded. `query` is encoded here: a list of values becomes comma-separated, as Amazon's array
@@ -104,10 +104,10 @@ class Sellergate:
         """
         request = serialized_call(account_id, method, path, options)
         end = time.monotonic() + min(seconds, time_left(seconds))
-        attempt = partial(self._called, request, end, on_behalf_of)
+        attempt = partial(self._send_call, request, end, on_behalf_of)
         if hedge_after is not None and request.method in _IDEMPOTENT and not on_behalf_of:
-            attempt = partial(self._hedged, request, end, hedge_after)
-        return Answer.from_message(await patiently(attempt, service=_SERVICE, end=end))
+            attempt = partial(self._hedge, request, end, hedge_after)
+        return SpApiResponse.from_message(await retry_until(attempt, service=_SERVICE, end=end))
 
     async def check_account(
         self,
@@ -125,7 +125,7 @@ class Sellergate:
         request = gateway_service_pb2.CheckAccountRequest(
             account_id=account_id, with_call=with_call, skip_exchange=not exchange, skip_call=not with_call
         )
-        return await invoke_patiently(
+        return await invoke_with_retries(
             self._stub.CheckAccount, request, dependency=_SERVICE, seconds=seconds, on_behalf_of=on_behalf_of
         )
 
@@ -144,25 +144,25 @@ class Sellergate:
                 for method, path, elements in resources
             ],
         )
-        answer = await invoke_patiently(
+        response = await invoke_with_retries(
             self._stub.GetRestrictedDataToken, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
         )
-        return answer.expire_time.ToMilliseconds() / 1000 - time.time()
+        return response.expire_time.ToMilliseconds() / 1000 - time.time()
 
     async def health(self) -> dict[str, bool]:
         """Tell which services have a connection, or get one within a second."""
         channels = {"gateway": self._channel, "account": self._account_channel}
-        answers = await asyncio.gather(*(is_connected(channel, 1.0) for channel in channels.values()))
-        return dict(zip(channels, answers, strict=True))
+        responses = await asyncio.gather(*(is_connected(channel, 1.0) for channel in channels.values()))
+        return dict(zip(channels, responses, strict=True))
 
-    async def _hedged(self, request: SerializedCall, end: float, hedge_after: float) -> call_pb2.CallResponse:
+    async def _hedge(self, request: SerializedCall, end: float, hedge_after: float) -> call_pb2.CallResponse:
         left = end - time.monotonic()
         return await self._gateways.call(_CALL, request, call_pb2.CallResponse, left, hedge_after)
 
-    async def _called(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
+    async def _send_call(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
         """Call, and repeat what is safe to repeat when the connection breaks."""
         if request.method not in _IDEMPOTENT:
-            return await self._written(request, end, on_behalf_of)
+            return await self._write(request, end, on_behalf_of)
         for attempt in range(1, ATTEMPTS):
             try:
                 return await self._once(request, end, on_behalf_of)
@@ -173,15 +173,15 @@ class Sellergate:
                 await asyncio.sleep(pause)
         return await self._once(request, end, on_behalf_of)
 
-    async def _written(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
+    async def _write(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
         """Make a call that must not be made twice; one that no gateway has looked at is made again."""
         attempt = 1
         while True:
-            await connected(self._channel, _SERVICE, end - time.monotonic())
+            await connect_channel(self._channel, _SERVICE, end - time.monotonic())
             try:
                 return await self._once(request, end, on_behalf_of)
             except SellergateError as error:
-                if attempt == ATTEMPTS or not was_turned_away(error):
+                if attempt == ATTEMPTS or not was_rejected(error):
                     with transport_outcome(Reason.AMAZON_OUTCOME_UNKNOWN):
                         raise
             attempt += 1

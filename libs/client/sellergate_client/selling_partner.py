@@ -8,8 +8,8 @@ from typing import Any, Self, Unpack, cast
 
 from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
-from sellergate_client.answers import Answer
 from sellergate_client.documents import STREAM_SECONDS, Document, Kind, OnProgress
+from sellergate_client.responses import SpApiResponse
 from sellergate_client.rpc.requests import CallOptions, Options, Query, call_request, refuse_unnamed
 from sellergate_client.sellergate import Sellergate
 
@@ -55,13 +55,13 @@ class SellingPartner:
         self._connected = self._given
         await self._stack.aclose()
 
-    async def get(self, path: str, params: Query | None = None, **options: Unpack[Options]) -> Answer:
+    async def get(self, path: str, params: Query | None = None, **options: Unpack[Options]) -> SpApiResponse:
         """Read. `path` is percent-encoded, `params` are not; a list of values becomes comma-separated."""
         return await self.request("GET", path, query=params, **options)
 
     async def post(
         self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
-    ) -> Answer:
+    ) -> SpApiResponse:
         """Create. `json` is the body, `params` the query; both must be named.
 
         A write whose outcome is unknown raises OutcomeUnknown and is never repeated. Raises TypeError for an unnamed argument.
@@ -71,25 +71,25 @@ class SellingPartner:
 
     async def put(
         self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
-    ) -> Answer:
+    ) -> SpApiResponse:
         """Replace. Arguments and errors as of `post`."""
         refuse_unnamed("put", unnamed)
         return await self.request("PUT", path, query=params, json=json, **options)
 
     async def patch(
         self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
-    ) -> Answer:
+    ) -> SpApiResponse:
         """Change. Arguments and errors as of `post`."""
         refuse_unnamed("patch", unnamed)
         return await self.request("PATCH", path, query=params, json=json, **options)
 
     async def delete(
         self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]
-    ) -> Answer:
+    ) -> SpApiResponse:
         """Remove."""
         return await self.request("DELETE", path, query=params, json=json, **options)
 
-    async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> Answer:
+    async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> SpApiResponse:
         """Make one call; see CallOptions for all that it takes."""
         return await self._sellergate.call(
             self.account_id,
@@ -102,7 +102,7 @@ class SellingPartner:
 
     async def pages(
         self, path: str, params: Query | None = None, *, max_pages: int = 0, **options: Unpack[Options]
-    ) -> AsyncGenerator[Answer]:
+    ) -> AsyncGenerator[SpApiResponse]:
         """Yield page after page of a read, by the rule of its operation and within quota; 0 pages: all."""
         given = cast("CallOptions", {**options, "query": params})
         call = call_request(self.account_id, "GET", path, self._with_sandbox(given))

@@ -15,9 +15,9 @@ from typing import Any, Self, TypeVar, Unpack
 from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
 from sellergate_client import selling_partner
-from sellergate_client.answers import Answer
 from sellergate_client.documents import STREAM_SECONDS, Kind, OnProgress
 from sellergate_client.documents import Document as AsyncDocument
+from sellergate_client.responses import SpApiResponse
 from sellergate_client.rpc.requests import CallOptions, Options, Query
 
 _Result = TypeVar("_Result")
@@ -117,39 +117,41 @@ class SellingPartner:
             finally:
                 running.close()
 
-    def get(self, path: str, params: Query | None = None, **options: Unpack[Options]) -> Answer:
+    def get(self, path: str, params: Query | None = None, **options: Unpack[Options]) -> SpApiResponse:
         """Read."""
         return self._loop.run(self._partner.get(path, params, **options))
 
     def post(
         self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
-    ) -> Answer:
+    ) -> SpApiResponse:
         """Create."""
         return self._loop.run(self._partner.post(path, *unnamed, params=params, json=json, **options))
 
     def put(
         self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
-    ) -> Answer:
+    ) -> SpApiResponse:
         """Replace."""
         return self._loop.run(self._partner.put(path, *unnamed, params=params, json=json, **options))
 
     def patch(
         self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
-    ) -> Answer:
+    ) -> SpApiResponse:
         """Change."""
         return self._loop.run(self._partner.patch(path, *unnamed, params=params, json=json, **options))
 
-    def delete(self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]) -> Answer:
+    def delete(
+        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+    ) -> SpApiResponse:
         """Remove."""
         return self._loop.run(self._partner.delete(path, params, json, **options))
 
-    def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> Answer:
+    def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> SpApiResponse:
         """Make one call."""
         return self._loop.run(self._partner.request(method, path, **options))
 
     def pages(
         self, path: str, params: Query | None = None, *, max_pages: int = 0, **options: Unpack[Options]
-    ) -> Iterator[Answer]:
+    ) -> Iterator[SpApiResponse]:
         """Yield page after page of a read."""
         return self._loop.each(self._partner.pages(path, params, max_pages=max_pages, **options))
 

@@ -9,8 +9,8 @@ from sellergate.token.v1 import token_service_pb2
 from sellergate_common.context import time_left
 from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
-from sellergate_client.rpc.patience import patiently
 from sellergate_client.rpc.replicas import Replicas
+from sellergate_client.rpc.retries import retry_until
 
 _SERVICE = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"]
 CONTRACTS = (_SERVICE,)
@@ -47,14 +47,14 @@ class Tokens:
         one does not respond within a second. Raises SellergateError.
         """
         request = token_service_pb2.GetAccessTokenRequest(account_id=account_id, expected_revision=expected_revision)
-        return await self._asked(request, min_lifetime)
+        return await self._ask(request, min_lifetime)
 
     async def grantless(self, application_id: str, scope: str, *, min_lifetime: float | None = None) -> AccessToken:
         """Return a token of an application itself, for a scope such as `sellingpartnerapi::notifications`; else as `get`."""
         wanted = token_service_pb2.GrantlessScope(application_id=application_id, scope=scope)
-        return await self._asked(token_service_pb2.GetAccessTokenRequest(grantless=wanted), min_lifetime)
+        return await self._ask(token_service_pb2.GetAccessTokenRequest(grantless=wanted), min_lifetime)
 
-    async def _asked(self, request: token_service_pb2.GetAccessTokenRequest, min_lifetime: float | None) -> AccessToken:
+    async def _ask(self, request: token_service_pb2.GetAccessTokenRequest, min_lifetime: float | None) -> AccessToken:
         if min_lifetime is not None:
             lifetime = Duration()
             lifetime.FromMilliseconds(int(min_lifetime * 1000))
@@ -65,8 +65,8 @@ class Tokens:
             kind, left = token_service_pb2.GetAccessTokenResponse, end - time.monotonic()
             return await self._replicas.call(_GET, request, kind, left)
 
-        answer = await patiently(attempt, service="token", end=end)
-        expire_time = answer.expire_time.ToMilliseconds() / 1000
-        life = answer.life.ToMilliseconds() / 1000
-        left = answer.remaining.ToMilliseconds() / 1000 if answer.HasField("remaining") else None
-        return AccessToken(SecretStr(answer.access_token), expire_time, life, answer.revision, left)
+        response = await retry_until(attempt, service="token", end=end)
+        expire_time = response.expire_time.ToMilliseconds() / 1000
+        life = response.life.ToMilliseconds() / 1000
+        left = response.remaining.ToMilliseconds() / 1000 if response.HasField("remaining") else None
+        return AccessToken(SecretStr(response.access_token), expire_time, life, response.revision, left)

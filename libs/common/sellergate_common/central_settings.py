@@ -4,13 +4,13 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
-from sellergate_amazon.centrals import Centrals
 from sellergate_amazon.marketplaces import marketplace_by_code
+from sellergate_amazon.seller_central import SellerCentral
 
 from sellergate_common.settings import Settings, secure_url
 
 
-def parse_centrals(text: str) -> dict[str, str]:
+def parse_seller_central(text: str) -> dict[str, str]:
     """Read `CODE=URL` pairs, parted by commas or spaces; return base URLs by marketplace code. Raises ValueError."""
     found: dict[str, str] = {}
     for pair in text.replace(",", " ").split():
@@ -26,8 +26,8 @@ def parse_centrals(text: str) -> dict[str, str]:
     return found
 
 
-def _checked(text: str) -> str:
-    parse_centrals(text)
+def _check_central_urls(text: str) -> str:
+    parse_seller_central(text)
     return text
 
 
@@ -38,17 +38,17 @@ class CentralSettings(Settings):
     """One base URL in place of every Seller Central, for local runs."""
     vendor_central_url: Annotated[str, AfterValidator(secure_url)] | None = None
     """One base URL in place of every Vendor Central, for local runs."""
-    seller_central_urls: Annotated[str, AfterValidator(_checked)] = ""
+    seller_central_urls: Annotated[str, AfterValidator(_check_central_urls)] = ""
     """Base URLs of single marketplaces' Seller Centrals, as in `IE=https://sellercentral.amazon.ie`, parted by commas."""
-    vendor_central_urls: Annotated[str, AfterValidator(_checked)] = ""
+    vendor_central_urls: Annotated[str, AfterValidator(_check_central_urls)] = ""
     """Base URLs of single marketplaces' Vendor Centrals, likewise."""
 
     @property
-    def centrals(self) -> Centrals:
+    def seller_central(self) -> SellerCentral:
         """Where selling partners give consent, and which pages are Amazon's."""
-        return Centrals(
+        return SellerCentral(
             self.seller_central_url or "",
             self.vendor_central_url or "",
-            parse_centrals(self.seller_central_urls),
-            parse_centrals(self.vendor_central_urls),
+            parse_seller_central(self.seller_central_urls),
+            parse_seller_central(self.vendor_central_urls),
         )

@@ -11,7 +11,7 @@ from random import getrandbits
 # Metadata that go along with every call.
 REQUEST_ID = "x-request-id"
 TRACEPARENT = "traceparent"
-# Each hop keeps this much of the caller's time for itself, so that its answer arrives before the caller gives up.
+# Each hop keeps this much of the caller's time for itself, so that its response arrives before the caller gives up.
 HOP_SECONDS = 0.020
 
 
@@ -23,7 +23,7 @@ class Caller:
     on_behalf_of: str = ""
 
 
-NOBODY = Caller("")
+NO_CALLER = Caller("")
 _ACCOUNT_ID_SHAPE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TRACEPARENT_SHAPE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -35,7 +35,7 @@ class CallContext:
     method: str
     request_id: str
     traceparent: str = ""
-    caller: Caller = NOBODY
+    caller: Caller = NO_CALLER
     deadline: float | None = None
     reason: str = ""
     account_id: str = ""
@@ -71,10 +71,10 @@ def current_call() -> CallContext | None:
 def current_caller() -> Caller:
     """Return who called; nobody outside of a call."""
     call = _CURRENT.get()
-    return call.caller if call else NOBODY
+    return call.caller if call else NO_CALLER
 
 
-class serving:  # noqa: N801  (used like a function; a generator would cost every call more)
+class use_context:  # noqa: N801  (used like a function; a generator would cost every call more)
     """Make `call` the current one while the body runs."""
 
     __slots__ = ("_call", "_token")
@@ -92,24 +92,24 @@ class serving:  # noqa: N801  (used like a function; a generator would cost ever
         _CURRENT.reset(self._token)
 
 
-def concerns(account_id: str = "", operation: str = "") -> None:
-    """Note which account and operation the current call is about: known ones; what a caller merely says is for `may_concern`."""
+def bind(account_id: str = "", operation: str = "") -> None:
+    """Note which account and operation the current call is about: known ones; what a caller merely says is for `bind_named`."""
     call = _CURRENT.get()
     if call is not None:
         call.account_id = account_id or call.account_id
         call.operation = operation or call.operation
 
 
-def may_concern(account_id: str) -> None:
+def bind_named(account_id: str) -> None:
     """Note the account that a caller names, if it has the shape of an id made here, which no secret has."""
     if account_id and _ACCOUNT_ID_SHAPE.fullmatch(account_id):
-        concerns(account_id)
+        bind(account_id)
 
 
-def aside() -> AbstractContextManager[CallContext | None]:
+def detached() -> AbstractContextManager[CallContext | None]:
     """Make a copy of the current call the current one: what is noted while something is done for it stays there."""
     call = _CURRENT.get()
-    return serving(replace(call)) if call else nullcontext()
+    return use_context(replace(call)) if call else nullcontext()
 
 
 def deadline_in(seconds: float) -> float:

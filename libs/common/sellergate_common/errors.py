@@ -229,7 +229,7 @@ class RoleRejected(SellergateError):
 
 
 class Unavailable(SellergateError):
-    """Amazon, or a dependency of ours, does not answer."""
+    """Amazon, or a dependency of ours, does not respond."""
 
     default_reason = Reason.DEPENDENCY_UNAVAILABLE
 

@@ -205,9 +205,9 @@ class _Cluster(RedisCluster):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         with _lost_connections():
-            return await self._executed(*args, **options)
+            return await self._execute(*args, **options)
 
-    async def _executed(self, *args: Any, **options: Any) -> Any:
+    async def _execute(self, *args: Any, **options: Any) -> Any:
         async with asyncio.timeout(ANSWER_SECONDS):
             # The library sends a command that comes before this to any node, and a script to the wrong one.
             await self.initialize()
@@ -215,9 +215,9 @@ class _Cluster(RedisCluster):
 
     def scan_iter(self, *args: Any, **options: Any) -> Any:
         """Go through the keys of all primaries that there are now, also of those that are new since the last error."""
-        return self._scanned(super().scan_iter(*args, **options))
+        return self._scan(super().scan_iter(*args, **options))
 
-    async def _scanned(self, keys: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def _scan(self, keys: AsyncIterator[Any]) -> AsyncIterator[Any]:
         with _lost_connections():
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self.nodes_manager.initialize()
@@ -225,7 +225,7 @@ class _Cluster(RedisCluster):
             yield key
 
     def ping(self, **_: Any) -> Any:
-        """Ask every primary: where one does not answer, part of the keys is gone."""
+        """Ask every primary: where one does not respond, part of the keys is gone."""
         return self.execute_command("PING", target_nodes=self.PRIMARIES)
 
     def pubsub(self, **_: Any) -> PubSub:  # type: ignore[override]  # (not bound to the node that the library would choose)

@@ -28,7 +28,7 @@ TURNED_AWAY = "turned_away"
 # What gRPC's core says (server.cc, CancelAllCalls) of each call that a connection still has when its server closes it at the end of
 # a drain. It comes on the connection itself, so that whatever the server sent of the call before has come too.
 _CLOSED_BY_SERVER = "Cancelling all calls"
-# Tells gRPC's own retry policy to leave an answer alone that a service gave on purpose: only a broken transport is retried.
+# Tells gRPC's own retry policy to leave a response alone that a service gave on purpose: only a broken transport is retried.
 DO_NOT_RETRY = ("grpc-retry-pushback-ms", "-1")
 
 _Detail = TypeVar(
@@ -69,7 +69,7 @@ def to_status(error: SellergateError, service: str) -> Status:
         | details.Help
     ] = [details.ErrorInfo(reason=error.reason, domain=domain, metadata=error.metadata)]
     if error.violations:
-        parts.append(details.BadRequest(field_violations=_shown(error.violations)))
+        parts.append(details.BadRequest(field_violations=_truncate_violations(error.violations)))
     if error.resource:
         parts.append(
             details.ResourceInfo(
@@ -99,8 +99,8 @@ def to_status(error: SellergateError, service: str) -> Status:
     return status
 
 
-def _shown(violations: Sequence[FieldViolation]) -> Iterator[Any]:
-    """Render violations, from the first on, as many as an answer takes."""
+def _truncate_violations(violations: Sequence[FieldViolation]) -> Iterator[Any]:
+    """Render violations, from the first on, as many as a response takes."""
     left = _MAX_VIOLATIONS_BYTES
     for violation in violations:
         field = _cut(violation.field, _MAX_FIELD_BYTES)

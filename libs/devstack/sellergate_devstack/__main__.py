@@ -7,10 +7,10 @@ import sys
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.settings import load_settings
 
-from sellergate_devstack.demo import WalkFailed, walk
+from sellergate_devstack.demo import DemoFailed, run_demo
 from sellergate_devstack.prepare import prepare
 from sellergate_devstack.processes.supervisor import PortTaken, ProcessDied
-from sellergate_devstack.report import remove_report, tell_addresses, write_report
+from sellergate_devstack.report import remove_report, report_addresses, write_report
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import StateInUse
 from sellergate_devstack.suite import Suite, running_suite
@@ -32,38 +32,40 @@ async def _run(settings: DevstackSettings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)
     try:
-        _tell("Sellergate starts:")
-        async with running_suite(settings, _tell) as suite:
+        _report("Sellergate starts:")
+        async with running_suite(settings, _report) as suite:
             try:
                 return await _stay_up(suite)
             finally:
                 remove_report(suite)
     except asyncio.CancelledError:
-        _tell("Sellergate has ended.")
+        _report("Sellergate has ended.")
         return 0
     except (StateInUse, PortTaken, ProcessDied, TimeoutError, ValueError, FileNotFoundError) as error:
-        _tell(f"\n{error}")
+        _report(f"\n{error}")
         return FAILED
 
 
 async def _stay_up(suite: Suite) -> int:
     """Walk the main job, and stay until a process dies. Returns only when the walk failed; raises ProcessDied."""
-    _tell("\nThe main job:")
+    _report("\nThe main job:")
     account_id = ""
     try:
-        account_id = await walk(suite, _tell)
-    except WalkFailed as error:
-        _tell(f"  failed: {error}")
+        account_id = await run_demo(suite, _report)
+    except DemoFailed as error:
+        _report(f"  failed: {error}")
         if suite.simulator:
             return FAILED
-        _tell("  The servers are not ours, so the suite stays up; set SELLERGATE_DEMO_… to credentials that they know.")
+        _report(
+            "  The servers are not ours, so the suite stays up; set SELLERGATE_DEMO_… to credentials that they know."
+        )
     write_report(suite, account_id, await prepare(suite, account_id) if account_id else None)
-    tell_addresses(suite, account_id, _tell)
+    report_addresses(suite, account_id, _report)
     await suite.supervisor.watch()
     return 0
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

@@ -44,7 +44,7 @@ class Authority:
         """Return the files of identity `name` ("account", "client/demo"), made anew when they are missing or about to end."""
         stem = name.replace("/", "-")
         files = IdentityFiles(self.certificate_file, self._folder / f"{stem}.pem", self._folder / f"{stem}.key")
-        if not (files.key.exists() and _is_fresh(files.certificate) and self._signed(files.certificate)):
+        if not (files.key.exists() and _is_fresh(files.certificate) and self._sign_file(files.certificate)):
             key = ec.generate_private_key(ec.SECP256R1())
             _write_private(files.key, _key_pem(key))
             files.certificate.write_bytes(_certificate_pem(self._sign(name, key)))
@@ -54,7 +54,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sellergate local authority")])
         certificate = (
-            _dated(name, name, key)
+            _certificate_builder(name, name, key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(certificates=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -77,7 +77,7 @@ class Authority:
             x509.IPAddress(ipaddress.ip_address("::1")),
         ]
         return (
-            _dated(subject, self._certificate.subject, key)
+            _certificate_builder(subject, self._certificate.subject, key)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(certificates=False), critical=True)
@@ -89,8 +89,8 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
 
-    def _signed(self, file: Path) -> bool:
-        """Tell whether this authority signed a certificate."""
+    def _sign_file(self, file: Path) -> bool:
+        """Return whether this authority signed a certificate."""
         try:
             x509.load_pem_x509_certificate(file.read_bytes()).verify_directly_issued_by(self._certificate)
         except Exception:  # noqa: BLE001  (the library raises many kinds; any of them means: not ours)
@@ -98,7 +98,9 @@ class Authority:
         return True
 
 
-def _dated(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _certificate_builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()

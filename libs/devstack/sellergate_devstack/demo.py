@@ -11,7 +11,7 @@ from sellergate_devstack.state import Demo
 SECONDS = 30.0
 
 
-class Walked(Protocol):
+class DemoSuite(Protocol):
     """A suite that can be walked: processes of this machine, or containers."""
 
     @property
@@ -40,12 +40,12 @@ class Walked(Protocol):
         """Return a token of a user for the edge."""
 
 
-class WalkFailed(Exception):
+class DemoFailed(Exception):
     """A step of the walk was refused; the message holds the problem document."""
 
 
-async def walk(suite: Walked, tell: Callable[[str], None]) -> str:
-    """Do the main job and tell what was seen; return the account's id. Raises WalkFailed."""
+async def run_demo(suite: DemoSuite, report: Callable[[str], None]) -> str:
+    """Do the main job and tell what was seen; return the account's id. Raises DemoFailed."""
     demo = suite.demo
     headers = {"Authorization": f"Bearer {suite.jwt(demo.user_id)}"}
     async with httpx.AsyncClient(base_url=suite.edge, headers=headers, timeout=SECONDS, trust_env=False) as client:
@@ -58,32 +58,32 @@ async def walk(suite: Walked, tell: Callable[[str], None]) -> str:
             "iamRoleArn": demo.role_arn or None,
             "marketplaceIds": [demo.marketplace_id],
         }
-        account = await _asked(client, "POST", "/api/amazon/accounts", json=new)
-        tell(f"  seller connected   {account['amazonSellerId']} in {account['marketplace']}, account {account['id']}")
+        account = await _ask(client, "POST", "/api/amazon/accounts", json=new)
+        report(f"  seller connected   {account['amazonSellerId']} in {account['marketplace']}, account {account['id']}")
         of_account = {"amazonAccountId": account["id"]}
-        status = await _asked(client, "GET", "/api/amazon/test/status", params=of_account)
+        status = await _ask(client, "GET", "/api/amazon/test/status", params=of_account)
         stages = ", ".join(f"{stage['name']} {stage['outcome']}" for stage in status["stages"])
         failed = [stage for stage in status["stages"] if stage["outcome"] == "FAILED"]
         if failed:
-            raise WalkFailed(f"status: {failed[0]['name']} failed: {failed[0]['reason']}")
-        tell(f"  status ok          {stages}")
+            raise DemoFailed(f"status: {failed[0]['name']} failed: {failed[0]['reason']}")
+        report(f"  status ok          {stages}")
         wanted = {**of_account, "marketplaceId": demo.marketplace_id}
-        found = await _asked(client, "GET", "/api/amazon/test/orders", params=wanted)
-        tell(f"  orders listed      {len(found['orders'])} orders of the last 7 days by {found['operation']}")
+        found = await _ask(client, "GET", "/api/amazon/test/orders", params=wanted)
+        report(f"  orders listed      {len(found['orders'])} orders of the last 7 days by {found['operation']}")
         for order in found["orders"][:3]:
             number = order.get("orderId") or order.get("AmazonOrderId")
             when = order.get("createdTime") or order.get("PurchaseDate")
-            tell(f"                     {number}  {when}")
+            report(f"                     {number}  {when}")
         account_id: str = account["id"]
         return account_id
 
 
-async def _asked(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> Any:
-    """Return the JSON of a success. Raises WalkFailed with the problem document of a refusal."""
+async def _ask(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> Any:
+    """Return the JSON of a success. Raises DemoFailed with the problem document of a refusal."""
     try:
         response = await client.request(method, path, **given)
     except httpx.HTTPError as error:
-        raise WalkFailed(f"{method} {path}: {type(error).__name__}") from error
+        raise DemoFailed(f"{method} {path}: {type(error).__name__}") from error
     if not response.is_success:
-        raise WalkFailed(f"{method} {path}: {response.status_code} {response.text}")
+        raise DemoFailed(f"{method} {path}: {response.status_code} {response.text}")
     return response.json()

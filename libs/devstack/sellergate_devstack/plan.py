@@ -117,7 +117,7 @@ class Plan:
         own = {"SELLERGATE_CACHE_KEYS_TOKEN_FILE": self._key("cache-token"), **self._targets("account")}
         if self.settings.wants_simulator:
             own["SELLERGATE_LWA_TOKEN_URL"] = f"{self.simulator_url}/auth/o2/token"
-        own |= self._centrals()
+        own |= self._seller_central()
         process = self._service(
             "token", own, f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_ROTATION} {_CENTRALS} {_BY_MARKETPLACE}"
         )
@@ -170,7 +170,7 @@ class Plan:
             "SELLERGATE_OAUTH_LOGIN_PAGE": f"{self.edge_url}/",
             "SELLERGATE_OAUTH_DONE_PAGE": f"{self.edge_url}/",
             **self._targets("gateway", "account", "token"),
-            **self._centrals(),
+            **self._seller_central(),
         }
         process = self._service("edge", own, f"{_EDGE} {_CENTRALS} {_BY_MARKETPLACE}")
         if "SELLERGATE_JWKS_URL" in process.environment:
@@ -204,7 +204,7 @@ class Plan:
     def _targets(self, *names: str) -> dict[str, str]:
         return {f"SELLERGATE_{name.upper()}_TARGET": self.target(name) for name in names}
 
-    def _centrals(self) -> dict[str, str]:
+    def _seller_central(self) -> dict[str, str]:
         """Return where selling partners give consent: with the simulator, there."""
         return dict.fromkeys(_CENTRALS.split(), self.simulator_url) if self.settings.wants_simulator else {}
 

@@ -6,14 +6,14 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from sellergate.account.v1 import application_pb2, application_service_pb2
 from sellergate_client import Sellergate
 
-from sellergate_devstack.demo import Walked
+from sellergate_devstack.demo import DemoSuite
 from sellergate_devstack.state import DEMO_APPLICATION
 
 CLIENT_NAME = "make run"
 _SECRET_SECONDS = 180 * 24 * 3600
 
 
-async def prepare(suite: Walked, account_id: str) -> dict[str, str]:
+async def prepare(suite: DemoSuite, account_id: str) -> dict[str, str]:
     """Make both ready; return the SDK's client id, client secret and handle. Raises SellergateError."""
     connecting = Sellergate.connect(
         suite.target("gateway"), suite.target("account"), suite.identity("operator"), suite.target("token")
@@ -21,10 +21,10 @@ async def prepare(suite: Walked, account_id: str) -> dict[str, str]:
     async with connecting as sellergate:
         if suite.simulator:
             await _prepare_application(suite, sellergate, account_id)
-        return await _made_client(suite, sellergate, account_id)
+        return await _create_client(suite, sellergate, account_id)
 
 
-async def _prepare_application(suite: Walked, sellergate: Sellergate, account_id: str) -> None:
+async def _prepare_application(suite: DemoSuite, sellergate: Sellergate, account_id: str) -> None:
     """Tell what the simulator knows of the demo application: its id at Amazon and where it sends browsers back to."""
     account = await sellergate.accounts.get(account_id)
     application = application_pb2.Application(
@@ -40,7 +40,7 @@ async def _prepare_application(suite: Walked, sellergate: Sellergate, account_id
     )
 
 
-async def _made_client(suite: Walked, sellergate: Sellergate, account_id: str) -> dict[str, str]:
+async def _create_client(suite: DemoSuite, sellergate: Sellergate, account_id: str) -> dict[str, str]:
     """Make a client for SDKs; those of runs before are ended, since their secrets were shown then alone."""
     user = suite.demo.user_id
     async for client in sellergate.clients.each(user):

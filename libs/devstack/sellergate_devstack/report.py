@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from sellergate_devstack.processes.lines import tell_lines
+from sellergate_devstack.processes.lines import report_lines
 from sellergate_devstack.suite import Suite
 
 FILE = "run.json"
@@ -32,17 +32,19 @@ def remove_report(suite: Suite) -> None:
     (suite.plan.state.folder / FILE).unlink(missing_ok=True)
 
 
-def tell_addresses(suite: Suite, account_id: str, tell: Callable[[str], None]) -> None:
+def report_addresses(suite: Suite, account_id: str, report: Callable[[str], None]) -> None:
     """Tell where everything is, and the lines to type."""
     marketplace = suite.demo.marketplace_id
-    tell("")
-    tell(f"REST edge   {suite.edge}   (API documentation: {suite.edge}/docs)")
-    tell("gRPC        " + "   ".join(f"{name} {suite.target(name)}" for name in ("gateway", "account", "token", "iam")))
+    report("")
+    report(f"REST edge   {suite.edge}   (API documentation: {suite.edge}/docs)")
+    report(
+        "gRPC        " + "   ".join(f"{name} {suite.target(name)}" for name in ("gateway", "account", "token", "iam"))
+    )
     if suite.simulator:
-        tell(f"simulator   {suite.simulator}/control/counters")
-    tell(f"logs        {suite.plan.state.folder / 'logs'}")
-    tell(f"run.json    {suite.plan.state.folder / FILE}   (addresses, certificates and a token, for programs)")
-    tell("")
-    tell_lines(suite.edge, suite.jwt(suite.demo.user_id), account_id, marketplace, tell)
-    tell("")
-    tell("Ctrl-C ends it.")
+        report(f"simulator   {suite.simulator}/control/counters")
+    report(f"logs        {suite.plan.state.folder / 'logs'}")
+    report(f"run.json    {suite.plan.state.folder / FILE}   (addresses, certificates and a token, for programs)")
+    report("")
+    report_lines(suite.edge, suite.jwt(suite.demo.user_id), account_id, marketplace, report)
+    report("")
+    report("Ctrl-C ends it.")

@@ -85,14 +85,14 @@ class Suite:
 
 
 @asynccontextmanager
-async def running_suite(settings: DevstackSettings, tell: Callable[[str], None]) -> AsyncIterator[Suite]:
+async def running_suite(settings: DevstackSettings, report: Callable[[str], None]) -> AsyncIterator[Suite]:
     """Run the suite while the body runs. Raises StateInUse, PortTaken, ProcessDied, TimeoutError."""
     state = State(settings.folder)
     with state.locked():
         shutil.rmtree(state.folder / "logs")
         (state.folder / "logs").mkdir(mode=0o700)
         plan = make_plan(settings, state)
-        supervisor = Supervisor(tell)
+        supervisor = Supervisor(report)
         processes = plan.processes()
         supervisor.check_ports(processes)
         try:

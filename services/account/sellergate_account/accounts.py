@@ -7,29 +7,29 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 from sellergate_amazon.marketplaces import MARKETPLACES, marketplace_by_code, marketplace_by_id
-from sellergate_common.context import concerns
+from sellergate_common.context import bind
 from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 
 from sellergate_account import model
 from sellergate_account.applications import Applications, LwaClient, check_future
 from sellergate_account.audit import Audit
-from sellergate_account.changes.announcing import announced
-from sellergate_account.changes.retry import again
+from sellergate_account.changes.publishing import write_and_publish
+from sellergate_account.changes.retry import retry_transaction
 from sellergate_account.model import (
     DEFAULT_LIMITS,
     Account,
     Application,
     ApplicationSecrets,
     Changes,
+    Cursor,
     Filter,
     Limits,
     Origin,
-    Place,
     Renewal,
     Signing,
     State,
 )
-from sellergate_account.ports import Announcer, Store, Unreadable, UserLimitReached, Work
+from sellergate_account.ports import ChangePublisher, DecryptionError, Store, UnitOfWork, UserLimitReached
 from sellergate_account.secrets.rules import CLIENT_SECRET, REFRESH_TOKEN, check_connection, check_credentials
 
 DEFAULT_REGION = "us-east-1"
@@ -72,7 +72,7 @@ class Accounts:
         store: Store,
         applications: Applications,
         audit: Audit,
-        announcer: Announcer,
+        publisher: ChangePublisher,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         new_external_id: Callable[[], str],
@@ -81,7 +81,7 @@ class Accounts:
         self._store = store
         self._applications = applications
         self._audit = audit
-        self._announcer = announcer
+        self._publisher = publisher
         self._now = now
         self._new_id = new_id
         self._new_external_id = new_external_id
@@ -94,20 +94,20 @@ class Accounts:
         check_connection(connection)
         check_future(connection.authorization_expire_time, self._now(), "authorization_expire_time")
         connection = replace(connection, marketplace=marketplace)
-        return await self._write(lambda work: self._upserted(work, connection))
+        return await self._write(lambda work: self._upsert(work, connection))
 
     async def get(self, account_id: str, user: str) -> Account:
         """Return one account. Raises NotFound, alike for an unknown id, a malformed one and another user's."""
         async with self._store.reading() as work:
-            return await self.owned(work, account_id, user)
+            return await self.get_owned(work, account_id, user)
 
     async def with_application(self, account_id: str, user: str) -> tuple[Account, Application]:
         """Return one account and its application. Raises as `get`."""
         async with self._store.reading() as work:
-            account = await self.owned(work, account_id, user)
-            return account, await self._applications.existing(work, account.application_id)
+            account = await self.get_owned(work, account_id, user)
+            return account, await self._applications.get_existing(work, account.application_id)
 
-    async def list(self, narrowed: Filter, after: Place | None, limit: int) -> tuple[Account, ...]:
+    async def list(self, narrowed: Filter, after: Cursor | None, limit: int) -> tuple[Account, ...]:
         """Return at most `limit` accounts in order of creation, beginning after a place."""
         async with self._store.reading() as work:
             return tuple(await work.accounts(narrowed, after, limit))
@@ -118,10 +118,10 @@ class Accounts:
         check_credentials({REFRESH_TOKEN: changes.refresh_token, CLIENT_SECRET: changes.client_secret})
         check_future(changes.authorization_expire_time, self._now(), "account.authorization_expire_time")
 
-        async def change(work: Work) -> Account:
-            account = self._unchanged(await self.owned(work, account_id, user), etag)
+        async def change(work: UnitOfWork) -> Account:
+            account = self._check_etag(await self.get_owned(work, account_id, user), etag)
             if changes.application_id is not None:
-                await self._applications.usable(work, changes.application_id, account.user_id)
+                await self._applications.get_usable(work, changes.application_id, account.user_id)
             if changes.client_secret is not None:
                 await self._applications.store_secret(work, account, changes.client_secret)
             changed = replace(
@@ -138,28 +138,28 @@ class Accounts:
             secrets = Renewal(
                 changes.refresh_token, changes.authorization_expire_time is None, changes.client_secret is not None
             )
-            return await self._saved(work, "account.updated", account, changed, secrets)
+            return await self._save(work, "account.updated", account, changed, secrets)
 
         return await self._write(change)
 
     async def set_active(self, account_id: str, user: str, etag: str, *, active: bool) -> Account:
         """Switch an account on or off. Raises NotFound, Conflict."""
 
-        async def change(work: Work) -> Account:
-            account = self._unchanged(await self.owned(work, account_id, user), etag)
+        async def change(work: UnitOfWork) -> Account:
+            account = self._check_etag(await self.get_owned(work, account_id, user), etag)
             if not active:
-                return await self._saved(work, "account.deactivated", account, replace(account, state=State.INACTIVE))
+                return await self._save(work, "account.deactivated", account, replace(account, state=State.INACTIVE))
             state = State.ACTIVE if account.state is State.INACTIVE else account.state
-            return await self._saved(work, "account.activated", account, replace(account, state=state))
+            return await self._save(work, "account.activated", account, replace(account, state=state))
 
         return await self._write(change)
 
     async def remove(self, account_id: str, user: str, etag: str) -> None:
         """Remove an account for good. Raises NotFound, Conflict."""
 
-        async def change(work: Work) -> None:
-            account = self._unchanged(await self.owned(work, account_id, user), etag)
-            await self._audit.account_removed(work.trail, account.account_id)
+        async def change(work: UnitOfWork) -> None:
+            account = self._check_etag(await self.get_owned(work, account_id, user), etag)
+            await self._audit.account_removed(work.audit_log, account.account_id)
             await work.remove_account(account.account_id)
 
         await self._write(change, account_id)
@@ -172,28 +172,28 @@ class Accounts:
         Raises NotFound, PreconditionFailed.
         """
         async with self._store.reading() as work:
-            account = await self.owned(work, account_id, "")
+            account = await self.get_owned(work, account_id, "")
             if not (verifying and account.state is State.AUTHORIZATION_REVOKED):
                 check_usable(account)
-            application = await self._applications.existing(work, account.application_id)
-            secrets = await self._applications.opened(work, application)
+            application = await self._applications.get_existing(work, account.application_id)
+            secrets = await self._applications.open_secrets(work, application)
             refresh_token = await work.refresh_token(account)
 
-        async def record(work: Work) -> None:
-            await self.owned(work, account_id, "")
-            await self._audit.record(work.trail, "secrets.read", account_id)
+        async def record(work: UnitOfWork) -> None:
+            await self.get_owned(work, account_id, "")
+            await self._audit.record(work.audit_log, "secrets.read", account_id)
 
-        await again(self._store, record)
+        await retry_transaction(self._store, record)
         return account, application, secrets, refresh_token
 
     async def note(self, account_id: str, action: str, detail: str) -> None:
         """Record in the audit log what is done with an account elsewhere. Raises NotFound."""
 
-        async def record(work: Work) -> None:
-            await self.owned(work, account_id, "")
-            await self._audit.record(work.trail, action, account_id, detail=detail)
+        async def record(work: UnitOfWork) -> None:
+            await self.get_owned(work, account_id, "")
+            await self._audit.record(work.audit_log, action, account_id, detail=detail)
 
-        await again(self._store, record)
+        await retry_transaction(self._store, record)
 
     async def rotate_refresh_token(
         self, account_id: str, expected_revision: int, refresh_token: SecretStr, consent_until: datetime | None = None
@@ -204,38 +204,38 @@ class Accounts:
         """
         check_credentials({REFRESH_TOKEN: refresh_token})
 
-        async def change(work: Work) -> Account:
-            account = self._at_revision(await self.owned(work, account_id, ""), expected_revision)
+        async def change(work: UnitOfWork) -> Account:
+            account = self._check_revision(await self.get_owned(work, account_id, ""), expected_revision)
             changed = replace(account, authorization_expire_time=_or(consent_until, account.authorization_expire_time))
-            return await self._saved(work, "refresh_token.rotated", account, changed, Renewal(refresh_token))
+            return await self._save(work, "refresh_token.rotated", account, changed, Renewal(refresh_token))
 
         return await self._write(change)
 
     async def mark_revoked(self, account_id: str, expected_revision: int) -> Account:
         """Record that Amazon refused the refresh token of the expected revision. Raises NotFound, Conflict."""
 
-        async def change(work: Work) -> Account:
-            account = await self.owned(work, account_id, "")
+        async def change(work: UnitOfWork) -> Account:
+            account = await self.get_owned(work, account_id, "")
             if account.state is State.AUTHORIZATION_REVOKED:
                 return account
-            account = self._at_revision(account, expected_revision)
+            account = self._check_revision(account, expected_revision)
             revoked = replace(account, state=State.AUTHORIZATION_REVOKED)
-            return await self._saved(work, "authorization.revoked", account, revoked)
+            return await self._save(work, "authorization.revoked", account, revoked)
 
         return await self._write(change)
 
     async def restore(self, account_id: str, expected_revision: int) -> Account:
         """Record that Amazon accepted the refresh token of a revoked account. Raises NotFound, Conflict."""
 
-        async def change(work: Work) -> Account:
-            account = self._at_revision(await self.owned(work, account_id, ""), expected_revision)
+        async def change(work: UnitOfWork) -> Account:
+            account = self._check_revision(await self.get_owned(work, account_id, ""), expected_revision)
             if account.state is not State.AUTHORIZATION_REVOKED:
                 return account
-            return await self._saved(work, "authorization.restored", account, replace(account, state=State.ACTIVE))
+            return await self._save(work, "authorization.restored", account, replace(account, state=State.ACTIVE))
 
         return await self._write(change)
 
-    async def _upserted(self, work: Work, connection: Connection) -> tuple[Account, bool]:
+    async def _upsert(self, work: UnitOfWork, connection: Connection) -> tuple[Account, bool]:
         found = await work.account_of_seller(connection.user_id, connection.amazon_seller_id, connection.marketplace)
         current = found.application_id if found else ""
         application = await self._applications.for_connection(
@@ -245,7 +245,7 @@ class Accounts:
             connection.client,
         )
         if found is None:
-            return await self.created(work, connection, application.application_id, Origin()), True
+            return await self.create(work, connection, application.application_id, Origin()), True
         changed = replace(
             found,
             application_id=application.application_id,
@@ -259,9 +259,9 @@ class Accounts:
             state=found.state if found.state is State.AUTHORIZATION_REVOKED else State.ACTIVE,
         )
         secrets = Renewal(connection.refresh_token, connection.authorization_expire_time is None)
-        return await self._saved(work, "account.updated", found, changed, secrets), False
+        return await self._save(work, "account.updated", found, changed, secrets), False
 
-    async def created(self, work: Work, connection: Connection, application_id: str, origin: Origin) -> Account:
+    async def create(self, work: UnitOfWork, connection: Connection, application_id: str, origin: Origin) -> Account:
         """Store an account that is not there yet, within a transaction. Raises InvalidRequest, UserLimitReached, DuplicateKey."""
         if connection.refresh_token is None:
             raise InvalidRequest.of_field("refresh_token", "must be set to connect a new seller")
@@ -297,12 +297,12 @@ class Accounts:
         )
         await work.add_account(account, connection.refresh_token)
         if origin.account_id:
-            await work.trail.revive(origin.account_id)
-        await self._audit.account_created(work.trail, account.account_id, origin.detail)
+            await work.audit_log.resume_chain(origin.account_id)
+        await self._audit.account_created(work.audit_log, account.account_id, origin.detail)
         return account
 
-    async def _saved(
-        self, work: Work, action: str, before: Account, after: Account, renewal: Renewal = _NOTHING_NEW
+    async def _save(
+        self, work: UnitOfWork, action: str, before: Account, after: Account, renewal: Renewal = _NOTHING_NEW
     ) -> Account:
         """Store and record what changed, if anything did; a changed credential or state raises the revision."""
         token = renewal.refresh_token
@@ -324,34 +324,34 @@ class Accounts:
             raises = False
         after = replace(after, revision=before.revision + raises, version=before.version + 1, update_time=self._now())
         await work.save_account(after, token)
-        await self._audit.record(work.trail, action, after.account_id, detail=",".join(changed))
+        await self._audit.record(work.audit_log, action, after.account_id, detail=",".join(changed))
         return after
 
-    async def _has(self, work: Work, account: Account, token: SecretStr | None) -> bool:
-        """Tell whether the account's refresh token is this one, or with None whether it opens at all."""
+    async def _has(self, work: UnitOfWork, account: Account, token: SecretStr | None) -> bool:
+        """Return whether the account's refresh token is this one, or with None whether it opens at all."""
         try:
             stored = await work.refresh_token(account)
-        except Unreadable:
+        except DecryptionError:
             return False
         return token is None or stored == token
 
-    async def owned(self, work: Work, account_id: str, user: str) -> Account:
+    async def get_owned(self, work: UnitOfWork, account_id: str, user: str) -> Account:
         """Return an account that the user may see. Raises NotFound, alike for an unknown id, a malformed one, another user's."""
         account = await work.account(account_id) if ID.fullmatch(account_id) else None
         if account is None or (user and account.user_id != user):
             raise NotFound.account(account_id)
-        concerns(account_id)
+        bind(account_id)
         return account
 
-    async def _write(self, change: Callable[[Work], Awaitable[_Result]], account_id: str = "") -> _Result:
-        return await announced(self._store, self._announcer, change, account_id)
+    async def _write(self, change: Callable[[UnitOfWork], Awaitable[_Result]], account_id: str = "") -> _Result:
+        return await write_and_publish(self._store, self._publisher, change, account_id)
 
-    def _unchanged(self, account: Account, etag: str) -> Account:
+    def _check_etag(self, account: Account, etag: str) -> Account:
         if etag and etag != etag_of(account):
             raise Conflict("The account was changed since it was read; read it again and repeat the change.")
         return account
 
-    def _at_revision(self, account: Account, expected: int) -> Account:
+    def _check_revision(self, account: Account, expected: int) -> Account:
         if account.revision != expected:
             raise Conflict(
                 f"The account's credentials are at revision {account.revision} and no longer at {expected}; nothing was changed."

@@ -8,18 +8,18 @@ from pydantic import SecretStr
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound
 
 from sellergate_account.audit import Audit
-from sellergate_account.changes.retry import again
-from sellergate_account.model import DEFAULT_LIMITS, ID, Account, Application, ApplicationSecrets, Limits, Place
-from sellergate_account.ports import InUse, Store, Unreadable, UserLimitReached, Work
+from sellergate_account.changes.retry import retry_transaction
+from sellergate_account.model import DEFAULT_LIMITS, ID, Account, Application, ApplicationSecrets, Cursor, Limits
+from sellergate_account.ports import DecryptionError, InUse, Store, UnitOfWork, UserLimitReached
 from sellergate_account.redirect_uris import check_redirect_uris
 from sellergate_account.secrets.rotation import (
     ISSUE_SKEW,
     OLD_SECRET_LIFE,
     SECRET_LIFE,
     NewSecret,
-    filled,
+    fill,
     is_superseded,
-    rotated,
+    rotate,
 )
 from sellergate_account.secrets.rules import CLIENT_ID, CLIENT_SECRET, check_credentials
 
@@ -87,7 +87,7 @@ class Applications:
         check_credentials({CLIENT_ID: application.client_id, CLIENT_SECRET: application.client_secret})
         check_future(application.secret_expire_time, now, "application.secret_expire_time")
 
-        async def change(work: Work) -> Application:
+        async def change(work: UnitOfWork) -> Application:
             found = await work.application_of_client(owner, application.client_id)
             if found is not None and await self._is_readable(work, found):
                 raise InvalidRequest.of_field("lwa_client_id", "is stored already; rotate its secret or update it")
@@ -112,14 +112,18 @@ class Applications:
             await self._record(work, "application.created", made)
             return made
 
-        return await again(self._store, change)
+        return await retry_transaction(self._store, change)
 
     async def get(self, application_id: str, user: str) -> Application:
         """Return an application that the user may use. Raises NotFound."""
         async with self._store.reading() as work:
-            return await self.usable(work, application_id, user) if user else await self.existing(work, application_id)
+            return (
+                await self.get_usable(work, application_id, user)
+                if user
+                else await self.get_existing(work, application_id)
+            )
 
-    async def list(self, user: str, after: Place | None, limit: int) -> Sequence[Application]:
+    async def list(self, user: str, after: Cursor | None, limit: int) -> Sequence[Application]:
         """Return at most `limit` applications: a user's own and the shared ones; with an empty user all."""
         async with self._store.reading() as work:
             return await work.applications((user, "") if user else None, after, limit)
@@ -128,8 +132,8 @@ class Applications:
         """Change single fields. Raises InvalidRequest, NotFound, NotAllowed, Conflict."""
         check_redirect_uris(changes.redirect_uris or ())
 
-        async def change(work: Work) -> Application:
-            before = self._unchanged(await self._own(work, application_id, user), etag)
+        async def change(work: UnitOfWork) -> Application:
+            before = self._check_etag(await self._get_own(work, application_id, user), etag)
             given = {name: value for name in changes.__slots__ if (value := getattr(changes, name)) is not None}
             after = replace(before, **given)
             if after == before:
@@ -139,13 +143,13 @@ class Applications:
             await self._record(work, "application.updated", after, ",".join(given))
             return after
 
-        return await again(self._store, change)
+        return await retry_transaction(self._store, change)
 
     async def remove(self, application_id: str, user: str, etag: str) -> None:
         """Remove an application that no account uses. Raises InvalidRequest, NotFound, NotAllowed, Conflict."""
 
-        async def change(work: Work) -> None:
-            application = self._unchanged(await self._own(work, application_id, user), etag)
+        async def change(work: UnitOfWork) -> None:
+            application = self._check_etag(await self._get_own(work, application_id, user), etag)
             await self._record(work, "application.removed", application)
             try:
                 await work.remove_application(application.application_id)
@@ -154,7 +158,7 @@ class Applications:
                     "application_id", "names an application that accounts use; delete them for good first"
                 ) from None
 
-        await again(self._store, change)
+        await retry_transaction(self._store, change)
 
     async def rotate(self, application_id: str, user: str, new: NewSecret) -> tuple[Application, bool]:
         """Store the secret that Amazon issued, and keep the old one until it ends; return also whether it was superseded.
@@ -172,20 +176,20 @@ class Applications:
                 "issue_time", "must not lie in the future: no later secret could replace this one"
             )
 
-        async def change(work: Work) -> tuple[Application, bool]:
-            application = await self._own(work, application_id, user)
+        async def change(work: UnitOfWork) -> tuple[Application, bool]:
+            application = await self._get_own(work, application_id, user)
             if not is_superseded(new, application):
                 return await self._with_secret(work, application, new), False
             secrets = await work.application_secrets(application)
             if new.client_secret in (secrets.client_secret, secrets.previous_client_secret):
                 return application, False
-            kept = filled(application, await self.opened(work, application), new, now)
+            kept = fill(application, await self.open_secrets(work, application), new, now)
             if kept is not None:
                 await work.save_application(*kept)
                 await self._record(work, "application.secret_rotated", kept[0], "previous")
             return (kept[0] if kept else application), True
 
-        return await again(self._store, change)
+        return await retry_transaction(self._store, change)
 
     async def find(self, client_id: SecretStr) -> Application:
         """Return the operator's application of an LWA client. Raises NotFound, which does not repeat the client id."""
@@ -196,35 +200,35 @@ class Applications:
         return found
 
     async def secrets(self, application_id: str) -> tuple[Application, ApplicationSecrets]:
-        """Open an application's secrets; without a record of it nobody gets them. Raises NotFound, Unreadable."""
+        """Open an application's secrets; without a record of it nobody gets them. Raises NotFound, DecryptionError."""
         async with self._store.reading() as work:
-            application = await self.existing(work, application_id)
-            opened = await self.opened(work, application)
-        await again(self._store, lambda work: self._record(work, "application.secrets_read", application))
+            application = await self.get_existing(work, application_id)
+            opened = await self.open_secrets(work, application)
+        await retry_transaction(self._store, lambda work: self._record(work, "application.secrets_read", application))
         return application, opened
 
-    async def opened(self, work: Work, application: Application) -> ApplicationSecrets:
+    async def open_secrets(self, work: UnitOfWork, application: Application) -> ApplicationSecrets:
         """Open an application's secrets; a previous one that Amazon takes no longer is left out."""
         secrets = await work.application_secrets(application)
         until = application.previous_secret_expire_time
         return secrets if until is None or until > self._now() else replace(secrets, previous_client_secret=None)
 
-    async def existing(self, work: Work, application_id: str) -> Application:
+    async def get_existing(self, work: UnitOfWork, application_id: str) -> Application:
         """Return an application. Raises NotFound."""
         application = await work.application(application_id) if ID.fullmatch(application_id) else None
         if application is None:
             raise NotFound.application(application_id)
         return application
 
-    async def usable(self, work: Work, application_id: str, user_id: str) -> Application:
+    async def get_usable(self, work: UnitOfWork, application_id: str, user_id: str) -> Application:
         """Return an application that the user may use: its own or a shared one. Raises NotFound."""
-        application = await self.existing(work, application_id)
+        application = await self.get_existing(work, application_id)
         if application.owner_user_id not in ("", user_id):
             raise NotFound.application(application_id)
         return application
 
     async def for_connection(
-        self, work: Work, user_id: str, application_id: str, client: LwaClient | None
+        self, work: UnitOfWork, user_id: str, application_id: str, client: LwaClient | None
     ) -> Application:
         """Return the application of a new or renewed connection: the one named, or the user's own of this LWA client.
 
@@ -233,17 +237,17 @@ class Applications:
         if application_id and client:
             raise InvalidRequest.of_field("application_id", "must be left out when lwa_client_id is given")
         if application_id:
-            return await self.usable(work, application_id, user_id)
+            return await self.get_usable(work, application_id, user_id)
         if client is None:
             raise InvalidRequest.of_field("lwa_client_id", "must be set, or application_id")
         found = await work.application_of_client(user_id, client.client_id)
         if found is None:
-            return await self.made(work, user_id, client)
+            return await self.find_or_create(work, user_id, client)
         if client.client_secret is not None:
             return await self._with_secret(work, found, NewSecret(client.client_secret), client.client_id)
         return found
 
-    async def made(self, work: Work, user_id: str, client: LwaClient) -> Application:
+    async def find_or_create(self, work: UnitOfWork, user_id: str, client: LwaClient) -> Application:
         """Store a user's own application of an LWA client that is not stored yet. Raises InvalidRequest, DuplicateKey."""
         if client.client_secret is None:
             raise InvalidRequest.of_field("lwa_client_secret", "must be set for an LWA client that is not known yet")
@@ -262,8 +266,10 @@ class Applications:
         await self._record(work, "application.created", application)
         return application
 
-    async def keep_secrets(self, work: Work, application: Application, secrets: ApplicationSecrets) -> Application:
-        """Store the secrets that an import decided on; the previous one is kept for OLD_SECRET_LIFE. Raises Unreadable."""
+    async def keep_secrets(
+        self, work: UnitOfWork, application: Application, secrets: ApplicationSecrets
+    ) -> Application:
+        """Store the secrets that an import decided on; the previous one is kept for OLD_SECRET_LIFE. Raises DecryptionError."""
         before, now = await work.application_secrets(application), self._now()
         is_new = before.client_secret != secrets.client_secret
         changed = replace(
@@ -278,11 +284,11 @@ class Applications:
         await self._record(work, "application.secret_rotated", changed, "import")
         return changed
 
-    async def check_same_client(self, work: Work, before_id: str, after_id: str) -> None:
+    async def check_same_client(self, work: UnitOfWork, before_id: str, after_id: str) -> None:
         """Raise InvalidRequest unless two applications are one LWA client: a refresh token belongs to one client."""
         clients = set[SecretStr]()
         for application_id in (before_id, after_id):
-            application = await self.existing(work, application_id)
+            application = await self.get_existing(work, application_id)
             if await self._is_readable(work, application):
                 clients.add((await work.application_secrets(application)).client_id)
             else:
@@ -293,61 +299,63 @@ class Applications:
                 "must be given with another application or LWA client: Amazon takes the stored one from its own client only",
             )
 
-    async def store_secret(self, work: Work, account: Account, client_secret: SecretStr) -> None:
+    async def store_secret(self, work: UnitOfWork, account: Account, client_secret: SecretStr) -> None:
         """Replace the secret of the account's own application. Raises NotAllowed for a shared one."""
-        application = await self.existing(work, account.application_id)
+        application = await self.get_existing(work, account.application_id)
         if application.owner_user_id != account.user_id:
             raise NotAllowed("The account uses a shared application; only an operator replaces its secret.")
         await self._with_secret(work, application, NewSecret(client_secret))
 
-    async def _is_readable(self, work: Work, application: Application) -> bool:
+    async def _is_readable(self, work: UnitOfWork, application: Application) -> bool:
         try:
             await work.application_secrets(application)
-        except Unreadable:
+        except DecryptionError:
             return False
         return True
 
-    async def _check_room(self, work: Work, owner: str) -> None:
+    async def _check_room(self, work: UnitOfWork, owner: str) -> None:
         """Raise UserLimitReached where a user owns as many applications as one may; the operator's have no limit."""
         most = self._limits.applications
         if owner and await work.applications_held(owner, most) >= most:
             raise UserLimitReached("applications", most)
 
-    async def _record(self, work: Work, action: str, application: Application, detail: str = "") -> None:
-        await self._audit.record(work.trail, action, subject=f"application/{application.application_id}", detail=detail)
+    async def _record(self, work: UnitOfWork, action: str, application: Application, detail: str = "") -> None:
+        await self._audit.record(
+            work.audit_log, action, subject=f"application/{application.application_id}", detail=detail
+        )
 
-    async def _own(self, work: Work, application_id: str, user: str) -> Application:
+    async def _get_own(self, work: UnitOfWork, application_id: str, user: str) -> Application:
         """Return an application that the user may change; an empty user may change all. Raises NotFound, NotAllowed."""
-        application = await self.existing(work, application_id)
+        application = await self.get_existing(work, application_id)
         if not user:
             return application
-        await self.usable(work, application_id, user)
+        await self.get_usable(work, application_id, user)
         if application.owner_user_id != user:
             raise NotAllowed("The application is shared by all users; only an operator changes it.")
         return application
 
-    def _unchanged(self, application: Application, etag: str) -> Application:
+    def _check_etag(self, application: Application, etag: str) -> Application:
         if etag and etag != etag_of(application):
             raise Conflict("The application was changed since it was read; read it again and repeat the change.")
         return application
 
     async def _with_secret(
-        self, work: Work, application: Application, new: NewSecret, client_id: SecretStr | None = None
+        self, work: UnitOfWork, application: Application, new: NewSecret, client_id: SecretStr | None = None
     ) -> Application:
         """Store a secret that differs from the present one, and keep that one until Amazon stops taking it.
 
-        Where the stored secrets do not open, `client_id` says what else was there. Raises Unreadable without it.
+        Where the stored secrets do not open, `client_id` says what else was there. Raises DecryptionError without it.
         """
         try:
             secrets = await work.application_secrets(application)
-        except Unreadable:
+        except DecryptionError:
             if client_id is None:
                 raise
             secrets = None
         if secrets is not None and secrets.client_secret == new.client_secret:
-            return await self._issued(work, application, new)
+            return await self._store_issued(work, application, new)
         present = secrets or ApplicationSecrets(client_id or SecretStr(""), new.client_secret)
-        changed, stored = rotated(application, present, new, self._now())
+        changed, stored = rotate(application, present, new, self._now())
         if secrets is None:
             changed = replace(changed, previous_secret_expire_time=None)
             stored = replace(stored, previous_client_secret=None)
@@ -355,7 +363,7 @@ class Applications:
         await self._record(work, "application.secret_rotated", changed)
         return changed
 
-    async def _issued(self, work: Work, application: Application, new: NewSecret) -> Application:
+    async def _store_issued(self, work: UnitOfWork, application: Application, new: NewSecret) -> Application:
         """Record when Amazon issued the present secret, where an operator was faster than Amazon's notification."""
         if new.issue_time is None or is_superseded(new, application):
             return application

@@ -12,8 +12,8 @@ from sellergate_common.context import current_call
 from sellergate_common.crypto.sealing import blind_index
 from sellergate_common.errors import NotFound
 
-from sellergate_account.model import Actor, AuditEvent, Head
-from sellergate_account.ports import Store, Trail
+from sellergate_account.model import Actor, AuditEvent, ChainHead
+from sellergate_account.ports import AuditLog, Store
 
 GLOBAL = ""
 # Written where an end did not fit when the next event came, so that an append cannot cover a cut.
@@ -30,29 +30,29 @@ class Audit:
         self._actor = actor
 
     async def record(
-        self, trail: Trail, action: str, account_id: str = GLOBAL, subject: str = "", detail: str = ""
+        self, audit_log: AuditLog, action: str, account_id: str = GLOBAL, subject: str = "", detail: str = ""
     ) -> None:
         """Append an event within the transaction that does what it tells of. Raises DuplicateKey, Unavailable."""
-        head = await trail.head(account_id)
+        head = await audit_log.head(account_id)
         if head.seal != self.seal_of(account_id, head):
-            head = await self._appended(trail, head, BROKEN_END, account_id, "", f"count {head.count}")
-        await self._appended(trail, head, action, account_id, subject, detail)
+            head = await self._append(audit_log, head, BROKEN_END, account_id, "", f"count {head.count}")
+        await self._append(audit_log, head, action, account_id, subject, detail)
 
-    async def account_created(self, trail: Trail, account_id: str, detail: str = "") -> None:
+    async def account_created(self, audit_log: AuditLog, account_id: str, detail: str = "") -> None:
         """Record a new account in its own chain and in the global one, which remembers that it has to exist."""
-        await self.record(trail, CREATED, account_id, detail=detail)
-        await self.record(trail, CREATED, subject=f"account/{account_id}")
+        await self.record(audit_log, CREATED, account_id, detail=detail)
+        await self.record(audit_log, CREATED, subject=f"account/{account_id}")
 
-    async def account_removed(self, trail: Trail, account_id: str) -> None:
+    async def account_removed(self, audit_log: AuditLog, account_id: str) -> None:
         """Record in both chains that an account is about to be removed, and keep its chain beyond it."""
-        await self.record(trail, REMOVED, account_id)
-        await trail.retire(account_id)
-        await self.record(trail, REMOVED, subject=f"account/{account_id}")
+        await self.record(audit_log, REMOVED, account_id)
+        await audit_log.archive_chain(account_id)
+        await self.record(audit_log, REMOVED, subject=f"account/{account_id}")
 
     async def events(self, store: Store, account_id: str, after: int, limit: int) -> tuple[AuditEvent, ...]:
         """Return at most `limit` events of a chain in order, beginning after a sequence number. Raises NotFound."""
         async with store.reading() as work:
-            found = tuple(await work.trail.page(account_id, after, limit))
+            found = tuple(await work.audit_log.page(account_id, after, limit))
             if not found and account_id != GLOBAL and await work.account(account_id) is None:
                 raise NotFound.account(account_id)
             return found
@@ -70,19 +70,23 @@ class Audit:
         )
         return blind_index(self._key, "event", event.chain, str(event.sequence), before, *parts)
 
-    def seal_of(self, chain: str, head: Head) -> str:
+    def seal_of(self, chain: str, head: ChainHead) -> str:
         """Return the HMAC of a chain's end; a chain that has not begun has none."""
         return blind_index(self._key, "end", chain, str(head.count), head.mac) if head.count or head.mac else ""
 
-    async def _appended(self, trail: Trail, head: Head, action: str, chain: str, subject: str, detail: str) -> Head:
+    async def _append(
+        self, audit_log: AuditLog, head: ChainHead, action: str, chain: str, subject: str, detail: str
+    ) -> ChainHead:
         who = self._actor()
         event = AuditEvent(
             chain, head.count + 1, action, subject, detail, who.caller, who.on_behalf_of, who.request_id, self._now()
         )
         mac = self.mac_of(event, head.mac)
-        after = Head(event.sequence, mac)
-        after = Head(after.count, after.mac, self.seal_of(chain, after))
-        await trail.append(AuditEvent(**{name: getattr(event, name) for name in event.__slots__} | {"mac": mac}), after)
+        after = ChainHead(event.sequence, mac)
+        after = ChainHead(after.count, after.mac, self.seal_of(chain, after))
+        await audit_log.append(
+            AuditEvent(**{name: getattr(event, name) for name in event.__slots__} | {"mac": mac}), after
+        )
         return after
 
 

@@ -12,9 +12,9 @@ from sellergate_common.errors import NotFound, Reason, Resource, Unauthenticated
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.audit import Audit
-from sellergate_account.changes.retry import again
-from sellergate_account.model import DEFAULT_LIMITS, ID, Account, ClientPage, DropInClient, Limits, Place, State
-from sellergate_account.ports import Store, UserLimitReached, Work
+from sellergate_account.changes.retry import retry_transaction
+from sellergate_account.model import DEFAULT_LIMITS, ID, Account, ClientPage, Cursor, DropInClient, Limits, State
+from sellergate_account.ports import Store, UnitOfWork, UserLimitReached
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
 # Compared with where there is no client, so that a stranger learns nothing from the time it takes.
@@ -23,7 +23,7 @@ _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new client with its secrets, which exist in the clear in this answer alone. `handles` are by account."""
+    """A new client with its secrets, which exist in the clear in this response alone. `handles` are by account."""
 
     client: DropInClient
     secret: SecretStr
@@ -57,23 +57,25 @@ class Clients:
         handles = {account_id: SecretStr(HANDLE_PREFIX + self._new_token()) for account_id in wanted}
         digests = {account_id: digest_of(handle) for account_id, handle in handles.items()}
 
-        async def change(work: Work) -> Issued:
+        async def change(work: UnitOfWork) -> Issued:
             most = self._limits.clients
             if await work.clients.held(user_id, most) >= most:
                 raise UserLimitReached("clients", most)
             for forgotten in await work.clients.forget_revoked(user_id, most):
-                await self._audit.record(work.trail, "client.forgotten", subject=f"client/{forgotten}")
+                await self._audit.record(work.audit_log, "client.forgotten", subject=f"client/{forgotten}")
             for account_id in sorted(wanted):  # all lock rows in one order, so that nobody waits in a circle
-                await self._accounts.owned(work, account_id, user_id)
+                await self._accounts.get_owned(work, account_id, user_id)
             await work.clients.add(client, digest_of(secret), digests)
             for account_id in wanted:
-                await self._audit.record(work.trail, "client.handle_issued", account_id, f"client/{client.client_id}")
-            await self._audit.record(work.trail, "client.created", subject=f"client/{client.client_id}")
+                await self._audit.record(
+                    work.audit_log, "client.handle_issued", account_id, f"client/{client.client_id}"
+                )
+            await self._audit.record(work.audit_log, "client.created", subject=f"client/{client.client_id}")
             return Issued(client, secret, handles)
 
-        return await again(self._store, change)
+        return await retry_transaction(self._store, change)
 
-    async def list(self, user_id: str, after: Place | None, limit: int) -> ClientPage:
+    async def list(self, user_id: str, after: Cursor | None, limit: int) -> ClientPage:
         """Return at most `limit` clients of a user; with an empty id of all."""
         async with self._store.reading() as work:
             return await work.clients.clients(user_id, after, limit)
@@ -86,13 +88,13 @@ class Clients:
     async def revoke(self, client_id: str, user: str) -> DropInClient:
         """End a client at once; again does nothing more. Raises NotFound, alike for another user's."""
 
-        async def change(work: Work) -> DropInClient:
+        async def change(work: UnitOfWork) -> DropInClient:
             client = await _owned(work, client_id, user)
             if await work.clients.revoke(client_id, self._now()):
-                await self._audit.record(work.trail, "client.revoked", subject=f"client/{client_id}")
+                await self._audit.record(work.audit_log, "client.revoked", subject=f"client/{client_id}")
             return await work.clients.client(client_id) or client
 
-        return await again(self._store, change)
+        return await retry_transaction(self._store, change)
 
     async def authenticate(
         self, client_id: str, secret: SecretStr, handle: SecretStr | None
@@ -106,12 +108,12 @@ class Clients:
             matches = hmac.compare_digest(known or _NOBODY, digest_of(secret))
             client = await work.clients.client(client_id) if known and matches else None
             if client is None or client.revoke_time is not None:
-                raise _refused()
+                raise _refusal()
             if handle is None:
                 return client, ""
             account_id = await work.clients.account_of_handle(client_id, digest_of(handle))
             if not account_id:
-                raise _refused(part="handle")
+                raise _refusal(part="handle")
             return client, account_id
 
     async def application_account(self, client: DropInClient) -> str:
@@ -134,7 +136,7 @@ def digest_of(secret: SecretStr) -> str:
     return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()
 
 
-async def _owned(work: Work, client_id: str, user: str) -> DropInClient:
+async def _owned(work: UnitOfWork, client_id: str, user: str) -> DropInClient:
     client = await work.clients.client(client_id) if ID.fullmatch(client_id) else None
     if client is None or (user and client.user_id != user):
         raise _no_such_client(client_id)
@@ -146,7 +148,7 @@ def _region(account: Account) -> str:
     return marketplace.region.name if marketplace else ""
 
 
-def _refused(**metadata: str) -> Unauthenticated:
+def _refusal(**metadata: str) -> Unauthenticated:
     words = "The client id, secret or handle is wrong or revoked; get a new one from the operator."
     return Unauthenticated(words, metadata=metadata)
 

@@ -121,7 +121,7 @@ DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """A place in a list, which is ordered by time of creation and id."""
 
     create_time: datetime
@@ -178,7 +178,7 @@ class AuditEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ChainHead:
     """What is known of a chain's end: how many events, the mac of the last, and an HMAC over these two."""
 
     count: int = 0

@@ -14,13 +14,13 @@ from sellergate_account.model import (
     ApplicationSecrets,
     AuditEvent,
     Batch,
+    ChainHead,
     ClientPage,
+    Cursor,
     DropInClient,
     Filter,
     FirstResponse,
-    Head,
     KeyedRequest,
-    Place,
     StoredRow,
 )
 
@@ -29,7 +29,7 @@ class DuplicateKey(Exception):
     """Another transaction was first, with the same key or in a deadlock; the work is to be done again from the start."""
 
 
-class Unreadable(PreconditionFailed):
+class DecryptionError(PreconditionFailed):
     """A stored secret of `row` ("accounts/<id>") does not open: its key is missing, or it was changed."""
 
     def __init__(self, row: str) -> None:
@@ -82,22 +82,22 @@ class InUse(Exception):
     """Something else refers to the row that was to be removed."""
 
 
-class Trail(Protocol):
+class AuditLog(Protocol):
     """The audit log in one transaction."""
 
-    async def head(self, chain: str) -> Head:
+    async def head(self, chain: str) -> ChainHead:
         """Return a chain's end; until the transaction's own end nobody else appends to it."""
 
-    async def append(self, event: AuditEvent, head: Head) -> None:
+    async def append(self, event: AuditEvent, head: ChainHead) -> None:
         """Store an event and the chain's new end. Raises DuplicateKey."""
 
-    async def retire(self, account_id: str) -> None:
+    async def archive_chain(self, account_id: str) -> None:
         """Keep the end of an account's chain beyond the account, which is about to be removed."""
 
-    async def revive(self, account_id: str) -> None:
+    async def resume_chain(self, account_id: str) -> None:
         """Give a new account the end of the chain that an account of the same id has left, if there was one."""
 
-    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, Head]]:
+    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, ChainHead]]:
         """Return the next chains by id: those of accounts, or those without one (the global one is the first of these)."""
 
     def events(self, chains: Sequence[str]) -> AsyncIterator[AuditEvent]:
@@ -106,21 +106,21 @@ class Trail(Protocol):
     async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
         """Return at most `limit` events of a chain, beginning after a sequence number."""
 
-    async def strays(self, limit: int) -> Sequence[str]:
+    async def orphan_chains(self, limit: int) -> Sequence[str]:
         """Return chains that have events and no end."""
 
     async def macs(self, events: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         """Return the macs of those events that are there, by chain and number."""
 
 
-class Work(Protocol):
+class UnitOfWork(Protocol):
     """One transaction. What was read in it stays as it is until its end.
 
     Every method that reads a row raises NotAuthentic where it was not written by this service; lists leave such rows out.
     """
 
     @property
-    def trail(self) -> Trail:
+    def audit_log(self) -> AuditLog:
         """The audit log."""
 
     @property
@@ -140,7 +140,7 @@ class Work(Protocol):
     async def account_of_seller(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
         """Return the account with this natural key."""
 
-    async def accounts(self, narrowed: Filter, after: Place | None, limit: int) -> Sequence[Account]:
+    async def accounts(self, narrowed: Filter, after: Cursor | None, limit: int) -> Sequence[Account]:
         """Return at most `limit` accounts in order, beginning after a place."""
 
     async def accounts_held(self, user_id: str, most: int) -> int:
@@ -153,13 +153,16 @@ class Work(Protocol):
         """Store a new account. Raises DuplicateKey."""
 
     async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
-        """Store a changed account; None keeps its refresh token. Raises Unreadable when that must be sealed again and cannot."""
+        """Store a changed account; None keeps its refresh token.
+
+        Raises DecryptionError when that must be sealed again and cannot.
+        """
 
     async def remove_account(self, account_id: str) -> None:
         """Remove an account and its secret."""
 
     async def refresh_token(self, account: Account) -> SecretStr:
-        """Open the account's refresh token. Raises Unreadable."""
+        """Open the account's refresh token. Raises DecryptionError."""
 
     async def application(self, application_id: str) -> Application | None:
         """Return the application with this id."""
@@ -168,7 +171,7 @@ class Work(Protocol):
         """Return the owner's application of this LWA client."""
 
     async def applications(
-        self, owners: Sequence[str] | None, after: Place | None, limit: int
+        self, owners: Sequence[str] | None, after: Cursor | None, limit: int
     ) -> Sequence[Application]:
         """Return at most `limit` applications in order, beginning after a place; only those of `owners`, unless None."""
 
@@ -182,7 +185,7 @@ class Work(Protocol):
         """Store a changed application; None keeps its secrets, and its revision must be the same then."""
 
     async def application_secrets(self, application: Application) -> ApplicationSecrets:
-        """Open the application's secrets. Raises Unreadable."""
+        """Open the application's secrets. Raises DecryptionError."""
 
     async def external_id(self, user_id: str, proposed: str) -> str:
         """Return the user's external id, which is `proposed` when there was none. Raises DuplicateKey."""
@@ -191,10 +194,10 @@ class Work(Protocol):
 class Store(Protocol):
     """Where accounts are kept."""
 
-    def reading(self) -> AbstractAsyncContextManager[Work]:
+    def reading(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Begin a transaction that only reads."""
 
-    def writing(self) -> AbstractAsyncContextManager[Work]:
+    def writing(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Begin a transaction that commits at its end, or leaves everything as it was when anything is raised in it.
 
         Raises DuplicateKey, Unavailable (nothing was stored), and OutcomeUnknown when COMMIT was not confirmed.
@@ -210,7 +213,7 @@ class ClientRows(Protocol):
     async def client(self, client_id: str) -> DropInClient | None:
         """Return a client."""
 
-    async def clients(self, user_id: str, after: Place | None, limit: int) -> ClientPage:
+    async def clients(self, user_id: str, after: Cursor | None, limit: int) -> ClientPage:
         """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all.
 
         A page has fewer, one at least, where they have very many accounts.
@@ -239,7 +242,7 @@ class KeyedRequests(Protocol):
         """Return the response that the key's request got after `since`; None: the key is this request's from now on.
 
         Another transaction with the same key waits for the end of this one. Raises DuplicateKey when another was first, and
-        Unreadable.
+        DecryptionError.
         """
 
     async def has_room(self, request: KeyedRequest, since: datetime, most: int) -> bool:
@@ -270,8 +273,8 @@ class Vault(Protocol):
         """
 
 
-class Announcer(Protocol):
+class ChangePublisher(Protocol):
     """Tells the other services what changed; copies elsewhere live 5 s at most, whether it is heard or not."""
 
-    async def changed(self, account_id: str) -> None:
+    async def publish(self, account_id: str) -> None:
         """Announce that this account changed ("*": all may have). Raises nothing: the change is stored already."""

@@ -18,7 +18,7 @@ from sellergate_account.changes.idempotency import forget_expired
 from sellergate_account.clients import Clients
 from sellergate_account.expiry_metrics import expiry_metrics
 from sellergate_account.ids import new_external_id, new_secret, new_uuid7
-from sellergate_account.redis_announcer import RedisAnnouncer
+from sellergate_account.redis_change_publisher import RedisChangePublisher
 from sellergate_account.rpc.accounts import AccountSecretsServicer, AccountServicer
 from sellergate_account.rpc.admin import AccountAdminServicer, Admin
 from sellergate_account.rpc.applications import ApplicationServicer
@@ -49,8 +49,8 @@ async def open_servicers(
     now = partial(datetime.now, UTC)
     audit = Audit(parse_key(settings.audit_key.get_secret_value(), "the audit key"), now, current_actor)
     applications = Applications(store, audit, now, new_uuid7, settings.limits)
-    announcer = RedisAnnouncer(redis)
-    accounts = Accounts(store, applications, audit, announcer, now, new_uuid7, new_external_id, settings.limits)
+    publisher = RedisChangePublisher(redis)
+    accounts = Accounts(store, applications, audit, publisher, now, new_uuid7, new_external_id, settings.limits)
     clients = Clients(store, accounts, audit, now, new_secret, settings.limits)
     admin = Admin(store, vault, audit, accounts, applications)
     if adopts and settings.database_migrate:

@@ -9,7 +9,7 @@ from sellergate_common.observability.telemetry import serve_metrics
 from sellergate_common.observability.tracing import configure_tracing
 from sellergate_common.settings import load_settings
 
-from sellergate_edge.door.server import serve_until_stopped
+from sellergate_edge.listening.server import serve_until_stopped
 from sellergate_edge.settings import EdgeSettings
 from sellergate_edge.wiring import open_servers
 

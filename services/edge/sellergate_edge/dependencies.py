@@ -24,7 +24,7 @@ async def user_of(request: Request) -> str:
     authenticator: Authenticator = request.app.state.authenticator
     limits: Limits = request.app.state.limits
     user = await authenticator.user_of(request.headers.get("authorization"))
-    await limits.enter(user)
+    await limits.acquire(user)
     request.scope[_USER] = user
     return user
 

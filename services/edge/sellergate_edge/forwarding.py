@@ -1,12 +1,12 @@
-"""One call of SP-API for a request of ours: what goes along to Amazon, and Amazon's answer with its status, headers and bytes."""
+"""One call of SP-API for a request of ours: what goes along to Amazon, and Amazon's response with its status, headers and bytes."""
 
 import re
 from collections.abc import Sequence
 
 from sellergate_amazon.headers import comes_from_amazon, goes_to_amazon, is_header_value
-from sellergate_client import Answer, Sellergate
+from sellergate_client import Sellergate, SpApiResponse
 from sellergate_client.rpc.requests import CallOptions
-from sellergate_common.context import may_concern
+from sellergate_common.context import bind_named
 from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,7 +35,7 @@ async def forward(
     restricted_resources: Sequence[tuple[str, str, Sequence[str]]] = (),
 ) -> Response:
     """Make the call for the user; whatever Amazon answers comes back as it is. Raises SellergateError for failures of our own."""
-    may_concern(account_id)
+    bind_named(account_id)
     scope = request.scope
     options: CallOptions = {
         "raw_query": scope["query_string"].decode("latin-1"),
@@ -53,7 +53,7 @@ async def forward(
         options["body"] = await read_body(request, MAX_BODY_BYTES)
     call = client.call(account_id, request.method, path, on_behalf_of=user, **options)
     options.pop("body", None)  # the client drops the body as soon as its message holds it
-    return answered(await call)
+    return to_http_response(await call)
 
 
 def max_wait_of(request: Request, default: float) -> float:
@@ -66,16 +66,16 @@ def max_wait_of(request: Request, default: float) -> float:
     return float(given)
 
 
-def answered(answer: Answer) -> Response:
+def to_http_response(amazon_response: SpApiResponse) -> Response:
     """Return Amazon's response, with the headers that are listed and that HTTP can carry. Raises Unavailable."""
-    if not 200 <= answer.status <= 599:  # noqa: PLR2004  (others are no end of a call)
-        words = f"Amazon sent the status {answer.status}, which ends no call; try again."
+    if not 200 <= amazon_response.status <= 599:  # noqa: PLR2004  (others are no end of a call)
+        words = f"Amazon sent the status {amazon_response.status}, which ends no call; try again."
         raise Unavailable(words, reason=Reason.AMAZON_UNAVAILABLE)
-    response = Response(answer.body, answer.status)
+    response = Response(amazon_response.body, amazon_response.status)
     own = [(name, value) for name, value in response.raw_headers if name == b"content-length"]
     response.raw_headers = [
         (lowered.encode("latin-1"), value.encode("latin-1"))
-        for name, value in answer.headers
+        for name, value in amazon_response.headers
         if _comes_back(lowered := name.lower(), value)
     ] + own
     return response

@@ -35,7 +35,7 @@ _PAGE = """<!doctype html>
 
 
 def wants_json(request: Request) -> bool:
-    """Tell whether a program asks: it names JSON and no HTML."""
+    """Return whether a program asks: it names JSON and no HTML."""
     accept = request.headers.get("accept", "").lower()
     return "json" in accept and "text/html" not in accept
 
@@ -52,9 +52,9 @@ def error_page(title: str, error: SellergateError, advice: str = "") -> HTMLResp
     if call is not None:
         call.reason = error.reason
     fields = ", ".join(violation.field for violation in error.violations)
-    told = f"{error.reason}{f' ({fields})' if fields else ''}."
+    reason = f"{error.reason}{f' ({fields})' if fields else ''}."
     lines = (_plain(error), advice) if advice else (_plain(error),)
-    return page(title, *lines, told + (f" Request {call.request_id}." if call else ""), status=error.http_status)
+    return page(title, *lines, reason + (f" Request {call.request_id}." if call else ""), status=error.http_status)
 
 
 def _plain(error: SellergateError) -> str:

@@ -4,7 +4,7 @@ import re
 import time
 import uuid
 
-from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, may_concern, serving, trace_context
+from sellergate_common.context import REQUEST_ID, TRACEPARENT, CallContext, bind_named, trace_context, use_context
 from sellergate_common.errors import Reason
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.redaction import redact_text
@@ -62,7 +62,7 @@ class RequestContext:
         )
         status = 0
 
-        async def answer(message: Message) -> None:
+        async def respond(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -70,14 +70,14 @@ class RequestContext:
             await send(message)
 
         route = "unknown"
-        with serving(call), server_span(method, call.traceparent, request_id=call.request_id) as traced:
+        with use_context(call), server_span(method, call.traceparent, request_id=call.request_id) as traced:
             call.traceparent = traceparent()
             try:
-                await self._app(scope, receive, answer)
+                await self._app(scope, receive, respond)
             except Exception as error:
-                if status:  # the answer is on its way; the connection breaks, so that nobody takes it for whole
+                if status:  # the response is on its way; the connection breaks, so that nobody takes it for whole
                     raise
-                await problems.problem(problems.bug(error))(scope, receive, answer)
+                await problems.problem(problems.bug(error))(scope, receive, respond)
             finally:
                 lease.end()
                 route = getattr(scope.get("route"), "path", route)
@@ -85,7 +85,7 @@ class RequestContext:
                 traced.set_attribute("http.response.status_code", status)
                 reason = call.reason or (Reason.INTERNAL if not status else "OK")
                 seconds = time.monotonic() - call.started
-                may_concern(scope.get("path_params", {}).get("account_id", ""))
+                bind_named(scope.get("path_params", {}).get("account_id", ""))
                 self._metrics.observe(f"{method if route != 'unknown' else ''} {route}".strip(), reason, seconds)
                 get_logger().info(
                     "http",

@@ -3,7 +3,7 @@
 import asyncio
 from io import BytesIO
 
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_common.errors import InvalidRequest
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -48,8 +48,8 @@ def check_json(body: bytes, content_type: str) -> None:
     if not body or "json" not in content_type.lower():
         return
     try:
-        reading.parse_json(body, most=MAX_JSON_BYTES, content_type=content_type)
-    except reading.Unreadable as error:
+        parsing.parse_json(body, most=MAX_JSON_BYTES, content_type=content_type)
+    except parsing.ParseError as error:
         raise InvalidRequest.of_field("body", f"must be a JSON document in UTF-8 ({error})") from None
 
 

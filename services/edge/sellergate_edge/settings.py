@@ -8,7 +8,7 @@ from sellergate_common.central_settings import CentralSettings
 from sellergate_common.crypto.sealing import ring_text
 from sellergate_common.settings import CacheSettings, Port, TlsSettings, names, secure_url, secure_url_with_query
 
-from sellergate_edge.door.connections import Proxies
+from sellergate_edge.listening.connections import Proxies
 
 SHORTEST_SECRET_BYTES = 32
 Url = Annotated[str, AfterValidator(secure_url)]

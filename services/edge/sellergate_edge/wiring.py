@@ -21,15 +21,15 @@ from sellergate_edge.authn.jwks import JwksKeys
 from sellergate_edge.authn.jwks_publisher import Publisher
 from sellergate_edge.authn.jwt import Authenticator, Keys, SharedSecret
 from sellergate_edge.console.assets import SIGNED_IN
-from sellergate_edge.door.certificate import PublicCertificate
-from sellergate_edge.door.connections import Connections, Proxies
-from sellergate_edge.door.door import Door
-from sellergate_edge.door.server import Server, allowed_connections, make_server
 from sellergate_edge.dropin.tokens import DropInTokens
 from sellergate_edge.health import make_health_app
 from sellergate_edge.limits.guesses import Guesses
 from sellergate_edge.limits.limiter import Limits, Rate
 from sellergate_edge.limits.redis import RedisCounts
+from sellergate_edge.listening.certificate import PublicCertificate
+from sellergate_edge.listening.connections import Connections, Proxies
+from sellergate_edge.listening.listener import ListenerOptions
+from sellergate_edge.listening.server import Server, allowed_connections, make_server
 from sellergate_edge.routes.website import Website
 from sellergate_edge.settings import EdgeSettings
 from sellergate_edge.sign_in.id_tokens import SignedIdTokens
@@ -50,7 +50,7 @@ async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
         await enter(certificate_metrics(identity, background))
         website = Website(
             await enter(Authorizations.connect(settings.token_target, identity)),
-            settings.centrals,
+            settings.seller_central,
             secure=settings.public_url.startswith("https:"),
             login_page=settings.oauth_login_page,
             done_page=settings.oauth_done_page,
@@ -81,19 +81,19 @@ async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
         forwarded = settings.forwarded_allow_ips
         most = allowed_connections(settings.max_connections)
         connections = Connections(most, settings.max_connections_of_address, Proxies(forwarded))
-        door = Door(connections, certificate.context if certificate else None, asyncio.sleep)
+        options = ListenerOptions(connections, certificate.context if certificate else None, asyncio.sleep)
         servers = [
             make_server(
                 app,
                 settings.bind_host,
                 settings.edge_port,
-                door,
+                options,
                 forwarded=forwarded,
                 drain_seconds=settings.drain_seconds,
             )
         ]
         if settings.health_port:
-            health = Door(Connections(PROBES, PROBES, Proxies("")), None, asyncio.sleep)
+            health = ListenerOptions(Connections(PROBES, PROBES, Proxies("")), None, asyncio.sleep)
             probed = make_health_app(parts.sellergate, background)
             servers.append(make_server(probed, settings.bind_host, settings.health_port, health))
         yield servers

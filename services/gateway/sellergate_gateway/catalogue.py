@@ -28,7 +28,7 @@ class OperationFilter:
     grantless: bool | None = None
 
     def fits(self, operation: Operation) -> bool:
-        """Tell whether an operation is in the list."""
+        """Return whether an operation is in the list."""
         search = self.search.lower()
         return (
             (search in operation.name.lower() or search in f"{operation.method} {operation.path}".lower())

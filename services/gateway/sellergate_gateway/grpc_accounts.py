@@ -4,7 +4,7 @@ from functools import partial
 
 import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
-from sellergate_common.cache.stale_if_error import LOOK_SECONDS, Copies
+from sellergate_common.cache.stale_if_error import LOOK_SECONDS, StaleIfErrorCache
 from sellergate_common.rpc.channel import invoke
 
 from sellergate_gateway.model import Account
@@ -15,7 +15,7 @@ CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 class GrpcAccounts:
     """Accounts, without their secrets."""
 
-    def __init__(self, channel: grpc.aio.Channel, copies: Copies[Account]) -> None:
+    def __init__(self, channel: grpc.aio.Channel, copies: StaleIfErrorCache[Account]) -> None:
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
         self._copies = copies
 
@@ -25,8 +25,8 @@ class GrpcAccounts:
 
     async def _fetch(self, account_id: str) -> Account:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
-        answer = await invoke(self._accounts.GetAccount, request, dependency="account", seconds=LOOK_SECONDS)
-        message = answer.account
+        response = await invoke(self._accounts.GetAccount, request, dependency="account", seconds=LOOK_SECONDS)
+        message = response.account
         return Account(
             account_id=message.account_id,
             user_id=message.user_id,
@@ -40,5 +40,5 @@ class GrpcAccounts:
             state=account_pb2.AccountState.Name(message.state).removeprefix("ACCOUNT_STATE_"),
             revision=message.revision,
             marketplace_ids=tuple(message.marketplace_ids),
-            shared_application=answer.shared_application,
+            shared_application=response.shared_application,
         )

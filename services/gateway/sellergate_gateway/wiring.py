@@ -13,7 +13,7 @@ from sellergate_amazon.operations import Catalogue
 from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import Tokens
 from sellergate_common.blocking.threads import Threads
-from sellergate_common.cache.invalidation import Changes, Forgetful
+from sellergate_common.cache.invalidation import InvalidationFeed, InvalidationListener
 from sellergate_common.cache.keyspace import (
     ACCOUNT_CHANGES,
     CREDENTIALS_CHANGES,
@@ -24,12 +24,12 @@ from sellergate_common.cache.keyspace import (
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
-from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.lease_notifier import LeaseNotifier
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.stale_if_error import Copies
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.stale_if_error import StaleIfErrorCache
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.clock_skew import measured_skew
 from sellergate_common.context import new_request_id as new_id
@@ -47,11 +47,12 @@ from sellergate_gateway.calls.diagnostics import Checks
 from sellergate_gateway.calls.lateness import Lateness
 from sellergate_gateway.calls.metrics import CallCollector, CallMetrics
 from sellergate_gateway.calls.pagination import Pages
-from sellergate_gateway.calls.pipeline import Calls, Ports
+from sellergate_gateway.calls.pipeline import Calls
+from sellergate_gateway.calls.ports import Ports
 from sellergate_gateway.captures.audit import GrpcCaptureLog
 from sellergate_gateway.captures.redis import RedisCaptures
 from sellergate_gateway.captures.service import open_captures
-from sellergate_gateway.captures.transport import CapturedAmazon
+from sellergate_gateway.captures.transport import CapturingAmazon
 from sellergate_gateway.catalogue import Operations
 from sellergate_gateway.credentials import access_tokens, aws_credentials
 from sellergate_gateway.credentials.access_tokens import TokenSource
@@ -107,14 +108,14 @@ async def open_sources(
 ) -> AsyncIterator[Sources]:
     """Open a channel to each service, and listen to what they and other gateways change."""
     identity = Identity.read(settings)
-    changes = Changes(redis)
-    remember = partial(Remembered, REMEMBERED_ACCOUNTS, time.monotonic, lambda: changes.connected)
-    copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
-    held_tokens: Remembered[tuple[int, AccessToken]] = remember()
-    held_credentials: Remembered[tuple[int, AwsCredentials]] = remember()
+    changes = InvalidationFeed(redis)
+    remember = partial(TtlCache, REMEMBERED_ACCOUNTS, time.monotonic, lambda: changes.connected)
+    copies: StaleIfErrorCache[Account] = StaleIfErrorCache(time.monotonic, lambda: changes.connected)
+    held_tokens: TtlCache[tuple[int, AccessToken]] = remember()
+    held_credentials: TtlCache[tuple[int, AwsCredentials]] = remember()
     restricted = redis_restricted(redis, settings.token_ring, changes, SYSTEM_CLOCK, random.random)
-    releases = Releases(redis, changes, time.monotonic)
-    listeners: dict[str, Sequence[Forgetful]] = {
+    releases = LeaseNotifier(redis, changes, time.monotonic)
+    listeners: dict[str, Sequence[InvalidationListener]] = {
         ACCOUNT_CHANGES: (copies, held_tokens, held_credentials),
         TOKEN_CHANGES: (held_tokens,),
         CREDENTIALS_CHANGES: (held_credentials,),
@@ -131,7 +132,7 @@ async def open_sources(
         token = await enter(open_channel(settings.token_target, "token", identity, access_tokens.CONTRACTS))
         iam = await enter(open_channel(settings.iam_target, "iam", identity, aws_credentials.CONTRACTS))
         replicas = await enter(open_replicas(settings.token_target, "token", identity, access_tokens.CONTRACTS))
-        await enter(changes.heard_by(listeners, background))
+        await enter(changes.subscribe(listeners, background))
         await enter(measured_skew(redis, RESTRICTED_PREFIX, SYSTEM_CLOCK, background))
         yield Sources(
             GrpcAccounts(account, copies),
@@ -169,7 +170,7 @@ async def open_servicers(
             sources.credentials,
             SigV4Signer(time.time),
             limiter,
-            CapturedAmazon(amazon, captures, catalogue, SYSTEM_CLOCK),
+            CapturingAmazon(amazon, captures, catalogue, SYSTEM_CLOCK),
             Breakers(time.monotonic),
             partial(time_left, UNARY_SECONDS),
             random.random,

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 import uvloop
 from sellergate.account.v1.account_pb2 import Account
 from sellergate_common.blocking.names import Loop
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, CREDENTIALS_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
-from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.cache.stale_if_error import StaleIfErrorCache
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.clock_skew import measured_skew
 from sellergate_common.identity.policy import Access
@@ -53,10 +53,10 @@ async def serve(settings: IamSettings) -> None:
         identity = Identity.read(settings)
         channel = await stack.enter_async_context(open_channel(settings.account_target, "account", identity, CONTRACTS))
         await stack.enter_async_context(measured_skew(redis, CREDENTIALS_PREFIX, SYSTEM_CLOCK, background))
-        changes = Changes(redis)
+        changes = InvalidationFeed(redis)
         cache = redis_credentials(redis, settings.ring, changes, SYSTEM_CLOCK, random.random)
-        copies: Copies[Account] = Copies(time.monotonic, lambda: changes.connected)
-        await stack.enter_async_context(changes.heard_by({ACCOUNT_CHANGES: (copies,), **cache.listeners}, background))
+        copies: StaleIfErrorCache[Account] = StaleIfErrorCache(time.monotonic, lambda: changes.connected)
+        await stack.enter_async_context(changes.subscribe({ACCOUNT_CHANGES: (copies,), **cache.listeners}, background))
         accounts, sites = GrpcAccounts(channel, copies), Sites(settings.production, settings.sandbox)
         credentials = Credentials(accounts, sts, cache, settings.allowed_roles)
         CacheMetrics.register("credentials", credentials.counts)

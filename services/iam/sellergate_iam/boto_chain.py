@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
-from sellergate_common.blocking.aws import bounded
+from sellergate_common.blocking.aws import bound_session
 from sellergate_common.errors import Unavailable
 
 from sellergate_iam.sts_errors import unusable
@@ -56,7 +56,7 @@ class BotoChain:
     def _ready(self) -> None:
         # Making a session or a client is not safe to do in two threads at once, using one is.
         with self._lock:
-            self._session = self._session or bounded(boto3.session.Session(region_name=self.region))
+            self._session = self._session or bound_session(boto3.session.Session(region_name=self.region))
             own = self._session.get_credentials()
         if own is None:
             raise NoCredentialsError

@@ -49,13 +49,13 @@ class Credentials:
             return replace(await self.of(role), revision=role.revision)
         self._check(role.arn)
         role = replace(role, region=region or role.region)
-        assumed = await self._assumed(role, _session(name or _own_name(role), seconds))
+        assumed = await self._assume(role, _session(name or _own_name(role), seconds))
         return replace(assumed, revision=role.revision)
 
     async def of(self, role: Role) -> AwsCredentials:
         """Return credentials of an account's role, cached ones where they live long enough. Raises as `for_account` does."""
         self._check(role.arn)
-        found = await self._cache.obtain(role, None, partial(self._assumed, role, _session(_own_name(role), None)))
+        found = await self._cache.obtain(role, None, partial(self._assume, role, _session(_own_name(role), None)))
         return found.value
 
     async def for_role(self, arn: str, region: str, name: str, seconds: int | None, caller: Caller) -> AwsCredentials:
@@ -66,7 +66,7 @@ class Credentials:
         self._check(arn)
         role, session = Role(arn, "", region), _session(name or "sellergate-operator", seconds)
         key = CallersRole(role, session, caller)
-        return (await self._cache.obtain(key, None, partial(self._assumed, role, session))).value
+        return (await self._cache.obtain(key, None, partial(self._assume, role, session))).value
 
     async def invalidate(self, account_id: str, access_key_id: SecretStr) -> bool:
         """Drop credentials that AWS refused, if they are still the cached ones."""
@@ -86,7 +86,7 @@ class Credentials:
         """Return what happened since the start; fetches are calls of STS."""
         return replace(self._cache.counts, fetches=self._assumptions, failures=self._failures)
 
-    async def _assumed(self, role: Role, session: Session) -> AwsCredentials:
+    async def _assume(self, role: Role, session: Session) -> AwsCredentials:
         self._assumptions += 1
         try:
             return await self._sts.assume(role, session)

@@ -5,8 +5,8 @@ from functools import partial
 import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from sellergate_client.states import check_usable
-from sellergate_common.cache.stale_if_error import LOOK_SECONDS, Copies
-from sellergate_common.context import concerns
+from sellergate_common.cache.stale_if_error import LOOK_SECONDS, StaleIfErrorCache
+from sellergate_common.context import bind
 from sellergate_common.errors import InvalidRequest
 from sellergate_common.rpc.channel import invoke
 
@@ -18,7 +18,7 @@ CONTRACTS = (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
 class GrpcAccounts:
     """Roles of accounts."""
 
-    def __init__(self, channel: grpc.aio.Channel, copies: Copies[account_pb2.Account]) -> None:
+    def __init__(self, channel: grpc.aio.Channel, copies: StaleIfErrorCache[account_pb2.Account]) -> None:
         self._copies = copies
         self._accounts = account_service_pb2_grpc.AccountServiceStub(channel)
 
@@ -27,7 +27,7 @@ class GrpcAccounts:
         fetch = partial(self._account, account_id)
         account = await self._copies.get_newer(account_id, fetch, lambda found: found.revision >= at_least)
         check_usable(account)
-        concerns(account_id)
+        bind(account_id)
         if not account.iam_role_arn:
             raise InvalidRequest.of_field("account_id", "names an account without an IAM role; set iam_role_arn first")
         external_id = "" if account.role_without_external_id else account.external_id
@@ -42,5 +42,5 @@ class GrpcAccounts:
 
     async def _account(self, account_id: str) -> account_pb2.Account:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
-        answer = await invoke(self._accounts.GetAccount, request, dependency="account", seconds=LOOK_SECONDS)
-        return answer.account
+        response = await invoke(self._accounts.GetAccount, request, dependency="account", seconds=LOOK_SECONDS)
+        return response.account

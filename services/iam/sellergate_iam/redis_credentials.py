@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import (
     CREDENTIALS_CHANGES,
     CREDENTIALS_DONE,
@@ -13,11 +13,11 @@ from sellergate_common.cache.keyspace import (
     callers_credentials_key,
     credentials_key,
 )
-from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.lease_notifier import LeaseNotifier
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
-from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.cache.store import Codec, EntryStore
 from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
 
@@ -27,7 +27,7 @@ _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 
 
 def redis_credentials(
-    redis: Redis, ring: KeyRing, changes: Changes, clock: Clock, jitter: Callable[[], float]
+    redis: Redis, ring: KeyRing, changes: InvalidationFeed, clock: Clock, jitter: Callable[[], float]
 ) -> RedisEntries[CredentialsKey, AwsCredentials]:
     """Return the cache of credentials, sealed under `ring`. Its listeners must receive what `changes` hears."""
     codec: Codec[CredentialsKey, AwsCredentials] = Codec(
@@ -38,8 +38,8 @@ def redis_credentials(
         decode=_decode,
         mark=lambda credentials: credentials.access_key_id,
     )
-    shelf = Shelf(SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec, "iam", clock, jitter)
-    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), CREDENTIALS_DONE))
+    shelf = EntryStore(SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec, "iam", clock, jitter)
+    return RedisEntries(shelf, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), CREDENTIALS_DONE))
 
 
 def _name(ring: KeyRing, key: CredentialsKey) -> str:

@@ -24,10 +24,10 @@ class Signatures:
         """Return the headers to add. Raises NotFound, PreconditionFailed, InvalidRequest, NotAllowed, RoleRejected, Unavailable."""
         _check_headers(request.headers)
         role = await self._accounts.role(account_id)
-        region = self._checked(request.url, role.marketplace)
+        region = self._check_url(request.url, role.marketplace)
         return self._signer.sign(request, await self._credentials.of(role), region)
 
-    def _checked(self, url: str, marketplace: str) -> str:
+    def _check_url(self, url: str, marketplace: str) -> str:
         """Return the signing region of a URL that belongs to a marketplace. Raises InvalidRequest that names `url`."""
         sites = [self._sites.of(marketplace, sandbox=sandbox) for sandbox in (False, True)]
         addresses = list(dict.fromkeys(address for site in sites for address in _addresses(site)))

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from pydantic import SecretStr
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_common.context import time_left
 from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger
@@ -17,7 +17,7 @@ from sellergate_common.observability.tracing import span
 
 from sellergate_iam.boto_chain import BotoChain
 from sellergate_iam.ports import AwsCredentials, Role, Session
-from sellergate_iam.sts_errors import Busy, OwnCredentials, explained
+from sellergate_iam.sts_errors import Busy, OwnCredentials, explain
 from sellergate_iam.threads import RegionThreads
 
 CALL_SECONDS = 10.0
@@ -84,30 +84,30 @@ class BotoSts:
             parameters["ExternalId"] = role.external_id
         chain = self._chain
         try:
-            return self._asked(chain.client(role.region), role, parameters)
+            return self._call(chain.client(role.region), role, parameters)
         except OwnCredentials:
             # The keys in a file may have been replaced, which boto3 does not see by itself: the next call reads all anew.
             self._chain = BotoChain(chain.region)
             raise
 
-    def _asked(self, client: Any, role: Role, parameters: dict[str, Any]) -> AwsCredentials:
+    def _call(self, client: Any, role: Role, parameters: dict[str, Any]) -> AwsCredentials:
         asked = self._wall()
         try:
             return _read(client.assume_role(**parameters).get("Credentials"), asked, parameters["DurationSeconds"])
-        except reading.Unreadable as error:
+        except parsing.ParseError as error:
             raise Busy(f"STS's response holds no credentials that can be used: {error}.", retry_after=1.0) from None
         except Exception as error:  # noqa: BLE001  (an endpoint that is no STS trips boto3 in ways that it does not name)
-            raise explained(error, role) from None
+            raise explain(error, role) from None
 
 
-def _read(answer: Any, asked: float, life: float) -> AwsCredentials:
-    """Return credentials that were asked for at `asked`, by this machine's clock, for `life` seconds. Raises Unreadable."""
-    found = reading.object_of(answer)
-    key_id, secret = (reading.token_in(found, name) for name in ("AccessKeyId", "SecretAccessKey"))
-    session_token = reading.token_in(found, "SessionToken", MOST_SESSION_TOKEN_CHARACTERS)
+def _read(response: Any, asked: float, life: float) -> AwsCredentials:
+    """Return credentials that were asked for at `asked`, by this machine's clock, for `life` seconds. Raises ParseError."""
+    found = parsing.object_of(response)
+    key_id, secret = (parsing.token_in(found, name) for name in ("AccessKeyId", "SecretAccessKey"))
+    session_token = parsing.token_in(found, "SessionToken", MOST_SESSION_TOKEN_CHARACTERS)
     ends = found.get("Expiration")
     if not isinstance(ends, datetime):
-        raise reading.Unreadable("Expiration is missing")
+        raise parsing.ParseError("Expiration is missing")
     # By a clock that is slow, STS's own time of expiry is too far ahead.
     expire_time = min(ends.timestamp(), asked + life)
     return AwsCredentials(SecretStr(key_id), SecretStr(secret), SecretStr(session_token), expire_time, life)

@@ -70,7 +70,7 @@ class OwnCredentials(Unavailable):
     """STS does not take this service's own AWS credentials, or there are none."""
 
 
-def explained(error: Exception, role: Role) -> SellergateError:
+def explain(error: Exception, role: Role) -> SellergateError:
     """Return what a failed AssumeRole means."""
     if isinstance(error, OutOfBounds):
         return Busy(f"STS sent {error}; try again.", retry_after=1.0)

@@ -1,4 +1,4 @@
-"""Threads for blocking calls, each region with its own: a region whose STS does not answer delays no other."""
+"""Threads for blocking calls, each region with its own: a region whose STS does not respond delays no other."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,7 +39,7 @@ class RegionThreads:
         if region not in self._regions and len(self._regions) >= MOST_REGIONS:
             region = _OTHERS
         found = self._regions.setdefault(region, _Region(region))
-        return found.threads.submit(self._watched, found, work)
+        return found.threads.submit(self._watch, found, work)
 
     def close(self) -> None:
         """Let the threads end; calls under way are not waited for."""
@@ -53,7 +53,7 @@ class RegionThreads:
                 return f"all {THREADS} threads of STS in {name} wait for a response"
         return ""
 
-    def _watched(self, region: _Region, work: Callable[[], _Result]) -> _Result:
+    def _watch(self, region: _Region, work: Callable[[], _Result]) -> _Result:
         with self._lock:
             region.busy += 1
             if region.busy == THREADS and region.full_since is None:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import uvloop
 from sellergate_common.blocking.names import Loop
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import TOKEN_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.clock import SYSTEM_CLOCK
@@ -47,10 +47,10 @@ async def serve(settings: TokenSettings) -> None:
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)
         )
         await stack.enter_async_context(measured_skew(redis, TOKEN_PREFIX, SYSTEM_CLOCK, background))
-        changes = Changes(redis)
+        changes = InvalidationFeed(redis)
         exchanges = Exchanges(lwa, time.monotonic)
         tokens, verifications, listeners = make_tokens(settings, channel, redis, changes, exchanges)
-        await stack.enter_async_context(changes.heard_by(listeners, background))
+        await stack.enter_async_context(changes.subscribe(listeners, background))
         CacheMetrics.register("tokens", tokens.counts)
         rotations = await stack.enter_async_context(open_rotations(settings, channel, redis, exchanges, background))
         authorizations = make_authorizations(settings, channel, redis, exchanges)

@@ -22,10 +22,10 @@ from sellergate.account.v1 import (
 )
 from sellergate_client.rpc.writes import new_key, write
 from sellergate_client.states import check_usable
-from sellergate_common.cache.redis_entries import Admit, Always
+from sellergate_common.cache.redis_entries import Admit, AlwaysAdmitted
 from sellergate_common.cache.single_flight import FLIGHT_SECONDS
-from sellergate_common.cache.stale_if_error import LOOK_SECONDS, Copies
-from sellergate_common.context import concerns, time_left, until_deadline
+from sellergate_common.cache.stale_if_error import LOOK_SECONDS, StaleIfErrorCache
+from sellergate_common.context import bind, time_left, until_deadline
 from sellergate_common.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
@@ -52,9 +52,9 @@ class GrpcAccounts:
     def __init__(
         self,
         channel: grpc.aio.Channel,
-        accounts: Copies[account_pb2.Account],
-        applications: Copies[application_pb2.Application],
-        admit: Admit = Always,
+        accounts: StaleIfErrorCache[account_pb2.Account],
+        applications: StaleIfErrorCache[application_pb2.Application],
+        admit: Admit = AlwaysAdmitted,
     ) -> None:
         self._admit = admit
         self._account_copies = accounts
@@ -70,7 +70,7 @@ class GrpcAccounts:
         fetch = partial(self._account, account_id, left)
         account = await self._account_copies.get_newer(account_id, fetch, lambda found: found.revision >= at_least)
         check_usable(account)
-        concerns(account.account_id)
+        bind(account.account_id)
         return AccountView(account.account_id, account.revision)
 
     async def standing(self, account_id: str) -> Standing:
@@ -79,7 +79,7 @@ class GrpcAccounts:
         revoked = account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED
         if not revoked:
             check_usable(account)
-        concerns(account.account_id)
+        bind(account.account_id)
         return Standing(AccountView(account.account_id, account.revision), account.user_id, revoked)
 
     def forget(self, account_id: str) -> None:
@@ -94,7 +94,7 @@ class GrpcAccounts:
 
     async def client(self, application_id: str) -> LwaClient:
         """Open an application's LWA client."""
-        return await opened_client(self._secrets, application_id)
+        return await to_client(self._secrets, application_id)
 
     async def grant(self, account_id: str, *, verifying: bool = False) -> AccountGrant:
         """Open an account's grant."""
@@ -118,14 +118,14 @@ class GrpcAccounts:
         )
         while True:
             try:
-                answer = await _stored(self._channel, self._secrets.RotateRefreshToken, request)
+                response = await _invoke(self._channel, self._secrets.RotateRefreshToken, request)
             except (Unavailable, OutcomeUnknown) as error:
                 if time_left(0.0) <= STORE_PAUSE_SECONDS:
                     raise
                 get_logger().error("rotated_refresh_token_not_stored_yet", reason=error.reason)
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
             else:
-                return AccountView(answer.account.account_id, answer.account.revision)
+                return AccountView(response.account.account_id, response.account.revision)
 
     async def mark_revoked(self, account: AccountView) -> None:
         """Record a refused grant; an account that has moved on is left alone."""
@@ -139,20 +139,22 @@ class GrpcAccounts:
 
     async def restore(self, account: AccountView) -> AccountView:
         """Record an accepted grant."""
-        restored = await restored_account(self._secrets, account.account_id, account.revision)
+        restored = await restore_account(self._secrets, account.account_id, account.revision)
         return AccountView(restored.account_id, restored.revision)
 
     async def _account(self, account_id: str, left: Callable[[], float]) -> account_pb2.Account:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
         async with self._admit(left) as place:
-            await place.turn()
-            answer = await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
-        return answer.account
+            await place.wait_for_turn()
+            response = await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
+        return response.account
 
     async def _application(self, application_id: str) -> application_pb2.Application:
         request = application_service_pb2.GetApplicationRequest(application_id=application_id)
-        answer = await invoke(self._applications.GetApplication, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS)
-        return answer.application
+        response = await invoke(
+            self._applications.GetApplication, request, dependency=_DEPENDENCY, seconds=LOOK_SECONDS
+        )
+        return response.application
 
 
 class GrpcApplications:
@@ -176,7 +178,7 @@ class GrpcApplications:
 
     async def client(self, application_id: str) -> LwaClient:
         """Open an application's LWA client."""
-        return await opened_client(self._secrets, application_id)
+        return await to_client(self._secrets, application_id)
 
 
 class GrpcSellers:
@@ -204,10 +206,10 @@ class GrpcSellers:
             refresh_token=connection.refresh_token.get_secret_value(),
             authorization_expire_time=expire_time,
         )
-        account = (await _stored(self._channel, self._accounts.UpsertAccount, request)).account
+        account = (await _invoke(self._channel, self._accounts.UpsertAccount, request)).account
         if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
             # The refresh token is the stored one, and Amazon has just accepted it.
-            account = await restored_account(self._secrets, account.account_id, account.revision)
+            account = await restore_account(self._secrets, account.account_id, account.revision)
         return account.account_id, account
 
 
@@ -234,7 +236,7 @@ class GrpcStored:
 
     async def client(self, application_id: str) -> LwaClient:
         """Open an application's client id and secrets."""
-        return await opened_client(self._secrets, application_id)
+        return await to_client(self._secrets, application_id)
 
     async def account(self, account_id: str) -> StoredAccount:
         """Return an account, whatever its state."""
@@ -258,7 +260,7 @@ class GrpcStored:
             old_secret_expire_time=_timestamp(old_until),
             issue_time=_timestamp(issue_time),
         )
-        response = await _stored(self._channel, self._applications.RotateClientSecret, request)
+        response = await _invoke(self._channel, self._applications.RotateClientSecret, request)
         return not response.superseded
 
     async def store_refresh_token(
@@ -271,7 +273,7 @@ class GrpcStored:
             refresh_token=refresh_token.get_secret_value(),
             authorization_expire_time=_timestamp(consent_until),
         )
-        changed = await _stored(self._channel, self._secrets.RotateRefreshToken, request)
+        changed = await _invoke(self._channel, self._secrets.RotateRefreshToken, request)
         return changed.account.revision != account.revision
 
     async def store_secret_expiry(self, application_id: str, until: datetime) -> None:
@@ -282,14 +284,14 @@ class GrpcStored:
         await invoke(self._secrets.RecordSecretExpiry, request, dependency=_DEPENDENCY)
 
 
-async def _stored(
+async def _invoke(
     channel: grpc.aio.Channel, method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]", request: Any
 ) -> _Response:
     """Store what Amazon gave once; a refusal under overload is waited out here, for no caller could repeat it."""
     return await write(channel, method, request, dependency=_DEPENDENCY, serving=False)
 
 
-async def opened_client(
+async def to_client(
     secrets: "account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub", application_id: str
 ) -> LwaClient:
     """Open an application's client id and secrets."""
@@ -297,7 +299,7 @@ async def opened_client(
     return lwa_client((await invoke(secrets.GetApplicationSecrets, request, dependency=_DEPENDENCY)).application)
 
 
-async def restored_account(
+async def restore_account(
     secrets: "account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub", account_id: str, revision: int
 ) -> account_pb2.Account:
     """Record that Amazon accepted the grant of a revoked account. Raises Conflict when the account has moved on."""

@@ -137,10 +137,10 @@ class Accounts(Protocol):
         """Record that Amazon accepted the grant of a revoked account; return its new revision. Raises Conflict."""
 
 
-class Turns(Protocol):
+class VerificationLimiter(Protocol):
     """A limit on verifications of an account, shared by all replicas."""
 
-    async def take(self, account_id: str, seconds: float) -> bool:
+    async def acquire(self, account_id: str, seconds: float) -> bool:
         """Take the turn for `seconds`; False where it is taken, or where Redis is unavailable."""
 
 

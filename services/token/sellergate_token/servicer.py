@@ -12,11 +12,11 @@ from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import InvalidRequest
 
-from sellergate_token.authorizations.completion import Returned
-from sellergate_token.authorizations.consent import Beginning
+from sellergate_token.authorizations.completion import AuthorizationCallback
+from sellergate_token.authorizations.consent import AuthorizationRequest
 from sellergate_token.authorizations.service import Authorizations
 from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
-from sellergate_token.rotation.handlers import RotationDoors
+from sellergate_token.rotation.handlers import RotationHandlers
 from sellergate_token.rotation.webhooks import SignedMessage
 from sellergate_token.tokens.service import Tokens
 from sellergate_token.tokens.verification import Verifications
@@ -29,7 +29,7 @@ class TokenServicer(TokenServiceServicer):
         self,
         tokens: Tokens,
         verifications: Verifications,
-        rotations: RotationDoors,
+        rotations: RotationHandlers,
         authorizations: Authorizations[account_pb2.Account],
     ) -> None:
         self._tokens = tokens
@@ -115,7 +115,7 @@ class TokenServicer(TokenServiceServicer):
         self, request: pb2.StartAuthorizationRequest, context: Any
     ) -> pb2.StartAuthorizationResponse:
         """Begin an authorization."""
-        beginning = Beginning(
+        beginning = AuthorizationRequest(
             user_id=request.user_id,
             application_id=request.application_id,
             marketplace=request.marketplace,
@@ -124,18 +124,18 @@ class TokenServicer(TokenServiceServicer):
             amazon_state=SecretStr(request.amazon_state) if request.amazon_state else None,
             selling_partner_id=request.selling_partner_id,
         )
-        begun = await self._authorizations.start(beginning, current_caller().on_behalf_of)
+        pending = await self._authorizations.start(beginning, current_caller().on_behalf_of)
         return pb2.StartAuthorizationResponse(
-            url=begun.url.get_secret_value(),
-            state=begun.state.get_secret_value(),
-            browser_nonce=begun.browser_nonce.get_secret_value(),
+            url=pending.url.get_secret_value(),
+            state=pending.state.get_secret_value(),
+            browser_nonce=pending.browser_nonce.get_secret_value(),
         )
 
     async def CompleteAuthorization(
         self, request: pb2.CompleteAuthorizationRequest, context: Any
     ) -> pb2.CompleteAuthorizationResponse:
         """Redeem what the browser brought back."""
-        returned = Returned(
+        returned = AuthorizationCallback(
             state=SecretStr(request.state),
             browser_nonce=SecretStr(request.browser_nonce),
             code=SecretStr(request.code),

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import grpc
 from redis.asyncio import Redis
 from sellergate.account.v1 import account_pb2, application_pb2
-from sellergate_common.cache.invalidation import Changes, Forgetful
+from sellergate_common.cache.invalidation import InvalidationFeed, InvalidationListener
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
-from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.cache.stale_if_error import StaleIfErrorCache
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import new_request_id
 from sellergate_common.observability.logs import get_logger
@@ -25,7 +25,7 @@ from sellergate_token.authorizations.redis import RedisStates
 from sellergate_token.authorizations.service import Authorizations
 from sellergate_token.lwa.client import MOST_EXCHANGES
 from sellergate_token.rotation.consumer import RotationQueue
-from sellergate_token.rotation.handlers import RotationDoors
+from sellergate_token.rotation.handlers import RotationHandlers
 from sellergate_token.rotation.messages import order_of
 from sellergate_token.rotation.metrics import rotation_count
 from sellergate_token.rotation.redis import RedisSeen
@@ -33,7 +33,7 @@ from sellergate_token.rotation.service import Rotations
 from sellergate_token.rotation.webhooks import Webhooks
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens.exchanges import Exchanges
-from sellergate_token.tokens.redis import RedisTurns, redis_tokens
+from sellergate_token.tokens.redis import RedisVerificationLimiter, redis_tokens
 from sellergate_token.tokens.service import Tokens
 from sellergate_token.tokens.verification import Verifications
 
@@ -43,19 +43,19 @@ LOOKS_AT_ONCE = 32
 
 
 def make_tokens(
-    settings: TokenSettings, account: grpc.aio.Channel, redis: Redis, changes: Changes, exchanges: Exchanges
-) -> tuple[Tokens, Verifications, Mapping[str, Sequence[Forgetful]]]:
+    settings: TokenSettings, account: grpc.aio.Channel, redis: Redis, changes: InvalidationFeed, exchanges: Exchanges
+) -> tuple[Tokens, Verifications, Mapping[str, Sequence[InvalidationListener]]]:
     """Wire tokens and verifications to the account service, Redis and LWA; return also the listeners of each channel."""
     # Only cold work is admitted: what is in a cache is returned whatever else is going on.
     fetches = Admission(MOST_EXCHANGES, time.monotonic, random.random)
     looks = Admission(LOOKS_AT_ONCE, time.monotonic, random.random, then=fetches)
     AdmissionMetrics.register(looks=looks, exchanges=fetches)
-    cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random, fetches.place)
-    accounts: Copies[account_pb2.Account] = Copies(time.monotonic, lambda: changes.connected)
-    applications: Copies[application_pb2.Application] = Copies(time.monotonic, lambda: False)
-    source = GrpcAccounts(account, accounts, applications, looks.place)
+    cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random, fetches.issue_ticket)
+    accounts: StaleIfErrorCache[account_pb2.Account] = StaleIfErrorCache(time.monotonic, lambda: changes.connected)
+    applications: StaleIfErrorCache[application_pb2.Application] = StaleIfErrorCache(time.monotonic, lambda: False)
+    source = GrpcAccounts(account, accounts, applications, looks.issue_ticket)
     tokens = Tokens(source, exchanges, cache, time.time)
-    turns = RedisTurns(redis, settings.ring)
+    turns = RedisVerificationLimiter(redis, settings.ring)
     verifications = Verifications(source, exchanges, tokens, cache, turns, time.time)
     return tokens, verifications, {ACCOUNT_CHANGES: (accounts,), **cache.listeners}
 
@@ -69,7 +69,7 @@ def make_authorizations(
         GrpcSellers(account),
         RedisStates(redis, settings.ring),
         exchanges,
-        settings.centrals,
+        settings.seller_central,
         SYSTEM_CLOCK,
         lambda: secrets.token_urlsafe(SECRET_BYTES),
     )
@@ -78,13 +78,13 @@ def make_authorizations(
 @asynccontextmanager
 async def open_rotations(
     settings: TokenSettings, channel: grpc.aio.Channel, redis: Redis, exchanges: Exchanges, background: BackgroundTasks
-) -> AsyncIterator[RotationDoors]:
+) -> AsyncIterator[RotationHandlers]:
     """Yield the doors; the queue is consumed meanwhile."""
     webhooks = Webhooks(settings.webhooks, RedisSeen(redis), time.time)
     rotations = Rotations(GrpcStored(channel), exchanges, lambda: datetime.now(UTC))
-    doors = RotationDoors(webhooks, rotations, rotation_count())
+    handlers = RotationHandlers(webhooks, rotations, rotation_count())
     if settings.rotation_queue_url is None:
-        yield doors
+        yield handlers
         return
     from sellergate_token.rotation.sqs_queue import SqsQueue  # noqa: PLC0415  (boto3 is loaded only where a queue is set)
 
@@ -93,7 +93,7 @@ async def open_rotations(
     )
     consumer = RotationQueue(
         queue,
-        doors.queue_message,
+        handlers.queue_message,
         order_of=order_of,
         clock=SYSTEM_CLOCK,
         jitter=random.random,
@@ -101,4 +101,4 @@ async def open_rotations(
     )
     get_logger().info("rotation_queue_consumed")
     async with background.run("rotation_queue", consumer.run):
-        yield doors
+        yield handlers

@@ -18,7 +18,7 @@ from sellergate_simulator.control.faults import (
     Fault,
     Faults,
 )
-from sellergate_simulator.http.answers import Answer, json_answer
+from sellergate_simulator.http.responses import Response, json_response
 from sellergate_simulator.identity.lwa import CODE_LIFE_SECONDS, GRANT_TYPES
 from sellergate_simulator.identity.tokens import AccessTokens
 from sellergate_simulator.seed import Seed, Strict, sentence
@@ -34,7 +34,7 @@ class ControlError(Exception):
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
-        self.answer = json_answer({"error": message}, status)
+        self.response = json_response({"error": message}, status)
 
 
 @dataclass(slots=True)
@@ -52,15 +52,15 @@ class Control:
     ports: Mapping[str, int]
     """Filled once the simulator listens."""
 
-    def answer(self, method: str, path: str, body: bytes) -> Answer:
-        """Return the answer to one request."""
+    def respond(self, method: str, path: str, body: bytes) -> Response:
+        """Return the response to one request."""
         name = path.removeprefix("/control/")
         try:
             return self._handler(method, name)(body)
         except ControlError as error:
-            return error.answer
+            return error.response
 
-    def _handler(self, method: str, name: str) -> Callable[[bytes], Answer]:
+    def _handler(self, method: str, name: str) -> Callable[[bytes], Response]:
         """Return what answers a method and a name; two names end with an id."""
         area, _, last = name.partition("/")
         if (method, area) == ("GET", "orders") and last:
@@ -72,14 +72,14 @@ class Control:
             raise ControlError(f"There is no {method} /control/{name:.60}.", 404)
         return handler
 
-    def _handlers(self) -> dict[tuple[str, str], Callable[[bytes], Answer]]:
+    def _handlers(self) -> dict[tuple[str, str], Callable[[bytes], Response]]:
         return {
-            ("GET", "health"): lambda _: json_answer({"status": "ok", "ports": dict(self.ports)}),
-            ("GET", "counters"): lambda _: json_answer(self.counters.document()),
-            ("GET", "recording"): lambda _: json_answer({"bodies": dict(self.counters.bodies)}),
+            ("GET", "health"): lambda _: json_response({"status": "ok", "ports": dict(self.ports)}),
+            ("GET", "counters"): lambda _: json_response(self.counters.document()),
+            ("GET", "recording"): lambda _: json_response({"bodies": dict(self.counters.bodies)}),
             ("POST", "recording"): self._record,
-            ("GET", "faults"): lambda _: json_answer({"faults": [fault.document() for fault in self.faults.all()]}),
-            ("DELETE", "faults"): lambda _: json_answer({"removed": self.faults.remove()}),
+            ("GET", "faults"): lambda _: json_response({"faults": [fault.document() for fault in self.faults.all()]}),
+            ("DELETE", "faults"): lambda _: json_response({"removed": self.faults.remove()}),
             ("POST", "faults"): self._add_fault,
             ("POST", "seed"): self._seed,
             ("POST", "reset"): self._reset,
@@ -94,83 +94,83 @@ class Control:
             ("POST", "consent"): self._set_consent,
         }
 
-    def _record(self, body: bytes) -> Answer:
-        self.counters.record(self._operation(_parsed(bodies.Recording, body).operation))
-        return json_answer({})
+    def _record(self, body: bytes) -> Response:
+        self.counters.record(self._operation(_parse(bodies.Recording, body).operation))
+        return json_response({})
 
-    def _seed(self, body: bytes) -> Answer:
+    def _seed(self, body: bytes) -> Response:
         try:
-            self.world.seed(_parsed(Seed, body))
+            self.world.seed(_parse(Seed, body))
         except ValueError as error:
             raise ControlError(str(error)) from None
         world = self.world
         counts = {"applications": len(world.applications), "sellers": len(world.sellers), "roles": len(world.roles)}
-        return json_answer({**counts, "refresh_tokens": len(world.grants), "aws_keys": len(world.aws_keys)})
+        return json_response({**counts, "refresh_tokens": len(world.grants), "aws_keys": len(world.aws_keys)})
 
-    def _reset(self, body: bytes) -> Answer:
-        request = _parsed(bodies.Reset, body)
+    def _reset(self, body: bytes) -> Response:
+        request = _parse(bodies.Reset, body)
         self.counters.reset()
         self.buckets.refill()
         self.faults.remove()
         if request.tokens:
             self.tokens.clear()
-        return json_answer({})
+        return json_response({})
 
-    def _set_rates(self, body: bytes) -> Answer:
-        request = _parsed(bodies.Rates, body)
+    def _set_rates(self, body: bytes) -> Response:
+        request = _parse(bodies.Rates, body)
         name = None if request.operation is None else self._operation(request.operation)
         if name is None:
             self.buckets.scale, self.buckets.burst_scale = request.scale, request.burst_scale
             self.buckets.by_operation.clear()
-            self.buckets.untold.clear()
+            self.buckets.unspecified.clear()
         else:
             self.buckets.by_operation[name] = (request.scale, request.burst_scale)
-        (self.buckets.untold.discard if request.header else self.buckets.untold.add)(name)
+        (self.buckets.unspecified.discard if request.header else self.buckets.unspecified.add)(name)
         self.buckets.refill()
-        return json_answer({})
+        return json_response({})
 
-    def _set_token_life(self, body: bytes) -> Answer:
-        self.world.token_life_seconds = _parsed(bodies.Tokens, body).life_seconds
-        return json_answer({})
+    def _set_token_life(self, body: bytes) -> Response:
+        self.world.token_life_seconds = _parse(bodies.Tokens, body).life_seconds
+        return json_response({})
 
-    def _set_processing(self, body: bytes) -> Answer:
-        self.world.processing_step_seconds = _parsed(bodies.Processing, body).step_seconds
-        return json_answer({})
+    def _set_processing(self, body: bytes) -> Response:
+        self.world.processing_step_seconds = _parse(bodies.Processing, body).step_seconds
+        return json_response({})
 
-    def _expire_sessions(self, body: bytes) -> Answer:
-        _parsed(bodies.ExpireSessions, body)
-        return json_answer({"expired": self.world.expire_sessions(self.clock.wall())})
+    def _expire_sessions(self, body: bytes) -> Response:
+        _parse(bodies.ExpireSessions, body)
+        return json_response({"expired": self.world.expire_sessions(self.clock.wall())})
 
-    def _revoke_grant(self, body: bytes) -> Answer:
-        request = _parsed(bodies.RevokeGrant, body)
+    def _revoke_grant(self, body: bytes) -> Response:
+        request = _parse(bodies.RevokeGrant, body)
         grant = self.world.grants.get(request.refresh_token.get_secret_value())
         if grant is None:
             raise ControlError("refresh_token: nobody granted this.")
         grant.revoked = True
         if request.access_tokens:
             self.tokens.revoke(grant.client_id, grant.selling_partner_id)
-        return json_answer({})
+        return json_response({})
 
-    def _rotate_client(self, body: bytes) -> Answer:
-        request = _parsed(bodies.RotateClient, body)
+    def _rotate_client(self, body: bytes) -> Response:
+        request = _parse(bodies.RotateClient, body)
         application = self.world.applications.get(request.client_id)
         if application is None:
             raise ControlError("client_id: no application has this client id.")
         application.rotate(request.new_secret.get_secret_value(), self.clock.wall() + request.old_life_seconds)
-        return json_answer({})
+        return json_response({})
 
-    def _enrol_queue(self, body: bytes) -> Answer:
-        request = _parsed(bodies.EnrolQueue, body)
+    def _enrol_queue(self, body: bytes) -> Response:
+        request = _parse(bodies.EnrolQueue, body)
         if request.client_id not in self.world.applications:
             raise ControlError("client_id: no application has this client id.")
         if request.queue_url is None:
             self.world.rotation_queues.pop(request.client_id, None)
         else:
             self.world.rotation_queues[request.client_id] = RotationQueue(request.queue_url, request.region)
-        return json_answer({})
+        return json_response({})
 
-    def _add_authorization_code(self, body: bytes) -> Answer:
-        request = _parsed(bodies.NewAuthorizationCode, body)
+    def _add_authorization_code(self, body: bytes) -> Response:
+        request = _parse(bodies.NewAuthorizationCode, body)
         if request.client_id not in self.world.applications:
             raise ControlError("client_id: no application has this client id.")
         if request.selling_partner_id not in self.world.sellers:
@@ -180,17 +180,17 @@ class Control:
         self.world.codes[code] = AuthorizationCode(
             request.client_id, request.selling_partner_id, expires_at, withdrawn=request.withdrawn
         )
-        return json_answer({"code": code, "expires_in": CODE_LIFE_SECONDS})
+        return json_response({"code": code, "expires_in": CODE_LIFE_SECONDS})
 
-    def _set_consent(self, body: bytes) -> Answer:
-        request = _parsed(bodies.Consent, body)
+    def _set_consent(self, body: bytes) -> Response:
+        request = _parse(bodies.Consent, body)
         if request.selling_partner_id not in (None, *self.world.sellers):
             raise ControlError("selling_partner_id: there is no such seller.")
         self.world.signed_in = request.selling_partner_id
-        return json_answer({})
+        return json_response({})
 
-    def _add_fault(self, body: bytes) -> Answer:
-        request = _parsed(bodies.NewFault, body)
+    def _add_fault(self, body: bytes) -> Response:
+        request = _parse(bodies.NewFault, body)
         if request.kind.endswith("given") != (request.response is not None):
             raise ControlError("response: belongs to the kinds given, lwa_given and sts_given, which need it.")
         operation = None
@@ -205,17 +205,17 @@ class Control:
             delay_seconds=request.delay_seconds,
             retry_after_seconds=request.retry_after_seconds,
             executed=request.executed,
-            response=request.response.answer() if request.response else None,
+            response=request.response.respond() if request.response else None,
         )
         self.faults.add(fault)
-        return json_answer(fault.document())
+        return json_response(fault.document())
 
-    def _remove_fault(self, text: str) -> Answer:
+    def _remove_fault(self, text: str) -> Response:
         if not text.isascii() or not text.isdecimal() or not self.faults.remove(int(text)):
             raise ControlError("id: there is no such fault.", 404)
-        return json_answer({"removed": 1})
+        return json_response({"removed": 1})
 
-    def _orders(self, selling_partner_id: str) -> Answer:
+    def _orders(self, selling_partner_id: str) -> Response:
         seller = self.world.sellers.get(selling_partner_id)
         if seller is None:
             raise ControlError("selling_partner_id: there is no such seller.", 404)
@@ -233,7 +233,7 @@ class Control:
             }
             for order in self.orders.orders(seller)
         ]
-        return json_answer({"orders": orders})
+        return json_response({"orders": orders})
 
     def _part(self, kind: str, name: str) -> str:
         """Return the operation, or the grant type of LWA, that a fault is for."""
@@ -250,7 +250,7 @@ class Control:
         return operation.name
 
 
-def _parsed(model: type[B], body: bytes) -> B:
+def _parse(model: type[B], body: bytes) -> B:
     """Return a body as its model; an empty body is an empty object."""
     try:
         document = json.loads(body or b"{}")

@@ -38,7 +38,7 @@ class Counters:
         """Return the counters of one operation, to be counted up."""
         return self.operations.setdefault(name, OperationCount())
 
-    def executed(self, name: str, body: bytes) -> None:
+    def record_execution(self, name: str, body: bytes) -> None:
         """Count an execution."""
         self.operation(name).executions += 1
         if name == self.recorded:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import count
 from random import Random
 
-from sellergate_simulator.http.answers import Answer
+from sellergate_simulator.http.responses import Response
 
 SP_API_KINDS = (
     "429",
@@ -57,7 +57,7 @@ class Fault:
     retry_after_seconds: int | None
     executed: bool
     """Whether Amazon did what was asked before the fault came between."""
-    response: Answer | None = None
+    response: Response | None = None
     """What a kind that ends with `given` responds with."""
 
     def document(self) -> dict[str, object]:

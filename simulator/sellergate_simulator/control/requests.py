@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Base64Bytes, Field, SecretStr
 
-from sellergate_simulator.http.answers import Answer
+from sellergate_simulator.http.responses import Response
 from sellergate_simulator.seed import Strict, Text
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
@@ -94,9 +94,9 @@ class GivenResponse(Strict):
     headers: dict[str, str] = Field(default_factory=dict)
     body: Base64Bytes = b""
 
-    def answer(self) -> Answer:
+    def respond(self) -> Response:
         """Return it as the simulator sends it."""
-        return Answer(self.status, self.body, None, self.headers)
+        return Response(self.status, self.body, None, self.headers)
 
 
 class NewFault(Strict):

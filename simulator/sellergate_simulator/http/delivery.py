@@ -7,15 +7,15 @@ from typing import Any
 
 from aiohttp import web
 
-from sellergate_simulator.http.answers import Answer
+from sellergate_simulator.http.responses import Response
 
 
-async def truncated(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+async def truncated(request: web.BaseRequest, simulated: Response) -> web.StreamResponse:
     """Announce the whole body, send half of it and close the connection."""
-    body = answer.body or b'{"payload":{}}'
-    response = web.StreamResponse(status=answer.status, headers=dict(answer.headers))
+    body = simulated.body or b'{"payload":{}}'
+    response = web.StreamResponse(status=simulated.status, headers=dict(simulated.headers))
     response.content_length = len(body)
-    response.content_type = answer.content_type or "application/json"
+    response.content_type = simulated.content_type or "application/json"
     await response.prepare(request)
     await response.write(body[: len(body) // 2])
     if request.transport is not None:

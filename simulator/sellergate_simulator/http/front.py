@@ -9,8 +9,8 @@ from aiohttp import web
 from sellergate_simulator.control.api import Control
 from sellergate_simulator.control.counters import Counters
 from sellergate_simulator.control.faults import LWA_KINDS, STS_KINDS, Fault, Faults
-from sellergate_simulator.http.answers import Answer, html_answer, json_answer
 from sellergate_simulator.http.delivery import still_there_after
+from sellergate_simulator.http.responses import Response, html_response, json_response
 from sellergate_simulator.identity import oddities, sts
 from sellergate_simulator.identity.consent import ConsentPages
 from sellergate_simulator.identity.lwa import TokenEndpoint, grant_type_of
@@ -39,30 +39,30 @@ class Front:
             return await self.documents.handle(request, path, raw_query)
         body = await request.content.read()
         if path.startswith("/control/"):
-            answer = self.control.answer(request.method, path, body)
+            response = self.control.respond(request.method, path, body)
         elif path.startswith("/apps/"):
-            answer = self.consent.answer(request.method, path, raw_query, body)
+            response = self.consent.respond(request.method, path, raw_query, body)
         elif (request.method, path) == ("POST", "/auth/o2/token"):
-            answer = await self._exchange(request, body)
+            response = await self._exchange(request, body)
         elif (request.method, path) == ("POST", "/"):
-            faulty = await self._faulty(request, STS_KINDS, oddities.STS)
-            answer = faulty or self.sts.answer(path, raw_query, request.headers, body)
+            faulty = await self._inject_fault(request, STS_KINDS, oddities.STS)
+            response = faulty or self.sts.respond(path, raw_query, request.headers, body)
         else:
-            answer = json_answer({"error": "Nothing is here."}, 404)
-        return answer.response()
+            response = json_response({"error": "Nothing is here."}, 404)
+        return response.to_aiohttp()
 
-    async def _exchange(self, request: web.BaseRequest, body: bytes) -> Answer:
+    async def _exchange(self, request: web.BaseRequest, body: bytes) -> Response:
         content_type = request.headers.get("Content-Type", "")
-        faulty = await self._faulty(request, LWA_KINDS, oddities.LWA, grant_type_of(content_type, body))
+        faulty = await self._inject_fault(request, LWA_KINDS, oddities.LWA, grant_type_of(content_type, body))
         return faulty or self.lwa.exchange(content_type, body)
 
-    async def _faulty(
+    async def _inject_fault(
         self,
         request: web.BaseRequest,
         kinds: tuple[str, ...],
-        odd: Mapping[str, Callable[[], Answer]],
+        odd: Mapping[str, Callable[[], Response]],
         operation: str | None = None,
-    ) -> Answer | None:
+    ) -> Response | None:
         """Return what a fault makes of a request; None, after a delay perhaps, where the true response follows."""
         fault = self._fault(kinds, operation)
         if fault is None or fault.response is not None:
@@ -73,7 +73,7 @@ class Front:
         if fault.kind.endswith("_silent"):
             while await still_there_after(request, SILENT_LOOK_SECONDS):
                 pass
-            return html_answer(503, "Nobody waits for this")
+            return html_response(503, "Nobody waits for this")
         await asyncio.sleep(fault.delay_seconds)
         return None
 

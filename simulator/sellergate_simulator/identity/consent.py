@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode
 
 from sellergate_simulator.clock import Clock
-from sellergate_simulator.http.answers import Answer
+from sellergate_simulator.http.responses import Response
 from sellergate_simulator.identity.lwa import CODE_LIFE_SECONDS
 from sellergate_simulator.state import Application, AppstoreVisit, AuthorizationCode, World
 
@@ -33,28 +33,28 @@ class ConsentPages:
     main_port: Callable[[], int]
     """Known once the simulator listens."""
 
-    def answer(self, method: str, path: str, raw_query: str, body: bytes) -> Answer:
-        """Return the answer to one request of a browser."""
+    def respond(self, method: str, path: str, raw_query: str, body: bytes) -> Response:
+        """Return the response to one request of a browser."""
         query = dict(parse_qsl(raw_query, keep_blank_values=True))
         try:
             if (method, path) == ("GET", CONSENT):
                 return self._ask(query)
             if (method, path) == ("POST", CONSENT):
                 form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-                return self._consented(form, form.get("selling_partner_id", ""))
+                return self._consent(form, form.get("selling_partner_id", ""))
             if method == "GET" and path.startswith(_CONFIRM):
-                return self._confirmed(path.removeprefix(_CONFIRM), query)
+                return self._confirm(path.removeprefix(_CONFIRM), query)
             if method == "GET" and path.startswith(_APPSTORE):
-                return self._visited(path.removeprefix(_APPSTORE), query)
+                return self._visit(path.removeprefix(_APPSTORE), query)
         except ConsentError as error:
             return _page(400, "Something went wrong", html.escape(str(error)))
         return _page(404, "Not found", "Nothing is here.")
 
-    def _ask(self, query: dict[str, str]) -> Answer:
+    def _ask(self, query: dict[str, str]) -> Response:
         """Show the consent page; a partner who is signed in through control consents at once."""
         application = self._application(query.get("application_id", ""), query)
         if self.world.signed_in is not None:
-            return self._consented(query, self.world.signed_in)
+            return self._consent(query, self.world.signed_in)
         hidden = "".join(
             f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
             for name, value in query.items()
@@ -67,11 +67,11 @@ class ConsentPages:
         )
         return _page(200, f"Authorize {html.escape(application.application_id)}?", form)
 
-    def _consented(self, fields: dict[str, str], selling_partner_id: str) -> Answer:
+    def _consent(self, fields: dict[str, str], selling_partner_id: str) -> Response:
         application = self._application(fields.get("application_id", ""), fields)
-        return self._sent_back(application, selling_partner_id, fields)
+        return self._redirect_back(application, selling_partner_id, fields)
 
-    def _visited(self, application_id: str, query: dict[str, str]) -> Answer:
+    def _visit(self, application_id: str, query: dict[str, str]) -> Response:
         """Send a partner from the application's page in the Appstore to the application's login URI."""
         application = self.world.application(application_id)
         if application is None or application.login_uri is None:
@@ -83,12 +83,12 @@ class ConsentPages:
         told = {"amazon_callback_uri": callback, "amazon_state": amazon_state, "selling_partner_id": partner}
         return _redirect(application.login_uri, told | ({"version": "beta"} if application.draft else {}))
 
-    def _confirmed(self, application_id: str, query: dict[str, str]) -> Answer:
+    def _confirm(self, application_id: str, query: dict[str, str]) -> Response:
         """Take the browser back from the application, once, and send it on with a code."""
         visit = self.world.visits.pop(query.get("amazon_state", ""), None)
         if visit is None or visit.application_id != application_id or visit.expires_at <= self.clock.wall():
             raise ConsentError("The amazon_state is not known, or was used.")
-        return self._sent_back(self._application(application_id, query), visit.selling_partner_id, query)
+        return self._redirect_back(self._application(application_id, query), visit.selling_partner_id, query)
 
     def _application(self, application_id: str, fields: dict[str, str]) -> Application:
         application = self.world.application(application_id)
@@ -103,7 +103,7 @@ class ConsentPages:
             raise ConsentError("MD5101: the redirect_uri is none of the application's.")
         return application
 
-    def _sent_back(self, application: Application, partner: str, fields: dict[str, str]) -> Answer:
+    def _redirect_back(self, application: Application, partner: str, fields: dict[str, str]) -> Response:
         if partner not in self.world.sellers:
             raise ConsentError("There is no such selling partner.")
         redirect_uri = fields.get("redirect_uri") or application.redirect_uris[0]
@@ -113,11 +113,11 @@ class ConsentPages:
         return _redirect(redirect_uri, told)
 
 
-def _redirect(url: str, parameters: dict[str, str]) -> Answer:
+def _redirect(url: str, parameters: dict[str, str]) -> Response:
     location = f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
-    return Answer(302, headers={"Location": location, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})
+    return Response(302, headers={"Location": location, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"})
 
 
-def _page(status: int, title: str, content: str) -> Answer:
+def _page(status: int, title: str, content: str) -> Response:
     page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1>{content}</body></html>"
-    return Answer(status, page.encode(), "text/html; charset=utf-8", {"Cache-Control": "no-store"})
+    return Response(status, page.encode(), "text/html; charset=utf-8", {"Cache-Control": "no-store"})

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from sellergate_simulator.clock import Clock
 from sellergate_simulator.control.counters import Counters
-from sellergate_simulator.http.answers import Answer, json_answer
+from sellergate_simulator.http.responses import Response, json_response
 from sellergate_simulator.identity.tokens import AccessToken, AccessTokens
 from sellergate_simulator.state import Application, Grant, World
 
@@ -28,7 +28,9 @@ class LwaError(Exception):
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(error)
         self.error = error
-        self.answer = json_answer({"error": error, "error_description": description}, status).with_headers(_NO_STORE)
+        self.response = json_response({"error": error, "error_description": description}, status).with_headers(
+            _NO_STORE
+        )
 
 
 @dataclass(slots=True)
@@ -40,19 +42,19 @@ class TokenEndpoint:
     counters: Counters
     clock: Clock
 
-    def exchange(self, content_type: str, body: bytes) -> Answer:
-        """Return the answer to one exchange, counted."""
+    def exchange(self, content_type: str, body: bytes) -> Response:
+        """Return the response to one exchange, counted."""
         try:
             fields = _fields(content_type, body)
             grant_type = fields.get("grant_type", "")
-            document = self._granted(grant_type, fields)
+            document = self._grant(grant_type, fields)
         except LwaError as error:
             self.counters.lwa_rejected[error.error] += 1
-            return error.answer
+            return error.response
         self.counters.exchanges[grant_type] += 1
-        return json_answer(document).with_headers(_NO_STORE)
+        return json_response(document).with_headers(_NO_STORE)
 
-    def _granted(self, grant_type: str, fields: dict[str, str]) -> dict[str, object]:
+    def _grant(self, grant_type: str, fields: dict[str, str]) -> dict[str, object]:
         if grant_type == "":
             raise LwaError("invalid_request", "The request is missing a required parameter : grant_type")
         grants = {
@@ -87,7 +89,7 @@ class TokenEndpoint:
         if grant.revoked:
             revoked = "User may have revoked or didn't grant the permission."
             raise LwaError("invalid_grant", f"{_INVALID_GRANT}refresh_token. {revoked}")
-        return {**self._issued(application, grant.selling_partner_id, None), "refresh_token": refresh_token}
+        return {**self._issue(application, grant.selling_partner_id, None), "refresh_token": refresh_token}
 
     def _client_credentials(self, application: Application, fields: dict[str, str]) -> dict[str, object]:
         if "refresh_token" in fields:
@@ -96,7 +98,7 @@ class TokenEndpoint:
             raise LwaError("invalid_request", "The request is missing a required parameter : scope")
         if fields["scope"] not in SCOPES:
             raise LwaError("invalid_scope", "The request has an invalid scope parameter")
-        return self._issued(application, None, fields["scope"])
+        return self._issue(application, None, fields["scope"])
 
     def _authorization_code(self, application: Application, fields: dict[str, str]) -> dict[str, object]:
         text = fields.get("code", "")
@@ -110,9 +112,9 @@ class TokenEndpoint:
         del self.world.codes[text]
         refresh_token = f"Atzr|{secrets.token_urlsafe(96)}"
         self.world.grants[refresh_token] = Grant(application.client_id, code.selling_partner_id, code.withdrawn)
-        return {**self._issued(application, code.selling_partner_id, None), "refresh_token": refresh_token}
+        return {**self._issue(application, code.selling_partner_id, None), "refresh_token": refresh_token}
 
-    def _issued(self, application: Application, seller: str | None, scope: str | None) -> dict[str, object]:
+    def _issue(self, application: Application, seller: str | None, scope: str | None) -> dict[str, object]:
         now, life = self.clock.wall(), self.world.token_life_seconds
         token = AccessToken(application.client_id, application.application_id, seller, scope, now + life)
         return {"access_token": self.tokens.issue(token, now), "token_type": "bearer", "expires_in": int(life)}

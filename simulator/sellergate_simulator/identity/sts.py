@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from sellergate_simulator.clock import Clock, iso
 from sellergate_simulator.control.counters import Counters
-from sellergate_simulator.http.answers import Answer
+from sellergate_simulator.http.responses import Response
 from sellergate_simulator.identity.signatures import SignatureRefused, SignedRequest, is_signed, verify
 from sellergate_simulator.state import AwsKey, World
 
@@ -36,7 +36,7 @@ class StsError(Exception):
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(code)
-        self.answer = _xml(
+        self.response = _xml(
             status,
             f"<ErrorResponse xmlns='{_NAMESPACE}'><Error><Type>Sender</Type><Code>{code}</Code>"
             f"<Message>{escape(message)}</Message></Error><RequestId>{{request_id}}</RequestId></ErrorResponse>",
@@ -51,8 +51,8 @@ class SecurityTokenService:
     counters: Counters
     clock: Clock
 
-    def answer(self, path: str, raw_query: str, headers: "CIMultiDictProxy[str]", body: bytes) -> Answer:
-        """Return the answer to one request, counted."""
+    def respond(self, path: str, raw_query: str, headers: "CIMultiDictProxy[str]", body: bytes) -> Response:
+        """Return the response to one request, counted."""
         try:
             caller = self._caller(SignedRequest("POST", path, raw_query, headers, body))
             fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -60,9 +60,9 @@ class SecurityTokenService:
             return self._act(action, caller, fields)
         except StsError as error:
             self.counters.sts_rejected += 1
-            return error.answer
+            return error.response
 
-    def _act(self, action: str, caller: AwsKey, fields: dict[str, str]) -> Answer:
+    def _act(self, action: str, caller: AwsKey, fields: dict[str, str]) -> Response:
         if action == "GetCallerIdentity":
             return _result(action, _identity(caller))
         if action != "AssumeRole":
@@ -113,9 +113,9 @@ class SecurityTokenService:
         )
 
 
-def throttled() -> Answer:
+def throttled() -> Response:
     """Return what STS says when it is asked too often."""
-    return StsError(400, "Throttling", "Rate exceeded").answer
+    return StsError(400, "Throttling", "Rate exceeded").response
 
 
 def _duration(text: str) -> int:
@@ -141,7 +141,7 @@ def _identity(caller: AwsKey) -> str:
     return f"<Arn>{escape(arn)}</Arn><UserId>{caller.access_key_id}</UserId><Account>{account}</Account>"
 
 
-def _result(action: str, result: str) -> Answer:
+def _result(action: str, result: str) -> Response:
     return _xml(
         200,
         f"<{action}Response xmlns='{_NAMESPACE}'><{action}Result>{result}</{action}Result>"
@@ -149,7 +149,7 @@ def _result(action: str, result: str) -> Answer:
     )
 
 
-def _xml(status: int, text: str) -> Answer:
+def _xml(status: int, text: str) -> Response:
     request_id = str(uuid4())
     body = text.replace("{request_id}", request_id).encode()
-    return Answer(status, body, "text/xml", {"x-amzn-RequestId": request_id})
+    return Response(status, body, "text/xml", {"x-amzn-RequestId": request_id})

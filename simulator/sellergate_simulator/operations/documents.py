@@ -17,8 +17,8 @@ from aiohttp import web
 
 from sellergate_simulator.clock import Clock
 from sellergate_simulator.control.faults import DOCUMENT_KINDS, Faults
-from sellergate_simulator.http.answers import Answer
 from sellergate_simulator.http.delivery import truncated
+from sellergate_simulator.http.responses import Response
 
 URL_LIFE_SECONDS = 300
 _OK, _PARTIAL, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED = 200, 206, 403, 404, 405
@@ -57,7 +57,7 @@ class Documents:
         return self._documents.get(document_id)
 
     def download_url(self, document_id: str, hostname: str, *, content_encoding: bool) -> str:
-        """Return a URL for GET. `content_encoding`: the answer says that it is gzip, so that clients decompress it."""
+        """Return a URL for GET. `content_encoding`: the response says that it is gzip, so that clients decompress it."""
         extra = {"response-content-encoding": "gzip"} if content_encoding else {}
         return self._url("GET", document_id, hostname, "host", extra)
 
@@ -70,15 +70,15 @@ class Documents:
         fault = self._faults.take(DOCUMENT_KINDS)
         kind = fault.kind if fault else ""
         if kind == "document_expired":
-            return _s3_error(_FORBIDDEN, "AccessDenied", "Request has expired").response()
+            return _s3_error(_FORBIDDEN, "AccessDenied", "Request has expired").to_aiohttp()
         if kind == "document_503":
-            return _s3_error(503, "SlowDown", "Please reduce your request rate.").response()
-        answer = await self._answer(request, path, raw_query)
+            return _s3_error(503, "SlowDown", "Please reduce your request rate.").to_aiohttp()
+        response = await self._respond(request, path, raw_query)
         if kind == "document_cut" and request.method == "GET":
-            return await truncated(request, answer)
-        return answer.response()
+            return await truncated(request, response)
+        return response.to_aiohttp()
 
-    async def _answer(self, request: web.BaseRequest, path: str, raw_query: str) -> Answer:
+    async def _respond(self, request: web.BaseRequest, path: str, raw_query: str) -> Response:
         document_id = path.removeprefix("/documents/")
         document = self._documents.get(document_id)
         refusal = self._refusal(request, document_id, dict(parse_qsl(raw_query)))
@@ -106,7 +106,7 @@ class Documents:
         text = f"{method}\n{document_id}\n{urlencode(sorted(covered.items()))}"
         return hmac.new(self._key, text.encode(), sha256).hexdigest()
 
-    def _refusal(self, request: web.BaseRequest, document_id: str, query: dict[str, str]) -> Answer | None:
+    def _refusal(self, request: web.BaseRequest, document_id: str, query: dict[str, str]) -> Response | None:
         if request.method not in {"GET", "PUT"}:
             return _s3_error(_NOT_ALLOWED, "MethodNotAllowed", "The specified method is not allowed.")
         if "Authorization" in request.headers:
@@ -122,7 +122,7 @@ class Documents:
         return None
 
 
-def _download(request: web.BaseRequest, document: Document, *, encoded: bool) -> Answer:
+def _download(request: web.BaseRequest, document: Document, *, encoded: bool) -> Response:
     content = document.content
     if content is None:
         return _s3_error(_NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
@@ -130,15 +130,15 @@ def _download(request: web.BaseRequest, document: Document, *, encoded: bool) ->
     headers |= {"ETag": f'"{sha256(content).hexdigest()[:32]}"', "Accept-Ranges": "bytes"}
     wanted = _FROM.fullmatch(request.headers.get("Range", ""))
     if wanted is None or request.headers.get("If-Range", headers["ETag"]) != headers["ETag"]:
-        return Answer(_OK, content, document.content_type, headers)
+        return Response(_OK, content, document.content_type, headers)
     start = int(wanted[1])
     if start >= len(content):
         return _s3_error(_RANGE, "InvalidRange", "The requested range is not satisfiable")
     headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    return Answer(_PARTIAL, content[start:], document.content_type, headers)
+    return Response(_PARTIAL, content[start:], document.content_type, headers)
 
 
-async def _upload(request: web.BaseRequest, document: Document) -> Answer:
+async def _upload(request: web.BaseRequest, document: Document) -> Response:
     if request.headers.get("Content-Type") != document.content_type:
         return _s3_error(_FORBIDDEN, "SignatureDoesNotMatch", "The content type is not the one that was signed.")
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
@@ -149,9 +149,9 @@ async def _upload(request: web.BaseRequest, document: Document) -> Answer:
     if "Content-Length" not in request.headers:
         return _s3_error(_LENGTH_REQUIRED, "MissingContentLength", "You must provide the Content-Length HTTP header.")
     document.content = await request.content.read()
-    return Answer(_OK)
+    return Response(_OK)
 
 
-def _s3_error(status: int, code: str, message: str) -> Answer:
+def _s3_error(status: int, code: str, message: str) -> Response:
     xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
-    return Answer(status, xml.encode(), "application/xml")
+    return Response(status, xml.encode(), "application/xml")

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sellergate_simulator.http.answers import Answer, invalid_input, json_answer, not_found
+from sellergate_simulator.http.responses import Response, invalid_input, json_response, not_found
 from sellergate_simulator.operations.documents import Document, Documents
 from sellergate_simulator.operations.jobs import Job, Jobs
 from sellergate_simulator.spapi.calls import Call, Handler, marketplace_field, text_field
@@ -44,14 +44,14 @@ class Feeds:
             f"{prefix}getFeedDocument": self._get_document,
         }
 
-    def _create_document(self, call: Call) -> Answer:
+    def _create_document(self, call: Call) -> Response:
         content_type = text_field(call.json_object(), "contentType")
         document_id = self._documents.add(Document(content_type))
         self._inputs[(call.owner.selling_partner_id, document_id)] = False
         url = self._documents.upload_url(document_id, call.hostname)
-        return json_answer({"feedDocumentId": document_id, "url": url}, 201)
+        return json_response({"feedDocumentId": document_id, "url": url}, 201)
 
-    def _create(self, call: Call) -> Answer:
+    def _create(self, call: Call) -> Response:
         body = call.json_object()
         feed_type, document_id = text_field(body, "feedType"), text_field(body, "inputFeedDocumentId")
         marketplaces = marketplace_field(body, call.owner, call.region, 25)
@@ -63,10 +63,10 @@ class Feeds:
         feed_id, step = self._jobs.next_id(call), self._world.processing_step_seconds
         feed = Feed(feed_id, feed_type, marketplaces, call.now, step, input_document_id=document_id)
         self._jobs.add(call, feed)
-        return json_answer({"feedId": feed.job_id}, 202)
+        return json_response({"feedId": feed.job_id}, 202)
 
-    def _get(self, call: Call) -> Answer:
-        return json_answer(self._document(call, self._jobs.find(call, call.path_params["feedId"])))
+    def _get(self, call: Call) -> Response:
+        return json_response(self._document(call, self._jobs.find(call, call.path_params["feedId"])))
 
     def _document(self, call: Call, feed: Feed) -> dict[str, Any]:
         status = feed.status(call.now)
@@ -83,13 +83,13 @@ class Feeds:
             document["resultFeedDocumentId"] = feed.document_id
         return document
 
-    def _get_document(self, call: Call) -> Answer:
+    def _get_document(self, call: Call) -> Response:
         document_id = call.path_params["feedDocumentId"]
         own = (call.owner.selling_partner_id, document_id) in self._inputs
         if not own and not any(job.document_id == document_id for job in self._jobs.all_of(call)):
             raise not_found("The requested feed document doesn't exist.")
         url = self._documents.download_url(document_id, call.hostname, content_encoding=False)
-        return json_answer({"feedDocumentId": document_id, "url": url})
+        return json_response({"feedDocumentId": document_id, "url": url})
 
     def _result(self, call: Call, feed: Feed) -> Document:
         """Write what a feed did: how many messages it had (a JSON feed's own, else its lines), all accepted."""

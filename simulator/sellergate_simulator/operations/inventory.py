@@ -3,7 +3,7 @@
 from typing import Any
 
 from sellergate_simulator.clock import iso
-from sellergate_simulator.http.answers import Answer, invalid_input, json_answer
+from sellergate_simulator.http.responses import Response, invalid_input, json_response
 from sellergate_simulator.shops.stock import StockRow, stock_of
 from sellergate_simulator.spapi import paging
 from sellergate_simulator.spapi.calls import Call, Handler
@@ -17,7 +17,7 @@ def handlers() -> dict[str, Handler]:
     return {"fba-inventory/v1/getInventorySummaries": _get_inventory_summaries}
 
 
-def _get_inventory_summaries(call: Call) -> Answer:
+def _get_inventory_summaries(call: Call) -> Response:
     query, seller = call.query, call.owner
     marketplaces = query.many("marketplaceIds")
     if len(marketplaces) != 1:
@@ -42,7 +42,7 @@ def _get_inventory_summaries(call: Call) -> Answer:
     if following is not None:
         next_token = paging.encode("inventory", seller.selling_partner_id, {"start": following})
         document["pagination"] = {"nextToken": next_token}
-    return json_answer(document)
+    return json_response(document)
 
 
 def _summary(row: StockRow, now: float, *, details: bool) -> dict[str, Any]:

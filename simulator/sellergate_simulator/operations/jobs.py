@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sellergate_simulator.clock import iso
-from sellergate_simulator.http.answers import AmazonError, Answer, invalid_input, json_answer, not_found
+from sellergate_simulator.http.responses import AmazonError, Response, invalid_input, json_response, not_found
 from sellergate_simulator.spapi import paging
 from sellergate_simulator.spapi.calls import Call
 
@@ -78,15 +78,15 @@ class Jobs(Generic[J]):
         """Return all jobs of this seller, the oldest first."""
         return self._of(call).values()
 
-    def cancel(self, call: Call, job_id: str) -> Answer:
+    def cancel(self, call: Call, job_id: str) -> Response:
         """Cancel a job that is still in the queue. Raises the 400 for any other."""
         job = self.find(call, job_id)
         if job.status(call.now) != "IN_QUEUE":
             raise AmazonError(400, "InvalidInput", "Only what is IN_QUEUE can be cancelled.")
         job.cancelled = True
-        return Answer(200)
+        return Response(200)
 
-    def listing(self, call: Call, show: Callable[[J], dict[str, Any]]) -> Answer:
+    def listing(self, call: Call, show: Callable[[J], dict[str, Any]]) -> Response:
         """Return a page of this seller's jobs, the newest first. With a nextToken no other parameter is allowed."""
         seller_id = call.owner.selling_partner_id
         token = call.query.one("nextToken")
@@ -101,7 +101,7 @@ class Jobs(Generic[J]):
         document: dict[str, Any] = {self._plural: [show(job) for job in shown]}
         if following is not None:
             document["nextToken"] = paging.encode(self._plural, seller_id, {**state, "start": following})
-        return json_answer(document)
+        return json_response(document)
 
     def _filters(self, call: Call) -> dict[str, Any]:
         query = call.query

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sellergate_simulator.http.answers import Answer, denied, invalid_input, json_answer, not_found
+from sellergate_simulator.http.responses import Response, denied, invalid_input, json_response, not_found
 from sellergate_simulator.shops.stock import StockRow, stock_of
 from sellergate_simulator.spapi import paging
 from sellergate_simulator.spapi.calls import Call, Handler
@@ -16,20 +16,20 @@ def handlers() -> dict[str, Handler]:
     }
 
 
-def _get_item(call: Call) -> Answer:
+def _get_item(call: Call) -> Response:
     marketplaces = _marketplaces(call)
     sku = call.path_params["sku"]
     for row in stock_of(call.owner.selling_partner_id):
         if row.sku == sku:
-            return json_answer(_item(row, marketplaces))
+            return json_response(_item(row, marketplaces))
     raise not_found(f"SKU '{sku:.40}' not found in marketplace {marketplaces[0]}")
 
 
-def _search(call: Call) -> Answer:
+def _search(call: Call) -> Response:
     marketplaces, seller_id = _marketplaces(call), call.owner.selling_partner_id
     size = call.query.integer("pageSize", low=1, high=20, default=10)
     wanted = set(call.query.many("identifiers"))
-    # The next value is called nextToken in the answer and pageToken in the request.
+    # The next value is called nextToken in the response and pageToken in the request.
     token = call.query.one("pageToken")
     start = paging.decode(token, "listings", seller_id, "pageToken")["start"] if token else 0
     rows = [row for row in stock_of(seller_id) if not wanted or wanted & {row.sku, row.asin}]
@@ -38,7 +38,7 @@ def _search(call: Call) -> Answer:
     if following is not None:
         pagination["nextToken"] = paging.encode("listings", seller_id, {"start": following})
     items = [_item(row, marketplaces) for row in shown]
-    return json_answer({"numberOfResults": len(rows), "pagination": pagination, "items": items})
+    return json_response({"numberOfResults": len(rows), "pagination": pagination, "items": items})
 
 
 def _marketplaces(call: Call) -> list[str]:

@@ -6,7 +6,7 @@ Shapes and rules from Amazon's model orders_2026-01-01.json; a page token lives 
 from typing import Any
 
 from sellergate_simulator.clock import iso
-from sellergate_simulator.http.answers import Answer, invalid_input, json_answer, not_found
+from sellergate_simulator.http.responses import Response, invalid_input, json_response, not_found
 from sellergate_simulator.shops.countries import country_of
 from sellergate_simulator.shops.order_book import Order, OrderBook, OrderItem, amount
 from sellergate_simulator.spapi import paging
@@ -29,7 +29,7 @@ class Orders2026:
             "orders/2026-01-01/getOrder": self._get_order,
         }
 
-    def _search(self, call: Call) -> Answer:
+    def _search(self, call: Call) -> Response:
         seller, query = call.owner, call.query
         state = _filters(call)
         token = query.one("paginationToken")
@@ -50,13 +50,13 @@ class Orders2026:
         edge = "createdBefore" if state["by"] == "created" else "lastUpdatedBefore"
         included = frozenset(query.many("includedData"))
         orders_shown = [_order_document(order, included) for order in shown]
-        return json_answer({"orders": orders_shown, "pagination": pagination, edge: iso(state["before"])})
+        return json_response({"orders": orders_shown, "pagination": pagination, edge: iso(state["before"])})
 
-    def _get_order(self, call: Call) -> Answer:
+    def _get_order(self, call: Call) -> Response:
         order = self._book.order(call.owner, call.region, call.path_params["orderId"])
         if order is None:
             raise not_found("The requested order does not exist.")
-        return json_answer({"order": _order_document(order, frozenset(call.query.many("includedData")))})
+        return json_response({"order": _order_document(order, frozenset(call.query.many("includedData")))})
 
 
 def _filters(call: Call) -> dict[str, Any]:

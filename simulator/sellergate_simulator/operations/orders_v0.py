@@ -6,7 +6,7 @@ Shapes and rules from Amazon's model ordersV0.json and its guides to the Tokens 
 from typing import Any
 
 from sellergate_simulator.clock import iso
-from sellergate_simulator.http.answers import Answer, denied, invalid_input, json_answer, not_found
+from sellergate_simulator.http.responses import Response, denied, invalid_input, json_response, not_found
 from sellergate_simulator.shops.countries import country_of
 from sellergate_simulator.shops.order_book import Order, OrderBook, OrderItem, amount
 from sellergate_simulator.spapi import paging
@@ -33,7 +33,7 @@ class OrdersV0:
             "orders/v0/confirmShipment": self._confirm_shipment,
         }
 
-    def _get_orders(self, call: Call) -> Answer:
+    def _get_orders(self, call: Call) -> Response:
         query, seller = call.query, call.owner
         marketplaces = query.many("MarketplaceIds")
         if not marketplaces:
@@ -50,34 +50,34 @@ class OrdersV0:
         payload[edge] = iso(state["before"])
         return _payload(payload)
 
-    def _get_items(self, call: Call) -> Answer:
+    def _get_items(self, call: Call) -> Response:
         order = self._order(call)
         items = [_item_document(order, item) for item in order.items]
         if "buyerInfo" in _elements(call):
             items = [{**item, "BuyerInfo": {"BuyerCustomizedInfo": {}}} for item in items]
         return _payload({"AmazonOrderId": order.order_id, "OrderItems": items})
 
-    def _get_buyer_info(self, call: Call) -> Answer:
+    def _get_buyer_info(self, call: Call) -> Response:
         order = self._restricted(call)
         return _payload({"AmazonOrderId": order.order_id, **_buyer(order)})
 
-    def _get_address(self, call: Call) -> Answer:
+    def _get_address(self, call: Call) -> Response:
         order = self._restricted(call)
         return _payload({"AmazonOrderId": order.order_id, "ShippingAddress": _address(order)})
 
-    def _get_items_buyer_info(self, call: Call) -> Answer:
+    def _get_items_buyer_info(self, call: Call) -> Response:
         order = self._restricted(call)
         items = [{"OrderItemId": item.item_id, "BuyerCustomizedInfo": {}} for item in order.items]
         return _payload({"AmazonOrderId": order.order_id, "OrderItems": items})
 
-    def _confirm_shipment(self, call: Call) -> Answer:
+    def _confirm_shipment(self, call: Call) -> Response:
         order = self._order(call)
         document = call.json_object()
         for name in ("packageDetail", "marketplaceId"):
             if name not in document:
                 raise invalid_input(f"The field {name} is required.")
         self._book.ship(call.owner, order, call.now)
-        return Answer(204)
+        return Response(204)
 
     def _restricted(self, call: Call) -> Order:
         """Return the order for an operation that shows nothing but personal data."""
@@ -185,5 +185,5 @@ def _address(order: Order) -> dict[str, str]:
     }
 
 
-def _payload(document: object) -> Answer:
-    return json_answer({"payload": document})
+def _payload(document: object) -> Response:
+    return json_response({"payload": document})

@@ -11,7 +11,7 @@ from typing import Any
 from sellergate_amazon.reports import RESTRICTED_REPORT_TYPES
 
 from sellergate_simulator.clock import iso
-from sellergate_simulator.http.answers import Answer, denied, invalid_input, json_answer, not_found
+from sellergate_simulator.http.responses import Response, denied, invalid_input, json_response, not_found
 from sellergate_simulator.operations.documents import Document, Documents
 from sellergate_simulator.operations.jobs import Job, Jobs
 from sellergate_simulator.shops.order_book import OrderBook, amount
@@ -50,7 +50,7 @@ class Reports:
             f"{prefix}getReportDocument": self._get_document,
         }
 
-    def _create(self, call: Call) -> Answer:
+    def _create(self, call: Call) -> Response:
         body = call.json_object()
         report_type = text_field(body, "reportType")
         marketplaces = marketplace_field(body, call.owner, call.region, 25)
@@ -65,10 +65,10 @@ class Reports:
         if "simulatorBytes" in options:
             report.length = _length(options["simulatorBytes"])
         self._jobs.add(call, report)
-        return json_answer({"reportId": report.job_id}, 202)
+        return json_response({"reportId": report.job_id}, 202)
 
-    def _get(self, call: Call) -> Answer:
-        return json_answer(self._document(call, self._jobs.find(call, call.path_params["reportId"])))
+    def _get(self, call: Call) -> Response:
+        return json_response(self._document(call, self._jobs.find(call, call.path_params["reportId"])))
 
     def _document(self, call: Call, report: Report) -> dict[str, Any]:
         status = report.status(call.now)
@@ -87,7 +87,7 @@ class Reports:
             document["reportDocumentId"] = report.document_id
         return document
 
-    def _get_document(self, call: Call) -> Answer:
+    def _get_document(self, call: Call) -> Response:
         document_id = call.path_params["reportDocumentId"]
         report = next((job for job in self._jobs.all_of(call) if job.document_id == document_id), None)
         document = self._documents.get(document_id)
@@ -97,7 +97,7 @@ class Reports:
             raise denied()
         encoded = call.query.one("enableContentEncodingUrlHeader") == "true"
         url = self._documents.download_url(document_id, call.hostname, content_encoding=encoded)
-        return json_answer({"reportDocumentId": document_id, "url": url, "compressionAlgorithm": "GZIP"})
+        return json_response({"reportDocumentId": document_id, "url": url, "compressionAlgorithm": "GZIP"})
 
     def _written(self, call: Call, report: Report) -> Document:
         """Write a report: tab-separated, gzip, in Shift_JIS for Japan as Amazon's flat files are."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sellergate_amazon.operations import Catalogue
 
-from sellergate_simulator.http.answers import Answer, denied, invalid_input, json_answer
+from sellergate_simulator.http.responses import Response, denied, invalid_input, json_response
 from sellergate_simulator.identity.tokens import AccessToken, AccessTokens, RestrictedResource
 from sellergate_simulator.spapi.calls import Call, Handler, text_field
 from sellergate_simulator.state import World
@@ -29,7 +29,7 @@ class RestrictedTokens:
         """Return the handlers by operation name."""
         return {"tokens/2021-03-01/createRestrictedDataToken": self._create}
 
-    def _create(self, call: Call) -> Answer:
+    def _create(self, call: Call) -> Response:
         if call.token.resources:
             raise denied()
         named = call.json_object().get("restrictedResources")
@@ -45,7 +45,7 @@ class RestrictedTokens:
             expires_at=call.now + life,
             resources=resources,
         )
-        return json_answer({"restrictedDataToken": self._tokens.issue(token, call.now), "expiresIn": int(life)})
+        return json_response({"restrictedDataToken": self._tokens.issue(token, call.now), "expiresIn": int(life)})
 
     def _resource(self, item: Any) -> RestrictedResource:
         if not isinstance(item, dict):

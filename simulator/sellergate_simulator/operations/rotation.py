@@ -15,7 +15,7 @@ from uuid import uuid4
 import botocore.session
 from botocore.config import Config
 
-from sellergate_simulator.http.answers import Answer, invalid_input
+from sellergate_simulator.http.responses import Response, invalid_input
 from sellergate_simulator.spapi.calls import Call, Handler
 from sellergate_simulator.state import RotationQueue, World
 
@@ -38,7 +38,7 @@ class SecretRotation:
         """Return the handlers by operation name."""
         return {"application-management/2023-11-30/rotateApplicationClientSecret": self._rotate}
 
-    def _rotate(self, call: Call) -> Answer:
+    def _rotate(self, call: Call) -> Response:
         queue = self._world.rotation_queues.get(call.token.client_id)
         if queue is None or call.region is None:
             raise invalid_input("The application has no queue for its new secret, or is a sandbox application.")
@@ -46,7 +46,7 @@ class SecretRotation:
         fresh = f"amzn1.oa2-cs.v1.{secrets.token_hex(32)}"
         application.rotate(fresh, call.now + _OLD_LIFE.total_seconds())
         self._send(queue, _message(application.application_id, application.client_id, fresh, moment))
-        return Answer(204)
+        return Response(204)
 
 
 def _message(application_id: str, client_id: str, secret: str, moment: datetime) -> str:
@@ -73,7 +73,7 @@ def _message(application_id: str, client_id: str, secret: str, moment: datetime)
 
 
 def send_later(queue: RotationQueue, message: str) -> None:
-    """Put a message on an SQS queue in a thread of its own, as Amazon does some time after its answer."""
+    """Put a message on an SQS queue in a thread of its own, as Amazon does some time after its response."""
     Thread(target=_send, args=(queue, message), daemon=True, name="sqs").start()
 
 

@@ -1,6 +1,6 @@
 """Sellers v1: getMarketplaceParticipations, the only call that tells where a seller sells (Amazon's model)."""
 
-from sellergate_simulator.http.answers import Answer, json_answer
+from sellergate_simulator.http.responses import Response, json_response
 from sellergate_simulator.shops.countries import country_of
 from sellergate_simulator.spapi.calls import Call, Handler
 
@@ -10,7 +10,7 @@ def handlers() -> dict[str, Handler]:
     return {"sellers/v1/getMarketplaceParticipations": _get_marketplace_participations}
 
 
-def _get_marketplace_participations(call: Call) -> Answer:
+def _get_marketplace_participations(call: Call) -> Response:
     seller = call.owner
     payload = []
     for marketplace_id in seller.marketplaces_in(call.region):
@@ -30,4 +30,4 @@ def _get_marketplace_participations(call: Call) -> Answer:
                 "storeName": f"Store of {seller.selling_partner_id}",
             }
         )
-    return json_answer({"payload": payload})
+    return json_response({"payload": payload})

@@ -1,4 +1,4 @@
-"""The Selling Partner API over HTTP: gate, faults, operation, and the headers that every answer carries."""
+"""The Selling Partner API over HTTP: gate, faults, operation, and the headers that every response carries."""
 
 import logging
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from sellergate_simulator.clock import Clock
 from sellergate_simulator.control.counters import Counters
 from sellergate_simulator.control.faults import SP_API_KINDS, THROTTLING_KINDS, Fault, Faults
 from sellergate_simulator.http import delivery
-from sellergate_simulator.http.answers import AmazonError, Answer, denied, errors_answer, html_answer
+from sellergate_simulator.http.responses import AmazonError, Response, denied, errors_response, html_response
 from sellergate_simulator.spapi import generic
 from sellergate_simulator.spapi.calls import Call, Handler
 from sellergate_simulator.spapi.gate import EXPIRED_TOKEN, Arrival, Gate, has_body_on_get, quota_exceeded
@@ -66,70 +66,70 @@ class SellingPartnerApi:
     ) -> tuple[web.StreamResponse, str | None]:
         """Return what was answered and the name of the operation, None where the request named none."""
         if has_body_on_get(arrival):
-            return html_answer(400, "Bad Request").with_headers(headers).response(), None
+            return html_response(400, "Bad Request").with_headers(headers).to_aiohttp(), None
         try:
             match = self.gate.match(arrival)
         except AmazonError as error:
-            return error.answer.with_headers(headers).response(), None
+            return error.response.with_headers(headers).to_aiohttp(), None
         try:
             call = self.gate.admit(arrival, match)
         except AmazonError as error:
-            return self._finished(error.answer, arrival, match, headers).response(), match.operation.name
+            return self._finish(error.response, arrival, match, headers).to_aiohttp(), match.operation.name
         fault = self.faults.take(SP_API_KINDS, match.operation.name)
         if fault is None:
-            return self._finished(self._execute(call), arrival, match, headers).response(), match.operation.name
+            return self._finish(self._execute(call), arrival, match, headers).to_aiohttp(), match.operation.name
         self.counters.faults_given += 1
-        return await self._faulted(request, fault, call, (arrival, match, headers)), match.operation.name
+        return await self._inject_fault(request, fault, call, (arrival, match, headers)), match.operation.name
 
-    def _execute(self, call: Call) -> Answer:
+    def _execute(self, call: Call) -> Response:
         """Run an operation; only one that was not refused counts as executed."""
         try:
-            answer = self.handlers.get(call.operation.name, generic.answer)(call)
+            response = self.handlers.get(call.operation.name, generic.respond)(call)
         except AmazonError as error:
-            return error.answer
-        self.counters.executed(call.operation.name, call.body)
-        return answer
+            return error.response
+        self.counters.record_execution(call.operation.name, call.body)
+        return response
 
-    def _finished(self, answer: Answer, arrival: Arrival, match: Match, headers: dict[str, str]) -> Answer:
-        """Add the headers of every answer, and the rate to those that carry it: 20x, 400 and 404 (usage plans)."""
-        carries = answer.status // 100 == 2 or answer.status in {400, 404}  # noqa: PLR2004  (the class of success)
-        if carries and self.gate.buckets.tells(match.operation):
+    def _finish(self, response: Response, arrival: Arrival, match: Match, headers: dict[str, str]) -> Response:
+        """Add the headers of every response, and the rate to those that carry it: 20x, 400 and 404 (usage plans)."""
+        carries = response.status // 100 == 2 or response.status in {400, 404}  # noqa: PLR2004  (the class of success)
+        if carries and self.gate.buckets.sends_rate_header(match.operation):
             headers = {**headers, "x-amzn-RateLimit-Limit": str(self.gate.limit(arrival, match).rate)}
-        return answer.with_headers(headers)
+        return response.with_headers(headers)
 
-    async def _faulted(
+    async def _inject_fault(
         self, request: web.BaseRequest, fault: Fault, call: Call, context: tuple[Arrival, Match, dict[str, str]]
     ) -> web.StreamResponse:
-        """Let a fault come between a call that was admitted and its answer."""
+        """Let a fault come between a call that was admitted and its response."""
         arrival, match, headers = context
-        answer = self._execute(call) if fault.executed else None
+        response = self._execute(call) if fault.executed else None
         if fault.kind == "reset":
             return delivery.reset(request)
         if fault.kind == "truncate":
-            whole = self._finished(answer or generic.answer(call), arrival, match, headers)
+            whole = self._finish(response or generic.respond(call), arrival, match, headers)
             return await delivery.truncated(request, whole)
         if fault.kind == "slow":
             present = await delivery.still_there_after(request, fault.delay_seconds)
-            if answer is None and not present:
+            if response is None and not present:
                 return web.Response(status=503)
-            return self._finished(answer or self._execute(call), arrival, match, headers).response()
+            return self._finish(response or self._execute(call), arrival, match, headers).to_aiohttp()
         if fault.kind in THROTTLING_KINDS:
             if fault.kind == "429":
                 headers = {**headers, "x-amzn-RateLimit-Limit": str(self.gate.limit(arrival, match).rate)}
             if fault.retry_after_seconds is not None:
                 headers = {**headers, "Retry-After": str(fault.retry_after_seconds)}
-            return quota_exceeded(self.counters, match).answer.with_headers(headers).response()
-        return (fault.response or _fault_answer(fault.kind)).with_headers(headers).response()
+            return quota_exceeded(self.counters, match).response.with_headers(headers).to_aiohttp()
+        return (fault.response or _fault_response(fault.kind)).with_headers(headers).to_aiohttp()
 
 
-def _fault_answer(kind: str) -> Answer:
+def _fault_response(kind: str) -> Response:
     if kind == "403_expired":
-        return denied(EXPIRED_TOKEN, "AccessDeniedException").answer
+        return denied(EXPIRED_TOKEN, "AccessDeniedException").response
     return {
-        "500_json": errors_answer(500, *_INTERNAL),
-        "500_html": html_answer(500, "Internal Server Error"),
-        "503_json": errors_answer(503, *_UNAVAILABLE),
-        "503_html": html_answer(503, "Service Temporarily Unavailable"),
+        "500_json": errors_response(500, *_INTERNAL),
+        "500_html": html_response(500, "Internal Server Error"),
+        "503_json": errors_response(503, *_UNAVAILABLE),
+        "503_html": html_response(503, "Service Temporarily Unavailable"),
     }[kind]
 
 

@@ -38,8 +38,8 @@ class Buckets:
     burst_scale: float = 1.0
     by_operation: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Scale and burst scale of single operations, in place of the general ones."""
-    untold: set[str | None] = field(default_factory=set)
-    """Operations whose answers do not tell the rate; None: all."""
+    unspecified: set[str | None] = field(default_factory=set)
+    """Operations whose responses do not tell the rate; None: all."""
     _buckets: dict[tuple[str, ...], _Bucket] = field(default_factory=dict)
 
     def limit(self, operation: Operation, *, sandbox: bool) -> Limit:
@@ -51,9 +51,9 @@ class Buckets:
             rate, burst = operation.rate or UNPUBLISHED_RATE, operation.burst or UNPUBLISHED_BURST
         return Limit(rate * scale, max(1.0, burst * burst_scale))
 
-    def tells(self, operation: Operation) -> bool:
+    def sends_rate_header(self, operation: Operation) -> bool:
         """Whether answers of an operation have x-amzn-RateLimit-Limit."""
-        return self.untold.isdisjoint({None, operation.name})
+        return self.unspecified.isdisjoint({None, operation.name})
 
     def take(self, key: tuple[str, ...], limit: Limit, now: float) -> bool:
         """Take one call out of a bucket, which starts full; False when there is none. `now` in steady seconds."""

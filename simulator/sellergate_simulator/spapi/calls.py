@@ -10,7 +10,7 @@ from sellergate_amazon.marketplaces import Region
 from sellergate_amazon.operations import Operation
 
 from sellergate_simulator.clock import parse_iso
-from sellergate_simulator.http.answers import Answer, invalid_input
+from sellergate_simulator.http.responses import Response, invalid_input
 from sellergate_simulator.identity.tokens import AccessToken, RestrictedResource
 from sellergate_simulator.state import AwsKey, Seller
 
@@ -104,7 +104,7 @@ class Call:
         return document
 
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Response]
 
 
 def text_field(document: Mapping[str, Any], name: str) -> str:

@@ -1,6 +1,6 @@
 """What stands before every SP-API operation, in Amazon's order: HTTP, route, token, region, signature, quota, arguments.
 
-The answers are those of facts about the SP-API: Amazon's change log (GET with a body), its issue threads (the details
+The responses are those of facts about the SP-API: Amazon's change log (GET with a body), its issue threads (the details
 of each 403), its usage plans (429 without a rate header).
 """
 
@@ -12,7 +12,7 @@ from sellergate_amazon.operations import Catalogue, Match
 
 from sellergate_simulator.clock import Clock
 from sellergate_simulator.control.counters import Counters
-from sellergate_simulator.http.answers import DENIED, AmazonError, denied, invalid_input
+from sellergate_simulator.http.responses import DENIED, AmazonError, denied, invalid_input
 from sellergate_simulator.identity.signatures import SignatureRefused, SignedRequest, is_signed, verify
 from sellergate_simulator.identity.tokens import AccessToken, AccessTokens
 from sellergate_simulator.spapi.buckets import Buckets, Limit

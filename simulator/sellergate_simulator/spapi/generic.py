@@ -3,20 +3,20 @@
 from hashlib import sha256
 from typing import Any
 
-from sellergate_simulator.http.answers import Answer, json_answer
+from sellergate_simulator.http.responses import Response, json_response
 from sellergate_simulator.spapi.calls import Call
 
 _NO_CONTENT = 204
 
 
-def answer(call: Call) -> Answer:
+def respond(call: Call) -> Response:
     """Return what the catalogue says that a success looks like.
 
     The object holds `echo`, and for a paged operation `items: []` beside the place of the next token, which is absent.
     """
     operation = call.operation
     if operation.envelope is None or operation.success_status == _NO_CONTENT:
-        return Answer(operation.success_status)
+        return Response(operation.success_status)
     content: dict[str, Any] = {"echo": _echo(call)}
     if operation.next_token_path:
         content["items"] = []
@@ -27,7 +27,7 @@ def answer(call: Call) -> Answer:
         document = {"payload": content}
     elif operation.envelope == "array":
         document = [content]
-    return json_answer(document, operation.success_status)
+    return json_response(document, operation.success_status)
 
 
 def _echo(call: Call) -> dict[str, Any]:

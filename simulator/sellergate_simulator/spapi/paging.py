@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sellergate_simulator.http.answers import invalid_input
+from sellergate_simulator.http.responses import invalid_input
 
 T = TypeVar("T")
 

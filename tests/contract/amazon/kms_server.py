@@ -34,8 +34,8 @@ class KmsServer:
     def wrap(self, key: bytes, use: str, kid: str = "single") -> str:
         """Wrap a key as the documentation says, without our own code for the context."""
         context = {"sellergate": use, "kid": kid}
-        answer = self.client.encrypt(KeyId=self.key, Plaintext=key, EncryptionContext=context)
-        return wrapped(answer["CiphertextBlob"])
+        response = self.client.encrypt(KeyId=self.key, Plaintext=key, EncryptionContext=context)
+        return wrapped(response["CiphertextBlob"])
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from pydantic import SecretStr
 from sellergate_account.secrets.kms import CannotUnwrap, Kms, unwrap_ring
-from sellergate_common.blocking.aws import MOST_BYTES, OutOfBounds, bounded
+from sellergate_common.blocking.aws import MOST_BYTES, OutOfBounds, bound_session
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_iam.ports import Role, Session
 from sellergate_token.rotation.consumer import QueueUnavailable
@@ -114,7 +114,7 @@ async def test_sqs(server: Server, mode: str) -> None:
 
 def test_a_response_that_drips_in_ends_by_its_time(server: Server) -> None:
     server.mode = "drip"
-    client = bounded(boto3.session.Session(), seconds=0.3).client(
+    client = bound_session(boto3.session.Session(), seconds=0.3).client(
         "sts", region_name=REGION, config=Config(retries={"total_max_attempts": 1})
     )
     with pytest.raises(OutOfBounds, match="takes longer"):
@@ -132,6 +132,6 @@ def test_the_clients_of_the_credential_chain_are_bounded_too(
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
     monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/Own")
     server.mode = "announced"
-    session = bounded(boto3.session.Session(region_name=REGION))
+    session = bound_session(boto3.session.Session(region_name=REGION))
     with pytest.raises(OutOfBounds):
         session.get_credentials().get_frozen_credentials()

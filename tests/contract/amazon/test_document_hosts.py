@@ -1,4 +1,4 @@
-"""Where documents may be fetched from: nothing that Amazon's answer says leads us anywhere else."""
+"""Where documents may be fetched from: nothing that Amazon's response says leads us anywhere else."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from sellergate_gateway.documents.aiohttp_store import AiohttpDocuments, PublicResolver, open_documents
-from sellergate_gateway.documents.ports import Broken, Forbidden
+from sellergate_gateway.documents.ports import ConnectionBroken, Forbidden
 from sellergate_gateway.settings import DOCUMENT_HOSTS
 
 HOSTS = [*DOCUMENT_HOSTS.split(","), "http://127.0.0.1:3900"]
@@ -146,7 +146,7 @@ async def test_who_says_nothing_is_broken_off(monkeypatch: pytest.MonkeyPatch) -
     port = server.sockets[0].getsockname()[1]
     async with server, open_documents([f"http://127.0.0.1:{port}"]) as documents:
         got = b""
-        with pytest.raises(Broken) as caught:
+        with pytest.raises(ConnectionBroken) as caught:
             async with documents.get(f"http://127.0.0.1:{port}/x?secret", ()) as fetched:
                 async for chunk in fetched.chunks:
                     got += chunk

@@ -9,12 +9,12 @@ import pytest
 from aiohttp import web
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
-from sellergate_gateway.calls.pipeline import Done
+from sellergate_gateway.calls.pipeline import CallResult
 from sellergate_gateway.documents.aiohttp_store import AiohttpDocuments, PublicResolver, open_documents
 from sellergate_gateway.documents.download import Documents, Kind
-from sellergate_gateway.documents.ports import Broken, Forbidden
+from sellergate_gateway.documents.ports import ConnectionBroken, Forbidden
 from sellergate_gateway.documents.upload import Upload, Uploads
-from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.http import AmazonResponse
 
 from tests.contract.amazon.test_document_hosts import Resolves
 from tests.contract.amazon.test_spapi_own_faults import no_descriptors
@@ -50,11 +50,11 @@ class Addresses:
     def __init__(self, url: str) -> None:
         self.made = 0
         document = {"reportDocumentId": "d", "feedDocumentId": "d", "url": url}
-        self.answer = AmazonAnswer(200, (("content-type", "application/json"),), json.dumps(document).encode())
+        self.response = AmazonResponse(200, (("content-type", "application/json"),), json.dumps(document).encode())
 
-    async def make(self, *_: Any) -> Done:
+    async def make(self, *_: Any) -> CallResult:
         self.made += 1
-        return Done(self.answer, None, 1, 0.0, 1)
+        return CallResult(self.response, None, 1, 0.0, 1)
 
 
 async def content() -> AsyncIterator[bytes]:
@@ -67,17 +67,17 @@ async def read(documents: AiohttpDocuments, url: str) -> bytes:
 
 
 async def test_a_process_without_descriptors_is_at_fault_itself(documents: AiohttpDocuments, origin: str) -> None:
-    with no_descriptors(), pytest.raises(Broken) as caught:
+    with no_descriptors(), pytest.raises(ConnectionBroken) as caught:
         await read(documents, f"{origin}/x")
     assert caught.value.own
-    with no_descriptors(), pytest.raises(Broken) as caught:
+    with no_descriptors(), pytest.raises(ConnectionBroken) as caught:
         await documents.put(f"{origin}/x", "text/plain", 1, content())
     assert caught.value.own
     assert await read(documents, f"{origin}/x") == b"whole"
 
 
 async def test_a_name_that_cannot_be_resolved_is_no_fault_of_the_host(documents: AiohttpDocuments) -> None:
-    with pytest.raises(Broken) as caught:
+    with pytest.raises(ConnectionBroken) as caught:
         await read(documents, "https://no-such-host.invalid/x")
     assert caught.value.own
 
@@ -85,7 +85,7 @@ async def test_a_name_that_cannot_be_resolved_is_no_fault_of_the_host(documents:
 async def test_a_host_that_refuses_is_not_an_own_fault() -> None:
     (port,) = free_ports(1)
     async with open_documents([f"http://{LOOPBACK}:{port}"]) as documents:
-        with pytest.raises(Broken) as caught:
+        with pytest.raises(ConnectionBroken) as caught:
             await read(documents, f"http://{LOOPBACK}:{port}/x")
     assert not caught.value.own
 

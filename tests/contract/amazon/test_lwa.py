@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from sellergate_common.clock import SYSTEM_CLOCK, Clock
-from sellergate_common.context import CallContext, serving
+from sellergate_common.context import CallContext, use_context
 from sellergate_common.errors import AmazonRefused, OutOfTime, PreconditionFailed, Reason, Unavailable
 from sellergate_token.lwa.client import MOST_EXCHANGES, HttpLwa, open_lwa
 from sellergate_token.ports import AccessToken, LwaClient, RefreshToken
@@ -182,7 +182,7 @@ async def test_a_slow_lwa_is_left_at_the_deadline(lwa: HttpLwa, control: httpx.A
     await control.post("/control/faults", json={"kind": "lwa_slow", "count": 1, "delay_seconds": 5})
     began = time.monotonic()
     try:
-        with serving(CallContext("test", "1", deadline=began + 0.5)), pytest.raises(OutOfTime):
+        with use_context(CallContext("test", "1", deadline=began + 0.5)), pytest.raises(OutOfTime):
             await refresh(lwa, seller)
     finally:
         await control.delete("/control/faults")

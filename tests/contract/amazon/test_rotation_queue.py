@@ -16,7 +16,7 @@ from sellergate_common.context import new_request_id
 from sellergate_common.errors import Unavailable
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_token.rotation.consumer import RotationQueue
-from sellergate_token.rotation.handlers import RotationDoors
+from sellergate_token.rotation.handlers import RotationHandlers
 from sellergate_token.rotation.messages import order_of
 from sellergate_token.rotation.sqs_queue import SqsQueue
 from sellergate_token.rotation.webhooks import Webhooks
@@ -49,7 +49,7 @@ class Consumer(RotationWorld):
     def __init__(self) -> None:
         super().__init__()
         self.counts: list[tuple[str, str, str]] = []
-        self.doors = RotationDoors(
+        self.doors = RotationHandlers(
             Webhooks((), None, time.time),  # type: ignore[arg-type]
             self.rotations,
             lambda *labels: self.counts.append(labels),

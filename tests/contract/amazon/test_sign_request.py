@@ -198,8 +198,8 @@ def send(url: str, method: str, headers: Headers, body: bytes) -> tuple[int, byt
     if body:
         connection.putheader("content-length", str(len(body)))
     connection.endheaders(body or None)
-    answer = connection.getresponse()
-    told = answer.status, answer.read()
+    response = connection.getresponse()
+    told = response.status, response.read()
     connection.close()
     return told
 
@@ -223,8 +223,8 @@ def test_the_simulator_takes_what_was_signed_and_nothing_else(
         url = amazon.url("na") + target
         hashed = hashlib.sha256(body).hexdigest()
         added = BotoSigner().sign(UnsignedRequest(method, url, given, hashed), session, "us-east-1")
-        status, answer = send(url, method, given + added, body)
-        assert status in {200, 201}, (target, answer)
+        status, response = send(url, method, given + added, body)
+        assert status in {200, 201}, (target, response)
         if body:
             assert send(url, method, given + added, b'{"a":2}')[0] == 403
         assert send(url.replace("/v1/", "/v2/").replace("?", "?x=1&"), method, given + added, body)[0] == 403

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from sellergate_gateway.spapi.aiohttp_transport import open_amazon
-from sellergate_gateway.spapi.http import AmazonRequest, NotSent
+from sellergate_gateway.spapi.http import AmazonRequest, ConnectError
 
 
 @contextmanager
@@ -28,14 +28,14 @@ def request(url: str) -> AmazonRequest:
 async def test_a_process_without_descriptors_is_at_fault_itself() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         async with open_amazon() as amazon:
-            with no_descriptors(), pytest.raises(NotSent) as caught:
+            with no_descriptors(), pytest.raises(ConnectError) as caught:
                 await amazon.send(request(f"http://127.0.0.1:{server.getsockname()[1]}/"), 5)
     assert caught.value.own
 
 
 async def test_a_name_that_cannot_be_resolved_is_no_fault_of_the_host() -> None:
     async with open_amazon() as amazon:
-        with pytest.raises(NotSent) as caught:
+        with pytest.raises(ConnectError) as caught:
             await amazon.send(request("http://no-such-host.invalid/"), 10)
     assert caught.value.own
 
@@ -44,6 +44,6 @@ async def test_a_host_that_refuses_is_not_an_own_fault() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         async with open_amazon() as amazon:
-            with pytest.raises(NotSent) as caught:
+            with pytest.raises(ConnectError) as caught:
                 await amazon.send(request(f"http://127.0.0.1:{bound.getsockname()[1]}/"), 5)
     assert not caught.value.own

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sellergate_gateway.spapi.aiohttp_transport import open_amazon
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest, FateUnknown
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ResponseLost
 
 
 @asynccontextmanager
@@ -24,7 +24,7 @@ async def answering(head: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
 
 
-async def sent(head: bytes) -> AmazonAnswer:
+async def sent(head: bytes) -> AmazonResponse:
     async with answering(head) as url, open_amazon() as amazon:
         return await amazon.send(AmazonRequest("POST", url, (), b"{}"), 20)
 
@@ -45,7 +45,7 @@ async def sent(head: bytes) -> AmazonAnswer:
     ],
 )
 async def test_what_is_no_response_of_http_is_an_unknown_outcome(head: bytes) -> None:
-    with pytest.raises(FateUnknown) as caught:
+    with pytest.raises(ResponseLost) as caught:
         await sent(head)
     assert "127.0.0.1" not in str(caught.value)
 
@@ -77,6 +77,6 @@ async def test_only_headers_of_a_list_are_passed_on() -> None:
         ("X-Request-Id", "theirs"),
     ]
     lines = [f"{name}: {value}".encode("latin-1") for name, value in gone + kept]
-    answer = await sent(b"\r\n".join([b"HTTP/1.1 200 OK", *lines]))
-    assert answer.headers == tuple(kept)
-    assert answer.body == b"ok"
+    response = await sent(b"\r\n".join([b"HTTP/1.1 200 OK", *lines]))
+    assert response.headers == tuple(kept)
+    assert response.body == b"ok"

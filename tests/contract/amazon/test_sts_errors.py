@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
-from sellergate_common.context import CallContext, serving
+from sellergate_common.context import CallContext, use_context
 from sellergate_common.errors import Code, OutOfTime, Reason, SellergateError
 from sellergate_common.status import to_status
 from sellergate_devstack.processes.ports import free_ports
@@ -32,7 +32,7 @@ class Sts:
     def __init__(self) -> None:
         self.url = ""
         self.asked = 0
-        self.answers: list[tuple[int, str]] = []
+        self.responses: list[tuple[int, str]] = []
         self.silent_region = ""
         self.well_again = Event()
 
@@ -40,11 +40,11 @@ class Sts:
         """Answer so from now on; the message holds what no message of ours may."""
         text = f"{EXTERNAL_ID} {AWS_SECRET} {AWS_KEY_ID}"
         error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
-        self.answers = [(status, f"<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")]
+        self.responses = [(status, f"<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")]
 
     def next(self) -> tuple[int, str]:
         self.asked += 1
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
 
 
 @pytest.fixture
@@ -175,9 +175,9 @@ async def test_a_refusal_of_our_own_credentials_is_not_told_as_one_of_the_role(
     ],
 )
 async def test_an_endpoint_that_is_no_sts_is_unavailable_in_one_line(
-    server: Sts, sts: BotoSts, answer: tuple[int, str], asked: int
+    server: Sts, sts: BotoSts, response: tuple[int, str], asked: int
 ) -> None:
-    server.answers = [answer]
+    server.responses = [response]
     error = await refusal(sts)
     assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
     assert error.retry_after
@@ -195,7 +195,7 @@ async def test_credentials_that_no_header_can_carry_are_not_used(server: Sts, st
     }
     text = "".join(f"<{name}>{'a&#10;b' if name == changed else value}</{name}>" for name, value in fields.items())
     result = f"<AssumeRoleResult><Credentials>{text}</Credentials></AssumeRoleResult>"
-    server.answers = [(200, f"<AssumeRoleResponse>{result}</AssumeRoleResponse>")]
+    server.responses = [(200, f"<AssumeRoleResponse>{result}</AssumeRoleResponse>")]
     error = await refusal(sts)
     assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
     assert server.asked == ATTEMPTS
@@ -236,7 +236,7 @@ async def test_retries_end_before_the_deadline_with_the_throttling_and_not_with_
     server.asked = 0
     sts._jitter = lambda: 0.99
     loop = asyncio.get_running_loop()
-    with serving(CallContext("m", "r", deadline=loop.time() + 1)):
+    with use_context(CallContext("m", "r", deadline=loop.time() + 1)):
         started = loop.time()
         error = await refusal(sts)
     assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
@@ -254,7 +254,7 @@ async def test_a_busy_moment_is_not_seen_by_the_caller(server: Sts, sts: BotoSts
 
 async def test_no_time_left_is_out_of_time(server: Sts, sts: BotoSts) -> None:
     server.refuses(400, "Throttling")
-    with serving(CallContext("m", "r", deadline=0.0)), pytest.raises(OutOfTime):
+    with use_context(CallContext("m", "r", deadline=0.0)), pytest.raises(OutOfTime):
         await sts.assume(ROLE, SESSION)
 
 

@@ -103,7 +103,7 @@ class Container:
         self.authorizations: list[str | None] = []
         self.given: dict[str, str] | None = None
 
-    def answer(self, authorization: str | None) -> tuple[int, bytes]:
+    def respond(self, authorization: str | None) -> tuple[int, bytes]:
         self.authorizations.append(authorization)
         if self.given is None:
             return 404, b"{}"
@@ -117,7 +117,7 @@ def container(amazon: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = told.answer(self.headers["Authorization"])
+            status, body = told.respond(self.headers["Authorization"])
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -5,7 +5,7 @@ from typing import Any
 from sellergate_account.rpc.accounts import AccountSecretsServicer, AccountServicer
 from sellergate_account.rpc.applications import ApplicationServicer
 from sellergate_account.rpc.clients import DropInClientServicer
-from sellergate_common.context import CallContext, Caller, serving
+from sellergate_common.context import CallContext, Caller, use_context
 
 from tests.fakes.account import Domain
 
@@ -27,5 +27,5 @@ class Servicers:
         """Return the response of a request. Raises SellergateError."""
         name = type(request).__name__.removesuffix("Request")
         method = next(getattr(one, name) for one in self._servicers if name in type(one).__dict__)
-        with serving(CallContext(name, "r", caller=caller)):
+        with use_context(CallContext(name, "r", caller=caller)):
             return await method(request, None)

@@ -46,8 +46,8 @@ class World(Domain):
     async def stored(self) -> int:
         """Return how many events are in the audit log: every change adds at least one."""
         async with self.direct.reading() as work:
-            heads = [*await work.trail.heads(True, "", 99), *await work.trail.heads(False, "", 99)]
-            return sum(head.count for _, head in heads) + (await work.trail.head("")).count
+            heads = [*await work.audit_log.heads(True, "", 99), *await work.audit_log.heads(False, "", 99)]
+            return sum(head.count for _, head in heads) + (await work.audit_log.head("")).count
 
 
 @asynccontextmanager

@@ -35,17 +35,17 @@ def connection(number: int = 0, token: str = "Atzr|1") -> Connection:
 
 
 async def test_parallel_upserts_of_one_key_make_one_row_and_agree(accounts: Accounts) -> None:
-    answers = await asyncio.gather(*(accounts.upsert(connection()) for _ in range(MANY)))
-    assert len({account for account, _ in answers}) == 1
-    assert sum(created for _, created in answers) == 1
-    assert await accounts.list(Filter("u1"), None, 9) == (answers[0][0],)
+    responses = await asyncio.gather(*(accounts.upsert(connection()) for _ in range(MANY)))
+    assert len({account for account, _ in responses}) == 1
+    assert sum(created for _, created in responses) == 1
+    assert await accounts.list(Filter("u1"), None, 9) == (responses[0][0],)
 
 
 async def test_parallel_first_sellers_of_a_user_share_application_and_external_id(accounts: Accounts) -> None:
-    answers = await asyncio.gather(*(accounts.upsert(connection(number)) for number in range(20)))
-    assert len({account.application_id for account, _ in answers}) == 1
-    assert len({account.external_id for account, _ in answers}) == 1
-    assert len({account.account_id for account, _ in answers}) == 20
+    responses = await asyncio.gather(*(accounts.upsert(connection(number)) for number in range(20)))
+    assert len({account.application_id for account, _ in responses}) == 1
+    assert len({account.external_id for account, _ in responses}) == 1
+    assert len({account.account_id for account, _ in responses}) == 20
 
 
 async def test_of_parallel_updates_with_one_etag_one_wins(accounts: Accounts) -> None:

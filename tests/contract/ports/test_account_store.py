@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Place, Signing, State
-from sellergate_account.ports import DuplicateKey, InUse, NotAuthentic, Store, Unreadable
+from sellergate_account.model import Account, Application, ApplicationSecrets, Cursor, Filter, Signing, State
+from sellergate_account.ports import DecryptionError, DuplicateKey, InUse, NotAuthentic, Store
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import BASE, HEAD, migrate
 from sellergate_account.storage.store import SqlStore
@@ -163,7 +163,7 @@ async def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> N
     async with store.reading() as work:
         seen: list[Account] = []
         while page := await work.accounts(
-            Filter("u1"), Place(seen[-1].create_time, seen[-1].account_id) if seen else None, 3
+            Filter("u1"), Cursor(seen[-1].create_time, seen[-1].account_id) if seen else None, 3
         ):
             seen.extend(page)
         assert seen == rows
@@ -189,7 +189,7 @@ async def test_applications_are_listed_in_order_by_owner_and_kept_whole(store: S
     async with store.reading() as work:
         assert list(await work.applications(None, None, 9)) == [full, application(), application("shared", "")]
         assert list(await work.applications(("u1", ""), None, 1)) == [application()]
-        assert list(await work.applications(None, Place(full.create_time, "zz"), 1)) == [application()]
+        assert list(await work.applications(None, Cursor(full.create_time, "zz"), 1)) == [application()]
 
 
 async def test_an_application_that_accounts_use_is_not_removed(store: Store) -> None:
@@ -275,7 +275,7 @@ async def test_a_value_moved_to_another_row_does_not_open(database: Database) ->
         with pytest.raises(NotAuthentic, match="changed outside"):
             await work.refresh_token(account("b", "SELLER2"))
     async with SqlStore(database, RING, INDEX_KEY, adopts=True).reading() as work:
-        with pytest.raises(Unreadable, match="cannot be opened"):
+        with pytest.raises(DecryptionError, match="cannot be opened"):
             await work.refresh_token(account("b", "SELLER2"))
 
 

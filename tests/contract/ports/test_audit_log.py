@@ -250,7 +250,7 @@ async def test_the_chain_of_an_account_that_is_gone_stays_and_goes_on_when_it_co
     assert [event.action for event in kept] == ["account.created", "account.removed"]
     assert (await checked(domain, account.account_id)).checked == 2
     run_of_rows = Import(domain.store, domain.accounts, domain.applications, dry_run=False)
-    taken = await run_of_rows.take(Row(connection(), Origin(account.account_id)))
+    taken = await run_of_rows.import_row(Row(connection(), Origin(account.account_id)))
     assert taken.outcome is Outcome.CREATED
     finding = await checked(domain)
     assert not finding.faults

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
 from sellergate_common.redis_client import open_redis
-from sellergate_token.authorizations.ports import Kept, Pending, Progress, Refusal, States
+from sellergate_token.authorizations.ports import Pending, Progress, Refusal, States, StoredAuthorization
 from sellergate_token.authorizations.redis import RedisStates
 
 from tests.fakes.token import FakeStates
@@ -158,4 +158,4 @@ async def test_without_redis_nothing_is_kept_and_nothing_is_given_out() -> None:
         with pytest.raises(Unavailable):
             await states.find(new_state())
         with pytest.raises(Unavailable):
-            await states.advance(new_state(), Kept(PENDING, None, "mark"), BUSY, 600)
+            await states.advance(new_state(), StoredAuthorization(PENDING, None, "mark"), BUSY, 600)

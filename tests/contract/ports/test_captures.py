@@ -85,9 +85,9 @@ async def test_what_another_replica_sees_is_told_and_lies_sealed(
         assert not replica.of("a2", operation.name)
         assert not replica.of("a1", "sellers/v1/getAccount")
     waiting = asyncio.ensure_future(anext(run))
-    second.hand_in(second.of("a1", operation.name), lambda: SEEN)
+    second.submit(second.of("a1", operation.name), lambda: SEEN)
     assert await asyncio.wait_for(waiting, 2) == SEEN
-    second.hand_in(second.of("a1", operation.name), lambda: SEEN)
+    second.submit(second.of("a1", operation.name), lambda: SEEN)
     await asyncio.sleep(0.01)
     (kept,) = [await redis.lrange(key, 0, -1) async for key in redis.scan_iter("cap:{*")] or [[]]
     assert "what-was-answered" not in str(kept)

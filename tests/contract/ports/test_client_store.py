@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.model import DropInClient, Place
+from sellergate_account.model import Cursor, DropInClient
 from sellergate_account.ports import DuplicateKey
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
@@ -41,7 +41,7 @@ class Clients:
         async with self.store.reading() as work:
             return await work.clients.client(client_id)
 
-    async def clients(self, user: str, after: Place | None, limit: int) -> Sequence[DropInClient]:
+    async def clients(self, user: str, after: Cursor | None, limit: int) -> Sequence[DropInClient]:
         async with self.store.reading() as work:
             return (await work.clients.clients(user, after, limit)).clients
 
@@ -100,7 +100,7 @@ async def test_lists_are_in_order_and_narrowed(clients: Clients) -> None:
         await clients.add(row, row.client_id, {})
     assert list(await clients.clients("", None, 9)) == rows
     assert list(await clients.clients("u1", None, 9)) == [rows[1], rows[3]]
-    assert list(await clients.clients("", Place(rows[1].create_time, "c1"), 2)) == rows[2:4]
+    assert list(await clients.clients("", Cursor(rows[1].create_time, "c1"), 2)) == rows[2:4]
 
 
 async def test_a_revocation_keeps_its_first_time(clients: Clients) -> None:

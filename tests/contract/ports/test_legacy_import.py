@@ -37,7 +37,7 @@ async def test_a_dry_run_foretells_that_an_older_secret_of_the_same_import_stays
         said = []
         for dry_run in (True, False):
             run = importing(database, dry_run=dry_run)
-            said.append([await run.take(one) for one in rows])
+            said.append([await run.import_row(one) for one in rows])
         assert [(taken.outcome, str(taken.warning)) for taken in said[0]] == [
             (taken.outcome, str(taken.warning)) for taken in said[1]
         ]
@@ -50,5 +50,5 @@ async def test_a_time_at_the_end_of_the_calendar_is_a_refusal_of_that_row(databa
     for dry_run in (True, False):
         with pytest.raises(InvalidRequest) as refused:
             late = row(1, "new", create_time=datetime(9999, 12, 31, tzinfo=UTC))
-            await importing(database, dry_run=dry_run).take(late)
+            await importing(database, dry_run=dry_run).import_row(late)
         assert [violation.field for violation in refused.value.violations] == ["create_time"]

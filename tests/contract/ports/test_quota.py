@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import QUOTA_MOVES
 from sellergate_common.errors import QuotaExceeded, Reason
 from sellergate_common.redis_client import open_redis
@@ -347,8 +347,8 @@ class heard:  # noqa: N801  (used as a function)
 
     def __init__(self, redis: Redis) -> None:
         self._replica = shared_replica(redis)
-        self._changes = Changes(redis)
-        self._listening = self._changes.heard_by({QUOTA_MOVES: (self._replica.waiters,)})
+        self._changes = InvalidationFeed(redis)
+        self._listening = self._changes.subscribe({QUOTA_MOVES: (self._replica.waiters,)})
 
     async def __aenter__(self) -> Replica:
         await self._listening.__aenter__()

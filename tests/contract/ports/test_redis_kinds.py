@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_account.redis_announcer import RedisAnnouncer
-from sellergate_common.cache.invalidation import Changes
+from sellergate_account.redis_change_publisher import RedisChangePublisher
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, TOKEN_CHANGES, TOKEN_PREFIX
-from sellergate_common.cache.lease import acquire, held, lease_keys
-from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.lease import acquire, hold_lease, lease_keys
+from sellergate_common.cache.lease_notifier import LeaseNotifier
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import QuotaExceeded
 from sellergate_common.redis_client import open_redis
@@ -62,8 +62,8 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.01)
 
 
-def memory(changes: Changes) -> Remembered[str]:
-    return Remembered(10, time.monotonic, lambda: changes.connected)
+def memory(changes: InvalidationFeed) -> TtlCache[str]:
+    return TtlCache(10, time.monotonic, lambda: changes.connected)
 
 
 async def test_entries_lie_on_every_node_and_are_found_counted_and_cleared(cache: SealedCache, prefix: str) -> None:
@@ -81,9 +81,9 @@ async def test_entries_lie_on_every_node_and_are_found_counted_and_cleared(cache
 async def test_a_lease_is_held_and_its_release_heard(redis: Redis, servers: Set, prefix: str) -> None:
     async with AsyncExitStack() as stack:
         other = await stack.enter_async_context(open_redis(SecretStr(servers.url)))
-        changes = Changes(other)
-        releases = Releases(other, changes, time.monotonic)
-        await stack.enter_async_context(changes.heard_by({prefix + "done": (releases,)}))
+        changes = InvalidationFeed(other)
+        releases = LeaseNotifier(other, changes, time.monotonic)
+        await stack.enter_async_context(changes.subscribe({prefix + "done": (releases,)}))
         await until(lambda: changes.connected)
         for number in range(5):
             key = f"{prefix}{{{number}}}"
@@ -93,7 +93,7 @@ async def test_a_lease_is_held_and_its_release_heard(redis: Redis, servers: Set,
             waiting = asyncio.create_task(releases.wait(key, 8))
             await asyncio.sleep(0.2)
             began = time.monotonic()
-            async with held(redis, key, lease, prefix + "done"):
+            async with hold_lease(redis, key, lease, prefix + "done"):
                 pass
             await waiting
             assert time.monotonic() - began < 1
@@ -110,7 +110,7 @@ class Slow:
     key: str
     fetches: list[int | None]
 
-    async def look(self) -> SecretStr | None:
+    async def look_up(self) -> SecretStr | None:
         return await self.cache.get(self.key)
 
     async def fetch(self, fence: int | None) -> SecretStr:
@@ -126,7 +126,9 @@ async def test_replicas_share_one_fetch(servers: Set, prefix: str) -> None:
 
     async def replica(redis: Redis) -> SecretStr:
         cache = SealedCache(redis, RING, prefix, prefix + "changes")
-        flight = SingleFlight[SecretStr](redis, Releases(redis, Changes(redis), time.monotonic), prefix + "done")
+        flight = SingleFlight[SecretStr](
+            redis, LeaseNotifier(redis, InvalidationFeed(redis), time.monotonic), prefix + "done"
+        )
         return await flight.get(key, Slow(cache, key, fetches))
 
     async with open_redis(SecretStr(servers.url)) as one, open_redis(SecretStr(servers.url)) as other:
@@ -155,11 +157,11 @@ async def test_quota_is_one_for_all_replicas(servers: Set, redis: Redis, prefix:
 
 
 async def test_changes_are_heard_wherever_they_are_announced(servers: Set, redis: Redis) -> None:
-    changes = Changes(redis)
+    changes = InvalidationFeed(redis)
     accounts, tokens = memory(changes), memory(changes)
     async with (
         open_redis(SecretStr(servers.url)) as other,
-        changes.heard_by({ACCOUNT_CHANGES: (accounts, tokens), TOKEN_CHANGES: (tokens,)}),
+        changes.subscribe({ACCOUNT_CHANGES: (accounts, tokens), TOKEN_CHANGES: (tokens,)}),
     ):
         await until(lambda: changes.connected)
         for _ in range(5):
@@ -168,7 +170,7 @@ async def test_changes_are_heard_wherever_they_are_announced(servers: Set, redis
             await SealedCache(other, RING, TOKEN_PREFIX, TOKEN_CHANGES).announce("a")
             await until(lambda: tokens.get("a") is None, 1)
             assert accounts.get("a") == "of a"
-            await RedisAnnouncer(other).changed("a")
+            await RedisChangePublisher(other).publish("a")
             await until(lambda: accounts.get("a") is None, 1)
 
 

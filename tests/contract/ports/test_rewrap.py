@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sellergate_account.admin.rewrap import Progress, adopt, rewrap
 from sellergate_account.model import Batch, DropInClient, Filter, FirstResponse, KeyedRequest
-from sellergate_account.ports import NotAuthentic, Unreadable
+from sellergate_account.ports import DecryptionError, NotAuthentic
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.sealed_rows import SqlVault
 from sellergate_account.storage.store import SqlStore
@@ -146,7 +146,7 @@ async def test_rows_whose_key_is_lost_are_adopted_and_their_secrets_stored_again
     async with SqlStore(filled, ring, INDEX_KEY).writing() as work:
         row = account("a01", "SELLER1")
         assert await work.account("a01") == row
-        with pytest.raises(Unreadable):
+        with pytest.raises(DecryptionError):
             await work.refresh_token(row)
         await work.save_account(row, SecretStr("Atzr|again"))
         assert await work.refresh_token(row) == SecretStr("Atzr|again")

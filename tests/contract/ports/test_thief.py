@@ -98,7 +98,7 @@ async def test_a_database_put_back_as_a_whole_is_found_by_what_was_logged(world:
     before = world.rows
     with capture_logs() as logs, pytest.raises(RuntimeError):
         async with domain.store.writing() as work:
-            await domain.audit.record(work.trail, "anything")
+            await domain.audit.record(work.audit_log, "anything")
             raise RuntimeError
     assert not [one for one in logs if one["event"] == "audit_anchor"], "nothing was stored"
     with capture_logs() as logs:

@@ -10,7 +10,7 @@ from sellergate_account.admin.audit_check import verify
 from sellergate_account.applications import Applications, LwaClient, NewApplication
 from sellergate_account.clients import Clients
 from sellergate_account.ids import new_external_id, new_secret, new_uuid7
-from sellergate_account.model import Limits, Place
+from sellergate_account.model import Cursor, Limits
 from sellergate_account.ports import UserLimitReached
 from sellergate_account.storage import clients as rows
 from sellergate_account.storage.database import Database
@@ -101,7 +101,7 @@ async def test_pages_of_clients_are_bounded_by_their_accounts(
         assert page.clients, "a page has one client at least"
         if not page.more:
             break
-        after = Place(page.clients[-1].create_time, page.clients[-1].client_id)
+        after = Cursor(page.clients[-1].create_time, page.clients[-1].client_id)
     assert sorted(chain.from_iterable(pages)) == sorted(sizes)
     assert all(len(page) == 1 or sum(page) <= 10 for page in pages)
     assert sum(map(len, pages)) == len(sizes)

@@ -12,10 +12,10 @@ from sellergate_account.accounts import Connection
 from sellergate_account.admin.audit_check import verify
 from sellergate_account.applications import LwaClient, NewApplication
 from sellergate_account.model import Changes, KeyedRequest
-from sellergate_account.ports import NotAuthentic, Work
+from sellergate_account.ports import NotAuthentic, UnitOfWork
 from sellergate_account.secrets.rotation import NewSecret
 from sellergate_account.storage.database import Database
-from sellergate_account.storage.store import SqlStore, SqlWork
+from sellergate_account.storage.store import SqlStore, SqlUnitOfWork
 from sellergate_account.storage.tables import Base
 from sqlalchemy import Column, Table, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -33,11 +33,11 @@ TABLES: Mapping[str, Table] = Base.metadata.tables
 class Peeking:
     """A store whose one transaction is the thief's own, so that all that was stolen is given back by a rollback."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: UnitOfWork) -> None:
         self._work = work
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Work]:
+    async def reading(self) -> AsyncIterator[UnitOfWork]:
         yield self._work
 
     writing = reading
@@ -76,10 +76,10 @@ class Theft:
     domain: Domain
 
     @property
-    def work(self) -> SqlWork:
+    def work(self) -> SqlUnitOfWork:
         store = self.domain.store
         assert isinstance(store, SqlStore)
-        return SqlWork(self.connection, store._keys, None)
+        return SqlUnitOfWork(self.connection, store._keys, None)
 
     async def found(self, table: str, row: Row) -> str:
         """Return where it is found: "read", "verify", both or "-"."""

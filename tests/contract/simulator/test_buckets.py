@@ -76,9 +76,9 @@ def test_the_sandbox_has_one_bucket_for_everything(amazon: Simulator) -> None:
     client = amazon.client()
     token = client.access_token()
     paths = [ACCOUNT, PARTICIPATIONS] * 8
-    answers = [client.call("GET", path, token=token, address="sandbox") for path in paths]
-    assert [answer.status_code for answer in answers] == [200] * 15 + [429]
-    assert answers[0].headers["x-amzn-ratelimit-limit"] == "0.005"
+    responses = [client.call("GET", path, token=token, address="sandbox") for path in paths]
+    assert [response.status_code for response in responses] == [200] * 15 + [429]
+    assert responses[0].headers["x-amzn-ratelimit-limit"] == "0.005"
 
 
 def test_refused_tokens_cost_no_quota(amazon: Simulator) -> None:

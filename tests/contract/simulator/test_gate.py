@@ -1,4 +1,4 @@
-"""What the SP-API addresses refuse before an operation runs, and what every answer carries."""
+"""What the SP-API addresses refuse before an operation runs, and what every response carries."""
 
 import re
 import socket

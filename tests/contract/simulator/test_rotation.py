@@ -39,8 +39,8 @@ def enrol(client: Client, queue: str | None) -> None:
 def test_the_new_secret_comes_on_the_queue_and_both_work(amazon: Simulator, sqs: SqsServer) -> None:
     client, (queue, _) = amazon.client(), sqs.queue()
     enrol(client, queue)
-    answer = client.call("POST", PATH, token=grantless(client))
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = client.call("POST", PATH, token=grantless(client))
+    assert (response.status_code, response.content) == (204, b"")
     (message,) = sqs.client.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
     body = json.loads(message["Body"])
     assert body["notificationMetadata"]["applicationId"] == client.application_id

@@ -45,21 +45,21 @@ def refusal(client: Any, **arguments: Any) -> tuple[str, int]:
 
 def test_assume_role_gives_temporary_credentials(amazon: Simulator) -> None:
     before = amazon.counters()["sts"]["assume_role"]
-    answer = sts_client(amazon).assume_role(RoleArn=ROLE_ARN, RoleSessionName="sellergate", DurationSeconds=900)
-    credentials = answer["Credentials"]
+    response = sts_client(amazon).assume_role(RoleArn=ROLE_ARN, RoleSessionName="sellergate", DurationSeconds=900)
+    credentials = response["Credentials"]
     assert credentials["AccessKeyId"].startswith("ASIA")
     assert credentials["SecretAccessKey"]
     assert credentials["SessionToken"]
     left = (credentials["Expiration"] - datetime.now(UTC)).total_seconds()
     assert 890 < left <= 900
-    assert answer["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/SP-API-Role/sellergate"
-    assert answer["ResponseMetadata"]["RequestId"]
+    assert response["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/SP-API-Role/sellergate"
+    assert response["ResponseMetadata"]["RequestId"]
     assert amazon.counters()["sts"]["assume_role"] == before + 1
 
 
 def test_the_default_duration_is_an_hour(amazon: Simulator) -> None:
-    answer = sts_client(amazon).assume_role(RoleArn=ROLE_ARN, RoleSessionName="sellergate")
-    assert 3590 < (answer["Credentials"]["Expiration"] - datetime.now(UTC)).total_seconds() <= 3600
+    response = sts_client(amazon).assume_role(RoleArn=ROLE_ARN, RoleSessionName="sellergate")
+    assert 3590 < (response["Credentials"]["Expiration"] - datetime.now(UTC)).total_seconds() <= 3600
 
 
 def test_the_identity_of_a_key_and_of_a_session(amazon: Simulator) -> None:

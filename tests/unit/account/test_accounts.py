@@ -21,7 +21,7 @@ from sellergate_common.errors import (
     Unavailable,
 )
 
-from tests.fakes.account import Domain, FakeStore, FakeWork
+from tests.fakes.account import Domain, FakeStore, FakeUnitOfWork
 
 
 class World(Domain):
@@ -254,10 +254,10 @@ async def test_a_key_that_another_stored_first_is_found_on_the_next_attempt(worl
 async def test_a_key_that_is_always_taken_ends_in_an_error_to_try_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def taken(_: FakeWork, account: Account, refresh_token: SecretStr) -> None:
+    async def taken(_: FakeUnitOfWork, account: Account, refresh_token: SecretStr) -> None:
         raise DuplicateKey
 
-    monkeypatch.setattr(FakeWork, "add_account", taken)
+    monkeypatch.setattr(FakeUnitOfWork, "add_account", taken)
     with pytest.raises(Unavailable) as caught:
         await world.connect()
     assert caught.value.retry_after
@@ -284,5 +284,5 @@ async def test_no_account_was_made_in_the_future(world: World, field: str) -> No
     origin = Origin(**{field: datetime(9999, 6, 1, tzinfo=UTC)})
     with pytest.raises(InvalidRequest) as caught:
         async with world.store.writing() as work:
-            await world.accounts.created(work, connection(), "app", origin)
+            await world.accounts.create(work, connection(), "app", origin)
     assert caught.value.violations[0].field == field

@@ -52,7 +52,7 @@ async def test_an_accepted_exchange_restores_the_revision_that_it_was_made_with(
     assert (restored.state, restored.revision) == (State.ACTIVE, revoked.revision + 1)
     assert await world.accounts.restore(revoked.account_id, restored.revision) == restored
     assert (await world.accounts.secrets(revoked.account_id))[3] == SAME
-    assert [event.action for event in world.store.work.trail.log][-2:] == ["authorization.restored", "secrets.read"]
+    assert [event.action for event in world.store.work.audit_log.log][-2:] == ["authorization.restored", "secrets.read"]
 
 
 async def test_the_secrets_of_a_revoked_account_open_only_for_a_verification(world: World, revoked: Account) -> None:

@@ -5,15 +5,15 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
-from sellergate_client import Answer
+from sellergate_client import SpApiResponse
 from sellergate_common.errors import Unavailable
-from sellergate_edge.forwarding import MAX_BODY_BYTES, answered, forward
+from sellergate_edge.forwarding import MAX_BODY_BYTES, forward, to_http_response
 from sellergate_edge.limits.buffers import MAX_BUFFERED_BYTES, MAX_BUFFERED_BYTES_OF_USER
 from starlette.requests import Request
 
 
 def response(*headers: tuple[str, str], status: int = 200) -> list[tuple[str, str]]:
-    sent = answered(Answer(status, headers, b"{}", "", 0.0, 1, 0.0, ""))
+    sent = to_http_response(SpApiResponse(status, headers, b"{}", "", 0.0, 1, 0.0, ""))
     return [(name.decode(), value.decode("latin-1")) for name, value in sent.raw_headers]
 
 
@@ -61,10 +61,10 @@ class Client:
 
     sent = kept = 0
 
-    async def call(self, *_: Any, **options: Any) -> Answer:
+    async def call(self, *_: Any, **options: Any) -> SpApiResponse:
         self.sent = len(options.pop("body"))
         self.kept, _ = tracemalloc.get_traced_memory()
-        return Answer(200, (), b"{}", "", 0.0, 1, 0.0, "")
+        return SpApiResponse(200, (), b"{}", "", 0.0, 1, 0.0, "")
 
 
 async def test_a_body_that_the_client_dropped_is_held_by_no_other() -> None:

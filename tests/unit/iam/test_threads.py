@@ -1,4 +1,4 @@
-"""Threads of regions: one that does not answer takes its own alone, and is reported."""
+"""Threads of regions: one that does not respond takes its own alone, and is reported."""
 
 from collections.abc import Iterator
 from threading import Event, current_thread

@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 from pydantic import BaseModel
-from sellergate_edge.door import bounds
-from sellergate_edge.door.connections import Proxies
+from sellergate_edge.listening import bounds
+from sellergate_edge.listening.connections import Proxies
 
 from tests.paths import ROOT
 

@@ -14,7 +14,7 @@ from sellergate_amazon.operations import Catalogue
 from sellergate_simulator.clock import Clock, iso, parse_iso
 from sellergate_simulator.control.counters import Counters
 from sellergate_simulator.control.faults import Fault, Faults
-from sellergate_simulator.http.answers import AmazonError
+from sellergate_simulator.http.responses import AmazonError
 from sellergate_simulator.identity.lwa import TokenEndpoint
 from sellergate_simulator.identity.tokens import AccessToken, AccessTokens, RestrictedResource
 from sellergate_simulator.operations.documents import Document, Documents
@@ -62,8 +62,8 @@ async def test_a_document_url_lives_five_minutes(age: float, status: int) -> Non
     url = documents.download_url(documents.add(Document("text/plain", b"x")), "host", content_encoding=False)
     hands.now += age
     path, _, query = url.removeprefix("http://host:1").partition("?")
-    answer = await documents.handle(make_mocked_request("GET", f"{path}?{query}"), path, query)
-    assert answer.status == status
+    response = await documents.handle(make_mocked_request("GET", f"{path}?{query}"), path, query)
+    assert response.status == status
 
 
 def call(clock: Clock, query: str) -> Call:
@@ -93,7 +93,7 @@ def test_a_page_token_of_orders_lives_a_day_and_keeps_its_end() -> None:
     hands.now += 1
     with pytest.raises(AmazonError) as refused:
         search(call(clock, following))
-    assert b"expired" in refused.value.answer.body
+    assert b"expired" in refused.value.response.body
 
 
 def test_expired_tokens_are_known_for_an_hour_and_then_forgotten() -> None:

@@ -55,23 +55,23 @@ def test_centrals_of_single_marketplaces_are_set_and_checked(monkeypatch: pytest
     assert india
     assert ireland
     assert america
-    centrals = read_settings(TokenSettings).centrals
-    assert centrals.of(india, vendor=True) == "https://www.vendorcentral.in"
-    assert centrals.of(ireland, vendor=True) is None
+    seller_central = read_settings(TokenSettings).seller_central
+    assert seller_central.of(india, vendor=True) == "https://www.vendorcentral.in"
+    assert seller_central.of(ireland, vendor=True) is None
     given = "in=https://vendors.example/, IE=https://vendorcentral.amazon.ie GB=http://127.0.0.1:9"
     monkeypatch.setenv("SELLERGATE_VENDOR_CENTRAL_URLS", given)
     monkeypatch.setenv("SELLERGATE_SELLER_CENTRAL_URLS", "US=https://sellers.example")
-    centrals = read_settings(TokenSettings).centrals
-    assert centrals.of(india, vendor=True) == "https://vendors.example"
-    assert centrals.of(ireland, vendor=True) == "https://vendorcentral.amazon.ie"
-    assert centrals.of(america, vendor=True) == "https://vendorcentral.amazon.com"
-    assert centrals.of(america, vendor=False) == "https://sellers.example"
-    assert centrals.own("https://vendors.example/apps/authorize/confirm/x")
-    assert not centrals.own("https://www.vendorcentral.in/apps/authorize/confirm/x")
+    seller_central = read_settings(TokenSettings).seller_central
+    assert seller_central.of(india, vendor=True) == "https://vendors.example"
+    assert seller_central.of(ireland, vendor=True) == "https://vendorcentral.amazon.ie"
+    assert seller_central.of(america, vendor=True) == "https://vendorcentral.amazon.com"
+    assert seller_central.of(america, vendor=False) == "https://sellers.example"
+    assert seller_central.own("https://vendors.example/apps/authorize/confirm/x")
+    assert not seller_central.own("https://www.vendorcentral.in/apps/authorize/confirm/x")
     monkeypatch.setenv("SELLERGATE_VENDOR_CENTRAL_URL", "http://127.0.0.1:8")
-    centrals = read_settings(TokenSettings).centrals
-    assert centrals.of(america, vendor=True) == "http://127.0.0.1:8"
-    assert centrals.of(india, vendor=True) == "https://vendors.example"
+    seller_central = read_settings(TokenSettings).seller_central
+    assert seller_central.of(america, vendor=True) == "http://127.0.0.1:8"
+    assert seller_central.of(india, vendor=True) == "https://vendors.example"
 
 
 @pytest.mark.parametrize(

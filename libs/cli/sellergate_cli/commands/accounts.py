@@ -10,10 +10,10 @@ from sellergate.gateway.v1 import gateway_service_pb2
 from sellergate.token.v1 import token_service_pb2
 from sellergate_common.rpc.channel import invoke
 
-from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Json, from_environment, secret
 from sellergate_cli.output import document, print_fields, print_rows
-from sellergate_cli.suite import account_or_demo, connected, token_service
+from sellergate_cli.suite import account_or_demo, connect, token_service
 from sellergate_cli.terminal import say
 
 _COLUMNS = ("account_id", "user_id", "amazon_seller_id", "marketplace", "state", "authorization_expire_time")
@@ -53,7 +53,7 @@ def add(
         marketplace_ids=marketplace_id or (),
         sandbox=sandbox or None,
     )
-    account, created = completed(_stored(state_dir, request))
+    account, created = complete(_store(state_dir, request))
     say("The seller is connected." if created else "The seller was connected already; it is renewed.", err=True)
     if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
         how_to = f"sellergate accounts verify {account.account_id}"
@@ -72,13 +72,13 @@ def list_accounts(
     if state and f"ACCOUNT_STATE_{state.upper()}" not in account_pb2.AccountState.keys():  # noqa: SIM118  (no mapping)
         raise typer.BadParameter("--state takes ACTIVE, INACTIVE or AUTHORIZATION_REVOKED")
     states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state.upper()}")] if state else []
-    print_rows(completed(_listed(state_dir, user, states)), _COLUMNS, as_json=as_json)
+    print_rows(complete(_list(state_dir, user, states)), _COLUMNS, as_json=as_json)
 
 
 @app.command()
 def show(account_id: AccountId, as_json: Json = False, state_dir: StateDir = None) -> None:
     """Show one account; never its secrets."""
-    print_fields(document(completed(_got(state_dir, account_id))), as_json=as_json)
+    print_fields(document(complete(_get(state_dir, account_id))), as_json=as_json)
 
 
 @app.command()
@@ -93,7 +93,7 @@ def remove(
     """Switch an account off; with --hard, remove it."""
     if hard and not yes:
         typer.confirm(f"Remove {account_id} and its secrets for good?", abort=True, err=True)
-    completed(_removed(state_dir, account_id, hard))
+    complete(_remove(state_dir, account_id, hard))
     say("The account is gone." if hard else "The account is inactive; connecting the seller again brings it back.")
 
 
@@ -108,7 +108,7 @@ def check(
     state_dir: StateDir = None,
 ) -> None:
     """Try an account stage by stage; exit code 1 when one fails. CACHED: it was not tried now, `age` is in seconds."""
-    _print_stages(completed(_checked(state_dir, account_id, exchange, with_call)), as_json=as_json)
+    _print_stages(complete(_check(state_dir, account_id, exchange, with_call)), as_json=as_json)
 
 
 @app.command()
@@ -119,7 +119,7 @@ def verify(
     state_dir: StateDir = None,
 ) -> None:
     """Exchange the stored refresh token now: a revoked account that Amazon accepts becomes active. At most once in 60 s."""
-    _print_stages(completed(_verified(state_dir, account_id, with_call)), as_json=as_json)
+    _print_stages(complete(_verify(state_dir, account_id, with_call)), as_json=as_json)
 
 
 def _print_stages(stages: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -128,18 +128,18 @@ def _print_stages(stages: list[dict[str, Any]], *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-async def _stored(
+async def _store(
     state_dir: Path | None, request: account_service_pb2.UpsertAccountRequest
 ) -> tuple[account_pb2.Account, bool]:
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         return await sellergate.accounts.upsert(request)
 
 
-async def _listed(
+async def _list(
     state_dir: Path | None, user: str, states: "list[account_pb2.AccountState.ValueType]"
 ) -> list[dict[str, Any]]:
     narrowed = account_service_pb2.AccountFilter(states=states)
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         return [_shown(account) async for account in sellergate.accounts.each(user, narrowed)]
 
 
@@ -148,20 +148,20 @@ def _shown(account: account_pb2.Account) -> dict[str, Any]:
     return {**row, "state": row["state"].removeprefix("ACCOUNT_STATE_")}
 
 
-async def _got(state_dir: Path | None, account_id: str) -> account_pb2.Account:
-    async with connected(state_dir) as sellergate:
+async def _get(state_dir: Path | None, account_id: str) -> account_pb2.Account:
+    async with connect(state_dir) as sellergate:
         return await sellergate.accounts.get(account_id)
 
 
-async def _removed(state_dir: Path | None, account_id: str, hard: bool) -> None:
-    async with connected(state_dir) as sellergate:
+async def _remove(state_dir: Path | None, account_id: str, hard: bool) -> None:
+    async with connect(state_dir) as sellergate:
         if hard:
             await sellergate.accounts.hard_delete(account_id)
         else:
             await sellergate.accounts.delete(account_id)
 
 
-async def _verified(state_dir: Path | None, account_id: str, with_call: bool) -> list[dict[str, Any]]:
+async def _verify(state_dir: Path | None, account_id: str, with_call: bool) -> list[dict[str, Any]]:
     began = time.monotonic()
     async with token_service(state_dir) as tokens:
         request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
@@ -173,12 +173,12 @@ async def _verified(state_dir: Path | None, account_id: str, with_call: bool) ->
         row |= {"outcome": "CACHED", "age": age, "reason": "the account was verified less than 60 s ago"}
     if not with_call:
         return [row]
-    return [row, *(stage for stage in await _checked(state_dir, account_id, False, True) if stage["stage"] == "call")]
+    return [row, *(stage for stage in await _check(state_dir, account_id, False, True) if stage["stage"] == "call")]
 
 
-async def _checked(state_dir: Path | None, account_id: str, exchange: bool, with_call: bool) -> list[dict[str, Any]]:
+async def _check(state_dir: Path | None, account_id: str, exchange: bool, with_call: bool) -> list[dict[str, Any]]:
     account_id = account_or_demo(account_id, state_dir)
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         checked = await sellergate.check_account(account_id, exchange=exchange, with_call=with_call)
     return [
         {

@@ -8,10 +8,10 @@ import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 from sellergate.account.v1 import application_pb2, application_service_pb2
 
-from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Json, Time, from_environment, secret
 from sellergate_cli.output import document, print_fields, print_rows
-from sellergate_cli.suite import connected
+from sellergate_cli.suite import connect
 from sellergate_cli.terminal import say
 
 _COLUMNS = (
@@ -58,11 +58,11 @@ def add(
         lwa_client_secret=secret(_CLIENT_SECRET, client_secret, "the LWA client secret").get_secret_value(),
     )
 
-    async def stored() -> application_pb2.Application:
-        async with connected(state_dir) as sellergate:
+    async def store() -> application_pb2.Application:
+        async with connect(state_dir) as sellergate:
             return await sellergate.applications.create(request)
 
-    print_fields(document(completed(stored())), as_json=as_json)
+    print_fields(document(complete(store())), as_json=as_json)
 
 
 @app.command("list")
@@ -72,18 +72,18 @@ def list_applications(
     state_dir: StateDir = None,
 ) -> None:
     """List applications, oldest first."""
-    print_rows(completed(_listed(state_dir, owner)), _COLUMNS, as_json=as_json)
+    print_rows(complete(_list(state_dir, owner)), _COLUMNS, as_json=as_json)
 
 
 @app.command()
 def show(application_id: ApplicationId, as_json: Json = False, state_dir: StateDir = None) -> None:
     """Show one application; never its secrets."""
 
-    async def got() -> application_pb2.Application:
-        async with connected(state_dir) as sellergate:
+    async def get() -> application_pb2.Application:
+        async with connect(state_dir) as sellergate:
             return await sellergate.applications.get(application_id)
 
-    print_fields(document(completed(got())), as_json=as_json)
+    print_fields(document(complete(get())), as_json=as_json)
 
 
 @app.command()
@@ -105,22 +105,22 @@ def update(
     mask = FieldMask(paths=paths)
     request = application_service_pb2.UpdateApplicationRequest(application=application, update_mask=mask)
 
-    async def changed() -> application_pb2.Application:
-        async with connected(state_dir) as sellergate:
+    async def change() -> application_pb2.Application:
+        async with connect(state_dir) as sellergate:
             return await sellergate.applications.update(request)
 
-    print_fields(document(completed(changed())), as_json=as_json)
+    print_fields(document(complete(change())), as_json=as_json)
 
 
 @app.command()
 def remove(application_id: ApplicationId, state_dir: StateDir = None) -> None:
     """Remove an application that no account refers to."""
 
-    async def removed() -> None:
-        async with connected(state_dir) as sellergate:
+    async def delete() -> None:
+        async with connect(state_dir) as sellergate:
             await sellergate.applications.delete(application_id)
 
-    completed(removed())
+    complete(delete())
     say("The application is gone.")
 
 
@@ -142,6 +142,6 @@ def _changes(
     return application, [*given, "secret_expire_time"]
 
 
-async def _listed(state_dir: Path | None, owner: str) -> list[dict[str, Any]]:
-    async with connected(state_dir) as sellergate:
+async def _list(state_dir: Path | None, owner: str) -> list[dict[str, Any]]:
+    async with connect(state_dir) as sellergate:
         return [document(application) async for application in sellergate.applications.each(owner)]

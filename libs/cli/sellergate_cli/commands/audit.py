@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sellergate_cli.operator import SentenceError, StateDir, admin_service, completed
+from sellergate_cli.operator import SentenceError, StateDir, admin_service, complete
 from sellergate_cli.options import Json
 from sellergate_cli.output import document, print_rows
 from sellergate_cli.terminal import harmless, say
@@ -40,7 +40,7 @@ def list_events(
     state_dir: StateDir = None,
 ) -> None:
     """Show who did what to an account, oldest first."""
-    events, more = completed(_events(state_dir, account_id, limit))
+    events, more = complete(_events(state_dir, account_id, limit))
     print_rows(map(document, events), _COLUMNS, as_json=as_json)
     if more:
         say(f"There are more than {limit}; --limit 0 shows all.", err=True)
@@ -61,16 +61,16 @@ def verify(
     state_dir: StateDir = None,
 ) -> None:
     """Check audit log and rows for what was changed, removed, reordered, put back or cut off; exit code 1 when anything was."""
-    finding = completed(_verified(state_dir, account_id))
+    finding = complete(_verify(state_dir, account_id))
     where = f"account {account_id}" if account_id else "all accounts and the global chain"
-    is_well = _reported(finding, f"events of {where}")
+    is_well = _report(finding, f"events of {where}")
     if anchors is not None:
-        is_well &= _reported(completed(_compared(state_dir, anchors)), f"events that {anchors} names")
+        is_well &= _report(complete(_compare(state_dir, anchors)), f"events that {anchors} names")
     if not is_well:
         raise typer.Exit(1)
 
 
-def _reported(finding: "VerifyAuditResponse | VerifyAuditAnchorsResponse", what: str) -> bool:
+def _report(finding: "VerifyAuditResponse | VerifyAuditAnchorsResponse", what: str) -> bool:
     """Print a finding; return whether nothing is wrong."""
     for fault in finding.faults:
         say(harmless(fault))
@@ -99,7 +99,7 @@ async def _events(state_dir: Path | None, account_id: str, limit: int) -> "tuple
                 return events, bool(token)
 
 
-async def _verified(state_dir: Path | None, account_id: str) -> "VerifyAuditResponse":
+async def _verify(state_dir: Path | None, account_id: str) -> "VerifyAuditResponse":
     from sellergate.account.v1.account_admin_service_pb2 import VerifyAuditRequest  # noqa: PLC0415
     from sellergate_common.rpc.channel import invoke  # noqa: PLC0415
 
@@ -108,7 +108,7 @@ async def _verified(state_dir: Path | None, account_id: str) -> "VerifyAuditResp
         return await invoke(admin.VerifyAudit, request, dependency="account", seconds=VERIFY_SECONDS)
 
 
-async def _compared(state_dir: Path | None, logs: Path) -> "VerifyAuditAnchorsResponse":
+async def _compare(state_dir: Path | None, logs: Path) -> "VerifyAuditAnchorsResponse":
     from sellergate.account.v1.account_admin_service_pb2 import AuditAnchor, VerifyAuditAnchorsRequest  # noqa: PLC0415
     from sellergate_common.rpc.channel import invoke_client_stream  # noqa: PLC0415
 

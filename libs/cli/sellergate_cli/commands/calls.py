@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sellergate_client import Answer
+from sellergate_client import SpApiResponse
 from sellergate_client.rpc.requests import CallOptions, call_request
 
-from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Account, Json, Parameters, pairs
 from sellergate_cli.output import document, print_rows
-from sellergate_cli.suite import account_or_demo, connected
+from sellergate_cli.suite import account_or_demo, connect
 from sellergate_cli.terminal import harmless, json_line, say
 
 operations = typer.Typer(help="The catalogue of SP-API's operations.", no_args_is_help=True)
@@ -58,16 +58,16 @@ def call(
     }
     if data:
         options["body"], options["content_type"] = _body(data), "application/json"
-    answer = completed(_called(state_dir, account, method, path, seconds, options))
+    response = complete(_call(state_dir, account, method, path, seconds, options))
     if include:
-        say(f"{answer.status} {answer.operation}", err=True)
-        for name, value in answer.headers:
+        say(f"{response.status} {response.operation}", err=True)
+        for name, value in response.headers:
             say(f"{harmless(name)}: {harmless(value)}", err=True)
     if sys.stdout.isatty():
-        say(answer.body.decode(errors="replace").rstrip("\n"))
+        say(response.body.decode(errors="replace").rstrip("\n"))
     else:
-        sys.stdout.buffer.write(answer.body)
-    if answer.status >= _HTTP_ERROR:
+        sys.stdout.buffer.write(response.body)
+    if response.status >= _HTTP_ERROR:
         raise typer.Exit(1)
 
 
@@ -80,7 +80,7 @@ def pages(
     state_dir: StateDir = None,
 ) -> None:
     """Read page after page within quota and print each, a JSON document a line."""
-    completed(_paged(state_dir, account, path, {"query": pairs(param, "--param"), "sandbox": sandbox}, max_pages))
+    complete(_page(state_dir, account, path, {"query": pairs(param, "--param"), "sandbox": sandbox}, max_pages))
 
 
 def quota(
@@ -91,7 +91,7 @@ def quota(
     state_dir: StateDir = None,
 ) -> None:
     """Show what is left of an account's quota."""
-    found = completed(_quotas(state_dir, account, names, sandbox))
+    found = complete(_quotas(state_dir, account, names, sandbox))
     columns = ("operation", "remaining", "burst", "rate", "source", "reset_time")
     print_rows(found, columns, as_json=as_json)
 
@@ -103,7 +103,7 @@ def search(
     state_dir: StateDir = None,
 ) -> None:
     """List operations with their rates (calls a second; 0: Amazon publishes none)."""
-    print_rows(completed(_searched(state_dir, text)), _OPERATION_COLUMNS, as_json=as_json)
+    print_rows(complete(_search(state_dir, text)), _OPERATION_COLUMNS, as_json=as_json)
 
 
 def _body(text: str) -> bytes:
@@ -117,17 +117,17 @@ def _body(text: str) -> bytes:
     return text.encode()
 
 
-async def _called(
+async def _call(
     state_dir: Path | None, account: str, method: str, path: str, seconds: float, options: CallOptions
-) -> Answer:
+) -> SpApiResponse:
     account = account_or_demo(account, state_dir)
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         return await sellergate.call(account, method, path, seconds=seconds, **options)
 
 
-async def _paged(state_dir: Path | None, account: str, path: str, options: CallOptions, max_pages: int) -> None:
+async def _page(state_dir: Path | None, account: str, path: str, options: CallOptions, max_pages: int) -> None:
     account = account_or_demo(account, state_dir)
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         request = call_request(account, "GET", path, options)
         async for page in sellergate.documents.pages(request, max_pages=max_pages):
             say(json_line(page.json()))
@@ -135,11 +135,11 @@ async def _paged(state_dir: Path | None, account: str, path: str, options: CallO
 
 async def _quotas(state_dir: Path | None, account: str, names: list[str], sandbox: bool | None) -> list[dict[str, Any]]:
     account = account_or_demo(account, state_dir)
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         found = await sellergate.catalogue.quotas(account, names, sandbox=sandbox)
     return [{name: getattr(one, name) for name in type(one).__dataclass_fields__} for one in found]
 
 
-async def _searched(state_dir: Path | None, text: str) -> list[dict[str, Any]]:
-    async with connected(state_dir) as sellergate:
+async def _search(state_dir: Path | None, text: str) -> list[dict[str, Any]]:
+    async with connect(state_dir) as sellergate:
         return [document(operation) async for operation in sellergate.catalogue.search(text)]

@@ -1,4 +1,4 @@
-"""`sellergate capture`: an account's calls of one operation as they are made, with their answers, without secrets."""
+"""`sellergate capture`: an account's calls of one operation as they are made, with their responses, without secrets."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import capture_service_pb2 as pb2
 from sellergate_common.rpc.channel import invoke_stream
 
-from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Account, Json
 from sellergate_cli.output import document, print_json
 from sellergate_cli.suite import account_or_demo, capture_service
@@ -41,14 +41,14 @@ def capture(
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Show requests to Amazon and their answers as they are made. Recorded in the account's audit log.
+    """Show requests to Amazon and their responses as they are made. Recorded in the account's audit log.
 
     Headers are those of a list, bodies their first 4 KiB without secrets; those with personal data, tokens or documents are hidden.
     """
-    completed(_captured(state_dir, account, operation, span, as_json=as_json))
+    complete(_capture(state_dir, account, operation, span, as_json=as_json))
 
 
-async def _captured(state_dir: Path | None, account: str, operation: str, span: timedelta, *, as_json: bool) -> None:
+async def _capture(state_dir: Path | None, account: str, operation: str, span: timedelta, *, as_json: bool) -> None:
     duration = Duration()
     duration.FromTimedelta(span)
     account = account_or_demo(account, state_dir)
@@ -57,14 +57,14 @@ async def _captured(state_dir: Path | None, account: str, operation: str, span: 
         seconds = span.total_seconds() + _MORE_SECONDS
         async for part in invoke_stream(service.Capture, request, dependency="gateway", seconds=seconds):
             if part.HasField("beginning"):
-                _tell_beginning(account, part.beginning)
+                _print_start(account, part.beginning)
             elif as_json:
                 print_json(document(part.exchange))
             else:
                 _print(part.exchange)
 
 
-def _tell_beginning(account: str, beginning: pb2.CaptureBeginning) -> None:
+def _print_start(account: str, beginning: pb2.CaptureBeginning) -> None:
     until = beginning.expire_time.ToDatetime().strftime("%H:%M:%S")
     bodies = "" if beginning.with_bodies else " Bodies of this operation are not shown."
     say(f"Looking at {beginning.operation} of {account} until {until} UTC; Ctrl-C ends it.{bodies}", err=True)

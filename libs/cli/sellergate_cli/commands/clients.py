@@ -7,10 +7,10 @@ import typer
 from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate_client.clients import Issued
 
-from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Json
 from sellergate_cli.output import document, print_fields, print_rows
-from sellergate_cli.suite import connected
+from sellergate_cli.suite import connect
 from sellergate_cli.terminal import say
 
 _COLUMNS = ("client_id", "user_id", "name", "account_ids", "create_time", "revoke_time")
@@ -27,7 +27,7 @@ def new(
     state_dir: StateDir = None,
 ) -> None:
     """Make a client. Its secret and its handles are shown this once: give them to the SDK, and keep them nowhere else."""
-    made = completed(_made(state_dir, user, name, account_ids))
+    made = complete(_create(state_dir, user, name, account_ids))
     shown = {
         "client_id": made.client.client_id,
         "client_secret": made.secret.get_secret_value(),
@@ -51,7 +51,7 @@ def list_clients(
     user: Annotated[str, typer.Option(help="Only this user's.")] = "", as_json: Json = False, state_dir: StateDir = None
 ) -> None:
     """List clients, oldest first, also those that are revoked."""
-    print_rows(completed(_listed(state_dir, user)), _COLUMNS, as_json=as_json)
+    print_rows(complete(_list(state_dir, user)), _COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -60,20 +60,20 @@ def revoke(
 ) -> None:
     """End a client: its secret and handles at once, tokens that it still has within five seconds."""
 
-    async def revoked() -> pb2.DropInClient:
-        async with connected(state_dir) as sellergate:
+    async def do_revoke() -> pb2.DropInClient:
+        async with connect(state_dir) as sellergate:
             return await sellergate.clients.revoke(client_id)
 
-    completed(revoked())
+    complete(do_revoke())
     say("The client is revoked.")
 
 
-async def _made(state_dir: Path | None, user: str, name: str, account_ids: list[str]) -> Issued:
-    async with connected(state_dir) as sellergate:
+async def _create(state_dir: Path | None, user: str, name: str, account_ids: list[str]) -> Issued:
+    async with connect(state_dir) as sellergate:
         owner = user or (await sellergate.accounts.get(account_ids[0])).user_id
         return await sellergate.clients.create(owner, name, account_ids)
 
 
-async def _listed(state_dir: Path | None, user: str) -> list[dict[str, Any]]:
-    async with connected(state_dir) as sellergate:
+async def _list(state_dir: Path | None, user: str) -> list[dict[str, Any]]:
+    async with connect(state_dir) as sellergate:
         return [document(client) async for client in sellergate.clients.each(user)]

@@ -11,10 +11,10 @@ import typer
 from sellergate_client import Document, Sellergate
 from sellergate_client import Progress as Received
 
-from sellergate_cli.operator import SentenceError, StateDir, completed
+from sellergate_cli.operator import SentenceError, StateDir, complete
 from sellergate_cli.options import Account, Time, pairs
 from sellergate_cli.progress import receiving
-from sellergate_cli.suite import account_or_demo, connected
+from sellergate_cli.suite import account_or_demo, connect
 from sellergate_cli.terminal import harmless, say
 
 _ENDINGS = {"text/plain": ".txt", "text/tab-separated-values": ".tsv", "text/xml": ".xml", "application/xml": ".xml"}
@@ -48,7 +48,7 @@ def run(
     """Request a report, wait until Amazon has made it, and write it to a file."""
     if not report_type and not resume:
         raise typer.BadParameter("name a report type, or a report to --resume")
-    told = _Told()
+    progress_log = _LastProgress()
 
     def wanted(sellergate: Sellergate, account_id: str, progress: Callable[[Received], None]) -> Document:
         return sellergate.documents.report(
@@ -59,12 +59,12 @@ def run(
             start=_aware(start),
             end=_aware(end),
             resume=resume,
-            on_progress=told.also(progress),
+            on_progress=progress_log.also(progress),
             seconds=seconds,
         )
 
     name = report_type or f"report-{resume}"
-    path = completed(_written(state_dir, account, wanted, output, name), told.hint)
+    path = complete(_write(state_dir, account, wanted, output, name), progress_log.hint)
     say(str(path))
 
 
@@ -83,7 +83,7 @@ def download(
     def wanted(sellergate: Sellergate, account_id: str, progress: Callable[[Received], None]) -> Document:
         return sellergate.documents.download(account_id, document_id, kind, on_progress=progress)  # type: ignore[arg-type]
 
-    say(str(completed(_written(state_dir, account, wanted, output, document_id), " Nothing was written.")))
+    say(str(complete(_write(state_dir, account, wanted, output, document_id), " Nothing was written.")))
 
 
 @feed.command()
@@ -99,30 +99,30 @@ def submit(
 ) -> None:
     """Upload a feed's document, create the feed, and wait for its end; exit code 1 when Amazon does not process it."""
     kind = content_type or f"{mimetypes.guess_type(file.name)[0] or 'text/plain'}; charset=UTF-8"
-    status = completed(_submitted(state_dir, account, feed_type, file, kind, marketplace_id, wait, output))
+    status = complete(_submit(state_dir, account, feed_type, file, kind, marketplace_id, wait, output))
     if wait and status != "DONE":
         raise typer.Exit(1)
 
 
-class _Told:
+class _LastProgress:
     """What Amazon told of the report, for whom a run is broken off."""
 
     def __init__(self) -> None:
         self.report_id = ""
 
     def also(self, progress: Callable[[Received], None]) -> Callable[[Received], None]:
-        def told(now: Received) -> None:
+        def record(now: Received) -> None:
             self.report_id = now.report_id or self.report_id
             progress(now)
 
-        return told
+        return record
 
     def hint(self) -> str:
         how = f" Amazon goes on making it: sellergate report run --resume {self.report_id}" if self.report_id else ""
         return f" Nothing was written.{how}"
 
 
-async def _written(
+async def _write(
     state_dir: Path | None,
     account: str,
     wanted: Callable[[Sellergate, str, Callable[[Received], None]], Document],
@@ -132,7 +132,7 @@ async def _written(
     """Write a document to `output`, or to a file of this name and the ending of its kind; return its path."""
     account_id = account_or_demo(account, state_dir)
     path = output or Path(name)
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         with receiving(name) as progress:
             document = wanted(sellergate, account_id, progress)
             try:
@@ -142,7 +142,7 @@ async def _written(
     return path if output else path.replace(Path(name + _ending(document.content_type)))
 
 
-async def _submitted(
+async def _submit(
     state_dir: Path | None,
     account: str,
     feed_type: str,
@@ -153,7 +153,7 @@ async def _submitted(
     output: Path | None,
 ) -> str:
     account_id = account_or_demo(account, state_dir)
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         with receiving(file.name) as progress:
             document_id = await sellergate.documents.upload(account_id, file, content_type, on_progress=progress)
         ids = marketplace_ids or list((await sellergate.accounts.get(account_id)).marketplace_ids)
@@ -163,10 +163,10 @@ async def _submitted(
         say(f"feed {harmless(feed_id)}")
         if not wait:
             return ""
-        return await _processed(sellergate, account_id, feed_id, output)
+        return await _process(sellergate, account_id, feed_id, output)
 
 
-async def _processed(sellergate: Sellergate, account_id: str, feed_id: str, output: Path | None) -> str:
+async def _process(sellergate: Sellergate, account_id: str, feed_id: str, output: Path | None) -> str:
     """Wait for a feed's end; write what Amazon reports of it."""
     async with asyncio.timeout(_FEED_SECONDS):
         with receiving(f"feed {harmless(feed_id)}") as progress:

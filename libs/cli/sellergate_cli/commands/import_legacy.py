@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 
-from sellergate_cli.operator import StateDir, admin_service, completed, fail
+from sellergate_cli.operator import StateDir, admin_service, complete, fail
 from sellergate_cli.terminal import harmless, say
 
 if TYPE_CHECKING:
@@ -115,18 +115,18 @@ def import_legacy(
         from sellergate_cli.legacy.rows import Choices  # noqa: PLC0415
 
         choices = Choices(dry, roles_without_external_id, own_applications, application)
-        return completed(_run(source, report, state_dir, choices), "" if dry else RESUME)
+        return complete(_run(source, report, state_dir, choices), "" if dry else RESUME)
 
-    tally = foretold = run(dry=True)
-    _print(foretold, report, dry=True)
-    if application and foretold.created and not foretold.attached:
+    tally = planned = run(dry=True)
+    _print(planned, report, dry=True)
+    if application and planned.created and not planned.attached:
         say(f"No new account has the LWA client of the application {application}.")
-    if not dry_run and foretold.created:
-        if not yes and not typer.confirm(_question(foretold), err=True):
+    if not dry_run and planned.created:
+        if not yes and not typer.confirm(_question(planned), err=True):
             fail("Nothing was stored.")
         tally = run(dry=False)
         _print(tally, report, dry=False)
-        if tally.counts != foretold.counts:
+        if tally.counts != planned.counts:
             say("That differs from the dry run: the table or the accounts changed in between.", err=True)
     elif not dry_run:
         say("Nothing is left to import.")
@@ -153,9 +153,9 @@ def _source(
 
 async def _run(source: "Source", report: Path | None, state_dir: Path | None, choices: "Choices") -> "Tally":
     """Run over the table once; a dry run prints how it was read. Raises SentenceError, SellergateError, SettingsError."""
+    from sellergate_cli.legacy.display import progress, report_file  # noqa: PLC0415
     from sellergate_cli.legacy.notes import Tally  # noqa: PLC0415
     from sellergate_cli.legacy.runs import Run  # noqa: PLC0415
-    from sellergate_cli.legacy.showing import progress, report_file  # noqa: PLC0415
 
     dry = choices.dry_run
     with source.opened() as (table, cipher, lines), report_file(report, dry_run=dry) as write:
@@ -177,10 +177,10 @@ def _key(key: SecretStr | None, file: Path | None) -> SecretStr:
     return key
 
 
-def _question(foretold: "Tally") -> str:
-    attached = foretold.attached.total()
+def _question(planned: "Tally") -> str:
+    attached = planned.attached.total()
     words = f", {attached} of them attached to the operator's application" if attached else ""
-    return f"Import {foretold.created} accounts{words}?"
+    return f"Import {planned.created} accounts{words}?"
 
 
 def _print(tally: "Tally", report: Path | None, *, dry: bool) -> None:

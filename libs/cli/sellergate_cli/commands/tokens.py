@@ -6,7 +6,7 @@ import typer
 from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate_common.rpc.channel import invoke
 
-from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Json
 from sellergate_cli.output import document, print_fields
 from sellergate_cli.suite import token_service
@@ -19,11 +19,11 @@ app = typer.Typer(help="The cache of access tokens.", no_args_is_help=True)
 def stats(as_json: Json = False, state_dir: StateDir = None) -> None:
     """Show what the token service counts: entries, hits, exchanges with LWA."""
 
-    async def asked() -> pb2.GetTokenCacheStatsResponse:
+    async def ask() -> pb2.GetTokenCacheStatsResponse:
         async with token_service(state_dir) as tokens:
             return await invoke(tokens.GetTokenCacheStats, pb2.GetTokenCacheStatsRequest(), dependency="token")
 
-    print_fields(document(completed(asked())), as_json=as_json)
+    print_fields(document(complete(ask())), as_json=as_json)
 
 
 @app.command()
@@ -36,9 +36,9 @@ def clear(
     if not account_id and not yes:
         typer.confirm("Drop the tokens of all accounts?", abort=True, err=True)
 
-    async def cleared() -> int:
+    async def do_clear() -> int:
         async with token_service(state_dir) as tokens:
             request = pb2.ClearTokenCacheRequest(account_id=account_id)
             return (await invoke(tokens.ClearTokenCache, request, dependency="token")).cleared
 
-    say(f"{completed(cleared())} tokens dropped.")
+    say(f"{complete(do_clear())} tokens dropped.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from sellergate_cli.operator import StateDir, completed
+from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Json
 from sellergate_cli.output import print_rows
 
@@ -17,7 +17,7 @@ def doctor(as_json: Json = False, state_dir: StateDir = None) -> None:
     Keys are looked at where their variables (SELLERGATE_SEALING_KEYS_FILE, …) are set, or in a local run's state directory; the
     clock where SELLERGATE_EDGE_URL is set, or with a local run.
     """
-    found = completed(_found(state_dir))
+    found = complete(_found(state_dir))
     print_rows(found, _COLUMNS, as_json=as_json)
     if any(one["outcome"] == "FAILED" for one in found):
         raise typer.Exit(1)

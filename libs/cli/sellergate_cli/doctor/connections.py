@@ -35,12 +35,14 @@ async def examine(settings: ClientSettings, identity: Identity) -> list[Finding]
 async def _service(name: str, target: str, identity: Identity) -> list[Finding]:
     async with open_channel(target, name, identity, []) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
-        told = await _told(stub, "")
-        if told != "SERVING":
-            return [Finding(name, "FAILED", f"{target}: {told}; does it run, and is the certificate of its authority?")]
+        health = await _check_health(stub, "")
+        if health != "SERVING":
+            return [
+                Finding(name, "FAILED", f"{target}: {health}; does it run, and is the certificate of its authority?")
+            ]
         findings = [Finding(name, "OK", f"{target} serves")]
         for dependency in DEPENDENCIES[name]:
-            state = await _told(stub, f"dependency/{dependency}")
+            state = await _check_health(stub, f"dependency/{dependency}")
             if state == "SERVING":
                 findings.append(Finding(f"{name} → {dependency}", "OK", "answers"))
             elif state != "NOT_FOUND":
@@ -50,9 +52,11 @@ async def _service(name: str, target: str, identity: Identity) -> list[Finding]:
         return findings
 
 
-async def _told(stub: "health_pb2_grpc.HealthStub", service: str) -> str:
+async def _check_health(stub: "health_pb2_grpc.HealthStub", service: str) -> str:
     try:
-        answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=SECONDS)
+        response = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=SECONDS)
     except grpc.aio.AioRpcError as error:
         return error.code().name
-    return "SERVING" if answer.status == _SERVING else health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    return (
+        "SERVING" if response.status == _SERVING else health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
+    )

@@ -55,14 +55,14 @@ def _file(name: str, file: Path) -> Finding:
         text = SecretStr(file.read_text(encoding="utf-8").strip())
         if os.stat(file).st_mode & _OTHERS:  # noqa: PTH116  (the same)
             return Finding(check, "FAILED", f"{file} may be read by others; chmod 600 it")
-        return Finding(check, "OK", _told(name)(text))
+        return Finding(check, "OK", _findings(name)(text))
     except OSError as error:
         return Finding(check, "FAILED", f"{file} cannot be read: {error.strerror}")
     except ValueError as error:
         return Finding(check, "FAILED", str(error))
 
 
-def _told(name: str) -> Callable[[SecretStr], str]:
+def _findings(name: str) -> Callable[[SecretStr], str]:
     """Return what checks a key and tells of it without showing it."""
 
     def ring(text: SecretStr) -> str:

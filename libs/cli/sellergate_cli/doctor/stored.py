@@ -8,7 +8,7 @@ from sellergate.account.v1 import account_pb2, application_pb2
 from sellergate_common.errors import SellergateError
 
 from sellergate_cli.doctor.finding import Finding
-from sellergate_cli.suite import connected
+from sellergate_cli.suite import connect
 
 SOON = timedelta(days=30)
 _MOST_SHOWN = 5
@@ -16,7 +16,7 @@ _MOST_SHOWN = 5
 
 async def examine(state_dir: Path | None) -> list[Finding]:
     """Read all accounts and applications, which a database of another version would not give."""
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         try:
             accounts = [account async for account in sellergate.accounts.each()]
             applications = [application async for application in sellergate.applications.each()]
@@ -40,9 +40,9 @@ def _of_accounts(accounts: list[account_pb2.Account]) -> Iterator[Finding]:
         and one.HasField("authorization_expire_time")
         and one.authorization_expire_time.ToDatetime(tzinfo=UTC) < before
     ]
-    yield _listed("roles without external id", bare, "give their trust policies sts:ExternalId, then clear the flag")
-    yield _listed("authorizations that were revoked", lost, "let these sellers authorize again")
-    yield _listed(f"authorizations that end within {SOON.days} days", ending, "let these sellers authorize again")
+    yield _list("roles without external id", bare, "give their trust policies sts:ExternalId, then clear the flag")
+    yield _list("authorizations that were revoked", lost, "let these sellers authorize again")
+    yield _list(f"authorizations that end within {SOON.days} days", ending, "let these sellers authorize again")
 
 
 def _of_applications(applications: list[application_pb2.Application]) -> Iterator[Finding]:
@@ -52,14 +52,14 @@ def _of_applications(applications: list[application_pb2.Application]) -> Iterato
         for one in applications
         if one.HasField("secret_expire_time") and one.secret_expire_time.ToDatetime(tzinfo=UTC) < before
     ]
-    yield _told(f"client secrets that end within {SOON.days} days", ending, "sellergate secrets rotate")
+    yield _finding(f"client secrets that end within {SOON.days} days", ending, "sellergate secrets rotate")
 
 
-def _listed(check: str, accounts: list[account_pb2.Account], what_to_do: str) -> Finding:
-    return _told(check, [account.account_id for account in accounts], what_to_do)
+def _list(check: str, accounts: list[account_pb2.Account], what_to_do: str) -> Finding:
+    return _finding(check, [account.account_id for account in accounts], what_to_do)
 
 
-def _told(check: str, ids: list[str], what_to_do: str) -> Finding:
+def _finding(check: str, ids: list[str], what_to_do: str) -> Finding:
     if not ids:
         return Finding(check, "OK", "none")
     more = f" and {len(ids) - _MOST_SHOWN} more" if len(ids) > _MOST_SHOWN else ""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import typer
-from sellergate_common.blocking.aws import bounded
+from sellergate_common.blocking.aws import bound_session
 from sellergate_common.crypto.wrapping import wrapped
 
 from sellergate_cli.terminal import say
@@ -33,4 +33,4 @@ def _client(boto3: Any, region: str) -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
     config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
-    return bounded(boto3.session.Session()).client("kms", region_name=region or None, config=config)
+    return bound_session(boto3.session.Session()).client("kms", region_name=region or None, config=config)

@@ -7,7 +7,7 @@ import typer
 from sellergate.account.v1 import account_admin_service_pb2 as pb2
 from sellergate_common.rpc.channel import invoke_stream
 
-from sellergate_cli.operator import StateDir, admin_service, completed
+from sellergate_cli.operator import StateDir, admin_service, complete
 from sellergate_cli.progress import counting
 from sellergate_cli.terminal import harmless, say
 
@@ -20,7 +20,7 @@ def rewrap(
     state_dir: StateDir = None,
 ) -> None:
     """Seal everything under the newest key. Broken off, it goes on where it was; exit code 1 when something does not open."""
-    unopened, done = completed(_rewrapped(state_dir, batch_size), " The same command goes on where it was.")
+    unopened, done = complete(_rewrap(state_dir, batch_size), " The same command goes on where it was.")
     say(f"{done.rewrapped} secrets were sealed again, {done.skipped} were under the newest key already.")
     for row in unopened[:_MOST_SHOWN]:
         say(f"not opened: {harmless(row)}", err=True)
@@ -29,7 +29,7 @@ def rewrap(
         raise typer.Exit(1)
 
 
-async def _rewrapped(state_dir: Path | None, batch_size: int) -> tuple[list[str], pb2.RewrapSecretsResponse]:
+async def _rewrap(state_dir: Path | None, batch_size: int) -> tuple[list[str], pb2.RewrapSecretsResponse]:
     unopened, step = list[str](), pb2.RewrapSecretsResponse()
     async with admin_service(state_dir) as admin:
         request = pb2.RewrapSecretsRequest(batch_size=batch_size)

@@ -18,7 +18,7 @@ ENCRYPTED = {
 _IS_PLAINTEXT = "is plaintext; let the former system encrypt it and import again"
 
 
-def decrypted(key: SecretBytes, sealed: Sealed) -> str | None:
+def decrypt(key: SecretBytes, sealed: Sealed) -> str | None:
     """Return the text of an iv and a ciphertext; None when this key does not open it."""
     iv, ciphertext = sealed
     decryptor = Cipher(algorithms.AES(key.get_secret_value()), modes.CBC(iv)).decryptor()
@@ -47,7 +47,7 @@ class LegacyCipher:
             words = "fits no layout of an iv of one AES block and a ciphertext of whole blocks, in hex or base64"
             raise Refused(field, _IS_PLAINTEXT if is_plaintext(encrypted, name) else words)
         layout, sealed = found
-        text = decrypted(self._key, sealed)
+        text = decrypt(self._key, sealed)
         if text is None:
             raise Refused(field, _IS_PLAINTEXT if is_plaintext(encrypted, name) else "does not decrypt with this key")
         expected = self._layouts.get(name, layout)

@@ -53,16 +53,16 @@ def reading(url: URL) -> Iterator[Connection]:
     """Begin a transaction that only reads one state of the database. Raises SentenceError."""
     is_sqlite = url.get_backend_name() == "sqlite"
     engine = create_engine(url, poolclass=NullPool, **({"creator": lambda: _sqlite(url)} if is_sqlite else {}))
-    with told(url):
+    with explain_errors(url):
         connection = engine.connect()
     with connection:
-        with told(url):
+        with explain_errors(url):
             _begin(connection)
         yield connection
 
 
 @contextmanager
-def told(url: URL) -> Iterator[None]:
+def explain_errors(url: URL) -> Iterator[None]:
     """Say in one sentence what hinders the reading, without the password."""
     try:
         yield

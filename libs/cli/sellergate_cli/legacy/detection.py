@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretBytes
 
-from sellergate_cli.legacy.ciphers import ENCRYPTED, decrypted
+from sellergate_cli.legacy.ciphers import ENCRYPTED, decrypt
 from sellergate_cli.legacy.keys import HOW_TO
 from sellergate_cli.legacy.layouts import Layout, is_plaintext, read_layout
 from sellergate_cli.operator import SentenceError
@@ -27,7 +27,7 @@ class _Column:
     def count(self, value: object, name: str, key: SecretBytes) -> None:
         """Count one value."""
         found = read_layout(value)
-        if found and decrypted(key, found[1]) is not None:
+        if found and decrypt(key, found[1]) is not None:
             self.opened[found[0]] += 1
         elif is_plaintext(value, name):
             self.plaintext += 1

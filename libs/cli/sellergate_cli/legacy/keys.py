@@ -30,7 +30,7 @@ class LegacyKey:
 
 
 def is_key_from(text: str) -> bool:
-    """Tell whether this names a way from a passphrase to a key."""
+    """Return whether this names a way from a passphrase to a key."""
     return text in ("sha256", "pad") or (text.startswith(_SCRYPT) and text != _SCRYPT)
 
 
@@ -65,7 +65,7 @@ def _made(passphrase: str, key_from: str) -> LegacyKey:
     if key_from == "sha256":
         return LegacyKey(SecretBytes(hashlib.sha256(octets).digest()), "SHA-256 of a passphrase")
     if key_from == "pad":
-        return LegacyKey(SecretBytes(_padded(passphrase)), "passphrase padded with 0 to 32 characters")
+        return LegacyKey(SecretBytes(_pad(passphrase)), "passphrase padded with 0 to 32 characters")
     salt = key_from.removeprefix(_SCRYPT).encode("utf-8", "surrogateescape")
     key = hashlib.scrypt(
         octets, salt=salt, n=_SCRYPT_COST, r=_SCRYPT_BLOCKS, p=_SCRYPT_LANES, dklen=KEY_BYTES, maxmem=2**26
@@ -73,7 +73,7 @@ def _made(passphrase: str, key_from: str) -> LegacyKey:
     return LegacyKey(SecretBytes(key), "scrypt of a passphrase")
 
 
-def _padded(passphrase: str) -> bytes:
+def _pad(passphrase: str) -> bytes:
     """Return `passphrase.padEnd(32, '0').slice(0, 32)`, which Node takes as a key only where that is 32 bytes."""
     units = passphrase.encode("utf-16-le", "surrogatepass")[: 2 * KEY_BYTES].decode("utf-16-le", "replace")
     length = len(units.encode("utf-16-le")) // 2

@@ -58,7 +58,7 @@ def read_layout(value: object) -> tuple[Layout, Sealed] | None:
 
 
 def is_plaintext(value: object, name: str) -> bool:
-    """Tell whether the value of a column is what should have been encrypted; older client secrets are 64 hex digits."""
+    """Return whether the value of a column is what should have been encrypted; older client secrets are 64 hex digits."""
     if not isinstance(value, str):
         return False
     old = name == "lwaClientSecret" and len(value) == 64 and bool(_HEX.fullmatch(value))  # noqa: PLR2004

@@ -43,7 +43,7 @@ class Run:
     async def go(self, service: "AccountAdminServiceAsyncStub") -> None:
         """Send every row that can be read. Raises SentenceError, SellergateError."""
         for stream in self._streams():
-            await self._sent(service, stream)
+            await self._send(service, stream)
 
     def _streams(self) -> Iterator[list[LegacyAccount]]:
         """Cut the rows so that one user's stay together: a dry run remembers what it let pass only within one stream."""
@@ -88,7 +88,7 @@ class Run:
         self.tally.add(Fate("refused", account_id, name, reason))
         self.moved(1)
 
-    async def _sent(self, service: "AccountAdminServiceAsyncStub", stream: list[LegacyAccount]) -> None:
+    async def _send(self, service: "AccountAdminServiceAsyncStub", stream: list[LegacyAccount]) -> None:
         from sellergate_common.rpc.channel import invoke_client_stream  # noqa: PLC0415
 
         stream = [account for account in stream if not self._is_forestalled(account)]

@@ -23,7 +23,7 @@ from sqlalchemy import (
     table,
 )
 
-from sellergate_cli.legacy.database import parse_url, reading, told
+from sellergate_cli.legacy.database import explain_errors, parse_url, reading
 from sellergate_cli.legacy.naming import Naming, choose_table, match_columns
 
 _ROWS_AT_ONCE = 500
@@ -69,7 +69,7 @@ class LegacyTable:
             cast(ours["id"], Text),
         )
         found = select(*columns).select_from(accounts).order_by(*order)
-        with told(self._connection.engine.url):
+        with explain_errors(self._connection.engine.url):
             for row in self._connection.execute(found, execution_options={"yield_per": _ROWS_AT_ONCE}):
                 yield row._asdict()
 
@@ -83,7 +83,7 @@ def open_table(database_url: SecretStr, naming: Naming) -> Iterator[LegacyTable]
     """Open the table in a transaction that only reads. Raises SentenceError that says what is missing, and shows no password."""
     url, schema = parse_url(database_url)
     with reading(url) as connection:
-        with told(url):
+        with explain_errors(url):
             inspector = inspect(connection)
             name = choose_table(
                 [*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)], naming.table

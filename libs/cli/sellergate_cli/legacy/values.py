@@ -54,7 +54,7 @@ def to_list(value: object, field: str) -> tuple[str, ...]:
     found: object = to_text(value, field)
     for _ in range(2):
         if isinstance(found, str):
-            found = _parsed(found, field)
+            found = _parse(found, field)
     if found is None:
         return ()
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
@@ -62,7 +62,7 @@ def to_list(value: object, field: str) -> tuple[str, ...]:
     return tuple(to_text(item, f"{field}[{index}]") for index, item in enumerate(found))
 
 
-def _parsed(text: str, field: str) -> object:
+def _parse(text: str, field: str) -> object:
     """Return what JSON text holds; text that does not begin as JSON is split at its commas. Raises Refused."""
     try:
         return json.loads(text)

@@ -2,7 +2,7 @@
 
 import typer
 
-from sellergate_cli.secrets.ends import list_ends
+from sellergate_cli.secrets.expiries import list_ends
 from sellergate_cli.secrets.rotate import rotate
 
 app = typer.Typer(help="Client secrets and authorizations: when they end, and new ones.", no_args_is_help=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sellergate_cli.operator import SentenceError, StateDir, completed
+from sellergate_cli.operator import SentenceError, StateDir, complete
 from sellergate_cli.terminal import say
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def rotate(
 
     Amazon sends the new secret to the application's SQS queue alone (docs/rotation.md); the token service stores it from there.
     """
-    if completed(_rotated(state_dir, application_id, wait)):
+    if complete(_rotate(state_dir, application_id, wait)):
         say("The new secret is stored; the old one works for up to 7 days more.")
         return
     say(
@@ -38,7 +38,7 @@ def rotate(
     raise typer.Exit(1 if wait else 0)
 
 
-async def _rotated(state_dir: "StateDir", application_id: str, wait: float) -> bool:
+async def _rotate(state_dir: "StateDir", application_id: str, wait: float) -> bool:
     """Start the rotation; tell whether the new secret was stored within `wait` seconds."""
     from sellergate_client import Sellergate  # noqa: PLC0415
     from sellergate_common.identity.tls import Identity  # noqa: PLC0415
@@ -72,8 +72,8 @@ async def _application(channel: "grpc.aio.Channel", application_id: str) -> "App
     from sellergate_common.rpc.channel import invoke  # noqa: PLC0415
 
     request = pb2.GetApplicationRequest(application_id=application_id)
-    answer = await invoke(ApplicationServiceStub(channel).GetApplication, request, dependency=_SERVICE)
-    return answer.application
+    response = await invoke(ApplicationServiceStub(channel).GetApplication, request, dependency=_SERVICE)
+    return response.application
 
 
 async def _account_of(channel: "grpc.aio.Channel", application_id: str) -> str:

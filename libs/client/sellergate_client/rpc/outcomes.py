@@ -25,7 +25,7 @@ def transport_outcome(reason: Reason) -> Iterator[None]:
         ) from None
 
 
-async def connected(channel: grpc.aio.Channel, service: str, seconds: float) -> None:
+async def connect_channel(channel: grpc.aio.Channel, service: str, seconds: float) -> None:
     """Wait until `channel` has a connection. Raises Unavailable when there is none within `seconds`: nothing was sent."""
     try:
         found = await is_connected(channel, min(seconds, CONNECT_SECONDS))
@@ -40,7 +40,7 @@ async def connected(channel: grpc.aio.Channel, service: str, seconds: float) -> 
 
 
 async def is_connected(channel: grpc.aio.Channel, seconds: float) -> bool:
-    """Tell whether `channel` has a connection, or gets one within `seconds`."""
+    """Return whether `channel` has a connection, or gets one within `seconds`."""
     end = time.monotonic() + seconds
     state = channel.get_state(try_to_connect=True)
     while state is not grpc.ChannelConnectivity.READY:

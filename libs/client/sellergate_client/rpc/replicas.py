@@ -1,4 +1,4 @@
-"""Calls of a service with several replicas, hedged: who does not answer in time gets company from another one.
+"""Calls of a service with several replicas, hedged: who does not respond in time gets company from another one.
 
 gRPC's own balancing spreads calls, and a replica that stands still keeps those it got until its connection is found dead. Here
 each replica has a channel of its own, so that the second try goes somewhere else for certain. Only for idempotent calls.
@@ -57,7 +57,7 @@ class Replicas:
     ) -> _Response:
         """Call a method ("/package.Service/Method") on a replica, and on the next one after a while or a broken connection.
 
-        The first answer counts. Raises SellergateError: what a service says on purpose, or the last broken connection.
+        The first response counts. Raises SellergateError: what a service says on purpose, or the last broken connection.
         """
         end = time.monotonic() + min(seconds, time_left(seconds))
         addresses = await self._in_turn()
@@ -66,15 +66,15 @@ class Replicas:
         try:
             for address in addresses:
                 waiting.add(asyncio.create_task(self._once(address, method, request, kind, end)))
-                answer, error, waiting = await _first(waiting, hedge_seconds if address != addresses[-1] else None)
+                response, error, waiting = await _first(waiting, hedge_seconds if address != addresses[-1] else None)
                 broken = error or broken
-                if answer is not None:
-                    return answer
+                if response is not None:
+                    return response
             while waiting:
-                answer, error, waiting = await _first(waiting, None)
+                response, error, waiting = await _first(waiting, None)
                 broken = error or broken
-                if answer is not None:
-                    return answer
+                if response is not None:
+                    return response
         finally:
             for task in waiting:
                 abandon(task)
@@ -99,7 +99,7 @@ class Replicas:
     async def _in_turn(self) -> list[str]:
         """Return all addresses, each time beginning with the next."""
         if time.monotonic() - self._resolved > RESOLVE_SECONDS or not self._addresses:
-            self._addresses = await _resolved(self._target) or self._addresses or (self._target,)
+            self._addresses = await _resolve(self._target) or self._addresses or (self._target,)
             self._resolved = time.monotonic()
         self._next = (self._next + 1) % len(self._addresses)
         return [*self._addresses[self._next :], *self._addresses[: self._next]]
@@ -131,7 +131,7 @@ async def _first(
     return None, broken, pending
 
 
-async def _resolved(target: str) -> tuple[str, ...]:
+async def _resolve(target: str) -> tuple[str, ...]:
     """Return the addresses behind a target as gRPC targets of their own; none where they cannot be found."""
     scheme, _, rest = target.partition(":")
     if scheme in ("ipv4", "ipv6"):

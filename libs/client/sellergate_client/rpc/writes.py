@@ -20,8 +20,8 @@ from sellergate_common.errors import (
 from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_failure
 from sellergate_common.status import BEGUN
 
-from sellergate_client.rpc.outcomes import connected
-from sellergate_client.rpc.patience import patiently
+from sellergate_client.rpc.outcomes import connect_channel
+from sellergate_client.rpc.retries import retry_until
 
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.1
@@ -48,7 +48,7 @@ async def write(
     """Send a write within the current call's deadline, or 30 seconds, under its idempotency_key or a new one.
 
     An attempt whose outcome is unknown is followed by another one under the same key, and one that was refused under overload by
-    another one when the service says; `serving` as of `patiently`. Raises SellergateError: Unavailable where nothing was sent,
+    another one when the service says; `serving` as of `retry_until`. Raises SellergateError: Unavailable where nothing was sent,
     OutcomeUnknown where an attempt was sent and no later one found out what became of it.
     """
     end = time.monotonic() + time_left(DEFAULT_SECONDS)
@@ -57,16 +57,16 @@ async def write(
     keyed.idempotency_key = request.idempotency_key or new_key()
     unknown: SellergateError | None = None
 
-    async def sent_once() -> _Response:
+    async def send_once() -> _Response:
         left = end - time.monotonic()
         return await invoke(method, keyed, dependency=dependency, seconds=left, on_behalf_of=on_behalf_of)
 
     for attempt in range(1, ATTEMPTS + 1):
         sent = False
         try:
-            await connected(channel, dependency, end - time.monotonic())
+            await connect_channel(channel, dependency, end - time.monotonic())
             sent = True
-            return await patiently(sent_once, service=dependency, end=end, serving=serving)
+            return await retry_until(send_once, service=dependency, end=end, serving=serving)
         except SellergateError as error:
             if sent and (isinstance(error, OutcomeUnknown) or is_transport_failure(error) or _had_begun(error)):
                 unknown = error

@@ -19,7 +19,7 @@ class OutOfBounds(Exception):
     """A response with too many bytes, or one that takes too long. The message holds nothing of it."""
 
 
-def bounded(session: Any, most_bytes: int = MOST_BYTES, seconds: float = MOST_SECONDS) -> Any:
+def bound_session(session: Any, most_bytes: int = MOST_BYTES, seconds: float = MOST_SECONDS) -> Any:
     """Return a boto3 session all of whose clients, those of its credential chain included, read within the bounds.
 
     A call whose response exceeds them raises OutOfBounds, and its connection is closed.

@@ -22,7 +22,7 @@ COOL_OFF_SECONDS = 60.0
 _RENEWED_AT, _RENEWED_JITTER = 0.80, 0.05
 
 
-class Perishable(Protocol):
+class Expiring(Protocol):
     """A value that ends: `expire_time` in seconds since the epoch, and the seconds that it lived when it was new."""
 
     @property
@@ -35,12 +35,12 @@ class Perishable(Protocol):
 
 
 _Key_contra = TypeVar("_Key_contra", contravariant=True)
-_Value = TypeVar("_Value", bound=Perishable)
+_Value = TypeVar("_Value", bound=Expiring)
 _Mark_contra = TypeVar("_Mark_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[_Value]):
+class Lookup(Generic[_Value]):
     """A value, and whether it was there already."""
 
     value: _Value
@@ -63,7 +63,7 @@ class Counts:
 
     @property
     def hit_ratio(self) -> float:
-        """Hits among all answers; 0 when nothing was asked."""
+        """Hits among all responses; 0 when nothing was asked."""
         asked = self.hits + self.misses
         return self.hits / asked if asked else 0.0
 
@@ -76,9 +76,9 @@ class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
         """What happened since the process started."""
 
     async def obtain(
-        self, key: _Key_contra, least: float | None, fetch: Callable[[], Awaitable[_Value]]
-    ) -> Found[_Value]:
-        """Return a value that lives for `least` seconds more, from the cache or fetched once for all who ask at the time.
+        self, key: _Key_contra, min_ttl: float | None, fetch: Callable[[], Awaitable[_Value]]
+    ) -> Lookup[_Value]:
+        """Return a value that lives for `min_ttl` seconds more, from the cache or fetched once for all who ask at the time.
 
         Where not even a new value lives as long, what there is is returned. Raises what `fetch` raises, or has raised a
         moment ago, and OutOfTime.
@@ -100,24 +100,24 @@ class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
         """Return how many entries there are. Raises Unavailable."""
 
 
-def is_enough(value: Perishable, least: float | None, now: float) -> bool:
-    """Tell whether a value lives long enough, or as long as a new one would."""
+def is_sufficient(value: Expiring, min_ttl: float | None, now: float) -> bool:
+    """Return whether a value lives long enough, or as long as a new one would."""
     left = value.expire_time - now
-    needed = _margin(value) if least is None else least
-    return left >= needed or (left > 0 and needed > longest_left(value.life))
+    needed = _margin(value) if min_ttl is None else min_ttl
+    return left >= needed or (left > 0 and needed > longest_ttl(value.life))
 
 
-def is_bearable(value: Perishable, now: float) -> bool:
-    """Tell whether a value that has not long to live may still be handed out to whoever asked for nothing more."""
+def is_acceptable(value: Expiring, now: float) -> bool:
+    """Return whether a value that has not long to live may still be handed out to whoever asked for nothing more."""
     return value.expire_time - now >= _margin(value) / 10
 
 
-def longest_left(life: float) -> float:
+def longest_ttl(life: float) -> float:
     """Return how much life can be asked for, of values that live as long as this when they are new."""
     return max(life - SPENT_SECONDS, life * (1 - _MARGIN_SHARE))
 
 
-def ending_in(value: _Value, left: float, now: float) -> _Value:
+def limit_ttl(value: _Value, left: float, now: float) -> _Value:
     """Return a value that lives for `left` seconds more and no longer, whatever another process's clock said of its end.
 
     Where the clocks agree to a second, that is the value as it was written.
@@ -126,16 +126,16 @@ def ending_in(value: _Value, left: float, now: float) -> _Value:
     return value if value.expire_time <= ends + _AGREEING_SECONDS else replace(cast("Any", value), expire_time=ends)
 
 
-def renewal_time(value: Perishable, jitter: float) -> float:
+def renewal_time(value: Expiring, jitter: float) -> float:
     """Return when a value is to be renewed; `jitter` is from 0 to 1."""
     return value.expire_time - value.life * (1 - _RENEWED_AT - _RENEWED_JITTER * jitter)
 
 
-def copy_seconds(value: Perishable, now: float) -> float:
+def copy_seconds(value: Expiring, now: float) -> float:
     """Return how long another process may use a copy before it asks the owner again, who renews it ahead of need."""
     ahead = renewal_time(value, 1.0) - now
     return ahead if ahead > 0 else min(1.0, value.expire_time - now - _margin(value))
 
 
-def _margin(value: Perishable) -> float:
+def _margin(value: Expiring) -> float:
     return min(MARGIN_SECONDS, value.life * _MARGIN_SHARE)

@@ -16,7 +16,7 @@ RECONNECT_SECONDS = 0.5
 PING_SECONDS = 2.0
 
 
-class Forgetful(Protocol):
+class InvalidationListener(Protocol):
     """Something that holds copies."""
 
     def forget(self, account_id: str) -> None:
@@ -25,21 +25,21 @@ class Forgetful(Protocol):
     def forget_all(self) -> None:
         """Forget every copy."""
 
-    def doubt_all(self) -> None:
+    def mark_stale(self) -> None:
         """Take note that changes may have been missed."""
 
 
-class Changes:
+class InvalidationFeed:
     """`connected` tells whether changes are being heard at present."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self.connected = False
-        self._told_unheard = False
+        self._outage_logged = False
 
     @asynccontextmanager
-    async def heard_by(
-        self, listeners: Mapping[str, Sequence[Forgetful]], background: BackgroundTasks | None = None
+    async def subscribe(
+        self, listeners: Mapping[str, Sequence[InvalidationListener]], background: BackgroundTasks | None = None
     ) -> AsyncIterator[None]:
         """Pass what is published on each channel on to its listeners, while the body runs."""
         background = background or BackgroundTasks()
@@ -47,7 +47,7 @@ class Changes:
         async with background.run("changes", lambda: self._listen_forever(listeners)):
             yield
 
-    async def _listen_forever(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
+    async def _listen_forever(self, listeners: Mapping[str, Sequence[InvalidationListener]]) -> None:
         while not is_cancelled():
             try:
                 await self._listen(listeners)
@@ -56,47 +56,47 @@ class Changes:
                 self.connected = False
                 # redis-py closes a connection that is cancelled, and may raise what that raises in place of the cancellation.
                 if not is_cancelled():
-                    self._tell_unheard(error)
+                    self._log_outage(error)
                     await asyncio.sleep(RECONNECT_SECONDS)
             finally:
                 self.connected = False
 
-    async def _listen(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
+    async def _listen(self, listeners: Mapping[str, Sequence[InvalidationListener]]) -> None:
         async with self._redis.pubsub() as subscription:
             await subscription.subscribe(*listeners)
             unconfirmed, silent = len(listeners), False
             while True:
                 # Read raw: get_message returns None for a PONG as it does for silence, and a ping for every PONG never rests.
-                answer = await subscription.parse_response(block=False, timeout=PING_SECONDS)
-                if answer is None:
+                response = await subscription.parse_response(block=False, timeout=PING_SECONDS)
+                if response is None:
                     if silent:
                         raise TimeoutError
                     await subscription.ping()
-                elif answer[0] == "subscribe":
+                elif response[0] == "subscribe":
                     unconfirmed -= 1
                     if not unconfirmed:
-                        self._hear(listeners)
-                elif answer[0] == "message":
-                    _tell(listeners.get(answer[1], ()), answer[2])
-                silent = answer is None
+                        self._confirm(listeners)
+                elif response[0] == "message":
+                    _deliver(listeners.get(response[1], ()), response[2])
+                silent = response is None
 
-    def _hear(self, listeners: Mapping[str, Sequence[Forgetful]]) -> None:
+    def _confirm(self, listeners: Mapping[str, Sequence[InvalidationListener]]) -> None:
         # What changed while nobody listened is not known.
         for one in {id(one): one for group in listeners.values() for one in group}.values():
-            one.doubt_all()
+            one.mark_stale()
         self.connected = True
-        if self._told_unheard:
-            self._told_unheard = False
+        if self._outage_logged:
+            self._outage_logged = False
             get_logger().info("changes_heard")
 
-    def _tell_unheard(self, error: BaseException) -> None:
+    def _log_outage(self, error: BaseException) -> None:
         """Log an outage once, however often it is tried to end it."""
-        if not self._told_unheard:
-            self._told_unheard = True
+        if not self._outage_logged:
+            self._outage_logged = True
             get_logger().warning("changes_unheard", cause=type(error).__name__)
 
 
-def _tell(listeners: Sequence[Forgetful], account_id: str) -> None:
+def _deliver(listeners: Sequence[InvalidationListener], account_id: str) -> None:
     for one in listeners:
         try:
             if account_id == ALL:
@@ -105,4 +105,4 @@ def _tell(listeners: Sequence[Forgetful], account_id: str) -> None:
                 one.forget(account_id)
         except Exception as error:  # noqa: BLE001  (whatever is published, the other listeners and later messages are served)
             get_logger().warning("change_not_understood", listener=type(one).__name__, cause=type(error).__name__)
-            one.doubt_all()
+            one.mark_stale()

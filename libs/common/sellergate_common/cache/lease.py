@@ -68,7 +68,7 @@ async def acquire(redis: Redis, key: str, seconds: float = LEASE_SECONDS) -> Lea
 
 
 @asynccontextmanager
-async def held(
+async def hold_lease(
     redis: Redis,
     key: str,
     lease: Lease,

@@ -6,20 +6,20 @@ from contextlib import suppress
 
 from redis.asyncio import Redis
 
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.lease import lease_keys
 
 # How long to wait before the lease itself is looked at: while word of releases is heard, and while it is not.
-_HEARING_SECONDS, _DEAF_SECONDS = 1.0, 0.1
+_CONNECTED_SECONDS, _DISCONNECTED_SECONDS = 1.0, 0.1
 
 
-class Releases:
+class LeaseNotifier:
     """One listener for all waiters of this process.
 
-    `now` is monotonic. `changes` must hear the channel of releases and pass them on to `forget`.
+    `now` is monotonic. `changes` must subscribe to the channel of releases and pass them on to `forget`.
     """
 
-    def __init__(self, redis: Redis, changes: Changes, now: Callable[[], float]) -> None:
+    def __init__(self, redis: Redis, changes: InvalidationFeed, now: Callable[[], float]) -> None:
         self._redis = redis
         self._now = now
         self._changes = changes
@@ -35,7 +35,7 @@ class Releases:
             held_for = await self._redis.pttl(lease) / 1000
             if held_for <= 0:
                 return
-            pause = min(left, held_for + 0.01, _HEARING_SECONDS if self._changes.connected else _DEAF_SECONDS)
+            pause = min(left, held_for + 0.01, _CONNECTED_SECONDS if self._changes.connected else _DISCONNECTED_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await released.wait()
@@ -52,6 +52,6 @@ class Releases:
         for key in list(self._waiters):
             self.forget(key)
 
-    def doubt_all(self) -> None:
+    def mark_stale(self) -> None:
         """Wake all: a release may have been missed."""
         self.forget_all()

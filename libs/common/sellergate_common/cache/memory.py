@@ -11,19 +11,19 @@ from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sellergate_common.cache.entries import Perishable
+from sellergate_common.cache.entries import Expiring
 from sellergate_common.clock import Clock
 from sellergate_common.observability.logs import get_logger
 
 _Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value", bound=Perishable)
+_Value = TypeVar("_Value", bound=Expiring)
 
 SIZE = 20_000
 """Copies kept, about 3 KB each."""
 
 
 @dataclass(slots=True)
-class Held(Generic[_Key, _Value]):
+class MemoryEntry(Generic[_Key, _Value]):
     """A copy. `renew_at` is when it is renewed, by the wall clock."""
 
     key: _Key
@@ -37,10 +37,10 @@ class EntryMemory(Generic[_Key, _Value]):
 
     def __init__(self, subject: Callable[[_Key], str]) -> None:
         self._subject = subject
-        self._held: OrderedDict[str, Held[_Key, _Value]] = OrderedDict()
+        self._held: OrderedDict[str, MemoryEntry[_Key, _Value]] = OrderedDict()
         self._generation = 0
 
-    def get(self, key: _Key) -> Held[_Key, _Value] | None:
+    def get(self, key: _Key) -> MemoryEntry[_Key, _Value] | None:
         """Return the copy, doubted or not."""
         subject = self._subject(key)
         held = self._held.get(subject)
@@ -49,19 +49,19 @@ class EntryMemory(Generic[_Key, _Value]):
         self._held.move_to_end(subject)
         return held
 
-    def is_trusted(self, held: Held[_Key, _Value]) -> bool:
-        """Tell whether no change can have been missed since the copy was made."""
+    def is_trusted(self, held: MemoryEntry[_Key, _Value]) -> bool:
+        """Return whether no change can have been missed since the copy was made."""
         return held.generation == self._generation
 
     def put(self, key: _Key, value: _Value, renew_at: float) -> None:
         """Keep a copy."""
         subject = self._subject(key)
-        self._held[subject] = Held(key, value, renew_at, self._generation)
+        self._held[subject] = MemoryEntry(key, value, renew_at, self._generation)
         self._held.move_to_end(subject)
         while len(self._held) > SIZE:
             self._held.popitem(last=False)
 
-    def all(self) -> list[Held[_Key, _Value]]:
+    def all(self) -> list[MemoryEntry[_Key, _Value]]:
         """Return all copies, the last used last."""
         return list(self._held.values())
 
@@ -73,7 +73,7 @@ class EntryMemory(Generic[_Key, _Value]):
         """Forget all copies."""
         self._held.clear()
 
-    def doubt_all(self) -> None:
+    def mark_stale(self) -> None:
         """Compare every copy with the shared entry before it is used again; they are what a new, empty Redis is filled with."""
         self._generation += 1
 
@@ -86,23 +86,23 @@ _AT_ONCE = 32
 class Refill:
     """The refill of one process. `mark` returns Redis' mark, made where there is none, and None where Redis does not respond.
 
-    `bring` adds all that is in memory, so many at once; it must never replace what is there.
+    `share` adds all that is in memory, so many at once; it must never replace what is there.
     """
 
     def __init__(
         self,
         mark: Callable[[], Coroutine[Any, Any, str | None]],
-        bring: Callable[[int], Coroutine[Any, Any, int]],
+        share: Callable[[int], Coroutine[Any, Any, int]],
         clock: Clock,
     ) -> None:
         self._mark = mark
-        self._bring = bring
+        self._share_entries = share
         self._clock = clock
         self._known: str | None = None
         self._settled = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def settled(self) -> bool:
+    async def wait_until_done(self) -> bool:
         """Wait until all replicas have had the time to bring what they hold; return whether anything was lost lately."""
         await self.check()
         left = self._settled - self._clock.monotonic()
@@ -119,7 +119,7 @@ class Refill:
         lost, self._known = self._known is not None, mark
         if lost:
             self._settled = self._clock.monotonic() + PEERS_SECONDS
-            self._start(self._brought())
+            self._start(self._share())
 
     def forget(self, _: str) -> None:
         """Do nothing: one entry has changed."""
@@ -127,7 +127,7 @@ class Refill:
     def forget_all(self) -> None:
         """Do nothing: all entries were dropped on purpose."""
 
-    def doubt_all(self) -> None:
+    def mark_stale(self) -> None:
         """Look whether Redis is the one of before: the connection to it was lost."""
         self._start(self.check())
 
@@ -136,5 +136,5 @@ class Refill:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _brought(self) -> None:
-        get_logger().warning("redis_came_back_empty", entries=await self._bring(_AT_ONCE))
+    async def _share(self) -> None:
+        get_logger().warning("redis_came_back_empty", entries=await self._share_entries(_AT_ONCE))

@@ -1,6 +1,6 @@
 """Remembers for a moment why a value could not be fetched, so that what is dead is not asked again by everybody.
 
-The memory is shared through Redis under the name of the entry, and is this process's own where Redis does not answer.
+The memory is shared through Redis under the name of the entry, and is this process's own where Redis does not respond.
 """
 
 import base64
@@ -27,7 +27,7 @@ COOLDOWN: Mapping[Reason, float] = {
 _SIZE = 10_000
 
 
-class Failures:
+class NegativeCache:
     """Failures by the name of the entry that is missing. `now` is monotonic."""
 
     def __init__(self, cache: SealedCache, service: str, now: Callable[[], float]) -> None:
@@ -41,12 +41,12 @@ class Failures:
         until, encoded = self._own.get(name, (0.0, b""))
         if self._now() >= until:
             self._own.pop(name, None)
-            encoded = _decoded(await self._cache.get(_key(name)))
+            encoded = _decode(await self._cache.get(_key(name)))
         error = from_bytes(encoded) if encoded else None
         if error is not None:
             raise error
 
-    async def note(self, name: str, error: SellergateError) -> None:
+    async def record(self, name: str, error: SellergateError) -> None:
         """Remember a failure for as long as its reason deserves."""
         seconds = COOLDOWN.get(error.reason)
         if seconds is None:
@@ -67,7 +67,7 @@ def _key(name: str) -> str:
     return f"{name}:fail"
 
 
-def _decoded(kept: SecretStr | None) -> bytes:
+def _decode(kept: SecretStr | None) -> bytes:
     try:
         return base64.b64decode(kept.get_secret_value(), validate=True) if kept else b""
     except (binascii.Error, ValueError):

@@ -50,11 +50,11 @@ class SealedCache:
         self.changes = changes
 
     async def get(self, key: str) -> SecretStr | None:
-        """Return the value of `key`; None when there is none, it does not open, or Redis does not answer."""
+        """Return the value of `key`; None when there is none, it does not open, or Redis does not respond."""
         try:
             sealed = await self._redis.get(key)
         except UNREACHABLE as error:
-            _told("get", error)
+            _log_unreachable("get", error)
             return None
         if sealed is None:
             return None
@@ -70,36 +70,36 @@ class SealedCache:
             # Asked first: what replaces the value in between lives longer than this, and never shorter.
             left = await self._redis.pttl(key)
         except UNREACHABLE as error:
-            _told("get", error)
+            _log_unreachable("get", error)
             return None
         value = await self.get(key) if left > 0 else None
         return None if value is None else (value, left / 1000)
 
     async def put(self, key: str, value: SecretStr, seconds: float) -> bool:
-        """Keep `value` for `seconds`; False when Redis does not answer."""
+        """Keep `value` for `seconds`; False when Redis does not respond."""
         try:
             await self._redis.set(key, self._ring.seal(value.get_secret_value(), key), px=max(1, int(seconds * 1000)))
         except UNREACHABLE as error:
-            _told("put", error)
+            _log_unreachable("put", error)
             return False
         return True
 
     async def put_fenced(self, key: str, value: SecretStr, seconds: float, fence_key: str, fence: int) -> bool | None:
-        """Keep `value` unless `fence_key` holds another number than `fence`, then False; None when Redis does not answer."""
+        """Keep `value` unless `fence_key` holds another number than `fence`, then False; None when Redis does not respond."""
         sealed, milliseconds = self._ring.seal(value.get_secret_value(), key), max(1, int(seconds * 1000))
         try:
             return bool(await self._redis.eval(_FENCED_SET, 2, key, fence_key, str(fence), sealed, milliseconds))
         except UNREACHABLE as error:
-            _told("put_fenced", error)
+            _log_unreachable("put_fenced", error)
             return None
 
     async def add(self, key: str, value: SecretStr, seconds: float) -> bool:
-        """Keep `value` where there is none; False when there is one, or Redis does not answer."""
+        """Keep `value` where there is none; False when there is one, or Redis does not respond."""
         sealed, milliseconds = self._ring.seal(value.get_secret_value(), key), max(1, int(seconds * 1000))
         try:
             return bool(await self._redis.set(key, sealed, px=milliseconds, nx=True))
         except UNREACHABLE as error:
-            _told("add", error)
+            _log_unreachable("add", error)
             return False
 
     async def drop(self, key: str) -> bool:
@@ -107,7 +107,7 @@ class SealedCache:
         try:
             return bool(await self._redis.delete(key))
         except UNREACHABLE as error:
-            _told("drop", error)
+            _log_unreachable("drop", error)
             return False
 
     async def drop_if(self, key: str, matches: Callable[[SecretStr], bool]) -> bool:
@@ -118,24 +118,24 @@ class SealedCache:
                 return False
             return bool(await self._redis.eval(_COMPARE_AND_DELETE, 1, key, sealed))
         except UNREACHABLE as error:
-            _told("drop_if", error)
+            _log_unreachable("drop_if", error)
         except SealError:
             return await self.drop(key)
         return False
 
     async def count(self) -> int:
-        """Return the number of entries. Raises Unavailable: there is no true answer without Redis."""
+        """Return the number of entries. Raises Unavailable: there is no true response without Redis."""
         try:
             return sum([1 async for _ in self._entries()])
         except UNREACHABLE as error:
-            raise _gone() from error
+            raise _unavailable() from error
 
     async def clear(self) -> int:
         """Remove every entry, announce it, and return how many there were. Raises Unavailable."""
         try:
             cleared = sum([int(await self._redis.delete(key)) async for key in self._entries()])
         except UNREACHABLE as error:
-            raise _gone() from error
+            raise _unavailable() from error
         await self.announce(ALL)
         return cleared
 
@@ -144,7 +144,7 @@ class SealedCache:
         try:
             return str(await self._redis.eval(_MARK, 1, self._prefix + "mark"))
         except UNREACHABLE as error:
-            _told("mark", error)
+            _log_unreachable("mark", error)
             return None
 
     async def announce(self, account_id: str) -> None:
@@ -152,16 +152,16 @@ class SealedCache:
         try:
             await self._redis.publish(self.changes, account_id)
         except UNREACHABLE as error:
-            _told("announce", error)
+            _log_unreachable("announce", error)
 
     async def _entries(self) -> AsyncIterator[str]:
         async for key in self._redis.scan_iter(match=self._prefix + "{*}", count=_SCAN_PAGE):
             yield key
 
 
-def _gone() -> Unavailable:
+def _unavailable() -> Unavailable:
     return Unavailable("Redis does not answer; try again.", retry_after=1.0)
 
 
-def _told(action: str, error: BaseException) -> None:
+def _log_unreachable(action: str, error: BaseException) -> None:
     get_logger().warning("redis_unreachable", action=action, cause=type(error).__name__)

@@ -7,9 +7,9 @@ from typing import Generic, Protocol, TypeVar
 
 from redis.asyncio import Redis
 
-from sellergate_common.cache.lease import acquire, held
-from sellergate_common.cache.lease_notifier import Releases
-from sellergate_common.context import current_call, deadline_in, serving, time_left
+from sellergate_common.cache.lease import acquire, hold_lease
+from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.context import current_call, deadline_in, time_left, use_context
 from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
@@ -77,10 +77,10 @@ class LocalFlight(Generic[_Value]):
             self._flights[key] = flight
             loop = asyncio.get_running_loop()
             overdue = loop.call_later(self._seconds + OVERDUE_SECONDS, self._overdue, key, flight)
-            flight.add_done_callback(lambda done: self._landed(key, done, overdue))
+            flight.add_done_callback(lambda done: self._finish(key, done, overdue))
         return flight
 
-    def _landed(self, key: str, flight: "asyncio.Task[_Value]", overdue: asyncio.TimerHandle) -> None:
+    def _finish(self, key: str, flight: "asyncio.Task[_Value]", overdue: asyncio.TimerHandle) -> None:
         overdue.cancel()
         self._leave(key, flight)
         # All callers may have given up waiting: look at the failure, so that asyncio does not report it as forgotten.
@@ -100,10 +100,10 @@ class LocalFlight(Generic[_Value]):
             del self._flights[key]
 
 
-class Errand(Protocol[_Value_co]):
+class FetchJob(Protocol[_Value_co]):
     """What is to be fetched: how to look whether it is there, how to fetch and keep it."""
 
-    async def look(self) -> _Value_co | None:
+    async def look_up(self) -> _Value_co | None:
         """Return the value if it is there by now. Raises the failure of a moment ago."""
 
     async def fetch(self, fence: int | None) -> _Value_co:
@@ -113,14 +113,14 @@ class Errand(Protocol[_Value_co]):
 class SingleFlight(Generic[_Value]):
     """Elects one fetcher in the whole cluster, through a lease in Redis, which its holder renews for `seconds` at most."""
 
-    def __init__(self, redis: Redis, releases: Releases, channel: str, seconds: float = FLIGHT_SECONDS) -> None:
+    def __init__(self, redis: Redis, releases: LeaseNotifier, channel: str, seconds: float = FLIGHT_SECONDS) -> None:
         self._redis = redis
         self._seconds = seconds
         self.releases = releases
         self.channel = channel
         self.shared = 0
 
-    async def get(self, name: str, errand: Errand[_Value]) -> _Value:
+    async def get(self, name: str, job: FetchJob[_Value]) -> _Value:
         """Return what is there, or what one of all replicas fetches. Raises what the errand raises."""
         while True:
             try:
@@ -131,26 +131,26 @@ class SingleFlight(Generic[_Value]):
             except UNREACHABLE:
                 # Without Redis each process is on its own; at worst every replica fetches once.
                 get_logger().warning("single_flight_alone")
-                return await errand.fetch(None)
+                return await job.fetch(None)
             if lease is None:
-                found = await errand.look()
+                found = await job.look_up()
                 if found is not None:
                     return found
                 continue
-            async with held(self._redis, name, lease, self.channel, longest=self._seconds):
-                found = await errand.look()
-                return found if found is not None else await errand.fetch(lease.fence)
+            async with hold_lease(self._redis, name, lease, self.channel, longest=self._seconds):
+                found = await job.look_up()
+                return found if found is not None else await job.fetch(lease.fence)
 
-    async def try_alone(self, name: str, errand: Errand[_Value]) -> _Value | None:
+    async def try_alone(self, name: str, job: FetchJob[_Value]) -> _Value | None:
         """Fetch if nobody else does at the moment; None when somebody does."""
         try:
             lease = await acquire(self._redis, name)
         except UNREACHABLE:
-            return await errand.fetch(None)
+            return await job.fetch(None)
         if lease is None:
             return None
-        async with held(self._redis, name, lease, self.channel, longest=self._seconds):
-            return await errand.fetch(lease.fence)
+        async with hold_lease(self._redis, name, lease, self.channel, longest=self._seconds):
+            return await job.fetch(lease.fence)
 
 
 async def _detached(fetch: Callable[[], Awaitable[_Value]], seconds: float) -> _Value:
@@ -158,5 +158,5 @@ async def _detached(fetch: Callable[[], Awaitable[_Value]], seconds: float) -> _
     call = current_call()
     if call is None:
         return await fetch()
-    with serving(replace(call, deadline=deadline_in(seconds))):
+    with use_context(replace(call, deadline=deadline_in(seconds))):
         return await fetch()

@@ -1,4 +1,4 @@
-"""Copies of what another service owns, five seconds old at most; older only while that service does not answer.
+"""Copies of what another service owns, five seconds old at most; older only while that service does not respond.
 
 Changes are announced. While announcements are heard, a copy that none has ended is known to be true, and is used further when its
 owner is down; while they are not, five seconds is the bound, whatever happens.
@@ -11,14 +11,14 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from sellergate_common.cache.single_flight import LocalFlight
-from sellergate_common.cache.ttl import UNTOLD_SECONDS
+from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS
 from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
 from sellergate_common.observability.logs import get_logger
 
 _Value = TypeVar("_Value")
 
 SIZE = 20_000
-# An owner that did not answer is asked again after this long; those who come meanwhile do not wait for it.
+# An owner that did not respond is asked again after this long; those who come meanwhile do not wait for it.
 OWNER_PAUSE_SECONDS = 1.0
 # Looking takes a millisecond; an owner that hangs is given up on after this long, so that a copy can serve.
 LOOK_SECONDS = 3.0
@@ -29,16 +29,16 @@ _FETCHES_FOR_NEWER = 2
 @dataclass(slots=True)
 class _Copy(Generic[_Value]):
     value: _Value
-    made: float
-    ask_again: float
+    fetched_at: float
+    retry_at: float
 
 
-class Copies(Generic[_Value]):
-    """Values by id. `now` is monotonic; `is_told` says whether changes are being told at present."""
+class StaleIfErrorCache(Generic[_Value]):
+    """Values by id. `now` is monotonic; `feed_connected` says whether changes are being told at present."""
 
-    def __init__(self, now: Callable[[], float], is_told: Callable[[], bool]) -> None:
+    def __init__(self, now: Callable[[], float], feed_connected: Callable[[], bool]) -> None:
         self._now = now
-        self._is_told = is_told
+        self._feed_connected = feed_connected
         self._copies: OrderedDict[str, _Copy[_Value]] = OrderedDict()
         self._flight: LocalFlight[_Value] = LocalFlight()
         # Ids that are being asked for, and that no change was told of since.
@@ -47,18 +47,18 @@ class Copies(Generic[_Value]):
     async def get(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
         """Return the copy, or what `fetch` brings. Raises what `fetch` raises."""
         copy = self._copies.get(id_)
-        if copy is not None and self._now() < copy.ask_again and (self._is_fresh(copy) or self._is_told()):
+        if copy is not None and self._now() < copy.retry_at and (self._is_fresh(copy) or self._feed_connected()):
             self._copies.move_to_end(id_)
             return copy.value
         try:
-            return await self._flight.get(id_, partial(self._fetched, id_, fetch))
+            return await self._flight.get(id_, partial(self._fetch, id_, fetch))
         except (Unavailable, OutOfTime):
             # Looked up again: it may have been forgotten while its owner was asked.
             copy = self._copies.get(id_)
-            if copy is None or not (self._is_fresh(copy) or self._is_told()):
+            if copy is None or not (self._is_fresh(copy) or self._feed_connected()):
                 raise
             get_logger().warning("copy_of_unavailable_owner")
-            copy.ask_again = self._now() + OWNER_PAUSE_SECONDS
+            copy.retry_at = self._now() + OWNER_PAUSE_SECONDS
             return copy.value
 
     async def get_newer(
@@ -92,14 +92,14 @@ class Copies(Generic[_Value]):
         self._copies.clear()
         self._unchanged.clear()
 
-    def doubt_all(self) -> None:
+    def mark_stale(self) -> None:
         """Forget all copies: each may have changed."""
         self.forget_all()
 
     def _is_fresh(self, copy: _Copy[_Value]) -> bool:
-        return self._now() - copy.made < UNTOLD_SECONDS
+        return self._now() - copy.fetched_at < MAX_STALENESS_SECONDS
 
-    async def _fetched(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
+    async def _fetch(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
         self._unchanged.add(id_)
         try:
             value = await fetch()
@@ -111,7 +111,7 @@ class Copies(Generic[_Value]):
         if id_ not in self._unchanged:
             return value  # it may be the one of before
         now = self._now()
-        self._copies[id_] = _Copy(value, now, now + UNTOLD_SECONDS)
+        self._copies[id_] = _Copy(value, now, now + MAX_STALENESS_SECONDS)
         while len(self._copies) > SIZE:
             self._copies.popitem(last=False)
         return value

@@ -10,21 +10,21 @@ from pydantic import SecretStr
 from sellergate_common.cache.entries import (
     COOL_OFF_SECONDS,
     Counts,
-    Found,
-    Perishable,
-    ending_in,
-    is_enough,
+    Expiring,
+    Lookup,
+    is_sufficient,
+    limit_ttl,
     renewal_time,
 )
 from sellergate_common.cache.lease import lease_keys
 from sellergate_common.cache.memory import EntryMemory, Refill
-from sellergate_common.cache.negative import Failures
+from sellergate_common.cache.negative import NegativeCache
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.clock import Clock
 from sellergate_common.observability.logs import get_logger
 
 _Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value", bound=Perishable)
+_Value = TypeVar("_Value", bound=Expiring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Codec(Generic[_Key, _Value]):
     mark: Callable[[_Value], Any]
 
 
-class Shelf(Generic[_Key, _Value]):
+class EntryStore(Generic[_Key, _Value]):
     """Entries of one prefix. `jitter` is a random number in [0, 1). What changes elsewhere must be passed on to `memory`."""
 
     def __init__(
@@ -54,11 +54,11 @@ class Shelf(Generic[_Key, _Value]):
         self.now = clock.wall
         self._jitter = jitter
         self.counts = Counts()
-        self.failures = Failures(cache, service, clock.monotonic)
+        self.negative_cache = NegativeCache(cache, service, clock.monotonic)
         self.memory: EntryMemory[_Key, _Value] = EntryMemory(codec.subject)
-        self.refill = Refill(cache.mark, self.bring, clock)
+        self.refill = Refill(cache.mark, self.share_all, clock)
 
-    async def look(self, key: _Key, least: float | None) -> Found[_Value] | None:
+    async def look_up(self, key: _Key, min_ttl: float | None) -> Lookup[_Value] | None:
         """Return the shared value if it lives long enough, or where there is none our own. Raises the failure of a moment ago."""
         name = self.codec.name(key)
         value = await self.shared(name)
@@ -67,10 +67,10 @@ class Shelf(Generic[_Key, _Value]):
             # Redis has lost it, or cannot be asked: what this process has fills it again.
             value = held.value
             await self.add(key, value)
-        if value is not None and is_enough(value, least, self.now()):
+        if value is not None and is_sufficient(value, min_ttl, self.now()):
             self.remember(key, value)
-            return Found(value, cached=True)
-        await self.failures.check(name)
+            return Lookup(value, cached=True)
+        await self.negative_cache.check(name)
         return None
 
     async def shared(self, name: str) -> _Value | None:
@@ -81,7 +81,7 @@ class Shelf(Generic[_Key, _Value]):
         sealed, left = opened
         try:
             # Each replica has a clock of its own; the entry ends by Redis'.
-            return ending_in(self.codec.decode(sealed.get_secret_value()), left, self.now())
+            return limit_ttl(self.codec.decode(sealed.get_secret_value()), left, self.now())
         except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
             return None
 
@@ -100,21 +100,25 @@ class Shelf(Generic[_Key, _Value]):
         self.remember(key, value)
         return value
 
-    async def taken_over(self, key: _Key, least: float | None, old: _Value | None) -> Found[_Value] | None:
+    async def find_newer(self, key: _Key, min_ttl: float | None, old: _Value | None) -> Lookup[_Value] | None:
         """Return what somebody else has fetched while we failed to; `old` is what was to be renewed."""
         value = await self.shared(self.codec.name(key))
-        if value is None or not is_enough(value, least, self.now()) or (old and value.expire_time <= old.expire_time):
+        if (
+            value is None
+            or not is_sufficient(value, min_ttl, self.now())
+            or (old and value.expire_time <= old.expire_time)
+        ):
             return None
         self.counts.discarded += 1
         get_logger().warning("late_failure_discarded")
         self.remember(key, value)
-        return Found(value, cached=True)
+        return Lookup(value, cached=True)
 
     async def add(self, key: _Key, value: _Value) -> bool:
         """Share a value where there is none; return whether that was so."""
         return await self.cache.add(self.codec.name(key), self._text(value), self._left(value))
 
-    async def bring(self, at_once: int) -> int:
+    async def share_all(self, at_once: int) -> int:
         """Share all that this process holds, where there is none, so many at once; return how many entries were missing."""
         left, added = iter(self.memory.all()), 0
 
@@ -154,7 +158,7 @@ class Shelf(Generic[_Key, _Value]):
         name, subject = self.codec.name(key), self.codec.subject(key)
         own = self.memory.get(key) is not None
         self.memory.forget(subject)
-        await self.failures.forget(name)
+        await self.negative_cache.forget(name)
         dropped = await self.cache.drop(name)
         await self.cache.announce(subject)
         return dropped or own

@@ -7,16 +7,16 @@ from typing import Generic, TypeVar
 _Value = TypeVar("_Value")
 
 # Where nobody tells of changes, a copy is this old at most, in seconds.
-UNTOLD_SECONDS = 5.0
+MAX_STALENESS_SECONDS = 5.0
 
 
-class Remembered(Generic[_Value]):
-    """The last values used are kept, `size` of them. `is_told` says whether changes are being told at present."""
+class TtlCache(Generic[_Value]):
+    """The last values used are kept, `size` of them. `feed_connected` says whether changes are being told at present."""
 
-    def __init__(self, size: int, now: Callable[[], float], is_told: Callable[[], bool]) -> None:
+    def __init__(self, size: int, now: Callable[[], float], feed_connected: Callable[[], bool]) -> None:
         self._size = size
         self._now = now
-        self._is_told = is_told
+        self._feed_connected = feed_connected
         self._entries: OrderedDict[str, tuple[_Value, float, float]] = OrderedDict()
 
     def get(self, account_id: str) -> _Value | None:
@@ -26,7 +26,7 @@ class Remembered(Generic[_Value]):
             return None
         value, since, until = entry
         now = self._now()
-        if now >= until or (now - since >= UNTOLD_SECONDS and not self._is_told()):
+        if now >= until or (now - since >= MAX_STALENESS_SECONDS and not self._feed_connected()):
             del self._entries[account_id]
             return None
         self._entries.move_to_end(account_id)
@@ -48,6 +48,6 @@ class Remembered(Generic[_Value]):
         """Forget everything."""
         self._entries.clear()
 
-    def doubt_all(self) -> None:
+    def mark_stale(self) -> None:
         """Forget everything: what may have changed is asked for again."""
         self.forget_all()

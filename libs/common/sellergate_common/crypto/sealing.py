@@ -74,7 +74,7 @@ class KeyRing:
             raise SealError(f"the value sealed for {place} was changed or sealed under another key") from error
 
     def is_current(self, sealed: str) -> bool:
-        """Tell whether a value is sealed under the newest key. Raises SealError when it is no sealed value."""
+        """Return whether a value is sealed under the newest key. Raises SealError when it is no sealed value."""
         return _protected_header(sealed).get("kid") == self.newest
 
     def index(self, *parts: str) -> str:
@@ -99,7 +99,7 @@ def ring_entries(text: str) -> dict[str, str]:
 
 def ring_key(kid: str, encoded: str) -> bytes:
     """Decode a key of a ring. Raises ValueError that names its id and shows nothing of it."""
-    key = _decoded(encoded)
+    key = _decode(encoded)
     if len(key) != KEY_BYTES:
         raise ValueError(f"key {kid} of the key ring does not have {KEY_BYTES} bytes; {_HOW_TO}")
     return key
@@ -119,7 +119,7 @@ def blind_index(key: bytes, *parts: str) -> str:
 
 def parse_key(text: str, name: str) -> bytes:
     """Read one key of at least 32 bytes, base64url. Raises ValueError that names the setting."""
-    key = _decoded(text.strip())
+    key = _decode(text.strip())
     if len(key) < 32:  # noqa: PLR2004
         raise ValueError(f"{name} must be base64url of at least 32 random bytes; `sellergate keys new` makes one")
     return key
@@ -130,7 +130,7 @@ def encode_key(key: bytes) -> str:
     return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
-def _decoded(encoded: str) -> bytes:
+def _decode(encoded: str) -> bytes:
     try:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -139,7 +139,7 @@ def _decoded(encoded: str) -> bytes:
 
 def _protected_header(sealed: str) -> dict[str, Any]:
     try:
-        header = json.loads(_decoded(sealed.partition(".")[0]))
+        header = json.loads(_decode(sealed.partition(".")[0]))
     except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):

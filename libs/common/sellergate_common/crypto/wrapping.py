@@ -45,12 +45,12 @@ def wrapped(ciphertext: bytes) -> str:
 
 
 def is_wrapped(encoded: str) -> bool:
-    """Tell whether a key is a wrapped one."""
+    """Return whether a key is a wrapped one."""
     return encoded.startswith(SCHEME)
 
 
 def holds_wrapped(text: SecretStr) -> bool:
-    """Tell whether a key ring or a single key has anything to unwrap."""
+    """Return whether a key ring or a single key has anything to unwrap."""
     return any(map(is_wrapped, text.get_secret_value().split()))
 
 

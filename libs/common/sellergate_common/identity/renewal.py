@@ -53,7 +53,7 @@ def _read(files: tuple[Path, Path, Path]) -> Identity | None:
 
 
 def _fits(found: Identity) -> bool:
-    """Tell whether the files of an identity still are what was read, and a key, its certificate and an authority."""
+    """Return whether the files of an identity still are what was read, and a key, its certificate and an authority."""
     if found.files is None:
         return False
     try:
@@ -75,7 +75,7 @@ class ServerCertificate:
         """Return credentials of a server that lets nobody in without a certificate of the authority."""
         return grpc.dynamic_ssl_server_credentials(
             self._identity.server_configuration(),
-            self._changed,  # type: ignore[arg-type]
+            self._reload,  # type: ignore[arg-type]
             require_client_authentication=True,
         )
 
@@ -84,7 +84,7 @@ class ServerCertificate:
         async for identity in renewals(self._identity):
             self._newest.append(identity.server_configuration())
 
-    def _changed(self) -> grpc.ServerCertificateConfiguration | None:
+    def _reload(self) -> grpc.ServerCertificateConfiguration | None:
         """Answer gRPC before every handshake, in a thread of its own; None, which its types do not know: as before."""
         try:
             return self._newest.pop()

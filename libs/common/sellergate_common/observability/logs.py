@@ -36,7 +36,7 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-class _Gathered:
+class _LineBuffer:
     """Writes lines a moment after they came, with all others of that moment: a busy server has dozens of them."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -86,9 +86,9 @@ class _Line:
                 more["operation"] = call.operation
             if trace := trace_id(call):
                 more["trace_id"] = trace
-        return self.rendered(name, event, **more)
+        return self.render(name, event, **more)
 
-    def rendered(self, level: str, event: Mapping[str, Any], **more: str) -> bytes:
+    def render(self, level: str, event: Mapping[str, Any], **more: str) -> bytes:
         """Return a line without its end."""
         fields = {key: redact(value, key) for key, value in event.items()}
         return to_json({**fields, "level": level, "service": self._service, **more}, fallback=repr)
@@ -105,7 +105,7 @@ class _Bound:
 class _CallLines:
     """Writes the line that every call leaves. It is put together by hand: all but three values come again and again."""
 
-    def __init__(self, line: _Line, stream: _Gathered, least: int) -> None:
+    def __init__(self, line: _Line, stream: _LineBuffer, least: int) -> None:
         self._line = line
         self._stream = stream
         self._least = least
@@ -124,7 +124,7 @@ class _CallLines:
     @lru_cache(4096)  # noqa: B019  (one instance a process)
     def _head(self, level: str, method: str, reason: str, caller: str, operation: str) -> bytes:
         fields = {"event": "rpc", "method": method, "reason": reason, "caller": caller}
-        return self._line.rendered(level, fields | ({"operation": operation} if operation else {}))[:-1]
+        return self._line.render(level, fields | ({"operation": operation} if operation else {}))[:-1]
 
 
 _bound = _Bound()
@@ -132,7 +132,7 @@ _bound = _Bound()
 
 def configure_logging(service: str, level: str) -> None:
     """Send structured events of `service` at `level` ("debug", "info", …) and warnings of libraries to standard error."""
-    line, stream, least = _Line(service), _Gathered(sys.stderr.buffer), _LEVELS[level]
+    line, stream, least = _Line(service), _LineBuffer(sys.stderr.buffer), _LEVELS[level]
     structlog.configure(
         processors=[line],
         wrapper_class=structlog.make_filtering_bound_logger(least),

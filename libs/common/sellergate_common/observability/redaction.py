@@ -31,16 +31,16 @@ _HARMLESS = frozenset({"authorization_expire_time", "refresh_token_set", "token_
 
 def redact_text(text: str) -> str:
     """Replace everything in `text` that looks like a secret."""
-    return _redact_short(text) if len(text) <= _SHORT else _redacted(text)
+    return _redact_short(text) if len(text) <= _SHORT else _redact_match(text)
 
 
 @lru_cache(1024)
 def _redact_short(text: str) -> str:
     """Words that come again in every line: methods, reasons, callers."""
-    return _redacted(text)
+    return _redact_match(text)
 
 
-def _redacted(text: str) -> str:
+def _redact_match(text: str) -> str:
     text = _SHAPES.sub(HIDDEN, text)
     return _DOTTED.sub(_without_jwt, text) if _JWT in text else text
 
@@ -75,11 +75,11 @@ def redact(value: Any, name: str = "") -> Any:
     if isinstance(value, bytes):
         return HIDDEN if name and value and _is_secret(name) else f"[{len(value)} bytes]"
     if isinstance(value, Mapping):
-        return {_redacted_key(key): redact(item, str(key)) for key, item in value.items()}
+        return {_redact_key(key): redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [redact(item, name) for item in value]
     return value
 
 
-def _redacted_key(key: Any) -> Any:
+def _redact_key(key: Any) -> Any:
     return redact_text(key) if isinstance(key, str) else key

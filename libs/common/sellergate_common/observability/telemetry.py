@@ -52,7 +52,7 @@ class RpcMetrics(Collector):
         handled.within[bisect_left(_BUCKETS, seconds)] += 1
         handled.seconds += seconds
 
-    def answers(self, dependency: str, *, up: bool) -> None:
+    def record_dependency(self, dependency: str, *, up: bool) -> None:
         """Note whether a dependency answers."""
         self._up[dependency] = up
 
@@ -69,8 +69,8 @@ class RpcMetrics(Collector):
             within = list(zip(bounds, map(float, accumulate(handled.within)), strict=True))
             times.add_metric((method,), within, handled.seconds)
         up = GaugeMetricFamily("sellergate_dependency_up", "1 while a dependency answers", labels=("dependency",))
-        for dependency, answers in self._up.copy().items():
-            up.add_metric((dependency,), int(answers))
+        for dependency, responses in self._up.copy().items():
+            up.add_metric((dependency,), int(responses))
         yield from (counts, times, up, *_background_metrics(self.background))
         yield GaugeMetricFamily("sellergate_rpc_in_flight", "Calls being answered", self.in_flight)
 

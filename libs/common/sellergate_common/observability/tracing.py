@@ -81,7 +81,7 @@ def span(name: str, kind: Kind = "client", **attributes: str) -> AbstractContext
     """Time what the body does, below whatever is being timed."""
     if _tracing.tracer is None:
         return _UNTRACED
-    return _started(name, kind, None, attributes)
+    return _start_span(name, kind, None, attributes)
 
 
 def server_span(name: str, traceparent: str, **attributes: str) -> AbstractContextManager[Span]:
@@ -89,7 +89,7 @@ def server_span(name: str, traceparent: str, **attributes: str) -> AbstractConte
     if _tracing.tracer is None:
         return _UNTRACED
     parent = _tracing.propagator.extract({"traceparent": traceparent}) if traceparent else None
-    return _started(name, "server", parent, attributes)
+    return _start_span(name, "server", parent, attributes)
 
 
 def traceparent() -> str:
@@ -103,7 +103,7 @@ def traceparent() -> str:
     return call.traceparent if call else ""
 
 
-def _started(name: str, kind: Kind, parent: Any, attributes: dict[str, str]) -> AbstractContextManager[Span]:
+def _start_span(name: str, kind: Kind, parent: Any, attributes: dict[str, str]) -> AbstractContextManager[Span]:
     # Exceptions are told by their class alone: their words and stacks may hold what belongs in no trace.
     found = _tracing.tracer.start_as_current_span(
         name,

@@ -17,7 +17,7 @@ from typing import Self
 from sellergate_common.context import call_age
 from sellergate_common.errors import OutOfTime, Overloaded
 from sellergate_common.rpc.concurrency import Concurrency
-from sellergate_common.rpc.refusals import SHORTEST_RETRY_SECONDS, Refusals, Returns
+from sellergate_common.rpc.refusals import SHORTEST_RETRY_SECONDS, Refusals, RetryTimes
 
 # The weight of the newest piece of work in the mean; and the mean before any was measured, in seconds.
 _WEIGHT, _FIRST_MEAN_SECONDS = 0.1, 0.05
@@ -29,7 +29,7 @@ LONGEST_QUEUE = 10_000
 REFUSED_WITHIN_SECONDS = 0.1
 
 
-class Place:
+class Ticket:
     """The place of one piece of work: running, in the queue, or none. Left at the end of the context.
 
     `grace` are the seconds in which the call has to be served otherwise; None where its work is admitted.
@@ -64,7 +64,7 @@ class Place:
         elif not turn.cancelled() and turn.exception() is None:
             self._admission.end(self._began)
 
-    async def turn(self) -> None:
+    async def wait_for_turn(self) -> None:
         """Wait until the work may begin.
 
         Raises Overloaded where it was not admitted, and OutOfTime where it shows only later that it cannot be finished in time;
@@ -77,7 +77,7 @@ class Place:
         self._turn.result()
         self._began = self._admission.now()
 
-    def call(self) -> bool:
+    def begin_turn(self) -> bool:
         """Say that the work may begin, or that it is too late; return whether it may."""
         turn = self._turn
         if turn is None or turn.done():
@@ -120,8 +120,8 @@ class Admission:
         self._age = age
         self._then = then
         self._longest_queue = longest_queue
-        self._queue: deque[Place] = deque()
-        self._returns = Returns(jitter)
+        self._queue: deque[Ticket] = deque()
+        self._retry_times = RetryTimes(jitter)
         self.now = now
         self.mean = _FIRST_MEAN_SECONDS
         """The time of a piece of work, in seconds."""
@@ -152,26 +152,26 @@ class Admission:
         return own if self._then is None else max(own, self._then.interval)
 
     @asynccontextmanager
-    async def admitted(self, left: Callable[[], float]) -> AsyncIterator[None]:
-        """Run the body in its turn; `left` returns the seconds in which it has to be done. Raises as Place.turn."""
-        async with self.place(left) as place:
-            await place.turn()
+    async def admit(self, left: Callable[[], float]) -> AsyncIterator[None]:
+        """Run the body in its turn; `left` returns the seconds in which it has to be done. Raises as Ticket.wait_for_turn."""
+        async with self.issue_ticket(left) as ticket:
+            await ticket.wait_for_turn()
             yield
 
-    def place(self, left: Callable[[], float]) -> Place:
+    def issue_ticket(self, left: Callable[[], float]) -> Ticket:
         """Decide about a piece of work now; `left` returns the seconds that any caller of it still has."""
         has = left()
-        self._concurrency.arrived()
+        self._concurrency.record_arrival()
         if not self.fits(has) or (self._then is not None and not self._then.fits(has - self.mean, self._coming())):
-            return Place(self, left, None, max(0.0, REFUSED_WITHIN_SECONDS - self._age()))
+            return Ticket(self, left, None, max(0.0, REFUSED_WITHIN_SECONDS - self._age()))
         turn = asyncio.get_running_loop().create_future()
-        place = Place(self, left, turn)
+        ticket = Ticket(self, left, turn)
         if self.running < self.limit and not self._queue:
             self.running += 1
             turn.set_result(None)
         else:
-            self._queue.append(place)
-        return place
+            self._queue.append(ticket)
+        return ticket
 
     def fits(self, has: float, coming: int = 0) -> bool:
         """Return whether a newcomer that has so many seconds can be finished; `coming` others are on their way here before it."""
@@ -185,7 +185,7 @@ class Admission:
             self.mean += _WEIGHT * (self.now() - began - self.mean)
         self.running -= 1
         while self._queue and self.running < self.limit:
-            self.running += self._queue.popleft().call()
+            self.running += self._queue.popleft().begin_turn()
 
     def expected_wait(self, coming: int = 0) -> float:
         """Return how long a newcomer would wait for its turn, in seconds; `coming` others are on their way here before it."""
@@ -198,7 +198,7 @@ class Admission:
         wait = self.expected_wait()
         if self._then is not None:
             wait = max(wait, self._then.expected_wait(self._coming()))
-        retry_after = self._returns.next(self.now(), wait, self.interval)
+        retry_after = self._retry_times.next(self.now(), wait, self.interval)
         return Overloaded(
             f"The service has more to do than it can finish in time; nothing was done. Try again in {retry_after:.1f} s.",
             retry_after=retry_after,

@@ -56,11 +56,11 @@ def open_channel(
         ("grpc.max_reconnect_backoff_ms", 1_000),
     ]
 
-    def opened(identity: Identity) -> grpc.aio.Channel:
+    def open_with(identity: Identity) -> grpc.aio.Channel:
         return grpc.aio.secure_channel(target, identity.channel_credentials(), options=options)
 
     # An identity that was not read from files stays what it is.
-    return RenewedChannel(identity, opened) if identity.files else opened(identity)
+    return RenewedChannel(identity, open_with) if identity.files else open_with(identity)
 
 
 def service_config(contracts: Sequence[ServiceDescriptor]) -> dict[str, Any]:
@@ -118,7 +118,7 @@ async def invoke_stream(
     seconds: float,
     on_behalf_of: str = "",
 ) -> AsyncIterator[_Response]:
-    """Call a streaming `method` and yield its answers. Raises SellergateError."""
+    """Call a streaming `method` and yield its responses. Raises SellergateError."""
     try:
         async for response in method(request, timeout=seconds, metadata=outgoing_metadata(on_behalf_of)):
             yield response
@@ -201,7 +201,7 @@ def is_transport_failure(error: SellergateError) -> bool:
     )
 
 
-def was_turned_away(error: SellergateError) -> bool:
+def was_rejected(error: SellergateError) -> bool:
     """Return whether no server has begun a call for which BEGUN is promised: one that shuts down has turned it away."""
     if error.domain or BEGUN[0] in error.metadata:
         return False

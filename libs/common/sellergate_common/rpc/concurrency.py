@@ -34,7 +34,7 @@ class Concurrency:
         """Pieces of work that may run at once now."""
         return int(self._value)
 
-    def arrived(self) -> None:
+    def record_arrival(self) -> None:
         """Note that a call was taken in, and change the limit."""
         if self._fewest == self._most:
             return
@@ -47,12 +47,12 @@ class Concurrency:
             self._value = min(self._most, self._value + _MORE)
         if not self._probing:
             self._probing = True
-            asyncio.get_running_loop().call_soon(self._probed, now)
+            asyncio.get_running_loop().call_soon(self._record_probe, now)
 
-    def iterated(self, seconds: float) -> None:
+    def record_iteration(self, seconds: float) -> None:
         """Note how long an iteration of the loop took."""
         self._iteration += _WEIGHT * (seconds - self._iteration)
 
-    def _probed(self, began: float) -> None:
+    def _record_probe(self, began: float) -> None:
         self._probing = False
-        self.iterated(self._now() - began)
+        self.record_iteration(self._now() - began)

@@ -30,7 +30,7 @@ async def within_deadline(
     try:
         waits_for = running.send(None)
         async with asyncio.timeout(given):
-            return await _resumed(running, waits_for)
+            return await _resume(running, waits_for)
     except StopIteration as done:
         return done.value  # most answers are in memory, and need no timer
     except TimeoutError:
@@ -39,7 +39,7 @@ async def within_deadline(
 
 
 @coroutine
-def _resumed(running: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
+def _resume(running: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
     """Go on with a coroutine that was begun by hand and waits for something."""
     while True:
         try:

@@ -99,20 +99,20 @@ async def _probe_forever(opened: Health, dependencies: Mapping[str, Probe]) -> N
             if problems.get(name, "") != problem:
                 get_logger().warning("background", name=name, problem=problem or "none")
             problems[name] = problem
-        answers = await asyncio.gather(*(_answers(probe) for probe in dependencies.values()))
-        for dependency, up in zip(dependencies, answers, strict=True):
+        responses = await asyncio.gather(*(_responds(probe) for probe in dependencies.values()))
+        for dependency, up in zip(dependencies, responses, strict=True):
             await opened.servicer.set(f"dependency/{dependency}", _SERVING if up else _NOT_SERVING)
-            opened.metrics.answers(dependency, up=up)
+            opened.metrics.record_dependency(dependency, up=up)
             if known.get(dependency, True) != up:
                 get_logger().warning("dependency", dependency=dependency, up=up)
             known[dependency] = up
         await asyncio.sleep(PROBE_SECONDS)
 
 
-async def _answers(probe: Probe) -> bool:
+async def _responds(probe: Probe) -> bool:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             await probe()
-    except Exception:  # noqa: BLE001  (whatever a probe raises, the dependency does not answer)
+    except Exception:  # noqa: BLE001  (whatever a probe raises, the dependency does not respond)
         return False
     return True

@@ -21,11 +21,11 @@ from sellergate_common.context import (
     REQUEST_ID,
     TRACEPARENT,
     CallContext,
-    may_concern,
+    bind_named,
     new_request_id,
-    serving,
     trace_context,
     until_deadline,
+    use_context,
 )
 from sellergate_common.errors import InternalError, Reason, SellergateError, Unimplemented
 from sellergate_common.identity.policy import Access, identify
@@ -72,7 +72,7 @@ Inside = Callable[[Rpc], Coroutine[Any, Any, Any]]
 Layer = Callable[[Inside, Rpc], Coroutine[Any, Any, Any]]
 
 
-class Layers:
+class Interceptors:
     """The layers of one server."""
 
     def __init__(self, service: str, access: Access, metrics: RpcMetrics, admission: Admission | None = None) -> None:
@@ -90,9 +90,9 @@ class Layers:
             self.validation,
         )
         if admission is not None:
-            self.order = (*self.order, partial(_admitted, admission))
+            self.order = (*self.order, partial(_admit, admission))
 
-    def around(self, body: Inside) -> Inside:
+    def wrap(self, body: Inside) -> Inside:
         """Return what runs `body` inside of all layers."""
         for layer in reversed(self.order):
             body = partial(layer, body)
@@ -104,7 +104,7 @@ class Layers:
         rpc.call.request_id = redact_text(given) if _REQUEST_ID_SHAPE.fullmatch(given) else new_request_id()
         rpc.call.traceparent = trace_context(rpc.metadata.get(TRACEPARENT, [""])[0])
         with (
-            serving(rpc.call),
+            use_context(rpc.call),
             server_span(rpc.call.method, rpc.call.traceparent, request_id=rpc.call.request_id) as traced,
         ):
             rpc.call.traceparent = traceparent()
@@ -167,49 +167,51 @@ class Layers:
         """Check the request's shape; of a stream, every message is checked as it comes."""
         if rpc.request is not None:
             validate(rpc.request)
-            may_concern(getattr(rpc.request, "account_id", ""))
+            bind_named(getattr(rpc.request, "account_id", ""))
         return await inside(rpc)
 
     async def _abort(self, rpc: Rpc, error: SellergateError) -> None:
         rpc.call.reason = error.reason
         status = to_status(error, self._service)
         if rpc.uploads:
-            await _drained(rpc.context)
+            await _drain(rpc.context)
         await rpc.context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata(status))
 
 
-async def _admitted(admission: Admission, inside: Inside, rpc: Rpc) -> Any:
+async def _admit(admission: Admission, inside: Inside, rpc: Rpc) -> Any:
     """Run a call of the suite's own contracts in its turn; streams and health checks are not counted."""
     if rpc.streams or not rpc.call.method.startswith("sellergate."):
         return await inside(rpc)
-    async with admission.admitted(until_deadline(UNARY_SECONDS)):
+    async with admission.admit(until_deadline(UNARY_SECONDS)):
         return await inside(rpc)
 
 
-class LayeredServer:
+class InterceptedServer:
     """Where generated code registers its handlers: they come to `server` inside of the layers.
 
     An interceptor of gRPC would do the same, and look for the handler of every call anew.
     """
 
-    def __init__(self, server: grpc.aio.Server, layers: Layers) -> None:
+    def __init__(self, server: grpc.aio.Server, interceptors: Interceptors) -> None:
         self._server = server
-        self._layers = layers
+        self._interceptors = interceptors
 
     def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Register handlers, each inside of the layers."""
-        self._server.add_generic_rpc_handlers([_Layered(handler, self._layers) for handler in handlers])
+        self._server.add_generic_rpc_handlers(
+            [_InterceptedHandler(handler, self._interceptors) for handler in handlers]
+        )
 
     def add_registered_method_handlers(self, service: str, handlers: object) -> None:
         """Do nothing, as servers of grpc.aio do."""
 
 
-class _Layered(grpc.GenericRpcHandler):
+class _InterceptedHandler(grpc.GenericRpcHandler):
     """The handlers of one service, inside of the layers; each is wrapped once."""
 
-    def __init__(self, handlers: grpc.GenericRpcHandler, layers: Layers) -> None:
+    def __init__(self, handlers: grpc.GenericRpcHandler, interceptors: Interceptors) -> None:
         self._handlers = handlers
-        self._layers = layers
+        self._interceptors = interceptors
         self._wrapped: dict[str, _Handler] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "_Handler | None":
@@ -219,7 +221,7 @@ class _Layered(grpc.GenericRpcHandler):
         if found is None:
             handler = self._handlers.service(handler_call_details)
             if handler is not None:  # names of unknown methods are the caller's, and are not remembered
-                found = self._wrapped[method] = _wrap(handler, method.lstrip("/"), self._layers)
+                found = self._wrapped[method] = _wrap(handler, method.lstrip("/"), self._interceptors)
         return found
 
 
@@ -229,7 +231,7 @@ def _names(context: Any) -> Iterable[bytes]:
     return names
 
 
-def _wrap(handler: Any, method: str, layers: Layers) -> Any:
+def _wrap(handler: Any, method: str, interceptors: Interceptors) -> Any:
     """Rebuild `handler` so that it runs inside the layers."""
     inner = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     streams = handler.request_streaming or handler.response_streaming
@@ -241,24 +243,24 @@ def _wrap(handler: Any, method: str, layers: Layers) -> Any:
         uploads = handler.request_streaming and not handler.response_streaming
         return Rpc(context, call, metadata, streams, None, raw, parse, uploads)
 
-    def answered(request: Any, rpc: Rpc) -> Any:
+    def respond(request: Any, rpc: Rpc) -> Any:
         return inner(request, rpc.context)
 
-    async def streamed(request: Any, rpc: Rpc) -> None:
-        answers = inner(request, rpc.context)
-        if not hasattr(answers, "__aiter__"):
-            await answers  # a coroutine that writes to the context itself, as grpc.health's Watch does
+    async def stream(request: Any, rpc: Rpc) -> None:
+        responses = inner(request, rpc.context)
+        if not hasattr(responses, "__aiter__"):
+            await responses  # a coroutine that writes to the context itself, as grpc.health's Watch does
             return
-        async with aclosing(answers):
-            async for answer in answers:
-                await rpc.context.write(answer)
+        async with aclosing(responses):
+            async for response in responses:
+                await rpc.context.write(response)
 
-    body = streamed if handler.response_streaming else answered
+    body = stream if handler.response_streaming else respond
     # What is asked in one message is known before; the chain of layers is made once then.
-    chain = None if handler.request_streaming else layers.around(lambda rpc: body(rpc.request, rpc))
+    chain = None if handler.request_streaming else interceptors.wrap(lambda rpc: body(rpc.request, rpc))
 
     async def run(request: Any, context: Any) -> Any:
-        inside = chain or layers.around(partial(body, _validated(request, parse)))
+        inside = chain or interceptors.wrap(partial(body, _validate_each(request, parse)))
         rpc = rpc_of(request, context)
         try:
             return await inside(rpc)
@@ -290,7 +292,7 @@ def _metadata_of(context: Any) -> dict[str, list[str]]:
     return metadata
 
 
-async def _drained(context: Any) -> None:
+async def _drain(context: Any) -> None:
     """Read what a client still sends, for a moment: clients of grpc.aio that are writing when a stream ends miss why it ended."""
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
@@ -298,7 +300,7 @@ async def _drained(context: Any) -> None:
                 pass
 
 
-async def _validated(requests: AsyncIterator[bytes], parse: Callable[[bytes], Message]) -> AsyncIterator[Message]:
+async def _validate_each(requests: AsyncIterator[bytes], parse: Callable[[bytes], Message]) -> AsyncIterator[Message]:
     async for raw in requests:
         request = parse(raw)
         validate(request)

@@ -13,7 +13,7 @@ _PACE = 4.0
 BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 5.0)
 
 
-class Returns:
+class RetryTimes:
     """The times of return that were given out. `jitter` returns a random number in [0, 1)."""
 
     def __init__(self, jitter: Callable[[], float]) -> None:

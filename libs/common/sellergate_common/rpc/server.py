@@ -23,7 +23,7 @@ from sellergate_common.observability.tracing import configure_tracing
 from sellergate_common.rpc.admission import Admission
 from sellergate_common.rpc.channel import KEEPALIVE_TIMEOUT_MILLISECONDS, MAX_MESSAGE_BYTES
 from sellergate_common.rpc.health import Health
-from sellergate_common.rpc.interceptors import LayeredServer, Layers
+from sellergate_common.rpc.interceptors import InterceptedServer, Interceptors
 from sellergate_common.rpc.request_bytes import longest_message
 from sellergate_common.settings import ServerSettings
 
@@ -66,7 +66,7 @@ async def run_server(
             ("grpc.so_reuseport", 0),
         ],
     )
-    layered: Any = LayeredServer(server, Layers(name, access or Access(), health.metrics, admission))
+    layered: Any = InterceptedServer(server, Interceptors(name, access or Access(), health.metrics, admission))
     names = [_register(servicer, layered) for servicer in servicers]
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, layered)
     reflected = [*names, SERVICE_NAME, reflection.SERVICE_NAME]
@@ -86,7 +86,7 @@ async def run_server(
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(certificate_metrics(identity, health.background))
             await stack.enter_async_context(health.background.run("certificate", certificate.renew))
-            await _told_to_stop()
+            await _wait_for_stop_signal()
     finally:
         get_logger().info("draining", seconds=settings.drain_seconds)
         await health.drain()
@@ -128,7 +128,7 @@ def _register(servicer: object, server: Any) -> str:
     return _name_of(servicer)
 
 
-async def _told_to_stop() -> None:
+async def _wait_for_stop_signal() -> None:
     """Wait for SIGTERM or SIGINT."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()

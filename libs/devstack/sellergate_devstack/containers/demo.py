@@ -1,4 +1,4 @@
-"""`walk` of docker-compose.yml: the main job on containers, once, and what to type; then it stays, so that its health tells."""
+"""`run_demo` of docker-compose.yml: the main job on containers, once, and what to type; then it stays, so that its health tells."""
 
 import asyncio
 import signal
@@ -10,9 +10,9 @@ from sellergate_client.settings import ClientSettings
 from sellergate_common.identity.tls import Identity
 from sellergate_common.settings import load_settings
 
-from sellergate_devstack.demo import WalkFailed, walk
+from sellergate_devstack.demo import DemoFailed, run_demo
 from sellergate_devstack.prepare import prepare
-from sellergate_devstack.processes.lines import tell_lines
+from sellergate_devstack.processes.lines import report_lines
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import Demo, read_demo
 from sellergate_devstack.user_tokens import user_token
@@ -21,7 +21,7 @@ from sellergate_devstack.user_tokens import user_token
 WALKED = Path("/tmp/walked")  # noqa: S108
 
 
-class WalkSettings(ClientSettings):
+class DemoSettings(ClientSettings):
     """Where the containers are, and the folder that `init` filled for this one."""
 
     edge_url: str = "http://edge:3001"
@@ -33,7 +33,7 @@ class WalkSettings(ClientSettings):
 class Containers:
     """The suite, as the walk sees it."""
 
-    settings: WalkSettings
+    settings: DemoSettings
     demo: Demo
 
     @property
@@ -67,16 +67,16 @@ class Containers:
 
 async def main() -> int:
     """Walk, and tell."""
-    settings = load_settings(WalkSettings)
+    settings = load_settings(DemoSettings)
     demo = read_demo((settings.files / "demo.json").read_text(), DevstackSettings(simulator="on"))
     containers = Containers(settings, demo)
     try:
-        account_id = await walk(containers, _tell)
-    except WalkFailed as error:
-        _tell(f"  failed: {error}")
+        account_id = await run_demo(containers, _report)
+    except DemoFailed as error:
+        _report(f"  failed: {error}")
         return 1
     await prepare(containers, account_id)
-    tell_lines(settings.public_url, containers.jwt(demo.user_id), account_id, demo.marketplace_id, _tell)
+    report_lines(settings.public_url, containers.jwt(demo.user_id), account_id, demo.marketplace_id, _report)
     WALKED.touch()  # noqa: ASYNC240  (nobody else is served here)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
@@ -84,7 +84,7 @@ async def main() -> int:
     return 0
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 

@@ -9,7 +9,7 @@ from os import PathLike, fspath
 _TIE = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
 
 
-def tied(command: Sequence[str | PathLike[str]]) -> list[str]:
+def tie(command: Sequence[str | PathLike[str]]) -> list[str]:
     """Return a command that runs `command` (with an absolute path) tied to its parent; elsewhere than on Linux, as it is."""
     words = [fspath(word) for word in command]
     return [sys.executable, "-I", "-S", "-c", _TIE, *words] if sys.platform == "linux" else words

@@ -27,7 +27,7 @@ def free_row(length: int, besides: Collection[int] = ()) -> list[int]:
 
 
 def is_taken(port: int) -> bool:
-    """Tell whether somebody listens on a port of this machine."""
+    """Return whether somebody listens on a port of this machine."""
     with socket.socket() as probe:
         # As the servers do it: a connection that is still closing down is no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -22,10 +22,10 @@ def grpc_serves(target: str, service: str, identity: Identity) -> Healthy:
         async with grpc.aio.secure_channel(target, identity.channel_credentials(), options=options) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             try:
-                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=PROBE_SECONDS)
+                response = await stub.Check(health_pb2.HealthCheckRequest(), timeout=PROBE_SECONDS)
             except grpc.aio.AioRpcError:
                 return False
-            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+            return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
 
     return healthy
 

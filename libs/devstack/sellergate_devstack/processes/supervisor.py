@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sellergate_devstack.processes.children import tied
+from sellergate_devstack.processes.children import tie
 from sellergate_devstack.processes.ports import is_taken
 
 START_SECONDS = 60.0
@@ -51,7 +51,7 @@ class Process:
         """Start it; its output goes to its log."""
         with self.log.open("ab") as log:
             self.handle = subprocess.Popen(  # noqa: S603
-                tied(self.command),
+                tie(self.command),
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -65,7 +65,7 @@ class Process:
             self.handle.send_signal(number)
 
     def has_ended(self) -> bool:
-        """Tell whether it was started and has ended."""
+        """Return whether it was started and has ended."""
         return self.handle is not None and self.handle.poll() is not None
 
     def obituary(self) -> str:
@@ -76,11 +76,11 @@ class Process:
 
 
 class Supervisor:
-    """Processes in the order of their start; `tell` gets one line for each thing that happens."""
+    """Processes in the order of their start; `report` gets one line for each thing that happens."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, report: Callable[[str], None]) -> None:
         self.processes: dict[str, Process] = {}
-        self._tell = tell
+        self._report = report
 
     def check_ports(self, processes: Sequence[Process]) -> None:
         """Raise PortTaken that names every port that is taken, before anything is started."""
@@ -100,7 +100,7 @@ class Supervisor:
         process.start()
         await self.wait_healthy(process)
         where = ", ".join(str(port) for port in process.ports.values())
-        self._tell(
+        self._report(
             f"  {process.name:<10} pid {process.pid:<7} {'port ' + where:<16} up in {time.monotonic() - began:.1f} s"
         )
 
@@ -130,7 +130,7 @@ class Supervisor:
             end = time.monotonic() + GRACE_SECONDS
             while process.handle is not None and not process.has_ended():
                 if time.monotonic() > end:
-                    self._tell(f"  {process.name} does not end; it is killed")
+                    self._report(f"  {process.name} does not end; it is killed")
                     process.send(signal.SIGKILL)
                     process.handle.wait()
                 await asyncio.sleep(_POLL_SECONDS)

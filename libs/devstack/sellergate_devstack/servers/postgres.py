@@ -65,7 +65,7 @@ def find_postgres() -> Path:
 
 
 def _works(folder: Path) -> bool:
-    """Tell whether the programs stand beside each other and run; a lone wrapper on PATH does not."""
+    """Return whether the programs stand beside each other and run; a lone wrapper on PATH does not."""
     if not all((folder / name).exists() for name in ("initdb", "pg_ctl", "postgres", "createdb")):
         return False
     try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from sellergate_devstack.processes.children import tied
+from sellergate_devstack.processes.children import tie
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 
 START_SECONDS = 10.0
@@ -55,16 +55,16 @@ def redis_url(port: int, password: str) -> str:
 
 
 def answers_ping(port: int, password: str) -> bool:
-    """Tell whether the server answers."""
+    """Return whether the server answers."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
             connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
-            answer = b""
-            while b"PONG" not in answer:
+            response = b""
+            while b"PONG" not in response:
                 received = connection.recv(256)
                 if not received:
                     return False
-                answer += received
+                response += received
     except OSError:
         return False
     return True
@@ -77,7 +77,7 @@ def running_redis(folder: Path) -> Iterator[str]:
     password = secrets.token_urlsafe(24)
     command = [find_redis(), redis_configuration(folder, port, password)]
     with (folder / "redis.log").open("wb") as log:
-        process = subprocess.Popen(tied(command), stdout=log, stderr=log, process_group=0)  # noqa: S603
+        process = subprocess.Popen(tie(command), stdout=log, stderr=log, process_group=0)  # noqa: S603
     try:
         end = time.monotonic() + START_SECONDS
         while not answers_ping(port, password):

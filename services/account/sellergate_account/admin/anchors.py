@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from sellergate_account.admin.audit_check import Finding
 from sellergate_account.model import Anchor
-from sellergate_account.ports import Store, Work
+from sellergate_account.ports import Store, UnitOfWork
 
 
 async def verify_anchors(store: Store, batches: AsyncIterator[Sequence[Anchor]]) -> Finding:
@@ -12,7 +12,7 @@ async def verify_anchors(store: Store, batches: AsyncIterator[Sequence[Anchor]])
     finding, newest = Finding(), dict[str, int]()
     async for anchors in batches:
         async with store.reading() as work:
-            macs = await work.trail.macs([(anchor.chain, anchor.number) for anchor in anchors])
+            macs = await work.audit_log.macs([(anchor.chain, anchor.number) for anchor in anchors])
         for anchor in anchors:
             finding.checked += 1
             mac = macs.get((anchor.chain, anchor.number))
@@ -26,7 +26,7 @@ async def verify_anchors(store: Store, batches: AsyncIterator[Sequence[Anchor]])
     return finding
 
 
-async def _check_revisions(work: Work, newest: dict[str, int], finding: Finding) -> None:
+async def _check_revisions(work: UnitOfWork, newest: dict[str, int], finding: Finding) -> None:
     async for row in work.stored_rows():
         if row.table == "accounts" and row.is_authentic and row.values["revision"] < newest.get(row.key[0], 0):
             words = f"it is at revision {row.values['revision']}, and {newest[row.key[0]]} was logged"

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from sellergate_common.errors import NotFound
 
-from sellergate_account.admin.row_check import NOT_WRITTEN_HERE, Recorded, check_rows
+from sellergate_account.admin.row_check import NOT_WRITTEN_HERE, RecordedRows, check_rows
 from sellergate_account.audit import BROKEN_END, CREATED, GLOBAL, REMOVED, Audit
-from sellergate_account.model import AuditEvent, Head
-from sellergate_account.ports import NotAuthentic, Store, Trail, Work
+from sellergate_account.model import AuditEvent, ChainHead
+from sellergate_account.ports import AuditLog, NotAuthentic, Store, UnitOfWork
 
 FAULTS_SHOWN = 1000
 _CHAINS_AT_ONCE = 200
@@ -45,15 +45,15 @@ async def verify(store: Store, audit: Audit, account_id: str) -> Finding:
     finding = Finding()
     async with store.reading() as work:
         if account_id:
-            head = await work.trail.head(account_id)
+            head = await work.audit_log.head(account_id)
             try:
                 account = await work.account(account_id)
             except NotAuthentic as error:
                 finding.row_fault(error.metadata["row"], NOT_WRITTEN_HERE)
             else:
-                if head == Head() and account is None and not await work.trail.page(account_id, 0, 1):
+                if head == ChainHead() and account is None and not await work.audit_log.page(account_id, 0, 1):
                     raise NotFound.account(account_id)
-            await _check(work.trail, audit, finding, [(account_id, head)], _Accounts())
+            await _check(work.audit_log, audit, finding, [(account_id, head)], _Accounts())
         else:
             await _check_all(work, audit, finding)
     return finding
@@ -66,7 +66,7 @@ class _Accounts:
     expected: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
-    recorded: Recorded = field(default_factory=Recorded)
+    recorded: RecordedRows = field(default_factory=RecordedRows)
 
     def note(self, event: AuditEvent) -> None:
         self.recorded.note(event)
@@ -82,17 +82,17 @@ class _Accounts:
             self.begun.discard(event.chain)
 
 
-async def _check_all(work: Work, audit: Audit, finding: Finding) -> None:
-    trail, accounts, living, ended = work.trail, _Accounts(), set[str](), set[str]()
-    async for page in _heads(trail, living=False):
+async def _check_all(work: UnitOfWork, audit: Audit, finding: Finding) -> None:
+    audit_log, accounts, living, ended = work.audit_log, _Accounts(), set[str](), set[str]()
+    async for page in _heads(audit_log, living=False):
         ended.update(chain for chain, _ in page)
         for chain, head in page:
             if chain != GLOBAL and not head.count:
                 finding.fault(chain, "it has an end, and no event")
-        await _check(trail, audit, finding, page, accounts)
-    async for page in _heads(trail, living=True):
+        await _check(audit_log, audit, finding, page, accounts)
+    async for page in _heads(audit_log, living=True):
         living.update(chain for chain, _ in page)
-        await _check(trail, audit, finding, page, accounts)
+        await _check(audit_log, audit, finding, page, accounts)
     for account_id in sorted(accounts.expected - living):
         finding.fault(account_id, "the account is gone, and nothing tells of its removal")
     for account_id in sorted(accounts.expected & living - accounts.begun):
@@ -101,27 +101,27 @@ async def _check_all(work: Work, audit: Audit, finding: Finding) -> None:
         finding.fault(account_id, "the global chain does not tell of its creation")
     for account_id in sorted(accounts.removed - living - ended):
         finding.fault(account_id, "the account was removed, and its chain is gone")
-    for chain in await trail.strays(FAULTS_SHOWN):
+    for chain in await audit_log.orphan_chains(FAULTS_SHOWN):
         finding.fault(chain, "there are events, and nothing knows of the chain")
     await check_rows(work.stored_rows(), accounts.recorded, finding.row_fault)
 
 
-async def _heads(trail: Trail, *, living: bool) -> AsyncIterator[Sequence[tuple[str, Head]]]:
-    page = await trail.heads(living, "", _CHAINS_AT_ONCE)
+async def _heads(audit_log: AuditLog, *, living: bool) -> AsyncIterator[Sequence[tuple[str, ChainHead]]]:
+    page = await audit_log.heads(living, "", _CHAINS_AT_ONCE)
     if not living:  # what comes after the empty id leaves out the global chain, whose id is empty
-        yield [(GLOBAL, await trail.head(GLOBAL))]
+        yield [(GLOBAL, await audit_log.head(GLOBAL))]
     while page:
         yield page
-        page = await trail.heads(living, page[-1][0], _CHAINS_AT_ONCE)
+        page = await audit_log.heads(living, page[-1][0], _CHAINS_AT_ONCE)
 
 
 async def _check(
-    trail: Trail, audit: Audit, finding: Finding, chains: Sequence[tuple[str, Head]], accounts: _Accounts
+    audit_log: AuditLog, audit: Audit, finding: Finding, chains: Sequence[tuple[str, ChainHead]], accounts: _Accounts
 ) -> None:
     """Walk through some chains, event by event, and compare where each ends with what is known of its end."""
     heads = dict(chains)
-    ends = dict.fromkeys(heads, Head())
-    async for event in trail.events(list(heads)):
+    ends = dict.fromkeys(heads, ChainHead())
+    async for event in audit_log.events(list(heads)):
         finding.checked += 1
         before = ends[event.chain]
         if event.sequence != before.count + 1:
@@ -131,7 +131,7 @@ async def _check(
         if event.action == BROKEN_END:
             finding.fault(event.chain, f"before event {event.sequence} the end of the chain did not fit")
         accounts.note(event)
-        ends[event.chain] = Head(event.sequence, event.mac)
+        ends[event.chain] = ChainHead(event.sequence, event.mac)
     for chain, head in heads.items():
         end = ends[chain]
         if (end.count, end.mac) != (head.count, head.mac):

@@ -18,7 +18,7 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptSecrets:
     """The secrets of a user's LWA client as they are stored, and whose they are.
 
     `living`: an account that is not inactive uses the client. `update_time`: when the client was last stored; None: now.
@@ -32,12 +32,12 @@ class Kept:
     best: datetime | None = None
 
 
-def first(secret: SecretStr, rank: Rank) -> Kept:
+def first(secret: SecretStr, rank: Rank) -> KeptSecrets:
     """Return what is kept of an LWA client whose first row this is."""
-    return Kept(secret, None, rank.active, None, rank.update_time if rank.active else None)
+    return KeptSecrets(secret, None, rank.active, None, rank.update_time if rank.active else None)
 
 
-def settled(kept: Kept, secret: SecretStr | None, rank: Rank) -> tuple[Kept, InvalidRequest | None]:
+def settle(kept: KeptSecrets, secret: SecretStr | None, rank: Rank) -> tuple[KeptSecrets, InvalidRequest | None]:
     """Return what is kept after a row, and what about the row deserves a look.
 
     Raises InvalidRequest for a third secret, which has no place: the row's account would not be stored rightly.
@@ -70,8 +70,8 @@ def settled(kept: Kept, secret: SecretStr | None, rank: Rank) -> tuple[Kept, Inv
     )
 
 
-def _outranks(kept: Kept, rank: Rank) -> bool:
-    """Tell whether an active row comes before the rows that brought the current secret."""
+def _outranks(kept: KeptSecrets, rank: Rank) -> bool:
+    """Return whether an active row comes before the rows that brought the current secret."""
     if not rank.active:
         return False
     known = kept.best or kept.update_time

@@ -9,11 +9,11 @@ from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
 
 from sellergate_account.accounts import ID, Accounts, Connection, check_marketplace_ids, marketplace_code
-from sellergate_account.admin.import_secrets import Kept, Rank, first, settled
+from sellergate_account.admin.import_secrets import KeptSecrets, Rank, first, settle
 from sellergate_account.applications import Applications
-from sellergate_account.changes.retry import again
+from sellergate_account.changes.retry import retry_transaction
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Origin, State
-from sellergate_account.ports import Store, Unreadable, Work
+from sellergate_account.ports import DecryptionError, Store, UnitOfWork
 from sellergate_account.secrets.rules import check_connection
 
 MAX_ROWS = 10_000
@@ -51,14 +51,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ImportResult:
     """What became of a row, what about it deserves a look, and the operator's application it was attached to."""
 
     outcome: Outcome
     warning: InvalidRequest | None = None
     shared_application_id: str = ""
     # What is now kept of the row's LWA client, if the row decided about it.
-    kept: Kept | None = field(default=None, compare=False, repr=False)
+    kept: KeptSecrets | None = field(default=None, compare=False, repr=False)
 
 
 class Import:
@@ -72,10 +72,10 @@ class Import:
         # What a dry run has let pass, since it cannot find it in the store.
         self._ids: dict[_Key, str] = {}
         # What earlier rows decided about LWA clients; a run that stores takes only `best` from here.
-        self._kept: dict[tuple[str, SecretStr], Kept] = {}
+        self._kept: dict[tuple[str, SecretStr], KeptSecrets] = {}
         self._refused: set[_Key] = set()
 
-    async def take(self, row: Row) -> Taken:
+    async def import_row(self, row: Row) -> ImportResult:
         """Store a row; return what became of it. Raises InvalidRequest that names the field."""
         if row.origin.account_id and not ID.fullmatch(row.origin.account_id):
             raise InvalidRequest.of_field("account_id", "must have 1 to 64 letters, digits, _ and -")
@@ -87,7 +87,11 @@ class Import:
         check_marketplace_ids(row.connection.marketplace_ids)
         check_connection(row.connection)
         row = replace(row, connection=replace(row.connection, marketplace=marketplace))
-        taken = await (self._tried(row) if self._dry_run else again(self._store, lambda work: self._taken(work, row)))
+        taken = await (
+            self._import(row)
+            if self._dry_run
+            else retry_transaction(self._store, lambda work: self._store_row(work, row))
+        )
         if taken.kept and (client := row.connection.client):
             self._kept[row.connection.user_id, client.client_id] = taken.kept
         return taken
@@ -97,53 +101,53 @@ class Import:
         known = marketplace_by_code(marketplace)
         self._refused.add((user_id, amazon_seller_id, known.code if known else marketplace))
 
-    async def _tried(self, row: Row) -> Taken:
+    async def _import(self, row: Row) -> ImportResult:
         key = _key(row.connection)
         if key in self._ids:
             _check_id(row, self._ids[key])
-            return Taken(Outcome.UNCHANGED)
+            return ImportResult(Outcome.UNCHANGED)
         if row.origin.account_id and row.origin.account_id in self._ids.values():
             raise InvalidRequest.of_field("account_id", "belongs to another row")
-        found: list[Taken] = []
+        found: list[ImportResult] = []
 
-        async def attempt(work: Work) -> None:
-            found.append(await self._taken(work, row))
+        async def attempt(work: UnitOfWork) -> None:
+            found.append(await self._store_row(work, row))
             raise _DryRun
 
         try:
-            await again(self._store, attempt)
+            await retry_transaction(self._store, attempt)
         except _DryRun:
             self._ids[key] = row.origin.account_id
         return found[-1]
 
-    async def _taken(self, work: Work, row: Row) -> Taken:
+    async def _store_row(self, work: UnitOfWork, row: Row) -> ImportResult:
         connection, origin = row.connection, row.origin
         there = await work.account_of_seller(*_key(connection))
         if there is not None:
             _check_id(row, there.account_id, there.state)
-            return Taken(Outcome.UNCHANGED, await _differences(work, there, connection))
+            return ImportResult(Outcome.UNCHANGED, await _differences(work, there, connection))
         if not row.rank.active and _key(connection) in self._refused:
             words = "an active row of this seller and marketplace was refused; correct that row and import again"
             raise InvalidRequest.of_field("inactive", words)
         if origin.account_id and await work.account(origin.account_id) is not None:
             raise InvalidRequest.of_field("account_id", "is the id of another seller's account")
         application, taken = await self._application(work, row)
-        await self._accounts.created(work, connection, application.application_id, origin)
+        await self._accounts.create(work, connection, application.application_id, origin)
         return taken
 
-    async def _application(self, work: Work, row: Row) -> tuple[Application, Taken]:
+    async def _application(self, work: UnitOfWork, row: Row) -> tuple[Application, ImportResult]:
         """Return the application of a new account: the operator's where that is allowed and proved, or the user's own."""
         connection = row.connection
         if connection.application_id or connection.client is None:
             named = await self._applications.for_connection(
                 work, connection.user_id, connection.application_id, connection.client
             )
-            return named, Taken(Outcome.CREATED)
+            return named, ImportResult(Outcome.CREATED)
         if row.shared and (shared := await self._shared(work, row)):
-            return shared, Taken(Outcome.CREATED, None, shared.application_id)
+            return shared, ImportResult(Outcome.CREATED, None, shared.application_id)
         return await self._own(work, row)
 
-    async def _shared(self, work: Work, row: Row) -> Application | None:
+    async def _shared(self, work: UnitOfWork, row: Row) -> Application | None:
         """Return the operator's application of the row's LWA client, None without one. Raises InvalidRequest on another secret."""
         if row.shared_id:
             named = await work.application(row.shared_id) if ID.fullmatch(row.shared_id) else None
@@ -153,7 +157,7 @@ class Import:
         shared = await work.application_of_client("", client.client_id) if client else None
         if client is None or shared is None or row.shared_id not in ("", shared.application_id):
             return None
-        secrets = await self._applications.opened(work, shared)
+        secrets = await self._applications.open_secrets(work, shared)
         if client.client_secret is None or client.client_secret not in (
             secrets.client_secret,
             secrets.previous_client_secret,
@@ -165,7 +169,7 @@ class Import:
             )
         return shared
 
-    async def _own(self, work: Work, row: Row) -> tuple[Application, Taken]:
+    async def _own(self, work: UnitOfWork, row: Row) -> tuple[Application, ImportResult]:
         """Return the user's own application of the row's LWA client, with the secrets that the rule between rows decides on."""
         connection, client = row.connection, row.connection.client
         assert client is not None  # noqa: S101  (checked by the caller)
@@ -178,26 +182,28 @@ class Import:
                 )
             kept, warning = first(client.client_secret, row.rank), None
         else:
-            kept, warning = settled(before, client.client_secret, row.rank)
+            kept, warning = settle(before, client.client_secret, row.rank)
         if found is None:
-            found = await self._applications.made(work, connection.user_id, client)
+            found = await self._applications.find_or_create(work, connection.user_id, client)
         elif before and (kept.current, kept.previous) != (before.current, before.previous):
             secrets = ApplicationSecrets(client.client_id, kept.current, kept.previous)
             found = await self._applications.keep_secrets(work, found, secrets)
-        return found, Taken(Outcome.CREATED, warning, kept=kept)
+        return found, ImportResult(Outcome.CREATED, warning, kept=kept)
 
-    async def _kept_of(self, work: Work, found: Application | None, key: tuple[str, SecretStr]) -> Kept | None:
-        """Return what is kept of an LWA client: in a dry run as earlier rows left it. Raises Unreadable."""
+    async def _kept_of(
+        self, work: UnitOfWork, found: Application | None, key: tuple[str, SecretStr]
+    ) -> KeptSecrets | None:
+        """Return what is kept of an LWA client: in a dry run as earlier rows left it. Raises DecryptionError."""
         earlier = self._kept.get(key)
         if self._dry_run and earlier:
             return earlier
         if found is None:
             return None
-        secrets = await self._applications.opened(work, found)
+        secrets = await self._applications.open_secrets(work, found)
         users = Filter(user_id=found.owner_user_id, states=_LIVING, application_id=found.application_id)
         living = bool(await work.accounts(users, None, 1))
         best = earlier.best if earlier else None
-        return Kept(secrets.client_secret, secrets.previous_client_secret, living, found.update_time, best)
+        return KeptSecrets(secrets.client_secret, secrets.previous_client_secret, living, found.update_time, best)
 
 
 def check_size(index: int) -> None:
@@ -220,7 +226,7 @@ def _check_id(row: Row, stored_id: str, state: State = State.ACTIVE) -> None:
     raise InvalidRequest.of_field("account_id", words)
 
 
-async def _differences(work: Work, there: Account, given: Connection) -> InvalidRequest | None:
+async def _differences(work: UnitOfWork, there: Account, given: Connection) -> InvalidRequest | None:
     """Name the fields in which an account that is there differs from the row; it stays as it is."""
     pairs = {
         "iam_role_arn": (given.iam_role_arn, there.iam_role_arn),
@@ -234,8 +240,8 @@ async def _differences(work: Work, there: Account, given: Connection) -> Invalid
     return InvalidRequest.of_field(names[0], f"the account is there, differs in {', '.join(names)}, and stays")
 
 
-async def _refresh_token(work: Work, account: Account) -> SecretStr | None:
+async def _refresh_token(work: UnitOfWork, account: Account) -> SecretStr | None:
     try:
         return await work.refresh_token(account)
-    except Unreadable:
+    except DecryptionError:
         return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_account.audit import Audit
-from sellergate_account.changes.retry import again
+from sellergate_account.changes.retry import retry_transaction
 from sellergate_account.ports import Store, Vault
 
 DEFAULT_BATCH = 200
@@ -28,7 +28,7 @@ class Progress:
 
 async def rewrap(store: Store, vault: Vault, audit: Audit, batch_size: int) -> AsyncIterator[Progress]:
     """Go through all tables and yield a step after each batch; the last step is the whole. Its beginning and end are recorded."""
-    await again(store, lambda work: audit.record(work.trail, "secrets.rewrap_started"))
+    await retry_transaction(store, lambda work: audit.record(work.audit_log, "secrets.rewrap_started"))
     total = sum([await vault.count(table) for table in vault.tables])
     rewrapped = skipped = unopened = 0
     for table in vault.tables:
@@ -43,7 +43,7 @@ async def rewrap(store: Store, vault: Vault, audit: Audit, batch_size: int) -> A
                 break
             after_id = batch.last_id
     outcome = f"rewrapped {rewrapped}, skipped {skipped}, unopened {unopened}"
-    await again(store, lambda work: audit.record(work.trail, "secrets.rewrapped", detail=outcome))
+    await retry_transaction(store, lambda work: audit.record(work.audit_log, "secrets.rewrapped", detail=outcome))
 
 
 async def adopt(store: Store, vault: Vault, audit: Audit) -> None:

@@ -13,7 +13,7 @@ _CHANGES = frozenset({"application.updated", "application.secret_rotated"})
 
 
 @dataclass(slots=True)
-class Recorded:
+class RecordedRows:
     """What the audit log says of applications, drop-in clients and handles."""
 
     # Application → its version: 1 and one for each change.
@@ -47,7 +47,7 @@ class Recorded:
                 self.handles.pop(event.chain, None)
 
 
-async def check_rows(rows: AsyncIterator[StoredRow], recorded: Recorded, fault: Callable[[str, str], None]) -> None:
+async def check_rows(rows: AsyncIterator[StoredRow], recorded: RecordedRows, fault: Callable[[str, str], None]) -> None:
     """Report each fault by the row's name ("accounts/<id>") and what is wrong."""
     external_ids, accounts = dict[str, object](), list[tuple[str, str, object]]()
     missing: set[tuple[str, ...]] = {("applications", one) for one in recorded.versions}
@@ -74,7 +74,7 @@ async def check_rows(rows: AsyncIterator[StoredRow], recorded: Recorded, fault: 
         fault("/".join((table, *key)), "it is gone, and no event says why")
 
 
-def _is_put_back(row: StoredRow, recorded: Recorded) -> bool:
+def _is_put_back(row: StoredRow, recorded: RecordedRows) -> bool:
     match row.table:
         case "applications":
             return bool(row.values["version"] < recorded.versions.get(row.key[0], 0))

@@ -15,7 +15,7 @@ from sellergate_common.errors import InvalidRequest, SellergateError
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_account.model import KeyedRequest
-from sellergate_account.ports import KeysUsedUp, Store, Work
+from sellergate_account.ports import KeysUsedUp, Store, UnitOfWork
 
 KEPT = timedelta(hours=24)
 MOST_OF_USER = 10_000
@@ -26,7 +26,7 @@ CLEANUP_ROWS, CLEANUP_BATCHES = 500, 100
 _Result = TypeVar("_Result")
 
 
-class Repeated(Exception):
+class RepeatedRequest(Exception):
     """Ends the transaction of a request that was carried out before. `response` is the first response."""
 
     def __init__(self, response: bytes) -> None:
@@ -43,8 +43,11 @@ class Once:
     now: Callable[[], datetime]
     response: bytes | None = None
 
-    async def carry_out(self, work: Work, change: Callable[[Work], Awaitable[_Result]]) -> _Result:
-        """Run a change within its transaction and store the response. Raises Repeated, InvalidRequest, KeysUsedUp, DuplicateKey."""
+    async def carry_out(self, work: UnitOfWork, change: Callable[[UnitOfWork], Awaitable[_Result]]) -> _Result:
+        """Run a change within its transaction and store the response.
+
+        Raises RepeatedRequest, InvalidRequest, KeysUsedUp, DuplicateKey.
+        """
         if self.request is not None:
             now = self.now()
             first = await work.requests.claim(self.request, now, now - KEPT)
@@ -53,7 +56,7 @@ class Once:
                     "idempotency_key", "is the key of another request; take a new key for this one"
                 )
             if first is not None:
-                raise Repeated(first.response)
+                raise RepeatedRequest(first.response)
             if self.request.user and not await work.requests.has_room(self.request, now - KEPT, MOST_OF_USER):
                 raise KeysUsedUp(MOST_OF_USER)
         result = await change(work)

@@ -6,14 +6,14 @@ from typing import TypeVar
 from sellergate_common.errors import Unavailable
 
 from sellergate_account.changes.idempotency import current
-from sellergate_account.ports import DuplicateKey, Store, Work
+from sellergate_account.ports import DuplicateKey, Store, UnitOfWork
 
 ATTEMPTS = 5
 
 _Result = TypeVar("_Result")
 
 
-async def again(store: Store, change: Callable[[Work], Awaitable[_Result]]) -> _Result:
+async def retry_transaction(store: Store, change: Callable[[UnitOfWork], Awaitable[_Result]]) -> _Result:
     """Return what `change` returns, committed. Raises Unavailable when others were first every time.
 
     Within a writing request (`idempotency`) the change is that request's: its response is made in the same transaction.

@@ -139,8 +139,8 @@ def masked_paths(mask: FieldMask, known: Sequence[str]) -> frozenset[str]:
         words = [f"must name at least one path; {may}"]
     if words:
         violations = [FieldViolation("update_mask", description) for description in words[:_MAX_PATHS_TOLD]]
-        told = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
-        raise InvalidRequest(told, violations=violations)
+        problems = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+        raise InvalidRequest(problems, violations=violations)
     return frozenset(counted)
 
 

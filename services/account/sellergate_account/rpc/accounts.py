@@ -12,7 +12,7 @@ from sellergate_common.errors import NotAllowed
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import ApplicationChanges, Applications
-from sellergate_account.model import Account, Place
+from sellergate_account.model import Account, Cursor
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import (
     to_changes,
@@ -57,7 +57,7 @@ class AccountServicer(AccountServiceServicer):
         found = await self._accounts.list(narrowed, page_tokens.decode(request.page_token, narrowed), size + 1)
         page = fitting(found, size, to_message)
         last = found[len(page) - 1] if len(page) < len(found) else None
-        token = page_tokens.encode(Place(last.create_time, last.account_id), narrowed) if last else ""
+        token = page_tokens.encode(Cursor(last.create_time, last.account_id), narrowed) if last else ""
         return pb2.ListAccountsResponse(accounts=page, next_page_token=token)
 
     async def UpdateAccount(self, request: pb2.UpdateAccountRequest, context: Any) -> pb2.UpdateAccountResponse:

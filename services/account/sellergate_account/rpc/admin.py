@@ -58,7 +58,7 @@ class AccountAdminServicer(AccountAdminServiceServicer):
             check_size(index)
             run, given = runs[request.dry_run], request.account
             try:
-                taken = await run.take(to_row(request))
+                taken = await run.import_row(to_row(request))
             except REFUSED as error:
                 report.refusals.extend(to_notes(index, request.account_id, error))
                 if not request.inactive:

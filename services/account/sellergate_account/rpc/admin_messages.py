@@ -7,7 +7,7 @@ from sellergate.account.v1 import account_admin_service_pb2 as pb2
 from sellergate_common.errors import FieldViolation, InvalidRequest, SellergateError
 from sellergate_common.rpc.validation import validate
 
-from sellergate_account.admin.legacy_import import Outcome, Row, Taken
+from sellergate_account.admin.legacy_import import ImportResult, Outcome, Row
 from sellergate_account.model import Anchor, AuditEvent, Origin, State
 from sellergate_account.rpc.account_messages import to_connection, to_time, to_timestamp
 
@@ -36,10 +36,10 @@ def to_row(request: pb2.ImportAccountsRequest) -> Row:
     return Row(to_connection(request.account), origin, request.use_shared_application, request.shared_application_id)
 
 
-def to_result(index: int, taken: Taken) -> pb2.ImportResult:
+def to_result(index: int, result: ImportResult) -> pb2.ImportResult:
     """Render what became of a row that was not refused."""
-    outcome = _OUTCOMES[taken.outcome]
-    return pb2.ImportResult(index=index, outcome=outcome, shared_application_id=taken.shared_application_id)
+    outcome = _OUTCOMES[result.outcome]
+    return pb2.ImportResult(index=index, outcome=outcome, shared_application_id=result.shared_application_id)
 
 
 def to_notes(index: int, account_id: str, error: SellergateError) -> Iterator[pb2.ImportNote]:

@@ -10,7 +10,7 @@ from sellergate_common.context import current_caller
 from sellergate_common.errors import NotAllowed
 
 from sellergate_account.applications import Applications
-from sellergate_account.model import Application, Place
+from sellergate_account.model import Application, Cursor
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import to_time
 from sellergate_account.rpc.application_messages import to_application_changes, to_message, to_new_application
@@ -53,7 +53,7 @@ class ApplicationServicer(ApplicationServiceServicer):
         found = await self._applications.list(user, page_tokens.decode(request.page_token, question), size + 1)
         page = fitting(found, size, to_message)
         last = found[len(page) - 1] if len(page) < len(found) else None
-        token = page_tokens.encode(Place(last.create_time, last.application_id), question) if last else ""
+        token = page_tokens.encode(Cursor(last.create_time, last.application_id), question) if last else ""
         return pb2.ListApplicationsResponse(applications=page, next_page_token=token)
 
     async def UpdateApplication(

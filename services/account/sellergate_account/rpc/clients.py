@@ -9,7 +9,7 @@ from sellergate_common.context import current_caller
 from sellergate_common.errors import NotAllowed
 
 from sellergate_account.clients import Clients, Issued
-from sellergate_account.model import DropInClient, Place
+from sellergate_account.model import Cursor, DropInClient
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import secret_or_none, to_timestamp
 from sellergate_account.rpc.once import once
@@ -23,7 +23,7 @@ class DropInClientServicer(DropInClientServiceServicer):
         self._clients = clients
 
     async def CreateClient(self, request: pb2.CreateClientRequest, context: Any) -> pb2.CreateClientResponse:
-        """Make a client; its secret and handles are in this answer alone."""
+        """Make a client; its secret and handles are in this response alone."""
         _own(request.user_id)
         return await once(
             request,
@@ -41,7 +41,7 @@ class DropInClientServicer(DropInClientServiceServicer):
         page = fitting(found.clients, size, _to_message)
         last = found.clients[len(page) - 1] if page else None
         more = found.more or len(page) < len(found.clients)
-        token = page_tokens.encode(Place(last.create_time, last.client_id), question) if last and more else ""
+        token = page_tokens.encode(Cursor(last.create_time, last.client_id), question) if last and more else ""
         return pb2.ListClientsResponse(clients=page, next_page_token=token)
 
     async def GetClient(self, request: pb2.GetClientRequest, context: Any) -> pb2.GetClientResponse:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from sellergate_common.context import current_caller
 
-from sellergate_account.changes.idempotency import Once, Repeated, carrying_out, digest_of
+from sellergate_account.changes.idempotency import Once, RepeatedRequest, carrying_out, digest_of
 from sellergate_account.model import KeyedRequest
 
 _Response = TypeVar("_Response", bound=Message)
@@ -31,15 +31,15 @@ async def once(
     """
     made: list[_Response] = []
 
-    def rendered(result: _Result) -> bytes:
+    def render(result: _Result) -> bytes:
         made[:] = [respond(result)]
         return made[0].SerializeToString()
 
-    attempt = Once(_keyed(request), rendered, now)
+    attempt = Once(_keyed(request), render, now)
     with carrying_out(attempt):
         try:
             result = await change()
-        except Repeated as repeated:
+        except RepeatedRequest as repeated:
             return kind.FromString(repeated.response)
     return made[0] if made else respond(result)
 

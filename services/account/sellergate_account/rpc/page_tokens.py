@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sellergate_common.errors import InvalidRequest
 
-from sellergate_account.model import Place
+from sellergate_account.model import Cursor
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 500
@@ -22,20 +22,20 @@ def page_size(asked: int) -> int:
     return min(asked or DEFAULT_SIZE, MAX_SIZE)
 
 
-def encode(after: Place, question: object) -> str:
+def encode(after: Cursor, question: object) -> str:
     """Return the token of the page that begins after a place; `question` is what the list was narrowed to."""
     parts = [after.create_time.isoformat(), after.id, _digest(question)]
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
-def decode(token: str, question: object) -> Place | None:
+def decode(token: str, question: object) -> Cursor | None:
     """Read a token; None for the first page. Raises InvalidRequest."""
     if not token:
         return None
     try:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         time, row_id, digest = json.loads(decoded)
-        place = Place(datetime.fromisoformat(time).astimezone(UTC), _checked(row_id))
+        place = Cursor(datetime.fromisoformat(time).astimezone(UTC), _check_row_id(row_id))
     except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _bad_token() from error
     if digest != _digest(question):
@@ -45,7 +45,7 @@ def decode(token: str, question: object) -> Place | None:
 
 def encode_number(after: int, question: object) -> str:
     """Return the token of the page of a numbered list that begins after a number."""
-    return encode(Place(datetime.fromtimestamp(0, UTC), str(after)), question)
+    return encode(Cursor(datetime.fromtimestamp(0, UTC), str(after)), question)
 
 
 def decode_number(token: str, question: object) -> int:
@@ -58,7 +58,7 @@ def decode_number(token: str, question: object) -> int:
     return int(place.id)
 
 
-def _checked(row_id: str) -> str:
+def _check_row_id(row_id: str) -> str:
     if not _ID.fullmatch(row_id):
         raise ValueError(row_id)
     return row_id

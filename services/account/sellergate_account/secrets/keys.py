@@ -17,12 +17,12 @@ async def with_plain_keys(settings: AccountSettings) -> AccountSettings:
     if not any(holds_wrapped(getattr(settings, name)) for name in ("sealing_keys", *SINGLE_KEYS)):
         return settings
     try:
-        return await opened(settings, Threads("kms", 1))
+        return await open_settings(settings, Threads("kms", 1))
     except SettingsError as error:
         refuse(error)
 
 
-async def opened(settings: AccountSettings, threads: Threads, seconds: float = OPEN_SECONDS) -> AccountSettings:
+async def open_settings(settings: AccountSettings, threads: Threads, seconds: float = OPEN_SECONDS) -> AccountSettings:
     """Return the settings with all keys in the clear within `seconds`. Raises SettingsError."""
     from sellergate_account.secrets.kms import open_keys  # noqa: PLC0415  (boto3 is loaded only where a key is wrapped)
 

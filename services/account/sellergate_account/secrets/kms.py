@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
-from sellergate_common.blocking.aws import bounded
+from sellergate_common.blocking.aws import bound_session
 from sellergate_common.crypto.sealing import encode_key, parse_key, ring_entries, ring_text
 from sellergate_common.crypto.wrapping import SingleUse, ciphertext_of, is_wrapped, ring_context, single_context
 from sellergate_common.settings import SettingsError, variable_of
@@ -41,19 +41,19 @@ class Kms:
         """Return a wrapped key in base64url. Raises CannotUnwrap; boto3's own words may hold what was sent and stay out."""
         ciphertext = ciphertext_of(encoded, name)
         try:
-            answer = self._client.decrypt(CiphertextBlob=ciphertext, EncryptionContext=context)
+            response = self._client.decrypt(CiphertextBlob=ciphertext, EncryptionContext=context)
         except ClientError as error:
             code = _NOT_OF_A_CODE.sub("", str(error.response.get("Error", {}).get("Code", "")))[:64]
             raise CannotUnwrap(f"KMS does not open {name} ({code}); {_BOUND}") from None
         except Exception as error:  # noqa: BLE001  (an endpoint that is no KMS trips boto3 in ways that it does not name)
             raise CannotUnwrap(f"KMS cannot be asked for {name} ({type(error).__name__}); {_REACH}") from None
-        if not answer.get("Plaintext"):
+        if not response.get("Plaintext"):
             raise CannotUnwrap(f"KMS cannot be asked for {name} (the answer holds no key); {_REACH}")
-        return encode_key(answer["Plaintext"])
+        return encode_key(response["Plaintext"])
 
     @cached_property
     def _client(self) -> Any:
-        return bounded(boto3.session.Session()).client("kms", region_name=self._region, config=_CONFIG)
+        return bound_session(boto3.session.Session()).client("kms", region_name=self._region, config=_CONFIG)
 
 
 def unwrap_ring(text: SecretStr, kms: Kms) -> SecretStr:

@@ -40,7 +40,7 @@ def is_superseded(new: NewSecret, application: Application) -> bool:
     return new.until is None or end is None or new.until <= end
 
 
-def rotated(
+def rotate(
     application: Application, secrets: ApplicationSecrets, new: NewSecret, now: datetime
 ) -> tuple[Application, ApplicationSecrets]:
     """Return an application with a new secret; the present one becomes the previous one."""
@@ -58,7 +58,7 @@ def rotated(
     return changed, stored
 
 
-def filled(
+def fill(
     application: Application, secrets: ApplicationSecrets, late: NewSecret, now: datetime
 ) -> tuple[Application, ApplicationSecrets] | None:
     """Return an application with a superseded secret as its previous one; None where one is kept, or Amazon takes it no longer."""

@@ -47,7 +47,7 @@ class Client(Protocol):
         """Its secret, where it is given."""
 
 
-class Connected(Protocol):
+class ConnectionFields(Protocol):
     """What connects a seller."""
 
     @property
@@ -59,7 +59,7 @@ class Connected(Protocol):
         """The refresh token, where it is given."""
 
 
-def check_connection(given: Connected) -> None:
+def check_connection(given: ConnectionFields) -> None:
     """Check what connects a seller. Raises InvalidRequest that names every bad field."""
     client = {CLIENT_ID: given.client.client_id, CLIENT_SECRET: given.client.client_secret} if given.client else {}
     check_credentials({**client, REFRESH_TOKEN: given.refresh_token})

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, Table, delete, exists, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.model import Anchor, AuditEvent, Head
+from sellergate_account.model import Anchor, AuditEvent, ChainHead
 from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import AccountRecord, AuditChainRecord, AuditEventRecord
 
@@ -16,7 +16,7 @@ _CHAINS: Table = AuditChainRecord.metadata.tables[AuditChainRecord.__tablename__
 _EVENTS: Table = AuditEventRecord.metadata.tables[AuditEventRecord.__tablename__]
 
 
-class SqlTrail:
+class SqlAuditLog:
     """The audit log in one transaction. An account's row has its MAC made again with each event, whose number it covers.
 
     `anchors` takes those of appended events; None: the transaction only reads.
@@ -27,7 +27,7 @@ class SqlTrail:
         self._macs = macs
         self._anchors = anchors
 
-    async def head(self, chain: str) -> Head:
+    async def head(self, chain: str) -> ChainHead:
         """Return a chain's end, locked in a transaction that writes."""
         for table in (_ACCOUNTS, _CHAINS):
             query = _ends(table).where(_key(table) == chain)
@@ -36,9 +36,9 @@ class SqlTrail:
             ).one_or_none()
             if found:
                 return _head(found)
-        return Head()
+        return ChainHead()
 
-    async def append(self, event: AuditEvent, head: Head) -> None:
+    async def append(self, event: AuditEvent, head: ChainHead) -> None:
         """Store an event and the chain's new end. Raises DuplicateKey, NotAuthentic."""
         await self._connection.execute(insert(_EVENTS).values(**asdict(event)))
         end = {"audit_count": head.count, "audit_mac": head.mac, "audit_seal": head.seal}
@@ -50,12 +50,12 @@ class SqlTrail:
         if self._anchors is not None:
             self._anchors.append(Anchor(event.chain, event.sequence, event.mac, revision))
 
-    async def retire(self, account_id: str) -> None:
+    async def archive_chain(self, account_id: str) -> None:
         """Copy the end of an account's chain to where it stays."""
         ends = select(_ACCOUNTS.c.account_id, *_columns(_ACCOUNTS)).where(_ACCOUNTS.c.account_id == account_id)
         await self._connection.execute(insert(_CHAINS).from_select(["chain", *_NAMES], ends))
 
-    async def revive(self, account_id: str) -> None:
+    async def resume_chain(self, account_id: str) -> None:
         """Move the end of a chain back to the account of that id, if there was one before."""
         left = _CHAINS.c.chain == account_id
         found = (await self._connection.execute(select(*_columns(_CHAINS)).where(left))).one_or_none()
@@ -63,7 +63,7 @@ class SqlTrail:
             await self._end_account(account_id, found._asdict())
             await self._connection.execute(delete(_CHAINS).where(left))
 
-    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, Head]]:
+    async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, ChainHead]]:
         """Return the next chains by id: those of accounts, or those without one."""
         table = _ACCOUNTS if living else _CHAINS
         query = _ends(table).where(_key(table) > after).order_by(_key(table)).limit(limit)
@@ -82,7 +82,7 @@ class SqlTrail:
         query = select(_EVENTS).where(wanted).order_by(_EVENTS.c.sequence).limit(limit)
         return [_event(row) for row in await self._connection.execute(query)]
 
-    async def strays(self, limit: int) -> Sequence[str]:
+    async def orphan_chains(self, limit: int) -> Sequence[str]:
         """Return chains that have events and no end."""
         known = [exists().where(_key(table) == _EVENTS.c.chain) for table in (_ACCOUNTS, _CHAINS)]
         query = select(_EVENTS.c.chain).distinct().where(~known[0], ~known[1]).order_by(_EVENTS.c.chain).limit(limit)
@@ -101,7 +101,7 @@ class SqlTrail:
         if row is None:
             return 0
         self._macs.check(_ACCOUNTS, row)
-        signed = self._macs.signed(_ACCOUNTS, {**row._asdict(), **end})
+        signed = self._macs.sign(_ACCOUNTS, {**row._asdict(), **end})
         await self._connection.execute(update(_ACCOUNTS).where(mine).values(signed))
         return int(row.revision)
 
@@ -121,8 +121,8 @@ def _ends(table: Table) -> Select[Any]:
     return select(_key(table), *_columns(table))
 
 
-def _head(row: Row[Any]) -> Head:
-    return Head(row.audit_count, row.audit_mac, row.audit_seal)
+def _head(row: Row[Any]) -> ChainHead:
+    return ChainHead(row.audit_count, row.audit_mac, row.audit_seal)
 
 
 def _event(row: Row[Any]) -> AuditEvent:

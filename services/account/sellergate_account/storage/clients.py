@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.model import ClientPage, DropInClient, Place
+from sellergate_account.model import ClientPage, Cursor, DropInClient
 from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import ClientRecord, HandleRecord
 
@@ -20,7 +20,7 @@ MOST_HANDLES = 10_000
 _FORGOTTEN_AT_ONCE = 100
 
 
-async def counted(connection: AsyncConnection, query: Select[Any], most: int) -> int:
+async def count_up_to(connection: AsyncConnection, query: Select[Any], most: int) -> int:
     """Return how many rows a query has; at `most` the count ends."""
     return int(await connection.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0)
 
@@ -36,12 +36,12 @@ class SqlClients:
         """Store a client with its handles by account."""
         row = {name: getattr(client, name) for name in DropInClient.__dataclass_fields__ if name != "account_ids"}
         handles = [
-            self._macs.signed(
+            self._macs.sign(
                 _HANDLES, {"client_id": client.client_id, "account_id": account_id, "handle_digest": digest}
             )
             for account_id, digest in handle_digests.items()
         ]
-        signed = self._macs.signed(_CLIENTS, {**row, "secret_digest": secret_digest})
+        signed = self._macs.sign(_CLIENTS, {**row, "secret_digest": secret_digest})
         await self._connection.execute(insert(_CLIENTS).values(**signed))
         if handles:
             await self._connection.execute(insert(_HANDLES), handles)
@@ -51,7 +51,7 @@ class SqlClients:
         row = await self._row(client_id)
         return (await self._with_accounts([row]))[0] if row else None
 
-    async def clients(self, user_id: str, after: Place | None, limit: int) -> ClientPage:
+    async def clients(self, user_id: str, after: Cursor | None, limit: int) -> ClientPage:
         """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all.
 
         A page has fewer, one at least, where they have more than MOST_HANDLES accounts in all.
@@ -67,7 +67,7 @@ class SqlClients:
     async def held(self, user_id: str, most: int) -> int:
         """Return how many clients a user has that are not revoked; at `most` the count ends."""
         living = (_CLIENTS.c.user_id == user_id) & _CLIENTS.c.revoke_time.is_(None)
-        return await counted(self._connection, select(_CLIENTS.c.client_id).where(living), most)
+        return await count_up_to(self._connection, select(_CLIENTS.c.client_id).where(living), most)
 
     async def forget_revoked(self, user_id: str, kept: int) -> Sequence[str]:
         """Remove a user's revoked clients but for the `kept` newest ones; return the ids of those removed, 100 at most."""
@@ -86,7 +86,7 @@ class SqlClients:
         row = await self._row(client_id)
         if row is None or row.revoke_time is not None:
             return False
-        ended = self._macs.signed(_CLIENTS, {**row._asdict(), "revoke_time": now})
+        ended = self._macs.sign(_CLIENTS, {**row._asdict(), "revoke_time": now})
         lives = (_CLIENTS.c.client_id == client_id) & _CLIENTS.c.revoke_time.is_(None)
         done = await self._connection.execute(update(_CLIENTS).where(lives).values(**ended))
         return bool(done.rowcount)
@@ -127,7 +127,7 @@ class SqlClients:
         """Read the accounts of all clients of a page at once."""
         accounts: dict[str, list[str]] = {row.client_id: [] for row in rows}
         query = select(_HANDLES).where(_HANDLES.c.client_id.in_(accounts)).order_by(_HANDLES.c.account_id)
-        for handle in self._macs.admitted(_HANDLES, (await self._connection.execute(query)).all()):
+        for handle in self._macs.check_rows(_HANDLES, (await self._connection.execute(query)).all()):
             accounts[handle.client_id].append(handle.account_id)
         return [
             DropInClient(

@@ -9,7 +9,7 @@ from sqlalchemy import Select, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import FirstResponse, KeyedRequest
-from sellergate_account.ports import Unreadable
+from sellergate_account.ports import DecryptionError
 from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import KeyedRequestRecord
 
@@ -35,7 +35,7 @@ class SqlKeyedRequests:
         if found is not None:
             self._macs.check(_REQUESTS, found)
         if found is not None and found.create_time > since:
-            return FirstResponse(found.request_digest == digest, self._opened(found.response_sealed, key_index))
+            return FirstResponse(found.request_digest == digest, self._open(found.response_sealed, key_index))
         if found is not None:
             await self._connection.execute(delete(_REQUESTS).where(row))
         values = {
@@ -47,7 +47,7 @@ class SqlKeyedRequests:
             "response_sealed": "",
             "create_time": now,
         }
-        await self._connection.execute(insert(_REQUESTS).values(**self._macs.signed(_REQUESTS, values)))
+        await self._connection.execute(insert(_REQUESTS).values(**self._macs.sign(_REQUESTS, values)))
         return None
 
     async def has_room(self, request: KeyedRequest, since: datetime, most: int) -> bool:
@@ -66,7 +66,7 @@ class SqlKeyedRequests:
         sealed = self._ring.seal(response.decode("latin-1"), _place(key_index))
         row = _REQUESTS.c.key_index == key_index
         claimed = (await self._connection.execute(select(_REQUESTS).where(row))).one()
-        signed = self._macs.signed(_REQUESTS, {**claimed._asdict(), "response_sealed": sealed})
+        signed = self._macs.sign(_REQUESTS, {**claimed._asdict(), "response_sealed": sealed})
         await self._connection.execute(update(_REQUESTS).where(row).values(**signed))
 
     async def forget(self, before: datetime, limit: int) -> int:
@@ -81,12 +81,12 @@ class SqlKeyedRequests:
     def _key_index(self, request: KeyedRequest) -> str:
         return blind_index(self._index_key, "idempotency_key", request.caller, request.user, request.key)
 
-    def _opened(self, sealed: str, key_index: str) -> bytes:
+    def _open(self, sealed: str, key_index: str) -> bytes:
         try:
             return self._ring.open(sealed, _place(key_index)).get_secret_value().encode("latin-1")
         except SealError as error:
             get_logger().error("secret_unopened", place=_place(key_index), cause=str(error))
-            raise Unreadable(f"{_REQUESTS.name}/{key_index}") from None
+            raise DecryptionError(f"{_REQUESTS.name}/{key_index}") from None
 
 
 def _place(key_index: str) -> str:

@@ -16,7 +16,7 @@ from sellergate_common.observability.logs import get_logger
 from sqlalchemy import Column, Row, Select, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.model import Place, StoredRow
+from sellergate_account.model import Cursor, StoredRow
 from sellergate_account.ports import NotAuthentic
 from sellergate_account.storage.tables import Base
 
@@ -41,7 +41,7 @@ class RowMacs:
         self._newest = ring.newest
         self._adopts = adopts
 
-    def signed(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    def sign(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a whole row with its MAC; columns that are left out have their defaults."""
         return {**row, MAC: self._mac(self._newest, table, row)}
 
@@ -69,7 +69,7 @@ class RowMacs:
         if not self.admits(table, row):
             raise NotAuthentic(name_of(table, row._asdict()))
 
-    def admitted(self, table: Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    def check_rows(self, table: Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
         """Return those rows of a list that may be used."""
         return [row for row in rows if self.admits(table, row)]
 
@@ -79,7 +79,7 @@ class RowMacs:
         table: Table,
         query: Select[Any],
         order: tuple[Column[datetime], Column[str]],
-        after: Place | None,
+        after: Cursor | None,
         limit: int,
     ) -> list[Row[Any]]:
         """Return at most `limit` rows of a query that may be used, in order, after a place; where there are fewer, all."""
@@ -90,7 +90,7 @@ class RowMacs:
             wanted = limit - len(found)
             rows = (await connection.execute(query.limit(wanted).offset(seen))).all()
             seen += len(rows)
-            found += self.admitted(table, rows)
+            found += self.check_rows(table, rows)
             if len(found) == limit or len(rows) < wanted:
                 return found
 

@@ -49,17 +49,17 @@ class SqlVault:
                 if not self._macs.admits(rows, row):
                     unopened.append(str(values[key.name]))
                     continue
-                changed, opens = self._resealed(table, values)
+                changed, opens = self._reseal(table, values)
                 if not opens:
                     unopened.append(str(values[key.name]))
                 if changed or not (self._macs.is_current(values) and self._macs.fits(rows, values)):
                     rewrapped += opens
-                    signed = self._macs.signed(rows, {**values, **changed})
+                    signed = self._macs.sign(rows, {**values, **changed})
                     await connection.execute(update(rows).where(key == values[key.name]).values(**signed))
         last_id = str(getattr(found[-1], key.name)) if len(found) == size else ""
         return Batch(rewrapped, len(found) - rewrapped - len(unopened), tuple(unopened), last_id)
 
-    def _resealed(self, table: str, row: Mapping[str, Any]) -> tuple[dict[str, str], bool]:
+    def _reseal(self, table: str, row: Mapping[str, Any]) -> tuple[dict[str, str], bool]:
         """Return the columns of a row that were sealed under an older key, sealed again, and whether all of its values open."""
         changed = {}
         for column, field in _SEALED.get(table, {}).items():

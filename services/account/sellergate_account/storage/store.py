@@ -18,15 +18,15 @@ from sellergate_account.model import (
     Anchor,
     Application,
     ApplicationSecrets,
+    Cursor,
     Filter,
-    Place,
     Signing,
     State,
     StoredRow,
 )
-from sellergate_account.ports import ClientRows, InUse, KeyedRequests, Trail, Unreadable, Work
-from sellergate_account.storage.audit_log import SqlTrail
-from sellergate_account.storage.clients import SqlClients, counted
+from sellergate_account.ports import AuditLog, ClientRows, DecryptionError, InUse, KeyedRequests, UnitOfWork
+from sellergate_account.storage.audit_log import SqlAuditLog
+from sellergate_account.storage.clients import SqlClients, count_up_to
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.keyed_requests import SqlKeyedRequests
 from sellergate_account.storage.row_macs import RowMacs
@@ -54,23 +54,23 @@ class SqlStore:
         self._keys = Keys(ring, index_key, RowMacs(ring, adopts=adopts))
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Work]:
+    async def reading(self) -> AsyncIterator[UnitOfWork]:
         """Begin a transaction that only reads."""
         async with self._database.reading() as connection:
-            yield SqlWork(connection, self._keys, None)
+            yield SqlUnitOfWork(connection, self._keys, None)
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Work]:
+    async def writing(self) -> AsyncIterator[UnitOfWork]:
         """Begin a transaction; rows that it reads are locked until its end."""
         anchors: list[Anchor] = []
         async with self._database.writing() as connection:
-            yield SqlWork(connection, self._keys, anchors)
+            yield SqlUnitOfWork(connection, self._keys, anchors)
         for anchor in anchors:
             # To be kept outside of the database: what it lacks afterwards was taken away (`audit verify --anchors`).
             get_logger().info("audit_anchor", **asdict(anchor))
 
 
-class SqlWork:
+class SqlUnitOfWork:
     """One transaction. `anchors` takes those of events that it appends; None: it only reads."""
 
     def __init__(self, connection: AsyncConnection, keys: Keys, anchors: list[Anchor] | None) -> None:
@@ -81,9 +81,9 @@ class SqlWork:
         self._locks = anchors is not None
 
     @property
-    def trail(self) -> Trail:
+    def audit_log(self) -> AuditLog:
         """The audit log."""
-        return SqlTrail(self._connection, self._macs, self._anchors)
+        return SqlAuditLog(self._connection, self._macs, self._anchors)
 
     @property
     def clients(self) -> ClientRows:
@@ -114,7 +114,7 @@ class SqlWork:
         )
         return _account(row) if row else None
 
-    async def accounts(self, narrowed: Filter, after: Place | None, limit: int) -> Sequence[Account]:
+    async def accounts(self, narrowed: Filter, after: Cursor | None, limit: int) -> Sequence[Account]:
         """Return at most `limit` accounts in order, beginning after a place."""
         order = _ACCOUNTS.c.create_time, _ACCOUNTS.c.account_id
         query = select(_ACCOUNTS)
@@ -133,19 +133,19 @@ class SqlWork:
 
     async def accounts_held(self, user_id: str, most: int) -> int:
         """Return how many accounts a user has; at `most` the count ends."""
-        return await counted(
+        return await count_up_to(
             self._connection, select(_ACCOUNTS.c.account_id).where(_ACCOUNTS.c.user_id == user_id), most
         )
 
     async def applications_held(self, user_id: str, most: int) -> int:
         """Return how many applications a user owns; at `most` the count ends."""
         owned = select(_APPLICATIONS.c.application_id).where(_APPLICATIONS.c.owner_user_id == user_id)
-        return await counted(self._connection, owned, most)
+        return await count_up_to(self._connection, owned, most)
 
     async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
         """Store a new account. Raises DuplicateKey."""
         sealed = self._keys.ring.seal(refresh_token.get_secret_value(), _refresh_token_place(account))
-        row = self._macs.signed(_ACCOUNTS, {**_account_values(account), "refresh_token_sealed": sealed})
+        row = self._macs.sign(_ACCOUNTS, {**_account_values(account), "refresh_token_sealed": sealed})
         await self._connection.execute(insert(_ACCOUNTS).values(**row))
 
     async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
@@ -160,7 +160,7 @@ class SqlWork:
         if refresh_token is not None:
             place = _refresh_token_place(account)
             values["refresh_token_sealed"] = self._keys.ring.seal(refresh_token.get_secret_value(), place)
-        signed = self._macs.signed(_ACCOUNTS, {**before._asdict(), **values})
+        signed = self._macs.sign(_ACCOUNTS, {**before._asdict(), **values})
         await self._connection.execute(update(_ACCOUNTS).where(row).values(**signed))
 
     async def remove_account(self, account_id: str) -> None:
@@ -187,7 +187,7 @@ class SqlWork:
         return _application(row) if row else None
 
     async def applications(
-        self, owners: Sequence[str] | None, after: Place | None, limit: int
+        self, owners: Sequence[str] | None, after: Cursor | None, limit: int
     ) -> Sequence[Application]:
         """Return at most `limit` applications in order, beginning after a place; only those of `owners`, unless None."""
         order = _APPLICATIONS.c.create_time, _APPLICATIONS.c.application_id
@@ -208,7 +208,7 @@ class SqlWork:
     async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
         """Store a new application. Raises DuplicateKey."""
         values = {**_application_values(application), **self._sealed_values(application, secrets)}
-        await self._connection.execute(insert(_APPLICATIONS).values(**self._macs.signed(_APPLICATIONS, values)))
+        await self._connection.execute(insert(_APPLICATIONS).values(**self._macs.sign(_APPLICATIONS, values)))
 
     async def save_application(self, application: Application, secrets: ApplicationSecrets | None) -> None:
         """Store a changed application; None keeps its secrets, and its revision must be the same then."""
@@ -216,7 +216,7 @@ class SqlWork:
         row = _APPLICATIONS.c.application_id == application.application_id
         before = await self._one(_APPLICATIONS, row)
         if before is not None:
-            signed = self._macs.signed(_APPLICATIONS, {**before._asdict(), **values})
+            signed = self._macs.sign(_APPLICATIONS, {**before._asdict(), **values})
             await self._connection.execute(update(_APPLICATIONS).where(row).values(**signed))
 
     async def application_secrets(self, application: Application) -> ApplicationSecrets:
@@ -240,7 +240,7 @@ class SqlWork:
         if found is not None:
             self._macs.check(_EXTERNAL_IDS, found)
             return str(found.external_id)
-        row = self._macs.signed(_EXTERNAL_IDS, {"user_id": user_id, "external_id": proposed})
+        row = self._macs.sign(_EXTERNAL_IDS, {"user_id": user_id, "external_id": proposed})
         await self._connection.execute(insert(_EXTERNAL_IDS).values(**row))
         return proposed
 
@@ -258,7 +258,7 @@ class SqlWork:
             return self._keys.ring.open(sealed or "", place)
         except SealError as error:
             get_logger().error("secret_unopened", place=place, cause=str(error))
-            raise Unreadable("/".join(place.split("/")[:2])) from None
+            raise DecryptionError("/".join(place.split("/")[:2])) from None
 
     def _client_index(self, client_id: SecretStr) -> str:
         return blind_index(self._keys.index_key, "lwa_client_id", client_id.get_secret_value())

@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 import jwt
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from yarl import URL
 
 FETCH_SECONDS = 5.0
@@ -31,7 +31,7 @@ class Publisher:
         try:
             async with asyncio.timeout(self._seconds):
                 body, content_type = await self._body()
-            document = reading.parse_object(body, most=MOST_BYTES, content_type=content_type)
+            document = parsing.parse_object(body, most=MOST_BYTES, content_type=content_type)
             keys = jwt.PyJWKSet.from_dict(document).keys
         except FetchFailed:
             raise
@@ -52,4 +52,4 @@ class Publisher:
             if response.status != 200:  # noqa: PLR2004
                 raise FetchFailed(f"HTTP {response.status}")
             chunks = response.content.iter_chunked(16 * 1024)
-            return await reading.collected(chunks, MOST_BYTES), response.headers.get("Content-Type", "")
+            return await parsing.collect(chunks, MOST_BYTES), response.headers.get("Content-Type", "")

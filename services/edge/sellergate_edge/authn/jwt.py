@@ -60,13 +60,13 @@ class Authenticator:
         known = self._good.get(digest)
         if known is not None and self._now() < known[1]:
             return known[0]
-        user, end = await self._checked(authorization)
+        user, end = await self._check(authorization)
         self._good[digest] = user, min(end, self._now() + GOOD_SECONDS)
         if len(self._good) > _MOST_GOOD:
             self._good.popitem(last=False)
         return user
 
-    async def _checked(self, authorization: str | None) -> tuple[str, float]:
+    async def _check(self, authorization: str | None) -> tuple[str, float]:
         """Return the user, and when the token ends."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()

@@ -79,7 +79,7 @@ async def quotas(
     wanted = dict.fromkeys(operation or SHOWN)
     limits: Limits = request.app.state.limits
     for _ in range(len(wanted) - 1):  # the gateway reads a bucket for each; one was counted on arrival
-        await limits.enter(user)
+        await limits.acquire(user)
     found = await client.catalogue.quotas(account_id, list(wanted), on_behalf_of=user)
     return Quotas(
         account_id=account_id,

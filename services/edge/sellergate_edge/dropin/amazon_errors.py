@@ -47,15 +47,17 @@ _DENIED = frozenset(
 )
 
 
-def lwa_answer(document: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer of the token URL."""
+def lwa_response(
+    document: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a response of the token URL."""
     return Response(json.dumps(document), status, {**_NO_STORE, **(headers or {})}, "application/json")
 
 
 def lwa_refusal(error: str, description: str, status: int = 400, headers: Mapping[str, str] | None = None) -> Response:
     """Return a refusal of the token URL (RFC 6749 §5.2)."""
-    _noted(error)
-    return lwa_answer({"error": error, "error_description": description}, status, headers)
+    _note(error)
+    return lwa_response({"error": error, "error_description": description}, status, headers)
 
 
 def lwa_error(error: SellergateError) -> Response:
@@ -77,13 +79,13 @@ def amazon_refusal(
 
 def token_refusal(details: str) -> Response:
     """Return the 403 of a token that does not work; SDKs read `details` to see whether a new one may help."""
-    _noted(Reason.CALLER_UNAUTHENTICATED)
+    _note(Reason.CALLER_UNAUTHENTICATED)
     return amazon_refusal(403, "Unauthorized", DENIED, details)
 
 
 def amazon_error(error: SellergateError) -> Response:
     """Return an error of ours as SP-API would tell it, with our reason and words in `details`."""
-    _noted(error.reason)
+    _note(error.reason)
     details = f"{error.reason}: {error.message}"
     if isinstance(error, AmazonRefused) and error.metadata.get("amazon_code"):
         code, message = error.metadata["amazon_code"], error.metadata.get("amazon_message", "")
@@ -99,7 +101,7 @@ def _retry(error: SellergateError) -> dict[str, str]:
     return {} if error.retry_after is None else {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
 
 
-def _noted(reason: str) -> None:
+def _note(reason: str) -> None:
     call = current_call()
     if call is not None:
         call.reason = reason

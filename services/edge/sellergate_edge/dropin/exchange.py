@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from pydantic import SecretStr
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_amazon.operations import Catalogue
 from sellergate_client import Sellergate
 from sellergate_client.clients import Authenticated
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sellergate_edge.dropin.amazon_errors import lwa_answer, lwa_error, lwa_refusal
+from sellergate_edge.dropin.amazon_errors import lwa_error, lwa_refusal, lwa_response
 from sellergate_edge.dropin.tokens import LIFE_SECONDS, DropInTokens, Grant
 from sellergate_edge.limits.guesses import Guesses, is_of_handle
 from sellergate_edge.request_body import JSON_SECONDS, read_body
@@ -47,14 +47,14 @@ class Exchange:
         self._client = client
         self._guesses = guesses
         self._scopes = {found.grantless_scope for found in catalogue if found.grantless_scope}
-        self.route = Route(PATH, self.answer, methods=["POST"])
+        self.route = Route(PATH, self.respond, methods=["POST"])
 
-    async def answer(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         """Answer one exchange, in LWA's shapes whatever happens."""
         try:
             body = await read_body(request, MAX_BODY_BYTES, JSON_SECONDS)
             fields = _fields(request.headers.get("content-type", ""), body)
-            return await self._exchanged(fields, request.client.host if request.client else "")
+            return await self._exchange(fields, request.client.host if request.client else "")
         except Refused as refused:
             return refused.response
         except SellergateError as error:
@@ -62,14 +62,14 @@ class Exchange:
         except HTTPException as error:
             return lwa_refusal("invalid_request", str(error.detail), error.status_code)
 
-    async def _exchanged(self, fields: Mapping[str, str], address: str) -> Response:
+    async def _exchange(self, fields: Mapping[str, str], address: str) -> Response:
         kind = _given(fields, "grant_type")
         if kind not in ("refresh_token", "client_credentials"):
             raise Refused("unsupported_grant_type", "The authorization grant type is not supported")
         client_id, secret = _given(fields, "client_id"), SecretStr(_given(fields, "client_secret"))
         handle = SecretStr(_given(fields, "refresh_token")) if kind == "refresh_token" else None
         try:
-            found = await self._guesses.bounded(
+            found = await self._guesses.evaluate(
                 client_id,
                 secret.get_secret_value(),
                 address,
@@ -83,7 +83,7 @@ class Exchange:
             return self._of_application(found, _given(fields, "scope"))
         await self._check_account(found)
         grant = Grant(found.client.client_id, found.client.user_id, found.account_id)
-        return self._issued(grant, refresh_token=handle.get_secret_value())
+        return self._issue(grant, refresh_token=handle.get_secret_value())
 
     async def _check_account(self, found: Authenticated) -> None:
         """Tell of an account that cannot be used as LWA tells of an authorization that has ended."""
@@ -101,11 +101,11 @@ class Exchange:
                 "This client's accounts are not all of one application of the user's own in one region; make one for such accounts",
             )
         account_id = found.application_account_id
-        return self._issued(Grant(found.client.client_id, found.client.user_id, account_id, scope))
+        return self._issue(Grant(found.client.client_id, found.client.user_id, account_id, scope))
 
-    def _issued(self, grant: Grant, **more: str) -> Response:
+    def _issue(self, grant: Grant, **more: str) -> Response:
         token = self._tokens.issue(grant)
-        return lwa_answer({"access_token": token, "token_type": "bearer", "expires_in": LIFE_SECONDS, **more})
+        return lwa_response({"access_token": token, "token_type": "bearer", "expires_in": LIFE_SECONDS, **more})
 
 
 def _given(fields: Mapping[str, str], name: str) -> str:
@@ -124,8 +124,8 @@ def _fields(content_type: str, body: bytes) -> dict[str, str]:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json":
         try:
-            document = reading.parse_object(body, most=MAX_BODY_BYTES, content_type=content_type)
-        except reading.Unreadable as error:
+            document = parsing.parse_object(body, most=MAX_BODY_BYTES, content_type=content_type)
+        except parsing.ParseError as error:
             raise Refused("invalid_request", f"The request is not a JSON object: {error}") from None
         return {name: str(value) for name, value in document.items() if isinstance(value, str | int)}
     if kind == "application/x-www-form-urlencoded":

@@ -1,17 +1,17 @@
 """The drop-in endpoint: an unmodified SP-API SDK with its token URL and endpoint set to the edge.
 
 Its client id, secret and refresh token are ours (sgc_, sgs_, sgr_), and so is the access token that it gets here; none of Amazon's
-ever leaves the gateway. Amazon's answers come back as they are, but for the one that holds a Restricted Data Token.
+ever leaves the gateway. Amazon's responses come back as they are, but for the one that holds a Restricted Data Token.
 """
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_amazon.operations import Catalogue
 from sellergate_client import Sellergate
-from sellergate_common.cache.stale_if_error import Copies
+from sellergate_common.cache.stale_if_error import StaleIfErrorCache
 from sellergate_common.errors import InternalError, InvalidRequest, NotFound, Reason, SellergateError
 from sellergate_common.observability.logs import get_logger
 from starlette.exceptions import HTTPException
@@ -61,10 +61,10 @@ class DropIn(BaseRoute):
         self._catalogue = catalogue
         self._max_wait = max_wait
         # A client that is revoked stops within the five seconds that a copy lives.
-        self._owners: Copies[bool] = Copies(now, lambda: False)
+        self._owners: StaleIfErrorCache[bool] = StaleIfErrorCache(now, lambda: False)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether a request is an SDK's."""
+        """Return whether a request is an SDK's."""
         if scope["type"] != "http" or scope["path"] == "/" or scope["path"].startswith(_OURS):
             return Match.NONE, {}
         carries = any(name == ACCESS_TOKEN for name, _ in scope["headers"])
@@ -81,7 +81,7 @@ class DropIn(BaseRoute):
         """Answer one request, in Amazon's shapes whatever happens."""
         request = Request(scope, receive, send)
         try:
-            response = await self._answered(request)
+            response = await self._respond(request)
         except TokenRefused as refused:
             response = amazon_errors.token_refusal(refused.details)
         except SellergateError as error:
@@ -92,11 +92,11 @@ class DropIn(BaseRoute):
             response = amazon_errors.amazon_error(problems.bug(error))
         await response(scope, receive, send)
 
-    async def _answered(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("latin-1")
-        grant = await self._granted(request.headers.get("x-amz-access-token"))
+        grant = await self._read_grant(request.headers.get("x-amz-access-token"))
         request.scope["sellergate.user"] = grant.user_id
-        await self._limits.enter(grant.user_id)
+        await self._limits.acquire(grant.user_id)
         if not self._opens(grant, request.method, path):
             raise TokenRefused("")
         if (request.method, path) == RESTRICTED:
@@ -111,7 +111,7 @@ class DropIn(BaseRoute):
             restricted_resources=grant.resources,
         )
 
-    async def _granted(self, token: str | None) -> Grant:
+    async def _read_grant(self, token: str | None) -> Grant:
         """Return what the token opens. Raises TokenRefused."""
         if not token:
             raise TokenRefused(amazon_errors.MISSING)
@@ -133,7 +133,7 @@ class DropIn(BaseRoute):
         return not client.HasField("revoke_time")
 
     def _opens(self, grant: Grant, method: str, path: str) -> bool:
-        """Tell whether the token is of the kind that the operation wants: an application's own for grantless ones alone."""
+        """Return whether the token is of the kind that the operation wants: an application's own for grantless ones alone."""
         found = self._catalogue.match(method, path)
         return (found.operation.grantless_scope or "" if found else "") == grant.scope
 
@@ -162,10 +162,10 @@ def _shown(error: SellergateError) -> SellergateError:
 def _resources(body: bytes) -> Resources:
     """Read the resources of createRestrictedDataToken (model tokens_2021-03-01). Raises InvalidRequest."""
     try:
-        document = reading.parse_object(body, most=MAX_TOKEN_REQUEST_BYTES)
+        document = parsing.parse_object(body, most=MAX_TOKEN_REQUEST_BYTES)
         rows: Any = document["restrictedResources"]
-        resources = tuple(_resource(reading.object_of(row)) for row in rows)
-    except (reading.Unreadable, KeyError, TypeError):
+        resources = tuple(_resource(parsing.object_of(row)) for row in rows)
+    except (parsing.ParseError, KeyError, TypeError):
         raise InvalidRequest.of_field("restrictedResources", "must be a list of objects with method and path") from None
     if len(resources) > MAX_RESOURCES:
         raise InvalidRequest.of_field("restrictedResources", f"must be at most {MAX_RESOURCES}")
@@ -175,7 +175,7 @@ def _resources(body: bytes) -> Resources:
 
 
 def _resource(row: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
-    """Read one resource. Raises Unreadable, TypeError."""
+    """Read one resource. Raises ParseError, TypeError."""
     elements = row.get("dataElements") or ()
-    texts = tuple(reading.text_in({"dataElements": element}, "dataElements") for element in elements)
-    return reading.text_in(row, "method"), reading.text_in(row, "path"), texts
+    texts = tuple(parsing.text_in({"dataElements": element}, "dataElements") for element in elements)
+    return parsing.text_in(row, "method"), parsing.text_in(row, "path"), texts

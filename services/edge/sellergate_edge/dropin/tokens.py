@@ -71,7 +71,7 @@ class DropInTokens:
         digest = hashlib.sha256(token.encode()).digest()
         known = self._read.get(digest)
         if known is None:
-            known = self._decoded(token)
+            known = self._decode(token)
             if not known[0].resources:  # those may be long
                 self._read[digest] = known
             if len(self._read) > _REMEMBERED:
@@ -82,7 +82,7 @@ class DropInTokens:
             raise TokenExpired
         return grant
 
-    def _decoded(self, token: str) -> tuple[Grant, float]:
+    def _decode(self, token: str) -> tuple[Grant, float]:
         try:
             header = jwt.get_unverified_header(token)
             kind, key = header.get("typ"), self._keys[header["kid"]]

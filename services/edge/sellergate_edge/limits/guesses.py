@@ -65,7 +65,7 @@ class Guesses:
         self._proven: OrderedDict[str, float] = OrderedDict()
         self._flight: LocalFlight[None] = LocalFlight()
 
-    async def bounded(
+    async def evaluate(
         self, client_id: str, secret: str, address: str, evaluate: Callable[[], Awaitable[_Result]]
     ) -> _Result:
         """Return what `evaluate` returns for the credentials.

@@ -50,7 +50,7 @@ class Limits:
         self._blocks: OrderedDict[str, _Block] = OrderedDict()
         self._flight: LocalFlight[None] = LocalFlight()
 
-    async def enter(self, user: str) -> None:
+    async def acquire(self, user: str) -> None:
         """Let a request of a user in. Raises QuotaExceeded."""
         while True:
             block = self._blocks.get(user)
@@ -58,9 +58,9 @@ class Limits:
                 block.left -= 1
                 return
             # Those who come meanwhile wait for the same block: else each would take one.
-            await self._flight.get(user, lambda: self._taken(user))
+            await self._flight.get(user, lambda: self._take(user))
 
-    async def _taken(self, user: str) -> None:
+    async def _take(self, user: str) -> None:
         """Take a block for a user. Raises QuotaExceeded."""
         taken, wait = await self._counts.take(user, self._rate, self._size)
         if not taken:

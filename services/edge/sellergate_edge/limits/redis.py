@@ -145,14 +145,14 @@ class OwnCounts:
 
     async def reserve(self, subjects: Sequence[Subject]) -> bool:
         """Count an attempt of each subject, or of none."""
-        if any(self._counted(subject)[0] >= subject.limit for subject in subjects):
+        if any(self._count(subject)[0] >= subject.limit for subject in subjects):
             return False
         self._add(subjects, 1)
         return True
 
     async def give_back(self, subjects: Sequence[Subject]) -> None:
         """Take an attempt of each back."""
-        self._add([subject for subject in subjects if self._counted(subject)[0]], -1)
+        self._add([subject for subject in subjects if self._count(subject)[0]], -1)
 
     async def is_proven(self, digest: str) -> bool:  # noqa: ARG002
         """Report that nothing is remembered here: an edge keeps what it has seen by itself."""
@@ -166,11 +166,11 @@ class OwnCounts:
 
     def _add(self, subjects: Sequence[Subject], number: int) -> None:
         for subject in subjects:
-            count, until = self._counted(subject)
+            count, until = self._count(subject)
             self._guesses[subject.kind, subject.name] = count + number, until
         _trim(self._guesses)
 
-    def _counted(self, subject: Subject) -> tuple[int, float]:
+    def _count(self, subject: Subject) -> tuple[int, float]:
         count, until = self._guesses.get((subject.kind, subject.name), (0, 0.0))
         now = self._now()
         return (count, until) if now < until else (0, now + WINDOW_SECONDS)

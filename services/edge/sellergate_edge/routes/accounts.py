@@ -37,9 +37,9 @@ async def connect(new: NewAccount, user: User, client: Client, response: Respons
         amazon_seller_id=new.amazon_seller_id,
         marketplace=new.marketplace,
         application_id=new.application_id or "",
-        lwa_client_id=_revealed(new.lwa_client_id),
-        lwa_client_secret=_revealed(new.lwa_client_secret),
-        refresh_token=_revealed(new.refresh_token),
+        lwa_client_id=_reveal(new.lwa_client_id),
+        lwa_client_secret=_reveal(new.lwa_client_secret),
+        refresh_token=_reveal(new.refresh_token),
         iam_role_arn=new.iam_role_arn or "",
         marketplace_ids=new.marketplace_ids or (),
         region=new.region or "",
@@ -50,7 +50,7 @@ async def connect(new: NewAccount, user: User, client: Client, response: Respons
     account, created = await client.accounts.upsert(request, on_behalf_of=user)
     response.status_code = 201 if created else 200
     response.headers["Location"] = f"{router.prefix}/{account.account_id}"
-    return _shown(account, response)
+    return _to_account(account, response)
 
 
 @router.get("")
@@ -84,7 +84,7 @@ async def get_account(
     account_id: str, user: User, client: Client, response: Response, if_none_match: _IfNoneMatch = None
 ) -> Account | Response:
     """Return one account."""
-    account = _shown(await client.accounts.get(account_id, on_behalf_of=user), response)
+    account = _to_account(await client.accounts.get(account_id, on_behalf_of=user), response)
     if if_none_match and response.headers["ETag"] in re.findall(r'"[^"]*"', if_none_match):
         return Response(status_code=304, headers={"ETag": response.headers["ETag"]})
     return account
@@ -123,11 +123,11 @@ async def change(
         ),
         update_mask=FieldMask(paths=sorted(given)),
         etag=_etag(if_match),
-        refresh_token=_revealed(patch.refresh_token),
-        lwa_client_secret=_revealed(patch.lwa_client_secret),
+        refresh_token=_reveal(patch.refresh_token),
+        lwa_client_secret=_reveal(patch.lwa_client_secret),
         idempotency_key=key,
     )
-    return _shown(await client.accounts.update(request, on_behalf_of=user), response)
+    return _to_account(await client.accounts.update(request, on_behalf_of=user), response)
 
 
 @router.delete("/{account_id}", status_code=204)
@@ -142,7 +142,7 @@ async def disconnect(
         await client.accounts.delete(account_id, etag=etag, on_behalf_of=user, idempotency_key=key)
 
 
-def _shown(message: account_pb2.Account, response: Response) -> Account:
+def _to_account(message: account_pb2.Account, response: Response) -> Account:
     response.headers["ETag"] = f'"{message.etag}"'
     return Account.from_message(message)
 
@@ -157,7 +157,7 @@ def _etag(if_match: str | None) -> str:
     return given["quoted"] or given["bare"]
 
 
-def _revealed(secret: SecretStr | None) -> str:
+def _reveal(secret: SecretStr | None) -> str:
     return secret.get_secret_value() if secret else ""
 
 

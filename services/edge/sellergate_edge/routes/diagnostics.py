@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from sellergate.gateway.v1 import gateway_service_pb2
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_amazon.marketplaces import marketplace_by_id
-from sellergate_client import Answer, InvalidRequest, Reason, Sellergate, SellergateError, Unavailable
+from sellergate_client import InvalidRequest, Reason, Sellergate, SellergateError, SpApiResponse, Unavailable
 from sellergate_common.context import current_call
 
 from sellergate_edge.dependencies import Client, User
@@ -55,53 +55,55 @@ async def orders(
     stages = [stage for stage in stages_of(checked) if stage.name != "call"]
     started = time.monotonic()
     try:
-        answer, found = await _found(client, account_id, marketplace_id, user)
+        response, found = await _found(client, account_id, marketplace_id, user)
     except SellergateError as error:
         failed = Stage(name="call", outcome="FAILED", reason=f"{error.reason}: {error.message}", ms=_ms(started))
         return problem(error, {"stages": [stage.model_dump() for stage in (*stages, failed)]})
     call = current_call()
     return Orders(
         account_id=account_id,
-        operation=answer.operation,
+        operation=response.operation,
         orders=found,
         request_id=call.request_id if call else "",
-        amazon_request_id=answer.amazon_request_id,
+        amazon_request_id=response.amazon_request_id,
         stages=[*stages, Stage(name="call", outcome="OK", reason="", ms=_ms(started))],
     )
 
 
-async def _found(client: Sellergate, account_id: str, marketplace_id: str, user: str) -> tuple[Answer, list[Any]]:
+async def _found(
+    client: Sellergate, account_id: str, marketplace_id: str, user: str
+) -> tuple[SpApiResponse, list[Any]]:
     """Ask Orders 2026-01-01; an application without its role asks Orders v0, which Amazon removes on 2027-03-27."""
     since = (datetime.now(UTC) - timedelta(days=DAYS)).strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
-        answer = await client.call(
+        response = await client.call(
             account_id,
             "GET",
             "/orders/2026-01-01/orders",
             query={"createdAfter": since, "marketplaceIds": marketplace_id},
             on_behalf_of=user,
         )
-        return answer, _orders(answer, "orders")
+        return response, _orders(response, "orders")
     except SellergateError as error:
         if error.reason is not Reason.AMAZON_DENIED:
             raise
-    answer = await client.call(
+    response = await client.call(
         account_id,
         "GET",
         "/orders/v0/orders",
         query={"CreatedAfter": since, "MarketplaceIds": marketplace_id},
         on_behalf_of=user,
     )
-    return answer, _orders(answer, "payload", "Orders")
+    return response, _orders(response, "payload", "Orders")
 
 
-def _orders(answer: Answer, *path: str) -> list[Any]:
-    """Return the orders of Amazon's answer. Raises Unavailable where it holds none."""
+def _orders(response: SpApiResponse, *path: str) -> list[Any]:
+    """Return the orders of Amazon's response. Raises Unavailable where it holds none."""
     try:
-        found: Any = answer.json()
+        found: Any = response.json()
         for name in path:
-            found = reading.object_of(found).get(name)
-        return reading.objects_in({"orders": found}, "orders")
+            found = parsing.object_of(found).get(name)
+        return parsing.objects_in({"orders": found}, "orders")
     except ValueError:
         raise Unavailable(
             "Amazon's answer holds no orders; try again.", reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0

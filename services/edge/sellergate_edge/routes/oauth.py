@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from pydantic import Field, SecretStr
 from sellergate.token.v1 import token_service_pb2 as pb2
-from sellergate_amazon.centrals import with_query
+from sellergate_amazon.seller_central import with_query
 from sellergate_common.errors import InvalidRequest, Reason, SellergateError, Unimplemented
 
 from sellergate_edge.dependencies import User
@@ -33,7 +33,7 @@ class BrowserRoute(APIRoute):
         """Return the handler with this around it."""
         handler = super().get_route_handler()
 
-        async def answer(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             try:
                 response = await handler(request)
             except (SellergateError, RequestValidationError) as caught:
@@ -45,7 +45,7 @@ class BrowserRoute(APIRoute):
                 website_of(request).renew_nonce(request, response, state)
             return response
 
-        return answer
+        return respond
 
 
 router = APIRouter(prefix="/api/amazon/oauth", tags=["oauth"], route_class=UserRoute)

@@ -1,4 +1,4 @@
-"""Any SP-API call over REST: path, query and body go to Amazon as they came, and Amazon's answer comes back as it is."""
+"""Any SP-API call over REST: path, query and body go to Amazon as they came, and Amazon's response comes back as it is."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -20,7 +20,7 @@ _PREFIX = b"/api/amazon/accounts/"
 
 
 async def pass_through(request: Request) -> Response:
-    """Make one call for the user and give back Amazon's answer."""
+    """Make one call for the user and give back Amazon's response."""
     user = await user_of(request)
     account_id, path = _target(request.scope["raw_path"])
     sandbox = _sandbox(request.headers.get(SANDBOX))

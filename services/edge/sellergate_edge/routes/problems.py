@@ -23,7 +23,7 @@ from sellergate_common.observability.logs import get_logger
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
-# A flood of faults, or one name of a megabyte, would make the answer as large as the question.
+# A flood of faults, or one name of a megabyte, would make the response as large as the question.
 MAX_SHOWN = 20
 _MAX_PATH = 128
 _SNAKE_CASE = re.compile(r"[a-z0-9_]+(\[[0-9]+\])*")
@@ -70,8 +70,8 @@ def problem(error: SellergateError, extra: Mapping[str, Any] | None = None) -> J
 
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem document."""
-    app.add_exception_handler(SellergateError, _refused)
-    app.add_exception_handler(RequestValidationError, _refused)
+    app.add_exception_handler(SellergateError, _handle_refusal)
+    app.add_exception_handler(RequestValidationError, _handle_refusal)
     app.add_exception_handler(HTTPException, _http_exception)
 
 
@@ -93,7 +93,7 @@ def refusal_of(error: SellergateError | RequestValidationError) -> SellergateErr
     return error
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
+async def _handle_refusal(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SellergateError | RequestValidationError)  # noqa: S101
     return problem(refusal_of(error))
 

@@ -21,7 +21,7 @@ class DocumentRoute(APIRoute):
         """Return the handler with this before it."""
         handler = super().get_route_handler()
 
-        async def answer(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             await self.admit(request)
             if self.body_field is None:
                 return await handler(request)
@@ -29,7 +29,7 @@ class DocumentRoute(APIRoute):
             check_json(body, request.headers.get("content-type", ""))
             return await handler(Request(request.scope, _once(body)))
 
-        return answer
+        return respond
 
 
 class UserRoute(DocumentRoute):

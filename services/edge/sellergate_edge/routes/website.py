@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
-from sellergate_amazon.centrals import Centrals
+from sellergate_amazon.seller_central import SellerCentral
 from sellergate_client.authorizations import Authorizations
 
 COOKIE = "sellergate-oauth-"
@@ -26,7 +26,7 @@ class Website:
     """
 
     authorizations: Authorizations
-    centrals: Centrals
+    centrals: SellerCentral
     secure: bool = True
     login_page: str | None = None
     done_page: str | None = None

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 import aiohttp
 from pydantic import SecretStr
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import InvalidRequest, Overloaded, Unavailable
 from sellergate_common.observability.logs import get_logger
@@ -74,15 +74,15 @@ class AiohttpProvider:
         try:
             access_token = document.get("access_token")
             return Tokens(
-                reading.token_in(document, "id_token", _MOST_TOKEN_CHARACTERS),
-                reading.token_in(document, "access_token", _MOST_TOKEN_CHARACTERS) if access_token else "",
+                parsing.token_in(document, "id_token", _MOST_TOKEN_CHARACTERS),
+                parsing.token_in(document, "access_token", _MOST_TOKEN_CHARACTERS) if access_token else "",
             )
-        except reading.Unreadable as error:
+        except parsing.ParseError as error:
             raise self._unavailable(str(error)) from None
 
     def _refused(self, status: int, document: dict[str, Any]) -> Tokens:
         """Raise for a refusal: a code that is used or too old is the browser's, all else the operator's."""
-        error = reading.words_in(document, "error", 64)
+        error = parsing.words_in(document, "error", 64)
         if error == "invalid_grant":
             raise InvalidRequest.of_field("code", "is refused by the provider; begin again")
         raise self._unavailable(f"HTTP {status} {error}".strip())
@@ -107,9 +107,9 @@ class AiohttpProvider:
                 aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=True) as session,
                 session.request(method, url, allow_redirects=False, **given) as response,
             ):
-                body = await reading.collected(response.content.iter_chunked(16 * 1024), MAX_RESPONSE_BYTES)
+                body = await parsing.collect(response.content.iter_chunked(16 * 1024), MAX_RESPONSE_BYTES)
                 kind = response.headers.get("Content-Type", "")
-                return response.status, reading.parse_object(body, most=MAX_RESPONSE_BYTES, content_type=kind)
+                return response.status, parsing.parse_object(body, most=MAX_RESPONSE_BYTES, content_type=kind)
         except Exception as error:  # noqa: BLE001
             # A provider may send anything, and aiohttp names not all of it by errors of its own.
             raise self._unavailable(type(error).__name__) from None

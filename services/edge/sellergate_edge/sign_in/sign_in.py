@@ -131,7 +131,7 @@ class SignIn:
 
         Raises InvalidRequest, Unauthenticated, Unavailable.
         """
-        known = self._opened(ticket)
+        known = self._open(ticket)
         if not hmac.compare_digest(str(known["state"]).encode(), state.encode()):
             raise InvalidRequest.of_field("state", "belongs to another sign-in; begin again")
         if self._now() >= known["end"]:
@@ -153,7 +153,7 @@ class SignIn:
         given = {"client_id": self._client.client_id, "post_logout_redirect_uri": self._client.home}
         return str(add_params_to_uri(endpoint, [("id_token_hint", id_token), *given.items()]))
 
-    def _opened(self, ticket: str) -> Mapping[str, Any]:
+    def _open(self, ticket: str) -> Mapping[str, Any]:
         try:
             opened: dict[str, Any] = json.loads(self._ring.open(ticket, _PLACE).get_secret_value())
         except SealError:

@@ -109,13 +109,13 @@ class Breakers:
                 retry_after=min(max(0.1, seconds), LONGEST_PAUSE),
             )
 
-    def enter(self, host: str, user: str) -> None:
+    def begin(self, host: str, user: str) -> None:
         """Begin a call. Raises Unavailable as `check`, unless this call is the probe."""
         self.check(host, user)
         for circuit in self._of(host, user):
             circuit.enter(self._now(), user)
 
-    def ended(self, host: str, user: str, end: End) -> None:
+    def record_result(self, host: str, user: str, end: End) -> None:
         """Note how a call that was begun has ended."""
         self._note_for_user(host, user, end)
         self._note_for_all(host, user, end)

@@ -6,7 +6,7 @@ UNKNOWN = "unknown"
 
 
 @dataclass(slots=True)
-class Counted:
+class OperationCounts:
     """One operation. `requests` went to Amazon, repeats included; `waited` in seconds; `rate_share` of the catalogue's rate."""
 
     calls: int = 0
@@ -22,12 +22,12 @@ class Counted:
 class CallCounts:
     """All operations. Paths that the catalogue does not have are counted together."""
 
-    by_operation: dict[str, Counted] = field(default_factory=dict)
+    by_operation: dict[str, OperationCounts] = field(default_factory=dict)
 
-    def of(self, operation: str) -> Counted:
+    def of(self, operation: str) -> OperationCounts:
         """Return the counts of an operation, to be counted up."""
         name = operation or UNKNOWN
         found = self.by_operation.get(name)
         if found is None:
-            found = self.by_operation[name] = Counted()
+            found = self.by_operation[name] = OperationCounts()
         return found

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sellergate_common.cache.entries import Perishable
+from sellergate_common.cache.entries import Expiring
 from sellergate_common.clock import Clock
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.sites import Sites
@@ -47,7 +47,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CheckOptions:
     """What a check may do: exchange the refresh token, make a call."""
 
     exchange: bool = True
@@ -89,7 +89,7 @@ class Checks:
         self._now = clock.monotonic
         self._wall = clock.wall
 
-    async def check(self, account_id: str, user: str, wanted: Wanted = Wanted()) -> tuple[str, list[Stage]]:
+    async def check(self, account_id: str, user: str, wanted: CheckOptions = CheckOptions()) -> tuple[str, list[Stage]]:
         """Return the account's state after the check and its stages. Raises NotFound; every other failure is a stage's."""
         started = self._now()
         try:
@@ -98,12 +98,12 @@ class Checks:
             if error.reason not in (Reason.ACCOUNT_INACTIVE, Reason.AUTHORIZATION_REVOKED):
                 raise
             state = (await self._accounts.get(account_id)).state
-            failed = Stage("stored", Outcome.FAILED, _said(error), self._now() - started)
+            failed = Stage("stored", Outcome.FAILED, _reason_of(error), self._now() - started)
             return state, [
                 failed,
                 *(_skipped(name, "the account cannot be used") for name in ("token", "role", "call")),
             ]
-        stages = [self._stored(account, self._now() - started)]
+        stages = [self._stored_stage(account, self._now() - started)]
 
         async def call() -> Cached | None:
             if not wanted.call:
@@ -120,7 +120,7 @@ class Checks:
             if any(stage.outcome is Outcome.FAILED for stage in stages):
                 stages.append(_skipped(name, "a stage before it failed"))
             else:
-                stages.append(await self._tried(name, trial))
+                stages.append(await self._run_stage(name, trial))
         revoked = any(stage.reason.startswith(_LOST) for stage in stages)
         return "AUTHORIZATION_REVOKED" if revoked else account.state, stages
 
@@ -136,12 +136,12 @@ class Checks:
             raise Skip("calls of this account are not signed")
         return self._cached(await self._credentials.get(account), "the role was assumed before")
 
-    def _cached(self, value: Perishable, why: str) -> Cached | None:
+    def _cached(self, value: Expiring, why: str) -> Cached | None:
         """Tell a value that was given before from one that was given just now, by its age."""
         age = self._wall() - (value.expire_time - value.life)
         return Cached(age, why) if age > _NEW_SECONDS else None
 
-    def _stored(self, account: Account, seconds: float) -> Stage:
+    def _stored_stage(self, account: Account, seconds: float) -> Stage:
         signing_region = self._sites.of(account.marketplace, sandbox=account.sandbox).region.signing_region
         if account.region != signing_region:
             reason = (
@@ -151,14 +151,14 @@ class Checks:
             return Stage("stored", Outcome.WARNING, reason, seconds)
         return Stage("stored", Outcome.OK, "", seconds)
 
-    async def _tried(self, name: str, trial: Callable[[], Awaitable[Cached | None]]) -> Stage:
+    async def _run_stage(self, name: str, trial: Callable[[], Awaitable[Cached | None]]) -> Stage:
         started = self._now()
         try:
             cached = await trial()
         except Skip as skip:
             return _skipped(name, skip.why)
         except SellergateError as error:
-            return Stage(name, Outcome.FAILED, _said(error), self._now() - started)
+            return Stage(name, Outcome.FAILED, _reason_of(error), self._now() - started)
         if cached is not None:
             return Stage(name, Outcome.CACHED, cached.why, self._now() - started, cached.age)
         return Stage(name, Outcome.OK, "", self._now() - started)
@@ -168,5 +168,5 @@ def _skipped(name: str, why: str) -> Stage:
     return Stage(name, Outcome.SKIPPED, why, 0.0)
 
 
-def _said(error: SellergateError) -> str:
+def _reason_of(error: SellergateError) -> str:
     return f"{error.reason}: {error.message}"

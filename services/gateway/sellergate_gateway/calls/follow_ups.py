@@ -24,7 +24,7 @@ class FollowUps:
 
     async def run(self, step: str, work: Coroutine[Any, Any, _Result], default: _Result) -> _Result:
         """Return the result of `work`, or `default` where it fails, is cancelled, or the caller's deadline is near."""
-        task = asyncio.create_task(_guarded(step, work, default))
+        task = asyncio.create_task(_guard(step, work, default))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         seconds = max(0.0, min(LONGEST_SECONDS, self._left() - RETURN_SECONDS))
@@ -37,7 +37,7 @@ class FollowUps:
         return task.result() if done and not task.cancelled() else default
 
 
-async def _guarded(step: str, work: Coroutine[Any, Any, _Result], default: _Result) -> _Result:
+async def _guard(step: str, work: Coroutine[Any, Any, _Result], default: _Result) -> _Result:
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
             return await work

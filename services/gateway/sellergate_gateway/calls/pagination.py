@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 
-from sellergate_gateway.calls.pipeline import Calls, Done
-from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.calls.pipeline import CallResult, Calls
+from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import SpApiCall, resolve
 from sellergate_gateway.spapi.response import outline_of
 
@@ -29,14 +29,14 @@ _OF_ERRORS = frozenset({"errors", "code", "message", "details"})
 
 
 class Pages:
-    """Follows the pages of a call. `aside` runs what takes long in a thread, one piece of work after the other."""
+    """Follows the pages of a call. `detached` runs what takes long in a thread, one piece of work after the other."""
 
-    def __init__(self, calls: Calls, catalogue: Catalogue, aside: Aside) -> None:
+    def __init__(self, calls: Calls, catalogue: Catalogue, detached: Aside) -> None:
         self._calls = calls
         self._catalogue = catalogue
-        self._aside = aside
+        self._aside = detached
 
-    async def follow(self, call: SpApiCall, user: str, most: int) -> AsyncGenerator[Done, None]:
+    async def follow(self, call: SpApiCall, user: str, most: int) -> AsyncGenerator[CallResult, None]:
         """Yield page after page, `most` of them (0: all), each within quota. Raises InvalidRequest, and what a call raises.
 
         A page that cannot be read counts as a response that did not arrive, and is never the last page. One that is too large to
@@ -75,26 +75,26 @@ class _Page:
 
     operation: Operation
     asked: bytes
-    aside: Aside
+    detached: Aside
     token: str | None = None
     too_large: str = ""
 
-    async def read(self, answer: AmazonAnswer) -> None:
-        """Read what a page says of the next one. Raises Unreadable."""
-        outline = partial(outline_of, answer)
+    async def read(self, response: AmazonResponse) -> None:
+        """Read what a page says of the next one. Raises ParseError."""
+        outline = partial(outline_of, response)
         try:
-            document = await self.aside(outline) if len(answer.body) > LARGE_BYTES else outline()
-        except reading.TooLarge as error:
+            document = await self.detached(outline) if len(response.body) > LARGE_BYTES else outline()
+        except parsing.TooLarge as error:
             self.too_large = str(error)
         else:
             self.token = next_token(self.operation, document, self.asked)
 
 
 def next_token(operation: Operation, page: dict[str, Any], asked: bytes) -> str | None:
-    """Return what asks for the page after this one; None after the last. Raises Unreadable for what is no page."""
+    """Return what asks for the page after this one; None after the last. Raises ParseError for what is no page."""
     given = {name for name, value in page.items() if value is not None}
     if given and given <= _OF_ERRORS:
-        raise reading.Unreadable("it holds no page")
+        raise parsing.ParseError("it holds no page")
     if operation.pages_in_body:
         return _next_offset(page, asked)
     *path, last = (operation.next_token_path or "").split(".")
@@ -102,8 +102,8 @@ def next_token(operation: Operation, page: dict[str, Any], asked: bytes) -> str 
         inner = page.get(name)
         if inner is None:
             return None
-        page = reading.object_of(inner)
-    return None if page.get(last) in (None, "") else reading.text_in(page, last, MOST_TOKEN_CHARACTERS)
+        page = parsing.object_of(inner)
+    return None if page.get(last) in (None, "") else parsing.text_in(page, last, MOST_TOKEN_CHARACTERS)
 
 
 def _too_large(why: str, operation: Operation) -> Unavailable:
@@ -134,11 +134,11 @@ def _following(call: SpApiCall, operation: Operation, query: str, token: str) ->
 
 
 def _next_offset(page: dict[str, Any], asked: bytes) -> str | None:
-    """Return the offset of the next page. Raises Unreadable for a page that does not say how many results there are."""
+    """Return the offset of the next page. Raises ParseError for a page that does not say how many results there are."""
     offset, limit = _window(asked)
-    total = reading.object_of(page.get("pagination")).get("totalResults")
+    total = parsing.object_of(page.get("pagination")).get("totalResults")
     if not isinstance(total, int):
-        raise reading.Unreadable("it names no number of results")
+        raise parsing.ParseError("it names no number of results")
     return str(offset + limit) if offset + limit < total else None
 
 

@@ -39,10 +39,10 @@ class Attempt:
 
 
 def failure_of(kind: Kind) -> Failure:
-    """Return what an answer tells of Amazon's doing."""
-    if kind in (Kind.THROTTLED, Kind.NOT_NOW):
+    """Return what a response tells of Amazon's doing."""
+    if kind in (Kind.THROTTLED, Kind.UNAVAILABLE):
         return Failure.NOT_DONE
-    return Failure.UNKNOWN if kind is Kind.BROKEN else Failure.FINAL
+    return Failure.UNKNOWN if kind is Kind.SERVER_ERROR else Failure.FINAL
 
 
 def pause_before_retry(attempt: Attempt, jitter: Callable[[], float]) -> float | None:
@@ -67,7 +67,7 @@ class RetryBudgets:
         self._process = PROCESS_RETRIES
         self._accounts: OrderedDict[str, float] = OrderedDict()
 
-    def called(self, account_id: str) -> None:
+    def record_call(self, account_id: str) -> None:
         """Count a call; what it earns is kept up to a bound."""
         self._process = min(PROCESS_RETRIES, self._process + PROCESS_SHARE)
         left = self._accounts.get(account_id)

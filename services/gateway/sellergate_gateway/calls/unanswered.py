@@ -1,14 +1,16 @@
 """The error of an attempt without a complete response: whether it was sent decides, and whether repeating it does harm."""
 
+from typing import NoReturn
+
 from sellergate_common.errors import OutcomeUnknown, OutOfTime, QuotaExceeded, Reason, SellergateError, Unavailable
 
-from sellergate_gateway.spapi.http import FateUnknown, NotSent
+from sellergate_gateway.spapi.http import ConnectError, ResponseLost
 
 # Shorter than this, the time that is left explains why no response came.
 SHORT_SECONDS = 0.1
 
 
-def unsent(error: NotSent | FateUnknown, operation: str) -> SellergateError:
+def unsent(error: ConnectError | ResponseLost, operation: str) -> SellergateError:
     """Return the error of an attempt of which nothing reached Amazon."""
     if error.own:
         return Unavailable(
@@ -52,3 +54,8 @@ def refused_by_quota(error: QuotaExceeded, operation: str) -> QuotaExceeded:
     guess = " The catalogue lacks the operation: its quota is a guess until Amazon reports a rate."
     message = error.message if operation else error.message + guess
     return QuotaExceeded(message, retry_after=error.retry_after, metadata={**error.metadata, "operation": operation})
+
+
+def raise_error(error: SellergateError) -> NoReturn:
+    """Raise an error that ends a call."""
+    raise error

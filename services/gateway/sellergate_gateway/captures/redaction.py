@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_amazon.operations import Operation
 from sellergate_common.observability.redaction import HIDDEN, redact, redact_text
 
 from sellergate_gateway.captures.shown_operations import shows_bodies
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest, Headers
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, Headers
 
 BODY_BYTES = 4096
 LONGEST_BODY = 128 * 1024
@@ -44,7 +44,7 @@ _ADDRESS = re.compile(r"https?://[^\s\"'<>]++", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request to Amazon and its answer, as they may be seen. Times in seconds; status 0: no complete answer came."""
+    """One request to Amazon and its response, as they may be seen. Times in seconds; status 0: no complete response came."""
 
     start_time: float
     request_id: str
@@ -72,7 +72,7 @@ class _Body:
     def of(cls, body: bytes, *, shows: bool) -> "_Body":
         return cls(len(body), body if shows and len(body) <= LONGEST_BODY else b"", not shows)
 
-    def shown(self) -> str:
+    def render(self) -> str:
         """Return the beginning of the body without secrets; in brackets why it is not shown."""
         if not self.size:
             return ""
@@ -81,8 +81,8 @@ class _Body:
         if self.size > LONGEST_BODY:
             return f"[{self.size} bytes, too long to be looked through]"
         try:
-            read = reading.parse_json(self.data, most=LONGEST_BODY)
-        except reading.Unreadable:
+            read = parsing.parse_json(self.data, most=LONGEST_BODY)
+        except parsing.ParseError:
             return f"[{self.size} bytes, no JSON]"
         text = json.dumps(_plain(redact(read)), ensure_ascii=False, separators=(",", ":"))
         # JSON can write half a character, which no encoding can.
@@ -92,7 +92,7 @@ class _Body:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _RawExchange:
     """An exchange as it was, but for bodies that are not shown."""
 
     method: str
@@ -104,52 +104,54 @@ class _Seen:
     response_body: _Body
 
 
-def shown(operation: Operation, request: AmazonRequest, answer: AmazonAnswer | None, **known: Any) -> Exchange:
-    """Return what may be seen of an exchange, as the function that `look_at` returns."""
-    return look_at(operation, request, answer, **known)()
+def redact_exchange(
+    operation: Operation, request: AmazonRequest, response: AmazonResponse | None, **known: Any
+) -> Exchange:
+    """Return what may be seen of an exchange, as the function that `build_exchange` returns."""
+    return build_exchange(operation, request, response, **known)()
 
 
-def look_at(
+def build_exchange(
     operation: Operation,
     request: AmazonRequest,
-    answer: AmazonAnswer | None,
+    response: AmazonResponse | None,
     *,
     start_time: float,
     seconds: float,
     request_id: str,
     failure: str = "",
 ) -> Callable[[], Exchange]:
-    """Return a function that looks at an exchange, in whichever thread; `answer` is None where no complete one came.
+    """Return a function that looks at an exchange, in whichever thread; `response` is None where no complete one came.
 
     It keeps no body that it would not show. An exchange that cannot be looked at is reported with nothing that was sent: no tenant
     leaves a capture by what it sends.
     """
     shows = shows_bodies(operation)
-    empty = AmazonAnswer(0, (), b"")
-    seen = _Seen(
+    empty = AmazonResponse(0, (), b"")
+    seen = _RawExchange(
         request.method,
         request.url,
         request.headers,
         _Body.of(request.body, shows=shows),
-        (answer or empty).status,
-        (answer or empty).headers,
-        _Body.of((answer or empty).body, shows=shows),
+        (response or empty).status,
+        (response or empty).headers,
+        _Body.of((response or empty).body, shows=shows),
     )
     blank = Exchange(
         start_time, request_id, seen.method, operation.path, (), (), "", seen.status, (), "", seconds, failure
     )
-    return partial(_looked, seen, blank)
+    return partial(_build_exchange, seen, blank)
 
 
-def _looked(seen: _Seen, blank: Exchange) -> Exchange:
+def _build_exchange(seen: _RawExchange, blank: Exchange) -> Exchange:
     try:
         return replace(
             blank,
             query_names=_names(urlsplit(seen.url).query),
             request_headers=_headers(seen.request_headers),
-            request_body=seen.request_body.shown(),
+            request_body=seen.request_body.render(),
             response_headers=_headers(seen.response_headers),
-            response_body=seen.response_body.shown(),
+            response_body=seen.response_body.render(),
         )
     except Exception as error:  # noqa: BLE001  (what was sent may be anything)
         return replace(blank, response_body=f"[cannot be shown: {type(error).__name__}]")

@@ -53,7 +53,7 @@ class RedisCaptures:
             sealed = await self._redis.hgetall(_WANTED)
         except UNREACHABLE:
             return ()
-        texts = [text for id_, one in sealed.items() if (text := self._opened(str(one), _place(str(id_)))) is not None]
+        texts = [text for id_, one in sealed.items() if (text := self._open(str(one), _place(str(id_)))) is not None]
         return [one for one in (Capture(**json.loads(text)) for text in texts) if one.until > time.time()]
 
     async def put(self, capture: Capture, exchange: Exchange) -> None:
@@ -73,10 +73,10 @@ class RedisCaptures:
             sealed = await self._redis.lpop(key, _TAKEN_AT_ONCE)
         except UNREACHABLE:
             raise _unavailable() from None
-        texts = [text for one in sealed or () if (text := self._opened(str(one), key)) is not None]
+        texts = [text for one in sealed or () if (text := self._open(str(one), key)) is not None]
         return [_exchange(json.loads(text)) for text in texts]
 
-    def _opened(self, sealed: str, place: str) -> str | None:
+    def _open(self, sealed: str, place: str) -> str | None:
         try:
             return self._ring.open(sealed, place).get_secret_value()
         except SealError as error:

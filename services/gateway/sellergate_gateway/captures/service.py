@@ -44,10 +44,10 @@ class CaptureStore(Protocol):
         """Forget a capture and what is left of it; it ends by itself too."""
 
     async def wanted(self) -> Iterable[Capture]:
-        """Return the captures that are known; none when the store does not answer."""
+        """Return the captures that are known; none when the store does not respond."""
 
     async def put(self, capture: Capture, exchange: Exchange) -> None:
-        """Hand in what was seen; lost when the store does not answer."""
+        """Hand in what was seen; lost when the store does not respond."""
 
     async def take(self, capture: Capture) -> Sequence[Exchange]:
         """Take what was seen since. Raises Unavailable."""
@@ -92,16 +92,16 @@ class Captures:
         """Whether nobody looks at anything."""
         return not self._wanted
 
-    def hand_in(self, captures: Iterable[Capture], look: Look) -> None:
+    def submit(self, captures: Iterable[Capture], look: Look) -> None:
         """Look at an exchange and tell what was seen, beside the call."""
         if len(self._handing) >= MOST_PENDING:
             get_logger().warning("capture_lost_an_exchange", pending=len(self._handing))
             return
-        task = asyncio.create_task(self._handed_in(tuple(captures), look))
+        task = asyncio.create_task(self._submit(tuple(captures), look))
         self._handing.add(task)
         task.add_done_callback(self._handing.discard)
 
-    async def _handed_in(self, captures: Sequence[Capture], look: Look) -> None:
+    async def _submit(self, captures: Sequence[Capture], look: Look) -> None:
         exchange = await self._off_loop(look)
         for capture in captures:
             await self._store.put(capture, exchange)
@@ -119,7 +119,7 @@ class Captures:
         await self._log.record(capture, seconds)
         await self._store.begin(capture)
         try:
-            self._know([*self._all(), capture])
+            self._update([*self._all(), capture])
             await self._clock.sleep(LOOK_SECONDS)
             yield capture
             while self._clock.wall() < capture.until:
@@ -129,19 +129,19 @@ class Captures:
                 if is_cancelled():
                     raise asyncio.CancelledError  # redis-py may have swallowed it
         finally:
-            self._know(one for one in self._all() if one != capture)
+            self._update(one for one in self._all() if one != capture)
             await asyncio.shield(self._store.end(capture))
 
     async def follow(self) -> None:
         """Look for other replicas' captures until cancelled."""
         while True:
-            self._know(await self._store.wanted())
+            self._update(await self._store.wanted())
             await self._clock.sleep(LOOK_SECONDS)
 
     def _all(self) -> Iterable[Capture]:
         return [one for each in self._wanted.values() for one in each]
 
-    def _know(self, captures: Iterable[Capture]) -> None:
+    def _update(self, captures: Iterable[Capture]) -> None:
         found: dict[tuple[str, str], list[Capture]] = {}
         for capture in captures:
             if capture.until > self._clock.wall():

@@ -73,5 +73,5 @@ SHOWN = frozenset(f"{api}/{operation}" for api, operations in _BODIES.items() fo
 
 
 def shows_bodies(operation: Operation) -> bool:
-    """Tell whether bodies of an operation may be seen at all."""
+    """Return whether bodies of an operation may be seen at all."""
     return operation.name in SHOWN

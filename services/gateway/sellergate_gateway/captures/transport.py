@@ -9,12 +9,19 @@ from sellergate_common.clock import Clock
 from sellergate_common.context import current_call
 from sellergate_common.observability.logs import get_logger
 
-from sellergate_gateway.captures.redaction import look_at
+from sellergate_gateway.captures.redaction import build_exchange
 from sellergate_gateway.captures.service import Capture, Captures, Look
-from sellergate_gateway.spapi.http import Amazon, AmazonAnswer, AmazonRequest, FateUnknown, NotSent, ResponseOversized
+from sellergate_gateway.spapi.http import (
+    Amazon,
+    AmazonRequest,
+    AmazonResponse,
+    ConnectError,
+    ResponseLost,
+    ResponseOversized,
+)
 
 
-class CapturedAmazon:
+class CapturingAmazon:
     """Sends through another; what is looked at is noted beside."""
 
     def __init__(self, amazon: Amazon, captures: Captures, catalogue: Catalogue, clock: Clock) -> None:
@@ -23,32 +30,32 @@ class CapturedAmazon:
         self._captures = captures
         self._catalogue = catalogue
 
-    def send(self, request: AmazonRequest, seconds: float) -> Coroutine[Any, Any, AmazonAnswer]:
-        """Send a request and return the complete answer."""
+    def send(self, request: AmazonRequest, seconds: float) -> Coroutine[Any, Any, AmazonResponse]:
+        """Send a request and return the complete response."""
         call = None if self._captures.idle else current_call()
         captures = self._captures.of(call.account_id, request.operation) if call else ()
         operation = self._catalogue.get(request.operation) if captures else None
         if call is None or operation is None:
             return self._amazon.send(request, seconds)
-        look = partial(look_at, operation, request, request_id=call.request_id)
-        return self._captured(request, seconds, captures, look)
+        look = partial(build_exchange, operation, request, request_id=call.request_id)
+        return self._send_captured(request, seconds, captures, look)
 
-    async def _captured(
+    async def _send_captured(
         self, request: AmazonRequest, seconds: float, captures: Sequence[Capture], look: Callable[..., Look]
-    ) -> AmazonAnswer:
-        answer, failure = None, "the caller left, or its time was over"
+    ) -> AmazonResponse:
+        response, failure = None, "the caller left, or its time was over"
         start_time, began = self._clock.wall(), self._clock.monotonic()
         try:
-            answer = await self._amazon.send(request, seconds)
-        except (NotSent, FateUnknown, ResponseOversized) as error:
+            response = await self._amazon.send(request, seconds)
+        except (ConnectError, ResponseLost, ResponseOversized) as error:
             failure = str(error)
             raise
         else:
             failure = ""
-            return answer
+            return response
         finally:
             took = self._clock.monotonic() - began
             try:
-                self._captures.hand_in(captures, look(answer, start_time=start_time, seconds=took, failure=failure))
+                self._captures.submit(captures, look(response, start_time=start_time, seconds=took, failure=failure))
             except Exception as error:  # noqa: BLE001  (a capture may not change the outcome of the call)
                 get_logger().warning("capture_failed", cause=type(error).__name__)

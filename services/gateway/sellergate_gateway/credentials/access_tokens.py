@@ -12,7 +12,7 @@ from sellergate_client import tokens as client_tokens
 from sellergate_client.tokens import CONTRACTS, Tokens
 from sellergate_common.cache.keyspace import token_key
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
@@ -20,7 +20,7 @@ from sellergate_common.rpc.channel import invoke
 
 from sellergate_gateway.credentials.cool_off import CoolOff
 from sellergate_gateway.credentials.ports import Verified
-from sellergate_gateway.credentials.read_through import Owned, Owning
+from sellergate_gateway.credentials.read_through import OwnedValue, ReadThroughCache
 from sellergate_gateway.model import AccessToken, Account
 
 __all__ = ["CONTRACTS", "TokenSource"]
@@ -35,19 +35,19 @@ class TokenSource:
         tokens: Tokens,
         entries: SealedCache,
         ring: KeyRing,
-        memory: Remembered[tuple[int, AccessToken]],
+        memory: TtlCache[tuple[int, AccessToken]],
         now: Callable[[], float],
     ) -> None:
         self._hedged = tokens
         self._tokens = token_service_pb2_grpc.TokenServiceStub(channel)
         self._ring = ring
-        self._owned = Owned(entries, memory, _decode, now)
+        self._owned = ReadThroughCache(entries, memory, _decode, now)
         self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AccessToken:
         """Return a token that lives long enough for a call."""
         name = partial(token_key, self._ring, account.account_id, account.revision)
-        return await self._owned.get(account, name, partial(self._asked, account))
+        return await self._owned.get(account, name, partial(self._ask_token, account))
 
     async def verify(self, account: Account) -> Verified:
         """Have the refresh token exchanged now."""
@@ -57,7 +57,7 @@ class TokenSource:
 
     async def grantless(self, account: Account, scope: str) -> AccessToken:
         """Return a token of the account's application. Few calls want one, so none is held here."""
-        return _held(await self._hedged.grantless(account.application_id, scope))
+        return _to_cached(await self._hedged.grantless(account.application_id, scope))
 
     async def invalidate(self, account: Account, token: AccessToken) -> bool:
         """Forget a token that Amazon refused; the token service does so for all, if it is still the current one.
@@ -92,16 +92,16 @@ class TokenSource:
             # The next call asks the token service again and gets its error; this one has its own error to report.
             get_logger().warning("token_not_invalidated", reason=error.reason)
 
-    async def _asked(self, account: Account) -> Owning[AccessToken]:
+    async def _ask_token(self, account: Account) -> OwnedValue[AccessToken]:
         found = await self._hedged.get(account.account_id, expected_revision=account.revision)
-        return Owning(_held(found), found.revision, found.left)
+        return OwnedValue(_to_cached(found), found.revision, found.left)
 
 
 def _fingerprint(token: AccessToken) -> str:
     return hashlib.sha256(token.value.get_secret_value().encode()).hexdigest()
 
 
-def _held(found: client_tokens.AccessToken) -> AccessToken:
+def _to_cached(found: client_tokens.AccessToken) -> AccessToken:
     return AccessToken(found.value, found.expire_time, found.life)
 
 

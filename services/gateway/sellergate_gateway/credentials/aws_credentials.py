@@ -9,14 +9,14 @@ from pydantic import SecretStr
 from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
 from sellergate_common.cache.keyspace import credentials_key
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 
 from sellergate_gateway.credentials.cool_off import CoolOff
-from sellergate_gateway.credentials.read_through import Owned, Owning
+from sellergate_gateway.credentials.read_through import OwnedValue, ReadThroughCache
 from sellergate_gateway.model import Account, AwsCredentials
 
 CONTRACTS = (iam_service_pb2.DESCRIPTOR.services_by_name["IamService"],)
@@ -31,18 +31,18 @@ class CredentialSource:
         channel: grpc.aio.Channel,
         entries: SealedCache,
         ring: KeyRing,
-        memory: Remembered[tuple[int, AwsCredentials]],
+        memory: TtlCache[tuple[int, AwsCredentials]],
         now: Callable[[], float],
     ) -> None:
         self._iam = iam_service_pb2_grpc.IamServiceStub(channel)
         self._ring = ring
-        self._owned = Owned(entries, memory, _decode, now)
+        self._owned = ReadThroughCache(entries, memory, _decode, now)
         self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AwsCredentials:
         """Return credentials that live long enough for a call."""
         name = partial(credentials_key, self._ring, account.account_id, account.revision, account.iam_role_arn)
-        return await self._owned.get(account, name, partial(self._asked, account))
+        return await self._owned.get(account, name, partial(self._ask_iam, account))
 
     async def invalidate(self, account: Account, credentials: AwsCredentials) -> bool:
         """Forget credentials that Amazon refused; the iam service does so for all, if they are still the current ones.
@@ -66,18 +66,18 @@ class CredentialSource:
             # The next call asks the iam service again and is told what is wrong; this one has its own error to report.
             get_logger().warning("credentials_not_invalidated", reason=error.reason)
 
-    async def _asked(self, account: Account) -> Owning[AwsCredentials]:
+    async def _ask_iam(self, account: Account) -> OwnedValue[AwsCredentials]:
         request = iam_service_pb2.AssumeRoleRequest(account_id=account.account_id, expected_revision=account.revision)
-        answer = await invoke(self._iam.AssumeRole, request, dependency="iam")
+        response = await invoke(self._iam.AssumeRole, request, dependency="iam")
         credentials = AwsCredentials(
-            SecretStr(answer.access_key_id),
-            SecretStr(answer.secret_access_key),
-            SecretStr(answer.session_token),
-            answer.expire_time.ToMilliseconds() / 1000,
-            answer.life.ToMilliseconds() / 1000,
+            SecretStr(response.access_key_id),
+            SecretStr(response.secret_access_key),
+            SecretStr(response.session_token),
+            response.expire_time.ToMilliseconds() / 1000,
+            response.life.ToMilliseconds() / 1000,
         )
-        left = answer.remaining.ToMilliseconds() / 1000 if answer.HasField("remaining") else None
-        return Owning(credentials, answer.revision, left)
+        left = response.remaining.ToMilliseconds() / 1000 if response.HasField("remaining") else None
+        return OwnedValue(credentials, response.revision, left)
 
 
 def _decode(text: str) -> AwsCredentials:

@@ -1,6 +1,7 @@
 """Values that other services own and calls are made with: from this process's memory, the shared Redis, or their owner.
 
-Past their renewal time the owner is asked, so that it renews them while they are still good; when it does not answer, what there is
+Past their renewal time the owner is asked, so that it renews them while they are still good; when it does not respond, what
+there is
 serves until shortly before its end.
 """
 
@@ -9,16 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from sellergate_common.cache.entries import Perishable, copy_seconds, ending_in, is_bearable, renewal_time
+from sellergate_common.cache.entries import Expiring, copy_seconds, is_acceptable, limit_ttl, renewal_time
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import LocalFlight
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.errors import OutOfTime, Unavailable
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_gateway.model import Account
 
-_Value = TypeVar("_Value", bound=Perishable)
+_Value = TypeVar("_Value", bound=Expiring)
 
 
 # An owner whose value belongs to an older revision than the caller knows of is asked once more.
@@ -26,7 +27,7 @@ _ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Owning(Generic[_Value]):
+class OwnedValue(Generic[_Value]):
     """A value as its owner returned it; `revision` is that of the account it belongs to, 0 where the owner does not tell.
 
     `left` are the seconds that it lives by the owner's clock; None where the owner does not tell.
@@ -37,13 +38,13 @@ class Owning(Generic[_Value]):
     left: float | None
 
 
-class Owned(Generic[_Value]):
+class ReadThroughCache(Generic[_Value]):
     """Values by account, each with the revision that it belongs to: a changed credential never finds an old value."""
 
     def __init__(
         self,
         entries: SealedCache,
-        memory: Remembered[tuple[int, _Value]],
+        memory: TtlCache[tuple[int, _Value]],
         decode: Callable[[str], _Value],
         now: Callable[[], float],
     ) -> None:
@@ -54,7 +55,7 @@ class Owned(Generic[_Value]):
         self._flight: LocalFlight[_Value] = LocalFlight()
 
     async def get(
-        self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[Owning[_Value]]]
+        self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[OwnedValue[_Value]]]
     ) -> _Value:
         """Return a value of an account's revision or of a later one; `name` is its entry in Redis, `ask` asks the owner.
 
@@ -78,17 +79,17 @@ class Owned(Generic[_Value]):
         return held is not None and held[1] != value
 
     async def _fetch(
-        self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[Owning[_Value]]]
+        self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[OwnedValue[_Value]]]
     ) -> _Value:
         # Entries in Redis are named by the revision that they belong to.
         value, revision = await self._shared(name()), account.revision
         if value is None or self._now() >= renewal_time(value, 1.0):
             try:
-                owning = await _asked(account, ask)
-                value = owning.value if owning.left is None else ending_in(owning.value, owning.left, self._now())
+                owning = await _ask_owner(account, ask)
+                value = owning.value if owning.left is None else limit_ttl(owning.value, owning.left, self._now())
                 revision = owning.revision
             except (Unavailable, OutOfTime) as error:
-                if value is None or not is_bearable(value, self._now()):
+                if value is None or not is_acceptable(value, self._now()):
                     raise
                 get_logger().warning("owner_unavailable", reason=error.reason)
         seconds = copy_seconds(value, self._now())
@@ -103,13 +104,13 @@ class Owned(Generic[_Value]):
             return None
         sealed, left = opened
         try:
-            value = ending_in(self._decode(sealed.get_secret_value()), left, self._now())
+            value = limit_ttl(self._decode(sealed.get_secret_value()), left, self._now())
         except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
             return None
-        return value if is_bearable(value, self._now()) else None
+        return value if is_acceptable(value, self._now()) else None
 
 
-async def _asked(account: Account, ask: Callable[[], Awaitable[Owning[_Value]]]) -> Owning[_Value]:
+async def _ask_owner(account: Account, ask: Callable[[], Awaitable[OwnedValue[_Value]]]) -> OwnedValue[_Value]:
     """Return the owner's value, of the account's revision or a later one. Raises what `ask` raises, and Unavailable."""
     for _ in range(_ATTEMPTS):
         owning = await ask()

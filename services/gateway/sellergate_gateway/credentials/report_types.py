@@ -2,13 +2,13 @@
 
 from typing import Any, Protocol
 
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_amazon.operations import Catalogue
 from sellergate_amazon.reports import RESTRICTED_REPORT_TYPES
 from sellergate_common.sites import Site
 
 from sellergate_gateway.model import Account
-from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import Target
 from sellergate_gateway.spapi.response import object_of
 
@@ -33,33 +33,33 @@ class ReportDocuments:
         self._catalogue = catalogue
 
     async def is_restricted(self, account: Account, site: Site, target: Target) -> bool | None:
-        """Tell whether the document that a call asks for holds personal data; None: not known."""
+        """Return whether the document that a call asks for holds personal data; None: not known."""
         found = self._catalogue.match(target.method, target.path)
         document_id = found.path_params.get("reportDocumentId", "") if found else ""
         report_type = await self._types.get(account, site, document_id)
         return report_type in RESTRICTED_REPORT_TYPES if report_type else None
 
-    def learns(self, target: Target) -> bool:
+    def has_report_types(self, target: Target) -> bool:
         """Return whether a response to such a call names types of reports."""
         return target.operation is not None and target.operation.name in _TELLING
 
-    async def learn(self, account: Account, site: Site, target: Target, answer: AmazonAnswer) -> None:
+    async def update_report_types(self, account: Account, site: Site, target: Target, response: AmazonResponse) -> None:
         """Remember the types that a response of getReport or getReports names."""
-        if not self.learns(target):
+        if not self.has_report_types(target):
             return
-        for report in _reports(answer):
+        for report in _reports(response):
             try:
                 document_id, report_type = (
-                    reading.text_in(report, name) for name in ("reportDocumentId", "reportType")
+                    parsing.text_in(report, name) for name in ("reportDocumentId", "reportType")
                 )
-            except reading.Unreadable:
+            except parsing.ParseError:
                 continue
             await self._types.remember(account, site, document_id, report_type)
 
 
-def _reports(answer: AmazonAnswer) -> list[dict[str, Any]]:
+def _reports(response: AmazonResponse) -> list[dict[str, Any]]:
     try:
-        body = object_of(answer)
-    except reading.Unreadable:
+        body = object_of(response)
+    except parsing.ParseError:
         return []
-    return reading.objects_in(body, "reports") if "reports" in body else [body]
+    return parsing.objects_in(body, "reports") if "reports" in body else [body]

@@ -5,27 +5,27 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import (
     RESTRICTED_CHANGES,
     RESTRICTED_DONE,
     RESTRICTED_PREFIX,
     restricted_key,
 )
-from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.lease_notifier import LeaseNotifier
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
-from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.cache.store import Codec, EntryStore
 from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
 
-from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, mark_of
+from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, fingerprint
 from sellergate_gateway.model import AccessToken
 
 
 def redis_restricted(
-    redis: Redis, ring: KeyRing, changes: Changes, clock: Clock, jitter: Callable[[], float]
+    redis: Redis, ring: KeyRing, changes: InvalidationFeed, clock: Clock, jitter: Callable[[], float]
 ) -> RedisEntries[RestrictedKey, AccessToken]:
     """Return the cache of Restricted Data Tokens, sealed under `ring`. What `changes` hears must be passed on to its listeners."""
     codec: Codec[RestrictedKey, AccessToken] = Codec(
@@ -35,10 +35,10 @@ def redis_restricted(
         ),
         encode=_encode,
         decode=_decode,
-        mark=mark_of,
+        mark=fingerprint,
     )
-    shelf = Shelf(SealedCache(redis, ring, RESTRICTED_PREFIX, RESTRICTED_CHANGES), codec, "gateway", clock, jitter)
-    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), RESTRICTED_DONE))
+    shelf = EntryStore(SealedCache(redis, ring, RESTRICTED_PREFIX, RESTRICTED_CHANGES), codec, "gateway", clock, jitter)
+    return RedisEntries(shelf, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), RESTRICTED_DONE))
 
 
 def _encode(token: AccessToken) -> str:

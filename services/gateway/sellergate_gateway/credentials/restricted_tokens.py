@@ -12,15 +12,15 @@ from functools import partial
 from typing import Any, Protocol
 
 from pydantic import SecretStr
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.cache.entries import Entries
-from sellergate_common.context import aside
+from sellergate_common.context import detached
 from sellergate_common.errors import AmazonRefused, Conflict, FieldViolation, InvalidRequest, Reason, Unavailable
 
 from sellergate_gateway.credentials.cool_off import CoolOff
 from sellergate_gateway.model import AccessToken, Account
-from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import RestrictedResource as Resource
 from sellergate_gateway.spapi.request import SpApiCall, Target
 from sellergate_gateway.spapi.response import object_of
@@ -40,11 +40,11 @@ class RestrictedKey:
     resources: tuple[Resource, ...]
 
 
-class Answered(Protocol):
+class CallResponse(Protocol):
     """A call that was answered."""
 
     @property
-    def answer(self) -> AmazonAnswer:
+    def response(self) -> AmazonResponse:
         """What Amazon answered."""
 
     @property
@@ -60,7 +60,7 @@ class _OtherRevision(Conflict):
         self.revision = revision
 
 
-Make = Callable[[SpApiCall, str], Awaitable[Answered]]
+Make = Callable[[SpApiCall, str], Awaitable[CallResponse]]
 RestrictedEntries = Entries[RestrictedKey, AccessToken, Hashable]
 
 
@@ -75,7 +75,7 @@ def resource_of(target: Target, data_elements: tuple[str, ...]) -> Resource | No
     if operation is None or not operation.restricted or operation.document:
         return None
     if allowed and not data_elements:
-        # Without a Restricted Data Token the rest of the answer comes all the same.
+        # Without a Restricted Data Token the rest of the response comes all the same.
         return None
     return Resource(operation.method, operation.path, tuple(sorted(set(data_elements))))
 
@@ -95,12 +95,12 @@ class RestrictedTokens:
         key = _key(account, resources)
         for _ in range(_ATTEMPTS):
             try:
-                return (await self._entries.obtain(key, None, partial(self._fetched, key))).value
+                return (await self._entries.obtain(key, None, partial(self._fetch, key))).value
             except _OtherRevision as error:
                 key = replace(key, revision=max(key.revision, error.revision))
         raise Unavailable("The account is being changed by many at once; try again.", retry_after=1.0)
 
-    async def checked(self, account: Account, resources: tuple[Resource, ...]) -> AccessToken:
+    async def get_checked(self, account: Account, resources: tuple[Resource, ...]) -> AccessToken:
         """Return a token for resources that a caller names. Raises InvalidRequest for what is no restricted resource."""
         self.check(resources)
         return await self.get(account, resources)
@@ -114,32 +114,32 @@ class RestrictedTokens:
             for field, why in (found,)
         ]
         if violations:
-            told = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
-            raise InvalidRequest(told, violations=violations)
+            problems = "; ".join(f"{violation.field} {violation.description}" for violation in violations)
+            raise InvalidRequest(problems, violations=violations)
 
     async def forget(self, account: Account, resources: tuple[Resource, ...], token: AccessToken) -> bool:
         """Forget a token that Amazon refused, if it is still the current one; return whether to call again."""
         key = _key(account, resources)
 
         async def drop() -> None:
-            await self._entries.drop_if(key, mark_of(token))
+            await self._entries.drop_if(key, fingerprint(token))
 
-        fingerprint = hashlib.sha256(mark_of(token).encode()).hexdigest()
-        return await self._cool_off.renew(repr(key), fingerprint, drop)
+        digest = hashlib.sha256(fingerprint(token).encode()).hexdigest()
+        return await self._cool_off.renew(repr(key), digest, drop)
 
-    async def _fetched(self, key: RestrictedKey) -> AccessToken:
+    async def _fetch(self, key: RestrictedKey) -> AccessToken:
         body = {"restrictedResources": [_document(resource) for resource in key.resources]}
         # Amazon gives them in production alone, for the sandbox too (SP-API sandbox page).
         call = SpApiCall(key.account_id, operation=CREATE, body=json.dumps(body).encode(), sandbox=False)
         asked = self._now()
         try:
-            with aside():
+            with detached():
                 done = await self._make(call, "")
         except AmazonRefused as error:
             if error.reason is Reason.AMAZON_DENIED:
-                raise _not_granted(error, key.resources) from None
+                raise _denied_error(error, key.resources) from None
             raise
-        token = _read(done.answer, asked)
+        token = _read(done.response, asked)
         if done.revision != key.revision:
             if done.revision > key.revision:
                 await self._entries.put(replace(key, revision=done.revision), token)
@@ -157,7 +157,7 @@ class RestrictedTokens:
         return ("data_elements", f"{unknown[0]:.64} is none of this operation") if unknown else None
 
 
-def mark_of(token: AccessToken) -> str:
+def fingerprint(token: AccessToken) -> str:
     """Return what tells a token from another in the cache; it stays inside this process."""
     return token.value.get_secret_value()
 
@@ -171,14 +171,14 @@ def _document(resource: Resource) -> dict[str, Any]:
     return document | {"dataElements": list(resource.data_elements)} if resource.data_elements else document
 
 
-def _read(answer: AmazonAnswer, asked: float) -> AccessToken:
+def _read(response: AmazonResponse, asked: float) -> AccessToken:
     try:
-        document = object_of(answer)
+        document = object_of(response)
         # Amazon's old guide wraps it in `payload`; its model does not.
-        document = reading.object_of(document.get("payload", document))
-        life = min(reading.seconds_in(document, "expiresIn"), MOST_LIFE_SECONDS)
-        return AccessToken(SecretStr(reading.token_in(document, "restrictedDataToken")), asked + life, life)
-    except reading.Unreadable:
+        document = parsing.object_of(document.get("payload", document))
+        life = min(parsing.seconds_in(document, "expiresIn"), MOST_LIFE_SECONDS)
+        return AccessToken(SecretStr(parsing.token_in(document, "restrictedDataToken")), asked + life, life)
+    except parsing.ParseError:
         raise Unavailable(
             "Amazon's answer holds no Restricted Data Token; try again.",
             reason=Reason.AMAZON_UNAVAILABLE,
@@ -187,7 +187,7 @@ def _read(answer: AmazonAnswer, asked: float) -> AccessToken:
         ) from None
 
 
-def _not_granted(error: AmazonRefused, resources: tuple[Resource, ...]) -> AmazonRefused:
+def _denied_error(error: AmazonRefused, resources: tuple[Resource, ...]) -> AmazonRefused:
     what = ", ".join(f"{resource.method} {resource.path}" for resource in resources[:3])
     return AmazonRefused(
         f"Amazon gives no Restricted Data Token for {what}. The application needs the role for this data (Direct-to-Consumer"

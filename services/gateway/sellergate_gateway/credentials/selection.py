@@ -9,14 +9,14 @@ from sellergate_gateway.credentials.ports import Tokens
 from sellergate_gateway.credentials.report_types import ReportDocuments
 from sellergate_gateway.credentials.restricted_tokens import RestrictedTokens, resource_of
 from sellergate_gateway.model import AccessToken, Account
-from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import RestrictedResource as Resource
 from sellergate_gateway.spapi.request import SpApiCall, Target
-from sellergate_gateway.spapi.response import Kind, Reading
+from sellergate_gateway.spapi.response import Classification, Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class TokenSpec:
     """The kind of token that a call is made with. All empty: the seller's."""
 
     scope: str = ""
@@ -25,11 +25,11 @@ class Need:
     """What a Restricted Data Token must open."""
     ambiguous: bool = False
     """Amazon's pages disagree whether it is restricted: where no such token is given, the seller's is used."""
-    untold: Resource | None = None
+    unspecified: Resource | None = None
     """What may turn out to be restricted: a report document of a type that nobody has told."""
 
 
-SELLER = Need()
+SELLER = TokenSpec()
 
 
 class SellerTokens:
@@ -41,29 +41,31 @@ class SellerTokens:
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
-    async def need(self, account: Account, site: Site, target: Target, call: SpApiCall) -> Need:  # noqa: ARG002
+    async def token_spec(self, account: Account, site: Site, target: Target, call: SpApiCall) -> TokenSpec:  # noqa: ARG002
         """Return the kind of token that a call wants. Raises InvalidRequest."""
-        return Need(scope=target.grantless_scope) if target.grantless_scope else SELLER
+        return TokenSpec(scope=target.grantless_scope) if target.grantless_scope else SELLER
 
-    async def get(self, account: Account, need: Need) -> AccessToken:
+    async def get(self, account: Account, token_spec: TokenSpec) -> AccessToken:
         """Return a token. Raises what its source raises."""
-        if need.scope:
-            return await self._tokens.grantless(account, need.scope)
+        if token_spec.scope:
+            return await self._tokens.grantless(account, token_spec.scope)
         return await self._tokens.get(account)
 
-    async def refused(self, account: Account, need: Need, token: AccessToken, reading: Reading) -> Need | None:
+    async def replace_refused(
+        self, account: Account, token_spec: TokenSpec, token: AccessToken, classification: Classification
+    ) -> TokenSpec | None:
         """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
-        if reading.kind is not Kind.TOKEN_REFUSED:
+        if classification.kind is not Kind.TOKEN_REFUSED:
             return None
-        if need.scope:
-            return need if await self._tokens.invalidate_grantless(account, need.scope, token) else None
-        return need if await self._tokens.invalidate(account, token) else None
+        if token_spec.scope:
+            return token_spec if await self._tokens.invalidate_grantless(account, token_spec.scope, token) else None
+        return token_spec if await self._tokens.invalidate(account, token) else None
 
-    def learns(self, target: Target) -> bool:  # noqa: ARG002
+    def has_report_types(self, target: Target) -> bool:  # noqa: ARG002
         """Return whether a response to such a call holds something to remember."""
         return False
 
-    async def learn(self, account: Account, site: Site, target: Target, answer: AmazonAnswer) -> None:
+    async def update_report_types(self, account: Account, site: Site, target: Target, response: AmazonResponse) -> None:
         """Remember what a response says."""
 
 
@@ -77,54 +79,58 @@ class CallTokens(SellerTokens):
         self._restricted = restricted
         self._documents = documents
 
-    async def need(self, account: Account, site: Site, target: Target, call: SpApiCall) -> Need:
+    async def token_spec(self, account: Account, site: Site, target: Target, call: SpApiCall) -> TokenSpec:
         """Return the kind of token that a call wants. Raises InvalidRequest."""
         operation, data_elements = target.operation, call.data_elements
         if call.restricted_resources:
-            return await self._named(call)
+            return await self._named_resources_spec(call)
         restrictable = data_elements or (operation is not None and operation.restricted)
         resource = resource_of(target, data_elements) if restrictable else None
         if operation is None or not operation.restricted:
-            return await super().need(account, site, target, call)
+            return await super().token_spec(account, site, target, call)
         if not operation.document:
             resources = (resource,) if resource else ()
-            return Need(resources=resources, ambiguous=operation.restricted_basis == "ambiguous")
+            return TokenSpec(resources=resources, ambiguous=operation.restricted_basis == "ambiguous")
         own, restricted = (
             Resource(target.method, target.path),
             await self._documents.is_restricted(account, site, target),
         )
-        return Need(resources=(own,)) if restricted else Need(untold=None if restricted is False else own)
+        return (
+            TokenSpec(resources=(own,)) if restricted else TokenSpec(unspecified=None if restricted is False else own)
+        )
 
-    async def get(self, account: Account, need: Need) -> AccessToken:
+    async def get(self, account: Account, token_spec: TokenSpec) -> AccessToken:
         """Return a token. Raises what its source raises."""
-        if not need.resources:
-            return await super().get(account, need)
+        if not token_spec.resources:
+            return await super().get(account, token_spec)
         try:
-            return await self._restricted.get(account, need.resources)
+            return await self._restricted.get(account, token_spec.resources)
         except AmazonRefused as error:
-            if need.ambiguous and error.reason is Reason.AMAZON_REJECTED:
-                return await super().get(account, need)
+            if token_spec.ambiguous and error.reason is Reason.AMAZON_REJECTED:
+                return await super().get(account, token_spec)
             raise
 
-    async def refused(self, account: Account, need: Need, token: AccessToken, reading: Reading) -> Need | None:
+    async def replace_refused(
+        self, account: Account, token_spec: TokenSpec, token: AccessToken, classification: Classification
+    ) -> TokenSpec | None:
         """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
-        if need.resources and reading.kind is Kind.TOKEN_REFUSED:
-            return need if await self._restricted.forget(account, need.resources, token) else None
-        if need.untold is not None and reading.kind is Kind.DENIED:
-            return Need(resources=(need.untold,))
-        return await super().refused(account, need, token, reading)
+        if token_spec.resources and classification.kind is Kind.TOKEN_REFUSED:
+            return token_spec if await self._restricted.forget(account, token_spec.resources, token) else None
+        if token_spec.unspecified is not None and classification.kind is Kind.FORBIDDEN:
+            return TokenSpec(resources=(token_spec.unspecified,))
+        return await super().replace_refused(account, token_spec, token, classification)
 
-    async def _named(self, call: SpApiCall) -> Need:
+    async def _named_resources_spec(self, call: SpApiCall) -> TokenSpec:
         """Return the token of the resources that the caller names. Raises InvalidRequest."""
         if call.data_elements:
             raise InvalidRequest.of_field("data_elements", "must be left out when restricted_resources is given")
         self._restricted.check(call.restricted_resources)
-        return Need(resources=call.restricted_resources)
+        return TokenSpec(resources=call.restricted_resources)
 
-    def learns(self, target: Target) -> bool:
+    def has_report_types(self, target: Target) -> bool:
         """Return whether a response to such a call names types of reports."""
-        return self._documents.learns(target)
+        return self._documents.has_report_types(target)
 
-    async def learn(self, account: Account, site: Site, target: Target, answer: AmazonAnswer) -> None:
+    async def update_report_types(self, account: Account, site: Site, target: Target, response: AmazonResponse) -> None:
         """Remember the types of reports that a response names."""
-        await self._documents.learn(account, site, target, answer)
+        await self._documents.update_report_types(account, site, target, response)

@@ -1,4 +1,4 @@
-"""Documents over aiohttp, and the guard before them: an answer of Amazon's must not lead us anywhere else (SSRF).
+"""Documents over aiohttp, and the guard before them: a response of Amazon's must not lead us anywhere else (SSRF).
 
 https at port 443, a host that is listed, an address that is public and then kept for the connection, no redirects, no credentials.
 A server that is listed by its full origin ("http://127.0.0.1:3900", loopback alone) is the simulator of a local run.
@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from sellergate_gateway.documents.ports import Broken, Fetched, Forbidden
+from sellergate_gateway.documents.ports import ConnectionBroken, DocumentResponse, Forbidden
 from sellergate_gateway.spapi.aiohttp_faults import is_own
 from sellergate_gateway.spapi.aiohttp_transport import CONNECT_SECONDS, tls_context, user_agent
 from sellergate_gateway.spapi.http import Headers
@@ -80,26 +80,26 @@ class AiohttpDocuments:
         self._patterns = tuple(host.lower() for host in hosts if "://" not in host)
 
     @asynccontextmanager
-    async def get(self, url: str, headers: Headers) -> AsyncIterator[Fetched]:
+    async def get(self, url: str, headers: Headers) -> AsyncIterator[DocumentResponse]:
         """Fetch a document."""
-        address, session = self._checked(url)
+        address, session = self._check_url(url)
         try:
             async with session.get(address, headers=dict(headers), allow_redirects=False) as response:
-                yield Fetched(response.status, _headers(response), _chunks(response))
+                yield DocumentResponse(response.status, _headers(response), _chunks(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failure(error) from None
 
-    async def put(self, url: str, content_type: str, size: int, chunks: AsyncIterator[bytes]) -> Fetched:
+    async def put(self, url: str, content_type: str, size: int, chunks: AsyncIterator[bytes]) -> DocumentResponse:
         """Upload a document."""
-        address, session = self._checked(url)
+        address, session = self._check_url(url)
         headers, source = {"content-type": content_type, "content-length": str(size)}, _Source(chunks)
         try:
             async with session.put(address, data=source.chunks(), headers=headers, allow_redirects=False) as response:
-                return Fetched(response.status, _headers(response), _nothing())
+                return DocumentResponse(response.status, _headers(response), _nothing())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise source.failure or _failure(error) from None
 
-    def _checked(self, url: str) -> tuple[URL, aiohttp.ClientSession]:
+    def _check_url(self, url: str) -> tuple[URL, aiohttp.ClientSession]:
         try:
             address = URL(url, encoded=True)
             origin, port = str(address.origin()), address.port
@@ -135,11 +135,11 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
     )
 
 
-def _failure(error: Exception) -> Broken | Forbidden:
+def _failure(error: Exception) -> ConnectionBroken | Forbidden:
     """Return what became of a connection, by the error that aiohttp made of it."""
     if isinstance(getattr(error, "os_error", error), NotPublic):
         return Forbidden("its host has an address that is not public")
-    return Broken(type(error).__name__, own=is_own(error))
+    return ConnectionBroken(type(error).__name__, own=is_own(error))
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -147,7 +147,7 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         async for chunk in response.content.iter_chunked(CHUNK_BYTES):
             yield chunk
     except (aiohttp.ClientError, asyncio.IncompleteReadError, TimeoutError, OSError) as error:
-        raise Broken(type(error).__name__) from None
+        raise ConnectionBroken(type(error).__name__) from None
 
 
 class _Source:

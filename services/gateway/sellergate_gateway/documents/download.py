@@ -11,12 +11,12 @@ from email.message import Message
 from enum import StrEnum
 
 from pydantic import SecretStr
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_common.errors import AmazonRefused, NotFound, Reason, Resource, Unavailable
 
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.documents.gunzip import Gunzip
-from sellergate_gateway.documents.ports import Broken, DocumentServer, Fetched, Forbidden
+from sellergate_gateway.documents.ports import ConnectionBroken, DocumentResponse, DocumentServer, Forbidden
 from sellergate_gateway.spapi.request import SpApiCall
 from sellergate_gateway.spapi.response import object_of
 
@@ -86,10 +86,10 @@ class Documents:
                     if isinstance(part, Head) or not run.packed:
                         yield part
                     else:
-                        for piece in unpack.fed(part):
+                        for piece in unpack.feed(part):
                             yield piece
             if run.packed:
-                for piece in unpack.ended():
+                for piece in unpack.finish():
                     yield piece
         except zlib.error as error:
             raise _unavailable(f"The document is not what Amazon says: its gzip cannot be undone ({error}).") from None
@@ -116,7 +116,7 @@ class Documents:
                             run.breaks = 0
                             yield fresh
                     return
-            except Broken as error:
+            except ConnectionBroken as error:
                 run.breaks += 1
                 if run.breaks > MOST_BREAKS:
                     words = f"The document's connection broke again and again ({error}). Try again."
@@ -124,10 +124,10 @@ class Documents:
             except Forbidden as error:
                 raise _unavailable(f"Amazon's address of the document is refused by us: {error}.") from None
 
-    def _skip(self, run: _Download, fetched: Fetched) -> int:
-        """Return how many bytes of this answer were had before. Raises NotFound, Unavailable."""
+    def _skip(self, run: _Download, fetched: DocumentResponse) -> int:
+        """Return how many bytes of this response were had before. Raises NotFound, Unavailable."""
         if fetched.status == _NOT_FOUND:
-            raise _gone(run)
+            raise _not_found(run)
         if fetched.status not in (_OK, _PARTIAL):
             raise _unavailable(f"The document's server answered {fetched.status}. Try again.")
         etag = fetched.header("etag")
@@ -145,14 +145,14 @@ class Documents:
         call = SpApiCall(run.account_id, operation=operation, path_params={parameter: run.document_id})
         done = await self._calls.make(call, run.user)
         try:
-            answer = object_of(done.answer)
-            run.url = SecretStr(reading.token_in(answer, name))
-        except reading.Unreadable:
+            response = object_of(done.response)
+            run.url = SecretStr(parsing.token_in(response, name))
+        except parsing.ParseError:
             raise _unavailable("Amazon's answer holds no address of the document. Try again.") from None
-        run.packed = run.packed or answer.get("compressionAlgorithm") == "GZIP"
+        run.packed = run.packed or response.get("compressionAlgorithm") == "GZIP"
 
 
-def _head(fetched: Fetched, run: _Download) -> Head:
+def _head(fetched: DocumentResponse, run: _Download) -> Head:
     content_type = fetched.header("content-type")
     run.packed = run.packed or fetched.header("content-encoding").lower() == "gzip"
     parsed = Message()
@@ -163,7 +163,7 @@ def _head(fetched: Fetched, run: _Download) -> Head:
     )
 
 
-def _gone(run: _Download) -> NotFound:
+def _not_found(run: _Download) -> NotFound:
     return NotFound(
         "Amazon does not have this document any more.",
         reason=Reason.AMAZON_NOT_FOUND,
@@ -175,7 +175,7 @@ def _unavailable(words: str) -> Unavailable:
     return Unavailable(words, reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)
 
 
-def own_fault(error: Broken) -> Unavailable:
+def own_fault(error: ConnectionBroken) -> Unavailable:
     """Return the error of a connection to a document's server that this process could not open."""
     return Unavailable(
         f"The gateway cannot open a connection ({error}): it lacks descriptors, a resolver or trusted certificates. Try again.",

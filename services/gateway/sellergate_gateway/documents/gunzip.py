@@ -16,7 +16,7 @@ class Gunzip:
         self._plain = False
         self._held = b""
 
-    def fed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what these bytes unpack to. Raises zlib.error for what is no gzip in the middle."""
         data, self._held = self._held + data, b""
         if self._unpacker is None and not self._plain:
@@ -27,16 +27,16 @@ class Gunzip:
         if self._plain:
             yield data
             return
-        yield from self._unpacked(data)
+        yield from self._unpack(data)
 
-    def ended(self) -> Iterator[bytes]:
+    def finish(self) -> Iterator[bytes]:
         """Yield what was held back. Raises zlib.error when the end is missing."""
         if self._unpacker is not None and not self._unpacker.eof:
             raise zlib.error("the end is missing")
         if self._held:
             yield self._held
 
-    def _unpacked(self, data: bytes) -> Iterator[bytes]:
+    def _unpack(self, data: bytes) -> Iterator[bytes]:
         while True:
             if self._unpacker is None or self._unpacker.eof:
                 if not data:

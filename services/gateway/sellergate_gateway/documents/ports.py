@@ -9,8 +9,8 @@ from sellergate_gateway.spapi.http import Headers
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """An answer whose body is still to come. Iterating raises Broken when the connection breaks."""
+class DocumentResponse:
+    """A response whose body is still to come. Iterating raises Broken when the connection breaks."""
 
     status: int
     headers: Headers
@@ -21,7 +21,7 @@ class Fetched:
         return next((value for known, value in self.headers if known.lower() == name), "")
 
 
-class Broken(Exception):
+class ConnectionBroken(Exception):
     """The connection broke or was silent for too long. The message says how, without the address.
 
     `own`: this process or its machine is at fault, and nothing is known of the server.
@@ -39,8 +39,8 @@ class Forbidden(Exception):
 class DocumentServer(Protocol):
     """HTTPS without any credentials, without redirects, to hosts that are listed and addresses that are public."""
 
-    def get(self, url: str, headers: Headers) -> AbstractAsyncContextManager[Fetched]:
-        """Fetch. Raises Broken, Forbidden."""
+    def get(self, url: str, headers: Headers) -> AbstractAsyncContextManager[DocumentResponse]:
+        """Fetch. Raises ConnectionBroken, Forbidden."""
 
-    async def put(self, url: str, content_type: str, size: int, chunks: AsyncIterator[bytes]) -> Fetched:
-        """Upload exactly `size` bytes. Raises Broken, Forbidden, and what the chunks raise."""
+    async def put(self, url: str, content_type: str, size: int, chunks: AsyncIterator[bytes]) -> DocumentResponse:
+        """Upload exactly `size` bytes. Raises ConnectionBroken, Forbidden, and what the chunks raise."""

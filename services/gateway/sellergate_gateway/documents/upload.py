@@ -8,12 +8,12 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.documents.download import own_fault
-from sellergate_gateway.documents.ports import Broken, DocumentServer, Forbidden
+from sellergate_gateway.documents.ports import ConnectionBroken, DocumentServer, Forbidden
 from sellergate_gateway.spapi.request import SpApiCall
 from sellergate_gateway.spapi.response import object_of
 
@@ -41,13 +41,13 @@ class Uploads:
     async def upload(self, upload: Upload, chunks: AsyncIterator[bytes], user: str) -> str:
         """Upload a document and return its id for a feed. Raises InvalidRequest, Unavailable, and what a call raises."""
         if not upload.size:
-            held = await _held(chunks)
-            return await self._again(upload, held, user)
+            held = await _buffer(chunks)
+            return await self._retry(upload, held, user)
         document_id, url = await self._announce(upload, user)
         await self._put(url, upload, upload.size, _exactly(chunks, upload.size))
         return document_id
 
-    async def _again(self, upload: Upload, held: bytes, user: str) -> str:
+    async def _retry(self, upload: Upload, held: bytes, user: str) -> str:
         for attempt in range(1, MOST_ATTEMPTS + 1):
             # A new document each time: what became of the one before is not known.
             document_id, url = await self._announce(upload, user)
@@ -64,15 +64,15 @@ class Uploads:
         body = json.dumps({"contentType": upload.content_type}).encode()
         done = await self._calls.make(SpApiCall(upload.account_id, operation=CREATE, body=body), user)
         try:
-            answer = object_of(done.answer)
-            return reading.text_in(answer, "feedDocumentId"), reading.token_in(answer, "url")
-        except reading.Unreadable:
+            response = object_of(done.response)
+            return parsing.text_in(response, "feedDocumentId"), parsing.token_in(response, "url")
+        except parsing.ParseError:
             raise _unavailable("Amazon's answer holds no address to upload to. Try again.") from None
 
     async def _put(self, url: str, upload: Upload, size: int, chunks: AsyncIterator[bytes]) -> None:
         try:
             answered = await self._server.put(url, upload.content_type, size, chunks)
-        except Broken as error:
+        except ConnectionBroken as error:
             if error.own:
                 raise own_fault(error) from None
             raise _unavailable(f"The upload did not arrive ({error}). Send it again.") from None
@@ -82,7 +82,7 @@ class Uploads:
             raise _unavailable(f"The server of the upload answered {answered.status}. Send it again.")
 
 
-async def _held(chunks: AsyncIterator[bytes]) -> bytes:
+async def _buffer(chunks: AsyncIterator[bytes]) -> bytes:
     held = bytearray()
     async for chunk in chunks:
         held += chunk

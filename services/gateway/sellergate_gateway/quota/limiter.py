@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.errors import QuotaExceeded
 
 from sellergate_gateway.quota.corrections import Corrections
@@ -31,7 +31,7 @@ class RateLimiter:
         self._waiters = waiters
         self._corrections = corrections
         self._now = now
-        self._written: Remembered[float] = Remembered(RATES, now, lambda: True)
+        self._written: TtlCache[float] = TtlCache(RATES, now, lambda: True)
 
     async def acquire(self, buckets: BucketSet, longest: float) -> Admission:
         """Pass all buckets, first come first served, after a wait of `longest` seconds at most. Raises QuotaExceeded."""

@@ -91,5 +91,5 @@ class WaitQueue:
     def forget_all(self) -> None:
         """Do nothing: nothing is kept that could be stale."""
 
-    def doubt_all(self) -> None:
+    def mark_stale(self) -> None:
         """Do nothing: a missed message costs a 429 at most, and its announcement follows."""

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Protocol
 
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_amazon.marketplaces import marketplace_by_code, marketplace_by_id
 from sellergate_common.errors import InvalidRequest, Reason, SellergateError
 from sellergate_common.sites import Site
@@ -21,7 +21,7 @@ from sellergate_common.sites import Site
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.documents.download import Documents, Head, Kind, refused
 from sellergate_gateway.model import Account
-from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import SpApiCall
 from sellergate_gateway.spapi.response import object_of
 
@@ -69,10 +69,10 @@ class RunningReports(Protocol):
     async def obtain(self, account: Account, site: Site, request: str, create: Callable[[], Awaitable[str]]) -> Running:
         """Return the report that is being made for this request, or one that is created now, once for all who ask."""
 
-    async def polled(self, account: Account, site: Site, request: str, report_id: str) -> None:
+    async def record_poll(self, account: Account, site: Site, request: str, report_id: str) -> None:
         """Keep a report for the next callers a while longer, since some caller still waits for it."""
 
-    async def ended(self, account: Account, site: Site, request: str, report_id: str) -> None:
+    async def record_end(self, account: Account, site: Site, request: str, report_id: str) -> None:
         """Forget a report that is made: the next request is for a new one."""
 
 
@@ -101,7 +101,7 @@ class ReportRuns:
         account = await self._calls.account(request.account_id, user)
         site = self._calls.site(account)
         body = _body(request, account)
-        report_id = request.resume_report_id or await self._obtained(account, site, body, user)
+        report_id = request.resume_report_id or await self._obtain(account, site, body, user)
         yield Progress(report_id, "IN_QUEUE")
         report: dict[str, Any] = {}
         try:
@@ -109,24 +109,24 @@ class ReportRuns:
                 if changed:
                     yield Progress(report_id, str(report["processingStatus"]))
                 else:
-                    await self._running.polled(account, site, body, report_id)
+                    await self._running.record_poll(account, site, body, report_id)
         finally:
             if report.get("processingStatus") in {_DONE, *_FAILED}:
-                await self._running.ended(account, site, body, report_id)
+                await self._running.record_end(account, site, body, report_id)
         document_id = _document_id(report, report_id)
         download = self._documents.download(request.account_id, Kind.REPORT, document_id, user)
         async with aclosing(download) as parts:
             async for part in parts:
                 yield part
 
-    async def _obtained(self, account: Account, site: Site, body: str, user: str) -> str:
+    async def _obtain(self, account: Account, site: Site, body: str, user: str) -> str:
         """Return the id of a report that is being made or is created now, and of none that was finished before it was asked for."""
-        asked, create = self._now(), partial(self._created, account.account_id, body, user)
+        asked, create = self._now(), partial(self._create, account.account_id, body, user)
         for _ in range(_ATTEMPTS):
             running = await self._running.obtain(account, site, body, create)
             if running.created or await self._serves(account.account_id, running.report_id, user, asked):
                 return running.report_id
-            await self._running.ended(account, site, body, running.report_id)
+            await self._running.record_end(account, site, body, running.report_id)
         return await create()
 
     async def _serves(self, account_id: str, report_id: str, user: str, asked: float) -> bool:
@@ -138,23 +138,23 @@ class ReportRuns:
             if error.reason is Reason.AMAZON_NOT_FOUND:
                 return False
             raise
-        finished = _state(done.answer)["processingStatus"] in {_DONE, *_FAILED}
-        age = _age(done.answer)
+        finished = _state(done.response)["processingStatus"] in {_DONE, *_FAILED}
+        age = _age(done.response)
         if age is None:
             return not finished
         return age - (self._now() - asked) <= (FINISHED_SECONDS if finished else BEING_MADE_SECONDS)
 
-    async def _created(self, account_id: str, body: str, user: str) -> str:
+    async def _create(self, account_id: str, body: str, user: str) -> str:
         # A response that names no report leaves open whether one is made.
         done = await self._calls.make(SpApiCall(account_id, operation=CREATE, body=body.encode()), user, _names_report)
-        return _report_id(done.answer)
+        return _report_id(done.response)
 
     async def _states(self, account_id: str, report_id: str, user: str) -> AsyncIterator[tuple[dict[str, Any], bool]]:
         """Yield the report after each poll, and when its state has changed since the last, until it is made."""
         seconds, last = FIRST_POLL_SECONDS, ""
         call = SpApiCall(account_id, operation=GET, path_params={"reportId": report_id})
         while True:
-            report = _state((await self._calls.make(call, user, _names_state)).answer)
+            report = _state((await self._calls.make(call, user, _names_state)).response)
             status = report["processingStatus"]
             yield report, False
             if status != last:
@@ -166,30 +166,30 @@ class ReportRuns:
             seconds = min(LONGEST_POLL_SECONDS, seconds * POLL_GROWTH)
 
 
-def _state(answer: AmazonAnswer) -> dict[str, Any]:
-    """Return the report that getReport names. Raises Unreadable."""
-    report = object_of(answer)
-    return report | {"processingStatus": reading.text_in(report, "processingStatus")}
+def _state(response: AmazonResponse) -> dict[str, Any]:
+    """Return the report that getReport names. Raises ParseError."""
+    report = object_of(response)
+    return report | {"processingStatus": parsing.text_in(report, "processingStatus")}
 
 
-def _report_id(answer: AmazonAnswer) -> str:
-    """Return the id of the report that createReport names. Raises Unreadable."""
-    return reading.text_in(object_of(answer), "reportId")
+def _report_id(response: AmazonResponse) -> str:
+    """Return the id of the report that createReport names. Raises ParseError."""
+    return parsing.text_in(object_of(response), "reportId")
 
 
-async def _names_state(answer: AmazonAnswer) -> None:
-    _state(answer)
+async def _names_state(response: AmazonResponse) -> None:
+    _state(response)
 
 
-async def _names_report(answer: AmazonAnswer) -> None:
-    _report_id(answer)
+async def _names_report(response: AmazonResponse) -> None:
+    _report_id(response)
 
 
-def _age(answer: AmazonAnswer) -> float | None:
+def _age(response: AmazonResponse) -> float | None:
     """Return the seconds since a report was created, by Amazon's own clock; None where Amazon does not name the times."""
     try:
-        now = parsedate_to_datetime(answer.header("date"))
-        return (now - datetime.fromisoformat(reading.text_in(object_of(answer), "createdTime"))).total_seconds()
+        now = parsedate_to_datetime(response.header("date"))
+        return (now - datetime.fromisoformat(parsing.text_in(object_of(response), "createdTime"))).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
 

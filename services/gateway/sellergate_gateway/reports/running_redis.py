@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import report_key
-from sellergate_common.cache.lease_notifier import Releases
+from sellergate_common.cache.lease_notifier import LeaseNotifier
 from sellergate_common.cache.single_flight import LocalFlight, SingleFlight
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.observability.logs import get_logger
@@ -25,7 +25,7 @@ _FORGET = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL'
 class RedisRunningReports:
     """Ids of reports by what was requested; names hold HMACs. `done` is the channel on which leases are given back."""
 
-    def __init__(self, redis: Redis, ring: KeyRing, releases: Releases, done: str) -> None:
+    def __init__(self, redis: Redis, ring: KeyRing, releases: LeaseNotifier, done: str) -> None:
         self._redis = redis
         self._ring = ring
         self._local: LocalFlight[Running] = LocalFlight(_CREATE_SECONDS)
@@ -36,16 +36,16 @@ class RedisRunningReports:
     async def obtain(self, account: Account, site: Site, request: str, create: Callable[[], Awaitable[str]]) -> Running:
         """Return a report that is being made, or is created now."""
         name = self._name(account, site, request)
-        return await self._local.get(name, lambda: self._cluster.get(name, _Errand(self._redis, name, create)))
+        return await self._local.get(name, lambda: self._cluster.get(name, _FetchJob(self._redis, name, create)))
 
-    async def polled(self, account: Account, site: Site, request: str, report_id: str) -> None:
+    async def record_poll(self, account: Account, site: Site, request: str, report_id: str) -> None:
         """Keep a report a while longer."""
         try:
             await self._polled([self._name(account, site, request)], [report_id, POLLED_SECONDS])
         except UNREACHABLE:
             get_logger().warning("report_not_kept")
 
-    async def ended(self, account: Account, site: Site, request: str, report_id: str) -> None:
+    async def record_end(self, account: Account, site: Site, request: str, report_id: str) -> None:
         """Forget a report that is made."""
         try:
             await self._forget([self._name(account, site, request)], [report_id])
@@ -56,7 +56,7 @@ class RedisRunningReports:
         return report_key(self._ring, "running", *account.shared_parts(site), request)
 
 
-class _Errand:
+class _FetchJob:
     """One search for a report that is being made."""
 
     def __init__(self, redis: Redis, name: str, create: Callable[[], Awaitable[str]]) -> None:
@@ -64,7 +64,7 @@ class _Errand:
         self._name = name
         self._create = create
 
-    async def look(self) -> Running | None:
+    async def look_up(self) -> Running | None:
         """Return the report if another caller has requested it meanwhile."""
         try:
             found = await self._redis.get(self._name)

@@ -11,7 +11,7 @@ from sellergate_amazon.operations import Operation
 from sellergate_common.errors import InvalidRequest
 
 from sellergate_gateway.calls.diagnostics import Stage
-from sellergate_gateway.calls.pipeline import Done
+from sellergate_gateway.calls.pipeline import CallResult
 from sellergate_gateway.catalogue import OperationFilter
 from sellergate_gateway.quota.ports import BucketState
 from sellergate_gateway.spapi.http import Headers
@@ -41,37 +41,37 @@ def to_call(request: call_pb2.CallRequest) -> SpApiCall:
         data_elements=tuple(request.data_elements),
         as_is=request.answer_mode == call_pb2.ANSWER_MODE_AS_IS,
         max_wait=_seconds(request.max_wait) if request.HasField("max_wait") else None,
-        batch=request.priority == call_pb2.PRIORITY_BATCH,
+        background=request.priority == call_pb2.PRIORITY_BATCH,
         sandbox=request.sandbox if request.HasField("sandbox") else None,
         restricted_resources=tuple([to_resource(resource) for resource in request.restricted_resources]),
         token_kind=_TOKEN_KINDS.get(request.token_kind, ""),
     )
 
 
-def sent_response(done: Done) -> call_pb2.CallResponse:
+def to_forwarded_response(result: CallResult) -> call_pb2.CallResponse:
     """Render Amazon's response and take its body away: gRPC makes two copies more, of up to 16 MiB each."""
-    response = to_response(done)
-    done.answer.body = b""
+    response = to_response(result)
+    result.response.body = b""
     return response
 
 
-def to_response(done: Done) -> call_pb2.CallResponse:
-    """Render Amazon's answer."""
-    answer, operation = done.answer, done.operation
+def to_response(result: CallResult) -> call_pb2.CallResponse:
+    """Render Amazon's response."""
+    amazon_response, operation = result.response, result.operation
     response = call_pb2.CallResponse(
-        http_status=answer.status,
-        body=answer.body,
-        amazon_request_id=answer.header(REQUEST_ID),
-        rate_limit=rate_limit_of(answer),
-        attempts=done.attempts,
-        waited=to_duration(done.waited),
+        http_status=amazon_response.status,
+        body=amazon_response.body,
+        amazon_request_id=amazon_response.header(REQUEST_ID),
+        rate_limit=rate_limit_of(amazon_response),
+        attempts=result.attempts,
+        waited=to_duration(result.waited),
         operation=operation.name if operation else "",
     )
     add = response.headers.add
-    for name, value in answer.headers + notes(operation):
+    for name, value in amazon_response.headers + notes(operation):
         add(name=name, value=value)
-    if done.retry_after is not None:
-        add(name="Retry-After", value=str(max(1, math.ceil(done.retry_after))))
+    if result.retry_after is not None:
+        add(name="Retry-After", value=str(max(1, math.ceil(result.retry_after))))
     return response
 
 
@@ -82,8 +82,8 @@ def notes(operation: Operation | None) -> Headers:
     if operation.removal_date is None:
         return ((DEPRECATED, "Amazon has deprecated this operation"),)
     end = datetime.fromisoformat(operation.removal_date).replace(tzinfo=UTC)
-    told = (DEPRECATED, f"Amazon removes this operation on {operation.removal_date}")
-    return told, ("Sunset", format_datetime(end, usegmt=True))
+    deprecation = (DEPRECATED, f"Amazon removes this operation on {operation.removal_date}")
+    return deprecation, ("Sunset", format_datetime(end, usegmt=True))
 
 
 def to_stage(stage: Stage) -> gateway_service_pb2.CheckStage:

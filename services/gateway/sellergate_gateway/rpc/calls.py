@@ -9,15 +9,15 @@ from sellergate_common.context import current_caller
 from sellergate_common.identity.policy import EDGE
 from sellergate_common.status import BEGUN
 
-from sellergate_gateway.calls.diagnostics import Checks, Wanted
+from sellergate_gateway.calls.diagnostics import CheckOptions, Checks
 from sellergate_gateway.calls.metrics import CallMetrics
 from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.catalogue import Operations
 from sellergate_gateway.credentials.restricted_tokens import RestrictedTokens
 from sellergate_gateway.rpc.call_messages import (
-    sent_response,
     to_call,
     to_filter,
+    to_forwarded_response,
     to_operation,
     to_quota,
     to_resource,
@@ -52,17 +52,17 @@ class GatewayServicer(StreamingRpcs):
         """Make one call."""
         if request.method not in _SAFE_TO_REPEAT:
             await context.send_initial_metadata((BEGUN,))
-        done = await self._calls.make(to_call(request), _user())
-        if done.operation is not None and done.operation.deprecated:
-            self._metrics.deprecated(done.operation.name)
-        return sent_response(done)
+        result = await self._calls.make(to_call(request), _user())
+        if result.operation is not None and result.operation.deprecated:
+            self._metrics.deprecated(result.operation.name)
+        return to_forwarded_response(result)
 
     async def GetRestrictedDataToken(
         self, request: pb2.GetRestrictedDataTokenRequest, context: Any
     ) -> pb2.GetRestrictedDataTokenResponse:
         """Return a token for personal data; the edge has it fetched and hears only how long it lives."""
         account = await self._calls.account(request.account_id, _user())
-        token = await self._restricted.checked(account, tuple(map(to_resource, request.resources)))
+        token = await self._restricted.get_checked(account, tuple(map(to_resource, request.resources)))
         shown = "" if current_caller().identity == EDGE else token.value.get_secret_value()
         return pb2.GetRestrictedDataTokenResponse(
             restricted_data_token=shown, expire_time=to_timestamp(token.expire_time)
@@ -70,7 +70,7 @@ class GatewayServicer(StreamingRpcs):
 
     async def CheckAccount(self, request: pb2.CheckAccountRequest, context: Any) -> pb2.CheckAccountResponse:
         """Try an account stage by stage."""
-        wanted = Wanted(exchange=not request.skip_exchange, call=not request.skip_call)
+        wanted = CheckOptions(exchange=not request.skip_exchange, call=not request.skip_call)
         state, stages = await self._checks.check(request.account_id, _user(), wanted)
         return pb2.CheckAccountResponse(stages=map(to_stage, stages), state=state)
 

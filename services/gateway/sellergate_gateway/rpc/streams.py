@@ -14,7 +14,7 @@ from sellergate_gateway.calls.pagination import Pages
 from sellergate_gateway.documents.download import Documents, Head
 from sellergate_gateway.documents.upload import Upload, Uploads
 from sellergate_gateway.reports.run import Progress, ReportRuns
-from sellergate_gateway.rpc.call_messages import sent_response, to_call
+from sellergate_gateway.rpc.call_messages import to_call, to_forwarded_response
 from sellergate_gateway.rpc.stream_messages import to_head, to_kind, to_report_request
 
 
@@ -39,8 +39,8 @@ class StreamingRpcs(GatewayServiceServicer):
         """Call page after page."""
         pages = self._streams.pages.follow(to_call(request.call), current_caller().on_behalf_of, request.max_pages)
         async with aclosing(pages) as followed:
-            async for done in followed:
-                yield pb2.StreamPagesResponse(page=sent_response(done))
+            async for result in followed:
+                yield pb2.StreamPagesResponse(page=to_forwarded_response(result))
 
     async def DownloadDocument(
         self, request: pb2.DownloadDocumentRequest, context: Any

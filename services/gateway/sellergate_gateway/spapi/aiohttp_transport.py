@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_amazon.headers import comes_from_amazon, is_header_value
 from sellergate_common.observability.tracing import span
 from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
@@ -21,11 +21,11 @@ from yarl import URL
 
 from sellergate_gateway.spapi.aiohttp_faults import is_own
 from sellergate_gateway.spapi.http import (
-    AmazonAnswer,
     AmazonRequest,
-    FateUnknown,
+    AmazonResponse,
+    ConnectError,
     Headers,
-    NotSent,
+    ResponseLost,
     ResponseOversized,
 )
 
@@ -64,14 +64,14 @@ class AiohttpAmazon:
         self._session = session
         self._own = (("User-Agent", user_agent()),)
 
-    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
-        """Send a request and return the complete answer."""
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
+        """Send a request and return the complete response."""
         with span(f"{request.method} {request.operation or 'sp-api'}") as traced:
-            answer = await self._sent(request, seconds)
-            traced.set_attribute("http.response.status_code", answer.status)
-            return answer
+            amazon_response = await self._send(request, seconds)
+            traced.set_attribute("http.response.status_code", amazon_response.status)
+            return amazon_response
 
-    async def _sent(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+    async def _send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
         request.sent = False
         _sending.set(request)
         try:
@@ -84,10 +84,10 @@ class AiohttpAmazon:
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS, ceil_threshold=inf),
             ) as response:
                 if not _LOWEST_STATUS <= response.status <= _HIGHEST_STATUS:
-                    raise FateUnknown(f"status {response.status} is no final status of HTTP")
-                answer = AmazonAnswer(response.status, _headers(response.raw_headers), b"")
-                answer.body = await _body(response, answer)
-                return answer
+                    raise ResponseLost(f"status {response.status} is no final status of HTTP")
+                amazon_response = AmazonResponse(response.status, _headers(response.raw_headers), b"")
+                amazon_response.body = await _body(response, amazon_response)
+                return amazon_response
         except aiohttp.ClientError as error:
             # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
             raise _failure(request, type(error).__name__, own=is_own(error)) from None
@@ -97,33 +97,35 @@ class AiohttpAmazon:
             raise _failure(request, type(error).__name__, own=is_own(error)) from None
 
 
-async def _body(response: aiohttp.ClientResponse, answer: AmazonAnswer) -> bytes:
+async def _body(response: aiohttp.ClientResponse, amazon_response: AmazonResponse) -> bytes:
     """Return the body, read no further than MOST_BODY_BYTES; the connection is closed where there is more.
 
     Raises ResponseOversized after a success. What Amazon did not do is told by the status: a refusal goes on without its body.
     """
     if (response.content_length or 0) <= MOST_BODY_BYTES:
         try:
-            return await reading.collected(response.content.iter_any(), MOST_BODY_BYTES)
-        except reading.TooLarge:
+            return await parsing.collect(response.content.iter_any(), MOST_BODY_BYTES)
+        except parsing.TooLarge:
             pass
     if 200 <= response.status < 300:  # noqa: PLR2004  (HTTP's own numbers)
-        raise ResponseOversized(answer)
-    answer.headers = tuple(header for header in answer.headers if header[0].lower() != "content-length")
+        raise ResponseOversized(amazon_response)
+    amazon_response.headers = tuple(
+        header for header in amazon_response.headers if header[0].lower() != "content-length"
+    )
     return b""
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return the headers that are passed on, as they came. Raises FateUnknown for bytes that no header may hold."""
+    """Return the headers that are passed on, as they came. Raises ResponseLost for bytes that no header may hold."""
     decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
     headers = tuple([header for header in decoded if comes_from_amazon(header[0].lower())])
     if not all(is_header_value(value) for _, value in headers):
-        raise FateUnknown("a header of the response holds bytes that HTTP does not allow")
+        raise ResponseLost("a header of the response holds bytes that HTTP does not allow")
     return headers
 
 
-def _failure(request: AmazonRequest, why: str, *, late: bool = False, own: bool = False) -> NotSent | FateUnknown:
-    return FateUnknown(why, late=late) if request.sent else NotSent(why, late=late, own=own)
+def _failure(request: AmazonRequest, why: str, *, late: bool = False, own: bool = False) -> ConnectError | ResponseLost:
+    return ResponseLost(why, late=late) if request.sent else ConnectError(why, late=late, own=own)
 
 
 @asynccontextmanager

@@ -29,8 +29,8 @@ class AmazonRequest:
 
 
 @dataclass(slots=True)
-class AmazonAnswer:
-    """A complete answer: headers and bytes as they came."""
+class AmazonResponse:
+    """A complete response: headers and bytes as they came."""
 
     status: int
     headers: Headers
@@ -45,7 +45,7 @@ class AmazonAnswer:
         return ""
 
 
-class _Unanswered(Exception):
+class _TransportError(Exception):
     """No complete response came. The message says why, without the URL.
 
     `late`: the time that was given ran out; `own`: this process or its machine is at fault, and nothing is known of Amazon.
@@ -57,20 +57,20 @@ class _Unanswered(Exception):
         self.own = own
 
 
-class NotSent(_Unanswered):
+class ConnectError(_TransportError):
     """Nothing reached Amazon: it is safe to send again."""
 
 
-class FateUnknown(_Unanswered):
+class ResponseLost(_TransportError):
     """The request was sent; Amazon may have executed it."""
 
 
 class ResponseOversized(Exception):
-    """Amazon did what was asked, and answered with more bytes than can be passed on. `answer` has no body."""
+    """Amazon did what was asked, and answered with more bytes than can be passed on. `response` has no body."""
 
-    def __init__(self, answer: AmazonAnswer) -> None:
+    def __init__(self, response: AmazonResponse) -> None:
         super().__init__("the response is too large")
-        self.answer = answer
+        self.response = response
 
 
 class Signer(Protocol):
@@ -83,5 +83,8 @@ class Signer(Protocol):
 class Amazon(Protocol):
     """Selling Partner API over HTTPS."""
 
-    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
-        """Send a request and return the complete answer within `seconds`. Raises NotSent, FateUnknown, ResponseOversized."""
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
+        """Send a request and return the complete response within `seconds`.
+
+        Raises ConnectError, ResponseLost, ResponseOversized.
+        """

@@ -67,7 +67,7 @@ class SpApiCall:
     data_elements: tuple[str, ...] = ()
     as_is: bool = False
     max_wait: float | None = None
-    batch: bool = False
+    background: bool = False
     sandbox: bool | None = None
     restricted_resources: tuple[RestrictedResource, ...] = ()
     token_kind: str = ""
@@ -99,7 +99,7 @@ class Target:
 
     @property
     def hands_out_a_token(self) -> bool:
-        """Whether Amazon's answer would hold a token, however the path is written."""
+        """Whether Amazon's response would hold a token, however the path is written."""
         path = unquote(self.path).lower()
         return any(word in path for word in _TOKEN_PATHS)
 
@@ -113,10 +113,10 @@ def resolve(call: SpApiCall, catalogue: Catalogue) -> Target:
     """Return where a call goes. Raises InvalidRequest that names the field, NotFound for an unknown operation."""
     operation: Operation | None
     if call.operation:
-        operation = _named(call, catalogue)
-        method, path = operation.method, _expanded(operation, call.path_params or {})
+        operation = _find_operation(call, catalogue)
+        method, path = operation.method, _expand_path(operation, call.path_params or {})
     else:
-        method, path = call.method, _checked_path(call.path)
+        method, path = call.method, _check_path(call.path)
         if method not in _METHODS:
             raise InvalidRequest.of_field("method", f"must be one of {', '.join(sorted(_METHODS))}")
         found = catalogue.match(method, path)
@@ -126,7 +126,7 @@ def resolve(call: SpApiCall, catalogue: Catalogue) -> Target:
     return Target(method, path, _query(call), _headers(call, method), operation, call.token_kind)
 
 
-def _named(call: SpApiCall, catalogue: Catalogue) -> Operation:
+def _find_operation(call: SpApiCall, catalogue: Catalogue) -> Operation:
     given = [name for name in ("method", "path") if getattr(call, name)]
     if given:
         violations = [FieldViolation(name, "must be left out when operation is given") for name in given]
@@ -141,14 +141,14 @@ def _named(call: SpApiCall, catalogue: Catalogue) -> Operation:
     return operation
 
 
-def _expanded(operation: Operation, path_params: Mapping[str, str]) -> str:
+def _expand_path(operation: Operation, path_params: Mapping[str, str]) -> str:
     try:
         return operation.expand(path_params)
     except ValueError as error:
         raise InvalidRequest.of_field("path_params", str(error)) from None
 
 
-def _checked_path(path: str) -> str:
+def _check_path(path: str) -> str:
     try:
         check_path(path)
     except ValueError as error:

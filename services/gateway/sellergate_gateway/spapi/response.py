@@ -1,13 +1,13 @@
-"""What Amazon's answer means: classified once, and turned into one typed error that says what to do."""
+"""What Amazon's response means: classified once, and turned into one typed error that says what to do."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_common.errors import RULES, Reason, ResponseTooLarge, SellergateError
 
-from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.http import AmazonResponse
 
 REQUEST_ID = "x-amzn-RequestId"
 RATE_LIMIT = "x-amzn-RateLimit-Limit"
@@ -41,22 +41,22 @@ _ADVICE = {
 
 
 class Kind(StrEnum):
-    """The meaning of an answer."""
+    """The meaning of a response."""
 
     SUCCESS = "SUCCESS"
     TOKEN_REFUSED = "TOKEN_REFUSED"
     """Amazon did nothing, for the token was at fault."""
     THROTTLED = "THROTTLED"
     """Amazon did nothing, for the quota was used up."""
-    NOT_NOW = "NOT_NOW"
+    UNAVAILABLE = "NOT_NOW"
     """SP-API itself says 503: it did nothing."""
-    BROKEN = "BROKEN"
+    SERVER_ERROR = "BROKEN"
     """A server error that tells nothing of what was done."""
     CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
     """Amazon did nothing, for the session of the signature has ended."""
     CLIENT_REFUSED = "CLIENT_REFUSED"
     """Amazon did nothing, for the application's LWA client secret has expired."""
-    DENIED = "DENIED"
+    FORBIDDEN = "DENIED"
     """Amazon looked at who calls and refused; why, it rarely says."""
     REFUSED = "REFUSED"
     """Amazon looked at the call and refused it."""
@@ -72,146 +72,153 @@ class AmazonError:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """An answer, read."""
+class Classification:
+    """A response, read."""
 
     kind: Kind
     error: AmazonError | None
 
 
-_SUCCESS = Reading(Kind.SUCCESS, None)
+_SUCCESS = Classification(Kind.SUCCESS, None)
 
 
-def read(answer: AmazonAnswer) -> Reading:
-    """Tell what an answer means. Statuses decide, never codes: they are no stable enum."""
-    if 200 <= answer.status < 300:  # noqa: PLR2004
+def classify(response: AmazonResponse) -> Classification:
+    """Tell what a response means. Statuses decide, never codes: they are no stable enum."""
+    if 200 <= response.status < 300:  # noqa: PLR2004
         return _SUCCESS
-    errors = errors_of(answer)
+    errors = errors_of(response)
     error = errors[0] if errors else None
-    if answer.status == 429:  # noqa: PLR2004
-        return Reading(Kind.THROTTLED, error)
-    if answer.status in (401, 403):
-        return Reading(_denial(errors), error)
+    if response.status == 429:  # noqa: PLR2004
+        return Classification(Kind.THROTTLED, error)
+    if response.status in (401, 403):
+        return Classification(_denial(errors), error)
     # Without a code it is not SP-API that speaks but what stands before it, and that cannot know what was done.
-    if answer.status == 503 and any(one.code for one in errors):  # noqa: PLR2004
-        return Reading(Kind.NOT_NOW, error)
-    if answer.status >= 500:  # noqa: PLR2004
-        return Reading(Kind.BROKEN, error)
-    return Reading(Kind.REFUSED, error)
+    if response.status == 503 and any(one.code for one in errors):  # noqa: PLR2004
+        return Classification(Kind.UNAVAILABLE, error)
+    if response.status >= 500:  # noqa: PLR2004
+        return Classification(Kind.SERVER_ERROR, error)
+    return Classification(Kind.REFUSED, error)
 
 
 def _denial(errors: list["AmazonError"]) -> Kind:
-    if any(_says(f"{one.message} {one.details}", _CLIENT_SECRET, _CLIENT_SECRET_FAULTS) for one in errors):
+    if any(_mentions(f"{one.message} {one.details}", _CLIENT_SECRET, _CLIENT_SECRET_FAULTS) for one in errors):
         return Kind.CLIENT_REFUSED
-    if any(_says(one.details, _TOKEN, _TOKEN_FAULTS) for one in errors):
+    if any(_mentions(one.details, _TOKEN, _TOKEN_FAULTS) for one in errors):
         return Kind.TOKEN_REFUSED
-    if any(_says(f"{one.message} {one.details}", _SESSION) for one in errors):
+    if any(_mentions(f"{one.message} {one.details}", _SESSION) for one in errors):
         return Kind.CREDENTIALS_REFUSED
-    return Kind.DENIED
+    return Kind.FORBIDDEN
 
 
-def _says(text: str, subjects: tuple[str, ...], faults: tuple[str, ...] = ("",)) -> bool:
+def _mentions(text: str, subjects: tuple[str, ...], faults: tuple[str, ...] = ("",)) -> bool:
     """Return whether one of the faults follows one of the subjects, in upper or lower case."""
     lowered = text.lower()
     found = (lowered.find(subject) for subject in subjects)
     return any(start >= 0 and any(lowered.find(fault, start) >= 0 for fault in faults) for start in found)
 
 
-def errors_of(answer: AmazonAnswer) -> list[AmazonError]:
+def errors_of(response: AmazonResponse) -> list[AmazonError]:
     """Read Amazon's errors in all their shapes: `errors`, a bare array, a bare object; none from HTML or an empty body."""
     try:
-        body = json_of(answer, _MAX_ERROR_BYTES)
-    except reading.Unreadable:
+        body = json_of(response, _MAX_ERROR_BYTES)
+    except parsing.ParseError:
         return []
     rows = body.get("errors", [body]) if isinstance(body, dict) else body
     return [
-        AmazonError(*(reading.words_in(row, name, _MAX_MESSAGE) for name in ("code", "message", "details")))
-        for row in reading.objects_in({"rows": rows}, "rows")
+        AmazonError(*(parsing.words_in(row, name, _MAX_MESSAGE) for name in ("code", "message", "details")))
+        for row in parsing.objects_in({"rows": rows}, "rows")
         if "code" in row or "message" in row
     ]
 
 
-def json_of(answer: AmazonAnswer, most: int = MOST_READ_BYTES) -> Any:
-    """Return the JSON of an answer, unpacked where a caller asked for gzip. Raises Unreadable."""
-    return reading.parse_json(
-        answer.body,
+def json_of(response: AmazonResponse, most: int = MOST_READ_BYTES) -> Any:
+    """Return the JSON of a response, unpacked where a caller asked for gzip. Raises ParseError."""
+    return parsing.parse_json(
+        response.body,
         most=most,
-        content_type=answer.header("content-type"),
-        content_encoding=answer.header("content-encoding"),
+        content_type=response.header("content-type"),
+        content_encoding=response.header("content-encoding"),
         most_values=MOST_READ_VALUES,
     )
 
 
-def outline_of(answer: AmazonAnswer) -> dict[str, Any]:
-    """Return the outline of a page: its JSON without what its lists hold. Raises Unreadable; TooLarge for one beyond the bounds."""
-    return reading.object_of(
-        reading.parse_outline(
-            answer.body,
+def outline_of(response: AmazonResponse) -> dict[str, Any]:
+    """Return the outline of a page: its JSON without what its lists hold. Raises ParseError; TooLarge for one beyond the bounds."""
+    return parsing.object_of(
+        parsing.parse_outline(
+            response.body,
             most=MOST_PAGE_BYTES,
             most_values=MOST_PAGE_VALUES,
-            content_type=answer.header("content-type"),
-            content_encoding=answer.header("content-encoding"),
+            content_type=response.header("content-type"),
+            content_encoding=response.header("content-encoding"),
         )
     )
 
 
-def object_of(answer: AmazonAnswer) -> dict[str, Any]:
-    """Return the JSON object of an answer. Raises Unreadable."""
-    return reading.object_of(json_of(answer))
+def object_of(response: AmazonResponse) -> dict[str, Any]:
+    """Return the JSON object of a response. Raises ParseError."""
+    return parsing.object_of(json_of(response))
 
 
-def rate_limit_of(answer: AmazonAnswer) -> float:
+def rate_limit_of(response: AmazonResponse) -> float:
     """Return the rate that Amazon tells, in calls a second; 0 when it tells none. It tells none on refusals."""
     try:
-        rate = float(answer.header(RATE_LIMIT) or 0)
+        rate = float(response.header(RATE_LIMIT) or 0)
     except ValueError:
         return 0.0
     return rate if _MIN_RATE <= rate < _MAX_RATE else 0.0
 
 
-def retry_after_of(answer: AmazonAnswer) -> float | None:
+def retry_after_of(response: AmazonResponse) -> float | None:
     """Return the seconds of Retry-After, an hour at most; None when there is none. Amazon is not known to send it.
 
-    A date (RFC 9110 §10.2.3) counts from the answer's own Date, so that no clock of ours matters.
+    A date (RFC 9110 §10.2.3) counts from the response's own Date, so that no clock of ours matters.
     """
-    return reading.retry_after(answer.header("retry-after"), answer.header("date"))
+    return parsing.retry_after(response.header("retry-after"), response.header("date"))
 
 
-def oversized(answer: AmazonAnswer, operation: str) -> ResponseTooLarge:
+def oversized(response: AmazonResponse, operation: str) -> ResponseTooLarge:
     """Return the error of a call that Amazon carried out, with a response that is too large to be passed on."""
     return ResponseTooLarge(
-        f"Amazon answered {answer.status} with a response above 16 MiB, which cannot be passed on. The call is done: do not repeat"
+        f"Amazon answered {response.status} with a response above 16 MiB, which cannot be passed on. The "
+        f"call is done: do not repeat"
         " a write; for a read, ask for less at once.",
-        metadata=_metadata(answer, None, operation),
+        metadata=_metadata(response, None, operation),
     )
 
 
 def to_error(
-    answer: AmazonAnswer, found: Reading, operation: str, *, idempotent: bool, interval: float, personal: bool
+    response: AmazonResponse,
+    found: Classification,
+    operation: str,
+    *,
+    idempotent: bool,
+    interval: float,
+    personal: bool,
 ) -> SellergateError:
-    """Return the typed error of an answer that is not a success.
+    """Return the typed error of a response that is not a success.
 
     `interval`: seconds between two calls within quota; `personal`: the call was made with a Restricted Data Token.
     """
-    reason = _reason(answer.status, found.kind, idempotent=idempotent)
+    reason = _reason(response.status, found.kind, idempotent=idempotent)
     retry_after = {Reason.AMAZON_UNAVAILABLE: 1.0, Reason.AMAZON_QUOTA_EXCEEDED: interval}.get(reason)
     return RULES[reason].error(
-        _words(answer, found, reason, personal=personal),
+        _words(response, found, reason, personal=personal),
         reason=reason,
-        metadata=_metadata(answer, found.error, operation),
-        retry_after=retry_after_of(answer) or retry_after,
+        metadata=_metadata(response, found.error, operation),
+        retry_after=retry_after_of(response) or retry_after,
         help_url=_HELP if reason is Reason.AMAZON_DENIED else None,
     )
 
 
-def _metadata(answer: AmazonAnswer, error: AmazonError | None, operation: str) -> dict[str, str]:
+def _metadata(response: AmazonResponse, error: AmazonError | None, operation: str) -> dict[str, str]:
     said = error or AmazonError("", "", "")
     metadata = {
         "amazon_code": said.code,
         "amazon_message": said.message,
         "amazon_details": said.details,
-        "amazon_request_id": reading.printable(answer.header(REQUEST_ID), 128),
-        "http_status": str(answer.status),
+        "amazon_request_id": parsing.printable(response.header(REQUEST_ID), 128),
+        "http_status": str(response.status),
         "operation": operation,
     }
     return {key: value for key, value in metadata.items() if value}
@@ -220,9 +227,9 @@ def _metadata(answer: AmazonAnswer, error: AmazonError | None, operation: str) -
 def _reason(status: int, kind: Kind, *, idempotent: bool) -> Reason:
     if kind is Kind.THROTTLED:
         return Reason.AMAZON_QUOTA_EXCEEDED
-    if kind is Kind.NOT_NOW or (kind is Kind.BROKEN and idempotent):
+    if kind is Kind.UNAVAILABLE or (kind is Kind.SERVER_ERROR and idempotent):
         return Reason.AMAZON_UNAVAILABLE
-    if kind is Kind.BROKEN:
+    if kind is Kind.SERVER_ERROR:
         return Reason.AMAZON_OUTCOME_UNKNOWN
     if kind is Kind.CLIENT_REFUSED:
         return Reason.LWA_CLIENT_REJECTED
@@ -234,15 +241,15 @@ def _reason(status: int, kind: Kind, *, idempotent: bool) -> Reason:
     }.get(status, Reason.AMAZON_REJECTED)
 
 
-def _words(answer: AmazonAnswer, found: Reading, reason: Reason, *, personal: bool) -> str:
-    said, error = f"Amazon answered {answer.status}", found.error
+def _words(response: AmazonResponse, found: Classification, reason: Reason, *, personal: bool) -> str:
+    said, error = f"Amazon answered {response.status}", found.error
     if error and (error.code or error.message):
         said += f" {error.code}: {error.message}"
-    advice = why_denied(found, personal=personal) if reason is Reason.AMAZON_DENIED else _ADVICE.get(reason, "")
+    advice = denial_hint(found, personal=personal) if reason is Reason.AMAZON_DENIED else _ADVICE.get(reason, "")
     return f"{said.rstrip(':. ')}. {advice}".rstrip()
 
 
-def why_denied(found: Reading, *, personal: bool) -> str:
+def denial_hint(found: Classification, *, personal: bool) -> str:
     """Return what can be known of a 401 or 403, and the way out (SP-API "resolving 403 errors", and threads about each kind)."""
     if found.kind is Kind.TOKEN_REFUSED:
         return "It refuses a fresh access token too; let the seller authorize the application again."

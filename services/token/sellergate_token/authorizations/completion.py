@@ -27,12 +27,12 @@ from sellergate_common.observability.logs import get_logger
 from sellergate_token.authorizations.ports import (
     Applications,
     Connection,
-    Kept,
     Pending,
     Progress,
     Refusal,
     Sellers,
     States,
+    StoredAuthorization,
 )
 from sellergate_token.ports import Code, LwaClient, RefreshToken
 from sellergate_token.tokens.exchanges import Exchanges
@@ -51,7 +51,7 @@ _Account = TypeVar("_Account")
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class AuthorizationCallback:
     """What came back with the browser; the nonce is empty where it has no cookie."""
 
     state: SecretStr
@@ -74,7 +74,7 @@ class Completion(Generic[_Account]):
         # asyncio itself keeps only weak references to tasks.
         self._running: set[asyncio.Task[_Account]] = set()
 
-    async def complete(self, returned: Returned, caller_user: str) -> _Account:
+    async def complete(self, callback: AuthorizationCallback, caller_user: str) -> _Account:
         """Redeem the code of an authorization and store the account; a repetition returns the account that came of it.
 
         Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime; then nothing was stored. A call that is not
@@ -82,88 +82,90 @@ class Completion(Generic[_Account]):
         """
         give_up = self._clock.monotonic() + time_left(BUSY_SECONDS)
         while True:
-            kept = self._admitted(await self._states.find(returned.state), returned, caller_user)
+            kept = self._check_caller(await self._states.find(callback.state), callback, caller_user)
             progress = kept.progress
             if progress is not None:
-                _check_same(progress, returned)
+                _check_same(progress, callback)
                 if progress.refusal is not None:
                     raise _error_of(progress.refusal)
                 if progress.account_id:
                     return await self._sellers.account(progress.account_id)
             if progress is None or progress.busy_until <= self._clock.wall():
-                mine = await self._states.advance(returned.state, kept, self._begun(kept, returned), REMEMBERED_SECONDS)
+                mine = await self._states.advance(callback.state, kept, self._begin(kept, callback), REMEMBERED_SECONDS)
                 if mine is not None:
-                    return await asyncio.shield(self._started(mine, returned))
+                    return await asyncio.shield(self._start(mine, callback))
             if self._clock.monotonic() + LOOK_AGAIN_SECONDS >= give_up:
                 raise OutOfTime("The authorization is being completed; reload the page to see its result.")
             await self._clock.sleep(LOOK_AGAIN_SECONDS)
 
-    def _admitted(self, kept: Kept | None, returned: Returned, caller_user: str) -> Kept:
+    def _check_caller(
+        self, kept: StoredAuthorization | None, callback: AuthorizationCallback, caller_user: str
+    ) -> StoredAuthorization:
         """Return what is kept if it belongs to this browser and user. Raises InvalidRequest, and leaves it as it is."""
         if kept is None or (kept.progress is None and kept.pending.expire_time <= self._clock.wall()):
             raise _unknown_state()
         pending = kept.pending
-        if not hmac.compare_digest(pending.nonce_digest, digest_of(returned.browser_nonce)):
+        if not hmac.compare_digest(pending.nonce_digest, digest_of(callback.browser_nonce)):
             raise InvalidRequest.of_field(
                 "browser_nonce", "must be that of the browser that began; begin again in this one"
             )
         if caller_user not in ("", pending.user_id):
             raise InvalidRequest.of_field("state", "belongs to another user; begin again")
-        if pending.selling_partner_id not in ("", returned.selling_partner_id):
+        if pending.selling_partner_id not in ("", callback.selling_partner_id):
             raise InvalidRequest.of_field("selling_partner_id", "is not the one that the Appstore named; begin again")
         return kept
 
-    def _begun(self, kept: Kept, returned: Returned) -> Progress:
+    def _begin(self, kept: StoredAuthorization, callback: AuthorizationCallback) -> Progress:
         return Progress(
             kept.pending,
-            returned.selling_partner_id,
-            digest_of(returned.code),
+            callback.selling_partner_id,
+            digest_of(callback.code),
             busy_until=self._clock.wall() + BUSY_SECONDS,
             refresh_token=kept.progress.refresh_token if kept.progress else None,
         )
 
-    def _started(self, kept: Kept, returned: Returned) -> "asyncio.Task[_Account]":
+    def _start(self, kept: StoredAuthorization, callback: AuthorizationCallback) -> "asyncio.Task[_Account]":
         """Carry out a callback in a task of its own: the browser may leave at any moment, and LWA hands a token out once."""
-        task = asyncio.create_task(self._carry_out(kept, returned))
+        task = asyncio.create_task(self._carry_out(kept, callback))
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_end)
         return task
 
-    def _ended(self, task: "asyncio.Task[_Account]") -> None:
+    def _on_end(self, task: "asyncio.Task[_Account]") -> None:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # where the browser has left, no caller awaits it
 
-    async def _carry_out(self, kept: Kept, returned: Returned) -> _Account:
+    async def _carry_out(self, kept: StoredAuthorization, callback: AuthorizationCallback) -> _Account:
         """Go on from what was reached. What LWA brings is kept before it is used."""
         assert kept.progress is not None  # noqa: S101  (it was advanced)
-        step = _Step(self._states, returned.state, kept, kept.progress)
+        step = _Step(self._states, callback.state, kept, kept.progress)
         pending = kept.pending
         try:
             client = await self._applications.client(pending.application_id)
             token = step.progress.refresh_token
             if token is None:
-                token = await self._redeemed(client, Code(returned.code, pending.redirect_uri))
+                token = await self._redeem(client, Code(callback.code, pending.redirect_uri))
                 await step.reach(replace(step.progress, refresh_token=token))
             # Used once before it is stored: what is stored must never be worse than before.
             await self._exchanges.exchange(client, RefreshToken(token))
-            account_id, account = await self._sellers.connect(self._connection(pending, returned, token))
+            account_id, account = await self._sellers.connect(self._connection(pending, callback, token))
         except SellergateError as error:
             await step.reach(_after(step.progress, error))
             raise
         await step.reach(replace(step.progress, busy_until=0.0, refresh_token=None, account_id=account_id))
         return account
 
-    async def _redeemed(self, client: LwaClient, code: Code) -> SecretStr:
+    async def _redeem(self, client: LwaClient, code: Code) -> SecretStr:
         refresh_token = (await self._exchanges.exchange(client, code)).refresh_token
         if refresh_token is None:
             raise Unavailable("LWA sent no refresh token for the code; begin again.", reason=Reason.AMAZON_UNAVAILABLE)
         return refresh_token
 
-    def _connection(self, pending: Pending, returned: Returned, token: SecretStr) -> Connection:
+    def _connection(self, pending: Pending, callback: AuthorizationCallback, token: SecretStr) -> Connection:
         return Connection(
             user_id=pending.user_id,
-            selling_partner_id=returned.selling_partner_id,
+            selling_partner_id=callback.selling_partner_id,
             marketplace=pending.marketplace,
             application_id=pending.application_id,
             refresh_token=token,
@@ -177,7 +179,7 @@ class _Step:
 
     states: States
     state: SecretStr
-    kept: Kept | None
+    kept: StoredAuthorization | None
     progress: Progress
 
     async def reach(self, progress: Progress) -> None:
@@ -197,14 +199,14 @@ def digest_of(secret: SecretStr) -> str:
     return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()
 
 
-def _check_same(progress: Progress, returned: Returned) -> None:
+def _check_same(progress: Progress, callback: AuthorizationCallback) -> None:
     """Raise InvalidRequest for another code or seller than the first, whose result would be taken for its own.
 
     Where the result is still open, a second consent on Amazon's page may bring a new code of the same seller.
     """
-    is_same_code = hmac.compare_digest(progress.code_digest, digest_of(returned.code))
+    is_same_code = hmac.compare_digest(progress.code_digest, digest_of(callback.code))
     is_open = not progress.account_id and progress.refusal is None
-    if progress.selling_partner_id != returned.selling_partner_id or not (is_same_code or is_open):
+    if progress.selling_partner_id != callback.selling_partner_id or not (is_same_code or is_open):
         raise _unknown_state()
 
 

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from pydantic import SecretStr
-from sellergate_amazon.centrals import CONSENT_PATH, Centrals, with_query
 from sellergate_amazon.marketplaces import MARKETPLACES, Marketplace, marketplace_by_code
+from sellergate_amazon.seller_central import CONSENT_PATH, SellerCentral, with_query
 from sellergate_common.errors import InvalidRequest
 
 from sellergate_token.authorizations.ports import ApplicationView
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class AuthorizationRequest:
     """Who wants to connect which kind of seller; the last three are what the Appstore brought, or empty or None."""
 
     user_id: str
@@ -23,35 +23,35 @@ class Beginning:
     selling_partner_id: str = ""
 
 
-def marketplace_of(beginning: Beginning) -> Marketplace:
+def marketplace_of(request: AuthorizationRequest) -> Marketplace:
     """Return the marketplace that is meant. Raises InvalidRequest that lists the codes."""
-    marketplace = marketplace_by_code(beginning.marketplace)
+    marketplace = marketplace_by_code(request.marketplace)
     if marketplace is None:
         codes = ", ".join(sorted(known.code for known in MARKETPLACES))
         raise InvalidRequest.of_field("marketplace", f"must be the code of a marketplace, one of {codes}")
     return marketplace
 
 
-def entry_of(beginning: Beginning, marketplace: Marketplace, centrals: Centrals) -> str:
+def entry_of(request: AuthorizationRequest, marketplace: Marketplace, seller_central: SellerCentral) -> str:
     """Return the page of Amazon's that comes next. Raises InvalidRequest."""
-    callback = beginning.amazon_callback_uri
-    if bool(callback) != (beginning.amazon_state is not None):
+    callback = request.amazon_callback_uri
+    if bool(callback) != (request.amazon_state is not None):
         missing = "amazon_state" if callback else "amazon_callback_uri"
         raise InvalidRequest.of_field(missing, "must be set: the Appstore sends both, a page of ours none")
     if callback:
-        if not centrals.own(callback):
+        if not seller_central.own(callback):
             raise InvalidRequest.of_field("amazon_callback_uri", "must be a page of Seller or Vendor Central")
         return callback
-    base = centrals.of(marketplace, vendor=beginning.vendor)
+    base = seller_central.of(marketplace, vendor=request.vendor)
     if base is None:
         raise InvalidRequest.of_field("marketplace", f"{marketplace.code} has no Vendor Central")
     return base + CONSENT_PATH
 
 
-def address_of(entry: str, beginning: Beginning, application: ApplicationView, state: SecretStr) -> SecretStr:
+def address_of(entry: str, request: AuthorizationRequest, application: ApplicationView, state: SecretStr) -> SecretStr:
     """Return the URL that leads to consent; a draft is authorized with version=beta (else Amazon says MD1000)."""
-    if beginning.amazon_state is not None:
-        query = {"amazon_state": beginning.amazon_state.get_secret_value()}
+    if request.amazon_state is not None:
+        query = {"amazon_state": request.amazon_state.get_secret_value()}
     else:
         query = {"application_id": application.spapi_application_id}
     query |= {"state": state.get_secret_value(), "redirect_uri": application.redirect_uris[0]}

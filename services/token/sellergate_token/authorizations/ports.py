@@ -66,7 +66,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredAuthorization:
     """What is kept of an authorization. `mark` names this very version of it."""
 
     pending: Pending
@@ -115,10 +115,12 @@ class States(Protocol):
     async def keep(self, state: SecretStr, pending: Pending, seconds: float) -> None:
         """Keep what was begun for `seconds`. Raises Unavailable: what is not kept cannot be completed."""
 
-    async def find(self, state: SecretStr) -> Kept | None:
+    async def find(self, state: SecretStr) -> StoredAuthorization | None:
         """Return what is kept, and leave it as it is. Raises Unavailable."""
 
-    async def advance(self, state: SecretStr, kept: Kept, progress: Progress, seconds: float) -> Kept | None:
+    async def advance(
+        self, state: SecretStr, kept: StoredAuthorization, progress: Progress, seconds: float
+    ) -> StoredAuthorization | None:
         """Put `progress` in the place of exactly what was found, for `seconds`; None where it has changed since.
 
         Of several callers that found the same, one advances. Raises Unavailable.

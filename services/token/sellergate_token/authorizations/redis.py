@@ -12,7 +12,7 @@ from sellergate_common.errors import Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
 
-from sellergate_token.authorizations.ports import Kept, Pending, Progress, Refusal
+from sellergate_token.authorizations.ports import Pending, Progress, Refusal, StoredAuthorization
 
 # What was begun and its progress have keys of their own: a replica of before that gives out what was begun finds nothing to give
 # out once the browser has come back.
@@ -36,11 +36,11 @@ class RedisStates:
         """Keep what was begun. Raises Unavailable."""
         key = state_key(self._ring, state.get_secret_value())
         try:
-            await self._redis.set(key, self._sealed(asdict(pending), key), px=int(seconds * 1000), nx=True)
+            await self._redis.set(key, self._seal(asdict(pending), key), px=int(seconds * 1000), nx=True)
         except UNREACHABLE as error:
             raise _unavailable() from error
 
-    async def find(self, state: SecretStr) -> Kept | None:
+    async def find(self, state: SecretStr) -> StoredAuthorization | None:
         """Return what is kept. Raises Unavailable."""
         key = state_key(self._ring, state.get_secret_value())
         try:
@@ -48,28 +48,30 @@ class RedisStates:
         except UNREACHABLE as error:
             raise _unavailable() from error
         if advanced is not None:
-            found = self._opened(str(advanced), key + _PROGRESS)
+            found = self._open(str(advanced), key + _PROGRESS)
             progress = found and _progress(found)
-            return Kept(progress.pending, progress, str(advanced)) if progress else None
-        found = self._opened(str(begun), key) if begun is not None else None
-        return Kept(Pending(**found), None, str(begun)) if found else None
+            return StoredAuthorization(progress.pending, progress, str(advanced)) if progress else None
+        found = self._open(str(begun), key) if begun is not None else None
+        return StoredAuthorization(Pending(**found), None, str(begun)) if found else None
 
-    async def advance(self, state: SecretStr, kept: Kept, progress: Progress, seconds: float) -> Kept | None:
+    async def advance(
+        self, state: SecretStr, kept: StoredAuthorization, progress: Progress, seconds: float
+    ) -> StoredAuthorization | None:
         """Put progress in the place of what was found; None where it has changed since. Raises Unavailable."""
         key = state_key(self._ring, state.get_secret_value())
         place = key + _PROGRESS
-        sealed = self._sealed(_values(progress), place)
+        sealed = self._seal(_values(progress), place)
         before = place if kept.progress else key
         try:
             done = await self._redis.eval(_ADVANCE, 2, before, place, kept.mark, sealed, int(seconds * 1000))
         except UNREACHABLE as error:
             raise _unavailable() from error
-        return Kept(progress.pending, progress, sealed) if done else None
+        return StoredAuthorization(progress.pending, progress, sealed) if done else None
 
-    def _sealed(self, values: dict[str, Any], place: str) -> str:
+    def _seal(self, values: dict[str, Any], place: str) -> str:
         return self._ring.seal(json.dumps(values), place)
 
-    def _opened(self, sealed: str, place: str) -> dict[str, Any] | None:
+    def _open(self, sealed: str, place: str) -> dict[str, Any] | None:
         try:
             found: dict[str, Any] = json.loads(self._ring.open(sealed, place).get_secret_value())
         except SealError as error:
@@ -91,7 +93,9 @@ def _progress(values: dict[str, Any]) -> Progress:
             "pending": Pending(**values["pending"]),
             "refresh_token": SecretStr(token) if token else None,
             "refusal": Refusal(
-                refusal["reason"], refusal["message"], tuple((field, told) for field, told in refusal["violations"])
+                refusal["reason"],
+                refusal["message"],
+                tuple((field, description) for field, description in refusal["violations"]),
             )
             if refusal
             else None,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pydantic import SecretStr
-from sellergate_amazon.centrals import Centrals
+from sellergate_amazon.seller_central import SellerCentral
 from sellergate_common.clock import Clock
 from sellergate_common.errors import InvalidRequest, NotAllowed, NotFound
 
-from sellergate_token.authorizations.completion import Completion, Returned, digest_of
-from sellergate_token.authorizations.consent import Beginning, address_of, entry_of, marketplace_of
+from sellergate_token.authorizations.completion import AuthorizationCallback, Completion, digest_of
+from sellergate_token.authorizations.consent import AuthorizationRequest, address_of, entry_of, marketplace_of
 from sellergate_token.authorizations.ports import Applications, ApplicationView, Pending, Sellers, States
 from sellergate_token.tokens.exchanges import Exchanges
 
@@ -20,7 +20,7 @@ _Account = TypeVar("_Account")
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class PendingAuthorization:
     """Where to send the browser, and the two secrets: the state goes through Amazon, the nonce stays in the browser's cookie."""
 
     url: SecretStr
@@ -37,51 +37,51 @@ class Authorizations(Generic[_Account]):
         sellers: Sellers[_Account],
         states: States,
         exchanges: Exchanges,
-        centrals: Centrals,
+        seller_central: SellerCentral,
         clock: Clock,
         new_secret: Callable[[], str],
     ) -> None:
         self._applications = applications
         self._states = states
-        self._centrals = centrals
+        self._seller_central = seller_central
         self._now = clock.wall
         self._new_secret = new_secret
         self._completion = Completion(applications, sellers, states, exchanges, clock)
 
-    async def start(self, beginning: Beginning, caller_user: str) -> Begun:
+    async def start(self, request: AuthorizationRequest, caller_user: str) -> PendingAuthorization:
         """Begin an authorization. `caller_user` is the user that the caller acts for; empty: it may begin for any.
 
         Raises InvalidRequest, NotAllowed, NotFound, Unavailable.
         """
-        if caller_user not in ("", beginning.user_id):
+        if caller_user not in ("", request.user_id):
             raise NotAllowed("The edge acts for another user than the one in user_id.")
-        marketplace = marketplace_of(beginning)
-        entry = entry_of(beginning, marketplace, self._centrals)
-        application = await self._application(beginning)
+        marketplace = marketplace_of(request)
+        entry = entry_of(request, marketplace, self._seller_central)
+        application = await self._application(request)
         state, nonce = SecretStr(self._new_secret()), SecretStr(self._new_secret())
         pending = Pending(
-            user_id=beginning.user_id,
+            user_id=request.user_id,
             application_id=application.application_id,
             marketplace=marketplace.code,
-            partner_type="VENDOR" if beginning.vendor else "SELLER",
+            partner_type="VENDOR" if request.vendor else "SELLER",
             redirect_uri=application.redirect_uris[0],
             nonce_digest=digest_of(nonce),
-            entry="APPSTORE" if beginning.amazon_callback_uri else "WEBSITE",
-            selling_partner_id=beginning.selling_partner_id,
+            entry="APPSTORE" if request.amazon_callback_uri else "WEBSITE",
+            selling_partner_id=request.selling_partner_id,
             expire_time=self._now() + STATE_SECONDS,
         )
         await self._states.keep(state, pending, STATE_SECONDS)
-        return Begun(address_of(entry, beginning, application, state), state, nonce)
+        return PendingAuthorization(address_of(entry, request, application, state), state, nonce)
 
-    async def complete(self, returned: Returned, caller_user: str) -> _Account:
+    async def complete(self, callback: AuthorizationCallback, caller_user: str) -> _Account:
         """Carry out the callback of an authorization that was begun here. Raises as Completion.complete does."""
-        return await self._completion.complete(returned, caller_user)
+        return await self._completion.complete(callback, caller_user)
 
-    async def _application(self, beginning: Beginning) -> ApplicationView:
+    async def _application(self, request: AuthorizationRequest) -> ApplicationView:
         """Return an application of the user's own or a shared one that can be authorized. Raises NotFound, InvalidRequest."""
-        application = await self._applications.view(beginning.application_id)
-        if application.owner_user_id not in ("", beginning.user_id):
-            raise NotFound.application(beginning.application_id)
+        application = await self._applications.view(request.application_id)
+        if application.owner_user_id not in ("", request.user_id):
+            raise NotFound.application(request.application_id)
         missing = [name for name in ("spapi_application_id", "redirect_uris") if not getattr(application, name)]
         if missing:
             raise InvalidRequest.of_field("application_id", f"names an application without {' and '.join(missing)}")

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 from pydantic import SecretStr
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_common.clock import Clock
 from sellergate_common.context import time_left
 from sellergate_common.errors import OutOfTime
@@ -19,7 +19,7 @@ from sellergate_common.observability.tracing import span
 from sellergate_common.slots import Slots
 from sellergate_common.tasks import retrieve
 
-from sellergate_token.lwa.responses import MOST_BYTES, Busy, Response, busy, read
+from sellergate_token.lwa.responses import MOST_BYTES, Busy, Response, busy, parse
 from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken, Scope
 
 EXCHANGE_SECONDS = 10.0
@@ -76,35 +76,35 @@ class HttpLwa:
                 async with asyncio.timeout(left):
                     ends = self._clock.monotonic() + left
                     await self.slots.take()
-                    response = await asyncio.shield(self._started(form, ends - self._clock.monotonic()))
+                    response = await asyncio.shield(self._start(form, ends - self._clock.monotonic()))
         except (TimeoutError, httpx.TimeoutException):
             raise OutOfTime(f"LWA did not respond within {left:.1f} s.") from None
         except (httpx.HTTPError, OSError) as error:
             # The cause is not chained: the error of a client holds the request, and that holds the secrets.
             raise busy(f"LWA cannot be reached ({type(error).__name__}).") from None
-        except reading.TooLarge as error:
+        except parsing.TooLarge as error:
             raise busy(f"LWA's response cannot be read: {error}.") from None
-        return read(response, grant, self._clock.wall())
+        return parse(response, grant, self._clock.wall())
 
-    def _started(self, form: dict[str, str], seconds: float) -> "asyncio.Task[Response]":
+    def _start(self, form: dict[str, str], seconds: float) -> "asyncio.Task[Response]":
         """Start a request of at most `seconds` in a task that outlives its caller, and that gives its slot back.
 
         A caller waits for the slot itself: one that leaves before its turn sends nothing.
         """
-        request = asyncio.create_task(self._sent(form, seconds), name="LWA request")
+        request = asyncio.create_task(self._send(form, seconds), name="LWA request")
         self._requests.add(request)
         request.add_done_callback(self._requests.discard)
         request.add_done_callback(retrieve)
         return request
 
-    async def _sent(self, form: dict[str, str], seconds: float) -> Response:
+    async def _send(self, form: dict[str, str], seconds: float) -> Response:
         """Send a request and return the response. Raises httpx's errors, TimeoutError, TooLarge."""
         left, answered = max(SHORTEST_SECONDS, seconds), False
         timeout = httpx.Timeout(left, connect=min(CONNECT_SECONDS, left))
         try:
             async with asyncio.timeout(LAST_RESORT_SECONDS):
                 async with self._client.stream("POST", self._url, data=form, timeout=timeout) as response:
-                    body = await reading.collected(response.aiter_raw(), MOST_BYTES)
+                    body = await parsing.collect(response.aiter_raw(), MOST_BYTES)
                     headers = {name.lower(): value for name, value in response.headers.items()}
                     answered = True
                     return Response(response.status_code, headers, body)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 from sellergate_common.errors import (
     AmazonRefused,
     InvalidRequest,
@@ -78,20 +78,20 @@ class Response:
         return self.headers.get(name, "")
 
 
-def read(response: Response, grant: Grant, received: float) -> AccessToken:
+def parse(response: Response, grant: Grant, received: float) -> AccessToken:
     """Return the access token of a response that was received at `received`, in seconds since the epoch.
 
     Raises PreconditionFailed, InvalidRequest and AmazonRefused for refusals, which are final; Busy for what may be over in a
     moment; Unavailable for a success that cannot be read.
     """
     try:
-        document = reading.parse_object(
+        document = parsing.parse_object(
             response.body,
             most=MOST_BYTES,
             content_type=response.header("content-type"),
             content_encoding=response.header("content-encoding"),
         )
-    except reading.Unreadable as error:
+    except parsing.ParseError as error:
         raise busy(f"LWA's response ({response.status}) cannot be read: {error}.", _pause(response)) from None
     if 200 <= response.status < 300:  # noqa: PLR2004  (HTTP's own numbers)
         return _token(document, received)
@@ -107,10 +107,10 @@ def busy(message: str, retry_after: float | None = None) -> Busy:
 
 def _token(document: Mapping[str, Any], received: float) -> AccessToken:
     try:
-        value = reading.token_in(document, "access_token")
-        life = min(reading.seconds_in(document, "expires_in"), _MAX_LIFE_SECONDS)
-        refresh_token = reading.token_in(document, "refresh_token") if document.get("refresh_token") else None
-    except reading.Unreadable as error:
+        value = parsing.token_in(document, "access_token")
+        life = min(parsing.seconds_in(document, "expires_in"), _MAX_LIFE_SECONDS)
+        refresh_token = parsing.token_in(document, "refresh_token") if document.get("refresh_token") else None
+    except parsing.ParseError as error:
         message = f"LWA's response holds no access token that can be used: {error}. Try again."
         raise Unavailable(message, reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0) from None
     return AccessToken(
@@ -119,7 +119,7 @@ def _token(document: Mapping[str, Any], received: float) -> AccessToken:
 
 
 def _refusal(response: Response, document: Mapping[str, Any], grant: Grant) -> SellergateError:
-    error = reading.words_in(document, "error", _MAX_WORDS)
+    error = parsing.words_in(document, "error", _MAX_WORDS)
     if error in ("invalid_scope", "invalid_grant") and not isinstance(grant, RefreshToken):
         field = "scope" if isinstance(grant, Scope) else "code"
         return InvalidRequest.of_field(field, f"is refused by Amazon ({error})")
@@ -129,7 +129,7 @@ def _refusal(response: Response, document: Mapping[str, Any], grant: Grant) -> S
         return PreconditionFailed(message, reason=reason, metadata={"lwa_error": error}, help_url=_HELP)
     said = f"LWA answered {response.status} {error}".rstrip()
     if error and error not in _BUSY_ERRORS and response.status // 100 == 4 and response.status not in _BUSY_STATUSES:  # noqa: PLR2004
-        return _refused(said, error, reading.words_in(document, "error_description", _MAX_WORDS), response.status)
+        return _refused(said, error, parsing.words_in(document, "error_description", _MAX_WORDS), response.status)
     return busy(f"{said}.", _pause(response))
 
 
@@ -145,4 +145,4 @@ def _refused(said: str, error: str, description: str, status: int) -> AmazonRefu
 
 
 def _pause(response: Response) -> float | None:
-    return reading.retry_after(response.header("retry-after"), response.header("date"))
+    return parsing.retry_after(response.header("retry-after"), response.header("date"))

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Protocol
 
 from sellergate_common.clock import Clock
-from sellergate_common.context import CallContext, serving
+from sellergate_common.context import CallContext, use_context
 from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
 
@@ -33,7 +33,7 @@ class QueueMessage:
 
 
 class QueueUnavailable(Exception):
-    """The queue does not answer, or refuses; the message says why and holds no content."""
+    """The queue does not respond, or refuses; the message says why and holds no content."""
 
 
 class Queue(Protocol):
@@ -99,12 +99,12 @@ class RotationQueue:
     async def _in_order(self, messages: Sequence[QueueMessage]) -> bool:
         """Handle messages one after the other, whatever becomes of each; each has its share of the time."""
         share = HANDLE_SECONDS / len(messages)
-        return all([await self._handled(message, share) for message in messages])
+        return all([await self._handle_message(message, share) for message in messages])
 
-    async def _handled(self, message: QueueMessage, seconds: float) -> bool:
+    async def _handle_message(self, message: QueueMessage, seconds: float) -> bool:
         """Handle one message and delete it when that is done; False when it failed for a reason that passes."""
         deadline = self._clock.monotonic() + seconds
-        with serving(CallContext("rotation_queue", self._new_id(), deadline=deadline)):
+        with use_context(CallContext("rotation_queue", self._new_id(), deadline=deadline)):
             try:
                 async with asyncio.timeout(seconds):
                     await self._handle(message.body)

@@ -30,7 +30,7 @@ Count = Callable[[str, str, str], None]
 """Counts a rotation by source, kind and outcome."""
 
 
-class RotationDoors:
+class RotationHandlers:
     """The webhook and the queue, in front of one handler."""
 
     def __init__(self, webhooks: Webhooks, rotations: Rotations, count: Count) -> None:
@@ -41,11 +41,11 @@ class RotationDoors:
     async def webhook(self, message: SignedMessage) -> bool:
         """Hear a webhook message; True when something was stored. Raises Unauthenticated, and as Rotations.apply does."""
         try:
-            async with self._webhooks.admitted(message) as application_id:
+            async with self._webhooks.admit(message) as application_id:
                 return await self._apply(WEBHOOK, lambda: read_webhook(message.body, application_id))
         except SellergateError as error:
             if error.reason is Reason.CALLER_UNAUTHENTICATED:
-                self._told(WEBHOOK, UNKNOWN, "refused", error.reason)
+                self._log_outcome(WEBHOOK, UNKNOWN, "refused", error.reason)
             raise
 
     async def queue_message(self, body: bytes, caller: str = "") -> bool:
@@ -63,11 +63,11 @@ class RotationDoors:
             kind = KINDS[type(rotation)]
             applied = await self._rotations.apply(rotation)
         except SellergateError as error:
-            self._told(source, kind, "failed" if error.reason in TEMPORARY else "refused", error.reason)
+            self._log_outcome(source, kind, "failed" if error.reason in TEMPORARY else "refused", error.reason)
             raise
-        self._told(source, kind, "applied" if applied else "known")
+        self._log_outcome(source, kind, "applied" if applied else "known")
         return applied
 
-    def _told(self, source: str, kind: str, outcome: str, reason: str = "OK") -> None:
+    def _log_outcome(self, source: str, kind: str, outcome: str, reason: str = "OK") -> None:
         self._count(source, kind, outcome)
         get_logger().info("rotation", source=source, kind=kind, outcome=outcome, reason=reason)

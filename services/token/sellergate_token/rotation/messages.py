@@ -146,7 +146,7 @@ def order_of(body: bytes) -> tuple[str, float]:
         rotation = _read(_MESSAGES, body).rotation()
     except InvalidRequest:
         return "", 0.0
-    time = rotation.issue_time if isinstance(rotation, NewClientSecret) else rotation.told
+    time = rotation.issue_time if isinstance(rotation, NewClientSecret) else rotation.reported_at
     return rotation.client_id.get_secret_value() if rotation.client_id else "", time.timestamp() if time else 0.0
 
 

@@ -46,11 +46,11 @@ class NewClientSecret:
 
 @dataclass(frozen=True, slots=True)
 class SecretExpiry:
-    """Amazon's warning that a client's present secret ends; `told` is when Amazon published it (None: not said)."""
+    """Amazon's warning that a client's present secret ends; `reported_at` is when Amazon published it (None: not said)."""
 
     client_id: SecretStr
     until: datetime
-    told: datetime | None = None
+    reported_at: datetime | None = None
 
 
 Rotation = NewRefreshToken | NewClientSecret | SecretExpiry
@@ -136,16 +136,18 @@ class Rotations:
         is_ordered = new.issue_time is not None and application.secret_issue_time is not None
         return not is_ordered and known is not None and new.until < known - OLD_SECRET_LIFE
 
-    async def _expiry(self, news: SecretExpiry) -> bool:
+    async def _expiry(self, expiry: SecretExpiry) -> bool:
         """Store when the present secret ends; a warning from before the last rotation is about the secret of before."""
-        application = await self._stored.application_of_client(news.client_id)
+        application = await self._stored.application_of_client(expiry.client_id)
         get_logger().warning(
-            "client_secret_ends", application_id=application.application_id, expire_time=news.until.isoformat()
+            "client_secret_ends", application_id=application.application_id, expire_time=expiry.until.isoformat()
         )
         previous_end = application.previous_secret_expire_time
         rotations = application.secret_issue_time, previous_end and previous_end - OLD_SECRET_LIFE
-        outdated = news.told is not None and any(time is not None and news.told < time for time in rotations)
-        if outdated or news.until == application.secret_expire_time:
+        outdated = expiry.reported_at is not None and any(
+            time is not None and expiry.reported_at < time for time in rotations
+        )
+        if outdated or expiry.until == application.secret_expire_time:
             return False
-        await self._stored.store_secret_expiry(application.application_id, news.until)
+        await self._stored.store_secret_expiry(application.application_id, expiry.until)
         return True

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from sellergate_common.blocking.aws import bounded
+from sellergate_common.blocking.aws import bound_session
 from sellergate_common.blocking.threads import Threads
 
 from sellergate_token.rotation.consumer import QueueMessage, QueueUnavailable
@@ -51,16 +51,16 @@ class SqsQueue:
 
     async def receive(self) -> Sequence[QueueMessage]:
         """Wait for messages, and return none when none came."""
-        messages: Sequence[QueueMessage] = await self._asked(self._received, self._wait_seconds + _SECONDS)
+        messages: Sequence[QueueMessage] = await self._call(self._receive, self._wait_seconds + _SECONDS)
         return messages
 
     async def delete(self, message: QueueMessage) -> None:
         """Delete a message."""
-        await self._asked(
+        await self._call(
             lambda client: client.delete_message(QueueUrl=self._url, ReceiptHandle=message.receipt), _SECONDS
         )
 
-    def _received(self, client: Any) -> Sequence[QueueMessage]:
+    def _receive(self, client: Any) -> Sequence[QueueMessage]:
         response = client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=_MOST_MESSAGES,
@@ -69,7 +69,7 @@ class SqsQueue:
         )
         return [QueueMessage(one["Body"].encode(), one["ReceiptHandle"]) for one in response.get("Messages", ())]
 
-    async def _asked(self, ask: Callable[[Any], Any], seconds: float) -> Any:
+    async def _call(self, ask: Callable[[Any], Any], seconds: float) -> Any:
         try:
             async with asyncio.timeout(seconds):
                 return await self.threads.run(lambda: ask(self._ready()))
@@ -85,5 +85,5 @@ class SqsQueue:
 
     @cached_property
     def _client(self) -> Any:
-        session = bounded(boto3.session.Session(), _MOST_BYTES)
+        session = bound_session(boto3.session.Session(), _MOST_BYTES)
         return session.client("sqs", region_name=self._region, config=_CONFIG)

@@ -48,7 +48,7 @@ class Webhooks:
         self._now = now
 
     @asynccontextmanager
-    async def admitted(self, message: SignedMessage) -> AsyncIterator[str]:
+    async def admit(self, message: SignedMessage) -> AsyncIterator[str]:
         """Yield the id of the application whose secret signed the message, which may come again only if the body raises.
 
         Raises Unauthenticated for any message that is not to be heard, Unavailable when nobody can say whether it is a replay.

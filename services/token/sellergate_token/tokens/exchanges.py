@@ -47,13 +47,13 @@ class Exchanges:
         digest = _digest(client)
         until, refusal = self._refused.get(digest, (0.0, None))
         if refusal is not None and self._now() < until:
-            raise _again(refusal)
+            raise _retry_error(refusal)
         self.made += 1
         try:
             return await self._lwa.exchange(client.client_id, client.client_secret, grant)
         except PreconditionFailed as error:
             if _is_of_the_secret(error):
-                self._refused[digest] = self._now() + REFUSED_SECONDS, _again(error)
+                self._refused[digest] = self._now() + REFUSED_SECONDS, _retry_error(error)
                 while len(self._refused) > _SIZE:
                     self._refused.popitem(last=False)
             raise
@@ -66,7 +66,7 @@ def _is_of_the_secret(error: PreconditionFailed) -> bool:
     )
 
 
-def _again(error: PreconditionFailed) -> PreconditionFailed:
+def _retry_error(error: PreconditionFailed) -> PreconditionFailed:
     """Return an error alike, without the traceback, which holds what was sent."""
     return PreconditionFailed(error.message, reason=error.reason, metadata=error.metadata, help_url=error.help_url)
 

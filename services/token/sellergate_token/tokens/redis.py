@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import (
     TOKEN_CHANGES,
     TOKEN_DONE,
@@ -15,11 +15,11 @@ from sellergate_common.cache.keyspace import (
     token_key,
     verification_key,
 )
-from sellergate_common.cache.lease_notifier import Releases
-from sellergate_common.cache.redis_entries import Admit, Always, RedisEntries
+from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.redis_entries import Admit, AlwaysAdmitted, RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
-from sellergate_common.cache.store import Codec, Shelf
+from sellergate_common.cache.store import Codec, EntryStore
 from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
 
@@ -30,10 +30,10 @@ from sellergate_token.tokens.service import fingerprint_of
 def redis_tokens(
     redis: Redis,
     ring: KeyRing,
-    changes: Changes,
+    changes: InvalidationFeed,
     clock: Clock,
     jitter: Callable[[], float],
-    admit: Admit = Always,
+    admit: Admit = AlwaysAdmitted,
 ) -> RedisEntries[TokenKey, AccessToken]:
     """Return the cache of tokens, sealed under `ring`, whose fetches `admit` admits.
 
@@ -46,18 +46,18 @@ def redis_tokens(
         decode=_decode,
         mark=lambda token: fingerprint_of(token.value),
     )
-    shelf = Shelf(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", clock, jitter)
-    return RedisEntries(shelf, SingleFlight(redis, Releases(redis, changes, clock.monotonic), TOKEN_DONE), admit)
+    shelf = EntryStore(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", clock, jitter)
+    return RedisEntries(shelf, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), TOKEN_DONE), admit)
 
 
-class RedisTurns:
+class RedisVerificationLimiter:
     """Turns of verifications in the shared Redis."""
 
     def __init__(self, redis: Redis, ring: KeyRing) -> None:
         self._cache = SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES)
         self._ring = ring
 
-    async def take(self, account_id: str, seconds: float) -> bool:
+    async def acquire(self, account_id: str, seconds: float) -> bool:
         """Take the turn of an account; False where it is taken, or where Redis is unavailable."""
         return await self._cache.add(verification_key(self._ring, account_id), SecretStr("taken"), seconds)
 

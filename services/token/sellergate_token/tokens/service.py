@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from pydantic import SecretStr
-from sellergate_common.cache.entries import Counts, Found, longest_left
+from sellergate_common.cache.entries import Counts, Lookup, longest_ttl
 from sellergate_common.context import Caller
 from sellergate_common.errors import Conflict, InvalidRequest, PreconditionFailed, SellergateError, Unavailable
 from sellergate_common.observability.logs import get_logger
@@ -25,7 +25,7 @@ from sellergate_token.ports import (
 from sellergate_token.tokens.exchanges import Exchanges
 
 # LWA's access tokens live for an hour (developer docs, "connect to the Selling Partner API").
-LARGEST_MIN_LIFETIME = longest_left(3600.0)
+LARGEST_MIN_LIFETIME = longest_ttl(3600.0)
 _ATTEMPTS = 3
 
 
@@ -40,7 +40,7 @@ class Tokens:
 
     async def for_account(
         self, account_id: str, min_lifetime: float | None, expected_revision: int = 0
-    ) -> Found[AccessToken]:
+    ) -> Lookup[AccessToken]:
         """Return a token of an account, of `expected_revision` or a later one, that lives for at least `min_lifetime`.
 
         Its `revision` is the one of the grant. Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime.
@@ -49,15 +49,15 @@ class Tokens:
         for _ in range(_ATTEMPTS):
             account = await self._accounts.view(account_id, expected_revision)
             try:
-                found = await self._cache.obtain(account, min_lifetime, partial(self._fetched, account))
+                found = await self._cache.obtain(account, min_lifetime, partial(self._fetch, account))
             except Conflict:
                 self._accounts.forget(account_id)
                 continue
             found = self._enough(found, min_lifetime)
-            return Found(replace(found.value, revision=account.revision), found.cached)
+            return Lookup(replace(found.value, revision=account.revision), found.cached)
         raise Unavailable("The account is being changed by many at once; try again.", retry_after=1.0)
 
-    async def for_application(self, application_id: str, scope: str, min_lifetime: float | None) -> Found[AccessToken]:
+    async def for_application(self, application_id: str, scope: str, min_lifetime: float | None) -> Lookup[AccessToken]:
         """Return an application's own token for a scope. Raises as for_account does."""
         _check(min_lifetime)
         application = await self._accounts.application(application_id, scope)
@@ -70,7 +70,7 @@ class Tokens:
 
     async def for_client(
         self, client: LwaClient, refresh_token: RefreshToken, caller: Caller, min_lifetime: float | None
-    ) -> Found[AccessToken]:
+    ) -> Lookup[AccessToken]:
         """Return a token for credentials that a caller keeps itself, cached for this caller.
 
         A refresh token that Amazon sent in place of the given one comes with it, from the cache as well: only the caller
@@ -118,7 +118,7 @@ class Tokens:
         counts, exchanges = self._cache.counts, self._exchanges
         return replace(counts, fetches=exchanges.made, failures=exchanges.failed)
 
-    async def _fetched(self, account: AccountView) -> AccessToken:
+    async def _fetch(self, account: AccountView) -> AccessToken:
         """Exchange the grant of one revision; whatever Amazon says about the grant is stored before anybody gets the token."""
         opened = await self._accounts.grant(account.account_id)
         if opened.account != account:
@@ -136,7 +136,7 @@ class Tokens:
             self._accounts.forget(account.account_id)
         return token
 
-    def _enough(self, found: Found[AccessToken], asked: float | None) -> Found[AccessToken]:
+    def _enough(self, found: Lookup[AccessToken], asked: float | None) -> Lookup[AccessToken]:
         if asked is not None and found.value.expire_time - self._now() < asked:
             raise InvalidRequest.of_field(
                 "min_lifetime", f"is more than LWA gives; its tokens live {found.value.life:.0f} s"

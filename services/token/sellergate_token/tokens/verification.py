@@ -3,10 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sellergate_common.cache.entries import Found
+from sellergate_common.cache.entries import Lookup
 from sellergate_common.errors import NotFound, PreconditionFailed, Reason
 
-from sellergate_token.ports import AUTHORIZATION_LOST, AccessToken, Accounts, AccountView, Standing, TokenCache, Turns
+from sellergate_token.ports import (
+    AUTHORIZATION_LOST,
+    AccessToken,
+    Accounts,
+    AccountView,
+    Standing,
+    TokenCache,
+    VerificationLimiter,
+)
 from sellergate_token.tokens.exchanges import Exchanges
 from sellergate_token.tokens.service import Tokens, if_new, record_revocation
 
@@ -32,14 +40,14 @@ class Verifications:
         exchanges: Exchanges,
         tokens: Tokens,
         cache: TokenCache,
-        turns: Turns,
+        limiter: VerificationLimiter,
         now: Callable[[], float],
     ) -> None:
         self._accounts = accounts
         self._exchanges = exchanges
         self._tokens = tokens
         self._cache = cache
-        self._turns = turns
+        self._limiter = limiter
         self._now = now
 
     async def verify(self, account_id: str, user: str) -> Verified:
@@ -51,7 +59,7 @@ class Verifications:
         standing = await self._accounts.standing(account_id)
         if user and standing.user_id != user:
             raise NotFound.account(account_id)
-        if not await self._turns.take(account_id, TURN_SECONDS):
+        if not await self._limiter.acquire(account_id, TURN_SECONDS):
             return await self._known(standing)
         opened = await self._accounts.grant(account_id, verifying=True)
         try:
@@ -83,6 +91,6 @@ class Verifications:
                 reason=Reason.AUTHORIZATION_REVOKED,
                 retry_after=TURN_SECONDS,
             )
-        found: Found[AccessToken] = await self._tokens.for_account(standing.account.account_id, None)
+        found: Lookup[AccessToken] = await self._tokens.for_account(standing.account.account_id, None)
         age = self._now() - (found.value.expire_time - found.value.life)
         return Verified(exchanged=not found.cached, age=max(0.0, age))

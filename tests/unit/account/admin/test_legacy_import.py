@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 from sellergate_account.accounts import AUTHORIZATION_LIFE, Connection
-from sellergate_account.admin.legacy_import import MAX_ROWS, Import, Outcome, Row, Taken, check_size
+from sellergate_account.admin.legacy_import import MAX_ROWS, Import, ImportResult, Outcome, Row, check_size
 from sellergate_account.applications import LwaClient
 from sellergate_account.model import Origin, State
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
@@ -30,20 +30,20 @@ def row(account_id: str = "legacy-1", seller: str = "SELLER1", **given: object) 
 async def test_a_row_keeps_its_id_its_state_and_its_times(world: World) -> None:
     made, changed = world.time - timedelta(days=400), world.time - timedelta(days=100)
     origin = Origin("legacy-1", State.INACTIVE, made, changed, role_without_external_id=True, detail="import")
-    assert await run(world).take(Row(connection(seller="SELLER1"), origin)) == Taken(Outcome.CREATED)
+    assert await run(world).import_row(Row(connection(seller="SELLER1"), origin)) == ImportResult(Outcome.CREATED)
     account = await world.accounts.get("legacy-1", "u1")
     assert (account.state, account.create_time, account.update_time) == (State.INACTIVE, made, changed)
     assert account.role_without_external_id
     assert account.authorization_expire_time == made + AUTHORIZATION_LIFE
-    assert [event.detail for event in world.store.work.trail.log if event.chain] == ["import"]
+    assert [event.detail for event in world.store.work.audit_log.log if event.chain] == ["import"]
 
 
 @pytest.mark.parametrize("dry", [False, True])
 async def test_a_second_row_alike_changes_nothing(world: World, dry: bool) -> None:
     this = run(world, dry=dry)
-    assert (await this.take(row())).outcome is Outcome.CREATED
+    assert (await this.import_row(row())).outcome is Outcome.CREATED
     before = world.store.work.copy()
-    assert await this.take(row()) == Taken(Outcome.UNCHANGED)
+    assert await this.import_row(row()) == ImportResult(Outcome.UNCHANGED)
     assert world.store.work == before
     assert bool(before.rows) is not dry
 
@@ -51,16 +51,16 @@ async def test_a_second_row_alike_changes_nothing(world: World, dry: bool) -> No
 @pytest.mark.parametrize("dry", [False, True])
 async def test_ids_and_sellers_belong_together(world: World, dry: bool) -> None:
     this = run(world, dry=dry)
-    await this.take(row())
+    await this.import_row(row())
     for clash in (row("legacy-2"), row(seller="SELLER2")):
         with pytest.raises(InvalidRequest) as caught:
-            await this.take(clash)
+            await this.import_row(clash)
         assert [violation.field for violation in caught.value.violations] == ["account_id"]
 
 
 async def test_what_is_there_and_differs_stays_and_is_told(world: World) -> None:
-    await run(world).take(row())
-    taken = await run(world).take(row(refresh_token=SecretStr("Atzr|other"), region="eu-west-1"))
+    await run(world).import_row(row())
+    taken = await run(world).import_row(row(refresh_token=SecretStr("Atzr|other"), region="eu-west-1"))
     warning = taken.warning
     assert taken.outcome is Outcome.UNCHANGED
     assert warning
@@ -69,9 +69,9 @@ async def test_what_is_there_and_differs_stays_and_is_told(world: World) -> None
 
 
 async def test_an_older_secret_of_a_client_gives_way_to_the_one_that_is_stored(world: World) -> None:
-    await run(world).take(row())
+    await run(world).import_row(row())
     older = LwaClient(SecretStr("amzn1.client"), SecretStr("older"))
-    taken = await run(world).take(row("legacy-2", "SELLER2", client=older))
+    taken = await run(world).import_row(row("legacy-2", "SELLER2", client=older))
     warning = taken.warning
     assert taken.outcome is Outcome.CREATED
     assert warning
@@ -96,7 +96,7 @@ async def test_an_older_secret_of_a_client_gives_way_to_the_one_that_is_stored(w
 async def test_a_bad_row_leaves_nothing(world: World, bad: Row, field: str, dry: bool) -> None:
     before = world.store.work.copy()
     with pytest.raises(InvalidRequest) as caught:
-        await run(world, dry=dry).take(bad)
+        await run(world, dry=dry).import_row(bad)
     assert [violation.field for violation in caught.value.violations] == [field]
     assert world.store.work == before
 
@@ -104,16 +104,16 @@ async def test_a_bad_row_leaves_nothing(world: World, bad: Row, field: str, dry:
 async def test_a_row_may_name_an_application_that_the_user_may_use(world: World) -> None:
     account = await world.connect()
     named = Connection("u1", "SELLER9", "US", account.application_id, refresh_token=SecretStr("Atzr|9"))
-    assert (await run(world).take(Row(named, Origin("legacy-9")))).outcome is Outcome.CREATED
+    assert (await run(world).import_row(Row(named, Origin("legacy-9")))).outcome is Outcome.CREATED
     with pytest.raises(NotFound):
-        await run(world).take(Row(replace(named, user_id="u2"), Origin("legacy-10")))
+        await run(world).import_row(Row(replace(named, user_id="u2"), Origin("legacy-10")))
 
 
 async def test_a_client_that_does_not_open_refuses_the_row(world: World) -> None:
     account = await world.connect()
     world.store.work.unreadable.add(f"applications/{account.application_id}")
     with pytest.raises(PreconditionFailed):
-        await run(world).take(row())
+        await run(world).import_row(row())
 
 
 def test_a_stream_has_an_end() -> None:

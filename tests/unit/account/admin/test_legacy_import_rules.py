@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from sellergate_account.admin.legacy_import import Import, Outcome, Row, Taken
+from sellergate_account.admin.legacy_import import Import, ImportResult, Outcome, Row
 from sellergate_account.applications import LwaClient, NewApplication
 from sellergate_account.model import Origin, State
 from sellergate_account.secrets.rotation import NewSecret
@@ -48,8 +48,8 @@ async def test_of_two_rows_of_one_client_the_living_secret_is_current_in_every_o
     world = World()
     rows = [row(n, f"secret-{n}", day, active=active) for n, (active, day) in enumerate(given)]
     dry, real = run(world, dry=True), run(world)
-    foretold = [await dry.take(one) for one in rows]
-    taken = [await real.take(one) for one in rows]
+    foretold = [await dry.import_row(one) for one in rows]
+    taken = [await real.import_row(one) for one in rows]
     assert [(one.outcome, str(one.warning)) for one in taken] == [(one.outcome, str(one.warning)) for one in foretold]
     best = max(range(2), key=lambda n: given[n])
     if given[0][0] or given[1][0]:
@@ -61,15 +61,15 @@ async def test_of_two_rows_of_one_client_the_living_secret_is_current_in_every_o
 async def test_a_third_secret_of_a_client_is_refused_with_what_to_do(dry: bool) -> None:
     world = World()
     this = run(world, dry=dry)
-    await this.take(row(1, "current", 9))
-    assert (await this.take(row(2, "older", 8))).warning
-    assert (await this.take(row(3, "older", 7, active=False))).warning
+    await this.import_row(row(1, "current", 9))
+    assert (await this.import_row(row(2, "older", 8))).warning
+    assert (await this.import_row(row(3, "older", 7, active=False))).warning
     for active in (True, False):
         with pytest.raises(InvalidRequest, match="third secret") as refused:
-            await this.take(row(4, "oldest", 6, active=active))
+            await this.import_row(row(4, "oldest", 6, active=active))
         assert [violation.field for violation in refused.value.violations] == ["lwa_client_secret"]
         assert "put the current secret into this row" in refused.value.message
-    assert (await this.take(row(5, "current", 5, active=False))) == Taken(Outcome.CREATED)
+    assert (await this.import_row(row(5, "current", 5, active=False))) == ImportResult(Outcome.CREATED)
     if not dry:
         assert secrets(world) == ("current", "older")
 
@@ -77,10 +77,10 @@ async def test_a_third_secret_of_a_client_is_refused_with_what_to_do(dry: bool) 
 @pytest.mark.parametrize("dry", [False, True])
 async def test_a_newer_active_row_of_a_later_import_brings_its_secret(dry: bool) -> None:
     world = World()
-    await run(world).take(row(1, "first", 9))
+    await run(world).import_row(row(1, "first", 9))
     world.time += timedelta(days=30)
     newer = row(2, "second", (world.time - START).days - 1)
-    taken = await run(world, dry=dry).take(newer)
+    taken = await run(world, dry=dry).import_row(newer)
     assert taken.warning
     assert "replaces it" in taken.warning.message
     assert "dropped" not in taken.warning.message
@@ -88,22 +88,22 @@ async def test_a_newer_active_row_of_a_later_import_brings_its_secret(dry: bool)
 
 
 async def test_a_previous_secret_that_gives_way_to_a_newer_row_is_named(world: World) -> None:
-    await run(world).take(row(1, "first", 9))
-    await run(world).take(row(2, "older", 8))
+    await run(world).import_row(row(1, "first", 9))
+    await run(world).import_row(row(2, "older", 8))
     world.time += timedelta(days=3)
-    taken = await run(world).take(row(3, "second", (world.time - START).days - 1))
+    taken = await run(world).import_row(row(3, "second", (world.time - START).days - 1))
     assert taken.warning
     assert "the previous one until now is dropped" in taken.warning.message
     assert secrets(world) == ("second", "first")
 
 
 async def test_a_secret_that_was_rotated_here_since_outlives_older_rows(world: World) -> None:
-    await run(world).take(row(1, "first", 9))
+    await run(world).import_row(row(1, "first", 9))
     application_id = next(iter(world.store.work.apps))
     await world.applications.rotate(application_id, "", NewSecret(SecretStr("rotated")))
     with pytest.raises(InvalidRequest, match="third secret"):
-        await run(world).take(row(2, "second", 300))
-    assert (await run(world).take(row(3, "first", 300))).warning
+        await run(world).import_row(row(2, "second", 300))
+    assert (await run(world).import_row(row(3, "first", 300))).warning
     assert secrets(world) == ("rotated", "first")
 
 
@@ -114,15 +114,15 @@ async def test_an_inactive_row_does_not_take_the_place_of_an_active_one_that_was
     this.note_refused("u1", "SELLER1", "gb")
     inactive = row(1, "secret", 9, active=False, marketplace="UK")
     with pytest.raises(InvalidRequest, match="correct that row") as refused:
-        await this.take(inactive)
+        await this.import_row(inactive)
     assert [violation.field for violation in refused.value.violations] == ["inactive"]
-    assert (await this.take(row(2, "secret", 9, active=False))).outcome is Outcome.CREATED
+    assert (await this.import_row(row(2, "secret", 9, active=False))).outcome is Outcome.CREATED
 
 
 async def test_an_active_row_that_finds_an_inactive_account_says_what_to_do(world: World) -> None:
-    await run(world).take(row(1, "secret", 9, active=False))
+    await run(world).import_row(row(1, "secret", 9, active=False))
     with pytest.raises(InvalidRequest, match="remove that one for good"):
-        await run(world).take(row(2, "secret", 8, seller="SELLER1"))
+        await run(world).import_row(row(2, "secret", 8, seller="SELLER1"))
 
 
 @pytest.fixture
@@ -141,14 +141,14 @@ async def test_accounts_are_attached_to_the_operators_application_by_its_secrets
     id_ = await shared_application(world)
     this = run(world, dry=dry)
     for number, (secret, shared_id) in enumerate([("current", ""), ("before", id_)]):
-        taken = await this.take(row(number, secret, 9, shared=True, shared_id=shared_id))
-        assert taken == Taken(Outcome.CREATED, None, id_)
+        taken = await this.import_row(row(number, secret, 9, shared=True, shared_id=shared_id))
+        assert taken == ImportResult(Outcome.CREATED, None, id_)
         if not dry:
             assert (await world.accounts.get(f"legacy-{number}", "u1")).application_id == id_
     with pytest.raises(InvalidRequest, match="rotate the secret there") as refused:
-        await this.take(row(3, "another", 9, shared=True))
+        await this.import_row(row(3, "another", 9, shared=True))
     assert [violation.field for violation in refused.value.violations] == ["lwa_client_secret"]
-    assert (await this.take(row(4, "another", 9))) == Taken(Outcome.CREATED)
+    assert (await this.import_row(row(4, "another", 9))) == ImportResult(Outcome.CREATED)
     assert next(app for app, _ in world.store.work.apps.values()).application_id == id_
 
 
@@ -156,17 +156,17 @@ async def test_a_previous_secret_that_amazon_takes_no_longer_proves_nothing(worl
     await shared_application(world)
     world.time += timedelta(days=8)
     with pytest.raises(InvalidRequest, match="rotate the secret there"):
-        await run(world).take(row(1, "before", 9, shared=True))
+        await run(world).import_row(row(1, "before", 9, shared=True))
 
 
 async def test_only_an_operators_application_can_be_named(world: World) -> None:
     id_ = await shared_application(world)
     other = LwaClient(SecretStr("amzn1.other"), SecretStr("secret"))
-    taken = await run(world).take(row(1, "", 9, client=other, shared=True, shared_id=id_))
-    assert taken == Taken(Outcome.CREATED)
+    taken = await run(world).import_row(row(1, "", 9, client=other, shared=True, shared_id=id_))
+    assert taken == ImportResult(Outcome.CREATED)
     own = (await world.accounts.get("legacy-1", "u1")).application_id
     assert own != id_
     for wrong in (own, "none", "'"):
         with pytest.raises(InvalidRequest, match="operator's application") as refused:
-            await run(world).take(row(2, "current", 9, shared=True, shared_id=wrong))
+            await run(world).import_row(row(2, "current", 9, shared=True, shared_id=wrong))
         assert [violation.field for violation in refused.value.violations] == ["shared_application_id"]

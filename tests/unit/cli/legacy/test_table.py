@@ -85,7 +85,7 @@ async def test_the_living_secret_is_stored_whatever_the_order_activity_and_age_o
     assert order == sorted(order)
     for account in read:
         try:
-            await importing.take(to_row(to_request(account, Choices(own_applications=True))))
+            await importing.import_row(to_row(to_request(account, Choices(own_applications=True))))
         except InvalidRequest as third:
             assert "third secret" in third.message  # noqa: PT017
             refused += 1

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from sellergate_common.cache.entries import is_bearable, is_enough, longest_left, renewal_time
+from sellergate_common.cache.entries import is_acceptable, is_sufficient, longest_ttl, renewal_time
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Value:
     ],
 )
 def test_a_value_is_enough(left: float, life: float, least: float | None, enough: bool) -> None:
-    assert is_enough(Value(1000 + left, life), least, 1000) is enough
+    assert is_sufficient(Value(1000 + left, life), least, 1000) is enough
 
 
 def test_what_can_be_asked_for_leaves_the_time_that_a_value_spends_on_its_way() -> None:
-    assert longest_left(3600) == 3570
-    assert longest_left(20) == 18
+    assert longest_ttl(3600) == 3570
+    assert longest_ttl(20) == 18
 
 
 def test_renewal_falls_between_80_and_85_percent() -> None:
@@ -43,5 +43,5 @@ def test_renewal_falls_between_80_and_85_percent() -> None:
 
 
 def test_the_last_seconds_are_bearable_and_the_very_last_are_not() -> None:
-    assert is_bearable(Value(1006, 3600), 1000)
-    assert not is_bearable(Value(1005, 3600), 1000)
+    assert is_acceptable(Value(1006, 3600), 1000)
+    assert not is_acceptable(Value(1005, 3600), 1000)

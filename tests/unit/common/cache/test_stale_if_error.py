@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sellergate_common.cache.stale_if_error import Copies
-from sellergate_common.cache.ttl import UNTOLD_SECONDS
+from sellergate_common.cache.stale_if_error import StaleIfErrorCache
+from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS
 from sellergate_common.errors import NotFound, Unavailable
 
 
@@ -14,7 +14,7 @@ class World:
         self.now, self.told, self.asked = 1000.0, True, 0
         self.error: Exception | None = None
         self.value = "first"
-        self.copies: Copies[str] = Copies(lambda: self.now, lambda: self.told)
+        self.copies: StaleIfErrorCache[str] = StaleIfErrorCache(lambda: self.now, lambda: self.told)
 
     async def fetch(self) -> str:
         self.asked += 1
@@ -61,7 +61,7 @@ async def test_a_change_that_the_owner_does_not_know_of_is_asked_for_a_few_times
 
 async def test_a_copy_serves_for_five_seconds(world: World) -> None:
     assert await asyncio.gather(*(world.get() for _ in range(9))) == ["first"] * 9
-    world.value, world.now = "second", world.now + UNTOLD_SECONDS - 0.1
+    world.value, world.now = "second", world.now + MAX_STALENESS_SECONDS - 0.1
     assert await world.get() == "first"
     world.now += 0.1
     assert (await world.get(), world.asked) == ("second", 2)
@@ -73,7 +73,7 @@ async def test_a_change_that_is_told_ends_it_at_once(world: World) -> None:
     world.copies.forget("a")
     assert await world.get() == "second"
     world.value = "third"
-    world.copies.doubt_all()
+    world.copies.mark_stale()
     assert await world.get() == "third"
 
 
@@ -113,7 +113,7 @@ async def test_what_is_forgotten_does_not_come_back_while_its_owner_is_down(worl
 
 async def test_its_owners_word_ends_it(world: World) -> None:
     await world.get()
-    world.now += UNTOLD_SECONDS
+    world.now += MAX_STALENESS_SECONDS
     world.error = NotFound.account("a")
     with pytest.raises(NotFound):
         await world.get()

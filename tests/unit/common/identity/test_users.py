@@ -1,7 +1,7 @@
 """User ids in gRPC metadata: every printable text, byte for byte, and readable by peers that know only the plain key."""
 
 import pytest
-from sellergate_common.context import CallContext, serving, trace_context
+from sellergate_common.context import CallContext, trace_context, use_context
 from sellergate_common.errors import InvalidRequest
 from sellergate_common.identity.users import from_metadata, is_user_id, to_metadata
 from sellergate_common.rpc.channel import outgoing_metadata
@@ -37,5 +37,5 @@ def test_a_trace_context_that_no_metadata_can_carry_is_left_out() -> None:
     assert trace_context(good) == good
     for bad in ("", "ü", good + "\n", "00-x"):
         assert trace_context(bad) == ""
-    with serving(CallContext("m", "id", good)):
+    with use_context(CallContext("m", "id", good)):
         assert ("traceparent", good) in outgoing_metadata("jürgen")

@@ -6,10 +6,10 @@ import sys
 
 SCRIPT = """
 import logging
-from sellergate_common.context import CallContext, serving
+from sellergate_common.context import CallContext, use_context
 from sellergate_common.observability.logs import configure_logging, get_logger
 configure_logging("account", "debug")
-with serving(CallContext("a.B/C", "request-1")):
+with use_context(CallContext("a.B/C", "request-1")):
     get_logger().debug("stored", refresh_token="anything", note="Atzr|abcdef was here", deep={"client_secret": "x", "n": [1]})
     try:
         raise ValueError("refused Atza|token-in-an-exception")
@@ -34,15 +34,15 @@ def test_lines_are_json_with_the_request_id_and_no_secret() -> None:
 
 
 CALLS = """
-from sellergate_common.context import CallContext, Caller, aside, concerns, may_concern, serving
+from sellergate_common.context import CallContext, Caller, detached, bind, bind_named, use_context
 from sellergate_common.observability.logs import configure_logging, get_logger, log_call
 configure_logging("gateway", "info")
 for account_id in ("01a212bb-ed00-7000-8000-19520da63655", "Atzr|pasted-into-the-wrong-field", "A" * 40, ""):
-    with serving(CallContext("a.B/C", "request-1", caller=Caller("edge"))) as call:
-        concerns(operation="orders/v0/getOrders")
-        may_concern(account_id)
-        with aside():
-            concerns("another", "tokens/2021-03-01/createRestrictedDataToken")
+    with use_context(CallContext("a.B/C", "request-1", caller=Caller("edge"))) as call:
+        bind(operation="orders/v0/getOrders")
+        bind_named(account_id)
+        with detached():
+            bind("another", "tokens/2021-03-01/createRestrictedDataToken")
         get_logger().info("retried")
         log_call("info", call, 1.25)
 """

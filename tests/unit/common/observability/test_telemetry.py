@@ -17,7 +17,7 @@ def test_a_scrape_reads_counts_times_and_states() -> None:
     for seconds, reason in ((0.001, "OK"), (0.0011, "OK"), (0.3, "NOT_FOUND"), (90.0, "OK")):
         metrics.observe("a.B/C", reason, seconds)
     metrics.in_flight += 2
-    metrics.answers("redis", up=False)
+    metrics.record_dependency("redis", up=False)
     read = {
         (sample.name, *sorted(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(generate_latest(registry).decode())

@@ -28,7 +28,7 @@ def until(deadline: float) -> Callable[[], float]:
 
 async def work(admission: Admission, left: float, seconds: float = SECONDS) -> float:
     """Do a piece of work; return when it began."""
-    async with admission.admitted(until(now() + left)):
+    async with admission.admit(until(now() + left)):
         began = now()
         await asyncio.sleep(seconds)
         return began
@@ -179,10 +179,10 @@ def test_a_refused_call_may_be_served_otherwise_for_a_moment(age: float) -> None
         admission = await measured(age=age)
         busy = [asyncio.create_task(work(admission, 60)) for _ in range(100)]
         await asyncio.sleep(0)
-        async with admission.place(until(now() + 1.0)) as refused:
+        async with admission.issue_ticket(until(now() + 1.0)) as refused:
             assert refused.grace == pytest.approx(max(0.0, REFUSED_WITHIN_SECONDS - age))
             assert admission.refused == 0  # it may find what it wants
-        async with admission.place(until(now() + 60.0)) as admitted:
+        async with admission.issue_ticket(until(now() + 60.0)) as admitted:
             assert admitted.grace is None
         with pytest.raises(Overloaded):
             await work(admission, 1.0)
@@ -197,7 +197,7 @@ def test_a_place_that_is_not_needed_goes_to_the_next() -> None:
         admission, start = await measured(), now()
         async with AsyncExitStack() as stack:
             for _ in range(LIMIT + 3):  # running, and in the queue
-                await stack.enter_async_context(admission.place(until(60)))
+                await stack.enter_async_context(admission.issue_ticket(until(60)))
             last = asyncio.create_task(work(admission, 60))
             await asyncio.sleep(0.05)
             assert (admission.running, admission.waiting) == (LIMIT, 4)
@@ -216,7 +216,7 @@ def test_work_that_no_caller_waits_for_is_left_out() -> None:
         left = 60.0
 
         async def shared() -> None:
-            async with admission.admitted(lambda: left):
+            async with admission.admit(lambda: left):
                 await asyncio.sleep(SECONDS)
 
         given_up = [asyncio.create_task(shared()) for _ in range(100)]
@@ -258,7 +258,7 @@ def test_those_on_their_way_to_the_work_that_follows_count_as_its_queue() -> Non
 
         async def both(left: float) -> None:
             end = now() + left
-            async with looks.admitted(until(end)):
+            async with looks.admit(until(end)):
                 await asyncio.sleep(SECONDS / 10)
             await work(following, end - now())
 
@@ -286,7 +286,7 @@ def test_refusals_leave_the_processor_to_the_work(deadline: float) -> None:
                 arrived = now()
                 await busy(0.3)  # what each call costs, admitted or not
                 try:
-                    async with admission.admitted(until(arrived + deadline)):
+                    async with admission.admit(until(arrived + deadline)):
                         await busy(0.7)
                 except (Overloaded, OutOfTime) as error:
                     await asyncio.sleep(error.retry_after or 0.0)
@@ -311,7 +311,7 @@ def test_work_that_fails_gives_its_place_back() -> None:
         admission = Admission(1, now, lambda: 0.0, longest_queue=1)
 
         async def failing() -> None:
-            async with admission.admitted(until(60)):
+            async with admission.admit(until(60)):
                 await asyncio.sleep(SECONDS)
                 raise ValueError
 

@@ -22,7 +22,7 @@ def test_the_metrics_show_what_becomes_of_work() -> None:
 
         async def work(left: float) -> None:
             deadline = loop.time() + left
-            async with admission.admitted(lambda: deadline - loop.time()):
+            async with admission.admit(lambda: deadline - loop.time()):
                 await asyncio.sleep(5)
 
         tasks = [asyncio.create_task(work(left)) for left in (60.0, 60.0, 0.06)]

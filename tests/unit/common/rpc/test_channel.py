@@ -14,7 +14,7 @@ async def _unary(channel: grpc.aio.Channel) -> object:
 
 async def _streamed(channel: grpc.aio.Channel) -> object:
     method = channel.unary_stream("/a/b")
-    return [answer async for answer in invoke_stream(method, b"", dependency="token", seconds=1)]
+    return [response async for response in invoke_stream(method, b"", dependency="token", seconds=1)]
 
 
 async def _uploaded(channel: grpc.aio.Channel) -> object:

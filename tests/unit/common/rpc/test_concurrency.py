@@ -19,9 +19,9 @@ def after(count: int, gap: float, iteration: float, limit: Concurrency | None = 
         concurrency._now = loop.time
         for _ in range(count):
             await asyncio.sleep(gap)
-            concurrency.arrived()
+            concurrency.record_arrival()
             await asyncio.sleep(0)  # the probe, for which virtual time takes none
-            concurrency.iterated(iteration)
+            concurrency.record_iteration(iteration)
         return concurrency
 
     return run_in_virtual_time(main())
@@ -46,8 +46,8 @@ def test_less_runs_at_once_while_iterations_are_long(gap: float, iteration: floa
 def test_a_fixed_limit_stays() -> None:
     fixed = Concurrency(8, 8, lambda: 0.0)
     for _ in range(100):
-        fixed.arrived()
-        fixed.iterated(1.0)
+        fixed.record_arrival()
+        fixed.record_iteration(1.0)
     assert fixed.limit == 8
 
 
@@ -56,7 +56,7 @@ def test_an_iteration_is_measured_for_each_call() -> None:
 
     async def main() -> float:
         concurrency = Concurrency(FEWEST, MOST, lambda: next(times))
-        concurrency.arrived()
+        concurrency.record_arrival()
         await asyncio.sleep(0)
         return concurrency._iteration
 

@@ -3,17 +3,17 @@
 from itertools import pairwise
 
 import pytest
-from sellergate_common.rpc.refusals import LONGEST_RETRY_SECONDS, SHORTEST_RETRY_SECONDS, Refusals, Returns
+from sellergate_common.rpc.refusals import LONGEST_RETRY_SECONDS, SHORTEST_RETRY_SECONDS, Refusals, RetryTimes
 
 
 def test_a_single_caller_returns_before_the_queue_has_run_empty() -> None:
-    assert Returns(lambda: 0.0).next(100.0, 2.0, 0.01) == 1.0
-    assert Returns(lambda: 0.5).next(100.0, 2.0, 0.01) == 1.5
-    assert Returns(lambda: 0.0).next(100.0, 0.0, 0.01) == SHORTEST_RETRY_SECONDS
+    assert RetryTimes(lambda: 0.0).next(100.0, 2.0, 0.01) == 1.0
+    assert RetryTimes(lambda: 0.5).next(100.0, 2.0, 0.01) == 1.5
+    assert RetryTimes(lambda: 0.0).next(100.0, 0.0, 0.01) == SHORTEST_RETRY_SECONDS
 
 
 def test_many_callers_return_one_after_the_other_and_more_slowly_than_work_is_finished() -> None:
-    returns, interval = Returns(lambda: 0.5), 0.01
+    returns, interval = RetryTimes(lambda: 0.5), 0.01
     given = [returns.next(100.0, 0.2, interval) for _ in range(60)]
     late = [one for one in given if one > 0.2]
     assert [round(b - a, 6) for a, b in pairwise(late)] == [4 * interval] * (len(late) - 1)
@@ -22,7 +22,7 @@ def test_many_callers_return_one_after_the_other_and_more_slowly_than_work_is_fi
 
 @pytest.mark.parametrize("wait", [0.0, 1.0, 100.0])
 def test_the_last_one_is_back_soon(wait: float) -> None:
-    returns = Returns(lambda: 0.99)
+    returns = RetryTimes(lambda: 0.99)
     given = [returns.next(100.0, wait, 0.05) for _ in range(1_000)]
     assert max(given) <= LONGEST_RETRY_SECONDS
     assert min(given) >= SHORTEST_RETRY_SECONDS

@@ -40,7 +40,7 @@ class AccountService:
                 raise Unauthenticated("wrong")
             return "token"
 
-        return await self.guesses.bounded(client, secret, address, evaluate)
+        return await self.guesses.evaluate(client, secret, address, evaluate)
 
     async def outcome(self, **given: str) -> str:
         try:

@@ -3,7 +3,7 @@
 from http.cookies import SimpleCookie
 
 import pytest
-from sellergate_amazon.centrals import Centrals
+from sellergate_amazon.seller_central import SellerCentral
 from sellergate_edge.routes.website import COOKIE_SECONDS, MOST_COOKIES, Website
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,7 +35,7 @@ class Jar:
 
 
 def website(secure: bool = True) -> Website:
-    return Website(None, Centrals(), secure=secure)  # type: ignore[arg-type]
+    return Website(None, SellerCentral(), secure=secure)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("secure", [False, True])

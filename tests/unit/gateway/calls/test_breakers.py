@@ -7,7 +7,7 @@ import pytest
 from sellergate_common.errors import Unavailable
 from sellergate_gateway.calls.breakers import FAILURES_OF_A_USER, LEAST_CALLS, MOST_USERS, Breakers, End
 from sellergate_gateway.calls.retries import ACCOUNT_RETRIES, RetryBudgets
-from sellergate_gateway.spapi.http import FateUnknown, NotSent
+from sellergate_gateway.spapi.http import ConnectError, ResponseLost
 
 from tests.fakes.gateway import ACCOUNT, BUSY, HTML, OK, WRITE, World
 
@@ -22,8 +22,8 @@ class Clock:
 
 def fail(breakers: Breakers, user: str, times: int, end: End = End.BROKEN, host: str = "h") -> None:
     for _ in range(times):
-        breakers.enter(host, user)
-        breakers.ended(host, user, end)
+        breakers.begin(host, user)
+        breakers.record_result(host, user, end)
 
 
 def opened(clock: Clock) -> Breakers:
@@ -47,13 +47,13 @@ def test_a_host_that_is_down_is_left_alone_and_found_again_by_one_probe() -> Non
     assert refuses(breakers, "another") is None
     clock.now += 2.1
     breakers.check("h", "u")
-    breakers.enter("h", "u")
+    breakers.begin("h", "u")
     assert refuses(breakers), "one probe at a time"
-    breakers.ended("h", "u", End.UNREACHABLE)
+    breakers.record_result("h", "u", End.UNREACHABLE)
     assert refuses(breakers) == pytest.approx(4.0)
     clock.now += 4.1
-    breakers.enter("h", "u")
-    breakers.ended("h", "u", End.ANSWERED)
+    breakers.begin("h", "u")
+    breakers.record_result("h", "u", End.ANSWERED)
     assert refuses(breakers) is None
     assert breakers.state() == {"h": False}
 
@@ -62,7 +62,7 @@ def test_a_probe_whose_end_is_never_reported_is_over_after_a_while() -> None:
     clock = Clock()
     breakers = opened(clock)
     clock.now += 2.1
-    breakers.enter("h", "u")
+    breakers.begin("h", "u")
     clock.now += 14
     assert refuses(breakers)
     clock.now += 2
@@ -73,23 +73,23 @@ def test_few_failures_among_many_successes_open_nothing() -> None:
     clock = Clock()
     breakers = Breakers(clock)
     for number in range(1000):
-        breakers.ended("h", "u", End.UNREACHABLE if number % 4 == 0 else End.ANSWERED)
+        breakers.record_result("h", "u", End.UNREACHABLE if number % 4 == 0 else End.ANSWERED)
         clock.now += 0.01
     assert refuses(breakers) is None
     for _ in range(LEAST_CALLS - 1):
         clock.now += 20
-        breakers.ended("h", "u", End.UNREACHABLE)
+        breakers.record_result("h", "u", End.UNREACHABLE)
     assert refuses(breakers) is None, "so few, so far apart"
 
 
 @pytest.mark.parametrize(
     ("step", "opens"),
     [
-        (NotSent("refused"), True),
-        (FateUnknown("reset"), True),
+        (ConnectError("refused"), True),
+        (ResponseLost("reset"), True),
         (HTML, True),
         (BUSY, False),
-        (FateUnknown("no complete answer", late=True), False),
+        (ResponseLost("no complete answer", late=True), False),
     ],
 )
 async def test_what_opens_it(step: object, opens: bool) -> None:
@@ -147,9 +147,9 @@ def test_a_user_who_makes_probes_fail_or_leaves_them_does_not_keep_a_host_closed
     clock = Clock()
     breakers = opened(clock)
     clock.now += 2.1
-    breakers.enter("h", "attacker")
+    breakers.begin("h", "attacker")
     assert refuses(breakers, user="victim"), "one probe at a time"
-    breakers.ended("h", "attacker", end)
+    breakers.record_result("h", "attacker", end)
     assert refuses(breakers, user="attacker") == pytest.approx(2.0)
     fail(breakers, "victim", 1, End.ANSWERED)
     assert refuses(breakers, user="victim") is None
@@ -173,7 +173,7 @@ def test_users_who_are_remembered_are_bounded() -> None:
 
 
 async def test_calls_that_their_caller_leaves_or_gives_too_little_time_open_nothing_for_anyone() -> None:
-    world = World(steps=[FateUnknown("no complete answer", late=True)], left=3.0)
+    world = World(steps=[ResponseLost("no complete answer", late=True)], left=3.0)
     for _ in range(2 * LEAST_CALLS):
         await world.refused(WRITE)
     world.steps = [asyncio.CancelledError()]  # type: ignore[list-item]
@@ -200,7 +200,7 @@ def test_retries_are_a_share_of_calls() -> None:
     budgets = RetryBudgets()
     spent = 0
     for _ in range(1000):
-        budgets.called("a")
+        budgets.record_call("a")
         spent += budgets.spend("a")
     assert spent == pytest.approx(0.2 * 1000 + ACCOUNT_RETRIES, abs=3)
     assert budgets.spend("b"), "each account has its own"
@@ -210,5 +210,5 @@ def test_the_process_has_a_budget_too() -> None:
     budgets = RetryBudgets()
     assert sum(budgets.spend(f"a{number}") for number in range(10_000)) == 500
     for _ in range(100):
-        budgets.called("x")
+        budgets.record_call("x")
     assert sum(budgets.spend(f"b{number}") for number in range(10_000)) in (9, 10)

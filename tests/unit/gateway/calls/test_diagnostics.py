@@ -6,13 +6,13 @@ import pytest
 from sellergate_common.clock import Clock
 from sellergate_common.errors import NotFound, PreconditionFailed, Unavailable
 from sellergate_common.sites import Sites
-from sellergate_gateway.calls.diagnostics import PROBE, Checks, Stage, Wanted
+from sellergate_gateway.calls.diagnostics import PROBE, CheckOptions, Checks, Stage
 from sellergate_gateway.credentials.ports import Verified
 
 from tests.fakes.gateway import ACCOUNT, CATALOGUE, PRODUCTION, ROLE, SANDBOX, Getting, World
 
 NOW = 1e12 - 3600
-QUIET = Wanted(exchange=False, call=False)
+QUIET = CheckOptions(exchange=False, call=False)
 
 
 def checks(world: World) -> Checks:

@@ -47,7 +47,7 @@ class Failing(World):
 async def test_a_success_stays_a_success(call: SpApiCall, response: Any, failure: BaseException) -> None:
     with capture_logs() as logs:
         done = await Failing(steps=[response], failure=failure).make(call)
-    assert (done.answer, done.attempts) == (response, 1)
+    assert (done.response, done.attempts) == (response, 1)
     if isinstance(failure, Exception):
         assert [(entry["event"], entry["cause"]) for entry in logs] == [
             ("after_response_failed", type(failure).__name__)
@@ -56,8 +56,8 @@ async def test_a_success_stays_a_success(call: SpApiCall, response: Any, failure
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
 async def test_refusals_stay_what_amazon_said(failure: BaseException) -> None:
-    throttled = await Failing(steps=[THROTTLED], failure=failure).refused(WRITE)
-    assert throttled.reason is Reason.AMAZON_QUOTA_EXCEEDED
+    on_throttled = await Failing(steps=[THROTTLED], failure=failure).refused(WRITE)
+    assert on_throttled.reason is Reason.AMAZON_QUOTA_EXCEEDED
     world = Failing(steps=[EXPIRED], failure=failure)
     assert ((await world.refused(WRITE)).reason, len(world.sent)) == (Reason.AMAZON_DENIED, 1)
 

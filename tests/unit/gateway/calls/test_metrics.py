@@ -13,8 +13,8 @@ def test_a_scrape_reads_calls_quota_and_breakers() -> None:
     orders.calls, orders.requests, orders.throttled, orders.refused = 7, 9, 2, 1
     orders.waits, orders.waited, orders.rate_share = 3, 4.5, 0.5
     for _ in range(LEAST_CALLS):
-        breakers.ended("https://sellingpartnerapi-na.amazon.com", "u1", End.UNREACHABLE)
-        breakers.ended("https://sellingpartnerapi-eu.amazon.com", "u2", End.BROKEN)
+        breakers.record_result("https://sellingpartnerapi-na.amazon.com", "u1", End.UNREACHABLE)
+        breakers.record_result("https://sellingpartnerapi-eu.amazon.com", "u2", End.BROKEN)
     read = {
         (sample.name, *sample.labels.values()): sample.value
         for family in registry.collect()

@@ -7,7 +7,7 @@ import pytest
 from sellergate_common.blocking.threads import Threads
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_gateway.calls.pagination import Pages
-from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import SpApiCall
 from sellergate_gateway.spapi.response import MOST_PAGE_BYTES, MOST_PAGE_VALUES
 
@@ -15,15 +15,17 @@ from tests.fakes.gateway import CATALOGUE, DENIED, World
 from tests.fakes.loop_watchdog import watched_loop
 
 
-def page(document: object, *, packed: bool = False) -> AmazonAnswer:
+def page(document: object, *, packed: bool = False) -> AmazonResponse:
     body = json.dumps(document).encode()
-    return AmazonAnswer(200, (("content-encoding", "gzip"),) if packed else (), gzip.compress(body) if packed else body)
+    return AmazonResponse(
+        200, (("content-encoding", "gzip"),) if packed else (), gzip.compress(body) if packed else body
+    )
 
 
 async def queries(
-    path: str, query: str, *answers: AmazonAnswer, most: int = 0, method: str = "GET", body: bytes = b""
+    path: str, query: str, *responses: AmazonResponse, most: int = 0, method: str = "GET", body: bytes = b""
 ) -> list[str]:
-    world = World(steps=list(answers))
+    world = World(steps=list(responses))
     pages = Pages(world.calls, CATALOGUE, Threads("pages", 1).run)
     call = SpApiCall("a", method, path, raw_query=query, body=body)
     async for _ in pages.follow(call, "", most):
@@ -63,15 +65,15 @@ async def test_fulfillment_inbound_v0_changes_its_query_type() -> None:
 
 async def test_replenishment_counts_in_the_body() -> None:
     body = json.dumps({"pagination": {"limit": 10, "offset": 5}, "filters": {}}).encode()
-    answer = page({"offers": [], "pagination": {"totalResults": 31}})
-    asked = await queries("/replenishment/2022-11-07/offers/search", "", answer, method="POST", body=body)
+    response = page({"offers": [], "pagination": {"totalResults": 31}})
+    asked = await queries("/replenishment/2022-11-07/offers/search", "", response, method="POST", body=body)
     assert [json.loads(one)["pagination"]["offset"] for one in asked] == [5, 15, 25]
 
 
 async def test_tokens_that_come_again_end_it() -> None:
-    answers = [page({"payload": {"NextToken": token}}) for token in "aba"]
+    responses = [page({"payload": {"NextToken": token}}) for token in "aba"]
     with pytest.raises(SellergateError) as caught:
-        await queries(ORDERS, "", *answers)
+        await queries(ORDERS, "", *responses)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
     assert "circle" in caught.value.message
 
@@ -90,7 +92,7 @@ NO_PAGES = [
     *(page({"payload": {"NextToken": one}}) for one in (5, ["a"], "x" * 10_000, "\x00")),
     page({"payload": [1]}),
     *(
-        AmazonAnswer(200, (), body)
+        AmazonResponse(200, (), body)
         for body in (
             b"",
             b" ",
@@ -111,7 +113,7 @@ NO_PAGES = [
 @pytest.mark.parametrize("position", [1, 2, 3])
 @pytest.mark.parametrize("broken", NO_PAGES, ids=lambda broken: broken.body[:20].decode("latin-1"))
 async def test_a_page_that_cannot_be_read_is_asked_for_again_and_is_never_the_last(
-    broken: AmazonAnswer, position: int
+    broken: AmazonResponse, position: int
 ) -> None:
     pages = [page({"payload": {"NextToken": token}}) for token in "ab"] + [LAST]
     once = [*pages[: position - 1], broken, *pages[position - 1 :]]
@@ -134,12 +136,12 @@ async def test_a_page_counted_in_the_body_that_names_no_number_of_results_is_not
         assert caught.value.violations[0].field == "call.body"
 
 
-def large(token: str) -> AmazonAnswer:
+def large(token: str) -> AmazonResponse:
     """Return a page of 10 MB, as of financial events."""
     event = {"AmazonOrderId": "902-1845936-5435065", "Fees": [{"Type": "x" * 40, "Amount": 1.25}] * 3}
     events = b",".join([json.dumps(event).encode()] * 40_000)
     body = b'{"payload": {"FinancialEvents": {"Shipments": [%b]}, "NextToken": "%b"}}' % (events, token.encode())
-    return AmazonAnswer(200, (), body)
+    return AmazonResponse(200, (), body)
 
 
 FINANCES = "/finances/v0/financialEvents"
@@ -149,14 +151,14 @@ async def test_pages_of_ten_megabytes_are_followed_and_read_beside_the_loop() ->
     pages = [large(token) for token in "abc"]
     assert 10_000_000 < len(pages[0].body) < MOST_PAGE_BYTES
     packed = gzip.compress(pages[2].body, 1)
-    pages[2] = AmazonAnswer(200, (("content-encoding", "gzip"),), packed)
+    pages[2] = AmazonResponse(200, (("content-encoding", "gzip"),), packed)
     with watched_loop():
         assert len(await queries(FINANCES, "", *pages, page({"payload": {}}))) == 4
 
 
 async def test_a_page_beyond_the_bounds_comes_before_the_error() -> None:
     for body in (b'{"payload": {"Orders": [' + b"1," * MOST_PAGE_VALUES + b"1]}}", b" " * (MOST_PAGE_BYTES + 1)):
-        world, seen = World(steps=[AmazonAnswer(200, (), body)]), 0
+        world, seen = World(steps=[AmazonResponse(200, (), body)]), 0
         pages = Pages(world.calls, CATALOGUE, Threads("pages", 1).run)
         with pytest.raises(SellergateError, match="Ask for smaller pages"):
             async for _ in pages.follow(SpApiCall("a", "GET", ORDERS), "", 0):

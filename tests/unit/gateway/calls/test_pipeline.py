@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 from sellergate_common.errors import Reason, Unavailable
-from sellergate_gateway.calls.pipeline import RESERVE_SECONDS, Done
+from sellergate_gateway.calls.pipeline import RESERVE_SECONDS, CallResult
 from sellergate_gateway.calls.retries import MAX_ATTEMPTS
 from sellergate_gateway.rpc.call_messages import to_response
-from sellergate_gateway.spapi.http import AmazonAnswer, FateUnknown, NotSent, ResponseOversized
+from sellergate_gateway.spapi.http import AmazonResponse, ConnectError, ResponseLost, ResponseOversized
 from sellergate_gateway.spapi.request import SpApiCall
 
 from tests.fakes.gateway import (
@@ -25,7 +25,7 @@ from tests.fakes.gateway import (
     WRITE,
     Step,
     World,
-    answer,
+    amazon_response,
 )
 
 
@@ -33,7 +33,12 @@ async def test_quota_is_charged_after_everything_that_can_fail_and_signing_after
     world = World(account=replace(ACCOUNT, iam_role_arn=ROLE, marketplace="DE"))
     done = await world.make()
     assert world.log == ["account", "token", "credentials", "quota", "sign eu-west-1", "send"]
-    assert (done.answer, done.operation, done.attempts, done.waited) == (OK, CATALOGUE.get("orders/v0/getOrders"), 1, 0)
+    assert (done.response, done.operation, done.attempts, done.waited) == (
+        OK,
+        CATALOGUE.get("orders/v0/getOrders"),
+        1,
+        0,
+    )
     assert world.sent[0].url == "https://eu.test/orders/v0/orders"
     assert dict(world.sent[0].headers) == {"x-amz-access-token": "Atza|1", "authorization": "signed"}
 
@@ -151,8 +156,8 @@ async def test_the_sandbox_by_call_or_by_account(account: bool, call: bool | Non
 
 
 # What Amazon did not do is sent again, what it may have done only when that does no harm.
-RESET, REFUSED = FateUnknown("ServerDisconnectedError"), NotSent("ClientConnectorError")
-TOO_LARGE = ResponseOversized(AmazonAnswer(201, (("x-amzn-RequestId", "r-1"),), b""))
+RESET, REFUSED = ResponseLost("ServerDisconnectedError"), ConnectError("ClientConnectorError")
+TOO_LARGE = ResponseOversized(AmazonResponse(201, (("x-amzn-RequestId", "r-1"),), b""))
 _RETRIED, _ONCE = MAX_ATTEMPTS, 1
 
 
@@ -167,16 +172,16 @@ _RETRIED, _ONCE = MAX_ATTEMPTS, 1
         (REFUSED, WRITE, _RETRIED, Reason.AMAZON_UNAVAILABLE),
         (HTML, READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
         (HTML, WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
-        (answer(500, "InternalFailure"), READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
-        (answer(500, "InternalFailure"), WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
-        (answer(504), WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
+        (amazon_response(500, "InternalFailure"), READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
+        (amazon_response(500, "InternalFailure"), WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
+        (amazon_response(504), WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
         (RESET, READ, _RETRIED, Reason.AMAZON_UNAVAILABLE),
         (RESET, WRITE, _ONCE, Reason.AMAZON_OUTCOME_UNKNOWN),
         (TOO_LARGE, READ, _ONCE, Reason.AMAZON_RESPONSE_TOO_LARGE),
         (TOO_LARGE, WRITE, _ONCE, Reason.AMAZON_RESPONSE_TOO_LARGE),
-        (answer(400, "InvalidInput"), READ, _ONCE, Reason.AMAZON_REJECTED),
-        (answer(403, "Unauthorized"), READ, _ONCE, Reason.AMAZON_DENIED),
-        (answer(404, "NotFound"), WRITE, _ONCE, Reason.AMAZON_NOT_FOUND),
+        (amazon_response(400, "InvalidInput"), READ, _ONCE, Reason.AMAZON_REJECTED),
+        (amazon_response(403, "Unauthorized"), READ, _ONCE, Reason.AMAZON_DENIED),
+        (amazon_response(404, "NotFound"), WRITE, _ONCE, Reason.AMAZON_NOT_FOUND),
         (EXPIRED, READ, 2, Reason.AMAZON_DENIED),
         (EXPIRED, WRITE, 2, Reason.AMAZON_DENIED),
     ],
@@ -188,14 +193,14 @@ async def test_how_often_a_call_is_sent_that_never_succeeds(
     error = await world.refused(call)
     assert (len(world.sent), error.reason) == (attempts, reason)
     assert world.log.count("quota") == attempts
-    if isinstance(step, AmazonAnswer):
+    if isinstance(step, AmazonResponse):
         as_is = World(steps=[step])
         done = await as_is.make(call, as_is=True)
-        assert (done.answer, done.attempts) == (step, attempts)
+        assert (done.response, done.attempts) == (step, attempts)
 
 
 async def test_an_own_fault_is_reported_as_such_and_opens_no_breaker() -> None:
-    world = World(steps=[NotSent("ClientConnectorError", own=True)])
+    world = World(steps=[ConnectError("ClientConnectorError", own=True)])
     for _ in range(30):
         error = await world.refused(WRITE)
     assert (error.reason, error.metadata["dependency"]) == (Reason.DEPENDENCY_UNAVAILABLE, "gateway")
@@ -203,7 +208,7 @@ async def test_an_own_fault_is_reported_as_such_and_opens_no_breaker() -> None:
 
 
 async def test_an_expired_client_secret_is_the_applications_fault() -> None:
-    expired = answer(403, "Unauthorized", "The LWA secret token you provided has expired.")
+    expired = amazon_response(403, "Unauthorized", "The LWA secret token you provided has expired.")
     world = World(steps=[expired])
     error = await world.refused(WRITE)
     assert (error.reason, len(world.sent)) == (Reason.LWA_CLIENT_REJECTED, 1)
@@ -231,7 +236,7 @@ async def test_an_unknown_fate_is_an_error_as_is_too() -> None:
 
 
 async def test_a_429_drains_the_bucket_for_one_interval_or_as_amazon_says() -> None:
-    world = World(steps=[THROTTLED, answer(429, "QuotaExceeded", retry_after="0.01"), OK])
+    world = World(steps=[THROTTLED, amazon_response(429, "QuotaExceeded", retry_after="0.01"), OK])
     await world.make()
     assert world.drained == [pytest.approx(1 / 0.0167), 0.01]
 
@@ -242,7 +247,7 @@ async def test_no_turn_in_time_after_a_429_is_amazons_429() -> None:
     assert (error.reason, len(world.sent)) == (Reason.AMAZON_QUOTA_EXCEEDED, 1)
     assert error.retry_after == pytest.approx(1 / 0.0167)
     as_is = World(steps=[THROTTLED], waits=[0.0, 60.0])
-    assert (await as_is.make(max_wait=0.0, as_is=True)).answer is THROTTLED
+    assert (await as_is.make(max_wait=0.0, as_is=True)).response is THROTTLED
 
 
 async def test_no_turn_at_all_is_ours() -> None:
@@ -265,7 +270,7 @@ async def test_the_longest_wait_is_the_callers_and_never_past_its_deadline() -> 
 
 
 async def test_a_call_out_of_time_is_told_so_unless_it_is_a_write_of_unknown_fate() -> None:
-    late = FateUnknown("no complete answer within 0.0 s")
+    late = ResponseLost("no complete answer within 0.0 s")
     assert (await World(steps=[late], left=0.06).refused()).reason is Reason.DEADLINE_EXCEEDED
     assert (await World(steps=[late], left=0.06).refused(WRITE)).reason is Reason.AMAZON_OUTCOME_UNKNOWN
     nothing = World(left=0.0)
@@ -276,8 +281,8 @@ async def test_a_call_out_of_time_is_told_so_unless_it_is_a_write_of_unknown_fat
 async def test_a_rate_is_learned_where_it_differs_and_for_every_bucket() -> None:
     told = replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))
     world = World(steps=[told])
-    await world.make(batch=True)
-    await world.make(batch=True)
+    await world.make(background=True)
+    await world.make(background=True)
     assert world.learned == [(2, 16.7)]
     same = World(steps=[replace(OK, headers=(("x-amzn-RateLimit-Limit", "0.0167"),))])
     await same.make()
@@ -313,11 +318,11 @@ async def test_amazons_own_429_says_when_to_come_back_also_where_amazon_does_not
     assert done.retry_after == pytest.approx(1 / operation.rate)
     named = {name: value for name, value in to_response_headers(done) if name == "Retry-After"}
     assert named == {"Retry-After": str(math.ceil(1 / operation.rate))}
-    told = await World(steps=[answer(429, "QuotaExceeded", retry_after="7")], left=0.3).make(as_is=True)
+    told = await World(steps=[amazon_response(429, "QuotaExceeded", retry_after="7")], left=0.3).make(as_is=True)
     assert told.retry_after is None
     assert [value for name, value in to_response_headers(told) if name.lower() == "retry-after"] == ["7"]
     assert (await World().make(as_is=True)).retry_after is None
 
 
-def to_response_headers(done: Done) -> list[tuple[str, str]]:
+def to_response_headers(done: CallResult) -> list[tuple[str, str]]:
     return [(header.name, header.value) for header in to_response(done).headers]

@@ -10,7 +10,7 @@ from sellergate_common.context import HOP_SECONDS, CallContext
 from sellergate_common.errors import OutOfTime, Reason, SellergateError
 from sellergate_common.rpc.deadlines import within_deadline
 from sellergate_gateway.calls.pipeline import LARGEST_SHARE, LATENESS_TIMES, RESERVE_SECONDS
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest, FateUnknown, NotSent
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ConnectError, ResponseLost
 from sellergate_gateway.spapi.request import SpApiCall
 
 from tests.fakes.gateway import BUSY, EXPIRED, HTML, OK, READ, THROTTLED, WRITE, World
@@ -18,7 +18,7 @@ from tests.fakes.virtual_time import run_in_virtual_time
 
 PUT = SpApiCall("a", "PUT", "/listings/2021-08-01/items/S/sku", body=b"{}")
 RATED = replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))
-RESET = FateUnknown("ServerDisconnectedError")
+RESET = ResponseLost("ServerDisconnectedError")
 SECONDS = 2.0
 
 
@@ -30,13 +30,13 @@ class Timed(World):
     responding: float = 0.0
     learning: float = 0.0
 
-    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
         await asyncio.sleep(self.connecting)
         response = await super().send(request, seconds)
         await asyncio.sleep(self.responding)
         return response
 
-    async def learn(self, *given: Any) -> None:
+    async def update_rate(self, *given: Any) -> None:
         await asyncio.sleep(self.learning)
         await super().learn(*given)
 
@@ -48,7 +48,7 @@ def outcome(world: Timed, call: SpApiCall, ended: Callable[[Coroutine[Any, Any, 
         loop = asyncio.get_running_loop()
         world.time_left = lambda: max(0.0, SECONDS - HOP_SECONDS - loop.time())
         try:
-            return (await ended(world.make(call))).answer.status
+            return (await ended(world.make(call))).response.status
         except SellergateError as error:
             return error.reason
 
@@ -119,7 +119,7 @@ async def test_a_late_loop_waits_for_amazon_so_much_shorter_and_never_too_short(
         (BUSY, PUT, Reason.AMAZON_UNAVAILABLE),
         (BUSY, WRITE, Reason.AMAZON_UNAVAILABLE),
         (THROTTLED, WRITE, Reason.AMAZON_QUOTA_EXCEEDED),
-        (NotSent("refused"), WRITE, Reason.AMAZON_UNAVAILABLE),
+        (ConnectError("refused"), WRITE, Reason.AMAZON_UNAVAILABLE),
         (EXPIRED, WRITE, Reason.LOCAL_QUOTA_EXCEEDED),
     ],
 )
@@ -129,16 +129,16 @@ async def test_without_a_slot_for_another_attempt_amazons_last_outcome_is_the_re
     world = World(steps=[first, OK], waits=[0.0, 60.0])
     assert (await world.refused(call)).reason is reason
     assert len(world.sent) == 1
-    if isinstance(first, AmazonAnswer):
+    if isinstance(first, AmazonResponse):
         as_is = World(steps=[first, OK], waits=[0.0, 60.0])
-        assert (await as_is.make(call, as_is=True)).answer is first
+        assert (await as_is.make(call, as_is=True)).response is first
 
 
 @dataclass
 class Closing(World):
     """A world whose account is switched off after the first request."""
 
-    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
         self.account = replace(self.account, state="INACTIVE")
         return await super().send(request, seconds)
 

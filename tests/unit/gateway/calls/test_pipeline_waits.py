@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from sellergate_common.cache.stale_if_error import Copies
-from sellergate_common.cache.ttl import UNTOLD_SECONDS
+from sellergate_common.cache.stale_if_error import StaleIfErrorCache
+from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS
 from sellergate_common.errors import NotFound, Reason, SellergateError, Unavailable
 from sellergate_gateway.model import AccessToken, Account
 from sellergate_gateway.quota.limiter import RateLimiter
 from sellergate_gateway.quota.ports import Admission, BucketSet
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse
 from sellergate_gateway.spapi.request import SpApiCall
 
 from tests.fakes.gateway import ACCOUNT, BUSY, OK, World, local_replica
@@ -97,7 +97,7 @@ async def test_a_wait_for_a_token_is_a_wait_too() -> None:
 class Refusing(World):
     """A world whose account is deactivated while a call waits for its next attempt."""
 
-    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
         self.left -= 5.0
         self.account = replace(ACCOUNT, state="INACTIVE")
         return await super().send(request, seconds)
@@ -129,7 +129,7 @@ class Storm(World):
     """A world with real quota, a real copy of the account, and a clock."""
 
     quota: RateLimiter | None = None
-    copies: Copies[Account] | None = None
+    copies: StaleIfErrorCache[Account] | None = None
     deleted_at: float | None = None
     sent_at: list[float] = field(default_factory=list)
 
@@ -150,18 +150,18 @@ class Storm(World):
             raise NotFound.account("a")
         return self.account
 
-    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
         self.sent_at.append(asyncio.get_running_loop().time())
         return OK
 
 
-@pytest.mark.parametrize(("told", "bound"), [(True, 0.0), (False, UNTOLD_SECONDS)])
+@pytest.mark.parametrize(("told", "bound"), [(True, 0.0), (False, MAX_STALENESS_SECONDS)])
 def test_nothing_goes_out_for_an_account_that_was_deleted_while_calls_waited(told: bool, bound: float) -> None:
     """300 calls at two a second; after two seconds the account is deleted, and the change is announced or is not."""
 
     async def scenario() -> None:
         now = asyncio.get_running_loop().time
-        world = Storm(left=600.0, quota=local_replica(now).limiter, copies=Copies(now, lambda: told))
+        world = Storm(left=600.0, quota=local_replica(now).limiter, copies=StaleIfErrorCache(now, lambda: told))
         calls = world.calls
         waiting = [asyncio.create_task(calls.make(CALL, "")) for _ in range(300)]
         await asyncio.sleep(2)

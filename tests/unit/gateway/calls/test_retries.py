@@ -19,8 +19,8 @@ NOT_DONE, UNKNOWN, FINAL = Failure.NOT_DONE, Failure.UNKNOWN, Failure.FINAL
     ("kind", "failure"),
     [
         (Kind.THROTTLED, NOT_DONE),
-        (Kind.NOT_NOW, NOT_DONE),
-        (Kind.BROKEN, UNKNOWN),
+        (Kind.UNAVAILABLE, NOT_DONE),
+        (Kind.SERVER_ERROR, UNKNOWN),
         (Kind.REFUSED, FINAL),
         (Kind.TOKEN_REFUSED, FINAL),  # repaired once, by another rule
     ],

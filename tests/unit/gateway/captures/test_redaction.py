@@ -6,8 +6,8 @@ import json
 import pytest
 from sellergate_amazon.operations import Catalogue
 from sellergate_gateway.captures import redaction
-from sellergate_gateway.captures.redaction import BODY_BYTES, LONGEST_BODY, Exchange, look_at, shown
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
+from sellergate_gateway.captures.redaction import BODY_BYTES, LONGEST_BODY, Exchange, build_exchange, redact_exchange
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse
 
 from tests.fakes.cpu_time import cpu_time
 
@@ -22,18 +22,18 @@ HEADERS = (
 )
 
 
-def seen(name: str = HARMLESS, body: bytes = b"", answer: bytes = b"") -> Exchange:
+def seen(name: str = HARMLESS, body: bytes = b"", response: bytes = b"") -> Exchange:
     operation = CATALOGUE.get(name)
     assert operation is not None
     url = "https://sellingpartnerapi-na.amazon.com/a/value-of-the-path?NextToken=value-of-the-query&b=&b=2"
     request = AmazonRequest("GET", url, HEADERS, body, name)
     headers = (("x-amzn-RequestId", "r-1"), ("Set-Cookie", "a-cookie"))
-    answered = AmazonAnswer(200, headers, answer)
-    return shown(operation, request, answered, start_time=1.0, seconds=0.5, request_id="request-1")
+    answered = AmazonResponse(200, headers, response)
+    return redact_exchange(operation, request, answered, start_time=1.0, seconds=0.5, request_id="request-1")
 
 
 def test_headers_are_those_of_a_list_and_the_path_is_a_template() -> None:
-    found = seen(answer=b'{"payload":[]}')
+    found = seen(response=b'{"payload":[]}')
     assert found.request_headers == (("Content-Type", "application/json"),)
     assert found.response_headers == (("x-amzn-RequestId", "r-1"),)
     assert found.path == "/sellers/v1/marketplaceParticipations"
@@ -46,7 +46,7 @@ def test_headers_are_those_of_a_list_and_the_path_is_a_template() -> None:
 def test_bodies_are_looked_through_before_they_are_cut() -> None:
     secrets = {"client_secret": "s3cr3t", "note": "it was Atzr|refresh-token", "deep": [{"accessToken": "anything"}]}
     address = {"url": "https://bucket.s3.amazonaws.com/key?X-Amz-Signature=abcdef&X-Amz-Expires=300"}
-    found = seen(body=json.dumps(secrets).encode(), answer=json.dumps(address | {"more": "é" * 5000}).encode())
+    found = seen(body=json.dumps(secrets).encode(), response=json.dumps(address | {"more": "é" * 5000}).encode())
     for secret in ("s3cr3t", "refresh-token", "anything", "abcdef", "Expires"):
         assert secret not in repr(found)
     assert "https://bucket.s3.amazonaws.com/key?[hidden]" in found.response_body
@@ -65,7 +65,7 @@ def test_bodies_are_looked_through_before_they_are_cut() -> None:
     ],
 )
 def test_what_cannot_be_looked_through_is_not_shown(body: bytes, told: str) -> None:
-    assert seen(answer=body).response_body == told
+    assert seen(response=body).response_body == told
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_cannot_be_looked_through_is_not_shown(body: bytes, told: str) -> N
     ],
 )
 def test_personal_data_tokens_and_documents_are_withheld_whatever_they_are(name: str) -> None:
-    found = seen(name, body=b'{"a":"asked"}', answer=b'{"a":"answered"}')
+    found = seen(name, body=b'{"a":"asked"}', response=b'{"a":"answered"}')
     assert "asked" not in found.request_body
     assert found.response_body == "[16 bytes, withheld: personal data, tokens or documents]"
 
@@ -91,12 +91,12 @@ HALF = b'{"a": "\\ud800 and more", "\\udfff": 1}'
 
 @pytest.mark.parametrize("body", [HALF, DEEP, b"[" * 100_000, b'{"a":' * 30_000, b"\xff\xfe", b'"\xed\xa0\x80"'])
 def test_no_body_keeps_an_exchange_from_being_seen(body: bytes) -> None:
-    found = seen(body=body, answer=body)
+    found = seen(body=body, response=body)
     assert (found.method, found.status) == ("GET", 200)
     for text in (found.request_body, found.response_body):
         assert text
         text.encode()  # the stream to the operator is UTF-8
-    assert "and more" in seen(answer=HALF).response_body
+    assert "and more" in seen(response=HALF).response_body
 
 
 def test_an_exchange_that_cannot_be_looked_at_is_reported_without_what_was_sent(
@@ -106,7 +106,7 @@ def test_an_exchange_that_cannot_be_looked_at_is_reported_without_what_was_sent(
         raise RecursionError
 
     monkeypatch.setattr(redaction, "redact", fails)
-    found = seen(body=b'{"a": 1}', answer=b'{"a": 1}')
+    found = seen(body=b'{"a": 1}', response=b'{"a": 1}')
     assert (found.path, found.status, found.request_id) == ("/sellers/v1/marketplaceParticipations", 200, "request-1")
     assert (found.request_body, found.response_body) == ("", "[cannot be shown: RecursionError]")
 
@@ -126,7 +126,7 @@ def test_looking_takes_time_in_proportion(attack: bytes) -> None:
     took = []
     for _ in range(5):
         with cpu_time() as spent:
-            seen(body=attack, answer=attack)
+            seen(body=attack, response=attack)
         took.append(spent.seconds)
     assert min(took) < 0.2, "it was ten seconds for 48 kB"
 
@@ -136,7 +136,7 @@ def test_a_long_query_is_looked_at_in_part() -> None:
     assert operation is not None
     url = "https://na.test/x?" + "&".join(f"{'eyJ-' * 100}{number}=1" for number in range(500))
     request = AmazonRequest("GET", url, (), b"", HARMLESS)
-    found = shown(operation, request, None, start_time=1.0, seconds=0.5, request_id="r")
+    found = redact_exchange(operation, request, None, start_time=1.0, seconds=0.5, request_id="r")
     assert 0 < len(found.query_names) <= 256
     assert max(map(len, found.query_names)) <= 128
 
@@ -146,7 +146,7 @@ def test_what_waits_to_be_looked_at_holds_no_body_that_is_not_shown() -> None:
         operation = CATALOGUE.get(name)
         assert operation is not None
         body = b"x" * size
-        request, answer = AmazonRequest("POST", "https://na.test/x", (), body, name), AmazonAnswer(200, (), body)
-        look = look_at(operation, request, answer, start_time=1.0, seconds=0.5, request_id="r")
+        request, response = AmazonRequest("POST", "https://na.test/x", (), body, name), AmazonResponse(200, (), body)
+        look = build_exchange(operation, request, response, start_time=1.0, seconds=0.5, request_id="r")
         assert not [kept for kept in gc.get_referents(look.args[0]) if kept is body]  # type: ignore[attr-defined]
         assert b"xxx" not in repr(look).encode()

@@ -1,9 +1,9 @@
 """Which operations' bodies a capture shows: a list by hand, and every operation of the catalogue compared with it."""
 
 from sellergate_amazon.operations import Catalogue
-from sellergate_gateway.captures.redaction import shown
+from sellergate_gateway.captures.redaction import redact_exchange
 from sellergate_gateway.captures.shown_operations import SHOWN, shows_bodies
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse
 
 CATALOGUE = Catalogue.load()
 # Amazon's list of restricted operations (Tokens API use case guide): personal data that it gives to a Restricted Data Token alone.
@@ -66,8 +66,8 @@ def test_each_operation_shows_its_bodies_only_if_it_is_listed() -> None:
     body = b'{"buyerName": "Jane Doe", "city": "Springfield"}'
     for operation in CATALOGUE:
         request = AmazonRequest(operation.method, "https://na.test/x?q=Jane", (), body, operation.name)
-        answer = AmazonAnswer(200, (), body)
-        found = repr(shown(operation, request, answer, start_time=1.0, seconds=0.1, request_id="r"))
+        response = AmazonResponse(200, (), body)
+        found = repr(redact_exchange(operation, request, response, start_time=1.0, seconds=0.1, request_id="r"))
         assert ("Jane" in found, "Springfield" in found) == (operation.name in SHOWN,) * 2, operation.name
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from sellergate_common.clock import SYSTEM_CLOCK
-from sellergate_common.context import CallContext, serving
+from sellergate_common.context import CallContext, use_context
 from sellergate_common.tasks import BackgroundTasks
 from sellergate_gateway.captures import service
 from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.service import MOST_PENDING, Capture, Captures, open_captures
-from sellergate_gateway.captures.transport import CapturedAmazon
-from sellergate_gateway.spapi.http import AmazonAnswer, AmazonRequest, FateUnknown
+from sellergate_gateway.captures.transport import CapturingAmazon
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ResponseLost
 
 from tests.fakes.gateway import CATALOGUE
 from tests.fakes.loop_watchdog import watched_loop
@@ -68,14 +68,14 @@ class Log:
 class Amazon:
     """Gives one response, or fails."""
 
-    answer: AmazonAnswer | None
+    response: AmazonResponse | None
     sent: int = 0
 
-    async def send(self, request: AmazonRequest, seconds: float) -> AmazonAnswer:
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
         self.sent += 1
-        if self.answer is None:
-            raise FateUnknown("the connection broke")
-        return self.answer
+        if self.response is None:
+            raise ResponseLost("the connection broke")
+        return self.response
 
 
 @asynccontextmanager
@@ -90,10 +90,10 @@ async def captured(store: Store) -> AsyncIterator[Captures]:
         yield captures
 
 
-async def made(captures: Captures, amazon: Amazon, body: bytes) -> AmazonAnswer:
+async def made(captures: Captures, amazon: Amazon, body: bytes) -> AmazonResponse:
     request = AmazonRequest("PUT", f"https://na.test/x?{'eyJ-' * 8_000}=1", (), body, OPERATION)
-    with serving(CALL):
-        return await CapturedAmazon(amazon, captures, CATALOGUE, SYSTEM_CLOCK).send(request, 10)
+    with use_context(CALL):
+        return await CapturingAmazon(amazon, captures, CATALOGUE, SYSTEM_CLOCK).send(request, 10)
 
 
 async def seen(store: Store, count: int) -> list[Exchange]:
@@ -109,8 +109,8 @@ async def test_no_body_holds_up_the_loop_or_hides_its_tenant() -> None:
     with watched_loop():
         async with captured(store) as captures:
             for body in ATTACKS:
-                answer = AmazonAnswer(200, (), body)
-                assert await made(captures, Amazon(answer), body) is answer
+                response = AmazonResponse(200, (), body)
+                assert await made(captures, Amazon(response), body) is response
             exchanges = await seen(store, len(ATTACKS))
     assert [exchange.status for exchange in exchanges] == [200] * len(ATTACKS)
 
@@ -118,7 +118,7 @@ async def test_no_body_holds_up_the_loop_or_hides_its_tenant() -> None:
 async def test_an_outcome_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store()
     async with captured(store) as captures:
-        with pytest.raises(FateUnknown):
+        with pytest.raises(ResponseLost):
             await made(captures, Amazon(None), HALF)
         (exchange,) = await seen(store, 1)
         assert (exchange.status, exchange.failure) == (0, "the connection broke")
@@ -126,15 +126,15 @@ async def test_an_outcome_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> 
         def broken(*_: object) -> None:
             raise RuntimeError("no thread is left")
 
-        monkeypatch.setattr(captures, "hand_in", broken)
-        answer = AmazonAnswer(200, (), HALF)
-        assert await made(captures, Amazon(answer), HALF) is answer
+        monkeypatch.setattr(captures, "submit", broken)
+        response = AmazonResponse(200, (), HALF)
+        assert await made(captures, Amazon(response), HALF) is response
 
 
 async def test_what_waits_to_be_stored_is_bounded() -> None:
     store = Store(stuck=asyncio.Event())
     async with captured(store) as captures:
-        amazon = Amazon(AmazonAnswer(200, (), b"{}"))
+        amazon = Amazon(AmazonResponse(200, (), b"{}"))
         for _ in range(MOST_PENDING + 50):
             await made(captures, amazon, b"{}")
         assert amazon.sent == MOST_PENDING + 50

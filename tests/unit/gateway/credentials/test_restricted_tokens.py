@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from sellergate_common.errors import Reason, Unavailable
 from sellergate_gateway.credentials.restricted_tokens import RestrictedTokens
-from sellergate_gateway.spapi.http import AmazonAnswer
+from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import RestrictedResource as Resource
 from sellergate_gateway.spapi.request import SpApiCall
 
-from tests.fakes.gateway import ACCOUNT, DENIED, EXPIRED, OK, World, answer
+from tests.fakes.gateway import ACCOUNT, DENIED, EXPIRED, OK, World, amazon_response
 
 ADDRESS = SpApiCall("a", "GET", "/orders/v0/orders/902-1/address")
 ORDERS = SpApiCall("a", "GET", "/orders/v0/orders", data_elements=("shippingAddress", "buyerInfo"))
@@ -18,9 +18,9 @@ DOCUMENT = SpApiCall("a", "GET", "/reports/2021-06-30/documents/doc-1")
 LABELS = SpApiCall("a", "GET", "/vendor/directFulfillment/shipping/2021-12-28/shippingLabels")
 
 
-def given(number: int = 1, **changes: object) -> AmazonAnswer:
+def given(number: int = 1, **changes: object) -> AmazonResponse:
     document = {"restrictedDataToken": f"Atz.sprdt|{number}", "expiresIn": 3600, **changes}
-    return AmazonAnswer(200, (), json.dumps(document).encode())
+    return AmazonResponse(200, (), json.dumps(document).encode())
 
 
 def token_of(world: World, number: int) -> str:
@@ -104,7 +104,7 @@ async def test_a_refused_resource_says_that_its_role_may_be_missing() -> None:
 
 
 async def test_where_amazons_pages_disagree_the_sellers_token_is_used_if_no_other_is_given() -> None:
-    world = World(steps=[answer(400, "InvalidInput"), OK])
+    world = World(steps=[amazon_response(400, "InvalidInput"), OK])
     await world.make(LABELS)
     assert [token_of(world, n) for n in (0, 1)] == ["Atza|1", "Atza|1"]
 
@@ -128,10 +128,10 @@ async def test_a_report_document_of_unknown_type_is_tried_once_more_with_a_restr
 
 async def test_getreport_tells_the_type() -> None:
     report = {"reportId": "1", "reportType": "GET_ORDER_REPORT_DATA_TAX", "reportDocumentId": "doc-1"}
-    world = World(steps=[AmazonAnswer(200, (), json.dumps(report).encode())])
+    world = World(steps=[AmazonResponse(200, (), json.dumps(report).encode())])
     await world.make(SpApiCall("a", "GET", "/reports/2021-06-30/reports/1"))
     listed = {"reports": [{**report, "reportDocumentId": "doc-2"}, {"reportId": "2"}, "?"]}
-    world.steps = [AmazonAnswer(200, (), json.dumps(listed).encode())]
+    world.steps = [AmazonResponse(200, (), json.dumps(listed).encode())]
     await world.make(SpApiCall("a", "GET", "/reports/2021-06-30/reports"))
     assert set(world.types) == {"doc-1", "doc-2"}
 
@@ -140,12 +140,12 @@ async def test_getreport_tells_the_type() -> None:
     "body", [b"", b"[]", b'{"expiresIn": 1}', b'{"restrictedDataToken": "x", "expiresIn": "soon"}']
 )
 async def test_an_answer_without_a_token(body: bytes) -> None:
-    error = await World(steps=[AmazonAnswer(200, (), body)]).refused(ADDRESS)
+    error = await World(steps=[AmazonResponse(200, (), body)]).refused(ADDRESS)
     assert error.reason is Reason.AMAZON_UNAVAILABLE
 
 
 async def test_the_wrapper_of_amazons_old_guide_is_understood() -> None:
-    wrapped = AmazonAnswer(200, (), json.dumps({"payload": json.loads(given().body)}).encode())
+    wrapped = AmazonResponse(200, (), json.dumps({"payload": json.loads(given().body)}).encode())
     world = World(steps=[wrapped, OK])
     await world.make(ADDRESS)
     assert token_of(world, 1) == "Atz.sprdt|1"
@@ -156,8 +156,8 @@ async def test_fifty_resources_are_one_token_whatever_their_order() -> None:
     resources = tuple(Resource("GET", f"/orders/v0/orders/{n}/address") for n in range(50))
     _ = world.calls
     account = replace(ACCOUNT)
-    first = await world.restricted.checked(account, resources)
-    assert await world.restricted.checked(account, resources[::-1]) == first
+    first = await world.restricted.get_checked(account, resources)
+    assert await world.restricted.get_checked(account, resources[::-1]) == first
     assert len(world.sent) == 1
 
 

@@ -10,8 +10,8 @@ from sellergate_gateway.documents.gunzip import PIECE_BYTES, Gunzip
 
 def through(data: bytes, size: int) -> list[bytes]:
     unpack = Gunzip()
-    pieces = [piece for start in range(0, len(data), size) for piece in unpack.fed(data[start : start + size])]
-    return pieces + list(unpack.ended())
+    pieces = [piece for start in range(0, len(data), size) for piece in unpack.feed(data[start : start + size])]
+    return pieces + list(unpack.finish())
 
 
 TEXTS = [b"", b"a", b"row\t1\r\n" * 200_000, os.urandom(300_000), bytes(30_000_000)]

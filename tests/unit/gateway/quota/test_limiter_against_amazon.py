@@ -144,7 +144,7 @@ def test_cancelled_callers_give_every_slot_back_in_whatever_order(seed: int) -> 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_some_of_the_waiting_callers_leave_and_the_others_keep_their_order(seed: int) -> None:
-    async def leave() -> None:
+    async def cancel() -> None:
         now = asyncio.get_running_loop().time
         amazon = AmazonBucket(2.0, 3, now)
         buckets = BucketSet(Bucket("quota:{a}:1", 2.0, 3, learns=True))
@@ -167,7 +167,7 @@ def test_some_of_the_waiting_callers_leave_and_the_others_keep_their_order(seed:
         assert now() <= 30 / 2.0 + 2.5, "the slots of the callers that left were used"
         assert not amazon.refused
 
-    run(leave())
+    run(cancel())
 
 
 async def wait_of(limiter: RateLimiter, buckets: BucketSet) -> float:

@@ -1,4 +1,4 @@
-"""What Amazon's answers mean, and the errors that callers see."""
+"""What Amazon's responses mean, and the errors that callers see."""
 
 import gzip
 import json
@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 from sellergate_common.errors import Reason
-from sellergate_gateway.spapi.http import AmazonAnswer
-from sellergate_gateway.spapi.response import Kind, rate_limit_of, read, retry_after_of, to_error
+from sellergate_gateway.spapi.http import AmazonResponse
+from sellergate_gateway.spapi.response import Kind, classify, rate_limit_of, retry_after_of, to_error
 
 DENIED = "Access to requested resource is denied."
 
 
-def answer(status: int, body: Any = b"", **headers: str) -> AmazonAnswer:
+def respond(status: int, body: Any = b"", **headers: str) -> AmazonResponse:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return AmazonAnswer(status, tuple((name.replace("_", "-"), value) for name, value in headers.items()), content)
+    return AmazonResponse(status, tuple((name.replace("_", "-"), value) for name, value in headers.items()), content)
 
 
 def errors(code: str, message: str = "", details: str = "") -> dict[str, Any]:
@@ -24,43 +24,46 @@ def errors(code: str, message: str = "", details: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("given", "kind"),
     [
-        (answer(200, {"payload": {}}), Kind.SUCCESS),
-        (answer(204), Kind.SUCCESS),
-        (answer(200, b"<html>"), Kind.SUCCESS),
-        (answer(429, errors("QuotaExceeded")), Kind.THROTTLED),
-        (answer(429), Kind.THROTTLED),
-        (answer(503, errors("ServiceUnavailable")), Kind.NOT_NOW),
-        (answer(503, [{"code": "ServiceUnavailable"}]), Kind.NOT_NOW),
+        (respond(200, {"payload": {}}), Kind.SUCCESS),
+        (respond(204), Kind.SUCCESS),
+        (respond(200, b"<html>"), Kind.SUCCESS),
+        (respond(429, errors("QuotaExceeded")), Kind.THROTTLED),
+        (respond(429), Kind.THROTTLED),
+        (respond(503, errors("ServiceUnavailable")), Kind.UNAVAILABLE),
+        (respond(503, [{"code": "ServiceUnavailable"}]), Kind.UNAVAILABLE),
         # What stands before SP-API cannot know whether SP-API did it.
-        (answer(503, {"message": "Service Unavailable"}), Kind.BROKEN),
-        (answer(503, b"<html>Service Unavailable</html>"), Kind.BROKEN),
-        (answer(503), Kind.BROKEN),
-        (answer(500, errors("InternalFailure")), Kind.BROKEN),
-        (answer(502, b"<html>"), Kind.BROKEN),
-        (answer(504), Kind.BROKEN),
-        (answer(403, errors("Unauthorized", DENIED, "The access token you provided has expired.")), Kind.TOKEN_REFUSED),
+        (respond(503, {"message": "Service Unavailable"}), Kind.SERVER_ERROR),
+        (respond(503, b"<html>Service Unavailable</html>"), Kind.SERVER_ERROR),
+        (respond(503), Kind.SERVER_ERROR),
+        (respond(500, errors("InternalFailure")), Kind.SERVER_ERROR),
+        (respond(502, b"<html>"), Kind.SERVER_ERROR),
+        (respond(504), Kind.SERVER_ERROR),
         (
-            answer(401, errors("Unauthorized", "", "The access token you provided is revoked, malformed or invalid.")),
+            respond(403, errors("Unauthorized", DENIED, "The access token you provided has expired.")),
             Kind.TOKEN_REFUSED,
         ),
-        (answer(403, errors("Unauthorized", DENIED)), Kind.DENIED),
-        (answer(403, errors("Unauthorized", "The access token has expired")), Kind.DENIED),  # only details decide
-        (answer(400, errors("InvalidInput", "", "access token expired")), Kind.REFUSED),
-        (answer(403, errors("Unauthorized", "", "Access token is missing in the request header.")), Kind.DENIED),
         (
-            answer(403, errors("Unauthorized", "The security token included in the request is expired")),
+            respond(401, errors("Unauthorized", "", "The access token you provided is revoked, malformed or invalid.")),
+            Kind.TOKEN_REFUSED,
+        ),
+        (respond(403, errors("Unauthorized", DENIED)), Kind.FORBIDDEN),
+        (respond(403, errors("Unauthorized", "The access token has expired")), Kind.FORBIDDEN),  # only details decide
+        (respond(400, errors("InvalidInput", "", "access token expired")), Kind.REFUSED),
+        (respond(403, errors("Unauthorized", "", "Access token is missing in the request header.")), Kind.FORBIDDEN),
+        (
+            respond(403, errors("Unauthorized", "The security token included in the request is expired")),
             Kind.CREDENTIALS_REFUSED,
         ),
         (
-            answer(403, errors("Unauthorized", DENIED, "The LWA secret token you provided has expired.")),
+            respond(403, errors("Unauthorized", DENIED, "The LWA secret token you provided has expired.")),
             Kind.CLIENT_REFUSED,
         ),
-        (answer(301), Kind.REFUSED),
-        (answer(404, b"not json"), Kind.REFUSED),
+        (respond(301), Kind.REFUSED),
+        (respond(404, b"not json"), Kind.REFUSED),
     ],
 )
-def test_kinds(given: AmazonAnswer, kind: Kind) -> None:
-    assert read(given).kind is kind
+def test_kinds(given: AmazonResponse, kind: Kind) -> None:
+    assert classify(given).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_kinds(given: AmazonAnswer, kind: Kind) -> None:
     ],
 )
 def test_errors_in_all_their_shapes(body: Any) -> None:
-    error = read(answer(400, body)).error
+    error = classify(respond(400, body)).error
     assert error is not None
     assert (error.code, error.message, error.details) == ("C", "m", "d")
 
@@ -82,33 +85,33 @@ def test_errors_in_all_their_shapes(body: Any) -> None:
     "body", [b"", b"<html>", b'{"errors":[{"co', b"[1]", b"null", b'{"errors":null}', b"[" * 100_000, b"\xff\xfe"]
 )
 def test_what_is_no_error_of_sp_api_is_none(body: bytes) -> None:
-    assert read(answer(400, body)).error is None
+    assert classify(respond(400, body)).error is None
 
 
 def test_a_compressed_error_is_read_and_a_broken_one_is_none() -> None:
     packed = gzip.compress(json.dumps(errors("C")).encode())
-    read_error = read(answer(400, packed, content_encoding="gzip")).error
+    read_error = classify(respond(400, packed, content_encoding="gzip")).error
     assert read_error is not None
     assert read_error.code == "C"
-    assert read(answer(400, packed[:20], content_encoding="gzip")).error is None
-    assert read(answer(400, b"plain", content_encoding="gzip")).error is None
+    assert classify(respond(400, packed[:20], content_encoding="gzip")).error is None
+    assert classify(respond(400, b"plain", content_encoding="gzip")).error is None
 
 
 def test_the_rate_that_amazon_tells() -> None:
     told = [
-        rate_limit_of(answer(200, x_amzn_RateLimit_Limit=text))
+        rate_limit_of(respond(200, x_amzn_RateLimit_Limit=text))
         for text in ("0.0167", "5", "0.0056", "1e-320", "1e-9", "0", "-1", "nan", "inf", "1e400", "soon", "")
     ]
     assert told == [0.0167, 5.0, 0.0056, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    assert rate_limit_of(answer(200, X_AMZN_RATELIMIT_LIMIT="2")) == 2
+    assert rate_limit_of(respond(200, X_AMZN_RATELIMIT_LIMIT="2")) == 2
 
 
 def test_retry_after_in_seconds_and_as_a_date() -> None:
     def after(text: str, **more: str) -> float | None:
-        return retry_after_of(answer(429, retry_after=text, **more))
+        return retry_after_of(respond(429, retry_after=text, **more))
 
     assert [after(text) for text in ("7", "0.5", "-3", "nan", "soon", "")] == [7, 0.5, 0, None, None, None]
-    assert retry_after_of(answer(429)) is None
+    assert retry_after_of(respond(429)) is None
     assert after("inf") == after("1e300") == 3600
     date = {"date": "Wed, 21 Oct 2026 07:28:00 GMT"}
     assert after("Wed, 21 Oct 2026 07:28:09 GMT", **date) == 9
@@ -120,22 +123,22 @@ def test_retry_after_in_seconds_and_as_a_date() -> None:
 @pytest.mark.parametrize(
     ("given", "idempotent", "reason"),
     [
-        (answer(400, errors("InvalidInput", "m")), True, Reason.AMAZON_REJECTED),
-        (answer(422), True, Reason.AMAZON_REJECTED),
-        (answer(415), True, Reason.AMAZON_REJECTED),
-        (answer(401), True, Reason.AMAZON_DENIED),
-        (answer(403), True, Reason.AMAZON_DENIED),
-        (answer(404), True, Reason.AMAZON_NOT_FOUND),
-        (answer(409), True, Reason.AMAZON_CONFLICT),
-        (answer(429), False, Reason.AMAZON_QUOTA_EXCEEDED),
-        (answer(500), True, Reason.AMAZON_UNAVAILABLE),
-        (answer(500), False, Reason.AMAZON_OUTCOME_UNKNOWN),
-        (answer(503, b"<html>"), False, Reason.AMAZON_OUTCOME_UNKNOWN),
-        (answer(503, errors("ServiceUnavailable")), False, Reason.AMAZON_UNAVAILABLE),
+        (respond(400, errors("InvalidInput", "m")), True, Reason.AMAZON_REJECTED),
+        (respond(422), True, Reason.AMAZON_REJECTED),
+        (respond(415), True, Reason.AMAZON_REJECTED),
+        (respond(401), True, Reason.AMAZON_DENIED),
+        (respond(403), True, Reason.AMAZON_DENIED),
+        (respond(404), True, Reason.AMAZON_NOT_FOUND),
+        (respond(409), True, Reason.AMAZON_CONFLICT),
+        (respond(429), False, Reason.AMAZON_QUOTA_EXCEEDED),
+        (respond(500), True, Reason.AMAZON_UNAVAILABLE),
+        (respond(500), False, Reason.AMAZON_OUTCOME_UNKNOWN),
+        (respond(503, b"<html>"), False, Reason.AMAZON_OUTCOME_UNKNOWN),
+        (respond(503, errors("ServiceUnavailable")), False, Reason.AMAZON_UNAVAILABLE),
     ],
 )
-def test_reasons(given: AmazonAnswer, idempotent: bool, reason: Reason) -> None:
-    error = to_error(given, read(given), "a/v/o", idempotent=idempotent, interval=2.0, personal=False)
+def test_reasons(given: AmazonResponse, idempotent: bool, reason: Reason) -> None:
+    error = to_error(given, classify(given), "a/v/o", idempotent=idempotent, interval=2.0, personal=False)
     assert error.reason is reason
     assert error.metadata["http_status"] == str(given.status)
     assert error.metadata["operation"] == "a/v/o"
@@ -146,8 +149,8 @@ def test_reasons(given: AmazonAnswer, idempotent: bool, reason: Reason) -> None:
 
 
 def test_amazons_own_words_go_along() -> None:
-    given = answer(400, errors("InvalidInput", "No such thing", "x" * 10_000), x_amzn_RequestId="r-1")
-    error = to_error(given, read(given), "", idempotent=True, interval=1.0, personal=False)
+    given = respond(400, errors("InvalidInput", "No such thing", "x" * 10_000), x_amzn_RequestId="r-1")
+    error = to_error(given, classify(given), "", idempotent=True, interval=1.0, personal=False)
     assert error.metadata["amazon_code"] == "InvalidInput"
     assert error.metadata["amazon_message"] == "No such thing"
     assert error.metadata["amazon_request_id"] == "r-1"
@@ -156,5 +159,5 @@ def test_amazons_own_words_go_along() -> None:
 
 
 def test_amazons_word_on_when_comes_before_ours() -> None:
-    given = answer(429, retry_after="9")
-    assert to_error(given, read(given), "", idempotent=True, interval=2.0, personal=False).retry_after == 9
+    given = respond(429, retry_after="9")
+    assert to_error(given, classify(given), "", idempotent=True, interval=2.0, personal=False).retry_after == 9

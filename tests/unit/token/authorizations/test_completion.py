@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 from sellergate_common.errors import InvalidRequest, OutOfTime, PreconditionFailed, Reason, SellergateError, Unavailable
-from sellergate_token.authorizations.completion import BUSY_SECONDS, REMEMBERED_SECONDS, Returned
-from sellergate_token.authorizations.consent import Beginning
+from sellergate_token.authorizations.completion import BUSY_SECONDS, REMEMBERED_SECONDS, AuthorizationCallback
+from sellergate_token.authorizations.consent import AuthorizationRequest
 from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken
 
 from tests.fakes.token import AuthorizationWorld
 
-OURS = Beginning("u1", "app", "US")
+OURS = AuthorizationRequest("u1", "app", "US")
 DOWN = Unavailable("LWA is down", reason=Reason.AMAZON_UNAVAILABLE)
 CODE, TOKEN = Code(SecretStr("S1"), "https://ours.example/cb"), RefreshToken(SecretStr("Atzr|1"))
 
@@ -22,10 +22,10 @@ def world() -> AuthorizationWorld:
     return AuthorizationWorld()
 
 
-async def begun(world: AuthorizationWorld) -> Returned:
+async def begun(world: AuthorizationWorld) -> AuthorizationCallback:
     world.lwa.codes["S1"] = "Atzr|1"
     new = await world.authorizations.start(OURS, "u1")
-    return Returned(new.state, new.browser_nonce, SecretStr("S1"), "A1SELLER")
+    return AuthorizationCallback(new.state, new.browser_nonce, SecretStr("S1"), "A1SELLER")
 
 
 def exchanged(world: AuthorizationWorld) -> list[Grant]:

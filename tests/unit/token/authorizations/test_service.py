@@ -15,14 +15,14 @@ from sellergate_common.errors import (
     SellergateError,
     Unavailable,
 )
-from sellergate_token.authorizations.completion import AUTHORIZATION_SECONDS, Returned
-from sellergate_token.authorizations.consent import Beginning
-from sellergate_token.authorizations.service import STATE_SECONDS, Begun
+from sellergate_token.authorizations.completion import AUTHORIZATION_SECONDS, AuthorizationCallback
+from sellergate_token.authorizations.consent import AuthorizationRequest
+from sellergate_token.authorizations.service import STATE_SECONDS, PendingAuthorization
 from sellergate_token.ports import Code, RefreshToken
 
 from tests.fakes.token import APPLICATION, AuthorizationWorld
 
-OURS = Beginning("u1", "app", "US")
+OURS = AuthorizationRequest("u1", "app", "US")
 CONFIRM = "https://sellercentral-europe.amazon.com/apps/authorize/confirm/amzn1.sp.solution.1"
 APPSTORE = replace(
     OURS,
@@ -38,11 +38,11 @@ def world() -> AuthorizationWorld:
     return AuthorizationWorld()
 
 
-def returned(begun: Begun, code: str = "S1", seller: str = "A1SELLER") -> Returned:
-    return Returned(begun.state, begun.browser_nonce, SecretStr(code), seller)
+def returned(begun: PendingAuthorization, code: str = "S1", seller: str = "A1SELLER") -> AuthorizationCallback:
+    return AuthorizationCallback(begun.state, begun.browser_nonce, SecretStr(code), seller)
 
 
-def read(begun: Begun) -> tuple[str, dict[str, str]]:
+def read(begun: PendingAuthorization) -> tuple[str, dict[str, str]]:
     parts = urlsplit(begun.url.get_secret_value())
     return f"{parts.scheme}://{parts.netloc}{parts.path}", dict(parse_qsl(parts.query, strict_parsing=True))
 
@@ -150,7 +150,7 @@ async def test_an_application_of_another_user_is_as_unknown_as_none(world: Autho
         with pytest.raises(NotFound) as caught:
             await world.authorizations.start(replace(OURS, application_id=application), "u1")
         assert caught.value.reason is Reason.APPLICATION_NOT_FOUND
-    assert await world.authorizations.start(Beginning("u2", "theirs", "US"), "u2")
+    assert await world.authorizations.start(AuthorizationRequest("u2", "theirs", "US"), "u2")
 
 
 async def test_nobody_begins_for_another_user_but_an_operator_may(world: AuthorizationWorld) -> None:
@@ -189,7 +189,9 @@ async def test_a_replayed_a_tampered_and_an_invented_state_are_refused(world: Au
     await world.authorizations.complete(returned(begun), "")
     stored = dict(world.sellers.stored)
     for state in (begun.state.get_secret_value(), begun.state.get_secret_value() + "x", "invented", ""):
-        await refused(world, Returned(SecretStr(state), begun.browser_nonce, SecretStr("S2"), "A1SELLER"), "state")
+        await refused(
+            world, AuthorizationCallback(SecretStr(state), begun.browser_nonce, SecretStr("S2"), "A1SELLER"), "state"
+        )
     assert world.sellers.stored == stored
     assert "S2" in world.lwa.codes, "nothing was redeemed"
 
@@ -284,7 +286,7 @@ async def test_without_a_memory_nothing_begins_and_nothing_ends(world: Authoriza
     assert not world.lwa.seen
 
 
-async def refused(world: AuthorizationWorld, back: Returned, field: str) -> None:
+async def refused(world: AuthorizationWorld, back: AuthorizationCallback, field: str) -> None:
     """The call must be refused by `field`, before any secret is opened."""
     opened, stored = world.applications.opened, dict(world.sellers.stored)
     with pytest.raises(InvalidRequest) as caught:

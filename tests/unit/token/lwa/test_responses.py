@@ -12,7 +12,7 @@ from sellergate_common.errors import (
     SellergateError,
     Unavailable,
 )
-from sellergate_token.lwa.responses import Busy, Response, read
+from sellergate_token.lwa.responses import Busy, Response, parse
 from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken, Scope
 
 REFRESH, SCOPE, CODE = RefreshToken(SecretStr("Atzr|1")), Scope("s"), Code(SecretStr("c"), "")
@@ -26,15 +26,17 @@ def response(document: object, status: int = 200, **headers: str) -> Response:
 
 def refusal(error: str, status: int = 400, grant: Grant = REFRESH, **headers: str) -> SellergateError:
     with pytest.raises(SellergateError) as caught:
-        read(response({"error": error, "error_description": "words\r\n of Amazon"}, status, **headers), grant, 0.0)
+        parse(response({"error": error, "error_description": "words\r\n of Amazon"}, status, **headers), grant, 0.0)
     return caught.value
 
 
 def test_a_token_lives_from_its_receipt() -> None:
-    assert read(response(GOOD), REFRESH, 100.0) == AccessToken(SecretStr("Atza|1"), 3700.0, 3600.0, SecretStr("Atzr|2"))
-    assert read(response({**GOOD, "expires_in": "3600"}), REFRESH, 0.0).life == 3600
-    assert read(response({**GOOD, "expires_in": 10**9}), REFRESH, 0.0).life == 24 * 3600
-    assert read(response({**GOOD, "refresh_token": None}), REFRESH, 0.0).refresh_token is None
+    assert parse(response(GOOD), REFRESH, 100.0) == AccessToken(
+        SecretStr("Atza|1"), 3700.0, 3600.0, SecretStr("Atzr|2")
+    )
+    assert parse(response({**GOOD, "expires_in": "3600"}), REFRESH, 0.0).life == 3600
+    assert parse(response({**GOOD, "expires_in": 10**9}), REFRESH, 0.0).life == 24 * 3600
+    assert parse(response({**GOOD, "refresh_token": None}), REFRESH, 0.0).refresh_token is None
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_a_token_lives_from_its_receipt() -> None:
 )
 def test_a_success_that_holds_no_usable_token_is_unavailable(changed: dict[str, object]) -> None:
     with pytest.raises(Unavailable) as caught:
-        read(response({**GOOD, **changed}), REFRESH, 0.0)
+        parse(response({**GOOD, **changed}), REFRESH, 0.0)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
     assert "Evil" not in repr(caught.value.__dict__)
 
@@ -65,7 +67,7 @@ def test_a_success_that_holds_no_usable_token_is_unavailable(changed: dict[str, 
 @pytest.mark.parametrize("status", [200, 302, 400, 403, 503])
 def test_what_is_not_a_response_of_lwas_is_unavailable(body: bytes, status: int) -> None:
     with pytest.raises(Busy) as caught:
-        read(response(body, status), REFRESH, 0.0)
+        parse(response(body, status), REFRESH, 0.0)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
 
 
@@ -138,5 +140,5 @@ def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
     assert (seconds.pause, seconds.retry_after, date.pause) == (7.0, 7.0, 9.0)
     page = Response(503, {"retry-after": "5"}, b"<html>")
     with pytest.raises(Busy) as caught:
-        read(page, REFRESH, 0.0)
+        parse(page, REFRESH, 0.0)
     assert caught.value.pause == 5.0

@@ -12,7 +12,7 @@ from sellergate_account.secrets.rotation import NewSecret
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.errors import InternalError, Unavailable
 from sellergate_token.rotation.consumer import HANDLE_SECONDS, QueueMessage, RotationQueue
-from sellergate_token.rotation.handlers import RotationDoors
+from sellergate_token.rotation.handlers import RotationHandlers
 from sellergate_token.rotation.messages import order_of
 
 from tests.fakes.token import CLIENT, RotationWorld, new_secret, secret_expiry
@@ -58,7 +58,7 @@ async def test_the_newest_secret_by_amazons_time_wins_in_every_order(spread: tim
     for seed in range(ORDERS):
         world, chance = RotationWorld(), random.Random(seed)
         application_id = await world.application()
-        doors = RotationDoors(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
+        doors = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
         client = CLIENT.get_secret_value()
         news = [new_secret(client, f"secret-{n}", world.time + n * spread) for n in range(2, 7)]
         world.time += 8 * spread
@@ -77,7 +77,7 @@ async def test_a_late_older_secret_fills_the_empty_place_beside_the_present_one_
     application_id = await world.application()
     older = new_secret(CLIENT.get_secret_value(), "secret-2", world.time)
     newer = new_secret(CLIENT.get_secret_value(), "secret-3", world.time + timedelta(days=1))
-    doors = RotationDoors(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
+    doors = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
     world.time += timedelta(days=1)
     assert await doors.queue_message(newer.encode())
     application, secrets = world.domain.store.work.apps[application_id]  # type: ignore[attr-defined]
@@ -97,7 +97,7 @@ async def test_a_late_older_secret_fills_the_empty_place_beside_the_present_one_
 async def test_an_operators_secret_does_not_bring_notifications_of_before_back() -> None:
     world = RotationWorld()
     application_id = await world.application()
-    doors = RotationDoors(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
+    doors = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
     client = CLIENT.get_secret_value()
     first, second, third = (new_secret(client, f"secret-{n}", world.time + timedelta(hours=n)) for n in (2, 3, 4))
     world.time += timedelta(hours=5)

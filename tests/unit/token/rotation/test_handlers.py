@@ -10,7 +10,7 @@ from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import new_request_id
 from sellergate_common.errors import InvalidRequest, NotAllowed, NotFound, Unauthenticated
 from sellergate_token.rotation.consumer import QueueMessage, RotationQueue
-from sellergate_token.rotation.handlers import RotationDoors
+from sellergate_token.rotation.handlers import RotationHandlers
 from sellergate_token.rotation.metrics import rotation_count
 from sellergate_token.rotation.webhooks import SignedMessage, Webhooks
 
@@ -22,7 +22,7 @@ class Doors(RotationWorld):
         super().__init__()
         self.registry = CollectorRegistry()
         webhooks = Webhooks((), None, lambda: 0.0)  # type: ignore[arg-type]
-        self.doors = RotationDoors(webhooks, self.rotations, rotation_count(self.registry))
+        self.doors = RotationHandlers(webhooks, self.rotations, rotation_count(self.registry))
 
     def counted(self, source: str, kind: str, outcome: str) -> float | None:
         labels = {"source": source, "kind": kind, "outcome": outcome}

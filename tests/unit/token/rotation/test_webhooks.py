@@ -39,7 +39,7 @@ def signed(secret: str = ONE, timestamp: str = str(NOW), body: bytes = BODY) -> 
 
 
 async def heard(webhooks: Webhooks, message: SignedMessage) -> str:
-    async with webhooks.admitted(message) as application_id:
+    async with webhooks.admit(message) as application_id:
         return application_id
 
 
@@ -85,7 +85,7 @@ async def test_all_refusals_are_alike_and_remember_nothing(
 
 async def test_a_replay_is_refused_unless_nothing_came_of_the_first(webhooks: Webhooks) -> None:
     with pytest.raises(NotFound):
-        async with webhooks.admitted(signed()):
+        async with webhooks.admit(signed()):
             raise NotFound.account("x")
     assert await heard(webhooks, signed()) == "app"
     with pytest.raises(Unauthenticated):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from pydantic import SecretStr
-from sellergate_common.cache.entries import Found
+from sellergate_common.cache.entries import Lookup
 from sellergate_common.context import Caller
 from sellergate_common.errors import Conflict, InvalidRequest, PreconditionFailed, Reason, SellergateError, Unavailable
 from sellergate_token.ports import (
@@ -102,7 +102,7 @@ async def test_one_exchange_serves_until_shortly_before_the_end(world: World) ->
     first = await world.tokens.for_account("a", None)
     assert not first.cached
     world.now[0] += LIFE - 60
-    assert await world.tokens.for_account("a", None) == Found(first.value, cached=True)
+    assert await world.tokens.for_account("a", None) == Lookup(first.value, cached=True)
     world.now[0] += 1
     second = await world.tokens.for_account("a", None)
     assert (second.value.value != first.value.value, second.cached, world.lwa.exchanges) == (True, False, 2)
@@ -185,7 +185,7 @@ async def test_a_late_refusal_cannot_drop_a_newer_token(world: World) -> None:
     assert await world.tokens.invalidate("a", fingerprint_of(old.value))
     new = (await world.tokens.for_account("a", None)).value
     assert not await world.tokens.invalidate("a", fingerprint_of(old.value))
-    assert await world.tokens.for_account("a", None) == Found(new, cached=True)
+    assert await world.tokens.for_account("a", None) == Lookup(new, cached=True)
 
 
 async def test_an_applications_own_token_is_dropped_by_its_fingerprint(world: World) -> None:
@@ -195,8 +195,8 @@ async def test_an_applications_own_token_is_dropped_by_its_fingerprint(world: Wo
     assert await world.tokens.invalidate_grantless("app", scope, fingerprint_of(old.value))
     new = (await world.tokens.for_application("app", scope, None)).value
     assert not await world.tokens.invalidate_grantless("app", scope, fingerprint_of(old.value))
-    assert await world.tokens.for_application("app", scope, None) == Found(new, cached=True)
-    assert await world.tokens.for_application("app", "sellingpartnerapi::migration", None) == Found(other, cached=True)
+    assert await world.tokens.for_application("app", scope, None) == Lookup(new, cached=True)
+    assert await world.tokens.for_application("app", "sellingpartnerapi::migration", None) == Lookup(other, cached=True)
 
 
 async def test_clearing_counts_what_it_drops(world: World) -> None:
@@ -271,7 +271,7 @@ async def test_two_applications_and_two_scopes_have_tokens_of_their_own(world: W
     found = [(await world.tokens.for_application(*one, None)).value for one in asked]
     assert len({token.value for token in found}) == 3
     for one, token in zip(asked, found, strict=True):
-        assert (await world.tokens.for_application(*one, None)) == Found(token, cached=True)
+        assert (await world.tokens.for_application(*one, None)) == Lookup(token, cached=True)
     assert world.lwa.exchanges == 3
 
 
@@ -312,7 +312,7 @@ async def test_a_refresh_token_that_amazon_changes_is_stored_before_anybody_gets
     assert world.accounts.rotated == [SecretStr("Atzr|2")]
     assert found.value.refresh_token is None
     # It belongs to the revision that the new refresh token has made as well.
-    assert (await world.tokens.for_account("a", None, 2)) == Found(replace(found.value, revision=2), cached=True)
+    assert (await world.tokens.for_account("a", None, 2)) == Lookup(replace(found.value, revision=2), cached=True)
     assert world.lwa.exchanges == 1
 
     async def down(account: AccountView, refresh_token: SecretStr) -> AccountView:

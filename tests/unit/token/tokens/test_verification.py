@@ -58,7 +58,7 @@ class World(TokenWorld):
         exchanges = self.tokens._exchanges
         self.verifications = Verifications(self.accounts, exchanges, self.tokens, self.cache, self, lambda: self.now[0])
 
-    async def take(self, account_id: str, seconds: float) -> bool:
+    async def acquire(self, account_id: str, seconds: float) -> bool:
         if self.turns.get(account_id, 0.0) > self.now[0]:
             return False
         self.turns[account_id] = self.now[0] + seconds

@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from sellergate_account.changes.retry import again
+from sellergate_account.changes.retry import retry_transaction
 from sellergate_account.model import Account
-from sellergate_account.ports import Announcer, Store, Work
+from sellergate_account.ports import ChangePublisher, Store, UnitOfWork
 
 _Result = TypeVar("_Result")
 
 
-async def announced(
-    store: Store, announcer: Announcer, change: Callable[[Work], Awaitable[_Result]], account_id: str = ""
+async def write_and_publish(
+    store: Store, publisher: ChangePublisher, change: Callable[[UnitOfWork], Awaitable[_Result]], account_id: str = ""
 ) -> _Result:
     """Run a change in a transaction, again when another one was first, and announce the account that comes out of it.
 
@@ -20,7 +20,7 @@ async def announced(
     """
     changed = ""
 
-    async def noted(work: Work) -> _Result:
+    async def write(work: UnitOfWork) -> _Result:
         nonlocal changed
         changed = ""
         result = await change(work)
@@ -29,7 +29,7 @@ async def announced(
         return result
 
     try:
-        return await again(store, noted)
+        return await retry_transaction(store, write)
     finally:
         if changed:
-            await announcer.changed(changed)
+            await publisher.publish(changed)

@@ -1,28 +1,28 @@
 """Counts of connections."""
 
 import pytest
-from sellergate_edge.door.connections import Connections, Proxies
+from sellergate_edge.listening.connections import Connections, Proxies
 
 
 def test_an_address_has_a_share_and_a_proxy_has_all() -> None:
     connections = Connections(10, 3, Proxies("10.0.0.0/8, 192.0.2.7"))
-    leaves = [connections.enter("192.0.2.1") for _ in range(5)]
+    leaves = [connections.acquire("192.0.2.1") for _ in range(5)]
     assert [leave is not None for leave in leaves] == [True] * 3 + [False] * 2
-    assert connections.enter("192.0.2.2") is not None
-    assert [connections.enter("10.1.2.3") is not None for _ in range(7)] == [True] * 6 + [False]
+    assert connections.acquire("192.0.2.2") is not None
+    assert [connections.acquire("10.1.2.3") is not None for _ in range(7)] == [True] * 6 + [False]
     assert (connections.open, connections.refused) == (10, 3)
     for leave in leaves[:3]:
         assert leave is not None
         leave()
         leave()
     assert connections.open == 7
-    assert connections.enter("192.0.2.1") is not None
+    assert connections.acquire("192.0.2.1") is not None
 
 
 def test_an_ipv6_customer_is_one_address() -> None:
     connections = Connections(10, 2, Proxies(""))
-    assert [connections.enter(f"2001:db8::{n}") is not None for n in range(3)] == [True, True, False]
-    assert connections.enter("2001:db8:0:1::1") is not None
+    assert [connections.acquire(f"2001:db8::{n}") is not None for n in range(3)] == [True, True, False]
+    assert connections.acquire("2001:db8:0:1::1") is not None
 
 
 def test_proxies_are_addresses_and_networks() -> None:

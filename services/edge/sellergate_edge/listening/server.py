@@ -11,9 +11,9 @@ import uvicorn
 from sellergate_common.observability.logs import get_logger
 from starlette.types import ASGIApp
 
-from sellergate_edge.door import bounds
-from sellergate_edge.door.door import Door, Listener
-from sellergate_edge.door.protocol import BoundedProtocol
+from sellergate_edge.listening import bounds
+from sellergate_edge.listening.listener import Listener, ListenerOptions
+from sellergate_edge.listening.protocol import BoundedProtocol
 
 # For log files, gRPC, Redis, the identity provider and the listeners of health and metrics.
 _OTHER_DESCRIPTORS = 128
@@ -22,9 +22,9 @@ _OTHER_DESCRIPTORS = 128
 class Server(uvicorn.Server):
     """A listener whose connections go through a door. When it is stopped it responds to what has begun, and its exit code is 0."""
 
-    def __init__(self, config: uvicorn.Config, door: Door) -> None:
+    def __init__(self, config: uvicorn.Config, options: ListenerOptions) -> None:
         super().__init__(config)
-        self._door = door
+        self._options = options
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -40,10 +40,10 @@ class Server(uvicorn.Server):
         await self.lifespan.startup()
         loop = asyncio.get_running_loop()
 
-        def speak(leave: Callable[[], None]) -> BoundedProtocol:
+        def speak(release: Callable[[], None]) -> BoundedProtocol:
             return BoundedProtocol(
-                leave=leave,
-                proxies=self._door.connections.proxies,
+                release=release,
+                proxies=self._options.connections.proxies,
                 config=self.config,
                 server_state=self.server_state,
                 app_state={},
@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
             )
 
         try:
-            listener = Listener(self._door, speak, self.config.host, self.config.port)
+            listener = Listener(self._options, speak, self.config.host, self.config.port)
         except OSError as error:
             get_logger().error("cannot_listen", port=self.config.port, cause=error.strerror or type(error).__name__)
             raise SystemExit(3) from None
@@ -61,7 +61,7 @@ class Server(uvicorn.Server):
 
 
 def make_server(
-    app: ASGIApp, host: str, port: int, door: Door, *, forwarded: str = "", drain_seconds: int = 1
+    app: ASGIApp, host: str, port: int, options: ListenerOptions, *, forwarded: str = "", drain_seconds: int = 1
 ) -> Server:
     """Make a listener. `forwarded`: addresses of proxies whose X-Forwarded-For is believed, parted by commas."""
     config = uvicorn.Config(
@@ -79,7 +79,7 @@ def make_server(
         timeout_keep_alive=bounds.KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=drain_seconds,
     )
-    return Server(config, door)
+    return Server(config, options)
 
 
 async def serve_until_stopped(*servers: Server) -> None:

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sellergate.gateway.v1 import call_pb2
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 
 MOST_JSON_BYTES = 256 * 1024 * 1024
 """What a packed response may become."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Amazon's answer to one call.
+class SpApiResponse:
+    """Amazon's response to one call.
 
     `headers` are pairs as Amazon sent them, `rate_limit` is in calls a second (0: not told), `waited` are the seconds spent
     waiting for quota, `attempts` the requests sent to Amazon, `operation` the catalogue's name (empty: unknown path).
@@ -30,7 +30,7 @@ class Answer:
     def json(self) -> Any:
         """Return the body, parsed. Raises ValueError when it is not JSON, or nested deeper than any of Amazon's."""
         named = {name.lower(): value for name, value in reversed(self.headers)}
-        return reading.parse_json(
+        return parsing.parse_json(
             self.body,
             most=MOST_JSON_BYTES,
             content_type=named.get("content-type", ""),
@@ -38,7 +38,7 @@ class Answer:
         )
 
     @classmethod
-    def from_message(cls, message: call_pb2.CallResponse) -> "Answer":
+    def from_message(cls, message: call_pb2.CallResponse) -> "SpApiResponse":
         """Read the gateway's message."""
         return cls(
             status=message.http_status,

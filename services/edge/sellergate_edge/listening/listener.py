@@ -8,16 +8,16 @@ from collections.abc import Awaitable, Callable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import end
 
-from sellergate_edge.door import bounds
-from sellergate_edge.door.connections import Connections
-from sellergate_edge.door.protocol import BoundedProtocol
+from sellergate_edge.listening import bounds
+from sellergate_edge.listening.connections import Connections
+from sellergate_edge.listening.protocol import BoundedProtocol
 
 _REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _PAUSE_SECONDS = 0.1
 Speak = Callable[[Callable[[], None]], BoundedProtocol]
 
 
-class Door:
+class ListenerOptions:
     """The bounds of one listener. `context`: what TLS shows; None: connections are plain."""
 
     def __init__(
@@ -34,8 +34,8 @@ class Door:
 class Listener:
     """Sockets that a door is in front of. `speak` makes the HTTP protocol of a connection."""
 
-    def __init__(self, door: Door, speak: Speak, host: str, port: int) -> None:
-        self._door = door
+    def __init__(self, options: ListenerOptions, speak: Speak, host: str, port: int) -> None:
+        self._options = options
         self._speak = speak
         self.sockets = _bound(host, port)
         self._accepting = [asyncio.create_task(self._accept(one)) for one in self.sockets]
@@ -63,36 +63,36 @@ class Listener:
                 if listening.fileno() < 0:
                     return
                 get_logger().warning("not_accepted", cause=error.strerror or type(error).__name__)
-                await self._door.sleep(_PAUSE_SECONDS)
+                await self._options.sleep(_PAUSE_SECONDS)
                 continue
-            leave = self._door.connections.enter(str(address[0]))
-            if leave is None:
+            release = self._options.connections.acquire(str(address[0]))
+            if release is None:
                 self._refuse(accepted)
                 continue
-            greeting = asyncio.create_task(self._greet(accepted, leave))
+            greeting = asyncio.create_task(self._greet(accepted, release))
             self._greetings.add(greeting)
             greeting.add_done_callback(self._greetings.discard)
 
-    async def _greet(self, accepted: socket.socket, leave: Callable[[], None]) -> None:
+    async def _greet(self, accepted: socket.socket, release: Callable[[], None]) -> None:
         """Begin to speak. Strangers break handshakes off, and send what is none: that ends their connection alone."""
-        loop, context = asyncio.get_running_loop(), self._door.context
+        loop, context = asyncio.get_running_loop(), self._options.context
         seconds = bounds.HANDSHAKE_SECONDS if context else None
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(
-                lambda: self._speak(leave), accepted, ssl=context, ssl_handshake_timeout=seconds
+                lambda: self._speak(release), accepted, ssl=context, ssl_handshake_timeout=seconds
             )
         except (OSError, EOFError):  # ssl.SSLError and TimeoutError are OSErrors
-            leave()
+            release()
             accepted.close()
         except asyncio.CancelledError:
-            leave()
+            release()
             accepted.close()
             raise
 
     def _refuse(self, accepted: socket.socket) -> None:
         with accepted:
-            if self._door.context is None:
+            if self._options.context is None:
                 try:
                     accepted.send(_REFUSAL)  # fits into the empty buffer of a new connection, and so does not wait
                 except OSError:

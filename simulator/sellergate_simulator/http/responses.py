@@ -10,53 +10,53 @@ DENIED = "Access to requested resource is denied."
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A complete HTTP answer that has not been sent yet."""
+class Response:
+    """A complete HTTP response that has not been sent yet."""
 
     status: int
     body: bytes = b""
     content_type: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self) -> web.Response:
+    def to_aiohttp(self) -> web.Response:
         """Return it as aiohttp sends it."""
         headers = dict(self.headers)
         if self.content_type:
             headers["Content-Type"] = self.content_type
         return web.Response(status=self.status, body=self.body, headers=headers)
 
-    def with_headers(self, headers: Mapping[str, str]) -> "Answer":
+    def with_headers(self, headers: Mapping[str, str]) -> "Response":
         """Return it with more headers."""
-        return Answer(self.status, self.body, self.content_type, {**self.headers, **headers})
+        return Response(self.status, self.body, self.content_type, {**self.headers, **headers})
 
 
 class AmazonError(Exception):
-    """A request that Amazon refuses, with the one error its answer names."""
+    """A request that Amazon refuses, with the one error its response names."""
 
     def __init__(
         self, status: int, code: str, message: str, details: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(f"{status} {code}")
-        self.answer = errors_answer(status, code, message, details).with_headers(headers or {})
+        self.response = errors_response(status, code, message, details).with_headers(headers or {})
 
 
-def json_answer(document: object, status: int = 200) -> Answer:
-    """Return an answer with a JSON body."""
+def json_response(document: object, status: int = 200) -> Response:
+    """Return a response with a JSON body."""
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-    return Answer(status, body, "application/json")
+    return Response(status, body, "application/json")
 
 
-def errors_answer(status: int, code: str, message: str, details: str = "") -> Answer:
-    """Return an answer with the SP-API's error body, one error in it."""
-    return json_answer({"errors": [{"code": code, "message": message, "details": details}]}, status)
+def errors_response(status: int, code: str, message: str, details: str = "") -> Response:
+    """Return a response with the SP-API's error body, one error in it."""
+    return json_response({"errors": [{"code": code, "message": message, "details": details}]}, status)
 
 
-def html_answer(status: int, title: str) -> Answer:
+def html_response(status: int, title: str) -> Response:
     """Return what a load balancer before Amazon's services says."""
     page = (
         f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<h1>{status} {title}</h1>\r\n</body>\r\n"
     )
-    return Answer(status, f"{page}</html>\r\n".encode(), "text/html")
+    return Response(status, f"{page}</html>\r\n".encode(), "text/html")
 
 
 def denied(details: str = "", error_type: str | None = None) -> AmazonError:

@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from sellergate_edge.door import bounds
-from sellergate_edge.door.certificate import PublicCertificate
-from sellergate_edge.door.connections import Connections, Proxies
-from sellergate_edge.door.door import Door
-from sellergate_edge.door.server import make_server
+from sellergate_edge.listening import bounds
+from sellergate_edge.listening.certificate import PublicCertificate
+from sellergate_edge.listening.connections import Connections, Proxies
+from sellergate_edge.listening.listener import ListenerOptions
+from sellergate_edge.listening.server import make_server
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
@@ -76,7 +76,7 @@ def test_tls_is_spoken_renewed_and_bounded(tmp_path: Path, monkeypatch: pytest.M
     async def main() -> None:
         certificate = PublicCertificate(*write(tmp_path, "first"))
         connections = Connections(5, 5, Proxies(""))
-        server = make_server(app, HOST, 0, Door(connections, certificate.context, asyncio.sleep))
+        server = make_server(app, HOST, 0, ListenerOptions(connections, certificate.context, asyncio.sleep))
         serving, renewing = asyncio.create_task(server.serve()), asyncio.create_task(certificate.renew(sleep))
 
         async def started() -> bool:

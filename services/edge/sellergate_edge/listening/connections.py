@@ -38,7 +38,7 @@ class Connections:
         self.open = 0
         self.refused = 0
 
-    def enter(self, address: str) -> Callable[[], None] | None:
+    def acquire(self, address: str) -> Callable[[], None] | None:
         """Count a connection and return how to count its end, once; return None where there are too many."""
         site = "" if address in self.proxies else site_of(address)
         if self.open >= self._most or (site and self._by_site[site] >= self._most_of_address):
@@ -48,7 +48,7 @@ class Connections:
         self._by_site[site] += 1
         is_open = True
 
-        def leave() -> None:
+        def release() -> None:
             nonlocal is_open
             if is_open:
                 is_open = False
@@ -57,4 +57,4 @@ class Connections:
                 if not self._by_site[site]:
                     del self._by_site[site]
 
-        return leave
+        return release

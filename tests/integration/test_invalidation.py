@@ -11,9 +11,9 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache import invalidation as subject
-from sellergate_common.cache.invalidation import Changes
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, ALL, TOKEN_CHANGES
-from sellergate_common.cache.ttl import UNTOLD_SECONDS, Remembered
+from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS, TtlCache
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.servers.redis import running_redis
 from structlog.testing import capture_logs
@@ -31,14 +31,14 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.01)
 
 
-def memory(changes: Changes) -> Remembered[str]:
-    return Remembered(10, time.monotonic, lambda: changes.connected)
+def memory(changes: InvalidationFeed) -> TtlCache[str]:
+    return TtlCache(10, time.monotonic, lambda: changes.connected)
 
 
 async def test_a_change_is_forgotten_where_its_channel_is_heard(redis: Redis) -> None:
-    changes = Changes(redis)
+    changes = InvalidationFeed(redis)
     accounts, tokens = memory(changes), memory(changes)
-    async with changes.heard_by({ACCOUNT_CHANGES: (accounts, tokens), TOKEN_CHANGES: (tokens,)}):
+    async with changes.subscribe({ACCOUNT_CHANGES: (accounts, tokens), TOKEN_CHANGES: (tokens,)}):
         await until(lambda: changes.connected)
         for each in (accounts, tokens):
             each.put("a", "of a", 60)
@@ -56,8 +56,8 @@ async def test_a_quiet_listener_asks_seldom(redis: Redis) -> None:
     async def pings() -> int:
         return int((await redis.info("commandstats")).get("cmdstat_ping", {}).get("calls", 0))
 
-    changes = Changes(redis)
-    async with changes.heard_by({ACCOUNT_CHANGES: (memory(changes),)}):
+    changes = InvalidationFeed(redis)
+    async with changes.subscribe({ACCOUNT_CHANGES: (memory(changes),)}):
         await until(lambda: changes.connected)
         before = await pings()
         await asyncio.sleep(subject.PING_SECONDS + 1)
@@ -70,9 +70,9 @@ async def test_an_outage_is_told_once_and_ends_in_an_empty_memory(
     monkeypatch.setattr(subject, "RECONNECT_SECONDS", 0.05)
     with running_redis(tmp_path) as url, capture_logs() as logs:
         async with open_redis(SecretStr(url)) as redis:
-            changes = Changes(redis)
+            changes = InvalidationFeed(redis)
             held = memory(changes)
-            async with changes.heard_by({ACCOUNT_CHANGES: (held,)}), redis.client() as control:
+            async with changes.subscribe({ACCOUNT_CHANGES: (held,)}), redis.client() as control:
                 await until(lambda: changes.connected)
                 held.put("a", "before", 60)
                 await control.client_kill_filter(_type="pubsub")
@@ -90,7 +90,7 @@ async def test_an_outage_is_told_once_and_ends_in_an_empty_memory(
 
 @asynccontextmanager
 async def firewall(redis_url: str, passing: asyncio.Event, *, closes_at: bytes = b"never") -> AsyncIterator[str]:
-    """A way to Redis on which no answer comes back unless `passing`; it closes when a client sends `closes_at`."""
+    """A way to Redis on which no response comes back unless `passing`; it closes when a client sends `closes_at`."""
     target = urlsplit(redis_url)
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,13 +103,13 @@ async def firewall(redis_url: str, passing: asyncio.Event, *, closes_at: bytes =
                         passing.clear()
                     inner_writer.write(received)
 
-        async def answer() -> None:
+        async def respond() -> None:
             with suppress(ConnectionError), closing(writer):
                 while received := await inner_reader.read(4096):
                     await passing.wait()
                     writer.write(received)
 
-        await asyncio.gather(ask(), answer())
+        await asyncio.gather(ask(), respond())
 
     server = await asyncio.start_server(connect, "127.0.0.1", 0)
     async with server:
@@ -124,8 +124,8 @@ async def test_a_connection_that_died_silently_is_noticed(redis_url: str, monkey
     passing = asyncio.Event()
     passing.set()
     async with firewall(redis_url, passing) as url, open_redis(SecretStr(url)) as redis:
-        changes = Changes(redis)
-        async with changes.heard_by({ACCOUNT_CHANGES: (memory(changes),)}):
+        changes = InvalidationFeed(redis)
+        async with changes.subscribe({ACCOUNT_CHANGES: (memory(changes),)}):
             await until(lambda: changes.connected)
             await asyncio.sleep(0.5)
             assert changes.connected
@@ -137,9 +137,9 @@ async def test_nothing_is_heard_before_redis_says_so(redis_url: str) -> None:
     passing = asyncio.Event()
     passing.set()
     async with firewall(redis_url, passing, closes_at=b"SUBSCRIBE") as url, open_redis(SecretStr(url)) as redis:
-        changes = Changes(redis)
+        changes = InvalidationFeed(redis)
         held = memory(changes)
-        async with changes.heard_by({ACCOUNT_CHANGES: (held,)}):
+        async with changes.subscribe({ACCOUNT_CHANGES: (held,)}):
             await until(lambda: not passing.is_set())
             held.put("a", "fetched before the subscription", 60)
             await asyncio.sleep(0.3)
@@ -151,14 +151,14 @@ async def test_nothing_is_heard_before_redis_says_so(redis_url: str) -> None:
 
 def test_copies_live_five_seconds_while_nobody_tells() -> None:
     now, told = [0.0], [True]
-    held: Remembered[str] = Remembered(2, lambda: now[0], lambda: told[0])
+    held: TtlCache[str] = TtlCache(2, lambda: now[0], lambda: told[0])
     held.put("a", "x", 3600)
     now[0] = 1000.0
     assert held.get("a") == "x"
     told[0] = False
     assert held.get("a") is None
     held.put("a", "y", 3600)
-    now[0] += UNTOLD_SECONDS - 0.01
+    now[0] += MAX_STALENESS_SECONDS - 0.01
     assert held.get("a") == "y"
     now[0] += 0.01
     assert held.get("a") is None

@@ -15,7 +15,7 @@ from sellergate.account.v1.account_service_pb2_grpc import (
     AccountServiceStub,
     add_AccountServiceServicer_to_server,
 )
-from sellergate_common.context import REQUEST_ID, CallContext, current_call, serving, time_left
+from sellergate_common.context import REQUEST_ID, CallContext, current_call, time_left, use_context
 from sellergate_common.errors import (
     InternalError,
     InvalidRequest,
@@ -80,8 +80,10 @@ async def stub(target: str, authority: TestAuthority) -> AsyncIterator[AccountSe
 
 
 async def get(stub: AccountServiceStub, account_id: str, **given: Any) -> dict[str, Any]:
-    answer = await invoke(stub.GetAccount, pb2.GetAccountRequest(account_id=account_id), dependency="account", **given)
-    return dict(json.loads(answer.account.account_id))
+    response = await invoke(
+        stub.GetAccount, pb2.GetAccountRequest(account_id=account_id), dependency="account", **given
+    )
+    return dict(json.loads(response.account.account_id))
 
 
 async def failed(stub: AccountServiceStub, account_id: str, **given: Any) -> SellergateError:
@@ -91,7 +93,7 @@ async def failed(stub: AccountServiceStub, account_id: str, **given: Any) -> Sel
 
 
 async def test_the_request_id_and_the_deadline_go_along_and_a_hop_keeps_20_ms(stub: AccountServiceStub) -> None:
-    with serving(CallContext("test", "request-1", deadline=time.monotonic() + 5)):
+    with use_context(CallContext("test", "request-1", deadline=time.monotonic() + 5)):
         seen = await get(stub, "x")
     assert seen["id"] == "request-1"
     assert 4.5 < seen["left"] <= 4.98
@@ -100,15 +102,15 @@ async def test_the_request_id_and_the_deadline_go_along_and_a_hop_keeps_20_ms(st
 async def test_a_call_without_a_deadline_gets_thirty_seconds_and_one_without_an_id_gets_one(
     stub: AccountServiceStub,
 ) -> None:
-    answer = await stub.GetAccount(pb2.GetAccountRequest(account_id="x"))
-    seen = json.loads(answer.account.account_id)
+    response = await stub.GetAccount(pb2.GetAccountRequest(account_id="x"))
+    seen = json.loads(response.account.account_id)
     assert 29 < seen["left"] <= 30
     assert len(seen["id"]) == 32
 
 
 async def test_an_id_that_is_no_id_is_replaced(stub: AccountServiceStub) -> None:
-    answer = await stub.GetAccount(pb2.GetAccountRequest(account_id="x"), metadata=((REQUEST_ID, "bad id; drop"),))
-    assert json.loads(answer.account.account_id)["id"] != "bad id; drop"
+    response = await stub.GetAccount(pb2.GetAccountRequest(account_id="x"), metadata=((REQUEST_ID, "bad id; drop"),))
+    assert json.loads(response.account.account_id)["id"] != "bad id; drop"
 
 
 async def test_a_slow_call_ends_with_a_reason_in_time(stub: AccountServiceStub) -> None:
@@ -119,7 +121,7 @@ async def test_a_slow_call_ends_with_a_reason_in_time(stub: AccountServiceStub) 
 
 
 async def test_a_bug_is_opaque_and_told_with_the_request_id(stub: AccountServiceStub) -> None:
-    with serving(CallContext("test", "request-bug")):
+    with use_context(CallContext("test", "request-bug")):
         error = await failed(stub, "bug")
     assert isinstance(error, InternalError)
     assert error.metadata["request_id"] == "request-bug"

@@ -15,9 +15,9 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache import invalidation as subject
-from sellergate_common.cache.invalidation import Changes, Forgetful
+from sellergate_common.cache.invalidation import InvalidationFeed, InvalidationListener
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, TOKEN_CHANGES
-from sellergate_common.cache.ttl import Remembered
+from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.observability.telemetry import RpcMetrics
 from sellergate_common.redis_client import UNREACHABLE, open_redis
 from sellergate_common.tasks import BackgroundTasks
@@ -32,8 +32,8 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
             await asyncio.sleep(0.01)
 
 
-def memory(changes: Changes) -> Remembered[str]:
-    return Remembered(10, time.monotonic, lambda: changes.connected)
+def memory(changes: InvalidationFeed) -> TtlCache[str]:
+    return TtlCache(10, time.monotonic, lambda: changes.connected)
 
 
 class Proxy:
@@ -59,10 +59,10 @@ class Proxy:
                 task.cancel()
             await asyncio.sleep(0.05)
 
-    def inject(self, answer: bytes) -> None:
+    def inject(self, response: bytes) -> None:
         """Send bytes of its own, as if Redis had."""
         assert self._lives
-        self._lives.write(answer)
+        self._lives.write(response)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
@@ -170,10 +170,10 @@ def test_the_listener_outlives_a_reset_at_every_byte_of_the_handshake(
 
     async def scenario() -> None:
         async with Proxy(redis_url, limits).serving() as proxy, open_redis(SecretStr(proxy.url)) as redis:
-            changes, background = Changes(redis), BackgroundTasks()
+            changes, background = InvalidationFeed(redis), BackgroundTasks()
             held = memory(changes)
             listeners = {ACCOUNT_CHANGES: (held,), TOKEN_CHANGES: (held,)}
-            async with changes.heard_by(listeners, background), open_redis(SecretStr(redis_url)) as other:
+            async with changes.subscribe(listeners, background), open_redis(SecretStr(redis_url)) as other:
                 await until(lambda: changes.connected and proxy.accepted > len(limits), 30)
                 assert proxy.accepted == len(limits) + 1
                 assert background.problems() == {"changes": "", "changes_subscribed": ""}
@@ -197,7 +197,7 @@ class Failing:
     def forget_all(self) -> None:
         raise ValueError
 
-    def doubt_all(self) -> None:
+    def mark_stale(self) -> None:
         self.doubts += 1
 
 
@@ -210,11 +210,11 @@ _ODD = {
 
 async def test_odd_messages_end_no_listener(redis_url: str) -> None:
     async with Proxy(redis_url, []).serving() as proxy, open_redis(SecretStr(proxy.url)) as redis:
-        changes = Changes(redis)
+        changes = InvalidationFeed(redis)
         held, failing = memory(changes), Failing()
-        group: tuple[Forgetful, ...] = (failing, held)
+        group: tuple[InvalidationListener, ...] = (failing, held)
         with capture_logs() as logs:
-            async with changes.heard_by({ACCOUNT_CHANGES: group}), open_redis(SecretStr(redis_url)) as other:
+            async with changes.subscribe({ACCOUNT_CHANGES: group}), open_redis(SecretStr(redis_url)) as other:
                 await until(lambda: changes.connected)
                 for odd in _ODD.values():
                     proxy.inject(odd)
@@ -241,10 +241,10 @@ async def test_an_ended_subscription_is_made_again_and_reported_meanwhile(
 
     limits = list[int]()
     async with Proxy(redis_url, limits).serving() as proxy, open_redis(SecretStr(proxy.url)) as redis:
-        changes, background = Changes(redis), BackgroundTasks()
+        changes, background = InvalidationFeed(redis), BackgroundTasks()
         metrics.background = background
         async with (
-            changes.heard_by({ACCOUNT_CHANGES: (memory(changes),)}, background),
+            changes.subscribe({ACCOUNT_CHANGES: (memory(changes),)}, background),
             open_redis(SecretStr(redis_url)) as control,
         ):
             await until(lambda: changes.connected)

@@ -1,6 +1,6 @@
 """The one reader of what Amazon sends: bounded, decoded and typed, whatever the bytes are.
 
-Every function raises Unreadable and nothing else. Its message says what is wrong and repeats nothing of the content, which may
+Every function raises ParseError and nothing else. Its message says what is wrong and repeats nothing of the content, which may
 be a secret.
 """
 
@@ -34,15 +34,15 @@ _OUTLINED_LEVELS = 4
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-class Unreadable(ValueError):
+class ParseError(ValueError):
     """A response that is not what Amazon documents."""
 
 
-class TooLarge(Unreadable):
+class TooLarge(ParseError):
     """A response with more bytes than the reader takes."""
 
 
-async def collected(chunks: AsyncIterator[bytes], most: int) -> bytes:
+async def collect(chunks: AsyncIterator[bytes], most: int) -> bytes:
     """Return the chunks as one. Raises TooLarge as soon as they are more than `most` bytes, without reading on."""
     # Grows in place, and gives away what it holds: the bytes of a large body are in memory once.
     body = io.BytesIO()
@@ -53,17 +53,17 @@ async def collected(chunks: AsyncIterator[bytes], most: int) -> bytes:
     return body.getvalue()
 
 
-def unpacked(body: bytes, content_encoding: str, most: int) -> bytes:
-    """Return a body without its content encoding, `most` bytes of it at most. Raises Unreadable; TooLarge for more."""
+def unpack(body: bytes, content_encoding: str, most: int) -> bytes:
+    """Return a body without its content encoding, `most` bytes of it at most. Raises ParseError; TooLarge for more."""
     encoding = content_encoding.strip().lower()
     if encoding == "gzip":
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
                 body = packed.read(most + 1)
         except (OSError, EOFError, ValueError, zlib.error):
-            raise Unreadable("its gzip cannot be undone") from None
+            raise ParseError("its gzip cannot be undone") from None
     elif encoding not in ("", "identity"):
-        raise Unreadable("its content encoding is not known")
+        raise ParseError("its content encoding is not known")
     if len(body) > most:
         raise TooLarge(f"it is larger than {most} bytes")
     return body
@@ -76,15 +76,15 @@ def parse_json(
 
     A value of three bytes takes up to a hundred as a Python object: `most_values` bounds their number.
     """
-    text = _text(unpacked(body, content_encoding, most), content_type)
+    text = _text(unpack(body, content_encoding, most), content_type)
     if most_values is not None and sum(map(text.count, _BEFORE_VALUES)) > most_values:
         raise TooLarge(f"it holds more than {most_values} values")
     try:
         document = json.loads(text, parse_constant=_refuse)
     except RecursionError:
-        raise Unreadable("its JSON is nested too deep") from None
+        raise ParseError("its JSON is nested too deep") from None
     except ValueError:
-        raise Unreadable("it is not JSON") from None
+        raise ParseError("it is not JSON") from None
     _check_depth(document)
     return document
 
@@ -97,17 +97,17 @@ def parse_outline(
     All of it is read, value by value, so that a thread that does this gives way to others between two of them, and the memory for
     it is that of the text and of one value. Bounds as of parse_json.
     """
-    text = _text(unpacked(body, content_encoding, most), content_type)
+    text = _text(unpack(body, content_encoding, most), content_type)
     if sum(map(text.count, _BEFORE_VALUES)) > most_values:
         raise TooLarge(f"it holds more than {most_values} values")
     try:
         outline, end = _outline(text, _skipped(text, 0), 0)
     except RecursionError:
-        raise Unreadable("its JSON is nested too deep") from None
+        raise ParseError("its JSON is nested too deep") from None
     except ValueError:
-        raise Unreadable("it is not JSON") from None
+        raise ParseError("it is not JSON") from None
     if _skipped(text, end) != len(text):
-        raise Unreadable("it is not JSON")
+        raise ParseError("it is not JSON")
     return outline
 
 
@@ -119,7 +119,7 @@ def parse_object(body: bytes, *, most: int, content_type: str = "", content_enco
 def object_of(value: Any) -> dict[str, Any]:
     """Return a JSON object."""
     if not isinstance(value, dict):
-        raise Unreadable("it is not a JSON object")
+        raise ParseError("it is not a JSON object")
     return value
 
 
@@ -133,9 +133,9 @@ def token_in(document: Mapping[str, Any], name: str, most: int = MOST_TOKEN_CHAR
     """Return a field that goes into a header or a form: visible ASCII, not empty, `most` characters at most."""
     value = document.get(name)
     if not isinstance(value, str) or not value:
-        raise Unreadable(f"{name} is missing")
+        raise ParseError(f"{name} is missing")
     if len(value) > most or not _TOKEN.fullmatch(value):
-        raise Unreadable(f"{name} is longer than {most} characters, or holds other than visible ASCII")
+        raise ParseError(f"{name} is longer than {most} characters, or holds other than visible ASCII")
     return value
 
 
@@ -143,9 +143,9 @@ def text_in(document: Mapping[str, Any], name: str, most: int = MOST_TOKEN_CHARA
     """Return a field that goes back to Amazon as it came, such as an id: printable, not empty, `most` characters at most."""
     value = document.get(name)
     if not isinstance(value, str) or not value:
-        raise Unreadable(f"{name} is missing")
+        raise ParseError(f"{name} is missing")
     if len(value) > most or _UNPRINTABLE.search(value):
-        raise Unreadable(f"{name} is longer than {most} characters, or holds what cannot be printed")
+        raise ParseError(f"{name} is longer than {most} characters, or holds what cannot be printed")
     return value
 
 
@@ -159,7 +159,7 @@ def seconds_in(document: Mapping[str, Any], name: str) -> float:
     except OverflowError:
         seconds = math.inf
     if not 0 < seconds < math.inf:
-        raise Unreadable(f"{name} is no number of seconds")
+        raise ParseError(f"{name} is no number of seconds")
     return seconds
 
 
@@ -259,7 +259,7 @@ def _text(body: bytes, content_type: str) -> str:
             charset = named
         return body.decode(charset)
     except (LookupError, ValueError):
-        raise Unreadable("its charset is not known, or its bytes are not of that charset") from None
+        raise ParseError("its charset is not known, or its bytes are not of that charset") from None
 
 
 def _charset(content_type: str) -> str:
@@ -276,7 +276,7 @@ def _charset(content_type: str) -> str:
 
 def _refuse(_: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python takes and JSON does not have."""
-    raise Unreadable("it is not JSON")
+    raise ParseError("it is not JSON")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
@@ -293,4 +293,4 @@ def _check_depth(document: Any) -> None:
         ]
         if not level:
             return
-    raise Unreadable("its JSON is nested too deep")
+    raise ParseError("its JSON is nested too deep")

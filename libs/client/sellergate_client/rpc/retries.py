@@ -19,7 +19,7 @@ _Response = TypeVar("_Response")
 _BEGINS_LAST = "gateway"
 
 
-async def patiently(
+async def retry_until(
     attempt: Callable[[], Awaitable[_Response]],
     *,
     service: str,
@@ -42,7 +42,7 @@ async def patiently(
         await asyncio.sleep(pause)
 
 
-async def invoke_patiently(
+async def invoke_with_retries(
     method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]",
     request: Any,
     *,
@@ -57,7 +57,7 @@ async def invoke_patiently(
         left = end - time.monotonic()
         return await invoke(method, request, dependency=dependency, seconds=left, on_behalf_of=on_behalf_of)
 
-    return await patiently(attempt, service=dependency, end=end)
+    return await retry_until(attempt, service=dependency, end=end)
 
 
 def _did_nothing(error: Overloaded, service: str) -> bool:

@@ -6,8 +6,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from sellergate_edge.door import bounds
-from sellergate_edge.door.connections import Proxies
+from sellergate_edge.listening import bounds
+from sellergate_edge.listening.connections import Proxies
 
 
 class TooMuch(Exception):
@@ -17,9 +17,9 @@ class TooMuch(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """A connection that ends when its headers are too large or late, or when its client takes no response."""
 
-    def __init__(self, *, leave: Callable[[], None], proxies: Proxies, **uvicorns: Any) -> None:
+    def __init__(self, *, release: Callable[[], None], proxies: Proxies, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
-        self._leave = leave
+        self._release = release
         self._proxies = proxies
         self._status = 400
         self._idle_bytes = 0
@@ -37,7 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the end of the connection."""
-        self._leave()
+        self._release()
         for timer in (self._late, self._untaken):
             if timer is not None:
                 timer.cancel()

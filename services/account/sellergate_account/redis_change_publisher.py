@@ -5,13 +5,13 @@ from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 from sellergate_common.observability.logs import get_logger
 
 
-class RedisAnnouncer:
-    """Publishes account ids. When Redis does not answer, the copies still end after 5 s by themselves."""
+class RedisChangePublisher:
+    """Publishes account ids. When Redis does not respond, the copies still end after 5 s by themselves."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def changed(self, account_id: str) -> None:
+    async def publish(self, account_id: str) -> None:
         """Announce that this account changed. Whatever goes wrong is logged: the change is stored already."""
         try:
             await self._redis.publish(ACCOUNT_CHANGES, account_id)

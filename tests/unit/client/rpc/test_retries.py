@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from sellergate_client.rpc.patience import patiently
-from sellergate_common.context import CallContext, serving
+from sellergate_client.rpc.retries import retry_until
+from sellergate_common.context import CallContext, use_context
 from sellergate_common.errors import NotFound, Overloaded, SellergateError, Unavailable
 
 from tests.fakes.virtual_time import run_in_virtual_time
@@ -30,7 +30,7 @@ def outcome_of(
     async def main() -> tuple[str, int, float]:
         loop = asyncio.get_running_loop()
         try:
-            found = await patiently(attempt, service=service, end=seconds, serving=within, now=loop.time)
+            found = await retry_until(attempt, service=service, end=seconds, serving=within, now=loop.time)
         except SellergateError as error:
             found = error.reason
         return found, attempts, loop.time()
@@ -67,5 +67,5 @@ def test_what_a_service_had_begun_before_another_one_refused_is_not_repeated() -
 def test_a_process_that_serves_a_call_passes_the_refusal_on_unless_no_caller_could_repeat_it(
     within: bool | None, outcome: str
 ) -> None:
-    with serving(CallContext("test", "1")):
+    with use_context(CallContext("test", "1")):
         assert outcome_of([refused("account")], within=within)[0] == outcome

@@ -9,8 +9,8 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from sellergate.account.v1 import account_pb2, account_service_pb2
 
-from sellergate_cli.operator import StateDir, completed
-from sellergate_cli.suite import connected
+from sellergate_cli.operator import StateDir, complete
+from sellergate_cli.suite import connect
 from sellergate_cli.terminal import harmless, say
 
 
@@ -19,11 +19,11 @@ def list_ends(
     state_dir: StateDir = None,
 ) -> None:
     """Print every application's secret, and the authorizations that end soon."""
-    completed(_print_ends(state_dir, datetime.now(UTC), timedelta(days=days)))
+    complete(_print_ends(state_dir, datetime.now(UTC), timedelta(days=days)))
 
 
 async def _print_ends(state_dir: Path | None, now: datetime, within: timedelta) -> None:
-    async with connected(state_dir) as sellergate:
+    async with connect(state_dir) as sellergate:
         say(f"{'application':36}  {'days left':>9}  {'secret ends':20}  {'old secret until':20}  owner, name")
         async for one in sellergate.applications.each():
             old = _shown(one, "previous_secret_expire_time")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sellergate_amazon import reading
+from sellergate_amazon import parsing
 
 MOST = 10_000
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=()))
@@ -50,15 +50,15 @@ def test_odd_responses_are_read_or_refused_with_the_one_error(
     body: bytes, content_type: str, content_encoding: str
 ) -> None:
     try:
-        read = reading.parse_json(body, most=MOST, content_type=content_type, content_encoding=content_encoding)
-    except reading.Unreadable:
+        read = parsing.parse_json(body, most=MOST, content_type=content_type, content_encoding=content_encoding)
+    except parsing.ParseError:
         return
     json.dumps(read)  # nothing that JSON does not have, and no depth that a recursive function cannot go down
-    for read_field in (reading.token_in, reading.seconds_in, lambda row, name: reading.words_in(row, name, 50)):
+    for read_field in (parsing.token_in, parsing.seconds_in, lambda row, name: parsing.words_in(row, name, 50)):
         for name in ("access_token", "expires_in", "error"):
             try:
-                value = read_field(reading.object_of(read), name)
-            except reading.Unreadable:
+                value = read_field(parsing.object_of(read), name)
+            except parsing.ParseError:
                 continue
             str(value).encode("utf-8")
             assert not [one for one in str(value) if unicodedata.category(one) == "Cc"]
@@ -67,27 +67,27 @@ def test_odd_responses_are_read_or_refused_with_the_one_error(
 @settings(max_examples=500, deadline=None)
 @given(value=st.text(max_size=60), date=st.text(max_size=60) | st.just("Wed, 21 Oct 2026 07:28:00 GMT"))
 def test_odd_retry_after_headers_are_read_as_none_or_a_bounded_time(value: str, date: str) -> None:
-    seconds = reading.retry_after(value, date)
-    assert seconds is None or 0 <= seconds <= reading.MOST_RETRY_AFTER_SECONDS
+    seconds = parsing.retry_after(value, date)
+    assert seconds is None or 0 <= seconds <= parsing.MOST_RETRY_AFTER_SECONDS
 
 
 @pytest.mark.parametrize("year", ["99999999999999999999", "0000", "-1"])
 def test_a_retry_after_date_that_no_clock_has_is_none(year: str) -> None:
-    assert reading.retry_after(f"Wed, 21 Oct {year} 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT") in (None, 0.0)
+    assert parsing.retry_after(f"Wed, 21 Oct {year} 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT") in (None, 0.0)
 
 
 def test_as_many_values_as_are_allowed_are_read() -> None:
     body = b"[" + b"{}," * 20 + b"{}]"
-    assert len(reading.parse_json(body, most=MOST, most_values=42)) == 21
-    with pytest.raises(reading.TooLarge, match="more than 41 values"):
-        reading.parse_json(body, most=MOST, most_values=41)
+    assert len(parsing.parse_json(body, most=MOST, most_values=42)) == 21
+    with pytest.raises(parsing.TooLarge, match="more than 41 values"):
+        parsing.parse_json(body, most=MOST, most_values=41)
 
 
 def test_a_body_in_each_charset_that_its_content_type_names_is_read() -> None:
     for charset in ("utf-8", "utf-16", "shift_jis", "Shift-JIS", '"UTF-8"'):
         body = '{"名": "é" }'.replace("é", "ｶ").encode(charset.strip('"'))
-        assert reading.parse_object(body, most=MOST, content_type=f"application/json; charset={charset}") == {"名": "ｶ"}
-    assert reading.parse_object(b'\xef\xbb\xbf{"a": 1}', most=MOST, content_type="a/b; charset=utf-8") == {"a": 1}
+        assert parsing.parse_object(body, most=MOST, content_type=f"application/json; charset={charset}") == {"名": "ｶ"}
+    assert parsing.parse_object(b'\xef\xbb\xbf{"a": 1}', most=MOST, content_type="a/b; charset=utf-8") == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -110,28 +110,28 @@ def test_a_body_in_each_charset_that_its_content_type_names_is_read() -> None:
     ],
 )
 def test_what_cannot_be_read_says_why(body: bytes, options: dict[str, Any], why: str) -> None:
-    with pytest.raises(reading.Unreadable, match=why):
-        reading.parse_object(body, **{"most": MOST, **options})
+    with pytest.raises(parsing.ParseError, match=why):
+        parsing.parse_object(body, **{"most": MOST, **options})
 
 
 @pytest.mark.parametrize(
     "value", ["", "Atza|x\r\nX-Evil: 1", "Atza|\ud800", "é", "a b", "\x7f", "x" * 4097, None, 7, []]
 )
 def test_a_token_is_visible_ascii_of_bounded_length(value: object) -> None:
-    with pytest.raises(reading.Unreadable, match="access_token"):
-        reading.token_in({"access_token": value}, "access_token")
+    with pytest.raises(parsing.ParseError, match="access_token"):
+        parsing.token_in({"access_token": value}, "access_token")
 
 
 def test_fields_are_read_by_their_type() -> None:
-    assert reading.token_in({"t": "Atza|" + "x" * 2043}, "t").startswith("Atza|")
-    assert [reading.seconds_in({"s": value}, "s") for value in (3600, "3600", 0.5, "1.5")] == [3600, 3600, 0.5, 1.5]
+    assert parsing.token_in({"t": "Atza|" + "x" * 2043}, "t").startswith("Atza|")
+    assert [parsing.seconds_in({"s": value}, "s") for value in (3600, "3600", 0.5, "1.5")] == [3600, 3600, 0.5, 1.5]
     for value in (0, -1, True, "", "x", "-5", "1e3", "٣", None, [], {}, 10**400, "inf"):
-        with pytest.raises(reading.Unreadable, match="no number of seconds"):
-            reading.seconds_in({"s": value}, "s")
-    assert reading.words_in({"w": "a\r\nb\ud800c" + "d" * 99}, "w", 6) == "a??b?c"
-    assert [reading.words_in({"w": value}, "w", 9) for value in (12, None, [], {})] == ["12", "", "", ""]
-    assert reading.objects_in({"rows": [{}, 1, {"a": 1}]}, "rows") == [{}, {"a": 1}]
-    assert reading.objects_in({"rows": {"a": 1}}, "rows") == []
+        with pytest.raises(parsing.ParseError, match="no number of seconds"):
+            parsing.seconds_in({"s": value}, "s")
+    assert parsing.words_in({"w": "a\r\nb\ud800c" + "d" * 99}, "w", 6) == "a??b?c"
+    assert [parsing.words_in({"w": value}, "w", 9) for value in (12, None, [], {})] == ["12", "", "", ""]
+    assert parsing.objects_in({"rows": [{}, 1, {"a": 1}]}, "rows") == [{}, {"a": 1}]
+    assert parsing.objects_in({"rows": {"a": 1}}, "rows") == []
 
 
 async def test_collecting_stops_at_the_bound() -> None:
@@ -143,10 +143,10 @@ async def test_collecting_stops_at_the_bound() -> None:
             taken += 1
             yield b"x" * 100
 
-    with pytest.raises(reading.TooLarge):
-        await reading.collected(chunks(), 1000)
+    with pytest.raises(parsing.TooLarge):
+        await parsing.collect(chunks(), 1000)
     assert taken == 11
-    assert len(await reading.collected(chunks(), 100_000)) == 100_000
+    assert len(await parsing.collect(chunks(), 100_000)) == 100_000
 
 
 _JSON = st.recursive(
@@ -179,22 +179,22 @@ def test_an_outline_holds_the_first_of_each_list_and_of_what_is_no_json_there_is
     value: Any, indent: int | None, cut: int, put: str
 ) -> None:
     text = json.dumps(value, indent=indent)
-    assert reading.parse_outline(text.encode(), most=MOST, most_values=1_000) == outline(value)
+    assert parsing.parse_outline(text.encode(), most=MOST, most_values=1_000) == outline(value)
     broken = text[:cut] + put + text[cut + 1 :]
     try:
         expected = outline(json.loads(broken))
     except ValueError:
-        with pytest.raises(reading.Unreadable):
-            reading.parse_outline(broken.encode(), most=MOST, most_values=1_000)
+        with pytest.raises(parsing.ParseError):
+            parsing.parse_outline(broken.encode(), most=MOST, most_values=1_000)
     else:
-        assert reading.parse_outline(broken.encode(), most=MOST, most_values=1_000) == expected
+        assert parsing.parse_outline(broken.encode(), most=MOST, most_values=1_000) == expected
 
 
 def test_an_outline_has_the_bounds_of_other_json() -> None:
-    with pytest.raises(reading.TooLarge):
-        reading.parse_outline(b"[1,1,1]", most=MOST, most_values=2)
-    with pytest.raises(reading.TooLarge):
-        reading.parse_outline(b"[1,1,1]", most=6, most_values=100)
+    with pytest.raises(parsing.TooLarge):
+        parsing.parse_outline(b"[1,1,1]", most=MOST, most_values=2)
+    with pytest.raises(parsing.TooLarge):
+        parsing.parse_outline(b"[1,1,1]", most=6, most_values=100)
     for body in (
         b"",
         b" ",
@@ -207,5 +207,5 @@ def test_an_outline_has_the_bounds_of_other_json() -> None:
         b"{1: 2}",
         b"[,]",
     ):
-        with pytest.raises(reading.Unreadable):
-            reading.parse_outline(body, most=MOST, most_values=1_000_000)
+        with pytest.raises(parsing.ParseError):
+            parsing.parse_outline(body, most=MOST, most_values=1_000_000)

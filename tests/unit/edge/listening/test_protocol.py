@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import uvloop
-from sellergate_edge.door import bounds
-from sellergate_edge.door.connections import Connections, Proxies
-from sellergate_edge.door.door import Door
-from sellergate_edge.door.server import make_server
+from sellergate_edge.listening import bounds
+from sellergate_edge.listening.connections import Connections, Proxies
+from sellergate_edge.listening.listener import ListenerOptions
+from sellergate_edge.listening.server import make_server
 from starlette.types import Receive, Scope, Send
 
 from tests.fakes.cpu_time import cpu_time
@@ -81,7 +81,7 @@ async def listening(most: int = 50, of_address: int = 50, proxies: str = "") -> 
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    server = make_server(app, HOST, 0, Door(connections, None, asyncio.sleep))
+    server = make_server(app, HOST, 0, ListenerOptions(connections, None, asyncio.sleep))
     serving = asyncio.create_task(server.serve())
     await listener.until(lambda: server.started)
     listener.port = server.servers[0].sockets[0].getsockname()[1]

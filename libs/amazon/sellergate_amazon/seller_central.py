@@ -16,7 +16,7 @@ _PAGE = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]{1,5})?)(/apps/authorize/[A-Z
 
 
 @dataclass(frozen=True, slots=True)
-class Centrals:
+class SellerCentral:
     """Amazon's own hosts, or other base URLs: `seller` and `vendor` in place of all, `sellers` and `vendors` by marketplace code.
 
     That of a marketplace comes first.
@@ -37,7 +37,7 @@ class Centrals:
         return instead.rstrip("/") or f"https://{host}" if host else None
 
     def own(self, url: str) -> bool:
-        """Tell whether a URL is a page of a central below /apps/authorize/: the place that an Appstore entry may lead back to."""
+        """Return whether a URL is a page of a central below /apps/authorize/: the place that an Appstore entry may lead back to."""
         page = _PAGE.fullmatch(url)
         if page is None or not {".", ".."}.isdisjoint(page[2].split("/")):
             return False

@@ -1,11 +1,11 @@
 """The centrals of all marketplaces, and which URLs are pages of theirs."""
 
 import pytest
-from sellergate_amazon.centrals import Centrals, with_query
 from sellergate_amazon.marketplaces import MARKETPLACES, Marketplace, marketplace_by_code
+from sellergate_amazon.seller_central import SellerCentral, with_query
 
-AMAZON = Centrals()
-LOCAL = Centrals("http://127.0.0.1:3900/", "http://127.0.0.1:3900")
+AMAZON = SellerCentral()
+LOCAL = SellerCentral("http://127.0.0.1:3900/", "http://127.0.0.1:3900")
 
 
 @pytest.mark.parametrize("marketplace", MARKETPLACES, ids=lambda marketplace: marketplace.code)
