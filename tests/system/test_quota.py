@@ -19,6 +19,8 @@ OTHER, OTHER_PATH = (
     "/definitions/2020-09-01/productTypes",
 )
 RATE, BURST = 5.0, 10
+# 1 a second, burst 1, as 51 operations of the catalogue have it.
+SINGLE, SINGLE_PATH = "awd/2024-05-09/listInboundShipments", "/awd/2024-05-09/inboundShipments"
 SECONDS, CALLERS = 60.0, 64
 
 
@@ -149,3 +151,52 @@ async def test_a_hundred_who_wait_are_served_in_order(world: Gateways) -> None:
     displaced = [abs(place - number) for place, number in enumerate(served)]
     print(f"\n100 who wait: at most {max(displaced)} slots out of order")
     assert max(displaced[BURST:]) <= 1
+
+
+@pytest.mark.timeout(120)
+async def test_fifteen_calls_at_once_at_a_burst_of_one(world: Gateways) -> None:
+    (account_id,) = await world.fleet.add(1)
+    await world.warm([account_id])
+    calls = (world.call(account_id, SINGLE_PATH, 25, seconds=25) for _ in range(15))
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    counted = await world.counted(SINGLE)
+    print(f"\n15 calls at 1/s, burst 1, within 25 s: {counted}, {[type(one).__name__ for one in results]}")
+    assert counted["throttled"] == 0
+    assert sum(not isinstance(one, BaseException) for one in results) >= 14
+
+
+@pytest.mark.timeout(120)
+async def test_one_call_after_the_other_at_a_burst_of_one(world: Gateways) -> None:
+    (account_id,) = await world.fleet.add(1)
+    await world.warm([account_id])
+    began = time.monotonic()
+    for number in range(20):
+        await asyncio.sleep(max(0.0, began + 1.02 * number - time.monotonic()))
+        await world.call(account_id, SINGLE_PATH, 1)
+    assert (await world.counted(SINGLE))["throttled"] == 0
+
+
+@pytest.mark.timeout(900)
+async def test_ten_minutes_at_a_burst_of_one(world: Gateways) -> None:
+    (account_id,) = await world.fleet.add(1)
+    await world.warm([account_id])
+    seconds, reasons = 600.0, Counter[str]()
+    ended = time.monotonic() + seconds
+
+    async def caller() -> None:
+        while time.monotonic() < ended:
+            try:
+                await world.call(account_id, SINGLE_PATH, 30)
+                reasons["OK"] += 1
+            except SellergateError as error:
+                reasons[error.reason] += 1
+
+    callers = [asyncio.create_task(caller()) for _ in range(16)]
+    await asyncio.sleep(seconds)
+    counted = await world.counted(SINGLE)
+    for task in callers:
+        task.cancel()
+    await asyncio.gather(*callers, return_exceptions=True)
+    print(f"\n16 callers, 3 replicas, {seconds:.0f} s at 1/s, burst 1: {counted}, callers saw {dict(reasons)}")
+    assert counted["executions"] >= 0.95 * (seconds + 1)
+    assert counted["throttled"] < 0.001 * counted["calls"]
