@@ -221,7 +221,7 @@ async def test_only_fetches_are_admitted(redis_url: str) -> None:
         def __init__(self, left: Callable[[], float]) -> None:
             self._left = left
 
-        async def turn(self) -> None:
+        async def wait_for_turn(self) -> None:
             admitted.append(self._left())
             if len(admitted) > 1:
                 raise Overloaded("later", retry_after=1.0)

@@ -161,7 +161,7 @@ async def test_a_refusal_of_our_own_credentials_is_not_told_as_one_of_the_role(
 
 
 @pytest.mark.parametrize(
-    ("answer", "asked"),
+    ("response", "asked"),
     [
         ((400, '<ErrorResponse><Error><Code>Bad&#10;"code"&lt;x&gt;</Code></Error></ErrorResponse>'), 1),
         ((400, "<ErrorResponse/>"), 1),

@@ -19,7 +19,7 @@ REST_BYTES = 1024 * 1024
 """What all fields of a request but its bodies may be together."""
 LOOKED_AT_BYTES = 64 * 1024
 MOST_FIELDS = 20_000
-LEAST_MESSAGE_BYTES = 4 * 1024 * 1024
+LEAST_MESSAGE_BYTES = 8 * 1024 * 1024
 """What every server receives of a message, so that a request somewhat too long is refused by the name of its field."""
 _MOST_DEPTH = 32
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
