@@ -20,6 +20,7 @@ from sellergate_common.identity.renewal import RenewedChannel
 from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
 from sellergate_common.identity.users import to_metadata
 from sellergate_common.observability.tracing import span, traceparent
+from sellergate_common.rpc.probe import NO_PROXY
 from sellergate_common.status import BEGUN, TURNED_AWAY, from_rpc_error
 from sellergate_common.tasks import is_cancelled
 
@@ -42,6 +43,7 @@ def open_channel(
     `contracts` are the descriptors of the services that will be called; their idempotency levels make the retry policy.
     """
     options = [
+        NO_PROXY,
         ("grpc.service_config", json.dumps(service_config(contracts))),
         ("grpc.ssl_target_name_override", service + SERVER_NAME_SUFFIX),
         ("grpc.default_authority", service + SERVER_NAME_SUFFIX),

@@ -6,6 +6,7 @@ import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
+from sellergate_common.rpc.probe import NO_PROXY
 
 from sellergate_devstack.servers.redis import answers_ping
 
@@ -18,7 +19,7 @@ def grpc_serves(target: str, service: str, identity: Identity) -> Healthy:
     """Ask grpc.health.v1 for the overall state."""
 
     async def healthy() -> bool:
-        options = [("grpc.ssl_target_name_override", service + SERVER_NAME_SUFFIX)]
+        options = [NO_PROXY, ("grpc.ssl_target_name_override", service + SERVER_NAME_SUFFIX)]
         async with grpc.aio.secure_channel(target, identity.channel_credentials(), options=options) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             try:
