@@ -13,7 +13,7 @@ from sellergate_common.redis_client import open_redis
 
 from tests.contract.ports import test_account_store as contract
 from tests.contract.ports import test_quota as quota_contract
-from tests.fakes.gateway import shared_quota
+from tests.fakes.gateway import shared_replica
 from tests.system.conftest import Need
 
 pytestmark = pytest.mark.containers
@@ -31,8 +31,8 @@ STORE_TESTS = [
     contract.test_pages_follow_each_other_without_gap_or_overlap,
 ]
 QUOTA_TESTS = [
-    quota_contract.test_a_refusal_takes_nothing,
-    quota_contract.test_a_learned_rate_wakes_those_who_wait,
+    quota_contract.test_a_refusal_reserves_nothing,
+    quota_contract.test_a_reported_rate_wakes_waiting_callers,
 ]
 
 
@@ -73,4 +73,4 @@ async def test_the_store_of_accounts(store: Store, check: object) -> None:
 @pytest.mark.parametrize("check", QUOTA_TESTS, ids=lambda check: check.__name__)
 async def test_quota(redis_in_docker: str, check: object) -> None:
     async with open_redis(SecretStr(redis_in_docker)) as redis:
-        await check(shared_quota(redis))  # type: ignore[operator]
+        await check(shared_replica(redis).limiter)  # type: ignore[operator]

@@ -36,8 +36,9 @@ PACKAGES = tuple(
 )
 METHODS = ("search", "match", "fullmatch", "sub", "findall", "finditer", "split", "subn")
 SIZES = tuple(size * 1024 for size in (8, 16, 32, 64, 128))
-GROWTH, NOISE_SECONDS = 2.5, 0.003
-MOST_PUMPS, MOST_REPEATS = 14, 4
+# An input may take this many times as long as the same letters in pieces of the smallest size; less than the noise says nothing.
+GROWTH, NOISE_SECONDS = 1.5, 0.003
+MOST_PUMPS, MOST_REPEATS = 14, 12
 WORD = "word"
 
 
@@ -234,9 +235,11 @@ def _joined(parsed: Any) -> list[tuple[Any, Any]]:
     return nodes
 
 
-def seconds(work: Callable[[str], object], text: str) -> float:
+def seconds(work: Callable[[str], object], text: str, times: int = 1) -> float:
+    """Return the CPU time of so many runs, in seconds."""
     with cpu_time() as spent:
-        work(text)
+        for _ in range(times):
+            work(text)
     return spent.seconds
 
 
@@ -249,18 +252,30 @@ def worst_growth(used: Used, sizes: tuple[int, ...] = SIZES) -> str:
         if method == "finditer":
             work = lambda text, bound=bound: list(bound(text))  # noqa: E731
         for prefix, pump in pumps(used.pattern, used.flags):
-            before = 0.0
-            for size in sizes:
-                text = prefix + pump * (size // len(pump)) + "\x00"
-                now, again = seconds(work, text), 0
-                # Another program may have had the caches of this processor meanwhile.
-                while before and now > before * GROWTH + NOISE_SECONDS and again < MOST_REPEATS:
-                    now, again = min(now, seconds(work, text)), again + 1
-                if before and now > before * GROWTH + NOISE_SECONDS:
-                    return (
-                        f"{method} of {used.pattern!r} on {prefix!r} + {pump!r} * n: {before:.4f} s, then {now:.4f} s"
-                    )
-                before = now
+            found = _growth(work, prefix, pump, sizes)
+            if found:
+                return f"{method} of {used.pattern!r} on {prefix!r} + {pump!r} * n: {found}"
+    return ""
+
+
+def _growth(work: Callable[[str], object], prefix: str, pump: str, sizes: tuple[int, ...]) -> str:
+    """Compare inputs of growing sizes with the same number of letters in pieces of the smallest size.
+
+    Both are measured one right after the other, for about as long, so that what slows the processor slows both. An input
+    fails only if it does so in every repetition.
+    """
+    piece, *larger = (prefix + pump * (size // len(pump)) + "\x00" for size in sizes)
+    for size, text in zip(sizes[1:], larger, strict=True):
+        pieces = size // sizes[0]
+        for _ in range(MOST_REPEATS):
+            whole = seconds(work, text)
+            if whole <= NOISE_SECONDS:
+                break
+            in_pieces = seconds(work, piece, pieces)
+            if whole <= in_pieces * GROWTH + NOISE_SECONDS:
+                break
+        else:
+            return f"{size} letters take {whole:.4f} s, in {pieces} pieces {in_pieces:.4f} s"
     return ""
 
 
