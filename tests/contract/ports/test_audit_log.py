@@ -1,6 +1,10 @@
 """The audit log on real databases: no gap with many writers, and whoever changes what is written is found."""
 
 import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -13,7 +17,7 @@ from sellergate_account.ports import NotAuthentic
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.errors import NotFound, Unavailable
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from tests.contract.ports.test_account_store import INDEX_KEY, RING, database
 from tests.fakes.account import Domain
@@ -45,6 +49,39 @@ async def run(database: Database, *statements: str) -> None:
     async with database.writing() as session:
         for statement in statements:
             await session.execute(text(statement))
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """Collect the statements that reach the database: verb, table, and the columns that an UPDATE sets."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        pattern = r"^(?=(\w+)).*?(?:FROM|INTO|UPDATE) (\w+)(.*)"
+        for verb, table, rest in re.findall(pattern, statement.replace("\n", "")):  # BEGIN has no table
+            columns = re.findall(r"(\w+)=", rest.partition("WHERE")[0]) if verb == "UPDATE" else []
+            seen.append(" ".join((verb, table, *columns)))
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def test_an_event_reads_and_writes_no_more_than_its_chain(domain: Domain, database: Database) -> None:
+    account = await connected(domain)
+    async with domain.store.writing() as work:
+        with statements(database) as of_global_chain:
+            await domain.audit.record(work.audit_log, "global")
+        with statements(database) as of_account:
+            await domain.audit.record(work.audit_log, "own", account.account_id)
+    ends = "audit_count audit_mac audit_seal"
+    assert of_global_chain == ["SELECT audit_chains", "INSERT audit_events", f"UPDATE audit_chains {ends}"]
+    # The row is read again for its MAC.
+    update = f"UPDATE accounts {ends} row_mac"
+    assert of_account == ["SELECT accounts", "INSERT audit_events", "SELECT accounts", update]
 
 
 async def three_accounts(domain: Domain) -> str:

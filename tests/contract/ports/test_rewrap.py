@@ -16,6 +16,7 @@ from sellergate_common.crypto.sealing import KeyRing
 from sqlalchemy import text
 
 from tests.contract.ports.test_account_store import CLIENT, INDEX_KEY, NOW, account, application, database
+from tests.contract.ports.test_audit_log import statements
 from tests.fakes.account import Domain
 
 __all__ = ["database"]
@@ -53,6 +54,16 @@ async def test_responses_of_named_requests_are_sealed_again_too(filled: Database
 async def steps(vault: SqlVault, size: int) -> list[Progress]:
     store = SqlStore(vault.database, BOTH, INDEX_KEY)
     return [step async for step in rewrap(store, vault, Domain(store).audit, size)]
+
+
+async def test_a_batch_is_read_and_written_in_one_statement_each(filled: Database) -> None:
+    with statements(filled) as seen:
+        batch = await SqlVault(filled, BOTH).rewrap("accounts", "", ROWS)
+    assert batch.rewrapped == ROWS
+    assert [one for one in seen if "accounts" in one] == [
+        "SELECT accounts",
+        "UPDATE accounts refresh_token_sealed row_mac",
+    ]
 
 
 async def assert_everything_opens(database: Database, ring: KeyRing) -> None:

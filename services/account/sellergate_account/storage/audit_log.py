@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, Table, delete, exists, insert, select, tuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import Anchor, AuditEvent, ChainHead
-from sellergate_account.storage.row_macs import RowMacs
+from sellergate_account.storage.row_macs import MAC, RowMacs
 from sellergate_account.storage.tables import AccountRecord, AuditChainRecord, AuditEventRecord
 
 _ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
@@ -29,7 +29,7 @@ class SqlAuditLog:
 
     async def head(self, chain: str) -> ChainHead:
         """Return a chain's end, locked in a transaction that writes."""
-        for table in (_ACCOUNTS, _CHAINS):
+        for table in (_ACCOUNTS, _CHAINS) if chain else (_CHAINS,):
             query = _ends(table).where(_key(table) == chain)
             found = (
                 await self._connection.execute(query if self._anchors is None else query.with_for_update())
@@ -102,7 +102,8 @@ class SqlAuditLog:
             return 0
         self._macs.check(_ACCOUNTS, row)
         signed = self._macs.sign(_ACCOUNTS, {**row._asdict(), **end})
-        await self._connection.execute(update(_ACCOUNTS).where(mine).values(signed))
+        changed = {name: signed[name] for name in (*_NAMES, MAC)}
+        await self._connection.execute(update(_ACCOUNTS).where(mine).values(changed))
         return int(row.revision)
 
 

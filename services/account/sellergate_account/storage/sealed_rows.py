@@ -5,11 +5,11 @@ from typing import Any
 
 from sellergate_common.crypto.sealing import KeyRing, SealError
 from sellergate_common.observability.logs import get_logger
-from sqlalchemy import Column, func, select, update
+from sqlalchemy import Column, bindparam, func, select, update
 
 from sellergate_account.model import Batch
 from sellergate_account.storage.database import Database
-from sellergate_account.storage.row_macs import TABLES, RowMacs
+from sellergate_account.storage.row_macs import MAC, TABLES, RowMacs
 from sellergate_account.storage.store import SEALED_FIELDS
 from sellergate_account.storage.tables import AccountRecord, ApplicationRecord, HandleRecord, KeyedRequestRecord
 
@@ -41,7 +41,7 @@ class SqlVault:
         """Seal the values and make the MACs of the next rows under the newest key, in one transaction."""
         rows, key = TABLES[table], _key(table)
         query = select(rows).where(key > after_id).order_by(key).limit(size).with_for_update()
-        rewrapped, unopened = 0, []
+        rewrapped, unopened, updates = 0, [], list[dict[str, Any]]()
         async with self.database.writing() as connection:
             found = (await connection.execute(query)).all()
             for row in found:
@@ -55,7 +55,10 @@ class SqlVault:
                 if changed or not (self._macs.is_current(values) and self._macs.fits(rows, values)):
                     rewrapped += opens
                     signed = self._macs.sign(rows, {**values, **changed})
-                    await connection.execute(update(rows).where(key == values[key.name]).values(**signed))
+                    new = {name: signed[name] for name in (*_SEALED.get(table, ()), MAC)}
+                    updates.append({"key_of_row": values[key.name], **new})
+            if updates:
+                await connection.execute(update(rows).where(key == bindparam("key_of_row")), updates)
         last_id = str(getattr(found[-1], key.name)) if len(found) == size else ""
         return Batch(rewrapped, len(found) - rewrapped - len(unopened), tuple(unopened), last_id)
 
