@@ -13,7 +13,7 @@ from sellergate.gateway.v1.gateway_service_pb2_grpc import (
     GatewayServiceStub,
     add_GatewayServiceServicer_to_server,
 )
-from sellergate_client.documents import Documents
+from sellergate_client.documents.streams import Documents
 from sellergate_common.errors import AmazonRefused, Reason, SellergateError, Unavailable
 from sellergate_common.rpc.channel import open_channel
 

@@ -89,6 +89,11 @@ def parse_json(
     return document
 
 
+def parse_text(body: bytes, *, most: int, content_type: str = "", content_encoding: str = "") -> str:
+    """Return the text of a body of `most` bytes at most; the content type may name a charset."""
+    return _text(unpack(body, content_encoding, most), content_type)
+
+
 def parse_outline(
     body: bytes, *, most: int, most_values: int, content_type: str = "", content_encoding: str = ""
 ) -> Any:

@@ -1,6 +1,6 @@
-"""Sellergate's client library: Selling Partner API for stored accounts, typed, with deadlines.
+"""Sellergate's client library: the Selling Partner API for stored accounts, typed and with deadlines.
 
-Errors are those of `sellergate_common.errors`; decide by class or by `reason`, never by message.
+Errors are those of `sellergate_common.errors`; programs decide by their class or `reason`, never by their message.
 """
 
 from sellergate_common.errors import (
@@ -21,15 +21,20 @@ from sellergate_common.errors import (
     Unavailable,
 )
 
-from sellergate_client.documents import Document, Progress
+from sellergate_client.documents.feeds import Feed
+from sellergate_client.documents.rows import RowError
+from sellergate_client.documents.streams import Document, Progress
 from sellergate_client.responses import SpApiResponse
+from sellergate_client.rpc.ownership import ClientUseError
 from sellergate_client.sellergate import Sellergate
 from sellergate_client.selling_partner import SellingPartner
 
 __all__ = [
     "AmazonRefused",
+    "ClientUseError",
     "Conflict",
     "Document",
+    "Feed",
     "InvalidRequest",
     "NotAllowed",
     "NotFound",
@@ -41,6 +46,7 @@ __all__ = [
     "QuotaExceeded",
     "Reason",
     "ResponseTooLarge",
+    "RowError",
     "Sellergate",
     "SellergateError",
     "SellingPartner",

@@ -1,4 +1,4 @@
-"""What calls return."""
+"""Amazon's responses to calls."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,15 +7,16 @@ from sellergate.gateway.v1 import call_pb2
 from sellergate_amazon import parsing
 
 MOST_JSON_BYTES = 256 * 1024 * 1024
-"""What a packed response may become."""
+"""Largest size of a body without its content encoding."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SpApiResponse:
     """Amazon's response to one call.
 
-    `headers` are pairs as Amazon sent them, `rate_limit` is in calls a second (0: not told), `waited` are the seconds spent
-    waiting for quota, `attempts` the requests sent to Amazon, `operation` the catalogue's name (empty: unknown path).
+    `headers` are pairs as Amazon sent them. `rate_limit` is in calls a second (0: Amazon sent none), `waited` the seconds of
+    waiting for quota, `attempts` the number of requests sent to Amazon, `operation` the name in the catalogue (empty: unknown
+    path). The repr shows status, request id and size, and never the body, which may hold buyers' data.
     """
 
     status: int
@@ -27,19 +28,27 @@ class SpApiResponse:
     waited: float
     operation: str
 
+    def __repr__(self) -> str:
+        """Return status, request id and size."""
+        size = f"{len(self.body)} bytes"
+        return f"<SpApiResponse status={self.status} amazon_request_id={self.amazon_request_id!r} body={size}>"
+
     def json(self) -> Any:
-        """Return the body, parsed. Raises ValueError when it is not JSON, or nested deeper than any of Amazon's."""
-        named = {name.lower(): value for name, value in reversed(self.headers)}
-        return parsing.parse_json(
-            self.body,
-            most=MOST_JSON_BYTES,
-            content_type=named.get("content-type", ""),
-            content_encoding=named.get("content-encoding", ""),
-        )
+        """Return the body, parsed. Raises ValueError for a body that is not JSON, or is nested deeper than any of Amazon's."""
+        content_type, encoding = self._header("content-type"), self._header("content-encoding")
+        return parsing.parse_json(self.body, most=MOST_JSON_BYTES, content_type=content_type, content_encoding=encoding)
+
+    def text(self) -> str:
+        """Return the body without its content encoding, as text. Raises ValueError for an unknown charset or wrong bytes."""
+        content_type, encoding = self._header("content-type"), self._header("content-encoding")
+        return parsing.parse_text(self.body, most=MOST_JSON_BYTES, content_type=content_type, content_encoding=encoding)
+
+    def _header(self, name: str) -> str:
+        return next((value for given, value in self.headers if given.lower() == name), "")
 
     @classmethod
     def from_message(cls, message: call_pb2.CallResponse) -> "SpApiResponse":
-        """Read the gateway's message."""
+        """Return the response in a message of the gateway."""
         return cls(
             status=message.http_status,
             headers=tuple((header.name, header.value) for header in message.headers),

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Unpack
@@ -18,11 +18,14 @@ from sellergate_common.settings import read_settings
 
 from sellergate_client import accounts, applications, clients, tokens
 from sellergate_client.catalogue import Catalogue
-from sellergate_client.documents import Documents
+from sellergate_client.documents.feeds import Feeds
+from sellergate_client.documents.streams import Documents
 from sellergate_client.responses import SpApiResponse
+from sellergate_client.rpc.options import CallOptions
 from sellergate_client.rpc.outcomes import connect_channel, is_connected, transport_outcome
+from sellergate_client.rpc.ownership import Owner
 from sellergate_client.rpc.replicas import Replicas, open_replicas
-from sellergate_client.rpc.requests import CallOptions, SerializedCall, serialized_call
+from sellergate_client.rpc.requests import ByOperation, SerializedCall, serialized_call
 from sellergate_client.rpc.retries import invoke_with_retries, retry_until
 from sellergate_client.settings import TOKEN_TARGET, ClientSettings
 
@@ -36,7 +39,9 @@ _CALL = f"/{CONTRACTS[0].full_name}/Call"
 
 
 class Sellergate:
-    """Calls SP-API for stored accounts. Every call has a deadline and raises SellergateError.
+    """An open client of Sellergate. Every call has a deadline and raises SellergateError.
+
+    It belongs to the process and the event loop in which it was opened; elsewhere it raises ClientUseError.
 
     >>> async with Sellergate.connect() as sellergate:  # doctest: +SKIP
     ...     response = await sellergate.call(account_id, "GET", "/sellers/v1/marketplaceParticipations")
@@ -46,6 +51,7 @@ class Sellergate:
     def __init__(
         self, gateway: grpc.aio.Channel, account: grpc.aio.Channel, token: Replicas, gateways: Replicas
     ) -> None:
+        self._owner = Owner()
         self._channel = gateway
         self._account_channel = account
         self._gateways = gateways
@@ -55,12 +61,54 @@ class Sellergate:
             request_serializer=SerializedCall.SerializeToString,
             response_deserializer=call_pb2.CallResponse.FromString,
         )
-        self.accounts = accounts.Accounts(account)
-        self.applications = applications.Applications(account)
-        self.clients = clients.Clients(account)
-        self.catalogue = Catalogue(self._stub)
-        self.documents = Documents(gateway, self._stub)
-        self.tokens = tokens.Tokens(token)
+        self._methods = dict[str, str]()
+        self._accounts = accounts.Accounts(account)
+        self._applications = applications.Applications(account)
+        self._clients = clients.Clients(account)
+        self._catalogue = Catalogue(self._stub)
+        self._documents = Documents(gateway, self._stub)
+        self._tokens = tokens.Tokens(token)
+
+    @property
+    def accounts(self) -> accounts.Accounts:
+        """The stored accounts of sellers."""
+        self._owner.check()
+        return self._accounts
+
+    @property
+    def applications(self) -> applications.Applications:
+        """The stored applications (LWA clients)."""
+        self._owner.check()
+        return self._applications
+
+    @property
+    def clients(self) -> clients.Clients:
+        """The drop-in clients."""
+        self._owner.check()
+        return self._clients
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The operations of SP-API, and accounts' quotas."""
+        self._owner.check()
+        return self._catalogue
+
+    @property
+    def documents(self) -> Documents:
+        """Documents, reports and lists in pages."""
+        self._owner.check()
+        return self._documents
+
+    @property
+    def feeds(self) -> Feeds:
+        """Feeds."""
+        return Feeds(self)
+
+    @property
+    def tokens(self) -> tokens.Tokens:
+        """Access tokens."""
+        self._owner.check()
+        return self._tokens
 
     @staticmethod
     @asynccontextmanager
@@ -70,7 +118,7 @@ class Sellergate:
         identity: Identity | None = None,
         token: str | None = None,
     ) -> AsyncIterator["Sellergate"]:
-        """Open the client; what is not given is read from the environment (ClientSettings). Raises SettingsError."""
+        """Open a client; arguments that are left out are read from the environment (ClientSettings). Raises SettingsError."""
         if gateway is None or account is None or identity is None:
             settings = read_settings(ClientSettings)
             gateway = gateway or settings.gateway_target
@@ -96,13 +144,42 @@ class Sellergate:
         on_behalf_of: str = "",
         **options: Unpack[CallOptions],
     ) -> SpApiResponse:
-        """Make one call of SP-API within `seconds`.
+        """Make one call of SP-API within `seconds`, and return Amazon's response.
 
-        `path` is percent-encoded. `query` is encoded here: a list of values becomes comma-separated, as Amazon's array
-        parameters are. What else may be said stands in CallOptions. `hedge_after`: an idempotent call that is not answered
-        after so many seconds is made at another replica of the gateway too, which takes a second slot of the quota.
+        `path` is percent-encoded and holds no query. `query` is encoded by the rule of `sellergate_client.rpc.query`; CallOptions
+        describes all options. `hedge_after`: make an idempotent call that has no response after so many seconds at another replica
+        of the gateway too, which uses a second call of the quota. Raises SellergateError; TypeError for a wrong option.
         """
         request = serialized_call(account_id, method, path, options)
+        return await self._respond(request, seconds, hedge_after, on_behalf_of)
+
+    async def call_operation(
+        self,
+        account_id: str,
+        operation: str,
+        path_params: Mapping[str, str] | None = None,
+        *,
+        seconds: float = DEFAULT_SECONDS,
+        hedge_after: float | None = None,
+        on_behalf_of: str = "",
+        **options: Unpack[CallOptions],
+    ) -> SpApiResponse:
+        """Make one call of an operation of the catalogue, and return Amazon's response.
+
+        `operation` is a name (api/version/operationId), or an id that only one API has; `path_params` are the values of the path's
+        parameters, not encoded. Arguments and errors as of `call`; NotFound for an unknown operation.
+        """
+        self._owner.check()
+        if operation not in self._methods:
+            self._methods[operation] = (await self._catalogue.get(operation, on_behalf_of=on_behalf_of)).method
+        target = ByOperation(operation, self._methods[operation], path_params or {})
+        request = serialized_call(account_id, target.method, target, options)
+        return await self._respond(request, seconds, hedge_after, on_behalf_of)
+
+    async def _respond(
+        self, request: SerializedCall, seconds: float, hedge_after: float | None, on_behalf_of: str
+    ) -> SpApiResponse:
+        self._owner.check()
         end = time.monotonic() + min(seconds, time_left(seconds))
         attempt = partial(self._send_call, request, end, on_behalf_of)
         if hedge_after is not None and request.method in _IDEMPOTENT and not on_behalf_of:
@@ -118,10 +195,11 @@ class Sellergate:
         seconds: float = DEFAULT_SECONDS,
         on_behalf_of: str = "",
     ) -> gateway_service_pb2.CheckAccountResponse:
-        """Try an account stage by stage: exchange its refresh token, at most once in 60 s, and make one call.
+        """Check an account stage by stage: exchange its refresh token, at most once in 60 s, and make one call of SP-API.
 
-        The caller may leave either out. Raises NotFound; every other failure is a stage's.
+        `exchange` and `with_call` leave either out. Raises NotFound; every other failure is reported in a stage.
         """
+        self._owner.check()
         request = gateway_service_pb2.CheckAccountRequest(
             account_id=account_id, with_call=with_call, skip_exchange=not exchange, skip_call=not with_call
         )
@@ -132,11 +210,12 @@ class Sellergate:
     async def restricted_life(
         self, account_id: str, resources: Sequence[tuple[str, str, Sequence[str]]], *, on_behalf_of: str = ""
     ) -> float:
-        """Have the gateway fetch a Restricted Data Token for (method, path, data elements); return the seconds that it lives.
+        """Request a Restricted Data Token for (method, path, data elements) from the gateway; return its lifetime in seconds.
 
-        The token itself stays there: calls name the same `restricted_resources`. For the edge, and for services that the gateway's
-        SELLERGATE_TOKEN_CALLERS names. Raises SellergateError.
+        The gateway keeps the token: calls name the same `restricted_resources`. Permitted to the edge, and to services that the
+        gateway's SELLERGATE_TOKEN_CALLERS names. Raises SellergateError.
         """
+        self._owner.check()
         request = gateway_service_pb2.GetRestrictedDataTokenRequest(
             account_id=account_id,
             resources=[
@@ -150,7 +229,8 @@ class Sellergate:
         return response.expire_time.ToMilliseconds() / 1000 - time.time()
 
     async def health(self) -> dict[str, bool]:
-        """Tell which services have a connection, or get one within a second."""
+        """Return, for each service, whether it has a connection or gets one within a second."""
+        self._owner.check()
         channels = {"gateway": self._channel, "account": self._account_channel}
         responses = await asyncio.gather(*(is_connected(channel, 1.0) for channel in channels.values()))
         return dict(zip(channels, responses, strict=True))
@@ -160,7 +240,7 @@ class Sellergate:
         return await self._gateways.call(_CALL, request, call_pb2.CallResponse, left, hedge_after)
 
     async def _send_call(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
-        """Call, and repeat what is safe to repeat when the connection breaks."""
+        """Make a call, and repeat it when the connection breaks and a repeat is safe."""
         if request.method not in _IDEMPOTENT:
             return await self._write(request, end, on_behalf_of)
         for attempt in range(1, ATTEMPTS):
@@ -174,7 +254,7 @@ class Sellergate:
         return await self._once(request, end, on_behalf_of)
 
     async def _write(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
-        """Make a call that must not be made twice; one that no gateway has looked at is made again."""
+        """Make a call that must not be made twice; repeat it only where no gateway has processed it."""
         attempt = 1
         while True:
             await connect_channel(self._channel, _SERVICE, end - time.monotonic())

@@ -1,4 +1,4 @@
-"""One seller's SP-API: the short way for a program that works on accounts one by one."""
+"""One seller's SP-API, for programs that work on accounts one by one."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -8,17 +8,31 @@ from typing import Any, Self, Unpack, cast
 
 from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
-from sellergate_client.documents import STREAM_SECONDS, Document, Kind, OnProgress
+from sellergate_client.documents.feeds import FEED_SECONDS, Feed
+from sellergate_client.documents.streams import STREAM_SECONDS, Document, Kind, OnProgress
 from sellergate_client.responses import SpApiResponse
-from sellergate_client.rpc.requests import CallOptions, Options, Query, call_request, refuse_unnamed
+from sellergate_client.rpc.options import (
+    METHOD_NAMES,
+    PARTNER_NAMES,
+    CallOptions,
+    Options,
+    PartnerCallOptions,
+    PartnerOptions,
+    check_names,
+    refuse_unnamed,
+)
+from sellergate_client.rpc.query import Query
+from sellergate_client.rpc.requests import call_request
 from sellergate_client.sellergate import Sellergate
 
 
 class SellingPartner:
     """SP-API for one stored account, asynchronously; `sellergate_client.sync` has the same without await.
 
-    Without `sellergate` it connects by the environment (ClientSettings). `seconds` bound each call, `hedge_after` makes a read
-    that is slow at another replica too. Everything raises SellergateError by class, as the package names them.
+    Without `sellergate` it connects by the environment (ClientSettings). `seconds` bound each call; a read that has no response
+    after `hedge_after` seconds is made at another replica too; `sandbox` calls the sandbox or production, by default as the account
+    says. Every method raises SellergateError, TypeError for an option that does not exist or has a wrong type, and ClientUseError
+    in another event loop or process than the one in which the client was opened.
 
     >>> async with SellingPartner(account_id) as partner:  # doctest: +SKIP
     ...     week = {"createdAfter": "2026-11-16T00:00:00Z", "marketplaceIds": ["ATVPDKIKX0DER"]}
@@ -51,62 +65,94 @@ class SellingPartner:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close what was opened here."""
+        """Close the connection, unless a client was given."""
         self._connected = self._given
         await self._stack.aclose()
 
-    async def get(self, path: str, params: Query | None = None, **options: Unpack[Options]) -> SpApiResponse:
-        """Read. `path` is percent-encoded, `params` are not; a list of values becomes comma-separated."""
+    async def get(self, path: str, params: Query | None = None, **options: Unpack[PartnerOptions]) -> SpApiResponse:
+        """Read a resource, and return Amazon's response. `path` is percent-encoded and holds no query.
+
+        `params` are the query and become text by the rule of `sellergate_client.rpc.query`.
+        """
+        check_names("get", options, METHOD_NAMES)
         return await self.request("GET", path, query=params, **options)
 
     async def post(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
     ) -> SpApiResponse:
-        """Create. `json` is the body, `params` the query; both must be named.
+        """Create a resource, and return Amazon's response. `json` is the body, `params` the query; both must be named.
 
-        A write whose outcome is unknown raises OutcomeUnknown and is never repeated. Raises TypeError for an unnamed argument.
+        A write whose outcome is unknown raises OutcomeUnknown and is never repeated. Raises TypeError for an unnamed argument, and
+        InvalidRequest for a document that JSON cannot hold; nothing is sent then.
         """
         refuse_unnamed("post", unnamed)
+        check_names("post", options, METHOD_NAMES)
         return await self.request("POST", path, query=params, json=json, **options)
 
     async def put(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
     ) -> SpApiResponse:
-        """Replace. Arguments and errors as of `post`."""
+        """Replace a resource. Arguments and errors as of `post`."""
         refuse_unnamed("put", unnamed)
+        check_names("put", options, METHOD_NAMES)
         return await self.request("PUT", path, query=params, json=json, **options)
 
     async def patch(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
     ) -> SpApiResponse:
-        """Change. Arguments and errors as of `post`."""
+        """Change a resource. Arguments and errors as of `post`."""
         refuse_unnamed("patch", unnamed)
+        check_names("patch", options, METHOD_NAMES)
         return await self.request("PATCH", path, query=params, json=json, **options)
 
     async def delete(
-        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
     ) -> SpApiResponse:
-        """Remove."""
+        """Remove a resource. Arguments as of `get`, and a body for the few operations that have one."""
+        check_names("delete", options, METHOD_NAMES)
         return await self.request("DELETE", path, query=params, json=json, **options)
 
-    async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> SpApiResponse:
-        """Make one call; see CallOptions for all that it takes."""
+    async def request(self, method: str, path: str, **options: Unpack[PartnerCallOptions]) -> SpApiResponse:
+        """Make one call, and return Amazon's response; PartnerCallOptions describes all options."""
+        check_names("request", options, PARTNER_NAMES)
+        seconds, call = self._bounded(options)
         return await self._sellergate.call(
-            self.account_id,
-            method,
-            path,
-            seconds=self._seconds,
-            hedge_after=self._hedge_after,
-            **self._with_sandbox(options),
+            self.account_id, method, path, seconds=seconds, hedge_after=self._hedge_after, **call
+        )
+
+    async def call_operation(
+        self, operation: str, path_params: Mapping[str, str] | None = None, **options: Unpack[PartnerCallOptions]
+    ) -> SpApiResponse:
+        """Make one call of an operation by its name, as in `call_operation("getOrder", {"orderId": "902-…"})`.
+
+        The name is api/version/operationId, or the operationId where only one API has it; `path_params` are not encoded. Raises
+        NotFound for an unknown operation.
+        """
+        check_names("call_operation", options, PARTNER_NAMES)
+        seconds, call = self._bounded(options)
+        return await self._sellergate.call_operation(
+            self.account_id, operation, path_params, seconds=seconds, hedge_after=self._hedge_after, **call
         )
 
     async def pages(
-        self, path: str, params: Query | None = None, *, max_pages: int = 0, **options: Unpack[Options]
+        self,
+        path: str,
+        params: Query | None = None,
+        *,
+        max_pages: int = 0,
+        seconds: float = STREAM_SECONDS,
+        **options: Unpack[Options],
     ) -> AsyncGenerator[SpApiResponse]:
-        """Yield page after page of a read, by the rule of its operation and within quota; 0 pages: all."""
+        """Yield page after page of a read, by the rule of its operation and within quota, `max_pages` at most.
+
+        0: all pages. `seconds` bound all of them together. A list that cannot be read to its end raises, and never just ends:
+        Unavailable when page tokens come again, or after 10,000 pages without `max_pages`.
+        """
+        check_names("pages", options, METHOD_NAMES)
         given = cast("CallOptions", {**options, "query": params})
         call = call_request(self.account_id, "GET", path, self._with_sandbox(given))
-        async with aclosing(self._sellergate.documents.pages(call, max_pages=max_pages)) as pages:
+        documents = self._sellergate.documents
+        async with aclosing(documents.pages(call, max_pages=max_pages, seconds=seconds)) as pages:
             async for page in pages:
                 yield page
 
@@ -122,9 +168,10 @@ class SellingPartner:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> Document:
-        """Request a report and return it as a document, to be iterated over, read or saved; that waits until Amazon has made it.
+        """Return a report as a document, to be iterated over, read, saved or read in rows; reading waits until Amazon has made it.
 
-        `resume` goes on with a report that was requested before.
+        `marketplace_ids`: by default those of the account. `options` are Amazon's reportOptions, `start` and `end` times with a
+        time zone. `resume` is the id of a report requested before, which is waited for instead. `seconds` bound the whole.
         """
         return self._sellergate.documents.report(
             self.account_id,
@@ -146,7 +193,7 @@ class SellingPartner:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> Document:
-        """Return a document of Reports, Feeds or Data Kiosk, to be iterated over, read or saved."""
+        """Return a document of Reports, Feeds or Data Kiosk, to be iterated over, read, saved or read in rows."""
         return self._sellergate.documents.download(
             self.account_id, document_id, kind, on_progress=on_progress, seconds=seconds
         )
@@ -160,16 +207,68 @@ class SellingPartner:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> str:
-        """Upload a document for a feed and return its feedDocumentId; a stream of more than 16 MiB must tell its `size`."""
+        """Upload a document for a feed and return its feedDocumentId; an iterable of more than 16 MiB needs its `size` in bytes."""
         return await self._sellergate.documents.upload(
             self.account_id, content, content_type, size=size, on_progress=on_progress, seconds=seconds
         )
+
+    async def feed(
+        self,
+        feed_type: str,
+        content: bytes | Path | AsyncIterable[bytes],
+        content_type: str = "",
+        *,
+        marketplace_ids: Sequence[str] = (),
+        options: Mapping[str, str] | None = None,
+        size: int = 0,
+        wait: bool = True,
+        on_progress: OnProgress | None = None,
+        seconds: float = FEED_SECONDS,
+    ) -> Feed:
+        """Upload and submit a feed, wait until Amazon has ended it, and return it; look at its `status`.
+
+        `content_type` is needed unless `content` is a file whose name shows it. `marketplace_ids`: by default the home marketplace.
+        `options` are Amazon's feedOptions. With `wait=False` the feed is returned as it was created. Raises OutOfTime
+        with `feed_id` in its metadata when Amazon takes longer than `seconds`; `wait_for_feed` waits again.
+        """
+        feeds = self._sellergate.feeds
+        feed_id = await feeds.submit(
+            self.account_id,
+            feed_type,
+            content,
+            content_type,
+            marketplace_ids=marketplace_ids,
+            options=options,
+            size=size,
+            on_progress=on_progress,
+        )
+        if not wait:
+            return Feed(feed_id, "IN_QUEUE", "")
+        return await self.wait_for_feed(feed_id, seconds=seconds, on_progress=on_progress)
+
+    async def wait_for_feed(
+        self, feed_id: str, *, seconds: float = FEED_SECONDS, on_progress: OnProgress | None = None
+    ) -> Feed:
+        """Return a feed once Amazon has ended it. Raises OutOfTime after `seconds`; the feed goes on."""
+        return await self._sellergate.feeds.wait(self.account_id, feed_id, seconds=seconds, on_progress=on_progress)
+
+    def feed_result(self, feed: Feed) -> Document:
+        """Return Amazon's processing report of a feed. Raises InvalidRequest where there is none."""
+        return self._sellergate.feeds.result(self.account_id, feed)
 
     @property
     def _sellergate(self) -> Sellergate:
         if self._connected is None:
             raise RuntimeError("Enter the SellingPartner first: async with SellingPartner(account_id) as partner.")
         return self._connected
+
+    def _bounded(self, options: PartnerCallOptions) -> tuple[float, CallOptions]:
+        """Return the seconds of a call, and its other options. Raises TypeError for other than a positive number."""
+        call = {name: value for name, value in options.items() if name != "seconds"}
+        seconds = options.get("seconds", self._seconds)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+            raise TypeError("seconds must be a number above 0")
+        return seconds, self._with_sandbox(cast("CallOptions", call))
 
     def _with_sandbox(self, options: CallOptions) -> CallOptions:
         return options if self._sandbox is None else {"sandbox": self._sandbox, **options}

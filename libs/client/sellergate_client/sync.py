@@ -1,11 +1,14 @@
 """The client library without await, for programs that have no event loop: it runs one in a thread of its own.
 
+Several threads may use one client at the same time. After a fork the child process must open its own.
+
 >>> from sellergate_client.sync import SellingPartner
 >>> with SellingPartner(account_id) as partner:  # doctest: +SKIP
 ...     print(partner.get("/sellers/v1/marketplaceParticipations").json())
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,24 +18,37 @@ from typing import Any, Self, TypeVar, Unpack
 from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
 from sellergate_client import selling_partner
-from sellergate_client.documents import STREAM_SECONDS, Kind, OnProgress
-from sellergate_client.documents import Document as AsyncDocument
+from sellergate_client.documents.feeds import FEED_SECONDS, Feed
+from sellergate_client.documents.rows import Types
+from sellergate_client.documents.streams import STREAM_SECONDS, Kind, OnProgress
+from sellergate_client.documents.streams import Document as AsyncDocument
 from sellergate_client.responses import SpApiResponse
-from sellergate_client.rpc.requests import CallOptions, Options, Query
+from sellergate_client.rpc.options import Options, PartnerCallOptions, PartnerOptions
+from sellergate_client.rpc.ownership import ClientUseError, check_process
+from sellergate_client.rpc.query import Query
 
 _Result = TypeVar("_Result")
 
 
 class _Loop:
-    """An event loop in a thread. What is submitted has deadlines of its own; waiting for it needs none."""
+    """An event loop in a thread. What is submitted has deadlines of its own, so that waiting for it needs none."""
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sellergate", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        """Return what `work` returns; leaving the wait (Ctrl-C) ends the work."""
+        """Return the result of `work`; an interrupted wait (Ctrl-C) cancels it.
+
+        Raises ClientUseError in a forked process, and in a callback that this loop runs: the wait would have no end.
+        """
+        try:
+            self._check()
+        except ClientUseError:
+            work.close()
+            raise
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -40,8 +56,15 @@ class _Loop:
             future.cancel()
             raise
 
+    def _check(self) -> None:
+        check_process(self._process)
+        if threading.current_thread() is self._thread:
+            raise ClientUseError(
+                "on_progress is called by the client's own thread and cannot wait for a call; make the call outside of it."
+            )
+
     def each(self, items: AsyncIterator[_Result]) -> Iterator[_Result]:
-        """Yield what an asynchronous iterator yields, and close it at the end."""
+        """Yield the items of an asynchronous iterator, and close it at the end."""
         missing = object()
         try:
             while (item := self.run(_next(items, missing))) is not missing:
@@ -51,7 +74,9 @@ class _Loop:
                 self.run(items.aclose())
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread; a forked process has none."""
+        if os.getpid() != self._process:
+            return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -62,23 +87,30 @@ async def _next(items: AsyncIterator[Any], missing: object) -> Any:
 
 
 class Document:
-    """A document on its way; see `sellergate_client.documents.Document`."""
+    """A document that is being transferred; see `sellergate_client.documents.streams.Document`."""
 
     def __init__(self, loop: _Loop, document: AsyncDocument) -> None:
         self._loop = loop
         self.wrapped = document
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes as they come. Raises SellergateError."""
+        """Yield the bytes as they arrive. Raises SellergateError."""
         return self._loop.each(aiter(self.wrapped))
 
     def read(self) -> bytes:
-        """Return all of it. Raises SellergateError."""
+        """Return the whole content. Raises SellergateError."""
         return self._loop.run(self.wrapped.read())
 
     def save(self, path: str | Path) -> int:
-        """Write it to a file and return its size; the file has its name once it is whole. Raises SellergateError."""
+        """Write the content to a file and return its size in bytes; the file gets its name only when it is complete.
+
+        Raises SellergateError, and OSError for a file that cannot be written.
+        """
         return self._loop.run(self.wrapped.save(path))
+
+    def rows(self, types: Types | None = None, *, charset: str = "") -> Iterator[dict[str, Any]]:
+        """Yield the rows of a table as they arrive. Raises SellergateError; RowError for a row that cannot be read."""
+        return self._loop.each(self.wrapped.rows(types, charset=charset))
 
 
 class SellingPartner:
@@ -114,46 +146,60 @@ class SellingPartner:
         if running is not None:
             try:
                 running.run(self._partner.__aexit__())
+            except ClientUseError:
+                return  # the connection is the parent process's
             finally:
                 running.close()
 
-    def get(self, path: str, params: Query | None = None, **options: Unpack[Options]) -> SpApiResponse:
-        """Read."""
+    def get(self, path: str, params: Query | None = None, **options: Unpack[PartnerOptions]) -> SpApiResponse:
+        """Read a resource, and return Amazon's response."""
         return self._loop.run(self._partner.get(path, params, **options))
 
     def post(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
     ) -> SpApiResponse:
-        """Create."""
+        """Create a resource, and return Amazon's response."""
         return self._loop.run(self._partner.post(path, *unnamed, params=params, json=json, **options))
 
     def put(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
     ) -> SpApiResponse:
-        """Replace."""
+        """Replace a resource, and return Amazon's response."""
         return self._loop.run(self._partner.put(path, *unnamed, params=params, json=json, **options))
 
     def patch(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
     ) -> SpApiResponse:
-        """Change."""
+        """Change a resource, and return Amazon's response."""
         return self._loop.run(self._partner.patch(path, *unnamed, params=params, json=json, **options))
 
     def delete(
-        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[Options]
+        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
     ) -> SpApiResponse:
-        """Remove."""
+        """Remove a resource, and return Amazon's response."""
         return self._loop.run(self._partner.delete(path, params, json, **options))
 
-    def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> SpApiResponse:
-        """Make one call."""
+    def request(self, method: str, path: str, **options: Unpack[PartnerCallOptions]) -> SpApiResponse:
+        """Make one call, and return Amazon's response."""
         return self._loop.run(self._partner.request(method, path, **options))
 
+    def call_operation(
+        self, operation: str, path_params: Mapping[str, str] | None = None, **options: Unpack[PartnerCallOptions]
+    ) -> SpApiResponse:
+        """Make one call of an operation by its name, and return Amazon's response."""
+        return self._loop.run(self._partner.call_operation(operation, path_params, **options))
+
     def pages(
-        self, path: str, params: Query | None = None, *, max_pages: int = 0, **options: Unpack[Options]
+        self,
+        path: str,
+        params: Query | None = None,
+        *,
+        max_pages: int = 0,
+        seconds: float = STREAM_SECONDS,
+        **options: Unpack[Options],
     ) -> Iterator[SpApiResponse]:
-        """Yield page after page of a read."""
-        return self._loop.each(self._partner.pages(path, params, max_pages=max_pages, **options))
+        """Yield page after page of a read, `max_pages` at most (0: all), within `seconds` in all."""
+        return self._loop.each(self._partner.pages(path, params, max_pages=max_pages, seconds=seconds, **options))
 
     def report(
         self,
@@ -167,7 +213,7 @@ class SellingPartner:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> Document:
-        """Request a report and return it as a document; `on_progress` is called in another thread."""
+        """Return a report as a document; `on_progress` is called in another thread and must make no calls."""
         document = self._partner.report(
             report_type,
             marketplace_ids=marketplace_ids,
@@ -188,7 +234,7 @@ class SellingPartner:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> Document:
-        """Return a document; `on_progress` is called in another thread."""
+        """Return a document; `on_progress` is called in another thread and must make no calls."""
         document = self._partner.download(document_id, kind, on_progress=on_progress, seconds=seconds)
         return Document(self._loop, document)
 
@@ -202,6 +248,41 @@ class SellingPartner:
     ) -> str:
         """Upload a document for a feed and return its feedDocumentId."""
         return self._loop.run(self._partner.upload(content, content_type, on_progress=on_progress, seconds=seconds))
+
+    def feed(
+        self,
+        feed_type: str,
+        content: bytes | Path,
+        content_type: str = "",
+        *,
+        marketplace_ids: Sequence[str] = (),
+        options: Mapping[str, str] | None = None,
+        wait: bool = True,
+        on_progress: OnProgress | None = None,
+        seconds: float = FEED_SECONDS,
+    ) -> Feed:
+        """Upload and submit a feed, wait until Amazon has ended it, and return it; look at its `status`."""
+        work = self._partner.feed(
+            feed_type,
+            content,
+            content_type,
+            marketplace_ids=marketplace_ids,
+            options=options,
+            wait=wait,
+            on_progress=on_progress,
+            seconds=seconds,
+        )
+        return self._loop.run(work)
+
+    def wait_for_feed(
+        self, feed_id: str, *, seconds: float = FEED_SECONDS, on_progress: OnProgress | None = None
+    ) -> Feed:
+        """Return a feed once Amazon has ended it. Raises OutOfTime after `seconds`; the feed goes on."""
+        return self._loop.run(self._partner.wait_for_feed(feed_id, seconds=seconds, on_progress=on_progress))
+
+    def feed_result(self, feed: Feed) -> Document:
+        """Return Amazon's processing report of a feed. Raises InvalidRequest where there is none."""
+        return Document(self._loop, self._partner.feed_result(feed))
 
     @property
     def _loop(self) -> _Loop:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sellergate_amazon.headers import comes_from_amazon, goes_to_amazon, is_header_value
 from sellergate_client import Sellergate, SpApiResponse
-from sellergate_client.rpc.requests import CallOptions
+from sellergate_client.rpc.options import CallOptions
 from sellergate_common.context import bind_named
 from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 from starlette.requests import Request

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 from sellergate_client import SpApiResponse
-from sellergate_client.rpc.requests import CallOptions, call_request
+from sellergate_client.rpc.options import CallOptions
+from sellergate_client.rpc.requests import call_request
 
 from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Account, Json, Parameters, pairs

@@ -1,50 +1,15 @@
 """Calls of SP-API as messages of sellergate.gateway.v1."""
 
-import json as json_library
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
 
 from google.protobuf.duration_pb2 import Duration
 from sellergate.gateway.v1 import call_pb2
 from sellergate_common.errors import InvalidRequest
 
-Query = Mapping[str, Any] | Sequence[tuple[str, str | None]]
-Headers = Sequence[tuple[str, str]]
-
-
-class Options(TypedDict, total=False):
-    """How a call may be made.
-
-    `headers`: further ones. `data_elements`: personal data wanted of Orders v0. `as_is`: Amazon's refusals are answers instead of
-    errors. `max_wait`: longest wait for quota in seconds; left out, until the deadline. `batch`: leaves a share of the quota to
-    calls that people wait for. `sandbox`: go there, or not; left out, as the account says. `restricted_resources`: send the
-    Restricted Data Token of exactly these, as (method, path, data elements). `token_kind`: "seller" or "grantless", for operations
-    with which Amazon takes either; left out, the kind that the operation wants.
-    """
-
-    headers: Headers
-    data_elements: Sequence[str]
-    as_is: bool
-    max_wait: float | None
-    batch: bool
-    sandbox: bool | None
-    restricted_resources: Sequence[tuple[str, str, Sequence[str]]]
-    token_kind: str
-
-
-class Body(TypedDict, total=False):
-    """What a call carries: `json` to encode, or `body` with its `content_type`; `query` to encode, or `raw_query` as it is."""
-
-    query: Query | None
-    raw_query: str | None
-    body: bytes
-    json: Any
-    content_type: str
-
-
-class CallOptions(Options, Body, total=False):
-    """All that a call takes beside account, method and path."""
+from sellergate_client.rpc.json_body import encode_json
+from sellergate_client.rpc.options import CallOptions, check_names, check_types, header_pairs
+from sellergate_client.rpc.query import query_pairs
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,34 +24,53 @@ class SerializedCall:
         return self.data
 
 
-def serialized_call(account_id: str, method: str, path: str, options: CallOptions) -> SerializedCall:
-    """Return a call as it goes onto the wire, and take its body out of `options`. Raises InvalidRequest."""
+@dataclass(frozen=True, slots=True)
+class ByOperation:
+    """An operation of the catalogue in place of method and path. `method` is the operation's own; `path_params` are not encoded."""
+
+    name: str
+    method: str
+    path_params: Mapping[str, str]
+
+
+def serialized_call(account_id: str, method: str, path: str | ByOperation, options: CallOptions) -> SerializedCall:
+    """Return a call as it goes onto the wire, and take its body out of `options`.
+
+    Raises InvalidRequest; TypeError for an option that does not exist or has a wrong type.
+    """
+    _check(account_id, method, path, options)
     body = options.pop("body", b"") if options.get("json") is None else b""
-    request = call_request(account_id, method, path, options)
+    request = _message(account_id, method, path, options)
     head = request.SerializeToString()
     # Fields may come in any order on the wire (Protocol Buffers, "Encoding"); a message that holds the body would be a third copy.
-    return SerializedCall(request.method, b"".join((head, _BODY_TAG, _varint(len(body)), body)) if body else head)
+    return SerializedCall(method.upper(), b"".join((head, _BODY_TAG, _varint(len(body)), body)) if body else head)
 
 
-def refuse_unnamed(method: str, unnamed: Sequence[Any]) -> None:
-    """Raise TypeError for what a write was given after its path without a name: it could be meant as body or as query."""
-    if unnamed:
-        raise TypeError(
-            f"{method}() takes only the path without a name; write {method}(path, json=…) for a body,"
-            f" or {method}(path, params=…) for a query"
-        )
+def call_request(account_id: str, method: str, path: str | ByOperation, options: CallOptions) -> call_pb2.CallRequest:
+    """Return a call as a message. Raises as `serialized_call`."""
+    _check(account_id, method, path, options)
+    return _message(account_id, method, path, options)
 
 
-def call_request(account_id: str, method: str, path: str, options: CallOptions) -> call_pb2.CallRequest:
-    """Return a call as a message. Raises InvalidRequest."""
+def _check(account_id: str, method: str, path: str | ByOperation, options: CallOptions) -> None:
+    for name, value in (("account_id", account_id), ("method", method)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a text, not {type(value).__name__}")
+    if not isinstance(path, str | ByOperation):
+        raise TypeError(f"path must be a text, not {type(path).__name__}")
+    check_names("call", options)
+    check_types(options)
+    if options.get("body") and options.get("json") is not None:
+        raise InvalidRequest.of_field("body", "must be left out when json is given")
+
+
+def _message(account_id: str, method: str, path: str | ByOperation, options: CallOptions) -> call_pb2.CallRequest:
     body, content_type = options.get("body", b""), options.get("content_type", "")
     if options.get("json") is not None:
-        body, content_type = json_library.dumps(options["json"]).encode(), content_type or "application/json"
+        body, content_type = encode_json(options["json"]), content_type or "application/json"
     request = call_pb2.CallRequest(
         account_id=account_id,
-        method=method.upper(),
-        path=path,
-        headers=[call_pb2.Header(name=name, value=value) for name, value in options.get("headers", ())],
+        headers=[call_pb2.Header(name=name, value=value) for name, value in header_pairs(options.get("headers", ()))],
         body=body,
         content_type=content_type,
         data_elements=options.get("data_elements", ()),
@@ -97,6 +81,11 @@ def call_request(account_id: str, method: str, path: str, options: CallOptions) 
             for verb, where, elements in options.get("restricted_resources", ())
         ],
     )
+    if isinstance(path, ByOperation):
+        request.operation = path.name
+        request.path_params.update(path.path_params)
+    else:
+        request.method, request.path = method.upper(), path
     if options.get("token_kind"):
         request.token_kind = _token_kind(options["token_kind"])
     _set_query(request, options)
@@ -136,22 +125,8 @@ def _set_query(request: call_pb2.CallRequest, options: CallOptions) -> None:
     if raw_query is not None:
         request.raw_query = raw_query
     elif query is not None:
-        request.query.parameters.extend(_parameters(query))
-
-
-def _parameters(query: Query) -> list[call_pb2.QueryParameter]:
-    pairs = query.items() if isinstance(query, Mapping) else query
-    return [call_pb2.QueryParameter(name=name, value=_text(value)) for name, value in pairs]
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return ",".join(str(item) for item in value)
-    return str(value)
+        parameters = [call_pb2.QueryParameter(name=name, value=text) for name, text in query_pairs(query)]
+        request.query.parameters.extend(parameters)
 
 
 def _duration(seconds: float) -> Duration:

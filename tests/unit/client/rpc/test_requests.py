@@ -1,10 +1,12 @@
 """How a call's options become a message."""
 
 import tracemalloc
+from typing import Any
 
 import pytest
 from sellergate.gateway.v1 import call_pb2
-from sellergate_client.rpc.requests import CallOptions, call_request, serialized_call
+from sellergate_client.rpc.options import CallOptions
+from sellergate_client.rpc.requests import ByOperation, call_request, serialized_call
 from sellergate_common.errors import InvalidRequest
 
 
@@ -37,9 +39,38 @@ def test_a_serialized_call_is_the_message_with_its_body(size: int) -> None:
     assert expected.body == body
 
 
-def test_a_document_counts_before_a_body() -> None:
-    made = serialized_call("a", "POST", "/x", {"json": {"b": 1}, "body": b"unused"})
-    assert call_pb2.CallRequest.FromString(made.data).body == b'{"b": 1}'
+def test_a_document_and_a_body_together_are_refused() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        serialized_call("a", "POST", "/x", {"json": {"b": 1}, "body": b"lost"})
+    assert caught.value.violations[0].field == "body"
+
+
+def test_a_document_is_the_body() -> None:
+    made = call_pb2.CallRequest.FromString(serialized_call("a", "POST", "/x", {"json": {"b": 1}}).data)
+    assert (made.body, made.content_type) == (b'{"b": 1}', "application/json")
+
+
+def test_an_operation_stands_in_place_of_method_and_path() -> None:
+    made = serialized_call("a", "GET", ByOperation("getOrder", "get", {"orderId": "1/2"}), {"query": {"x": True}})
+    request = call_pb2.CallRequest.FromString(made.data)
+    assert (request.method, request.path, request.operation) == ("", "", "getOrder")
+    assert dict(request.path_params) == {"orderId": "1/2"}
+    assert (request.query.parameters[0].name, request.query.parameters[0].value) == ("x", "true")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [((1, "GET", "/x", {}), "account_id"), (("a", None, "/x", {}), "method"), (("a", "GET", b"/x", {}), "path")],
+)
+def test_arguments_of_a_wrong_type_are_refused_by_their_names(arguments: Any, name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{name} must be a text"):
+        call_request(*arguments)
+
+
+def test_an_unknown_option_is_refused() -> None:
+    wrong: Any = {"max_wiat": 0}
+    with pytest.raises(TypeError, match="did you mean max_wait"):
+        call_request("a", "GET", "/x", wrong)
 
 
 def test_a_large_body_is_in_memory_once_when_it_is_serialized() -> None:

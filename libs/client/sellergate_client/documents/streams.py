@@ -1,4 +1,4 @@
-"""What the gateway streams: pages, documents down and up, and reports from the request to the last byte."""
+"""The gateway's streams: lists in pages, documents in both directions, and reports from the request to the last byte."""
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
@@ -11,21 +11,24 @@ from typing import Any, Literal
 import grpc
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
-from sellergate_common.errors import Reason
+from sellergate_common.errors import Reason, Unavailable
 from sellergate_common.rpc.channel import invoke_client_stream, invoke_stream
 
+from sellergate_client.documents.rows import Types, rows_of
 from sellergate_client.responses import SpApiResponse
 from sellergate_client.rpc.outcomes import connect_channel, transport_outcome
 
 Kind = Literal["REPORT", "FEED", "DATA_KIOSK"]
 STREAM_SECONDS = 3600.0
+MOST_PAGES = 10_000
+"""Pages after which a list without a bound of its caller's is an error: Amazon may send new page tokens without end."""
 CHUNK_BYTES = 256 * 1024
 _SERVICE = "gateway"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a document is: a report's id and Amazon's processingStatus (empty for other documents), bytes that have come."""
+    """The state of a transfer: id and Amazon's processingStatus of a report or feed (else empty), and bytes transferred."""
 
     report_id: str
     status: str
@@ -36,10 +39,10 @@ OnProgress = Callable[[Progress], None]
 
 
 class Document:
-    """A document on its way, to be read once: `async for chunk in document`, `read` or `save`. Its bytes are decompressed.
+    """A document that is being transferred, to be read once: `async for chunk in document`, `read`, `save` or `rows`.
 
-    `charset`, `content_type` and `size` (bytes as transferred; 0: unknown) are known from the first chunk on; `report_id` and
-    `status` of a report as soon as Amazon tells them.
+    Its bytes are decompressed. `charset`, `content_type` and `size` (bytes as transferred; 0: unknown) are known from the first
+    chunk on; `report_id` and `status` of a report as soon as Amazon reports them.
     """
 
     def __init__(self, parts: AsyncGenerator[Any], on_progress: OnProgress | None) -> None:
@@ -53,7 +56,7 @@ class Document:
         self.received = 0
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
-        """Yield the bytes as they come. Raises SellergateError."""
+        """Yield the bytes as they arrive. Raises SellergateError."""
         async with aclosing(self._parts) as parts:
             async for message in parts:
                 part = message.WhichOneof("part")
@@ -70,12 +73,28 @@ class Document:
                     yield message.chunk
 
     async def read(self) -> bytes:
-        """Return all of it. Raises SellergateError."""
+        """Return the whole content. Raises SellergateError."""
         async with aclosing(self.__aiter__()) as chunks:
             return b"".join([chunk async for chunk in chunks])
 
+    async def rows(self, types: Types | None = None, *, charset: str = "") -> AsyncGenerator[dict[str, Any]]:
+        """Yield the rows of a table as they arrive, each by the names of the header; see `sellergate_client.documents.rows`.
+
+        `types` names the type of a column, as in {"quantity": int, "price": Decimal}; all others are texts. `charset` replaces the
+        one that Amazon names (without either: UTF-8). Raises SellergateError; RowError for a row that cannot be read.
+        """
+        async with (
+            aclosing(self.__aiter__()) as chunks,
+            aclosing(rows_of(chunks, lambda: charset or self.charset, types)) as rows,
+        ):
+            async for row in rows:
+                yield row
+
     async def save(self, path: str | Path) -> int:
-        """Write it to a file and return its size. The file has its name once it is whole, whatever happens on the way."""
+        """Write the content to a file and return its size in bytes. The file gets its name only when it is complete.
+
+        Raises SellergateError, and OSError for a file that cannot be written.
+        """
         path = Path(path)
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
@@ -90,7 +109,7 @@ class Document:
 
 
 class Documents:
-    """Streams of the gateway. `seconds` bound a whole stream; every method raises SellergateError."""
+    """The gateway's streams. `seconds` bound a whole stream; every method raises SellergateError."""
 
     def __init__(self, channel: grpc.aio.Channel, stub: Any) -> None:
         self._channel = channel
@@ -99,10 +118,21 @@ class Documents:
     async def pages(
         self, call: call_pb2.CallRequest, *, max_pages: int = 0, seconds: float = STREAM_SECONDS
     ) -> AsyncGenerator[SpApiResponse]:
-        """Yield page after page of a call, by the operation's own rule; 0 pages: all."""
+        """Yield page after page of a call, by the rule of its operation, `max_pages` at most.
+
+        0: all pages. After MOST_PAGES of them that raises Unavailable, as a loop of page tokens does: the list is not complete.
+        """
         request = pb2.StreamPagesRequest(call=call, max_pages=max_pages)
+        count = 0
         async with aclosing(self._stream(self._stub.StreamPages, request, seconds)) as pages:
             async for response in pages:
+                if not max_pages and count == MOST_PAGES:
+                    raise Unavailable(
+                        f"Amazon sent more than {MOST_PAGES} pages, and the list may have no end. Ask for larger pages or a"
+                        " shorter period, or set max_pages to read more.",
+                        reason=Reason.AMAZON_UNAVAILABLE,
+                    )
+                count += 1
                 yield SpApiResponse.from_message(response.page)
 
     def download(
@@ -114,7 +144,7 @@ class Documents:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> Document:
-        """Return a document, unpacked; what breaks on the way to Amazon is resumed."""
+        """Return a document, decompressed. The gateway resumes it where the connection to Amazon breaks."""
         number = pb2.DocumentKind.Value(f"DOCUMENT_KIND_{kind}")
         request = pb2.DownloadDocumentRequest(account_id=account_id, kind=number, document_id=document_id)
         return Document(self._stream(self._stub.DownloadDocument, request, seconds), on_progress)
@@ -132,7 +162,10 @@ class Documents:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> Document:
-        """Request a report, wait for it and return it; `resume` goes on with a report of this id instead. Times are aware."""
+        """Return a report, which is requested and waited for when it is read; `resume` is the id of a report requested before.
+
+        `start` and `end` have a time zone.
+        """
         request = pb2.RunReportRequest(
             account_id=account_id,
             report_type=report_type,
@@ -156,9 +189,9 @@ class Documents:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> str:
-        """Upload a document for a feed and return its id. A stream of more than 16 MiB needs its `size`.
+        """Upload a document for a feed and return its id. An iterable of more than 16 MiB needs its `size` in bytes.
 
-        Raises SellergateError, and what reading `content` raises; nothing is stored then.
+        Raises SellergateError, and the errors of reading `content`; Amazon stores nothing then.
         """
         size = size or _size(content)
         head = pb2.UploadDocumentHead(account_id=account_id, content_type=content_type, size=size)

@@ -1,0 +1,1 @@
+"""Documents of Reports, Feeds and Data Kiosk: transferred as streams, read as rows, submitted as feeds."""

@@ -1,0 +1,34 @@
+"""The process and event loop in which a client was opened: its connections work in no other."""
+
+import asyncio
+import os
+
+
+class ClientUseError(RuntimeError):
+    """A client that is used where its connections cannot work. It says what to do; nothing was sent."""
+
+
+class Owner:
+    """The process and event loop that opened a client."""
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self._loop = asyncio.get_running_loop()
+
+    def check(self) -> None:
+        """Raise ClientUseError in another process, and in another event loop."""
+        check_process(self._process)
+        if asyncio.get_running_loop() is not self._loop:
+            raise ClientUseError(
+                "This client was opened in another event loop. Open one in each event loop, or use"
+                " sellergate_client.sync, which any thread may call."
+            )
+
+
+def check_process(process: int) -> None:
+    """Raise ClientUseError unless this is the process with the id `process`."""
+    if os.getpid() != process:
+        raise ClientUseError(
+            "This client was opened before the process forked, and its connections belong to the parent. Open a client"
+            " in the child process."
+        )
