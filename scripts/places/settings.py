@@ -65,7 +65,7 @@ def _holds(text: str, variable: str) -> bool:
 
 def _settings(tree: Tree, service: str) -> Iterator[Setting]:
     """Yield the settings of a service, also those of the classes that it builds on."""
-    files = tree.files("libs/common/sellergate_common/*settings.py", f"services/{service}/*/settings.py")
+    files = tree.files("libs/common/sellergate_common/**/*settings.py", f"services/{service}/*/settings.py")
     modules = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     classes = {node.name: node for module in modules for node in module.body if isinstance(node, ast.ClassDef)}
     yield from _fields(classes, f"{service.title()}Settings")

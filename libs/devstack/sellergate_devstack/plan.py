@@ -26,6 +26,10 @@ _COMMON = (
     "SELLERGATE_LOG_LEVEL SELLERGATE_BIND_HOST SELLERGATE_DRAIN_SECONDS SELLERGATE_METRICS_PORT SELLERGATE_HEALTH_PORT"
     " SELLERGATE_CONNECTION_AGE_SECONDS"
 )
+_OUTBOUND = (
+    "SELLERGATE_OUTBOUND_PROXY SELLERGATE_OUTBOUND_NO_PROXY SELLERGATE_OUTBOUND_CA_BUNDLE"
+    " HTTPS_PROXY HTTP_PROXY ALL_PROXY NO_PROXY https_proxy http_proxy all_proxy no_proxy"
+)
 _TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG OTEL_BSP_SCHEDULE_DELAY"
 _ROTATION = "SELLERGATE_WEBHOOK_SECRETS SELLERGATE_ROTATION_QUEUE_URL SELLERGATE_ROTATION_QUEUE_VISIBILITY_SECONDS"
 _ACCOUNT = (
@@ -191,7 +195,7 @@ class Plan:
             **self._metrics(name),
             **own,
         }
-        chosen = environment(values, operators=f"{_COMMON} {_REDIS} {_TRACES} {operators}") | {
+        chosen = environment(values, operators=f"{_COMMON} {_OUTBOUND} {_REDIS} {_TRACES} {operators}") | {
             setting: str(self.port(name))
         }
         healthy = grpc_serves(self.target(name), name, self.operator)

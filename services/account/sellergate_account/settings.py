@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from psycopg import pq
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from sellergate_common.crypto.wrapping import SingleUse, wrapped_key_text, wrapped_ring_text
+from sellergate_common.outbound.settings import OutboundSettings
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, Settings, is_loopback
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -97,7 +98,7 @@ class DatabaseSettings(Settings):
         return self
 
 
-class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings):
+class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings, OutboundSettings):
     """Where the accounts are kept, and the keys that open them."""
 
     account_port: Port = 50051

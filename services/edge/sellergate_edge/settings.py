@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, FilePath, SecretStr, field_validator, model_validator
 from sellergate_common.central_settings import CentralSettings
 from sellergate_common.crypto.sealing import ring_text
+from sellergate_common.outbound.settings import OutboundSettings
 from sellergate_common.settings import CacheSettings, Port, TlsSettings, names, secure_url, secure_url_with_query
 
 from sellergate_edge.listening.connections import Proxies
@@ -14,7 +15,7 @@ SHORTEST_SECRET_BYTES = 32
 Url = Annotated[str, AfterValidator(secure_url)]
 
 
-class EdgeSettings(CacheSettings, TlsSettings, CentralSettings):
+class EdgeSettings(CacheSettings, TlsSettings, CentralSettings, OutboundSettings):
     """Where the services are, and how people prove who they are: exactly one of a shared secret and a JWKS."""
 
     edge_port: Port = 3001

@@ -103,7 +103,7 @@ def _keys(settings: EdgeSettings, background: BackgroundTasks) -> Keys:
     if settings.jwt_secret is not None:
         return SharedSecret(settings.jwt_secret)
     assert settings.jwks_url is not None  # noqa: S101  (the settings hold exactly one)
-    keys = JwksKeys(Publisher(settings.jwks_url), time.monotonic)
+    keys = JwksKeys(Publisher(settings.jwks_url, route=settings.outbound), time.monotonic)
     background.watch("jwks", keys.problem)
     return keys
 
@@ -121,7 +121,12 @@ def _sign_in(settings: EdgeSettings, keys: Keys, authenticator: Authenticator, r
         settings.sign_in_token == "access_token",
     )
     provider = AiohttpProvider(
-        client.issuer, client.client_id, settings.sign_in_client_secret, client.redirect_uri, time.monotonic
+        client.issuer,
+        client.client_id,
+        settings.sign_in_client_secret,
+        client.redirect_uri,
+        time.monotonic,
+        settings.outbound,
     )
     id_tokens = SignedIdTokens(keys, client.client_id, client.issuer, time.time)
     return SignIn(client, provider, id_tokens, authenticator, ring, time.time, lambda: secrets.token_urlsafe(32))

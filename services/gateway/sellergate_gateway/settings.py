@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from sellergate_amazon.operations import BUNDLED, Catalogue
 from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.identity.policy import Access
+from sellergate_common.outbound.settings import OutboundSettings
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
 from sellergate_common.site_settings import SiteSettings
 
@@ -18,7 +19,7 @@ _HOST_PATTERN = re.compile(r"[A-Za-z0-9*.-]{3,253}")
 DOCUMENT_HOSTS = "*.amazonaws.com,*.cloudfront.net"
 
 
-class GatewaySettings(ServerSettings, CacheSettings, SiteSettings):
+class GatewaySettings(ServerSettings, CacheSettings, SiteSettings, OutboundSettings):
     """Where the services and Amazon are, and the keys of the shared cache."""
 
     gateway_port: Port = 50054

@@ -47,7 +47,7 @@ async def serve(settings: IamSettings) -> None:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         health = await stack.enter_async_context(open_health(settings, {"redis": redis.ping}, background))
-        sts = BotoSts(settings.aws_region, random.random)
+        sts = BotoSts(settings.aws_region, random.random, route=settings.outbound)
         stack.callback(sts.close)
         background.watch("sts", sts.threads.problem)
         identity = Identity.read(settings)

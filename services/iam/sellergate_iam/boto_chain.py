@@ -8,6 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 from sellergate_common.blocking.aws import bound_session
 from sellergate_common.errors import Unavailable
+from sellergate_common.outbound.route import DIRECT, Route
 
 from sellergate_iam.sts_errors import unusable
 from sellergate_iam.threads import THREADS
@@ -28,8 +29,9 @@ class BotoChain:
     `region` is that of an STS which the chain itself may ask, for a web identity or a role of ours.
     """
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, route: Route = DIRECT) -> None:
         self.region = region
+        self.route = route
         self._session: Any = None
         self._clients: dict[str, Any] = {}
         self._lock = Lock()
@@ -56,7 +58,7 @@ class BotoChain:
     def _ready(self) -> None:
         # Making a session or a client is not safe to do in two threads at once, using one is.
         with self._lock:
-            self._session = self._session or bound_session(boto3.session.Session(region_name=self.region))
+            self._session = self._session or bound_session(boto3.session.Session(region_name=self.region), self.route)
             own = self._session.get_credentials()
         if own is None:
             raise NoCredentialsError

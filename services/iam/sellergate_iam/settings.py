@@ -4,11 +4,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.crypto.sealing import KeyRing, ring_text
+from sellergate_common.outbound.settings import OutboundSettings
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names
 from sellergate_common.site_settings import SiteSettings
 
 
-class IamSettings(ServerSettings, CacheSettings, SiteSettings):
+class IamSettings(ServerSettings, CacheSettings, SiteSettings, OutboundSettings):
     """Where the account service and SP-API are, who may ask, and the keys of the credentials cache."""
 
     iam_port: Port = 50053

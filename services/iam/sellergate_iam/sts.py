@@ -14,6 +14,7 @@ from sellergate_common.context import time_left
 from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import span
+from sellergate_common.outbound.route import DIRECT, Route
 
 from sellergate_iam.boto_chain import BotoChain
 from sellergate_iam.ports import AwsCredentials, Role, Session
@@ -35,8 +36,14 @@ class BotoSts:
     `region` is for those that boto3's chain makes itself; `jitter` returns [0, 1), `wall` the time in seconds since the epoch.
     """
 
-    def __init__(self, region: str, jitter: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
-        self._chain = BotoChain(region)
+    def __init__(
+        self,
+        region: str,
+        jitter: Callable[[], float],
+        wall: Callable[[], float] = time.time,
+        route: Route = DIRECT,
+    ) -> None:
+        self._chain = BotoChain(region, route)
         self._jitter = jitter
         self._wall = wall
         self.threads = RegionThreads(time.monotonic)
@@ -87,7 +94,7 @@ class BotoSts:
             return self._call(chain.client(role.region), role, parameters)
         except OwnCredentials:
             # The keys in a file may have been replaced, which boto3 does not see by itself: the next call reads all anew.
-            self._chain = BotoChain(chain.region)
+            self._chain = BotoChain(chain.region, chain.route)
             raise
 
     def _call(self, client: Any, role: Role, parameters: dict[str, Any]) -> AwsCredentials:

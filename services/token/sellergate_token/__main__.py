@@ -41,7 +41,9 @@ async def serve(settings: TokenSettings) -> None:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         health = await stack.enter_async_context(open_health(settings, {"redis": redis.ping}, background))
-        lwa = await stack.enter_async_context(open_lwa(settings.lwa_token_url, SYSTEM_CLOCK, random.random))
+        lwa = await stack.enter_async_context(
+            open_lwa(settings.lwa_token_url, SYSTEM_CLOCK, random.random, settings.outbound)
+        )
         background.watch("lwa", lwa.slots.problem)
         channel = await stack.enter_async_context(
             open_channel(settings.account_target, "account", Identity.read(settings), CONTRACTS)

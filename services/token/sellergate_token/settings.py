@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.central_settings import CentralSettings
 from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.identity.policy import Access
+from sellergate_common.outbound.settings import OutboundSettings
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
 
 from sellergate_token.rotation.webhooks import WebhookSecret, parse_secrets
@@ -18,7 +19,7 @@ def _webhook_secrets(text: SecretStr) -> SecretStr:
     return text
 
 
-class TokenSettings(ServerSettings, CacheSettings, CentralSettings):
+class TokenSettings(ServerSettings, CacheSettings, CentralSettings, OutboundSettings):
     """Where LWA, the centrals and the account service are, and the keys of what lies in Redis."""
 
     token_port: Port = 50052

@@ -89,7 +89,10 @@ async def open_rotations(
     from sellergate_token.rotation.sqs_queue import SqsQueue  # noqa: PLC0415  (boto3 is loaded only where a queue is set)
 
     queue = SqsQueue(
-        settings.rotation_queue_url, settings.aws_region, visibility_seconds=settings.rotation_queue_visibility_seconds
+        settings.rotation_queue_url,
+        settings.aws_region,
+        visibility_seconds=settings.rotation_queue_visibility_seconds,
+        route=settings.outbound,
     )
     consumer = RotationQueue(
         queue,

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sellergate_account.secrets.kms import CannotUnwrap, Kms, unwrap_ring
 from sellergate_common.blocking.aws import MOST_BYTES, OutOfBounds, bound_session
 from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.outbound.route import DIRECT
 from sellergate_iam.ports import Role, Session
 from sellergate_token.rotation.consumer import QueueUnavailable
 from sellergate_token.rotation.sqs_queue import SqsQueue
@@ -114,7 +115,7 @@ async def test_sqs(server: Server, mode: str) -> None:
 
 def test_a_response_that_drips_in_ends_by_its_time(server: Server) -> None:
     server.mode = "drip"
-    client = bound_session(boto3.session.Session(), seconds=0.3).client(
+    client = bound_session(boto3.session.Session(), DIRECT, seconds=0.3).client(
         "sts", region_name=REGION, config=Config(retries={"total_max_attempts": 1})
     )
     with pytest.raises(OutOfBounds, match="takes longer"):
@@ -132,6 +133,6 @@ def test_the_clients_of_the_credential_chain_are_bounded_too(
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
     monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/Own")
     server.mode = "announced"
-    session = bound_session(boto3.session.Session(region_name=REGION))
+    session = bound_session(boto3.session.Session(region_name=REGION), DIRECT)
     with pytest.raises(OutOfBounds):
         session.get_credentials().get_frozen_credentials()

@@ -5,6 +5,8 @@ from typing import Any
 import typer
 from sellergate_common.blocking.aws import bound_session
 from sellergate_common.crypto.wrapping import wrapped
+from sellergate_common.outbound.settings import OutboundSettings
+from sellergate_common.settings import read_settings
 
 from sellergate_cli.terminal import say
 
@@ -33,4 +35,6 @@ def _client(boto3: Any, region: str) -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
     config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
-    return bound_session(boto3.session.Session()).client("kms", region_name=region or None, config=config)
+    return bound_session(boto3.session.Session(), read_settings(OutboundSettings).outbound).client(
+        "kms", region_name=region or None, config=config
+    )

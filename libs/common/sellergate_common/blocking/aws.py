@@ -1,4 +1,4 @@
-"""Bounds of what boto3 reads: a response is a few kilobytes of XML or JSON, and boto3 itself reads any number of bytes.
+"""What boto3 reads and by which route: a response is a few kilobytes of XML or JSON, and boto3 itself reads any number of bytes.
 
 boto3 is named nowhere here: what needs it hands in a session, and its clients get the bound by botocore's own events.
 """
@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+
+from sellergate_common.outbound.route import Route
 
 MOST_BYTES = 256 * 1024
 """Of a response's body, unless its service sends more by design."""
@@ -19,8 +21,10 @@ class OutOfBounds(Exception):
     """A response with too many bytes, or one that takes too long. The message holds nothing of it."""
 
 
-def bound_session(session: Any, most_bytes: int = MOST_BYTES, seconds: float = MOST_SECONDS) -> Any:
+def bound_session(session: Any, route: Route, most_bytes: int = MOST_BYTES, seconds: float = MOST_SECONDS) -> Any:
     """Return a boto3 session all of whose clients, those of its credential chain included, read within the bounds.
+
+    They request by `route`, in place of botocore's own look at the environment.
 
     A call whose response exceeds them raises OutOfBounds, and its connection is closed.
     """
@@ -32,6 +36,7 @@ def bound_session(session: Any, most_bytes: int = MOST_BYTES, seconds: float = M
             super().__init__(*arguments, **named)
             client: Any = self
             http = client._endpoint.http_session  # noqa: SLF001  (botocore lends it by no other name)
+            _set_route(http, route, client.meta.endpoint_url)
             client.meta.events.register("before-send", partial(_respond, http, most_bytes, seconds))
 
     def add_base(base_classes: list[type], **_: Any) -> None:
@@ -39,6 +44,15 @@ def bound_session(session: Any, most_bytes: int = MOST_BYTES, seconds: float = M
 
     session.events.register("creating-client-class", add_base)
     return session
+
+
+def _set_route(http: Any, route: Route, endpoint: str) -> None:
+    """Have botocore's HTTP session of a client request by the route."""
+    proxy = route.proxy_for(endpoint)
+    proxies = {"http": proxy, "https": proxy} if proxy else {}
+    http._proxy_config = type(http._proxy_config)(proxies=proxies)  # noqa: SLF001  (as above)
+    if route.ca_bundle:
+        http._verify = str(route.ca_bundle)  # noqa: SLF001
 
 
 def _respond(http: Any, most_bytes: int, seconds: float, request: Any, **_: Any) -> Any:

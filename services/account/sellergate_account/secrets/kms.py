@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sellergate_common.blocking.aws import bound_session
 from sellergate_common.crypto.sealing import encode_key, parse_key, ring_entries, ring_text
 from sellergate_common.crypto.wrapping import SingleUse, ciphertext_of, is_wrapped, ring_context, single_context
+from sellergate_common.outbound.route import DIRECT, Route
 from sellergate_common.settings import SettingsError, variable_of
 
 from sellergate_account.settings import SINGLE_KEYS, AccountSettings
@@ -34,8 +35,9 @@ class CannotUnwrap(ValueError):
 class Kms:
     """KMS of a region. The client is made when it is first needed, so that what hinders it is told with the key's name."""
 
-    def __init__(self, region: str | None) -> None:
+    def __init__(self, region: str | None, route: Route = DIRECT) -> None:
         self._region = region
+        self._route = route
 
     def decrypt(self, encoded: str, context: dict[str, str], name: str) -> str:
         """Return a wrapped key in base64url. Raises CannotUnwrap; boto3's own words may hold what was sent and stay out."""
@@ -53,7 +55,9 @@ class Kms:
 
     @cached_property
     def _client(self) -> Any:
-        return bound_session(boto3.session.Session()).client("kms", region_name=self._region, config=_CONFIG)
+        return bound_session(boto3.session.Session(), self._route).client(
+            "kms", region_name=self._region, config=_CONFIG
+        )
 
 
 def unwrap_ring(text: SecretStr, kms: Kms) -> SecretStr:
@@ -77,7 +81,7 @@ def unwrap_key(text: SecretStr, kms: Kms, use: SingleUse) -> SecretStr:
 
 def open_keys(settings: AccountSettings) -> dict[str, SecretStr]:
     """Return all keys of the settings in the clear by field. Blocks. Raises SettingsError at the first that does not open."""
-    kms = Kms(settings.aws_region)
+    kms = Kms(settings.aws_region, settings.outbound)
     ways: dict[str, Callable[[SecretStr, Kms], SecretStr]] = {
         "sealing_keys": unwrap_ring,
         **{name: partial(unwrap_key, use=use) for name, use in SINGLE_KEYS.items()},

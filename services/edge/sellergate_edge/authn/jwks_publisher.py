@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import jwt
 from sellergate_amazon import parsing
+from sellergate_common.outbound.route import DIRECT, Route, user_agent
 from yarl import URL
 
 FETCH_SECONDS = 5.0
@@ -22,7 +23,8 @@ class FetchFailed(Exception):
 class Publisher:
     """The JWKS at a URL. A fetch takes `seconds` at most, however slowly the provider sends."""
 
-    def __init__(self, url: str, seconds: float = FETCH_SECONDS) -> None:
+    def __init__(self, url: str, seconds: float = FETCH_SECONDS, route: Route = DIRECT) -> None:
+        self._route = route
         self._url = URL(url, encoded=True)
         self._seconds = seconds
 
@@ -44,10 +46,13 @@ class Publisher:
         return found
 
     async def _body(self) -> tuple[bytes, str]:
-        # One session per fetch, which is rare: nothing is left open between fetches. Proxies are those of the environment.
+        # One session per fetch, which is rare: nothing is left open between fetches.
+        proxy = self._route.proxy_for(str(self._url))
+        connector = aiohttp.TCPConnector(ssl=self._route.tls_context())
+        headers = {"Accept": "application/json", "User-Agent": user_agent()}
         async with (
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=True) as session,
-            session.get(self._url, headers={"Accept": "application/json"}, max_redirects=_MOST_REDIRECTS) as response,
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector) as session,
+            session.get(self._url, headers=headers, max_redirects=_MOST_REDIRECTS, proxy=proxy) as response,
         ):
             if response.status != 200:  # noqa: PLR2004
                 raise FetchFailed(f"HTTP {response.status}")

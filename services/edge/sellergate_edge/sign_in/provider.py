@@ -12,6 +12,7 @@ from sellergate_amazon import parsing
 from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import InvalidRequest, Overloaded, Unavailable
 from sellergate_common.observability.logs import get_logger
+from sellergate_common.outbound.route import DIRECT, Route, user_agent
 from sellergate_common.settings import secure_url_with_query
 
 from sellergate_edge.sign_in.sign_in import Metadata, Tokens
@@ -29,8 +30,15 @@ class AiohttpProvider:
     """A provider by its issuer. `now` is monotonic, in seconds."""
 
     def __init__(
-        self, issuer: str, client_id: str, secret: SecretStr | None, redirect_uri: str, now: Callable[[], float]
+        self,
+        issuer: str,
+        client_id: str,
+        secret: SecretStr | None,
+        redirect_uri: str,
+        now: Callable[[], float],
+        route: Route = DIRECT,
     ) -> None:
+        self._route = route
         self._issuer = issuer
         self._client_id = client_id
         self._secret = secret
@@ -101,11 +109,16 @@ class AiohttpProvider:
         return metadata
 
     async def _ask(self, method: str, url: str, **given: Any) -> tuple[int, dict[str, Any]]:
+        proxy = self._route.proxy_for(url)
         try:
             async with (
                 asyncio.timeout(PROVIDER_SECONDS),
-                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=True) as session,
-                session.request(method, url, allow_redirects=False, **given) as response,
+                aiohttp.ClientSession(
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    connector=aiohttp.TCPConnector(ssl=self._route.tls_context()),
+                    headers={"User-Agent": user_agent()},
+                ) as session,
+                session.request(method, url, allow_redirects=False, proxy=proxy, **given) as response,
             ):
                 body = await parsing.collect(response.content.iter_chunked(16 * 1024), MAX_RESPONSE_BYTES)
                 kind = response.headers.get("Content-Type", "")

@@ -16,6 +16,7 @@ from sellergate_common.context import time_left
 from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import span
+from sellergate_common.outbound.route import DIRECT, Route, user_agent
 from sellergate_common.slots import Slots
 from sellergate_common.tasks import retrieve
 
@@ -125,7 +126,9 @@ def _form(grant: Grant) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_lwa(url: str, clock: Clock, jitter: Callable[[], float]) -> AsyncIterator[HttpLwa]:
+async def open_lwa(
+    url: str, clock: Clock, jitter: Callable[[], float], route: Route = DIRECT
+) -> AsyncIterator[HttpLwa]:
     """Open a client of the token endpoint at `url`. Redirects are not followed: they would carry the secrets along.
 
     Bodies are unpacked by the reader, which bounds what they become; the pool has as many connections as there are slots.
@@ -135,6 +138,13 @@ async def open_lwa(url: str, clock: Clock, jitter: Callable[[], float]) -> Async
         max_keepalive_connections=MOST_EXCHANGES,
         keepalive_expiry=KEEPALIVE_SECONDS,
     )
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-    async with httpx.AsyncClient(limits=limits, headers=headers, follow_redirects=False) as client:
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": user_agent()}
+    async with httpx.AsyncClient(
+        limits=limits,
+        headers=headers,
+        follow_redirects=False,
+        trust_env=False,
+        proxy=route.proxy_for(url),
+        verify=route.tls_context(),
+    ) as client:
         yield HttpLwa(client, url, Slots("LWA", MOST_EXCHANGES, clock.monotonic), clock, jitter)

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from sellergate_common.blocking.aws import bound_session
 from sellergate_common.blocking.threads import Threads
+from sellergate_common.outbound.route import DIRECT, Route
 
 from sellergate_token.rotation.consumer import QueueMessage, QueueUnavailable
 
@@ -41,7 +42,9 @@ class SqsQueue:
         *,
         visibility_seconds: int,
         wait_seconds: int = WAIT_SECONDS,
+        route: Route = DIRECT,
     ) -> None:
+        self._route = route
         self._url = url
         self._region = region
         self._wait_seconds = wait_seconds
@@ -85,5 +88,5 @@ class SqsQueue:
 
     @cached_property
     def _client(self) -> Any:
-        session = bound_session(boto3.session.Session(), _MOST_BYTES)
+        session = bound_session(boto3.session.Session(), self._route, _MOST_BYTES)
         return session.client("sqs", region_name=self._region, config=_CONFIG)

@@ -1,0 +1,69 @@
+"""The route of outgoing HTTP: which proxy a URL is requested through, and the authorities that certificates are checked against.
+
+Channels between services and health probes do not use it: they connect directly.
+"""
+
+import ipaddress
+import platform
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+LOOPBACK = "localhost,127.0.0.0/8,::1"
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Proxies by the scheme of the URL, the hosts that are reached directly, and a file of authorities.
+
+    `direct` has host names (subdomains included), addresses, networks and `*`, separated by commas.
+    """
+
+    proxies: Mapping[str, SecretStr]
+    direct: str = LOOPBACK
+    ca_bundle: Path | None = None
+
+    def proxy_for(self, url: str) -> str | None:
+        """Return the URL of the proxy for a URL, which may hold a password; None: connect directly."""
+        parts = urlsplit(url)
+        proxy = self.proxies.get(parts.scheme)
+        if proxy is None or self._is_direct((parts.hostname or "").lower(), parts.port or _PORTS[parts.scheme]):
+            return None
+        return proxy.get_secret_value()
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return the TLS of outgoing HTTP: certificates are checked, TLS 1.2 at least (Amazon refuses less since 2023-09-30)."""
+        context = ssl.create_default_context(cafile=str(self.ca_bundle) if self.ca_bundle else None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    def _is_direct(self, host: str, port: int) -> bool:
+        entries = (entry.strip().lower() for entry in self.direct.split(","))
+        return any(_fits(entry, host, port) for entry in entries if entry)
+
+
+def _fits(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        pass
+    name, _, number = entry.partition(":")
+    name = name.removeprefix("*").removeprefix(".")
+    return (not number or number == str(port)) and bool(name) and (host == name or host.endswith("." + name))
+
+
+def user_agent() -> str:
+    """Return the User-Agent in the form that Amazon requires (Developer Guide, "include a User-Agent header")."""
+    return f"Sellergate/{version('sellergate')} (Language=Python/{platform.python_version()}; Platform={platform.system()})"
+
+
+DIRECT = Route({})
+"""The route without a proxy."""

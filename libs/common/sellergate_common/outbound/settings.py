@@ -1,0 +1,47 @@
+"""Settings of outgoing HTTP. What is not set is taken from the environment variables that other programs use too."""
+
+import os
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, FilePath, SecretStr
+
+from sellergate_common.outbound.route import LOOPBACK, Route
+from sellergate_common.settings import Settings
+
+
+def _proxy(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("must be a URL of a proxy, as in http://user:password@proxy.example.com:3128")
+    return url
+
+
+class OutboundSettings(Settings):
+    """The proxy and the authorities of every HTTP request that leaves for the Internet."""
+
+    outbound_proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = None
+    """The proxy for http and https URLs; by default that of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, also in lower case."""
+    outbound_no_proxy: str | None = None
+    """Hosts that are reached directly; by default those of NO_PROXY, and loopback."""
+    outbound_ca_bundle: FilePath | None = None
+    """PEM file of authorities in place of the system's; by default that of SSL_CERT_FILE."""
+
+    @property
+    def outbound(self) -> Route:
+        """The route of outgoing HTTP."""
+        direct = self.outbound_no_proxy or ",".join(filter(None, (_variable("NO_PROXY"), LOOPBACK)))
+        proxies = {scheme: self.outbound_proxy or _of_environment(scheme) for scheme in ("http", "https")}
+        found = {scheme: proxy for scheme, proxy in proxies.items() if proxy is not None}
+        return Route(found, direct, self.outbound_ca_bundle)
+
+
+def _of_environment(scheme: str) -> SecretStr | None:
+    url = _variable(f"{scheme.upper()}_PROXY") or _variable("ALL_PROXY")
+    if not url:
+        return None
+    return SecretStr(url if "://" in url else f"http://{url}")
+
+
+def _variable(name: str) -> str:
+    return os.environ.get(name.lower()) or os.environ.get(name) or ""
