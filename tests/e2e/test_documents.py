@@ -33,10 +33,14 @@ async def run(gateway: GatewayServiceStub, account_id: str, report_type: str = R
 
 
 async def download(
-    gateway: GatewayServiceStub, account_id: str, document_id: str, kind: int = pb2.DOCUMENT_KIND_REPORT
+    gateway: GatewayServiceStub,
+    account_id: str,
+    document_id: str,
+    kind: int = pb2.DOCUMENT_KIND_REPORT,
+    seconds: float = 40,
 ) -> list[Any]:
     request = pb2.DownloadDocumentRequest(account_id=account_id, document_id=document_id, kind=kind)
-    return await all_of(gateway.DownloadDocument(request, timeout=40))
+    return await all_of(gateway.DownloadDocument(request, timeout=seconds))
 
 
 async def document_of(gateway: GatewayServiceStub, account_id: str, report_id: str) -> str:
@@ -93,6 +97,10 @@ async def test_a_report_that_amazon_does_not_make(rest: Rest, seller: Seller, ga
             await run(gateway, account_id, options={"simulator": outcome})
         assert caught.value.reason is Reason.AMAZON_REJECTED
         assert caught.value.metadata["processing_status"] == outcome
+    with pytest.raises(SellergateError) as caught:
+        await run(gateway, account_id, options={"simulator": "FATAL", "simulatorReason": "The time is too long."})
+    assert "Amazon's reason: The time is too long." in caught.value.message
+    assert caught.value.metadata["amazon_message"] == "The time is too long."
     for wrong, field in (
         ({"report_type": ""}, "report_type"),
         ({"marketplace_ids": ["A1PA6795UKMFR9"]}, "marketplace_ids[0]"),
@@ -152,7 +160,7 @@ async def test_documents_that_cannot_be_had(
         before = await count(control, "reports/2021-06-30/getReportDocument")
         await fault(control, kind=kind)
         with pytest.raises(SellergateError) as caught:
-            await download(gateway, account_id, document_id)
+            await download(gateway, account_id, document_id, seconds=5 if kind == "document_503" else 40)
         assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
         assert "X-Amz-Signature" not in repr(caught.value)
         assert await count(control, "reports/2021-06-30/getReportDocument") - before == requests

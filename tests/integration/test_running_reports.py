@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -16,10 +17,11 @@ from redis.asyncio import Redis
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import REPORT_DONE, REPORT_PREFIX
 from sellergate_common.cache.lease_notifier import LeaseNotifier
-from sellergate_common.errors import OutcomeUnknown, Reason
+from sellergate_common.errors import AmazonRefused, OutcomeUnknown, Reason, SellergateError, Unavailable
 from sellergate_common.redis_client import open_redis
+from sellergate_gateway.documents.download import Head
 from sellergate_gateway.reports import running_redis
-from sellergate_gateway.reports.run import FINISHED_SECONDS, Progress, ReportRequest, ReportRuns
+from sellergate_gateway.reports.run import FINISHED_SECONDS, UNSEEN_SECONDS, Progress, ReportRequest, ReportRuns
 from sellergate_gateway.reports.running_redis import RedisRunningReports
 from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse
 
@@ -45,7 +47,10 @@ class Reports(World):
     created: list[float] = field(default_factory=list)
     polls: int = 0
     making: float = MAKING_SECONDS
-    forgets: bool = False
+    unseen_until: float = 0.0
+    """Until then Amazon does not show a report that it makes."""
+    failure: str = ""
+    """The state in which a report ends instead of DONE."""
     dates: bool = True
     blank: list[str] = field(default_factory=list)
     """The methods of the next requests whose responses have no body."""
@@ -60,14 +65,29 @@ class Reports(World):
             self.created.append(self.now)
             return AmazonResponse(202, headers, json.dumps({"reportId": f"r{len(self.created)}"}).encode())
         self.polls += 1
-        if self.forgets:
+        if self.now < self.unseen_until:
             return AmazonResponse(404, headers, b'{"errors": [{"code": "NotFound", "message": "m"}]}')
         report_id = request.url.rpartition("/")[2]
         created = self.created[int(report_id.removeprefix("r")) - 1]
-        status = "DONE" if self.now - created >= self.making else "IN_PROGRESS"
+        status = (self.failure or "DONE") if self.now - created >= self.making else "IN_PROGRESS"
         report = {"reportId": report_id, "processingStatus": status}
+        if self.failure:
+            report["reportDocumentId"] = "d1"
         report["createdTime"] = datetime.fromtimestamp(created, UTC).isoformat()
         return AmazonResponse(200, headers if self.dates else (), json.dumps(report).encode())
+
+
+@dataclass
+class ReasonDocument:
+    """Documents that hold a text; an empty one is unavailable."""
+
+    text: str
+
+    async def download(self, *_: object) -> AsyncIterator[Head | bytes]:
+        if not self.text:
+            raise Unavailable("later")
+        yield Head("iso-8859-1", "text/plain", 0)
+        yield self.text.encode()
 
 
 @dataclass
@@ -77,12 +97,16 @@ class Replica:
     world: Reports
     redis: Redis
     goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+    documents: Any = None
 
     def __post_init__(self) -> None:
         releases = LeaseNotifier(self.redis, InvalidationFeed(self.redis), time.monotonic)
         self.running = RedisRunningReports(self.redis, RING, releases, REPORT_DONE)
 
     async def pause(self, seconds: float) -> None:
+        if self.world.now < self.world.unseen_until:
+            self.world.now += seconds
+            return
         await self.goes_on.wait()
         self.goes_on.clear()
 
@@ -92,7 +116,7 @@ class Replica:
         return part.report_id
 
     def run(self) -> Any:
-        runs = ReportRuns(self.world.calls, cast("Any", None), self.running, self.pause, lambda: self.world.now)
+        runs = ReportRuns(self.world.calls, self.documents, self.running, self.pause, lambda: self.world.now)
         return runs.run(REQUEST, "")
 
     async def left(self) -> str:
@@ -158,11 +182,46 @@ async def test_a_report_is_shared_as_long_as_some_caller_polls_it(redis: Redis) 
         await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def test_a_report_that_amazon_does_not_know_serves_nobody(redis: Redis) -> None:
+async def test_a_report_that_amazon_has_lost_serves_no_request(redis: Redis) -> None:
     world = Reports()
     assert await Replica(world, redis).left() == "r1"
-    world.forgets = True
+    world.unseen_until = math.inf
     assert await Replica(world, redis).left() == "r2"
+
+
+async def test_a_report_that_amazon_does_not_show_yet_is_waited_for_and_shared(redis: Redis) -> None:
+    world = Reports(making=5.0)
+    world.unseen_until = world.now + 10.0
+    assert await Replica(world, redis).left() == "r1"
+    assert await Replica(world, redis).left() == "r1"
+    world.unseen_until = world.now + 10.0
+    with pytest.raises(AmazonRefused, match="named no document"):
+        [part async for part in Replica(world, redis).run()]
+
+
+async def test_a_report_that_stays_unknown_ends_the_run_and_is_forgotten(redis: Redis) -> None:
+    world = Reports()
+    world.unseen_until = math.inf
+    began = world.now
+    with pytest.raises(SellergateError) as caught:
+        [part async for part in Replica(world, redis).run()]
+    assert caught.value.reason is Reason.AMAZON_NOT_FOUND
+    assert world.now - began <= UNSEEN_SECONDS
+    assert await entries(redis) == []
+
+
+@pytest.mark.parametrize("status", ["FATAL", "CANCELLED"])
+async def test_the_reason_of_a_failed_report_is_in_the_error(redis: Redis, status: str) -> None:
+    world = Reports(making=0.0, failure=status)
+    with pytest.raises(AmazonRefused) as caught:
+        [part async for part in Replica(world, redis, documents=ReasonDocument("No data for\r\nthe time.\x00")).run()]
+    assert caught.value.reason is Reason.AMAZON_REJECTED
+    assert "Amazon's reason: No data for the time.?" in caught.value.message
+    assert caught.value.metadata["processing_status"] == status
+    assert caught.value.metadata["amazon_message"] == "No data for the time.?"
+    with pytest.raises(AmazonRefused) as caught:
+        [part async for part in Replica(world, redis, documents=ReasonDocument("")).run()]
+    assert "reason:" not in caught.value.message, "a document that cannot be read changes nothing"
 
 
 async def test_many_callers_at_once_still_share_one(redis: Redis) -> None:

@@ -1,15 +1,22 @@
-"""Two gigabytes through DownloadDocument: correct to the byte, in constant memory, also when the connection breaks twice."""
+"""Two gigabytes through DownloadDocument: correct to the byte, in constant memory, also from a store that fails all the time."""
 
 import asyncio
 import hashlib
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate_common.rpc.channel import invoke
+from sellergate_gateway.documents.addresses import Kind
+from sellergate_gateway.documents.aiohttp_store import open_documents
+from sellergate_gateway.documents.download import Documents, Head
 
+from tests.contract.amazon.failing_store import WAYS, failing_store
+from tests.contract.amazon.test_document_faults import TIME, Addresses
 from tests.system.gateway_fleet import Gateways, gateways
 
 BYTES = 2_000_000_000
@@ -36,6 +43,33 @@ async def test_two_gigabytes(tmp_path: Path) -> None:
             assert added < MOST_ADDED_MEGABYTES
             hashes.append(digest)
         assert hashes == [await expected(world, account_id)] * 2
+
+
+@pytest.mark.timeout(900)
+async def test_two_gigabytes_from_a_store_that_fails_in_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sellergate_gateway.documents.aiohttp_store.SILENCE_SECONDS", 2.0)
+    size, pattern = BYTES, os.urandom(1 << 20)
+
+    def content(start: int, end: int) -> bytes:
+        """The pattern over and over; a piece is shorter than it."""
+        at = start % len(pattern)
+        return (pattern[at:] + pattern)[: end - start]
+
+    digest = hashlib.sha256()
+    for start in range(0, size, len(pattern)):
+        digest.update(pattern[: size - start])
+    at_first = megabytes(os.getpid(), "VmRSS")
+    async with failing_store(size, size // 100, content) as store, open_documents([store.origin]) as documents:
+        addresses: Any = Addresses(f"{store.origin}/x")
+        received = hashlib.sha256()
+        async for part in Documents(addresses, documents, TIME).download("a", Kind.REPORT, "d", "u"):
+            if not isinstance(part, Head):
+                received.update(part)
+    added = megabytes(os.getpid(), "VmHWM") - at_first
+    print(f"\n{size} bytes in {store.requests} requests: {added:.0f} MB added at most")
+    assert received.hexdigest() == digest.hexdigest()
+    assert set(store.seen) == set(WAYS)
+    assert added < MOST_ADDED_MEGABYTES
 
 
 async def made(world: Gateways, account_id: str) -> str:

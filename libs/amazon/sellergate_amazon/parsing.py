@@ -38,6 +38,10 @@ class ParseError(ValueError):
     """A response that is not what Amazon documents."""
 
 
+# Two names of one coding (RFC 9110 §8.4.1.3).
+_GZIP = frozenset({"gzip", "x-gzip"})
+
+
 class TooLarge(ParseError):
     """A response with more bytes than the reader takes."""
 
@@ -56,17 +60,32 @@ async def collect(chunks: AsyncIterator[bytes], most: int) -> bytes:
 def unpack(body: bytes, content_encoding: str, most: int) -> bytes:
     """Return a body without its content encoding, `most` bytes of it at most. Raises ParseError; TooLarge for more."""
     encoding = content_encoding.strip().lower()
-    if encoding == "gzip":
+    if encoding in _GZIP:
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
                 body = packed.read(most + 1)
         except (OSError, EOFError, ValueError, zlib.error):
             raise ParseError("its gzip cannot be undone") from None
+    elif encoding == "deflate":
+        body = _inflate(body, most)
     elif encoding not in ("", "identity"):
         raise ParseError("its content encoding is not known")
     if len(body) > most:
         raise TooLarge(f"it is larger than {most} bytes")
     return body
+
+
+def _inflate(body: bytes, most: int) -> bytes:
+    """Return an inflated body, `most` + 1 bytes at most: of zlib's format (RFC 9110 §8.4.1.2), or bare as some servers send it."""
+    for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
+        unpacker = zlib.decompressobj(window)
+        try:
+            found = unpacker.decompress(body, most + 1)
+        except zlib.error:
+            continue
+        if unpacker.eof or len(found) > most:
+            return found
+    raise ParseError("its deflate cannot be undone")
 
 
 def parse_json(

@@ -37,7 +37,7 @@ from sellergate_common.context import time_left
 from sellergate_common.identity.tls import Identity
 from sellergate_common.redis_client import UNREACHABLE
 from sellergate_common.rpc.channel import open_channel
-from sellergate_common.rpc.deadlines import UNARY_SECONDS
+from sellergate_common.rpc.deadlines import STREAM_SECONDS, UNARY_SECONDS
 from sellergate_common.sites import Sites
 from sellergate_common.tasks import BackgroundTasks
 
@@ -64,6 +64,7 @@ from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, Rest
 from sellergate_gateway.credentials.selection import CallTokens, SellerTokens
 from sellergate_gateway.documents.aiohttp_store import open_documents
 from sellergate_gateway.documents.download import Documents
+from sellergate_gateway.documents.retries import TransferTime
 from sellergate_gateway.documents.upload import Uploads
 from sellergate_gateway.grpc_accounts import GrpcAccounts
 from sellergate_gateway.model import AccessToken, Account, AwsCredentials
@@ -154,8 +155,8 @@ async def open_servicers(
     limiter = _limiter(settings, redis, waiters, metrics)
     async with (
         background.run("lateness", lateness.measure),
-        open_amazon() as amazon,
-        open_documents(settings.document_servers) as server,
+        open_amazon(settings.outbound) as amazon,
+        open_documents(settings.document_servers, settings.outbound) as store,
         open_sources(settings, redis, waiters, background) as sources,
         open_captures(
             RedisCaptures(redis, settings.token_ring), sources.capture_log, SYSTEM_CLOCK, new_id, background
@@ -185,10 +186,11 @@ async def open_servicers(
         calls = Calls(ports, CallTokens(sources.tokens, restricted, documents))
         checks = Checks(calls, sources.accounts, sources.tokens, sources.credentials, ports.sites, SYSTEM_CLOCK)
         operations = Operations(catalogue, ports.sites, ports.buckets, ports.quota)
-        downloads = Documents(calls, server)
+        transfer_time = TransferTime(SYSTEM_CLOCK, partial(time_left, STREAM_SECONDS), random.random)
+        downloads = Documents(calls, store, transfer_time)
         reports = ReportRuns(calls, downloads, sources.reports, asyncio.sleep, time.monotonic)
         pages = Pages(calls, catalogue, Threads("pages", 1).run)
-        streams = Streams(pages, downloads, Uploads(calls, server), reports)
+        streams = Streams(pages, downloads, Uploads(calls, store, transfer_time), reports)
         yield (
             GatewayServicer(calls, checks, operations, restricted, streams, metrics),
             CaptureServicer(captures, operations),

@@ -1,7 +1,8 @@
 """Reports 2021-06-30: create, poll, list, cancel, and the document behind a presigned URL.
 
 Rules from Amazon's model reports_2021-06-30.json and its guides. `reportOptions.simulator` "FATAL" or "CANCELLED" ends
-a report so; `reportOptions.simulatorBytes` makes the document that long (before compression).
+a report so, with the text of `reportOptions.simulatorReason` in its document; `reportOptions.simulatorBytes` makes the document
+that long (before compression).
 """
 
 import zlib
@@ -25,9 +26,10 @@ _JAPAN = "A1VC38T7YXB528"
 
 @dataclass(slots=True)
 class Report(Job):
-    """A report, with the length that a test asked for."""
+    """A report, with the length and the reason of its failure that a test asked for."""
 
     length: int | None = None
+    reason: str = ""
 
 
 class Reports:
@@ -62,6 +64,7 @@ class Reports:
         )
         if options.get("simulator") in {"FATAL", "CANCELLED"}:
             report.outcome = str(options["simulator"])
+        report.reason = str(options.get("simulatorReason", ""))
         if "simulatorBytes" in options:
             report.length = _length(options["simulatorBytes"])
         self._jobs.add(call, report)
@@ -84,6 +87,11 @@ class Reports:
         if status == "DONE":
             if report.document_id is None:
                 report.document_id = self._documents.add(self._written(call, report))
+            document["reportDocumentId"] = report.document_id
+        elif status == "FATAL" and report.reason:
+            text = report.reason.encode()
+            failure = Document("text/plain; charset=UTF-8", _gzip(text, len(text)), gzipped=True)
+            report.document_id = report.document_id or self._documents.add(failure)
             document["reportDocumentId"] = report.document_id
         return document
 

@@ -7,12 +7,15 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 from sellergate_gateway.calls.pipeline import CallResult
+from sellergate_gateway.documents.addresses import Kind
 from sellergate_gateway.documents.aiohttp_store import AiohttpDocuments, PublicResolver, open_documents
-from sellergate_gateway.documents.download import Documents, Kind
+from sellergate_gateway.documents.download import Documents
 from sellergate_gateway.documents.ports import ConnectionBroken, Forbidden
+from sellergate_gateway.documents.retries import TransferTime
 from sellergate_gateway.documents.upload import Upload, Uploads
 from sellergate_gateway.spapi.http import AmazonResponse
 
@@ -55,6 +58,9 @@ class Addresses:
     async def make(self, *_: Any) -> CallResult:
         self.made += 1
         return CallResult(self.response, None, 1, 0.0, 1)
+
+
+NO_TIME = TransferTime(SYSTEM_CLOCK, left=lambda: 0.0, jitter=lambda: 0.0)
 
 
 async def content() -> AsyncIterator[bytes]:
@@ -114,12 +120,12 @@ async def test_callers_get_the_gateways_own_fault(
     documents: AiohttpDocuments, origin: str, reported: list[SellergateError]
 ) -> None:
     addresses: Any = Addresses(f"{origin}/x")
-    download = Documents(addresses, documents).download("a", Kind.REPORT, "d", "u")
+    download = Documents(addresses, documents, NO_TIME).download("a", Kind.REPORT, "d", "u")
     with no_descriptors(), pytest.raises(SellergateError) as caught:
         await anext(download)
     reported.append(caught.value)
     addresses.made = 0
     with no_descriptors(), pytest.raises(SellergateError) as caught:
-        await Uploads(addresses, documents).upload(Upload("a", "text/plain", 0), content(), "u")
+        await Uploads(addresses, documents, NO_TIME).upload(Upload("a", "text/plain", 0), content(), "u")
     reported.append(caught.value)
     assert addresses.made == 1, "no further document is created at Amazon"

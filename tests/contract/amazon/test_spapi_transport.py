@@ -12,8 +12,9 @@ from typing import Any
 import boto3
 import pytest
 from pydantic import SecretStr
+from sellergate_common.outbound.route import user_agent
 from sellergate_gateway.model import AwsCredentials
-from sellergate_gateway.spapi.aiohttp_transport import MOST_BODY_BYTES, AiohttpAmazon, open_amazon, user_agent
+from sellergate_gateway.spapi.aiohttp_transport import MOST_BODY_BYTES, AiohttpAmazon, open_amazon
 from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ConnectError, ResponseLost, ResponseOversized
 from sellergate_gateway.spapi.sigv4 import SigV4Signer
 

@@ -20,7 +20,8 @@ from sellergate_cli.terminal import harmless, say
 _ENDINGS = {"text/plain": ".txt", "text/tab-separated-values": ".tsv", "text/xml": ".xml", "application/xml": ".xml"}
 _FEED_SECONDS = 1800.0
 _FEED_PAUSE = 1.0
-_FEED_ENDS = frozenset({"DONE", "CANCELLED", "FATAL"})
+_FAILED = frozenset({"CANCELLED", "FATAL"})
+_FEED_ENDS = frozenset({"DONE", *_FAILED})
 
 report = typer.Typer(help="Reports: requested, waited for, downloaded.", no_args_is_help=True)
 feed = typer.Typer(help="Feeds.", no_args_is_help=True)
@@ -105,19 +106,24 @@ def submit(
 
 
 class _LastProgress:
-    """What Amazon told of the report, for whom a run is broken off."""
+    """The last state of a report, for the hint at a run that ends early."""
 
     def __init__(self) -> None:
         self.report_id = ""
+        self.status = ""
 
     def also(self, progress: Callable[[Received], None]) -> Callable[[Received], None]:
         def record(now: Received) -> None:
-            self.report_id = now.report_id or self.report_id
+            self.report_id, self.status = now.report_id or self.report_id, now.status or self.status
             progress(now)
 
         return record
 
     def hint(self) -> str:
+        if self.status in _FAILED:
+            return f" Nothing was written. Amazon ended report {self.report_id} as {self.status}; it makes no document of it."
+        if self.status == "DONE":
+            return f" Nothing was written. The report is made: sellergate report run --resume {self.report_id}"
         how = f" Amazon goes on making it: sellergate report run --resume {self.report_id}" if self.report_id else ""
         return f" Nothing was written.{how}"
 

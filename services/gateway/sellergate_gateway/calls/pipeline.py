@@ -45,7 +45,8 @@ from sellergate_gateway.spapi.response import Classification, Kind, oversized, r
 # everything late, and gets more: this many times as much as it is late, up to a share of what is left.
 RESERVE_SECONDS = 0.050
 LATENESS_TIMES, LARGEST_SHARE = 3.0, 0.25
-LONGEST_ATTEMPT_SECONDS = 60.0
+# The caller's deadline bounds an attempt; this bounds one within a stream of an hour, whose connection may be dead.
+LONGEST_ATTEMPT_SECONDS = 300.0
 # What was read of an account longer ago than this is read again before anything is sent, from a copy of at most five seconds.
 RECHECK_SECONDS = 0.1
 _RATE_TOLERANCE = 0.001

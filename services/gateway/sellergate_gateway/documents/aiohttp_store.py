@@ -1,7 +1,8 @@
-"""Documents over aiohttp, and the guard before them: a response of Amazon's must not lead us anywhere else (SSRF).
+"""Documents over aiohttp, and a guard against server-side request forgery: an address in a response of Amazon leads nowhere else.
 
-https at port 443, a host that is listed, an address that is public and then kept for the connection, no redirects, no credentials.
-A server that is listed by its full origin ("http://127.0.0.1:3900", loopback alone) is the simulator of a local run.
+An address is https at port 443 of a listed host. The host's addresses must be public and are kept for the connection; redirects are
+not followed, and no credentials are sent. A store that is listed by its origin ("http://127.0.0.1:3900", loopback only) is the
+simulator of a local run.
 """
 
 import asyncio
@@ -14,27 +15,29 @@ from fnmatch import fnmatchcase
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from sellergate_common.outbound.route import DIRECT, Route, user_agent
 from yarl import URL
 
 from sellergate_gateway.documents.ports import ConnectionBroken, DocumentResponse, Forbidden
 from sellergate_gateway.spapi.aiohttp_faults import is_own
-from sellergate_gateway.spapi.aiohttp_transport import CONNECT_SECONDS, tls_context, user_agent
+from sellergate_gateway.spapi.aiohttp_transport import CONNECT_SECONDS
 from sellergate_gateway.spapi.http import Headers
 
-# Longer silence than this in the middle of a document is a broken connection.
+# After so long without a byte in the middle of a document the connection counts as broken.
 SILENCE_SECONDS = 20.0
 CHUNK_BYTES = 64 * 1024
+MOST_ERROR_BYTES = 8 * 1024
 _HTTPS = 443
 
 
-# Where the Internet's own addresses are (RFC 4291 §2.4); and those of them that carry an IPv4 address, public or not: Teredo
-# (RFC 4380) and 6to4 (RFC 3056). NAT64 (RFC 6052), mapped and compatible addresses are outside.
+# The unicast addresses of the Internet (RFC 4291 §2.4), and those of them that contain an IPv4 address, public or not: Teredo
+# (RFC 4380) and 6to4 (RFC 3056). NAT64 (RFC 6052), mapped and compatible addresses are outside of the range.
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _CARRYING = (ipaddress.IPv6Network("2001::/32"), ipaddress.IPv6Network("2002::/16"))
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address is one host's on the Internet, and leads nowhere else by what it carries."""
+    """Return whether an IP address is that of one host on the Internet, and contains no other address."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -47,11 +50,11 @@ def is_public(address: str) -> bool:
 
 
 class NotPublic(OSError):
-    """A name that leads to an address inside."""
+    """A host name with an address that is not public."""
 
 
 class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses alone; aiohttp connects to what it returns, so a name cannot change in between."""
+    """A resolver of public addresses only. aiohttp connects to what it returns, so that a name cannot change in between."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
@@ -59,21 +62,28 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the addresses of a name. Raises NotPublic when one of them is not public, and OSError."""
+        """Return the addresses of a name. Raises NotPublic where one of them is not public, and OSError."""
         found = await self._inner.resolve(host, port, family)
         if not found or not all(is_public(one["host"]) for one in found):
             raise NotPublic("a document's host has an address that is not public")
         return found
 
     async def close(self) -> None:
-        """Close the resolver behind it."""
+        """Close the inner resolver."""
         await self._inner.close()
 
 
 class AiohttpDocuments:
-    """`hosts` are patterns of host names ("*.amazonaws.com") and whole origins on loopback."""
+    """The document stores. `hosts` are patterns of host names ("*.amazonaws.com") and whole origins on loopback."""
 
-    def __init__(self, public: aiohttp.ClientSession, local: aiohttp.ClientSession, hosts: Sequence[str]) -> None:
+    def __init__(
+        self,
+        public: aiohttp.ClientSession,
+        local: aiohttp.ClientSession,
+        hosts: Sequence[str],
+        route: Route = DIRECT,
+    ) -> None:
+        self._route = route
         self._public = public
         self._local = local
         self._origins = frozenset(host for host in hosts if "://" in host)
@@ -81,21 +91,29 @@ class AiohttpDocuments:
 
     @asynccontextmanager
     async def get(self, url: str, headers: Headers) -> AsyncIterator[DocumentResponse]:
-        """Fetch a document."""
+        """Fetch a document. Raises ConnectionBroken, Forbidden."""
         address, session = self._check_url(url)
         try:
-            async with session.get(address, headers=dict(headers), allow_redirects=False) as response:
+            async with session.get(
+                address, headers=dict(headers), allow_redirects=False, proxy=self._route.proxy_for(url)
+            ) as response:
                 yield DocumentResponse(response.status, _headers(response), _chunks(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failure(error) from None
 
     async def put(self, url: str, content_type: str, size: int, chunks: AsyncIterator[bytes]) -> DocumentResponse:
-        """Upload a document."""
+        """Upload a document. Raises ConnectionBroken, Forbidden, and what the chunks raise."""
         address, session = self._check_url(url)
         headers, source = {"content-type": content_type, "content-length": str(size)}, _Source(chunks)
         try:
-            async with session.put(address, data=source.chunks(), headers=headers, allow_redirects=False) as response:
-                return DocumentResponse(response.status, _headers(response), _nothing())
+            async with session.put(
+                address,
+                data=source.chunks(),
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._route.proxy_for(url),
+            ) as response:
+                return DocumentResponse(response.status, _headers(response), _one(await _beginning(response)))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise source.failure or _failure(error) from None
 
@@ -104,7 +122,7 @@ class AiohttpDocuments:
             address = URL(url, encoded=True)
             origin, port = str(address.origin()), address.port
         except ValueError:
-            raise Forbidden("it is no address") from None
+            raise Forbidden("it is not a URL") from None
         if origin in self._origins:
             return address, self._local
         if address.scheme != "https" or port != _HTTPS or address.user or address.password:
@@ -112,16 +130,18 @@ class AiohttpDocuments:
         host = (address.host or "").lower()
         if _is_literal(host) or not any(fnmatchcase(host, pattern) for pattern in self._patterns):
             raise Forbidden("SELLERGATE_DOCUMENT_HOSTS does not list its host")
-        return address, self._public
+        # A proxy resolves names itself, and its own address is most often private.
+        return address, self._local if self._route.proxy_for(url) else self._public
 
 
 @asynccontextmanager
-async def open_documents(hosts: Sequence[str]) -> AsyncIterator[AiohttpDocuments]:
-    """Open the sessions: one behind the guard, one for the origins on loopback."""
+async def open_documents(hosts: Sequence[str], route: Route = DIRECT) -> AsyncIterator[AiohttpDocuments]:
+    """Open the sessions: one with the guard, one for the origins on loopback and for a proxy."""
     resolver = PublicResolver(ThreadedResolver())
-    connector = aiohttp.TCPConnector(resolver=resolver, ssl=tls_context(), limit=100)
-    async with _session(connector) as public, _session(aiohttp.TCPConnector(limit=100)) as local:
-        yield AiohttpDocuments(public, local, hosts)
+    tls = route.tls_context()
+    connector = aiohttp.TCPConnector(resolver=resolver, ssl=tls, limit=100)
+    async with _session(connector) as public, _session(aiohttp.TCPConnector(ssl=tls, limit=100)) as local:
+        yield AiohttpDocuments(public, local, hosts, route)
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -136,7 +156,7 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
 
 
 def _failure(error: Exception) -> ConnectionBroken | Forbidden:
-    """Return what became of a connection, by the error that aiohttp made of it."""
+    """Return the port's error for an error of aiohttp."""
     if isinstance(getattr(error, "os_error", error), NotPublic):
         return Forbidden("its host has an address that is not public")
     return ConnectionBroken(type(error).__name__, own=is_own(error))
@@ -151,7 +171,7 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 class _Source:
-    """What is uploaded. aiohttp makes a connection error of whatever this raises, so it is kept."""
+    """The bytes of an upload. aiohttp turns what they raise into a connection error, so the original error is kept here."""
 
     def __init__(self, inner: AsyncIterator[bytes]) -> None:
         self._inner = inner
@@ -167,9 +187,13 @@ class _Source:
             raise
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """Return the beginning of a body, which explains a refusal; a success has none that matters."""
+    return b"" if response.ok else await response.content.read(MOST_ERROR_BYTES)
+
+
+async def _one(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def _headers(response: aiohttp.ClientResponse) -> Headers:

@@ -1,48 +1,26 @@
-"""Documents of reports, feeds and Data Kiosk: their address asked for, the bytes streamed, unpacked, and resumed where they broke.
-
-Amazon's guides to Reports and Feeds: an address lives five minutes and takes no credentials; compression is named beside it.
-"""
+"""Downloads of report, feed and Data Kiosk documents: streamed, decompressed, and resumed at the byte where they failed."""
 
 import zlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from email.message import Message
-from enum import StrEnum
-
-from pydantic import SecretStr
-from sellergate_amazon import parsing
-from sellergate_common.errors import AmazonRefused, NotFound, Reason, Resource, Unavailable
 
 from sellergate_gateway.calls.pipeline import Calls
+from sellergate_gateway.documents.addresses import Address, Kind, Named, request_address
+from sellergate_gateway.documents.errors import not_found, transfer_failed, unavailable
 from sellergate_gateway.documents.gunzip import Gunzip
-from sellergate_gateway.documents.ports import ConnectionBroken, DocumentResponse, DocumentServer, Forbidden
-from sellergate_gateway.spapi.request import SpApiCall
-from sellergate_gateway.spapi.response import object_of
+from sellergate_gateway.documents.ports import ConnectionBroken, DocumentResponse, DocumentStore, Forbidden
+from sellergate_gateway.documents.position import Position, Verdict
+from sellergate_gateway.documents.retries import GIVE_UP_SECONDS, Retries, TransferTime
 
-# How often in a row a document may break without a byte more, and how often its address may be asked for again.
-MOST_BREAKS, MOST_ADDRESSES = 5, 5
-_OK, _PARTIAL, _FORBIDDEN, _NOT_FOUND = 200, 206, 403, 404
-
-
-class Kind(StrEnum):
-    """Which API a document belongs to."""
-
-    REPORT = "REPORT"
-    FEED = "FEED"
-    DATA_KIOSK = "DATA_KIOSK"
-
-
-_ASKING = {
-    Kind.REPORT: ("reports/2021-06-30/getReportDocument", "reportDocumentId", "url"),
-    Kind.FEED: ("feeds/2021-06-30/getFeedDocument", "feedDocumentId", "url"),
-    Kind.DATA_KIOSK: ("data-kiosk/2023-11-15/getDocument", "documentId", "documentUrl"),
-}
+# How many addresses in a row a document may need without a byte more.
+MOST_ADDRESSES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is known of a document before its bytes. `size` as transferred, 0: not named."""
+    """What is known of a document before its bytes. `size` counts bytes as transferred; 0: unknown."""
 
     charset: str
     content_type: str
@@ -51,37 +29,40 @@ class Head:
 
 @dataclass(slots=True)
 class _Download:
-    """One document on its way. `done` counts bytes as transferred."""
+    """One document that is being transferred. `addresses` were requested since the last byte."""
 
-    account_id: str
-    kind: Kind
-    document_id: str
-    user: str
-    url: SecretStr = field(default_factory=lambda: SecretStr(""))
+    named: Named
+    retries: Retries
+    position: Position = field(default_factory=Position)
     packed: bool = False
     addresses: int = 0
-    etag: str = ""
-    done: int = 0
-    begun: bool = False
-    breaks: int = 0
+
+    def record_progress(self, count: int) -> None:
+        """Count bytes that were passed on."""
+        self.position.done += count
+        self.addresses = 0
+        self.retries.record_progress()
 
 
 class Documents:
-    """Downloads. `server` is what stands behind the presigned addresses."""
+    """Downloads from the `store` behind the presigned addresses."""
 
-    def __init__(self, calls: Calls, server: DocumentServer) -> None:
+    def __init__(self, calls: Calls, store: DocumentStore, time: TransferTime) -> None:
         self._calls = calls
-        self._server = server
+        self._store = store
+        self._time = time
 
     async def download(
-        self, account_id: str, kind: Kind, document_id: str, user: str
+        self, account_id: str, kind: Kind, document_id: str, user: str, give_up_seconds: float = GIVE_UP_SECONDS
     ) -> AsyncGenerator[Head | bytes, None]:
-        """Yield the head, then the bytes, decompressed. Raises what a call raises; NotFound, Unavailable."""
-        run = _Download(account_id, kind, document_id, user)
-        await self._ask(run)
+        """Yield the head, then the bytes, decompressed. Raises what a call raises; NotFound, Unavailable.
+
+        A transfer ends after `give_up_seconds` without a new byte, or just before the caller's deadline.
+        """
+        run = _Download(Named(account_id, kind, document_id, user), Retries(self._time, give_up_seconds))
         unpack = Gunzip()
         try:
-            async with aclosing(self._raw(run)) as parts:
+            async with aclosing(self._transfer(run)) as parts:
                 async for part in parts:
                     if isinstance(part, Head) or not run.packed:
                         yield part
@@ -92,98 +73,69 @@ class Documents:
                 for piece in unpack.finish():
                     yield piece
         except zlib.error as error:
-            raise _unavailable(f"The document is not what Amazon says: its gzip cannot be undone ({error}).") from None
+            raise unavailable(
+                f"The document cannot be decompressed: its gzip is broken ({error}). Try again."
+            ) from None
 
-    async def _raw(self, run: _Download) -> AsyncGenerator[Head | bytes, None]:
-        """Yield the head, then the bytes as they are, resumed where the connection broke."""
+    async def _transfer(self, run: _Download) -> AsyncGenerator[Head | bytes, None]:
+        """Yield the head, then the bytes as transferred, attempt after attempt."""
+        address = await self._request_address(run)
         while True:
-            resumed = (("range", f"bytes={run.done}-"), ("if-range", run.etag)) if run.done and run.etag else ()
             try:
-                async with self._server.get(run.url.get_secret_value(), resumed) as fetched:
-                    if fetched.status == _FORBIDDEN:
-                        # The address has ended, after five minutes; a new one stands for the same document.
-                        await self._ask(run)
-                        continue
-                    skip = self._skip(run, fetched)
-                    if not run.begun:
-                        run.begun = True
-                        yield _head(fetched, run)
-                    async for chunk in fetched.chunks:
-                        fresh = chunk[skip:]
-                        skip = max(0, skip - len(chunk))
-                        if fresh:
-                            run.done += len(fresh)
-                            run.breaks = 0
-                            yield fresh
+                async with self._store.get(address.url.get_secret_value(), run.position.headers()) as response:
+                    is_first = not run.position.begun
+                    verdict = run.position.judge(response)
+                    if verdict is Verdict.CONTENT:
+                        if is_first:
+                            yield _head(response, run)
+                        async with aclosing(_new_bytes(response, run)) as chunks:
+                            async for chunk in chunks:
+                                yield chunk
+                        run.position.check_end()
+                        return
+                if verdict is Verdict.COMPLETE:
                     return
+                if verdict is not Verdict.ADDRESS_REFUSED:
+                    raise _failure(verdict, response, run)
+                # The address has ended; a new one stands for the same document.
+                address = await self._request_address(run)
             except ConnectionBroken as error:
-                run.breaks += 1
-                if run.breaks > MOST_BREAKS:
-                    words = f"The document's connection broke again and again ({error}). Try again."
-                    raise (own_fault(error) if error.own else _unavailable(words)) from None
+                if not await run.retries.wait(error.retry_after):
+                    raise transfer_failed("The download", error) from None
             except Forbidden as error:
-                raise _unavailable(f"Amazon's address of the document is refused by us: {error}.") from None
+                raise unavailable(f"Sellergate does not use Amazon's address of the document: {error}.") from None
 
-    def _skip(self, run: _Download, fetched: DocumentResponse) -> int:
-        """Return how many bytes of this response were had before. Raises NotFound, Unavailable."""
-        if fetched.status == _NOT_FOUND:
-            raise _not_found(run)
-        if fetched.status not in (_OK, _PARTIAL):
-            raise _unavailable(f"The document's server answered {fetched.status}. Try again.")
-        etag = fetched.header("etag")
-        if run.begun and etag != run.etag:
-            raise _unavailable("The document has changed while it was read. Try again.")
-        run.etag = etag
-        return 0 if fetched.status == _PARTIAL else run.done
-
-    async def _ask(self, run: _Download) -> None:
-        """Ask Amazon for the document's address. Raises what a call raises."""
-        operation, parameter, name = _ASKING[run.kind]
+    async def _request_address(self, run: _Download) -> Address:
         run.addresses += 1
         if run.addresses > MOST_ADDRESSES:
-            raise _unavailable("The addresses that Amazon gives for the document do not work. Try again later.")
-        call = SpApiCall(run.account_id, operation=operation, path_params={parameter: run.document_id})
-        done = await self._calls.make(call, run.user)
-        try:
-            response = object_of(done.response)
-            run.url = SecretStr(parsing.token_in(response, name))
-        except parsing.ParseError:
-            raise _unavailable("Amazon's answer holds no address of the document. Try again.") from None
-        run.packed = run.packed or response.get("compressionAlgorithm") == "GZIP"
+            raise unavailable("The addresses that Amazon gives for the document do not work. Try again later.")
+        address = await request_address(self._calls, run.named)
+        run.packed = run.packed or address.packed
+        return address
 
 
-def _head(fetched: DocumentResponse, run: _Download) -> Head:
-    content_type = fetched.header("content-type")
-    run.packed = run.packed or fetched.header("content-encoding").lower() == "gzip"
+async def _new_bytes(response: DocumentResponse, run: _Download) -> AsyncGenerator[bytes, None]:
+    """Yield what a response brings beyond the bytes that were read before. Raises ConnectionBroken."""
+    skip = run.position.skip
+    async for chunk in response.chunks:
+        new = chunk[skip:]
+        skip = max(0, skip - len(chunk))
+        if new:
+            run.record_progress(len(new))
+            yield new
+
+
+def _failure(verdict: Verdict, response: DocumentResponse, run: _Download) -> Exception:
+    if verdict is Verdict.NOT_FOUND:
+        return not_found(run.named.document_id)
+    if verdict is Verdict.CHANGED:
+        return unavailable("The document changed while it was read. Try again.")
+    return unavailable(f"The document store responded with HTTP {response.status}. Try again.")
+
+
+def _head(response: DocumentResponse, run: _Download) -> Head:
+    content_type = response.header("content-type")
+    run.packed = run.packed or response.header("content-encoding").strip().lower() in ("gzip", "x-gzip")
     parsed = Message()
     parsed["content-type"] = content_type
-    size = fetched.header("content-length")
-    return Head(
-        str(parsed.get_content_charset() or ""), content_type, int(size) if size.isascii() and size.isdecimal() else 0
-    )
-
-
-def _not_found(run: _Download) -> NotFound:
-    return NotFound(
-        "Amazon does not have this document any more.",
-        reason=Reason.AMAZON_NOT_FOUND,
-        resource=Resource("document", run.document_id),
-    )
-
-
-def _unavailable(words: str) -> Unavailable:
-    return Unavailable(words, reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)
-
-
-def own_fault(error: ConnectionBroken) -> Unavailable:
-    """Return the error of a connection to a document's server that this process could not open."""
-    return Unavailable(
-        f"The gateway cannot open a connection ({error}): it lacks descriptors, a resolver or trusted certificates. Try again.",
-        metadata={"dependency": "gateway"},
-        retry_after=1.0,
-    )
-
-
-def refused(words: str, **metadata: str) -> AmazonRefused:
-    """Return the error of what Amazon did not make."""
-    return AmazonRefused(words, reason=Reason.AMAZON_REJECTED, metadata=metadata)
+    return Head(str(parsed.get_content_charset() or ""), content_type, run.position.total)

@@ -1,4 +1,4 @@
-"""What documents need: the servers behind Amazon's presigned addresses. The addresses are secrets: whoever has one reads."""
+"""The stores behind Amazon's presigned addresses. An address is a secret: it suffices to read or write its document."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -10,37 +10,42 @@ from sellergate_gateway.spapi.http import Headers
 
 @dataclass(frozen=True, slots=True)
 class DocumentResponse:
-    """A response whose body is still to come. Iterating raises Broken when the connection breaks."""
+    """A response whose body is still to come. Iterating over `chunks` raises ConnectionBroken."""
 
     status: int
     headers: Headers
     chunks: AsyncIterator[bytes] = field(repr=False)
 
     def header(self, name: str) -> str:
-        """Return the first header of this name, in any case; empty when there is none."""
+        """Return the first header of this lower-case name; empty when there is none."""
         return next((value for known, value in self.headers if known.lower() == name), "")
 
 
 class ConnectionBroken(Exception):
-    """The connection broke or was silent for too long. The message says how, without the address.
+    """A transfer that failed and may be repeated. The message names the cause, without the address.
 
-    `own`: this process or its machine is at fault, and nothing is known of the server.
+    `own`: this process or its machine is at fault, and nothing is known of the store. `retry_after`: the seconds that the store
+    asks to be left alone.
     """
 
-    def __init__(self, why: str, *, own: bool = False) -> None:
+    def __init__(self, why: str, *, own: bool = False, retry_after: float = 0.0) -> None:
         super().__init__(why)
         self.own = own
+        self.retry_after = retry_after
 
 
 class Forbidden(Exception):
-    """The address is none that documents are fetched from. The message says why, without the address."""
+    """An address that documents are not exchanged with. The message says why, without the address."""
 
 
-class DocumentServer(Protocol):
-    """HTTPS without any credentials, without redirects, to hosts that are listed and addresses that are public."""
+class DocumentStore(Protocol):
+    """HTTPS without credentials and without redirects, to hosts that are listed and addresses that are public."""
 
     def get(self, url: str, headers: Headers) -> AbstractAsyncContextManager[DocumentResponse]:
-        """Fetch. Raises ConnectionBroken, Forbidden."""
+        """Fetch a document. Raises ConnectionBroken, Forbidden."""
 
     async def put(self, url: str, content_type: str, size: int, chunks: AsyncIterator[bytes]) -> DocumentResponse:
-        """Upload exactly `size` bytes. Raises ConnectionBroken, Forbidden, and what the chunks raise."""
+        """Upload exactly `size` bytes; the response has the beginning of its body.
+
+        Raises ConnectionBroken, Forbidden, and what the chunks raise.
+        """

@@ -1,90 +1,139 @@
-"""Uploads: a document announced to Amazon with its exact content type, and its bytes put to the address that it gives.
+"""Uploads: a document announced to Amazon with its exact content type, and its bytes put to the address that Amazon gives.
 
-The server behind that address takes no body of unknown length. Who names the size streams; what is small and of unknown size is
-held in memory first, and can then be sent again when the connection breaks.
+The store behind that address takes no body of unknown length. A caller that names the size may stream; a small document is held
+in memory, and is sent again when the transfer fails. A stream that is not held is never sent twice.
 """
 
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from pydantic import SecretStr
 from sellergate_amazon import parsing
-from sellergate_common.errors import InvalidRequest, Reason, Unavailable
+from sellergate_common.errors import InvalidRequest
 
 from sellergate_gateway.calls.pipeline import Calls
-from sellergate_gateway.documents.download import own_fault
-from sellergate_gateway.documents.ports import ConnectionBroken, DocumentServer, Forbidden
+from sellergate_gateway.documents.errors import refused, transfer_failed, unavailable
+from sellergate_gateway.documents.ports import ConnectionBroken, DocumentResponse, DocumentStore, Forbidden
+from sellergate_gateway.documents.retries import Retries, TransferTime
 from sellergate_gateway.spapi.request import SpApiCall
 from sellergate_gateway.spapi.response import object_of
 
 MOST_HELD_BYTES = 16 * 1024 * 1024
-MOST_ATTEMPTS = 3
 CREATE = "feeds/2021-06-30/createFeedDocument"
+_TRANSIENT = frozenset({408, 429})
+# S3's error codes (API reference, "Error responses") whose remedy is to send the bytes again; the second kind to a new address.
+_TRANSIENT_CODES, _ENDED_CODES = frozenset({"RequestTimeout", "IncompleteBody"}), frozenset({"ExpiredToken"})
+_CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_EXPIRED = b"has expired"
+_MOST_ERROR_BYTES = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What will be uploaded; `size` in bytes, 0: not named."""
+    """A document that will be uploaded; `size` in bytes, 0: unknown."""
 
     account_id: str
     content_type: str
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """A document that Amazon knows of, and where its bytes go."""
+
+    document_id: str
+    url: SecretStr
+
+
+class _AddressEnded(ConnectionBroken):
+    """An address that takes no bytes any more."""
+
+
 class Uploads:
     """Uploads of feed documents."""
 
-    def __init__(self, calls: Calls, server: DocumentServer) -> None:
+    def __init__(self, calls: Calls, store: DocumentStore, time: TransferTime) -> None:
         self._calls = calls
-        self._server = server
+        self._store = store
+        self._time = time
 
     async def upload(self, upload: Upload, chunks: AsyncIterator[bytes], user: str) -> str:
-        """Upload a document and return its id for a feed. Raises InvalidRequest, Unavailable, and what a call raises."""
-        if not upload.size:
-            held = await _buffer(chunks)
-            return await self._retry(upload, held, user)
-        document_id, url = await self._announce(upload, user)
-        await self._put(url, upload, upload.size, _exactly(chunks, upload.size))
-        return document_id
+        """Upload a document and return its id for a feed.
 
-    async def _retry(self, upload: Upload, held: bytes, user: str) -> str:
-        for attempt in range(1, MOST_ATTEMPTS + 1):
-            # A new document each time: what became of the one before is not known.
-            document_id, url = await self._announce(upload, user)
+        Raises InvalidRequest, Unavailable, AmazonRefused for what the store refuses for good, and what a call raises.
+        """
+        if upload.size <= MOST_HELD_BYTES:
+            return await self._upload_held(upload, await _hold(chunks, upload.size), user)
+        announced = await self._announce(upload, user)
+        try:
+            await self._put(announced, upload, upload.size, _exactly(chunks, upload.size))
+        except ConnectionBroken as error:
+            # The stream is spent.
+            raise transfer_failed("The upload", error) from None
+        return announced.document_id
+
+    async def _upload_held(self, upload: Upload, held: bytes, user: str) -> str:
+        retries, announced = Retries(self._time), await self._announce(upload, user)
+        while True:
             try:
-                await self._put(url, upload, len(held), _once(held))
-            except Unavailable as error:
-                if attempt == MOST_ATTEMPTS or error.reason is not Reason.AMAZON_UNAVAILABLE:
-                    raise
+                # The same bytes to the same address are the same document, whatever became of the attempt before.
+                await self._put(announced, upload, len(held), _once(held))
+            except ConnectionBroken as error:
+                if not await retries.wait(error.retry_after):
+                    raise transfer_failed("The upload", error) from None
+                if isinstance(error, _AddressEnded):
+                    announced = await self._announce(upload, user)
             else:
-                break
-        return document_id
+                return announced.document_id
 
-    async def _announce(self, upload: Upload, user: str) -> tuple[str, str]:
+    async def _announce(self, upload: Upload, user: str) -> _Announced:
         body = json.dumps({"contentType": upload.content_type}).encode()
         done = await self._calls.make(SpApiCall(upload.account_id, operation=CREATE, body=body), user)
         try:
             response = object_of(done.response)
-            return parsing.text_in(response, "feedDocumentId"), parsing.token_in(response, "url")
+            return _Announced(parsing.text_in(response, "feedDocumentId"), SecretStr(parsing.token_in(response, "url")))
         except parsing.ParseError:
-            raise _unavailable("Amazon's answer holds no address to upload to. Try again.") from None
+            raise unavailable("Amazon's response has no address to upload to. Try again.") from None
 
-    async def _put(self, url: str, upload: Upload, size: int, chunks: AsyncIterator[bytes]) -> None:
+    async def _put(self, announced: _Announced, upload: Upload, size: int, chunks: AsyncIterator[bytes]) -> None:
+        """Send the bytes once. Raises ConnectionBroken where they may be sent again, AmazonRefused where that is of no use."""
+        url = announced.url.get_secret_value()
         try:
-            answered = await self._server.put(url, upload.content_type, size, chunks)
-        except ConnectionBroken as error:
-            if error.own:
-                raise own_fault(error) from None
-            raise _unavailable(f"The upload did not arrive ({error}). Send it again.") from None
+            response = await self._store.put(url, upload.content_type, size, chunks)
         except Forbidden as error:
-            raise _unavailable(f"Amazon's address to upload to is refused by us: {error}.") from None
-        if answered.status // 100 != 2:  # noqa: PLR2004  (the class of success)
-            raise _unavailable(f"The server of the upload answered {answered.status}. Send it again.")
+            raise unavailable(f"Sellergate does not use Amazon's address to upload to: {error}.") from None
+        if response.status // 100 != 2:  # noqa: PLR2004  (the class of success)
+            await _refuse(response)
 
 
-async def _buffer(chunks: AsyncIterator[bytes]) -> bytes:
+async def _refuse(response: DocumentResponse) -> None:
+    """Raise ConnectionBroken or AmazonRefused for a store that did not take a document."""
+    body = b""
+    async for chunk in response.chunks:
+        body += chunk[: _MOST_ERROR_BYTES - len(body)]
+    found = _CODE.search(body)
+    code = found[1].decode() if found else ""
+    cause = f"HTTP {response.status} {code}".rstrip()
+    if code in _ENDED_CODES or (code == "AccessDenied" and _EXPIRED in body):
+        raise _AddressEnded(cause)
+    if response.status in _TRANSIENT or response.status >= 500 or code in _TRANSIENT_CODES:  # noqa: PLR2004
+        pause = parsing.retry_after(response.header("retry-after"), response.header("date"))
+        raise ConnectionBroken(cause, retry_after=pause or 0.0)
+    advice = "Check the content type and the size"
+    if code == "SignatureDoesNotMatch":
+        advice = "Amazon's address is signed for the announced content type; check that the content type is plain ASCII"
+    raise refused(
+        f"The document store refused the upload ({cause}). {advice}; sending the same again is of no use.",
+        {"http_status": str(response.status), "amazon_code": code},
+    )
+
+
+async def _hold(chunks: AsyncIterator[bytes], size: int) -> bytes:
+    """Return the chunks as one. Raises InvalidRequest unless they are `size` bytes; 0: unless they can be held."""
     held = bytearray()
-    async for chunk in chunks:
+    async for chunk in _exactly(chunks, size) if size else chunks:
         held += chunk
         if len(held) > MOST_HELD_BYTES:
             raise InvalidRequest.of_field(
@@ -109,7 +158,3 @@ async def _exactly(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[byt
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
-
-
-def _unavailable(words: str) -> Unavailable:
-    return Unavailable(words, reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)

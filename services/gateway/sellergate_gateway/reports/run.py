@@ -1,7 +1,7 @@
-"""Reports from beginning to end: requested once however many ask at the time, polled within quota, and downloaded.
+"""Reports from the request to the document: requested once for all callers of the moment, polled within quota, and downloaded.
 
-A report is shared while some caller polls it. One that all callers left may be finished when the next identical request comes;
-its data would be those of the past, so it is looked at before it is shared.
+A report is shared while a caller polls it. A report that all callers left may be finished when the next identical request comes.
+Its data would be old, so its state is read before it is shared.
 """
 
 import json
@@ -15,28 +15,39 @@ from typing import Any, Protocol
 
 from sellergate_amazon import parsing
 from sellergate_amazon.marketplaces import marketplace_by_code, marketplace_by_id
-from sellergate_common.errors import InvalidRequest, Reason, SellergateError
+from sellergate_common.errors import AmazonRefused, InvalidRequest, Reason, SellergateError
 from sellergate_common.sites import Site
 
-from sellergate_gateway.calls.pipeline import Calls
-from sellergate_gateway.documents.download import Documents, Head, Kind, refused
+from sellergate_gateway.calls.pipeline import CallResult, Calls
+from sellergate_gateway.documents.addresses import Kind
+from sellergate_gateway.documents.download import Documents, Head
+from sellergate_gateway.documents.errors import refused
 from sellergate_gateway.model import Account
+from sellergate_gateway.reports.reasons import read_reason
 from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import SpApiCall
 from sellergate_gateway.spapi.response import object_of
 
 CREATE, GET = "reports/2021-06-30/createReport", "reports/2021-06-30/getReport"
-# Reports take from seconds to hours; getReport may be called twice a second.
+# Amazon needs from seconds to hours to make a report; getReport may be called twice a second.
 FIRST_POLL_SECONDS, POLL_GROWTH, LONGEST_POLL_SECONDS = 0.5, 1.5, 30.0
-_DONE, _FAILED = "DONE", {"CANCELLED", "FATAL"}
-# A finished report serves a request that came so many seconds after it was created, one that is being made serves longer.
+_DONE, _LOST, _FAILED = "DONE", "LOST", {"CANCELLED", "FATAL"}
+# A finished report serves requests for so many seconds after its creation; a report that is being made serves them longer.
 FINISHED_SECONDS, BEING_MADE_SECONDS = 60.0, 4 * 3600.0
+# For so long after createReport, 404 of getReport means that Amazon does not show the report yet (seen for a few seconds).
+UNSEEN_SECONDS = 30.0
 _ATTEMPTS = 3
+# So long the document with the reason of a failure may be unavailable; then the failure is reported without it.
+REASON_SECONDS = 5.0
+_OUTCOMES = {
+    "CANCELLED": "Amazon cancelled the report. Most often there are no data of this type in this time.",
+    "FATAL": "Amazon could not make the report. Check that its type, times and options fit, and request it again.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What report is wanted. Times as Amazon writes them; `resume_report_id` continues with one that was requested before."""
+    """A report as the caller requests it. Times as Amazon writes them; `resume_report_id` names an earlier report."""
 
     account_id: str
     report_type: str = ""
@@ -64,20 +75,20 @@ class Running:
 
 
 class RunningReports(Protocol):
-    """Which reports are being made, known to all replicas. It may be lost: then Amazon is asked for a second one."""
+    """The reports that are being made, known to all replicas. An entry may be lost: then Amazon makes a second report."""
 
     async def obtain(self, account: Account, site: Site, request: str, create: Callable[[], Awaitable[str]]) -> Running:
-        """Return the report that is being made for this request, or one that is created now, once for all who ask."""
+        """Return the report that is being made for this request, or one that is created now, once for all callers."""
 
     async def record_poll(self, account: Account, site: Site, request: str, report_id: str) -> None:
-        """Keep a report for the next callers a while longer, since some caller still waits for it."""
+        """Keep a report for the next callers a while longer, since a caller still waits for it."""
 
     async def record_end(self, account: Account, site: Site, request: str, report_id: str) -> None:
-        """Forget a report that is made: the next request is for a new one."""
+        """Forget a report that is made or lost: the next request creates a new one."""
 
 
 class ReportRuns:
-    """Runs reports. `pause` waits some seconds, `now` is monotonic."""
+    """The runs of reports. `pause` waits some seconds, `now` is monotonic."""
 
     def __init__(
         self,
@@ -96,23 +107,32 @@ class ReportRuns:
     async def run(self, request: ReportRequest, user: str) -> AsyncGenerator[Progress | Head | bytes, None]:
         """Yield the report's id first, its states, then the document. Raises InvalidRequest, and what a call raises.
 
-        A report that Amazon cancels or fails is AMAZON_REJECTED, with the status in the metadata.
+        A report that Amazon cancels or fails is AMAZON_REJECTED, with the status and Amazon's reason in the metadata.
         """
         account = await self._calls.account(request.account_id, user)
         site = self._calls.site(account)
         body = _body(request, account)
+        requested = self._now()
         report_id = request.resume_report_id or await self._obtain(account, site, body, user)
+        unseen_until = requested if request.resume_report_id else self._now() + UNSEEN_SECONDS
         yield Progress(report_id, "IN_QUEUE")
         report: dict[str, Any] = {}
         try:
-            async for report, changed in self._states(request.account_id, report_id, user):
+            async for report, changed in self._states(request.account_id, report_id, user, unseen_until):
                 if changed:
                     yield Progress(report_id, str(report["processingStatus"]))
                 else:
                     await self._running.record_poll(account, site, body, report_id)
+        except SellergateError as error:
+            if error.reason is Reason.AMAZON_NOT_FOUND:
+                # Amazon lost the report; the next request must not join it.
+                report = {"processingStatus": _LOST}
+            raise
         finally:
-            if report.get("processingStatus") in {_DONE, *_FAILED}:
+            if report.get("processingStatus") in {_DONE, _LOST, *_FAILED}:
                 await self._running.record_end(account, site, body, report_id)
+        if report["processingStatus"] in _FAILED:
+            raise await self._failure(request.account_id, report, report_id, user)
         document_id = _document_id(report, report_id)
         download = self._documents.download(request.account_id, Kind.REPORT, document_id, user)
         async with aclosing(download) as parts:
@@ -120,7 +140,7 @@ class ReportRuns:
                 yield part
 
     async def _obtain(self, account: Account, site: Site, body: str, user: str) -> str:
-        """Return the id of a report that is being made or is created now, and of none that was finished before it was asked for."""
+        """Return the id of a report that is being made or is created now, never of one that was finished before the request."""
         asked, create = self._now(), partial(self._create, account.account_id, body, user)
         for _ in range(_ATTEMPTS):
             running = await self._running.obtain(account, site, body, create)
@@ -131,9 +151,8 @@ class ReportRuns:
 
     async def _serves(self, account_id: str, report_id: str, user: str, asked: float) -> bool:
         """Return whether a report of another caller serves a request of the moment `asked` too."""
-        call = SpApiCall(account_id, operation=GET, path_params={"reportId": report_id})
         try:
-            done = await self._calls.make(call, user, _names_state)
+            done = await self._poll(account_id, report_id, user, self._now() + UNSEEN_SECONDS)
         except SellergateError as error:
             if error.reason is Reason.AMAZON_NOT_FOUND:
                 return False
@@ -145,16 +164,48 @@ class ReportRuns:
         return age - (self._now() - asked) <= (FINISHED_SECONDS if finished else BEING_MADE_SECONDS)
 
     async def _create(self, account_id: str, body: str, user: str) -> str:
-        # A response that names no report leaves open whether one is made.
+        # A response that names no report leaves it unknown whether Amazon makes one.
         done = await self._calls.make(SpApiCall(account_id, operation=CREATE, body=body.encode()), user, _names_report)
         return _report_id(done.response)
 
-    async def _states(self, account_id: str, report_id: str, user: str) -> AsyncIterator[tuple[dict[str, Any], bool]]:
-        """Yield the report after each poll, and when its state has changed since the last, until it is made."""
-        seconds, last = FIRST_POLL_SECONDS, ""
+    async def _poll(self, account_id: str, report_id: str, user: str, unseen_until: float) -> CallResult:
+        """Return the response of getReport. Raises what a call raises; AMAZON_NOT_FOUND only after the moment `unseen_until`."""
+        seconds = FIRST_POLL_SECONDS
         call = SpApiCall(account_id, operation=GET, path_params={"reportId": report_id})
         while True:
-            report = _state((await self._calls.make(call, user, _names_state)).response)
+            try:
+                return await self._calls.make(call, user, _names_state)
+            except SellergateError as error:
+                if error.reason is not Reason.AMAZON_NOT_FOUND or self._now() + seconds > unseen_until:
+                    raise
+            await self._pause(seconds)
+            seconds *= POLL_GROWTH
+
+    async def _failure(self, account_id: str, report: dict[str, Any], report_id: str, user: str) -> AmazonRefused:
+        """Return the error of a report that Amazon failed or cancelled, with the reason that its document gives."""
+        status, document_id = str(report["processingStatus"]), str(report.get("reportDocumentId") or "")
+        reason = ""
+        if document_id:
+            download = self._documents.download(account_id, Kind.REPORT, document_id, user, REASON_SECONDS)
+            reason = await read_reason(download)
+        words = f"{_OUTCOMES[status]} Amazon's reason: {reason}" if reason else _OUTCOMES[status]
+        return refused(
+            words,
+            {
+                "processing_status": status,
+                "report_id": report_id,
+                "document_id": document_id,
+                **({"amazon_message": reason} if reason else {}),
+            },
+        )
+
+    async def _states(
+        self, account_id: str, report_id: str, user: str, unseen_until: float
+    ) -> AsyncIterator[tuple[dict[str, Any], bool]]:
+        """Yield the report after each poll, and again where its state has changed, until Amazon has ended it."""
+        seconds, last = FIRST_POLL_SECONDS, ""
+        while True:
+            report = _state((await self._poll(account_id, report_id, user, unseen_until)).response)
             status = report["processingStatus"]
             yield report, False
             if status != last:
@@ -186,7 +237,7 @@ async def _names_report(response: AmazonResponse) -> None:
 
 
 def _age(response: AmazonResponse) -> float | None:
-    """Return the seconds since a report was created, by Amazon's own clock; None where Amazon does not name the times."""
+    """Return the seconds since a report was created, by Amazon's clock; None where the response lacks a time."""
     try:
         now = parsedate_to_datetime(response.header("date"))
         return (now - datetime.fromisoformat(parsing.text_in(object_of(response), "createdTime"))).total_seconds()
@@ -217,11 +268,9 @@ def _body(request: ReportRequest, account: Account) -> str:
 
 
 def _document_id(report: dict[str, Any], report_id: str) -> str:
-    status, document_id = report["processingStatus"], str(report.get("reportDocumentId") or "")
-    if status == _DONE and document_id:
-        return document_id
-    why = {
-        "CANCELLED": "Amazon cancelled the report; most often there are no data of this type in this time.",
-        "FATAL": "Amazon could not make the report; see that type, times and options fit, and request it again.",
-    }.get(status, "Amazon made the report and named no document.")
-    raise refused(why, processing_status=status, report_id=report_id, document_id=document_id)
+    """Return the document of a finished report. Raises AmazonRefused where the report names none."""
+    document_id = str(report.get("reportDocumentId") or "")
+    if not document_id:
+        metadata = {"processing_status": str(report["processingStatus"]), "report_id": report_id, "document_id": ""}
+        raise refused("Amazon made the report and named no document. Request it again.", metadata)
+    return document_id

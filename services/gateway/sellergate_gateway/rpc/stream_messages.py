@@ -6,7 +6,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate_common.errors import InvalidRequest
 
-from sellergate_gateway.documents.download import Head, Kind
+from sellergate_gateway.documents.addresses import Kind
+from sellergate_gateway.documents.download import Head
 from sellergate_gateway.reports.run import ReportRequest
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from importlib.metadata import version
 from math import inf
 from typing import Any
 
@@ -16,6 +13,7 @@ from multidict import CIMultiDict
 from sellergate_amazon import parsing
 from sellergate_amazon.headers import comes_from_amazon, is_header_value
 from sellergate_common.observability.tracing import span
+from sellergate_common.outbound.route import DIRECT, Route, user_agent
 from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
 from yarl import URL
 
@@ -60,8 +58,9 @@ class _Request(aiohttp.ClientRequest):
 class AiohttpAmazon:
     """One session, kept-alive connections to every host."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, route: Route) -> None:
         self._session = session
+        self._route = route
         self._own = (("User-Agent", user_agent()),)
 
     async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
@@ -81,6 +80,7 @@ class AiohttpAmazon:
                 headers=CIMultiDict(request.headers + self._own),
                 data=request.body if request.body or request.method in _WITH_BODY else None,
                 allow_redirects=False,
+                proxy=self._route.proxy_for(request.url),
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS, ceil_threshold=inf),
             ) as response:
                 if not _LOWEST_STATUS <= response.status <= _HIGHEST_STATUS:
@@ -129,9 +129,11 @@ def _failure(request: AmazonRequest, why: str, *, late: bool = False, own: bool 
 
 
 @asynccontextmanager
-async def open_amazon() -> AsyncIterator[AiohttpAmazon]:
-    """Open the session. Cookies are not kept, encodings not undone, proxies of the environment not asked."""
-    connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls_context())
+async def open_amazon(route: Route = DIRECT) -> AsyncIterator[AiohttpAmazon]:
+    """Open the session. It keeps no cookies and undoes no encodings."""
+    connector = aiohttp.TCPConnector(
+        limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ssl=route.tls_context()
+    )
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -139,16 +141,4 @@ async def open_amazon() -> AsyncIterator[AiohttpAmazon]:
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
         request_class=_Request,
     ) as session:
-        yield AiohttpAmazon(session)
-
-
-def tls_context() -> ssl.SSLContext:
-    """Return how Amazon is spoken to: certificates checked, TLS 1.2 at least (Amazon refuses less since 2023-09-30)."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def user_agent() -> str:
-    """Return the User-Agent in the form that Amazon requires (Developer Guide, "include a User-Agent header")."""
-    return f"Sellergate/{version('sellergate')} (Language=Python/{platform.python_version()}; Platform={platform.system()})"
+        yield AiohttpAmazon(session, route)

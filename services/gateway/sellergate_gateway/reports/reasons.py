@@ -1,0 +1,41 @@
+"""The reason of a report that Amazon failed: the text of its document, when there is one."""
+
+import codecs
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from sellergate_amazon import parsing
+from sellergate_common.errors import SellergateError
+
+from sellergate_gateway.documents.download import Head
+
+MOST_BYTES = 16 * 1024
+MOST_CHARACTERS = 500
+
+
+async def read_reason(download: AsyncGenerator[Head | bytes, None]) -> str:
+    """Return the beginning of a document as printable text on one line; empty where it cannot be read.
+
+    The report has failed whatever becomes of its document, so that no error of the download is raised.
+    """
+    body, charset = b"", "utf-8"
+    try:
+        async with aclosing(download) as parts:
+            async for part in parts:
+                if isinstance(part, Head):
+                    charset = part.charset or charset
+                    continue
+                body += part[: MOST_BYTES - len(body)]
+                if len(body) >= MOST_BYTES:
+                    break
+    except SellergateError:
+        pass
+    return parsing.printable(" ".join(_decode(body, charset).split()), MOST_CHARACTERS)
+
+
+def _decode(body: bytes, charset: str) -> str:
+    try:
+        codecs.lookup(charset)
+    except LookupError:
+        charset = "utf-8"
+    return body.decode(charset, errors="replace")
