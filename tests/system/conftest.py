@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 # The suite of the end-to-end tests, for checks of all of it that are long or need a tool.
-from tests.e2e.conftest import collector, control, fast, gateway, responses, rest, seller, suite  # noqa: F401
+from tests.e2e.conftest import client, collector, control, fast, gateway, responses, rest, seller, suite  # noqa: F401
 
 _NOT_RUN: list[str] = []
 # Long checks on a busy machine: the minute that other tests have may pass while a suite starts.
