@@ -24,7 +24,9 @@ START_SECONDS = 50.0
 def environment(folder: Path, **given: str) -> dict[str, str]:
     ports = {f"SELLERGATE_{name.upper()}": str(port) for name, port in ephemeral_ports().items()}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SELLERGATE_", "AWS_"))}
-    return {**kept, **ports, "SELLERGATE_STATE_DIR": str(folder), **given}
+    # What a shell behind a proxy has: nothing that stays on this machine may use it.
+    dead = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    return {**kept, **dead, **ports, "SELLERGATE_STATE_DIR": str(folder), **given}
 
 
 @contextmanager

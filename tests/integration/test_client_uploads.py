@@ -13,6 +13,7 @@ from sellergate.gateway.v1.gateway_service_pb2_grpc import (
     GatewayServiceStub,
     add_GatewayServiceServicer_to_server,
 )
+from sellergate_client.documents import streams
 from sellergate_client.documents.streams import Documents
 from sellergate_common.errors import AmazonRefused, Reason, SellergateError, Unavailable
 from sellergate_common.rpc.channel import open_channel
@@ -29,11 +30,17 @@ class Gateway(GatewayServiceServicer):
     def __init__(self) -> None:
         self.whole = list[bytes]()
         self.error: SellergateError | None = None
+        self.failures = 0
+        """So many uploads fail first."""
+        self.uploads = 0
 
     async def UploadDocument(  # noqa: N802  (named by gRPC)
         self, requests: AsyncIterator[pb2.UploadDocumentRequest], context: Any
     ) -> pb2.UploadDocumentResponse:
         parts = [request.chunk async for request in requests]
+        self.uploads += 1
+        if self.uploads <= self.failures:
+            raise Unavailable("The store is unavailable.", reason=Reason.AMAZON_UNAVAILABLE, retry_after=0.01)
         if self.error is not None:
             raise self.error
         self.whole.append(b"".join(parts))
@@ -97,6 +104,26 @@ async def test_a_caller_that_is_cancelled_stays_cancelled(documents: Documents) 
         upload.cancel()
         await asyncio.wait({upload})
     assert upload.cancelled()
+
+
+async def test_bytes_and_files_that_the_gateway_does_not_hold_are_sent_again_and_streams_are_not(
+    documents: Documents, gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stream() -> AsyncIterator[bytes]:
+        yield b"stream"
+
+    monkeypatch.setattr(streams, "HELD_BYTES", 4)
+    file = tmp_path / "feed"
+    file.write_bytes(b"a file")
+    for content in (b"bytes", file):
+        gateway.uploads, gateway.failures = 0, streams.MOST_UPLOADS - 1
+        assert await documents.upload("a", content, TEXT) == "d1"
+    assert gateway.whole == [b"bytes", b"a file"]
+    for content, size, uploads in ((stream(), 6, 1), (b"four", 0, 1), (b"bytes", 0, streams.MOST_UPLOADS)):
+        gateway.uploads, gateway.failures = 0, 99
+        with pytest.raises(Unavailable):
+            await documents.upload("a", content, TEXT, size=size)
+        assert gateway.uploads == uploads
 
 
 async def test_a_refusal_comes_as_it_was_raised(documents: Documents, gateway: Gateway) -> None:

@@ -66,6 +66,11 @@ def comes_from_amazon(name: str) -> bool:
     return name in _RESPONSE or name.startswith(_RESPONSE_PREFIXES)
 
 
+def is_plain_value(value: str) -> bool:
+    """Return whether a text is the same bytes as a header's value in every encoding: printable ASCII, blanks and tabs."""
+    return value.isascii() and is_header_value(value)
+
+
 def is_header_value(value: str) -> bool:
     """Return whether a text, decoded as Latin-1, can be sent as the value of a header."""
     return _VALUE.fullmatch(value) is not None

@@ -3,6 +3,7 @@
 import gzip
 import json
 import unicodedata
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -91,6 +92,21 @@ def test_a_body_in_each_charset_that_its_content_type_names_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", gzip.compress(b'{"a": 1}', mtime=0)),
+        ("x-gzip", gzip.compress(b'{"a": 1}', mtime=0)),
+        ("X-GZip", gzip.compress(b'{"a": 1}', mtime=0)),
+        ("deflate", zlib.compress(b'{"a": 1}')),
+        ("deflate", zlib.compress(b'{"a": 1}')[2:-4]),
+        ("identity", b'{"a": 1}'),
+    ],
+)
+def test_each_content_coding_is_read(coding: str, packed: bytes) -> None:
+    assert parsing.parse_object(packed, most=MOST, content_encoding=coding) == {"a": 1}
+
+
+@pytest.mark.parametrize(
     ("body", "options", "why"),
     [
         (b'{"a": "\xff"}', {}, "charset"),
@@ -107,6 +123,9 @@ def test_a_body_in_each_charset_that_its_content_type_names_is_read() -> None:
         (gzip.compress(b"{}", mtime=0)[:-4], {"content_encoding": "gzip"}, "gzip"),
         (b"{}", {"content_encoding": "gzip"}, "gzip"),
         (b"{}", {"content_encoding": "br"}, "content encoding"),
+        (zlib.compress(b"x" * 10_000_000), {"content_encoding": "deflate"}, f"larger than {MOST} bytes"),
+        (zlib.compress(b"{}")[:-1], {"content_encoding": "deflate"}, "deflate"),
+        (b"{}", {"content_encoding": "deflate"}, "deflate"),
     ],
 )
 def test_what_cannot_be_read_says_why(body: bytes, options: dict[str, Any], why: str) -> None:

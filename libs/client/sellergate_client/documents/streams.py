@@ -1,6 +1,8 @@
 """The gateway's streams: lists in pages, documents in both directions, and reports from the request to the last byte."""
 
+import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any, Literal
 import grpc
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
-from sellergate_common.errors import Reason, Unavailable
+from sellergate_common.errors import Reason, SellergateError, Unavailable
 from sellergate_common.rpc.channel import invoke_client_stream, invoke_stream
 
 from sellergate_client.documents.rows import Types, rows_of
@@ -23,6 +25,9 @@ STREAM_SECONDS = 3600.0
 MOST_PAGES = 10_000
 """Pages after which a list without a bound of its caller's is an error: Amazon may send new page tokens without end."""
 CHUNK_BYTES = 256 * 1024
+HELD_BYTES = 16 * 1024 * 1024
+"""The size up to which the gateway holds an upload and sends it again itself."""
+MOST_UPLOADS = 3
 _SERVICE = "gateway"
 
 
@@ -191,9 +196,32 @@ class Documents:
     ) -> str:
         """Upload a document for a feed and return its id. An iterable of more than 16 MiB needs its `size` in bytes.
 
+        Bytes and files are sent again while the document store is unavailable; an iterable is read once.
         Raises SellergateError, and the errors of reading `content`; Amazon stores nothing then.
         """
-        size = size or _size(content)
+        size, ends = size or _size(content), time.monotonic() + seconds
+        attempts = MOST_UPLOADS if isinstance(content, bytes | Path) and size > HELD_BYTES else 1
+        while True:
+            attempts -= 1
+            left = ends - time.monotonic()
+            try:
+                return await self._upload(account_id, content, content_type, size, on_progress, left)
+            except SellergateError as error:
+                pause = error.retry_after or 1.0
+                if error.reason is not Reason.AMAZON_UNAVAILABLE or not attempts or pause >= ends - time.monotonic():
+                    raise
+            await asyncio.sleep(pause)
+
+    async def _upload(
+        self,
+        account_id: str,
+        content: bytes | Path | AsyncIterable[bytes],
+        content_type: str,
+        size: int,
+        on_progress: OnProgress | None,
+        seconds: float,
+    ) -> str:
+        """Send a document once."""
         head = pb2.UploadDocumentHead(account_id=account_id, content_type=content_type, size=size)
 
         async def send() -> AsyncIterator[pb2.UploadDocumentRequest]:

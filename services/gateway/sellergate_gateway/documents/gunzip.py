@@ -1,4 +1,4 @@
-"""Decompression as the bytes come, in pieces of bounded size: a small document may unpack to a very large one."""
+"""Decompression of a stream, in pieces of bounded size: a small document may decompress to a very large one."""
 
 import zlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _MAGIC = b"\x1f\x8b"
 
 
 class Gunzip:
-    """Undoes gzip where the bytes are gzip; where they are not, whoever announced it has undone it already."""
+    """A decompressor of gzip. Bytes that are announced as gzip and are none pass unchanged: a proxy has decompressed them."""
 
     def __init__(self) -> None:
         self._unpacker: zlib._Decompress | None = None
@@ -17,7 +17,7 @@ class Gunzip:
         self._held = b""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what these bytes unpack to. Raises zlib.error for what is no gzip in the middle."""
+        """Yield the decompressed bytes of `data`. Raises zlib.error where gzip is followed by other bytes."""
         data, self._held = self._held + data, b""
         if self._unpacker is None and not self._plain:
             if len(data) < len(_MAGIC):
@@ -30,7 +30,7 @@ class Gunzip:
         yield from self._unpack(data)
 
     def finish(self) -> Iterator[bytes]:
-        """Yield what was held back. Raises zlib.error when the end is missing."""
+        """Yield the bytes that were held back. Raises zlib.error where the end is missing."""
         if self._unpacker is not None and not self._unpacker.eof:
             raise zlib.error("the end is missing")
         if self._held:
@@ -41,7 +41,7 @@ class Gunzip:
             if self._unpacker is None or self._unpacker.eof:
                 if not data:
                     return
-                # A gzip file may be several, one behind the other (RFC 1952 §2.2).
+                # A gzip file may have several members in a row (RFC 1952 §2.2).
                 self._unpacker = zlib.decompressobj(_GZIP)
             piece = self._unpacker.decompress(data, PIECE_BYTES)
             if piece:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 from sellergate_amazon import parsing
+from sellergate_amazon.headers import is_plain_value
 from sellergate_common.errors import InvalidRequest
 
 from sellergate_gateway.calls.pipeline import Calls
@@ -64,6 +65,10 @@ class Uploads:
 
         Raises InvalidRequest, Unavailable, AmazonRefused for what the store refuses for good, and what a call raises.
         """
+        if not is_plain_value(upload.content_type):
+            raise InvalidRequest.of_field(
+                "head.content_type", "must be printable ASCII, as the store's signature covers it"
+            )
         if upload.size <= MOST_HELD_BYTES:
             return await self._upload_held(upload, await _hold(chunks, upload.size), user)
         announced = await self._announce(upload, user)

@@ -1,4 +1,4 @@
-"""Which reports are being made, in the shared Redis: a caller that asks for the same one meanwhile gets the same."""
+"""The reports that are being made, in the shared Redis: callers that request the same report meanwhile share it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,16 +14,16 @@ from sellergate_common.sites import Site
 from sellergate_gateway.model import Account
 from sellergate_gateway.reports.run import Running
 
-# Longer than the longest pause between two polls. Callers that leave, and gateways that end, renew it no more.
+# Longer than the longest pause between two polls. The entry expires once its callers have left or their gateway has ended.
 POLLED_SECONDS = 120
-# createReport may be called once a minute, when its burst is spent.
+# Amazon allows createReport once a minute when its burst is spent.
 _CREATE_SECONDS = 600.0
 _POLLED = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('EXPIRE', KEYS[1], ARGV[2]) end return 0"
 _FORGET = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
 class RedisRunningReports:
-    """Ids of reports by what was requested; names hold HMACs. `done` is the channel on which leases are given back."""
+    """Ids of reports by their request; keys hold HMACs. `done` is the channel on which leases are returned."""
 
     def __init__(self, redis: Redis, ring: KeyRing, releases: LeaseNotifier, done: str) -> None:
         self._redis = redis
@@ -34,7 +34,7 @@ class RedisRunningReports:
         self._forget = redis.register_script(_FORGET)
 
     async def obtain(self, account: Account, site: Site, request: str, create: Callable[[], Awaitable[str]]) -> Running:
-        """Return a report that is being made, or is created now."""
+        """Return a report that is being made, or one that is created now."""
         name = self._name(account, site, request)
         return await self._local.get(name, lambda: self._cluster.get(name, _FetchJob(self._redis, name, create)))
 
@@ -46,7 +46,7 @@ class RedisRunningReports:
             get_logger().warning("report_not_kept")
 
     async def record_end(self, account: Account, site: Site, request: str, report_id: str) -> None:
-        """Forget a report that is made."""
+        """Forget a report that is made or lost."""
         try:
             await self._forget([self._name(account, site, request)], [report_id])
         except UNREACHABLE:
@@ -57,7 +57,7 @@ class RedisRunningReports:
 
 
 class _FetchJob:
-    """One search for a report that is being made."""
+    """One look-up of a report that is being made."""
 
     def __init__(self, redis: Redis, name: str, create: Callable[[], Awaitable[str]]) -> None:
         self._redis = redis
@@ -72,8 +72,8 @@ class _FetchJob:
             return None
         return Running(str(found), created=False) if found else None
 
-    async def fetch(self, fence: int | None) -> Running:  # noqa: ARG002  (a late request has been made all the same)
-        """Request the report and share it."""
+    async def fetch(self, fence: int | None) -> Running:  # noqa: ARG002  (a late createReport has had its effect all the same)
+        """Create the report and share its id."""
         report_id = await self._create()
         try:
             await self._redis.set(self._name, report_id, ex=POLLED_SECONDS)

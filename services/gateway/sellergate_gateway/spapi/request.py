@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from sellergate_amazon.headers import goes_to_amazon
+from sellergate_amazon.headers import goes_to_amazon, is_plain_value
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_amazon.paths import check_path
 from sellergate_common.errors import FieldViolation, InvalidRequest, NotFound, Reason, Resource
@@ -176,6 +176,14 @@ def _headers(call: SpApiCall, method: str) -> Headers:
         for index, (name, _) in enumerate(call.headers)
         if name.lower() in _OURS or name.lower().startswith(_OURS_PREFIX)
     ]
+    # HTTP says nothing of the encoding of other characters, and a value that arrives changed is worse than none.
+    violations += [
+        FieldViolation(f"headers[{index}].value", f"of {name} must be printable ASCII; encode or leave out the rest")
+        for index, (name, value) in enumerate(call.headers)
+        if goes_to_amazon(name.lower()) and not is_plain_value(value)
+    ]
+    if not is_plain_value(call.content_type):
+        violations.append(FieldViolation("content_type", "must be printable ASCII"))
     if call.body and method in {"GET", "HEAD"}:
         # Amazon refuses it with an HTML page before SP-API sees it (changelog of 2023-06-05).
         violations.append(FieldViolation("body", f"must be left out of a {method}"))

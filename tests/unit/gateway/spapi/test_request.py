@@ -134,6 +134,14 @@ def test_headers_that_sp_api_takes_pass() -> None:
     assert target(headers=headers).headers == headers
 
 
+@pytest.mark.parametrize("value", ["é", "x\u00c3\u00a9", "日", "a\r\nb", "\x00", "\x7f"])
+def test_values_that_would_not_arrive_as_given_are_refused_by_field(value: str) -> None:
+    assert refused(headers=(("accept", "x"), ("If-Match", value))) == "headers[1].value"
+    path = "/reports/2021-06-30/reports"
+    assert refused(method="POST", path=path, body=b"x", content_type=f"text/{value}") == "content_type"
+    assert target(headers=(("X-Forwarded-For", value),)).headers == (), "what is left out is not looked at"
+
+
 def test_what_a_proxy_or_a_browser_adds_does_not_reach_amazon() -> None:
     """An identity-aware proxy names the user in headers of its own; a method override would change the call."""
     added = (
