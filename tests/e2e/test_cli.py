@@ -132,6 +132,27 @@ async def test_ctrl_c_leaves_no_half_file_and_says_how_to_go_on(
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_a_report_that_amazon_fails_is_reported_as_failed_with_the_reason(
+    rest: Rest, operator: Operator, seller: Seller, fast: None, tmp_path: Path
+) -> None:
+    account_id = await rest.connect(seller)
+    options = ("--option", "simulator=FATAL", "--option", "simulatorReason=The time is too long.")
+    arguments = (
+        "report",
+        "run",
+        "GET_MERCHANT_LISTINGS_ALL_DATA",
+        "-a",
+        account_id,
+        "-o",
+        str(tmp_path / "x"),
+        *options,
+    )
+    output = await typed(operator, *arguments, code=1)
+    assert "Amazon's reason: The time is too long." in output
+    assert "goes on making it" not in output
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_the_doctor(operator: Operator, rest: Rest, seller: Seller, tmp_path: Path) -> None:
     await rest.connect(seller)
     found = {

@@ -25,7 +25,7 @@ class ConnectionBroken(Exception):
     """A transfer that failed and may be repeated. The message names the cause, without the address.
 
     `own`: this process or its machine is at fault, and nothing is known of the store. `retry_after`: the seconds that the store
-    asks to be left alone.
+    asks its clients to wait.
     """
 
     def __init__(self, why: str, *, own: bool = False, retry_after: float = 0.0) -> None:
