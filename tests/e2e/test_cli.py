@@ -127,7 +127,7 @@ async def test_ctrl_c_leaves_no_half_file_and_says_how_to_go_on(
         (await control.post("/control/processing", json={"step_seconds": 0.2})).raise_for_status()
     assert running.returncode == 130
     report_id = line.split()[1]
-    assert f"Nothing was written. Amazon goes on making it: sellergate report run --resume {report_id}" in rest_of_it
+    assert f"Nothing was written. Amazon still generates the report. Continue with: sellergate report run --resume {report_id}" in rest_of_it
     assert "Traceback" not in rest_of_it
     assert list(tmp_path.iterdir()) == []
 
@@ -170,7 +170,7 @@ async def test_the_doctor(operator: Operator, rest: Rest, seller: Seller, tmp_pa
         "SELLERGATE_EDGE_URL": "http://127.0.0.1:1",
     }
     told = await typed(operator, "doctor", code=1, **nowhere)
-    for words in ("may be read by others; chmod 600 it", "127.0.0.1:1: ", "does the edge run?"):
+    for words in ("other users can read", "127.0.0.1:1: ", "check that the edge runs"):
         assert words in told
     other = Operator(rest.suite, "client/demo")
     assert "not an operator's" in await typed(other, "doctor", code=1, SELLERGATE_STATE_DIR=str(tmp_path))

@@ -100,7 +100,7 @@ async def import_all(good: int, users: int, service: Suite, tmp_path: Path) -> N
     again = operator.types(*command, "--yes", "--roles-without-external-id", **key)
     assert again.returncode == 3, again.stderr
     assert counted(again.stdout)[0][:3] == [0, good, len(broken)]
-    assert "Nothing is left to import." in again.stdout
+    assert "No rows are left to import." in again.stdout
     assert await accounts(service) == stored
     assert operator.types("audit", "verify").returncode == 0
     outputs = [done.stdout, done.stderr, dry.stdout, dry.stderr, again.stdout, again.stderr, report.read_text()]
@@ -187,7 +187,7 @@ async def import_with_interruptions(rows: int, kill_at: int, cut_at: int, servic
         service.send("account", signal.SIGKILL)
         _, said = await asyncio.to_thread(cut_off.communicate)
     assert cut_off.returncode == 1
-    assert "run the same command again" in said
+    assert "Run the same command again" in said
     assert len(said.splitlines()) == 1
     await service.restart("account")
     there = len(await accounts(service)) - before
@@ -242,11 +242,11 @@ async def test_what_hinders_the_import_is_told_in_one_sentence(
             f"sqlite:///{tmp_path / 'half.db'}",
             'The table "AmazonAccount" lacks the columns amazonSellerId, createdAt, ',
         ),
-        (f"sqlite:///{tmp_path / 'none.db'}", "cannot be read"),
-        (f"sqlite:///{tmp_path / 'text.db'}", "cannot be read"),
+        (f"sqlite:///{tmp_path / 'none.db'}", "Cannot read the former database"),
+        (f"sqlite:///{tmp_path / 'text.db'}", "Cannot read the former database"),
         ("mysql://root:hidden@127.0.0.1/x", "must be postgresql://"),
         ("rubbish hidden", "must be postgresql://"),
-        ("postgresql://root:hidden@127.0.0.1:1/x", "cannot be read"),
+        ("postgresql://root:hidden@127.0.0.1:1/x", "Cannot read the former database"),
         (postgres_url, 'no table "AmazonAccount" or "amazon_accounts"'),
     ):
         command, key = options(system, given)
@@ -301,8 +301,8 @@ async def test_other_layouts_keys_and_names_are_read_and_accounts_share_the_oper
         in done.stdout
     )
     assert "  refreshToken: JSON of base64\n" in done.stdout
-    assert f"  2 accounts would be attached to the operator's application {shared}\n" in done.stdout
-    assert f"  2 accounts attached to the operator's application {shared}\n" in done.stdout
+    assert f"  2 accounts would be attached to the shared application {shared}\n" in done.stdout
+    assert f"  2 accounts attached to the shared application {shared}\n" in done.stdout
     lines = {line["account_id"]: line for line in map(json.loads, report.read_text().splitlines())}
     assert [lines[f"shared-{n}"]["application_id"] for n in range(3)] == [shared, shared, ""]
     assert "rotate the secret there" in lines["shared-2"]["reason"]

@@ -133,7 +133,7 @@ async def test_an_operator_starts_a_rotation_and_sees_its_end(
     assert (await control.post("/control/secrets/queue", json=enrolled)).is_success
     done = await asyncio.to_thread(rotated, suite, application_id)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "The new secret is stored" in done.stdout
+    assert "The new client secret is stored" in done.stdout
     await until(sqs, queue, 0)
 
 

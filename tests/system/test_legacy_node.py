@@ -144,5 +144,5 @@ async def check_import(former: Former, url: str, suite: Suite, report: Path) -> 
     assert warned == {f"n{former.number}-{n}" for n in range(0, GOOD, GOOD // USERS)}
     again = await asyncio.to_thread(operator.types, *command, seconds=IMPORT_SECONDS, **key)
     assert counted(again.stdout) == [[0, GOOD, broken, 0]], again.stdout
-    assert "Nothing is left to import." in again.stdout
+    assert "No rows are left to import." in again.stdout
     assert len(former.active) == GOOD - USERS

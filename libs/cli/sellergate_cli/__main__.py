@@ -1,6 +1,6 @@
-"""The `sellergate` command: the top layer; it knows contracts, the client library and sealing, never a service.
+"""The `sellergate` command: the top layer, which uses contracts, the client library and sealing, never a service.
 
-Exit codes: 0 done; 1 it failed, or what was looked at is not well; 2 called wrongly; 3 done in part (import-legacy); 130 Ctrl-C.
+Exit codes: 0 success; 1 failure or a failed check; 2 wrong usage; 3 partial success (import-legacy); 130 Ctrl-C.
 """
 
 import sys
@@ -8,23 +8,37 @@ import sys
 import typer
 
 from sellergate_cli.commands import accounts, applications, audit, calls, catalogue, clients, documents, tokens
-from sellergate_cli.commands.capture import capture
-from sellergate_cli.commands.import_legacy import import_legacy
+from sellergate_cli.commands.capture import CAPTURE_EXAMPLES, capture
+from sellergate_cli.commands.import_legacy import IMPORT_EXAMPLES, import_legacy
 from sellergate_cli.commands.up import up
 from sellergate_cli.doctor.command import doctor
 from sellergate_cli.keys.command import app as keys
+from sellergate_cli.options import examples
 from sellergate_cli.secrets.command import app as secrets
 from sellergate_cli.terminal import say
 
-_HELP = """Sellergate from the command line, for operators.
+_HELP = """Operate Sellergate: connect sellers, make SP-API calls, and check keys, secrets and the audit log.
 
-Where the suite is: SELLERGATE_GATEWAY_TARGET, …_ACCOUNT_TARGET and …_TOKEN_TARGET with an operator's certificate in
-SELLERGATE_TLS_CA_FILE, …_CERT_FILE and …_KEY_FILE; or a local run, found through its state directory.
+Beside a local run (`make run`) no settings are needed: its state directory names the services. Elsewhere set
+SELLERGATE_GATEWAY_TARGET, SELLERGATE_ACCOUNT_TARGET and SELLERGATE_TOKEN_TARGET, and name an operator's certificate in
+SELLERGATE_TLS_CA_FILE, SELLERGATE_TLS_CERT_FILE and SELLERGATE_TLS_KEY_FILE.
 
-Exit codes: 0 done · 1 it failed, or what was looked at is not well · 2 called wrongly · 3 done in part · 130 Ctrl-C.
+Exit codes: 0 success · 1 failure or a failed check · 2 wrong usage · 3 partial success · 130 interrupted (Ctrl-C).
 """
+_EXAMPLES = examples(
+    "sellergate doctor",
+    "sellergate accounts list --state ACTIVE",
+    "sellergate call GET /sellers/v1/marketplaceParticipations --account ACCOUNT_ID",
+)
 
-app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_show_locals=False)
+# In this mode lines of a paragraph are joined.
+app = typer.Typer(
+    help=_HELP,
+    epilog=_EXAMPLES,
+    rich_markup_mode="markdown",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
 for name, group in {
     "accounts": accounts.app,
     "applications": applications.app,
@@ -39,16 +53,19 @@ for name, group in {
     "audit": audit.app,
 }.items():
     app.add_typer(group, name=name)
-for command in (up, doctor, calls.call, calls.pages, calls.quota, capture):
+for command in (up, doctor, calls.pages, calls.quota):
     app.command()(command)
-app.command("import-legacy")(import_legacy)
+app.command(epilog=calls.CALL_EXAMPLES)(calls.call)
+app.command(epilog=CAPTURE_EXAMPLES)(capture)
+app.command("import-legacy", epilog=IMPORT_EXAMPLES)(import_legacy)
 
 
 def main() -> None:
-    """Run the command."""
-    for place, argument in enumerate(sys.argv[1:], start=1):
+    """Run the command; refuse arguments that are not text in the terminal's encoding."""
+    for position, argument in enumerate(sys.argv[1:], start=1):
         if any("\ud800" <= character <= "\udfff" for character in argument):
-            say(f"Argument {place} is not text in this terminal's encoding ({sys.getfilesystemencoding()}).", err=True)
+            encoding = sys.getfilesystemencoding()
+            say(f"Argument {position} is not valid {encoding}, this terminal's encoding. Type it again.", err=True)
             sys.exit(2)
     app()
 

@@ -1,4 +1,4 @@
-"""How a command calls the account service as an operator, and ends in one sentence when that fails."""
+"""The account service as an operator calls it, and the one-sentence end of a command that failed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -17,8 +17,7 @@ StateDir = Annotated[
     Path | None,
     typer.Option(
         "--state-dir",
-        help="State directory of a local run, whose run.json is used in place of SELLERGATE_ACCOUNT_TARGET and"
-        " SELLERGATE_TLS_…_FILE.",
+        help="State directory of a local run; its run.json replaces SELLERGATE_…_TARGET and SELLERGATE_TLS_…_FILE.",
     ),
 ]
 _Result = TypeVar("_Result")
@@ -26,23 +25,23 @@ INTERRUPTED = 130
 
 
 class SentenceError(Exception):
-    """A command cannot go on; the message is one sentence for the operator and holds no secret."""
+    """A failure of a command. The message is one sentence for the operator and holds no secret."""
 
 
 def fail(sentence: str, code: int = 1) -> NoReturn:
-    """End the command with one sentence and an exit code."""
+    """Print a sentence to standard error and exit with a code."""
     say(sentence, err=True)
     raise typer.Exit(code) from None
 
 
-def _said(afterwards: str | Callable[[], str]) -> str:
+def _hint(afterwards: str | Callable[[], str]) -> str:
     return afterwards if isinstance(afterwards, str) else afterwards()
 
 
 def complete(work: Coroutine[Any, Any, _Result], afterwards: str | Callable[[], str] = "") -> _Result:
-    """Return what `work` returns; its errors end the command with what to do, the reason, and what `afterwards` says.
+    """Run `work` and return its result. Print an error with its reason and the hint `afterwards`, and exit with code 1.
 
-    Ctrl-C ends it with exit code 130.
+    Ctrl-C exits with code 130.
     """
     from sellergate_common.errors import SellergateError  # noqa: PLC0415
     from sellergate_common.settings import SettingsError  # noqa: PLC0415
@@ -50,11 +49,11 @@ def complete(work: Coroutine[Any, Any, _Result], afterwards: str | Callable[[], 
     try:
         return asyncio.run(work)
     except SellergateError as error:
-        fail(f"{harmless(error.message)} ({error.reason}){_said(afterwards)}")
+        fail(f"{harmless(error.message)} ({error.reason}){_hint(afterwards)}")
     except SentenceError as error:
-        fail(f"{error}{_said(afterwards)}")
+        fail(f"{error}{_hint(afterwards)}")
     except KeyboardInterrupt:
-        fail(f"Interrupted.{_said(afterwards)}", INTERRUPTED)
+        fail(f"Interrupted.{_hint(afterwards)}", INTERRUPTED)
     except SettingsError as error:
         fail("\n".join(error.problems))
 
@@ -74,7 +73,9 @@ async def admin_service(state_dir: Path | None) -> AsyncIterator["AccountAdminSe
     try:
         identity = Identity.read(settings)
     except OSError as error:
-        raise SettingsError([f"the operator's certificate cannot be read: {error.strerror}"]) from None
+        raise SettingsError(
+            [f"cannot read the operator's certificate: {error.strerror}; check SELLERGATE_TLS_CERT_FILE and …_KEY_FILE"]
+        ) from None
     contracts = [pb2.DESCRIPTOR.services_by_name["AccountAdminService"]]
     async with open_channel(settings.account_target, "account", identity, contracts) as channel:
         yield AccountAdminServiceStub(channel)

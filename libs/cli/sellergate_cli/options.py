@@ -10,55 +10,62 @@ from pydantic import SecretStr
 
 from sellergate_cli.operator import fail
 
-Json = Annotated[bool, typer.Option("--json", help="JSON for programs, one document a line.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document per line.")]
 Account = Annotated[
     str,
     typer.Option(
         "--account",
         "-a",
         envvar="SELLERGATE_ACCOUNT_ID",
-        help="The account; in a local run its demo account by default.",
+        help="Account ID; defaults to the demo account of a local run.",
     ),
 ]
 Parameters = Annotated[
     list[str] | None,
-    typer.Option("--param", "-p", metavar="NAME=VALUE", help="A query parameter; may be given several times."),
+    typer.Option("--param", "-p", metavar="NAME=VALUE", help="A query parameter; repeat for several."),
 ]
 Time = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%SZ"])]
 
 
 def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
-    """Read NAME=VALUE texts. Ends the command where one is none."""
+    """Return the pairs of NAME=VALUE texts. Raises BadParameter for another form."""
     found = []
     for text in given or ():
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise typer.BadParameter(f"{option} takes NAME=VALUE, and got {text!r}")
+            raise typer.BadParameter(f"{option} must be NAME=VALUE, not {text!r}")
         found.append((name, value))
     return found
 
 
 def _not_from_the_command_line(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
-    """Take a secret from its variable only: every user of a machine sees its command lines."""
+    """Refuse a secret on the command line, which every user of the machine can see."""
     source = context.get_parameter_source(parameter.name or "")
     if source is not None and source.name == "COMMANDLINE":
-        raise typer.BadParameter(f"is taken from {parameter.envvar} or asked for, and not from the command line")
+        raise typer.BadParameter(
+            f"is a secret and not accepted on the command line; set {parameter.envvar}, or let the command prompt"
+        )
     return value
 
 
+def examples(*commands: str) -> str:
+    """Return the text below a help page that shows commands, a line each."""
+    return "\n\n".join(("Examples:", *commands))
+
+
 def from_environment(variable: str) -> Any:
-    """Return the declaration of a secret that a variable may hold; a typer option without a documented name."""
+    """Return a hidden option whose value comes only from an environment variable."""
     return typer.Option(envvar=variable, hidden=True, callback=_not_from_the_command_line)
 
 
 def secret(variable: str, value: str, what: str) -> SecretStr:
-    """Return a secret from its variable, from a file where the variable holds @FILE (@- for standard input), or ask for it."""
+    """Return a secret from its variable, from the file that @FILE there names (@- is standard input), or from a prompt."""
     if value.startswith("@"):
         return _from_file(variable, value[1:])
     if value:
         return SecretStr(value)
     if not sys.stdin.isatty():
-        fail(f"Set {variable} to {what}, or to @ and a file that holds it (@- for standard input).")
+        fail(f"{what[0].upper()}{what[1:]} is missing. Set {variable} to it, or to @FILE (@- for standard input).")
     return SecretStr(typer.prompt(what, hide_input=True))
 
 
@@ -66,5 +73,7 @@ def _from_file(variable: str, name: str) -> SecretStr:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"{variable}: the file that it names cannot be read ({type(error).__name__}).")
+        fail(
+            f"Cannot read the file that {variable} names ({type(error).__name__}). Check its path and encoding (UTF-8)."
+        )
     return SecretStr(text.rstrip("\n"))

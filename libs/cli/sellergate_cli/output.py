@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs."""
+"""Output of commands: tables for people, JSON for programs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,18 +11,18 @@ from rich.text import Text
 
 from sellergate_cli.terminal import harmless, json_line, say
 
-# A file or a pipe has no width to fit into.
+# A file or a pipe has no width that limits a table.
 _WIDE = 1000
 _STYLES = {"OK": "green", "ACTIVE": "green", "WARNING": "yellow", "FAILED": "red", "AUTHORIZATION_REVOKED": "red"}
 
 
 def document(message: Message) -> dict[str, Any]:
-    """Return a message as JSON has it, with the contract's names and every field that is not absent."""
+    """Return a message as a JSON object with the contract's field names and all fields that are present."""
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print rows: whole as JSON, or their columns as a table, as wide as a terminal or as its content."""
+    """Print rows as JSON, or their columns as a table of the terminal's width."""
     if as_json:
         for row in rows:
             print_json(row)
@@ -38,7 +38,7 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_
 
 
 def print_fields(row: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print one thing: as JSON, or a line a field."""
+    """Print one object as JSON, or with one line per field."""
     if as_json:
         print_json(row)
         return
@@ -48,7 +48,7 @@ def print_fields(row: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def print_json(row: Mapping[str, Any]) -> None:
-    """Print one document in one line."""
+    """Print a JSON document on one line."""
     say(json_line(row))
 
 

@@ -1,4 +1,4 @@
-"""Bars on standard error while something long runs, where that is a terminal; elsewhere a line for each thing that happens."""
+"""Progress bars on standard error if that is a terminal; otherwise a line for each change of status."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from sellergate_cli.terminal import harmless, say
 
 @contextmanager
 def counting(name: str, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar of things done; yield what is told how many are, and of how many."""
+    """Show a progress bar; yield a function that takes the completed count and the total."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -33,7 +33,7 @@ def counting(name: str, total: int | None) -> Iterator[Callable[[int, int | None
 
 @contextmanager
 def receiving(name: str, total: int | None = None) -> Iterator[Callable[[Received], None]]:
-    """Show how a document comes; yield what is told."""
+    """Show the progress of a download; yield a function that takes it."""
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
@@ -57,7 +57,7 @@ def _update_bar(bar: Progress, task: TaskID, name: str) -> Callable[[Received], 
 
 
 def _lines(name: str) -> Callable[[Received], None]:
-    """Write a line whenever the status is another."""
+    """Return a function that prints a line when the status changes."""
     last = ""
 
     def show(progress: Received) -> None:

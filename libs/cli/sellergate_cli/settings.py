@@ -1,4 +1,4 @@
-"""Where the suite is, for an operator: the client library's settings, or what a local run wrote down about itself."""
+"""The suite's addresses for an operator: from the client library's settings, or from the run file of a local run."""
 
 import json
 import os
@@ -15,7 +15,7 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class _Given(Settings):
-    """Which of the client library's variables are set; what they hold, it reads itself."""
+    """Presence of the client library's variables, whose values the library reads itself."""
 
     account_target: str | None = None
     tls_ca_file: str | None = None
@@ -24,14 +24,14 @@ class _Given(Settings):
 
     @property
     def anything(self) -> bool:
-        """Whether the environment says where the suite is."""
+        """Whether the environment names the suite or a certificate."""
         return any((self.account_target, self.tls_ca_file, self.tls_cert_file, self.tls_key_file))
 
 
 def operator_settings(state_dir: Path | None) -> ClientSettings:
-    """Read where the account service is, and the operator's certificate. Raises SettingsError.
+    """Return the services' addresses and the operator's certificate files. Raises SettingsError.
 
-    A state directory that is named comes first, then the environment, then the state directory where a local run is by default.
+    A given state directory takes precedence, then the environment, then the default state directory.
     """
     given = read_settings(_Given)
     if state_dir is None and given.anything:
@@ -39,7 +39,9 @@ def operator_settings(state_dir: Path | None) -> ClientSettings:
     file = (state_dir or given.state_dir) / RUN_FILE
     if not file.exists():
         how_to = "set SELLERGATE_ACCOUNT_TARGET and SELLERGATE_TLS_CA_FILE, …_CERT_FILE and …_KEY_FILE of an operator"
-        raise SettingsError([f"{file} is not there: start a local run, name its folder with --state-dir, or {how_to}"])
+        raise SettingsError(
+            [f"{file} does not exist: start a local run, name its state directory with --state-dir, or {how_to}"]
+        )
     try:
         run = read_run(file)
         return ClientSettings(
@@ -51,13 +53,13 @@ def operator_settings(state_dir: Path | None) -> ClientSettings:
             tls_key_file=run["client_key_file"],
         )
     except (OSError, ValueError, KeyError, TypeError, ValidationError):
-        raise SettingsError([f"{file} does not say where a local run is; start it again"]) from None
+        raise SettingsError([f"{file} is not a valid run file; start the local run again"]) from None
 
 
 def read_run(file: Path) -> dict[str, Any]:
-    """Return what a local run wrote down about itself, where no other user of this machine can have written it.
+    """Return the content of a local run's file. No other user of this machine may be able to write it.
 
-    Raises SettingsError where another user can have, OSError and ValueError where it cannot be read.
+    Raises SettingsError if another user can, and OSError or ValueError if the file cannot be read.
     """
     for place in (file, file.resolve().parent):
         known = place.stat()

@@ -1,4 +1,4 @@
-"""How a command reaches the suite as an operator."""
+"""Connections of a command to the suite, with the operator's certificate."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,9 @@ def identity_of(settings: ClientSettings) -> Identity:
     try:
         return Identity.read(settings)
     except OSError as error:
-        raise SettingsError([f"the operator's certificate cannot be read: {error.strerror}"]) from None
+        raise SettingsError(
+            [f"cannot read the operator's certificate: {error.strerror}; check SELLERGATE_TLS_CERT_FILE and …_KEY_FILE"]
+        ) from None
 
 
 @asynccontextmanager
@@ -55,14 +57,14 @@ async def capture_service(state_dir: Path | None) -> AsyncIterator["capture_serv
 
 
 def account_or_demo(account_id: str, state_dir: Path | None) -> str:
-    """Return the account that is named, or the demo account of a local run. Raises SentenceError."""
+    """Return the given account ID, or that of a local run's demo account. Raises SentenceError."""
     if account_id:
         return account_id
     file = (state_dir or read_settings(Settings).state_dir) / RUN_FILE
     try:
         found = str(read_run(file)["account_id"])
     except (OSError, ValueError, KeyError):
-        raise SentenceError("Name the account: --account, or SELLERGATE_ACCOUNT_ID.") from None
+        raise SentenceError("No account is named. Give --account, or set SELLERGATE_ACCOUNT_ID.") from None
     return found
 
 

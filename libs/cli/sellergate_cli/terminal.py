@@ -1,4 +1,4 @@
-"""Text on a terminal: what others wrote cannot move the cursor, rename a window, forge a line or turn the direction of writing."""
+"""Safe text on a terminal: untrusted text cannot move the cursor, set the title, forge a line or reverse writing direction."""
 
 import json
 from typing import Any
@@ -10,12 +10,12 @@ _SHOWN = frozenset("\u200c\u200d")
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Print a text of the command's own, which may have several lines; what others wrote goes into it through `harmless`."""
+    """Print the command's own text, possibly of several lines. Untrusted text in it must come from `harmless`."""
     typer.echo("\n".join(map(harmless, text.split("\n"))), err=err)
 
 
 def harmless(text: object) -> str:
-    r"""Return a value's text in one line, with \x1b and its like for every character that is not printable."""
+    r"""Return a value's text in one line, with characters that are not printable escaped (as in \x1b)."""
     shown = str(text)
     if shown.isprintable():
         return shown
@@ -23,7 +23,7 @@ def harmless(text: object) -> str:
 
 
 def json_line(value: Any) -> str:
-    r"""Return JSON in one line that means the same, with \u001b and its like for every character that is not printable."""
+    r"""Return JSON in one line, with characters that are not printable escaped (as in \u001b)."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     if text.isprintable():
         return text

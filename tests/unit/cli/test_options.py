@@ -38,5 +38,5 @@ def test_what_holds_no_secret_is_told_by_its_variable(value: str) -> None:
 def test_a_secret_on_the_command_line_is_refused() -> None:
     done = CliRunner().invoke(app, ["--given", "hunter2"])
     assert done.exit_code == 2
-    assert "not from the command line" in " ".join(done.output.split())
+    assert "not accepted on the command line" in " ".join(done.output.split())
     assert "hunter2" not in done.output

@@ -1,4 +1,4 @@
-"""`sellergate accounts`: sellers that are connected."""
+"""`sellergate accounts`: connected sellers."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,7 @@ from sellergate.token.v1 import token_service_pb2
 from sellergate_common.rpc.channel import invoke
 
 from sellergate_cli.operator import StateDir, complete
-from sellergate_cli.options import Json, from_environment, secret
+from sellergate_cli.options import Json, examples, from_environment, secret
 from sellergate_cli.output import document, print_fields, print_rows
 from sellergate_cli.suite import account_or_demo, connect, token_service
 from sellergate_cli.terminal import say
@@ -19,26 +19,40 @@ from sellergate_cli.terminal import say
 _COLUMNS = ("account_id", "user_id", "amazon_seller_id", "marketplace", "state", "authorization_expire_time")
 _REFRESH_TOKEN, _CLIENT_SECRET = "SELLERGATE_REFRESH_TOKEN", "SELLERGATE_LWA_CLIENT_SECRET"
 
-app = typer.Typer(help="Sellers that are connected.", no_args_is_help=True)
-AccountId = Annotated[str, typer.Argument(help="The account's id.")]
+app = typer.Typer(help="Connect, list, check and remove accounts (connected sellers).", no_args_is_help=True)
+AccountId = Annotated[str, typer.Argument(help="Account ID.")]
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "sellergate accounts add --user user-17 --seller A1B2C3D4E5F6G7 --application APPLICATION_ID",
+        "SELLERGATE_REFRESH_TOKEN=@token.txt sellergate accounts add --user user-17 --seller A1B2C3D4E5F6G7"
+        " --marketplace DE --application APPLICATION_ID",
+    )
+)
 def add(
-    user: Annotated[str, typer.Option(help="The user who owns it.")],
-    seller: Annotated[str, typer.Option(help="Amazon's id of the seller.")],
-    marketplace: Annotated[str, typer.Option(help="Code of the marketplace.")] = "US",
-    application: Annotated[str, typer.Option(help="Id of the application; or name an LWA client.")] = "",
-    client_id: Annotated[str, typer.Option(help="LWA client id, of an application that may be new.")] = "",
+    user: Annotated[str, typer.Option(help="ID of the user that owns the account.")],
+    seller: Annotated[str, typer.Option(help="Amazon's seller ID (merchant token).")],
+    marketplace: Annotated[str, typer.Option(help="Marketplace code, such as US or DE.")] = "US",
+    application: Annotated[str, typer.Option(help="ID of a stored application; alternatively give --client-id.")] = "",
+    client_id: Annotated[str, typer.Option(help="LWA client ID; its application is created if necessary.")] = "",
     client_secret: Annotated[str, from_environment(_CLIENT_SECRET)] = "",
     refresh_token: Annotated[str, from_environment(_REFRESH_TOKEN)] = "",
-    role: Annotated[str, typer.Option(help="ARN of an IAM role, for applications that still sign.")] = "",
-    marketplace_id: Annotated[list[str] | None, typer.Option(help="Amazon's marketplace ids; several times.")] = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Its calls go to Amazon's sandbox.")] = False,
+    role: Annotated[
+        str, typer.Option(help="ARN of an IAM role, for applications that still sign requests (SigV4).")
+    ] = "",
+    marketplace_id: Annotated[
+        list[str] | None, typer.Option(help="Amazon's marketplace ID; repeat for several.")
+    ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Send the account's calls to Amazon's sandbox.")] = False,
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Connect a seller, or renew a connection. Secrets come from the environment, or are asked for."""
+    """Connect a seller, or update its credentials.
+
+    The refresh token is read from SELLERGATE_REFRESH_TOKEN and the client secret from SELLERGATE_LWA_CLIENT_SECRET; otherwise
+    the command prompts for them. In both variables @FILE names a file and @- is standard input.
+    """
     given = secret(_REFRESH_TOKEN, refresh_token, "the seller's refresh token")
     client = secret(_CLIENT_SECRET, client_secret, "the LWA client secret") if client_id else None
     request = account_service_pb2.UpsertAccountRequest(
@@ -54,30 +68,32 @@ def add(
         sandbox=sandbox or None,
     )
     account, created = complete(_store(state_dir, request))
-    say("The seller is connected." if created else "The seller was connected already; it is renewed.", err=True)
+    say("Connected the seller." if created else "Updated the credentials of a connected seller.", err=True)
     if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
         how_to = f"sellergate accounts verify {account.account_id}"
-        say(f"The refresh token is the stored one, which Amazon refused; `{how_to}` tries it again.", err=True)
+        say(f"Amazon refused this refresh token before. Run `{how_to}` to try it again, or give a new one.", err=True)
     print_fields(document(account), as_json=as_json)
 
 
 @app.command("list")
 def list_accounts(
-    user: Annotated[str, typer.Option(help="Only this user's.")] = "",
-    state: Annotated[str, typer.Option(help="Only in this state: ACTIVE, INACTIVE, AUTHORIZATION_REVOKED.")] = "",
+    user: Annotated[str, typer.Option(help="List only this user's accounts.")] = "",
+    state: Annotated[
+        str, typer.Option(help="List only accounts in this state: ACTIVE, INACTIVE or AUTHORIZATION_REVOKED.")
+    ] = "",
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
     """List accounts, oldest first."""
     if state and f"ACCOUNT_STATE_{state.upper()}" not in account_pb2.AccountState.keys():  # noqa: SIM118  (no mapping)
-        raise typer.BadParameter("--state takes ACTIVE, INACTIVE or AUTHORIZATION_REVOKED")
+        raise typer.BadParameter(f"--state {state!r} is unknown; use ACTIVE, INACTIVE or AUTHORIZATION_REVOKED")
     states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state.upper()}")] if state else []
     print_rows(complete(_list(state_dir, user, states)), _COLUMNS, as_json=as_json)
 
 
 @app.command()
 def show(account_id: AccountId, as_json: Json = False, state_dir: StateDir = None) -> None:
-    """Show one account; never its secrets."""
+    """Show an account, without its secrets."""
     print_fields(document(complete(_get(state_dir, account_id))), as_json=as_json)
 
 
@@ -85,40 +101,50 @@ def show(account_id: AccountId, as_json: Json = False, state_dir: StateDir = Non
 def remove(
     account_id: AccountId,
     hard: Annotated[
-        bool, typer.Option("--hard", help="Remove it and its secrets for good; the audit log stays.")
+        bool, typer.Option("--hard", help="Delete the account and its secrets permanently; the audit log is kept.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Switch an account off; with --hard, remove it."""
+    """Deactivate an account, or delete it with --hard."""
     if hard and not yes:
-        typer.confirm(f"Remove {account_id} and its secrets for good?", abort=True, err=True)
+        typer.confirm(f"Delete {account_id} and its secrets permanently?", abort=True, err=True)
     complete(_remove(state_dir, account_id, hard))
-    say("The account is gone." if hard else "The account is inactive; connecting the seller again brings it back.")
+    say("Deleted the account." if hard else "The account is inactive. Connect the seller again to reactivate it.")
 
 
 @app.command()
 def check(
-    account_id: Annotated[str, typer.Argument(help="The account; in a local run its demo account by default.")] = "",
-    with_call: Annotated[bool, typer.Option("--with-call/--no-call", help="Make one call, which uses quota.")] = True,
+    account_id: Annotated[str, typer.Argument(help="Account ID; defaults to the demo account of a local run.")] = "",
+    with_call: Annotated[
+        bool, typer.Option("--with-call/--no-call", help="Also make one SP-API call, which uses quota.")
+    ] = True,
     exchange: Annotated[
-        bool, typer.Option("--exchange/--no-exchange", help="Exchange the refresh token, at most once in 60 s.")
+        bool, typer.Option("--exchange/--no-exchange", help="Exchange the refresh token (at most once in 60 s).")
     ] = True,
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Try an account stage by stage; exit code 1 when one fails. CACHED: it was not tried now, `age` is in seconds."""
+    """Check an account stage by stage: stored, token, role, call.
+
+    CACHED means that an earlier result is shown; `age` is its age in seconds. Exit code 1 if a stage fails.
+    """
     _print_stages(complete(_check(state_dir, account_id, exchange, with_call)), as_json=as_json)
 
 
 @app.command()
 def verify(
     account_id: AccountId,
-    with_call: Annotated[bool, typer.Option("--with-call", help="Also make one call, which uses quota.")] = False,
+    with_call: Annotated[
+        bool, typer.Option("--with-call", help="Also make one SP-API call, which uses quota.")
+    ] = False,
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Exchange the stored refresh token now: a revoked account that Amazon accepts becomes active. At most once in 60 s."""
+    """Exchange the stored refresh token with Amazon now (at most once in 60 s).
+
+    A revoked account whose refresh token Amazon accepts becomes active again.
+    """
     _print_stages(complete(_verify(state_dir, account_id, with_call)), as_json=as_json)
 
 

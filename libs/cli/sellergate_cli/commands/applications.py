@@ -1,4 +1,4 @@
-"""`sellergate applications`: LWA clients."""
+"""`sellergate applications`: registered SP-API applications with their LWA clients."""
 
 from datetime import UTC
 from pathlib import Path
@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from sellergate.account.v1 import application_pb2, application_service_pb2
 
 from sellergate_cli.operator import StateDir, complete
-from sellergate_cli.options import Json, Time, from_environment, secret
+from sellergate_cli.options import Json, Time, examples, from_environment, secret
 from sellergate_cli.output import document, print_fields, print_rows
 from sellergate_cli.suite import connect
 from sellergate_cli.terminal import say
@@ -24,23 +24,27 @@ _COLUMNS = (
 )
 _CLIENT_SECRET = "SELLERGATE_LWA_CLIENT_SECRET"
 
-app = typer.Typer(help="LWA clients: the operator's, shared among users, and users' own.", no_args_is_help=True)
-ApplicationId = Annotated[str, typer.Argument(help="The application's id.")]
-Name = Annotated[str | None, typer.Option(help="A name for people.")]
+app = typer.Typer(help="Manage SP-API applications and their LWA client IDs and secrets.", no_args_is_help=True)
+ApplicationId = Annotated[str, typer.Argument(help="Application ID.")]
+Name = Annotated[str | None, typer.Option(help="Display name.")]
 AmazonsId = Annotated[
-    str | None, typer.Option("--spapi-id", help="Amazon's id (amzn1.sp.solution.…), for website consent.")
+    str | None,
+    typer.Option("--spapi-id", help="Amazon's application ID (amzn1.sp.solution.…), for website authorization."),
 ]
 RedirectUris = Annotated[
-    list[str] | None, typer.Option("--redirect-uri", help="Registered with Amazon; several times.")
+    list[str] | None,
+    typer.Option("--redirect-uri", help="OAuth redirect URI as registered with Amazon; repeat for several."),
 ]
-Draft = Annotated[bool | None, typer.Option("--draft/--published", help="Whether Amazon has it as a draft.")]
+Draft = Annotated[
+    bool | None, typer.Option("--draft/--published", help="Whether the application is a draft at Amazon.")
+]
 
 
-@app.command()
+@app.command(epilog=examples("sellergate applications add --client-id amzn1.application-oa2-client.… --name Inventory"))
 def add(
-    client_id: Annotated[str, typer.Option(help="LWA client id.")],
+    client_id: Annotated[str, typer.Option(help="LWA client ID.")],
     client_secret: Annotated[str, from_environment(_CLIENT_SECRET)] = "",
-    owner: Annotated[str, typer.Option(help="The user who owns it; without one it is shared.")] = "",
+    owner: Annotated[str, typer.Option(help="ID of the user that owns it; without one, all users share it.")] = "",
     name: Name = None,
     spapi_id: AmazonsId = None,
     redirect_uri: RedirectUris = None,
@@ -49,7 +53,11 @@ def add(
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Store an LWA client. Its secret comes from the environment, or is asked for."""
+    """Store an application.
+
+    The client secret is read from SELLERGATE_LWA_CLIENT_SECRET (@FILE names a file, @- is standard input); otherwise the
+    command prompts for it.
+    """
     application, _ = _changes(name, spapi_id, redirect_uri, draft, secret_expires)
     application.owner_user_id = owner
     request = application_service_pb2.CreateApplicationRequest(
@@ -67,7 +75,7 @@ def add(
 
 @app.command("list")
 def list_applications(
-    owner: Annotated[str, typer.Option(help="Only this user's own.")] = "",
+    owner: Annotated[str, typer.Option(help="List only applications that this user owns.")] = "",
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
@@ -77,7 +85,7 @@ def list_applications(
 
 @app.command()
 def show(application_id: ApplicationId, as_json: Json = False, state_dir: StateDir = None) -> None:
-    """Show one application; never its secrets."""
+    """Show an application, without its secrets."""
 
     async def get() -> application_pb2.Application:
         async with connect(state_dir) as sellergate:
@@ -97,10 +105,10 @@ def update(
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Change what is given. A new secret: `sellergate secrets rotate`."""
+    """Change the given properties of an application. For a new client secret use `sellergate secrets rotate`."""
     application, paths = _changes(name, spapi_id, redirect_uri, draft, secret_expires)
     if not paths:
-        raise typer.BadParameter("give at least one option to change")
+        raise typer.BadParameter("nothing to change; give at least one option, such as --name")
     application.application_id = application_id
     mask = FieldMask(paths=paths)
     request = application_service_pb2.UpdateApplicationRequest(application=application, update_mask=mask)
@@ -114,20 +122,20 @@ def update(
 
 @app.command()
 def remove(application_id: ApplicationId, state_dir: StateDir = None) -> None:
-    """Remove an application that no account refers to."""
+    """Delete an application that no account uses."""
 
     async def delete() -> None:
         async with connect(state_dir) as sellergate:
             await sellergate.applications.delete(application_id)
 
     complete(delete())
-    say("The application is gone.")
+    say("Deleted the application.")
 
 
 def _changes(
     name: str | None, spapi_id: str | None, redirect_uris: list[str] | None, draft: bool | None, expires: Time
 ) -> tuple[application_pb2.Application, list[str]]:
-    """Return an application with what is given, and the names of those fields."""
+    """Return an application with the given properties, and the names of their fields."""
     given = {
         "name": name,
         "spapi_application_id": spapi_id,

@@ -1,4 +1,4 @@
-"""`sellergate audit`: reads the audit log, and checks that nobody has rewritten it."""
+"""`sellergate audit`: reads the audit log and checks it for tampering."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -22,62 +22,68 @@ if TYPE_CHECKING:
     )
 
 PAGE_SIZE = 500
-# A check walks through every event there is.
+# A check reads every event.
 VERIFY_SECONDS = 3600.0
 ANCHOR_EVENT = "audit_anchor"
 ANCHORS_AT_ONCE = 1000
 _ANCHOR_FIELDS = {"chain": str, "number": int, "mac": str, "revision": int}
 _COLUMNS = ("sequence", "create_time", "action", "caller", "on_behalf_of", "subject", "detail", "request_id")
 
-app = typer.Typer(help="Read the audit log, and check it.", no_args_is_help=True)
+app = typer.Typer(help="Read the audit log and check it for tampering.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_events(
-    account_id: Annotated[str, typer.Argument(help="The account; without one, what happened outside accounts.")] = "",
-    limit: Annotated[int, typer.Option(min=0, help="Events to show, oldest first; 0: all.")] = 100,
+    account_id: Annotated[str, typer.Argument(help="Account ID; without one, events that concern no account.")] = "",
+    limit: Annotated[int, typer.Option(min=0, help="Maximum number of events; 0 lists all.")] = 100,
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Show who did what to an account, oldest first."""
+    """List audit events of an account, oldest first: the action, its caller and the user."""
     events, more = complete(_events(state_dir, account_id, limit))
     print_rows(map(document, events), _COLUMNS, as_json=as_json)
     if more:
-        say(f"There are more than {limit}; --limit 0 shows all.", err=True)
+        say(f"Showing the first {limit} events. Use --limit 0 for all.", err=True)
 
 
 @app.command()
 def verify(
-    account_id: Annotated[str, typer.Argument(help="The account, also one that is gone; without one, all.")] = "",
+    account_id: Annotated[
+        str, typer.Argument(help="Account ID, also of a deleted account; without one, all accounts.")
+    ] = "",
     anchors: Annotated[
         Path | None,
         typer.Option(
             "--anchors",
             exists=True,
             dir_okay=False,
-            help="The account service's logs: each audit event that they name must be in the database too.",
+            help="Log file of the account service; every audit event logged there must be in the database.",
         ),
     ] = None,
     state_dir: StateDir = None,
 ) -> None:
-    """Check audit log and rows for what was changed, removed, reordered, put back or cut off; exit code 1 when anything was."""
+    """Check the audit log and the stored rows for tampering.
+
+    Detects events and rows that were changed, removed, reordered, rolled back or truncated. Prints a line for each fault; exit
+    code 1 if there is any.
+    """
     finding = complete(_verify(state_dir, account_id))
     where = f"account {account_id}" if account_id else "all accounts and the global chain"
     is_well = _report(finding, f"events of {where}")
     if anchors is not None:
-        is_well &= _report(complete(_compare(state_dir, anchors)), f"events that {anchors} names")
+        is_well &= _report(complete(_compare(state_dir, anchors)), f"events logged in {anchors}")
     if not is_well:
         raise typer.Exit(1)
 
 
 def _report(finding: "VerifyAuditResponse | VerifyAuditAnchorsResponse", what: str) -> bool:
-    """Print a finding; return whether nothing is wrong."""
+    """Print the faults and a summary; return whether there are no faults."""
     for fault in finding.faults:
         say(harmless(fault))
     if finding.fault_count > len(finding.faults):
         say(f"… and {finding.fault_count - len(finding.faults)} more")
-    outcome = f"faults: {finding.fault_count}" if finding.fault_count else "nothing is wrong"
-    say(f"{finding.checked} {what} checked; {outcome}.")
+    outcome = f"faults: {finding.fault_count}" if finding.fault_count else "no faults"
+    say(f"Checked {finding.checked} {what}: {outcome}.")
     return not finding.fault_count
 
 
@@ -112,9 +118,9 @@ async def _compare(state_dir: Path | None, logs: Path) -> "VerifyAuditAnchorsRes
     from sellergate.account.v1.account_admin_service_pb2 import AuditAnchor, VerifyAuditAnchorsRequest  # noqa: PLC0415
     from sellergate_common.rpc.channel import invoke_client_stream  # noqa: PLC0415
 
-    # Every line is read before the first is sent: what a stream of requests raises reaches no one.
+    # Every line is read before the first is sent: an error raised inside a request stream is lost.
     if not sum(1 for _ in anchors_of(logs)):
-        raise SentenceError(f"{logs} names no audit event: give it the account service's logs at level info.")
+        raise SentenceError(f"{logs} contains no audit event. Give a log of the account service at level info.")
 
     def requests() -> "Iterator[VerifyAuditAnchorsRequest]":
         for batch in batches(anchors_of(logs), ANCHORS_AT_ONCE):
@@ -127,7 +133,7 @@ async def _compare(state_dir: Path | None, logs: Path) -> "VerifyAuditAnchorsRes
 
 
 def anchors_of(logs: Path) -> "Iterator[dict[str, Any]]":
-    """Yield what lines of a log say of audit events; other lines are passed over. Raises SentenceError for half a line."""
+    """Yield the audit anchors in a log and skip other lines. Raises SentenceError for an incomplete line."""
     with logs.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
             if ANCHOR_EVENT not in line:
@@ -138,7 +144,9 @@ def anchors_of(logs: Path) -> "Iterator[dict[str, Any]]":
                 if event["event"] == ANCHOR_EVENT:
                     yield {name: kind(event[name]) for name, kind in _ANCHOR_FIELDS.items()}
             except (ValueError, KeyError, TypeError):
-                raise SentenceError(f"{logs}, line {number}: begins to name an audit event and is no JSON.") from None
+                raise SentenceError(
+                    f"{logs}, line {number}: the audit event is not valid JSON. Give the complete log file."
+                ) from None
 
 
 def batches(items: "Iterable[dict[str, Any]]", size: int) -> "Iterator[list[dict[str, Any]]]":

@@ -10,16 +10,25 @@ from sellergate_client.rpc.options import CallOptions
 from sellergate_client.rpc.requests import call_request
 
 from sellergate_cli.operator import StateDir, complete
-from sellergate_cli.options import Account, Json, Parameters, pairs
+from sellergate_cli.options import Account, Json, Parameters, examples, pairs
 from sellergate_cli.output import document, print_rows
 from sellergate_cli.suite import account_or_demo, connect
 from sellergate_cli.terminal import harmless, json_line, say
 
-operations = typer.Typer(help="The catalogue of SP-API's operations.", no_args_is_help=True)
-ApiPath = Annotated[str, typer.Argument(metavar="PATH", help="Percent-encoded path, as in /orders/2026-01-01/orders.")]
-_Header = Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME=VALUE", help="A further header.")]
+operations = typer.Typer(help="Search the catalogue of SP-API operations.", no_args_is_help=True)
+CALL_EXAMPLES = examples(
+    "sellergate call GET /sellers/v1/marketplaceParticipations --account ACCOUNT_ID",
+    "sellergate call GET /orders/2026-01-01/orders -a ACCOUNT_ID -p createdAfter=2026-11-16T00:00:00Z",
+    "sellergate call POST /feeds/2021-06-30/documents -a ACCOUNT_ID -d @document.json",
+)
+ApiPath = Annotated[
+    str, typer.Argument(metavar="PATH", help="Percent-encoded path, such as /orders/2026-01-01/orders.")
+]
+_Header = Annotated[
+    list[str] | None, typer.Option("--header", "-H", metavar="NAME=VALUE", help="A request header; repeat for several.")
+]
 _Sandbox = Annotated[
-    bool | None, typer.Option("--sandbox/--production", help="Where to; as the account says by default.")
+    bool | None, typer.Option("--sandbox/--production", help="Amazon's environment; defaults to the account's.")
 ]
 _OPERATION_COLUMNS = ("name", "method", "path", "rate", "burst", "restricted", "grantless_scope", "removal_date")
 _HTTP_ERROR = 400
@@ -30,25 +39,28 @@ def call(
     path: ApiPath,
     account: Account = "",
     param: Parameters = None,
-    data: Annotated[
-        str, typer.Option("--data", "-d", help="JSON body; @FILE reads it from a file, @- from the input.")
-    ] = "",
+    data: Annotated[str, typer.Option("--data", "-d", help="JSON body; @FILE reads a file, @- standard input.")] = "",
     header: _Header = None,
     data_element: Annotated[
-        list[str] | None, typer.Option(help="Personal data wanted of Orders v0: buyerInfo, shippingAddress, …")
+        list[str] | None,
+        typer.Option(
+            help="Personal data to request from Orders v0: buyerInfo, shippingAddress, …; repeat for several."
+        ),
     ] = None,
     include: Annotated[
-        bool, typer.Option("--include", "-i", help="Tell status and headers on standard error.")
+        bool, typer.Option("--include", "-i", help="Print status and headers to standard error.")
     ] = False,
-    as_is: Annotated[bool, typer.Option("--as-is", help="Print Amazon's refusals as they came; exit code 1.")] = False,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Print Amazon's error responses unchanged; exit code 1.")
+    ] = False,
     token_kind: Annotated[
-        str, typer.Option(metavar="seller|grantless", help="Which token, where Amazon takes more than one kind.")
+        str, typer.Option(metavar="seller|grantless", help="Token to use where Amazon accepts both kinds.")
     ] = "",
     sandbox: _Sandbox = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long it may take.")] = 30,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Deadline in seconds.")] = 30,
     state_dir: StateDir = None,
 ) -> None:
-    """Make one call and print its body."""
+    """Make one SP-API call and print the response body."""
     options: CallOptions = {
         "query": pairs(param, "--param"),
         "headers": pairs(header, "--header"),
@@ -76,22 +88,25 @@ def pages(
     path: ApiPath,
     account: Account = "",
     param: Parameters = None,
-    max_pages: Annotated[int, typer.Option(min=0, help="Most pages; 0: all.")] = 0,
+    max_pages: Annotated[int, typer.Option(min=0, help="Maximum number of pages; 0 reads all.")] = 0,
     sandbox: _Sandbox = None,
     state_dir: StateDir = None,
 ) -> None:
-    """Read page after page within quota and print each, a JSON document a line."""
+    """Read all pages of a list within its quota; print one JSON document per line."""
     complete(_page(state_dir, account, path, {"query": pairs(param, "--param"), "sandbox": sandbox}, max_pages))
 
 
 def quota(
-    names: Annotated[list[str], typer.Argument(metavar="OPERATION...", help="Names, or ids that one API alone has.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="OPERATION...", help="Operation names, or operation IDs that only one API has."),
+    ],
     account: Account = "",
     sandbox: _Sandbox = None,
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Show what is left of an account's quota."""
+    """Show the remaining quota of an account for operations (rate in calls per second)."""
     found = complete(_quotas(state_dir, account, names, sandbox))
     columns = ("operation", "remaining", "burst", "rate", "source", "reset_time")
     print_rows(found, columns, as_json=as_json)
@@ -99,11 +114,11 @@ def quota(
 
 @operations.command()
 def search(
-    text: Annotated[str, typer.Argument(help="A part of the name, method or path, in any case.")] = "",
+    text: Annotated[str, typer.Argument(help="Part of a name, method or path; case is ignored.")] = "",
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """List operations with their rates (calls a second; 0: Amazon publishes none)."""
+    """List operations with their rates in calls per second; 0 means that Amazon publishes none."""
     print_rows(complete(_search(state_dir, text)), _OPERATION_COLUMNS, as_json=as_json)
 
 
@@ -114,7 +129,7 @@ def _body(text: str) -> bytes:
         try:
             return Path(text[1:]).read_bytes()
         except OSError as error:
-            raise typer.BadParameter(f"--data: {text[1:]} cannot be read: {error.strerror}") from None
+            raise typer.BadParameter(f"--data: cannot read {text[1:]}: {error.strerror}") from None
     return text.encode()
 
 

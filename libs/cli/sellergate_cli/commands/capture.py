@@ -1,4 +1,4 @@
-"""`sellergate capture`: an account's calls of one operation as they are made, with their responses, without secrets."""
+"""`sellergate capture`: a live view of an account's calls to one operation, with responses and without secrets."""
 
 import re
 from collections.abc import Iterable
@@ -13,37 +13,42 @@ from sellergate.gateway.v1 import capture_service_pb2 as pb2
 from sellergate_common.rpc.channel import invoke_stream
 
 from sellergate_cli.operator import StateDir, complete
-from sellergate_cli.options import Account, Json
+from sellergate_cli.options import Account, Json, examples
 from sellergate_cli.output import document, print_json
 from sellergate_cli.suite import account_or_demo, capture_service
 from sellergate_cli.terminal import harmless, say
 
 _SPAN = re.compile(r"(\d{1,6})(s|m|h)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
-# The capture itself ends it; this is for a gateway that does not.
+# The gateway ends the capture; this bounds the wait for a gateway that does not.
 _MORE_SECONDS = 30.0
+
+CAPTURE_EXAMPLES = examples("sellergate capture -o getPricing -a ACCOUNT_ID --for 10m")
 
 
 def _span(text: str) -> timedelta:
     found = _SPAN.fullmatch(text)
     if found is None:
-        raise typer.BadParameter("must be a number with its unit: 90s, 10m")
+        raise typer.BadParameter(f"{text!r} is not a duration; give a number with a unit: 90s, 10m")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def capture(
-    operation: Annotated[str, typer.Option("--operation", "-o", help="Its name, or an id that one API alone has.")],
+    operation: Annotated[
+        str, typer.Option("--operation", "-o", help="Operation name, or an operation ID that only one API has.")
+    ],
     account: Account = "",
     span: Annotated[
         timedelta,
-        typer.Option("--for", metavar="TIME", parser=_span, help="How long, 30m at most: 90s, 10m."),
+        typer.Option("--for", metavar="TIME", parser=_span, help="Duration, at most 30m: 90s, 10m."),
     ] = "10m",  # type: ignore[assignment]
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Show requests to Amazon and their responses as they are made. Recorded in the account's audit log.
+    """Show an account's requests to Amazon and the responses while they happen.
 
-    Headers are those of a list, bodies their first 4 KiB without secrets; those with personal data, tokens or documents are hidden.
+    Only allow-listed headers and the first 4 KiB of bodies are shown, with secrets redacted; bodies with personal data, tokens or
+    documents are hidden. The capture is recorded in the account's audit log.
     """
     complete(_capture(state_dir, account, operation, span, as_json=as_json))
 
@@ -66,8 +71,8 @@ async def _capture(state_dir: Path | None, account: str, operation: str, span: t
 
 def _print_start(account: str, beginning: pb2.CaptureBeginning) -> None:
     until = beginning.expire_time.ToDatetime().strftime("%H:%M:%S")
-    bodies = "" if beginning.with_bodies else " Bodies of this operation are not shown."
-    say(f"Looking at {beginning.operation} of {account} until {until} UTC; Ctrl-C ends it.{bodies}", err=True)
+    bodies = "" if beginning.with_bodies else " Bodies of this operation are hidden."
+    say(f"Capturing {beginning.operation} of {account} until {until} UTC. Ctrl-C ends it.{bodies}", err=True)
 
 
 def _print(exchange: pb2.CapturedExchange) -> None:

@@ -1,4 +1,4 @@
-"""`sellergate catalogue`: the gateway's catalogue of operations, made from Amazon's model files and compared with them."""
+"""`sellergate catalogue`: generates the gateway's catalogue of operations from Amazon's API models and compares both."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -16,34 +16,34 @@ from sellergate_cli.options import Json
 from sellergate_cli.output import print_rows
 from sellergate_cli.terminal import harmless, say
 
-app = typer.Typer(help="The catalogue file of the gateway, and Amazon's model files.", no_args_is_help=True)
+app = typer.Typer(help="Generate and check the gateway's catalogue of operations.", no_args_is_help=True)
 _COLUMNS = ("kind", "operation", "before", "after")
-_Models = Annotated[Path, typer.Argument(metavar="DIR", help="The folder `models` of Amazon's repository of models.")]
-_Against = Annotated[
-    Path, typer.Option(metavar="FILE", help="The catalogue to compare with; this release's by default.")
+_Models = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder `models` of Amazon's repository selling-partner-api-models.")
 ]
+_Against = Annotated[Path, typer.Option(metavar="FILE", help="Catalogue to compare with; defaults to this release's.")]
 _Overrides = Annotated[
-    Path, typer.Option(metavar="FILE", help="The reviewed facts that models lack; this release's by default.")
+    Path, typer.Option(metavar="FILE", help="Reviewed facts that the models lack; defaults to this release's.")
 ]
 
 
 @app.command()
 def diff(models: _Models, against: _Against = BUNDLED, overrides: _Overrides = REVIEWED, as_json: Json = False) -> None:
-    """Report what Amazon changed: operations new, removed and moved, and each fact that differs."""
+    """List changes in Amazon's models: added, removed and moved operations, and changed facts."""
     found, new = _compared(models, against, overrides)
     _report(found, new, as_json=as_json)
 
 
 @app.command()
 def check(
-    path: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="A folder of models, or a catalogue file.")],
+    path: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="Folder of models, or a catalogue file.")],
     against: _Against = BUNDLED,
     overrides: _Overrides = REVIEWED,
     as_json: Json = False,
 ) -> None:
-    """Check a catalogue file as the gateway does at its start; or that a folder of models gives the catalogue, without a note.
+    """Validate a catalogue file as the gateway does at startup, or compare a folder of models with the catalogue.
 
-    Exit code 1: it does not hold.
+    Exit code 1 if the file is invalid or the models differ.
     """
     if not path.is_dir():
         say(f"{len(_catalogue(path))} operations", err=as_json)
@@ -57,13 +57,13 @@ def check(
 @app.command()
 def make(
     models: _Models,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the catalogue goes.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
     overrides: _Overrides = REVIEWED,
 ) -> None:
-    """Write a catalogue file for SELLERGATE_CATALOGUE. The same models and overrides give the same bytes."""
+    """Generate a catalogue file for SELLERGATE_CATALOGUE. Equal inputs give an identical file."""
     new = _made(models, overrides)
     try:
-        # A reader finds the old file or the new one, never a part.
+        # A concurrent reader finds the old file or the new one, never a part.
         partial = output.with_name(f"{output.name}.partial")
         partial.write_text(text_of(new.rows), "utf-8")
         partial.replace(output)

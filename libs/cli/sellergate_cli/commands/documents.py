@@ -1,4 +1,4 @@
-"""`sellergate report` and `sellergate feed`: documents down and up. A file has its name once it is whole."""
+"""`sellergate report` and `sellergate feed`: downloads and uploads. A file gets its name once it is complete."""
 
 import asyncio
 import mimetypes
@@ -12,7 +12,7 @@ from sellergate_client import Document, Sellergate
 from sellergate_client import Progress as Received
 
 from sellergate_cli.operator import SentenceError, StateDir, complete
-from sellergate_cli.options import Account, Time, pairs
+from sellergate_cli.options import Account, Time, examples, pairs
 from sellergate_cli.progress import receiving
 from sellergate_cli.suite import account_or_demo, connect
 from sellergate_cli.terminal import harmless, say
@@ -23,32 +23,49 @@ _FEED_PAUSE = 1.0
 _FAILED = frozenset({"CANCELLED", "FATAL"})
 _FEED_ENDS = frozenset({"DONE", *_FAILED})
 
-report = typer.Typer(help="Reports: requested, waited for, downloaded.", no_args_is_help=True)
-feed = typer.Typer(help="Feeds.", no_args_is_help=True)
-Output = Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="The file to write.")]
+report = typer.Typer(help="Request and download reports.", no_args_is_help=True)
+feed = typer.Typer(help="Submit feeds.", no_args_is_help=True)
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", dir_okay=False, help="File to write; by default named after the report or document."
+    ),
+]
 Marketplaces = Annotated[
-    list[str] | None, typer.Option("--marketplace-id", "-m", help="Amazon's marketplace ids; the account's by default.")
+    list[str] | None,
+    typer.Option(
+        "--marketplace-id", "-m", help="Amazon's marketplace ID; repeat for several; defaults to the account's."
+    ),
 ]
 
 
-@report.command()
+@report.command(
+    epilog=examples(
+        "sellergate report run GET_MERCHANT_LISTINGS_ALL_DATA --account ACCOUNT_ID",
+        "sellergate report run --resume REPORT_ID --account ACCOUNT_ID",
+    )
+)
 def run(
-    report_type: Annotated[str, typer.Argument(help="As in GET_MERCHANT_LISTINGS_ALL_DATA; not with --resume.")] = "",
+    report_type: Annotated[
+        str, typer.Argument(help="Report type, such as GET_MERCHANT_LISTINGS_ALL_DATA; omit it with --resume.")
+    ] = "",
     account: Account = "",
     output: Output = None,
     marketplace_id: Marketplaces = None,
-    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the report.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A report option; repeat for several.")
+    ] = None,
     start: Time = None,
     end: Time = None,
     resume: Annotated[
-        str, typer.Option(metavar="REPORT_ID", help="Go on with a report that was requested before.")
+        str, typer.Option(metavar="REPORT_ID", help="Continue with a report that was requested before.")
     ] = "",
-    seconds: Annotated[float, typer.Option(min=1, help="How long it may take.")] = 3600,
+    seconds: Annotated[float, typer.Option(min=1, help="Deadline in seconds.")] = 3600,
     state_dir: StateDir = None,
 ) -> None:
-    """Request a report, wait until Amazon has made it, and write it to a file."""
+    """Request a report, wait until Amazon has generated it, and download it."""
     if not report_type and not resume:
-        raise typer.BadParameter("name a report type, or a report to --resume")
+        raise typer.BadParameter("no report is named; give a report type, or --resume with a report ID")
     progress_log = _LastProgress()
 
     def wanted(sellergate: Sellergate, account_id: str, progress: Callable[[Received], None]) -> Document:
@@ -71,15 +88,15 @@ def run(
 
 @report.command()
 def download(
-    document_id: Annotated[str, typer.Argument(help="Amazon's id of the document.")],
+    document_id: Annotated[str, typer.Argument(help="Amazon's document ID.")],
     account: Account = "",
     output: Output = None,
-    kind: Annotated[str, typer.Option(help="REPORT, FEED or DATA_KIOSK.")] = "REPORT",
+    kind: Annotated[str, typer.Option(help="API of the document: REPORT, FEED or DATA_KIOSK.")] = "REPORT",
     state_dir: StateDir = None,
 ) -> None:
-    """Download a document, unpacked."""
+    """Download a document and decompress it."""
     if kind not in ("REPORT", "FEED", "DATA_KIOSK"):
-        raise typer.BadParameter("--kind takes REPORT, FEED or DATA_KIOSK")
+        raise typer.BadParameter(f"--kind {kind!r} is unknown; use REPORT, FEED or DATA_KIOSK")
 
     def wanted(sellergate: Sellergate, account_id: str, progress: Callable[[Received], None]) -> Document:
         return sellergate.documents.download(account_id, document_id, kind, on_progress=progress)  # type: ignore[arg-type]
@@ -87,18 +104,23 @@ def download(
     say(str(complete(_write(state_dir, account, wanted, output, document_id), " Nothing was written.")))
 
 
-@feed.command()
+@feed.command(epilog=examples("sellergate feed submit JSON_LISTINGS_FEED listings.json --account ACCOUNT_ID"))
 def submit(
-    feed_type: Annotated[str, typer.Argument(help="As in JSON_LISTINGS_FEED.")],
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The document.")],
+    feed_type: Annotated[str, typer.Argument(help="Feed type, such as JSON_LISTINGS_FEED.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="File to upload.")],
     account: Account = "",
-    content_type: Annotated[str, typer.Option(help="Exactly as Amazon wants it; by the file's name by default.")] = "",
+    content_type: Annotated[
+        str, typer.Option(help="Content type that Amazon requires; defaults to that of the file's name.")
+    ] = "",
     marketplace_id: Marketplaces = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until Amazon has processed it.")] = True,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the processing report goes.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until Amazon has processed the feed.")] = True,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the processing report.")] = None,
     state_dir: StateDir = None,
 ) -> None:
-    """Upload a feed's document, create the feed, and wait for its end; exit code 1 when Amazon does not process it."""
+    """Upload a document, create a feed with it, and wait until Amazon has processed it.
+
+    Exit code 1 if processing does not end with DONE.
+    """
     kind = content_type or f"{mimetypes.guess_type(file.name)[0] or 'text/plain'}; charset=UTF-8"
     status = complete(_submit(state_dir, account, feed_type, file, kind, marketplace_id, wait, output))
     if wait and status != "DONE":
@@ -106,7 +128,7 @@ def submit(
 
 
 class _LastProgress:
-    """The last state of a report, for the hint at a run that ends early."""
+    """The last state of a report, for the hint after a run that ended early."""
 
     def __init__(self) -> None:
         self.report_id = ""
@@ -120,12 +142,14 @@ class _LastProgress:
         return record
 
     def hint(self) -> str:
+        resume = f"sellergate report run --resume {self.report_id}"
         if self.status in _FAILED:
-            return f" Nothing was written. Amazon ended report {self.report_id} as {self.status}; it makes no document of it."
-        if self.status == "DONE":
-            return f" Nothing was written. The report is made: sellergate report run --resume {self.report_id}"
-        how = f" Amazon goes on making it: sellergate report run --resume {self.report_id}" if self.report_id else ""
-        return f" Nothing was written.{how}"
+            hint = f" Amazon ended report {self.report_id} as {self.status} without a document. Request a new report."
+        elif self.status == "DONE":
+            hint = f" The report is complete. Download it with: {resume}"
+        else:
+            hint = f" Amazon still generates the report. Continue with: {resume}" if self.report_id else ""
+        return f" Nothing was written.{hint}"
 
 
 async def _write(
@@ -135,7 +159,7 @@ async def _write(
     output: Path | None,
     name: str,
 ) -> Path:
-    """Write a document to `output`, or to a file of this name and the ending of its kind; return its path."""
+    """Write a document to `output`, or to a file of this name with the suffix of its content type; return its path."""
     account_id = account_or_demo(account, state_dir)
     path = output or Path(name)
     async with connect(state_dir) as sellergate:
@@ -144,7 +168,9 @@ async def _write(
             try:
                 await document.save(path)
             except OSError as error:
-                raise SentenceError(f"{path} cannot be written: {error.strerror}.") from None
+                raise SentenceError(
+                    f"Cannot write {path}: {error.strerror}. Name another file with --output."
+                ) from None
     return path if output else path.replace(Path(name + _ending(document.content_type)))
 
 
@@ -173,7 +199,7 @@ async def _submit(
 
 
 async def _process(sellergate: Sellergate, account_id: str, feed_id: str, output: Path | None) -> str:
-    """Wait for a feed's end; write what Amazon reports of it."""
+    """Wait until a feed is processed, write its processing report to a file, and return its status."""
     async with asyncio.timeout(_FEED_SECONDS):
         with receiving(f"feed {harmless(feed_id)}") as progress:
             while True:

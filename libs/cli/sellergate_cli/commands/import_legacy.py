@@ -1,4 +1,4 @@
-"""`sellergate import-legacy`: imports the accounts of the former monolith, after a dry run that reports every outcome."""
+"""`sellergate import-legacy`: imports the accounts of the former monolith after a dry run that reports each row's outcome."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +7,7 @@ import typer
 from pydantic import SecretStr
 
 from sellergate_cli.operator import StateDir, admin_service, complete, fail
+from sellergate_cli.options import examples
 from sellergate_cli.terminal import harmless, say
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from sellergate_cli.legacy.source import Source
 
 SOME_REFUSED = 3
-RESUME = " What is stored stays; run the same command again, and it goes on with the rest."
+RESUME = " Imported rows are kept. Run the same command again to import the rest."
+
+IMPORT_EXAMPLES = examples(
+    "export SELLERGATE_LEGACY_DATABASE_URL=postgresql://reader@old-host/app?schema=public",
+    "sellergate import-legacy --key-file key.txt --dry-run --report import.jsonl",
+)
 
 
 def import_legacy(
@@ -25,7 +31,7 @@ def import_legacy(
             parser=SecretStr,
             metavar="URL",
             envvar="SELLERGATE_LEGACY_DATABASE_URL",
-            help="The former system's database: postgresql://… or sqlite:///file; Prisma's own forms are taken, too.",
+            help="URL of the former database: postgresql://… or sqlite:///file, also as Prisma writes it.",
         ),
     ],
     key: Annotated[
@@ -34,78 +40,78 @@ def import_legacy(
             parser=SecretStr,
             metavar="KEY",
             envvar="SELLERGATE_LEGACY_KEY",
-            help="Its AES-256 key: 64 hex digits, base64, or 32 characters; or the passphrase of --key-from. Process lists"
-            " show what is typed; the variable and --key-file do not.",
+            help="The former system's AES-256 key: 64 hex digits, base64 or 32 characters; or the passphrase for --key-from."
+            " Prefer the variable or --key-file: process lists show command lines.",
         ),
     ] = None,
     key_file: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A file with the key; comes before --key.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File with the key; takes precedence over --key.")
     ] = None,
     key_from: Annotated[
         str | None,
         typer.Option(
             "--key-from",
             metavar="sha256|scrypt:SALT|pad",
-            help="How the former system makes its key from a passphrase: sha256(passphrase), scryptSync(passphrase, SALT, 32)"
+            help="How the former system derives its key from a passphrase: sha256(passphrase), scryptSync(passphrase, SALT, 32)"
             " with Node's defaults, or passphrase.padEnd(32, '0').slice(0, 32).",
         ),
     ] = None,
     table: Annotated[
         str | None,
-        typer.Option(
-            help="The table, or a view of it. Otherwise AmazonAccount or amazon_accounts, whichever is there."
-        ),
+        typer.Option(help="Table or view to import; defaults to AmazonAccount or amazon_accounts."),
     ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
             "--column",
             metavar="THEIRS=OURS",
-            help="A column with a name of its own, as in owner_id=userId; repeat it for each. Names in camel case and in"
-            " snake case are recognised without it.",
+            help="Maps a differently named column, such as owner_id=userId; repeat for each. The standard names in camel case"
+            " and snake case need no mapping.",
         ),
     ] = None,
     application: Annotated[
         str,
         typer.Option(
             metavar="ID",
-            help="Attach accounts only to this application of the operator's. Otherwise to any whose LWA client they have.",
+            help="Attach accounts only to this shared application; by default to any shared application with the same LWA client.",
         ),
     ] = "",
     own_applications: Annotated[
         bool,
         typer.Option(
             "--own-applications",
-            help="Attach no account to an operator's application: each user gets an application of its own, which rotations"
-            " of the operator's do not reach.",
+            help="Attach no account to a shared application: each user gets an own application, which the operator's secret"
+            " rotations do not update.",
         ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop after the dry run; nothing is stored.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Go on after the dry run without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop after the dry run without importing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Import after the dry run without confirmation.")] = False,
     report: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Write what became of every row here, one JSON document per line."),
+        typer.Option(dir_okay=False, help="File for the outcome of every row, one JSON document per line."),
     ] = None,
     roles_without_external_id: Annotated[
         bool,
         typer.Option(
             "--roles-without-external-id",
-            help="For roles of before, whose trust policy has no condition on sts:ExternalId: assume them without one."
-            " Otherwise Sellergate sends an external id of its own, which such a policy has to be given first.",
+            help="Assume roles without an external ID, for trust policies that have no condition on sts:ExternalId. By default"
+            " Sellergate sends an external ID, which the trust policy must then allow.",
         ),
     ] = False,
     state_dir: StateDir = None,
 ) -> None:
     """Import the accounts of the former monolith from its table in PostgreSQL or SQLite.
 
-    The table is only read, and ids are kept. A dry run first detects how each column is encrypted and reports what would
-    become of every row. Rows go user by user, active ones first, then the newest updatedAt first: of two rows of one seller
-    the first is imported, and of two secrets of one LWA client the first is stored, the other kept as the previous one for 7
-    days, and a row with a third is refused. Accounts whose LWA client and secret are those of an operator's application are
-    attached to it; with another secret they are refused. A row that cannot be imported whole is refused with its id, a field
-    and a reason, and the others go on. What is there already stays as it is, so a broken import is resumed by the same command.
+    The table is only read, and account IDs are kept. A dry run first detects how each column is encrypted and reports the
+    outcome of every row; the import starts after a confirmation. Existing accounts are not changed, so the same command
+    resumes an interrupted import.
 
-    Exit code: 0 when all rows are in, 3 when some were refused, 1 when it failed, 2 when it was called wrongly.
+    Rows are imported user by user: active before inactive, then by updatedAt, newest first. Of two rows of one seller the first
+    is imported. Of two secrets of one LWA client the first is stored and the second kept as the previous secret for 7 days; a
+    row with a third secret is refused. Accounts with the LWA client and secret of a shared application are attached to it; with
+    another secret they are refused. A refused row is reported with its ID, the field and the reason; other rows continue.
+
+    Exit codes: 0 all rows are imported, 3 some rows were refused, 1 failure, 2 wrong usage.
     """
     if application and own_applications:
         raise typer.BadParameter("--application and --own-applications exclude each other")
@@ -120,16 +126,16 @@ def import_legacy(
     tally = planned = run(dry=True)
     _print(planned, report, dry=True)
     if application and planned.created and not planned.attached:
-        say(f"No new account has the LWA client of the application {application}.")
+        say(f"No new account uses the LWA client of application {application}.")
     if not dry_run and planned.created:
         if not yes and not typer.confirm(_question(planned), err=True):
-            fail("Nothing was stored.")
+            fail("Stopped before the import. Nothing was stored.")
         tally = run(dry=False)
         _print(tally, report, dry=False)
         if tally.counts != planned.counts:
-            say("That differs from the dry run: the table or the accounts changed in between.", err=True)
+            say("The result differs from the dry run: the table or the accounts changed in between.", err=True)
     elif not dry_run:
-        say("Nothing is left to import.")
+        say("No rows are left to import.")
     if tally.refused:
         raise typer.Exit(SOME_REFUSED)
 
@@ -143,7 +149,7 @@ def _source(
     from sellergate_cli.legacy.source import Source  # noqa: PLC0415
 
     if key_from is not None and not is_key_from(key_from):
-        raise typer.BadParameter("--key-from must be sha256, scrypt:SALT or pad")
+        raise typer.BadParameter(f"--key-from {key_from!r} is unknown; use sha256, scrypt:SALT or pad")
     try:
         naming = Naming(table, parse_columns(columns))
     except ValueError as error:
@@ -171,7 +177,7 @@ def _key(key: SecretStr | None, file: Path | None) -> SecretStr:
         try:
             return SecretStr(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeError) as error:
-            fail(f"{file} cannot be read as a key ({type(error).__name__}).")
+            fail(f"Cannot read a key from {file} ({type(error).__name__}). It must be a readable text file.")
     if key is None:
         raise typer.BadParameter("the key is missing: set SELLERGATE_LEGACY_KEY, or give --key-file or --key")
     return key
@@ -179,7 +185,7 @@ def _key(key: SecretStr | None, file: Path | None) -> SecretStr:
 
 def _question(planned: "Tally") -> str:
     attached = planned.attached.total()
-    words = f", {attached} of them attached to the operator's application" if attached else ""
+    words = f", {attached} of them attached to a shared application" if attached else ""
     return f"Import {planned.created} accounts{words}?"
 
 
@@ -193,7 +199,7 @@ def _print(tally: "Tally", report: Path | None, *, dry: bool) -> None:
         say(f"  {name:<17}{count:>8}")
     for application_id, count in tally.attached.items():
         words = "would be attached" if dry else "attached"
-        say(f"  {count} accounts {words} to the operator's application {application_id}")
+        say(f"  {count} accounts {words} to the shared application {application_id}")
     for fate in tally.notable:
         say(f"  {harmless(fate.line())}")
     left_out = tally.refused + tally.warnings - len(tally.notable)

@@ -1,4 +1,4 @@
-"""`sellergate tokens`: the shared cache of access tokens; never a token itself."""
+"""`sellergate tokens`: the shared cache of access tokens. No command shows a token."""
 
 from typing import Annotated
 
@@ -12,12 +12,12 @@ from sellergate_cli.output import document, print_fields
 from sellergate_cli.suite import token_service
 from sellergate_cli.terminal import say
 
-app = typer.Typer(help="The cache of access tokens.", no_args_is_help=True)
+app = typer.Typer(help="Inspect and clear the cache of access tokens.", no_args_is_help=True)
 
 
 @app.command()
 def stats(as_json: Json = False, state_dir: StateDir = None) -> None:
-    """Show what the token service counts: entries, hits, exchanges with LWA."""
+    """Show the token service's counters: cache entries, hits and exchanges with LWA."""
 
     async def ask() -> pb2.GetTokenCacheStatsResponse:
         async with token_service(state_dir) as tokens:
@@ -28,13 +28,13 @@ def stats(as_json: Json = False, state_dir: StateDir = None) -> None:
 
 @app.command()
 def clear(
-    account_id: Annotated[str, typer.Argument(help="The account; without one, all of them.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    account_id: Annotated[str, typer.Argument(help="Account ID; without one, all accounts.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Drop cached tokens; the next call of each account exchanges its refresh token anew."""
+    """Clear cached access tokens. The next call of each account exchanges its refresh token again."""
     if not account_id and not yes:
-        typer.confirm("Drop the tokens of all accounts?", abort=True, err=True)
+        typer.confirm("Clear the cached tokens of all accounts?", abort=True, err=True)
 
     async def do_clear() -> int:
         async with token_service(state_dir) as tokens:

@@ -1,4 +1,4 @@
-"""The operator's certificate: whose it is, whether the key fits, when it ends."""
+"""Checks of the operator's certificate: its identity, key, authority and expiry."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ _CHECK = "certificate"
 
 
 def examine(identity: Identity) -> Iterator[Finding]:
-    """Look at a certificate, its key and its authority."""
+    """Check a certificate, its key and its authority."""
     try:
         own, authority = (
             x509.load_pem_x509_certificate(identity.certificate),
@@ -25,15 +25,19 @@ def examine(identity: Identity) -> Iterator[Finding]:
         key = load_pem_private_key(identity.key, None)
     except (ValueError, TypeError) as error:
         yield Finding(
-            _CHECK, "FAILED", f"a file holds no PEM of its kind ({type(error).__name__}); make the files again"
+            _CHECK, "FAILED", f"a file is not valid PEM ({type(error).__name__}); create the certificate and key again"
         )
         return
     if key.public_key() != own.public_key():
-        yield Finding(_CHECK, "FAILED", "the key is another certificate's; set SELLERGATE_TLS_KEY_FILE to its own")
+        yield Finding(
+            _CHECK, "FAILED", "the key does not match the certificate; set SELLERGATE_TLS_KEY_FILE to the matching key"
+        )
     try:
         own.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
-        yield Finding(_CHECK, "FAILED", "the authority in SELLERGATE_TLS_CA_FILE has not issued it; set the right one")
+        yield Finding(
+            _CHECK, "FAILED", "SELLERGATE_TLS_CA_FILE is not the authority that issued it; set the issuing one"
+        )
     yield _named(own)
     for name, certificate in (("certificate ends", own), ("authority ends", authority)):
         yield _ending(name, certificate)
@@ -45,16 +49,16 @@ def _named(certificate: x509.Certificate) -> Finding:
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     except x509.ExtensionNotFound:
         uris = []
-    shown = ", ".join(uris) or "nobody"
+    shown = ", ".join(uris) or "without an identity"
     if uris == [SPIFFE_PREFIX + OPERATOR]:
         return Finding(_CHECK, "OK", shown)
-    return Finding(_CHECK, "WARNING", f"is {shown}, not an operator's; commands that need one will be refused")
+    return Finding(_CHECK, "WARNING", f"{shown}: not an operator's; commands that need one will be refused")
 
 
 def _ending(check: str, certificate: x509.Certificate) -> Finding:
     now, begin, end = datetime.now(UTC), certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now < begin:
-        return Finding(check, "FAILED", f"is valid from {begin:%Y-%m-%d %H:%M} UTC on; is this machine's clock right?")
+        return Finding(check, "FAILED", f"is not valid before {begin:%Y-%m-%d %H:%M} UTC; check this machine's clock")
     if now >= end:
-        return Finding(check, "FAILED", f"ended {end:%Y-%m-%d %H:%M} UTC; issue a new one")
+        return Finding(check, "FAILED", f"expired at {end:%Y-%m-%d %H:%M} UTC; issue a new one")
     return Finding(check, "OK" if end - now > SOON else "WARNING", f"{end:%Y-%m-%d}, in {(end - now).days} days")

@@ -1,4 +1,4 @@
-"""The clock: tokens and signatures hold for minutes, and a clock that is wrong makes them fail."""
+"""Check of the clock: tokens and signatures are valid for minutes, so a wrong clock makes them fail."""
 
 import http.client
 import time
@@ -16,7 +16,7 @@ _TIMEOUT = 5.0
 
 
 class EdgeUrl(Settings):
-    """Where the edge is."""
+    """The edge's address."""
 
     edge_url: str = ""
 
@@ -26,14 +26,16 @@ def examine(state_dir: Path | None) -> Finding:
     settings = read_settings(EdgeUrl)
     url = settings.edge_url or _of_run((state_dir or settings.state_dir) / RUN_FILE)
     if not url:
-        return Finding("clock", "SKIPPED", "set SELLERGATE_EDGE_URL to compare it with the edge's")
+        return Finding("clock", "SKIPPED", "set SELLERGATE_EDGE_URL to compare with the edge's clock")
     try:
         apart = abs(_edges_time(url) - time.time())
     except (OSError, ValueError, TypeError, http.client.HTTPException) as error:
-        return Finding("clock", "FAILED", f"{url} does not tell the time ({type(error).__name__}); does the edge run?")
+        return Finding(
+            "clock", "FAILED", f"cannot read the time from {url} ({type(error).__name__}); check that the edge runs"
+        )
     if apart > MOST_SECONDS:
-        return Finding("clock", "FAILED", f"{apart:.0f} s apart from the edge's; set both by NTP")
-    return Finding("clock", "OK", f"{apart:.0f} s apart from the edge's")
+        return Finding("clock", "FAILED", f"differs from the edge's by {apart:.0f} s; synchronise both with NTP")
+    return Finding("clock", "OK", f"differs from the edge's by {apart:.0f} s")
 
 
 def _edges_time(url: str) -> float:

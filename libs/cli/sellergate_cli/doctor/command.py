@@ -1,4 +1,4 @@
-"""`sellergate doctor`: looks at settings, certificates, keys, connections and what is stored, and says what to do."""
+"""`sellergate doctor`: checks settings, certificates, keys, connections and stored data."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ _COLUMNS = ("check", "outcome", "what")
 
 
 def doctor(as_json: Json = False, state_dir: StateDir = None) -> None:
-    """Look at the whole suite and say what to do; exit code 1 when something fails.
+    """Check certificates, keys, clock, services and stored data, and print how to fix each problem.
 
-    Keys are looked at where their variables (SELLERGATE_SEALING_KEYS_FILE, …) are set, or in a local run's state directory; the
-    clock where SELLERGATE_EDGE_URL is set, or with a local run.
+    Keys are checked where SELLERGATE_SEALING_KEYS_FILE and similar variables are set, or in a local run's state directory; the
+    clock where SELLERGATE_EDGE_URL is set, or beside a local run. Exit code 1 if a check fails.
     """
     found = complete(_found(state_dir))
     print_rows(found, _COLUMNS, as_json=as_json)

@@ -1,4 +1,4 @@
-"""The services: whether each serves, and whether what it needs answers."""
+"""Checks of the services and of their dependencies through gRPC health."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from sellergate_common.rpc.channel import open_channel
 from sellergate_cli.doctor.finding import Finding
 
 SECONDS = 5.0
-# What each service tells of as a health service of its own.
+# The dependencies that each service reports as health services.
 DEPENDENCIES: Mapping[str, tuple[str, ...]] = {
     "account": ("database", "redis"),
     "token": ("redis",),
@@ -22,7 +22,7 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
 async def examine(settings: ClientSettings, identity: Identity) -> list[Finding]:
-    """Ask every service that the settings name."""
+    """Check every service that the settings name."""
     targets = {
         "account": settings.account_target,
         "token": settings.token_target,
@@ -38,16 +38,22 @@ async def _service(name: str, target: str, identity: Identity) -> list[Finding]:
         health = await _check_health(stub, "")
         if health != "SERVING":
             return [
-                Finding(name, "FAILED", f"{target}: {health}; does it run, and is the certificate of its authority?")
+                Finding(
+                    name, "FAILED", f"{target}: {health}; check that it runs and trusts the certificate's authority"
+                )
             ]
-        findings = [Finding(name, "OK", f"{target} serves")]
+        findings = [Finding(name, "OK", f"{target} is serving")]
         for dependency in DEPENDENCIES[name]:
             state = await _check_health(stub, f"dependency/{dependency}")
             if state == "SERVING":
-                findings.append(Finding(f"{name} → {dependency}", "OK", "answers"))
+                findings.append(Finding(f"{name} → {dependency}", "OK", "reachable"))
             elif state != "NOT_FOUND":
                 findings.append(
-                    Finding(f"{name} → {dependency}", "FAILED", f"{state}; the {name} service cannot reach it")
+                    Finding(
+                        f"{name} → {dependency}",
+                        "FAILED",
+                        f"{state}; the {name} service cannot reach it: check its address and network",
+                    )
                 )
         return findings
 

@@ -1,4 +1,4 @@
-"""What was found."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,12 +8,12 @@ Outcome = Literal["OK", "WARNING", "FAILED", "SKIPPED"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, how it is, and what to do about it."""
+    """A check, its outcome, and the details with the remedy."""
 
     check: str
     outcome: Outcome
     what: str
 
     def row(self) -> dict[str, str]:
-        """Return it as a row of a table."""
+        """Return the finding as a table row."""
         return {"check": self.check, "outcome": self.outcome, "what": self.what}

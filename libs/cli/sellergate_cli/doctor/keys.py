@@ -1,4 +1,4 @@
-"""Keys of the services, where this machine has them: their form, and who may read their files."""
+"""Checks of the services' key files on this machine: format and permissions."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ _OTHERS = 0o077
 
 
 class KeyFiles(Settings):
-    """Where the key files of services are, on a machine that has them."""
+    """Paths of the services' key files."""
 
     sealing_keys_file: Path | None = None
     cache_keys_token_file: Path | None = None
@@ -34,7 +34,7 @@ class KeyFiles(Settings):
 
 
 def examine(state_dir: Path | None) -> Iterator[Finding]:
-    """Look at every key file that is here."""
+    """Check every key file on this machine."""
     files = read_settings(KeyFiles)
     here = False
     for name, local in {**RINGS, **SINGLE}.items():
@@ -45,7 +45,9 @@ def examine(state_dir: Path | None) -> Iterator[Finding]:
             yield _file(name, file)
     if not here:
         yield Finding(
-            "keys", "SKIPPED", f"none are here; set {PREFIX}SEALING_KEYS_FILE and its like where the services run"
+            "keys",
+            "SKIPPED",
+            f"no key files on this machine; set {PREFIX}SEALING_KEYS_FILE and similar where services run",
         )
 
 
@@ -54,21 +56,21 @@ def _file(name: str, file: Path) -> Finding:
     try:
         text = SecretStr(file.read_text(encoding="utf-8").strip())
         if os.stat(file).st_mode & _OTHERS:  # noqa: PTH116  (the same)
-            return Finding(check, "FAILED", f"{file} may be read by others; chmod 600 it")
+            return Finding(check, "FAILED", f"other users can read {file}; run chmod 600 {file}")
         return Finding(check, "OK", _findings(name)(text))
     except OSError as error:
-        return Finding(check, "FAILED", f"{file} cannot be read: {error.strerror}")
+        return Finding(check, "FAILED", f"cannot read {file}: {error.strerror}")
     except ValueError as error:
         return Finding(check, "FAILED", str(error))
 
 
 def _findings(name: str) -> Callable[[SecretStr], str]:
-    """Return what checks a key and tells of it without showing it."""
+    """Return a function that validates a key and describes it without showing it."""
 
     def ring(text: SecretStr) -> str:
         (wrapped_ring_text if name == "SEALING_KEYS" else ring_text)(text)
         kids = list(ring_entries(text.get_secret_value()))
-        return f"{kids[0]} seals; {len(kids) - 1} older open"
+        return f"{kids[0]} encrypts; {len(kids) - 1} older keys decrypt"
 
     def single(text: SecretStr) -> str:
         if not text.get_secret_value().startswith("kms:"):

@@ -1,4 +1,4 @@
-"""What is stored: migrations, secrets and authorizations that end, sellers who are lost, roles without an external id."""
+"""Checks of stored data: migrations, expiring secrets and authorizations, revoked sellers, roles without external ID."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,17 +15,17 @@ _MOST_SHOWN = 5
 
 
 async def examine(state_dir: Path | None) -> list[Finding]:
-    """Read all accounts and applications, which a database of another version would not give."""
+    """Read all accounts and applications, which fails on a database of another version, and check them."""
     async with connect(state_dir) as sellergate:
         try:
             accounts = [account async for account in sellergate.accounts.each()]
             applications = [application async for application in sellergate.applications.each()]
         except SellergateError as error:
-            how_to = "run the account service with SELLERGATE_DATABASE_MIGRATE=on once, or see its log"
+            how_to = "start the account service with SELLERGATE_DATABASE_MIGRATE=on once, or read its log"
             return [
-                Finding("migrations", "FAILED", f"accounts cannot be read: {error.message} ({error.reason}); {how_to}")
+                Finding("migrations", "FAILED", f"cannot read accounts: {error.message} ({error.reason}); {how_to}")
             ]
-    count = f"{len(accounts)} accounts and {len(applications)} applications can be read"
+    count = f"{len(accounts)} accounts and {len(applications)} applications are readable"
     return [Finding("migrations", "OK", count), *_of_accounts(accounts), *_of_applications(applications)]
 
 
@@ -40,9 +40,9 @@ def _of_accounts(accounts: list[account_pb2.Account]) -> Iterator[Finding]:
         and one.HasField("authorization_expire_time")
         and one.authorization_expire_time.ToDatetime(tzinfo=UTC) < before
     ]
-    yield _list("roles without external id", bare, "give their trust policies sts:ExternalId, then clear the flag")
-    yield _list("authorizations that were revoked", lost, "let these sellers authorize again")
-    yield _list(f"authorizations that end within {SOON.days} days", ending, "let these sellers authorize again")
+    yield _list("roles without external ID", bare, "add sts:ExternalId to their trust policies, then clear the flag")
+    yield _list("revoked authorizations", lost, "ask these sellers to authorize again")
+    yield _list(f"authorizations expiring within {SOON.days} days", ending, "ask these sellers to authorize again")
 
 
 def _of_applications(applications: list[application_pb2.Application]) -> Iterator[Finding]:
@@ -52,7 +52,7 @@ def _of_applications(applications: list[application_pb2.Application]) -> Iterato
         for one in applications
         if one.HasField("secret_expire_time") and one.secret_expire_time.ToDatetime(tzinfo=UTC) < before
     ]
-    yield _finding(f"client secrets that end within {SOON.days} days", ending, "sellergate secrets rotate")
+    yield _finding(f"client secrets expiring within {SOON.days} days", ending, "run sellergate secrets rotate")
 
 
 def _list(check: str, accounts: list[account_pb2.Account], what_to_do: str) -> Finding:

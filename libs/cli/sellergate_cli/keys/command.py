@@ -1,4 +1,4 @@
-"""`sellergate keys`: makes the keys that services read from files or the environment."""
+"""`sellergate keys`: creates the keys that services read from files or the environment."""
 
 import secrets
 from datetime import UTC, datetime
@@ -12,35 +12,44 @@ from sellergate_common.crypto.wrapping import SingleUse, ring_context, single_co
 
 from sellergate_cli.keys.kms import new_wrapped_key
 from sellergate_cli.keys.rewrap import rewrap
+from sellergate_cli.options import examples
 from sellergate_cli.terminal import say
 
 SINGLE_KEY_BYTES = 32
 
-app = typer.Typer(help="Make keys, and put a new one in front of a key ring.", no_args_is_help=True)
+app = typer.Typer(help="Create encryption keys, rotate key rings and re-encrypt stored secrets.", no_args_is_help=True)
 
 app.command()(rewrap)
 
-Kid = Annotated[str, typer.Option(help="Id of the key in its ring; the day by default.")]
+Kid = Annotated[str, typer.Option(help="Key ID in its ring; defaults to the date.")]
 Kms = Annotated[
     str,
-    typer.Option(help="Let this key of AWS KMS (id, alias or ARN) make and wrap it; for the account service's keys."),
+    typer.Option(
+        help="AWS KMS key (ID, alias or ARN) that generates and wraps the key; only for keys of the account service."
+    ),
 ]
-Region = Annotated[str, typer.Option(envvar="AWS_REGION", help="Region of KMS; boto3's own by default.")]
+Region = Annotated[str, typer.Option(envvar="AWS_REGION", help="AWS region of KMS; defaults to boto3's.")]
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "sellergate keys new",
+        "sellergate keys new --kms alias/sellergate",
+        "sellergate keys new --kms alias/sellergate --single --for index-key",
+    )
+)
 def new(
     kid: Kid = "",
     single: Annotated[
-        bool, typer.Option("--single", help="A single key, for SELLERGATE_INDEX_KEY and its like.")
+        bool, typer.Option("--single", help="Create a single key, such as SELLERGATE_INDEX_KEY.")
     ] = False,
-    use: Annotated[SingleUse | None, typer.Option("--for", help="What a wrapped single key is for.")] = None,
+    use: Annotated[SingleUse | None, typer.Option("--for", help="Purpose of a single key that KMS wraps.")] = None,
     kms: Kms = "",
     region: Region = "",
 ) -> None:
-    """Print a new key: a line of a key ring (SELLERGATE_SEALING_KEYS, SELLERGATE_CACHE_KEYS_…), or a single key."""
+    """Create a key and print it: a line of a key ring (SELLERGATE_SEALING_KEYS, SELLERGATE_CACHE_KEYS_…), or a single key."""
     if use and not single:
-        raise typer.BadParameter("--for goes with --single")
+        raise typer.BadParameter("--for applies only to single keys; add --single")
     if not single:
         line = _line(kid, kms, region)
         _check(line)
@@ -50,19 +59,20 @@ def new(
     elif use:
         say(new_wrapped_key(kms, region, SINGLE_KEY_BYTES, single_context(use)))
     else:
-        raise typer.BadParameter("KMS binds a single key to its use; say which with --for")
+        raise typer.BadParameter("KMS binds a single key to its purpose; name it with --for")
 
 
 @app.command()
 def rotate(
-    file: Annotated[Path, typer.Argument(help="The key ring's file.", exists=True, dir_okay=False, writable=True)],
+    file: Annotated[Path, typer.Argument(help="Key ring file.", exists=True, dir_okay=False, writable=True)],
     kid: Kid = "",
     kms: Kms = "",
     region: Region = "",
 ) -> None:
-    """Put a new key in front of a key ring: it seals from the next start on, and the old ones still open.
+    """Add a new key to the front of a key ring file.
 
-    Afterwards restart the services that read the file, re-wrap what is stored, and only then take the old key out.
+    After a restart services encrypt with the new key and still decrypt with the older ones. Then run `sellergate keys rewrap`,
+    and only afterwards remove the old key.
     """
     text = file.read_text(encoding="utf-8")
     _check(text)
@@ -72,11 +82,12 @@ def rotate(
     draft.touch(mode=0o600)
     draft.write_text(ring, encoding="utf-8")
     draft.replace(file)
-    say(f"{ring.partition(' ')[0]} seals from the next start on; {len(ring_entries(text))} older keys still open.")
+    kid = ring.partition(" ")[0]
+    say(f"Added {kid}: services encrypt with it after a restart; {len(ring_entries(text))} older keys still decrypt.")
 
 
 def _check(ring: str) -> None:
-    """End the command with the ring's own words when it is not a good one."""
+    """Raise BadParameter if a key ring is invalid."""
     try:
         wrapped_ring_text(SecretStr(ring))
     except ValueError as error:

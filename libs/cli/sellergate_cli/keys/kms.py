@@ -1,4 +1,4 @@
-"""KMS for `sellergate keys --kms`: it makes a key and hands it out wrapped, so that no machine of an operator sees it."""
+"""KMS for `sellergate keys --kms`: it generates a key and returns it wrapped, so that no operator's machine sees it."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from sellergate_cli.terminal import say
 
 
 def new_wrapped_key(key: str, region: str, size: int, context: dict[str, str]) -> str:
-    """Return `size` random bytes that `key` (an id, alias or ARN) wraps for `context`. Ends the command with what hinders it."""
+    """Return `size` random bytes that `key` (an ID, alias or ARN) wraps for `context`. Exits with code 1 if KMS fails."""
     try:
         import boto3  # noqa: PLC0415  (only --kms needs it, which is an extra)
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
     except ImportError:
-        raise typer.BadParameter("--kms needs boto3: pip install 'sellergate[cli,kms]'") from None
+        raise typer.BadParameter("--kms needs boto3; run pip install 'sellergate[cli,kms]'") from None
     try:
         made: dict[str, Any] = _client(boto3, region).generate_data_key_without_plaintext(
             KeyId=key, NumberOfBytes=size, EncryptionContext=context
@@ -27,7 +27,10 @@ def new_wrapped_key(key: str, region: str, size: int, context: dict[str, str]) -
         cause = str(error.response.get("Error", {}).get("Code", ""))[:64]
     except (BotoCoreError, ValueError, KeyError) as error:
         cause = type(error).__name__
-    say(f"KMS makes no key under {key} ({cause}); nothing was changed", err=True)
+    say(
+        f"KMS did not generate a key under {key} ({cause}). Nothing was changed. Check the key, region and permissions.",
+        err=True,
+    )
     raise typer.Exit(1)
 
 

@@ -1,4 +1,4 @@
-"""`sellergate keys rewrap`: seals everything that is stored under the newest key, while the suite runs."""
+"""`sellergate keys rewrap`: re-encrypts all stored secrets under the newest key while the suite runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,16 +16,22 @@ _MOST_SHOWN = 20
 
 
 def rewrap(
-    batch_size: Annotated[int, typer.Option(min=0, help="Rows in one transaction; 0: 200.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=0, help="Rows per transaction; 0 uses 200.")] = 0,
     state_dir: StateDir = None,
 ) -> None:
-    """Seal everything under the newest key. Broken off, it goes on where it was; exit code 1 when something does not open."""
-    unopened, done = complete(_rewrap(state_dir, batch_size), " The same command goes on where it was.")
-    say(f"{done.rewrapped} secrets were sealed again, {done.skipped} were under the newest key already.")
+    """Re-encrypt all stored secrets under the newest key while the suite runs.
+
+    Run the command again after an interruption; it continues. Exit code 1 if a secret cannot be decrypted.
+    """
+    unopened, done = complete(_rewrap(state_dir, batch_size), " Run the same command again to continue.")
+    say(f"Re-encrypted {done.rewrapped} secrets; {done.skipped} already used the newest key.")
     for row in unopened[:_MOST_SHOWN]:
-        say(f"not opened: {harmless(row)}", err=True)
+        say(f"cannot decrypt: {harmless(row)}", err=True)
     if unopened:
-        say(f"{len(unopened)} rows do not open; keep the old keys until they are dealt with.", err=True)
+        say(
+            f"{len(unopened)} rows cannot be decrypted. Keep the old keys until these rows are repaired or removed.",
+            err=True,
+        )
         raise typer.Exit(1)
 
 
@@ -34,7 +40,7 @@ async def _rewrap(state_dir: Path | None, batch_size: int) -> tuple[list[str], p
     async with admin_service(state_dir) as admin:
         request = pb2.RewrapSecretsRequest(batch_size=batch_size)
         steps = invoke_stream(admin.RewrapSecrets, request, dependency="account", seconds=_SECONDS)
-        with counting("Sealing", None) as moved:
+        with counting("Re-encrypting", None) as moved:
             async for step in steps:
                 unopened += step.unopened_ids
                 moved(step.rewrapped + step.skipped, step.total)

@@ -1,4 +1,4 @@
-"""Opens what the former system encrypted: AES-256-CBC with PKCS7 padding, in each column's layout."""
+"""Decryption of the former system's values: AES-256-CBC with PKCS7 padding, in each column's layout."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ _IS_PLAINTEXT = "is plaintext; let the former system encrypt it and import again
 
 
 def decrypt(key: SecretBytes, sealed: Sealed) -> str | None:
-    """Return the text of an iv and a ciphertext; None when this key does not open it."""
+    """Return the plaintext of an IV and a ciphertext; None if this key does not decrypt it."""
     iv, ciphertext = sealed
     decryptor = Cipher(algorithms.AES(key.get_secret_value()), modes.CBC(iv)).decryptor()
     unpadder = PKCS7(8 * BLOCK_BYTES).unpadder()
@@ -38,7 +38,7 @@ class LegacyCipher:
         self._layouts = layouts or {}
 
     def open(self, encrypted: object, name: str) -> SecretStr:
-        """Return the text behind a value of the column `name`. Raises Refused that names the field."""
+        """Return the decrypted value of the column `name`. Raises Refused that names the field."""
         field = ENCRYPTED[name]
         if encrypted is None:
             raise Refused(field, "is null")

@@ -1,4 +1,4 @@
-"""The former system's database: its URL as SQLAlchemy or Prisma writes it, and a transaction that only reads."""
+"""The former system's database: its URL as SQLAlchemy or Prisma writes it, and a read-only transaction."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _HOW_TO = "must be postgresql://user:password@host:5432/database or sqlite:///fi
 
 
 def parse_url(database_url: SecretStr) -> tuple[URL, str | None]:
-    """Read a URL as SQLAlchemy or as Prisma writes it; return it and the schema it names."""
+    """Parse a URL as SQLAlchemy or Prisma writes it; return it and its schema."""
     given = database_url.get_secret_value()
     if given.startswith("file:"):
         given = "sqlite:///" + given.removeprefix("file:")
@@ -50,7 +50,7 @@ def parse_url(database_url: SecretStr) -> tuple[URL, str | None]:
 
 @contextmanager
 def reading(url: URL) -> Iterator[Connection]:
-    """Begin a transaction that only reads one state of the database. Raises SentenceError."""
+    """Begin a read-only transaction on one snapshot of the database. Raises SentenceError."""
     is_sqlite = url.get_backend_name() == "sqlite"
     engine = create_engine(url, poolclass=NullPool, **({"creator": lambda: _sqlite(url)} if is_sqlite else {}))
     with explain_errors(url):
@@ -63,16 +63,20 @@ def reading(url: URL) -> Iterator[Connection]:
 
 @contextmanager
 def explain_errors(url: URL) -> Iterator[None]:
-    """Say in one sentence what hinders the reading, without the password."""
+    """Turn a database error into one sentence without the password."""
     try:
         yield
     except DBAPIError as error:
         cause = (str(error.orig).strip().splitlines() or [type(error).__name__])[0]
         if url.password:
             cause = cause.replace(str(url.password), "***")
-        raise SentenceError(f"The former database cannot be read: {cause}.") from None
+        raise SentenceError(
+            f"Cannot read the former database: {cause}. Check the URL and the reader's permissions."
+        ) from None
     except (SQLAlchemyError, UnicodeError) as error:
-        raise SentenceError(f"The former database cannot be read ({type(error).__name__}).") from None
+        raise SentenceError(
+            f"Cannot read the former database ({type(error).__name__}). Check the URL and the server."
+        ) from None
 
 
 def _sqlite(url: URL) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""Finds out from a sample how a former system encrypted: the layout of each column, and whether this is its key."""
+"""Detection, from a sample of rows, of each column's encryption layout and of a wrong key."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ def detect(sample: Iterable[Mapping[str, Any]], key: SecretBytes) -> Detection:
             column.count(row[name], name, key)
     if not any(column.opened for column in columns.values()) and any(column.closed for column in columns.values()):
         raise SentenceError(
-            "Not one row decrypts with this key; it is probably the wrong one. Nothing was imported. Give the key that the"
+            "No row decrypts with this key, which is probably the wrong one. Nothing was imported. Give the key that the"
             f" former system uses, or {HOW_TO}."
         )
     for name, column in columns.items():

@@ -1,4 +1,4 @@
-"""Shows how far an import has come, and writes its report file."""
+"""The progress bar of an import, and its report file."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from sellergate_cli.operator import SentenceError
 
 @contextmanager
 def progress(name: str, rows: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error while the body runs, if that is a terminal; yield what moves it on."""
+    """Show a progress bar on standard error if that is a terminal; yield a function that advances it by a count."""
     from sellergate_cli.progress import counting  # noqa: PLC0415
 
     done = 0
@@ -27,7 +27,7 @@ def progress(name: str, rows: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def report_file(path: Path | None, *, dry_run: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Replace the report file, readable only by its owner; yield what writes a line of JSON. Raises SentenceError."""
+    """Replace the report file, readable only by its owner; yield a function that writes a line. Raises SentenceError."""
     if path is None:
         yield lambda _: None
         return
@@ -36,7 +36,9 @@ def report_file(path: Path | None, *, dry_run: bool) -> Iterator[Callable[[dict[
         path.touch(mode=0o600)
         file = path.open("w", encoding="utf-8")
     except OSError as error:
-        raise SentenceError(f"The report {path} cannot be written: {error.strerror}.") from None
+        raise SentenceError(
+            f"Cannot write the report {path}: {error.strerror}. Name another file with --report."
+        ) from None
 
     def write(note: dict[str, Any]) -> None:
         file.write(json.dumps({"dry_run": dry_run, **note}) + "\n")

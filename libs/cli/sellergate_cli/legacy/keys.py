@@ -61,7 +61,7 @@ def _made(passphrase: str, key_from: str) -> LegacyKey:
     """Make a key from a passphrase as Node's crypto does. Raises SentenceError."""
     octets = passphrase.encode("utf-8", "surrogateescape")
     if not octets:
-        raise SentenceError("The passphrase is empty.")
+        raise SentenceError("The passphrase is empty. Set SELLERGATE_LEGACY_KEY or --key-file to it.")
     if key_from == "sha256":
         return LegacyKey(SecretBytes(hashlib.sha256(octets).digest()), "SHA-256 of a passphrase")
     if key_from == "pad":

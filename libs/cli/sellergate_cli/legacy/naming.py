@@ -13,7 +13,7 @@ _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What the operator says of the names: the table, and by our column theirs."""
+    """Names that the operator gave: the table, and the former column by the imported one."""
 
     table: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -28,7 +28,7 @@ _OURS = {name: column for column in COLUMNS for name in (column, snake(column))}
 
 
 def parse_columns(given: Iterable[str]) -> dict[str, str]:
-    """Read pairs of theirs=ours; return theirs by our column. Raises ValueError that says what is wrong."""
+    """Parse pairs of theirs=ours; return the former column by the imported one. Raises ValueError that names the pair."""
     found: dict[str, str] = {}
     for pair in given:
         theirs, _, name = pair.rpartition("=")
@@ -36,7 +36,7 @@ def parse_columns(given: Iterable[str]) -> dict[str, str]:
         if not theirs or ours is None:
             raise ValueError(f"{pair!r} must be THEIRS=OURS, and OURS one of {', '.join(COLUMNS)}")
         if ours in found:
-            raise ValueError(f"{ours} is named twice")
+            raise ValueError(f"{ours} is given twice; give it once")
         found[ours] = theirs
     return found
 
@@ -56,7 +56,9 @@ def match_columns(table: str, there: Collection[str], given: Mapping[str, str]) 
     """Return the table's own name of every column that is needed. Raises SentenceError that says what to do."""
     unknown = sorted(set(given.values()) - set(there))
     if unknown:
-        raise SentenceError(f'The table "{table}" has no column {", ".join(unknown)}, as --column says.')
+        raise SentenceError(
+            f'The table "{table}" has no column {", ".join(unknown)}, which --column names; check its spelling.'
+        )
     found = {}
     for ours in COLUMNS:
         names = (given[ours],) if ours in given else (ours, snake(ours))

@@ -1,4 +1,4 @@
-"""What became of single rows of an import, and the counts of all."""
+"""Outcomes of an import's rows, and their counts."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ _MAX_SHOWN = 64
 
 
 class Refused(Exception):
-    """A row cannot be imported: the field of the contract at fault, and why, without a value of the row."""
+    """The refusal of a row: the field of the contract at fault and the reason, without a value of the row."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -21,10 +21,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one row.
+    """The outcome of one row.
 
-    `field` and `reason` say why it was refused, or what about a row that is in deserves a look. `application_id` is the
-    operator's application that the account is attached to.
+    `field` and `reason` explain a refusal, or a warning about an imported row. `application_id` is the shared application that
+    the account is attached to.
     """
 
     outcome: Literal["created", "unchanged", "refused"]
@@ -35,16 +35,16 @@ class Fate:
 
     @property
     def is_warning(self) -> bool:
-        """Whether the row is in and deserves a look."""
+        """Whether the row is imported with a warning."""
         return self.outcome != "refused" and bool(self.reason)
 
     def line(self) -> str:
-        """Return it for a terminal."""
+        """Return the outcome as a line for a terminal."""
         label = "warning" if self.is_warning else self.outcome
         return f"{label}: {printable(self.account_id) or '(no id)'}  {self.field}  {self.reason}"
 
     def document(self) -> dict[str, Any]:
-        """Return it for the report file."""
+        """Return the outcome as a document for the report file."""
         return {
             "outcome": self.outcome,
             "warning": self.is_warning,
@@ -57,7 +57,7 @@ class Fate:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of one run over the table. `write` gets every row as a document; `read_as` says how the table was read."""
+    """Counts of one run over the table. `write` gets every row as a document; `read_as` holds lines about the detected layout."""
 
     rows: int
     write: Callable[[dict[str, Any]], None] = lambda _: None
@@ -70,7 +70,7 @@ class Tally:
     read_as: Sequence[str] = ()
 
     def add(self, fate: Fate) -> None:
-        """Count what became of a row, and hand it on."""
+        """Count the outcome of a row and write it to the report."""
         setattr(self, fate.outcome, getattr(self, fate.outcome) + 1)
         self.warnings += fate.is_warning
         if fate.application_id:
@@ -81,7 +81,7 @@ class Tally:
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
-        """What a dry run and the run after it agree in."""
+        """The counts in which a dry run and the following import agree."""
         return self.created, self.unchanged, self.refused, self.warnings
 
     @property
@@ -91,6 +91,6 @@ class Tally:
 
 
 def printable(text: str) -> str:
-    """Return what a terminal may be shown of an id, which may hold any characters."""
+    """Return an id in a form that is safe on a terminal."""
     short = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
     return short if short.isprintable() else ascii(short)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sellergate.account.v1.account_admin_service_pb2 import ImportAccountsRequest
 
 Seller = tuple[str, str, str]
-"""User, seller and marketplace: what the account service knows an account by."""
+"""User, seller and marketplace: the natural key of an account in the account service."""
 COLUMNS = (
     "id",
     "userId",
@@ -54,13 +54,13 @@ class LegacyAccount:
 
     @property
     def seller(self) -> Seller:
-        """What the account service knows an account by; it takes marketplaces in any case, and GB for UK."""
+        """The account's natural key; the account service accepts marketplaces in any case, and GB for UK."""
         return _seller(self.user_id, self.amazon_seller_id, self.marketplace)
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the operator chose for all rows. `application_id`: the only one of the operator's that accounts are attached to."""
+    """The operator's choices for all rows. `application_id` is the only shared application that accounts are attached to."""
 
     dry_run: bool = False
     role_without_external_id: bool = False

@@ -1,4 +1,4 @@
-"""One run over the former table, dry or not: reads, refuses, sends, and adds up what the account service reports."""
+"""One run over the former table, dry or not: reads rows, refuses invalid ones, sends the others and counts the outcomes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROWS = 500
 """Rows of one stream, and more until a user's last."""
 MOST_ROWS = 10_000
-"""The account service takes no more in one stream."""
+"""The most rows that the account service accepts in one stream."""
 BASE_SECONDS = 60.0
 SECONDS_A_ROW = 0.25
 _SHUT_OUT = "an active row of this seller and marketplace was refused; correct that row and import again"
@@ -26,7 +26,7 @@ _SHUT_OUT = "an active row of this seller and marketplace was refused; correct t
 
 @dataclass(slots=True)
 class Run:
-    """One run over the table; `moved` is told how many rows it went on."""
+    """One run over the table; `moved` gets the number of rows that were completed."""
 
     table: LegacyTable
     cipher: LegacyCipher
@@ -46,7 +46,7 @@ class Run:
             await self._send(service, stream)
 
     def _streams(self) -> Iterator[list[LegacyAccount]]:
-        """Cut the rows so that one user's stay together: a dry run remembers what it let pass only within one stream."""
+        """Split the rows without separating a user's: a dry run detects conflicts only within one stream."""
         stream: list[LegacyAccount] = []
         for account in self._readable():
             if len(stream) >= self.most_rows or (len(stream) >= self.rows and stream[-1].user_id != account.user_id):
@@ -75,7 +75,7 @@ class Run:
     def _check_id(self, value: object, seen: set[str]) -> None:
         """Raise Refused for an id that an earlier row has; `seen` are those met so far that more rows have."""
         if (key := str(value)) in seen:
-            raise Refused("account_id", "is the id of another row, too")
+            raise Refused("account_id", "is also the ID of another row")
         if key in self.table.repeated:
             seen.add(key)
 
@@ -115,7 +115,7 @@ class Run:
             self.moved(1)
 
     def _is_forestalled(self, account: LegacyAccount) -> bool:
-        """Refuse what an earlier row forestalls, in the account service's words."""
+        """Refuse rows that conflict with an earlier row, with the account service's reason."""
         known = self._let_pass.get(account.seller)
         if known is not None:
             words = f"the user's account of this seller and marketplace is there under the id {known!r}"
@@ -128,7 +128,7 @@ class Run:
 
 
 def _fates(stream: list[LegacyAccount], report: "ImportAccountsResponse") -> list[Fate]:
-    """Return what became of each account. Raises SentenceError when the report does not say it of all."""
+    """Return the outcome of each account. Raises SentenceError if the report is incomplete."""
     from sellergate.account.v1.account_admin_service_pb2 import ImportOutcome  # noqa: PLC0415
 
     warnings = {note.index: note for note in report.warnings}
@@ -146,7 +146,9 @@ def _fates(stream: list[LegacyAccount], report: "ImportAccountsResponse") -> lis
     for note in report.refusals:
         fates[note.index] = Fate("refused", stream[note.index].account_id, note.field, note.description)
     if len(fates) != len(stream) or report.created + report.unchanged != len(report.results):
-        raise SentenceError("The account service's report does not add up; it may be older than this command.")
+        raise SentenceError(
+            "The account service's report is incomplete. Update the account service to the version of this command."
+        )
     return [fates[index] for index in range(len(stream))]
 
 

@@ -1,4 +1,4 @@
-"""The former database as it is opened for a run: the table, the cipher, and what is reported of both."""
+"""The former database as opened for a run: the table, the cipher, and lines that describe both."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from sellergate_cli.legacy.table import LegacyTable, open_table
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the former accounts are, under which names, and how their key is given."""
+    """The location, column names and key of the former accounts."""
 
     database_url: SecretStr
     key: SecretStr

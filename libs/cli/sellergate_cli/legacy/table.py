@@ -1,4 +1,4 @@
-"""Reads the former system's table from PostgreSQL or SQLite: read-only, a row at a time, from one state of the database."""
+"""The former system's table in PostgreSQL or SQLite, read row by row from one read-only snapshot."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ class LegacyTable:
     _schema: str | None
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
-        """Yield all rows by our names, user by user; of each user active before inactive, then newer before older.
+        """Yield all rows with the imported column names, user by user: active before inactive, then newer before older.
 
         Raises SentenceError.
         """
@@ -80,7 +80,7 @@ class LegacyTable:
 
 @contextmanager
 def open_table(database_url: SecretStr, naming: Naming) -> Iterator[LegacyTable]:
-    """Open the table in a transaction that only reads. Raises SentenceError that says what is missing, and shows no password."""
+    """Open the table in a read-only transaction. Raises SentenceError that names what is missing, without the password."""
     url, schema = parse_url(database_url)
     with reading(url) as connection:
         with explain_errors(url):

@@ -1,4 +1,4 @@
-"""Reads single values as a former database may hold them: text, numbers, JSON, times."""
+"""Parsers of single values of a former database: text, numbers, JSON, times."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _TRUE, _FALSE = frozenset({"1", "true", "t"}), frozenset({"0", "false", "f"})
 
 
 def to_text(value: object, field: str) -> str:
-    """Return text, numbers as text too. Raises Refused, also for what no message can carry."""
+    """Return text, or a number as text. Raises Refused, also for text that a message cannot carry."""
     if value is None:
         raise Refused(field, "is null")
     if isinstance(value, int) and not isinstance(value, bool):
@@ -63,7 +63,7 @@ def to_list(value: object, field: str) -> tuple[str, ...]:
 
 
 def _parse(text: str, field: str) -> object:
-    """Return what JSON text holds; text that does not begin as JSON is split at its commas. Raises Refused."""
+    """Return the value of JSON text; split other text at its commas. Raises Refused."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -1,1 +1,1 @@
-"""`sellergate secrets`: client secrets and authorizations, their ends, and rotations."""
+"""`sellergate secrets`: expiry and rotation of client secrets and authorizations."""

@@ -1,4 +1,4 @@
-"""`sellergate secrets list`: which client secrets and authorizations end, and when."""
+"""`sellergate secrets list`: expiry of client secrets and authorizations."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +15,12 @@ from sellergate_cli.terminal import harmless, say
 
 
 def list_ends(
-    days: Annotated[int, typer.Option(help="Show active accounts whose authorization ends within so many days.")] = 30,
+    days: Annotated[
+        int, typer.Option(help="List active accounts whose authorization expires within this many days.")
+    ] = 30,
     state_dir: StateDir = None,
 ) -> None:
-    """Print every application's secret, and the authorizations that end soon."""
+    """List the client secret expiry of every application, and authorizations that expire soon."""
     complete(_print_ends(state_dir, datetime.now(UTC), timedelta(days=days)))
 
 

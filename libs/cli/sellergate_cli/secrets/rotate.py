@@ -1,4 +1,4 @@
-"""`sellergate secrets rotate`: asks Amazon for a new client secret, and waits until it is stored."""
+"""`sellergate secrets rotate`: requests a new client secret from Amazon and waits until it is stored."""
 
 import asyncio
 import time
@@ -19,27 +19,31 @@ _SERVICE = "account"
 
 
 def rotate(
-    application_id: Annotated[str, typer.Argument(help="The application, as `sellergate secrets list` shows it.")],
-    wait: Annotated[float, typer.Option(min=0, help="Wait so many seconds for the new secret to be stored.")] = 300,
+    application_id: Annotated[str, typer.Argument(help="Application ID, as `sellergate secrets list` shows it.")],
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until the new secret is stored.")] = 300,
     state_dir: StateDir = None,
 ) -> None:
-    """Start the rotation of an application's client secret at Amazon. Needs an operator's certificate.
+    """Rotate an application's client secret at Amazon. Needs an operator's certificate.
 
-    Amazon sends the new secret to the application's SQS queue alone (docs/rotation.md); the token service stores it from there.
+    Amazon sends the new secret only to the application's SQS queue (docs/rotation.md), from which the token service stores it.
     """
     if complete(_rotate(state_dir, application_id, wait)):
-        say("The new secret is stored; the old one works for up to 7 days more.")
+        say("The new client secret is stored. The previous one is valid for up to 7 more days.")
         return
     say(
-        "Amazon has made a new secret and sends it to the application's queue. "
-        + ("It is not stored yet; see that the token service consumes that queue." if wait else "Not waited for."),
+        "Amazon created a new client secret and sends it to the application's queue. "
+        + (
+            "It is not stored yet. Check that the token service consumes this queue."
+            if wait
+            else "The command did not wait."
+        ),
         err=wait > 0,
     )
     raise typer.Exit(1 if wait else 0)
 
 
 async def _rotate(state_dir: "StateDir", application_id: str, wait: float) -> bool:
-    """Start the rotation; tell whether the new secret was stored within `wait` seconds."""
+    """Start the rotation; return whether the new secret was stored within `wait` seconds."""
     from sellergate_client import Sellergate  # noqa: PLC0415
     from sellergate_common.identity.tls import Identity  # noqa: PLC0415
     from sellergate_common.rpc.channel import open_channel  # noqa: PLC0415
@@ -56,7 +60,7 @@ async def _rotate(state_dir: "StateDir", application_id: str, wait: float) -> bo
     ):
         before = await _application(channel, application_id)
         account_id = await _account_of(channel, application_id)
-        # The rotation is an operation of production alone, also where accounts use the sandbox.
+        # The operation exists only in production, so it goes there for sandbox accounts too.
         await sellergate.call(account_id, "POST", PATH, sandbox=False)
         end = time.monotonic() + wait
         while time.monotonic() < end:
@@ -77,7 +81,7 @@ async def _application(channel: "grpc.aio.Channel", application_id: str) -> "App
 
 
 async def _account_of(channel: "grpc.aio.Channel", application_id: str) -> str:
-    """Return an account of the application: it tells the gateway which application calls, and at which of Amazon's hosts."""
+    """Return an account of the application, from which the gateway derives the application and Amazon's host."""
     from sellergate.account.v1 import account_pb2, account_service_pb2  # noqa: PLC0415
     from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub  # noqa: PLC0415
     from sellergate_common.rpc.channel import invoke  # noqa: PLC0415
@@ -88,6 +92,7 @@ async def _account_of(channel: "grpc.aio.Channel", application_id: str) -> str:
     page = await invoke(AccountServiceStub(channel).ListAccounts, request, dependency=_SERVICE)
     if not page.accounts:
         raise SentenceError(
-            "No account uses this application; rotate its secret in Amazon's developer console and hand it in by the webhook."
+            "No account uses this application, so Sellergate cannot call Amazon for it. Rotate its secret in Amazon's developer"
+            " console and send the new one to the webhook (docs/rotation.md)."
         )
     return page.accounts[0].account_id

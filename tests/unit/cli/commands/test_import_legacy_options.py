@@ -30,7 +30,7 @@ def url(tmp_path: Path) -> str:
     ("options", "code", "words"),
     [
         ([], 1, "--key-from sha256, --key-from scrypt:SALT or --key-from pad"),
-        (["--key-from", "md5"], 2, "must be sha256, scrypt:SALT or pad"),
+        (["--key-from", "md5"], 2, "use sha256, scrypt:SALT or pad"),
         (["--key-from", "sha256"], 1, "probably the wrong one"),
         (["--key-from", "scrypt:pepper"], 1, "probably the wrong one"),
         (["--key-from", "pad", "--column", "x=y"], 2, "THEIRS=OURS"),

@@ -28,7 +28,7 @@ def test_an_operator_names_what_is_called_otherwise() -> None:
 
 @pytest.mark.parametrize("given", [["userId"], ["=userId"], ["a=nothing"], ["a=userId", "b=user_id"], ["a="]])
 def test_a_pair_that_names_no_column_is_refused(given: list[str]) -> None:
-    with pytest.raises(ValueError, match=r"THEIRS=OURS|named twice"):
+    with pytest.raises(ValueError, match=r"THEIRS=OURS|given twice"):
         parse_columns(given)
 
 
@@ -38,7 +38,7 @@ def test_what_is_missing_is_named_with_what_to_do() -> None:
     ) as missing:
         match_columns("t", set(SNAKE) - {"user_id", "is_active"}, {})
     assert "--table" in str(missing.value)
-    with pytest.raises(SentenceError, match="has no column owner, as --column says"):
+    with pytest.raises(SentenceError, match="has no column owner, which --column names"):
         match_columns("t", COLUMNS, {"userId": "owner"})
     with pytest.raises(SentenceError, match=r'no table "AmazonAccount" or "amazon_accounts".*--table'):
         choose_table(["User"], None)
