@@ -127,7 +127,8 @@ async def test_ctrl_c_leaves_no_half_file_and_says_how_to_go_on(
         (await control.post("/control/processing", json={"step_seconds": 0.2})).raise_for_status()
     assert running.returncode == 130
     report_id = line.split()[1]
-    assert f"Nothing was written. Amazon still generates the report. Continue with: sellergate report run --resume {report_id}" in rest_of_it
+    hint = f"Amazon still generates the report. Continue with: sellergate report run --resume {report_id}"
+    assert f"Nothing was written. {hint}" in rest_of_it
     assert "Traceback" not in rest_of_it
     assert list(tmp_path.iterdir()) == []
 
