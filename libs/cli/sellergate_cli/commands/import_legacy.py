@@ -64,7 +64,7 @@ def import_legacy(
         list[str] | None,
         typer.Option(
             "--column",
-            metavar="THEIRS=OURS",
+            metavar="FORMER=COLUMN",
             help="Maps a differently named column, such as owner_id=userId; repeat for each. The standard names in camel case"
             " and snake case need no mapping.",
         ),

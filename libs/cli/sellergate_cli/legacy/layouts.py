@@ -41,7 +41,7 @@ _PAIRS = {
 def read_layout(value: object) -> tuple[Layout, Sealed] | None:
     """Return the one layout that a value fits, with its iv and ciphertext; None for what fits none.
 
-    Lengths tell the layouts apart: an iv has 16 bytes, and a ciphertext whole blocks. Text of hex digits alone is hex: base64
+    Lengths tell the layouts apart: an iv has 16 bytes, and a ciphertext whole blocks. Text of only hex digits is hex: base64
     of random bytes has other characters, too.
     """
     if not isinstance(value, str) or len(value) > _LONGEST:

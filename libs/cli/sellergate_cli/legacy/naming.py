@@ -28,13 +28,13 @@ _OURS = {name: column for column in COLUMNS for name in (column, snake(column))}
 
 
 def parse_columns(given: Iterable[str]) -> dict[str, str]:
-    """Parse pairs of theirs=ours; return the former column by the imported one. Raises ValueError that names the pair."""
+    """Parse pairs of FORMER=COLUMN; return the former column by the imported one. Raises ValueError that names the pair."""
     found: dict[str, str] = {}
     for pair in given:
         theirs, _, name = pair.rpartition("=")
         ours = _OURS.get(name)
         if not theirs or ours is None:
-            raise ValueError(f"{pair!r} must be THEIRS=OURS, and OURS one of {', '.join(COLUMNS)}")
+            raise ValueError(f"{pair!r} must be FORMER=COLUMN, and COLUMN one of {', '.join(COLUMNS)}")
         if ours in found:
             raise ValueError(f"{ours} is given twice; give it once")
         found[ours] = theirs
@@ -68,6 +68,6 @@ def match_columns(table: str, there: Collection[str], given: Mapping[str, str]) 
     if missing:
         raise SentenceError(
             f'The table "{table}" lacks the columns {", ".join(missing)}; if they have other names, give each with'
-            f" --column THEIRS={missing[0]}, and if there are none, make a view with them and name it with --table."
+            f" --column FORMER={missing[0]}, and if there are none, make a view with them and name it with --table."
         )
     return found

@@ -33,7 +33,7 @@ _ROWS_AT_ONCE = 500
 class LegacyTable:
     """The table as it is while it is open. `count` rows; `repeated` are ids that more than one row has.
 
-    `columns` are the table's own names by ours.
+    `columns` are the table's own names by the imported ones.
     """
 
     name: str

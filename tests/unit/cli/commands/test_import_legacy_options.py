@@ -33,7 +33,7 @@ def url(tmp_path: Path) -> str:
         (["--key-from", "md5"], 2, "use sha256, scrypt:SALT or pad"),
         (["--key-from", "sha256"], 1, "probably the wrong one"),
         (["--key-from", "scrypt:pepper"], 1, "probably the wrong one"),
-        (["--key-from", "pad", "--column", "x=y"], 2, "THEIRS=OURS"),
+        (["--key-from", "pad", "--column", "x=y"], 2, "FORMER=COLUMN"),
         (["--key-from", "pad", "--column", "x=userId"], 1, "has no column x"),
         (["--key-from", "pad", "--table", "Nothing"], 1, 'no table "Nothing"'),
         (["--key-from", "pad", "--application", "x", "--own-applications"], 2, "exclude each other"),

@@ -28,13 +28,13 @@ def test_an_operator_names_what_is_called_otherwise() -> None:
 
 @pytest.mark.parametrize("given", [["userId"], ["=userId"], ["a=nothing"], ["a=userId", "b=user_id"], ["a="]])
 def test_a_pair_that_names_no_column_is_refused(given: list[str]) -> None:
-    with pytest.raises(ValueError, match=r"THEIRS=OURS|given twice"):
+    with pytest.raises(ValueError, match=r"FORMER=COLUMN|given twice"):
         parse_columns(given)
 
 
 def test_what_is_missing_is_named_with_what_to_do() -> None:
     with pytest.raises(
-        SentenceError, match=r"lacks the columns isActive, userId; .*--column THEIRS=isActive"
+        SentenceError, match=r"lacks the columns isActive, userId; .*--column FORMER=isActive"
     ) as missing:
         match_columns("t", set(SNAKE) - {"user_id", "is_active"}, {})
     assert "--table" in str(missing.value)
