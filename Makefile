@@ -1,4 +1,4 @@
-# Everything that is done with this project. `make help` lists it.
+# The tasks of this project. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -22,33 +22,33 @@ SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run ## the whole suite on this machine; walks the main job once and stays up until Ctrl-C
+run: $(VENV)/.run ## start all services on this machine with a demo seller, until Ctrl-C
 	@exec $(BIN)/python -m sellergate_devstack
 
-test: $(VENV)/.dev ## unit, contract, integration and end-to-end tests, on real servers, with coverage
+test: $(VENV)/.dev ## run unit, contract, integration and end-to-end tests on real servers, with coverage
 	$(PYTEST) $(SIDE_BY_SIDE) tests/e2e tests/integration tests/contract tests/unit --cov --cov-report=term:skip-covered
 
-unit: $(VENV)/.dev ## tests of single modules, in seconds
+unit: $(VENV)/.dev ## run tests of single modules
 	$(PYTEST) tests/unit
 
-contract: $(VENV)/.dev ## tests of ports, Amazon's interfaces and the simulator
+contract: $(VENV)/.dev ## run tests of ports, Amazon's interfaces and the simulator
 	$(PYTEST) $(SIDE_BY_SIDE) tests/contract
 
-integration: $(VENV)/.dev ## tests of parts on real servers
+integration: $(VENV)/.dev ## run tests of components on real servers
 	$(PYTEST) $(SIDE_BY_SIDE) tests/integration
 
-e2e: $(VENV)/.dev ## tests of the whole suite, process by process
+e2e: $(VENV)/.dev ## run tests of the whole suite with all processes
 	$(PYTEST) $(SIDE_BY_SIDE) tests/e2e
 
-system: $(VENV)/.dev ## long tests, and those that need a tool; STRICT=1 makes a missing tool an error
+system: $(VENV)/.dev ## run long tests and tests that need a tool; STRICT=1: a missing tool is an error
 	$(PYTEST) tests/system $(if $(STRICT),--strict-tools)
 
 fuzz: $(VENV)/.dev ## send every RPC and route generated inputs for SECONDS=1800 from SEED=1, with watchdogs
 	$(PYTEST) -s tests/fuzz --fuzz-seconds $(or $(SECONDS),1800) --fuzz-seed $(or $(SEED),1)
 
-check: lint typecheck boundaries places ## lint, types, import rules, contracts, places that were left out
+check: lint typecheck boundaries places ## run all static checks: lint, typecheck, boundaries, places
 
-lint: $(VENV)/.dev ## ruff, codespell and buf; the contracts against those of protos/BASELINE
+lint: $(VENV)/.dev ## run ruff, codespell and buf; compare contracts with protos/BASELINE
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/buf lint
@@ -62,43 +62,43 @@ fmt: $(VENV)/.dev ## format the code and sort its imports
 	$(BIN)/ruff format .
 	$(BIN)/buf format --write
 
-typecheck: $(VENV)/.dev ## mypy
+typecheck: $(VENV)/.dev ## run mypy
 	$(BIN)/mypy $(foreach package,$(PACKAGES),-p sellergate_$(package))
 
-boundaries: $(VENV)/.dev ## import rules
+boundaries: $(VENV)/.dev ## check the import rules
 	$(BIN)/lint-imports
 
 places: $(VENV)/.dev ## compare the lists of CONTRIBUTING.md with the tree
 	$(BIN)/python -m scripts.places
 
-bench: $(VENV)/.dev ## measure, as ratios within one run; fails below what was promised
+bench: $(VENV)/.dev ## run the benchmarks; fails if a ratio is below its bound
 	@missed=0; for bench in tokens gateway edge start; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed
 
-constraints: ## renew the pinned versions in a fresh virtual environment, and print what changed
+constraints: ## update the pinned versions and print the changes
 	$(PYTHON) scripts/make_constraints.py
 
-requirements: $(SUPPLY)/.done ## hash every package again, for what runs and what develops
+requirements: $(SUPPLY)/.done ## update the hashes of all packages, for run time and development
 	$(PYTHON) scripts/make_requirements.py $(SUPPLY)/bin/uv
 
-sbom: $(SUPPLY)/.done ## write a bill of materials (CycloneDX) of what runs into dist/
+sbom: $(SUPPLY)/.done ## write a bill of materials (CycloneDX) of the run-time packages to dist/
 	@mkdir -p dist
 	$(SUPPLY)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json requirements/run.txt
 
-audit: $(SUPPLY)/.done ## look up known vulnerabilities of all packages; NOT RUN where no service answers
+audit: $(SUPPLY)/.done ## look up known vulnerabilities of all packages; NOT RUN if no service responds
 	@$(PYTHON) scripts/audit_packages.py $(SUPPLY)/bin/pip-audit requirements/run.txt
 	@$(PYTHON) scripts/audit_packages.py $(SUPPLY)/bin/pip-audit requirements/dev.txt
 
-protos: $(VENV)/.run ## compile the contracts again
+protos: $(VENV)/.run ## compile the contracts (after a change in protos/)
 	$(INSTALL) . --no-deps
 
-catalogue: $(VENV)/.run ## write the catalogue of operations from Amazon's models: MODELS=<the folder models of Amazon's repository>
+catalogue: $(VENV)/.run ## generate the catalogue of operations: MODELS=<folder models of Amazon's repository>
 	@test -d "$(MODELS)" || { echo "MODELS must name the folder models of Amazon's repository selling-partner-api-models" >&2; exit 2; }
 	$(BIN)/sellergate catalogue diff "$(MODELS)"
 	$(BIN)/sellergate catalogue make "$(MODELS)" --output libs/amazon/sellergate_amazon/operations.json
 
-install: $(VENV)/.dev ## install everything that developing needs
+install: $(VENV)/.dev ## install everything for development
 
-clean: ## remove what was installed and built; the state of local runs stays
+clean: ## remove installed and built files; keeps the state of local runs
 	rm -rf $(VENV) $(SUPPLY) libs/stubs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
 
 $(SUPPLY)/.done: Makefile

@@ -26,6 +26,8 @@ TEXTS = [
 REPLACED = {
     r"\bwhoever\b|\b(some|no|any)body\b": "name the actor: caller, seller, operator, Amazon",
     r"\bwho waits?\b": "waiter",
+    r"\bevery(body|one)\b|\bwhom\b": "all callers, all replicas; the actor",
+    r"\banswer(s|ed)?\b": "response, respond, return",
     r"\banew\b": "again",
     r"\btold\b": "reported, returned",
     r"\bours\b": "Sellergate's",
