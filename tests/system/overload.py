@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,11 @@ from sellergate_common.errors import Reason, SellergateError
 
 # Goodput is back when a second has this share of the best one.
 SHARE = 0.8
+ROUNDS = 3
+# Seconds of a window without overload, of one with half the callers, and until the window that follows one more or fewer callers.
+WINDOW_SECONDS, HALF_SECONDS, SETTLING_SECONDS = 10.0, 6.0, 6.0
+# Callers that arrive at one moment are refused, and come back, at nearly one moment too.
+ARRIVAL_SECONDS = 5.0
 
 
 @dataclass
@@ -22,20 +27,27 @@ class Load:
     accounts: list[str]
     done: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
+    # Failures other than refusals: those until `arrived`, and those after it.
+    arrived: float = 0.0
+    arriving: Counter[str] = field(default_factory=Counter)
     other: Counter[str] = field(default_factory=Counter)
 
-    async def goodput(self, callers: int, seconds: float) -> float:
-        """Call for a time; return the calls that were done in a second."""
+    async def window(self, seconds: float) -> "Window":
+        """Count what is done in a time by the callers that are there."""
         before, began = len(self.done), time.monotonic()
-        tasks = self.started(callers)
         await asyncio.sleep(seconds)
-        rate = (len(self.done) - before) / (time.monotonic() - began)
-        await ended(tasks)
-        return rate
+        return Window(len(self.done) - before, time.monotonic() - began)
 
-    def started(self, callers: int) -> "list[asyncio.Task[None]]":
-        """Start so many callers."""
-        return [asyncio.create_task(self._caller(account)) for account in self.accounts[:callers]]
+    async def window_of(self, callers: int, seconds: float) -> "Window":
+        """Count what so many callers, and no others, do in a time."""
+        tasks = self.start(0, callers)
+        window = await self.window(seconds)
+        await ended(tasks)
+        return window
+
+    def start(self, first: int, last: int) -> "list[asyncio.Task[None]]":
+        """Start the callers of these accounts."""
+        return [asyncio.create_task(self._caller(account)) for account in self.accounts[first:last]]
 
     def recovered(self, since: float, best: float) -> float:
         """Return in how many seconds after `since` a whole second had SHARE of the best goodput; infinity: in none."""
@@ -55,7 +67,8 @@ class Load:
                 if error.reason is Reason.OVERLOADED:
                     self.refused.append(time.monotonic() - began)
                 else:
-                    self.other[error.reason] += 1
+                    failed = self.arriving if time.monotonic() < self.arrived else self.other
+                    failed[error.reason] += 1
                 await asyncio.sleep(error.retry_after or 0.1)
             else:
                 self.done.append(time.monotonic())
@@ -77,14 +90,37 @@ def refusals(log: Path, offset: int) -> list[float]:
 
 
 @dataclass(frozen=True)
+class Window:
+    """The calls that were done in a time."""
+
+    done: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Calls in a second."""
+        return self.done / self.seconds
+
+
+def rate(windows: Sequence[Window]) -> float:
+    """Return the calls in a second of all windows together."""
+    return sum(one.done for one in windows) / sum(one.seconds for one in windows)
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What ten times the callers that saturate a service make of it."""
+    """The effect of ten times the callers that saturate a service. Rates are calls in a second, `recovery` is the longest.
+
+    `other` counts failed calls, those while callers arrive for the worst arrival only; `arrivals` has those of each.
+    """
 
     best: float
+    peak: float
     overloaded: float
     refused: list[float]
     done: int
     other: Counter[str]
+    arrivals: list[int]
     recovery: float
     after: float
 
@@ -96,24 +132,53 @@ class Outcome:
         )
         return (
             f"goodput {self.best:.0f}/s at best, {self.overloaded:.0f}/s overloaded ({self.overloaded / self.best:.0%}),"
-            f" {self.after:.0f}/s after; {self.done} done, {len(self.refused)} refused by the log, at 50, 95, 99 and 100 % within"
-            f" {', '.join(f'{one * 1000:.0f}' for one in shown)} ms; failed otherwise {dict(self.other)};"
+            f" {self.after:.0f}/s after, {self.peak:.0f}/s in the best window;"
+            f" {self.done} done, {len(self.refused)} refused by the log, at 50, 95, 99 and 100 % within"
+            f" {', '.join(f'{one * 1000:.0f}' for one in shown)} ms; failed otherwise {dict(self.other)},"
+            f" on arrival {self.arrivals};"
             f" recovered in {self.recovery:.1f} s"
         )
 
 
 async def overloaded(load: Load, log: Path, saturating: int, times: int, seconds: float) -> Outcome:
-    """Find the best goodput, overload the service for a time, and let all but the saturating callers leave."""
-    best = max([await load.goodput(callers, 6.0) for callers in (saturating // 2, saturating, saturating)])
-    load.other.clear()
-    offset, before, began = log.stat().st_size, len(load.done), time.monotonic()
-    tasks = load.started(times * saturating)
-    await asyncio.sleep(seconds)
-    end = time.monotonic()
-    done, other = len(load.done) - before, load.other.copy()
-    await ended(tasks[saturating:])
-    refused = refusals(log, offset)
-    await asyncio.sleep(10.0)
-    await ended(tasks[:saturating])
-    recovery = load.recovered(end, best)
-    return Outcome(best, done / (end - began), refused, done, other, recovery, await load.goodput(saturating, 6.0))
+    """Saturate a service and overload it in turn, `seconds` overloaded in all, and compare the sums.
+
+    The speed of a machine drifts by a third within minutes. The best of a few short windows, compared with a mean over the
+    minute after them, takes drift and chance for an effect of the overload. So windows without overload lie before, between and
+    after those with it: both kinds have the same middle, and a drift slows both alike. The sums of both kinds are compared.
+    Each recovery is judged by the window just before its overload. Half the callers count too, if they got more done. Callers
+    arrive once a round; failures while they do count for the worst arrival only, as if the whole overload had been one.
+    """
+    halves = [await load.window_of(saturating // 2, HALF_SECONDS)]
+    callers = load.start(0, saturating)
+    await asyncio.sleep(SETTLING_SECONDS)
+    calm, heavy = [await load.window(WINDOW_SECONDS)], list[Window]()
+    refused, other, arrivals, recovery = list[float](), Counter[str](), list[Counter[str]](), 0.0
+    for _ in range(ROUNDS):
+        load.other.clear()
+        load.arriving.clear()
+        load.arrived = time.monotonic() + ARRIVAL_SECONDS
+        offset = log.stat().st_size
+        more = load.start(saturating, times * saturating)
+        heavy.append(await load.window(seconds / ROUNDS))
+        end = time.monotonic()
+        other += load.other
+        arrivals.append(load.arriving.copy())
+        await ended(more)
+        refused += refusals(log, offset)
+        await asyncio.sleep(SETTLING_SECONDS)
+        recovery = max(recovery, load.recovered(end, calm[-1].rate))
+        calm.append(await load.window(WINDOW_SECONDS))
+    await ended(callers)
+    halves.append(await load.window_of(saturating // 2, HALF_SECONDS))
+    return Outcome(
+        best=max(rate(calm), rate(halves)),
+        peak=max(one.rate for one in (*calm, *halves)),
+        overloaded=rate(heavy),
+        refused=sorted(refused),
+        done=sum(one.done for one in heavy),
+        other=other + max(arrivals, key=Counter.total),
+        arrivals=[one.total() for one in arrivals],
+        recovery=recovery,
+        after=rate(calm[1:]),
+    )

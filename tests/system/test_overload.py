@@ -1,4 +1,8 @@
-"""Token, account and gateway under ten times the callers that saturate them, which return when they are asked to."""
+"""Token, account and gateway under ten times the callers that saturate them, which return when they are asked to.
+
+The goodput under overload is at least 80 % of the best one, refusals take at most 250 ms, and the goodput is back within 5 s.
+Best and overloaded goodput are measured in turn, and their sums compared: see `tests.system.overload.overloaded`.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +28,7 @@ TOKEN_CALLERS, TOKEN_DEADLINE_SECONDS = 80, 8.0
 # The account service is bound by its processor: ten times these callers wait longer for it than their deadline.
 ACCOUNT_CALLERS, ACCOUNT_DEADLINE_SECONDS = 40, 0.5
 # The gateway is bound by its processor too, and has no admission: its callers all fit into their deadline.
-GATEWAY_CALLERS, GATEWAY_DEADLINE_SECONDS, GATEWAY_SECONDS = 48, 2.0, 25.0
+GATEWAY_CALLERS, GATEWAY_DEADLINE_SECONDS, GATEWAY_SECONDS = 48, 2.0, 27.0
 
 
 def check(found: Outcome) -> None:
