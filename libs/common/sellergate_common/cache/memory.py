@@ -6,12 +6,12 @@ a mark in Redis: it is another one than before.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sellergate_common.cache.entries import Expiring
+from sellergate_common.cache.lru import Lru
 from sellergate_common.clock import Clock
 from sellergate_common.observability.logs import get_logger
 
@@ -37,17 +37,13 @@ class EntryMemory(Generic[_Key, _Value]):
 
     def __init__(self, subject: Callable[[_Key], str]) -> None:
         self._subject = subject
-        self._held: OrderedDict[str, MemoryEntry[_Key, _Value]] = OrderedDict()
+        self._held: Lru[str, MemoryEntry[_Key, _Value]] = Lru(SIZE)
         self._generation = 0
 
     def get(self, key: _Key) -> MemoryEntry[_Key, _Value] | None:
         """Return the copy, doubted or not."""
-        subject = self._subject(key)
-        held = self._held.get(subject)
-        if held is None or held.key != key:
-            return None
-        self._held.move_to_end(subject)
-        return held
+        held = self._held.get(self._subject(key))
+        return held if held is not None and held.key == key else None
 
     def is_trusted(self, held: MemoryEntry[_Key, _Value]) -> bool:
         """Return whether no change can have been missed since the copy was made."""
@@ -55,19 +51,15 @@ class EntryMemory(Generic[_Key, _Value]):
 
     def put(self, key: _Key, value: _Value, renew_at: float) -> None:
         """Keep a copy."""
-        subject = self._subject(key)
-        self._held[subject] = MemoryEntry(key, value, renew_at, self._generation)
-        self._held.move_to_end(subject)
-        while len(self._held) > SIZE:
-            self._held.popitem(last=False)
+        self._held.put(self._subject(key), MemoryEntry(key, value, renew_at, self._generation))
 
     def all(self) -> list[MemoryEntry[_Key, _Value]]:
         """Return all copies, the last used last."""
-        return list(self._held.values())
+        return [held for _, held in self._held.items()]
 
     def forget(self, subject: str) -> None:
         """Forget a copy."""
-        self._held.pop(subject, None)
+        self._held.drop(subject)
 
     def forget_all(self) -> None:
         """Forget all copies."""

@@ -5,11 +5,11 @@ The memory is shared through Redis under the name of the entry, and is this proc
 
 import base64
 import binascii
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from pydantic import SecretStr
 
+from sellergate_common.cache.lru import Lru
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.status import from_bytes, to_status
@@ -34,13 +34,13 @@ class NegativeCache:
         self._cache = cache
         self._service = service
         self._now = now
-        self._own: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._own: Lru[str, tuple[float, bytes]] = Lru(_SIZE)
 
     async def check(self, name: str) -> None:
         """Raise the failure of a moment ago, if there was one."""
-        until, encoded = self._own.get(name, (0.0, b""))
+        until, encoded = self._own.get(name) or (0.0, b"")
         if self._now() >= until:
-            self._own.pop(name, None)
+            self._own.drop(name)
             encoded = _decode(await self._cache.get(_key(name)))
         error = from_bytes(encoded) if encoded else None
         if error is not None:
@@ -52,14 +52,12 @@ class NegativeCache:
         if seconds is None:
             return
         encoded = to_status(error, self._service).SerializeToString()
-        self._own[name] = self._now() + seconds, encoded
-        while len(self._own) > _SIZE:
-            self._own.popitem(last=False)
+        self._own.put(name, (self._now() + seconds, encoded))
         await self._cache.put(_key(name), SecretStr(base64.b64encode(encoded).decode()), seconds)
 
     async def forget(self, name: str) -> None:
         """Let the next one try."""
-        self._own.pop(name, None)
+        self._own.drop(name)
         await self._cache.drop(_key(name))
 
 

@@ -4,12 +4,12 @@ Changes are announced. While announcements are heard, a copy that none has ended
 owner is down; while they are not, five seconds is the bound, whatever happens.
 """
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+from sellergate_common.cache.lru import Lru
 from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS
 from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
@@ -39,7 +39,7 @@ class StaleIfErrorCache(Generic[_Value]):
     def __init__(self, now: Callable[[], float], feed_connected: Callable[[], bool]) -> None:
         self._now = now
         self._feed_connected = feed_connected
-        self._copies: OrderedDict[str, _Copy[_Value]] = OrderedDict()
+        self._copies: Lru[str, _Copy[_Value]] = Lru(SIZE)
         self._flight: LocalFlight[_Value] = LocalFlight()
         # Ids that are being asked for, and that no change was told of since.
         self._unchanged: set[str] = set()
@@ -48,7 +48,6 @@ class StaleIfErrorCache(Generic[_Value]):
         """Return the copy, or what `fetch` brings. Raises what `fetch` raises."""
         copy = self._copies.get(id_)
         if copy is not None and self._now() < copy.retry_at and (self._is_fresh(copy) or self._feed_connected()):
-            self._copies.move_to_end(id_)
             return copy.value
         try:
             return await self._flight.get(id_, partial(self._fetch, id_, fetch))
@@ -84,7 +83,7 @@ class StaleIfErrorCache(Generic[_Value]):
 
     def forget(self, id_: str) -> None:
         """Forget a copy."""
-        self._copies.pop(id_, None)
+        self._copies.drop(id_)
         self._unchanged.discard(id_)
 
     def forget_all(self) -> None:
@@ -111,7 +110,5 @@ class StaleIfErrorCache(Generic[_Value]):
         if id_ not in self._unchanged:
             return value  # it may be the one of before
         now = self._now()
-        self._copies[id_] = _Copy(value, now, now + MAX_STALENESS_SECONDS)
-        while len(self._copies) > SIZE:
-            self._copies.popitem(last=False)
+        self._copies.put(id_, _Copy(value, now, now + MAX_STALENESS_SECONDS))
         return value

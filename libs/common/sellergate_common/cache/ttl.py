@@ -1,8 +1,9 @@
 """A bounded memory of this process: values by account, each for a time, forgotten when told that they changed."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from sellergate_common.cache.lru import Lru
 
 _Value = TypeVar("_Value")
 
@@ -14,10 +15,9 @@ class TtlCache(Generic[_Value]):
     """The last values used are kept, `size` of them. `feed_connected` says whether changes are being told at present."""
 
     def __init__(self, size: int, now: Callable[[], float], feed_connected: Callable[[], bool]) -> None:
-        self._size = size
         self._now = now
         self._feed_connected = feed_connected
-        self._entries: OrderedDict[str, tuple[_Value, float, float]] = OrderedDict()
+        self._entries: Lru[str, tuple[_Value, float, float]] = Lru(size)
 
     def get(self, account_id: str) -> _Value | None:
         """Return the value of an account, if it may still be used."""
@@ -27,22 +27,18 @@ class TtlCache(Generic[_Value]):
         value, since, until = entry
         now = self._now()
         if now >= until or (now - since >= MAX_STALENESS_SECONDS and not self._feed_connected()):
-            del self._entries[account_id]
+            self._entries.drop(account_id)
             return None
-        self._entries.move_to_end(account_id)
         return value
 
     def put(self, account_id: str, value: _Value, seconds: float) -> None:
         """Remember a value for `seconds`."""
         now = self._now()
-        self._entries[account_id] = (value, now, now + seconds)
-        self._entries.move_to_end(account_id)
-        while len(self._entries) > self._size:
-            self._entries.popitem(last=False)
+        self._entries.put(account_id, (value, now, now + seconds))
 
     def forget(self, account_id: str) -> None:
         """Forget the value of an account."""
-        self._entries.pop(account_id, None)
+        self._entries.drop(account_id)
 
     def forget_all(self) -> None:
         """Forget everything."""

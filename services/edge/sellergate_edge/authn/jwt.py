@@ -1,12 +1,12 @@
 """Authentication of users by their JWT."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import jwt
 from pydantic import SecretStr
+from sellergate_common.cache.lru import Lru
 from sellergate_common.errors import Unauthenticated
 from sellergate_common.identity.users import MAX_USER_ID_LENGTH, is_user_id
 
@@ -50,7 +50,7 @@ class Authenticator:
         self._keys = keys
         self._audience = audience
         self._issuer = issuer
-        self._good: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._good: Lru[bytes, tuple[str, float]] = Lru(_MOST_GOOD)
 
     async def user_of(self, authorization: str | None) -> str:
         """Return the user (`sub`) of an Authorization header. Raises Unauthenticated."""
@@ -61,9 +61,7 @@ class Authenticator:
         if known is not None and self._now() < known[1]:
             return known[0]
         user, end = await self._check(authorization)
-        self._good[digest] = user, min(end, self._now() + GOOD_SECONDS)
-        if len(self._good) > _MOST_GOOD:
-            self._good.popitem(last=False)
+        self._good.put(digest, (user, min(end, self._now() + GOOD_SECONDS)))
         return user
 
     async def _check(self, authorization: str | None) -> tuple[str, float]:

@@ -1,12 +1,12 @@
 """The access tokens that SDKs get in place of Amazon's: JWTs under keys of our own, never a Bearer token and never the reverse."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
+from sellergate_common.cache.lru import Lru
 from sellergate_common.crypto.sealing import ring_entries, ring_key
 
 LIFE_SECONDS = 3600
@@ -47,7 +47,7 @@ class DropInTokens:
     def __init__(self, ring: str, now: Callable[[], float]) -> None:
         self._now = now
         self._keys = {kid: ring_key(kid, encoded) for kid, encoded in ring_entries(ring).items()}
-        self._read: OrderedDict[bytes, tuple[Grant, float]] = OrderedDict()
+        self._read: Lru[bytes, tuple[Grant, float]] = Lru(_REMEMBERED)
 
     def issue(self, grant: Grant, life: int = LIFE_SECONDS) -> str:
         """Return a token that lives for `life` seconds."""
@@ -73,12 +73,10 @@ class DropInTokens:
         if known is None:
             known = self._decode(token)
             if not known[0].resources:  # those may be long
-                self._read[digest] = known
-            if len(self._read) > _REMEMBERED:
-                self._read.popitem(last=False)
+                self._read.put(digest, known)
         grant, end = known
         if self._now() >= end:
-            self._read.pop(digest, None)
+            self._read.drop(digest)
             raise TokenExpired
         return grant
 

@@ -4,12 +4,12 @@ Credentials that have worked are remembered, as digests, and are not counted aga
 """
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol, TypeVar
 
+from sellergate_common.cache.lru import Lru
 from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import QuotaExceeded, SellergateError, Unauthenticated
 
@@ -62,7 +62,7 @@ class Guesses:
     def __init__(self, counts: GuessCounts, now: Callable[[], float]) -> None:
         self._counts = counts
         self._now = now
-        self._proven: OrderedDict[str, float] = OrderedDict()
+        self._proven: Lru[str, float] = Lru(_MOST_REMEMBERED)
         self._flight: LocalFlight[None] = LocalFlight()
 
     async def evaluate(
@@ -93,7 +93,7 @@ class Guesses:
         if written is not None and self._now() - written < _RENEW_SECONDS:
             return True
         if not await self._counts.is_proven(digest):
-            self._proven.pop(digest, None)
+            self._proven.drop(digest)
             return False
         await self._remember(digest)
         return True
@@ -120,15 +120,12 @@ class Guesses:
         await self._remember(digest)
 
     async def _remember(self, digest: str) -> None:
-        self._proven[digest] = self._now()
-        self._proven.move_to_end(digest)
-        while len(self._proven) > _MOST_REMEMBERED:
-            self._proven.popitem(last=False)
+        self._proven.put(digest, self._now())
         await self._counts.prove(digest)
 
     async def _forget(self, digest: str) -> None:
         """Count these credentials as others from now on: they were revoked."""
-        self._proven.pop(digest, None)
+        self._proven.drop(digest)
         await self._counts.disprove(digest)
 
 

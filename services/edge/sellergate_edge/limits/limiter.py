@@ -4,11 +4,11 @@ A user's requests are taken from the shared bucket in blocks, so that most of th
 for itself.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from sellergate_common.cache.lru import Lru
 from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import QuotaExceeded
 
@@ -47,7 +47,7 @@ class Limits:
         self._counts = counts
         self._rate = rate
         self._size = max(1, int(rate.per_second * _BLOCK_SHARE))
-        self._blocks: OrderedDict[str, _Block] = OrderedDict()
+        self._blocks: Lru[str, _Block] = Lru(_MOST_USERS)
         self._flight: LocalFlight[None] = LocalFlight()
 
     async def acquire(self, user: str) -> None:
@@ -69,7 +69,4 @@ class Limits:
                 metadata={"limit": "requests_of_user"},
                 retry_after=wait,
             )
-        self._blocks[user] = _Block(taken, self._now() + BLOCK_SECONDS)
-        self._blocks.move_to_end(user)
-        while len(self._blocks) > _MOST_USERS:
-            self._blocks.popitem(last=False)
+        self._blocks.put(user, _Block(taken, self._now() + BLOCK_SECONDS))

@@ -1,10 +1,10 @@
 """What all edges count together, in Redis; each counts for itself while Redis is unreachable."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import EDGE_PREFIX
+from sellergate_common.cache.lru import Lru
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
@@ -128,19 +128,18 @@ class OwnCounts:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._full: OrderedDict[str, float] = OrderedDict()
-        self._guesses: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._full: Lru[str, float] = Lru(_MOST_KEYS)
+        self._guesses: Lru[tuple[str, str], tuple[int, float]] = Lru(_MOST_KEYS)
 
     async def take(self, user: str, rate: Rate, wanted: int) -> tuple[int, float]:
         """Take requests from a user's bucket."""
         now, interval = self._now(), 1 / rate.per_second
-        full = max(self._full.get(user, now), now)
+        full = max(self._full.get(user) or now, now)
         room = int(rate.burst - (full - now) / interval + 1e-6)
         if room < 1:
             return 0, full - now - (rate.burst - 1) * interval
         taken = min(room, wanted)
-        self._full[user] = full + taken * interval
-        _trim(self._full)
+        self._full.put(user, full + taken * interval)
         return taken, 0.0
 
     async def reserve(self, subjects: Sequence[Subject]) -> bool:
@@ -167,15 +166,9 @@ class OwnCounts:
     def _add(self, subjects: Sequence[Subject], number: int) -> None:
         for subject in subjects:
             count, until = self._count(subject)
-            self._guesses[subject.kind, subject.name] = count + number, until
-        _trim(self._guesses)
+            self._guesses.put((subject.kind, subject.name), (count + number, until))
 
     def _count(self, subject: Subject) -> tuple[int, float]:
-        count, until = self._guesses.get((subject.kind, subject.name), (0, 0.0))
+        count, until = self._guesses.get((subject.kind, subject.name)) or (0, 0.0)
         now = self._now()
         return (count, until) if now < until else (0, now + WINDOW_SECONDS)
-
-
-def _trim(kept: OrderedDict[str, float] | OrderedDict[tuple[str, str], tuple[int, float]]) -> None:
-    while len(kept) > _MOST_KEYS:
-        kept.popitem(last=False)

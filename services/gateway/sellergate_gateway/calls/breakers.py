@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from sellergate_common.cache.lru import Lru
 from sellergate_common.errors import Reason, Unavailable
 
 WINDOW_SECONDS = 10.0
@@ -97,7 +98,7 @@ class Breakers:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._hosts: dict[str, _Circuit] = {}
-        self._users: dict[tuple[str, str], _Circuit] = {}
+        self._users: Lru[tuple[str, str], _Circuit] = Lru(MOST_USERS)
 
     def check(self, host: str, user: str) -> None:
         """Raise Unavailable while a user's calls to a host are known to fail and it is not yet time to probe it."""
@@ -137,7 +138,7 @@ class Breakers:
         circuit = self._users.get((host, user))
         if end is End.ANSWERED:
             if circuit is not None and _succeeded(circuit, self._now()):
-                del self._users[host, user]
+                self._users.drop((host, user))
         elif circuit is not None and circuit.opened_until:
             if circuit.probing_until:
                 circuit.extend(self._now())
@@ -168,9 +169,8 @@ class Breakers:
             own.open(self._now())
 
     def _new(self, host: str, user: str) -> _Circuit:
-        if len(self._users) >= MOST_USERS:
-            del self._users[next(iter(self._users))]
-        circuit = self._users[host, user] = _Circuit(since=self._now())
+        circuit = _Circuit(since=self._now())
+        self._users.put((host, user), circuit)
         return circuit
 
 

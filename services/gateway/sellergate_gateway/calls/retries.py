@@ -1,9 +1,10 @@
 """Decides whether a call is sent again: what Amazon says it did not do, what never left, and what is safe to repeat."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from sellergate_common.cache.lru import Lru
 
 from sellergate_gateway.spapi.response import Kind
 
@@ -65,27 +66,25 @@ class RetryBudgets:
 
     def __init__(self) -> None:
         self._process = PROCESS_RETRIES
-        self._accounts: OrderedDict[str, float] = OrderedDict()
+        self._accounts: Lru[str, float] = Lru(_MAX_ACCOUNTS)
 
     def record_call(self, account_id: str) -> None:
         """Count a call; what it earns is kept up to a bound."""
         self._process = min(PROCESS_RETRIES, self._process + PROCESS_SHARE)
-        left = self._accounts.get(account_id)
+        left = self._accounts.peek(account_id)
         # Only those who spent something are kept.
         if left is not None:
             if left + ACCOUNT_SHARE >= ACCOUNT_RETRIES:
-                del self._accounts[account_id]
+                self._accounts.drop(account_id)
             else:
-                self._accounts[account_id] = left + ACCOUNT_SHARE
+                self._accounts.put(account_id, left + ACCOUNT_SHARE)
 
     def spend(self, account_id: str) -> bool:
         """Take one retry; False when there is none left."""
-        left = self._accounts.get(account_id, ACCOUNT_RETRIES)
+        left = self._accounts.peek(account_id)
+        left = ACCOUNT_RETRIES if left is None else left
         if left < 1 or self._process < 1:
             return False
         self._process -= 1
-        self._accounts[account_id] = left - 1
-        self._accounts.move_to_end(account_id)
-        while len(self._accounts) > _MAX_ACCOUNTS:
-            self._accounts.popitem(last=False)
+        self._accounts.put(account_id, left - 1)
         return True

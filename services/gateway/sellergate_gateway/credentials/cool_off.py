@@ -4,12 +4,12 @@ Where SP-API refuses fresh credentials too, another renewal changes nothing: the
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from sellergate_common.cache.entries import COOL_OFF_SECONDS
+from sellergate_common.cache.lru import Lru
 
 _SIZE = 10_000
 
@@ -28,7 +28,7 @@ class CoolOff:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._renewals: OrderedDict[str, _Renewal] = OrderedDict()
+        self._renewals: Lru[str, _Renewal] = Lru(_SIZE)
 
     async def renew(self, account_id: str, mark: str, drop: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Have credentials replaced that Amazon refused: `mark` names them, `drop` makes their owner forget them.
@@ -39,10 +39,7 @@ class CoolOff:
         renewal = self._renewals.get(account_id)
         if renewal is None or self._now() >= renewal.until:
             renewal = _Renewal(mark, self._now() + COOL_OFF_SECONDS, asyncio.create_task(drop()))
-            self._renewals[account_id] = renewal
-            self._renewals.move_to_end(account_id)
-            while len(self._renewals) > _SIZE:
-                self._renewals.popitem(last=False)
+            self._renewals.put(account_id, renewal)
         elif renewal.mark != mark:
             return False
         # Calls that were refused the same credentials at the same time go on together, when the owner has forgotten them.

@@ -1,9 +1,10 @@
 """Buckets of this process, at a share of the true rate, for other replicas count for themselves too."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+
+from sellergate_common.cache.lru import Lru
 
 from sellergate_gateway.quota.gcra import GcraState, reserve
 from sellergate_gateway.quota.ports import Bucket, BucketSet, BucketState, Reschedule, Reservation
@@ -17,7 +18,7 @@ class MemoryBuckets:
     def __init__(self, share: float, now: Callable[[], float]) -> None:
         self._share = share
         self._now = now
-        self._states: OrderedDict[str, GcraState] = OrderedDict()
+        self._states: Lru[str, GcraState] = Lru(_MAX_BUCKETS)
         self._reduced = lru_cache(_MAX_BUCKETS)(self._reduce)
         self._reduced_set = lru_cache(_MAX_BUCKETS)(self._reduce_set)
 
@@ -71,10 +72,7 @@ class MemoryBuckets:
 
     def _state(self, bucket: Bucket) -> GcraState:
         state = self._states.get(bucket.key)
-        if state is not None:
-            self._states.move_to_end(bucket.key)
-            return state
-        state = self._states[bucket.key] = GcraState()
-        while len(self._states) > _MAX_BUCKETS:
-            self._states.popitem(last=False)
+        if state is None:
+            state = GcraState()
+            self._states.put(bucket.key, state)
         return state

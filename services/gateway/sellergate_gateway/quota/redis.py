@@ -4,7 +4,6 @@ Raises what redis-py raises while Redis is unavailable.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
+from sellergate_common.cache.lru import Lru
 from sellergate_common.redis_client import UNREACHABLE
 
 from sellergate_gateway.quota.gcra import refuse, state_of
@@ -49,7 +49,7 @@ class RedisBuckets:
         self._script = redis.register_script(files("sellergate_gateway.quota").joinpath("gcra.lua").read_text("utf-8"))
         self._waiting: dict[str, list[_Check]] = {}
         self._runners: set[asyncio.Task[None]] = set()
-        self._known: OrderedDict[str, bytes | str] = OrderedDict()
+        self._known: Lru[str, bytes | str] = Lru(_MAX_KNOWN)
 
     async def reserve(self, buckets: BucketSet, longest: float) -> Reservation:
         """Reserve a slot in every bucket. Raises QuotaExceeded."""
@@ -129,13 +129,13 @@ class RedisBuckets:
                     await self.cancel([(slot.bucket, 1) for slot in slots])
 
     async def _run(self, checks: Sequence[_Check]) -> list[list[Any]]:
-        keys, arguments, known = list[str](), list[Any](["reserve"]), self._known.get
+        keys, arguments, known = list[str](), list[Any](["reserve"]), self._known.peek
         for check in checks:
             buckets = check.buckets
             arguments += (f"{check.longest:.6f}", int(buckets.first_stage is not None), len(buckets.all))
             for bucket in buckets.all:
                 keys.append(bucket.key)
-                arguments += (repr(bucket.rate), bucket.burst, known(bucket.key, ""))
+                arguments += (repr(bucket.rate), bucket.burst, known(bucket.key) or "")
         responses: list[list[Any]] = await self._script(keys, arguments)
         return responses
 
@@ -149,8 +149,5 @@ class RedisBuckets:
         found = list[Slot]()
         for bucket, wait, number, tat in zip(reserved, slots[::3], slots[1::3], slots[2::3], strict=True):
             found.append(Slot(bucket, float(wait), int(number)))
-            self._known[bucket.key] = tat
-            self._known.move_to_end(bucket.key)
-        while len(self._known) > _MAX_KNOWN:
-            self._known.popitem(last=False)
+            self._known.put(bucket.key, tat)
         return Reservation(self, tuple(found), float(wait_or_rate), buckets.without_first_stage() if staged else None)

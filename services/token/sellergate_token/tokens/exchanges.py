@@ -1,9 +1,9 @@
 """Exchanges grants with LWA, and counts; after a rotation the secret of before is tried where the new one is refused."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
 
+from sellergate_common.cache.lru import Lru
 from sellergate_common.errors import PreconditionFailed, Reason
 from sellergate_common.observability.logs import get_logger
 
@@ -22,7 +22,7 @@ class Exchanges:
     def __init__(self, lwa: Lwa, now: Callable[[], float]) -> None:
         self._lwa = lwa
         self._now = now
-        self._refused: OrderedDict[bytes, tuple[float, PreconditionFailed]] = OrderedDict()
+        self._refused: Lru[bytes, tuple[float, PreconditionFailed]] = Lru(_SIZE)
         self.made = 0
         self.failed = 0
 
@@ -45,17 +45,15 @@ class Exchanges:
 
     async def _exchange(self, client: LwaClient, grant: Grant) -> AccessToken:
         digest = _digest(client)
-        until, refusal = self._refused.get(digest, (0.0, None))
-        if refusal is not None and self._now() < until:
-            raise _retry_error(refusal)
+        refused = self._refused.get(digest)
+        if refused is not None and self._now() < refused[0]:
+            raise _retry_error(refused[1])
         self.made += 1
         try:
             return await self._lwa.exchange(client.client_id, client.client_secret, grant)
         except PreconditionFailed as error:
             if _is_of_the_secret(error):
-                self._refused[digest] = self._now() + REFUSED_SECONDS, _retry_error(error)
-                while len(self._refused) > _SIZE:
-                    self._refused.popitem(last=False)
+                self._refused.put(digest, (self._now() + REFUSED_SECONDS, _retry_error(error)))
             raise
 
 
