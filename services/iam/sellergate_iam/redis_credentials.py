@@ -1,9 +1,7 @@
 """How AWS credentials lie in the shared Redis; the gateway reads the same entries."""
 
-import json
 from collections.abc import Callable
 
-from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import (
@@ -14,6 +12,7 @@ from sellergate_common.cache.keyspace import (
     credentials_key,
 )
 from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.payloads import CredentialsPayload
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
@@ -22,8 +21,6 @@ from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
 
 from sellergate_iam.ports import AwsCredentials, CredentialsKey, Role
-
-_SECRETS = ("access_key_id", "secret_access_key", "session_token")
 
 
 def redis_credentials(
@@ -51,13 +48,17 @@ def _name(ring: KeyRing, key: CredentialsKey) -> str:
 
 
 def _encode(credentials: AwsCredentials) -> str:
-    entry = {name: getattr(credentials, name).get_secret_value() for name in _SECRETS}
-    return json.dumps({**entry, "expire_time": credentials.expire_time, "life": credentials.life})
+    return CredentialsPayload(
+        credentials.access_key_id,
+        credentials.secret_access_key,
+        credentials.session_token,
+        credentials.expire_time,
+        credentials.life,
+    ).encode()
 
 
 def _decode(text: str) -> AwsCredentials:
-    entry = json.loads(text)
-    access_key_id, secret_access_key, session_token = (SecretStr(entry[name]) for name in _SECRETS)
+    entry = CredentialsPayload.decode(text)
     return AwsCredentials(
-        access_key_id, secret_access_key, session_token, float(entry["expire_time"]), float(entry["life"])
+        entry.access_key_id, entry.secret_access_key, entry.session_token, entry.expire_time, entry.life
     )

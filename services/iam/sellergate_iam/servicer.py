@@ -3,14 +3,13 @@
 import time
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from sellergate.iam.v1 import iam_service_pb2 as pb2
 from sellergate.iam.v1.iam_service_pb2_grpc import IamServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import InvalidRequest, NotAllowed
 from sellergate_common.identity.policy import OPERATOR
+from sellergate_common.timestamps import to_duration, to_timestamp
 
 from sellergate_iam.credentials import Credentials
 from sellergate_iam.ports import AwsCredentials, UnsignedRequest
@@ -82,16 +81,12 @@ class IamServicer(IamServiceServicer):
 
 
 def _to_message(credentials: AwsCredentials) -> pb2.AssumeRoleResponse:
-    expire_time, life, remaining = Timestamp(), Duration(), Duration()
-    remaining.FromMilliseconds(max(0, int((credentials.expire_time - time.time()) * 1000)))
-    expire_time.FromMilliseconds(int(credentials.expire_time * 1000))
-    life.FromMilliseconds(int(credentials.life * 1000))
     return pb2.AssumeRoleResponse(
         access_key_id=credentials.access_key_id.get_secret_value(),
         secret_access_key=credentials.secret_access_key.get_secret_value(),
         session_token=credentials.session_token.get_secret_value(),
-        expire_time=expire_time,
-        life=life,
+        expire_time=to_timestamp(credentials.expire_time),
+        life=to_duration(credentials.life),
         revision=credentials.revision,
-        remaining=remaining,
+        remaining=to_duration(credentials.expire_time - time.time()),
     )

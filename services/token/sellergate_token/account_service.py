@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 import grpc
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from sellergate.account.v1 import (
     account_pb2,
@@ -29,6 +27,7 @@ from sellergate_common.context import bind, time_left, until_deadline
 from sellergate_common.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
+from sellergate_common.timestamps import from_datetime, read_time, to_timestamp
 
 from sellergate_token.authorizations.ports import ApplicationView as ConsentApplication
 from sellergate_token.authorizations.ports import Connection
@@ -196,8 +195,7 @@ class GrpcSellers:
 
     async def connect(self, connection: Connection) -> tuple[str, account_pb2.Account]:
         """Store a seller for its user; unique by user, seller and marketplace, so that no other user's account is touched."""
-        expire_time = Timestamp()
-        expire_time.FromSeconds(int(connection.authorization_expire_time))
+        expire_time = to_timestamp(int(connection.authorization_expire_time))
         request = account_service_pb2.UpsertAccountRequest(
             user_id=connection.user_id,
             amazon_seller_id=connection.selling_partner_id,
@@ -256,9 +254,9 @@ class GrpcStored:
         request = application_service_pb2.RotateClientSecretRequest(
             application_id=application_id,
             client_secret=client_secret.get_secret_value(),
-            secret_expire_time=_timestamp(until),
-            old_secret_expire_time=_timestamp(old_until),
-            issue_time=_timestamp(issue_time),
+            secret_expire_time=from_datetime(until),
+            old_secret_expire_time=from_datetime(old_until),
+            issue_time=from_datetime(issue_time),
         )
         response = await _invoke(self._channel, self._applications.RotateClientSecret, request)
         return not response.superseded
@@ -271,7 +269,7 @@ class GrpcStored:
             account_id=account.account_id,
             expected_revision=account.revision,
             refresh_token=refresh_token.get_secret_value(),
-            authorization_expire_time=_timestamp(consent_until),
+            authorization_expire_time=from_datetime(consent_until),
         )
         changed = await _invoke(self._channel, self._secrets.RotateRefreshToken, request)
         return changed.account.revision != account.revision
@@ -279,7 +277,7 @@ class GrpcStored:
     async def store_secret_expiry(self, application_id: str, until: datetime) -> None:
         """Store when the present secret ends."""
         request = account_secrets_service_pb2.RecordSecretExpiryRequest(
-            application_id=application_id, secret_expire_time=_timestamp(until)
+            application_id=application_id, secret_expire_time=from_datetime(until)
         )
         await invoke(self._secrets.RecordSecretExpiry, request, dependency=_DEPENDENCY)
 
@@ -316,22 +314,7 @@ def lwa_client(opened: account_secrets_service_pb2.ApplicationSecrets) -> LwaCli
 def _application(message: application_pb2.Application) -> StoredApplication:
     return StoredApplication(
         message.application_id,
-        _time(message, "secret_expire_time"),
-        _time(message, "previous_secret_expire_time"),
-        _time(message, "secret_issue_time"),
+        read_time(message, "secret_expire_time"),
+        read_time(message, "previous_secret_expire_time"),
+        read_time(message, "secret_issue_time"),
     )
-
-
-def _time(message: Message, field: str) -> datetime | None:
-    if not message.HasField(field):
-        return None
-    stamp: Timestamp = getattr(message, field)
-    return stamp.ToDatetime(tzinfo=UTC)
-
-
-def _timestamp(time: datetime | None) -> Timestamp | None:
-    if time is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(time)
-    return stamp

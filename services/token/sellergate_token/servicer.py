@@ -3,14 +3,13 @@
 import time
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from sellergate.account.v1 import account_pb2
 from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import InvalidRequest
+from sellergate_common.timestamps import to_duration, to_timestamp
 
 from sellergate_token.authorizations.completion import AuthorizationCallback
 from sellergate_token.authorizations.consent import AuthorizationRequest
@@ -56,7 +55,7 @@ class TokenServicer(TokenServiceServicer):
     async def VerifyAccount(self, request: pb2.VerifyAccountRequest, context: Any) -> pb2.VerifyAccountResponse:
         """Exchange an account's refresh token now."""
         verified = await self._verifications.verify(request.account_id, current_caller().on_behalf_of)
-        age = Duration(**_parts(verified.age))
+        age = to_duration(verified.age)
         return pb2.VerifyAccountResponse(exchanged=verified.exchanged, age=age, restored=verified.restored)
 
     async def InvalidateAccessToken(
@@ -155,17 +154,11 @@ def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb
     return pb2.GetAccessTokenResponse(
         access_token=token.value.get_secret_value(),
         token_type="bearer",
-        expire_time=Timestamp(**_parts(token.expire_time)),
+        expire_time=to_timestamp(token.expire_time),
         expires_in=max(0, int(token.expire_time - time.time())),
         source=pb2.TOKEN_SOURCE_CACHE if cached else pb2.TOKEN_SOURCE_REFRESH,
         refresh_token=refresh_token,
-        life=Duration(**_parts(token.life)),
+        life=to_duration(token.life),
         revision=token.revision,
-        remaining=Duration(**_parts(max(0.0, token.expire_time - time.time()))),
+        remaining=to_duration(token.expire_time - time.time()),
     )
-
-
-def _parts(seconds: float) -> dict[str, int]:
-    """Split seconds as timestamps and durations have them, to the millisecond."""
-    milliseconds = int(seconds * 1000)
-    return {"seconds": milliseconds // 1000, "nanos": milliseconds % 1000 * 1_000_000}

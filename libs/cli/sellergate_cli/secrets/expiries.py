@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from sellergate.account.v1 import account_pb2, account_service_pb2
+from sellergate_common.timestamps import from_datetime, read_time
 
 from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.suite import connect
@@ -40,25 +40,16 @@ async def _print_ends(state_dir: Path | None, now: datetime, within: timedelta) 
 
 
 def _active_until(end: datetime) -> account_service_pb2.AccountFilter:
-    before = Timestamp()
-    before.FromDatetime(end)
     return account_service_pb2.AccountFilter(
-        states=[account_pb2.ACCOUNT_STATE_ACTIVE], authorization_expire_before=before
+        states=[account_pb2.ACCOUNT_STATE_ACTIVE], authorization_expire_before=from_datetime(end)
     )
 
 
-def _time(message: Message, field: str) -> datetime | None:
-    if not message.HasField(field):
-        return None
-    stamp: Timestamp = getattr(message, field)
-    return stamp.ToDatetime(tzinfo=UTC)
-
-
 def _shown(message: Message, field: str) -> str:
-    time = _time(message, field)
+    time = read_time(message, field)
     return time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else "-"
 
 
 def _days_left(message: Message, field: str, now: datetime) -> str:
-    time = _time(message, field)
+    time = read_time(message, field)
     return f"{(time - now) / timedelta(days=1):.1f}" if time else "unknown"

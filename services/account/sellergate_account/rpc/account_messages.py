@@ -2,15 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from sellergate.account.v1 import account_pb2, account_secrets_service_pb2, account_service_pb2
 from sellergate_amazon.marketplaces import MARKETPLACES, REGIONS
 from sellergate_common.errors import FieldViolation, InvalidRequest
+from sellergate_common.timestamps import from_datetime, read_time
 
 from sellergate_account.accounts import Connection, etag_of, marketplace_code
 from sellergate_account.applications import LwaClient
@@ -55,10 +53,10 @@ def to_message(account: Account) -> account_pb2.Account:
         sandbox=account.sandbox,
         state=account_pb2.AccountState.Value(f"ACCOUNT_STATE_{account.state}"),
         refresh_token_set=account.refresh_token_set,
-        authorization_expire_time=to_timestamp(account.authorization_expire_time),
+        authorization_expire_time=from_datetime(account.authorization_expire_time),
         revision=account.revision,
-        create_time=to_timestamp(account.create_time),
-        update_time=to_timestamp(account.update_time),
+        create_time=from_datetime(account.create_time),
+        update_time=from_datetime(account.update_time),
         etag=etag_of(account),
         role_without_external_id=account.role_without_external_id,
     )
@@ -74,7 +72,7 @@ def to_secrets_message(
         client_id=secrets.client_id.get_secret_value(),
         client_secret=secrets.client_secret.get_secret_value(),
         previous_client_secret=previous.get_secret_value() if previous else "",
-        previous_secret_expire_time=to_timestamp(application.previous_secret_expire_time),
+        previous_secret_expire_time=from_datetime(application.previous_secret_expire_time),
     )
 
 
@@ -97,7 +95,7 @@ def to_connection(request: account_service_pb2.UpsertAccountRequest) -> Connecti
         region=request.region or None,
         signing=to_signing(request.signing_mode, "signing_mode"),
         sandbox=request.sandbox if request.HasField("sandbox") else None,
-        authorization_expire_time=to_time(request, "authorization_expire_time"),
+        authorization_expire_time=read_time(request, "authorization_expire_time"),
     )
 
 
@@ -122,7 +120,7 @@ def to_changes(request: account_service_pb2.UpdateAccountRequest) -> Changes:
         region=account.region if "region" in paths else None,
         signing=signing if "signing_mode" in paths else None,
         sandbox=account.sandbox if "sandbox" in paths else None,
-        authorization_expire_time=to_time(account, "authorization_expire_time", "account.")
+        authorization_expire_time=read_time(account, "authorization_expire_time", "account.")
         if "authorization_expire_time" in paths
         else None,
         role_without_external_id=account.role_without_external_id if "role_without_external_id" in paths else None,
@@ -161,7 +159,7 @@ def to_filter(request: account_service_pb2.ListAccountsRequest, user: str) -> Fi
         if names.get(number) not in State.__members__:
             raise InvalidRequest.of_field(f"filter.states[{index}]", f"must be one of {', '.join(State)}")
         states.append(State(names[number]))
-    expires_before = to_time(request.filter, "authorization_expire_before", "filter.")
+    expires_before = read_time(request.filter, "authorization_expire_before", "filter.")
     return Filter(user, tuple(states), marketplaces, expires_before, request.filter.application_id)
 
 
@@ -177,23 +175,3 @@ def to_signing(mode: int, field: str) -> Signing | None:
 def secret_or_none(text: str) -> SecretStr | None:
     """Read a secret; None when it is not given."""
     return SecretStr(text) if text else None
-
-
-def to_timestamp(time: datetime | None) -> Timestamp | None:
-    """Render a time; None leaves the field absent."""
-    if time is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(time)
-    return stamp
-
-
-def to_time(message: Message, field: str, path: str = "") -> datetime | None:
-    """Read a time; None when it is absent. Raises InvalidRequest for a time outside of the calendar; `path` leads to it."""
-    if not message.HasField(field):
-        return None
-    stamp: Timestamp = getattr(message, field)
-    try:
-        return stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidRequest.of_field(path + field, "must be a time between the years 1 and 9999") from error

@@ -9,6 +9,7 @@ from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecret
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import NotAllowed
+from sellergate_common.timestamps import read_time
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import ApplicationChanges, Applications
@@ -20,7 +21,6 @@ from sellergate_account.rpc.account_messages import (
     to_filter,
     to_message,
     to_secrets_message,
-    to_time,
 )
 from sellergate_account.rpc.application_messages import to_message as to_application_message
 from sellergate_account.rpc.once import once
@@ -145,7 +145,7 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         context: Any,
     ) -> secrets_pb2.RotateRefreshTokenResponse:
         """Store a new refresh token by compare-and-set."""
-        token, until = SecretStr(request.refresh_token), to_time(request, "authorization_expire_time")
+        token, until = SecretStr(request.refresh_token), read_time(request, "authorization_expire_time")
         return await once(
             request,
             secrets_pb2.RotateRefreshTokenResponse,
@@ -186,7 +186,7 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         context: Any,
     ) -> secrets_pb2.RecordSecretExpiryResponse:
         """Store when Amazon says that the present secret ends."""
-        expiry = ApplicationChanges(secret_expire_time=to_time(request, "secret_expire_time"))
+        expiry = ApplicationChanges(secret_expire_time=read_time(request, "secret_expire_time"))
         changed = await self._applications.update(request.application_id, "", expiry, "")
         return secrets_pb2.RecordSecretExpiryResponse(application=to_application_message(changed))
 

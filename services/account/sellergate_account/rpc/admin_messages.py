@@ -6,10 +6,11 @@ from dataclasses import replace
 from sellergate.account.v1 import account_admin_service_pb2 as pb2
 from sellergate_common.errors import FieldViolation, InvalidRequest, SellergateError
 from sellergate_common.rpc.validation import validate
+from sellergate_common.timestamps import from_datetime, read_time
 
 from sellergate_account.admin.legacy_import import ImportResult, Outcome, Row
 from sellergate_account.model import Anchor, AuditEvent, Origin, State
-from sellergate_account.rpc.account_messages import to_connection, to_time, to_timestamp
+from sellergate_account.rpc.account_messages import to_connection
 
 _MAX_SHOWN_ID = 64
 # Fields of a row itself; all others are those of its account.
@@ -28,8 +29,8 @@ def to_row(request: pb2.ImportAccountsRequest) -> Row:
     origin = Origin(
         account_id=request.account_id,
         state=State.INACTIVE if request.inactive else State.ACTIVE,
-        create_time=to_time(request, "create_time"),
-        update_time=to_time(request, "update_time"),
+        create_time=read_time(request, "create_time"),
+        update_time=read_time(request, "update_time"),
         role_without_external_id=request.role_without_external_id,
         detail="import",
     )
@@ -61,7 +62,7 @@ def to_event(event: AuditEvent) -> pb2.AuditEvent:
         caller=event.caller,
         on_behalf_of=event.on_behalf_of,
         request_id=event.request_id,
-        create_time=to_timestamp(event.create_time),
+        create_time=from_datetime(event.create_time),
         subject=event.subject,
         detail=event.detail,
     )

@@ -5,10 +5,11 @@ from typing import Any
 from pydantic import SecretStr
 from sellergate.account.v1 import application_pb2, application_service_pb2
 from sellergate_common.errors import InvalidRequest
+from sellergate_common.timestamps import from_datetime, read_time
 
 from sellergate_account.applications import ApplicationChanges, NewApplication, etag_of
 from sellergate_account.model import Application
-from sellergate_account.rpc.account_messages import masked_paths, to_time, to_timestamp
+from sellergate_account.rpc.account_messages import masked_paths
 
 _PATHS = ("draft", "name", "redirect_uris", "secret_expire_time", "spapi_application_id")
 
@@ -23,10 +24,10 @@ def to_message(application: Application) -> application_pb2.Application:
         lwa_client_id_hint=application.client_id_hint,
         redirect_uris=application.redirect_uris,
         draft=application.draft,
-        secret_expire_time=to_timestamp(application.secret_expire_time),
-        previous_secret_expire_time=to_timestamp(application.previous_secret_expire_time),
+        secret_expire_time=from_datetime(application.secret_expire_time),
+        previous_secret_expire_time=from_datetime(application.previous_secret_expire_time),
         etag=etag_of(application),
-        secret_issue_time=to_timestamp(application.secret_issue_time),
+        secret_issue_time=from_datetime(application.secret_issue_time),
     )
 
 
@@ -41,7 +42,7 @@ def to_new_application(request: application_service_pb2.CreateApplicationRequest
         spapi_application_id=given.spapi_application_id,
         redirect_uris=tuple(given.redirect_uris),
         draft=given.draft,
-        secret_expire_time=to_time(given, "secret_expire_time", "application."),
+        secret_expire_time=read_time(given, "secret_expire_time", "application."),
     )
 
 
@@ -54,5 +55,5 @@ def to_application_changes(request: application_service_pb2.UpdateApplicationReq
     if "redirect_uris" in values:
         values["redirect_uris"] = tuple(values["redirect_uris"])
     if "secret_expire_time" in values:
-        values["secret_expire_time"] = to_time(request.application, "secret_expire_time", "application.")
+        values["secret_expire_time"] = read_time(request.application, "secret_expire_time", "application.")
     return ApplicationChanges(**values)

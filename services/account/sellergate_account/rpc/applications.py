@@ -8,11 +8,11 @@ from sellergate.account.v1 import application_service_pb2 as pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import NotAllowed
+from sellergate_common.timestamps import read_time
 
 from sellergate_account.applications import Applications
 from sellergate_account.model import Application, Cursor
 from sellergate_account.rpc import page_tokens
-from sellergate_account.rpc.account_messages import to_time
 from sellergate_account.rpc.application_messages import to_application_changes, to_message, to_new_application
 from sellergate_account.rpc.once import once
 from sellergate_account.rpc.pages import fitting
@@ -87,9 +87,9 @@ class ApplicationServicer(ApplicationServiceServicer):
         """Store a new secret and keep the old one until it ends."""
         new = NewSecret(
             SecretStr(request.client_secret),
-            until=to_time(request, "secret_expire_time"),
-            old_until=to_time(request, "old_secret_expire_time"),
-            issue_time=to_time(request, "issue_time"),
+            until=read_time(request, "secret_expire_time"),
+            old_until=read_time(request, "old_secret_expire_time"),
+            issue_time=read_time(request, "issue_time"),
         )
 
         def respond(rotated: tuple[Application, bool]) -> pb2.RotateClientSecretResponse:

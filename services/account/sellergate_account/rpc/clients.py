@@ -7,11 +7,12 @@ from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import NotAllowed
+from sellergate_common.timestamps import from_datetime
 
 from sellergate_account.clients import Clients, Issued
 from sellergate_account.model import Cursor, DropInClient
 from sellergate_account.rpc import page_tokens
-from sellergate_account.rpc.account_messages import secret_or_none, to_timestamp
+from sellergate_account.rpc.account_messages import secret_or_none
 from sellergate_account.rpc.once import once
 from sellergate_account.rpc.pages import fitting
 
@@ -95,6 +96,6 @@ def _to_message(client: DropInClient) -> pb2.DropInClient:
         user_id=client.user_id,
         name=client.name,
         account_ids=client.account_ids,
-        create_time=to_timestamp(client.create_time),
-        revoke_time=to_timestamp(client.revoke_time),
+        create_time=from_datetime(client.create_time),
+        revoke_time=from_datetime(client.revoke_time),
     )

@@ -1,16 +1,15 @@
 """Access tokens: from this process's memory, from the shared Redis, or from the token service."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from functools import partial
 
 import grpc
-from pydantic import SecretStr
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_client import tokens as client_tokens
 from sellergate_client.tokens import CONTRACTS, Tokens
 from sellergate_common.cache.keyspace import token_key
+from sellergate_common.cache.payloads import TokenPayload
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.crypto.sealing import KeyRing
@@ -106,5 +105,5 @@ def _to_cached(found: client_tokens.AccessToken) -> AccessToken:
 
 
 def _decode(text: str) -> AccessToken:
-    entry = json.loads(text)
-    return AccessToken(SecretStr(entry["access_token"]), float(entry["expire_time"]), float(entry["life"]))
+    entry = TokenPayload.decode(text)
+    return AccessToken(entry.access_token, entry.expire_time, entry.life)

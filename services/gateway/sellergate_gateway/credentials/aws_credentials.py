@@ -1,6 +1,5 @@
 """AWS credentials of roles: from this process's memory, from the shared Redis, or from the iam service."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 
@@ -8,6 +7,7 @@ import grpc
 from pydantic import SecretStr
 from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
 from sellergate_common.cache.keyspace import credentials_key
+from sellergate_common.cache.payloads import CredentialsPayload
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.crypto.sealing import KeyRing
@@ -20,7 +20,6 @@ from sellergate_gateway.credentials.read_through import OwnedValue, ReadThroughC
 from sellergate_gateway.model import Account, AwsCredentials
 
 CONTRACTS = (iam_service_pb2.DESCRIPTOR.services_by_name["IamService"],)
-_SECRETS = ("access_key_id", "secret_access_key", "session_token")
 
 
 class CredentialSource:
@@ -81,7 +80,7 @@ class CredentialSource:
 
 
 def _decode(text: str) -> AwsCredentials:
-    entry = json.loads(text)
-    access_key_id, secret_access_key, session_token = (SecretStr(entry[name]) for name in _SECRETS)
-    expire_time, life = float(entry["expire_time"]), float(entry["life"])
-    return AwsCredentials(access_key_id, secret_access_key, session_token, expire_time, life)
+    entry = CredentialsPayload.decode(text)
+    return AwsCredentials(
+        entry.access_key_id, entry.secret_access_key, entry.session_token, entry.expire_time, entry.life
+    )

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, operation_pb2
 from sellergate_amazon.operations import Operation
 from sellergate_common.errors import InvalidRequest
+from sellergate_common.timestamps import to_duration, to_timestamp
 
 from sellergate_gateway.calls.diagnostics import Stage
 from sellergate_gateway.calls.pipeline import CallResult
@@ -139,19 +139,6 @@ def to_quota(state: BucketState, burst: int, now: float) -> operation_pb2.Quota:
 def to_resource(resource: call_pb2.RestrictedResource) -> RestrictedResource:
     """Read what a Restricted Data Token is to open."""
     return RestrictedResource(resource.method, resource.path, tuple(sorted(set(resource.data_elements))))
-
-
-def to_timestamp(seconds: float) -> Timestamp:
-    """Render a time in seconds since the epoch."""
-    stamp = Timestamp()
-    stamp.FromMilliseconds(int(seconds * 1000))
-    return stamp
-
-
-def to_duration(seconds: float) -> Duration:
-    """Render a span of time."""
-    whole = int(seconds)
-    return Duration(seconds=whole, nanos=int((seconds - whole) * 1e9))
 
 
 def _seconds(duration: Duration) -> float:

@@ -1,6 +1,5 @@
 """How access tokens lie in the shared Redis; the gateway reads the same entries."""
 
-import json
 from collections.abc import Callable
 
 from pydantic import SecretStr
@@ -16,6 +15,7 @@ from sellergate_common.cache.keyspace import (
     verification_key,
 )
 from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.payloads import TokenPayload
 from sellergate_common.cache.redis_entries import Admit, AlwaysAdmitted, RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight
@@ -78,18 +78,9 @@ def _subject(ring: KeyRing, key: TokenKey) -> str:
 
 
 def _encode(token: AccessToken) -> str:
-    entry = {"access_token": token.value.get_secret_value(), "expire_time": token.expire_time, "life": token.life}
-    if token.refresh_token is not None:
-        entry["refresh_token"] = token.refresh_token.get_secret_value()
-    return json.dumps(entry)
+    return TokenPayload(token.value, token.expire_time, token.life, token.refresh_token).encode()
 
 
 def _decode(text: str) -> AccessToken:
-    entry = json.loads(text)
-    sent = entry.get("refresh_token")
-    return AccessToken(
-        SecretStr(entry["access_token"]),
-        float(entry["expire_time"]),
-        float(entry["life"]),
-        SecretStr(sent) if sent else None,
-    )
+    entry = TokenPayload.decode(text)
+    return AccessToken(entry.access_token, entry.expire_time, entry.life, entry.refresh_token)

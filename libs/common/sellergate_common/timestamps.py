@@ -1,0 +1,46 @@
+"""Times and spans of protobuf messages: seconds and datetimes to messages, and back."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from sellergate_common.errors import InvalidRequest
+
+_NANOS = 1_000_000_000
+
+
+def to_timestamp(seconds: float) -> Timestamp:
+    """Return a time in seconds since the epoch as a message, cut to the millisecond."""
+    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    return Timestamp(seconds=whole, nanos=milliseconds * 1_000_000)
+
+
+def to_duration(seconds: float) -> Duration:
+    """Return a span of seconds as a message, to the nanosecond; a negative span counts as none."""
+    whole, nanos = divmod(round(max(0.0, seconds) * _NANOS), _NANOS)
+    return Duration(seconds=whole, nanos=nanos)
+
+
+def from_datetime(time: datetime | None) -> Timestamp | None:
+    """Return a time as a message; None leaves the field absent."""
+    if time is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(time)
+    return stamp
+
+
+def read_time(message: Message, field: str, path: str = "") -> datetime | None:
+    """Return the time in a field, in UTC; None where it is absent. `path` leads to the message.
+
+    Raises InvalidRequest that names the field for a time outside of the calendar.
+    """
+    if not message.HasField(field):
+        return None
+    stamp: Timestamp = getattr(message, field)
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest.of_field(path + field, "must be a time between the years 1 and 9999") from error

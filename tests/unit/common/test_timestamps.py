@@ -1,0 +1,50 @@
+"""Times of messages are exact to what they promise, and a time outside of the calendar names its field."""
+
+from datetime import UTC, datetime
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from sellergate.account.v1.account_pb2 import Account
+from sellergate_common.errors import InvalidRequest
+from sellergate_common.timestamps import from_datetime, read_time, to_duration, to_timestamp
+
+MOMENT = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.5, 1_800_000_000.25, 1_800_000_000.999])
+def test_a_time_is_cut_to_the_millisecond(seconds: float) -> None:
+    expected = Timestamp()
+    expected.FromMilliseconds(int(seconds * 1000))
+    assert to_timestamp(seconds) == expected
+
+
+def test_a_time_is_never_later_than_it_was() -> None:
+    assert to_timestamp(1.0019).ToMilliseconds() == 1001
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos"), [(0.0, 0), (2.3, 2_300_000_000), (0.000_001, 1000), (3600.0, 3_600_000_000_000)]
+)
+def test_a_span_is_exact_to_the_nanosecond(seconds: float, nanos: int) -> None:
+    assert to_duration(seconds).ToNanoseconds() == nanos
+
+
+def test_a_negative_span_counts_as_none() -> None:
+    assert to_duration(-0.5).ToNanoseconds() == 0
+
+
+def test_a_time_comes_back_as_it_was_written() -> None:
+    message = Account(create_time=from_datetime(MOMENT))
+    assert read_time(message, "create_time") == MOMENT
+
+
+def test_an_absent_time_is_none() -> None:
+    assert from_datetime(None) is None
+    assert read_time(Account(), "create_time") is None
+
+
+def test_a_time_outside_of_the_calendar_names_its_field() -> None:
+    message = Account(create_time=Timestamp(seconds=10**15))
+    with pytest.raises(InvalidRequest) as refused:
+        read_time(message, "create_time", "account.")
+    assert refused.value.violations[0].field == "account.create_time"
