@@ -275,6 +275,15 @@ class InternalError(SellergateError):
 
     default_reason = Reason.INTERNAL
 
+    @classmethod
+    def of_bug(cls, request_id: str = "") -> "InternalError":
+        """Return what a caller may see of a bug: the request id only, which the response names where it is not given."""
+        under = f"request id {request_id}" if request_id else "this request id"
+        return cls(
+            f"Sellergate failed because of a bug; the operator finds the cause in the log under {under}.",
+            metadata={"request_id": request_id} if request_id else None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -28,6 +28,7 @@ from sellergate_account.model import (
     Renewal,
     Signing,
     State,
+    check_etag,
 )
 from sellergate_account.ports import ChangePublisher, DecryptionError, Store, UnitOfWork, UserLimitReached
 from sellergate_account.secrets.rules import CLIENT_SECRET, REFRESH_TOKEN, check_connection, check_credentials
@@ -119,7 +120,8 @@ class Accounts:
         check_future(changes.authorization_expire_time, self._now(), "account.authorization_expire_time")
 
         async def change(work: UnitOfWork) -> Account:
-            account = self._check_etag(await self.get_owned(work, account_id, user), etag)
+            account = await self.get_owned(work, account_id, user)
+            check_etag(account, etag)
             if changes.application_id is not None:
                 await self._applications.get_usable(work, changes.application_id, account.user_id)
             if changes.client_secret is not None:
@@ -146,7 +148,8 @@ class Accounts:
         """Switch an account on or off. Raises NotFound, Conflict."""
 
         async def change(work: UnitOfWork) -> Account:
-            account = self._check_etag(await self.get_owned(work, account_id, user), etag)
+            account = await self.get_owned(work, account_id, user)
+            check_etag(account, etag)
             if not active:
                 return await self._save(work, "account.deactivated", account, replace(account, state=State.INACTIVE))
             state = State.ACTIVE if account.state is State.INACTIVE else account.state
@@ -158,7 +161,8 @@ class Accounts:
         """Remove an account for good. Raises NotFound, Conflict."""
 
         async def change(work: UnitOfWork) -> None:
-            account = self._check_etag(await self.get_owned(work, account_id, user), etag)
+            account = await self.get_owned(work, account_id, user)
+            check_etag(account, etag)
             await self._audit.account_removed(work.audit_log, account.account_id)
             await work.remove_account(account.account_id)
 
@@ -346,22 +350,12 @@ class Accounts:
     async def _write(self, change: Callable[[UnitOfWork], Awaitable[_Result]], account_id: str = "") -> _Result:
         return await write_and_publish(self._store, self._publisher, change, account_id)
 
-    def _check_etag(self, account: Account, etag: str) -> Account:
-        if etag and etag != etag_of(account):
-            raise Conflict("The account was changed since it was read; read it again and repeat the change.")
-        return account
-
     def _check_revision(self, account: Account, expected: int) -> Account:
         if account.revision != expected:
             raise Conflict(
                 f"The account's credentials are at revision {account.revision} and no longer at {expected}; nothing was changed."
             )
         return account
-
-
-def etag_of(account: Account) -> str:
-    """Return the opaque mark of an account's present version."""
-    return f"v{account.version:x}"
 
 
 def check_usable(account: Account) -> None:

@@ -5,11 +5,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import SecretStr
-from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound
+from sellergate_common.errors import InvalidRequest, NotAllowed, NotFound
 
 from sellergate_account.audit import Audit
 from sellergate_account.changes.retry import retry_transaction
-from sellergate_account.model import DEFAULT_LIMITS, ID, Account, Application, ApplicationSecrets, Cursor, Limits
+from sellergate_account.model import (
+    DEFAULT_LIMITS,
+    ID,
+    Account,
+    Application,
+    ApplicationSecrets,
+    Cursor,
+    Limits,
+    check_etag,
+)
 from sellergate_account.ports import DecryptionError, InUse, Store, UnitOfWork, UserLimitReached
 from sellergate_account.redirect_uris import check_redirect_uris
 from sellergate_account.secrets.rotation import (
@@ -133,7 +142,8 @@ class Applications:
         check_redirect_uris(changes.redirect_uris or ())
 
         async def change(work: UnitOfWork) -> Application:
-            before = self._check_etag(await self._get_own(work, application_id, user), etag)
+            before = await self._get_own(work, application_id, user)
+            check_etag(before, etag)
             given = {name: value for name in changes.__slots__ if (value := getattr(changes, name)) is not None}
             after = replace(before, **given)
             if after == before:
@@ -149,7 +159,8 @@ class Applications:
         """Remove an application that no account uses. Raises InvalidRequest, NotFound, NotAllowed, Conflict."""
 
         async def change(work: UnitOfWork) -> None:
-            application = self._check_etag(await self._get_own(work, application_id, user), etag)
+            application = await self._get_own(work, application_id, user)
+            check_etag(application, etag)
             await self._record(work, "application.removed", application)
             try:
                 await work.remove_application(application.application_id)
@@ -334,11 +345,6 @@ class Applications:
             raise NotAllowed("The application is shared by all users; only an operator changes it.")
         return application
 
-    def _check_etag(self, application: Application, etag: str) -> Application:
-        if etag and etag != etag_of(application):
-            raise Conflict("The application was changed since it was read; read it again and repeat the change.")
-        return application
-
     async def _with_secret(
         self, work: UnitOfWork, application: Application, new: NewSecret, client_id: SecretStr | None = None
     ) -> Application:
@@ -373,11 +379,6 @@ class Applications:
         await work.save_application(changed, None)
         await self._record(work, "application.updated", changed, "secret_issue_time")
         return changed
-
-
-def etag_of(application: Application) -> str:
-    """Return the opaque mark of an application's present version."""
-    return f"v{application.version:x}"
 
 
 def check_future(time: datetime | None, now: datetime, field: str) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import SecretStr
+from sellergate_common.errors import Conflict
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What an id of ours looks like; nothing else is looked up."""
@@ -268,3 +269,15 @@ class Origin:
     update_time: datetime | None = None
     role_without_external_id: bool = False
     detail: str = ""
+
+
+def etag_of(row: Account | Application) -> str:
+    """Return the opaque mark of a row's present version."""
+    return f"v{row.version:x}"
+
+
+def check_etag(row: Account | Application, etag: str) -> None:
+    """Raise Conflict where `etag` is given and marks an older version of the row."""
+    if etag and etag != etag_of(row):
+        noun = "account" if isinstance(row, Account) else "application"
+        raise Conflict(f"The {noun} was changed since it was read; read it again and repeat the change.")

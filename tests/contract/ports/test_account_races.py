@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import Accounts, Connection, etag_of
+from sellergate_account.accounts import Accounts, Connection
 from sellergate_account.applications import LwaClient, NewApplication
-from sellergate_account.model import Account, Changes, Filter
+from sellergate_account.model import Account, Changes, Filter, etag_of
 from sellergate_account.secrets.rotation import NewSecret
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.store import SqlStore

@@ -6,9 +6,9 @@ from itertools import count
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import Connection, etag_of
+from sellergate_account.accounts import Connection
 from sellergate_account.applications import LwaClient
-from sellergate_account.model import Account, Changes, Filter, Origin, Signing, State
+from sellergate_account.model import Account, Changes, Filter, Origin, Signing, State, etag_of
 from sellergate_account.ports import DuplicateKey
 from sellergate_account.secrets.rotation import OLD_SECRET_LIFE
 from sellergate_common.errors import (

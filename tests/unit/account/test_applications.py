@@ -9,9 +9,8 @@ from sellergate_account.accounts import Connection
 from sellergate_account.applications import (
     ApplicationChanges,
     NewApplication,
-    etag_of,
 )
-from sellergate_account.model import Application
+from sellergate_account.model import Application, etag_of
 from sellergate_account.secrets.rotation import OLD_SECRET_LIFE, SECRET_LIFE, NewSecret
 from sellergate_common.errors import Conflict, InvalidRequest, NotAllowed, NotFound, Reason
 

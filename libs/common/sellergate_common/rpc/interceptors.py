@@ -145,8 +145,7 @@ class Interceptors:
             raise
         except Exception:  # noqa: BLE001  (the last resort: nothing else may reach the caller)
             get_logger().error("bug", method=rpc.call.method, exc_info=True)
-            message = f"Something is wrong on our side; the log has it under request id {rpc.call.request_id}."
-            await self._abort(rpc, InternalError(message, metadata={"request_id": rpc.call.request_id}))
+            await self._abort(rpc, InternalError.of_bug(rpc.call.request_id))
 
     async def identity(self, inside: Inside, rpc: Rpc) -> Any:
         """Find out who calls and whether it may."""

@@ -10,9 +10,9 @@ from sellergate_amazon.marketplaces import MARKETPLACES, REGIONS
 from sellergate_common.errors import FieldViolation, InvalidRequest
 from sellergate_common.timestamps import from_datetime, read_time
 
-from sellergate_account.accounts import Connection, etag_of, marketplace_code
+from sellergate_account.accounts import Connection, marketplace_code
 from sellergate_account.applications import LwaClient
-from sellergate_account.model import Account, Application, ApplicationSecrets, Changes, Filter, Signing, State
+from sellergate_account.model import Account, Application, ApplicationSecrets, Changes, Filter, Signing, State, etag_of
 
 _SIGNING: Mapping[int, Signing] = {
     account_pb2.SIGNING_MODE_AUTO: Signing.AUTO,

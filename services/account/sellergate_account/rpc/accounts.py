@@ -7,7 +7,6 @@ from sellergate.account.v1 import account_secrets_service_pb2 as secrets_pb2
 from sellergate.account.v1 import account_service_pb2 as pb2
 from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceServicer
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceServicer
-from sellergate_common.context import current_caller
 from sellergate_common.errors import NotAllowed
 from sellergate_common.timestamps import read_time
 
@@ -22,9 +21,10 @@ from sellergate_account.rpc.account_messages import (
     to_message,
     to_secrets_message,
 )
+from sellergate_account.rpc.acting_user import acting_user, check_user
 from sellergate_account.rpc.application_messages import to_message as to_application_message
 from sellergate_account.rpc.once import once
-from sellergate_account.rpc.pages import fitting
+from sellergate_account.rpc.pages import page_of
 
 
 class AccountServicer(AccountServiceServicer):
@@ -35,7 +35,7 @@ class AccountServicer(AccountServiceServicer):
 
     async def UpsertAccount(self, request: pb2.UpsertAccountRequest, context: Any) -> pb2.UpsertAccountResponse:
         """Store a seller's account."""
-        _own(request.user_id)
+        check_user(request.user_id, "user_id")
         connection = to_connection(request)
 
         def respond(stored: tuple[Account, bool]) -> pb2.UpsertAccountResponse:
@@ -45,30 +45,28 @@ class AccountServicer(AccountServiceServicer):
 
     async def GetAccount(self, request: pb2.GetAccountRequest, context: Any) -> pb2.GetAccountResponse:
         """Return one account."""
-        account, application = await self._accounts.with_application(request.account_id, _user())
+        account, application = await self._accounts.with_application(request.account_id, acting_user())
         return pb2.GetAccountResponse(account=to_message(account), shared_application=not application.owner_user_id)
 
     async def ListAccounts(self, request: pb2.ListAccountsRequest, context: Any) -> pb2.ListAccountsResponse:
         """Return one page of accounts."""
         if request.user_id:
-            _own(request.user_id)
-        narrowed = to_filter(request, request.user_id or _user())
+            check_user(request.user_id, "user_id")
+        narrowed = to_filter(request, request.user_id or acting_user())
         size = page_tokens.page_size(request.page_size)
         found = await self._accounts.list(narrowed, page_tokens.decode(request.page_token, narrowed), size + 1)
-        page = fitting(found, size, to_message)
-        last = found[len(page) - 1] if len(page) < len(found) else None
-        token = page_tokens.encode(Cursor(last.create_time, last.account_id), narrowed) if last else ""
+        page, token = page_of(found, size, narrowed, to_message, lambda row: Cursor(row.create_time, row.account_id))
         return pb2.ListAccountsResponse(accounts=page, next_page_token=token)
 
     async def UpdateAccount(self, request: pb2.UpdateAccountRequest, context: Any) -> pb2.UpdateAccountResponse:
         """Change single fields."""
-        if "role_without_external_id" in request.update_mask.paths and _user():
+        if "role_without_external_id" in request.update_mask.paths and acting_user():
             raise NotAllowed("Only an operator sets role_without_external_id; ask one, or leave it out of update_mask.")
         etag, changes = request.etag or request.account.etag, to_changes(request)
         return await once(
             request,
             pb2.UpdateAccountResponse,
-            lambda: self._accounts.update(request.account.account_id, _user(), changes, etag),
+            lambda: self._accounts.update(request.account.account_id, acting_user(), changes, etag),
             lambda account: pb2.UpdateAccountResponse(account=to_message(account)),
         )
 
@@ -77,7 +75,7 @@ class AccountServicer(AccountServiceServicer):
         return await once(
             request,
             pb2.DeleteAccountResponse,
-            lambda: self._accounts.set_active(request.account_id, _user(), request.etag, active=False),
+            lambda: self._accounts.set_active(request.account_id, acting_user(), request.etag, active=False),
             lambda account: pb2.DeleteAccountResponse(account=to_message(account)),
         )
 
@@ -90,7 +88,7 @@ class AccountServicer(AccountServiceServicer):
         return await once(
             request,
             pb2.UndeleteAccountResponse,
-            lambda: self._accounts.set_active(request.account_id, _user(), request.etag, active=True),
+            lambda: self._accounts.set_active(request.account_id, acting_user(), request.etag, active=True),
             lambda account: pb2.UndeleteAccountResponse(account=to_message(account)),
         )
 
@@ -103,7 +101,7 @@ class AccountServicer(AccountServiceServicer):
         return await once(
             request,
             pb2.HardDeleteAccountResponse,
-            lambda: self._accounts.remove(request.account_id, _user(), request.etag),
+            lambda: self._accounts.remove(request.account_id, acting_user(), request.etag),
             lambda _: pb2.HardDeleteAccountResponse(),
         )
 
@@ -189,14 +187,3 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         expiry = ApplicationChanges(secret_expire_time=read_time(request, "secret_expire_time"))
         changed = await self._applications.update(request.application_id, "", expiry, "")
         return secrets_pb2.RecordSecretExpiryResponse(application=to_application_message(changed))
-
-
-def _user() -> str:
-    """Return the user that the edge acts for; empty for callers that see all."""
-    return current_caller().on_behalf_of
-
-
-def _own(user_id: str) -> None:
-    user = _user()
-    if user and user != user_id:
-        raise NotAllowed("The edge acts for another user than the one in user_id.")

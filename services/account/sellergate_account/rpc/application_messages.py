@@ -7,8 +7,8 @@ from sellergate.account.v1 import application_pb2, application_service_pb2
 from sellergate_common.errors import InvalidRequest
 from sellergate_common.timestamps import from_datetime, read_time
 
-from sellergate_account.applications import ApplicationChanges, NewApplication, etag_of
-from sellergate_account.model import Application
+from sellergate_account.applications import ApplicationChanges, NewApplication
+from sellergate_account.model import Application, etag_of
 from sellergate_account.rpc.account_messages import masked_paths
 
 _PATHS = ("draft", "name", "redirect_uris", "secret_expire_time", "spapi_application_id")

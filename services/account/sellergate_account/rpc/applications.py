@@ -6,16 +6,15 @@ from typing import Any
 from pydantic import SecretStr
 from sellergate.account.v1 import application_service_pb2 as pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceServicer
-from sellergate_common.context import current_caller
-from sellergate_common.errors import NotAllowed
 from sellergate_common.timestamps import read_time
 
 from sellergate_account.applications import Applications
 from sellergate_account.model import Application, Cursor
 from sellergate_account.rpc import page_tokens
+from sellergate_account.rpc.acting_user import acting_user, check_user
 from sellergate_account.rpc.application_messages import to_application_changes, to_message, to_new_application
 from sellergate_account.rpc.once import once
-from sellergate_account.rpc.pages import fitting
+from sellergate_account.rpc.pages import page_of
 from sellergate_account.secrets.rotation import NewSecret
 
 
@@ -29,31 +28,33 @@ class ApplicationServicer(ApplicationServiceServicer):
         self, request: pb2.CreateApplicationRequest, context: Any
     ) -> pb2.CreateApplicationResponse:
         """Store an LWA client."""
-        _own(request.application.owner_user_id)
+        if request.application.owner_user_id:
+            check_user(request.application.owner_user_id, "owner_user_id")
         new = to_new_application(request)
         return await once(
             request,
             pb2.CreateApplicationResponse,
-            lambda: self._applications.create(new, _user()),
+            lambda: self._applications.create(new, acting_user()),
             lambda made: pb2.CreateApplicationResponse(application=to_message(made)),
         )
 
     async def GetApplication(self, request: pb2.GetApplicationRequest, context: Any) -> pb2.GetApplicationResponse:
         """Return one application."""
-        found = await self._applications.get(request.application_id, _user())
+        found = await self._applications.get(request.application_id, acting_user())
         return pb2.GetApplicationResponse(application=to_message(found))
 
     async def ListApplications(
         self, request: pb2.ListApplicationsRequest, context: Any
     ) -> pb2.ListApplicationsResponse:
         """Return one page of applications."""
-        _own(request.owner_user_id)
-        user = request.owner_user_id or _user()
+        if request.owner_user_id:
+            check_user(request.owner_user_id, "owner_user_id")
+        user = request.owner_user_id or acting_user()
         size, question = page_tokens.page_size(request.page_size), ("applications", user)
         found = await self._applications.list(user, page_tokens.decode(request.page_token, question), size + 1)
-        page = fitting(found, size, to_message)
-        last = found[len(page) - 1] if len(page) < len(found) else None
-        token = page_tokens.encode(Cursor(last.create_time, last.application_id), question) if last else ""
+        page, token = page_of(
+            found, size, question, to_message, lambda row: Cursor(row.create_time, row.application_id)
+        )
         return pb2.ListApplicationsResponse(applications=page, next_page_token=token)
 
     async def UpdateApplication(
@@ -66,7 +67,7 @@ class ApplicationServicer(ApplicationServiceServicer):
         return await once(
             request,
             pb2.UpdateApplicationResponse,
-            lambda: self._applications.update(given.application_id, _user(), changes, etag),
+            lambda: self._applications.update(given.application_id, acting_user(), changes, etag),
             lambda changed: pb2.UpdateApplicationResponse(application=to_message(changed)),
         )
 
@@ -77,7 +78,7 @@ class ApplicationServicer(ApplicationServiceServicer):
         return await once(
             request,
             pb2.DeleteApplicationResponse,
-            lambda: self._applications.remove(request.application_id, _user(), request.etag),
+            lambda: self._applications.remove(request.application_id, acting_user(), request.etag),
             lambda _: pb2.DeleteApplicationResponse(),
         )
 
@@ -95,15 +96,5 @@ class ApplicationServicer(ApplicationServiceServicer):
         def respond(rotated: tuple[Application, bool]) -> pb2.RotateClientSecretResponse:
             return pb2.RotateClientSecretResponse(application=to_message(rotated[0]), superseded=rotated[1])
 
-        rotate = partial(self._applications.rotate, request.application_id, _user(), new)
+        rotate = partial(self._applications.rotate, request.application_id, acting_user(), new)
         return await once(request, pb2.RotateClientSecretResponse, rotate, respond)
-
-
-def _user() -> str:
-    """Return the user that the edge acts for; empty for callers that see all."""
-    return current_caller().on_behalf_of
-
-
-def _own(user_id: str) -> None:
-    if _user() and user_id not in ("", _user()):
-        raise NotAllowed("The edge acts for another user than the one in owner_user_id.")

@@ -5,16 +5,15 @@ from typing import Any
 from pydantic import SecretStr
 from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceServicer
-from sellergate_common.context import current_caller
-from sellergate_common.errors import NotAllowed
 from sellergate_common.timestamps import from_datetime
 
 from sellergate_account.clients import Clients, Issued
 from sellergate_account.model import Cursor, DropInClient
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import secret_or_none
+from sellergate_account.rpc.acting_user import acting_user, check_user
 from sellergate_account.rpc.once import once
-from sellergate_account.rpc.pages import fitting
+from sellergate_account.rpc.pages import page_of
 
 
 class DropInClientServicer(DropInClientServiceServicer):
@@ -25,7 +24,8 @@ class DropInClientServicer(DropInClientServiceServicer):
 
     async def CreateClient(self, request: pb2.CreateClientRequest, context: Any) -> pb2.CreateClientResponse:
         """Make a client; its secret and handles are in this response alone."""
-        _own(request.user_id)
+        if request.user_id:
+            check_user(request.user_id, "user_id")
         return await once(
             request,
             pb2.CreateClientResponse,
@@ -35,19 +35,24 @@ class DropInClientServicer(DropInClientServiceServicer):
 
     async def ListClients(self, request: pb2.ListClientsRequest, context: Any) -> pb2.ListClientsResponse:
         """Return one page of clients."""
-        _own(request.user_id)
-        user = request.user_id or current_caller().on_behalf_of
+        if request.user_id:
+            check_user(request.user_id, "user_id")
+        user = request.user_id or acting_user()
         size, question = page_tokens.page_size(request.page_size), ("clients", user)
         found = await self._clients.list(user, page_tokens.decode(request.page_token, question), size)
-        page = fitting(found.clients, size, _to_message)
-        last = found.clients[len(page) - 1] if page else None
-        more = found.more or len(page) < len(found.clients)
-        token = page_tokens.encode(Cursor(last.create_time, last.client_id), question) if last and more else ""
+        page, token = page_of(
+            found.clients,
+            size,
+            question,
+            _to_message,
+            lambda row: Cursor(row.create_time, row.client_id),
+            more=found.more,
+        )
         return pb2.ListClientsResponse(clients=page, next_page_token=token)
 
     async def GetClient(self, request: pb2.GetClientRequest, context: Any) -> pb2.GetClientResponse:
         """Return one client."""
-        client = await self._clients.get(request.client_id, current_caller().on_behalf_of)
+        client = await self._clients.get(request.client_id, acting_user())
         return pb2.GetClientResponse(client=_to_message(client))
 
     async def RevokeClient(self, request: pb2.RevokeClientRequest, context: Any) -> pb2.RevokeClientResponse:
@@ -55,7 +60,7 @@ class DropInClientServicer(DropInClientServiceServicer):
         return await once(
             request,
             pb2.RevokeClientResponse,
-            lambda: self._clients.revoke(request.client_id, current_caller().on_behalf_of),
+            lambda: self._clients.revoke(request.client_id, acting_user()),
             lambda client: pb2.RevokeClientResponse(client=_to_message(client)),
         )
 
@@ -71,12 +76,6 @@ class DropInClientServicer(DropInClientServiceServicer):
         return pb2.AuthenticateClientResponse(
             client=_to_message(client), account_id=account_id, application_account_id=through
         )
-
-
-def _own(user_id: str) -> None:
-    user = current_caller().on_behalf_of
-    if user and user_id not in ("", user):
-        raise NotAllowed("The edge acts for another user than the one in user_id.")
 
 
 def _to_issued(issued: Issued) -> pb2.CreateClientResponse:

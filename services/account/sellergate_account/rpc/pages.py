@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from sellergate_account.model import Cursor
+from sellergate_account.rpc import page_tokens
+
 PAGE_BYTES = 1_000_000
 
 _Item = TypeVar("_Item")
@@ -21,3 +24,22 @@ def fitting(
             break
         messages.append(message)
     return messages
+
+
+def page_of(
+    found: Sequence[_Item],
+    size: int,
+    question: object,
+    to_message: Callable[[_Item], Any],
+    cursor_of: Callable[[_Item], Cursor],
+    *,
+    more: bool = False,
+) -> tuple[list[Any], str]:
+    """Return the messages of a page and the token of the next one, which is empty where the list ends.
+
+    `found` holds one item more than `size` where there are more; or else `more` says so.
+    """
+    messages = fitting(found, size, to_message)
+    if not messages or not (more or len(messages) < len(found)):
+        return messages, ""
+    return messages, page_tokens.encode(cursor_of(found[len(messages) - 1]), question)

@@ -156,7 +156,7 @@ def _shown(error: SellergateError) -> SellergateError:
     if error.reason is not Reason.INTERNAL:
         return error
     get_logger().error("internal", cause=error.message)
-    return InternalError("Something is wrong on our side; the log has it under this request id.")
+    return InternalError.of_bug()
 
 
 def _resources(body: bytes) -> Resources:

@@ -78,7 +78,7 @@ def install(app: FastAPI) -> None:
 def bug(error: Exception) -> InternalError:
     """Log a bug; return what may be told of it."""
     get_logger().error("bug", exc_info=error)
-    return InternalError("Something is wrong on our side; the log has it under this request id.")
+    return InternalError.of_bug()
 
 
 def refusal_of(error: SellergateError | RequestValidationError) -> SellergateError:
@@ -89,7 +89,7 @@ def refusal_of(error: SellergateError | RequestValidationError) -> SellergateErr
         return InvalidRequest(words, violations=violations)
     if error.reason is Reason.INTERNAL:
         get_logger().error("internal", cause=error.message)
-        return InternalError("Something is wrong on our side; the log has it under this request id.")
+        return InternalError.of_bug()
     return error
 
 

@@ -1,7 +1,11 @@
 """Pages of lists are bounded by their bytes."""
 
+from datetime import UTC, datetime
+
 from sellergate.account.v1.account_pb2 import Account
-from sellergate_account.rpc.pages import PAGE_BYTES, fitting
+from sellergate_account.model import Cursor
+from sellergate_account.rpc import page_tokens
+from sellergate_account.rpc.pages import PAGE_BYTES, fitting, page_of
 
 
 def message(size: int) -> Account:
@@ -17,3 +21,28 @@ def test_a_page_ends_before_its_bytes_are_too_many() -> None:
 def test_an_item_larger_than_a_page_is_a_page() -> None:
     assert len(fitting([5000, 1], 9, message, 1000)) == 1
     assert fitting([], 9, message) == []
+
+
+def cursor(row: int) -> Cursor:
+    return Cursor(datetime.fromtimestamp(row, UTC), str(row))
+
+
+def test_a_page_that_ends_the_list_has_no_token() -> None:
+    for found in ([], [1], [1, 2]):
+        messages, token = page_of(found, 2, "question", message, cursor)
+        assert (len(messages), token) == (len(found), "")
+
+
+def test_the_token_leads_to_the_row_after_the_last_of_the_page() -> None:
+    messages, token = page_of([1, 2, 3], 2, "question", message, cursor)
+    assert (len(messages), page_tokens.decode(token, "question")) == (2, cursor(2))
+
+
+def test_a_page_that_is_cut_by_its_bytes_has_a_token_for_the_rest() -> None:
+    messages, token = page_of([PAGE_BYTES, 1], 2, "question", message, cursor)
+    assert (len(messages), page_tokens.decode(token, "question")) == (1, cursor(PAGE_BYTES))
+
+
+def test_a_page_that_ends_where_the_caller_knows_of_more_has_a_token() -> None:
+    messages, token = page_of([1, 2], 2, "question", message, cursor, more=True)
+    assert (len(messages), page_tokens.decode(token, "question")) == (2, cursor(2))
