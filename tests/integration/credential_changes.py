@@ -25,9 +25,9 @@ from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import Tokens as ClientTokens
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import CREDENTIALS_CHANGES, CREDENTIALS_PREFIX, TOKEN_CHANGES, TOKEN_PREFIX
+from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.stale_if_error import StaleIfErrorCache
-from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.clock import Clock
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.channel import open_channel

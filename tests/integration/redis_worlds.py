@@ -14,8 +14,8 @@ from sellergate_account.redis_change_publisher import RedisChangePublisher
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 from sellergate_common.cache.lease import acquire, hold_lease
+from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
 from sellergate_common.redis_client import UNREACHABLE, open_redis

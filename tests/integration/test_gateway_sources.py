@@ -27,9 +27,9 @@ from sellergate_common.cache.keyspace import (
     credentials_key,
     token_key,
 )
+from sellergate_common.cache.lru import MAX_STALENESS_SECONDS, TtlCache
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.stale_if_error import StaleIfErrorCache
-from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS, TtlCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import NotFound, SellergateError, Unavailable
 from sellergate_common.redis_client import open_redis

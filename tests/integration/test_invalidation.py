@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from sellergate_common.cache import invalidation as subject
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, ALL, TOKEN_CHANGES
-from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS, TtlCache
+from sellergate_common.cache.lru import MAX_STALENESS_SECONDS, TtlCache
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.servers.redis import running_redis
 from structlog.testing import capture_logs

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from sellergate_common.cache import invalidation as subject
 from sellergate_common.cache.invalidation import InvalidationFeed, InvalidationListener
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, TOKEN_CHANGES
-from sellergate_common.cache.ttl import TtlCache
+from sellergate_common.cache.lru import TtlCache
 from sellergate_common.observability.telemetry import RpcMetrics
 from sellergate_common.redis_client import UNREACHABLE, open_redis
 from sellergate_common.tasks import BackgroundTasks

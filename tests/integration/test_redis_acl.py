@@ -21,8 +21,8 @@ from sellergate_common.cache.keyspace import (
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
+from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.servers.redis import find_redis
 from sellergate_edge.limits.guesses import Subject

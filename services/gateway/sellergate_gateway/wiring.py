@@ -24,12 +24,12 @@ from sellergate_common.cache.keyspace import (
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
-from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.lease import LeaseNotifier
+from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.stale_if_error import StaleIfErrorCache
-from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.clock_skew import measured_skew
 from sellergate_common.context import new_request_id as new_id

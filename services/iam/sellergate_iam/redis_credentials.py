@@ -11,7 +11,7 @@ from sellergate_common.cache.keyspace import (
     callers_credentials_key,
     credentials_key,
 )
-from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.cache.payloads import CredentialsPayload
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache

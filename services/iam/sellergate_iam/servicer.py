@@ -9,7 +9,7 @@ from sellergate.iam.v1.iam_service_pb2_grpc import IamServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import InvalidRequest, NotAllowed
 from sellergate_common.identity.policy import OPERATOR
-from sellergate_common.timestamps import to_duration, to_timestamp
+from sellergate_common.rpc.timestamps import to_duration, to_timestamp
 
 from sellergate_iam.credentials import Credentials
 from sellergate_iam.ports import AwsCredentials, UnsignedRequest

@@ -27,7 +27,7 @@ from sellergate_common.context import bind, time_left, until_deadline
 from sellergate_common.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
-from sellergate_common.timestamps import from_datetime, read_time, to_timestamp
+from sellergate_common.rpc.timestamps import from_datetime, read_time, to_timestamp
 
 from sellergate_token.authorizations.ports import ApplicationView as ConsentApplication
 from sellergate_token.authorizations.ports import Connection

@@ -9,7 +9,7 @@ from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import InvalidRequest
-from sellergate_common.timestamps import to_duration, to_timestamp
+from sellergate_common.rpc.timestamps import to_duration, to_timestamp
 
 from sellergate_token.authorizations.completion import AuthorizationCallback
 from sellergate_token.authorizations.consent import AuthorizationRequest

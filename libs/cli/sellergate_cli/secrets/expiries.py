@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from google.protobuf.message import Message
 from sellergate.account.v1 import account_pb2, account_service_pb2
-from sellergate_common.timestamps import from_datetime, read_time
+from sellergate_common.rpc.timestamps import from_datetime, read_time
 
 from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.suite import connect

@@ -7,12 +7,13 @@ with every owner.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import END_SECONDS, end, is_cancelled
 
@@ -22,6 +23,8 @@ RENEWED_SECONDS = 30.0
 # One command of a renewal or release has this long, whatever the client of Redis does.
 COMMAND_SECONDS = 2.0
 _RENEWALS_PER_LEASE = 3
+# A waiter looks at the lease itself after this long: while releases are announced, and while they are not.
+_CONNECTED_SECONDS, _DISCONNECTED_SECONDS = 1.0, 0.1
 # The counter must outlive every lease it numbers.
 _FENCE_SECONDS = 86_400
 
@@ -119,3 +122,47 @@ async def _renew_until(redis: Redis, lease: Lease, seconds: float, last: float) 
                     return
         except Exception as error:  # noqa: BLE001  (the next renewal may succeed; the lease outlives one that is missed)
             get_logger().warning("lease_not_renewed", cause=type(error).__name__)
+
+
+class LeaseNotifier:
+    """One listener for all waiters of this process.
+
+    `now` is monotonic. `changes` must subscribe to the channel of releases and pass them on to `forget`.
+    """
+
+    def __init__(self, redis: Redis, changes: InvalidationFeed, now: Callable[[], float]) -> None:
+        self._redis = redis
+        self._now = now
+        self._changes = changes
+        self._waiters: dict[str, asyncio.Event] = {}
+
+    async def wait(self, key: str, seconds: float) -> None:
+        """Wait until the lease of `key` is given back or has expired, `seconds` at most. Raises what Redis raises."""
+        lease, _ = lease_keys(key)
+        end = self._now() + seconds
+        while (left := end - self._now()) > 0:
+            # Registered first, looked second: a release in between is seen either way.
+            released = self._waiters.setdefault(key, asyncio.Event())
+            held_for = await self._redis.pttl(lease) / 1000
+            if held_for <= 0:
+                return
+            pause = min(left, held_for + 0.01, _CONNECTED_SECONDS if self._changes.connected else _DISCONNECTED_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await released.wait()
+                return
+
+    def forget(self, key: str) -> None:
+        """Wake the waiters of one lease."""
+        released = self._waiters.pop(key, None)
+        if released is not None:
+            released.set()
+
+    def forget_all(self) -> None:
+        """Wake all: they look for themselves."""
+        for key in list(self._waiters):
+            self.forget(key)
+
+    def mark_stale(self) -> None:
+        """Wake all: a release may have been missed."""
+        self.forget_all()

@@ -1,11 +1,14 @@
-"""The bounded mapping of this process under every cache that must not grow with what callers send."""
+"""Bounded mappings of this process: `Lru` for all that must not grow with what callers send, `TtlCache` for a time."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
+
+# While no changes are announced, a copy of what another service owns is this old at most, in seconds.
+MAX_STALENESS_SECONDS = 5.0
 
 
 class Lru(Generic[_Key, _Value]):
@@ -51,3 +54,41 @@ class Lru(Generic[_Key, _Value]):
     def __len__(self) -> int:
         """Return how many entries there are."""
         return len(self._entries)
+
+
+class TtlCache(Generic[_Value]):
+    """Values by account, each for a time. `now` is in seconds; `feed_connected` says whether changes are announced at present."""
+
+    def __init__(self, size: int, now: Callable[[], float], feed_connected: Callable[[], bool]) -> None:
+        self._now = now
+        self._feed_connected = feed_connected
+        self._entries: Lru[str, tuple[_Value, float, float]] = Lru(size)
+
+    def get(self, account_id: str) -> _Value | None:
+        """Return the value of an account while it may still be used, or else None."""
+        entry = self._entries.get(account_id)
+        if entry is None:
+            return None
+        value, since, until = entry
+        now = self._now()
+        if now >= until or (now - since >= MAX_STALENESS_SECONDS and not self._feed_connected()):
+            self._entries.drop(account_id)
+            return None
+        return value
+
+    def put(self, account_id: str, value: _Value, seconds: float) -> None:
+        """Keep a value for `seconds`."""
+        now = self._now()
+        self._entries.put(account_id, (value, now, now + seconds))
+
+    def forget(self, account_id: str) -> None:
+        """Drop the value of an account."""
+        self._entries.drop(account_id)
+
+    def forget_all(self) -> None:
+        """Drop all values."""
+        self._entries.clear()
+
+    def mark_stale(self) -> None:
+        """Drop all values, since a change may have been missed."""
+        self.forget_all()

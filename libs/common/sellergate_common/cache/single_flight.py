@@ -7,8 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from redis.asyncio import Redis
 
-from sellergate_common.cache.lease import acquire, hold_lease
-from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.lease import LeaseNotifier, acquire, hold_lease
 from sellergate_common.context import current_call, deadline_in, time_left, use_context
 from sellergate_common.errors import OutOfTime
 from sellergate_common.observability.logs import get_logger

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from sellergate_common.cache.lru import Lru
+from sellergate_common.cache.lru import MAX_STALENESS_SECONDS, Lru
 from sellergate_common.cache.single_flight import LocalFlight
-from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS
 from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
 from sellergate_common.observability.logs import get_logger
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from sellergate.account.v1 import account_pb2, account_secrets_service_pb2, account_service_pb2
 from sellergate_amazon.marketplaces import MARKETPLACES, REGIONS
 from sellergate_common.errors import FieldViolation, InvalidRequest
-from sellergate_common.timestamps import from_datetime, read_time
+from sellergate_common.rpc.timestamps import from_datetime, read_time
 
 from sellergate_account.accounts import Connection, marketplace_code
 from sellergate_account.applications import LwaClient

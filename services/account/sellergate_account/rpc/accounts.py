@@ -8,7 +8,7 @@ from sellergate.account.v1 import account_service_pb2 as pb2
 from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecretsServiceServicer
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceServicer
 from sellergate_common.errors import NotAllowed
-from sellergate_common.timestamps import read_time
+from sellergate_common.rpc.timestamps import read_time
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import ApplicationChanges, Applications

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from sellergate.account.v1 import account_admin_service_pb2 as pb2
 from sellergate_common.errors import FieldViolation, InvalidRequest, SellergateError
+from sellergate_common.rpc.timestamps import from_datetime, read_time
 from sellergate_common.rpc.validation import validate
-from sellergate_common.timestamps import from_datetime, read_time
 
 from sellergate_account.admin.legacy_import import ImportResult, Outcome, Row
 from sellergate_account.model import Anchor, AuditEvent, Origin, State

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import SecretStr
 from sellergate.account.v1 import application_pb2, application_service_pb2
 from sellergate_common.errors import InvalidRequest
-from sellergate_common.timestamps import from_datetime, read_time
+from sellergate_common.rpc.timestamps import from_datetime, read_time
 
 from sellergate_account.applications import ApplicationChanges, NewApplication
 from sellergate_account.model import Application, etag_of

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import SecretStr
 from sellergate.account.v1 import application_service_pb2 as pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceServicer
-from sellergate_common.timestamps import read_time
+from sellergate_common.rpc.timestamps import read_time
 
 from sellergate_account.applications import Applications
 from sellergate_account.model import Application, Cursor

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import SecretStr
 from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceServicer
-from sellergate_common.timestamps import from_datetime
+from sellergate_common.rpc.timestamps import from_datetime
 
 from sellergate_account.clients import Clients, Issued
 from sellergate_account.model import Cursor, DropInClient

@@ -9,9 +9,9 @@ from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_client import tokens as client_tokens
 from sellergate_client.tokens import CONTRACTS, Tokens
 from sellergate_common.cache.keyspace import token_key
+from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.payloads import TokenPayload
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger

@@ -7,9 +7,9 @@ import grpc
 from pydantic import SecretStr
 from sellergate.iam.v1 import iam_service_pb2, iam_service_pb2_grpc
 from sellergate_common.cache.keyspace import credentials_key
+from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.payloads import CredentialsPayload
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.ttl import TtlCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger

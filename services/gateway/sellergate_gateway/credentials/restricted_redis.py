@@ -12,7 +12,7 @@ from sellergate_common.cache.keyspace import (
     RESTRICTED_PREFIX,
     restricted_key,
 )
-from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.cache.single_flight import SingleFlight

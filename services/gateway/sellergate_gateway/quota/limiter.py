@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sellergate_common.cache.ttl import TtlCache
+from sellergate_common.cache.lru import TtlCache
 from sellergate_common.errors import QuotaExceeded
 
 from sellergate_gateway.quota.corrections import Corrections

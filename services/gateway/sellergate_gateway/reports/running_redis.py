@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import report_key
-from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.cache.single_flight import LocalFlight, SingleFlight
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.observability.logs import get_logger

@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, operation_pb2
 from sellergate_amazon.operations import Operation
 from sellergate_common.errors import InvalidRequest
-from sellergate_common.timestamps import to_duration, to_timestamp
+from sellergate_common.rpc.timestamps import to_duration, to_timestamp
 
 from sellergate_gateway.calls.diagnostics import Stage
 from sellergate_gateway.calls.pipeline import CallResult

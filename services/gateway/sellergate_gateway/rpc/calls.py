@@ -7,8 +7,8 @@ from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate_common.context import current_caller
 from sellergate_common.identity.policy import EDGE
+from sellergate_common.rpc.timestamps import to_timestamp
 from sellergate_common.status import BEGUN
-from sellergate_common.timestamps import to_timestamp
 
 from sellergate_gateway.calls.diagnostics import CheckOptions, Checks
 from sellergate_gateway.calls.metrics import CallMetrics

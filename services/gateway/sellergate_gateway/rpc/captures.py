@@ -7,7 +7,7 @@ from typing import Any
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import capture_service_pb2 as pb2
 from sellergate.gateway.v1.capture_service_pb2_grpc import CaptureServiceServicer
-from sellergate_common.timestamps import to_duration, to_timestamp
+from sellergate_common.rpc.timestamps import to_duration, to_timestamp
 
 from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.service import DEFAULT_SECONDS, Capture, Captures

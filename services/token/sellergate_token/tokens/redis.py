@@ -14,7 +14,7 @@ from sellergate_common.cache.keyspace import (
     token_key,
     verification_key,
 )
-from sellergate_common.cache.lease_notifier import LeaseNotifier
+from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.cache.payloads import TokenPayload
 from sellergate_common.cache.redis_entries import Admit, AlwaysAdmitted, RedisEntries
 from sellergate_common.cache.sealed import SealedCache

@@ -7,7 +7,7 @@ from sellergate_common.errors import NotAllowed
 
 
 def test_the_edge_acts_for_its_user_only() -> None:
-    with use_context(CallContext(caller=Caller("edge", "u1"))):
+    with use_context(CallContext("m", "r", caller=Caller("edge", "u1"))):
         assert acting_user() == "u1"
         check_user("u1", "user_id")
         for other in ("u2", ""):
@@ -16,6 +16,6 @@ def test_the_edge_acts_for_its_user_only() -> None:
 
 
 def test_an_operator_acts_for_every_user() -> None:
-    with use_context(CallContext(caller=Caller("operator", ""))):
+    with use_context(CallContext("m", "r", caller=Caller("operator"))):
         assert acting_user() == ""
         check_user("u2", "user_id")

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from sellergate_common.cache.lru import MAX_STALENESS_SECONDS
 from sellergate_common.cache.stale_if_error import StaleIfErrorCache
-from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS
 from sellergate_common.errors import NotFound, Unavailable
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from sellergate_common.cache.lru import MAX_STALENESS_SECONDS
 from sellergate_common.cache.stale_if_error import StaleIfErrorCache
-from sellergate_common.cache.ttl import MAX_STALENESS_SECONDS
 from sellergate_common.errors import NotFound, Reason, SellergateError, Unavailable
 from sellergate_gateway.model import AccessToken, Account
 from sellergate_gateway.quota.limiter import RateLimiter

@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from sellergate.account.v1.account_pb2 import Account
 from sellergate_common.errors import InvalidRequest
-from sellergate_common.timestamps import from_datetime, read_time, to_duration, to_timestamp
+from sellergate_common.rpc.timestamps import from_datetime, read_time, to_duration, to_timestamp
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
 
