@@ -85,7 +85,7 @@ async def test_an_outage_is_told_once_and_ends_in_an_empty_memory(
                 await control.config_set("requirepass", urlsplit(url).password)
                 await until(lambda: changes.connected)
     told = [entry["event"] for entry in logs if entry["event"].startswith("changes_")]
-    assert told == ["changes_unheard", "changes_heard"] * 2
+    assert told == ["feed_disconnected", "feed_connected"] * 2
 
 
 @asynccontextmanager

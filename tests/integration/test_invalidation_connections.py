@@ -226,7 +226,7 @@ async def test_odd_messages_end_no_listener(redis_url: str) -> None:
                 assert (proxy.accepted, changes.connected) == (1, True)
     # At the start, and after each of the five messages of its channel.
     assert failing.doubts == 1 + 5
-    assert {entry["event"] for entry in logs} == {"change_not_understood"}
+    assert {entry["event"] for entry in logs} == {"change_not_handled"}
 
 
 async def test_an_ended_subscription_is_made_again_and_reported_meanwhile(
@@ -258,4 +258,4 @@ async def test_an_ended_subscription_is_made_again_and_reported_meanwhile(
                 await until(lambda: changes.connected)
             assert (up(), background.problems()["changes_subscribed"]) == (1, "")
             assert proxy.accepted == 1 + 5 + 1
-            assert [entry["event"] for entry in logs] == ["changes_unheard", "changes_heard"]
+            assert [entry["event"] for entry in logs] == ["feed_disconnected", "feed_connected"]

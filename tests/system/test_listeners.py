@@ -53,13 +53,13 @@ class Listeners:
 
     async def heard_again(self, since: Callable[[], float]) -> float:
         """Return the seconds from a moment until the last process listened again; each has logged the outage and its end."""
-        before = self.logged("changes_heard"), self.logged("changes_unheard")
+        before = self.logged("feed_connected"), self.logged("feed_disconnected")
         while any(
             self.logged(event)[name] == count[name]
-            for event, count in zip(("changes_heard", "changes_unheard"), before, strict=True)
+            for event, count in zip(("feed_connected", "feed_disconnected"), before, strict=True)
             for name in LISTENING
         ):
-            assert time.monotonic() - since() < 40, (before, self.logged("changes_heard"))
+            assert time.monotonic() - since() < 40, (before, self.logged("feed_connected"))
             await asyncio.sleep(0.02)
         passed = time.monotonic() - since()
         for name in LISTENING:

@@ -1,7 +1,7 @@
 """How far the clock of this process is from Redis', which all replicas share: a metric, and a condition of the process's health.
 
 What Redis holds ends by Redis' clock, and no reader believes a longer life than that. A clock that is wrong still shortens lives,
-breaks signatures and puts wrong times into logs, so that operators have to hear of it.
+breaks signatures and puts wrong times into logs, so that operators have to be informed.
 """
 
 from collections.abc import AsyncIterator

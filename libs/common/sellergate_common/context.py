@@ -1,4 +1,4 @@
-"""What is known of the call that is being served: who asks, under which id, until when."""
+"""The call that is being served: its caller, its request id and its deadline."""
 
 import re
 import time
@@ -17,7 +17,7 @@ HOP_SECONDS = 0.020
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the certificate's identity ("edge", "client/billing"), and the user it acts for (empty: none)."""
+    """A caller: the certificate's identity ("edge", "client/billing"), and the user it acts for (empty: none)."""
 
     identity: str
     on_behalf_of: str = ""
@@ -69,7 +69,7 @@ def current_call() -> CallContext | None:
 
 
 def current_caller() -> Caller:
-    """Return who called; nobody outside of a call."""
+    """Return the caller; NO_CALLER outside of a call."""
     call = _CURRENT.get()
     return call.caller if call else NO_CALLER
 

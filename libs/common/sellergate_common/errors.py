@@ -1,7 +1,7 @@
 """The one error type of Sellergate, as a small pure tree; `status` maps it to and from gRPC.
 
 SellergateError
-├── InvalidRequest        the caller broke a rule of ours; `violations` name every bad field
+├── InvalidRequest        the request breaks a rule; `violations` name every bad field
 ├── Unauthenticated       no credentials of the caller, or bad ones
 ├── NotAllowed            the caller is known and may not
 ├── NotFound              no such account, application or operation (or another user's)
@@ -10,10 +10,10 @@ SellergateError
 ├── QuotaExceeded         our quota, or Amazon's 429; `retry_after` says when
 ├── AmazonRefused         Amazon's 400, 401, 403, 404, 409, 422; metadata hold Amazon's own words
 ├── RoleRejected          STS refuses to assume the role
-├── Unavailable           Amazon or a dependency of ours is down; `retry_after` says when
+├── Unavailable           Amazon or a dependency is down; `retry_after` says when to retry
 ├── ResponseTooLarge      Amazon's response is above what can be passed on; a write is done
 │   └── Overloaded        a Sellergate service has more to do than it can finish in time; nothing was done
-├── OutcomeUnknown        a write that may have happened; nobody repeats it blindly
+├── OutcomeUnknown        a write that may have happened; it must not be repeated blindly
 ├── OutOfTime             the caller's deadline passed
 ├── CallCancelled         the caller went away
 ├── Unimplemented         the contract has it and nothing fills it yet
@@ -99,7 +99,7 @@ class Resource:
 
 
 class SellergateError(Exception):
-    """A failure with a reason that programs decide by, and a message that tells people what to do.
+    """A failure with a reason that programs decide by, and a message that says what to do.
 
     `metadata` are short strings for ErrorInfo and never hold a secret. `retry_after` is in seconds.
     `domain` names the service that raised it ("sellergate.token"); empty in the service itself.
@@ -141,7 +141,7 @@ class SellergateError(Exception):
 
 
 class InvalidRequest(SellergateError):
-    """The request breaks a rule of ours."""
+    """A request that breaks a rule of the contract."""
 
     default_reason = Reason.INVALID_REQUEST
 
@@ -164,7 +164,7 @@ class NotAllowed(SellergateError):
 
 
 class NotFound(SellergateError):
-    """No such thing, or it belongs to another user: the two are told alike."""
+    """A thing that does not exist, or that belongs to another user: the two have one response."""
 
     default_reason = Reason.ACCOUNT_NOT_FOUND
 
@@ -229,13 +229,13 @@ class RoleRejected(SellergateError):
 
 
 class Unavailable(SellergateError):
-    """Amazon, or a dependency of ours, does not respond."""
+    """A dependency or Amazon that does not respond."""
 
     default_reason = Reason.DEPENDENCY_UNAVAILABLE
 
 
 class ResponseTooLarge(SellergateError):
-    """A response of Amazon's that cannot be passed on; what it answers was done."""
+    """A response of Amazon's that cannot be passed on; what the caller asked for was done."""
 
     default_reason = Reason.AMAZON_RESPONSE_TOO_LARGE
 

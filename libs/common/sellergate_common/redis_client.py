@@ -1,7 +1,7 @@
 """Clients of the shared Redis, whatever it is: each command has a second in all, and is tried once.
 
-Who calls knows better what to do without Redis than to wait for it. After a failover the next command finds the new primary by
-itself: through a sentinel, or through the topology of the cluster, which is read anew after an error.
+A caller has better things to do without Redis than to wait for it. After a failover the next command finds the new primary by
+itself: through a sentinel, or through the topology of the cluster, which is read again after an error.
 """
 
 import asyncio
@@ -124,14 +124,14 @@ class _PubSub(PubSub):
 class _Redis(Redis):
     """A client whose commands end within a second, connecting and asking for the primary included.
 
-    Where one has waited in vain, those that come in the next second do not wait: who needs several would add up their waits.
+    Where one has waited in vain, those that come in the next second do not wait: a caller of several would add up their waits.
     """
 
     _silent_until = 0.0
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if time.monotonic() < self._silent_until:
-            raise RedisTimeoutError("Redis did not answer a moment ago.")
+            raise RedisTimeoutError("Redis did not respond a moment ago, so it was not asked again; retry in a second.")
         try:
             with span(f"redis {args[0]}"), _lost_connections():
                 async with asyncio.timeout(ANSWER_SECONDS):
@@ -189,12 +189,12 @@ class _Cluster(RedisCluster):
     """A client of a cluster. It goes on from the nodes of its URL: those that were found may all be replaced some day."""
 
     def __init__(self, place: RedisUrl, options: dict[str, Any], *, only_near: bool) -> None:
-        # A node that is frozen must be found out before the command's own second ends, for then the topology is read anew.
+        # A node that is frozen must be found out before the command's own second ends, for then the topology is read again.
         patience = {"socket_connect_timeout": CONNECT_SECONDS / 2, "socket_timeout": ANSWER_SECONDS / 2}
         super().__init__(
             startup_nodes=[ClusterNode(*node) for node in place.nodes],
             dynamic_startup_nodes=False,
-            # A slot that moved is followed, one at a time; to read everything anew would break off what is under way.
+            # A slot that moved is followed, one at a time; to read everything again would break off what is under way.
             reinitialize_steps=0,
             **_credentials(place.login),
             **{**options, **patience},
@@ -225,11 +225,11 @@ class _Cluster(RedisCluster):
             yield key
 
     def ping(self, **_: Any) -> Any:
-        """Ask every primary: where one does not respond, part of the keys is gone."""
+        """Ask every primary: where one does not respond, part of the keys is unavailable."""
         return self.execute_command("PING", target_nodes=self.PRIMARIES)
 
     def pubsub(self, **_: Any) -> PubSub:  # type: ignore[override]  # (not bound to the node that the library would choose)
-        """Return a subscription at any node, for a cluster tells all nodes what is published at one."""
+        """Return a subscription at any node, for a cluster passes what is published at one to all nodes."""
         return _PubSub(cast("ConnectionPool", _AnyNode(self)), encoder=self.encoder)
 
 

@@ -145,5 +145,5 @@ def _database(text: str, kind: Kind) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError("must have a number for its database")
     if kind is Kind.CLUSTER and int(text):
-        raise ValueError("must not choose a database; a cluster has 0 alone")
+        raise ValueError("must not choose a database; a cluster has 0 only")
     return int(text)

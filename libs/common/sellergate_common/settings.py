@@ -1,4 +1,4 @@
-"""Settings from the environment: one class a service, every error told at once, secrets also from files."""
+"""Settings from the environment: one class for each service, all errors reported at once, secrets also from files."""
 
 import os
 import sys
@@ -43,7 +43,7 @@ class SecretFiles(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """The ground of every process's settings. Unknown SELLERGATE_ variables belong to other processes and are left alone."""
+    """The settings of every process. Unknown SELLERGATE_ variables belong to other processes and are ignored."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True, populate_by_name=True, env_ignore_empty=True
@@ -82,7 +82,7 @@ class ServerSettings(TlsSettings):
     """grpc.health.v1 in plain text and nothing else, for probes that speak no TLS (those of Kubernetes); 0: none."""
     drain_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
     connection_age_seconds: Annotated[float, Field(ge=1, le=86400)] = 300.0
-    """After so long a client is asked to connect anew: it finds replicas that joined, and shows its newest certificate."""
+    """Seconds after which a client is asked to connect again: it finds replicas that joined, and shows its newest certificate."""
 
 
 class CacheSettings(Settings):
@@ -128,7 +128,7 @@ def secure_url_with_query(url: str) -> str:
         raise ValueError("must be a URL with a host, and without user or fragment")
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
         return url
-    raise ValueError("must be an https URL; http is taken for loopback addresses alone")
+    raise ValueError("must be an https URL; http is accepted for loopback addresses only")
 
 
 def names(text: str) -> frozenset[str]:

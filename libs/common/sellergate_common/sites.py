@@ -29,7 +29,7 @@ class Sites:
         }
 
     def of(self, marketplace: str, *, sandbox: bool) -> Site:
-        """Return the address of a marketplace. Raises InvalidRequest for a marketplace that nobody knows."""
+        """Return the address of a marketplace. Raises InvalidRequest for an unknown marketplace."""
         known = marketplace_by_code(marketplace)
         if known is None:
             raise InvalidRequest.of_field("account_id", f"names an account of the unknown marketplace {marketplace!r}")

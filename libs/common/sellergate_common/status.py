@@ -28,7 +28,7 @@ TURNED_AWAY = "turned_away"
 # What gRPC's core says (server.cc, CancelAllCalls) of each call that a connection still has when its server closes it at the end of
 # a drain. It comes on the connection itself, so that whatever the server sent of the call before has come too.
 _CLOSED_BY_SERVER = "Cancelling all calls"
-# Tells gRPC's own retry policy to leave a response alone that a service gave on purpose: only a broken transport is retried.
+# Keeps gRPC's own retry policy from repeating a call that a service refused on purpose: only a broken transport is retried.
 DO_NOT_RETRY = ("grpc-retry-pushback-ms", "-1")
 
 _Detail = TypeVar(
@@ -36,7 +36,7 @@ _Detail = TypeVar(
 )
 
 _PRECONDITION_TYPES = {Reason.ACCOUNT_INACTIVE, Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_MISMATCH}
-# All that tells of an error travels in the trailers, of which gRPC takes 8 KiB in all, base64 included, and drops those of more.
+# All details of an error travel in the trailers, of which gRPC takes 8 KiB in all, base64 included, and drops those of more.
 _MAX_MESSAGE_BYTES = 1_000
 _MAX_FIELD_BYTES = 256
 _MAX_VIOLATIONS_BYTES = 2_500
@@ -142,7 +142,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateEr
 
 
 def from_bytes(encoded: bytes) -> SellergateError | None:
-    """Read an encoded google.rpc.Status; None when it is not one of ours."""
+    """Read an encoded google.rpc.Status; None when it is not one of Sellergate's."""
     try:
         status = Status.FromString(encoded)
     except DecodeError:

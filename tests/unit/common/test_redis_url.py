@@ -55,7 +55,7 @@ def test_the_database(url: str, db: int) -> None:
         ("redis+sentinels://u:hunter2@a/x", "redis://host, redis"),
         ("redis://u:hunter2@a,b", "one host"),
         ("redis+sentinel://u:hunter2@a,b", "/name"),
-        ("redis+cluster://u:hunter2@a/1", "0 alone"),
+        ("redis+cluster://u:hunter2@a/1", "0 only"),
         ("redis://u:hunter2@a/hunter2", "a number"),
         ("redis://u:hunter2@a:hunter2", "host:port"),
         ("redis://u:hunter2@a:0", "host:port"),

@@ -1,4 +1,4 @@
-"""The port of a cache that all replicas share: values that end, fetched once for all who want them at the time.
+"""The port of a cache that all replicas share: values that end, fetched once for all callers that want them at the time.
 
 Pure: the domains of token and iam depend on it; `redis_entries` is its adapter.
 """
@@ -18,7 +18,7 @@ SPENT_SECONDS = 30.0
 # A value that was dropped because Amazon refused it is not dropped again for this long, under the same key: where the next one is
 # refused too, a third would be no better.
 COOL_OFF_SECONDS = 60.0
-# Past this share of its life a value is renewed while everybody goes on with it. The jitter keeps replicas and sellers apart.
+# Past this share of its life a value is renewed while callers go on using it. The jitter keeps replicas and sellers apart.
 _RENEWED_AT, _RENEWED_JITTER = 0.80, 0.05
 
 
@@ -69,7 +69,7 @@ class Counts:
 
 
 class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
-    """Entries by key; a mark names a value and tells nothing of it. It may lose anything at any moment."""
+    """Entries by key, any of which may be lost at any moment. A mark names a value and reveals nothing of it."""
 
     @property
     def counts(self) -> Counts:
@@ -78,14 +78,14 @@ class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
     async def obtain(
         self, key: _Key_contra, min_ttl: float | None, fetch: Callable[[], Awaitable[_Value]]
     ) -> Lookup[_Value]:
-        """Return a value that lives for `min_ttl` seconds more, from the cache or fetched once for all who ask at the time.
+        """Return a value that lives for `min_ttl` seconds more, from the cache or fetched once for all callers at the time.
 
-        Where not even a new value lives as long, what there is is returned. Raises what `fetch` raises, or has raised a
+        Where not even a new value lives as long, the present one is returned. Raises what `fetch` raises, or has raised a
         moment ago, and OutOfTime.
         """
 
     async def put(self, key: _Key_contra, value: _Value) -> None:
-        """Keep a value that nobody asked for here, unless there is one."""
+        """Keep a value that no caller of this process asked for, unless there is one."""
 
     async def drop_if(self, key: _Key_contra, mark: _Mark_contra) -> bool:
         """Drop the entry if its value has this mark, at most once in COOL_OFF_SECONDS; True when it was dropped."""
@@ -108,7 +108,7 @@ def is_sufficient(value: Expiring, min_ttl: float | None, now: float) -> bool:
 
 
 def is_acceptable(value: Expiring, now: float) -> bool:
-    """Return whether a value that has not long to live may still be handed out to whoever asked for nothing more."""
+    """Return whether a value near its end may still serve a caller that asked for no `min_ttl`."""
     return value.expire_time - now >= _margin(value) / 10
 
 
@@ -132,7 +132,7 @@ def renewal_time(value: Expiring, jitter: float) -> float:
 
 
 def copy_seconds(value: Expiring, now: float) -> float:
-    """Return how long another process may use a copy before it asks the owner again, who renews it ahead of need."""
+    """Return how long another process may use a copy before it asks the owner again, which renews it ahead of need."""
     ahead = renewal_time(value, 1.0) - now
     return ahead if ahead > 0 else min(1.0, value.expire_time - now - _margin(value))
 

@@ -1,4 +1,4 @@
-"""Listens on Redis to what other services changed, and makes this process forget its copies."""
+"""The feed of changes in Redis: what another service has changed is dropped from this process's copies."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,20 +17,20 @@ PING_SECONDS = 2.0
 
 
 class InvalidationListener(Protocol):
-    """Something that holds copies."""
+    """A holder of copies."""
 
     def forget(self, account_id: str) -> None:
-        """Forget the copy of an account."""
+        """Drop the copy of an account."""
 
     def forget_all(self) -> None:
-        """Forget every copy."""
+        """Drop every copy."""
 
     def mark_stale(self) -> None:
-        """Take note that changes may have been missed."""
+        """Treat every copy as one that may have changed: messages may have been missed."""
 
 
 class InvalidationFeed:
-    """`connected` tells whether changes are being heard at present."""
+    """A subscription to changes. `connected` says whether it is confirmed at present."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -52,7 +52,7 @@ class InvalidationFeed:
             try:
                 await self._listen(listeners)
             except Exception as error:  # noqa: BLE001  (nothing that a server sends or does may end the listening)
-                # Before the pause: a copy is not to be trusted while no change is heard.
+                # Before the pause: a copy is not to be trusted while no change arrives.
                 self.connected = False
                 # redis-py closes a connection that is cancelled, and may raise what that raises in place of the cancellation.
                 if not is_cancelled():
@@ -81,19 +81,19 @@ class InvalidationFeed:
                 silent = response is None
 
     def _confirm(self, listeners: Mapping[str, Sequence[InvalidationListener]]) -> None:
-        # What changed while nobody listened is not known.
+        # What changed while there was no subscription is not known.
         for one in {id(one): one for group in listeners.values() for one in group}.values():
             one.mark_stale()
         self.connected = True
         if self._outage_logged:
             self._outage_logged = False
-            get_logger().info("changes_heard")
+            get_logger().info("feed_connected")
 
     def _log_outage(self, error: BaseException) -> None:
         """Log an outage once, however often it is tried to end it."""
         if not self._outage_logged:
             self._outage_logged = True
-            get_logger().warning("changes_unheard", cause=type(error).__name__)
+            get_logger().warning("feed_disconnected", cause=type(error).__name__)
 
 
 def _deliver(listeners: Sequence[InvalidationListener], account_id: str) -> None:
@@ -104,5 +104,5 @@ def _deliver(listeners: Sequence[InvalidationListener], account_id: str) -> None
             else:
                 one.forget(account_id)
         except Exception as error:  # noqa: BLE001  (whatever is published, the other listeners and later messages are served)
-            get_logger().warning("change_not_understood", listener=type(one).__name__, cause=type(error).__name__)
+            get_logger().warning("change_not_handled", listener=type(one).__name__, cause=type(error).__name__)
             one.mark_stale()

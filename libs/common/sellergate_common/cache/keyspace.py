@@ -5,7 +5,7 @@
 | acct: | account | changes of accounts (pub/sub) |
 | tok: | token | sealed access tokens, failures, leases; changes and leases given back (pub/sub) |
 | cred: | iam | sealed AWS credentials, failures, leases; changes and leases given back (pub/sub) |
-| hook: | token | digests of webhook messages that were heard |
+| hook: | token | digests of webhook messages that were received |
 | state: | token | sealed beginnings of authorizations, by their state |
 | quota: | gateway | buckets and learned rates; rates that changed (pub/sub) |
 | rdt: | gateway | sealed Restricted Data Tokens, failures, leases; changes and leases given back (pub/sub) |

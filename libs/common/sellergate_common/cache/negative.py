@@ -1,4 +1,4 @@
-"""Remembers for a moment why a value could not be fetched, so that what is dead is not asked again by everybody.
+"""The failures of a moment ago: why a value could not be fetched, so that not every caller repeats the attempt.
 
 The memory is shared through Redis under the name of the entry, and is this process's own where Redis does not respond.
 """
@@ -15,7 +15,7 @@ from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.status import from_bytes, to_status
 
 # Seconds by reason; what is not here says nothing of the next attempt. A new authorization has another name, so a long memory
-# harms nobody; trouble of a dependency may be over in a moment.
+# harms no caller; trouble of a dependency may be over in a moment.
 COOLDOWN: Mapping[Reason, float] = {
     Reason.AUTHORIZATION_REVOKED: 60.0,
     Reason.AUTHORIZATION_MISMATCH: 60.0,
@@ -47,7 +47,7 @@ class NegativeCache:
             raise error
 
     async def record(self, name: str, error: SellergateError) -> None:
-        """Remember a failure for as long as its reason deserves."""
+        """Remember a failure for the seconds that COOLDOWN has for its reason."""
         seconds = COOLDOWN.get(error.reason)
         if seconds is None:
             return
@@ -56,7 +56,7 @@ class NegativeCache:
         await self._cache.put(_key(name), SecretStr(base64.b64encode(encoded).decode()), seconds)
 
     async def forget(self, name: str) -> None:
-        """Let the next one try."""
+        """Forget the failure, so that the next caller tries."""
         self._own.drop(name)
         await self._cache.drop(_key(name))
 

@@ -74,7 +74,7 @@ class RedisEntries(Generic[_Key, _Value]):
 
     @property
     def listeners(self) -> Mapping[str, Sequence[InvalidationListener]]:
-        """What must hear which channel."""
+        """The listeners of each channel, to be passed to the feed."""
         return {
             self._store.cache.changes: (self._store.memory, self._store.refill),
             self._cluster.channel: (self._cluster.releases,),
@@ -109,7 +109,7 @@ class RedisEntries(Generic[_Key, _Value]):
         return found
 
     async def put(self, key: _Key, value: _Value) -> None:
-        """Keep a value that nobody asked for here, unless there is one."""
+        """Keep a value that no caller of this process asked for, unless there is one."""
         await self._store.add(key, value)
         self._store.remember(key, value)
 
@@ -148,14 +148,14 @@ class RedisEntries(Generic[_Key, _Value]):
         return found
 
     def _renew(self, held: MemoryEntry[_Key, _Value], fetch: Callable[[], Awaitable[_Value]]) -> None:
-        """Begin to renew a value that everybody goes on with."""
+        """Begin to renew a value, which callers go on using meanwhile."""
         held.renew_at = self._store.now() + RENEWAL_PAUSE_SECONDS
         name = self._store.codec.name(held.key)
         job = _FetchJob(self._store, held.key, None, fetch, held.value)
         self._local.start(f"{name}/renewal", lambda: self._renew_value(name, held.value, job))
 
     async def _renew_value(self, name: str, old: _Value, job: "_FetchJob[_Key, _Value]") -> Lookup[_Value]:
-        """Take what another replica has renewed, or renew it; where another is about to, or it fails, the old one stays."""
+        """Return the value that another replica has renewed, or renew it; until that has succeeded the old one stays."""
         store = self._store
         shared = await store.shared(name)
         if shared is not None and shared.expire_time > old.expire_time:
@@ -172,7 +172,7 @@ class RedisEntries(Generic[_Key, _Value]):
 
 
 async def _within(seconds: float | None, look_up: Coroutine[Any, Any, _Found | None]) -> _Found | None:
-    """Return what a look finds within some seconds. One that takes longer goes on unheard: to cancel it costs a connection."""
+    """Return what a look finds within some seconds, or None. A longer one goes on unobserved: to cancel it costs a connection."""
     if seconds is None:
         return await look_up
     task = asyncio.create_task(look_up)
@@ -203,7 +203,7 @@ class _FetchJob(Generic[_Key, _Value]):
         return await self._store.look_up(self.key, self._min_ttl)
 
     async def fetch(self, fence: int | None) -> Lookup[_Value]:
-        """Fetch the value and keep it; a failure is remembered for those who come next."""
+        """Fetch the value and keep it; a failure is remembered for the next callers."""
         try:
             value = await self._load()
         except SellergateError as error:

@@ -1,7 +1,7 @@
 """A cache in the shared Redis whose values are sealed to their names.
 
-A cache may vanish at any moment. Reading and writing therefore never raise: an unreachable Redis is a miss, told once in the log
-and by the health service `dependency/redis`.
+A cache may vanish at any moment. Reading and writing therefore never raise: an unreachable Redis is a miss, which the log
+and the health service `dependency/redis` report.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -61,7 +61,7 @@ class SealedCache:
         try:
             return self._ring.open(str(sealed), key)
         except SealError as error:
-            get_logger().warning("cache_entry_unopened", prefix=self._prefix, cause=str(error))
+            get_logger().warning("cache_entry_unreadable", prefix=self._prefix, cause=str(error))
             return None
 
     async def get_living(self, key: str) -> tuple[SecretStr, float] | None:
@@ -148,7 +148,7 @@ class SealedCache:
             return None
 
     async def announce(self, account_id: str) -> None:
-        """Tell other processes to forget their copies of an account's entry."""
+        """Announce that other processes must drop their copies of an account's entry."""
         try:
             await self._redis.publish(self.changes, account_id)
         except UNREACHABLE as error:
@@ -160,7 +160,7 @@ class SealedCache:
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("Redis does not answer; try again.", retry_after=1.0)
+    return Unavailable("Redis does not respond, so nothing was done; repeat the call.", retry_after=1.0)
 
 
 def _log_unreachable(action: str, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Single flight: of all who want the same missing value, in this process and in the whole cluster, one fetches it."""
+"""Single flight: of all callers that want the same missing value, in this process and in the whole cluster, one fetches it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ OVERDUE_SECONDS = 1.0
 
 
 class LocalFlight(Generic[_Value]):
-    """Shares fetches by key within this process. Failures are shared by those who wait, and not remembered.
+    """Fetches of this process, shared by key. Failures are shared by the waiters, and not remembered.
 
     A fetch has `seconds` of its own, for it serves callers with different deadlines. They are enforced: a fetch that goes on
     beyond them is cancelled, and one that ignores even that holds neither its key nor its callers.
@@ -65,11 +65,11 @@ class LocalFlight(Generic[_Value]):
             if not waiting:
                 self._deadlines.pop(flight, None)
         if not flight.done() or flight.cancelled():
-            raise OutOfTime("The value was not fetched in time; it may be there on the next call.")
+            raise OutOfTime("The value was not fetched before the deadline; repeat the call, which may find it.")
         return flight.result()
 
     def start(self, key: str, fetch: Callable[[], Awaitable[_Value]]) -> "asyncio.Task[_Value]":
-        """Begin a fetch that nobody waits for yet; where one is under way already, return that."""
+        """Begin a fetch without a waiter; where one is under way already, return that."""
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.create_task(_detached(fetch, self._seconds))
@@ -110,7 +110,7 @@ class FetchJob(Protocol[_Value_co]):
 
 
 class SingleFlight(Generic[_Value]):
-    """Elects one fetcher in the whole cluster, through a lease in Redis, which its holder renews for `seconds` at most."""
+    """The election of one fetcher in the whole cluster by a lease in Redis, which its holder renews for `seconds` at most."""
 
     def __init__(self, redis: Redis, releases: LeaseNotifier, channel: str, seconds: float = FLIGHT_SECONDS) -> None:
         self._redis = redis
@@ -120,7 +120,7 @@ class SingleFlight(Generic[_Value]):
         self.shared = 0
 
     async def get(self, name: str, job: FetchJob[_Value]) -> _Value:
-        """Return what is there, or what one of all replicas fetches. Raises what the errand raises."""
+        """Return what is there, or what one of all replicas fetches. Raises what the job raises."""
         while True:
             try:
                 lease = await acquire(self._redis, name)
@@ -129,7 +129,7 @@ class SingleFlight(Generic[_Value]):
                     await self.releases.wait(name, self._seconds)
             except UNREACHABLE:
                 # Without Redis each process is on its own; at worst every replica fetches once.
-                get_logger().warning("single_flight_alone")
+                get_logger().warning("single_flight_without_redis")
                 return await job.fetch(None)
             if lease is None:
                 found = await job.look_up()
@@ -141,7 +141,7 @@ class SingleFlight(Generic[_Value]):
                 return found if found is not None else await job.fetch(lease.fence)
 
     async def try_alone(self, name: str, job: FetchJob[_Value]) -> _Value | None:
-        """Fetch if nobody else does at the moment; None when somebody does."""
+        """Fetch the value unless another replica fetches it at the moment; then return None."""
         try:
             lease = await acquire(self._redis, name)
         except UNREACHABLE:

@@ -1,7 +1,7 @@
 """Copies of what another service owns, five seconds old at most; older only while that service does not respond.
 
-Changes are announced. While announcements are heard, a copy that none has ended is known to be true, and is used further when its
-owner is down; while they are not, five seconds is the bound, whatever happens.
+The owner announces changes. While this process receives them, a copy that none has ended is known to be true, and is used further
+while its owner is down; while it does not, five seconds is the bound in any case.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ from sellergate_common.observability.logs import get_logger
 _Value = TypeVar("_Value")
 
 SIZE = 20_000
-# An owner that did not respond is asked again after this long; those who come meanwhile do not wait for it.
+# An owner that did not respond is asked again after this long; callers meanwhile do not wait for it.
 OWNER_PAUSE_SECONDS = 1.0
 # Looking takes a millisecond; an owner that hangs is given up on after this long, so that a copy can serve.
 LOOK_SECONDS = 3.0
@@ -33,14 +33,14 @@ class _Copy(Generic[_Value]):
 
 
 class StaleIfErrorCache(Generic[_Value]):
-    """Values by id. `now` is monotonic; `feed_connected` says whether changes are being told at present."""
+    """Values by id. `now` is monotonic; `feed_connected` says whether changes are announced at present."""
 
     def __init__(self, now: Callable[[], float], feed_connected: Callable[[], bool]) -> None:
         self._now = now
         self._feed_connected = feed_connected
         self._copies: Lru[str, _Copy[_Value]] = Lru(SIZE)
         self._flight: LocalFlight[_Value] = LocalFlight()
-        # Ids that are being asked for, and that no change was told of since.
+        # Ids that are being asked for, and of which no change was announced since.
         self._unchanged: set[str] = set()
 
     async def get(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
@@ -74,7 +74,7 @@ class StaleIfErrorCache(Generic[_Value]):
             value = await self.get(id_, fetch)
         if is_new(value):
             return value
-        raise Unavailable("The owner knows only an older revision than the caller; try again.", retry_after=1.0)
+        raise Unavailable("The owner knows only an older revision than the caller; repeat the call.", retry_after=1.0)
 
     def time_left(self, id_: str) -> float:
         """Return the seconds that any caller still waits for a value to be fetched; 0 where none does."""

@@ -59,7 +59,7 @@ class EntryStore(Generic[_Key, _Value]):
         self.refill = Refill(cache.mark, self.share_all, clock)
 
     async def look_up(self, key: _Key, min_ttl: float | None) -> Lookup[_Value] | None:
-        """Return the shared value if it lives long enough, or where there is none our own. Raises the failure of a moment ago."""
+        """Return the shared value, or else this process's copy, if it lives long enough. Raises the failure of a moment ago."""
         name = self.codec.name(key)
         value = await self.shared(name)
         held = self.memory.get(key)
@@ -86,7 +86,7 @@ class EntryStore(Generic[_Key, _Value]):
             return None
 
     async def keep(self, key: _Key, value: _Value, fence: int | None) -> _Value:
-        """Keep a value that was fetched under a fencing number; return it, or the one of whoever has taken over since."""
+        """Keep a value that was fetched under a fencing number; return it, or the one of the replica that has taken over since."""
         name = self.codec.name(key)
         if fence is None:
             await self.add(key, value)
@@ -101,7 +101,7 @@ class EntryStore(Generic[_Key, _Value]):
         return value
 
     async def find_newer(self, key: _Key, min_ttl: float | None, old: _Value | None) -> Lookup[_Value] | None:
-        """Return what somebody else has fetched while we failed to; `old` is what was to be renewed."""
+        """Return what another replica has fetched while this one failed to; `old` is what was to be renewed."""
         value = await self.shared(self.codec.name(key))
         if (
             value is None

@@ -78,7 +78,7 @@ class KeyRing:
         return _protected_header(sealed).get("kid") == self.newest
 
     def index(self, *parts: str) -> str:
-        """Return a keyed name for `parts` that tells nothing of them: hex of an HMAC-SHA-256 under the newest key."""
+        """Return a keyed name for `parts` that reveals nothing of them: hex of an HMAC-SHA-256 under the newest key."""
         key = self.keys[self.newest].raw_value
         derived = hmac.digest(key, b"sellergate index", hashlib.sha256)
         return blind_index(derived, *parts)

@@ -1,6 +1,6 @@
 """Wrapped keys: AWS KMS keeps a key encrypted, and `kms:<base64 of its ciphertext>` stands where the key would.
 
-The encryption context binds it to its use and its id, so that a wrapped key opens in its own place alone. KMS itself is asked
+The encryption context binds it to its use and its id, so that a wrapped key opens only in its own place. KMS itself is asked
 elsewhere: by the account service, which opens keys, and by the command that makes them.
 """
 

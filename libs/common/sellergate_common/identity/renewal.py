@@ -21,12 +21,12 @@ from sellergate_common.tasks import end
 
 LOOK_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
-# Longer than any call of ours may take.
+# Longer than any call between Sellergate's processes may take.
 LINGER_SECONDS = 3600.0
 
 
 async def renewals(identity: Identity) -> AsyncIterator[Identity]:
-    """Yield an identity again whenever its files hold another. What is unreadable or does not fit together is told once."""
+    """Yield an identity whenever its files hold another one. Files that are unreadable or do not fit together are logged once."""
     known: Identity = identity
     told: Identity | None = identity
     odd: Identity | None = identity
@@ -39,7 +39,7 @@ async def renewals(identity: Identity) -> AsyncIterator[Identity]:
             known = told = found
             get_logger().info("certificate_renewed", file=str(identity.files[1]))
             yield found
-        elif found == odd:  # nor was somebody between two files when it was looked at before
+        elif found == odd:  # and no writer was between two files at the previous look
             told = found
             get_logger().error("certificate_refused", file=str(identity.files[1]), set="another, with its key")
         odd = found
@@ -65,14 +65,14 @@ def _fits(found: Identity) -> bool:
 
 
 class ServerCertificate:
-    """What a gRPC server shows at every handshake, and whom it trusts then."""
+    """The certificate that a gRPC server shows at every handshake, and the authority that it trusts then."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._newest: deque[grpc.ServerCertificateConfiguration] = deque(maxlen=1)
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Return credentials of a server that lets nobody in without a certificate of the authority."""
+        """Return credentials of a server that refuses every caller without a certificate of the authority."""
         return grpc.dynamic_ssl_server_credentials(
             self._identity.server_configuration(),
             self._reload,  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ class _Method:
 
 
 class RenewedChannel(grpc.aio.Channel):
-    """A channel that is opened anew, beside the old one until that has no calls, when the files of its identity change."""
+    """A channel that is opened again when the files of its identity change, beside the old one until that has no calls."""
 
     def __init__(self, identity: Identity, opened: Callable[[Identity], grpc.aio.Channel]) -> None:
         self._opened = opened

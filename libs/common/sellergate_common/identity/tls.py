@@ -1,4 +1,4 @@
-"""Mutual TLS: every connection of ours proves who is at both ends."""
+"""Mutual TLS: both ends of every connection between Sellergate's processes prove their identity."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ class Identity:
     certificate: bytes
     key: bytes
     files: tuple[Path, Path, Path] | None = field(default=None, compare=False)
-    """Where they were read, in this order: whoever has them is told of new ones there (renewal)."""
+    """The files that they were read from, in this order; `renewal` yields new ones from there."""
 
     @classmethod
     def read(cls, settings: TlsSettings) -> "Identity":
@@ -33,7 +33,7 @@ class Identity:
         return cls(ca.read_bytes(), certificate.read_bytes(), key.read_bytes(), (ca, certificate, key))
 
     def server_configuration(self) -> grpc.ServerCertificateConfiguration:
-        """Return what a server shows, and whom it trusts."""
+        """Return the certificate that a server shows, and the authority that it trusts."""
         return grpc.ssl_server_certificate_configuration([(self.key, self.certificate)], root_certificates=self.ca)
 
     def channel_credentials(self) -> grpc.ChannelCredentials:

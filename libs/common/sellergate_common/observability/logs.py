@@ -73,7 +73,7 @@ class _Line:
         self._service = service
 
     def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> bytes:
-        """Return the event as a line of JSON. What comes after the redaction is ours; ids of requests are looked at on arrival."""
+        """Return the event as a line of JSON. Fields added after the redaction hold no input but checked request ids."""
         if "exc_info" in event:
             event = structlog.processors.format_exc_info(logger, name, event)
         more = {"timestamp": _now()}

@@ -17,7 +17,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 @dataclass(slots=True)
 class _Handled:
-    """What was answered by one method: how often with each reason, and in which time."""
+    """The responses of one method: how often with each reason, and in which time."""
 
     reasons: dict[str, int] = field(default_factory=dict)
     within: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS) + 1))
@@ -53,7 +53,7 @@ class RpcMetrics(Collector):
         handled.seconds += seconds
 
     def record_dependency(self, dependency: str, *, up: bool) -> None:
-        """Note whether a dependency answers."""
+        """Record whether a dependency responds."""
         self._up[dependency] = up
 
     def collect(self) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT says whom to tell; where it is not set, nothing is loaded or done.
+"""Traces by OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT names the receiver; where it is not set, nothing is loaded or done.
 
 Spans hold names of RPCs, commands and operations, statuses and request ids: never a URL, a key, a statement or a body. How many
 calls are traced is said by the standard OTEL_TRACES_SAMPLER; a caller's own decision (traceparent) comes first.
@@ -31,7 +31,7 @@ class Span(Protocol):
 
 
 class _Untraced:
-    """A span that nobody looks at."""
+    """A span that is not recorded."""
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +62,7 @@ def configure_tracing(service: str) -> None:
     """Send spans of `service` to the collector of the environment, if there is one."""
     if read_settings(TraceSettings).endpoint is None:
         return
-    from opentelemetry import trace  # noqa: PLC0415  (only where somebody listens)
+    from opentelemetry import trace  # noqa: PLC0415  (only where traces are exported)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -104,7 +104,7 @@ def traceparent() -> str:
 
 
 def _start_span(name: str, kind: Kind, parent: Any, attributes: dict[str, str]) -> AbstractContextManager[Span]:
-    # Exceptions are told by their class alone: their words and stacks may hold what belongs in no trace.
+    # Only the class of an exception is recorded: its message and stack may hold what belongs in no trace.
     found = _tracing.tracer.start_as_current_span(
         name,
         context=parent,

@@ -1,4 +1,4 @@
-"""Channels to our own services, and the one way to call through them.
+"""Channels to Sellergate's services, and the one way to call through them.
 
 A channel balances round robin over all addresses behind a name, keeps connections alive in step with `server`, and lets gRPC
 repeat a call whose transport broke, where the contract says that the RPC is idempotent. Errors that a service gave on purpose

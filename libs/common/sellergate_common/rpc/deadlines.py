@@ -32,7 +32,7 @@ async def within_deadline(
         async with asyncio.timeout(given):
             return await _resume(running, waits_for)
     except StopIteration as done:
-        return done.value  # most answers are in memory, and need no timer
+        return done.value  # most responses are in memory, and need no timer
     except TimeoutError:
         words = "The call ran out of time; give it more, or ask for less at once."
         raise OutOfTime(words, metadata=dict([BEGUN])) from None

@@ -65,7 +65,7 @@ class Rpc:
     raw: bytes | None = None
     parse: Callable[[bytes], Message] | None = None
     uploads: bool = False
-    """It sends a stream and is answered once."""
+    """Whether the caller sends a stream and gets one response."""
 
 
 Inside = Callable[[Rpc], Coroutine[Any, Any, Any]]
@@ -148,7 +148,7 @@ class Interceptors:
             await self._abort(rpc, InternalError.of_bug(rpc.call.request_id))
 
     async def identity(self, inside: Inside, rpc: Rpc) -> Any:
-        """Find out who calls and whether it may."""
+        """Identify the caller and check that it may call. Raises Unauthenticated, NotAllowed."""
         rpc.call.caller = identify(self._access, rpc.call.method, _names(rpc.context), rpc.metadata)
         return await inside(rpc)
 
@@ -188,7 +188,7 @@ async def _admit(admission: Admission, inside: Inside, rpc: Rpc) -> Any:
 class InterceptedServer:
     """Where generated code registers its handlers: they come to `server` inside of the layers.
 
-    An interceptor of gRPC would do the same, and look for the handler of every call anew.
+    An interceptor of gRPC would do the same, and look up the handler of every call again.
     """
 
     def __init__(self, server: grpc.aio.Server, interceptors: Interceptors) -> None:

@@ -40,7 +40,9 @@ class RequestParser:
         try:
             return self._parse(data)
         except (DecodeError, ValueError):
-            raise InvalidRequest("The request is no message of this method; send what its contract says.") from None
+            raise InvalidRequest(
+                "The request is not a message of this method; send the message that its contract names."
+            ) from None
 
     def _check(self, data: bytes) -> None:
         fields = _Fields(self._descriptor)

@@ -97,7 +97,7 @@ async def run_server(
 async def drain(server: grpc.aio.Server, in_flight: Callable[[], int], seconds: float) -> None:
     """Take no more calls, let those that are under way finish for `seconds` at most, then close the connections.
 
-    A connection that comes up while the drain begins may never be asked to close; gRPC answers CANCELLED to all of its calls then.
+    A connection that comes up while the drain begins may never be asked to close; gRPC ends all of its calls with CANCELLED then.
     It is not waited for: once no handler runs, nothing is left that could finish.
     """
     stopping = asyncio.create_task(server.stop(seconds))
