@@ -147,18 +147,18 @@ class InvalidRequest(SellergateError):
 
     @classmethod
     def of_field(cls, field: str, description: str) -> "InvalidRequest":
-        """Name the one bad field and what to do about it."""
+        """Return the error of one bad field; `description` says what to do about it."""
         return cls(f"{field}: {description}", violations=[FieldViolation(field, description)])
 
 
 class Unauthenticated(SellergateError):
-    """No credentials of the caller, or bad ones."""
+    """A call without credentials of the caller, or with bad ones."""
 
     default_reason = Reason.CALLER_UNAUTHENTICATED
 
 
 class NotAllowed(SellergateError):
-    """The caller is known and may not do this."""
+    """A call that its known caller may not make."""
 
     default_reason = Reason.CALLER_NOT_ALLOWED
 
@@ -170,13 +170,13 @@ class NotFound(SellergateError):
 
     @classmethod
     def account(cls, account_id: str) -> "NotFound":
-        """Say that there is no such account; an id too long to be one is not repeated."""
+        """Return the error for an unknown account; an id too long to be one is not repeated."""
         shown = account_id if len(account_id) <= MAX_ID_LENGTH else account_id[:MAX_ID_LENGTH] + "…"
         return cls("There is no such account; check the account id.", resource=Resource("account", shown))
 
     @classmethod
     def application(cls, application_id: str) -> "NotFound":
-        """Say that there is no such application."""
+        """Return the error for an unknown application."""
         return cls(
             "There is no such application; check the application id.",
             reason=Reason.APPLICATION_NOT_FOUND,
@@ -185,24 +185,24 @@ class NotFound(SellergateError):
 
 
 class Conflict(SellergateError):
-    """It changed since it was read."""
+    """A change of something that has changed since it was read."""
 
     default_reason = Reason.ETAG_MISMATCH
 
 
 class PreconditionFailed(SellergateError):
-    """The account is not in a state in which this can be done."""
+    """A call that the state of the account does not allow."""
 
     default_reason = Reason.ACCOUNT_INACTIVE
 
     @classmethod
     def inactive(cls) -> "PreconditionFailed":
-        """Say that the account is switched off."""
+        """Return the error for an account that is switched off."""
         return cls("The account is inactive; undelete it or connect the seller again.")
 
     @classmethod
     def revoked(cls) -> "PreconditionFailed":
-        """Say that the seller has to authorize the application again."""
+        """Return the error for a seller who has to authorize the application again."""
         return cls(
             "Amazon refuses the seller's authorization; let the seller authorize the application again. If Amazon was wrong,"
             " verify the account.",
@@ -211,19 +211,19 @@ class PreconditionFailed(SellergateError):
 
 
 class QuotaExceeded(SellergateError):
-    """No call may go now; `retry_after` says when one may."""
+    """A call beyond a quota; `retry_after` says when one may go."""
 
     default_reason = Reason.LOCAL_QUOTA_EXCEEDED
 
 
 class AmazonRefused(SellergateError):
-    """Amazon looked at the call and refused it."""
+    """A call that Amazon evaluated and refused."""
 
     default_reason = Reason.AMAZON_REJECTED
 
 
 class RoleRejected(SellergateError):
-    """STS refuses to assume the role."""
+    """A role that STS refuses to assume."""
 
     default_reason = Reason.ROLE_REJECTED
 
@@ -241,7 +241,7 @@ class ResponseTooLarge(SellergateError):
 
 
 class Overloaded(Unavailable):
-    """A service has more to do than it can finish in time, and did nothing; `retry_after` says when to try again."""
+    """A call that a service refused since it could not finish it in time; `retry_after` says when to try again."""
 
     default_reason = Reason.OVERLOADED
 
@@ -253,19 +253,19 @@ class OutcomeUnknown(SellergateError):
 
 
 class OutOfTime(SellergateError):
-    """The time that the caller gave ran out."""
+    """A call whose deadline has passed."""
 
     default_reason = Reason.DEADLINE_EXCEEDED
 
 
 class CallCancelled(SellergateError):
-    """The caller went away."""
+    """A call that its caller has ended."""
 
     default_reason = Reason.CANCELLED
 
 
 class Unimplemented(SellergateError):
-    """The contract has this call, and nothing fills it yet."""
+    """A call that the contract has and no service implements yet."""
 
     default_reason = Reason.UNIMPLEMENTED
 

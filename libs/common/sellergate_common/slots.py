@@ -24,7 +24,7 @@ class Slots:
 
     @property
     def free(self) -> int:
-        """How many slots are free."""
+        """The number of free slots."""
         return self.most - self._taken
 
     async def take(self) -> None:
@@ -42,7 +42,7 @@ class Slots:
             self._full_since = None
 
     def problem(self) -> str:
-        """Return what is wrong in a few words; empty while all is well or nothing is known."""
+        """Return the problem in a few words; empty while there is none or nothing is known."""
         if self._full_since is None or self._now() - self._full_since < STUCK_SECONDS:
             return ""
         return f"all {self.most} connections to {self._peer} wait for a response"

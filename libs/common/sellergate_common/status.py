@@ -25,7 +25,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 BEGUN = ("x-sellergate-begun", "1")
 # In the metadata of an error: the server ended the call when it closed its connections, and had sent no BEGUN before.
 TURNED_AWAY = "turned_away"
-# What gRPC's core says (server.cc, CancelAllCalls) of each call that a connection still has when its server closes it at the end of
+# The text of gRPC (server.cc, CancelAllCalls) for each call that a connection still has when its server closes it at the end of
 # a drain. It comes on the connection itself, so that whatever the server sent of the call before has come too.
 _CLOSED_BY_SERVER = "Cancelling all calls"
 # Keeps gRPC's own retry policy from repeating a call that a service refused on purpose: only a broken transport is retried.
@@ -40,7 +40,7 @@ _PRECONDITION_TYPES = {Reason.ACCOUNT_INACTIVE, Reason.AUTHORIZATION_REVOKED, Re
 _MAX_MESSAGE_BYTES = 1_000
 _MAX_FIELD_BYTES = 256
 _MAX_VIOLATIONS_BYTES = 2_500
-# What a transport says by itself, without a sellergate status: gRPC code → reason.
+# The codes that a transport sends by itself, without a sellergate status: gRPC code → reason.
 _TRANSPORT_REASONS: Mapping[grpc.StatusCode, Reason] = {
     grpc.StatusCode.UNAVAILABLE: Reason.DEPENDENCY_UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: Reason.DEADLINE_EXCEEDED,
@@ -123,7 +123,7 @@ def trailing_metadata(status: Status) -> tuple[tuple[str, str | bytes], ...]:
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateError:
-    """Turn what a call of `dependency` raised into our error; a bare transport failure gets the reason that fits its code."""
+    """Return the error that a call of `dependency` raised; a bare transport failure gets the reason that fits its code."""
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
             parsed = from_bytes(value)

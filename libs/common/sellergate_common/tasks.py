@@ -17,7 +17,7 @@ from sellergate_common.observability.logs import get_logger
 END_SECONDS = 2.0
 _CANCEL_AGAIN_SECONDS = 0.05
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 5.0
-# A run that lasted this long was well: the next failure begins with the shortest pause again.
+# A run that lasted this long was healthy: the next failure begins with the shortest pause again.
 STEADY_SECONDS = 30.0
 
 

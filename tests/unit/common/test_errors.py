@@ -76,13 +76,13 @@ def test_a_bare_transport_failure_gets_the_reason_of_its_code(code: grpc.StatusC
     assert (error.retry_after is not None) == isinstance(error, Unavailable)
 
 
-def test_garbage_in_the_details_is_no_answer_of_ours() -> None:
+def test_garbage_in_the_details_is_no_response_of_sellergate() -> None:
     for details in (b"\xff\xff", Status(message="theirs").SerializeToString()):
         error = from_rpc_error(rpc_error(grpc.StatusCode.UNAVAILABLE, ((DETAILS_KEY, details),)), "account")
         assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
 
 
-def test_grpc_is_told_not_to_repeat_what_a_service_refused() -> None:
+def test_grpc_does_not_repeat_what_a_service_refused() -> None:
     assert DO_NOT_RETRY in trailing_metadata(to_status(InvalidRequest("no"), "account"))
 
 
@@ -92,12 +92,12 @@ def test_an_id_that_is_no_id_is_not_repeated_in_full() -> None:
     assert len(error.resource.name) <= 65
 
 
-def test_whatever_an_error_tells_fits_into_the_trailers() -> None:
+def test_the_details_of_any_error_fit_into_the_trailers() -> None:
     fields = [FieldViolation(f"update_mask.{'x' * 300}", f"must not name {number}: é") for number in range(10_000)]
     status = to_status(InvalidRequest("é" * 100_000, violations=fields), "account")
     assert len(status.message.encode()) <= 1_000
     assert status.message.endswith("é…")
     assert len(status.SerializeToString()) * 4 / 3 < 6_000
-    told = from_rpc_error(rpc_error(grpc.StatusCode.INVALID_ARGUMENT, trailing_metadata(status)), "account")
-    assert 5 < len(told.violations) < 50
-    assert told.violations[0].description == "must not name 0: é"
+    received = from_rpc_error(rpc_error(grpc.StatusCode.INVALID_ARGUMENT, trailing_metadata(status)), "account")
+    assert 5 < len(received.violations) < 50
+    assert received.violations[0].description == "must not name 0: é"

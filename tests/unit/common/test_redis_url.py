@@ -1,4 +1,4 @@
-"""URLs of Redis: what each shape means, and that a bad one is told without showing what was in it."""
+"""URLs of Redis: what each shape means, and that an error about a bad one does not show its content."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_the_database(url: str, db: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "problem_part"),
     [
         ("hunter2", "redis://host, redis"),
         ("http://u:hunter2@a", "redis://host, redis"),
@@ -67,15 +67,15 @@ def test_the_database(url: str, db: int) -> None:
         ("redis+sentinel://a/x?sentinel_user=hunter2", "sentinel_password where"),
     ],
 )
-def test_a_bad_url_is_told_by_its_setting_and_without_what_was_in_it(
-    monkeypatch: pytest.MonkeyPatch, url: str, told: str
+def test_an_error_about_a_bad_url_names_the_setting_and_hides_the_url(
+    monkeypatch: pytest.MonkeyPatch, url: str, problem_part: str
 ) -> None:
     monkeypatch.setenv("REDIS_URL", url)
     with pytest.raises(SettingsError) as caught:
         read_settings(CacheSettings)
     (problem,) = caught.value.problems
     assert problem.startswith("REDIS_URL: must ")
-    assert told in problem
+    assert problem_part in problem
     assert "hunter2" not in repr(caught.value) + problem
 
 

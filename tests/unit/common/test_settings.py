@@ -50,19 +50,19 @@ def test_secrets_come_from_files_too(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert settings.cache_url.get_secret_value() == "redis://from-file"
 
 
-def test_every_fault_is_told_at_once_by_its_variable_and_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_faults_are_reported_at_once_by_variable_and_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SELLERGATE_KEYS", "k1 hunter2hunter2")
     monkeypatch.setenv("SELLERGATE_EXAMPLE_PORT", "99999")
     monkeypatch.setenv("SELLERGATE_EXAMPLE_URL", "http://lwa.example.com/hunter2")
     with pytest.raises(SettingsError) as caught:
         read_settings(Example)
-    told = "\n".join(caught.value.problems)
+    problems = "\n".join(caught.value.problems)
     for variable in ("SELLERGATE_KEYS", "SELLERGATE_EXAMPLE_PORT", "SELLERGATE_EXAMPLE_URL", "CACHE_URL"):
-        assert any(problem.startswith(variable + ":") for problem in caught.value.problems), told
-    assert "hunter2" not in told
+        assert any(problem.startswith(variable + ":") for problem in caught.value.problems), problems
+    assert "hunter2" not in problems
 
 
-def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SELLERGATE_KEYS_FILE", "/nowhere/ring")
     with pytest.raises(SettingsError, match="SELLERGATE_KEYS_FILE: cannot be read"):
         read_settings(Example)

@@ -8,14 +8,14 @@ from sellergate_common.slots import STUCK_SECONDS, Slots
 
 async def held(slots: Slots, until: asyncio.Event, *, fails: bool = False) -> None:
     await slots.take()
-    answered = False
+    responded = False
     try:
         await until.wait()
         if fails:
             raise TimeoutError
-        answered = True
+        responded = True
     finally:
-        slots.give_back(answered=answered)
+        slots.give_back(answered=responded)
 
 
 async def some_rounds() -> None:

@@ -1,4 +1,4 @@
-"""Background tasks survive whatever ends one of their runs, and end when they are told to."""
+"""Background tasks survive whatever ends one of their runs, and end when they are cancelled."""
 
 import asyncio
 

@@ -41,7 +41,7 @@ class EntryMemory(Generic[_Key, _Value]):
         self._generation = 0
 
     def get(self, key: _Key) -> MemoryEntry[_Key, _Value] | None:
-        """Return the copy, doubted or not."""
+        """Return the copy, trusted or not; None where there is none."""
         held = self._held.get(self._subject(key))
         return held if held is not None and held.key == key else None
 
@@ -58,11 +58,11 @@ class EntryMemory(Generic[_Key, _Value]):
         return [held for _, held in self._held.items()]
 
     def forget(self, subject: str) -> None:
-        """Forget a copy."""
+        """Drop a copy."""
         self._held.drop(subject)
 
     def forget_all(self) -> None:
-        """Forget all copies."""
+        """Drop all copies."""
         self._held.clear()
 
     def mark_stale(self) -> None:
@@ -104,7 +104,7 @@ class Refill:
         return True
 
     async def check(self) -> None:
-        """Bring what this process holds, in the background, if Redis has lost its entries since the last look."""
+        """Share what this process holds, in the background, if Redis has lost its entries since the last look."""
         mark = await self._mark()
         if mark is None or mark == self._known:
             return
@@ -120,7 +120,7 @@ class Refill:
         """Do nothing: all entries were dropped on purpose."""
 
     def mark_stale(self) -> None:
-        """Look whether Redis is the one of before: the connection to it was lost."""
+        """Check whether Redis still has its entries, after its connection was lost."""
         self._start(self.check())
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""The gRPC server every service runs: mutual TLS, layers, health, reflection, metrics, drain on SIGTERM."""
+"""The gRPC server every service runs: mutual TLS, interceptors, health, reflection, metrics, drain on SIGTERM."""
 
 import asyncio
 import signal
@@ -95,7 +95,7 @@ async def run_server(
 
 
 async def drain(server: grpc.aio.Server, in_flight: Callable[[], int], seconds: float) -> None:
-    """Take no more calls, let those that are under way finish for `seconds` at most, then close the connections.
+    """Refuse new calls, let those under way finish for `seconds` at most, then close the connections.
 
     A connection that comes up while the drain begins may never be asked to close; gRPC ends all of its calls with CANCELLED then.
     It is not waited for: once no handler runs, nothing is left that could finish.

@@ -1,4 +1,4 @@
-"""Enforces the shape rules that the protos state (sellergate.common.v1.rules) on every request."""
+"""The shape rules that the protos state (sellergate.common.v1.rules), enforced on every request."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from sellergate.common.v1 import rules_pb2
 from sellergate_common.errors import FieldViolation, InvalidRequest
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
-# What nobody sees and what reorders the text around it: soft hyphen, bidi controls, zero-width characters, separators of lines
+# Invisible characters, and those that reorder text: soft hyphen, bidi controls, zero-width characters, separators of lines
 # and paragraphs, deprecated formatting, annotations, tags. With them two texts look alike that are not, or a name hides its end.
 _INVISIBLE = (
     r"\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"

@@ -54,7 +54,7 @@ async def test_threads_of_callers_that_leave_come_back_when_their_work_ends(rele
     release.set()
     assert await threads.run(lambda: "well") == "well"
     async with asyncio.timeout(20):
-        while not threads.idle:  # noqa: ASYNC110  (threads tell no event)
+        while not threads.idle:  # noqa: ASYNC110  (threads set no event)
             await asyncio.sleep(0.01)
 
 
@@ -69,14 +69,14 @@ async def test_work_that_fails_leaves_nothing_behind() -> None:
         raise ValueError(str(type(body)))
 
     body = Body()
-    gone = asyncio.Event()
-    weakref.finalize(body, asyncio.get_running_loop().call_soon_threadsafe, gone.set)
+    collected = asyncio.Event()
+    weakref.finalize(body, asyncio.get_running_loop().call_soon_threadsafe, collected.set)
     gc.disable()
     try:
         with suppress(ValueError):
             await threads.run(partial(failing, body))
         del body
         async with asyncio.timeout(20):
-            await gone.wait()  # the thread may still be ending
+            await collected.wait()  # the thread may still be ending
     finally:
         gc.enable()

@@ -49,7 +49,7 @@ def test_a_fetch_that_overruns_frees_its_key_and_its_callers(fetch: object) -> N
     assert [line["event"] for line in logged if line["event"] == "flight_overdue"] == ["flight_overdue"]
 
 
-def test_a_cancelled_flight_is_no_cancellation_of_those_who_wait() -> None:
+def test_a_cancelled_flight_does_not_cancel_its_waiters() -> None:
     async def main() -> None:
         flight: LocalFlight[str] = LocalFlight(5)
         started = flight.start("a", hanging)

@@ -11,10 +11,10 @@ from sellergate_common.errors import NotFound, Unavailable
 
 class World:
     def __init__(self) -> None:
-        self.now, self.told, self.asked = 1000.0, True, 0
+        self.now, self.feed_connected, self.asked = 1000.0, True, 0
         self.error: Exception | None = None
         self.value = "first"
-        self.copies: StaleIfErrorCache[str] = StaleIfErrorCache(lambda: self.now, lambda: self.told)
+        self.copies: StaleIfErrorCache[str] = StaleIfErrorCache(lambda: self.now, lambda: self.feed_connected)
 
     async def fetch(self) -> str:
         self.asked += 1
@@ -33,7 +33,7 @@ def world() -> World:
     return World()
 
 
-async def test_who_knows_of_a_change_is_served_no_copy_from_before_it(world: World) -> None:
+async def test_a_caller_that_knows_of_a_change_gets_no_older_copy(world: World) -> None:
     assert await world.get() == "first"
     world.value = "second"
     # Another caller's fetch is under way since before the change, and brings what was there then.
@@ -67,7 +67,7 @@ async def test_a_copy_serves_for_five_seconds(world: World) -> None:
     assert (await world.get(), world.asked) == ("second", 2)
 
 
-async def test_a_change_that_is_told_ends_it_at_once(world: World) -> None:
+async def test_an_announced_change_ends_the_copy_at_once(world: World) -> None:
     await world.get()
     world.value = "second"
     world.copies.forget("a")
@@ -77,7 +77,7 @@ async def test_a_change_that_is_told_ends_it_at_once(world: World) -> None:
     assert await world.get() == "third"
 
 
-async def test_a_change_that_is_told_while_it_is_asked_for_leaves_no_old_copy(world: World) -> None:
+async def test_a_change_announced_during_a_fetch_leaves_no_old_copy(world: World) -> None:
     async def overtaken() -> str:
         world.copies.forget("a")
         return "old"
@@ -86,19 +86,19 @@ async def test_a_change_that_is_told_while_it_is_asked_for_leaves_no_old_copy(wo
     assert await world.get() == "first"
 
 
-async def test_while_its_owner_is_down_it_serves_as_long_as_changes_are_told(world: World) -> None:
+async def test_a_copy_serves_while_its_owner_is_down_and_changes_are_announced(world: World) -> None:
     await world.get()
     world.error = Unavailable("down")
     world.now += 600
     assert [await world.get() for _ in range(5)] == ["first"] * 5
-    assert world.asked == 2  # nobody waits for an owner that has just not answered
+    assert world.asked == 2  # no caller waits for an owner that has just not responded
     world.now += 1
     await world.get()
     assert world.asked == 3
-    world.told = False
+    world.feed_connected = False
     with pytest.raises(Unavailable):
         await world.get()
-    world.told, world.error, world.value = True, None, "second"
+    world.feed_connected, world.error, world.value = True, None, "second"
     world.now += 1
     assert await world.get() == "second"
 

@@ -44,7 +44,7 @@ def test_any_changed_character_is_refused(data: st.DataObject) -> None:
         RING.open(changed, PLACE)
 
 
-def test_a_value_opens_in_its_own_place_alone() -> None:
+def test_a_value_opens_only_in_its_own_place() -> None:
     sealed = RING.seal("x", PLACE)
     for place in ("accounts/2/refresh_token/1", "accounts/1/refresh_token/2", "accounts/1/client_secret/1", ""):
         with pytest.raises(SealError):
@@ -81,7 +81,7 @@ def test_foreign_headers_are_refused_even_under_the_right_key(header: dict[str, 
     try:
         key = RING.keys["k1"] if header["enc"] != "A256GCM" else OctKey.import_key(os.urandom(32))
         sealed = jwe.encrypt_compact(header, "x", key)
-    except (JoseError, ValueError):  # the library refuses to make it: then the header alone is put before a good value
+    except (JoseError, ValueError):  # the library refuses to make it: then only the header is put before a good value
         encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
         sealed = encoded + "." + RING.seal("x", PLACE).partition(".")[2]
     with pytest.raises(SealError):
@@ -99,7 +99,7 @@ def test_keys_show_up_in_no_repr() -> None:
     assert key.split()[1][:20] not in repr(KeyRing.parse(key))
 
 
-def test_the_blind_index_tells_lists_of_parts_apart() -> None:
+def test_the_blind_index_distinguishes_lists_of_parts() -> None:
     key = os.urandom(32)
     assert blind_index(key, "ab", "c") != blind_index(key, "a", "bc")
     assert blind_index(key, "ab", "c") == blind_index(key, "ab", "c")

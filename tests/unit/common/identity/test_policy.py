@@ -1,4 +1,4 @@
-"""Who may call what: the table of the contracts, cell by cell."""
+"""The identities that may call each RPC: the table of the contracts, cell by cell."""
 
 from collections.abc import Iterator
 
@@ -130,7 +130,7 @@ def test_named_callers_may_have_one_method_more() -> None:
 GET = "sellergate.account.v1.AccountService/GetAccount"
 
 
-def who(uris: tuple[str, ...], users: tuple[str, ...] = (), method: str = GET) -> tuple[str, str]:
+def identify_caller(uris: tuple[str, ...], users: tuple[str, ...] = (), method: str = GET) -> tuple[str, str]:
     names = [uri.encode() for uri in uris]
     caller = identify(Access(), method, names, {"on_behalf_of": users} if users else {})
     return caller.identity, caller.on_behalf_of
@@ -138,18 +138,18 @@ def who(uris: tuple[str, ...], users: tuple[str, ...] = (), method: str = GET) -
 
 def test_the_edge_acts_for_exactly_one_user() -> None:
     edge = ("spiffe://sellergate/edge",)
-    assert who(edge, ("u1",)) == ("edge", "u1")
+    assert identify_caller(edge, ("u1",)) == ("edge", "u1")
     for users in ((), ("",), ("u1", "u2"), ("x" * 129,)):
         with pytest.raises(Unauthenticated):
-            who(edge, users)
-    assert who(edge, (), "sellergate.token.v1.TokenService/HandleRotation") == ("edge", "")
-    assert who(edge, (), "grpc.health.v1.Health/Check") == ("edge", "")
+            identify_caller(edge, users)
+    assert identify_caller(edge, (), "sellergate.token.v1.TokenService/HandleRotation") == ("edge", "")
+    assert identify_caller(edge, (), "grpc.health.v1.Health/Check") == ("edge", "")
 
 
-def test_nobody_else_acts_for_users() -> None:
+def test_only_the_edge_acts_for_users() -> None:
     for name in ("gateway", "operator", "client/demo"):
         with pytest.raises(NotAllowed):
-            who((f"spiffe://sellergate/{name}",), ("u1",))
+            identify_caller((f"spiffe://sellergate/{name}",), ("u1",))
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,6 @@ def test_nobody_else_acts_for_users() -> None:
         ("spiffe://sellergate/edge", "spiffe://sellergate/token"),
     ],
 )
-def test_a_certificate_without_exactly_one_identity_is_nobody(uris: tuple[str, ...]) -> None:
+def test_a_certificate_without_exactly_one_identity_is_refused(uris: tuple[str, ...]) -> None:
     with pytest.raises(Unauthenticated):
-        who(uris, ("u1",))
+        identify_caller(uris, ("u1",))

@@ -134,7 +134,7 @@ def test_ten_times_the_callers_leave_the_goodput_near_its_best() -> None:
         done: list[float] = []
 
         async def caller(end: float) -> None:
-            """Call again and again, with a deadline of a second, and return when told to."""
+            """Call again and again, with a deadline of a second, until the test ends it."""
             while now() < end:
                 try:
                     await work(admission, 1.0, SECONDS * draw.uniform(0.5, 1.5))

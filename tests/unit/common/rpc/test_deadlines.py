@@ -1,4 +1,4 @@
-"""A call's time: what is answered at once needs no timer, what waits is bounded, and nothing of it shows to the body."""
+"""A call's time: a response at once needs no timer, a wait is bounded, and the body sees nothing of it."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ def call() -> CallContext:
     return CallContext("m", "r")
 
 
-async def test_an_answer_at_once_and_one_after_several_waits() -> None:
+async def test_a_response_at_once_and_one_after_several_waits() -> None:
     async def at_once() -> str:
         return "now"
 

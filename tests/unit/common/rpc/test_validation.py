@@ -55,7 +55,7 @@ def test_one_bad_field(field: str, value: object) -> None:
     assert bad_fields(request) == [field]
 
 
-def test_messages_inside_messages_are_checked_and_their_path_is_told() -> None:
+def test_messages_inside_messages_are_checked_and_their_path_is_named() -> None:
     page = gateway_service_pb2.StreamPagesRequest(
         call=call_pb2.CallRequest(account_id="a", method="BREW", headers=[call_pb2.Header(name="bad name")])
     )
@@ -85,7 +85,7 @@ def test_numbers_have_limits() -> None:
     "character",
     "\x00\n\x1b\x7f\x85\xad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2060\u2066\u2069\ufeff\ufffb\U000e0041",
 )
-def test_what_nobody_sees_is_refused_in_ids_and_names(character: str) -> None:
+def test_invisible_characters_are_refused_in_ids_and_names(character: str) -> None:
     text = f"a{character}b"
     assert bad_fields(account.UpsertAccountRequest(**{**GOOD, "user_id": text})) == ["user_id"]
     assert bad_fields(clients.CreateClientRequest(user_id="u", account_ids=["a"], name=text)) == ["name"]
