@@ -35,7 +35,7 @@ async def test_calls_are_seen_as_they_are_made_and_recorded(
     assert process.stdout is not None
     assert process.stderr is not None
     line = await asyncio.to_thread(process.stderr.readline)
-    assert line.startswith(f"Looking at {OPERATION} of {account_id} until "), line
+    assert line.startswith(f"Capturing {OPERATION} of {account_id} until "), line
     made = [
         await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api/{path}")
         for path in (PATH, "sellers/v1/account")
