@@ -1,4 +1,4 @@
-"""Data files about Amazon: JSON read from a path, and the one error that says what is wrong with which entry."""
+"""Data files about Amazon: JSON read from a path, and the one error that names the faulty entry and its fault."""
 
 import json
 from pathlib import Path

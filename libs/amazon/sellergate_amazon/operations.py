@@ -16,7 +16,7 @@ from sellergate_amazon.data_files import DataFileError
 from sellergate_amazon.routes import Routes, parameter_name
 
 BUNDLED = Path(__file__).with_name("operations.json")
-"""The catalogue that this release comes with."""
+"""The catalogue that is part of this release."""
 
 # `{resource}` stands for a path of its own, "messaging/v1/orders/{id}/messages/..." (Amazon's Uploads model).
 _SPANS_SLASHES = frozenset({"uploads/2020-11-01/createUploadDestinationForResource"})
@@ -37,13 +37,13 @@ class Operation:
     path: str
     """Template below the host: "/orders/v0/orders/{orderId}"."""
     rate: float | None
-    """Calls per second for a pair of application and selling partner; None where Amazon says nothing."""
+    """Calls per second for a pair of application and selling partner; None where Amazon publishes none."""
     burst: int | None
-    """Calls that a full bucket holds; None where Amazon says nothing."""
+    """Calls that a full bucket holds; None where Amazon publishes none."""
     rate_source: str | None
     """"model", "sdk" (the defaults of Amazon's own SDK), or None."""
     restricted: bool
-    """Shows personal data to a Restricted Data Token alone."""
+    """Shows personal data only to a Restricted Data Token."""
     restricted_data_elements: tuple[str, ...]
     """The data elements that such a token may name for this operation."""
     restricted_basis: str | None
@@ -51,9 +51,9 @@ class Operation:
     grantless_scope: str | None
     """The LWA scope of a token without a seller, for operations that want one."""
     deprecated: bool
-    """As the model says, or Amazon has announced the day of its removal (the model says so too rarely)."""
+    """As the model says, or Amazon has announced the day of its removal (models rarely mark that)."""
     paginated_by: str | None
-    """The query parameter that asks for the next page."""
+    """The query parameter for the token of the next page."""
     next_token_path: str | None
     """Where the response carries the value for it, as in "payload.NextToken"."""
     sandbox: str | None
@@ -126,7 +126,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The operation that a request asks for."""
+    """The operation of a request."""
 
     operation: Operation
     path_params: Mapping[str, str]
@@ -137,7 +137,7 @@ class Catalogue:
     """All operations, found by name or by method and path. Immutable."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        """Raise ValueError when two operations have one name or answer one method and path."""
+        """Raise ValueError when two operations have one name, or one method and path."""
         self._by_name: dict[str, Operation] = {}
         self._by_id: dict[str, Operation | None] = {}
         self._routes: Routes[Operation] = Routes()
@@ -171,7 +171,7 @@ class Catalogue:
     def match(self, method: str, encoded_path: str) -> Match | None:
         """Return the operation of a method ("GET") and a percent-encoded path without query, or None.
 
-        Static segments win over parameters; an empty segment is no parameter. Any strings may be asked for.
+        Static segments win over parameters; an empty segment is no parameter. Any strings may be given.
         """
         found = self._routes.find(method, encoded_path)
         return Match(*found) if found else None

@@ -1,6 +1,6 @@
-"""The one reader of what Amazon sends: bounded, decoded and typed, whatever the bytes are.
+"""The one reader of Amazon's responses: bounded, decoded and typed, whatever the bytes are.
 
-Every function raises ParseError and nothing else. Its message says what is wrong and repeats nothing of the content, which may
+Every function raises ParseError and nothing else. Its message states the fault and repeats nothing of the content, which may
 be a secret.
 """
 
@@ -43,7 +43,7 @@ _GZIP = frozenset({"gzip", "x-gzip"})
 
 
 class TooLarge(ParseError):
-    """A response with more bytes than the reader takes."""
+    """A response with more bytes than the reader accepts."""
 
 
 async def collect(chunks: AsyncIterator[bytes], most: int) -> bytes:
@@ -259,7 +259,7 @@ def _outline_list(text: str, at: int) -> tuple[list[Any], int]:
 
 
 def _after_value(text: str, at: int, closing: str) -> tuple[int, bool]:
-    """Return where the text goes on after a value, and whether that ends what holds it. Raises ValueError."""
+    """Return the position after a value and its separator, and whether the enclosing value ends there. Raises ValueError."""
     at = _skipped(text, at)
     found = text[at : at + 1]
     if found == closing:
@@ -270,7 +270,7 @@ def _after_value(text: str, at: int, closing: str) -> tuple[int, bool]:
 
 
 def _skipped(text: str, at: int) -> int:
-    """Return where the next character stands that is no blank."""
+    """Return the position of the next character that is not blank."""
     found = _BLANKS.match(text, at)
     return found.end() if found else at
 
@@ -299,7 +299,7 @@ def _charset(content_type: str) -> str:
 
 
 def _refuse(_: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python takes and JSON does not have."""
+    """Refuse NaN and Infinity, which Python accepts and JSON does not have."""
     raise ParseError("it is not JSON")
 
 

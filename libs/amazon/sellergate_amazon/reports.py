@@ -1,4 +1,4 @@
-"""The report types whose documents hold personal data, so that getReportDocument wants a Restricted Data Token.
+"""The report types whose documents hold personal data, so that getReportDocument requires a Restricted Data Token.
 
 Source: Amazon's guide to the Tokens API (2021; the newer page was not seen whole, so a type may be missing here).
 """

@@ -18,7 +18,7 @@ class _Node(Generic[T]):
     leaves: dict[str, tuple[T, tuple[str, ...]]] = field(default_factory=dict)
     """By method: what is here, and the names of the parameters on the way."""
     spanning: dict[str, tuple[T, tuple[str, ...]]] = field(default_factory=dict)
-    """By method: what ends here with a parameter that takes the whole rest of the path."""
+    """By method: the targets that end here with a parameter for the whole rest of the path."""
 
 
 class Routes(Generic[T]):
@@ -51,7 +51,7 @@ class Routes(Generic[T]):
         leaves[method] = (target, tuple(names))
 
     def find(self, method: str, encoded_path: str) -> tuple[T, dict[str, str]] | None:
-        """Return the target and the decoded parameters, or None. Any two strings may be asked for."""
+        """Return the target and the decoded parameters, or None. Any two strings may be given."""
         if not encoded_path.startswith("/"):
             return None
         whole = encoded_path.split("/")[1:]

@@ -19,7 +19,7 @@ _PAGE = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]{1,5})?)(/apps/authorize/[A-Z
 class SellerCentral:
     """Amazon's own hosts, or other base URLs: `seller` and `vendor` in place of all, `sellers` and `vendors` by marketplace code.
 
-    That of a marketplace comes first.
+    The setting of a marketplace takes precedence.
     """
 
     seller: str = ""

@@ -15,7 +15,7 @@ from sellergate_cli.doctor.command import doctor
 from sellergate_cli.keys.command import app as keys
 from sellergate_cli.options import examples
 from sellergate_cli.secrets.command import app as secrets
-from sellergate_cli.terminal import say
+from sellergate_cli.terminal import say, use_escapes
 
 _HELP = """Operate Sellergate: connect sellers, make SP-API calls, and check keys, secrets and the audit log.
 
@@ -62,6 +62,7 @@ app.command("import-legacy", epilog=IMPORT_EXAMPLES)(import_legacy)
 
 def main() -> None:
     """Run the command; refuse arguments that are not text in the terminal's encoding."""
+    use_escapes()
     for position, argument in enumerate(sys.argv[1:], start=1):
         if any("\ud800" <= character <= "\udfff" for character in argument):
             encoding = sys.getfilesystemencoding()

@@ -1,12 +1,16 @@
 """Safe text on a terminal: untrusted text cannot move the cursor, set the title, forge a line or reverse writing direction."""
 
+import io
 import json
+import re
+import sys
 from typing import Any
 
 import typer
 
 # Persian and the scripts of India cannot be written without the joiners.
 _SHOWN = frozenset("\u200c\u200d")
+_BLANKS_OR_TEXT = re.compile(r'("(?:[^"\\]|\\.)*"?)|[ \t\r\n]')
 
 
 def say(text: str = "", *, err: bool = False) -> None:
@@ -24,10 +28,37 @@ def harmless(text: object) -> str:
 
 def json_line(value: Any) -> str:
     r"""Return JSON in one line, with characters that are not printable escaped (as in \u001b)."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    if text.isprintable():
+    return _shown_json(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def json_text_line(text: str) -> str:
+    """Return a JSON text in one line: its numbers and texts are as they were written, and blanks between them are left out."""
+    return _shown_json(_BLANKS_OR_TEXT.sub(lambda found: found[1] or "", text.removeprefix("\ufeff")))
+
+
+def use_escapes() -> None:
+    r"""Make both outputs write \xe9 and its like for a character that their encoding lacks, in place of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _shown_json(text: str) -> str:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if text.isprintable() and _is_encodable(text, encoding):
         return text
-    return "".join(one if one.isprintable() or one in _SHOWN else json.dumps(one)[1:-1] for one in text)
+    return "".join(
+        one if (one.isprintable() or one in _SHOWN) and _is_encodable(one, encoding) else json.dumps(one)[1:-1]
+        for one in text
+    )
+
+
+def _is_encodable(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _escape(character: str) -> str:

@@ -20,7 +20,7 @@ class Accounts:
     """Accounts as messages of sellergate.account.v1. `on_behalf_of` is the user; only the edge may name one.
 
     Every method raises SellergateError. A change is sent under one idempotency key, the request's own or a new one, and repeated
-    under it while its outcome is unknown; OutcomeUnknown says that it still is.
+    under it while its outcome is unknown; OutcomeUnknown is raised when it remains unknown.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
@@ -52,7 +52,7 @@ class Accounts:
     def each(
         self, user_id: str = "", narrowed: account_service_pb2.AccountFilter | None = None
     ) -> AsyncGenerator[account_pb2.Account]:
-        """Yield all accounts, oldest first; only those of a user, or that a filter lets through."""
+        """Yield all accounts, oldest first; only those of `user_id` and those that match the filter, where given."""
 
         def page(token: str) -> Awaitable[account_service_pb2.ListAccountsResponse]:
             return self.list(
@@ -66,7 +66,7 @@ class Accounts:
     async def update(
         self, request: account_service_pb2.UpdateAccountRequest, *, on_behalf_of: str = ""
     ) -> account_pb2.Account:
-        """Change the fields that the request's mask names."""
+        """Change the fields that the request's mask names, and return the account."""
         return (await self._write(self._stub.UpdateAccount, request, on_behalf_of)).account
 
     async def delete(

@@ -32,7 +32,7 @@ class Applications:
     async def create(
         self, request: pb2.CreateApplicationRequest, *, on_behalf_of: str = ""
     ) -> application_pb2.Application:
-        """Store an LWA client."""
+        """Store an LWA client, and return the application."""
         return (await self._write(self._stub.CreateApplication, request, on_behalf_of)).application
 
     async def get(self, application_id: str, *, on_behalf_of: str = "") -> application_pb2.Application:
@@ -53,7 +53,7 @@ class Applications:
         )
 
     def each(self, owner_user_id: str = "") -> AsyncGenerator[application_pb2.Application]:
-        """Yield all of them, oldest first; only those of a user where one is named."""
+        """Yield all applications, oldest first; only those of `owner_user_id` where given."""
 
         def page(token: str) -> Awaitable[pb2.ListApplicationsResponse]:
             return self.list(owner_user_id, page_size=PAGE_SIZE, page_token=token)
@@ -69,7 +69,7 @@ class Applications:
     async def delete(
         self, application_id: str, *, etag: str = "", on_behalf_of: str = "", idempotency_key: str = ""
     ) -> None:
-        """Remove an application that no account refers to."""
+        """Remove an application that no account uses."""
         request = pb2.DeleteApplicationRequest(
             application_id=application_id, etag=etag, idempotency_key=idempotency_key
         )

@@ -33,7 +33,7 @@ class Authorizations:
     async def start(
         self, request: token_service_pb2.StartAuthorizationRequest, *, on_behalf_of: str = ""
     ) -> token_service_pb2.StartAuthorizationResponse:
-        """Begin an authorization. Raises SellergateError."""
+        """Start an authorization. Raises SellergateError."""
         return await invoke_with_retries(
             self._stub.StartAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
         )
@@ -52,7 +52,7 @@ class Authorizations:
     async def complete(
         self, request: token_service_pb2.CompleteAuthorizationRequest, *, on_behalf_of: str = ""
     ) -> account_pb2.Account:
-        """Redeem what the browser brought back. Raises SellergateError; OutcomeUnknown when the connection broke on the way."""
+        """Redeem the code that the browser returned. Raises SellergateError; OutcomeUnknown when the connection broke."""
         with transport_outcome(OutcomeUnknown.default_reason):
             response = await invoke_with_retries(
                 self._stub.CompleteAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of

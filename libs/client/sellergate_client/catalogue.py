@@ -1,4 +1,4 @@
-"""The gateway's catalogue of operations, and what is left of an account's quota for one."""
+"""The gateway's catalogue of operations, and the state of accounts' quotas."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from sellergate_client.rpc.retries import invoke_with_retries
 
 _SERVICE = "gateway"
 MOST_QUOTAS = 50
-"""What one GetQuota reads: operation, and 49 of more_operations."""
+"""Quotas that one GetQuota reads: operation, and 49 of more_operations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """One bucket: calls a second, calls at once, calls that could be made now, when it is full again, where the rate is from."""
+    """One bucket: calls a second, calls at once, calls possible now, time at which it is full again, source of the rate."""
 
     operation: str
     rate: float
@@ -29,7 +29,7 @@ class Quota:
 
 
 class Catalogue:
-    """What SP-API has. `on_behalf_of` is the user; only the edge may name one."""
+    """The operations of SP-API. `on_behalf_of` is the user; only the edge may name one."""
 
     def __init__(self, stub: Any) -> None:
         self._stub = stub
@@ -51,7 +51,7 @@ class Catalogue:
         )
 
     async def get(self, name: str, *, on_behalf_of: str = "") -> operation_pb2.Operation:
-        """Return one operation, by name (api/version/operationId) or by an id that one API alone has. Raises NotFound."""
+        """Return one operation, by name (api/version/operationId) or by an id that only one API has. Raises NotFound."""
         request = pb2.GetOperationRequest(name=name)
         response = await invoke_with_retries(
             self._stub.GetOperation, request, dependency=_SERVICE, on_behalf_of=on_behalf_of

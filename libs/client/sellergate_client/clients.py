@@ -1,4 +1,4 @@
-"""Drop-in clients, through DropInClientService: credentials of our own for unmodified SP-API SDKs."""
+"""Drop-in clients, through DropInClientService: Sellergate's credentials for unmodified SP-API SDKs."""
 
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _Response = TypeVar("_Response")
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new client. The secret and the handles (by account id) exist in this response alone."""
+    """A new client. The secret and the handles (by account id) exist only in this response."""
 
     client: pb2.DropInClient
     secret: SecretStr
@@ -30,7 +30,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Whom an SDK's credentials belong to; see AuthenticateClientResponse."""
+    """The owner of an SDK's credentials; see AuthenticateClientResponse."""
 
     client: pb2.DropInClient
     account_id: str
@@ -47,7 +47,7 @@ class Clients:
     async def create(
         self, user_id: str, name: str, account_ids: Sequence[str], *, on_behalf_of: str = "", idempotency_key: str = ""
     ) -> Issued:
-        """Make a client of a user for accounts of that user. Raises SellergateError."""
+        """Create a client of a user for accounts of that user. Raises SellergateError."""
         request = pb2.CreateClientRequest(
             user_id=user_id, name=name, account_ids=account_ids, idempotency_key=idempotency_key
         )
@@ -72,7 +72,7 @@ class Clients:
         )
 
     def each(self, user_id: str = "") -> AsyncGenerator[pb2.DropInClient]:
-        """Yield all of them, oldest first; only those of a user where one is named."""
+        """Yield all clients, oldest first; only those of `user_id` where given."""
 
         def page(token: str) -> Awaitable[pb2.ListClientsResponse]:
             return self.list(user_id, page_size=PAGE_SIZE, page_token=token)
@@ -80,12 +80,12 @@ class Clients:
         return items_of(page, lambda found: found.clients)
 
     async def revoke(self, client_id: str, *, on_behalf_of: str = "", idempotency_key: str = "") -> pb2.DropInClient:
-        """End a client, its secret and its handles. Raises SellergateError."""
+        """Revoke a client, its secret and its handles. Raises SellergateError."""
         request = pb2.RevokeClientRequest(client_id=client_id, idempotency_key=idempotency_key)
         return (await self._write(self._stub.RevokeClient, request, on_behalf_of)).client
 
     async def authenticate(self, client_id: str, secret: SecretStr, handle: SecretStr | None) -> Authenticated:
-        """Check what an SDK presented; the edge alone may. Raises Unauthenticated."""
+        """Check the credentials of an SDK; only the edge may call this. Raises Unauthenticated."""
         request = pb2.AuthenticateClientRequest(
             client_id=client_id,
             client_secret=secret.get_secret_value(),

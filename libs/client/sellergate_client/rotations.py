@@ -1,4 +1,4 @@
-"""Rotations, through TokenService."""
+"""Rotations of secrets and refresh tokens, through TokenService."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ _SERVICE = "token"
 
 
 class Rotations:
-    """Hands on what tells of new secrets and refresh tokens."""
+    """A client for messages about new secrets and refresh tokens."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = token_service_pb2_grpc.TokenServiceStub(channel)
@@ -22,12 +22,12 @@ class Rotations:
     @staticmethod
     @asynccontextmanager
     async def connect(token: str, identity: Identity) -> AsyncIterator["Rotations"]:
-        """Open the client. Nothing is repeated when a connection breaks: a signed message is heard once."""
+        """Open the client. No call is repeated when a connection breaks: the service accepts a signed message once."""
         async with open_channel(token, _SERVICE, identity, ()) as channel:
             yield Rotations(channel)
 
     async def webhook(self, timestamp: str, signature: str, body: bytes) -> bool:
-        """Hand on a webhook message as it came; True when something was stored now. Raises SellergateError."""
+        """Pass on a webhook message unchanged; return whether this call stored something. Raises SellergateError."""
         signed = token_service_pb2.SignedWebhook(timestamp=timestamp, signature=signature, body=body)
         request = token_service_pb2.HandleRotationRequest(webhook=signed)
         return (await invoke_with_retries(self._stub.HandleRotation, request, dependency=_SERVICE)).applied

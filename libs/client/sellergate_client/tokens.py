@@ -1,4 +1,4 @@
-"""Access tokens of accounts, for programs that call Amazon by themselves, through TokenService."""
+"""Access tokens of accounts, through TokenService, for programs that call Amazon directly."""
 
 import time
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ _GET = f"/{_SERVICE.full_name}/GetAccessToken"
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An access token. `expire_time` is in seconds since the epoch, `life` the seconds that LWA gave it.
+    """An access token. `expire_time` is in seconds since the epoch, `life` the lifetime in seconds that LWA set.
 
-    `revision` is that of the account it belongs to; 0 for an application's own, and from a token service that does not tell.
+    `revision` is that of its account; 0 for an application's own token, and from a token service that does not report it.
     """
 
     value: SecretStr
@@ -29,7 +29,7 @@ class AccessToken:
     life: float
     revision: int = 0
     left: float | None = None
-    """Seconds that it lives from its receipt on, whatever the clocks show; None from a token service that does not tell."""
+    """Seconds of validity from its receipt on, whatever the clocks show; None from a token service that does not report it."""
 
 
 class Tokens:
@@ -41,16 +41,16 @@ class Tokens:
     async def get(
         self, account_id: str, *, min_lifetime: float | None = None, expected_revision: int = 0
     ) -> AccessToken:
-        """Return a token that lives for at least `min_lifetime` seconds (60 if not given). Ask each time: it is kept there.
+        """Return a token that is valid for at least `min_lifetime` seconds (default: 60). Call each time: the service caches it.
 
-        With `expected_revision`, it belongs to that revision of the account or to a later one. Asked of another replica too when
-        one does not respond within a second. Raises SellergateError.
+        With `expected_revision`, it belongs to that revision of the account or to a later one. The request goes to another
+        replica too when one does not respond within a second. Raises SellergateError.
         """
         request = token_service_pb2.GetAccessTokenRequest(account_id=account_id, expected_revision=expected_revision)
         return await self._ask(request, min_lifetime)
 
     async def grantless(self, application_id: str, scope: str, *, min_lifetime: float | None = None) -> AccessToken:
-        """Return a token of an application itself, for a scope such as `sellingpartnerapi::notifications`; else as `get`."""
+        """Return a token of the application itself, for a scope such as `sellingpartnerapi::notifications`; otherwise as `get`."""
         wanted = token_service_pb2.GrantlessScope(application_id=application_id, scope=scope)
         return await self._ask(token_service_pb2.GetAccessTokenRequest(grantless=wanted), min_lifetime)
 

@@ -35,7 +35,7 @@ from sellergate_iam.sts import BotoSts
 
 
 def main() -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until a signal stops it."""
     settings = load_settings(IamSettings)
     configure_logging("iam", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)

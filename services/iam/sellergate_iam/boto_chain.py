@@ -17,7 +17,7 @@ _CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
     max_pool_connections=THREADS,
-    # Repeated in `sts` and nowhere else; what STS does not take, it says itself.
+    # Repeated only in `sts`; STS itself reports parameters that it does not accept.
     retries={"total_max_attempts": 1},
     parameter_validation=False,
 )

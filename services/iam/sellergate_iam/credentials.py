@@ -12,7 +12,7 @@ from sellergate_common.errors import InvalidRequest, NotAllowed
 
 from sellergate_iam.ports import Accounts, AwsCredentials, CallersRole, CredentialsCache, Role, Session, Sts
 
-# STS takes sessions of 15 minutes to 12 hours; the role's own maximum may be less (AWS STS API reference, AssumeRole).
+# STS accepts sessions of 15 minutes to 12 hours; the role's own maximum may be less (AWS STS API reference, AssumeRole).
 SHORTEST_SECONDS = 900
 LONGEST_SECONDS = 43_200
 DEFAULT_SECONDS = 3_600

@@ -12,7 +12,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role to assume, for whom, and at which STS; the marketplace says where its signatures hold.
+    """A role to assume, its account, and the STS; the marketplace decides where its signatures are valid.
 
     `external_id` is empty where none is sent, `account_id` and what follows it for a bare role of an operator's.
     """

@@ -10,7 +10,7 @@ from sellergate_common.site_settings import SiteSettings
 
 
 class IamSettings(ServerSettings, CacheSettings, SiteSettings, OutboundSettings):
-    """Where the account service and SP-API are, who may ask, and the keys of the credentials cache."""
+    """Addresses of the account service and of SP-API, permitted callers, and the keys of the credentials cache."""
 
     iam_port: Port = 50053
     account_target: str = "127.0.0.1:50051"

@@ -26,7 +26,7 @@ ATTEMPTS = 4
 FIRST_BACKOFF_SECONDS = 0.2
 # What an error needs to reach the caller before its deadline.
 RESERVE_SECONDS = 0.05
-# AWS names no limit; a header of Amazon's servers takes no more.
+# AWS documents no limit; a header of Amazon's servers can hold no more.
 MOST_SESSION_TOKEN_CHARACTERS = 16_384
 
 
@@ -72,7 +72,7 @@ class BotoSts:
 
     async def _attempt(self, role: Role, session: Session, left: float) -> AwsCredentials:
         if left <= 0:
-            raise OutOfTime("No time was left to ask STS for credentials; give the call more time.")
+            raise OutOfTime("No time was left to request credentials from STS; give the call more time.")
         try:
             with span("STS AssumeRole"):
                 async with asyncio.timeout(left):
@@ -93,7 +93,7 @@ class BotoSts:
         try:
             return self._call(chain.client(role.region), role, parameters)
         except OwnCredentials:
-            # The keys in a file may have been replaced, which boto3 does not see by itself: the next call reads all anew.
+            # The keys in a file may have been replaced, which boto3 does not see by itself: the next call reads all of them again.
             self._chain = BotoChain(chain.region, chain.route)
             raise
 

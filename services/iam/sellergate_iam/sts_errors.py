@@ -24,7 +24,7 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-# STS does not know, or no longer takes, whoever signed: that is this service and never the role.
+# STS does not know, or no longer accepts, the signer: that is this service and never the role.
 _OURS = frozenset(
     {
         "AuthFailure",
@@ -85,7 +85,9 @@ def explain(error: Exception, role: Role) -> SellergateError:
     if code in _OURS:
         message = f"STS refuses the iam service's own AWS credentials ({code}); renew them, and check its clock."
         return OwnCredentials(message, retry_after=5.0, metadata=metadata)
-    return Unavailable(f"STS answered {code}, which nobody here knows; try again.", retry_after=5.0, metadata=metadata)
+    return Unavailable(
+        f"STS answered {code}, which is not a known error; try again.", retry_after=5.0, metadata=metadata
+    )
 
 
 def unusable(error: Exception) -> SellergateError:

@@ -29,7 +29,7 @@ from sellergate_token.wiring import make_authorizations, make_tokens, open_rotat
 
 
 def main() -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until a signal stops it."""
     settings = load_settings(TokenSettings)
     configure_logging("token", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)

@@ -108,7 +108,7 @@ class GrpcAccounts:
         )
 
     async def rotate(self, account: AccountView, refresh_token: SecretStr) -> AccountView:
-        """Store a refresh token that Amazon sent; tried again while there is time, because nobody else has it."""
+        """Store a refresh token that Amazon sent; retried while time is left, because there is no other copy of it."""
         request = account_secrets_service_pb2.RotateRefreshTokenRequest(
             account_id=account.account_id,
             expected_revision=account.revision,
@@ -127,7 +127,7 @@ class GrpcAccounts:
                 return AccountView(response.account.account_id, response.account.revision)
 
     async def mark_revoked(self, account: AccountView) -> None:
-        """Record a refused grant; an account that has moved on is left alone."""
+        """Record a refused grant; an account with a later revision is not changed."""
         request = account_secrets_service_pb2.MarkAuthorizationRevokedRequest(
             account_id=account.account_id, expected_revision=account.revision
         )
@@ -181,7 +181,7 @@ class GrpcApplications:
 
 
 class GrpcSellers:
-    """Accounts, stored for the user who began."""
+    """Accounts, stored for the user that started the authorization."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
@@ -264,7 +264,7 @@ class GrpcStored:
     async def store_refresh_token(
         self, account: StoredAccount, refresh_token: SecretStr, consent_until: datetime | None
     ) -> bool:
-        """Store a refresh token by compare-and-set; the revision tells whether it was new."""
+        """Store a refresh token by compare-and-set; the revision shows whether it was new."""
         request = account_secrets_service_pb2.RotateRefreshTokenRequest(
             account_id=account.account_id,
             expected_revision=account.revision,

@@ -11,7 +11,7 @@ from sellergate_common.errors import Reason
 
 @dataclass(frozen=True, slots=True)
 class LwaClient:
-    """An LWA client in the clear; `previous_secret` is one that Amazon still takes after a rotation."""
+    """An LWA client in the clear; `previous_secret` is one that Amazon still accepts after a rotation."""
 
     client_id: SecretStr
     client_secret: SecretStr
@@ -131,7 +131,7 @@ class Accounts(Protocol):
         """Store the refresh token that Amazon sent in place of this revision's. Raises Conflict when the account has moved on."""
 
     async def mark_revoked(self, account: AccountView) -> None:
-        """Record that Amazon refused this revision's grant for good; an account that has moved on is left alone."""
+        """Record that Amazon refused this revision's grant for good; an account with a later revision is not changed."""
 
     async def restore(self, account: AccountView) -> AccountView:
         """Record that Amazon accepted the grant of a revoked account; return its new revision. Raises Conflict."""

@@ -37,7 +37,7 @@ class TokenServicer(TokenServiceServicer):
         self._authorizations = authorizations
 
     async def GetAccessToken(self, request: pb2.GetAccessTokenRequest, context: Any) -> pb2.GetAccessTokenResponse:
-        """Return a token that lives long enough."""
+        """Return a token with the requested lifetime."""
         min_lifetime = request.min_lifetime.ToMilliseconds() / 1000 if request.HasField("min_lifetime") else None
         match request.WhichOneof("grant"):
             case "account_id":

@@ -32,11 +32,11 @@ class TokenSettings(ServerSettings, CacheSettings, CentralSettings, OutboundSett
     """Internal services ("client/billing, client/reports") that may call GetAccessToken and InvalidateAccessToken."""
 
     webhook_secrets: Annotated[SecretStr, AfterValidator(_webhook_secrets)] = SecretStr("")
-    """Lines of `application_id secret`, two at most for each application; they sign what the rotation webhook takes."""
+    """Lines of `application_id secret`, two at most for each application; they sign messages to the rotation webhook."""
     rotation_queue_url: Annotated[str, AfterValidator(secure_url)] | None = None
-    """The SQS queue on which Amazon tells of the operator's applications; none: no queue is consumed."""
+    """The SQS queue on which Amazon reports about the operator's applications; none: no queue is consumed."""
     rotation_queue_visibility_seconds: Annotated[int, Field(ge=1, le=43200)] = 120
-    """After how long a message that was received and not carried out comes again."""
+    """Time after which SQS delivers a message again that was received and not processed."""
     aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")
     """Region of the queue; none leaves it to boto3's own configuration."""
 

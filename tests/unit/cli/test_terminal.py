@@ -8,7 +8,7 @@ import pytest
 from sellergate.gateway.v1 import call_pb2, capture_service_pb2
 from sellergate_cli.commands import capture
 from sellergate_cli.output import print_fields, print_json, print_rows
-from sellergate_cli.terminal import harmless, json_line, say
+from sellergate_cli.terminal import harmless, json_line, json_text_line, say, use_escapes
 
 # Renames the window, erases the screen, ends the line, and turns the direction of writing; \x9b begins a sequence by itself.
 ATTACK = "a\x1b]0;owned\x07\x1b[2J\x9b31m\r\nFAKE line\u202e\u2066\x7f\x00"
@@ -34,6 +34,23 @@ def test_json_means_the_same_and_holds_nothing_that_moves_a_cursor() -> None:
     document = {"a": ATTACK, ATTACK: ["\U000e0041", "é", "\ud800"]}
     assert json_line(document).isprintable()
     assert json.loads(json_line(document)) == document
+
+
+def test_json_of_amazons_keeps_its_numbers_and_escapes() -> None:
+    text = '{ "a" : [12.10, 12345678901234567.89,\r\n 1e400],\n "b  c": "\\ud83d \\" x" }'
+    assert json_text_line(text) == '{"a":[12.10,12345678901234567.89,1e400],"b  c":"\\ud83d \\" x"}'
+
+
+def test_an_output_of_few_characters_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", output)
+    use_escapes()
+    say("Grüße \U0001f600")
+    say(json_line({"a": "ü\U0001f600"}))
+    output.flush()
+    first, second = output.buffer.getvalue().decode("cp1252").splitlines()  # type: ignore[attr-defined]
+    assert first == "Grüße \\U0001f600"
+    assert second == '{"a": "ü\\ud83d\\ude00"}'
 
 
 def test_rows_fields_and_documents(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ def _changes_of(old: Operation, new: Operation) -> list[Change]:
         if was != now:
             differing = [fact for fact, first, second in zip(facts, was, now, strict=True) if first != second]
             found.append(Change(kind, new.name, _facts(old, differing), _facts(new, differing)))
-    # A catalogue of before parameters were recorded says nothing about them.
+    # A catalogue from before parameters were recorded has none of them.
     if old.parameters is not None and new.parameters is not None and old.parameters != new.parameters:
         lost, added = (sorted(set(one) - set(other)) for one, other in _both_ways(old.parameters, new.parameters))
         found.append(Change("PARAMETERS", new.name, ", ".join(lost), ", ".join(added)))

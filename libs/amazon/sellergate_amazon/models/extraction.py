@@ -1,4 +1,4 @@
-"""Rows of the catalogue from one model: what Amazon's file says, and nothing that it does not say."""
+"""Rows of the catalogue from one model: only the statements of Amazon's file."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from sellergate_amazon.models.responses import envelope, pagination, success
 
 _RATE = "Rate (requests per second)"
 _NUMBER = re.compile(r"\d{0,9}\.?\d{1,9}")
-# Today no model of Amazon says so; its guide to the Tokens API does (overrides).
+# No model of Amazon states it today; its guide to the Tokens API does (overrides).
 _RESTRICTED = re.compile(r"\bis a restricted operation\b|\brequires? an? restricted data token\b", re.IGNORECASE)
 _STATIC = ("x-amzn-api-sandbox", "x-amazon-spds-sandbox-behaviors")
 _VERSION = re.compile(r"[-_]?[Vv]?(?:\d{4}-\d{2}-\d{2}|\d{1,2})$")
@@ -110,7 +110,7 @@ def _parameters(model: Model, operation: Mapping[str, Any], item: Mapping[str, A
 
 
 def _sandbox(model: Model, operation: Mapping[str, Any], item: Mapping[str, Any]) -> str | None:
-    """Return "dynamic", "static", or None: which sandbox answers."""
+    """Return "dynamic", "static", or None: the kind of the sandbox."""
     if any("dynamic" in (node.get("x-amzn-api-sandbox") or {}) for node in (operation, item)):
         return "dynamic"
     responses = (model.resolved(response) for response in operation["responses"].values())

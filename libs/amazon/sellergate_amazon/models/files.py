@@ -25,7 +25,7 @@ class Model:
 
     @property
     def base_path(self) -> str:
-        """What stands before every path, without a slash at its end: OpenAPI 2's basePath (OpenAPI 3 of Amazon has none)."""
+        """The prefix of every path, without a slash at its end: OpenAPI 2's basePath (OpenAPI 3 of Amazon has none)."""
         return str(self.document.get("basePath", "")).rstrip("/")
 
     def operations(self) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:

@@ -81,7 +81,7 @@ def _without_scope(models: Iterable[Model], rows: Iterable[Mapping[str, Any]]) -
 
 
 def _named(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with a name each; where two would have the same, as one id with POST and PUT, the method tells them apart."""
+    """Return the rows with a name each; the method distinguishes two that would have the same, as one id with POST and PUT."""
     rows = list(rows)
     plain = Counter(map(_plain_name, rows))
     return [{"name": f"{name}:{row['method']}" if plain[name := _plain_name(row)] > 1 else name, **row} for row in rows]

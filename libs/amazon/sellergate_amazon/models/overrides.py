@@ -46,7 +46,7 @@ class Overrides:
         return Overrides(file, names, added, facts)
 
     def applied(self, rows: Iterable[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
-        """Return the rows with the facts in them; what needs the attention of a reviewer goes to `notes`.
+        """Return the rows with the facts in them; findings for a reviewer are added to `notes`.
 
         A rate of Amazon's SDK is a default of that client, so that one of the model wins over it.
         """

@@ -1,4 +1,4 @@
-"""What a model says of an operation's success: its status, the shape of its body, and where the next page's token is."""
+"""A model's description of an operation's success: status, shape of the body, and place of the next page's token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

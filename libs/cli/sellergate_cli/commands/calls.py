@@ -13,7 +13,7 @@ from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Account, Json, Parameters, examples, pairs
 from sellergate_cli.output import document, print_rows
 from sellergate_cli.suite import account_or_demo, connect
-from sellergate_cli.terminal import harmless, json_line, say
+from sellergate_cli.terminal import harmless, json_text_line, say
 
 operations = typer.Typer(help="Search the catalogue of SP-API operations.", no_args_is_help=True)
 CALL_EXAMPLES = examples(
@@ -146,7 +146,8 @@ async def _page(state_dir: Path | None, account: str, path: str, options: CallOp
     async with connect(state_dir) as sellergate:
         request = call_request(account, "GET", path, options)
         async for page in sellergate.documents.pages(request, max_pages=max_pages):
-            say(json_line(page.json()))
+            page.json()  # refuses a page that is not JSON
+            say(json_text_line(page.text()))
 
 
 async def _quotas(state_dir: Path | None, account: str, names: list[str], sandbox: bool | None) -> list[dict[str, Any]]:

@@ -1,15 +1,16 @@
 """`sellergate report` and `sellergate feed`: downloads and uploads. A file gets its name once it is complete."""
 
-import asyncio
 import mimetypes
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 from sellergate_client import Document, Sellergate
 from sellergate_client import Progress as Received
+from sellergate_client.documents.feeds import FEED_SECONDS, content_type_of
 
 from sellergate_cli.operator import SentenceError, StateDir, complete
 from sellergate_cli.options import Account, Time, examples, pairs
@@ -18,10 +19,7 @@ from sellergate_cli.suite import account_or_demo, connect
 from sellergate_cli.terminal import harmless, say
 
 _ENDINGS = {"text/plain": ".txt", "text/tab-separated-values": ".tsv", "text/xml": ".xml", "application/xml": ".xml"}
-_FEED_SECONDS = 1800.0
-_FEED_PAUSE = 1.0
 _FAILED = frozenset({"CANCELLED", "FATAL"})
-_FEED_ENDS = frozenset({"DONE", *_FAILED})
 
 report = typer.Typer(help="Request and download reports.", no_args_is_help=True)
 feed = typer.Typer(help="Submit feeds.", no_args_is_help=True)
@@ -104,27 +102,55 @@ def download(
     say(str(complete(_write(state_dir, account, wanted, output, document_id), " Nothing was written.")))
 
 
+_FeedOutput = Annotated[Path | None, typer.Option("--output", "-o", help="File for the processing report.")]
+_FeedSeconds = Annotated[float, typer.Option(min=1, help="How long to wait for Amazon.")]
+
+
 @feed.command(epilog=examples("sellergate feed submit JSON_LISTINGS_FEED listings.json --account ACCOUNT_ID"))
 def submit(
     feed_type: Annotated[str, typer.Argument(help="Feed type, such as JSON_LISTINGS_FEED.")],
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="File to upload.")],
     account: Account = "",
     content_type: Annotated[
-        str, typer.Option(help="Content type that Amazon requires; defaults to that of the file's name.")
+        str, typer.Option(help="Content type that Amazon requires; by default from the file's name.")
     ] = "",
-    marketplace_id: Marketplaces = None,
+    marketplace_id: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--marketplace-id",
+            "--marketplace",
+            "-m",
+            help="Amazon's marketplace ID; repeat for several; defaults to the home one.",
+        ),
+    ] = None,
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="One of Amazon's feedOptions.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until Amazon has processed the feed.")] = True,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the processing report.")] = None,
+    output: _FeedOutput = None,
+    seconds: _FeedSeconds = FEED_SECONDS,
     state_dir: StateDir = None,
 ) -> None:
     """Upload a document, create a feed with it, and wait until Amazon has processed it.
 
     Exit code 1 if processing does not end with DONE.
     """
-    kind = content_type or f"{mimetypes.guess_type(file.name)[0] or 'text/plain'}; charset=UTF-8"
-    status = complete(_submit(state_dir, account, feed_type, file, kind, marketplace_id, wait, output))
-    if wait and status != "DONE":
-        raise typer.Exit(1)
+    kind = content_type or content_type_of(file)
+    options = dict(pairs(option, "--option"))
+    feed_id = complete(_submit(state_dir, account, feed_type, file, kind, marketplace_id or [], options))
+    say(f"feed {harmless(feed_id)}")
+    if wait:
+        _process(state_dir, account, feed_id, output, seconds)
+
+
+@feed.command("wait")
+def wait_for(
+    feed_id: Annotated[str, typer.Argument(help="Amazon's id of the feed.")],
+    account: Account = "",
+    output: _FeedOutput = None,
+    seconds: _FeedSeconds = FEED_SECONDS,
+    state_dir: StateDir = None,
+) -> None:
+    """Wait for the end of a feed that was submitted before; exit code 1 when Amazon does not process it."""
+    _process(state_dir, account, feed_id, output, seconds)
 
 
 class _LastProgress:
@@ -180,41 +206,43 @@ async def _submit(
     feed_type: str,
     file: Path,
     content_type: str,
-    marketplace_ids: list[str] | None,
-    wait: bool,
-    output: Path | None,
+    marketplace_ids: list[str],
+    options: dict[str, str],
 ) -> str:
+    """Upload and create a feed; return its id."""
     account_id = account_or_demo(account, state_dir)
     async with connect(state_dir) as sellergate:
         with receiving(file.name) as progress:
-            document_id = await sellergate.documents.upload(account_id, file, content_type, on_progress=progress)
-        ids = marketplace_ids or list((await sellergate.accounts.get(account_id)).marketplace_ids)
-        wanted = {"feedType": feed_type, "marketplaceIds": ids, "inputFeedDocumentId": document_id}
-        made = await sellergate.call(account_id, "POST", "/feeds/2021-06-30/feeds", json=wanted)
-        feed_id = made.json()["feedId"]
-        say(f"feed {harmless(feed_id)}")
-        if not wait:
-            return ""
-        return await _process(sellergate, account_id, feed_id, output)
+            return await sellergate.feeds.submit(
+                account_id,
+                feed_type,
+                file,
+                content_type,
+                marketplace_ids=marketplace_ids,
+                options=options,
+                on_progress=progress,
+            )
 
 
-async def _process(sellergate: Sellergate, account_id: str, feed_id: str, output: Path | None) -> str:
-    """Wait until a feed is processed, write its processing report to a file, and return its status."""
-    async with asyncio.timeout(_FEED_SECONDS):
+def _process(state_dir: Path | None, account: str, feed_id: str, output: Path | None, seconds: float) -> None:
+    """Wait for a feed's end and print its status; end the command with code 1 unless that is DONE."""
+    how = f" Continue with: sellergate feed wait {harmless(feed_id)}"
+    if complete(_wait(state_dir, account, feed_id, output, seconds), how) != "DONE":
+        raise typer.Exit(1)
+
+
+async def _wait(state_dir: Path | None, account: str, feed_id: str, output: Path | None, seconds: float) -> str:
+    """Wait for a feed's end and write Amazon's processing report; return its status."""
+    account_id = account_or_demo(account, state_dir)
+    async with connect(state_dir) as sellergate:
         with receiving(f"feed {harmless(feed_id)}") as progress:
-            while True:
-                found = (await sellergate.call(account_id, "GET", f"/feeds/2021-06-30/feeds/{feed_id}")).json()
-                status: str = found["processingStatus"]
-                progress(Received(feed_id, status, 0))
-                if status in _FEED_ENDS:
-                    break
-                await asyncio.sleep(_FEED_PAUSE)
-    say(f"status {harmless(status)}")
-    if found.get("resultFeedDocumentId"):
-        path = output or Path(f"feed-{feed_id}-result.json")
-        await sellergate.documents.download(account_id, found["resultFeedDocumentId"], "FEED").save(path)
-        say(str(path))
-    return status
+            feed = await sellergate.feeds.wait(account_id, feed_id, seconds=seconds, on_progress=progress)
+        say(f"status {harmless(feed.status)}")
+        if feed.result_document_id:
+            path = output or Path(f"feed-{quote(feed_id, safe='')}-result.json")
+            await sellergate.feeds.result(account_id, feed).save(path)
+            say(str(path))
+    return feed.status
 
 
 def _ending(content_type: str) -> str:

@@ -1,4 +1,4 @@
-"""What a broken connection means for a call that is not safe to repeat."""
+"""The outcome of a call that is not safe to repeat, after its connection broke."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ CONNECT_SECONDS = 2.0
 
 @contextmanager
 def transport_outcome(reason: Reason) -> Iterator[None]:
-    """Turn a bare transport failure inside into OutcomeUnknown: the request was sent, and nobody knows what became of it."""
+    """Turn a bare transport failure inside into OutcomeUnknown: the request was sent, and its outcome is unknown."""
     try:
         yield
     except SellergateError as error:

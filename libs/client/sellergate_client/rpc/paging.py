@@ -1,4 +1,4 @@
-"""Lists that come in pages, as one."""
+"""Lists in pages, as one list."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
@@ -7,7 +7,7 @@ PAGE_SIZE = 500
 
 
 class Page(Protocol):
-    """What every list of the contracts answers."""
+    """A page of any list of the contracts."""
 
     @property
     def next_page_token(self) -> str:

@@ -1,7 +1,7 @@
-"""Calls of a service with several replicas, hedged: who does not respond in time gets company from another one.
+"""Hedged calls of a service with several replicas: a call without a response in time is sent to another replica too.
 
-gRPC's own balancing spreads calls, and a replica that stands still keeps those it got until its connection is found dead. Here
-each replica has a channel of its own, so that the second try goes somewhere else for certain. Only for idempotent calls.
+gRPC's own balancing spreads calls, and a replica that hangs keeps its calls until its connection is found broken. Here
+each replica has a channel of its own, so that the second attempt certainly goes to another one. Only for idempotent calls.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Replicas:
     ) -> _Response:
         """Call a method ("/package.Service/Method") on a replica, and on the next one after a while or a broken connection.
 
-        The first response counts. Raises SellergateError: what a service says on purpose, or the last broken connection.
+        The first response counts. Raises SellergateError: the error of a service, or that of the last broken connection.
         """
         end = time.monotonic() + min(seconds, time_left(seconds))
         addresses = await self._in_turn()
@@ -79,7 +79,7 @@ class Replicas:
             for task in waiting:
                 abandon(task)
         self._resolved = -RESOLVE_SECONDS  # they may have moved
-        raise broken or OutOfTime(f"No replica of the {self._service} service answered.")
+        raise broken or OutOfTime(f"No replica of the {self._service} service responded; try again.")
 
     async def _once(self, address: str, method: str, request: Any, kind: type[_Response], end: float) -> _Response:
         call: grpc.aio.UnaryUnaryMultiCallable[Any, _Response] = self._channel(address).unary_unary(
@@ -117,7 +117,7 @@ async def open_replicas(
 async def _first(
     waiting: "set[asyncio.Task[_Response]]", seconds: float | None
 ) -> "tuple[_Response | None, SellergateError | None, set[asyncio.Task[_Response]]]":
-    """Wait for one answer. Return it, or the broken connection there was instead, and who still waits."""
+    """Wait for one response. Return it, or the error of a broken connection, and the tasks that have not ended."""
     done, pending = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     # Several may end at once: the error of each is looked at, also where another one's response counts.
     errors = {task: error for task in done if (error := task.exception()) is not None}

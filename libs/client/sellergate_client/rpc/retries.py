@@ -1,6 +1,6 @@
-"""Calls that a service refused under overload, repeated when it says: a refusal did nothing, so that any call may be repeated.
+"""Repeats of calls that a service refused under overload: a refused call did nothing, so that any call may be repeated.
 
-A process that serves a call passes the refusal on: its own caller repeats the whole, so that only one place waits.
+A process that serves a call passes the refusal on: its own caller repeats the whole, so that only one process waits.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke
 from sellergate_common.status import DOMAIN_PREFIX
 
 _Response = TypeVar("_Response")
-# It does nothing of a call before it has what it needs from the services behind it: what one of those refused was not begun.
+# It starts a call only once it has the responses of the services behind it: a call that one of those refused was not started.
 _BEGINS_LAST = "gateway"
 
 

@@ -1,4 +1,4 @@
-"""Writes under an idempotency key: repeated where it is unknown what became of them, and carried out once."""
+"""Writes under an idempotency key: repeated while their outcome is unknown, and carried out once."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ from sellergate_client.rpc.retries import retry_until
 
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.1
-# What a service raises without having looked the key up: it reports nothing of an earlier attempt.
+# Errors that a service raises before it looks the key up: they show nothing of an earlier attempt.
 _BEFORE_LOOKUP = (Unavailable, OutOfTime, CallCancelled, QuotaExceeded, InternalError)
 
 _Response = TypeVar("_Response")
@@ -49,7 +49,7 @@ async def write(
 
     An attempt whose outcome is unknown is followed by another one under the same key, and one that was refused under overload by
     another one when the service says; `serving` as of `retry_until`. Raises SellergateError: Unavailable where nothing was sent,
-    OutcomeUnknown where an attempt was sent and no later one found out what became of it.
+    OutcomeUnknown where an attempt was sent and no later one found its outcome.
     """
     end = time.monotonic() + time_left(DEFAULT_SECONDS)
     keyed = type(request)()
@@ -84,5 +84,5 @@ async def write(
 
 
 def _had_begun(error: SellergateError) -> bool:
-    """Return whether the time ended while the service was at work: what it had done by then is not known."""
+    """Return whether the time ended while the service processed the call: its outcome is unknown then."""
     return isinstance(error, OutOfTime) and BEGUN[0] in error.metadata

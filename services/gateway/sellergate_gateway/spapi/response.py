@@ -12,6 +12,8 @@ from sellergate_gateway.spapi.http import AmazonResponse
 REQUEST_ID = "x-amzn-RequestId"
 RATE_LIMIT = "x-amzn-RateLimit-Limit"
 _MAX_MESSAGE = 500
+_MOST_SAID = 500
+"""Characters of Amazon's errors in one message."""
 _MAX_RATE = 1_000_000.0
 _MAX_ERROR_BYTES = 1_000_000
 MOST_READ_BYTES = 4 * 1024 * 1024
@@ -242,11 +244,19 @@ def _reason(status: int, kind: Kind, *, idempotent: bool) -> Reason:
 
 
 def _words(response: AmazonResponse, found: Classification, reason: Reason, *, personal: bool) -> str:
-    said, error = f"Amazon answered {response.status}", found.error
-    if error and (error.code or error.message):
-        said += f" {error.code}: {error.message}"
+    said = f"Amazon answered {response.status} {_all_said(errors_of(response))}"
     advice = denial_hint(found, personal=personal) if reason is Reason.AMAZON_DENIED else _ADVICE.get(reason, "")
     return f"{said.rstrip(':. ')}. {advice}".rstrip()
+
+
+def _all_said(errors: list[AmazonError]) -> str:
+    """Return code, message and details of all errors, cut where they leave no room for advice in the message of a status."""
+    texts = list[str]()
+    for error in errors:
+        details = f" ({error.details})" if error.details and error.details != error.message else ""
+        texts.append(": ".join(filter(None, (error.code, error.message))) + details)
+    said = "; ".join(dict.fromkeys(texts))
+    return said if len(said) <= _MOST_SAID else said[:_MOST_SAID] + "…"
 
 
 def denial_hint(found: Classification, *, personal: bool) -> str:

@@ -1,4 +1,4 @@
-"""The end of an authorization: from the browser that comes back to the stored account, whatever is repeated on the way.
+"""The completion of an authorization: from the returning browser to the stored account, whatever is repeated meanwhile.
 
 A callback may come twice, may be fetched by a link scanner first, and may be cut at any point. What it has reached is kept under
 its state, so that a repetition goes on from there and ends with the same result.
@@ -175,7 +175,7 @@ class Completion(Generic[_Account]):
 
 @dataclass
 class _Step:
-    """What one caller has reached. Where it cannot be kept the caller goes on: only a repetition would miss it."""
+    """The progress of one caller. A caller whose progress cannot be stored continues: only a repetition would miss it."""
 
     states: States
     state: SecretStr

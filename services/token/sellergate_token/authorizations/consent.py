@@ -1,4 +1,4 @@
-"""Where a browser is sent for consent: the page of Amazon's that comes next, from our own page or back to the Appstore's."""
+"""The URL at which a browser gives consent: Amazon's next page, from Sellergate's own page or back to the Appstore's."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from sellergate_token.authorizations.ports import ApplicationView
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """Who wants to connect which kind of seller; the last three are what the Appstore brought, or empty or None."""
+    """A request to connect a seller of some kind; the last three values are the Appstore's, or empty or None."""
 
     user_id: str
     application_id: str
@@ -33,7 +33,7 @@ def marketplace_of(request: AuthorizationRequest) -> Marketplace:
 
 
 def entry_of(request: AuthorizationRequest, marketplace: Marketplace, seller_central: SellerCentral) -> str:
-    """Return the page of Amazon's that comes next. Raises InvalidRequest."""
+    """Return the URL of Amazon's next page. Raises InvalidRequest."""
     callback = request.amazon_callback_uri
     if bool(callback) != (request.amazon_state is not None):
         missing = "amazon_state" if callback else "amazon_callback_uri"
@@ -49,7 +49,7 @@ def entry_of(request: AuthorizationRequest, marketplace: Marketplace, seller_cen
 
 
 def address_of(entry: str, request: AuthorizationRequest, application: ApplicationView, state: SecretStr) -> SecretStr:
-    """Return the URL that leads to consent; a draft is authorized with version=beta (else Amazon says MD1000)."""
+    """Return the URL of the consent page; a draft is authorized with version=beta (otherwise Amazon reports MD1000)."""
     if request.amazon_state is not None:
         query = {"amazon_state": request.amazon_state.get_secret_value()}
     else:

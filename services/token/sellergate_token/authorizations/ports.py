@@ -1,4 +1,4 @@
-"""What an authorization needs: applications, a place for what was begun, and a place for the account that comes of it."""
+"""Ports of authorizations: applications, a store of started authorizations, and a store of the resulting accounts."""
 
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -76,7 +76,7 @@ class StoredAuthorization:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A seller who has authorized an application for a user. `authorization_expire_time` is in seconds since the epoch."""
+    """A seller that has authorized an application for a user. `authorization_expire_time` is in seconds since the epoch."""
 
     user_id: str
     selling_partner_id: str

@@ -26,7 +26,7 @@ return 1
 
 
 class RedisStates:
-    """States under the token service's own prefix. Without Redis there is no memory of them: another replica may be asked next."""
+    """States under the token service's own prefix. They are kept only in Redis, since another replica may get the next request."""
 
     def __init__(self, redis: Redis, ring: KeyRing) -> None:
         self._redis = redis
@@ -105,5 +105,5 @@ def _progress(values: dict[str, Any]) -> Progress:
 
 def _unavailable() -> Unavailable:
     return Unavailable(
-        "Redis does not answer, and an authorization cannot be kept without it; try again.", retry_after=1.0
+        "Redis does not respond, and an authorization cannot be stored without it; try again.", retry_after=1.0
     )

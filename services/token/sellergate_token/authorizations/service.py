@@ -21,7 +21,7 @@ _Account = TypeVar("_Account")
 
 @dataclass(frozen=True, slots=True)
 class PendingAuthorization:
-    """Where to send the browser, and the two secrets: the state goes through Amazon, the nonce stays in the browser's cookie."""
+    """The URL of the consent page, and two secrets: the state passes through Amazon, the nonce stays in the browser's cookie."""
 
     url: SecretStr
     state: SecretStr

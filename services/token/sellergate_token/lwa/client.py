@@ -71,7 +71,7 @@ class HttpLwa:
     async def _exchange(self, form: dict[str, str], grant: Grant) -> AccessToken:
         left = min(EXCHANGE_SECONDS, time_left(EXCHANGE_SECONDS))
         if left <= 0:
-            raise OutOfTime("No time was left to ask LWA for an access token.")
+            raise OutOfTime("No time was left to request an access token from LWA; give the call more time.")
         try:
             with span(f"LWA {form['grant_type']}"):
                 async with asyncio.timeout(left):

@@ -33,7 +33,7 @@ class QueueMessage:
 
 
 class QueueUnavailable(Exception):
-    """The queue does not respond, or refuses; the message says why and holds no content."""
+    """A queue that does not respond, or refuses; the message states the cause and holds no content."""
 
 
 class Queue(Protocol):
@@ -71,7 +71,7 @@ class RotationQueue:
         self._new_id = new_id
 
     async def run(self) -> None:
-        """Consume until cancelled; while the queue or the account service is down, ask less and less often."""
+        """Consume until cancelled; while the queue or the account service is unavailable, poll with growing pauses."""
         failures = 0
         while True:
             failures = 0 if await self._turn() else failures + 1
@@ -89,7 +89,7 @@ class RotationQueue:
         return all(await asyncio.gather(*map(self._in_order, self._by_client(messages))))
 
     def _by_client(self, messages: Sequence[QueueMessage]) -> Iterable[Sequence[QueueMessage]]:
-        """Return the messages of each client, oldest first; one without a client stands by itself."""
+        """Return the messages of each client, oldest first; one without a client is a group of its own."""
         groups: dict[object, list[tuple[float, QueueMessage]]] = {}
         for message in messages:
             client, time = self._order_of(message.body)

@@ -1,4 +1,4 @@
-"""The two ways by which rotations come in, each counted and told in the log by its kind and outcome, never by its content."""
+"""The two sources of rotations. Each rotation is counted and logged by its kind and outcome, never by its content."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from sellergate_token.rotation.webhooks import SignedMessage, Webhooks
 WEBHOOK, QUEUE = "webhook", "queue"
 KINDS = {NewRefreshToken: "refresh_token", NewClientSecret: "client_secret", SecretExpiry: "secret_expiry"}
 UNKNOWN = "unknown"
-# Failures that pass by themselves; whatever else is raised comes again until somebody does something.
+# Failures that end by themselves; every other error repeats until an operator acts.
 TEMPORARY = frozenset(
     {
         Reason.AMAZON_UNAVAILABLE,
@@ -52,7 +52,7 @@ class RotationHandlers:
         """Hear a message of Amazon's queue, or one that an operator brings. Nothing signs it: the edge may not bring any."""
         if caller == EDGE:
             raise NotAllowed(
-                "The edge brings webhook messages alone: a queue message has no signature that could be checked."
+                "The edge may send only webhook messages: a queue message has no signature that could be checked."
             )
         return await self._apply(QUEUE, lambda: read_queue_message(body))
 

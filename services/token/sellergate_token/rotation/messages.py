@@ -1,4 +1,4 @@
-"""Reads rotations: the webhook's body, which is ours, and Amazon's messages, of which only what is needed is looked at.
+"""Readers of rotations: the webhook's body, whose form is Sellergate's, and Amazon's messages, of which only some fields are read.
 
 Messages of refusal name fields and never repeat what stood in them. Amazon's shape: its sample "lwa-rotation",
 NotificationPayload.java.

@@ -1,4 +1,4 @@
-"""How rotations end, as a metric. Labels are bounded: source, kind and outcome are words of ours."""
+"""A metric of the outcomes of rotations. Labels are bounded: source, kind and outcome are Sellergate's own words."""
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.registry import REGISTRY

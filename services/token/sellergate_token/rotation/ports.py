@@ -39,7 +39,7 @@ class Stored(Protocol):
         """Return the operator's application of an LWA client."""
 
     async def client(self, application_id: str) -> LwaClient:
-        """Open an application's client id and secrets; the previous one only while Amazon takes it."""
+        """Open an application's client id and secrets; the previous one only while Amazon accepts it."""
 
     async def account(self, account_id: str) -> StoredAccount:
         """Return an account."""

@@ -1,4 +1,4 @@
-"""Webhook messages that were heard, in the shared Redis."""
+"""Accepted webhook messages, in the shared Redis."""
 
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import HOOK_PREFIX
@@ -22,11 +22,12 @@ class RedisSeen:
             return bool(await self._redis.set(HOOK_PREFIX + digest, "1", nx=True, ex=REMEMBERED_SECONDS))
         except UNREACHABLE as error:
             raise Unavailable(
-                "Redis does not answer, so nobody can say whether the message is new; send it again.", retry_after=1.0
+                "Redis does not respond, so that it is unknown whether the message is new; send it again.",
+                retry_after=1.0,
             ) from error
 
     async def release(self, digest: str) -> None:
-        """Forget a message. Where Redis does not answer it stays remembered, and must be signed anew."""
+        """Forget a message. Where Redis does not respond it stays stored, and the sender must sign it again."""
         try:
             await self._redis.delete(HOOK_PREFIX + digest)
         except UNREACHABLE as error:

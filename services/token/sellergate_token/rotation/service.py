@@ -15,7 +15,7 @@ from sellergate_token.ports import AUTHORIZATION_LOST, RefreshToken
 from sellergate_token.rotation.ports import Stored, StoredApplication
 from sellergate_token.tokens.exchanges import Exchanges
 
-# After a rotation Amazon takes the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
+# After a rotation Amazon accepts the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
 OLD_SECRET_LIFE = timedelta(days=7)
 
 
@@ -46,7 +46,7 @@ class NewClientSecret:
 
 @dataclass(frozen=True, slots=True)
 class SecretExpiry:
-    """Amazon's warning that a client's present secret ends; `reported_at` is when Amazon published it (None: not said)."""
+    """Amazon's warning that a client's present secret ends; `reported_at` is when Amazon published it (None: not known)."""
 
     client_id: SecretStr
     until: datetime
@@ -90,7 +90,7 @@ class Rotations:
                 raise
             said = error.metadata.get("lwa_error", "invalid_grant")
             raise InvalidRequest.of_field(
-                "refresh_token", f"is refused by Amazon ({said}); what was stored stays"
+                "refresh_token", f"is refused by Amazon ({said}); the stored token is not changed; send the current one"
             ) from None
         return await self._stored.store_refresh_token(account, new.refresh_token, new.consent_until)
 

@@ -23,11 +23,11 @@ WAIT_SECONDS = 20
 _MOST_MESSAGES = 10
 # Ten messages of SQS's largest size, 1 MiB each ("Amazon SQS message quotas"), and what is around them.
 _MOST_BYTES = 12 * 1024 * 1024
-# A receive whose caller has left may hold a thread for the length of its poll; deleting goes on beside it.
+# A cancelled receive may hold a thread for the length of its poll; deletions continue meanwhile.
 _THREADS = 4
-# boto3 limits each wait on the socket alone; this is for one request as a whole, beyond its long poll.
+# boto3 limits only each wait on the socket; this limits one request as a whole, beyond its long poll.
 _SECONDS = 10.0
-# The consumer backs off by itself; a long poll answers after WAIT_SECONDS at the latest.
+# The consumer backs off by itself; a long poll ends after WAIT_SECONDS at the latest.
 _CONFIG = Config(connect_timeout=3, read_timeout=WAIT_SECONDS + 5, retries={"total_max_attempts": 1})
 _NOT_OF_A_CODE = re.compile(r"[^A-Za-z0-9.]")
 

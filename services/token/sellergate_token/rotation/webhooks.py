@@ -1,4 +1,4 @@
-"""Decides which webhook messages are heard: signed with a live secret, of this moment, and not heard before.
+"""The check of webhook messages: signed with a current secret, recent, and not accepted before.
 
 All refusals are alike, so that nobody learns which of these was wrong.
 """
@@ -51,12 +51,12 @@ class Webhooks:
     async def admit(self, message: SignedMessage) -> AsyncIterator[str]:
         """Yield the id of the application whose secret signed the message, which may come again only if the body raises.
 
-        Raises Unauthenticated for any message that is not to be heard, Unavailable when nobody can say whether it is a replay.
+        Raises Unauthenticated for a message that is not acceptable, Unavailable when it is unknown whether it is a replay.
         """
         application_id, expected = self._signer(message)
         if not application_id or not self._is_of_this_moment(message.timestamp):
             raise _refusal()
-        # Named by a digest of the signature: it is an HMAC over the message, and tells nothing of it.
+        # Named by a digest of the signature, which is an HMAC of the message and reveals nothing of it.
         digest = hashlib.sha256(expected.encode()).hexdigest()
         if not await self._seen.claim(digest):
             raise _refusal()

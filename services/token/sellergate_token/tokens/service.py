@@ -119,7 +119,7 @@ class Tokens:
         return replace(counts, fetches=exchanges.made, failures=exchanges.failed)
 
     async def _fetch(self, account: AccountView) -> AccessToken:
-        """Exchange the grant of one revision; whatever Amazon says about the grant is stored before anybody gets the token."""
+        """Exchange the grant of one revision; Amazon's statement about the grant is stored before any caller gets the token."""
         opened = await self._accounts.grant(account.account_id)
         if opened.account != account:
             raise Conflict("The account has changed since it was looked at.")
@@ -167,7 +167,7 @@ def callers_grant(client: LwaClient, refresh_token: RefreshToken, caller: Caller
 
 
 def fingerprint_of(token: SecretStr) -> str:
-    """Return the SHA-256 of a token in hex: it names the token and tells nothing of it."""
+    """Return the SHA-256 of a token in hex: it names the token and reveals nothing of it."""
     return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
 
 

@@ -51,7 +51,7 @@ class Verifications:
         self._now = now
 
     async def verify(self, account_id: str, user: str) -> Verified:
-        """Exchange an account's refresh token and record what Amazon says. `user` limits it to that user's own; empty: any.
+        """Exchange an account's refresh token and record the result. `user` limits it to that user's own; empty: any.
 
         Within 60 s of the last exchange only the token that is there is looked at. Raises NotFound, PreconditionFailed,
         Unavailable, OutOfTime; then the account stays as it is, unless Amazon refused its grant.

@@ -158,6 +158,21 @@ def test_amazons_own_words_go_along() -> None:
     assert "operation" not in error.metadata
 
 
+def test_every_error_of_amazons_is_in_the_message_with_its_details() -> None:
+    rows = [
+        {"code": "InvalidInput", "message": "Bad request", "details": "The SKU is unknown."},
+        {"code": "QuotaNear", "message": "Slow down"},
+    ]
+    given = respond(400, json.dumps({"errors": rows}).encode())
+    error = to_error(given, classify(given), "", idempotent=True, interval=1.0, personal=False)
+    assert str(error) == "Amazon answered 400 InvalidInput: Bad request (The SKU is unknown.); QuotaNear: Slow down."
+    rows[0]["details"] = "x" * 10_000
+    given = respond(403, json.dumps({"errors": rows}).encode())
+    error = to_error(given, classify(given), "", idempotent=True, interval=1.0, personal=False)
+    assert len(str(error)) < 1000
+    assert str(error).endswith("the account's marketplace.")
+
+
 def test_amazons_word_on_when_comes_before_ours() -> None:
     given = respond(429, retry_after="9")
     assert to_error(given, classify(given), "", idempotent=True, interval=2.0, personal=False).retry_after == 9
