@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`wall` gives seconds since 1970, for what others are told; `steady` gives seconds that never jump."""
+    """A pair of clocks: `wall` in seconds since 1970, for responses; `steady` in seconds that never jump."""
 
     wall: Callable[[], float] = time.time
     steady: Callable[[], float] = time.monotonic

@@ -54,7 +54,7 @@ class SellerSeed(Strict):
 
 
 class RoleSeed(Strict):
-    """A role that may be assumed; with an external id only by who sends it."""
+    """A role that may be assumed; with an external id only by callers that send it."""
 
     arn: RoleArn
     external_id: str | None = None

@@ -82,7 +82,7 @@ class AuthorizationCode:
 
 @dataclass(slots=True)
 class AppstoreVisit:
-    """A partner whom the Appstore has sent to an application, until the browser comes back."""
+    """A partner that the Appstore has sent to an application, until the browser returns."""
 
     application_id: str
     selling_partner_id: str
@@ -102,7 +102,7 @@ class AwsKey:
 
 @dataclass(slots=True)
 class World:
-    """All of it. Everything is kept in memory and gone when the process ends."""
+    """The whole state of the simulator, kept in memory until the process ends."""
 
     applications: dict[str, Application] = field(default_factory=dict)
     """By client id."""
@@ -115,7 +115,7 @@ class World:
     visits: dict[str, AppstoreVisit] = field(default_factory=dict, repr=False)
     """By amazon_state."""
     signed_in: str | None = None
-    """The partner who consents on the consent page at once; None: the page asks."""
+    """The partner that consents on the consent page at once; None: the page asks for consent."""
     roles: dict[str, str | None] = field(default_factory=dict)
     """External id by ARN."""
     aws_keys: dict[str, AwsKey] = field(default_factory=dict)
@@ -128,7 +128,7 @@ class World:
     def seed(self, seed: Seed) -> None:
         """Merge a seed: what is named in it is added or replaced, all else stays.
 
-        Raises ValueError, with nothing changed, when a refresh token belongs to a client nobody named.
+        Raises ValueError, with nothing changed, when a refresh token belongs to an unknown client.
         """
         clients = {*self.applications, *(application.client_id for application in seed.applications)}
         for index, seller in enumerate(seed.sellers):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sellergate_client import InvalidRequest, NotFound, Progress, Sellergate, SellingPartner
+from sellergate_client import InvalidRequest, NotFound, OutOfTime, Progress, Sellergate, SellingPartner
 from sellergate_client import sync as without_await
 from sellergate_devstack.suite import Suite
 
@@ -72,6 +72,33 @@ async def test_one_seller_asynchronously(account_id: str, tmp_path: Path) -> Non
         with pytest.raises(InvalidRequest):
             await partner.get("no-slash")
         assert list(tmp_path.iterdir()) == [tmp_path / "listings.txt"]
+        rows = [row async for row in partner.report(resume=report.report_id).rows({"quantity": int})]
+        assert rows
+        assert all(isinstance(row["quantity"], int | None) for row in rows)
+
+
+@pytest.mark.usefixtures("environment")
+async def test_an_operation_by_its_name_and_a_feed_to_its_result(account_id: str) -> None:
+    async with SellingPartner(account_id, seconds=20) as partner:
+        response = await partner.call_operation("getMarketplaceParticipations")
+        assert response.operation.endswith("/getMarketplaceParticipations")
+        deleted = await partner.call_operation("cancelReportSchedule", {"reportScheduleId": "1"})
+        assert deleted.status == 200
+        with pytest.raises(NotFound):
+            await partner.call_operation("noSuchOperation")
+        with pytest.raises(TypeError, match="did you mean max_wait"):
+            await partner.get(ORDERS, max_wiat=0)  # type: ignore[call-arg]
+        feed = await partner.feed("JSON_LISTINGS_FEED", b'{"messages": []}', "application/json; charset=UTF-8")
+        assert feed.status == "DONE"
+        assert b"summary" in await partner.feed_result(feed).read()
+        with pytest.raises(OutOfTime) as caught:
+            await partner.wait_for_feed(await other_feed(partner), seconds=0.0)
+        assert caught.value.metadata["feed_id"]
+
+
+async def other_feed(partner: SellingPartner) -> str:
+    content = b'{"messages": []}'
+    return (await partner.feed("JSON_LISTINGS_FEED", content, "application/json; charset=UTF-8", wait=False)).feed_id
 
 
 @pytest.mark.usefixtures("environment")

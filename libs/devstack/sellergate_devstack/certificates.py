@@ -41,7 +41,7 @@ class Authority:
         self._key = key
 
     def issue(self, name: str) -> IdentityFiles:
-        """Return the files of identity `name` ("account", "client/demo"), made anew when they are missing or about to end."""
+        """Return the files of identity `name` ("account", "client/demo"), made again when they are missing or about to expire."""
         stem = name.replace("/", "-")
         files = IdentityFiles(self.certificate_file, self._folder / f"{stem}.pem", self._folder / f"{stem}.key")
         if not (files.key.exists() and _is_fresh(files.certificate) and self._sign_file(files.certificate)):
@@ -93,7 +93,7 @@ class Authority:
         """Return whether this authority signed a certificate."""
         try:
             x509.load_pem_x509_certificate(file.read_bytes()).verify_directly_issued_by(self._certificate)
-        except Exception:  # noqa: BLE001  (the library raises many kinds; any of them means: not ours)
+        except Exception:  # noqa: BLE001  (the library raises many kinds; any of them means a file of another origin)
             return False
         return True
 

@@ -45,7 +45,7 @@ class DemoFailed(Exception):
 
 
 async def run_demo(suite: DemoSuite, report: Callable[[str], None]) -> str:
-    """Do the main job and tell what was seen; return the account's id. Raises DemoFailed."""
+    """Do the main job, report its results, and return the account's id. Raises DemoFailed."""
     demo = suite.demo
     headers = {"Authorization": f"Bearer {suite.jwt(demo.user_id)}"}
     async with httpx.AsyncClient(base_url=suite.edge, headers=headers, timeout=SECONDS, trust_env=False) as client:

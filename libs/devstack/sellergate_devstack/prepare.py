@@ -41,7 +41,7 @@ async def _prepare_application(suite: DemoSuite, sellergate: Sellergate, account
 
 
 async def _create_client(suite: DemoSuite, sellergate: Sellergate, account_id: str) -> dict[str, str]:
-    """Make a client for SDKs; those of runs before are ended, since their secrets were shown then alone."""
+    """Make a client for SDKs, and revoke those of earlier runs, whose secrets were shown only then."""
     user = suite.demo.user_id
     async for client in sellergate.clients.each(user):
         if client.name == CLIENT_NAME and not client.HasField("revoke_time"):

@@ -10,7 +10,7 @@ FILE = "run.json"
 
 
 def write_report(suite: Suite, account_id: str, dropin: dict[str, str] | None) -> None:
-    """Write run.json into the state directory, readable by its owner alone."""
+    """Write run.json into the state directory, readable only by its owner."""
     operator = suite.files("operator")
     document = {
         "edge": suite.edge,

@@ -110,7 +110,7 @@ def aws_environment() -> dict[str, str]:
 
 
 def wraps_keys(account: dict[str, str]) -> bool:
-    """Return whether the account service needs AWS for keys that the operator has wrapped; what cannot be read, it tells itself."""
+    """Return whether the account service needs AWS for keys that the operator has wrapped; it reports bad values itself."""
     variables = [f"{PREFIX}{name}" for name in ("SEALING_KEYS", "INDEX_KEY", "AUDIT_KEY")]
     files = (Path(account[f"{name}_FILE"]) for name in variables if f"{name}_FILE" in account)
     given = [account.get(name, "") for name in variables]

@@ -1,4 +1,4 @@
-"""The state directory of the local run: keys, certificates, demo credentials; made once, kept, readable by its owner alone."""
+"""The state directory of the local run: keys, certificates, demo credentials; made once, kept, readable only by its owner."""
 
 import base64
 import fcntl
@@ -140,7 +140,7 @@ class State:
             yield
 
     def write_private(self, name: str, content: str) -> Path:
-        """Write a file at once and whole, readable by its owner alone; return its path."""
+        """Write a file atomically, readable only by its owner; return its path."""
         path, draft = self.folder / name, self.folder / f".{name}.draft"
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600)

@@ -61,7 +61,7 @@ class Control:
             return error.response
 
     def _handler(self, method: str, name: str) -> Callable[[bytes], Response]:
-        """Return what answers a method and a name; two names end with an id."""
+        """Return the handler of a method and a name; two names end with an id."""
         area, _, last = name.partition("/")
         if (method, area) == ("GET", "orders") and last:
             return lambda _: self._orders(last)

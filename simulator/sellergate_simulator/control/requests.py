@@ -23,7 +23,7 @@ class Rates(Strict):
     burst_scale: Annotated[float, Field(gt=0, le=1e9)] = 1.0
     operation: str | None = None
     header: bool = True
-    """Whether answers tell the rate."""
+    """Whether responses hold the rate."""
 
 
 class Tokens(Strict):
@@ -39,7 +39,7 @@ class Processing(Strict):
 
 
 class ExpireSessions(Strict):
-    """POST /control/sessions/expire: every session of STS ends now, whatever its owner was told."""
+    """POST /control/sessions/expire: every session of STS ends now, before the time in its credentials."""
 
 
 class RevokeGrant(Strict):
@@ -76,7 +76,7 @@ class NewAuthorizationCode(Strict):
 
 
 class Consent(Strict):
-    """POST /control/consent: who is signed in and consents at once; null: the consent page asks."""
+    """POST /control/consent: the partner that is signed in and consents at once; null: the consent page asks."""
 
     selling_partner_id: Text | None
 

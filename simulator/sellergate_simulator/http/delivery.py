@@ -1,4 +1,4 @@
-"""How answers leave: whole, late, cut in the middle, or not at all."""
+"""The delivery of responses: complete, delayed, truncated, or none at all."""
 
 import asyncio
 import socket
@@ -35,6 +35,6 @@ def reset(request: web.BaseRequest) -> web.StreamResponse:
 
 
 async def still_there_after(request: web.BaseRequest, seconds: float) -> bool:
-    """Wait, and tell whether the client is still connected."""
+    """Wait, and return whether the client is still connected."""
     await asyncio.sleep(seconds)
     return request.transport is not None and not request.transport.is_closing()

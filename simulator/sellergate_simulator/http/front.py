@@ -1,4 +1,4 @@
-"""The main port: LWA, STS, documents, the consent pages and control, told apart by method and path."""
+"""The main port: LWA, STS, documents, the consent pages and control, distinguished by method and path."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The shapes in which Amazon answers: JSON documents, its errors, and the HTML of what stands before it."""
+"""The forms of Amazon's responses: JSON documents, errors, and the HTML of the proxies before SP-API."""
 
 import json
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def html_response(status: int, title: str) -> Response:
 
 
 def denied(details: str = "", error_type: str | None = None) -> AmazonError:
-    """Return the 403 that all refusals of a token or a region share; only `details` tells them apart."""
+    """Return the 403 that all refusals of a token or a region share; only `details` distinguishes them."""
     headers = {"x-amzn-ErrorType": error_type} if error_type else {}
     return AmazonError(403, "Unauthorized", DENIED, details, headers)
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sellergate_simulator.assembly import RequestHandler
 
-# Whatever still runs when the stop comes gets this long, so that the process is gone within two seconds.
+# Requests that run at the stop signal get this long, so that the process ends within two seconds.
 _GRACE_SECONDS = 1.0
 
 
@@ -20,7 +20,7 @@ async def serve(
 ) -> None:
     """Serve each handler on its wanted port (0: any) until a signal comes. Fills `ports` with the true ones.
 
-    When all listen, one JSON line {"event": "listening", "host", "ports"} goes to stdout, for whoever started this.
+    When all listen, one JSON line {"event": "listening", "host", "ports"} goes to stdout, for the process that started this one.
     Raises OSError when a port is taken; nothing is left listening then.
     """
     stop = asyncio.Event()

@@ -21,7 +21,7 @@ _VISIT_SECONDS = 600
 
 
 class ConsentError(Exception):
-    """A request that the central answers with an error page."""
+    """A request for which Seller Central shows an error page."""
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class ConsentPages:
         return _page(404, "Not found", "Nothing is here.")
 
     def _ask(self, query: dict[str, str]) -> Response:
-        """Show the consent page; a partner who is signed in through control consents at once."""
+        """Show the consent page; a partner that control has signed in consents at once."""
         application = self._application(query.get("application_id", ""), query)
         if self.world.signed_in is not None:
             return self._consent(query, self.world.signed_in)

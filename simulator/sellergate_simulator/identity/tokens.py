@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import unquote
 
-# An expired token is remembered for a while, because Amazon tells "has expired" from "revoked, malformed or invalid".
+# An expired token is remembered for a while, because Amazon distinguishes "has expired" from "revoked, malformed or invalid".
 _REMEMBERED_SECONDS = 3600.0
 
 

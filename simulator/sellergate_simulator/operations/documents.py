@@ -39,7 +39,7 @@ class Documents:
     """All documents by id, and the HTTP of their URLs on the main port."""
 
     def __init__(self, clock: Clock, port: Callable[[], int], faults: Faults) -> None:
-        """`port` answers, once the server listens, on which port the URLs are served."""
+        """`port` returns the port of the URLs, once the server listens."""
         self._faults = faults
         self._clock = clock
         self._port = port

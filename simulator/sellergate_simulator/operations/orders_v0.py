@@ -1,4 +1,4 @@
-"""Orders v0: lists, orders, items and shipments; personal data for a Restricted Data Token alone.
+"""Orders v0: lists, orders, items and shipments; personal data only for a Restricted Data Token.
 
 Shapes and rules from Amazon's model ordersV0.json and its guides to the Tokens API.
 """

@@ -1,7 +1,7 @@
 """Tokens 2021-03-01: createRestrictedDataToken.
 
 Rules from Amazon's model tokens_2021-03-01.json and its guide to the Tokens API: up to 50 resources, paths specific
-or written with braces, getReportDocument always specific, data elements for three operations of Orders v0 alone.
+or written with braces, getReportDocument always specific, data elements only for three operations of Orders v0.
 """
 
 from typing import Any

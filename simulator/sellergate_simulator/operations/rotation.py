@@ -1,4 +1,4 @@
-"""Application Management 2023-11-30: rotateApplicationClientSecret, whose new secret arrives on the application's SQS queue alone.
+"""Application Management 2023-11-30: rotateApplicationClientSecret, whose new secret arrives only on the application's SQS queue.
 
 The message's shape is that of Amazon's sample "lwa-rotation" (NotificationPayload.java); the old secret lives for 7 days.
 """
@@ -90,5 +90,5 @@ def _send(queue: RotationQueue, message: str) -> None:
         )
         client.send_message(QueueUrl=queue.url, MessageBody=message)
         client.close()
-    except Exception as error:  # noqa: BLE001  (whatever stands there is not ours; the message holds a secret)
+    except Exception as error:  # noqa: BLE001  (any error of the queue; its message holds a secret)
         _log.warning("rotation message not sent", extra={"cause": type(error).__name__})

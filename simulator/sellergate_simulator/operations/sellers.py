@@ -1,4 +1,4 @@
-"""Sellers v1: getMarketplaceParticipations, the only call that tells where a seller sells (Amazon's model)."""
+"""Sellers v1: getMarketplaceParticipations, the only call that returns a seller's marketplaces (Amazon's model)."""
 
 from sellergate_simulator.http.responses import Response, json_response
 from sellergate_simulator.shops.countries import country_of

@@ -1,4 +1,4 @@
-"""What each seller sells: forty rows of stock that follow from the selling partner id alone."""
+"""The stock of each seller: forty rows that follow only from the selling partner id."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -64,7 +64,7 @@ class SellingPartnerApi:
     async def _respond(
         self, request: web.BaseRequest, arrival: Arrival, headers: dict[str, str]
     ) -> tuple[web.StreamResponse, str | None]:
-        """Return what was answered and the name of the operation, None where the request named none."""
+        """Return the response and the name of the operation, None where the request named none."""
         if has_body_on_get(arrival):
             return html_response(400, "Bad Request").with_headers(headers).to_aiohttp(), None
         try:

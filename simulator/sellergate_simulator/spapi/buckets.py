@@ -39,7 +39,7 @@ class Buckets:
     by_operation: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Scale and burst scale of single operations, in place of the general ones."""
     unspecified: set[str | None] = field(default_factory=set)
-    """Operations whose responses do not tell the rate; None: all."""
+    """Operations whose responses do not hold the rate; None: all."""
     _buckets: dict[tuple[str, ...], _Bucket] = field(default_factory=dict)
 
     def limit(self, operation: Operation, *, sandbox: bool) -> Limit:
@@ -52,7 +52,7 @@ class Buckets:
         return Limit(rate * scale, max(1.0, burst * burst_scale))
 
     def sends_rate_header(self, operation: Operation) -> bool:
-        """Whether answers of an operation have x-amzn-RateLimit-Limit."""
+        """Return whether responses of an operation have x-amzn-RateLimit-Limit."""
         return self.unspecified.isdisjoint({None, operation.name})
 
     def take(self, key: tuple[str, ...], limit: Limit, now: float) -> bool:

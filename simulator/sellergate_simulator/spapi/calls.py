@@ -1,4 +1,4 @@
-"""One SP-API call as the operations see it: who calls, what, and with which arguments."""
+"""One SP-API call as the operations see it: caller, operation and arguments."""
 
 import json
 from collections.abc import Callable, Mapping

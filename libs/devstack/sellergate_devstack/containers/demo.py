@@ -1,4 +1,4 @@
-"""`run_demo` of docker-compose.yml: the main job on containers, once, and what to type; then it stays, so that its health tells."""
+"""`run_demo` of docker-compose.yml: the main job on containers, once, with commands to try; then it waits, to report its health."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import Demo, read_demo
 from sellergate_devstack.user_tokens import user_token
 
-# In the container's own /tmp, which nobody else has.
+# In the container's own /tmp, which no other process has.
 WALKED = Path("/tmp/walked")  # noqa: S108
 
 
@@ -43,7 +43,7 @@ class Containers:
 
     @property
     def simulator(self) -> str:
-        """There is one; nobody asks where."""
+        """A name that shows that there is a simulator; no caller connects to it."""
         return "simulator"
 
     @property
@@ -66,7 +66,7 @@ class Containers:
 
 
 async def main() -> int:
-    """Walk, and tell."""
+    """Do the main job, and report it."""
     settings = load_settings(DemoSettings)
     demo = read_demo((settings.files / "demo.json").read_text(), DevstackSettings(simulator="on"))
     containers = Containers(settings, demo)
@@ -77,7 +77,7 @@ async def main() -> int:
         return 1
     await prepare(containers, account_id)
     report_lines(settings.public_url, containers.jwt(demo.user_id), account_id, demo.marketplace_id, _report)
-    WALKED.touch()  # noqa: ASYNC240  (nobody else is served here)
+    WALKED.touch()  # noqa: ASYNC240  (the loop serves no other task)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     await ended.wait()

@@ -1,6 +1,6 @@
 """The one-shot `init` of docker-compose.yml: keys, certificates, passwords, the demo seller; each service's files in its folder.
 
-What is there stays: run again, it makes what is missing. The folders are volumes; a service mounts its own alone.
+Existing files stay: another run makes missing ones. The folders are volumes; a service mounts only its own.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class ContainerFiles(Settings):
 
 
 class Writer:
-    """Writes files into the folders of containers, for their user alone."""
+    """A writer of files into the folders of containers, readable only by their user."""
 
     def __init__(self, output: Path) -> None:
         self._output = output
@@ -92,7 +92,7 @@ def _redis(writer: Writer, state: State, settings: ContainerFiles) -> None:
         acl = acl.replace(f"#{user.upper()}_PASSWORD_SHA256", f"#{hashlib.sha256(password.encode()).hexdigest()}")
         if user in KEYS:
             writer.write(user, "redis-url", f"redis://{user}:{quote(password, safe='')}@redis:6379/0")
-    # Digests alone, which Redis reads under a user of its own.
+    # Only digests, which Redis reads under a user of its own.
     writer.write("redis", "users.acl", acl, mode=0o444)
 
 

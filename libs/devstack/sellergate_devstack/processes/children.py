@@ -1,10 +1,10 @@
-"""Children that end with their parent, however that ends, and that Ctrl-C does not reach before their parent has heard of it."""
+"""Child processes that end with their parent, however that ends, and that Ctrl-C reaches only through their parent."""
 
 import sys
 from collections.abc import Sequence
 from os import PathLike, fspath
 
-# Run by the child before it becomes its program: Linux then sends it SIGTERM (15) when its parent is gone (PR_SET_PDEATHSIG, 1).
+# Run by the child before it becomes its program: Linux then sends it SIGTERM (15) when its parent has ended (PR_SET_PDEATHSIG, 1).
 # Not as preexec_fn: that forks for real, and a process that has used gRPC must not (its fork handlers abort the child).
 _TIE = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
 

@@ -1,18 +1,18 @@
-"""TCP ports of this machine: free ones, and who stands in the way."""
+"""TCP ports of this machine: free ones, and those in use."""
 
 import random
 import socket
 from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
-# Below the range from which systems take the ports of outgoing connections: nobody grabs one while its process restarts.
+# Below the range from which systems take the ports of outgoing connections: no other process takes one while its process restarts.
 _FIRST, _LAST = 10_000, 30_000
 # Whoever was handed a port may listen on it only later.
 _handed_out: set[int] = set()
 
 
 def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
-    """Return `count` ports that nobody listens on now, that were not handed out before, and that are not `besides`."""
+    """Return `count` ports on which no process listens now, which were not returned before, and which are not in `besides`."""
     return [free_row(1, besides)[0] for _ in range(count)]
 
 
@@ -27,7 +27,7 @@ def free_row(length: int, besides: Collection[int] = ()) -> list[int]:
 
 
 def is_taken(port: int) -> bool:
-    """Return whether somebody listens on a port of this machine."""
+    """Return whether a process listens on a port of this machine."""
     with socket.socket() as probe:
         # As the servers do it: a connection that is still closing down is no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

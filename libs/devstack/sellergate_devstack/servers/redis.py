@@ -55,7 +55,7 @@ def redis_url(port: int, password: str) -> str:
 
 
 def answers_ping(port: int, password: str) -> bool:
-    """Return whether the server answers."""
+    """Return whether the server responds."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
             connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
