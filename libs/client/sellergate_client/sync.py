@@ -10,8 +10,9 @@ Several threads may use one client at the same time. After a fork the child proc
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack
 
@@ -84,6 +85,11 @@ class _Loop:
 
 async def _next(items: AsyncIterator[Any], missing: object) -> Any:
     return await anext(items, missing)
+
+
+async def _made(make: Callable[[], _Result]) -> _Result:
+    """Return what `make` returns in the client's own event loop."""
+    return make()
 
 
 class Document:
@@ -214,7 +220,8 @@ class SellingPartner:
         seconds: float = STREAM_SECONDS,
     ) -> Document:
         """Return a report as a document; `on_progress` is called in another thread and must make no calls."""
-        document = self._partner.report(
+        make = partial(
+            self._partner.report,
             report_type,
             marketplace_ids=marketplace_ids,
             options=options,
@@ -224,7 +231,7 @@ class SellingPartner:
             on_progress=on_progress,
             seconds=seconds,
         )
-        return Document(self._loop, document)
+        return Document(self._loop, self._loop.run(_made(make)))
 
     def download(
         self,
@@ -235,8 +242,8 @@ class SellingPartner:
         seconds: float = STREAM_SECONDS,
     ) -> Document:
         """Return a document; `on_progress` is called in another thread and must make no calls."""
-        document = self._partner.download(document_id, kind, on_progress=on_progress, seconds=seconds)
-        return Document(self._loop, document)
+        make = partial(self._partner.download, document_id, kind, on_progress=on_progress, seconds=seconds)
+        return Document(self._loop, self._loop.run(_made(make)))
 
     def upload(
         self,
@@ -282,7 +289,7 @@ class SellingPartner:
 
     def feed_result(self, feed: Feed) -> Document:
         """Return Amazon's processing report of a feed. Raises InvalidRequest where there is none."""
-        return Document(self._loop, self._partner.feed_result(feed))
+        return Document(self._loop, self._loop.run(_made(partial(self._partner.feed_result, feed))))
 
     @property
     def _loop(self) -> _Loop:

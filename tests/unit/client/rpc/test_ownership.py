@@ -3,9 +3,11 @@
 import asyncio
 import os
 import threading
+from typing import Any
 
+import grpc
 import pytest
-from sellergate_client import ClientUseError
+from sellergate_client import ClientUseError, Sellergate
 from sellergate_client import sync as without_await
 from sellergate_client.rpc.ownership import Owner, check_process
 
@@ -29,6 +31,27 @@ def test_another_process_is_refused() -> None:
     check_process(os.getpid())
     with pytest.raises(ClientUseError, match="Open a client in the child process"):
         check_process(os.getppid())
+
+
+def test_a_document_is_made_without_await_beside_any_event_loop() -> None:
+    async def connect() -> Sellergate:
+        channel: Any = grpc.aio.insecure_channel("127.0.0.1:1")
+        unused: Any = None
+        return Sellergate(channel, channel, unused, unused)
+
+    loop = without_await._Loop()
+    try:
+        partner = without_await.SellingPartner("a")
+        partner._running = loop
+        partner._partner._connected = loop.run(connect())
+
+        async def within_another_loop() -> None:
+            assert partner.report("X").wrapped.received == 0
+
+        assert partner.download("X").wrapped.received == 0
+        asyncio.run(within_another_loop())
+    finally:
+        loop.close()
 
 
 def test_the_thread_of_a_client_cannot_wait_for_itself_and_others_can() -> None:
