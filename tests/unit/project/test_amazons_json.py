@@ -13,10 +13,8 @@ OWN = {
     "services/edge/sellergate_edge/sign_in/sign_in.py",
     "services/gateway/sellergate_gateway/calls/pagination.py",
     "services/gateway/sellergate_gateway/captures/redis.py",
-    "services/gateway/sellergate_gateway/credentials/aws_credentials.py",
     "services/gateway/sellergate_gateway/credentials/restricted_redis.py",
     "services/gateway/sellergate_gateway/quota/waiters.py",
-    "services/iam/sellergate_iam/redis_credentials.py",
     "services/token/sellergate_token/authorizations/redis.py",
 }
 
