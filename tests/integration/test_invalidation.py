@@ -84,7 +84,7 @@ async def test_an_outage_is_told_once_and_ends_in_an_empty_memory(
                 assert not changes.connected
                 await control.config_set("requirepass", urlsplit(url).password)
                 await until(lambda: changes.connected)
-    told = [entry["event"] for entry in logs if entry["event"].startswith("changes_")]
+    told = [entry["event"] for entry in logs if entry["event"].startswith("feed_")]
     assert told == ["feed_disconnected", "feed_connected"] * 2
 
 
