@@ -1,6 +1,7 @@
 """The account domain in memory: its store, and the services on it."""
 
 import asyncio
+import itertools
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -25,9 +26,12 @@ from sellergate_account.model import (
     Filter,
     FirstResponse,
     KeyedRequest,
+    SecretRef,
     StoredRow,
 )
-from sellergate_account.ports import ClientRows, DecryptionError, DuplicateKey, InUse, Store, UnitOfWork
+from sellergate_account.ports.errors import DecryptionError, DuplicateKey, InUse
+from sellergate_account.ports.repositories import ClientRepository, Expiries
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 
 @dataclass
@@ -94,7 +98,7 @@ class FakeKeyedRequests:
         digest, _, now = self.rows[_name(request)]
         self.rows[_name(request)] = digest, response, now
 
-    async def forget(self, before: datetime, limit: int) -> int:
+    async def remove(self, before: datetime, limit: int) -> int:
         old = [name for name, row in self.rows.items() if row[2] < before][:limit]
         for name in old:
             del self.rows[name]
@@ -106,30 +110,20 @@ def _name(request: KeyedRequest) -> tuple[str, str, str]:
 
 
 @dataclass
-class FakeUnitOfWork:
-    rows: dict[str, tuple[Account, SecretStr]] = field(default_factory=dict)
-    apps: dict[str, tuple[Application, ApplicationSecrets]] = field(default_factory=dict)
-    external_ids: dict[str, str] = field(default_factory=dict)
-    audit_log: FakeAuditLog = field(default_factory=FakeAuditLog)
-    requests: FakeKeyedRequests = field(default_factory=FakeKeyedRequests)
+class FakeAccounts:
     # Rows whose secrets do not open: "accounts/<id>", "applications/<id>".
-    unreadable: set[str] = field(default_factory=set)
+    unreadable: set[str]
+    audit_log: FakeAuditLog
+    rows: dict[str, tuple[Account, SecretStr]] = field(default_factory=dict)
 
-    @property
-    def clients(self) -> ClientRows:
-        raise NotImplementedError("drop-in clients are tested on real databases")
-
-    def stored_rows(self) -> AsyncIterator[StoredRow]:
-        raise NotImplementedError("rows with MACs are tested on real databases")
-
-    async def account(self, account_id: str) -> Account | None:
+    async def get(self, account_id: str) -> Account | None:
         return self.rows[account_id][0] if account_id in self.rows else None
 
-    async def account_of_seller(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
+    async def find(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
         key = user_id, amazon_seller_id, marketplace
         return next((account for account, _ in self.rows.values() if _key(account) == key), None)
 
-    async def accounts(self, narrowed: Filter, after: Cursor | None, limit: int) -> Sequence[Account]:
+    async def list(self, narrowed: Filter, after: Cursor | None, limit: int) -> Sequence[Account]:
         def wanted(account: Account) -> bool:
             return (
                 (not narrowed.user_id or account.user_id == narrowed.user_id)
@@ -152,92 +146,155 @@ class FakeUnitOfWork:
         )
         return found[:limit]
 
-    async def accounts_held(self, user_id: str, most: int) -> int:
+    async def count(self, user_id: str, most: int) -> int:
         return min(most, sum(account.user_id == user_id for account, _ in self.rows.values()))
 
-    async def applications_held(self, user_id: str, most: int) -> int:
-        return min(most, sum(one.owner_user_id == user_id for one, _ in self.apps.values()))
-
-    async def add_account(self, account: Account, refresh_token: SecretStr) -> None:
-        if account.account_id in self.rows or await self.account_of_seller(*_key(account)):
+    async def add(self, account: Account, refresh_token: SecretStr) -> None:
+        if account.account_id in self.rows or await self.find(*_key(account)):
             raise DuplicateKey
         self.rows[account.account_id] = (account, refresh_token)
         self.audit_log.living[account.account_id] = ChainHead()
 
-    async def save_account(self, account: Account, refresh_token: SecretStr | None) -> None:
+    async def save(self, account: Account, refresh_token: SecretStr | None) -> None:
         before = self.rows[account.account_id][0]
         if refresh_token is None and before.revision != account.revision:
-            await self.refresh_token(before)
+            await self.read_refresh_token(before)
         if refresh_token is not None:
             self.unreadable.discard(f"accounts/{account.account_id}")
         self.rows[account.account_id] = (account, refresh_token or self.rows[account.account_id][1])
 
-    async def remove_account(self, account_id: str) -> None:
+    async def remove(self, account_id: str) -> None:
         self.rows.pop(account_id, None)
         self.audit_log.living.pop(account_id, None)
 
-    async def refresh_token(self, account: Account) -> SecretStr:
-        self._check_readable(f"accounts/{account.account_id}")
+    async def read_refresh_token(self, account: Account) -> SecretStr:
+        _check_readable(self.unreadable, f"accounts/{account.account_id}")
         return self.rows[account.account_id][1]
 
-    async def application(self, application_id: str) -> Application | None:
-        return self.apps[application_id][0] if application_id in self.apps else None
 
-    async def application_of_client(self, owner_user_id: str, client_id: SecretStr) -> Application | None:
+@dataclass
+class FakeApplications:
+    unreadable: set[str]
+    accounts: FakeAccounts
+    rows: dict[str, tuple[Application, ApplicationSecrets]] = field(default_factory=dict)
+
+    async def get(self, application_id: str) -> Application | None:
+        return self.rows[application_id][0] if application_id in self.rows else None
+
+    async def find(self, owner_user_id: str, client_id: SecretStr) -> Application | None:
         return next(
             (
                 application
-                for application, secrets in self.apps.values()
+                for application, secrets in self.rows.values()
                 if (application.owner_user_id, secrets.client_id) == (owner_user_id, client_id)
             ),
             None,
         )
 
-    async def applications(
-        self, owners: Sequence[str] | None, after: Cursor | None, limit: int
-    ) -> Sequence[Application]:
+    async def list(self, owners: Sequence[str] | None, after: Cursor | None, limit: int) -> Sequence[Application]:
         def wanted(one: Application) -> bool:
             place = one.create_time, one.application_id
             return (owners is None or one.owner_user_id in owners) and (
                 after is None or place > (after.create_time, after.id)
             )
 
-        found = (application for application, _ in self.apps.values() if wanted(application))
+        found = (application for application, _ in self.rows.values() if wanted(application))
         return sorted(found, key=lambda one: (one.create_time, one.application_id))[:limit]
 
-    async def remove_application(self, application_id: str) -> None:
-        if any(account.application_id == application_id for account, _ in self.rows.values()):
-            raise InUse
-        self.apps.pop(application_id, None)
+    async def count(self, user_id: str, most: int) -> int:
+        return min(most, sum(one.owner_user_id == user_id for one, _ in self.rows.values()))
 
-    async def add_application(self, application: Application, secrets: ApplicationSecrets) -> None:
-        if await self.application_of_client(application.owner_user_id, secrets.client_id):
+    async def add(self, application: Application, secrets: ApplicationSecrets) -> None:
+        if await self.find(application.owner_user_id, secrets.client_id):
             raise DuplicateKey
-        self.apps[application.application_id] = (application, secrets)
+        self.rows[application.application_id] = (application, secrets)
 
-    async def save_application(self, application: Application, secrets: ApplicationSecrets | None) -> None:
+    async def save(self, application: Application, secrets: ApplicationSecrets | None) -> None:
         if secrets is not None:
             self.unreadable.discard(f"applications/{application.application_id}")
-        kept = self.apps[application.application_id][1]
-        self.apps[application.application_id] = (application, secrets or kept)
+        kept = self.rows[application.application_id][1]
+        self.rows[application.application_id] = (application, secrets or kept)
 
-    async def application_secrets(self, application: Application) -> ApplicationSecrets:
-        self._check_readable(f"applications/{application.application_id}")
-        return self.apps[application.application_id][1]
+    async def remove(self, application_id: str) -> None:
+        if any(account.application_id == application_id for account, _ in self.accounts.rows.values()):
+            raise InUse
+        self.rows.pop(application_id, None)
 
-    async def external_id(self, user_id: str, proposed: str) -> str:
-        return self.external_ids.setdefault(user_id, proposed)
+    async def read_secrets(self, application: Application) -> ApplicationSecrets:
+        _check_readable(self.unreadable, f"applications/{application.application_id}")
+        return self.rows[application.application_id][1]
 
-    def _check_readable(self, row: str) -> None:
-        if row in self.unreadable:
-            raise DecryptionError(row)
+
+def _check_readable(unreadable: set[str], row: str) -> None:
+    if row in unreadable:
+        raise DecryptionError(row)
+
+
+@dataclass
+class FakeExternalIds:
+    rows: dict[str, str] = field(default_factory=dict)
+
+    async def get_or_add(self, user_id: str, proposed: str) -> str:
+        return self.rows.setdefault(user_id, proposed)
+
+
+@dataclass
+class FakeUnitOfWork:
+    # Rows whose secrets do not open: "accounts/<id>", "applications/<id>".
+    unreadable: set[str] = field(default_factory=set)
+    audit_log: FakeAuditLog = field(default_factory=FakeAuditLog)
+    keyed_requests: FakeKeyedRequests = field(default_factory=FakeKeyedRequests)
+    external_ids: FakeExternalIds = field(default_factory=FakeExternalIds)
+    accounts: FakeAccounts = field(init=False)
+    applications: FakeApplications = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.accounts = FakeAccounts(self.unreadable, self.audit_log)
+        self.applications = FakeApplications(self.unreadable, self.accounts)
+
+    @property
+    def clients(self) -> ClientRepository:
+        raise NotImplementedError("drop-in clients are tested on real databases")
+
+    @property
+    def expiries(self) -> Expiries:
+        raise NotImplementedError("expiries are tested on real databases")
+
+    def stored_rows(self) -> AsyncIterator[StoredRow]:
+        raise NotImplementedError("rows with MACs are tested on real databases")
 
     def copy(self) -> "FakeUnitOfWork":
         audit_log = FakeAuditLog(list(self.audit_log.log), dict(self.audit_log.living), dict(self.audit_log.others))
-        requests = FakeKeyedRequests(dict(self.requests.rows))
-        return FakeUnitOfWork(
-            dict(self.rows), dict(self.apps), dict(self.external_ids), audit_log, requests, set(self.unreadable)
-        )
+        requests, external_ids = FakeKeyedRequests(dict(self.keyed_requests.rows)), dict(self.external_ids.rows)
+        copied = FakeUnitOfWork(set(self.unreadable), audit_log, requests, FakeExternalIds(external_ids))
+        copied.accounts.rows |= self.accounts.rows
+        copied.applications.rows |= self.applications.rows
+        return copied
+
+
+class FakeSecretStore:
+    """A store outside of the database, as a vault is one: a row keeps the name of a version."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, SecretStr] = {}
+        self._numbers = itertools.count(1)
+
+    async def write(self, ref: SecretRef, secret: SecretStr) -> str:
+        kept = f"{ref}#{next(self._numbers)}"
+        self.versions[kept] = secret
+        return kept
+
+    async def read(self, ref: SecretRef, kept: str) -> SecretStr:
+        if kept.partition("#")[0] != str(ref) or kept not in self.versions:
+            raise DecryptionError(ref.row)
+        return self.versions[kept]
+
+    async def rewrap(self, ref: SecretRef, kept: str) -> str | None:
+        await self.read(ref, kept)
+        return None
+
+    async def delete(self, ref: SecretRef, kept: str) -> None:
+        self.versions.pop(kept, None)
 
 
 @dataclass

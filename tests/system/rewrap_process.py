@@ -8,7 +8,7 @@ import sys
 
 from sellergate_account.admin.rewrap import rewrap
 from sellergate_account.storage.database import open_database
-from sellergate_account.storage.sealed_rows import SqlVault
+from sellergate_account.storage.rewrapper import SqlRewrapper
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.crypto.sealing import KeyRing
 
@@ -19,7 +19,7 @@ async def run(url: str, keys: str, size: int) -> None:
     ring = KeyRing.parse(keys)
     async with open_database(url) as database:
         store = SqlStore(database, ring, b"x" * 32)
-        async for step in rewrap(store, SqlVault(database, ring), Domain(store).audit, size):
+        async for step in rewrap(store, SqlRewrapper(database, ring), Domain(store).audit, size):
             print(step.rewrapped, flush=True)  # whoever kills reads it
 
 

@@ -20,7 +20,7 @@ from sellergate_account.model import Cursor, Filter
 from sellergate_account.secrets.rotation import NewSecret
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import migrate
-from sellergate_account.storage.sealed_rows import SqlVault
+from sellergate_account.storage.rewrapper import SqlRewrapper
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.crypto.sealing import KeyRing
 from sqlalchemy import text
@@ -59,7 +59,7 @@ async def fill(store: SqlStore, first: int, last: int) -> None:
         async with store.writing() as work:
             for number in range(begin, min(begin + 5_000, last)):
                 row = account(f"a{number:06}", f"SELLER{number}", f"u{number % 500}")
-                await work.add_account(
+                await work.accounts.add(
                     replace(row, create_time=BEGAN + timedelta(seconds=number)), SecretStr(f"Atzr|{number}")
                 )
             await asyncio.sleep(0)
@@ -78,7 +78,7 @@ async def median(call: Callable[[int], Awaitable[object]]) -> float:
 async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(database: Database) -> None:
     store = SqlStore(database, KeyRing.parse(OLD), INDEX_KEY)
     async with store.writing() as work:
-        await work.add_application(application("app", ""), CLIENT)
+        await work.applications.add(application("app", ""), CLIENT)
     domain = Domain(store)
     accounts = domain.accounts
     found: dict[int, dict[str, float]] = {}
@@ -102,7 +102,7 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
     assert max(ratios.values()) < LARGEST_RATIO, ratios
 
     await killed_in_the_middle(database)
-    async for step in rewrap(store, SqlVault(database, KeyRing.parse(NEW + OLD)), domain.audit, 2_000):
+    async for step in rewrap(store, SqlRewrapper(database, KeyRing.parse(NEW + OLD)), domain.audit, 2_000):
         last = step
     assert last.skipped >= LARGE // 3
     assert last.rewrapped + last.skipped == last.total
@@ -111,9 +111,9 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
     after: Cursor | None = None
     while True:
         async with new.reading() as work:
-            page = await work.accounts(Filter(), after, 5_000)
+            page = await work.accounts.list(Filter(), after, 5_000)
             for row in page:
-                token = (await work.refresh_token(row)).get_secret_value()
+                token = (await work.accounts.read_refresh_token(row)).get_secret_value()
                 assert token.startswith("Atzr|")
                 assert not row.account_id.startswith("a") or token == f"Atzr|{int(row.account_id[1:])}"
             opened += len(page)
@@ -142,8 +142,8 @@ async def test_a_new_secret_of_an_application_with_many_accounts_is_one_row(data
     store = SqlStore(database, KeyRing.parse(OLD), INDEX_KEY)
     domain = Domain(store)
     async with store.writing() as work:
-        await work.add_application(application("app", ""), CLIENT)
-        await work.add_application(application("other", "u9"), CLIENT)
+        await work.applications.add(application("app", ""), CLIENT)
+        await work.applications.add(application("other", "u9"), CLIENT)
     await fill(store, 0, SHARED)
     before = await rows(database)
     await domain.applications.rotate("app", "", NewSecret(SecretStr("rotated")))

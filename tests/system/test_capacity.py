@@ -95,7 +95,7 @@ async def size(database: Database) -> int:
 async def test_an_account_and_an_event_in_postgresql(database: Database) -> None:
     store = SqlStore(database, KeyRing.parse(f"k1 {encode_key(secrets.token_bytes(64))}"), INDEX_KEY)
     async with store.writing() as work:
-        await work.add_application(application("app", ""), CLIENT)
+        await work.applications.add(application("app", ""), CLIENT)
     accounts = Domain(store).accounts
     empty, made = await size(database), []
     for number in range(ACCOUNTS):

@@ -35,9 +35,9 @@ async def fill(suite: Suite) -> None:
     async with open_database(f"sqlite:///{state.folder / 'account.sqlite'}") as database:
         store, ids = SqlStore(database, ring, index_key), [f"account-{number:028}" for number in range(ACCOUNTS)]
         async with store.writing() as work:
-            await work.add_application(application(), CLIENT)
+            await work.applications.add(application(), CLIENT)
             for number, one in enumerate(ids):
-                await work.add_account(account(one, f"SELLER{number}"), SecretStr("Atzr|1"))
+                await work.accounts.add(account(one, f"SELLER{number}"), SecretStr("Atzr|1"))
         for number in range(CLIENTS):
             client = DropInClient(f"sgc_{number:06}", "u1", "one", tuple(ids), NOW + timedelta(seconds=number))
             digests = {one: hashlib.sha256(f"{number} {one}".encode()).hexdigest() for one in ids}

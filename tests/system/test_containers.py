@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.ports import Store
+from sellergate_account.ports.unit_of_work import Store
 from sellergate_account.storage.database import open_database
 from sellergate_account.storage.migrating import BASE, HEAD, migrate
 from sellergate_account.storage.store import SqlStore
@@ -60,7 +60,7 @@ async def store(postgres_in_docker: str) -> AsyncIterator[Store]:
         await migrate(database.engine, HEAD)
         made = SqlStore(database, contract.RING, contract.INDEX_KEY)
         async with made.writing() as work:
-            await work.add_application(contract.application(), contract.CLIENT)
+            await work.applications.add(contract.application(), contract.CLIENT)
         yield made
         await migrate(database.engine, BASE)
 

@@ -30,7 +30,9 @@ from sellergate_account.model import (
     State,
     check_etag,
 )
-from sellergate_account.ports import ChangePublisher, DecryptionError, Store, UnitOfWork, UserLimitReached
+from sellergate_account.ports.change_publisher import ChangePublisher
+from sellergate_account.ports.errors import DecryptionError, UserLimitReached
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 from sellergate_account.secrets.rules import CLIENT_SECRET, REFRESH_TOKEN, check_connection, check_credentials
 
 DEFAULT_REGION = "us-east-1"
@@ -111,7 +113,7 @@ class Accounts:
     async def list(self, narrowed: Filter, after: Cursor | None, limit: int) -> tuple[Account, ...]:
         """Return at most `limit` accounts in order of creation, beginning after a place."""
         async with self._store.reading() as work:
-            return tuple(await work.accounts(narrowed, after, limit))
+            return tuple(await work.accounts.list(narrowed, after, limit))
 
     async def update(self, account_id: str, user: str, changes: Changes, etag: str) -> Account:
         """Change single fields. Raises InvalidRequest, NotFound, Conflict."""
@@ -164,7 +166,7 @@ class Accounts:
             account = await self.get_owned(work, account_id, user)
             check_etag(account, etag)
             await self._audit.account_removed(work.audit_log, account.account_id)
-            await work.remove_account(account.account_id)
+            await work.accounts.remove(account.account_id)
 
         await self._write(change, account_id)
 
@@ -181,7 +183,7 @@ class Accounts:
                 check_usable(account)
             application = await self._applications.get_existing(work, account.application_id)
             secrets = await self._applications.open_secrets(work, application)
-            refresh_token = await work.refresh_token(account)
+            refresh_token = await work.accounts.read_refresh_token(account)
 
         async def record(work: UnitOfWork) -> None:
             await self.get_owned(work, account_id, "")
@@ -240,7 +242,7 @@ class Accounts:
         return await self._write(change)
 
     async def _upsert(self, work: UnitOfWork, connection: Connection) -> tuple[Account, bool]:
-        found = await work.account_of_seller(connection.user_id, connection.amazon_seller_id, connection.marketplace)
+        found = await work.accounts.find(connection.user_id, connection.amazon_seller_id, connection.marketplace)
         current = found.application_id if found else ""
         application = await self._applications.for_connection(
             work,
@@ -269,7 +271,7 @@ class Accounts:
         """Store an account that is not there yet, within a transaction. Raises InvalidRequest, UserLimitReached, DuplicateKey."""
         if connection.refresh_token is None:
             raise InvalidRequest.of_field("refresh_token", "must be set to connect a new seller")
-        if await work.accounts_held(connection.user_id, self._limits.accounts) >= self._limits.accounts:
+        if await work.accounts.count(connection.user_id, self._limits.accounts) >= self._limits.accounts:
             raise UserLimitReached("accounts", self._limits.accounts)
         home = marketplace_by_code(connection.marketplace)
         assert home is not None  # noqa: S101  (checked by the callers)
@@ -286,7 +288,7 @@ class Accounts:
             marketplace_ids=connection.marketplace_ids or (home.id,),
             region=connection.region or DEFAULT_REGION,
             iam_role_arn=connection.iam_role_arn or "",
-            external_id=await work.external_id(connection.user_id, self._new_external_id()),
+            external_id=await work.external_ids.get_or_add(connection.user_id, self._new_external_id()),
             signing=connection.signing or Signing.AUTO,
             sandbox=bool(connection.sandbox),
             state=origin.state,
@@ -299,7 +301,7 @@ class Accounts:
             update_time=origin.update_time or origin.create_time or now,
             role_without_external_id=origin.role_without_external_id,
         )
-        await work.add_account(account, connection.refresh_token)
+        await work.accounts.add(account, connection.refresh_token)
         if origin.account_id:
             await work.audit_log.resume_chain(origin.account_id)
         await self._audit.account_created(work.audit_log, account.account_id, origin.detail)
@@ -327,21 +329,21 @@ class Accounts:
             # What cannot be opened cannot be sealed for another revision, and must not be lost for a switch.
             raises = False
         after = replace(after, revision=before.revision + raises, version=before.version + 1, update_time=self._now())
-        await work.save_account(after, token)
+        await work.accounts.save(after, token)
         await self._audit.record(work.audit_log, action, after.account_id, detail=",".join(changed))
         return after
 
     async def _has(self, work: UnitOfWork, account: Account, token: SecretStr | None) -> bool:
         """Return whether the account's refresh token is this one, or with None whether it opens at all."""
         try:
-            stored = await work.refresh_token(account)
+            stored = await work.accounts.read_refresh_token(account)
         except DecryptionError:
             return False
         return token is None or stored == token
 
     async def get_owned(self, work: UnitOfWork, account_id: str, user: str) -> Account:
         """Return an account that the user may see. Raises NotFound, alike for an unknown id, a malformed one, another user's."""
-        account = await work.account(account_id) if ID.fullmatch(account_id) else None
+        account = await work.accounts.get(account_id) if ID.fullmatch(account_id) else None
         if account is None or (user and account.user_id != user):
             raise NotFound.account(account_id)
         bind(account_id)

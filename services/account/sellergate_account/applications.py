@@ -19,7 +19,8 @@ from sellergate_account.model import (
     Limits,
     check_etag,
 )
-from sellergate_account.ports import DecryptionError, InUse, Store, UnitOfWork, UserLimitReached
+from sellergate_account.ports.errors import DecryptionError, InUse, UserLimitReached
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 from sellergate_account.redirect_uris import check_redirect_uris
 from sellergate_account.secrets.rotation import (
     ISSUE_SKEW,
@@ -97,7 +98,7 @@ class Applications:
         check_future(application.secret_expire_time, now, "application.secret_expire_time")
 
         async def change(work: UnitOfWork) -> Application:
-            found = await work.application_of_client(owner, application.client_id)
+            found = await work.applications.find(owner, application.client_id)
             if found is not None and await self._is_readable(work, found):
                 raise InvalidRequest.of_field("lwa_client_id", "is stored already; rotate its secret or update it")
             if found is not None:
@@ -117,7 +118,7 @@ class Applications:
                 draft=application.draft,
                 secret_expire_time=application.secret_expire_time,
             )
-            await work.add_application(made, ApplicationSecrets(application.client_id, application.client_secret))
+            await work.applications.add(made, ApplicationSecrets(application.client_id, application.client_secret))
             await self._record(work, "application.created", made)
             return made
 
@@ -135,7 +136,7 @@ class Applications:
     async def list(self, user: str, after: Cursor | None, limit: int) -> Sequence[Application]:
         """Return at most `limit` applications: a user's own and the shared ones; with an empty user all."""
         async with self._store.reading() as work:
-            return await work.applications((user, "") if user else None, after, limit)
+            return await work.applications.list((user, "") if user else None, after, limit)
 
     async def update(self, application_id: str, user: str, changes: ApplicationChanges, etag: str) -> Application:
         """Change single fields. Raises InvalidRequest, NotFound, NotAllowed, Conflict."""
@@ -149,7 +150,7 @@ class Applications:
             if after == before:
                 return before
             after = replace(after, version=before.version + 1, update_time=self._now())
-            await work.save_application(after, None)
+            await work.applications.save(after, None)
             await self._record(work, "application.updated", after, ",".join(given))
             return after
 
@@ -163,7 +164,7 @@ class Applications:
             check_etag(application, etag)
             await self._record(work, "application.removed", application)
             try:
-                await work.remove_application(application.application_id)
+                await work.applications.remove(application.application_id)
             except InUse:
                 raise InvalidRequest.of_field(
                     "application_id", "names an application that accounts use; delete them for good first"
@@ -191,12 +192,12 @@ class Applications:
             application = await self._get_own(work, application_id, user)
             if not is_superseded(new, application):
                 return await self._with_secret(work, application, new), False
-            secrets = await work.application_secrets(application)
+            secrets = await work.applications.read_secrets(application)
             if new.client_secret in (secrets.client_secret, secrets.previous_client_secret):
                 return application, False
             kept = fill(application, await self.open_secrets(work, application), new, now)
             if kept is not None:
-                await work.save_application(*kept)
+                await work.applications.save(*kept)
                 await self._record(work, "application.secret_rotated", kept[0], "previous")
             return (kept[0] if kept else application), True
 
@@ -205,7 +206,7 @@ class Applications:
     async def find(self, client_id: SecretStr) -> Application:
         """Return the operator's application of an LWA client. Raises NotFound, which does not repeat the client id."""
         async with self._store.reading() as work:
-            found = await work.application_of_client("", client_id)
+            found = await work.applications.find("", client_id)
         if found is None:
             raise NotFound.application("")
         return found
@@ -220,13 +221,13 @@ class Applications:
 
     async def open_secrets(self, work: UnitOfWork, application: Application) -> ApplicationSecrets:
         """Open an application's secrets; a previous one that Amazon takes no longer is left out."""
-        secrets = await work.application_secrets(application)
+        secrets = await work.applications.read_secrets(application)
         until = application.previous_secret_expire_time
         return secrets if until is None or until > self._now() else replace(secrets, previous_client_secret=None)
 
     async def get_existing(self, work: UnitOfWork, application_id: str) -> Application:
         """Return an application. Raises NotFound."""
-        application = await work.application(application_id) if ID.fullmatch(application_id) else None
+        application = await work.applications.get(application_id) if ID.fullmatch(application_id) else None
         if application is None:
             raise NotFound.application(application_id)
         return application
@@ -251,7 +252,7 @@ class Applications:
             return await self.get_usable(work, application_id, user_id)
         if client is None:
             raise InvalidRequest.of_field("lwa_client_id", "must be set, or application_id")
-        found = await work.application_of_client(user_id, client.client_id)
+        found = await work.applications.find(user_id, client.client_id)
         if found is None:
             return await self.find_or_create(work, user_id, client)
         if client.client_secret is not None:
@@ -273,7 +274,7 @@ class Applications:
             create_time=now,
             update_time=now,
         )
-        await work.add_application(application, ApplicationSecrets(client.client_id, client.client_secret))
+        await work.applications.add(application, ApplicationSecrets(client.client_id, client.client_secret))
         await self._record(work, "application.created", application)
         return application
 
@@ -281,7 +282,7 @@ class Applications:
         self, work: UnitOfWork, application: Application, secrets: ApplicationSecrets
     ) -> Application:
         """Store the secrets that an import decided on; the previous one is kept for OLD_SECRET_LIFE. Raises DecryptionError."""
-        before, now = await work.application_secrets(application), self._now()
+        before, now = await work.applications.read_secrets(application), self._now()
         is_new = before.client_secret != secrets.client_secret
         changed = replace(
             application,
@@ -291,7 +292,7 @@ class Applications:
             previous_secret_expire_time=now + OLD_SECRET_LIFE,
             secret_expire_time=None if is_new else application.secret_expire_time,
         )
-        await work.save_application(changed, secrets)
+        await work.applications.save(changed, secrets)
         await self._record(work, "application.secret_rotated", changed, "import")
         return changed
 
@@ -301,7 +302,7 @@ class Applications:
         for application_id in (before_id, after_id):
             application = await self.get_existing(work, application_id)
             if await self._is_readable(work, application):
-                clients.add((await work.application_secrets(application)).client_id)
+                clients.add((await work.applications.read_secrets(application)).client_id)
             else:
                 clients.add(SecretStr(application_id))
         if len(clients) > 1:
@@ -319,7 +320,7 @@ class Applications:
 
     async def _is_readable(self, work: UnitOfWork, application: Application) -> bool:
         try:
-            await work.application_secrets(application)
+            await work.applications.read_secrets(application)
         except DecryptionError:
             return False
         return True
@@ -327,7 +328,7 @@ class Applications:
     async def _check_room(self, work: UnitOfWork, owner: str) -> None:
         """Raise UserLimitReached where a user owns as many applications as one may; the operator's have no limit."""
         most = self._limits.applications
-        if owner and await work.applications_held(owner, most) >= most:
+        if owner and await work.applications.count(owner, most) >= most:
             raise UserLimitReached("applications", most)
 
     async def _record(self, work: UnitOfWork, action: str, application: Application, detail: str = "") -> None:
@@ -353,7 +354,7 @@ class Applications:
         Where the stored secrets do not open, `client_id` says what else was there. Raises DecryptionError without it.
         """
         try:
-            secrets = await work.application_secrets(application)
+            secrets = await work.applications.read_secrets(application)
         except DecryptionError:
             if client_id is None:
                 raise
@@ -365,7 +366,7 @@ class Applications:
         if secrets is None:
             changed = replace(changed, previous_secret_expire_time=None)
             stored = replace(stored, previous_client_secret=None)
-        await work.save_application(changed, stored)
+        await work.applications.save(changed, stored)
         await self._record(work, "application.secret_rotated", changed)
         return changed
 
@@ -376,7 +377,7 @@ class Applications:
         changed = replace(
             application, version=application.version + 1, update_time=self._now(), secret_issue_time=new.issue_time
         )
-        await work.save_application(changed, None)
+        await work.applications.save(changed, None)
         await self._record(work, "application.updated", changed, "secret_issue_time")
         return changed
 

@@ -13,7 +13,8 @@ from sellergate_common.crypto.sealing import blind_index
 from sellergate_common.errors import NotFound
 
 from sellergate_account.model import Actor, AuditEvent, ChainHead
-from sellergate_account.ports import AuditLog, Store
+from sellergate_account.ports.audit_log import AuditLog
+from sellergate_account.ports.unit_of_work import Store
 
 GLOBAL = ""
 # Written where an end did not fit when the next event came, so that an append cannot cover a cut.
@@ -53,7 +54,7 @@ class Audit:
         """Return at most `limit` events of a chain in order, beginning after a sequence number. Raises NotFound."""
         async with store.reading() as work:
             found = tuple(await work.audit_log.page(account_id, after, limit))
-            if not found and account_id != GLOBAL and await work.account(account_id) is None:
+            if not found and account_id != GLOBAL and await work.accounts.get(account_id) is None:
                 raise NotFound.account(account_id)
             return found
 

@@ -14,7 +14,8 @@ from sellergate_account.accounts import Accounts
 from sellergate_account.audit import Audit
 from sellergate_account.changes.retry import retry_transaction
 from sellergate_account.model import DEFAULT_LIMITS, ID, Account, ClientPage, Cursor, DropInClient, Limits, State
-from sellergate_account.ports import Store, UnitOfWork, UserLimitReached
+from sellergate_account.ports.errors import UserLimitReached
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
 # Compared with where there is no client, so that a stranger learns nothing from the time it takes.
@@ -59,9 +60,9 @@ class Clients:
 
         async def change(work: UnitOfWork) -> Issued:
             most = self._limits.clients
-            if await work.clients.held(user_id, most) >= most:
+            if await work.clients.count(user_id, most) >= most:
                 raise UserLimitReached("clients", most)
-            for forgotten in await work.clients.forget_revoked(user_id, most):
+            for forgotten in await work.clients.remove_revoked(user_id, most):
                 await self._audit.record(work.audit_log, "client.forgotten", subject=f"client/{forgotten}")
             for account_id in sorted(wanted):  # all lock rows in one order, so that nobody waits in a circle
                 await self._accounts.get_owned(work, account_id, user_id)
@@ -78,7 +79,7 @@ class Clients:
     async def list(self, user_id: str, after: Cursor | None, limit: int) -> ClientPage:
         """Return at most `limit` clients of a user; with an empty id of all."""
         async with self._store.reading() as work:
-            return await work.clients.clients(user_id, after, limit)
+            return await work.clients.list(user_id, after, limit)
 
     async def get(self, client_id: str, user: str) -> DropInClient:
         """Return a client. Raises NotFound, alike for another user's."""
@@ -92,7 +93,7 @@ class Clients:
             client = await _owned(work, client_id, user)
             if await work.clients.revoke(client_id, self._now()):
                 await self._audit.record(work.audit_log, "client.revoked", subject=f"client/{client_id}")
-            return await work.clients.client(client_id) or client
+            return await work.clients.get(client_id) or client
 
         return await retry_transaction(self._store, change)
 
@@ -104,14 +105,14 @@ class Clients:
         Its metadata tell who has proven to be the client that it is the handle that is wrong (part=handle).
         """
         async with self._store.reading() as work:
-            known = await work.clients.secret_digest(client_id)
+            known = await work.clients.read_secret_digest(client_id)
             matches = hmac.compare_digest(known or _NOBODY, digest_of(secret))
-            client = await work.clients.client(client_id) if known and matches else None
+            client = await work.clients.get(client_id) if known and matches else None
             if client is None or client.revoke_time is not None:
                 raise _refusal()
             if handle is None:
                 return client, ""
-            account_id = await work.clients.account_of_handle(client_id, digest_of(handle))
+            account_id = await work.clients.find_account(client_id, digest_of(handle))
             if not account_id:
                 raise _refusal(part="handle")
             return client, account_id
@@ -122,12 +123,12 @@ class Clients:
         An application that users share is nobody's to act for (ADR 0016); and each region of Amazon's has its own settings.
         """
         async with self._store.reading() as work:
-            accounts = [account for one in client.account_ids if (account := await work.account(one))]
+            accounts = [account for one in client.account_ids if (account := await work.accounts.get(one))]
             usable = [account for account in accounts if account.state is not State.INACTIVE]
             found = {(account.application_id, _region(account)) for account in usable}
             if len(found) != 1:
                 return ""
-            application = await work.application(usable[0].application_id)
+            application = await work.applications.get(usable[0].application_id)
             return usable[0].account_id if application and application.owner_user_id == client.user_id else ""
 
 
@@ -137,7 +138,7 @@ def digest_of(secret: SecretStr) -> str:
 
 
 async def _owned(work: UnitOfWork, client_id: str, user: str) -> DropInClient:
-    client = await work.clients.client(client_id) if ID.fullmatch(client_id) else None
+    client = await work.clients.get(client_id) if ID.fullmatch(client_id) else None
     if client is None or (user and client.user_id != user):
         raise _no_such_client(client_id)
     return client

@@ -16,7 +16,8 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import BackgroundTasks
 
-from sellergate_account.expiries import MOST_SINGLE, DaysLeft, ExpiryReport, ExpiryRows, report_expiries
+from sellergate_account.expiries import MOST_SINGLE, DaysLeft, ExpiryReport, report_expiries
+from sellergate_account.ports.unit_of_work import Store
 
 REFRESH_SECONDS = 300.0
 RETRY_SECONDS = 15.0
@@ -76,7 +77,7 @@ def _metrics(what: str, label: str, words: str, left: DaysLeft) -> Iterator[Metr
 
 @asynccontextmanager
 async def expiry_metrics(
-    rows: ExpiryRows,
+    store: Store,
     now: Callable[[], datetime],
     newest_key: str,
     sleep: Callable[[float], Awaitable[None]],
@@ -87,7 +88,7 @@ async def expiry_metrics(
     collector = ExpiryCollector(newest_key, now)
     registry.register(collector)
     try:
-        async with background.run("expiries", lambda: _refresh_forever(collector, rows, now, sleep)):
+        async with background.run("expiries", lambda: _refresh_forever(collector, store, now, sleep)):
             yield
     finally:
         registry.unregister(collector)
@@ -95,7 +96,7 @@ async def expiry_metrics(
 
 async def _refresh_forever(
     collector: ExpiryCollector,
-    rows: ExpiryRows,
+    store: Store,
     now: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[None]],
 ) -> None:
@@ -104,7 +105,7 @@ async def _refresh_forever(
         pause = REFRESH_SECONDS
         try:
             async with asyncio.timeout(REPORT_SECONDS):
-                collector.report = await report_expiries(rows, now())
+                collector.report = await report_expiries(store, now())
         except (SellergateError, TimeoutError) as error:
             get_logger().warning("expiries_unknown", cause=type(error).__name__)
             pause = RETRY_SECONDS

@@ -89,6 +89,20 @@ class ApplicationSecrets:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretRef:
+    """The reference of one secret: its row ("accounts/<id>"), its field, and the row's revision (None: the row has none)."""
+
+    row: str
+    field: str
+    revision: int | None = None
+
+    def __str__(self) -> str:
+        """Return the reference as a path, to which a sealed value is bound: "accounts/<id>/refresh_token/<revision>"."""
+        path = f"{self.row}/{self.field}"
+        return path if self.revision is None else f"{path}/{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
 class DropInClient:
     """Credentials of our own for an SP-API SDK, without their secrets. `account_ids` are those that a handle opens."""
 
@@ -269,6 +283,15 @@ class Origin:
     update_time: datetime | None = None
     role_without_external_id: bool = False
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """What ends. `within` counts by window, with those that have ended; `single` are ends by id; `unknown` have no known end."""
+
+    within: Mapping[datetime, int]
+    single: Mapping[str, datetime]
+    unknown: int
 
 
 def etag_of(row: Account | Application) -> str:

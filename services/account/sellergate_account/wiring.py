@@ -23,11 +23,11 @@ from sellergate_account.rpc.accounts import AccountSecretsServicer, AccountServi
 from sellergate_account.rpc.admin import AccountAdminServicer, Admin
 from sellergate_account.rpc.applications import ApplicationServicer
 from sellergate_account.rpc.clients import DropInClientServicer
+from sellergate_account.secrets.sealed_columns import SealedColumns
 from sellergate_account.settings import AccountSettings
 from sellergate_account.storage.database import Database
-from sellergate_account.storage.expiries import SqlExpiries
 from sellergate_account.storage.migrating import migrate, wait_for
-from sellergate_account.storage.sealed_rows import SqlVault
+from sellergate_account.storage.rewrapper import SqlRewrapper
 from sellergate_account.storage.store import SqlStore
 
 
@@ -45,17 +45,19 @@ async def open_servicers(
     ring = KeyRing.parse(settings.sealing_keys.get_secret_value())
     index_key = parse_key(settings.index_key.get_secret_value(), "the index key")
     adopts = settings.row_macs == "adopt"
-    store, vault = SqlStore(database, ring, index_key, adopts=adopts), SqlVault(database, ring, adopts=adopts)
+    secrets = SealedColumns(ring)
+    store = SqlStore(database, ring, index_key, adopts=adopts, secrets=secrets)
+    rewrapper = SqlRewrapper(database, ring, adopts=adopts, secrets=secrets)
     now = partial(datetime.now, UTC)
     audit = Audit(parse_key(settings.audit_key.get_secret_value(), "the audit key"), now, current_actor)
     applications = Applications(store, audit, now, new_uuid7, settings.limits)
     publisher = RedisChangePublisher(redis)
     accounts = Accounts(store, applications, audit, publisher, now, new_uuid7, new_external_id, settings.limits)
     clients = Clients(store, accounts, audit, now, new_secret, settings.limits)
-    admin = Admin(store, vault, audit, accounts, applications)
+    admin = Admin(store, rewrapper, audit, accounts, applications)
     if adopts and settings.database_migrate:
-        # Whoever brings the database to this release also gives its rows their MACs.
-        await adopt(store, vault, audit)
+        # The replica that migrates the database also gives the rows of an earlier release their MACs.
+        await adopt(store, rewrapper, audit)
     servicers = (
         AccountServicer(accounts),
         AccountSecretsServicer(accounts, applications),
@@ -64,7 +66,7 @@ async def open_servicers(
         AccountAdminServicer(admin),
     )
     async with (
-        expiry_metrics(SqlExpiries(database), now, ring.newest, asyncio.sleep, background),
+        expiry_metrics(store, now, ring.newest, asyncio.sleep, background),
         background.run("keyed_requests", partial(forget_expired, store, now, asyncio.sleep)),
     ):
         yield servicers

@@ -61,19 +61,19 @@ async def cut_world(postgres_url: str) -> AsyncIterator[World]:
         await migrate(database.engine)
         direct = SqlStore(database, RING, INDEX_KEY)
         async with direct.writing() as work:
-            await work.add_application(application(), CLIENT)
+            await work.applications.add(application(), CLIENT)
         yield World(proxy, cut, direct)
 
 
 async def connected(world: World, number: int) -> None:
     async with world.direct.writing() as work:
-        await work.add_account(account(f"a{number}", f"SELLER{number}"), SecretStr("t"))
+        await work.accounts.add(account(f"a{number}", f"SELLER{number}"), SecretStr("t"))
 
 
 async def registered(world: World, number: int) -> None:
     secrets = replace(CLIENT, client_id=SecretStr(f"amzn1.client{number}"))
     async with world.direct.writing() as work:
-        await work.add_application(application(f"a{number}"), secrets)
+        await work.applications.add(application(f"a{number}"), secrets)
 
 
 async def issued(world: World, number: int) -> None:
@@ -84,7 +84,7 @@ async def issued(world: World, number: int) -> None:
 
 async def deactivated(world: World, number: int) -> None:
     async with world.direct.writing() as work:
-        await work.add_account(account(f"a{number}", f"SELLER{number}", state=State.INACTIVE), SecretStr("t"))
+        await work.accounts.add(account(f"a{number}", f"SELLER{number}", state=State.INACTIVE), SecretStr("t"))
 
 
 async def nothing(world: World, number: int) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from sellergate_account.model import Account, Application, ApplicationSecrets, Cursor, Filter, Signing, State
-from sellergate_account.ports import DecryptionError, DuplicateKey, InUse, NotAuthentic, Store
+from sellergate_account.ports.errors import DecryptionError, DuplicateKey, InUse, NotAuthentic
+from sellergate_account.ports.unit_of_work import Store
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import BASE, HEAD, migrate
 from sellergate_account.storage.store import SqlStore
@@ -21,7 +22,7 @@ from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
 from sqlalchemy import inspect, text
 
-from tests.fakes.account import FakeStore
+from tests.fakes.account import FakeSecretStore, FakeStore
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
@@ -73,14 +74,16 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
         yield opened
 
 
-@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+@pytest.fixture(params=["fake", "sqlite", "sqlite and a secret store outside of it", "postgresql"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     async with AsyncExitStack() as stack:
         made: Store = FakeStore()
         if request.param != "fake":
-            made = SqlStore(await stack.enter_async_context(migrated(request.param, request)), RING, INDEX_KEY)
+            secrets = FakeSecretStore() if "outside" in request.param else None
+            opened = await stack.enter_async_context(migrated(request.param.split()[0], request))
+            made = SqlStore(opened, RING, INDEX_KEY, secrets=secrets)
         async with made.writing() as work:
-            await work.add_application(application(), CLIENT)
+            await work.applications.add(application(), CLIENT)
         yield made
 
 
@@ -91,65 +94,65 @@ def _sqlite(request: pytest.FixtureRequest) -> str:
 
 async def test_what_is_stored_is_read_back(store: Store) -> None:
     async with store.writing() as work:
-        await work.add_account(account("a"), SecretStr("Atzr|1"))
+        await work.accounts.add(account("a"), SecretStr("Atzr|1"))
     async with store.reading() as work:
-        assert await work.account("a") == account("a")
-        assert await work.account_of_seller("u1", "SELLER1", "US") == account("a")
-        assert await work.account("b") is None
-        assert await work.account_of_seller("u2", "SELLER1", "US") is None
-        assert await work.refresh_token(account("a")) == SecretStr("Atzr|1")
-        assert await work.application("app") == application()
-        assert await work.application_of_client("u1", SecretStr("amzn1.client")) == application()
-        assert await work.application_of_client("u2", SecretStr("amzn1.client")) is None
-        assert await work.application_secrets(application()) == CLIENT
+        assert await work.accounts.get("a") == account("a")
+        assert await work.accounts.find("u1", "SELLER1", "US") == account("a")
+        assert await work.accounts.get("b") is None
+        assert await work.accounts.find("u2", "SELLER1", "US") is None
+        assert await work.accounts.read_refresh_token(account("a")) == SecretStr("Atzr|1")
+        assert await work.applications.get("app") == application()
+        assert await work.applications.find("u1", SecretStr("amzn1.client")) == application()
+        assert await work.applications.find("u2", SecretStr("amzn1.client")) is None
+        assert await work.applications.read_secrets(application()) == CLIENT
 
 
 async def test_a_key_is_stored_once(store: Store) -> None:
     async with store.writing() as work:
-        await work.add_account(account("a"), SecretStr("Atzr|1"))
+        await work.accounts.add(account("a"), SecretStr("Atzr|1"))
     with pytest.raises(DuplicateKey):
         async with store.writing() as work:
-            await work.add_account(account("b"), SecretStr("Atzr|2"))
+            await work.accounts.add(account("b"), SecretStr("Atzr|2"))
     with pytest.raises(DuplicateKey):
         async with store.writing() as work:
-            await work.add_application(application("other"), CLIENT)
+            await work.applications.add(application("other"), CLIENT)
     async with store.reading() as work:
-        assert await work.account("b") is None
+        assert await work.accounts.get("b") is None
 
 
 async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError):
         async with store.writing() as work:
-            await work.add_account(account("a"), SecretStr("Atzr|1"))
+            await work.accounts.add(account("a"), SecretStr("Atzr|1"))
             raise RuntimeError
     async with store.reading() as work:
-        assert await work.account("a") is None
+        assert await work.accounts.get("a") is None
 
 
 async def test_a_saved_account_keeps_its_token_through_revisions(store: Store) -> None:
     async with store.writing() as work:
-        await work.add_account(account("a"), SecretStr("Atzr|1"))
+        await work.accounts.add(account("a"), SecretStr("Atzr|1"))
     moved = account("a", revision=2, version=2, iam_role_arn="arn:aws:iam::123456789012:role/x")
     async with store.writing() as work:
-        await work.save_account(moved, None)
+        await work.accounts.save(moved, None)
     async with store.reading() as work:
-        assert await work.account("a") == moved
-        assert await work.refresh_token(moved) == SecretStr("Atzr|1")
+        assert await work.accounts.get("a") == moved
+        assert await work.accounts.read_refresh_token(moved) == SecretStr("Atzr|1")
     renewed = replace(moved, revision=3, version=3)
     async with store.writing() as work:
-        await work.save_account(renewed, SecretStr("Atzr|2"))
+        await work.accounts.save(renewed, SecretStr("Atzr|2"))
     async with store.reading() as work:
-        assert await work.refresh_token(renewed) == SecretStr("Atzr|2")
+        assert await work.accounts.read_refresh_token(renewed) == SecretStr("Atzr|2")
 
 
 async def test_an_application_keeps_its_previous_secret(store: Store) -> None:
     rotated = replace(application(), revision=2, version=2, previous_secret_expire_time=NOW + timedelta(days=7))
     secrets = ApplicationSecrets(CLIENT.client_id, SecretStr("new"), CLIENT.client_secret)
     async with store.writing() as work:
-        await work.save_application(rotated, secrets)
+        await work.applications.save(rotated, secrets)
     async with store.reading() as work:
-        assert await work.application("app") == rotated
-        assert await work.application_secrets(rotated) == secrets
+        assert await work.applications.get("app") == rotated
+        assert await work.applications.read_secrets(rotated) == secrets
 
 
 async def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> None:
@@ -158,19 +161,21 @@ async def test_pages_follow_each_other_without_gap_or_overlap(store: Store) -> N
     ]
     async with store.writing() as work:
         for row in reversed(rows):
-            await work.add_account(row, SecretStr("t"))
-        await work.add_account(account("other", user="u2", state=State.INACTIVE), SecretStr("t"))
+            await work.accounts.add(row, SecretStr("t"))
+        await work.accounts.add(account("other", user="u2", state=State.INACTIVE), SecretStr("t"))
     async with store.reading() as work:
         seen: list[Account] = []
-        while page := await work.accounts(
+        while page := await work.accounts.list(
             Filter("u1"), Cursor(seen[-1].create_time, seen[-1].account_id) if seen else None, 3
         ):
             seen.extend(page)
         assert seen == rows
-        assert [row.account_id for row in await work.accounts(Filter(states=(State.INACTIVE,)), None, 9)] == ["other"]
-        assert await work.accounts(Filter(marketplaces=("DE",)), None, 9) == []
-        assert await work.accounts(Filter(application_id="another"), None, 9) == []
-        assert await work.accounts(Filter(application_id=seen[0].application_id), None, 9)
+        assert [row.account_id for row in await work.accounts.list(Filter(states=(State.INACTIVE,)), None, 9)] == [
+            "other"
+        ]
+        assert await work.accounts.list(Filter(marketplaces=("DE",)), None, 9) == []
+        assert await work.accounts.list(Filter(application_id="another"), None, 9) == []
+        assert await work.accounts.list(Filter(application_id=seen[0].application_id), None, 9)
 
 
 async def test_applications_are_listed_in_order_by_owner_and_kept_whole(store: Store) -> None:
@@ -184,42 +189,42 @@ async def test_applications_are_listed_in_order_by_owner_and_kept_whole(store: S
         create_time=NOW - timedelta(days=1),
     )
     async with store.writing() as work:
-        await work.add_application(full, CLIENT)
-        await work.add_application(application("shared", ""), CLIENT)
+        await work.applications.add(full, CLIENT)
+        await work.applications.add(application("shared", ""), CLIENT)
     async with store.reading() as work:
-        assert list(await work.applications(None, None, 9)) == [full, application(), application("shared", "")]
-        assert list(await work.applications(("u1", ""), None, 1)) == [application()]
-        assert list(await work.applications(None, Cursor(full.create_time, "zz"), 1)) == [application()]
+        assert list(await work.applications.list(None, None, 9)) == [full, application(), application("shared", "")]
+        assert list(await work.applications.list(("u1", ""), None, 1)) == [application()]
+        assert list(await work.applications.list(None, Cursor(full.create_time, "zz"), 1)) == [application()]
 
 
 async def test_an_application_that_accounts_use_is_not_removed(store: Store) -> None:
     async with store.writing() as work:
-        await work.add_account(account("a"), SecretStr("t"))
+        await work.accounts.add(account("a"), SecretStr("t"))
     with pytest.raises(InUse):
         async with store.writing() as work:
-            await work.remove_application("app")
+            await work.applications.remove("app")
     async with store.writing() as work:
-        await work.remove_account("a")
-        await work.remove_application("app")
+        await work.accounts.remove("a")
+        await work.applications.remove("app")
     async with store.reading() as work:
-        assert await work.application("app") is None
+        assert await work.applications.get("app") is None
 
 
 async def test_a_removed_account_is_gone(store: Store) -> None:
     async with store.writing() as work:
-        await work.add_account(account("a"), SecretStr("t"))
+        await work.accounts.add(account("a"), SecretStr("t"))
     async with store.writing() as work:
-        await work.remove_account("a")
+        await work.accounts.remove("a")
     async with store.reading() as work:
-        assert await work.account("a") is None
+        assert await work.accounts.get("a") is None
 
 
 async def test_a_user_keeps_the_external_id_it_got_first(store: Store) -> None:
     async with store.writing() as work:
-        assert await work.external_id("u1", "first") == "first"
+        assert await work.external_ids.get_or_add("u1", "first") == "first"
     async with store.writing() as work:
-        assert await work.external_id("u1", "second") == "first"
-        assert await work.external_id("u2", "third") == "third"
+        assert await work.external_ids.get_or_add("u1", "second") == "first"
+        assert await work.external_ids.get_or_add("u2", "third") == "third"
 
 
 async def test_migrations_go_up_and_down_and_leave_what_the_records_say(database: Database) -> None:
@@ -247,8 +252,8 @@ async def test_replicas_that_start_together_migrate_once(database: Database) -> 
 async def test_nothing_secret_lies_in_a_table_in_the_clear(database: Database) -> None:
     store = SqlStore(database, RING, INDEX_KEY)
     async with store.writing() as work:
-        await work.add_application(application(), CLIENT)
-        await work.add_account(account("a"), SecretStr("Atzr|hidden"))
+        await work.applications.add(application(), CLIENT)
+        await work.accounts.add(account("a"), SecretStr("Atzr|hidden"))
     async with database.reading() as connection:
         dump = ""
         for table in Base.metadata.tables:
@@ -261,9 +266,9 @@ async def test_nothing_secret_lies_in_a_table_in_the_clear(database: Database) -
 async def test_a_value_moved_to_another_row_does_not_open(database: Database) -> None:
     store = SqlStore(database, RING, INDEX_KEY)
     async with store.writing() as work:
-        await work.add_application(application(), CLIENT)
-        await work.add_account(account("a"), SecretStr("Atzr|a"))
-        await work.add_account(account("b", "SELLER2"), SecretStr("Atzr|b"))
+        await work.applications.add(application(), CLIENT)
+        await work.accounts.add(account("a"), SecretStr("Atzr|a"))
+        await work.accounts.add(account("b", "SELLER2"), SecretStr("Atzr|b"))
     async with database.writing() as connection:
         await connection.execute(
             text(
@@ -271,12 +276,12 @@ async def test_a_value_moved_to_another_row_does_not_open(database: Database) ->
             )
         )
     async with store.reading() as work:
-        assert await work.refresh_token(account("a")) == SecretStr("Atzr|a")
+        assert await work.accounts.read_refresh_token(account("a")) == SecretStr("Atzr|a")
         with pytest.raises(NotAuthentic, match="changed outside"):
-            await work.refresh_token(account("b", "SELLER2"))
+            await work.accounts.read_refresh_token(account("b", "SELLER2"))
     async with SqlStore(database, RING, INDEX_KEY, adopts=True).reading() as work:
         with pytest.raises(DecryptionError, match="cannot be opened"):
-            await work.refresh_token(account("b", "SELLER2"))
+            await work.accounts.read_refresh_token(account("b", "SELLER2"))
 
 
 async def test_a_database_that_is_down_is_unavailable() -> None:
@@ -289,18 +294,18 @@ async def test_a_database_that_is_down_is_unavailable() -> None:
 async def test_parallel_writers_of_one_row_queue_up(database: Database) -> None:
     store = SqlStore(database, RING, INDEX_KEY)
     async with store.writing() as work:
-        await work.add_application(application(), CLIENT)
-        await work.add_account(account("a"), SecretStr("t"))
+        await work.applications.add(application(), CLIENT)
+        await work.accounts.add(account("a"), SecretStr("t"))
 
     async def raise_version() -> None:
         async with store.writing() as work:
-            row = await work.account("a")
+            row = await work.accounts.get("a")
             assert row
             await asyncio.sleep(0.005)
-            await work.save_account(replace(row, version=row.version + 1), None)
+            await work.accounts.save(replace(row, version=row.version + 1), None)
 
     await asyncio.gather(*(raise_version() for _ in range(20)))
     async with store.reading() as work:
-        row = await work.account("a")
+        row = await work.accounts.get("a")
         assert row
         assert row.version == 21

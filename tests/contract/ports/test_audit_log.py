@@ -13,7 +13,7 @@ from sellergate_account.admin.audit_check import Finding, verify
 from sellergate_account.admin.legacy_import import Import, Outcome, Row
 from sellergate_account.applications import LwaClient
 from sellergate_account.model import Account, Actor, Changes, Origin
-from sellergate_account.ports import NotAuthentic
+from sellergate_account.ports.errors import NotAuthentic
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.errors import NotFound, Unavailable

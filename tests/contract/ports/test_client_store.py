@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 from sellergate_account.model import Cursor, DropInClient
-from sellergate_account.ports import DuplicateKey
+from sellergate_account.ports.errors import DuplicateKey
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
 
@@ -39,28 +39,28 @@ class Clients:
 
     async def client(self, client_id: str) -> DropInClient | None:
         async with self.store.reading() as work:
-            return await work.clients.client(client_id)
+            return await work.clients.get(client_id)
 
     async def clients(self, user: str, after: Cursor | None, limit: int) -> Sequence[DropInClient]:
         async with self.store.reading() as work:
-            return (await work.clients.clients(user, after, limit)).clients
+            return (await work.clients.list(user, after, limit)).clients
 
     async def secret_digest(self, client_id: str) -> str:
         async with self.store.reading() as work:
-            return await work.clients.secret_digest(client_id)
+            return await work.clients.read_secret_digest(client_id)
 
     async def account_of_handle(self, client_id: str, digest: str) -> str:
         async with self.store.reading() as work:
-            return await work.clients.account_of_handle(client_id, digest)
+            return await work.clients.find_account(client_id, digest)
 
 
 @pytest.fixture
 async def clients(database: Database) -> Clients:
     store = SqlStore(database, RING, INDEX_KEY)
     async with store.writing() as work:
-        await work.add_application(application(), CLIENT)
+        await work.applications.add(application(), CLIENT)
         for number in (1, 2):
-            await work.add_account(account(f"a{number}", f"SELLER{number}"), SecretStr("t"))
+            await work.accounts.add(account(f"a{number}", f"SELLER{number}"), SecretStr("t"))
     return Clients(store)
 
 
@@ -89,7 +89,7 @@ async def test_a_client_for_an_account_that_is_gone_is_not_stored_at_all(clients
 async def test_handles_go_with_their_account(clients: Clients, database: Database) -> None:
     await clients.add(client("c1"), "digest", {"a1": "h1", "a2": "h2"})
     async with SqlStore(database, RING, INDEX_KEY).writing() as work:
-        await work.remove_account("a1")
+        await work.accounts.remove("a1")
     assert await clients.account_of_handle("c1", "h1") == ""
     assert await clients.client("c1") == client("c1", accounts=("a2",))
 

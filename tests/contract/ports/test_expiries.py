@@ -37,20 +37,20 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
 async def ending(database: Database, *days: float, state: State = State.ACTIVE) -> None:
     """Store accounts whose authorizations end after so many days; account "a-3.5" after 3.5."""
     async with SqlStore(database, RING, INDEX_KEY).writing() as work:
-        if await work.application("app") is None:
-            await work.add_application(application(), CLIENT)
+        if await work.applications.get("app") is None:
+            await work.applications.add(application(), CLIENT)
         for number in days:
             name = f"a{number}".replace(".", "_")
             end = NOW + timedelta(days=number)
             row = account(f"{name}-{state}", f"S{name}{state}", authorization_expire_time=end, state=state)
-            await work.add_account(row, SecretStr("Atzr|1"))
+            await work.accounts.add(row, SecretStr("Atzr|1"))
 
 
 async def test_active_accounts_are_counted_by_window_and_the_near_ones_named(database: Database) -> None:
     await ending(database, -2, 3.5, 10, 25, 45, 89, 200)
     await ending(database, 4, state=State.INACTIVE)
     await ending(database, 5, state=State.AUTHORIZATION_REVOKED)
-    left = (await report_expiries(SqlExpiries(database), NOW)).authorizations
+    left = (await report_expiries(SqlStore(database, RING, INDEX_KEY), NOW)).authorizations
     assert left.within == {7: 2, 14: 3, 30: 4, 60: 5, 90: 6}
     assert left.single == {"a-2-ACTIVE": -2, "a3_5-ACTIVE": 3.5, "a10-ACTIVE": 10, "a25-ACTIVE": 25}
     assert left.unknown == 0
@@ -58,7 +58,7 @@ async def test_active_accounts_are_counted_by_window_and_the_near_ones_named(dat
 
 async def test_single_ones_are_the_soonest_hundred(database: Database) -> None:
     await ending(database, *(29 - number / 10 for number in range(MOST_SINGLE + 20)))
-    left = (await report_expiries(SqlExpiries(database), NOW)).authorizations
+    left = (await report_expiries(SqlStore(database, RING, INDEX_KEY), NOW)).authorizations
     assert len(left.single) == MOST_SINGLE
     assert max(left.single.values()) < 27.1
     assert left.within[30] == MOST_SINGLE + 20
@@ -68,11 +68,11 @@ async def test_the_operators_secrets_come_before_users_own_and_unknown_ends_are_
     async with SqlStore(database, RING, INDEX_KEY).writing() as work:
         for number in range(MOST_SINGLE):
             mine = replace(application(f"u{number}", f"user{number}"), secret_expire_time=NOW + timedelta(days=1))
-            await work.add_application(mine, CLIENT)
+            await work.applications.add(mine, CLIENT)
         shared = replace(application("shared", ""), secret_expire_time=NOW + timedelta(days=150))
-        await work.add_application(shared, CLIENT)
-        await work.add_application(application("unknown", "nobody"), CLIENT)
-    left = (await report_expiries(SqlExpiries(database), NOW)).client_secrets
+        await work.applications.add(shared, CLIENT)
+        await work.applications.add(application("unknown", "nobody"), CLIENT)
+    left = (await report_expiries(SqlStore(database, RING, INDEX_KEY), NOW)).client_secrets
     assert (len(left.single), left.single["shared"]) == (MOST_SINGLE, 150)
     assert (left.within[7], left.within[90], left.unknown) == (MOST_SINGLE, MOST_SINGLE, 1)
 
@@ -83,9 +83,9 @@ async def test_the_last_report_stays_while_the_database_is_down(
     await ending(database, 10)
     monkeypatch.setattr(expiry_metrics, "REFRESH_SECONDS", 0.05)
     monkeypatch.setattr(expiry_metrics, "RETRY_SECONDS", 0.05)
-    rows, registry, time = SqlExpiries(database), CollectorRegistry(), [NOW]
+    store, registry, time = SqlStore(database, RING, INDEX_KEY), CollectorRegistry(), [NOW]
     async with expiry_metrics.expiry_metrics(
-        rows, lambda: time[0], "k20260101", asyncio.sleep, BackgroundTasks(), registry
+        store, lambda: time[0], "k20260101", asyncio.sleep, BackgroundTasks(), registry
     ):
         text = await told(registry, 'sellergate_authorization_days_left{account_id="a10-ACTIVE"} 10.0')
         assert 'sellergate_authorizations_ending{within_days="7"} 0.0' in text
@@ -97,7 +97,7 @@ async def test_the_last_report_stays_while_the_database_is_down(
             async def down(*_: object) -> None:
                 raise Unavailable("down")
 
-            broken.setattr(rows, "authorizations", down)
+            broken.setattr(SqlExpiries, "authorizations", down)
             time[0] += timedelta(days=5)
             await asyncio.sleep(0.3)
             assert (

@@ -12,7 +12,8 @@ from sellergate.account.v1 import drop_in_client_service_pb2 as clients
 from sellergate_account.changes import idempotency
 from sellergate_account.changes.idempotency import KEPT, forget_expired
 from sellergate_account.model import KeyedRequest
-from sellergate_account.ports import KeysUsedUp, Store
+from sellergate_account.ports.errors import KeysUsedUp
+from sellergate_account.ports.unit_of_work import Store
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
 from sellergate_common.context import Caller
@@ -107,27 +108,27 @@ async def test_a_request_without_a_key_is_carried_out_each_time(servicers: Servi
 async def test_a_key_is_kept_for_a_day(store: Store) -> None:
     later = NOW + KEPT + timedelta(seconds=1)
     async with store.writing() as work:
-        assert await work.requests.claim(REQUEST, NOW, NOW - KEPT) is None
-        await work.requests.respond(REQUEST, b"one")
+        assert await work.keyed_requests.claim(REQUEST, NOW, NOW - KEPT) is None
+        await work.keyed_requests.respond(REQUEST, b"one")
     async with store.writing() as work:
-        first = await work.requests.claim(REQUEST, NOW, NOW - KEPT)
+        first = await work.keyed_requests.claim(REQUEST, NOW, NOW - KEPT)
         assert first
         assert (first.is_same, first.response) == (True, b"one")
-        other = await work.requests.claim(replace(REQUEST, digest="e" * 64), NOW, NOW - KEPT)
+        other = await work.keyed_requests.claim(replace(REQUEST, digest="e" * 64), NOW, NOW - KEPT)
         assert other
         assert not other.is_same
     async with store.writing() as work:
-        assert await work.requests.claim(REQUEST, later, later - KEPT) is None
-        await work.requests.respond(REQUEST, b"two")
+        assert await work.keyed_requests.claim(REQUEST, later, later - KEPT) is None
+        await work.keyed_requests.respond(REQUEST, b"two")
     async with store.writing() as work:
-        assert await work.requests.forget(NOW, 9) == 0
-        assert await work.requests.forget(later + KEPT, 9) == 1
+        assert await work.keyed_requests.remove(NOW, 9) == 0
+        assert await work.keyed_requests.remove(later + KEPT, 9) == 1
 
 
 async def test_expired_requests_are_removed_in_the_background(store: Store) -> None:
     async with store.writing() as work:
         for number in range(3):
-            await work.requests.claim(replace(REQUEST, key=f"{KEY}-{number}"), NOW, NOW - KEPT)
+            await work.keyed_requests.claim(replace(REQUEST, key=f"{KEY}-{number}"), NOW, NOW - KEPT)
     pauses = 0
 
     async def sleep(_: float) -> None:
@@ -139,15 +140,15 @@ async def test_expired_requests_are_removed_in_the_background(store: Store) -> N
     with pytest.raises(asyncio.CancelledError):
         await forget_expired(store, lambda: NOW + KEPT + timedelta(seconds=1), sleep)
     async with store.writing() as work:
-        assert await work.requests.forget(NOW + timedelta(days=9), 9) == 0
+        assert await work.keyed_requests.remove(NOW + timedelta(days=9), 9) == 0
 
 
 async def test_a_user_has_room_for_so_many_keys_and_expired_ones_make_room(store: Store) -> None:
     async def has_room(request: KeyedRequest, now: datetime) -> bool:
         async with store.writing() as work:
-            assert await work.requests.claim(request, now, now - KEPT) is None
-            await work.requests.respond(request, b"response")
-            return await work.requests.has_room(request, now - KEPT, 2)
+            assert await work.keyed_requests.claim(request, now, now - KEPT) is None
+            await work.keyed_requests.respond(request, b"response")
+            return await work.keyed_requests.has_room(request, now - KEPT, 2)
 
     later = NOW + KEPT
     assert await has_room(replace(REQUEST, key="one"), NOW)
@@ -156,7 +157,7 @@ async def test_a_user_has_room_for_so_many_keys_and_expired_ones_make_room(store
     assert await has_room(replace(REQUEST, caller="operator"), later), "and each caller"
     assert await has_room(replace(REQUEST, key="three"), later), "the first is a day old"
     async with store.writing() as work:
-        assert await work.requests.claim(replace(REQUEST, key="two"), later, later - KEPT), "the second is not"
+        assert await work.keyed_requests.claim(replace(REQUEST, key="two"), later, later - KEPT), "the second is not"
     assert not await has_room(replace(REQUEST, key="four"), later)
 
 
@@ -181,7 +182,7 @@ async def test_a_clients_secret_is_shown_again_and_lies_nowhere_in_the_clear(dat
     store = SqlStore(database, RING, INDEX_KEY)
     servicers = Servicers(Domain(store))
     async with store.writing() as work:
-        await work.add_application(application(), CLIENT)
+        await work.applications.add(application(), CLIENT)
     account_id = (await servicers.call(connection())).account.account_id
     create = clients.CreateClientRequest(user_id="u1", account_ids=[account_id], idempotency_key=KEY + "-client")
     first = await servicers.call(create)

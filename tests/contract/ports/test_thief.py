@@ -10,7 +10,7 @@ from sellergate_account.admin.anchors import verify_anchors
 from sellergate_account.admin.audit_check import verify
 from sellergate_account.applications import LwaClient
 from sellergate_account.model import Anchor, Changes, Filter
-from sellergate_account.ports import NotAuthentic
+from sellergate_account.ports.errors import NotAuthentic
 from sellergate_account.storage.database import Database
 from sellergate_common.errors import Reason
 from sqlalchemy import inspect, text
@@ -71,9 +71,9 @@ async def test_an_account_taken_over_by_sql_is_refused_to_its_thief_and_its_owne
         assert caught.value.metadata == {"row": f"accounts/{account_id}"}
     assert (refused_rows("accounts") or 0) > (refused or 0)
     async with world.domain.store.reading() as work:
-        assert [one.account_id for one in await work.accounts(Filter("thief"), None, 9)] == []
-        assert len(await work.accounts(Filter(), None, 9)) == 2
-        assert len(await work.accounts(Filter(), None, 2)) == 2, "a page is filled up with the rows after it"
+        assert [one.account_id for one in await work.accounts.list(Filter("thief"), None, 9)] == []
+        assert len(await work.accounts.list(Filter(), None, 9)) == 2
+        assert len(await work.accounts.list(Filter(), None, 2)) == 2, "a page is filled up with the rows after it"
     assert (await verify(world.domain.store, world.domain.audit, account_id)).faults
 
 

@@ -11,7 +11,7 @@ from sellergate_account.applications import Applications, LwaClient, NewApplicat
 from sellergate_account.clients import Clients
 from sellergate_account.ids import new_external_id, new_secret, new_uuid7
 from sellergate_account.model import Cursor, Limits
-from sellergate_account.ports import UserLimitReached
+from sellergate_account.ports.errors import UserLimitReached
 from sellergate_account.storage import clients as rows
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore
@@ -87,10 +87,10 @@ async def test_pages_of_clients_are_bounded_by_their_accounts(
     store = SqlStore(database, RING, INDEX_KEY)
     domain = Domain(store)
     async with store.writing() as work:
-        await work.add_application(application(), CLIENT)
+        await work.applications.add(application(), CLIENT)
         ids = [f"a{number}" for number in range(12)]
         for number, one in enumerate(ids):
-            await work.add_account(account(one, f"SELLER{number}"), SecretStr("t"))
+            await work.accounts.add(account(one, f"SELLER{number}"), SecretStr("t"))
     sizes = (12, 3, 3, 0, 5, 12, 0)
     for size in sizes:
         await domain.clients.create("u1", "name", ids[:size])

@@ -12,7 +12,8 @@ from sellergate_account.accounts import Connection
 from sellergate_account.admin.audit_check import verify
 from sellergate_account.applications import LwaClient, NewApplication
 from sellergate_account.model import Changes, KeyedRequest
-from sellergate_account.ports import NotAuthentic, UnitOfWork
+from sellergate_account.ports.errors import NotAuthentic
+from sellergate_account.ports.unit_of_work import UnitOfWork
 from sellergate_account.secrets.rotation import NewSecret
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.store import SqlStore, SqlUnitOfWork
@@ -79,7 +80,7 @@ class Theft:
     def work(self) -> SqlUnitOfWork:
         store = self.domain.store
         assert isinstance(store, SqlStore)
-        return SqlUnitOfWork(self.connection, store._keys, None)
+        return SqlUnitOfWork(self.connection, store._parts, None)
 
     async def found(self, table: str, row: Row) -> str:
         """Return where it is found: "read", "verify", both or "-"."""
@@ -93,17 +94,17 @@ class Theft:
         try:
             match table:
                 case "accounts":
-                    await work.account(row["account_id"])
+                    await work.accounts.get(row["account_id"])
                 case "applications":
-                    await work.application(row["application_id"])
+                    await work.applications.get(row["application_id"])
                 case "external_ids":
-                    await work.external_id(row["user_id"], "x" * 16)
+                    await work.external_ids.get_or_add(row["user_id"], "x" * 16)
                 case "drop_in_clients":
-                    await work.clients.secret_digest(row["client_id"])
+                    await work.clients.read_secret_digest(row["client_id"])
                 case "drop_in_handles":
-                    await work.clients.account_of_handle(row["client_id"], row["handle_digest"])
+                    await work.clients.find_account(row["client_id"], row["handle_digest"])
                 case "keyed_requests":
-                    await work.requests.claim(REQUEST, NOW, NOW - timedelta(days=1))
+                    await work.keyed_requests.claim(REQUEST, NOW, NOW - timedelta(days=1))
         except NotAuthentic:
             return True
         return False
@@ -173,8 +174,8 @@ async def made(database: Database) -> World:
     ]
     await domain.accounts.remove(accounts[3].account_id, "u1", "")
     async with domain.store.writing() as work:
-        await work.requests.claim(REQUEST, NOW, NOW - timedelta(days=1))
-        await work.requests.respond(REQUEST, b"response")
+        await work.keyed_requests.claim(REQUEST, NOW, NOW - timedelta(days=1))
+        await work.keyed_requests.respond(REQUEST, b"response")
     earlier = await dump(database)
     target, client = accounts[1].account_id, clients[2].client.client_id
     await domain.accounts.update(target, "u1", Changes(region="eu-west-1", refresh_token=SecretStr("Atzr|2")), "")

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sellergate_account.accounts import Connection
 from sellergate_account.applications import LwaClient
 from sellergate_account.model import Account, Changes, Filter, Origin, Signing, State, etag_of
-from sellergate_account.ports import DuplicateKey
+from sellergate_account.ports.errors import DuplicateKey
 from sellergate_account.secrets.rotation import OLD_SECRET_LIFE
 from sellergate_common.errors import (
     Conflict,
@@ -21,7 +21,7 @@ from sellergate_common.errors import (
     Unavailable,
 )
 
-from tests.fakes.account import Domain, FakeStore, FakeUnitOfWork
+from tests.fakes.account import Domain, FakeAccounts, FakeStore
 
 
 class World(Domain):
@@ -146,8 +146,8 @@ async def test_what_is_missing_or_wrong_is_named_and_nothing_is_stored(
     with pytest.raises(InvalidRequest) as caught:
         await world.connect(**given)
     assert [violation.field for violation in caught.value.violations] == [field]
-    assert not world.store.work.rows
-    assert not world.store.work.apps
+    assert not world.store.work.accounts.rows
+    assert not world.store.work.applications.rows
     assert not world.announced
 
 
@@ -221,8 +221,8 @@ async def test_a_new_refresh_token_heals_a_revoked_account(world: World) -> None
 
 async def test_a_user_cannot_replace_the_secret_of_a_shared_application(world: World) -> None:
     account = await world.connect()
-    application, secrets = world.store.work.apps[account.application_id]
-    world.store.work.apps[account.application_id] = (replace(application, owner_user_id=""), secrets)
+    application, secrets = world.store.work.applications.rows[account.application_id]
+    world.store.work.applications.rows[account.application_id] = (replace(application, owner_user_id=""), secrets)
     with pytest.raises(NotAllowed):
         await world.accounts.update(account.account_id, "u1", Changes(client_secret=SecretStr("x")), "")
 
@@ -245,7 +245,7 @@ async def test_a_key_that_another_stored_first_is_found_on_the_next_attempt(worl
         first.append(account)
         raise DuplicateKey
 
-    world.store.work.add_account = taken_once  # type: ignore[method-assign]  # (rolled back with the fake's transaction)
+    world.store.work.accounts.add = taken_once  # type: ignore[method-assign]  # (rolled back with the fake's transaction)
     account = await world.connect()
     assert first
     assert first[0].account_id != account.account_id
@@ -254,10 +254,10 @@ async def test_a_key_that_another_stored_first_is_found_on_the_next_attempt(worl
 async def test_a_key_that_is_always_taken_ends_in_an_error_to_try_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def taken(_: FakeUnitOfWork, account: Account, refresh_token: SecretStr) -> None:
+    async def taken(_: FakeAccounts, account: Account, refresh_token: SecretStr) -> None:
         raise DuplicateKey
 
-    monkeypatch.setattr(FakeUnitOfWork, "add_account", taken)
+    monkeypatch.setattr(FakeAccounts, "add", taken)
     with pytest.raises(Unavailable) as caught:
         await world.connect()
     assert caught.value.retry_after

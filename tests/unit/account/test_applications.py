@@ -72,7 +72,7 @@ async def test_redirect_uris_that_amazon_would_not_take_are_named(world: World, 
     with pytest.raises(InvalidRequest) as caught:
         await world.create(redirect_uris=("https://a.example/cb", uri))
     assert caught.value.violations[0].field == "application.redirect_uris[1]"
-    assert not world.store.work.apps
+    assert not world.store.work.applications.rows
     made = await world.create(redirect_uris=("http://localhost:3001/cb", "http://[::1]/cb?a=%20&b"))
     changes = ApplicationChanges(redirect_uris=("https://a.example/cb", uri))
     with pytest.raises(InvalidRequest):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from sellergate_account.admin.audit_check import Finding
 from sellergate_account.model import Anchor
-from sellergate_account.ports import Store, UnitOfWork
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 
 async def verify_anchors(store: Store, batches: AsyncIterator[Sequence[Anchor]]) -> Finding:

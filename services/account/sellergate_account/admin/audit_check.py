@@ -8,7 +8,9 @@ from sellergate_common.errors import NotFound
 from sellergate_account.admin.row_check import NOT_WRITTEN_HERE, RecordedRows, check_rows
 from sellergate_account.audit import BROKEN_END, CREATED, GLOBAL, REMOVED, Audit
 from sellergate_account.model import AuditEvent, ChainHead
-from sellergate_account.ports import AuditLog, NotAuthentic, Store, UnitOfWork
+from sellergate_account.ports.audit_log import AuditLog
+from sellergate_account.ports.errors import NotAuthentic
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 FAULTS_SHOWN = 1000
 _CHAINS_AT_ONCE = 200
@@ -47,7 +49,7 @@ async def verify(store: Store, audit: Audit, account_id: str) -> Finding:
         if account_id:
             head = await work.audit_log.head(account_id)
             try:
-                account = await work.account(account_id)
+                account = await work.accounts.get(account_id)
             except NotAuthentic as error:
                 finding.row_fault(error.metadata["row"], NOT_WRITTEN_HERE)
             else:

@@ -13,7 +13,8 @@ from sellergate_account.admin.import_secrets import KeptSecrets, Rank, first, se
 from sellergate_account.applications import Applications
 from sellergate_account.changes.retry import retry_transaction
 from sellergate_account.model import Account, Application, ApplicationSecrets, Filter, Origin, State
-from sellergate_account.ports import DecryptionError, Store, UnitOfWork
+from sellergate_account.ports.errors import DecryptionError
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 from sellergate_account.secrets.rules import check_connection
 
 MAX_ROWS = 10_000
@@ -122,14 +123,14 @@ class Import:
 
     async def _store_row(self, work: UnitOfWork, row: Row) -> ImportResult:
         connection, origin = row.connection, row.origin
-        there = await work.account_of_seller(*_key(connection))
+        there = await work.accounts.find(*_key(connection))
         if there is not None:
             _check_id(row, there.account_id, there.state)
             return ImportResult(Outcome.UNCHANGED, await _differences(work, there, connection))
         if not row.rank.active and _key(connection) in self._refused:
             words = "an active row of this seller and marketplace was refused; correct that row and import again"
             raise InvalidRequest.of_field("inactive", words)
-        if origin.account_id and await work.account(origin.account_id) is not None:
+        if origin.account_id and await work.accounts.get(origin.account_id) is not None:
             raise InvalidRequest.of_field("account_id", "is the id of another seller's account")
         application, taken = await self._application(work, row)
         await self._accounts.create(work, connection, application.application_id, origin)
@@ -150,11 +151,11 @@ class Import:
     async def _shared(self, work: UnitOfWork, row: Row) -> Application | None:
         """Return the operator's application of the row's LWA client, None without one. Raises InvalidRequest on another secret."""
         if row.shared_id:
-            named = await work.application(row.shared_id) if ID.fullmatch(row.shared_id) else None
+            named = await work.applications.get(row.shared_id) if ID.fullmatch(row.shared_id) else None
             if named is None or named.owner_user_id:
                 raise InvalidRequest.of_field("shared_application_id", "must be the id of an operator's application")
         client = row.connection.client
-        shared = await work.application_of_client("", client.client_id) if client else None
+        shared = await work.applications.find("", client.client_id) if client else None
         if client is None or shared is None or row.shared_id not in ("", shared.application_id):
             return None
         secrets = await self._applications.open_secrets(work, shared)
@@ -173,7 +174,7 @@ class Import:
         """Return the user's own application of the row's LWA client, with the secrets that the rule between rows decides on."""
         connection, client = row.connection, row.connection.client
         assert client is not None  # noqa: S101  (checked by the caller)
-        found = await work.application_of_client(connection.user_id, client.client_id)
+        found = await work.applications.find(connection.user_id, client.client_id)
         before = await self._kept_of(work, found, (connection.user_id, client.client_id))
         if before is None:
             if client.client_secret is None:
@@ -201,7 +202,7 @@ class Import:
             return None
         secrets = await self._applications.open_secrets(work, found)
         users = Filter(user_id=found.owner_user_id, states=_LIVING, application_id=found.application_id)
-        living = bool(await work.accounts(users, None, 1))
+        living = bool(await work.accounts.list(users, None, 1))
         best = earlier.best if earlier else None
         return KeptSecrets(secrets.client_secret, secrets.previous_client_secret, living, found.update_time, best)
 
@@ -242,6 +243,6 @@ async def _differences(work: UnitOfWork, there: Account, given: Connection) -> I
 
 async def _refresh_token(work: UnitOfWork, account: Account) -> SecretStr | None:
     try:
-        return await work.refresh_token(account)
+        return await work.accounts.read_refresh_token(account)
     except DecryptionError:
         return None

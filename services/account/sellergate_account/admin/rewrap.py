@@ -11,7 +11,8 @@ from sellergate_common.observability.logs import get_logger
 
 from sellergate_account.audit import Audit
 from sellergate_account.changes.retry import retry_transaction
-from sellergate_account.ports import Store, Vault
+from sellergate_account.ports.rewrapper import Rewrapper
+from sellergate_account.ports.unit_of_work import Store
 
 DEFAULT_BATCH = 200
 
@@ -26,15 +27,15 @@ class Progress:
     unopened_ids: tuple[str, ...]
 
 
-async def rewrap(store: Store, vault: Vault, audit: Audit, batch_size: int) -> AsyncIterator[Progress]:
+async def rewrap(store: Store, rewrapper: Rewrapper, audit: Audit, batch_size: int) -> AsyncIterator[Progress]:
     """Go through all tables and yield a step after each batch; the last step is the whole. Its beginning and end are recorded."""
     await retry_transaction(store, lambda work: audit.record(work.audit_log, "secrets.rewrap_started"))
-    total = sum([await vault.count(table) for table in vault.tables])
+    total = sum([await rewrapper.count(table) for table in rewrapper.tables])
     rewrapped = skipped = unopened = 0
-    for table in vault.tables:
+    for table in rewrapper.tables:
         after_id = ""
         while True:
-            batch = await vault.rewrap(table, after_id, batch_size or DEFAULT_BATCH)
+            batch = await rewrapper.rewrap(table, after_id, batch_size or DEFAULT_BATCH)
             rewrapped += batch.rewrapped
             skipped += batch.skipped
             unopened += len(batch.unopened_ids)
@@ -46,8 +47,8 @@ async def rewrap(store: Store, vault: Vault, audit: Audit, batch_size: int) -> A
     await retry_transaction(store, lambda work: audit.record(work.audit_log, "secrets.rewrapped", detail=outcome))
 
 
-async def adopt(store: Store, vault: Vault, audit: Audit) -> None:
+async def adopt(store: Store, rewrapper: Rewrapper, audit: Audit) -> None:
     """Give every row of an earlier release its MAC; recorded as a re-wrap."""
-    async for step in rewrap(store, vault, audit, DEFAULT_BATCH):
+    async for step in rewrap(store, rewrapper, audit, DEFAULT_BATCH):
         if step.unopened_ids:
             get_logger().error("rows_not_adopted", ids=step.unopened_ids)

@@ -15,7 +15,8 @@ from sellergate_common.errors import InvalidRequest, SellergateError
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_account.model import KeyedRequest
-from sellergate_account.ports import KeysUsedUp, Store, UnitOfWork
+from sellergate_account.ports.errors import KeysUsedUp
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 KEPT = timedelta(hours=24)
 MOST_OF_USER = 10_000
@@ -50,19 +51,19 @@ class Once:
         """
         if self.request is not None:
             now = self.now()
-            first = await work.requests.claim(self.request, now, now - KEPT)
+            first = await work.keyed_requests.claim(self.request, now, now - KEPT)
             if first is not None and not first.is_same:
                 raise InvalidRequest.of_field(
                     "idempotency_key", "is the key of another request; take a new key for this one"
                 )
             if first is not None:
                 raise RepeatedRequest(first.response)
-            if self.request.user and not await work.requests.has_room(self.request, now - KEPT, MOST_OF_USER):
+            if self.request.user and not await work.keyed_requests.has_room(self.request, now - KEPT, MOST_OF_USER):
                 raise KeysUsedUp(MOST_OF_USER)
         result = await change(work)
         self.response = self.respond(result)
         if self.request is not None:
-            await work.requests.respond(self.request, self.response)
+            await work.keyed_requests.respond(self.request, self.response)
         return result
 
 
@@ -96,7 +97,7 @@ async def forget_expired(store: Store, now: Callable[[], datetime], sleep: Calla
         try:
             for _ in range(CLEANUP_BATCHES):
                 async with store.writing() as work:
-                    removed = await work.requests.forget(now() - KEPT, CLEANUP_ROWS)
+                    removed = await work.keyed_requests.remove(now() - KEPT, CLEANUP_ROWS)
                 if removed < CLEANUP_ROWS:
                     break
         except SellergateError as error:

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from sellergate_account.changes.retry import retry_transaction
 from sellergate_account.model import Account
-from sellergate_account.ports import ChangePublisher, Store, UnitOfWork
+from sellergate_account.ports.change_publisher import ChangePublisher
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 _Result = TypeVar("_Result")
 

@@ -6,7 +6,8 @@ from typing import TypeVar
 from sellergate_common.errors import Unavailable
 
 from sellergate_account.changes.idempotency import current
-from sellergate_account.ports import DuplicateKey, Store, UnitOfWork
+from sellergate_account.ports.errors import DuplicateKey
+from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 ATTEMPTS = 5
 

@@ -14,7 +14,8 @@ from sellergate_account.admin.legacy_import import REFUSED, Import, Outcome, che
 from sellergate_account.admin.rewrap import rewrap
 from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit
-from sellergate_account.ports import Store, Vault
+from sellergate_account.ports.rewrapper import Rewrapper
+from sellergate_account.ports.unit_of_work import Store
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.admin_messages import to_anchors, to_event, to_notes, to_result, to_row
 from sellergate_account.rpc.pages import fitting
@@ -25,7 +26,7 @@ class Admin:
     """What the operators' service works on."""
 
     store: Store
-    vault: Vault
+    rewrapper: Rewrapper
     audit: Audit
     accounts: Accounts
     applications: Applications
@@ -42,7 +43,7 @@ class AccountAdminServicer(AccountAdminServiceServicer):
     ) -> AsyncIterator[pb2.RewrapSecretsResponse]:
         """Seal every secret again under the newest key, and tell how far it has come."""
         admin = self._admin
-        async for step in rewrap(admin.store, admin.vault, admin.audit, request.batch_size):
+        async for step in rewrap(admin.store, admin.rewrapper, admin.audit, request.batch_size):
             yield pb2.RewrapSecretsResponse(
                 rewrapped=step.rewrapped, skipped=step.skipped, unopened_ids=step.unopened_ids, total=step.total
             )

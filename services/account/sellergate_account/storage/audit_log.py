@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, Table, delete, exists, insert, select, tuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import Anchor, AuditEvent, ChainHead
+from sellergate_account.storage.commit import Effects
 from sellergate_account.storage.row_macs import MAC, RowMacs
 from sellergate_account.storage.tables import AccountRecord, AuditChainRecord, AuditEventRecord
 
@@ -17,22 +18,22 @@ _EVENTS: Table = AuditEventRecord.metadata.tables[AuditEventRecord.__tablename__
 
 
 class SqlAuditLog:
-    """The audit log in one transaction. An account's row has its MAC made again with each event, whose number it covers.
+    """The audit log in one transaction. Each event renews the MAC of its account's row, which covers the event's number.
 
-    `anchors` takes those of appended events; None: the transaction only reads.
+    `effects` collects the anchors of appended events; None: the transaction only reads.
     """
 
-    def __init__(self, connection: AsyncConnection, macs: RowMacs, anchors: list[Anchor] | None) -> None:
+    def __init__(self, connection: AsyncConnection, macs: RowMacs, effects: Effects | None) -> None:
         self._connection = connection
         self._macs = macs
-        self._anchors = anchors
+        self._effects = effects
 
     async def head(self, chain: str) -> ChainHead:
         """Return a chain's end, locked in a transaction that writes."""
         for table in (_ACCOUNTS, _CHAINS) if chain else (_CHAINS,):
             query = _ends(table).where(_key(table) == chain)
             found = (
-                await self._connection.execute(query if self._anchors is None else query.with_for_update())
+                await self._connection.execute(query if self._effects is None else query.with_for_update())
             ).one_or_none()
             if found:
                 return _head(found)
@@ -47,8 +48,8 @@ class SqlAuditLog:
             revision = await self._end_account(event.chain, end)
         else:
             await self._connection.execute(update(_CHAINS).where(_key(_CHAINS) == event.chain).values(**end))
-        if self._anchors is not None:
-            self._anchors.append(Anchor(event.chain, event.sequence, event.mac, revision))
+        if self._effects is not None:
+            self._effects.anchors.append(Anchor(event.chain, event.sequence, event.mac, revision))
 
     async def archive_chain(self, account_id: str) -> None:
         """Copy the end of an account's chain to where it stays."""

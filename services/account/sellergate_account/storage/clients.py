@@ -5,10 +5,11 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, delete, func, insert, select, update
+from sqlalchemy import Row, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import ClientPage, Cursor, DropInClient
+from sellergate_account.storage.database import count_up_to
 from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import ClientRecord, HandleRecord
 
@@ -18,11 +19,6 @@ _HANDLES: Table = HandleRecord.metadata.tables[HandleRecord.__tablename__]
 # Accounts of all clients of a page: half a megabyte of ids.
 MOST_HANDLES = 10_000
 _FORGOTTEN_AT_ONCE = 100
-
-
-async def count_up_to(connection: AsyncConnection, query: Select[Any], most: int) -> int:
-    """Return how many rows a query has; at `most` the count ends."""
-    return int(await connection.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0)
 
 
 class SqlClients:
@@ -46,12 +42,12 @@ class SqlClients:
         if handles:
             await self._connection.execute(insert(_HANDLES), handles)
 
-    async def client(self, client_id: str) -> DropInClient | None:
+    async def get(self, client_id: str) -> DropInClient | None:
         """Return a client. Raises NotAuthentic."""
         row = await self._row(client_id)
         return (await self._with_accounts([row]))[0] if row else None
 
-    async def clients(self, user_id: str, after: Cursor | None, limit: int) -> ClientPage:
+    async def list(self, user_id: str, after: Cursor | None, limit: int) -> ClientPage:
         """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all.
 
         A page has fewer, one at least, where they have more than MOST_HANDLES accounts in all.
@@ -64,12 +60,12 @@ class SqlClients:
         shown = rows[: await self._that_fit(rows[:limit])]
         return ClientPage(await self._with_accounts(shown), len(rows) > len(shown))
 
-    async def held(self, user_id: str, most: int) -> int:
+    async def count(self, user_id: str, most: int) -> int:
         """Return how many clients a user has that are not revoked; at `most` the count ends."""
         living = (_CLIENTS.c.user_id == user_id) & _CLIENTS.c.revoke_time.is_(None)
         return await count_up_to(self._connection, select(_CLIENTS.c.client_id).where(living), most)
 
-    async def forget_revoked(self, user_id: str, kept: int) -> Sequence[str]:
+    async def remove_revoked(self, user_id: str, kept: int) -> Sequence[str]:
         """Remove a user's revoked clients but for the `kept` newest ones; return the ids of those removed, 100 at most."""
         revoked = (_CLIENTS.c.user_id == user_id) & _CLIENTS.c.revoke_time.is_not(None)
         query = (
@@ -91,12 +87,12 @@ class SqlClients:
         done = await self._connection.execute(update(_CLIENTS).where(lives).values(**ended))
         return bool(done.rowcount)
 
-    async def secret_digest(self, client_id: str) -> str:
+    async def read_secret_digest(self, client_id: str) -> str:
         """Return the digest of a client's secret; empty when there is no such client. Raises NotAuthentic."""
         row = await self._row(client_id)
         return str(row.secret_digest) if row else ""
 
-    async def account_of_handle(self, client_id: str, handle_digest: str) -> str:
+    async def find_account(self, client_id: str, handle_digest: str) -> str:
         """Return the account that a client's handle opens; empty when the client has no such handle. Raises NotAuthentic."""
         mine = (_HANDLES.c.client_id == client_id) & (_HANDLES.c.handle_digest == handle_digest)
         row = (await self._connection.execute(select(_HANDLES).where(mine))).one_or_none()
@@ -123,7 +119,7 @@ class SqlClients:
         sums = accumulate(counts.get(row.client_id, 0) for row in rows)
         return max(sum(1 for total in sums if total <= MOST_HANDLES), min(1, len(rows)))
 
-    async def _with_accounts(self, rows: Sequence[Row[Any]]) -> list[DropInClient]:
+    async def _with_accounts(self, rows: Sequence[Row[Any]]) -> Sequence[DropInClient]:
         """Read the accounts of all clients of a page at once."""
         accounts: dict[str, list[str]] = {row.client_id: [] for row in rows}
         query = select(_HANDLES).where(_HANDLES.c.client_id.in_(accounts)).order_by(_HANDLES.c.account_id)

@@ -13,13 +13,13 @@ from typing import Any
 from sellergate_common.errors import OutcomeUnknown, Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import span
-from sqlalchemy import event, text
+from sqlalchemy import Select, event, func, select, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from sellergate_account.ports import DuplicateKey
+from sellergate_account.ports.errors import DuplicateKey
 from sellergate_account.storage.bounded_connection import (
     STATEMENT_SECONDS,
     BoundedConnection,
@@ -119,6 +119,11 @@ class Database:
             if meaning is None:
                 raise
             raise meaning from error
+
+
+async def count_up_to(connection: AsyncConnection, query: Select[Any], most: int) -> int:
+    """Return how many rows a query has; the count ends at `most`."""
+    return int(await connection.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0)
 
 
 class _Stage(Enum):

@@ -1,12 +1,11 @@
-"""The ends of secrets and authorizations on SQLAlchemy: two statements each, of which nothing opens a secret."""
+"""The ends of client secrets and authorizations on SQLAlchemy: two statements each, and no secret is opened."""
 
 from datetime import datetime
 
 from sqlalchemy import Column, ColumnElement, Select, Table, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.expiries import Endings
-from sellergate_account.model import State
-from sellergate_account.storage.database import Database
+from sellergate_account.model import Endings, State
 from sellergate_account.storage.tables import AccountRecord, ApplicationRecord
 
 _ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
@@ -14,10 +13,10 @@ _APPLICATIONS: Table = ApplicationRecord.metadata.tables[ApplicationRecord.__tab
 
 
 class SqlExpiries:
-    """Ends by row."""
+    """The ends of client secrets and authorizations in one transaction."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
     async def client_secrets(self, limits: tuple[datetime, ...], most: int) -> Endings:
         """Return the ends of client secrets; the operator's applications come first among the single ones."""
@@ -44,7 +43,6 @@ class SqlExpiries:
     ) -> Endings:
         counts = [func.count().filter(end < limit) for limit in limits]
         query = select(func.count().filter(end.is_(None)), *counts).where(counted)
-        async with self._database.reading() as connection:
-            unknown, *found = (await connection.execute(query)).one()
-            rows = (await connection.execute(single)).all()
+        unknown, *found = (await self._connection.execute(query)).one()
+        rows = (await self._connection.execute(single)).all()
         return Endings(dict(zip(limits, found, strict=True)), {row[0]: row[1] for row in rows}, unknown)

@@ -1,30 +1,38 @@
-"""Named requests on SQLAlchemy. The first transaction with a key inserts its row, and others with it wait for that one's end."""
+"""Requests with an idempotency key on SQLAlchemy.
+
+The first transaction with a key inserts its row; other transactions with the key wait for the end of the first.
+"""
 
 from datetime import datetime
 from typing import Any
 
-from sellergate_common.crypto.sealing import KeyRing, SealError, blind_index
-from sellergate_common.observability.logs import get_logger
+from pydantic import SecretStr
+from sellergate_common.crypto.sealing import blind_index
 from sqlalchemy import Select, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.model import FirstResponse, KeyedRequest
-from sellergate_account.ports import DecryptionError
+from sellergate_account.model import FirstResponse, KeyedRequest, SecretRef
+from sellergate_account.ports.secret_store import SecretStore
 from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import KeyedRequestRecord
 
 FORGOTTEN_AT_ONCE = 500
 """Of a user's expired requests, in the transaction of one that needs room."""
+RESPONSE = "response"
+"""The field of a request's response."""
 _REQUESTS: Table = KeyedRequestRecord.metadata.tables[KeyedRequestRecord.__tablename__]
 
 
 class SqlKeyedRequests:
-    """Named requests in one transaction. `index_key` makes the blind index of keys and of what was requested."""
+    """The requests with an idempotency key in one transaction.
 
-    def __init__(self, connection: AsyncConnection, ring: KeyRing, index_key: bytes, macs: RowMacs) -> None:
+    `responses` keeps their responses; `index_key` makes the blind indexes of keys and of what was requested.
+    """
+
+    def __init__(self, connection: AsyncConnection, responses: SecretStore, index_key: bytes, macs: RowMacs) -> None:
         self._connection = connection
         self._macs = macs
-        self._ring = ring
+        self._responses = responses
         self._index_key = index_key
 
     async def claim(self, request: KeyedRequest, now: datetime, since: datetime) -> FirstResponse | None:
@@ -35,7 +43,8 @@ class SqlKeyedRequests:
         if found is not None:
             self._macs.check(_REQUESTS, found)
         if found is not None and found.create_time > since:
-            return FirstResponse(found.request_digest == digest, self._open(found.response_sealed, key_index))
+            response = await self._responses.read(_ref(key_index), found.response_sealed)
+            return FirstResponse(found.request_digest == digest, response.get_secret_value().encode("latin-1"))
         if found is not None:
             await self._connection.execute(delete(_REQUESTS).where(row))
         values = {
@@ -63,13 +72,13 @@ class SqlKeyedRequests:
     async def respond(self, request: KeyedRequest, response: bytes) -> None:
         """Store the response of a request whose key was claimed."""
         key_index = self._key_index(request)
-        sealed = self._ring.seal(response.decode("latin-1"), _place(key_index))
+        sealed = await self._responses.write(_ref(key_index), SecretStr(response.decode("latin-1")))
         row = _REQUESTS.c.key_index == key_index
         claimed = (await self._connection.execute(select(_REQUESTS).where(row))).one()
         signed = self._macs.sign(_REQUESTS, {**claimed._asdict(), "response_sealed": sealed})
         await self._connection.execute(update(_REQUESTS).where(row).values(**signed))
 
-    async def forget(self, before: datetime, limit: int) -> int:
+    async def remove(self, before: datetime, limit: int) -> int:
         """Remove at most `limit` requests from before a time; replicas that do so together leave each other's rows alone."""
         return await self._remove(select(_REQUESTS.c.key_index).where(_REQUESTS.c.create_time < before).limit(limit))
 
@@ -81,13 +90,6 @@ class SqlKeyedRequests:
     def _key_index(self, request: KeyedRequest) -> str:
         return blind_index(self._index_key, "idempotency_key", request.caller, request.user, request.key)
 
-    def _open(self, sealed: str, key_index: str) -> bytes:
-        try:
-            return self._ring.open(sealed, _place(key_index)).get_secret_value().encode("latin-1")
-        except SealError as error:
-            get_logger().error("secret_unopened", place=_place(key_index), cause=str(error))
-            raise DecryptionError(f"{_REQUESTS.name}/{key_index}") from None
 
-
-def _place(key_index: str) -> str:
-    return f"{_REQUESTS.name}/{key_index}/response"
+def _ref(key_index: str) -> SecretRef:
+    return SecretRef(f"{_REQUESTS.name}/{key_index}", RESPONSE)

@@ -17,7 +17,7 @@ from sqlalchemy import Column, Row, Select, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import Cursor, StoredRow
-from sellergate_account.ports import NotAuthentic
+from sellergate_account.ports.errors import NotAuthentic
 from sellergate_account.storage.tables import Base
 
 MAC = "row_mac"
@@ -72,6 +72,15 @@ class RowMacs:
     def check_rows(self, table: Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
         """Return those rows of a list that may be used."""
         return [row for row in rows if self.admits(table, row)]
+
+    async def one(
+        self, connection: AsyncConnection, table: Table, query: Select[Any], *, locks: bool = False
+    ) -> Row[Any] | None:
+        """Return the one row of a query, if there is one; with `locks` it stays locked. Raises NotAuthentic."""
+        row: Row[Any] | None = (await connection.execute(query.with_for_update() if locks else query)).one_or_none()
+        if row is not None:
+            self.check(table, row)
+        return row
 
     async def page(
         self,

@@ -45,7 +45,7 @@ async def test_a_second_row_alike_changes_nothing(world: World, dry: bool) -> No
     before = world.store.work.copy()
     assert await this.import_row(row()) == ImportResult(Outcome.UNCHANGED)
     assert world.store.work == before
-    assert bool(before.rows) is not dry
+    assert bool(before.accounts.rows) is not dry
 
 
 @pytest.mark.parametrize("dry", [False, True])

@@ -32,7 +32,7 @@ def run(world: World, *, dry: bool = False) -> Import:
 
 def secrets(world: World) -> tuple[str, str | None]:
     """The user's LWA client as it is stored: its current and previous secret."""
-    [(application, stored)] = [found for found in world.store.work.apps.values() if found[0].owner_user_id]
+    [(application, stored)] = [found for found in world.store.work.applications.rows.values() if found[0].owner_user_id]
     assert (application.previous_secret_expire_time is None) == (stored.previous_client_secret is None)
     previous = stored.previous_client_secret
     return stored.client_secret.get_secret_value(), previous and previous.get_secret_value()
@@ -99,7 +99,7 @@ async def test_a_previous_secret_that_gives_way_to_a_newer_row_is_named(world: W
 
 async def test_a_secret_that_was_rotated_here_since_outlives_older_rows(world: World) -> None:
     await run(world).import_row(row(1, "first", 9))
-    application_id = next(iter(world.store.work.apps))
+    application_id = next(iter(world.store.work.applications.rows))
     await world.applications.rotate(application_id, "", NewSecret(SecretStr("rotated")))
     with pytest.raises(InvalidRequest, match="third secret"):
         await run(world).import_row(row(2, "second", 300))
@@ -149,7 +149,7 @@ async def test_accounts_are_attached_to_the_operators_application_by_its_secrets
         await this.import_row(row(3, "another", 9, shared=True))
     assert [violation.field for violation in refused.value.violations] == ["lwa_client_secret"]
     assert (await this.import_row(row(4, "another", 9))) == ImportResult(Outcome.CREATED)
-    assert next(app for app, _ in world.store.work.apps.values()).application_id == id_
+    assert next(app for app, _ in world.store.work.applications.rows.values()).application_id == id_
 
 
 async def test_a_previous_secret_that_amazon_takes_no_longer_proves_nothing(world: World) -> None:

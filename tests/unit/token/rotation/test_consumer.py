@@ -80,13 +80,13 @@ async def test_a_late_older_secret_fills_the_empty_place_beside_the_present_one_
     doors = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
     world.time += timedelta(days=1)
     assert await doors.queue_message(newer.encode())
-    application, secrets = world.domain.store.work.apps[application_id]  # type: ignore[attr-defined]
+    application, secrets = world.domain.store.work.applications.rows[application_id]  # type: ignore[attr-defined]
     assert not await doors.queue_message(older.encode())
-    assert world.domain.store.work.apps[application_id] == (application, secrets), "the place is taken"  # type: ignore[attr-defined]
+    assert world.domain.store.work.applications.rows[application_id] == (application, secrets), "the place is taken"  # type: ignore[attr-defined]
 
     for days, expected in ((6, "secret-2"), (8, None)):
         emptied = replace(secrets, previous_client_secret=None)
-        world.domain.store.work.apps[application_id] = (application, emptied)  # type: ignore[attr-defined]
+        world.domain.store.work.applications.rows[application_id] = (application, emptied)  # type: ignore[attr-defined]
         world.time += timedelta(days=days)
         assert not await doors.queue_message(older.encode())
         kept = await world.stored.client(application_id)

@@ -1,0 +1,154 @@
+"""Applications on SQLAlchemy. The row keeps what the secret store returns for each secret of the LWA client."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import SecretStr
+from sellergate_common.crypto.sealing import blind_index
+from sellergate_common.errors import InternalError
+from sqlalchemy import Row, Select, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sellergate_account.model import Application, ApplicationSecrets, Cursor, SecretRef
+from sellergate_account.ports.errors import InUse
+from sellergate_account.ports.secret_store import SecretStore
+from sellergate_account.storage.commit import Effects
+from sellergate_account.storage.database import count_up_to
+from sellergate_account.storage.row_macs import RowMacs
+from sellergate_account.storage.tables import ApplicationRecord
+
+_APPLICATIONS: Table = ApplicationRecord.metadata.tables[ApplicationRecord.__tablename__]
+SECRET_COLUMNS: Mapping[str, str] = {
+    "client_id": "client_id_sealed",
+    "client_secret": "client_secret_sealed",
+    "previous_client_secret": "previous_secret_sealed",
+}
+"""The columns that keep the secrets of an application, by field."""
+
+
+class SqlApplications:
+    """The applications in one transaction. `effects` is None where it only reads; else the rows that it reads are locked.
+
+    `index_key` makes the blind index of LWA client ids, by which applications are found.
+    """
+
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        macs: RowMacs,
+        secrets: SecretStore,
+        index_key: bytes,
+        effects: Effects | None,
+    ) -> None:
+        self._connection = connection
+        self._macs = macs
+        self._secrets = secrets
+        self._index_key = index_key
+        self._effects = effects
+
+    async def get(self, application_id: str) -> Application | None:
+        """Return the application with this id."""
+        row = await self._row(application_id)
+        return _application(row) if row else None
+
+    async def find(self, owner_user_id: str, client_id: SecretStr) -> Application | None:
+        """Return the owner's application of this LWA client."""
+        row = await self._one(
+            select(_APPLICATIONS).where(
+                _APPLICATIONS.c.owner_user_id == owner_user_id,
+                _APPLICATIONS.c.client_id_index == self._client_index(client_id),
+            )
+        )
+        return _application(row) if row else None
+
+    async def list(self, owners: Sequence[str] | None, after: Cursor | None, limit: int) -> Sequence[Application]:
+        """Return at most `limit` applications in order, beginning after a cursor; only those of `owners`, unless None."""
+        order = _APPLICATIONS.c.create_time, _APPLICATIONS.c.application_id
+        query = select(_APPLICATIONS)
+        if owners is not None:
+            query = query.where(_APPLICATIONS.c.owner_user_id.in_(owners))
+        rows = await self._macs.page(self._connection, _APPLICATIONS, query, order, after, limit)
+        return [_application(row) for row in rows]
+
+    async def count(self, user_id: str, most: int) -> int:
+        """Return how many applications a user owns; the count ends at `most`."""
+        owned = select(_APPLICATIONS.c.application_id).where(_APPLICATIONS.c.owner_user_id == user_id)
+        return await count_up_to(self._connection, owned, most)
+
+    async def add(self, application: Application, secrets: ApplicationSecrets) -> None:
+        """Store a new application. Raises DuplicateKey."""
+        values = {**_values(application), **await self._write_secrets(application, secrets)}
+        await self._connection.execute(insert(_APPLICATIONS).values(**self._macs.sign(_APPLICATIONS, values)))
+
+    async def save(self, application: Application, secrets: ApplicationSecrets | None) -> None:
+        """Store a changed application; None keeps its secrets, which requires the same revision."""
+        before = await self._row(application.application_id)
+        if before is None:
+            return
+        values = _values(application) | (await self._write_secrets(application, secrets) if secrets else {})
+        signed = self._macs.sign(_APPLICATIONS, {**before._asdict(), **values})
+        row = _APPLICATIONS.c.application_id == application.application_id
+        await self._connection.execute(update(_APPLICATIONS).where(row).values(**signed))
+
+    async def remove(self, application_id: str) -> None:
+        """Remove an application and, once that is committed, its secrets. Raises InUse when an account refers to it."""
+        row = _APPLICATIONS.c.application_id == application_id
+        try:
+            query = delete(_APPLICATIONS).where(row).returning(*_APPLICATIONS.c)
+            removed = (await self._connection.execute(query)).one_or_none()
+        except IntegrityError as error:
+            raise InUse from error
+        if removed is not None and self._effects is not None:
+            self._effects.removed_secrets += _kept_secrets(_application(removed), removed).items()
+
+    async def read_secrets(self, application: Application) -> ApplicationSecrets:
+        """Return the application's secrets. Raises DecryptionError."""
+        row = await self._row(application.application_id)
+        if row is None:
+            raise InternalError("an application vanished while its secrets were read")
+        kept = _kept_secrets(application, row)
+        opened = {ref.field: await self._secrets.read(ref, text) for ref, text in kept.items()}
+        return ApplicationSecrets(opened["client_id"], opened["client_secret"], opened.get("previous_client_secret"))
+
+    async def _write_secrets(self, application: Application, secrets: ApplicationSecrets) -> dict[str, str | None]:
+        """Store the secrets; return the values of their columns and of the blind index."""
+        columns: dict[str, str | None] = {"client_id_index": self._client_index(secrets.client_id)}
+        for field, column in SECRET_COLUMNS.items():
+            secret: SecretStr | None = getattr(secrets, field)
+            columns[column] = await self._secrets.write(_ref(application, field), secret) if secret else None
+        return columns
+
+    def _client_index(self, client_id: SecretStr) -> str:
+        return blind_index(self._index_key, "lwa_client_id", client_id.get_secret_value())
+
+    async def _row(self, application_id: str) -> Row[Any] | None:
+        return await self._one(select(_APPLICATIONS).where(_APPLICATIONS.c.application_id == application_id))
+
+    async def _one(self, query: Select[Any]) -> Row[Any] | None:
+        return await self._macs.one(self._connection, _APPLICATIONS, query, locks=self._effects is not None)
+
+
+def _ref(application: Application, field: str) -> SecretRef:
+    return SecretRef(f"{_APPLICATIONS.name}/{application.application_id}", field, application.revision)
+
+
+def _kept_secrets(application: Application, row: Row[Any]) -> dict[SecretRef, str]:
+    """Return what an application's row keeps of each secret that it has."""
+    values = row._asdict()
+    return {
+        _ref(application, field): values[column]
+        for field, column in SECRET_COLUMNS.items()
+        if values[column] is not None
+    }
+
+
+def _application(row: Row[Any]) -> Application:
+    values = row._asdict()
+    fields = {name: values[name] for name in Application.__dataclass_fields__}
+    return Application(**{**fields, "redirect_uris": tuple(fields["redirect_uris"])})
+
+
+def _values(application: Application) -> dict[str, Any]:
+    values = {name: getattr(application, name) for name in Application.__dataclass_fields__}
+    return values | {"redirect_uris": list(application.redirect_uris)}
