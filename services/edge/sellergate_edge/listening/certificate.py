@@ -1,4 +1,4 @@
-"""The public certificate: read at the start, and again whenever its files change."""
+"""The public certificate, read at the start and again when its files change."""
 
 import ssl
 from collections.abc import Awaitable, Callable
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from sellergate_common.observability.logs import get_logger
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 
 
 class PublicCertificate:
-    """A certificate chain and its key, as PEM files. New connections see what the files held at the last look."""
+    """A certificate chain and its key, as PEM files. New connections use the content of the last check."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._files = certificate, key
@@ -20,20 +20,24 @@ class PublicCertificate:
         self.context.load_cert_chain(*self._files)
 
     async def renew(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Take up new files until cancelled. What does not fit together is reported once, and the old one stays."""
+        """Load changed files until cancelled. Files that do not fit together are logged once, and the old certificate stays."""
         refused = None
         while True:
-            await sleep(LOOK_SECONDS)
+            await sleep(CHECK_SECONDS)
             found = self._read()
             if found in (None, self._known, refused):
                 continue
             try:
-                # First elsewhere: a chain whose key does not fit must not spoil the one in use.
+                # Into another context first: a chain without its key must not damage the one in use.
                 ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self._files)
                 self.context.load_cert_chain(*self._files)
             except OSError:  # ssl.SSLError is an OSError
                 refused = found
-                get_logger().error("certificate_refused", file=str(self._files[0]), set="another, with its key")
+                get_logger().error(
+                    "certificate_refused",
+                    file=str(self._files[0]),
+                    remedy="install a certificate and the key that fits it",
+                )
                 continue
             self._known = found
             get_logger().info("certificate_renewed", file=str(self._files[0]))

@@ -1,4 +1,4 @@
-"""Open connections, counted in all and by address."""
+"""Open connections, counted in total and by address."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Network = IPv4Network | IPv6Network
 
 
 class Proxies:
-    """Addresses of proxies that are believed: each of them brings the requests of many clients."""
+    """Addresses of trusted proxies, each of which forwards the requests of many clients."""
 
     def __init__(self, listed: str) -> None:
         self._everything = listed.strip() == "*"
@@ -28,7 +28,7 @@ class Proxies:
 
 
 class Connections:
-    """The open connections of one listener: at most `most`, and `most_of_address` from one address that is no proxy."""
+    """The open connections of a listener: at most `most`, and at most `most_of_address` of an address that is no trusted proxy."""
 
     def __init__(self, most: int, most_of_address: int, proxies: Proxies) -> None:
         self._most = most
@@ -39,7 +39,7 @@ class Connections:
         self.refused = 0
 
     def acquire(self, address: str) -> Callable[[], None] | None:
-        """Count a connection and return how to count its end, once; return None where there are too many."""
+        """Count a connection and return the function that counts its end, once. Return None if there are too many."""
         site = "" if address in self.proxies else site_of(address)
         if self.open >= self._most or (site and self._by_site[site] >= self._most_of_address):
             self.refused += 1

@@ -1,9 +1,10 @@
-"""The listening sockets: a connection is counted as it is accepted, then spoken to, over TLS where there is a certificate."""
+"""The listening sockets. Each connection is counted when it is accepted, and uses TLS if there is a certificate."""
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import end
@@ -14,11 +15,12 @@ from sellergate_edge.listening.protocol import BoundedProtocol
 
 _REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _PAUSE_SECONDS = 0.1
+_PART_BYTES = 64 * 1024
 Speak = Callable[[Callable[[], None]], BoundedProtocol]
 
 
 class ListenerOptions:
-    """The bounds of one listener. `context`: what TLS shows; None: connections are plain."""
+    """The bounds of one listener. `context`: the TLS context; None: connections are plain text."""
 
     def __init__(
         self,
@@ -32,7 +34,7 @@ class ListenerOptions:
 
 
 class Listener:
-    """Sockets that a door is in front of. `speak` makes the HTTP protocol of a connection."""
+    """Listening sockets with bounded connections. `speak` returns the HTTP protocol of a connection."""
 
     def __init__(self, options: ListenerOptions, speak: Speak, host: str, port: int) -> None:
         self._options = options
@@ -40,21 +42,22 @@ class Listener:
         self.sockets = _bound(host, port)
         self._accepting = [asyncio.create_task(self._accept(one)) for one in self.sockets]
         self._greetings: set[asyncio.Task[None]] = set()
+        self._refusals: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         for task in self._accepting:
             task.cancel()
         for one in self.sockets:
             one.close()
 
     async def wait_closed(self) -> None:
-        """Wait until nothing is accepted, and no connection is between its acceptance and its first request."""
-        for task in (*self._accepting, *self._greetings):
+        """Wait until no connection is being accepted or refused, or in its handshake."""
+        for task in (*self._accepting, *self._greetings, *self._refusals):
             await end(task)
 
     async def _accept(self, listening: socket.socket) -> None:
-        """Accept connections until cancelled. Where the system has no more files, others must end first."""
+        """Accept connections until cancelled. If the process has no free file descriptor, wait and try again."""
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -69,12 +72,10 @@ class Listener:
             if release is None:
                 self._refuse(accepted)
                 continue
-            greeting = asyncio.create_task(self._greet(accepted, release))
-            self._greetings.add(greeting)
-            greeting.add_done_callback(self._greetings.discard)
+            self._start(self._greet(accepted, release), self._greetings)
 
     async def _greet(self, accepted: socket.socket, release: Callable[[], None]) -> None:
-        """Begin to speak. Strangers break handshakes off, and send what is none: that ends their connection alone."""
+        """Start HTTP on a connection. A failed TLS handshake ends only its connection."""
         loop, context = asyncio.get_running_loop(), self._options.context
         seconds = bounds.HANDSHAKE_SECONDS if context else None
         try:
@@ -91,12 +92,32 @@ class Listener:
             raise
 
     def _refuse(self, accepted: socket.socket) -> None:
-        with accepted:
-            if self._options.context is None:
-                try:
-                    accepted.send(_REFUSAL)  # fits into the empty buffer of a new connection, and so does not wait
-                except OSError:
-                    return
+        """Send 503 where connections are plain, and close the connection."""
+        if self._options.context is None:
+            try:
+                accepted.send(_REFUSAL)  # fits into the empty buffer of a new connection, and so does not wait
+                accepted.shutdown(socket.SHUT_WR)
+            except OSError:
+                accepted.close()
+                return
+            if len(self._refusals) < bounds.MAX_LINGERING_REFUSALS:
+                self._start(self._discard(accepted), self._refusals)
+                return
+        accepted.close()
+
+    async def _discard(self, refused: socket.socket) -> None:
+        """Read what a refused client sends until it has the response, so that no reset overtakes the response."""
+        loop, left = asyncio.get_running_loop(), bounds.LINGER_BYTES
+        with refused, suppress(OSError):  # TimeoutError is one
+            async with asyncio.timeout(bounds.LINGER_SECONDS):
+                while left > 0 and (received := await loop.sock_recv(refused, _PART_BYTES)):
+                    left -= len(received)
+
+    @staticmethod
+    def _start(running: Coroutine[None, None, None], tasks: set[asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(running)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
 def _bound(host: str, port: int) -> list[socket.socket]:

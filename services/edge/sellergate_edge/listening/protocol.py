@@ -1,4 +1,4 @@
-"""HTTP on one connection, as uvicorn speaks it, with bounds that uvicorn does not have."""
+"""HTTP on one connection: uvicorn's protocol with bounds that uvicorn does not have."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,14 +8,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from sellergate_edge.listening import bounds
 from sellergate_edge.listening.connections import Proxies
+from sellergate_edge.listening.lingering import LingeringTransport
 
 
 class TooMuch(Exception):
-    """More headers, or more requests at once, than a connection may send."""
+    """More headers, or more pipelined requests, than a connection may send."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection that ends when its headers are too large or late, or when its client takes no response."""
+    """A connection that ends when its headers are too large or too late, or when its client does not receive the response."""
 
     def __init__(self, *, release: Callable[[], None], proxies: Proxies, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
@@ -27,10 +28,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._late: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
         self._unanswered: list[RequestResponseCycle] = []
+        self._is_receiving = False
+        self._lingering: LingeringTransport | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
-        super().connection_made(transport)
+        """Start to wait for a request."""
+        self._lingering = LingeringTransport(transport, self.loop, lambda: self._is_receiving)
+        super().connection_made(self._lingering)
         if self.client is not None and self.client[0] in self._proxies:
             self.timeout_keep_alive = bounds.KEEP_ALIVE_OF_PROXY_SECONDS
         self._watch()
@@ -38,10 +42,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the end of the connection."""
         self._release()
+        if self._lingering is not None:
+            self._lingering.end()
         for timer in (self._late, self._untaken):
             if timer is not None:
                 timer.cancel()
-        # uvicorn says so to the last request alone, and of several the one that is served would write on.
+        # uvicorn informs only the last request; of several, the one that is being served would continue to write.
         for cycle in self._unanswered:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -49,8 +55,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser. What it makes nothing of is counted: parts of headers, trailers, extensions of chunks."""
+        """Feed the parser. Count bytes that are not part of a body: parts of headers, trailers, extensions of chunks."""
         if self.transport.is_closing():
+            if self._lingering is not None:
+                self._lingering.discard(len(data))
             return
         self._idle_bytes += len(data)
         super().data_received(data)
@@ -60,12 +68,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch()
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         self._trailers = None
+        self._is_receiving = True
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; a trailer is counted and dropped."""
+        """Add a header. Count a trailer and drop it."""
         if self._trailers is not None:
             self._trailers += 1
         elif len(self.headers) < bounds.MAX_HEADERS:
@@ -76,7 +85,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise TooMuch
 
     def on_headers_complete(self) -> None:
-        """Begin to serve a request, unless it is too large or one of too many."""
+        """Start to serve a request, unless its headers are too large or too many requests wait."""
         self._idle_bytes, self._trailers = 0, 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > bounds.MAX_HEADER_BYTES:
@@ -88,23 +97,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unanswered = [cycle for cycle in (*self._unanswered, self.cycle) if not cycle.response_complete]
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of a body."""
+        """Add a part of a body."""
         self._idle_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Take the end of a request."""
+        """Record the end of a request."""
         self._idle_bytes = 0
+        self._is_receiving = False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Drop what is left of the body of a request that has its response."""
+        """Drop the rest of the body of a request that has its response."""
         if self.cycle.response_complete:
             self.cycle.body.clear()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """Begin to wait for the client to take what was written."""
+        """Start to wait for the client to receive what was written."""
         super().pause_writing()
         if self._untaken is None:
             self._untaken = self.loop.call_later(bounds.WRITE_SECONDS, self.transport.abort)
@@ -117,17 +127,18 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what was sent and end the connection; a response that is under way is broken off instead."""
+        """Refuse the request and end the connection. If a response is being sent, abort the connection instead."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.abort()
             return
+        self._is_receiving = True  # where a request ends that the parser refuses is not known
         status = STATUS_LINE[self._status]
         head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(msg)
         self.transport.write(status + head + msg.encode("ascii"))
         self.transport.close()
 
     def _watch(self) -> None:
-        """Bound the time without a request under way. The rest of a body whose response was sent counts as such time."""
+        """Bound the time without a request in progress. The time for the rest of a body whose response was sent counts too."""
         waits = self.cycle is None or self.cycle.response_complete
         if waits and self._late is None and not self.transport.is_closing():
             self._late = self.loop.call_later(bounds.HEADER_SECONDS, self._give_up)
@@ -136,8 +147,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._late = None
 
     def _give_up(self) -> None:
-        """End a connection that has sent no request in time."""
+        """End a connection whose client has sent no request in time."""
         self._late = None
+        if self.transport.is_closing():
+            return
         if self._idle_bytes and (self.cycle is None or self.cycle.response_complete):
             self._status = 408
             self.send_400_response("The request did not arrive in time.")

@@ -1,4 +1,4 @@
-"""Listeners of the edge: uvicorn's server behind a door, ended as the other services end."""
+"""Servers of the edge: uvicorn's server with bounded connections, stopped as the other services are."""
 
 import asyncio
 import resource
@@ -20,7 +20,7 @@ _OTHER_DESCRIPTORS = 128
 
 
 class Server(uvicorn.Server):
-    """A listener whose connections go through a door. When it is stopped it responds to what has begun, and its exit code is 0."""
+    """A server with bounded connections. When it is stopped, it completes the requests in progress."""
 
     def __init__(self, config: uvicorn.Config, options: ListenerOptions) -> None:
         super().__init__(config)
@@ -28,15 +28,15 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the process, which may have several listeners."""
+        """Leave signals to the process, which may have several servers."""
         yield
 
     def stop(self) -> None:
-        """Begin to end."""
+        """Start to stop."""
         self.should_exit = True
 
     async def startup(self, sockets: list[socket] | None = None) -> None:  # noqa: ARG002  (uvicorn's signature)
-        """Listen. Ends the process where the address cannot be had."""
+        """Listen. Ends the process if the address cannot be used."""
         await self.lifespan.startup()
         loop = asyncio.get_running_loop()
 
@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
         except OSError as error:
             get_logger().error("cannot_listen", port=self.config.port, cause=error.strerror or type(error).__name__)
             raise SystemExit(3) from None
-        # It is closed as asyncio's servers are, which is all that uvicorn does with it.
+        # uvicorn only closes it, and it closes as asyncio's servers do.
         self.servers = [listener]  # type: ignore[list-item]
         self.started = True
 
@@ -63,7 +63,7 @@ class Server(uvicorn.Server):
 def make_server(
     app: ASGIApp, host: str, port: int, options: ListenerOptions, *, forwarded: str = "", drain_seconds: int = 1
 ) -> Server:
-    """Make a listener. `forwarded`: addresses of proxies whose X-Forwarded-For is believed, parted by commas."""
+    """Return a server. `forwarded`: addresses of proxies whose X-Forwarded-For is trusted, separated by commas."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -83,7 +83,7 @@ def make_server(
 
 
 async def serve_until_stopped(*servers: Server) -> None:
-    """Serve all listeners until SIGTERM or SIGINT."""
+    """Run all servers until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -96,7 +96,7 @@ async def serve_until_stopped(*servers: Server) -> None:
 
 
 def allowed_connections(wanted: int) -> int:
-    """Raise the limit of open files as far as the system lets it; return how many connections fit, `wanted` at most."""
+    """Raise the limit of open files as far as the system allows. Return how many connections fit, at most `wanted`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + _OTHER_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < needed:
