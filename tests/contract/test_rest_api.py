@@ -10,13 +10,14 @@ import pytest
 from fastapi import FastAPI
 from openapi_spec_validator import validate
 from pydantic import SecretStr
+from sellergate_amazon.common_calls import COMMON_OPERATIONS
 from sellergate_amazon.operations import Catalogue
 from sellergate_common.errors import RULES, FieldViolation, InvalidRequest, QuotaExceeded, Reason
 from sellergate_common.settings import SettingsError, read_settings
 from sellergate_common.tasks import BackgroundTasks
-from sellergate_edge.app import Options, Parts, make_app
-from sellergate_edge.authn.jwt import Authenticator, SharedSecret
-from sellergate_edge.console.routes import SHOWN
+from sellergate_edge.app import Options, make_app
+from sellergate_edge.authn.jwt import JwtAuthenticator, SharedSecret
+from sellergate_edge.dependencies import Dependencies
 from sellergate_edge.dropin.tokens import DropInTokens
 from sellergate_edge.health import make_health_app
 from sellergate_edge.limits.guesses import Guesses
@@ -31,11 +32,11 @@ RING = f"k1 {base64.urlsafe_b64encode(bytes(64)).decode()}"
 @pytest.fixture
 def app() -> FastAPI:
     # No service is called by these tests: what they ask for is answered by the edge itself.
-    authenticator = Authenticator(SharedSecret(SecretStr("x" * 32)), "a", "i", time.time)
+    authenticator = JwtAuthenticator(SharedSecret(SecretStr("x" * 32)), "a", "i", time.time)
     counts = OwnCounts(time.monotonic)
     limits, guesses = Limits(counts, Rate(1000, 1000), time.monotonic), Guesses(counts, time.monotonic)
-    parts = Parts(authenticator, None, None, None, limits, guesses, DropInTokens(RING, time.time))  # type: ignore[arg-type]
-    return make_app(parts, Options(cors_origins=("https://app.example",)))
+    dependencies = Dependencies(authenticator, None, None, None, limits, guesses, DropInTokens(RING, time.time))  # type: ignore[arg-type]
+    return make_app(dependencies, Options(cors_origins=("https://app.example",)))
 
 
 async def ask(app: ASGIApp, method: str, path: str, **given: Any) -> httpx.Response:
@@ -196,7 +197,7 @@ async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
 
 
 def test_the_operations_that_are_shown_are_in_the_catalogue() -> None:
-    assert all(Catalogue.load().get(name) for name in SHOWN)
+    assert all(Catalogue.load().get(name) for name in COMMON_OPERATIONS)
 
 
 async def test_the_console_is_a_page_that_runs_nothing_but_its_own(app: FastAPI) -> None:

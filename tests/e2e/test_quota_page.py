@@ -5,7 +5,8 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from sellergate_edge.console.routes import MAX_QUOTAS, SHOWN
+from sellergate_amazon.common_calls import COMMON_OPERATIONS
+from sellergate_edge.console.routes import MAX_QUOTAS
 
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
@@ -27,7 +28,10 @@ async def test_a_page_of_quotas_is_one_call_of_the_gateway(rest: Rest, seller: S
     page = f"/api/amazon/accounts/{await rest.connect(seller, user)}/quotas"
     found = await rest.ask("GET", "/api/amazon/operations?pageSize=100", user)
     many = [row["name"] for row in found.json()["operations"]][:MAX_QUOTAS]
-    for names, query in ((list(SHOWN), ""), (many, f"?{urlencode([('operation', name) for name in many])}")):
+    for names, query in (
+        (list(COMMON_OPERATIONS), ""),
+        (many, f"?{urlencode([('operation', name) for name in many])}"),
+    ):
         response = await rest.ask("GET", page + query, user)
         assert [row["operation"] for row in response.json()["quotas"]] == names
         calls = await gateway_calls(rest, response.headers["x-request-id"])

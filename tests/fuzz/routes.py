@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from sellergate_amazon.operations import Catalogue
-from sellergate_edge.app import Options, Parts, make_app
+from sellergate_edge.app import Options, make_app
+from sellergate_edge.dependencies import Dependencies
 
 from tests.fuzz import values
 from tests.fuzz.messages import Known
@@ -117,7 +118,7 @@ class Request:
 
 def routes() -> list[Route]:
     """Return every route of the app, and a path of each of Amazon's operations for the drop-in endpoint."""
-    app = make_app(Parts(*[None] * 8), Options())  # type: ignore[arg-type]  # nothing is served here
+    app = make_app(Dependencies(*[None] * 8), Options())  # type: ignore[arg-type]  # nothing is served here
     described = app.openapi()
     found = {route.path: route for route in _served(app.routes)}
     for path, methods in described["paths"].items():
@@ -133,7 +134,7 @@ def routes() -> list[Route]:
 
 def schemas() -> dict[str, Any]:
     """Return the named schemas of the OpenAPI document."""
-    app = make_app(Parts(*[None] * 8), Options())  # type: ignore[arg-type]
+    app = make_app(Dependencies(*[None] * 8), Options())  # type: ignore[arg-type]
     named: dict[str, Any] = app.openapi().get("components", {}).get("schemas", {})
     return named
 

@@ -26,7 +26,7 @@ from sellergate_edge.authn.jwks import (
     JwksKeys,
 )
 from sellergate_edge.authn.jwks_publisher import MOST_BYTES, Publisher
-from sellergate_edge.authn.jwt import Authenticator
+from sellergate_edge.authn.jwt import JwtAuthenticator
 
 pytestmark = pytest.mark.usefixtures("loop_watchdog")
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -109,29 +109,32 @@ async def publisher() -> AsyncIterator[Provider]:
     await runner.cleanup()
 
 
-def bearer(key: Any, algorithm: str, kid: str | None) -> str:
+def bearer(key: Any, algorithm: str, kid: str | None) -> dict[str, str]:
     claims = {"sub": "u1", "aud": "sellergate", "iss": "https://issuer", "exp": int(time.time()) + 600}
-    return "Bearer " + jwt.encode(claims, key, algorithm, {"kid": kid} if kid else None)
+    token = jwt.encode(claims, key, algorithm, {"kid": kid} if kid else None)
+    return {"authorization": f"Bearer {token}"}
 
 
-def authenticator(publisher: Provider) -> Authenticator:
-    return Authenticator(JwksKeys(Publisher(publisher.url), time.monotonic), "sellergate", "https://issuer", time.time)
+def authenticator(publisher: Provider) -> JwtAuthenticator:
+    return JwtAuthenticator(
+        JwksKeys(Publisher(publisher.url), time.monotonic), "sellergate", "https://issuer", time.time
+    )
 
 
 async def test_published_keys_are_accepted_and_fetched_once(publisher: Provider) -> None:
     checks = authenticator(publisher)
     for _ in range(3):
-        assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
-        assert await checks.user_of(bearer(EC_KEY, "ES256", "e")) == "u1"
+        assert await checks.authenticate(bearer(RSA_KEY, "RS256", "r")) == "u1"
+        assert await checks.authenticate(bearer(EC_KEY, "ES256", "e")) == "u1"
     assert publisher.fetched == 1
 
 
 async def test_strangers_key_ids_do_not_make_us_fetch(publisher: Provider) -> None:
     checks = authenticator(publisher)
-    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     for number in range(20):
         with pytest.raises(Unauthenticated):
-            await checks.user_of(bearer(RSA_KEY, "RS256", f"stranger-{number}"))
+            await checks.authenticate(bearer(RSA_KEY, "RS256", f"stranger-{number}"))
     assert publisher.fetched == 1
 
 
@@ -143,7 +146,7 @@ async def test_what_must_not_be_accepted(publisher: Provider) -> None:
 
     header = bearer(b"x" * 32, "HS256", "r").removeprefix("Bearer ").rpartition(".")[0]
     mac = jwt.utils.base64url_encode(hmac.digest(public, header.encode(), hashlib.sha256)).decode()
-    confused = f"Bearer {header}.{mac}"  # HS256 with the public key as its secret
+    confused = {"authorization": f"Bearer {header}.{mac}"}  # HS256 with the public key as its secret
     others = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     for refused in (
         confused,
@@ -152,15 +155,15 @@ async def test_what_must_not_be_accepted(publisher: Provider) -> None:
         bearer(EC_KEY, "ES256", "r"),
     ):
         with pytest.raises(Unauthenticated):
-            await checks.user_of(refused)
+            await checks.authenticate(refused)
 
 
 async def test_a_publisher_that_is_away_at_first_is_told_and_asked_again(publisher: Provider) -> None:
     checks, publisher.down = authenticator(publisher), True
     with pytest.raises(Unavailable):
-        await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+        await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.down = False
-    assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+    assert await checks.authenticate(bearer(RSA_KEY, "RS256", "r")) == "u1"
 
 
 class Later:
@@ -173,12 +176,16 @@ class Later:
         return time.monotonic() + self.passed
 
 
-def keys_of(publisher: Provider, seconds: float = 5.0) -> tuple[JwksKeys, Authenticator, Later]:
+def keys_of(publisher: Provider, seconds: float = 5.0) -> tuple[JwksKeys, JwtAuthenticator, Later]:
     clock = Later()
     keys = JwksKeys(Publisher(publisher.url, seconds), clock)
     # By a wall clock that runs away, so that the token that was found good is looked at again.
     ticks = iter(range(0, 10**9, 20))
-    return keys, Authenticator(keys, "sellergate", "https://issuer", lambda: time.time() - 10**9 + next(ticks)), clock
+    return (
+        keys,
+        JwtAuthenticator(keys, "sellergate", "https://issuer", lambda: time.time() - 10**9 + next(ticks)),
+        clock,
+    )
 
 
 async def none_is_left(publisher: Provider) -> None:
@@ -208,11 +215,11 @@ async def test_a_response_without_keys_is_an_outage_of_the_publisher_and_no_faul
     keys, checks, _ = keys_of(publisher)
     publisher.mode = mode
     with pytest.raises(Unavailable) as caught:
-        await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+        await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     assert caught.value.retry_after
     assert keys.problem().startswith("the JWKS cannot be fetched (")
     publisher.mode = ""
-    assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+    assert await checks.authenticate(bearer(RSA_KEY, "RS256", "r")) == "u1"
     assert keys.problem() == ""
 
 
@@ -221,40 +228,42 @@ async def test_known_keys_stay_valid_while_the_publisher_fails_and_it_is_asked_a
     publisher: Provider, mode: str
 ) -> None:
     keys, checks, clock = keys_of(publisher, 0.3)
-    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.mode = mode
     clock.passed = LIFE_SECONDS + 1
     for _ in range(20):
-        assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+        assert await checks.authenticate(bearer(RSA_KEY, "RS256", "r")) == "u1"
     assert keys.problem()
     assert publisher.fetched <= 4, "pauses between failures grow"
     publisher.mode = ""
     publisher.released.set()
     clock.passed += LONGEST_PAUSE_SECONDS
     before = publisher.fetched
-    assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+    assert await checks.authenticate(bearer(RSA_KEY, "RS256", "r")) == "u1"
     await settled(publisher, before + 1)
     assert keys.problem() == ""
 
 
 async def test_an_unknown_key_is_unavailable_while_the_publisher_fails(publisher: Provider) -> None:
     _, checks, clock = keys_of(publisher)
-    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     clock.passed, publisher.mode = REFETCH_SECONDS + 1, "html"
     for number in range(20):
         with pytest.raises(Unavailable):
-            await checks.user_of(bearer(RSA_KEY, "RS256", f"stranger-{number}"))
+            await checks.authenticate(bearer(RSA_KEY, "RS256", f"stranger-{number}"))
     assert publisher.fetched <= 4
 
 
 async def test_users_of_known_keys_do_not_wait_beside_strangers_while_the_publisher_hangs(publisher: Provider) -> None:
     _, checks, clock = keys_of(publisher, 60.0)
-    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.mode, clock.passed = "hang", REFETCH_SECONDS + 1
-    strangers = [asyncio.create_task(checks.user_of(bearer(RSA_KEY, "RS256", f"s-{number}"))) for number in range(50)]
+    strangers = [
+        asyncio.create_task(checks.authenticate(bearer(RSA_KEY, "RS256", f"s-{number}"))) for number in range(50)
+    ]
     await settled(publisher, 2)
     for key, algorithm, kid in ((RSA_KEY, "RS256", "r"), (EC_KEY, "ES256", "e")):
-        assert await checks.user_of(bearer(key, algorithm, kid)) == "u1"
+        assert await checks.authenticate(bearer(key, algorithm, kid)) == "u1"
     assert not any(stranger.done() for stranger in strangers), "no user was served while a fetch was under way"
     assert publisher.fetched == 2
     publisher.released.set()
@@ -262,26 +271,26 @@ async def test_users_of_known_keys_do_not_wait_beside_strangers_while_the_publis
     assert {type(outcome) for outcome in outcomes} == {Unauthenticated}
     # What the publisher has just denied is not asked for again.
     with pytest.raises(Unauthenticated):
-        await checks.user_of(bearer(RSA_KEY, "RS256", "s-0"))
+        await checks.authenticate(bearer(RSA_KEY, "RS256", "s-0"))
     assert publisher.fetched == 2
 
 
 async def test_keys_are_renewed_before_anybody_must_wait(publisher: Provider) -> None:
     _, checks, clock = keys_of(publisher)
-    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.mode, clock.passed = "hang", RENEW_SECONDS + 1
-    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     await settled(publisher, 2)
     assert not publisher.released.is_set(), "the token was checked while the fetch hung"
 
 
 async def test_a_key_that_was_taken_back_ends_with_its_age(publisher: Provider) -> None:
     _, checks, clock = keys_of(publisher)
-    await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+    await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.keys = publisher.keys[1:]
     clock.passed = LIFE_SECONDS + 1
     with pytest.raises(Unauthenticated):
-        await checks.user_of(bearer(RSA_KEY, "RS256", "r"))
+        await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
 
 
 @pytest.mark.parametrize("mode", ["hang", "drip", "flood"])
@@ -289,20 +298,20 @@ async def test_one_fetch_serves_all_users_of_a_publisher_that_hangs(publisher: P
     _, checks, clock = keys_of(publisher, 0.3)
     publisher.mode = mode
     for rounds in range(1, 4):
-        users = (checks.user_of(bearer(RSA_KEY, "RS256", "r")) for _ in range(8))
+        users = (checks.authenticate(bearer(RSA_KEY, "RS256", "r")) for _ in range(8))
         outcomes = await asyncio.gather(*users, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [Unavailable] * 8
         assert publisher.fetched <= rounds
     await none_is_left(publisher)
     assert publisher.sent <= 3 * (MOST_BYTES + 16 * 1024 * 1024), "what the sockets hold, and no more"
     publisher.mode, clock.passed = "", LONGEST_PAUSE_SECONDS
-    assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+    assert await checks.authenticate(bearer(RSA_KEY, "RS256", "r")) == "u1"
 
 
 async def test_a_user_who_gives_up_leaves_the_fetch_to_the_others(publisher: Provider) -> None:
     _, checks, _ = keys_of(publisher)
     publisher.mode = "hang"
-    users = [asyncio.create_task(checks.user_of(bearer(RSA_KEY, "RS256", "r"))) for _ in range(8)]
+    users = [asyncio.create_task(checks.authenticate(bearer(RSA_KEY, "RS256", "r"))) for _ in range(8)]
     await settled(publisher, 1)
     users[0].cancel()
     publisher.released.set()
@@ -315,5 +324,5 @@ async def test_a_user_who_gives_up_leaves_the_fetch_to_the_others(publisher: Pro
 async def test_the_query_of_the_url_is_sent_as_it_stands(publisher: Provider) -> None:
     publisher.url += "?p=b2c_1_policy&v=2.0"
     _, checks, _ = keys_of(publisher)
-    assert await checks.user_of(bearer(RSA_KEY, "RS256", "r")) == "u1"
+    assert await checks.authenticate(bearer(RSA_KEY, "RS256", "r")) == "u1"
     assert publisher.queries == ["p=b2c_1_policy&v=2.0"]

@@ -20,10 +20,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
-from sellergate_edge.app import Options, Parts, make_app
+from sellergate_edge.app import Options, make_app
 from sellergate_edge.authn.jwks import JwksKeys
 from sellergate_edge.authn.jwks_publisher import Publisher
-from sellergate_edge.authn.jwt import Authenticator
+from sellergate_edge.authn.jwt import JwtAuthenticator
+from sellergate_edge.dependencies import Dependencies
 from sellergate_edge.dropin.tokens import DropInTokens
 from sellergate_edge.limits.guesses import Guesses
 from sellergate_edge.limits.limiter import Limits, Rate
@@ -100,7 +101,7 @@ class Console:
 @asynccontextmanager
 async def console_of(issuer: str, secret: str | None = SECRET) -> AsyncIterator[Console]:
     keys = JwksKeys(Publisher(f"{issuer}/jwks"), time.monotonic)
-    authenticator = Authenticator(keys, CLIENT, issuer, time.time)
+    authenticator = JwtAuthenticator(keys, CLIENT, issuer, time.time)
     counts, ring = OwnCounts(time.monotonic), KeyRing.parse(RING)
     client = Client(CLIENT, issuer, "openid", BACK, "http://localhost:3001/", uses_access_token=False)
     held = SecretStr(secret) if secret else None
@@ -117,8 +118,10 @@ async def console_of(issuer: str, secret: str | None = SECRET) -> AsyncIterator[
         lambda: hashlib.sha256(str(next(numbers)).encode()).hexdigest(),
     )
     limits, guesses = Limits(counts, Rate(1000, 1000), time.monotonic), Guesses(counts, time.monotonic)
-    parts = Parts(authenticator, None, None, None, limits, guesses, DropInTokens(RING, time.time), sign_in=sign_in)  # type: ignore[arg-type]
-    console.app = make_app(parts, Options())
+    dependencies = Dependencies(
+        authenticator, None, None, None, limits, guesses, DropInTokens(RING, time.time), sign_in=sign_in
+    )  # type: ignore[arg-type]
+    console.app = make_app(dependencies, Options())
     yield console
 
 
@@ -141,8 +144,9 @@ async def test_a_person_signs_in_and_the_rest_api_knows_the_user(issuer: str) ->
         assert status == 200, session
         claims = jwt.decode(session["token"], options={"verify_signature": False})
         assert (claims["sub"], claims["nonce"]) == ("jürgen", asked["nonce"])
-        authenticator: Authenticator = console.app.state.authenticator
-        assert await authenticator.user_of(f"Bearer {session['token']}") == "jürgen"
+        dependencies: Dependencies = console.app.state.dependencies
+        bearer = {"authorization": f"Bearer {session['token']}"}
+        assert await dependencies.authenticator.authenticate(bearer) == "jürgen"
         end = urlsplit(session["endSessionUrl"])
         assert end.netloc == urlsplit(issuer).netloc
         assert dict(parse_qsl(end.query))["post_logout_redirect_uri"] == "http://localhost:3001/"

@@ -1,30 +1,60 @@
-"""Dependencies of the routes: the user who asks, and the client of the services."""
+"""What the routes work with: one typed object, set once on the app, and what FastAPI injects from it."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sellergate_client import Sellergate
+from sellergate_client.rotations import Rotations
 
-from sellergate_edge.authn.jwt import Authenticator
+from sellergate_edge.authn.authenticator import Authenticator
+from sellergate_edge.dropin.tokens import DropInTokens
+from sellergate_edge.limits.guesses import Guesses
 from sellergate_edge.limits.limiter import Limits
+from sellergate_edge.routes.website import Website
+from sellergate_edge.sign_in.sign_in import SignIn
 
 _USER = "sellergate.user"
-# Only for the OpenAPI document; the authenticator reads the header itself, so that every refusal is a problem document.
+# For the OpenAPI document only; the authenticator reads the header itself, so that every refusal is a problem document.
 _BEARER = HTTPBearer(
-    auto_error=False, bearerFormat="JWT", description="`sub` is the user id; exp, aud and iss are required."
+    auto_error=False, bearerFormat="JWT", description="`sub` is the user id; `exp`, `aud` and `iss` are required."
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Everything that the routes of one edge work with. `sign_in` is None where users paste a token into the console."""
+
+    authenticator: Authenticator
+    sellergate: Sellergate
+    rotations: Rotations
+    website: Website
+    limits: Limits
+    guesses: Guesses
+    tokens: DropInTokens
+    sign_in: SignIn | None = None
+
+
+def provide(app: FastAPI, dependencies: Dependencies) -> None:
+    """Set the dependencies of an app, once."""
+    app.state.dependencies = dependencies
+
+
+def dependencies_of(request: Request) -> Dependencies:
+    """Return the dependencies of the request's app."""
+    dependencies: Dependencies = request.app.state.dependencies
+    return dependencies
+
+
 async def user_of(request: Request) -> str:
-    """Return the user of a request, who does not ask too often; asked again, the same. Raises Unauthenticated, QuotaExceeded."""
+    """Return the user of a request, which is authenticated and counted once. Raises Unauthenticated, Unavailable, QuotaExceeded."""
     known = request.scope.get(_USER)
     if known is not None:
         return str(known)
-    authenticator: Authenticator = request.app.state.authenticator
-    limits: Limits = request.app.state.limits
-    user = await authenticator.user_of(request.headers.get("authorization"))
-    await limits.acquire(user)
+    dependencies = dependencies_of(request)
+    user = await dependencies.authenticator.authenticate(request.headers)
+    await dependencies.limits.acquire(user)
     request.scope[_USER] = user
     return user
 
@@ -35,9 +65,15 @@ async def _documented(request: Request, _: Annotated[HTTPAuthorizationCredential
 
 def sellergate_of(request: Request) -> Sellergate:
     """Return the client of the services."""
-    client: Sellergate = request.app.state.sellergate
-    return client
+    return dependencies_of(request).sellergate
+
+
+def website_of(request: Request) -> Website:
+    """Return the edge's part in website authorizations."""
+    return dependencies_of(request).website
 
 
 User = Annotated[str, Depends(_documented)]
 Client = Annotated[Sellergate, Depends(sellergate_of)]
+Site = Annotated[Website, Depends(website_of)]
+Provided = Annotated[Dependencies, Depends(dependencies_of)]

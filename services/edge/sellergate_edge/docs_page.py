@@ -1,10 +1,9 @@
-"""The REST API's documentation for people: Swagger UI, served from here, so that no other host's script runs beside the console."""
+"""The documentation of the REST API: Swagger UI, served by the edge so that no other host's script has the console's origin."""
 
 import asyncio
 import gzip
 from importlib.resources import files
 
-from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,18 +29,20 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-# Swagger UI sets styles of single elements; its scripts come from here alone.
+# Swagger UI sets styles of single elements; its scripts come only from the edge.
 _POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; style-src 'self' 'unsafe-inline';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
-def install(app: FastAPI) -> None:
-    """Serve the page at /docs and what it needs below it."""
-    app.router.routes.append(Route("/docs", _page, methods=["GET"]))
-    app.router.routes.append(Route("/docs/start.js", _script, methods=["GET"]))
-    app.router.routes.append(Route("/docs/{name}", _Files().serve, methods=["GET"]))
+def routes() -> list[Route]:
+    """Return the routes of the page at /docs and of what it needs below it."""
+    return [
+        Route("/docs", _page, methods=["GET"]),
+        Route("/docs/start.js", _script, methods=["GET"]),
+        Route("/docs/{name}", _Files().serve, methods=["GET"]),
+    ]
 
 
 async def _page(_: Request) -> Response:
@@ -53,14 +54,14 @@ async def _script(_: Request) -> Response:
 
 
 class _Files:
-    """The files of Swagger UI, packed once: any stranger may ask for them, and packing takes 50 ms of CPU time."""
+    """The files of Swagger UI, compressed once: any client may fetch them, and compression takes 50 ms of CPU time."""
 
     def __init__(self) -> None:
         self._packed: dict[str, bytes] = {}
         self._packing = asyncio.Lock()
 
     async def serve(self, request: Request) -> Response:
-        """Serve one file, packed where the client takes that."""
+        """Serve one file, compressed if the client accepts that."""
         name = request.path_params["name"]
         if name not in _KINDS:
             return Response(status_code=404)

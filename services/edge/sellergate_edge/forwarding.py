@@ -1,4 +1,4 @@
-"""One call of SP-API for a request of ours: what goes along to Amazon, and Amazon's response with its status, headers and bytes."""
+"""One call of SP-API for an HTTP request: what is sent to Amazon, and Amazon's response with its status, headers and bytes."""
 
 import re
 from collections.abc import Sequence
@@ -15,11 +15,12 @@ from sellergate_edge.request_body import read_body
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 _SECONDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
+_LENGTH = re.compile(r"[0-9]{1,15}")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-# How long a call may wait for quota, as its caller says; the edge's own time for a request bounds it.
+# The seconds that a call may wait for quota. A caller may name up to LONGEST_WAIT_SECONDS, which fit into the time of a request.
 MAX_WAIT = "x-sellergate-max-wait"
 LONGEST_WAIT_SECONDS = 20.0
-_OWN_ANSWER_HEADERS = frozenset({"content-length", "date", "server"})
+_OWN_RESPONSE_HEADERS = frozenset({"content-length", "date", "server"})
 
 
 async def forward(
@@ -34,7 +35,10 @@ async def forward(
     token_kind: str = "",
     restricted_resources: Sequence[tuple[str, str, Sequence[str]]] = (),
 ) -> Response:
-    """Make the call for the user; whatever Amazon answers comes back as it is. Raises SellergateError for failures of our own."""
+    """Make the call for the user and return Amazon's response unchanged. Raises SellergateError where Amazon sent none.
+
+    `max_wait`: seconds that the call may wait for quota.
+    """
     bind_named(account_id)
     scope = request.scope
     options: CallOptions = {
@@ -53,7 +57,7 @@ async def forward(
         options["body"] = await read_body(request, MAX_BODY_BYTES)
     call = client.call(account_id, request.method, path, on_behalf_of=user, **options)
     options.pop("body", None)  # the client drops the body as soon as its message holds it
-    return to_http_response(await call)
+    return to_http_response(await call, request.method)
 
 
 def max_wait_of(request: Request, default: float) -> float:
@@ -66,19 +70,29 @@ def max_wait_of(request: Request, default: float) -> float:
     return float(given)
 
 
-def to_http_response(amazon_response: SpApiResponse) -> Response:
-    """Return Amazon's response, with the headers that are listed and that HTTP can carry. Raises Unavailable."""
-    if not 200 <= amazon_response.status <= 599:  # noqa: PLR2004  (others are no end of a call)
-        words = f"Amazon sent the status {amazon_response.status}, which ends no call; try again."
+def to_http_response(amazon_response: SpApiResponse, method: str = "GET") -> Response:
+    """Return Amazon's response, with the headers that are listed and that HTTP can carry. Raises Unavailable.
+
+    The response to HEAD keeps Amazon's Content-Length, which is that of the response to GET (RFC 9110 §9.3.2).
+    """
+    if not 200 <= amazon_response.status <= 599:  # noqa: PLR2004  (others do not end a call)
+        words = f"Amazon sent the status {amazon_response.status}, which is not a final one. Send the request again."
         raise Unavailable(words, reason=Reason.AMAZON_UNAVAILABLE)
     response = Response(amazon_response.body, amazon_response.status)
-    own = [(name, value) for name, value in response.raw_headers if name == b"content-length"]
+    length = _length_of_get(amazon_response) if method == "HEAD" else None
+    own = [(name, length or value) for name, value in response.raw_headers if name == b"content-length"]
     response.raw_headers = [
         (lowered.encode("latin-1"), value.encode("latin-1"))
         for name, value in amazon_response.headers
         if _comes_back(lowered := name.lower(), value)
     ] + own
     return response
+
+
+def _length_of_get(amazon_response: SpApiResponse) -> bytes | None:
+    """Return Amazon's Content-Length where it is a number."""
+    found = (value for name, value in amazon_response.headers if name.lower() == "content-length")
+    return next((value.encode() for value in found if _LENGTH.fullmatch(value)), None)
 
 
 def _has_body(request: Request) -> bool:
@@ -90,4 +104,4 @@ def _goes_along(name: bytes) -> bool:
 
 
 def _comes_back(name: str, value: str) -> bool:
-    return name not in _OWN_ANSWER_HEADERS and comes_from_amazon(name) and is_header_value(value)
+    return name not in _OWN_RESPONSE_HEADERS and comes_from_amazon(name) and is_header_value(value)

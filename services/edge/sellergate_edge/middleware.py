@@ -1,4 +1,4 @@
-"""What surrounds every request: id, deadline, the bytes that it holds, one line in the log, headers that keep browsers safe."""
+"""The context of every request: its id, deadline, buffered bytes, log line and security headers."""
 
 import re
 import time
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sellergate_edge.forwarding import METHODS
 from sellergate_edge.limits.buffers import Buffers, Lease
+from sellergate_edge.own_paths import is_compressed, is_public
 from sellergate_edge.routes import problems
 
 REQUEST_SECONDS = 30.0
@@ -29,15 +30,12 @@ _SAFE = (
 )
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _STRICT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-_PASSED_THROUGH = "/sp-api/"
-# The edge's own pages and scripts, which a browser may keep; every other response is one user's alone.
-_PAGES = ("/console", "/docs", "/openapi.json")
 _LABELS = frozenset({*METHODS, "OPTIONS"})
-_TOLD = ("ETag", "Link", "Location", "Retry-After", "X-Request-Id", "X-Amzn-RequestId", "X-Amzn-RateLimit-Limit")
+_EXPOSED = ("ETag", "Link", "Location", "Retry-After", "X-Request-Id", "X-Amzn-RequestId", "X-Amzn-RateLimit-Limit")
 
 
 class RequestContext:
-    """Pure ASGI: no copy of bodies. `https`: browsers reach the edge by https, and shall by nothing else."""
+    """The context of each request, as plain ASGI, which copies no bodies. `https`: browsers must use https only."""
 
     def __init__(self, app: ASGIApp, *, metrics: RpcMetrics, https: bool = False) -> None:
         self._app = app
@@ -51,7 +49,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        # Strangers choose methods; labels and lines are of those that the edge knows.
+        # Clients choose methods freely; labels and log lines have only the known ones.
         method = scope["method"] if scope["method"] in _LABELS else "OTHER"
         lease = scope["sellergate.lease"] = Lease(self._buffers)
         call = CallContext(
@@ -66,7 +64,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._dress(message, call, scope["path"])
+                self._add_headers(message, call, scope["path"])
             await send(message)
 
         route = "unknown"
@@ -75,7 +73,7 @@ class RequestContext:
             try:
                 await self._app(scope, receive, respond)
             except Exception as error:
-                if status:  # the response is on its way; the connection breaks, so that nobody takes it for whole
+                if status:  # the response has begun; the connection is aborted, so that the client does not take it for complete
                     raise
                 await problems.problem(problems.bug(error))(scope, receive, respond)
             finally:
@@ -96,10 +94,10 @@ class RequestContext:
                     milliseconds=round(seconds * 1000, 2),
                 )
 
-    def _dress(self, message: Message, call: CallContext, path: str) -> None:
+    def _add_headers(self, message: Message, call: CallContext, path: str) -> None:
         own: list[tuple[bytes, bytes]] = [(REQUEST_ID.encode(), call.request_id.encode()), *self._safe]
         decided = {REQUEST_ID.encode()}
-        if path != "/" and not path.startswith(_PAGES):
+        if not is_public(path):
             own += [(b"cache-control", b"no-store"), _POLICY]
             decided.add(b"cache-control")
         headers = list(message["headers"])
@@ -110,21 +108,20 @@ class RequestContext:
 
 
 class Compressed:
-    """Packs what is ours to pack; Amazon's bytes stay as they came."""
+    """Compression of Sellergate's own responses. Amazon's bytes stay as they are."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._packing = GZipMiddleware(app, minimum_size=GZIP_BYTES)
+        self._compressing = GZipMiddleware(app, minimum_size=GZIP_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        ours = scope["type"] == "http" and scope["path"].startswith(("/api/", "/console", "/openapi.json", "/docs"))
-        packs = ours and _PASSED_THROUGH not in scope["path"]
-        await (self._packing if packs else self._app)(scope, receive, send)
+        compresses = scope["type"] == "http" and is_compressed(scope["path"])
+        await (self._compressing if compresses else self._app)(scope, receive, send)
 
 
 def cross_origin(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
-    """Let pages of other origins ask, those that are listed alone."""
+    """Allow requests by pages of other origins, but only of those that are listed."""
     if not origins:
         return app
     return CORSMiddleware(
@@ -143,12 +140,12 @@ def cross_origin(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
             "X-Sellergate-Token-Kind",
         ],
         allow_credentials=True,
-        expose_headers=_TOLD,
+        expose_headers=_EXPOSED,
         max_age=600,
     )
 
 
 def _request_id(given: str) -> str:
-    """Return the caller's id of a request, where it has the shape of one and not of a secret; else a new one."""
+    """Return the caller's request id if it has the shape of one and not of a secret; else a new one."""
     is_id = _REQUEST_ID_SHAPE.fullmatch(given) and redact_text(given) == given
     return given if is_id else uuid.uuid4().hex

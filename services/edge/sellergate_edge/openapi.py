@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI writes, with every refusal a problem document, and the raw routes beside it."""
+"""The OpenAPI document: FastAPI's, with problem documents for errors and with the routes that FastAPI does not describe."""
 
 import asyncio
 from typing import Any
@@ -16,26 +16,26 @@ from sellergate_edge.routes.problems import MEDIA_TYPE
 
 PATH = "/openapi.json"
 _PROBLEM: dict[str, Any] = {
-    "description": "A refusal (RFC 9457): decide by `reason`, show `detail`, ask about `requestId`",
+    "description": "A problem (RFC 9457). Programs decide by `reason`; `detail` is for people, `requestId` for the operator.",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
-_REFUSED_PAGE = {**_PROBLEM, "content": {**_PROBLEM["content"], "text/html": {"schema": {"type": "string"}}}}
+_PROBLEM_PAGE = {**_PROBLEM, "content": {**_PROBLEM["content"], "text/html": {"schema": {"type": "string"}}}}
 
 
-def install(app: FastAPI) -> None:
-    """Serve the document. It takes a tenth of a second of CPU time to make, which no other request waits for."""
+def route(app: FastAPI) -> Route:
+    """Return the route of the document. It takes a tenth of a second of CPU time to make, which no other request waits for."""
     making = asyncio.Lock()
 
     async def serve(_: Request) -> JSONResponse:
         async with making:
             return JSONResponse(app.openapi_schema or await asyncio.to_thread(describe, app))
 
-    app.router.routes.append(Route(PATH, serve, methods=["GET"]))
+    return Route(PATH, serve, methods=["GET"])
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the document, made once."""
+    """Return the document, which is made once."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
@@ -47,9 +47,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
-                # Browsers get pages, unless they ask for JSON.
+                # Browsers get HTML pages, unless they ask for JSON.
                 is_page = any("text/html" in one.get("content", ()) for one in operation["responses"].values())
-                operation["responses"]["default"] = _REFUSED_PAGE if is_page else _PROBLEM
+                operation["responses"]["default"] = _PROBLEM_PAGE if is_page else _PROBLEM
         pass_through.describe(document)
         dropin_openapi.describe(document)
         app.openapi_schema = document

@@ -1,4 +1,4 @@
-"""Puts the edge together, for `__main__`."""
+"""The composition of the edge, for `__main__`."""
 
 import asyncio
 import secrets
@@ -16,11 +16,13 @@ from sellergate_common.observability.telemetry import RpcMetrics
 from sellergate_common.redis_client import open_redis
 from sellergate_common.tasks import BackgroundTasks
 
-from sellergate_edge.app import Options, Parts, make_app
+from sellergate_edge.app import Options, make_app
+from sellergate_edge.authn.authenticator import Authenticator
 from sellergate_edge.authn.jwks import JwksKeys
 from sellergate_edge.authn.jwks_publisher import Publisher
-from sellergate_edge.authn.jwt import Authenticator, Keys, SharedSecret
+from sellergate_edge.authn.jwt import JwtAuthenticator, Keys, SharedSecret
 from sellergate_edge.console.assets import SIGNED_IN
+from sellergate_edge.dependencies import Dependencies
 from sellergate_edge.dropin.tokens import DropInTokens
 from sellergate_edge.health import make_health_app
 from sellergate_edge.limits.guesses import Guesses
@@ -59,21 +61,20 @@ async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
         redis = await enter(open_redis(settings.redis_url, settings.redis_tls))
         counts = RedisCounts(redis, KeyRing.parse(ring), time.monotonic)
         keys = _keys(settings, background)
-        authenticator = Authenticator(keys, settings.jwt_audience, settings.jwt_issuer, time.time)
-        parts = Parts(
-            authenticator,
-            await enter(Sellergate.connect(settings.gateway_target, settings.account_target, identity)),
-            await enter(Rotations.connect(settings.token_target, identity)),
-            website,
-            Limits(counts, Rate(settings.user_rate, settings.user_burst), time.monotonic),
-            Guesses(counts, time.monotonic),
-            DropInTokens(ring, time.time),
-            background,
-            _sign_in(settings, keys, authenticator, KeyRing.parse(ring)),
+        authenticator = JwtAuthenticator(keys, settings.jwt_audience, settings.jwt_issuer, time.time)
+        dependencies = Dependencies(
+            authenticator=authenticator,
+            sellergate=await enter(Sellergate.connect(settings.gateway_target, settings.account_target, identity)),
+            rotations=await enter(Rotations.connect(settings.token_target, identity)),
+            website=website,
+            limits=Limits(counts, Rate(settings.user_rate, settings.user_burst), time.monotonic),
+            guesses=Guesses(counts, time.monotonic),
+            tokens=DropInTokens(ring, time.time),
+            sign_in=_sign_in(settings, keys, authenticator, KeyRing.parse(ring)),
         )
         metrics = RpcMetrics.register()
         metrics.background = background
-        app = make_app(parts, Options(settings.origins, website.secure, settings.dropin_max_wait, metrics))
+        app = make_app(dependencies, Options(settings.origins, website.secure, settings.dropin_max_wait, metrics))
         certificate = None
         if settings.edge_tls_cert_file is not None and settings.edge_tls_key_file is not None:
             certificate = PublicCertificate(settings.edge_tls_cert_file, settings.edge_tls_key_file)
@@ -94,7 +95,7 @@ async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
         ]
         if settings.health_port:
             health = ListenerOptions(Connections(PROBES, PROBES, Proxies("")), None, asyncio.sleep)
-            probed = make_health_app(parts.sellergate, background)
+            probed = make_health_app(dependencies.sellergate, background)
             servers.append(make_server(probed, settings.bind_host, settings.health_port, health))
         yield servers
 

@@ -22,8 +22,7 @@ async def test_a_file_is_packed_once_and_in_another_thread(monkeypatch: pytest.M
         return plain(data, *given)
 
     monkeypatch.setattr(docs_page.gzip, "compress", noted)
-    app = Starlette()
-    docs_page.install(app)  # type: ignore[arg-type]
+    app = Starlette(routes=docs_page.routes())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
         responses = await asyncio.gather(*(client.get(BUNDLE) for _ in range(3)))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from sellergate_client import SpApiResponse
-from sellergate_common.errors import Unavailable
-from sellergate_edge.forwarding import MAX_BODY_BYTES, forward, to_http_response
+from sellergate_common.errors import InvalidRequest, Unavailable
+from sellergate_edge.forwarding import MAX_BODY_BYTES, forward, max_wait_of, to_http_response
 from sellergate_edge.limits.buffers import MAX_BUFFERED_BYTES, MAX_BUFFERED_BYTES_OF_USER
 from starlette.requests import Request
 
@@ -86,3 +86,34 @@ async def test_a_body_that_the_client_dropped_is_held_by_no_other() -> None:
 def test_bodies_in_memory_twice_stay_within_the_bound() -> None:
     assert 2 * MAX_BUFFERED_BYTES <= 24 * 1024 * 1024  # 8 MiB are left for what is read and not yet counted
     assert MAX_BODY_BYTES < MAX_BUFFERED_BYTES_OF_USER < MAX_BUFFERED_BYTES
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "length"),
+    [
+        ("HEAD", (("Content-Length", "1234"),), "1234"),
+        ("HEAD", (), "0"),
+        ("HEAD", (("Content-Length", "12x"),), "0"),
+        ("GET", (("Content-Length", "1234"),), "0"),
+    ],
+)
+def test_head_keeps_amazons_content_length(method: str, headers: tuple[tuple[str, str], ...], length: str) -> None:
+    sent = to_http_response(SpApiResponse(200, headers, b"", "", 0.0, 1, 0.0, ""), method)
+    assert [value.decode() for name, value in sent.raw_headers if name == b"content-length"] == [length]
+
+
+def request_of(wait: str | None) -> Request:
+    headers = [] if wait is None else [(b"x-sellergate-max-wait", wait.encode())]
+    return Request({"type": "http", "method": "GET", "headers": headers})
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(None, 2.0), ("0", 0.0), ("0.5", 0.5), ("20", 20.0)])
+def test_a_call_waits_for_quota_as_long_as_its_header_says(wait: str | None, seconds: float) -> None:
+    assert max_wait_of(request_of(wait), 2.0) == seconds
+
+
+@pytest.mark.parametrize("wait", ["", "-1", "20.1", "nan", "1e1"])
+def test_a_wait_outside_of_the_bounds_is_refused_by_name(wait: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        max_wait_of(request_of(wait), 2.0)
+    assert [violation.field for violation in caught.value.violations] == ["x-sellergate-max-wait"]

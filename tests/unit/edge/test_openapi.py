@@ -20,7 +20,7 @@ async def test_the_document_is_made_once_and_in_another_thread(monkeypatch: pyte
 
     monkeypatch.setattr(openapi, "get_openapi", noted)
     app = FastAPI(openapi_url=None)
-    openapi.install(app)
+    app.router.routes.append(openapi.route(app))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
         responses = await asyncio.gather(*(client.get("/openapi.json") for _ in range(3)))

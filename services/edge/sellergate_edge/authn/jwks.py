@@ -10,17 +10,17 @@ from sellergate_common.observability.logs import get_logger
 
 from sellergate_edge.authn.jwks_publisher import FETCH_SECONDS, FetchFailed, Publisher
 
-# Keys are fetched again in the background from the first age on; a key that its publisher took back ends at the second.
+# From the first age on, keys are fetched again in the background; at the second, a withdrawn key is no longer accepted.
 RENEW_SECONDS, LIFE_SECONDS = 240.0, 300.0
-# An unknown key id makes the set be fetched again, at most this often: strangers choose key ids.
+# An unknown key id triggers a fetch, but not more often than this, because any client may invent key ids.
 REFETCH_SECONDS = 60.0
-# The first failure is retried at once, later ones after pauses that double.
+# The first failure is retried at once, later ones after doubling pauses.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 _SET = "jwks"
 
 
 class JwksKeys:
-    """Keys by id. While the publisher fails, the keys that are known stay valid. `now` is monotonic, in seconds."""
+    """Published keys by id. While the publisher is unavailable, known keys stay valid. `now` is monotonic, in seconds."""
 
     algorithms: tuple[str, ...] = ("RS256", "ES256")
 
@@ -38,13 +38,13 @@ class JwksKeys:
         return f"the JWKS cannot be fetched ({self._cause})" if self._cause else ""
 
     async def key_of(self, token: str) -> Any:
-        """Return the key that the token names. One that names none has the only key that is published (OpenID Connect Core, 10.1).
+        """Return the key of a token. A token without a key id has the only published key (OpenID Connect Core, 10.1).
 
-        Raises Unauthenticated for a key that is not published, Unavailable while that cannot be known.
+        Raises Unauthenticated for an unknown key, Unavailable while the publisher is unavailable.
         """
         kid = jwt.get_unverified_header(token).get("kid")
         if kid is not None and not isinstance(kid, str):
-            raise Unauthenticated("The token names its key (kid) by no text.")
+            raise Unauthenticated("The token's key id (kid) is not text. Get a new token.")
         await self._refresh(is_known=bool(self._keys) if kid is None else kid in self._keys)
         if kid is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
@@ -52,14 +52,17 @@ class JwksKeys:
             return self._keys[kid]
         if self._cause:
             raise Unavailable(
-                "The publisher of the signing keys is unavailable; try again.", retry_after=max(1.0, self._pause())
+                "The publisher of the signing keys is unavailable. Send the request again.",
+                retry_after=max(1.0, self._pause()),
             )
         if kid is None:
-            raise Unauthenticated("The token names no key (kid), and several are published.")
-        raise Unauthenticated("The token is signed with a key that is not published.")
+            raise Unauthenticated(
+                "The token has no key id (kid), and the issuer publishes several keys. Get a token with a key id."
+            )
+        raise Unauthenticated("The token's signing key is unknown. Get a new token.")
 
     async def _refresh(self, *, is_known: bool) -> None:
-        """Fetch the set if it is due, once for all callers; wait for it unless a known key can serve meanwhile."""
+        """Fetch the keys if they are due, once for all callers. Wait for the fetch unless a known key can be used meanwhile."""
         age = self._now() - self._fetch_time
         if age <= (RENEW_SECONDS if is_known else REFETCH_SECONDS) and not (self._cause and not is_known):
             return

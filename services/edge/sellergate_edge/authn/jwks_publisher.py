@@ -17,11 +17,11 @@ _MOST_REDIRECTS = 3
 
 
 class FetchFailed(Exception):
-    """A fetch that brought no key; the message is the kind of failure, without any content."""
+    """A failed fetch. The message is the kind of failure, without any content."""
 
 
 class Publisher:
-    """The JWKS at a URL. A fetch takes `seconds` at most, however slowly the provider sends."""
+    """The publisher of a JWKS at a URL. A fetch takes at most `seconds`, however slowly the provider sends."""
 
     def __init__(self, url: str, seconds: float = FETCH_SECONDS, route: Route = DIRECT) -> None:
         self._route = route
@@ -29,7 +29,7 @@ class Publisher:
         self._seconds = seconds
 
     async def fetch(self) -> Mapping[str, Any]:
-        """Return at least one public key for signatures, by key id. Raises FetchFailed, in time."""
+        """Return the public keys for signatures by key id, at least one. Raises FetchFailed, within `seconds`."""
         try:
             async with asyncio.timeout(self._seconds):
                 body, content_type = await self._body()
@@ -38,7 +38,7 @@ class Publisher:
         except FetchFailed:
             raise
         except Exception as error:  # noqa: BLE001
-            # A provider may send anything, and neither aiohttp nor PyJWT names all of it by errors of its own.
+            # A provider may send anything, and aiohttp and PyJWT raise other errors than their own for some of it.
             raise FetchFailed(type(error).__name__) from None
         found = {key.key_id: key.key for key in keys if key.key_id and key.public_key_use in ("sig", None)}
         if not found:
@@ -46,7 +46,7 @@ class Publisher:
         return found
 
     async def _body(self) -> tuple[bytes, str]:
-        # One session per fetch, which is rare: nothing is left open between fetches.
+        # One session per fetch, because fetches are rare.
         proxy = self._route.proxy_for(str(self._url))
         connector = aiohttp.TCPConnector(ssl=self._route.tls_context())
         headers = {"Accept": "application/json", "User-Agent": user_agent()}

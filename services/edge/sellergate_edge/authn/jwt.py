@@ -1,7 +1,7 @@
-"""Authentication of users by their JWT."""
+"""Authentication of users by their JSON Web Token."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jwt
@@ -11,17 +11,17 @@ from sellergate_common.errors import Unauthenticated
 from sellergate_common.identity.users import MAX_USER_ID_LENGTH, is_user_id
 
 LEEWAY_SECONDS = 30
-# A key that its publisher took back is not accepted for longer than this.
+# A key that its publisher has withdrawn is accepted for at most this much longer.
 GOOD_SECONDS = 10.0
 MAX_AUTHORIZATION_CHARACTERS = 16 * 1024
 """Tokens with the groups of a user have up to 8,000."""
 _MOST_GOOD = 10_000
-# Tokens of other kinds are signed by others for other ends; none of them is a Bearer token here.
+# Tokens of other types, such as those of the drop-in endpoint, are no Bearer tokens.
 _TYPES = frozenset({"JWT", "AT+JWT"})
 
 
 class Keys(Protocol):
-    """Finds the key that a token must be signed with."""
+    """A source of the keys that tokens must be signed with."""
 
     algorithms: tuple[str, ...]
 
@@ -30,7 +30,7 @@ class Keys(Protocol):
 
 
 class SharedSecret:
-    """One secret for HS256."""
+    """A secret for HS256 that the edge shares with the issuer."""
 
     algorithms: tuple[str, ...] = ("HS256",)
 
@@ -42,8 +42,8 @@ class SharedSecret:
         return self._secret.get_secret_value()
 
 
-class Authenticator:
-    """Checks Bearer tokens; one that was found good is not checked again for a few seconds. `now` is the wall clock."""
+class JwtAuthenticator:
+    """The `Authenticator` for Bearer tokens. A valid token is not checked again for GOOD_SECONDS. `now` is the wall clock."""
 
     def __init__(self, keys: Keys, audience: str, issuer: str, now: Callable[[], float]) -> None:
         self._now = now
@@ -52,11 +52,18 @@ class Authenticator:
         self._issuer = issuer
         self._good: Lru[bytes, tuple[str, float]] = Lru(_MOST_GOOD)
 
-    async def user_of(self, authorization: str | None) -> str:
-        """Return the user (`sub`) of an Authorization header. Raises Unauthenticated."""
-        if len(authorization or "") > MAX_AUTHORIZATION_CHARACTERS:
-            raise Unauthenticated(f"The Authorization header has more than {MAX_AUTHORIZATION_CHARACTERS} characters.")
-        digest = hashlib.sha256((authorization or "").encode()).digest()
+    def has_credentials(self, headers: Mapping[str, str]) -> bool:
+        """Return whether there is an Authorization header."""
+        return bool(headers.get("authorization"))
+
+    async def authenticate(self, headers: Mapping[str, str]) -> str:
+        """Return the user (`sub`) of the Authorization header. Raises Unauthenticated, Unavailable."""
+        authorization = headers.get("authorization", "")
+        if len(authorization) > MAX_AUTHORIZATION_CHARACTERS:
+            raise Unauthenticated(
+                f"The Authorization header has more than {MAX_AUTHORIZATION_CHARACTERS} characters; send a shorter token."
+            )
+        digest = hashlib.sha256(authorization.encode()).digest()
         known = self._good.get(digest)
         if known is not None and self._now() < known[1]:
             return known[0]
@@ -64,16 +71,16 @@ class Authenticator:
         self._good.put(digest, (user, min(end, self._now() + GOOD_SECONDS)))
         return user
 
-    async def _check(self, authorization: str | None) -> tuple[str, float]:
-        """Return the user, and when the token ends."""
-        scheme, _, token = (authorization or "").partition(" ")
+    async def _check(self, authorization: str) -> tuple[str, float]:
+        """Return the user, and the time at which the token expires."""
+        scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("Send a token: Authorization: Bearer <JWT>.")
+            raise Unauthenticated("The request carries no token. Send the header Authorization: Bearer <JWT>.")
         try:
             header = jwt.get_unverified_header(token)
             if str(header.get("typ", "JWT")).upper() not in _TYPES:
-                raise Unauthenticated("This kind of token is not a Bearer token.")
+                raise Unauthenticated("This type of token is not a Bearer token. Send a JWT of the identity provider.")
             key = await self._keys.key_of(token)
             claims = jwt.decode(
                 token,
@@ -86,11 +93,11 @@ class Authenticator:
             )
             end = float(claims["exp"])
         except jwt.ExpiredSignatureError:
-            raise Unauthenticated("The token has expired; get a new one.") from None
+            raise Unauthenticated("The token has expired. Get a new one.") from None
         except (jwt.PyJWTError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
-            # PyJWT raises TypeError where a key is of another kind than the token's algorithm, and lets through what Python
-            # makes of 1e400 and of a thousand brackets.
-            raise Unauthenticated(f"The token is not accepted ({type(error).__name__}); get a new one.") from None
+            # PyJWT raises TypeError where a key does not fit the token's algorithm, and does not catch the errors of Python for
+            # 1e400 and for a thousand brackets.
+            raise Unauthenticated(f"The token is not accepted ({type(error).__name__}). Get a new one.") from None
         user = claims["sub"]
         if not isinstance(user, str) or not is_user_id(user):
             raise Unauthenticated(

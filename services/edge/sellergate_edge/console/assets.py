@@ -1,9 +1,8 @@
-"""The console: one page for people, its script and its style, served as they are."""
+"""The static files of the console: its page, scripts and style."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse
 from sellergate_amazon.marketplaces import MARKETPLACES
 from starlette.requests import Request
@@ -15,18 +14,17 @@ _POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; style-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# The second is where an OpenID Connect provider sends the browser back to.
+# The second path is the redirect URI for the OpenID Connect provider.
 SIGNED_IN = "console/signed-in"
 _FILES = {"": "index.html", SIGNED_IN: "index.html"} | {
     f"console/{file.name}": file.name for file in FOLDER.iterdir() if file.suffix != ".html"
 }
 
 
-def install(app: FastAPI) -> None:
-    """Serve the page at / and what it needs below /console/."""
-    for path, name in _FILES.items():
-        app.router.routes.append(Route(f"/{path}", _page(name), methods=["GET"]))
-    app.router.routes.append(Route("/console/marketplaces.json", _marketplaces, methods=["GET"]))
+def routes() -> list[Route]:
+    """Return the routes of the page at / and of what it needs below /console/."""
+    pages = [Route(f"/{path}", _page(name), methods=["GET"]) for path, name in _FILES.items()]
+    return [*pages, Route("/console/marketplaces.json", _marketplaces, methods=["GET"])]
 
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:

@@ -1,35 +1,22 @@
-"""For a screen: applications, operations, and what is left of an account's quota."""
+"""Routes for the console and other frontends: applications, operations, and the remaining quota of an account."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from sellergate_amazon.common_calls import COMMON_OPERATIONS
 
-from sellergate_edge.dependencies import Client, User
-from sellergate_edge.limits.limiter import Limits
+from sellergate_edge.dependencies import Client, Provided, User
 from sellergate_edge.routes.models import Application, ApplicationPage, Operation, OperationPage, Quota, Quotas
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
 from sellergate_edge.routes.user_route import UserRoute
 
 router = APIRouter(prefix="/api/amazon", tags=["screens"], route_class=UserRoute)
-# What most sellers' programs call; a caller may name others.
-SHOWN = (
-    "orders/2026-01-01/searchOrders",
-    "orders/v0/getOrders",
-    "sellers/v1/getMarketplaceParticipations",
-    "reports/2021-06-30/createReport",
-    "reports/2021-06-30/getReport",
-    "reports/2021-06-30/getReportDocument",
-    "feeds/2021-06-30/createFeed",
-    "listings-items/2021-08-01/getListingsItem",
-    "fba-inventory/v1/getInventorySummaries",
-    "catalog-items/2022-04-01/getCatalogItem",
-)
 MAX_QUOTAS = 20
 _Operations = Annotated[
     list[Annotated[str, Query(min_length=1, max_length=128)]] | None,
     Query(
         max_length=MAX_QUOTAS,
-        description="Names of operations; without any, those that most programs call. Each counts as a request of the user",
+        description="Names of operations; without any, the most common ones. Each counts as one request of the user",
     ),
 ]
 
@@ -43,7 +30,7 @@ async def list_applications(
     page_size: PageSize = 50,
     page_token: PageToken = "",
 ) -> ApplicationPage:
-    """List the applications that the user can connect sellers to: the user's own, and those that the operator shares."""
+    """List the applications with which the user can connect sellers: the user's own, and those that the operator shares."""
     page = await client.applications.list(page_size=page_size, page_token=page_token, on_behalf_of=user)
     link_next(request, response, page.next_page_token)
     return ApplicationPage(
@@ -57,11 +44,13 @@ async def list_operations(
     response: Response,
     user: User,
     client: Client,
-    search: Annotated[str, Query(max_length=128, description="A part of the name, method or path, in any case")] = "",
+    search: Annotated[
+        str, Query(max_length=128, description="A part of the name, method or path; upper and lower case are equal")
+    ] = "",
     page_size: PageSize = 50,
     page_token: PageToken = "",
 ) -> OperationPage:
-    """List the operations of SP-API with their rates."""
+    """List the operations of SP-API with their rate limits."""
     page = await client.catalogue.page(search, page_size=page_size, page_token=page_token, on_behalf_of=user)
     link_next(request, response, page.next_page_token)
     names = Operation.model_fields
@@ -73,13 +62,12 @@ async def list_operations(
 
 @router.get("/accounts/{account_id}/quotas")
 async def quotas(
-    request: Request, account_id: str, user: User, client: Client, operation: _Operations = None
+    account_id: str, user: User, client: Client, provided: Provided, operation: _Operations = None
 ) -> Quotas:
-    """Return what is left of an account's quota now."""
-    wanted = dict.fromkeys(operation or SHOWN)
-    limits: Limits = request.app.state.limits
-    for _ in range(len(wanted) - 1):  # the gateway reads a bucket for each; one was counted on arrival
-        await limits.acquire(user)
+    """Return the remaining quota of an account."""
+    wanted = dict.fromkeys(operation or COMMON_OPERATIONS)
+    for _ in range(len(wanted) - 1):  # the gateway reads one bucket for each; the first was counted on arrival
+        await provided.limits.acquire(user)
     found = await client.catalogue.quotas(account_id, list(wanted), on_behalf_of=user)
     return Quotas(
         account_id=account_id,

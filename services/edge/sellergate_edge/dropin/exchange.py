@@ -1,4 +1,4 @@
-"""POST /auth/o2/token: an SDK exchanges our client id, secret and handle for an access token of ours, as at Login with Amazon."""
+"""POST /auth/o2/token: an SDK exchanges its drop-in credentials for an access token, as at Login with Amazon."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -25,14 +25,14 @@ MAX_BODY_BYTES = 16 * 1024
 _MISSING = "The request is missing a required parameter : "
 _INVALID_GRANT = "The request has an invalid grant parameter : refresh_token"
 _REVOKED = f"{_INVALID_GRANT}. User may have revoked or didn't grant the permission."
-# As the account service bounds them (AuthenticateClientRequest).
+# The bounds of AuthenticateClientRequest of the account service.
 _LONGEST = 256
 _LONGEST_CLIENT_ID = 128
 _MOST_FIELDS = 20
 
 
 class Refused(Exception):
-    """An exchange that is refused, in LWA's words."""
+    """A refused exchange, with LWA's error code and description."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(error)
@@ -50,7 +50,7 @@ class Exchange:
         self.route = Route(PATH, self.respond, methods=["POST"])
 
     async def respond(self, request: Request) -> Response:
-        """Answer one exchange, in LWA's shapes whatever happens."""
+        """Respond to one exchange. Every error has the shape of LWA's."""
         try:
             body = await read_body(request, MAX_BODY_BYTES, JSON_SECONDS)
             fields = _fields(request.headers.get("content-type", ""), body)
@@ -86,7 +86,7 @@ class Exchange:
         return self._issue(grant, refresh_token=handle.get_secret_value())
 
     async def _check_account(self, found: Authenticated) -> None:
-        """Tell of an account that cannot be used as LWA tells of an authorization that has ended."""
+        """Refuse an account that cannot be used, as LWA refuses an authorization that has ended. Raises Refused."""
         try:
             check_usable(await self._client.accounts.get(found.account_id, on_behalf_of=found.client.user_id))
         except (PreconditionFailed, NotFound):
@@ -98,7 +98,7 @@ class Exchange:
         if not found.application_account_id:
             raise Refused(
                 "invalid_scope",
-                "This client's accounts are not all of one application of the user's own in one region; make one for such accounts",
+                "Grantless operations need a client whose accounts belong to one application of the user in one region",
             )
         account_id = found.application_account_id
         return self._issue(Grant(found.client.client_id, found.client.user_id, account_id, scope))
@@ -113,7 +113,7 @@ def _given(fields: Mapping[str, str], name: str) -> str:
     if not value:
         raise Refused("invalid_request", f"{_MISSING}{name}")
     if len(value) > (_LONGEST_CLIENT_ID if name == "client_id" else _LONGEST) or not value.isprintable():
-        # Nothing of ours looks like it.
+        # Sellergate issues no such credentials.
         refusals = {"client_id": ("invalid_client", "Client authentication failed", 401)}
         raise Refused(*refusals.get(name, ("invalid_request", f"The request has an invalid parameter : {name}", 400)))
     return value

@@ -1,4 +1,4 @@
-"""The drop-in's token URL in the OpenAPI document. The calls themselves are Amazon's to describe."""
+"""The token URL of the drop-in endpoint in the OpenAPI document. Amazon's own documents describe the calls."""
 
 from typing import Any
 
@@ -12,7 +12,12 @@ _FORM = {
         "grant_type": {"enum": ["refresh_token", "client_credentials"]},
         "client_id": {**_TEXT, "example": "sgc_…"},
         "client_secret": {**_TEXT, "writeOnly": True, "example": "sgs_…"},
-        "refresh_token": {**_TEXT, "writeOnly": True, "example": "sgr_…", "description": "The account's handle"},
+        "refresh_token": {
+            **_TEXT,
+            "writeOnly": True,
+            "example": "sgr_…",
+            "description": "The account's drop-in refresh token",
+        },
         "scope": {**_TEXT, "example": "sellingpartnerapi::notifications"},
     },
 }
@@ -38,9 +43,11 @@ def describe(document: dict[str, Any]) -> None:
     document["paths"][PATH] = {
         "post": {
             "tags": ["drop-in"],
-            "summary": "The token URL of an SP-API SDK",
-            "description": "As Login with Amazon's, with credentials of ours. The access token goes into x-amz-access-token,"
-            " with any SP-API path at this host.",
+            "summary": "Get an access token for an SP-API SDK",
+            "description": "Works as the token URL of Login with Amazon, with credentials of Sellergate. The access token goes"
+            " into `x-amz-access-token` with any path of SP-API at this host. The header `x-sellergate-max-wait` (0 to 20 seconds)"
+            " says how long such a call may wait for quota; without it, the time is the setting `SELLERGATE_DROPIN_MAX_WAIT`."
+            " Every 429 has `Retry-After`.",
             "operationId": "dropin_token",
             "requestBody": {
                 "required": True,
@@ -50,8 +57,11 @@ def describe(document: dict[str, Any]) -> None:
                 },
             },
             "responses": {
-                "200": {"description": "A token", "content": {"application/json": {"schema": _TOKEN}}},
-                "default": {"description": "A refusal", "content": {"application/json": {"schema": _ERROR}}},
+                "200": {"description": "An access token", "content": {"application/json": {"schema": _TOKEN}}},
+                "default": {
+                    "description": "An error as LWA reports it (RFC 6749 §5.2)",
+                    "content": {"application/json": {"schema": _ERROR}},
+                },
             },
         }
     }

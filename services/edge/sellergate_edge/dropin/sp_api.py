@@ -1,7 +1,7 @@
 """The drop-in endpoint: an unmodified SP-API SDK with its token URL and endpoint set to the edge.
 
-Its client id, secret and refresh token are ours (sgc_, sgs_, sgr_), and so is the access token that it gets here; none of Amazon's
-ever leaves the gateway. Amazon's responses come back as they are, but for the one that holds a Restricted Data Token.
+Sellergate issues the SDK's client id, secret and refresh token (sgc_, sgs_, sgr_) and its access tokens; Amazon's never leave the
+gateway. Amazon's responses are returned unchanged, except the one that holds a Restricted Data Token.
 """
 
 import json
@@ -12,8 +12,7 @@ from sellergate_amazon import parsing
 from sellergate_amazon.operations import Catalogue
 from sellergate_client import Sellergate
 from sellergate_common.cache.stale_if_error import StaleIfErrorCache
-from sellergate_common.errors import InternalError, InvalidRequest, NotFound, Reason, SellergateError
-from sellergate_common.observability.logs import get_logger
+from sellergate_common.errors import InvalidRequest, NotFound, SellergateError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,19 +23,19 @@ from sellergate_edge.dropin import amazon_errors
 from sellergate_edge.dropin.tokens import DropInTokens, Grant, Resources, TokenExpired, TokenInvalid
 from sellergate_edge.forwarding import forward, max_wait_of
 from sellergate_edge.limits.limiter import Limits
+from sellergate_edge.own_paths import is_own
 from sellergate_edge.request_body import read_body
 from sellergate_edge.routes import problems
 
 ACCESS_TOKEN = b"x-amz-access-token"
 RESTRICTED = ("POST", "/tokens/2021-03-01/restrictedDataToken")
 MAX_TOKEN_REQUEST_BYTES = 16 * 1024
-"""What a token names comes back in a header with every call."""
+"""The SDK sends the token, and all resources that it names, in a header of every call."""
 MAX_RESOURCES = 50
-_OURS = ("/api/", "/docs", "/openapi.json", "/console", "/auth/")
 
 
 class TokenRefused(Exception):
-    """A token that does not work, or not for this."""
+    """An access token that is missing, invalid, or not valid for the call."""
 
     def __init__(self, details: str) -> None:
         super().__init__(details)
@@ -44,7 +43,7 @@ class TokenRefused(Exception):
 
 
 class DropIn(BaseRoute):
-    """Takes every request that carries an SDK's access token, and every path that SP-API has."""
+    """The route of every request that carries an SDK's access token, and of every path that begins as one of SP-API does."""
 
     def __init__(
         self,
@@ -60,41 +59,44 @@ class DropIn(BaseRoute):
         self._limits = limits
         self._catalogue = catalogue
         self._max_wait = max_wait
-        # A client that is revoked stops within the five seconds that a copy lives.
+        self._apis = frozenset(_api_of(operation.path) for operation in catalogue)
+        # A revoked client stops within the five seconds that an entry lives.
         self._owners: StaleIfErrorCache[bool] = StaleIfErrorCache(now, lambda: False)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether a request is an SDK's."""
-        if scope["type"] != "http" or scope["path"] == "/" or scope["path"].startswith(_OURS):
+        """Return whether a request is an SDK's: it carries a token, or its path begins as one of SP-API does."""
+        if scope["type"] != "http" or is_own(scope["path"]):
             return Match.NONE, {}
-        carries = any(name == ACCESS_TOKEN for name, _ in scope["headers"])
-        if carries or self._catalogue.match(scope["method"], scope["raw_path"].decode("latin-1")):
+        if has_token(scope) or _api_of(scope["raw_path"].decode("latin-1")) in self._apis:
             return Match.FULL, {"endpoint": self, "route": self}
         return Match.NONE, {}
 
     @property
     def path(self) -> str:
-        """What the log calls it."""
+        """The name of the route in logs and metrics."""
         return "/{sp-api}"
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, in Amazon's shapes whatever happens."""
+        """Respond to one request. Every error has the shape of Amazon's."""
         request = Request(scope, receive, send)
         try:
             response = await self._respond(request)
         except TokenRefused as refused:
             response = amazon_errors.token_refusal(refused.details)
         except SellergateError as error:
-            response = amazon_errors.amazon_error(_shown(error))
+            response = amazon_errors.amazon_error(problems.refusal_of(error))
         except HTTPException as error:
             response = amazon_errors.amazon_refusal(error.status_code, "InvalidInput", str(error.detail))
-        except Exception as error:  # noqa: BLE001  (a bug has Amazon's shape, too)
+        except Exception as error:  # noqa: BLE001  (a bug has Amazon's shape too)
             response = amazon_errors.amazon_error(problems.bug(error))
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("latin-1")
-        grant = await self._read_grant(request.headers.get("x-amz-access-token"))
+        token = request.headers.get("x-amz-access-token")
+        if not token and self._catalogue.match(request.method, path) is None:
+            return amazon_errors.unknown_route()
+        grant = await self._read_grant(token)
         request.scope["sellergate.user"] = grant.user_id
         await self._limits.acquire(grant.user_id)
         if not self._opens(grant, request.method, path):
@@ -112,7 +114,7 @@ class DropIn(BaseRoute):
         )
 
     async def _read_grant(self, token: str | None) -> Grant:
-        """Return what the token opens. Raises TokenRefused."""
+        """Return the grant of a token. Raises TokenRefused."""
         if not token:
             raise TokenRefused(amazon_errors.MISSING)
         try:
@@ -133,12 +135,12 @@ class DropIn(BaseRoute):
         return not client.HasField("revoke_time")
 
     def _opens(self, grant: Grant, method: str, path: str) -> bool:
-        """Return whether the token is of the kind that the operation wants: an application's own for grantless ones alone."""
+        """Return whether the token fits the operation: grantless operations need an application's own token, others a seller's."""
         found = self._catalogue.match(method, path)
         return (found.operation.grantless_scope or "" if found else "") == grant.scope
 
     async def _restricted(self, request: Request, grant: Grant) -> Response:
-        """Give a token of ours for the resources; the gateway fetches Amazon's, and keeps it."""
+        """Issue a token for the resources. The gateway fetches Amazon's Restricted Data Token and keeps it."""
         if grant.resources:
             raise TokenRefused("")
         resources = _resources(await read_body(request, MAX_TOKEN_REQUEST_BYTES))
@@ -151,12 +153,32 @@ class DropIn(BaseRoute):
         )
 
 
-def _shown(error: SellergateError) -> SellergateError:
-    """Return an error as it may be shown: a bug opaque, and logged."""
-    if error.reason is not Reason.INTERNAL:
-        return error
-    get_logger().error("internal", cause=error.message)
-    return InternalError.of_bug()
+class DropInRoot(BaseRoute):
+    """The drop-in endpoint's part of `/`: requests with an SDK's token. Without a token, `/` is the console's page."""
+
+    def __init__(self, drop_in: DropIn) -> None:
+        self._drop_in = drop_in
+        self.path = drop_in.path
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether a request is for `/` and carries an SDK's token."""
+        if scope["type"] == "http" and scope["path"] == "/" and has_token(scope):
+            return Match.FULL, {"endpoint": self._drop_in, "route": self}
+        return Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond as the drop-in endpoint does."""
+        await self._drop_in.handle(scope, receive, send)
+
+
+def _api_of(path: str) -> str:
+    """Return the first segment of a path, which names an API."""
+    return path.split("/", 2)[1] if path.startswith("/") else ""
+
+
+def has_token(scope: Scope) -> bool:
+    """Return whether a request carries an access token of an SDK, valid or not."""
+    return any(name == ACCESS_TOKEN for name, _ in scope["headers"])
 
 
 def _resources(body: bytes) -> Resources:
@@ -168,9 +190,11 @@ def _resources(body: bytes) -> Resources:
     except (parsing.ParseError, KeyError, TypeError):
         raise InvalidRequest.of_field("restrictedResources", "must be a list of objects with method and path") from None
     if len(resources) > MAX_RESOURCES:
-        raise InvalidRequest.of_field("restrictedResources", f"must be at most {MAX_RESOURCES}")
+        raise InvalidRequest.of_field("restrictedResources", f"must have at most {MAX_RESOURCES} items")
     if document.get("targetApplication"):
-        raise InvalidRequest.of_field("targetApplication", "cannot be used: the token would be another application's")
+        raise InvalidRequest.of_field(
+            "targetApplication", "is not supported, because the token would be another application's; leave it out"
+        )
     return resources
 
 

@@ -1,4 +1,4 @@
-"""The access tokens that SDKs get in place of Amazon's: JWTs under keys of our own, never a Bearer token and never the reverse."""
+"""The access tokens that SDKs get in place of Amazon's: JWTs under the edge's own keys, and no Bearer tokens of the REST API."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,16 +20,16 @@ Resources = tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
 class TokenExpired(Exception):
-    """A token of ours that has ended."""
+    """A token that the edge issued and that has expired."""
 
 
 class TokenInvalid(Exception):
-    """No token of ours, or one of another kind."""
+    """A token that the edge did not issue, or one of another type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token opens. `scope`: grantless operations of it alone. `resources`: these alone, as (method, path, elements)."""
+    """What a token permits. `scope`: only grantless operations of it. `resources`: only these, as (method, path, data elements)."""
 
     client_id: str
     user_id: str
@@ -39,7 +39,7 @@ class Grant:
 
 
 class DropInTokens:
-    """Makes and reads tokens. `ring` holds `kid base64url(64 bytes)` lines: the first signs, all are accepted.
+    """Issues and reads tokens. `ring` holds `kid base64url(64 bytes)` lines: the first signs, all are accepted.
 
     `now` is the wall clock.
     """
@@ -67,12 +67,12 @@ class DropInTokens:
         return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid, "typ": kind})
 
     def read(self, token: str) -> Grant:
-        """Return what a token opens. Raises TokenExpired, TokenInvalid."""
+        """Return the grant of a token. Raises TokenExpired, TokenInvalid."""
         digest = hashlib.sha256(token.encode()).digest()
         known = self._read.get(digest)
         if known is None:
             known = self._decode(token)
-            if not known[0].resources:  # those may be long
+            if not known[0].resources:  # tokens with resources may be long
                 self._read.put(digest, known)
         grant, end = known
         if self._now() >= end:

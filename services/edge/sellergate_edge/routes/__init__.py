@@ -1,1 +1,1 @@
-"""The REST routes below /api, with their models and problem documents."""
+"""The routes of the REST API below /api, with their models and problem documents."""

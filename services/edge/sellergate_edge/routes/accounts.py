@@ -1,4 +1,4 @@
-"""The user's own accounts: connect, list, read, change, disconnect."""
+"""The accounts of the user: connect, list, read, change, disconnect."""
 
 import re
 from typing import Annotated, Any
@@ -16,21 +16,27 @@ from sellergate_edge.routes.paging import PageSize, PageToken, link_next
 from sellergate_edge.routes.user_route import UserRoute
 
 router = APIRouter(prefix="/api/amazon/accounts", tags=["accounts"], route_class=UserRoute)
-# Only strong ones: what RFC 9110 compares for If-Match. Without quotes it is as clear what is meant.
+# Only strong ETags, which RFC 9110 compares for If-Match; quotes may be left out.
 _ETAG = re.compile(r'"(?P<quoted>[\x21\x23-\x7e]{1,64})"|(?P<bare>[A-Za-z0-9_-]{1,64})')
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag of If-None-Match"}}
+_UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The account has not changed since the ETag of If-None-Match"}
+}
 _IfNoneMatch = Annotated[
-    str | None, Header(description="The ETag that is held: answered with 304 while it is the present one.")
+    str | None,
+    Header(description="The ETag of an earlier response: while it is current, the response is 304 without a body."),
 ]
-_IfMatch = Annotated[str | None, Header(description="The ETag that was read: change only what has not changed since.")]
+_IfMatch = Annotated[
+    str | None,
+    Header(description="The ETag of an earlier response: the request is refused if the account has changed since."),
+]
 
 
 @router.post("", status_code=201, responses={200: {"model": Account}})
 async def connect(new: NewAccount, user: User, client: Client, response: Response, key: IdempotencyKey) -> Account:
-    """Connect a seller, or renew the connection of one that is there (200).
+    """Connect a seller account, or update the existing connection of the same seller and marketplace (200).
 
-    A new refresh token makes a revoked account ACTIVE. With the stored one, or none, it stays AUTHORIZATION_REVOKED:
-    `POST /api/amazon/accounts/{id}/verify` lets one exchange with Amazon decide.
+    A new refresh token makes a revoked account ACTIVE. With the stored token, or without one, the account stays
+    AUTHORIZATION_REVOKED; `POST /api/amazon/accounts/{id}/verify` tries the stored token again.
     """
     request = account_service_pb2.UpsertAccountRequest(
         user_id=user,
@@ -64,7 +70,7 @@ async def list_accounts(
     page_size: PageSize = 50,
     page_token: PageToken = "",
 ) -> AccountPage:
-    """List the user's accounts, oldest first."""
+    """List the accounts of the user, oldest first."""
     states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state}")] if state else []
     wanted = account_service_pb2.ListAccountsRequest(
         user_id=user,
@@ -100,15 +106,15 @@ async def change(
     key: IdempotencyKey,
     if_match: _IfMatch = None,
 ) -> Account:
-    """Change single fields.
+    """Change single fields of an account; fields that are left out keep their values.
 
-    A new refresh token makes a revoked account ACTIVE. With the stored one it stays AUTHORIZATION_REVOKED:
-    `POST /api/amazon/accounts/{id}/verify` lets one exchange with Amazon decide.
+    A new refresh token makes a revoked account ACTIVE. With the stored token it stays AUTHORIZATION_REVOKED;
+    `POST /api/amazon/accounts/{id}/verify` tries the stored token again.
     """
     given = patch.model_fields_set
     empty = sorted(name for name in given & {"refresh_token", "lwa_client_secret"} if getattr(patch, name) is None)
     if empty:
-        raise InvalidRequest.of_field(empty[0], "must hold a value, or be left out")
+        raise InvalidRequest.of_field(empty[0], "must have a value, or be left out")
     if not given:
         raise InvalidRequest.of_field("body", "must name at least one field to change")
     request = account_service_pb2.UpdateAccountRequest(
@@ -134,7 +140,7 @@ async def change(
 async def disconnect(
     account_id: str, user: User, client: Client, key: IdempotencyKey, hard: bool = False, if_match: _IfMatch = None
 ) -> None:
-    """Make an account inactive, or with ?hard=true remove it and its secrets for good."""
+    """Make an account inactive, or with `hard=true` delete it and its secrets permanently."""
     etag = _etag(if_match)
     if hard:
         await client.accounts.hard_delete(account_id, etag=etag, on_behalf_of=user, idempotency_key=key)
@@ -148,12 +154,15 @@ def _to_account(message: account_pb2.Account, response: Response) -> Account:
 
 
 def _etag(if_match: str | None) -> str:
-    """Read If-Match; * and none match whatever is there. Raises InvalidRequest: what cannot match must not match everything."""
+    """Return the ETag of If-Match; empty for `*` and without the header, which match every version.
+
+    Raises InvalidRequest for any other value, because one that can match nothing must not match everything.
+    """
     if if_match is None or if_match.strip() == "*":
         return ""
     given = _ETAG.fullmatch(if_match.strip())
     if given is None:
-        raise InvalidRequest.of_field("If-Match", "must be the one ETag that was read, in double quotes, or *")
+        raise InvalidRequest.of_field("If-Match", "must be one ETag of an earlier response, in double quotes, or *")
     return given["quoted"] or given["bare"]
 
 

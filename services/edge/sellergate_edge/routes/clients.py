@@ -1,11 +1,10 @@
-"""The user's own clients for SP-API SDKs: made, listed, ended. Their secrets are shown once."""
+"""The user's clients for SP-API SDKs: create, list, revoke."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from sellergate_edge.dependencies import Client, User
-from sellergate_edge.limits.guesses import Guesses
+from sellergate_edge.dependencies import Client, Provided, User
 from sellergate_edge.routes.idempotency import IdempotencyKey
 from sellergate_edge.routes.models import ClientPage, DropInClient, Handle, IssuedClient, NewClient
 from sellergate_edge.routes.paging import PageSize, PageToken, link_next
@@ -16,11 +15,14 @@ _Name = Annotated[str, "The client's id (sgc_…)"]
 
 
 @router.post("", status_code=201)
-async def create(request: Request, new: NewClient, user: User, client: Client, key: IdempotencyKey) -> IssuedClient:
-    """Make a client. The SDK takes `clientId`, `clientSecret`, and a handle in the place of a refresh token."""
+async def create(new: NewClient, user: User, client: Client, provided: Provided, key: IdempotencyKey) -> IssuedClient:
+    """Create a client for an SP-API SDK.
+
+    Configure the SDK with `clientId`, `clientSecret`, and the `handle` of an account as its refresh token. The secret and the
+    handles are shown only in this response.
+    """
     issued = await client.clients.create(user, new.name, new.account_ids, on_behalf_of=user, idempotency_key=key)
-    guesses: Guesses = request.app.state.guesses
-    await guesses.issued(issued.client.client_id, issued.secret.get_secret_value())
+    await provided.guesses.issued(issued.client.client_id, issued.secret.get_secret_value())
     return IssuedClient(
         **DropInClient.from_message(issued.client).model_dump(),
         client_secret=issued.secret.get_secret_value(),
@@ -40,7 +42,7 @@ async def list_clients(
     page_size: PageSize = 50,
     page_token: PageToken = "",
 ) -> ClientPage:
-    """List the user's clients, oldest first, also those that are revoked."""
+    """List the clients of the user, oldest first, including revoked ones."""
     page = await client.clients.list(user, page_size=page_size, page_token=page_token, on_behalf_of=user)
     link_next(request, response, page.next_page_token)
     return ClientPage(
@@ -50,5 +52,5 @@ async def list_clients(
 
 @router.delete("/{client_id}", status_code=204)
 async def revoke(client_id: _Name, user: User, client: Client, key: IdempotencyKey) -> None:
-    """End a client: its secret and handles at once, tokens that it still has within five seconds."""
+    """Revoke a client. Its secret and handles stop working at once, its access tokens within five seconds."""
     await client.clients.revoke(client_id, on_behalf_of=user, idempotency_key=key)

@@ -15,12 +15,12 @@ async def _read(
         str | None,
         Header(
             alias=HEADER,
-            description="Names this request, as a UUID does: repeated within 24 hours with the same content it returns the first"
-            " response and changes nothing. Another request under the same key is refused.",
+            description="A unique id of this request, such as a UUID. A repeat within 24 hours returns the first response"
+            " and changes nothing. A different request with the same key is refused.",
         ),
     ] = None,
 ) -> str:
-    """Return the key; empty where none is given. Raises InvalidRequest."""
+    """Return the key; empty without the header. Raises InvalidRequest."""
     if idempotency_key is None:
         return ""
     given = _KEY.fullmatch(idempotency_key.strip())

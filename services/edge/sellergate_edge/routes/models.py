@@ -1,4 +1,4 @@
-"""The JSON of the REST API: camelCase, secrets in and never out."""
+"""The JSON documents of the REST API. Names are camelCase; secrets are accepted and never returned."""
 
 import re
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ class Json(BaseModel):
 
 
 class SigningMode(StrEnum):
-    """Whether calls are signed with SigV4; AUTO: when the account has a role."""
+    """Whether calls are signed with SigV4. AUTO: only if the account has an IAM role."""
 
     AUTO = "AUTO"
     NONE = "NONE"
@@ -28,7 +28,7 @@ class SigningMode(StrEnum):
 
 
 class AccountState(StrEnum):
-    """Whether an account can be used. AUTHORIZATION_REVOKED ends with a new refresh token, or with a successful verification."""
+    """The state of an account. AUTHORIZATION_REVOKED ends with a new refresh token or a successful verification."""
 
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
@@ -42,7 +42,7 @@ Secret = Annotated[SecretStr, Field(min_length=1, max_length=2048)]
 
 
 class Given(Json):
-    """A document from outside. What is too much of it is one fault, found before the rest is looked at."""
+    """A document from a client. Too many members or items are one violation, which is found before the rest is validated."""
 
     @model_validator(mode="before")
     @classmethod
@@ -54,7 +54,7 @@ class Given(Json):
     @field_validator("*", mode="before")
     @classmethod
     def _is_text(cls, value: Any) -> Any:
-        """Refuse long lists, and half a character, which the escapes of JSON can write and no encoding can."""
+        """Refuse long lists, and lone surrogates, which JSON escapes can express and UTF-8 cannot."""
         if isinstance(value, list | dict) and len(value) > MAX_ITEMS:
             raise ValueError(f"must have at most {MAX_ITEMS} items")
         texts = value if isinstance(value, list) else [value]
@@ -64,7 +64,7 @@ class Given(Json):
 
 
 class NewAccount(Given):
-    """A seller to connect. An LWA client is named by applicationId, or given by lwaClientId and lwaClientSecret."""
+    """A seller account to connect. Name the LWA client by applicationId, or send lwaClientId and lwaClientSecret."""
 
     amazon_seller_id: Annotated[str, Field(examples=["A1B2C3D4E5F6G7"])]
     marketplace: Annotated[str, Field(examples=["US"])]
@@ -80,7 +80,7 @@ class NewAccount(Given):
 
 
 class AccountPatch(Given):
-    """New values of single fields; fields that are left out stay as they are."""
+    """New values of single fields. Fields that are left out keep their values."""
 
     application_id: str | None = None
     lwa_client_secret: Secret | None = None
@@ -93,7 +93,7 @@ class AccountPatch(Given):
 
 
 class Account(Json):
-    """A connected seller; never a secret."""
+    """A connected seller account, without secrets."""
 
     id: Annotated[str, Field(examples=["01a209db-1d77-7db0-8f3f-d79cea19c35d"])]
     user_id: Annotated[str, Field(examples=["user-17"])]
@@ -103,7 +103,9 @@ class Account(Json):
     marketplace_ids: Annotated[list[str], Field(examples=[["ATVPDKIKX0DER"]])]
     region: Annotated[str, Field(examples=["us-east-1"])]
     iam_role_arn: Annotated[str, Field(examples=[""])]
-    external_id: Annotated[str, Field(description="What the role's trust policy must ask for (sts:ExternalId)")]
+    external_id: Annotated[
+        str, Field(description="The value that the role's trust policy must require (sts:ExternalId)")
+    ]
     signing_mode: SigningMode
     sandbox: bool
     state: AccountState
@@ -115,7 +117,7 @@ class Account(Json):
 
     @classmethod
     def from_message(cls, message: account_pb2.Account) -> "Account":
-        """Read the account service's message."""
+        """Return the document of the account service's message."""
         return cls(
             id=message.account_id,
             user_id=message.user_id,
@@ -145,18 +147,22 @@ class AccountPage(Json):
 
 
 class Application(Json):
-    """An LWA client, the user's own or one that the operator shares; never a secret."""
+    """An LWA client, of the user or shared by the operator, without secrets."""
 
     id: str
     name: Annotated[str, Field(examples=["Acme Inventory"])]
     shared: bool
-    lwa_client_id_hint: Annotated[str, Field(examples=["9f3c"], description="The LWA client id's last four characters")]
-    authorizes_on_website: Annotated[bool, Field(description="Sellers can be connected by a click")]
+    lwa_client_id_hint: Annotated[
+        str, Field(examples=["9f3c"], description="The last four characters of the LWA client id")
+    ]
+    authorizes_on_website: Annotated[
+        bool, Field(description="Sellers can be connected by Amazon's website authorization")
+    ]
     secret_expire_time: datetime | None
 
     @classmethod
     def from_message(cls, message: application_pb2.Application) -> "Application":
-        """Read the account service's message."""
+        """Return the document of the account service's message."""
         return cls(
             id=message.application_id,
             name=message.name,
@@ -175,14 +181,14 @@ class ApplicationPage(Json):
 
 
 class NewClient(Given):
-    """A client for SP-API SDKs, for accounts of the user."""
+    """A client for SP-API SDKs to create, for accounts of the user."""
 
     name: Annotated[str, Field(max_length=128, examples=["warehouse"])] = ""
     account_ids: Annotated[list[str], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 class DropInClient(Json):
-    """A client for SP-API SDKs; never a secret."""
+    """A client for SP-API SDKs, without secrets."""
 
     client_id: Annotated[str, Field(examples=["sgc_…"])]
     name: str
@@ -192,7 +198,7 @@ class DropInClient(Json):
 
     @classmethod
     def from_message(cls, message: drop_in_client_service_pb2.DropInClient) -> "DropInClient":
-        """Read the account service's message."""
+        """Return the document of the account service's message."""
         return cls(
             client_id=message.client_id,
             name=message.name,
@@ -203,14 +209,14 @@ class DropInClient(Json):
 
 
 class Handle(Json):
-    """What stands for one account in the place of a refresh token."""
+    """The drop-in refresh token of one account."""
 
     account_id: str
     handle: Annotated[str, Field(examples=["sgr_…"])]
 
 
 class IssuedClient(DropInClient):
-    """A new client with its secret and handles, which are shown this once."""
+    """A new client with its secret and handles, which are shown only once."""
 
     client_secret: Annotated[str, Field(examples=["sgs_…"])]
     handles: list[Handle]
@@ -224,7 +230,7 @@ class ClientPage(Json):
 
 
 class Operation(Json):
-    """One operation of SP-API. Rates are in calls a second; 0: Amazon publishes none."""
+    """One operation of SP-API. Rates are in calls per second; 0: Amazon publishes none."""
 
     name: Annotated[str, Field(examples=["orders/2026-01-01/searchOrders"])]
     method: Annotated[str, Field(examples=["GET"])]
@@ -246,7 +252,7 @@ class OperationPage(Json):
 
 
 class Quota(Json):
-    """What is left for one operation of an account: calls a second, at once, now; and where the rate is from."""
+    """The quota of one operation of an account: calls per second, burst, calls that remain now, and the source of the rate."""
 
     operation: Annotated[str, Field(examples=["orders/2026-01-01/searchOrders"])]
     rate: Annotated[float, Field(examples=[0.0056])]
@@ -264,27 +270,29 @@ class Quotas(Json):
 
 
 class Stage(Json):
-    """One stage of a check: what was tried, the result, the reason of a failure, and how many milliseconds it took."""
+    """One stage of a check: its name, outcome, reason of a failure, and duration in milliseconds."""
 
     name: Annotated[str, Field(examples=["token"])]
     outcome: Annotated[
         str,
         Field(
             examples=["OK"],
-            description="OK: it was tried now and works. CACHED: it was not tried now, ageSeconds is the age of the cached result."
-            " SKIPPED: it was not tried. WARNING: it works, and something looks wrong. FAILED: it does not work.",
+            description="OK: tried now, and it works. CACHED: not tried now; ageSeconds is the age of the cached result."
+            " SKIPPED: not tried. WARNING: it works, but something looks wrong. FAILED: it does not work.",
         ),
     ]
     reason: str
     ms: float
     age_seconds: Annotated[
         float | None,
-        Field(description="Age of a result that was not obtained by this check; null: it was, or there is none"),
+        Field(
+            description="Age in seconds of a cached result; null if this check obtained the result, or there is none"
+        ),
     ] = None
 
 
 class Status(Json):
-    """What a check of an account found."""
+    """The result of a check of an account."""
 
     account_id: str
     state: str
@@ -292,7 +300,7 @@ class Status(Json):
 
 
 class Orders(Json):
-    """The orders of the last seven days as Amazon gave them, and how they were got."""
+    """The orders of the last seven days as Amazon returned them, and the stages of the chain."""
 
     account_id: str
     operation: str
@@ -303,13 +311,13 @@ class Orders(Json):
 
 
 class Applied(Json):
-    """What came of a rotation: whether it was stored now; false: it was known already."""
+    """The result of a rotation. `applied`: the credentials were stored now; false: they were stored before."""
 
     applied: bool
 
 
 class Problem(BaseModel):
-    """An error (RFC 9457). `reason` is what a program decides by."""
+    """An error (RFC 9457). Programs decide by `reason`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -318,9 +326,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     reason: str
-    requestId: str  # noqa: N815  (the name on the wire)
+    requestId: str  # noqa: N815  (the name in the JSON document)
 
 
 def _time(message: Message, field: str) -> Any:
-    """Return a time; None when it is absent."""
+    """Return a time, or None if it is absent."""
     return getattr(message, field).ToDatetime(tzinfo=UTC) if message.HasField(field) else None

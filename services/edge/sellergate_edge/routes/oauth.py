@@ -1,4 +1,4 @@
-"""Amazon's website authorization: begun by the frontend or by the Appstore, ended by Amazon's redirect to the callback."""
+"""Amazon's website authorization, from its start by the frontend or the Appstore to Amazon's redirect to the callback."""
 
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
@@ -13,21 +13,20 @@ from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate_amazon.seller_central import with_query
 from sellergate_common.errors import InvalidRequest, Reason, SellergateError, Unimplemented
 
-from sellergate_edge.dependencies import User
+from sellergate_edge.dependencies import Provided, Site, User, website_of
 from sellergate_edge.html import error_page, page, wants_json
 from sellergate_edge.routes.models import Account, Given, Json
 from sellergate_edge.routes.problems import problem, refusal_of
 from sellergate_edge.routes.user_route import UserRoute
-from sellergate_edge.routes.website import Site, website_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 NOT_CONNECTED = "The seller was not connected"
-RELOAD = "Reload this page in a moment to go on: you need not begin again within the next minutes."
+RELOAD = "Reload this page in a moment. For the next minutes you need not start the authorization again."
 _PASSING = frozenset({Reason.AMAZON_UNAVAILABLE, Reason.DEPENDENCY_UNAVAILABLE, Reason.DEADLINE_EXCEEDED})
 
 
 class BrowserRoute(APIRoute):
-    """A route for browsers: a refusal is a page, or a problem document where JSON is asked for; the state's cookie stays."""
+    """A route for browsers. An error is an HTML page, or a problem document if the client accepts JSON; the cookie is kept."""
 
     def get_route_handler(self) -> Handler:
         """Return the handler with this around it."""
@@ -53,14 +52,14 @@ browser_router = APIRouter(prefix=router.prefix, tags=["oauth"], route_class=Bro
 
 
 class PartnerType(StrEnum):
-    """Who gives consent: a seller in Seller Central, or a vendor in Vendor Central."""
+    """The kind of selling partner: a seller in Seller Central, or a vendor in Vendor Central."""
 
     SELLER = "SELLER"
     VENDOR = "VENDOR"
 
 
 class NewAuthorization(Given):
-    """An authorization to begin. The last three are for the Appstore's entry: what it sent to the login URI."""
+    """An authorization to start. The last three members are those that the Appstore sent to the login URI."""
 
     application_id: Annotated[str, Field(min_length=1)]
     marketplace: Annotated[str, Field(examples=["US"])]
@@ -71,16 +70,16 @@ class NewAuthorization(Given):
 
 
 class Consent(Json):
-    """Where to send the browser."""
+    """Amazon's page of consent, to which the frontend sends the browser."""
 
     url: str
 
 
 @router.post("/authorizations", status_code=201)
 async def begin(new: NewAuthorization, user: User, website: Site, browser: Request, response: Response) -> Consent:
-    """Begin an authorization. Send the browser to `url` within 10 minutes; the cookie must stay in that browser.
+    """Start an authorization. Send the browser to `url` within 10 minutes; the browser must keep the cookie of this response.
 
-    A browser has at most five authorizations under way; beginning another ends the oldest.
+    A browser can have five authorizations in progress; another one ends the oldest.
     """
     request = pb2.StartAuthorizationRequest(
         user_id=user,
@@ -103,25 +102,29 @@ _Text = Annotated[str, Query(min_length=1, max_length=2048)]
     "/callback",
     response_class=HTMLResponse,
     responses={
-        200: {"model": Account, "description": "The account, as a page, or as JSON where JSON is asked for"},
-        303: {"description": "Connected; on to SELLERGATE_OAUTH_DONE_PAGE with accountId"},
+        200: {
+            "model": Account,
+            "description": "The connected account, as a page, or as JSON if the client accepts JSON",
+        },
+        303: {"description": "Connected: a redirect to SELLERGATE_OAUTH_DONE_PAGE with accountId"},
     },
 )
 async def callback(
     request: Request,
     website: Site,
+    provided: Provided,
     state: _Text,
     selling_partner_id: _Text,
     spapi_oauth_code: _Text,
     mws_auth_token: Annotated[str | None, Query(description="Sent for hybrid applications; not used")] = None,  # noqa: ARG001
 ) -> Response:
-    """Take the browser back from Amazon and connect the seller. With a Bearer token, its user must be the one who began.
+    """Connect the seller after Amazon's redirect. With a Bearer token, its user must be the one that started the authorization.
 
-    The same browser may repeat the request for ten minutes, and gets the same response; after an outage the request goes on where
-    it was cut.
+    The same browser may repeat the request for ten minutes and gets the same response. After an outage, a repeat continues the
+    authorization.
     """
-    authorization = request.headers.get("authorization")
-    user = await request.app.state.authenticator.user_of(authorization) if authorization else ""
+    authenticator = provided.authenticator
+    user = await authenticator.authenticate(request.headers) if authenticator.has_credentials(request.headers) else ""
     returned = pb2.CompleteAuthorizationRequest(
         state=state,
         browser_nonce=request.cookies.get(website.cookie_of(state), ""),
@@ -141,15 +144,15 @@ async def callback(
     "/login", status_code=303, response_class=RedirectResponse, responses={303: {"content": {"text/html": {}}}}
 )
 async def login(website: Site, amazon_callback_uri: _Text, amazon_state: _Text, selling_partner_id: _Text) -> Response:
-    """Take a seller from the Appstore, and send the browser to the frontend's page, which knows the user.
+    """Redirect a seller that comes from the Appstore to the frontend's page, which knows the user.
 
-    That page lets the user confirm, and posts what it got to /authorizations as amazonCallbackUri, amazonState and
+    That page lets the user confirm, and posts the parameters to /authorizations as amazonCallbackUri, amazonState and
     sellingPartnerId.
     """
     if not website.centrals.own(amazon_callback_uri):
         raise InvalidRequest.of_field("amazon_callback_uri", "must be a page of Seller or Vendor Central")
     if website.login_page is None:
-        raise Unimplemented("No page of the frontend takes sellers from the Appstore; set SELLERGATE_OAUTH_LOGIN_PAGE.")
+        raise Unimplemented("The frontend has no page for sellers from the Appstore. Set SELLERGATE_OAUTH_LOGIN_PAGE.")
     location = with_query(
         website.login_page,
         amazon_callback_uri=amazon_callback_uri,

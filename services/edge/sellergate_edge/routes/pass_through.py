@@ -1,4 +1,4 @@
-"""Any SP-API call over REST: path, query and body go to Amazon as they came, and Amazon's response comes back as it is."""
+"""Any call of SP-API over REST. Path, query and body are sent to Amazon unchanged, and so is Amazon's response to the caller."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sellergate_edge.dependencies import user_of
+from sellergate_edge.dependencies import dependencies_of, user_of
 from sellergate_edge.forwarding import LONGEST_WAIT_SECONDS, MAX_WAIT, METHODS, forward, max_wait_of
 
 SANDBOX = "x-sellergate-sandbox"
@@ -20,17 +20,17 @@ _PREFIX = b"/api/amazon/accounts/"
 
 
 async def pass_through(request: Request) -> Response:
-    """Make one call for the user and give back Amazon's response."""
+    """Make one call for the user and return Amazon's response."""
     user = await user_of(request)
     account_id, path = _target(request.scope["raw_path"])
     sandbox = _sandbox(request.headers.get(SANDBOX))
     max_wait, kind = max_wait_of(request, 0.0), _token_kind(request.headers.get(TOKEN_KIND, ""))
-    client = request.app.state.sellergate
+    client = dependencies_of(request).sellergate
     return await forward(request, client, account_id, path, user, max_wait, sandbox=sandbox, token_kind=kind)
 
 
 def _target(raw_path: bytes) -> tuple[str, str]:
-    """Return the account id and Amazon's path, percent-encoded as it came."""
+    """Return the account id and Amazon's path, percent-encoded as the caller sent it."""
     account, _, path = raw_path.removeprefix(_PREFIX).partition(_MARK)
     return unquote(account.decode("latin-1")), path.decode("latin-1")
 
@@ -50,45 +50,51 @@ def _token_kind(given: str) -> str:
 
 
 def describe(document: dict[str, Any]) -> None:
-    """Add the route to an OpenAPI document: FastAPI does not know it."""
+    """Add the route to an OpenAPI document. FastAPI does not describe plain routes."""
     account = {"name": "account_id", "in": "path", "required": True, "schema": {"type": "string"}}
     path = {
         "name": "path",
         "in": "path",
         "required": True,
         "schema": {"type": "string"},
-        "description": "Amazon's path, slashes included",
+        "description": "Path of the SP-API operation, with slashes",
         "example": "sellers/v1/marketplaceParticipations",
     }
-    flag = {"name": SANDBOX, "in": "header", "schema": {"type": "boolean"}, "description": "Go to the sandbox, or not."}
+    flag = {
+        "name": SANDBOX,
+        "in": "header",
+        "schema": {"type": "boolean"},
+        "description": "Overrides the account's setting: true calls Amazon's sandbox, false the production API.",
+    }
     wait = {
         "name": MAX_WAIT,
         "in": "header",
         "schema": {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS, "default": 0},
-        "description": "Seconds that the call may wait for quota before it is refused with 429 and Retry-After.",
+        "description": "Seconds that the call may wait for quota. After this time the response is 429 with Retry-After.",
     }
     kind = {
         "name": TOKEN_KIND,
         "in": "header",
         "schema": {"type": "string", "enum": list(_TOKEN_KINDS)},
-        "description": "Which token to call with, where Amazon takes more than one kind.",
+        "description": "The kind of access token, for operations that accept both: the seller's or the application's (grantless).",
     }
     for method in METHODS:
         operation: dict[str, Any] = {
             "tags": ["sp-api"],
-            "summary": f"{method} any path of SP-API",
-            "description": "Path, query and body go to Amazon as they came; its status, headers and bytes come back as they are.",
+            "summary": f"Call SP-API with {method}",
+            "description": "Calls an operation for the account. Path, query and body go to Amazon unchanged, with its token;"
+            " Amazon's status, headers and body are returned unchanged.",
             "operationId": f"pass_through_{method.lower()}",
             "parameters": [account, path, flag, wait, kind],
             "security": [{"HTTPBearer": []}],
             "responses": {
                 "429": {
-                    "description": "Amazon's own 429, or a problem document of the quota kept here",
-                    "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait"}},
+                    "description": "Amazon's own 429, or a problem document where Sellergate has no quota left for the call",
+                    "headers": {
+                        "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until the next call"}
+                    },
                 },
-                "default": {
-                    "description": "Amazon's response with its own status, or a problem document of Sellergate"
-                },
+                "default": {"description": "Amazon's response with its status, or a problem document of Sellergate"},
             },
         }
         if method in {"POST", "PUT", "PATCH"}:

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): what went wrong, what to do, and the request id to ask about."""
+"""Problem documents (RFC 9457): what happened, what to do next, and the request id for questions to the operator."""
 
 import math
 import re
@@ -23,22 +23,27 @@ from sellergate_common.observability.logs import get_logger
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
-# A flood of faults, or one name of a megabyte, would make the response as large as the question.
+INTERNAL_ERROR = (
+    "Sellergate failed to handle this request. Give the request id to the operator, whose log has the cause."
+)
+DEFAULT_RETRY_SECONDS = 1.0
+"""Retry-After of a 429 whose error names no time."""
+# Many faults, or a name of a megabyte, would make the response as large as the request.
 MAX_SHOWN = 20
 _MAX_PATH = 128
 _SNAKE_CASE = re.compile(r"[a-z0-9_]+(\[[0-9]+\])*")
 _WORDS = {
     "missing": "must be given",
-    "extra_forbidden": "is not known here; leave it out",
+    "extra_forbidden": "is not a known member; leave it out",
     "json_invalid": "must be a JSON document in UTF-8",
 }
-# Fields that a REST caller gives in a header.
+# Fields that a REST caller sends in a header.
 _HEADERS = {"idempotency_key": "Idempotency-Key"}
 _AMAZON = {"amazon_code": "code", "amazon_message": "message", "amazon_details": "details"}
 
 
 def problem(error: SellergateError, extra: Mapping[str, Any] | None = None) -> JSONResponse:
-    """Render an error. `extra` members are added to the document."""
+    """Return an error as a problem document with the members of `extra` added."""
     call = current_call()
     if call is not None:
         call.reason = error.reason
@@ -54,35 +59,42 @@ def problem(error: SellergateError, extra: Mapping[str, Any] | None = None) -> J
         document["violations"] = [
             {"field": _camel(violation.field), "description": violation.description} for violation in error.violations
         ]
-    amazons = {name: error.metadata[key] for key, name in _AMAZON.items() if error.metadata.get(key)}
-    if amazons:
-        document["errors"] = [amazons]
+    amazon_error = {name: error.metadata[key] for key, name in _AMAZON.items() if error.metadata.get(key)}
+    if amazon_error:
+        document["errors"] = [amazon_error]
     if error.metadata.get("amazon_request_id"):
         document["amazonRequestId"] = error.metadata["amazon_request_id"]
-    headers = {}
+    headers = retry_headers(error)
     if error.retry_after is not None:
         document["retryAfter"] = round(error.retry_after, 3)
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if error.http_status == HTTPStatus.UNAUTHORIZED and error.reason is Reason.CALLER_UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer" if isinstance(error, Unauthenticated) else 'Bearer error="invalid_token"'
     return JSONResponse({**document, **(extra or {})}, error.http_status, headers, media_type=MEDIA_TYPE)
 
 
+def retry_headers(error: SellergateError) -> dict[str, str]:
+    """Return Retry-After in whole seconds, at least one. Every 429 has it; other errors have it where the time is known."""
+    seconds = error.retry_after
+    if seconds is None and error.http_status == HTTPStatus.TOO_MANY_REQUESTS:
+        seconds = DEFAULT_RETRY_SECONDS
+    return {} if seconds is None else {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
 def install(app: FastAPI) -> None:
-    """Answer every error of the app with a problem document."""
+    """Render every error of the app as a problem document."""
     app.add_exception_handler(SellergateError, _handle_refusal)
     app.add_exception_handler(RequestValidationError, _handle_refusal)
     app.add_exception_handler(HTTPException, _http_exception)
 
 
 def bug(error: Exception) -> InternalError:
-    """Log a bug; return what may be told of it."""
+    """Log a bug, and return the error that may be shown for it."""
     get_logger().error("bug", exc_info=error)
     return InternalError.of_bug()
 
 
 def refusal_of(error: SellergateError | RequestValidationError) -> SellergateError:
-    """Return an error as it may be shown: what the framework refuses in our own words, a bug opaque and logged."""
+    """Return an error as it may be shown: a framework error with its fields named, and an internal error opaque and logged."""
     if isinstance(error, RequestValidationError):
         violations = [FieldViolation(_path(fault), _words(fault)) for fault in error.errors()[:MAX_SHOWN]]
         words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
@@ -99,11 +111,11 @@ async def _handle_refusal(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _http_exception(_request: Request, error: Exception) -> JSONResponse:
-    """Answer what the framework itself refuses: unknown routes, wrong methods."""
+    """Render an error of the framework: an unknown route, a wrong method."""
     assert isinstance(error, HTTPException)  # noqa: S101
     call = current_call()
     status = HTTPStatus(error.status_code)
-    if status is HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that its JSON parser stumbles over
+    if status is HTTPStatus.BAD_REQUEST:  # FastAPI's error for a body that its JSON parser cannot read
         return problem(InvalidRequest.of_field("body", _WORDS["json_invalid"]))
     if call is not None:
         call.reason = status.name
@@ -123,9 +135,9 @@ def _words(fault: Mapping[str, Any]) -> str:
 
 
 def _path(fault: Mapping[str, Any]) -> str:
-    """Return the field's path; the first part says only whether it stands in query, body or path."""
+    """Return the path of a field, without its first part, which names only query, body or path."""
     place: tuple[int | str, ...] = fault["loc"]
-    if fault["type"] == "json_invalid":  # the rest is an offset
+    if fault["type"] == "json_invalid":  # the other parts are an offset
         place = place[:1]
     parts = place[1:] or place
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
@@ -133,7 +145,7 @@ def _path(fault: Mapping[str, Any]) -> str:
 
 
 def _camel(path: str) -> str:
-    """Return a field's path as the REST API spells it: no messages around it, camelCase; headers and the like as they are."""
+    """Return the path of a field as the REST API spells it: camelCase, without the message around it; header names unchanged."""
     if path in _HEADERS:
         return _HEADERS[path]
     parts = path.removeprefix("account.").removeprefix("filter.").split(".")

@@ -1,4 +1,4 @@
-"""Routes with documents: who asks is known before anything of the body is read, and the body is bounded before it is parsed."""
+"""Routes with JSON bodies. The user is authenticated before the body is read, and the body is bounded before it is parsed."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -12,13 +12,13 @@ from sellergate_edge.request_body import JSON_SECONDS, MAX_JSON_BYTES, check_jso
 
 
 class DocumentRoute(APIRoute):
-    """A route whose documents are bounded in size, time and depth."""
+    """A route whose JSON bodies are bounded in size, time and depth."""
 
     async def admit(self, request: Request) -> None:
-        """Let a request in; anyone's, unless a subclass knows better."""
+        """Admit a request. Subclasses raise for requests that they refuse."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler with this before it."""
+        """Return the handler, preceded by the admission and the checks of the body."""
         handler = super().get_route_handler()
 
         async def respond(request: Request) -> Response:
@@ -33,10 +33,10 @@ class DocumentRoute(APIRoute):
 
 
 class UserRoute(DocumentRoute):
-    """The same for requests that carry a user's token."""
+    """A route for authenticated users."""
 
     async def admit(self, request: Request) -> None:
-        """Let a user in. Raises Unauthenticated, QuotaExceeded."""
+        """Authenticate and count the user. Raises Unauthenticated, Unavailable, QuotaExceeded."""
         await user_of(request)
 
 

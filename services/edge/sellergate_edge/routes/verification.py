@@ -1,34 +1,32 @@
-"""Verification of an account: one exchange with Amazon decides whether it is active or revoked."""
+"""Verification of an account: one token exchange with Amazon decides whether the account is active or revoked."""
 
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from sellergate_client import SellergateError
-from sellergate_client.authorizations import Authorizations
 from sellergate_common.errors import NotFound
 
-from sellergate_edge.dependencies import Client, User
+from sellergate_edge.dependencies import Client, Site, User
 from sellergate_edge.routes.diagnostics import stages_of
 from sellergate_edge.routes.models import Account, Stage, Status
 from sellergate_edge.routes.user_route import UserRoute
 
 router = APIRouter(prefix="/api/amazon/accounts", tags=["accounts"], route_class=UserRoute)
-_Call = Annotated[bool, Query(description="Also make one call of SP-API (getMarketplaceParticipations).")]
+_Call = Annotated[bool, Query(description="Also call one operation of SP-API (getMarketplaceParticipations).")]
 
 
 @router.post("/{account_id}/verify")
-async def verify(account_id: str, request: Request, user: User, client: Client, call: _Call = False) -> Status:
-    """Exchange the stored refresh token with Amazon now, and let the result decide about the account.
+async def verify(account_id: str, website: Site, user: User, client: Client, call: _Call = False) -> Status:
+    """Exchange the stored refresh token with Amazon, and set the state of the account by the result.
 
-    A revoked account becomes ACTIVE when Amazon accepts the token; one that Amazon refuses becomes or stays
-    AUTHORIZATION_REVOKED. At most one exchange is made for an account in 60 s; a request in between reports the present token as
-    CACHED with its age. What fails is a stage of the response, and `state` is the state of the account after it.
+    If Amazon accepts the token, a revoked account becomes ACTIVE; if Amazon refuses it, the account becomes or stays
+    AUTHORIZATION_REVOKED. Sellergate makes at most one exchange in 60 s for an account; another request within this time reports
+    the current access token as CACHED with its age. A failure is a stage of the response; `state` is the state afterwards.
     """
-    authorizations: Authorizations = request.app.state.website.authorizations
     started = time.monotonic()
     try:
-        verified = await authorizations.verify(account_id, on_behalf_of=user)
+        verified = await website.authorizations.verify(account_id, on_behalf_of=user)
     except NotFound:
         raise
     except SellergateError as error:

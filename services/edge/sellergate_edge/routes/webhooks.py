@@ -1,11 +1,11 @@
-"""The webhook of rotations: its bytes go on untouched; who may be heard is decided by the token service."""
+"""The webhook of credential rotations. The token service verifies the signature of the unchanged bytes."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
-from sellergate_client.rotations import Rotations
 from sellergate_common.errors import Unauthenticated
 
+from sellergate_edge.dependencies import Provided
 from sellergate_edge.request_body import JSON_SECONDS, read_body
 from sellergate_edge.routes.models import Applied
 
@@ -40,17 +40,22 @@ router = APIRouter(prefix="/api/amazon/webhooks", tags=["webhooks"])
 )
 async def token_rotation(
     request: Request,
-    x_sellergate_timestamp: Annotated[str, Header(description="Seconds since 1970; good for 300 s either way.")] = "",
+    provided: Provided,
+    x_sellergate_timestamp: Annotated[
+        str, Header(description="Time of the signature in seconds since 1970; at most 300 s from the current time.")
+    ] = "",
     x_sellergate_signature: Annotated[
-        str, Header(description="v1= and the hex of HMAC-SHA256(secret, timestamp + '.' + body).")
+        str, Header(description="`v1=` and HMAC-SHA256(secret, timestamp + '.' + body) in hexadecimal.")
     ] = "",
 ) -> Applied:
-    """Store a new refresh token, once it has worked, or a new client secret. No JWT: the message is signed; sign every attempt."""
+    """Store a new refresh token, after one successful exchange, or a new client secret.
+
+    The request needs no JWT: it is signed with the webhook's secret. Sign each attempt with its own timestamp.
+    """
     if not _is_signed(x_sellergate_timestamp, x_sellergate_signature):
-        raise Unauthenticated("The message must carry X-Sellergate-Timestamp and X-Sellergate-Signature.")
-    rotations: Rotations = request.app.state.rotations
+        raise Unauthenticated("The request is not signed. Send X-Sellergate-Timestamp and X-Sellergate-Signature.")
     body = await read_body(request, MAX_BODY_BYTES, JSON_SECONDS)
-    return Applied(applied=await rotations.webhook(x_sellergate_timestamp, x_sellergate_signature, body))
+    return Applied(applied=await provided.rotations.webhook(x_sellergate_timestamp, x_sellergate_signature, body))
 
 
 def _is_signed(timestamp: str, signature: str) -> bool:

@@ -1,28 +1,27 @@
-"""The edge's part in website authorizations: the pages of the frontend, and the cookies that bind a state to its browser."""
+"""The edge's part in website authorizations: the frontend's pages, and the cookies that bind a state to its browser."""
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 from sellergate_amazon.seller_central import SellerCentral
 from sellergate_client.authorizations import Authorizations
 
 COOKIE = "sellergate-oauth-"
 COOKIE_SECONDS = 600
-# Authorizations that one browser has under way at most.
+# The most authorizations that one browser has in progress.
 MOST_COOKIES = 5
-# Of many cookies a response clears the oldest, no more than its headers may well hold.
+# A response clears at most this many old cookies, so that its headers stay small.
 _MOST_CLEARED = 20
 _DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Website:
-    """`login_page` and `done_page` are pages of the frontend; None: there is none.
+    """Website authorizations of one edge. `login_page` and `done_page` are pages of the frontend; None: there is none.
 
-    `secure`: browsers reach the edge by https. Then the cookie's name begins with __Host-, which keeps neighbouring hosts from
-    planting one; a browser takes such a cookie for the path / alone.
+    `secure`: browsers reach the edge by https. Then the cookie's name begins with __Host-, so that neighbouring hosts cannot set
+    it; browsers accept such a cookie only for the path /.
     """
 
     authorizations: Authorizations
@@ -32,14 +31,14 @@ class Website:
     done_page: str | None = None
 
     def cookie_of(self, state: str) -> str:
-        """Return the name of a state's cookie: each has its own, so that authorizations in several tabs leave each other alone."""
+        """Return the name of a state's cookie. Each state has its own, so that authorizations in several tabs do not interfere."""
         digest = hashlib.sha256(state.encode()).hexdigest()[:_DIGITS]
         return f"{'__Host-' if self.secure else ''}{COOKIE}{digest}"
 
     def keep_nonce(self, request: Request, response: Response, state: str, nonce: str) -> None:
-        """Give the browser the nonce of the authorization that it begins, and clear its oldest ones beyond MOST_COOKIES."""
+        """Set the cookie with the nonce of a new authorization, and clear the oldest cookies beyond MOST_COOKIES."""
         name = self.cookie_of(state)
-        # Browsers send cookies of one path in the order of their making (RFC 6265, 5.4).
+        # Browsers send cookies of one path in the order of their creation (RFC 6265, 5.4).
         prefix = name[:-_DIGITS]
         others = [other for other in request.cookies if other.startswith(prefix) and other != name]
         for old in others[: -(MOST_COOKIES - 1)][:_MOST_CLEARED]:
@@ -47,7 +46,7 @@ class Website:
         self._set(response, name, nonce, COOKIE_SECONDS)
 
     def renew_nonce(self, request: Request, response: Response, state: str) -> None:
-        """Let a browser that came back keep its nonce for as long as a repetition is remembered."""
+        """Extend the cookie of a returning browser for as long as a repeated callback gets the same response."""
         name = self.cookie_of(state)
         if nonce := request.cookies.get(name):
             self._set(response, name, nonce, COOKIE_SECONDS)
@@ -60,14 +59,5 @@ class Website:
             path="/",
             secure=self.secure,
             httponly=True,
-            samesite="lax",  # Amazon's redirect is a navigation from another site: strict would keep the cookie back
+            samesite="lax",  # Amazon's redirect is a navigation from another site, for which browsers withhold strict cookies
         )
-
-
-def website_of(request: Request) -> Website:
-    """Return the website."""
-    website: Website = request.app.state.website
-    return website
-
-
-Site = Annotated[Website, Depends(website_of)]

@@ -34,12 +34,12 @@ class SignedIdTokens:
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iat", "aud", "iss", "sub", "nonce"]},
             )
-            asked = {"nonce": nonce, "client_id": self._client_id}
+            expected = {"nonce": nonce, "client_id": self._client_id}
             if tokens.access_token:
-                asked["access_token"] = tokens.access_token
+                expected["access_token"] = tokens.access_token
             header = jwt.get_unverified_header(tokens.id_token)
-            CodeIDToken(claims, header, params=asked).validate(int(self._now()), LEEWAY_SECONDS)
+            CodeIDToken(claims, header, params=expected).validate(int(self._now()), LEEWAY_SECONDS)
         except (jwt.PyJWTError, JoseError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
             raise Unauthenticated(
-                f"The provider's ID token is not accepted ({type(error).__name__}); begin the sign-in again."
+                f"The provider's ID token is not accepted ({type(error).__name__}). Sign in again."
             ) from None

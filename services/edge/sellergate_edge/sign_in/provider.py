@@ -1,4 +1,4 @@
-"""An OpenID Connect provider, asked over aiohttp within bounds of time and size."""
+"""An OpenID Connect provider over aiohttp, with bounds of time and size."""
 
 import asyncio
 import base64
@@ -21,13 +21,13 @@ PROVIDER_SECONDS = 5.0
 METADATA_SECONDS = 3600.0
 MAX_RESPONSE_BYTES = 128 * 1024
 MAX_EXCHANGES = 16
-"""At once; strangers can begin sign-ins."""
+"""Exchanges at once, because any client can start a sign-in."""
 _MOST_TOKEN_CHARACTERS = 32 * 1024
 _DISCOVERY = "/.well-known/openid-configuration"
 
 
 class AiohttpProvider:
-    """A provider by its issuer. `now` is monotonic, in seconds."""
+    """The `Provider` of an issuer. `now` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class AiohttpProvider:
     async def exchange(self, code: str, verifier: str) -> Tokens:
         """Exchange a code. Raises InvalidRequest where the provider refuses it, Unavailable."""
         if self._exchanges >= MAX_EXCHANGES:
-            raise Overloaded("Too many sign-ins are under way; try again.", retry_after=1.0)
+            raise Overloaded("Too many sign-ins are in progress. Try again.", retry_after=1.0)
         self._exchanges += 1
         try:
             metadata = await self.metadata()
@@ -89,10 +89,10 @@ class AiohttpProvider:
             raise self._unavailable(str(error)) from None
 
     def _refused(self, status: int, document: dict[str, Any]) -> Tokens:
-        """Raise for a refusal: a code that is used or too old is the browser's, all else the operator's."""
+        """Raise InvalidRequest for a code that is used or too old, and Unavailable for every other refusal."""
         error = parsing.words_in(document, "error", 64)
         if error == "invalid_grant":
-            raise InvalidRequest.of_field("code", "is refused by the provider; begin again")
+            raise InvalidRequest.of_field("code", "was refused by the provider; sign in again")
         raise self._unavailable(f"HTTP {status} {error}".strip())
 
     async def _discover(self) -> Metadata:
@@ -100,7 +100,7 @@ class AiohttpProvider:
         if status != 200:  # noqa: PLR2004
             raise self._unavailable(f"HTTP {status}")
         if document.get("issuer") != self._issuer:
-            raise self._unavailable("the discovery document is another issuer's")
+            raise self._unavailable("the discovery document names another issuer")
         try:
             metadata = _metadata(document)
         except ValueError as error:
@@ -124,28 +124,28 @@ class AiohttpProvider:
                 kind = response.headers.get("Content-Type", "")
                 return response.status, parsing.parse_object(body, most=MAX_RESPONSE_BYTES, content_type=kind)
         except Exception as error:  # noqa: BLE001
-            # A provider may send anything, and aiohttp names not all of it by errors of its own.
+            # A provider may send anything, and aiohttp raises other errors than its own for some of it.
             raise self._unavailable(type(error).__name__) from None
 
     def _unavailable(self, cause: str) -> Unavailable:
         get_logger().warning("sign_in_unavailable", cause=cause)
-        return Unavailable(f"The sign-in's provider does not do its part ({cause}); try again.", retry_after=5.0)
+        return Unavailable(f"The identity provider did not complete the request ({cause}). Try again.", retry_after=5.0)
 
 
 def _basic(client_id: str, secret: SecretStr) -> str:
-    """Return the header of HTTP Basic, each part encoded as in a form first (RFC 6749, 2.3.1)."""
+    """Return the header of HTTP Basic; each part is form-encoded first (RFC 6749, 2.3.1)."""
     pair = f"{quote_plus(client_id)}:{quote_plus(secret.get_secret_value())}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 def _metadata(document: Mapping[str, Any]) -> Metadata:
-    """Read a discovery document. Raises ValueError for a URL that secrets must not be sent to."""
+    """Return the metadata of a discovery document. Raises ValueError for a URL to which secrets must not be sent."""
     methods = document.get("token_endpoint_auth_methods_supported")
     end = document.get("end_session_endpoint")
     return Metadata(
         secure_url_with_query(str(document.get("authorization_endpoint"))),
         secure_url_with_query(str(document.get("token_endpoint"))),
         secure_url_with_query(str(end)) if end else "",
-        # What a provider takes that names nothing (OpenID Connect Discovery 1.0, 3).
+        # The default of a provider that names no methods (OpenID Connect Discovery 1.0, 3).
         not isinstance(methods, list) or "client_secret_basic" in methods,
     )

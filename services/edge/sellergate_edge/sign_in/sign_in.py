@@ -1,7 +1,7 @@
-"""One sign-in, from the redirect to the provider to the token that the console then carries.
+"""One sign-in, from the redirect to the provider to the token that the console then sends.
 
-The edge keeps nothing between the two: what it must know again is sealed into a ticket, which the tab keeps that began the
-sign-in. A code that another tab, browser or person obtained has no ticket there, so no link can sign a reader in.
+The edge stores nothing in between: its state is sealed into a ticket that only the tab keeps which started the sign-in. A code
+from another tab, browser or user does not fit the ticket, so that no link can sign its reader in.
 """
 
 import hmac
@@ -16,16 +16,16 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from sellergate_common.crypto.sealing import KeyRing, SealError
 from sellergate_common.errors import InvalidRequest
 
-from sellergate_edge.authn.jwt import Authenticator
+from sellergate_edge.authn.authenticator import Authenticator
 
 TICKET_SECONDS = 600.0
-"""For a person to sign in at the provider."""
+"""Time for a user to sign in at the provider."""
 _PLACE = "sign-in"
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What is needed of a provider's discovery document."""
+    """The needed part of a provider's discovery document."""
 
     authorization_endpoint: str
     token_endpoint: str
@@ -35,7 +35,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Tokens:
-    """What the provider gives for a code."""
+    """The tokens that the provider returns for a code."""
 
     id_token: str
     access_token: str
@@ -52,15 +52,15 @@ class Provider(Protocol):
 
 
 class IdTokens(Protocol):
-    """Checks ID tokens."""
+    """A check of ID tokens."""
 
     async def check(self, tokens: Tokens, nonce: str) -> None:
-        """Check that the ID token is this client's and answers to the nonce. Raises Unauthenticated, Unavailable."""
+        """Check that the ID token is for this client and has the nonce. Raises Unauthenticated, Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A sign-in to send the browser to; `ticket` belongs to the tab that began it."""
+    """A started sign-in: the URL for the browser, and the ticket for the tab that started it."""
 
     url: str
     state: str
@@ -69,7 +69,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignedIn:
-    """The Bearer token of a session, and where the browser goes when it ends; empty: nowhere."""
+    """The Bearer token of a session, and the URL that ends it at the provider; empty: none."""
 
     token: str
     end_session_url: str
@@ -77,7 +77,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What the provider knows of this console."""
+    """The console as a client of the provider."""
 
     client_id: str
     issuer: str
@@ -88,7 +88,7 @@ class Client:
 
 
 class SignIn:
-    """Sign-ins of one edge. `now` is the wall clock; `new_token` returns 256 random bits as text."""
+    """The sign-ins of one edge. `now` is the wall clock; `new_token` returns 256 random bits as text."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class SignIn:
         self._new_token = new_token
 
     async def begin(self) -> Begun:
-        """Begin a sign-in. Raises Unavailable."""
+        """Start a sign-in. Raises Unavailable."""
         metadata = await self._provider.metadata()
         state, nonce, verifier = self._new_token(), self._new_token(), self._new_token()
         url = prepare_grant_uri(
@@ -127,23 +127,23 @@ class SignIn:
         return Begun(url, state, self._ring.seal(json.dumps(ticket), _PLACE))
 
     async def complete(self, ticket: str, state: str, code: str, issuer: str) -> SignedIn:
-        """End a sign-in with what the provider's redirect brought; `issuer` is empty where it brought none (RFC 9207).
+        """Complete a sign-in with the parameters of the provider's redirect; `issuer` is empty where it had none (RFC 9207).
 
         Raises InvalidRequest, Unauthenticated, Unavailable.
         """
         known = self._open(ticket)
         if not hmac.compare_digest(str(known["state"]).encode(), state.encode()):
-            raise InvalidRequest.of_field("state", "belongs to another sign-in; begin again")
+            raise InvalidRequest.of_field("state", "belongs to another sign-in; sign in again")
         if self._now() >= known["end"]:
             raise InvalidRequest.of_field(
-                "ticket", f"was begun more than {TICKET_SECONDS / 60:.0f} minutes ago; begin again"
+                "ticket", f"was issued more than {TICKET_SECONDS / 60:.0f} minutes ago; sign in again"
             )
         if issuer and issuer != self._client.issuer:
-            raise InvalidRequest.of_field("iss", "is another provider's; begin again")
+            raise InvalidRequest.of_field("iss", "names another provider; sign in again")
         tokens = await self._provider.exchange(code, str(known["verifier"]))
         await self._id_tokens.check(tokens, str(known["nonce"]))
         token = tokens.access_token if self._client.uses_access_token else tokens.id_token
-        await self._authenticator.user_of(f"Bearer {token}")
+        await self._authenticator.authenticate({"authorization": f"Bearer {token}"})
         return SignedIn(token, await self._end_session_url(tokens.id_token))
 
     async def _end_session_url(self, id_token: str) -> str:
@@ -157,5 +157,5 @@ class SignIn:
         try:
             opened: dict[str, Any] = json.loads(self._ring.open(ticket, _PLACE).get_secret_value())
         except SealError:
-            raise InvalidRequest.of_field("ticket", "was not made by this console; begin again") from None
+            raise InvalidRequest.of_field("ticket", "was not issued by this console; sign in again") from None
         return opened

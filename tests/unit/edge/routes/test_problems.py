@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from sellergate_common.errors import OutcomeUnknown, Overloaded, Reason, ResponseTooLarge
-from sellergate_edge.dropin.amazon_errors import amazon_error
+from sellergate_common.errors import RULES, OutcomeUnknown, Overloaded, QuotaExceeded, Reason, ResponseTooLarge
+from sellergate_edge.dropin.amazon_errors import amazon_error, lwa_error
 from sellergate_edge.routes.problems import problem
 
 
@@ -38,3 +38,19 @@ def test_a_response_that_is_too_large_is_not_to_be_tried_again() -> None:
     (shown,) = json.loads(to_an_sdk.body)["errors"]
     assert "was carried out" in shown["message"]
     assert "try again" not in to_an_sdk.body.decode().lower()
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if RULES[reason].error.http_status == 429])
+@pytest.mark.parametrize(("seconds", "header"), [(None, "1"), (0.0, "1"), (0.2, "1"), (62.5, "63")])
+def test_every_429_has_a_retry_after(reason: Reason, seconds: float | None, header: str) -> None:
+    error = RULES[reason].error("Wait.", reason=reason, retry_after=seconds)
+    responses = [problem(error), amazon_error(error)]
+    if reason is Reason.LOCAL_QUOTA_EXCEEDED:
+        responses.append(lwa_error(error))
+    for response in responses:
+        assert (response.status_code, response.headers["retry-after"]) == (429, header)
+
+
+def test_amazons_own_429_has_a_retry_after_for_an_sdk() -> None:
+    error = QuotaExceeded("Wait.", reason=Reason.AMAZON_QUOTA_EXCEEDED, metadata={"amazon_code": "QuotaExceeded"})
+    assert amazon_error(error).headers["retry-after"] == "1"
