@@ -1,4 +1,4 @@
-"""The edge: REST for the frontend, thin, and the only process that is reachable from outside."""
+"""The process of the edge: REST for the frontend. It is the only process that is reachable from outside."""
 
 import uvloop
 from sellergate_common.allocator import return_freed_memory
@@ -15,7 +15,7 @@ from sellergate_edge.wiring import open_servers
 
 
 def main() -> None:
-    """Run the edge until it is told to stop."""
+    """Run the edge until a signal stops it."""
     return_freed_memory()
     settings = load_settings(EdgeSettings)
     configure_logging("edge", settings.log_level)
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 async def serve(settings: EdgeSettings) -> None:
-    """Serve the edge."""
+    """Serve the edge until SIGTERM or SIGINT."""
     async with open_servers(settings) as servers:
         serve_metrics(settings.bind_host, settings.metrics_port)
         get_logger().info("serving", address=f"{settings.bind_host}:{settings.edge_port}")

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 
 def make_health_app(client: Sellergate, background: BackgroundTasks) -> Starlette:
-    """Make the app of the health port, which strangers do not reach."""
+    """Return the app of the health port, which must not be reachable from outside."""
 
     async def healthz(_: Request) -> JSONResponse:
         """Report that the process runs."""

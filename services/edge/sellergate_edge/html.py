@@ -1,4 +1,4 @@
-"""The few HTML pages of the edge, for browsers that Amazon sends here: no script, nothing unescaped."""
+"""HTML pages for browsers that Amazon redirects to the edge, without scripts and with all text escaped."""
 
 import html
 
@@ -35,19 +35,19 @@ _PAGE = """<!doctype html>
 
 
 def wants_json(request: Request) -> bool:
-    """Return whether a program asks: it names JSON and no HTML."""
+    """Return whether the client accepts JSON and not HTML, as programs do."""
     accept = request.headers.get("accept", "").lower()
     return "json" in accept and "text/html" not in accept
 
 
 def page(title: str, *lines: str, status: int = 200) -> HTMLResponse:
-    """Return a page of plain text, in the console's clothes and with a way back to it."""
+    """Return a page of plain text in the console's style, with a link to the console."""
     body = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     return HTMLResponse(_PAGE.format(title=html.escape(title), body=body), status, _HEADERS)
 
 
 def error_page(title: str, error: SellergateError, advice: str = "") -> HTMLResponse:
-    """Return an error as a page, with advice, if any, and the request id to ask about."""
+    """Return an error as a page with its reason, the advice, if any, and the request id for questions to the operator."""
     call = current_call()
     if call is not None:
         call.reason = error.reason
@@ -58,10 +58,12 @@ def error_page(title: str, error: SellergateError, advice: str = "") -> HTMLResp
 
 
 def _plain(error: SellergateError) -> str:
-    """Return what happened without names of fields: a person reads it, who only pressed a button."""
+    """Return the error's sentence without field names, for a seller that has only pressed a button."""
     fields = {violation.field for violation in error.violations}
     if fields == {"state"}:
-        return "This authorization is not known, was used already, or was begun more than 10 minutes ago. Begin again."
+        return (
+            "This authorization is unknown, was used already, or was started more than 10 minutes ago. Start it again."
+        )
     if fields:
-        return f"What the browser brought back from Amazon cannot be used ({error.message}). Begin again."
+        return f"Amazon's redirect cannot be used ({error.message}). Start the authorization again."
     return error.message

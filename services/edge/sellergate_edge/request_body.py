@@ -1,4 +1,4 @@
-"""Bodies of requests, bounded in size, time, depth and in what all of them hold together."""
+"""Request bodies, bounded in size, time and depth, and in the memory that all of them take."""
 
 import asyncio
 from io import BytesIO
@@ -18,14 +18,14 @@ _CLOSE = {"Connection": "close"}
 
 
 async def read_body(request: Request, most_bytes: int, seconds: float = BODY_SECONDS) -> bytes:
-    """Read the body, at most `most_bytes` within `seconds`; the caller is authenticated by then, or the bound small.
+    """Return the body, at most `most_bytes` within `seconds`. The caller is authenticated before, or the bound is small.
 
     Raises HTTPException (413, 408, 400 where the client leaves), QuotaExceeded, Overloaded.
     """
     lease, user = request.scope.get("sellergate.lease"), request.scope.get("sellergate.user", "")
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit():
-        # Refused before it is read, where that is known by now.
+        # A body that says it is too large is refused unread.
         _check(int(declared[:12]), most_bytes)
     body, size = BytesIO(), 0
     try:
@@ -39,12 +39,12 @@ async def read_body(request: Request, most_bytes: int, seconds: float = BODY_SEC
     except TimeoutError:
         raise HTTPException(408, f"The body did not arrive within {seconds:.0f} s", _CLOSE) from None
     except ClientDisconnect:
-        raise HTTPException(400, "The client left before the end of the body", _CLOSE) from None
-    return body.getvalue()  # without a copy
+        raise HTTPException(400, "The client closed the connection before the end of the body", _CLOSE) from None
+    return body.getvalue()  # (it shares the memory of the buffer)
 
 
 def check_json(body: bytes, content_type: str) -> None:
-    """Check that a body that says it is JSON is so, and nests no deeper than reading.MOST_DEPTH. Raises InvalidRequest."""
+    """Check that a body of type JSON is valid JSON and nests no deeper than parsing.MOST_DEPTH. Raises InvalidRequest."""
     if not body or "json" not in content_type.lower():
         return
     try:
@@ -55,5 +55,5 @@ def check_json(body: bytes, content_type: str) -> None:
 
 def _check(size: int, most_bytes: int) -> None:
     if size > most_bytes:
-        # The connection stays, so that a sender who is still sending reads the response; the door bounds the rest.
+        # The connection stays, so that a client that is still sending reads the response; the listener bounds the rest.
         raise HTTPException(413, f"The body has more than {most_bytes} bytes")

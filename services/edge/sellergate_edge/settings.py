@@ -16,59 +16,59 @@ Url = Annotated[str, AfterValidator(secure_url)]
 
 
 class EdgeSettings(CacheSettings, TlsSettings, CentralSettings, OutboundSettings):
-    """Where the services are, and how people prove who they are: exactly one of a shared secret and a JWKS."""
+    """Settings of the edge. Users are authenticated by exactly one of a shared secret and a JWKS."""
 
     edge_port: Port = 3001
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     health_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """HTTP in plain text with /healthz and /readyz and nothing else, for probes; 0: none."""
+    """Port for probes, in plain text, with only /healthz and /readyz; 0: none."""
     edge_tls_cert_file: FilePath | None = None
-    """The public certificate with its chain, PEM; read again when it changes. Without one the edge listens in plain text."""
+    """The public certificate with its chain, as PEM; read again when it changes. Without one the edge listens in plain text."""
     edge_tls_key_file: FilePath | None = None
     max_connections: Annotated[int, Field(ge=1)] = 1000
-    """Open connections of the public port."""
+    """Most open connections of the public port."""
     max_connections_of_address: Annotated[int, Field(ge=1)] = 250
-    """The same from one address, of IPv6 from one /64, that is no proxy of SELLERGATE_FORWARDED_ALLOW_IPS."""
+    """Most open connections of one address (IPv6: one /64) that SELLERGATE_FORWARDED_ALLOW_IPS does not list."""
     bind_host: str = "127.0.0.1"
     gateway_target: str = "127.0.0.1:50054"
     account_target: str = "127.0.0.1:50051"
     token_target: str = "127.0.0.1:50052"
     public_url: Url = "https://localhost"
-    """Where browsers reach the edge; by http, which is for this very machine alone, cookies are not Secure."""
+    """URL by which browsers reach the edge. With http, which is allowed only for this machine, cookies are not Secure."""
     oauth_login_page: Url | None = None
-    """The frontend's page for sellers whom the Appstore sends: it knows the user and begins the authorization."""
+    """The frontend's page for sellers that come from the Appstore; it knows the user and starts the authorization."""
     oauth_done_page: Url | None = None
-    """The frontend's page for the end of an authorization; without one, the edge shows a page of its own."""
+    """The frontend's page after an authorization; without one, the edge shows its own page."""
     jwt_secret: SecretStr | None = None
-    """For HS256; 32 bytes at least."""
+    """Secret for HS256, at least 32 bytes."""
     jwks_url: Annotated[str, AfterValidator(secure_url_with_query)] | None = None
-    """For RS256 and ES256; a query is sent as it is."""
+    """URL of the keys for RS256 and ES256; a query is sent unchanged."""
     jwt_audience: Annotated[str, Field(min_length=1)]
     jwt_issuer: Annotated[str, Field(min_length=1)]
     sign_in_client_id: Annotated[str | None, Field(min_length=1)] = None
-    """The console's client id at the OpenID Connect provider, which is SELLERGATE_JWT_ISSUER; without one, people paste a token."""
+    """The console's client id at the OpenID Connect provider, which is SELLERGATE_JWT_ISSUER; without one, users paste a token."""
     sign_in_client_secret: SecretStr | None = None
-    """Of a confidential client; PKCE is used with and without."""
+    """Secret of a confidential client; PKCE is used with and without it."""
     sign_in_scope: Annotated[str, Field(pattern="(^| )openid( |$)")] = "openid"
     sign_in_token: Literal["id_token", "access_token"] = "id_token"
     """Which of the provider's tokens the console sends to the REST API: one with SELLERGATE_JWT_AUDIENCE in its `aud`."""
     dropin_keys: Annotated[SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")]
-    """Sign the tokens that SDKs get: `kid base64url(64 bytes)` lines, newest first."""
+    """Keys that sign the tokens of SDKs: `kid base64url(64 bytes)` lines, newest first."""
     dropin_max_wait: Annotated[float, Field(ge=0, le=20)] = 2.0
-    """Seconds that an SDK's call may wait for quota before it is 429."""
+    """Seconds that an SDK's call may wait for quota before it gets 429, where x-sellergate-max-wait names none."""
     cors_origins: str = ""
-    """Origins of frontends elsewhere, as in https://app.example.com; parted by commas."""
+    """Origins of frontends at other hosts, as in https://app.example.com, separated by commas."""
     user_rate: Annotated[float, Field(gt=0)] = 200.0
-    """Requests a second of one user, over all edges."""
+    """Requests per second of one user, over all replicas of the edge."""
     user_burst: Annotated[int, Field(ge=1)] = 1000
-    """Requests that a user may send at once."""
+    """Requests that a user may send at once (burst)."""
     forwarded_allow_ips: str = ""
-    """Addresses and networks of proxies whose X-Forwarded-For is believed, parted by commas; *: all."""
+    """Addresses and networks of proxies whose X-Forwarded-For is trusted, separated by commas; *: all."""
     drain_seconds: Annotated[int, Field(gt=0, le=300)] = 10
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The origins of frontends elsewhere."""
+        """The origins of frontends at other hosts."""
         return tuple(sorted(names(self.cors_origins)))
 
     @field_validator("cors_origins")
@@ -85,7 +85,7 @@ class EdgeSettings(CacheSettings, TlsSettings, CentralSettings, OutboundSettings
         try:
             Proxies(text)
         except ValueError:
-            raise ValueError("must list addresses and networks, as in 10.0.0.0/8, parted by commas") from None
+            raise ValueError("must list addresses and networks, as in 10.0.0.0/8, separated by commas") from None
         return text
 
     @model_validator(mode="after")
@@ -100,7 +100,7 @@ class EdgeSettings(CacheSettings, TlsSettings, CentralSettings, OutboundSettings
             raise ValueError(f"SELLERGATE_SIGN_IN_CLIENT_ID: SELLERGATE_JWT_ISSUER {error}") from None
         if self.sign_in_token == "id_token" and self.jwt_audience != self.sign_in_client_id:
             raise ValueError(
-                "SELLERGATE_SIGN_IN_CLIENT_ID: is the audience of ID tokens, so it must be SELLERGATE_JWT_AUDIENCE too;"
+                "SELLERGATE_SIGN_IN_CLIENT_ID: is the audience of ID tokens, so SELLERGATE_JWT_AUDIENCE must have the same value;"
                 " or set SELLERGATE_SIGN_IN_TOKEN to access_token"
             )
         return self

@@ -1,4 +1,7 @@
-"""Bytes of request bodies that are in memory at once, bounded for each user and for the process."""
+"""The memory of request bodies, bounded for each user and for the process.
+
+Responses are not counted: their size is known only when the gateway has sent them. See docs/limits.md for what they take.
+"""
 
 from collections import Counter
 
@@ -12,7 +15,7 @@ _RETRY_SECONDS = 1.0
 
 
 class Buffers:
-    """The bodies in memory. Each stays counted until its request is over: it is copied on its way to the gateway."""
+    """The bodies in memory. Each stays counted until its request ends, because it is copied on its way to the gateway."""
 
     def __init__(self, most: int = MAX_BUFFERED_BYTES, most_of_user: int = MAX_BUFFERED_BYTES_OF_USER) -> None:
         self._most = most
@@ -21,7 +24,7 @@ class Buffers:
         self.held = 0
 
     def hold(self, user: str, size: int) -> None:
-        """Count bytes of a user's body; an empty name is for all requests without a user. Raises QuotaExceeded, Overloaded."""
+        """Add bytes of a user's body; an empty name is for all requests without a user. Raises QuotaExceeded, Overloaded."""
         if self._by_user[user] + size > self._most_of_user:
             raise QuotaExceeded(
                 f"This user's requests hold more than {self._most_of_user} bytes at once; wait for their responses.",
@@ -29,12 +32,14 @@ class Buffers:
                 retry_after=_RETRY_SECONDS,
             )
         if self.held + size > self._most:
-            raise Overloaded("Too many large requests are under way; try again.", retry_after=_RETRY_SECONDS)
+            raise Overloaded(
+                "Too many large requests are in progress. Send the request again.", retry_after=_RETRY_SECONDS
+            )
         self.held += size
         self._by_user[user] += size
 
     def drop(self, user: str, size: int) -> None:
-        """Count bytes no more."""
+        """Subtract bytes of a user's body."""
         self.held -= size
         self._by_user[user] -= size
         if self._by_user[user] <= 0:
@@ -42,19 +47,19 @@ class Buffers:
 
 
 class Lease:
-    """What one request holds."""
+    """The buffered bytes of one request."""
 
     def __init__(self, buffers: Buffers) -> None:
         self._buffers = buffers
         self._held: Counter[str] = Counter()
 
     def hold(self, user: str, size: int) -> None:
-        """Hold bytes until the request is over. Raises QuotaExceeded, Overloaded."""
+        """Hold bytes until the request ends. Raises QuotaExceeded, Overloaded."""
         self._buffers.hold(user, size)
         self._held[user] += size
 
     def end(self) -> None:
-        """Hold nothing more."""
+        """Release all bytes."""
         for user, size in self._held.items():
             self._buffers.drop(user, size)
         self._held.clear()

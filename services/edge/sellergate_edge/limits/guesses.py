@@ -1,6 +1,6 @@
-"""Bounds on guesses at credentials: each attempt is counted before it is evaluated, for all edges together.
+"""Bounds on guesses at credentials. Each attempt is counted before it is evaluated, for all replicas of the edge together.
 
-Credentials that have worked are remembered, as digests, and are not counted again: the guesses of others lock nothing out.
+Digests of credentials that have worked are kept, and such credentials are not counted: guesses of others lock no client out.
 """
 
 import hashlib
@@ -38,26 +38,26 @@ class Subject:
 
 
 class GuessCounts(Protocol):
-    """The counts of guesses that all edges share, and the digests of credentials that have worked."""
+    """The shared counts of guesses, and the digests of credentials that have worked."""
 
     async def reserve(self, subjects: Sequence[Subject]) -> bool:
-        """Count an attempt of each subject; count none and return False where one of them has had as many as it may."""
+        """Count an attempt of each subject. Count none and return False if one of them has reached its limit."""
 
     async def give_back(self, subjects: Sequence[Subject]) -> None:
-        """Take an attempt of each back: it was no guess."""
+        """Cancel one attempt of each subject, which was no guess."""
 
     async def is_proven(self, digest: str) -> bool:
-        """Report whether these credentials have worked within REMEMBERED_SECONDS."""
+        """Return whether these credentials have worked within REMEMBERED_SECONDS."""
 
     async def prove(self, digest: str) -> None:
         """Remember credentials that have worked."""
 
     async def disprove(self, digest: str) -> None:
-        """Forget credentials that work no more."""
+        """Forget credentials that no longer work."""
 
 
 class Guesses:
-    """The bounds of one edge. `now` is monotonic, in seconds."""
+    """The bounds on guesses of one replica of the edge. `now` is monotonic, in seconds."""
 
     def __init__(self, counts: GuessCounts, now: Callable[[], float]) -> None:
         self._counts = counts
@@ -70,8 +70,8 @@ class Guesses:
     ) -> _Result:
         """Return what `evaluate` returns for the credentials.
 
-        Raises QuotaExceeded without an evaluation where too many guesses came before, and what `evaluate` raises; that is
-        Unauthenticated for a wrong pair. Attempts with the same pair at the same time are one guess.
+        Raises QuotaExceeded without an evaluation after too many guesses, and the errors of `evaluate`, which are
+        Unauthenticated for a wrong pair. Simultaneous attempts with the same pair are one guess.
         """
         digest = digest_of(client_id, secret)
         if not await self._is_proven(digest):
@@ -85,7 +85,7 @@ class Guesses:
             raise
 
     async def issued(self, client_id: str, secret: str) -> None:
-        """Remember credentials that were made a moment ago."""
+        """Remember new credentials, which have not been used yet."""
         await self._remember(digest_of(client_id, secret))
 
     async def _is_proven(self, digest: str) -> bool:
@@ -102,7 +102,7 @@ class Guesses:
         """Evaluate credentials that have not worked yet, as one guess. Raises QuotaExceeded, and what `evaluate` raises."""
         if not await self._counts.reserve(subjects):
             raise QuotaExceeded(
-                f"Too many failed authentications; wait {WINDOW_SECONDS} s and send the right credentials.",
+                f"Too many failed authentications. Wait {WINDOW_SECONDS} s, then send the right credentials.",
                 metadata={"limit": "failed_authentications"},
                 retry_after=float(WINDOW_SECONDS),
             )
@@ -124,13 +124,13 @@ class Guesses:
         await self._counts.prove(digest)
 
     async def _forget(self, digest: str) -> None:
-        """Count these credentials as others from now on: they were revoked."""
+        """Count these credentials again from now on, because they were revoked."""
         self._proven.drop(digest)
         await self._counts.disprove(digest)
 
 
 def is_of_handle(error: Unauthenticated) -> bool:
-    """Report whether the client id and the secret were right, and only the handle was wrong."""
+    """Return whether the client id and the secret were right, and only the drop-in refresh token was wrong."""
     return error.metadata.get("part") == "handle"
 
 

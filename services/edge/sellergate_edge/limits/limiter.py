@@ -1,7 +1,7 @@
-"""How often users may ask: decided here, counted in Redis for all edges.
+"""The rate limit of each user, counted in Redis for all replicas of the edge.
 
-A user's requests are taken from the shared bucket in blocks, so that most of them cost nothing. Without Redis each edge counts
-for itself.
+Requests are taken from a user's shared bucket in blocks, so that most of them need no Redis command. Without Redis each replica
+counts for itself.
 """
 
 from collections.abc import Callable
@@ -14,23 +14,23 @@ from sellergate_common.errors import QuotaExceeded
 
 BLOCK_SECONDS = 1.0
 _MOST_USERS = 50_000
-# Of what a second allows, a process takes this share at once.
+# A replica takes this share of one second's requests at once.
 _BLOCK_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Requests a second, and how many may come at once."""
+    """Requests per second, and the burst."""
 
     per_second: float
     burst: int
 
 
 class Counts(Protocol):
-    """The requests of users that all edges count together."""
+    """The shared counts of users' requests."""
 
     async def take(self, user: str, rate: Rate, wanted: int) -> tuple[int, float]:
-        """Take up to `wanted` requests from a user's bucket; return how many, and for none the seconds until the next."""
+        """Take up to `wanted` requests from a user's bucket. Return their number, and if it is 0 the seconds until the next."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _Block:
 
 
 class Limits:
-    """The limits of one edge. `now` is monotonic."""
+    """The rate limits of one replica of the edge. `now` is monotonic, in seconds."""
 
     def __init__(self, counts: Counts, rate: Rate, now: Callable[[], float]) -> None:
         self._now = now
@@ -51,13 +51,13 @@ class Limits:
         self._flight: LocalFlight[None] = LocalFlight()
 
     async def acquire(self, user: str) -> None:
-        """Let a request of a user in. Raises QuotaExceeded."""
+        """Admit a request of a user. Raises QuotaExceeded."""
         while True:
             block = self._blocks.get(user)
             if block is not None and block.left > 0 and self._now() < block.until:
                 block.left -= 1
                 return
-            # Those who come meanwhile wait for the same block: else each would take one.
+            # Requests that arrive meanwhile wait for the same block; else each would take its own.
             await self._flight.get(user, lambda: self._take(user))
 
     async def _take(self, user: str) -> None:
@@ -65,7 +65,7 @@ class Limits:
         taken, wait = await self._counts.take(user, self._rate, self._size)
         if not taken:
             raise QuotaExceeded(
-                f"This user sends more than {self._rate.per_second:g} requests a second; wait {wait:.1f} s.",
+                f"This user sends more than {self._rate.per_second:g} requests per second. Wait {wait:.1f} s.",
                 metadata={"limit": "requests_of_user"},
                 retry_after=wait,
             )

@@ -1,4 +1,4 @@
-"""What all edges count together, in Redis; each counts for itself while Redis is unreachable."""
+"""The shared counts of all replicas of the edge, in Redis. While Redis is unavailable, each replica counts for itself."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ from sellergate_common.redis_client import UNREACHABLE
 from sellergate_edge.limits.guesses import REMEMBERED_SECONDS, WINDOW_SECONDS, Subject
 from sellergate_edge.limits.limiter import Rate
 
-# GCRA: the bucket is the time at which it will be full again. Grants what there is of what is wanted.
+# GCRA: the bucket is the time at which it will be full again. Grants as many of the wanted requests as there are.
 _TAKE = """
 local now = redis.call('TIME')
 now = tonumber(now[1]) + tonumber(now[2]) / 1e6
@@ -26,7 +26,7 @@ local taken = math.min(room, wanted)
 redis.call('SET', KEYS[1], string.format('%.6f', full + taken * interval), 'EX', math.ceil(burst * interval) + 1)
 return {taken, '0'}
 """
-# Counts an attempt unless there were as many as there may be.
+# Counts an attempt unless the limit is reached.
 _RESERVE = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then
   return 0
@@ -46,7 +46,7 @@ _MOST_KEYS = 50_000
 
 
 class RedisCounts:
-    """Counts under keys that are HMACs: who reads Redis learns no user, client or address."""
+    """Counts under keys that are HMACs, so that Redis shows no user, client or address."""
 
     def __init__(self, redis: Redis, ring: KeyRing, now: Callable[[], float]) -> None:
         self._redis = redis
@@ -67,7 +67,7 @@ class RedisCounts:
             return await self._own.take(user, rate, wanted)
 
     async def reserve(self, subjects: Sequence[Subject]) -> bool:
-        """Count an attempt of each subject, or of none: in this process first, so that a flood costs Redis little.
+        """Count an attempt of each subject, or of none. This process counts first, so that a flood needs few Redis commands.
 
         One key at a time: a cluster keeps them on different servers.
         """
@@ -87,7 +87,7 @@ class RedisCounts:
         return True
 
     async def give_back(self, subjects: Sequence[Subject]) -> None:
-        """Take an attempt of each back."""
+        """Cancel one attempt of each subject."""
         await self._own.give_back(subjects)
         try:
             await self._give_back_shared(subjects)
@@ -99,7 +99,7 @@ class RedisCounts:
             await self._give_back(keys=[self._name(subject.kind, subject.name)])
 
     async def is_proven(self, digest: str) -> bool:
-        """Report whether these credentials have worked."""
+        """Return whether these credentials have worked."""
         try:
             return await self._redis.get(self._name("proven", digest)) is not None
         except UNREACHABLE:
@@ -113,7 +113,7 @@ class RedisCounts:
             get_logger().warning("limits_without_redis")
 
     async def disprove(self, digest: str) -> None:
-        """Forget credentials that work no more."""
+        """Forget credentials that no longer work."""
         try:
             await self._redis.delete(self._name("proven", digest))
         except UNREACHABLE:
@@ -124,7 +124,7 @@ class RedisCounts:
 
 
 class OwnCounts:
-    """The same counts of this process alone. `now` is monotonic."""
+    """The same counts of only this process. `now` is monotonic, in seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -150,18 +150,18 @@ class OwnCounts:
         return True
 
     async def give_back(self, subjects: Sequence[Subject]) -> None:
-        """Take an attempt of each back."""
+        """Cancel one attempt of each subject."""
         self._add([subject for subject in subjects if self._count(subject)[0]], -1)
 
     async def is_proven(self, digest: str) -> bool:  # noqa: ARG002
-        """Report that nothing is remembered here: an edge keeps what it has seen by itself."""
+        """Return False: `Guesses` keeps what this process has seen."""
         return False
 
     async def prove(self, digest: str) -> None:
-        """Remember nothing: see is_proven."""
+        """Do nothing: see is_proven."""
 
     async def disprove(self, digest: str) -> None:
-        """Forget nothing: see is_proven."""
+        """Do nothing: see is_proven."""
 
     def _add(self, subjects: Sequence[Subject], number: int) -> None:
         for subject in subjects:
