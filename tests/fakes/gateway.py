@@ -20,8 +20,8 @@ from sellergate_common.errors import NotFound, QuotaExceeded, SellergateError
 from sellergate_common.redis_client import UNREACHABLE
 from sellergate_common.sites import Site, Sites
 from sellergate_gateway.calls.breakers import Breakers
-from sellergate_gateway.calls.pipeline import CallResult, Calls
-from sellergate_gateway.calls.ports import Ports
+from sellergate_gateway.calls.pipeline import Calls
+from sellergate_gateway.calls.state import CallResult, Dependencies
 from sellergate_gateway.credentials.ports import Verified
 from sellergate_gateway.credentials.report_types import ReportDocuments
 from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, RestrictedTokens, fingerprint
@@ -184,28 +184,31 @@ class World:
 
     @property
     def calls(self) -> Calls:
-        ports = Ports(
-            CATALOGUE,
-            Sites(PRODUCTION, SANDBOX),
-            Buckets(RING, 0.2),
-            Getting(self.get_account),
-            Getting(self.get_credentials, self.invalidate_credentials),
-            self,
-            self,
-            self,
-            self.breakers,
-            self.time_left,
-            lambda: 0.0,
-            asyncio.sleep,
-            lambda: self.lateness,
+        dependencies = Dependencies(
+            catalogue=CATALOGUE,
+            sites=Sites(PRODUCTION, SANDBOX),
+            buckets=Buckets(RING, 0.2),
+            accounts=Getting(self.get_account),
+            credentials=Getting(self.get_credentials, self.invalidate_credentials),
+            signer=self,
+            quota=self,
+            amazon=self,
+            breakers=self.breakers,
+            left=self.time_left,
+            jitter=lambda: 0.0,
+            sleep=asyncio.sleep,
+            lateness=lambda: self.lateness,
         )
         tokens = Getting(self.get_token, self.invalidate, self.get_grantless)
         tokens.invalidate_grantless = self.invalidate_grantless
         self.restricted = RestrictedTokens(
-            self.restricted_cache, CATALOGUE, Calls(ports, SellerTokens(tokens)).make, lambda: 1_000.0
+            self.restricted_cache,
+            CATALOGUE,
+            Calls(dependencies=dependencies, tokens=SellerTokens(tokens)).make,
+            lambda: 1_000.0,
         )
         documents = ReportDocuments(Types(self), CATALOGUE)
-        return Calls(ports, CallTokens(tokens, self.restricted, documents))
+        return Calls(dependencies=dependencies, tokens=CallTokens(tokens, self.restricted, documents))
 
     async def make(self, call: SpApiCall = READ, user: str = "", **changes: Any) -> CallResult:
         return await self.calls.make(replace(call, **changes), user)

@@ -48,7 +48,7 @@ from sellergate_gateway.calls.lateness import Lateness
 from sellergate_gateway.calls.metrics import CallCollector, CallMetrics
 from sellergate_gateway.calls.pagination import Pages
 from sellergate_gateway.calls.pipeline import Calls
-from sellergate_gateway.calls.ports import Ports
+from sellergate_gateway.calls.state import Dependencies
 from sellergate_gateway.captures.audit import GrpcCaptureLog
 from sellergate_gateway.captures.redis import RedisCaptures
 from sellergate_gateway.captures.service import open_captures
@@ -163,29 +163,29 @@ async def open_servicers(
         ) as captures,
     ):
         catalogue = Catalogue.read(settings.catalogue)
-        ports = Ports(
-            catalogue,
-            Sites(settings.production, settings.sandbox),
-            Buckets(settings.token_ring, settings.interactive_share),
-            sources.accounts,
-            sources.credentials,
-            SigV4Signer(time.time),
-            limiter,
-            CapturingAmazon(amazon, captures, catalogue, SYSTEM_CLOCK),
-            Breakers(time.monotonic),
-            partial(time_left, UNARY_SECONDS),
-            random.random,
-            asyncio.sleep,
-            lambda: lateness.seconds,
+        its = Dependencies(
+            catalogue=catalogue,
+            sites=Sites(settings.production, settings.sandbox),
+            buckets=Buckets(settings.token_ring, settings.interactive_share),
+            accounts=sources.accounts,
+            credentials=sources.credentials,
+            signer=SigV4Signer(time.time),
+            quota=limiter,
+            amazon=CapturingAmazon(amazon, captures, catalogue, SYSTEM_CLOCK),
+            breakers=Breakers(time.monotonic),
+            left=partial(time_left, UNARY_SECONDS),
+            jitter=random.random,
+            sleep=asyncio.sleep,
+            lateness=lambda: lateness.seconds,
         )
-        CallCollector.register(ports.counts, ports.breakers)
-        plain = Calls(ports, SellerTokens(sources.tokens))
+        CallCollector.register(its.counts, its.breakers)
+        plain = Calls(dependencies=its, tokens=SellerTokens(sources.tokens))
         restricted = RestrictedTokens(sources.restricted, catalogue, plain.make, time.time)
         CacheMetrics.register("restricted_data_tokens", lambda: sources.restricted.counts)
         documents = ReportDocuments(RedisReportTypes(redis, settings.token_ring), catalogue)
-        calls = Calls(ports, CallTokens(sources.tokens, restricted, documents))
-        checks = Checks(calls, sources.accounts, sources.tokens, sources.credentials, ports.sites, SYSTEM_CLOCK)
-        operations = Operations(catalogue, ports.sites, ports.buckets, ports.quota)
+        calls = Calls(dependencies=its, tokens=CallTokens(sources.tokens, restricted, documents))
+        checks = Checks(calls, sources.accounts, sources.tokens, sources.credentials, its.sites, SYSTEM_CLOCK)
+        operations = Operations(catalogue, its.sites, its.buckets, its.quota)
         transfer_time = TransferTime(SYSTEM_CLOCK, partial(time_left, STREAM_SECONDS), random.random)
         downloads = Documents(calls, store, transfer_time)
         reports = ReportRuns(calls, downloads, sources.reports, asyncio.sleep, time.monotonic)

@@ -10,7 +10,7 @@ from aiohttp import web
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
-from sellergate_gateway.calls.pipeline import CallResult
+from sellergate_gateway.calls.state import CallResult
 from sellergate_gateway.documents.addresses import Kind
 from sellergate_gateway.documents.aiohttp_store import AiohttpDocuments, PublicResolver, open_documents
 from sellergate_gateway.documents.download import Documents

@@ -158,7 +158,7 @@ async def invoke_client_stream(
     except asyncio.CancelledError:
         # gRPC cancels a call whose requests cannot be had, as if its caller had been cancelled.
         if failures and not is_cancelled():
-            raise failures[0] from None
+            raise failures.pop() from None  # kept no longer: its traceback holds this frame
         raise
     except _CALL_FAILED as error:
         raise _to_error(error, dependency) from None

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Generator
-from functools import partial
 from types import coroutine
 from typing import Any
 
@@ -41,14 +40,14 @@ async def within_deadline(
 @coroutine
 def _resume(running: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
     """Go on with a coroutine that was begun by hand and waits for something."""
-    while True:
-        try:
-            sent = yield waits_for
-        except BaseException as error:  # noqa: BLE001  (a cancellation too is for the coroutine)
-            step = partial(running.throw, error)
-        else:
-            step = partial(running.send, sent)
-        try:
-            waits_for = step()
-        except StopIteration as done:
-            return done.value
+    try:
+        while True:
+            try:
+                sent = yield waits_for
+            except BaseException as error:  # noqa: BLE001  (a cancellation too is for the coroutine)
+                # No local keeps the error: its traceback holds this frame, and with it all that the call holds.
+                waits_for = running.throw(error)
+            else:
+                waits_for = running.send(sent)
+    except StopIteration as done:
+        return done.value

@@ -15,7 +15,8 @@ from sellergate_amazon import parsing
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 
-from sellergate_gateway.calls.pipeline import CallResult, Calls
+from sellergate_gateway.calls.pipeline import Calls
+from sellergate_gateway.calls.state import CallResult
 from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import SpApiCall, resolve
 from sellergate_gateway.spapi.response import outline_of

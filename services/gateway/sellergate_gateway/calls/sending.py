@@ -1,10 +1,13 @@
-"""Sends one attempt of a call, and notes for the breakers what its end says of Amazon's host."""
+"""Sends one attempt of a call, and records for the breakers what its end says of Amazon's host."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from sellergate_amazon.parsing import ParseError
 
 from sellergate_gateway.calls.breakers import Breakers, End
+from sellergate_gateway.calls.outcomes import Gap, Seen
 from sellergate_gateway.spapi.http import (
     Amazon,
     AmazonRequest,
@@ -15,10 +18,25 @@ from sellergate_gateway.spapi.http import (
 )
 from sellergate_gateway.spapi.response import Classification, Kind, classify
 
+# The time that a call keeps for itself after Amazon's response, so that its error still reaches the caller.
+RESERVE_SECONDS = 0.050
 # A caller that gives less time than this is the cause when it runs out.
 PATIENT_SECONDS = 5.0
+# With less time than this left, the caller's deadline explains why no response came.
+SHORT_SECONDS = 0.1
 Reader = Callable[[AmazonResponse], Awaitable[None]]
 """Reads a success that its caller has to understand. Raises ParseError."""
+_UNREAD = Classification(Kind.SUCCESS, None)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """The end of one attempt, as a plain value. `why` says why no response came; it holds no URL."""
+
+    seen: Seen
+    response: AmazonResponse | None = None
+    classification: Classification = _UNREAD
+    why: str = ""
 
 
 async def send(
@@ -28,31 +46,62 @@ async def send(
     user: str,
     request: AmazonRequest,
     seconds: float,
+    left: Callable[[], float],
     reader: Reader | None = None,
-) -> tuple[AmazonResponse, Classification]:
-    """Send a request that has entered the breaker. Raises ConnectError, ResponseLost, ResponseOversized.
+) -> AttemptResult:
+    """Send a request that has entered the breaker, and return how the attempt ended.
 
-    A success that its reader cannot read is no response: ResponseLost.
+    A success that `reader` cannot read counts as a response that did not arrive. A caller whose time ends after the request was
+    sent gets LATE. Raises CancelledError where the caller has left, or nothing was sent.
     """
+    try:
+        return await _send(amazon, breakers, host, user, request, seconds, left, reader)
+    except asyncio.CancelledError:
+        if not request.sent or left() > RESERVE_SECONDS:
+            raise
+        return AttemptResult(Gap.LATE, why="the time of the call was over")
+
+
+async def _send(
+    amazon: Amazon,
+    breakers: Breakers,
+    host: str,
+    user: str,
+    request: AmazonRequest,
+    seconds: float,
+    left: Callable[[], float],
+    reader: Reader | None,
+) -> AttemptResult:
     end = End.UNKNOWN
     try:
         response = await amazon.send(request, seconds)
-        reading = classify(response)
-        end = End.BROKEN if reading.kind is Kind.SERVER_ERROR and reading.error is None else End.ANSWERED
-    except ResponseOversized:
+        found = classify(response)
+        unclear = found.error is None and found.kind in (Kind.SERVER_ERROR, Kind.TIMED_OUT)
+        end = End.BROKEN if unclear else End.ANSWERED
+    except ResponseOversized as error:
         end = End.ANSWERED
-        raise
+        return AttemptResult(Gap.TOO_LARGE, error.response)
     except (ConnectError, ResponseLost) as error:
         end = _end_of(error, seconds)
-        raise
+        return AttemptResult(_gap_of(error, left()), why=str(error))
     finally:
         breakers.record_result(host, user, end)
-    if reader is not None and reading.kind is Kind.SUCCESS:
+    if reader is not None and found.kind is Kind.SUCCESS:
         try:
             await reader(response)
         except ParseError as error:
-            raise ResponseLost(f"its body cannot be read: {error}") from None
-    return response, reading
+            return AttemptResult(_late_or_lost(left()), why=f"its body cannot be read: {error}")
+    return AttemptResult(found.kind, response, found)
+
+
+def _gap_of(error: ConnectError | ResponseLost, left: float) -> Gap:
+    if isinstance(error, ResponseLost):
+        return _late_or_lost(left)
+    return Gap.OWN_FAULT if error.own else Gap.NOT_SENT
+
+
+def _late_or_lost(left: float) -> Gap:
+    return Gap.LATE if left <= SHORT_SECONDS else Gap.LOST
 
 
 def _end_of(error: ConnectError | ResponseLost, seconds: float) -> End:

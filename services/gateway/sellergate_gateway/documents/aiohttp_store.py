@@ -115,7 +115,7 @@ class AiohttpDocuments:
             ) as response:
                 return DocumentResponse(response.status, _headers(response), _one(await _beginning(response)))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise source.failure or _failure(error) from None
+            raise source.take_failure() or _failure(error) from None
 
     def _check_url(self, url: str) -> tuple[URL, aiohttp.ClientSession]:
         try:
@@ -175,7 +175,12 @@ class _Source:
 
     def __init__(self, inner: AsyncIterator[bytes]) -> None:
         self._inner = inner
-        self.failure: Exception | None = None
+        self._failure: Exception | None = None
+
+    def take_failure(self) -> Exception | None:
+        """Return what iterating raised, and keep it no longer: its traceback holds this source."""
+        failure, self._failure = self._failure, None
+        return failure
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes."""
@@ -183,7 +188,7 @@ class _Source:
             async for chunk in self._inner:
                 yield chunk
         except Exception as error:
-            self.failure = error
+            self._failure = error
             raise
 
 

@@ -11,7 +11,7 @@ from sellergate_common.errors import InvalidRequest
 from sellergate_common.rpc.timestamps import to_duration, to_timestamp
 
 from sellergate_gateway.calls.diagnostics import Stage
-from sellergate_gateway.calls.pipeline import CallResult
+from sellergate_gateway.calls.state import CallResult
 from sellergate_gateway.catalogue import OperationFilter
 from sellergate_gateway.quota.ports import BucketState
 from sellergate_gateway.spapi.http import Headers

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 from sellergate_common.errors import Reason, Unavailable
-from sellergate_gateway.calls.pipeline import RESERVE_SECONDS, CallResult
 from sellergate_gateway.calls.retries import MAX_ATTEMPTS
+from sellergate_gateway.calls.sending import RESERVE_SECONDS
+from sellergate_gateway.calls.state import CallResult
 from sellergate_gateway.rpc.call_messages import to_response
 from sellergate_gateway.spapi.http import AmazonResponse, ConnectError, ResponseLost, ResponseOversized
 from sellergate_gateway.spapi.request import SpApiCall

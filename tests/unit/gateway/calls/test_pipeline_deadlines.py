@@ -9,7 +9,8 @@ import pytest
 from sellergate_common.context import HOP_SECONDS, CallContext
 from sellergate_common.errors import OutOfTime, Reason, SellergateError
 from sellergate_common.rpc.deadlines import within_deadline
-from sellergate_gateway.calls.pipeline import LARGEST_SHARE, LATENESS_TIMES, RESERVE_SECONDS
+from sellergate_gateway.calls.preparing import LARGEST_SHARE, LATENESS_TIMES
+from sellergate_gateway.calls.sending import RESERVE_SECONDS
 from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ConnectError, ResponseLost
 from sellergate_gateway.spapi.request import SpApiCall
 

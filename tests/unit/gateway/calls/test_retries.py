@@ -1,32 +1,16 @@
-"""When a call is sent again: the table of decisions 6 and 7."""
+"""When a call is sent again, and how long it waits before."""
 
 import pytest
+from sellergate_gateway.calls.outcomes import Failure
 from sellergate_gateway.calls.retries import (
     FIRST_BACKOFF,
     LARGEST_BACKOFF,
     MAX_ATTEMPTS,
     Attempt,
-    Failure,
-    failure_of,
     pause_before_retry,
 )
-from sellergate_gateway.spapi.response import Kind
 
 NOT_DONE, UNKNOWN, FINAL = Failure.NOT_DONE, Failure.UNKNOWN, Failure.FINAL
-
-
-@pytest.mark.parametrize(
-    ("kind", "failure"),
-    [
-        (Kind.THROTTLED, NOT_DONE),
-        (Kind.UNAVAILABLE, NOT_DONE),
-        (Kind.SERVER_ERROR, UNKNOWN),
-        (Kind.REFUSED, FINAL),
-        (Kind.TOKEN_REFUSED, FINAL),  # repaired once, by another rule
-    ],
-)
-def test_what_an_answer_tells_of_amazons_doing(kind: Kind, failure: Failure) -> None:
-    assert failure_of(kind) is failure
 
 
 @pytest.mark.parametrize(
@@ -47,7 +31,7 @@ def test_what_an_answer_tells_of_amazons_doing(kind: Kind, failure: Failure) -> 
         # Four attempts at most.
         (NOT_DONE, True, MAX_ATTEMPTS, 30, None, None),
         (UNKNOWN, True, MAX_ATTEMPTS, 30, None, None),
-        # Retry-After is Amazon's word, jitter or not.
+        # Amazon's Retry-After comes before the backoff, whatever the jitter.
         (NOT_DONE, False, 1, 30, 7.0, 7.0),
         (NOT_DONE, False, 3, 30, 0.0, 0.0),
         # Never past the deadline.

@@ -1,13 +1,12 @@
-"""What Amazon's responses mean, and the errors that callers see."""
+"""What Amazon's responses mean."""
 
 import gzip
 import json
 from typing import Any
 
 import pytest
-from sellergate_common.errors import Reason
 from sellergate_gateway.spapi.http import AmazonResponse
-from sellergate_gateway.spapi.response import Kind, classify, rate_limit_of, retry_after_of, to_error
+from sellergate_gateway.spapi.response import Kind, classify, rate_limit_of, retry_after_of
 
 DENIED = "Access to requested resource is denied."
 
@@ -59,7 +58,10 @@ def errors(code: str, message: str = "", details: str = "") -> dict[str, Any]:
             Kind.CLIENT_REFUSED,
         ),
         (respond(301), Kind.REFUSED),
-        (respond(404, b"not json"), Kind.REFUSED),
+        (respond(404, b"not json"), Kind.NOT_FOUND),
+        (respond(409, errors("Conflict")), Kind.CONFLICT),
+        (respond(408, errors("RequestTimedOut")), Kind.TIMED_OUT),
+        (respond(408), Kind.TIMED_OUT),
     ],
 )
 def test_kinds(given: AmazonResponse, kind: Kind) -> None:
@@ -118,61 +120,3 @@ def test_retry_after_in_seconds_and_as_a_date() -> None:
     assert after("Wed, 21 Oct 2026 07:00:00 GMT", **date) == 0
     assert after("Wed, 21 Oct 2026 07:28:09 GMT") is None
     assert after("Wed, 21 Oct 2026 07:28:09", **date) is None  # without a zone
-
-
-@pytest.mark.parametrize(
-    ("given", "idempotent", "reason"),
-    [
-        (respond(400, errors("InvalidInput", "m")), True, Reason.AMAZON_REJECTED),
-        (respond(422), True, Reason.AMAZON_REJECTED),
-        (respond(415), True, Reason.AMAZON_REJECTED),
-        (respond(401), True, Reason.AMAZON_DENIED),
-        (respond(403), True, Reason.AMAZON_DENIED),
-        (respond(404), True, Reason.AMAZON_NOT_FOUND),
-        (respond(409), True, Reason.AMAZON_CONFLICT),
-        (respond(429), False, Reason.AMAZON_QUOTA_EXCEEDED),
-        (respond(500), True, Reason.AMAZON_UNAVAILABLE),
-        (respond(500), False, Reason.AMAZON_OUTCOME_UNKNOWN),
-        (respond(503, b"<html>"), False, Reason.AMAZON_OUTCOME_UNKNOWN),
-        (respond(503, errors("ServiceUnavailable")), False, Reason.AMAZON_UNAVAILABLE),
-    ],
-)
-def test_reasons(given: AmazonResponse, idempotent: bool, reason: Reason) -> None:
-    error = to_error(given, classify(given), "a/v/o", idempotent=idempotent, interval=2.0, personal=False)
-    assert error.reason is reason
-    assert error.metadata["http_status"] == str(given.status)
-    assert error.metadata["operation"] == "a/v/o"
-    assert f"Amazon answered {given.status}" in error.message
-    # RetryInfo says "again": it stands where again is right, and nowhere else.
-    expected = {Reason.AMAZON_QUOTA_EXCEEDED: 2.0, Reason.AMAZON_UNAVAILABLE: 1.0}.get(reason)
-    assert error.retry_after == expected
-
-
-def test_amazons_own_words_go_along() -> None:
-    given = respond(400, errors("InvalidInput", "No such thing", "x" * 10_000), x_amzn_RequestId="r-1")
-    error = to_error(given, classify(given), "", idempotent=True, interval=1.0, personal=False)
-    assert error.metadata["amazon_code"] == "InvalidInput"
-    assert error.metadata["amazon_message"] == "No such thing"
-    assert error.metadata["amazon_request_id"] == "r-1"
-    assert len(error.metadata["amazon_details"]) == 500
-    assert "operation" not in error.metadata
-
-
-def test_every_error_of_amazons_is_in_the_message_with_its_details() -> None:
-    rows = [
-        {"code": "InvalidInput", "message": "Bad request", "details": "The SKU is unknown."},
-        {"code": "QuotaNear", "message": "Slow down"},
-    ]
-    given = respond(400, json.dumps({"errors": rows}).encode())
-    error = to_error(given, classify(given), "", idempotent=True, interval=1.0, personal=False)
-    assert str(error) == "Amazon answered 400 InvalidInput: Bad request (The SKU is unknown.); QuotaNear: Slow down."
-    rows[0]["details"] = "x" * 10_000
-    given = respond(403, json.dumps({"errors": rows}).encode())
-    error = to_error(given, classify(given), "", idempotent=True, interval=1.0, personal=False)
-    assert len(str(error)) < 1000
-    assert str(error).endswith("the account's marketplace.")
-
-
-def test_amazons_word_on_when_comes_before_ours() -> None:
-    given = respond(429, retry_after="9")
-    assert to_error(given, classify(given), "", idempotent=True, interval=2.0, personal=False).retry_after == 9

@@ -1,0 +1,102 @@
+"""The attempts of one call: what follows Amazon's response, and whether another attempt is made."""
+
+from sellergate_gateway.calls.follow_ups import FollowUps
+from sellergate_gateway.calls.outcomes import OUTCOMES, REPAIRABLE, Failure
+from sellergate_gateway.calls.retries import Attempt, pause_before_retry
+from sellergate_gateway.calls.sending import RESERVE_SECONDS
+from sellergate_gateway.calls.state import CallState, Dependencies
+from sellergate_gateway.credentials.selection import SellerTokens
+from sellergate_gateway.spapi.response import Kind, rate_limit_of, retry_after_of
+
+_RATE_TOLERANCE = 0.001
+
+
+class Attempts:
+    """An iterator over the attempts of one call: the first at once, each further one after a repair or a pause.
+
+    It ends when the latest attempt is the call's last, by the table of outcomes, the deadline and the retry budget. A class, since
+    the event loop would close an unfinished async generator in a task of its own.
+    """
+
+    def __init__(
+        self, state: CallState, *, dependencies: Dependencies, tokens: SellerTokens, follow_ups: FollowUps
+    ) -> None:
+        self._state = state
+        self._dependencies = dependencies
+        self._tokens = tokens
+        self._follow_ups = follow_ups
+
+    def __aiter__(self) -> "Attempts":
+        return self
+
+    async def __anext__(self) -> int:
+        """Return the number of the next attempt, from 1, when it is due."""
+        if not await self._is_repeated():
+            raise StopAsyncIteration
+        return self._state.attempts + 1
+
+    async def learn(self) -> None:
+        """Learn from the latest response: the rate of quota, throttling, types of reports. Nothing of it changes the outcome."""
+        state, its = self._state, self._dependencies
+        response = state.latest.response if state.latest else None
+        if state.latest is None or response is None:
+            return
+        seen, quota = state.latest.seen, its.quota
+        rate = rate_limit_of(response)
+        if rate and state.buckets.primary.learns and abs(rate - state.rate) > state.rate * _RATE_TOLERANCE:
+            await self._follow_ups.run("learn rate", quota.update_rate(state.buckets, rate), None)
+            state.rate = rate
+        if seen is Kind.SUCCESS and self._tokens.has_report_types(state.target):
+            learning = self._tokens.update_report_types(state.account, state.site, state.target, response)
+            await self._follow_ups.run("learn report types", learning, None)
+        elif seen is Kind.THROTTLED:
+            state.counts.throttled += 1
+            retry_after = retry_after_of(response)
+            pause = 1 / state.rate if retry_after is None else retry_after
+            await self._follow_ups.run("note throttling", quota.on_throttled(state.buckets, pause), None)
+
+    async def _is_repeated(self) -> bool:
+        """Return whether another attempt is made, once it is due. Amazon's last word is kept for the case that it cannot be."""
+        state, latest = self._state, self._state.latest
+        if latest is None:
+            return True
+        outcome = OUTCOMES[latest.seen]
+        repairs = latest.seen in REPAIRABLE and not state.repaired
+        if state.call.as_is or not repairs:
+            state.last = latest
+        if repairs and await self._repair():
+            return True
+        state.last, state.uncertain = latest, state.uncertain or outcome.failure is Failure.UNKNOWN
+        if not outcome.is_repeated(idempotent=state.target.idempotent):
+            return False
+        return await self._pause(outcome.failure)
+
+    async def _pause(self, failure: Failure) -> bool:
+        """Wait before the next attempt; return False where time, attempts or the retry budget are used up."""
+        state, its = self._state, self._dependencies
+        response = state.last.response if state.last else None
+        retry_after = None if response is None else retry_after_of(response)
+        left = its.left() - RESERVE_SECONDS
+        attempt = Attempt(state.attempts, failure, state.target.idempotent, left, retry_after)
+        pause = pause_before_retry(attempt, its.jitter)
+        if pause is None or not its.budgets.spend(state.account.account_id):
+            return False
+        await its.sleep(pause)
+        return True
+
+    async def _repair(self) -> bool:
+        """Replace the credentials that Amazon refused, once a call; return False when there are no others to send."""
+        state = self._state
+        state.repaired = True
+        latest, token, credentials = state.latest, state.token, state.credentials
+        if latest is None or token is None:
+            return False
+        if latest.seen is Kind.CREDENTIALS_REFUSED:
+            if credentials is None:
+                return False
+            invalidation = self._dependencies.credentials.invalidate(state.account, credentials)
+            return await self._follow_ups.run("invalidate credentials", invalidation, False)
+        replacement = self._tokens.replace_refused(state.account, state.token_spec, token, latest.classification)
+        token_spec = await self._follow_ups.run("replace token", replacement, None)
+        state.token_spec = token_spec or state.token_spec
+        return token_spec is not None
