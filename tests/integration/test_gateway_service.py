@@ -348,6 +348,8 @@ async def test_a_warm_call_is_one_redis_command_and_one_request(desk: Desk) -> N
     assert used["evalsha"] == calls
     # Every two seconds, and not for each call: does an operator look at anything?
     assert used.pop("hgetall", 0) < calls / 4
+    # Every thirty seconds in each process: how far are the clocks apart?
+    assert used.pop("eval", 0) < calls / 4
     # What a script calls is counted too; what is left are the probes of health.
     for inside in ("time", "hmget", "hset", "pexpire", "evalsha", "info", "ping", "client|setinfo", "hello", "auth"):
         del used[inside]

@@ -139,7 +139,7 @@ async def invoke_client_stream(
 
     A request is taken when there is room to send it. Raises SellergateError, and what iterating `requests` raises.
     """
-    failures = list[Exception]()
+    failures, ends = list[Exception](), asyncio.get_running_loop().time() + seconds
 
     async def sent() -> AsyncIterator[Any]:
         try:
@@ -161,7 +161,19 @@ async def invoke_client_stream(
             raise failures.pop() from None  # kept no longer: its traceback holds this frame
         raise
     except _CALL_FAILED as error:
-        raise _to_error(error, dependency) from None
+        late = asyncio.get_running_loop().time() >= ends
+        raise _to_error(_by_deadline(error) if late else error, dependency) from None
+
+
+def _by_deadline(error: Exception) -> Exception:
+    """Return the error of a call whose deadline has passed: gRPC's own INTERNAL of a write that the deadline ended says less."""
+    if not isinstance(error, grpc.aio.AioRpcError) or error.code() is not grpc.StatusCode.INTERNAL:
+        return error
+    trailing = error.trailing_metadata()
+    if any(key == "grpc-status-details-bin" for key, _ in trailing or ()):
+        return error  # a service said so
+    words = "The deadline passed while requests were sent."
+    return grpc.aio.AioRpcError(grpc.StatusCode.DEADLINE_EXCEEDED, error.initial_metadata(), trailing, words)
 
 
 def _to_error(error: Exception, dependency: str) -> SellergateError:

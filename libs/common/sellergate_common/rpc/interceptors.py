@@ -140,6 +140,9 @@ class Interceptors:
             await self._abort(rpc, Unimplemented(f"{rpc.call.method} is in the contract and not built yet."))
         except grpc.aio.AbortError:
             raise
+        except grpc.aio.InternalError:
+            rpc.call.reason = Reason.CANCELLED
+            raise asyncio.CancelledError from None  # the call ended while a response was written: no reader is left
         except asyncio.CancelledError:
             rpc.call.reason = Reason.CANCELLED
             raise
@@ -174,7 +177,11 @@ class Interceptors:
         status = to_status(error, self._service)
         if rpc.uploads:
             await _drain(rpc.context)
-        await rpc.context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata(status))
+        try:
+            await rpc.context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata(status))
+        except grpc.aio.InternalError:
+            # The client's deadline ended the call first. gRPC would log this at level error, and a cancelled call at debug.
+            raise asyncio.CancelledError from None
 
 
 async def _admit(admission: Admission, inside: Inside, rpc: Rpc) -> Any:

@@ -1,6 +1,7 @@
 """POST /auth/o2/token: an SDK exchanges its drop-in credentials for an access token, as at Login with Amazon."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from urllib.parse import parse_qsl
 
 from pydantic import SecretStr
@@ -93,19 +94,26 @@ class Exchange:
             raise Refused("invalid_grant", _REVOKED) from None
 
     def _of_application(self, found: Authenticated, scope: str) -> Response:
-        if scope not in self._scopes:
-            raise Refused("invalid_scope", "The request has an invalid scope parameter")
+        scopes = read_scopes(scope, self._scopes)
         if not found.application_account_id:
             raise Refused(
                 "invalid_scope",
                 "Grantless operations need a client whose accounts belong to one application of the user in one region",
             )
         account_id = found.application_account_id
-        return self._issue(Grant(found.client.client_id, found.client.user_id, account_id, scope))
+        return self._issue(Grant(found.client.client_id, found.client.user_id, account_id, scopes))
 
     def _issue(self, grant: Grant, **more: str) -> Response:
         token = self._tokens.issue(grant)
         return lwa_response({"access_token": token, "token_type": "bearer", "expires_in": LIFE_SECONDS, **more})
+
+
+def read_scopes(scope: str, known: AbstractSet[str]) -> str:
+    """Return the scopes of a request, each once; SDKs separate them by a space (RFC 6749 §3.3). Raises Refused."""
+    scopes = sorted(set(scope.split()))
+    if not scopes or not known.issuperset(scopes):
+        raise Refused("invalid_scope", "The request has an invalid scope parameter")
+    return " ".join(scopes)
 
 
 def _given(fields: Mapping[str, str], name: str) -> str:

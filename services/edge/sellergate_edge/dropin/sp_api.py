@@ -137,7 +137,7 @@ class DropIn(BaseRoute):
     def _opens(self, grant: Grant, method: str, path: str) -> bool:
         """Return whether the token fits the operation: grantless operations need an application's own token, others a seller's."""
         found = self._catalogue.match(method, path)
-        return (found.operation.grantless_scope or "" if found else "") == grant.scope
+        return opened_by(grant, (found.operation.grantless_scope or "") if found else "")
 
     async def _restricted(self, request: Request, grant: Grant) -> Response:
         """Issue a token for the resources. The gateway fetches Amazon's Restricted Data Token and keeps it."""
@@ -181,11 +181,18 @@ def has_token(scope: Scope) -> bool:
     return any(name == ACCESS_TOKEN for name, _ in scope["headers"])
 
 
+def opened_by(grant: Grant, scope: str) -> bool:
+    """Return whether a token opens operations of a scope; empty: those of sellers."""
+    return scope in grant.scope.split() if grant.scope else not scope
+
+
 def _resources(body: bytes) -> Resources:
     """Read the resources of createRestrictedDataToken (model tokens_2021-03-01). Raises InvalidRequest."""
     try:
         document = parsing.parse_object(body, most=MAX_TOKEN_REQUEST_BYTES)
         rows: Any = document["restrictedResources"]
+        if isinstance(rows, dict):  # Amazon takes one object as a list of one
+            rows = [rows]
         resources = tuple(_resource(parsing.object_of(row)) for row in rows)
     except (parsing.ParseError, KeyError, TypeError):
         raise InvalidRequest.of_field("restrictedResources", "must be a list of objects with method and path") from None

@@ -29,7 +29,11 @@ class TokenInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token permits. `scope`: only grantless operations of it. `resources`: only these, as (method, path, data elements)."""
+    """What a token permits.
+
+    `scope`: only grantless operations of these scopes, separated by spaces. `resources`: only these, as (method, path, data
+    elements).
+    """
 
     client_id: str
     user_id: str

@@ -46,8 +46,8 @@ class Attempts:
         if rate and state.buckets.primary.learns and abs(rate - state.rate) > state.rate * _RATE_TOLERANCE:
             await self._follow_ups.run("learn rate", quota.update_rate(state.buckets, rate), None)
             state.rate = rate
-        if seen is Kind.SUCCESS and self._tokens.has_report_types(state.target):
-            learning = self._tokens.update_report_types(state.account, state.site, state.target, response)
+        if seen is Kind.SUCCESS and self._tokens.learns_from(state.target, state.token_spec):
+            learning = self._tokens.learn(state.account, state.site, state.target, state.token_spec, response)
             await self._follow_ups.run("learn report types", learning, None)
         elif seen is Kind.THROTTLED:
             state.counts.throttled += 1

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sellergate_amazon.operations import Catalogue, Operation
-from sellergate_common.errors import OutOfTime, QuotaExceeded, Reason, SellergateError
+from sellergate_common.errors import AmazonRefused, OutOfTime, QuotaExceeded, Reason, SellergateError
 from sellergate_common.sites import Site, Sites
 
 from sellergate_gateway.calls.breakers import Breakers
@@ -106,7 +106,9 @@ class CallState:
 
     def is_decided_in_spite_of(self, error: SellergateError) -> bool:
         """Return whether Amazon's last word is the result, though `error` prevented another attempt."""
-        return self.last is not None and (self.uncertain or isinstance(error, QuotaExceeded | OutOfTime))
+        # In AS_IS Amazon's refusal of the call comes before its refusal of a token for the call.
+        refused = self.call.as_is and isinstance(error, AmazonRefused)
+        return self.last is not None and (self.uncertain or refused or isinstance(error, QuotaExceeded | OutOfTime))
 
     def reason(self, seen: Seen) -> Reason | None:
         """Return the reason of the typed error by the table of outcomes; None for a success."""

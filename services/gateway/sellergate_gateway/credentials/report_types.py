@@ -14,6 +14,9 @@ from sellergate_gateway.spapi.response import object_of
 
 _TELLING = frozenset({"reports/2021-06-30/getReport", "reports/2021-06-30/getReports"})
 
+# The name and value under which a type is remembered as restricted; no document of Amazon's has such an id.
+_NAME_OF_TYPE, _RESTRICTED = "type ", "RESTRICTED"
+
 
 class ReportTypes(Protocol):
     """Where the types of report documents are remembered."""
@@ -32,12 +35,18 @@ class ReportDocuments:
         self._types = types
         self._catalogue = catalogue
 
-    async def is_restricted(self, account: Account, site: Site, target: Target) -> bool | None:
-        """Return whether the document that a call asks for holds personal data; None: not known."""
+    async def restriction_of(self, account: Account, site: Site, target: Target) -> tuple[str, bool]:
+        """Return the type of the document that a call asks for, and whether it holds personal data; empty: not known."""
         found = self._catalogue.match(target.method, target.path)
         document_id = found.path_params.get("reportDocumentId", "") if found else ""
         report_type = await self._types.get(account, site, document_id)
-        return report_type in RESTRICTED_REPORT_TYPES if report_type else None
+        if not report_type or report_type in RESTRICTED_REPORT_TYPES:
+            return report_type, bool(report_type)
+        return report_type, await self._types.get(account, site, _NAME_OF_TYPE + report_type) == _RESTRICTED
+
+    async def remember_restricted(self, account: Account, site: Site, report_type: str) -> None:
+        """Remember that documents of a type open with a Restricted Data Token only, though the list of types lacks it."""
+        await self._types.remember(account, site, _NAME_OF_TYPE + report_type, _RESTRICTED)
 
     def has_report_types(self, target: Target) -> bool:
         """Return whether a response to such a call names types of reports."""

@@ -29,6 +29,8 @@ CREATE = "tokens/2021-03-01/createRestrictedDataToken"
 MAX_RESOURCES = 50
 MOST_LIFE_SECONDS = 24 * 3600.0
 _ATTEMPTS = 3
+# Amazon says so with status 400 (amzn/selling-partner-api-docs#806).
+_NO_ACCESS = "does not have access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class RestrictedTokens:
             with detached():
                 done = await self._make(call, "")
         except AmazonRefused as error:
-            if error.reason is Reason.AMAZON_DENIED:
+            if error.reason is Reason.AMAZON_DENIED or _names_missing_access(error):
                 raise _denied_error(error, key.resources) from None
             raise
         token = _read(done.response, asked)
@@ -185,6 +187,12 @@ def _read(response: AmazonResponse, asked: float) -> AccessToken:
             metadata={"operation": CREATE},
             retry_after=1.0,
         ) from None
+
+
+def _names_missing_access(error: AmazonRefused) -> bool:
+    """Return whether Amazon's 400 is about rights: "does not have access to one or more requested data elements"."""
+    words = f"{error.metadata.get('amazon_message', '')} {error.metadata.get('amazon_details', '')}"
+    return _NO_ACCESS in words.lower()
 
 
 def _denied_error(error: AmazonRefused, resources: tuple[Resource, ...]) -> AmazonRefused:

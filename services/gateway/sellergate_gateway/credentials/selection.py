@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sellergate_common.errors import AmazonRefused, InvalidRequest, Reason
+from sellergate_common.errors import AmazonRefused, InvalidRequest
 from sellergate_common.sites import Site
 
 from sellergate_gateway.credentials.ports import Tokens
@@ -26,10 +26,13 @@ class TokenSpec:
     ambiguous: bool = False
     """Amazon's pages disagree whether it is restricted: where no such token is given, the seller's is used."""
     unspecified: Resource | None = None
-    """What may turn out to be restricted: a report document of a type that nobody has told."""
+    """What may turn out to be restricted: a report document whose type is not known, or is not on the list of restricted types."""
+    unlisted: str = ""
+    """The type of that document, to be remembered where a Restricted Data Token opens it."""
 
 
 SELLER = TokenSpec()
+_REJECTED = "400"
 
 
 class SellerTokens:
@@ -61,12 +64,14 @@ class SellerTokens:
             return token_spec if await self._tokens.invalidate_grantless(account, token_spec.scope, token) else None
         return token_spec if await self._tokens.invalidate(account, token) else None
 
-    def has_report_types(self, target: Target) -> bool:  # noqa: ARG002
-        """Return whether a response to such a call holds something to remember."""
+    def learns_from(self, target: Target, token_spec: TokenSpec) -> bool:  # noqa: ARG002
+        """Return whether a success of such a call holds something to remember."""
         return False
 
-    async def update_report_types(self, account: Account, site: Site, target: Target, response: AmazonResponse) -> None:
-        """Remember what a response says."""
+    async def learn(
+        self, account: Account, site: Site, target: Target, token_spec: TokenSpec, response: AmazonResponse
+    ) -> None:
+        """Remember what a success says."""
 
 
 class CallTokens(SellerTokens):
@@ -91,13 +96,12 @@ class CallTokens(SellerTokens):
         if not operation.document:
             resources = (resource,) if resource else ()
             return TokenSpec(resources=resources, ambiguous=operation.restricted_basis == "ambiguous")
-        own, restricted = (
-            Resource(target.method, target.path),
-            await self._documents.is_restricted(account, site, target),
-        )
-        return (
-            TokenSpec(resources=(own,)) if restricted else TokenSpec(unspecified=None if restricted is False else own)
-        )
+        own = Resource(target.method, target.path)
+        report_type, restricted = await self._documents.restriction_of(account, site, target)
+        if restricted:
+            # Where Amazon gives no such token for the document with 400, the seller's may open it.
+            return TokenSpec(resources=(own,), ambiguous=True)
+        return TokenSpec(unspecified=own, unlisted=report_type)
 
     async def get(self, account: Account, token_spec: TokenSpec) -> AccessToken:
         """Return a token. Raises what its source raises."""
@@ -106,7 +110,7 @@ class CallTokens(SellerTokens):
         try:
             return await self._restricted.get(account, token_spec.resources)
         except AmazonRefused as error:
-            if token_spec.ambiguous and error.reason is Reason.AMAZON_REJECTED:
+            if token_spec.ambiguous and error.metadata.get("http_status") == _REJECTED:
                 return await super().get(account, token_spec)
             raise
 
@@ -117,7 +121,7 @@ class CallTokens(SellerTokens):
         if token_spec.resources and classification.kind is Kind.TOKEN_REFUSED:
             return token_spec if await self._restricted.forget(account, token_spec.resources, token) else None
         if token_spec.unspecified is not None and classification.kind is Kind.FORBIDDEN:
-            return TokenSpec(resources=(token_spec.unspecified,))
+            return TokenSpec(resources=(token_spec.unspecified,), ambiguous=True, unlisted=token_spec.unlisted)
         return await super().replace_refused(account, token_spec, token, classification)
 
     async def _named_resources_spec(self, call: SpApiCall) -> TokenSpec:
@@ -127,10 +131,14 @@ class CallTokens(SellerTokens):
         self._restricted.check(call.restricted_resources)
         return TokenSpec(resources=call.restricted_resources)
 
-    def has_report_types(self, target: Target) -> bool:
-        """Return whether a response to such a call names types of reports."""
-        return self._documents.has_report_types(target)
+    def learns_from(self, target: Target, token_spec: TokenSpec) -> bool:
+        """Return whether a success names types of reports, or shows that a type is restricted."""
+        return bool(token_spec.unlisted and token_spec.resources) or self._documents.has_report_types(target)
 
-    async def update_report_types(self, account: Account, site: Site, target: Target, response: AmazonResponse) -> None:
-        """Remember the types of reports that a response names."""
+    async def learn(
+        self, account: Account, site: Site, target: Target, token_spec: TokenSpec, response: AmazonResponse
+    ) -> None:
+        """Remember the types of reports that a success names, and a type that turned out to be restricted."""
+        if token_spec.unlisted and token_spec.resources:
+            await self._documents.remember_restricted(account, site, token_spec.unlisted)
         await self._documents.update_report_types(account, site, target, response)

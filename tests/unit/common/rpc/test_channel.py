@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import grpc
 import pytest
-from sellergate_common.errors import Reason, Unavailable
+from grpc.aio import Metadata
+from sellergate_common.errors import Reason, SellergateError, Unavailable
 from sellergate_common.rpc.channel import invoke, invoke_client_stream, invoke_stream
 
 
@@ -31,3 +32,21 @@ async def test_a_channel_that_was_closed_is_a_dependency_that_is_unavailable(
         await call(channel)
     assert (caught.value.reason, caught.value.retry_after) == (Reason.DEPENDENCY_UNAVAILABLE, 1.0)
     assert caught.value.metadata == {"dependency": "token"}
+
+
+class Broken:
+    """A method whose write gRPC ends with an error of its own, as it does when the deadline passes meanwhile."""
+
+    def __init__(self, trailing: tuple[tuple[str, bytes], ...] = ()) -> None:
+        self._trailing = Metadata(*trailing)
+
+    async def __call__(self, *_: object, **__: object) -> object:
+        internal = grpc.StatusCode.INTERNAL
+        raise grpc.aio.AioRpcError(internal, Metadata(), self._trailing, "Internal error from Core")
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(0.0, Reason.DEADLINE_EXCEEDED), (60.0, Reason.INTERNAL)])
+async def test_a_write_that_the_deadline_ends_is_out_of_time(seconds: float, reason: Reason) -> None:
+    with pytest.raises(SellergateError) as caught:
+        await invoke_client_stream(Broken(), [], dependency="gateway", seconds=seconds)  # type: ignore[arg-type]
+    assert caught.value.reason is reason

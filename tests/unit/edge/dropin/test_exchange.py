@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from sellergate_edge.dropin.exchange import MAX_BODY_BYTES, Refused, _fields
+from sellergate_edge.dropin.exchange import MAX_BODY_BYTES, Refused, _fields, read_scopes
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json; charset=utf-8"
 
@@ -22,3 +22,13 @@ def test_what_is_no_json_object_is_refused_as_lwa_refuses_it(body: bytes) -> Non
     with pytest.raises(Refused, match="invalid_request") as caught:
         _fields("application/json", body)
     assert caught.value.response.status_code == 400
+
+
+def test_several_scopes_are_separated_by_spaces_and_all_of_them_are_known() -> None:
+    known = {"sellingpartnerapi::notifications", "sellingpartnerapi::client_credential:rotation"}
+    both = "sellingpartnerapi::client_credential:rotation sellingpartnerapi::notifications"
+    assert read_scopes(" ".join(reversed(both.split())), known) == both
+    assert read_scopes("sellingpartnerapi::notifications", known) == "sellingpartnerapi::notifications"
+    for scope in (" ", "profile", f"{both} profile"):
+        with pytest.raises(Refused, match="invalid_scope"):
+            read_scopes(scope, known)

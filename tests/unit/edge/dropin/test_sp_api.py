@@ -9,7 +9,7 @@ import pytest
 from sellergate_amazon.operations import Catalogue
 from sellergate_client import SpApiResponse
 from sellergate_common.errors import InvalidRequest, QuotaExceeded, Reason
-from sellergate_edge.dropin.sp_api import DropIn, _resources
+from sellergate_edge.dropin.sp_api import DropIn, _resources, opened_by
 from sellergate_edge.dropin.tokens import DropInTokens, Grant
 from sellergate_edge.limits.limiter import Limits, Rate
 from sellergate_edge.limits.redis import OwnCounts
@@ -31,6 +31,25 @@ def test_resources_are_read_with_and_without_data_elements() -> None:
     )
 
 
+def test_one_resource_may_stand_without_a_list() -> None:
+    assert _resources(json.dumps({"restrictedResources": {"method": "GET", "path": PATH}}).encode()) == (
+        ("GET", PATH, ()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("scope", "opens"),
+    [
+        ("", [True, False, False]),
+        ("n", [False, True, False]),
+        ("m n", [False, True, True]),
+    ],
+)
+def test_a_token_opens_operations_of_each_of_its_scopes_and_no_others(scope: str, opens: list[bool]) -> None:
+    grant = Grant("c", "u", "a", scope)
+    assert [opened_by(grant, wanted) for wanted in ("", "n", "m")] == opens
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -41,7 +60,8 @@ def test_resources_are_read_with_and_without_data_elements() -> None:
         b"[" * 60_000,
         b'{"restrictedResources": ' + b"[" * 60_000,
         b'{"restrictedResources": ' + b"9" * 5_000 + b"}",
-        b'{"restrictedResources": {"method": "GET", "path": "/x"}}',
+        b'{"restrictedResources": {"method": "GET"}}',
+        b'{"restrictedResources": "/x"}',
         b'{"restrictedResources": [{"method": "GET"}]}',
         b'{"restrictedResources": [{"method": "GET", "path": "/\\ud800"}]}',
         b'{"restrictedResources": [{"method": ["GET"], "path": "/x"}]}',

@@ -112,7 +112,7 @@ async def test_where_amazons_pages_disagree_the_sellers_token_is_used_if_no_othe
 async def test_a_report_document_is_opened_as_its_type_wants() -> None:
     world = World(types={"doc-1": "GET_MERCHANT_LISTINGS_ALL_DATA"}, steps=[DENIED])
     assert (await world.refused(DOCUMENT)).reason is Reason.AMAZON_DENIED
-    assert len(world.sent) == 1
+    assert len(world.sent) == 2, "the document, and a token for it"
     world = World(types={"doc-1": "GET_ORDER_REPORT_DATA_TAX"}, steps=[given(), OK])
     await world.make(DOCUMENT)
     named = json.loads(world.sent[0].body)["restrictedResources"]
@@ -124,6 +124,34 @@ async def test_a_report_document_of_unknown_type_is_tried_once_more_with_a_restr
     world = World(steps=[DENIED, given(), OK])
     await world.make(DOCUMENT)
     assert [token_of(world, n) for n in range(3)] == ["Atza|1", "Atza|1", "Atz.sprdt|1"]
+
+
+async def test_a_type_that_turns_out_to_be_restricted_is_remembered() -> None:
+    world = World(types={"doc-1": "GET_NEW_DATA", "doc-2": "GET_NEW_DATA"}, steps=[DENIED, given(1), OK])
+    await world.make(DOCUMENT)
+    world.steps = [given(2), OK]
+    await world.make(DOCUMENT, path="/reports/2021-06-30/documents/doc-2")
+    assert [token_of(world, n) for n in range(5)] == ["Atza|1", "Atza|1", "Atz.sprdt|1", "Atza|1", "Atz.sprdt|2"]
+
+
+async def test_a_document_whose_restricted_token_amazon_refuses_with_400_opens_with_the_sellers_token() -> None:
+    world = World(types={"doc-1": "GET_ORDER_REPORT_DATA_TAX"}, steps=[amazon_response(400, "InvalidInput"), OK])
+    await world.make(DOCUMENT)
+    assert [token_of(world, n) for n in range(2)] == ["Atza|1", "Atza|1"]
+
+
+async def test_amazons_refusal_of_a_document_is_the_response_as_is_though_its_token_is_refused_too() -> None:
+    world = World(types={"doc-1": "GET_MERCHANT_LISTINGS_ALL_DATA"}, steps=[DENIED])
+    assert (await world.make(DOCUMENT, as_is=True)).response is DENIED
+
+
+async def test_missing_access_to_data_elements_is_denied_with_the_way_out() -> None:
+    words = "Application does not have access to one or more requested data elements: [buyerInfo]"
+    body = json.dumps({"errors": [{"code": "InvalidInput", "message": words, "details": ""}]}).encode()
+    error = await World(steps=[AmazonResponse(400, (), body)]).refused(ORDERS)
+    assert error.reason is Reason.AMAZON_DENIED
+    assert "role" in error.message
+    assert "authorize it again" in error.message
 
 
 async def test_getreport_tells_the_type() -> None:
