@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.errors import Reason, SellergateError
-from sellergate_gateway.calls.pipeline import CallResult
+from sellergate_gateway.calls.state import CallResult
 from sellergate_gateway.documents.addresses import Kind
 from sellergate_gateway.documents.aiohttp_store import open_documents
 from sellergate_gateway.documents.download import Documents, Head

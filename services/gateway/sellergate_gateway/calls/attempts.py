@@ -1,11 +1,12 @@
 """The attempts of one call: what follows Amazon's response, and whether another attempt is made."""
 
 from sellergate_gateway.calls.follow_ups import FollowUps
-from sellergate_gateway.calls.outcomes import OUTCOMES, REPAIRABLE, Failure
+from sellergate_gateway.calls.outcomes import OUTCOMES, REPAIRABLE, Failure, Seen
 from sellergate_gateway.calls.retries import Attempt, pause_before_retry
-from sellergate_gateway.calls.sending import RESERVE_SECONDS
+from sellergate_gateway.calls.sending import RESERVE_SECONDS, AttemptResult
 from sellergate_gateway.calls.state import CallState, Dependencies
 from sellergate_gateway.credentials.selection import SellerTokens
+from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.response import Kind, rate_limit_of, retry_after_of
 
 _RATE_TOLERANCE = 0.001
@@ -31,17 +32,14 @@ class Attempts:
 
     async def __anext__(self) -> int:
         """Return the number of the next attempt, from 1, when it is due."""
-        if not await self._is_repeated():
+        latest = self._state.latest
+        if latest is not None and not await self._is_repeated(latest):
             raise StopAsyncIteration
         return self._state.attempts + 1
 
-    async def learn(self) -> None:
-        """Learn from the latest response: the rate of quota, throttling, types of reports. Nothing of it changes the outcome."""
-        state, its = self._state, self._dependencies
-        response = state.latest.response if state.latest else None
-        if state.latest is None or response is None:
-            return
-        seen, quota = state.latest.seen, its.quota
+    async def learn(self, seen: Seen, response: AmazonResponse) -> None:
+        """Learn from a response: the rate of quota, throttling, types of reports. Nothing of it changes the outcome."""
+        state, quota = self._state, self._dependencies.quota
         rate = rate_limit_of(response)
         if rate and state.buckets.primary.learns and abs(rate - state.rate) > state.rate * _RATE_TOLERANCE:
             await self._follow_ups.run("learn rate", quota.update_rate(state.buckets, rate), None)
@@ -55,11 +53,9 @@ class Attempts:
             pause = 1 / state.rate if retry_after is None else retry_after
             await self._follow_ups.run("note throttling", quota.on_throttled(state.buckets, pause), None)
 
-    async def _is_repeated(self) -> bool:
+    async def _is_repeated(self, latest: AttemptResult) -> bool:
         """Return whether another attempt is made, once it is due. Amazon's last word is kept for the case that it cannot be."""
-        state, latest = self._state, self._state.latest
-        if latest is None:
-            return True
+        state = self._state
         outcome = OUTCOMES[latest.seen]
         repairs = latest.seen in REPAIRABLE and not state.repaired
         if state.call.as_is or not repairs:

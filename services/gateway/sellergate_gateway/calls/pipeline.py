@@ -13,6 +13,7 @@ from sellergate_gateway.credentials.selection import SellerTokens
 from sellergate_gateway.model import Account
 from sellergate_gateway.spapi.marketplaces import check_marketplaces
 from sellergate_gateway.spapi.request import SpApiCall, resolve
+from sellergate_gateway.spapi.response import Kind
 
 
 class Calls:
@@ -42,9 +43,13 @@ class Calls:
             state.attempts += 1
             state.counts.requests += 1
             host, owner = state.site.base_url, state.account.user_id
-            state.latest = await send(its.amazon, its.breakers, host, owner, request, seconds, its.left, state.reader)
-            await attempts.learn()
-        return state.finish()
+            end = await send(its.amazon, its.breakers, host, owner, request, seconds, its.left, state.reader)
+            if end.response is not None:
+                await attempts.learn(end.seen, end.response)
+            if end.seen is Kind.SUCCESS:
+                return state.finish(end)
+            state.latest = end
+        return state.finish(state.last)
 
     async def account(self, account_id: str, user: str, *, grantless: bool = False) -> Account:
         """Return an account that the user owns and that can be used. Raises NotFound, PreconditionFailed.

@@ -26,10 +26,11 @@ PATIENT_SECONDS = 5.0
 SHORT_SECONDS = 0.1
 Reader = Callable[[AmazonResponse], Awaitable[None]]
 """Reads a success that its caller has to understand. Raises ParseError."""
+_OVER = "the time of the call was over"
 _UNREAD = Classification(Kind.SUCCESS, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AttemptResult:
     """The end of one attempt, as a plain value. `why` says why no response came; it holds no URL."""
 
@@ -54,24 +55,6 @@ async def send(
     A success that `reader` cannot read counts as a response that did not arrive. A caller whose time ends after the request was
     sent gets LATE. Raises CancelledError where the caller has left, or nothing was sent.
     """
-    try:
-        return await _send(amazon, breakers, host, user, request, seconds, left, reader)
-    except asyncio.CancelledError:
-        if not request.sent or left() > RESERVE_SECONDS:
-            raise
-        return AttemptResult(Gap.LATE, why="the time of the call was over")
-
-
-async def _send(
-    amazon: Amazon,
-    breakers: Breakers,
-    host: str,
-    user: str,
-    request: AmazonRequest,
-    seconds: float,
-    left: Callable[[], float],
-    reader: Reader | None,
-) -> AttemptResult:
     end = End.UNKNOWN
     try:
         response = await amazon.send(request, seconds)
@@ -84,6 +67,10 @@ async def _send(
     except (ConnectError, ResponseLost) as error:
         end = _end_of(error, seconds)
         return AttemptResult(_gap_of(error, left()), why=str(error))
+    except asyncio.CancelledError:
+        if not _ran_out_of_time(request, left):
+            raise
+        return AttemptResult(Gap.LATE, why=_OVER)
     finally:
         breakers.record_result(host, user, end)
     if reader is not None and found.kind is Kind.SUCCESS:
@@ -91,7 +78,16 @@ async def _send(
             await reader(response)
         except ParseError as error:
             return AttemptResult(_late_or_lost(left()), why=f"its body cannot be read: {error}")
+        except asyncio.CancelledError:
+            if not _ran_out_of_time(request, left):
+                raise
+            return AttemptResult(Gap.LATE, why=_OVER)
     return AttemptResult(found.kind, response, found)
+
+
+def _ran_out_of_time(request: AmazonRequest, left: Callable[[], float]) -> bool:
+    """Return whether a cancelled attempt was sent, and its deadline ended it; otherwise the caller has left."""
+    return request.sent and left() <= RESERVE_SECONDS
 
 
 def _gap_of(error: ConnectError | ResponseLost, left: float) -> Gap:

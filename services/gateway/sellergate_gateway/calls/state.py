@@ -114,9 +114,9 @@ class CallState:
         """Return the reason of the typed error by the table of outcomes; None for a success."""
         return OUTCOMES[seen].reason(idempotent=self.target.idempotent)
 
-    def finish(self) -> CallResult:
-        """Return the result of a call by Amazon's last word. Raises the typed error of a call that failed."""
-        end = self.last or _NOTHING
+    def finish(self, end: AttemptResult | None) -> CallResult:
+        """Return the result of a call that ends with this attempt. Raises the typed error of a call that failed."""
+        end = end or _NOTHING
         if end.response is None or end.seen is Gap.TOO_LARGE or not (self.call.as_is or end.seen is Kind.SUCCESS):
             raise self._error(end)
         result = CallResult(end.response, self.target.operation, self.attempts, self.waited, self.account.revision)

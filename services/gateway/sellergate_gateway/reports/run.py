@@ -18,7 +18,8 @@ from sellergate_amazon.marketplaces import marketplace_by_code, marketplace_by_i
 from sellergate_common.errors import AmazonRefused, InvalidRequest, Reason, SellergateError
 from sellergate_common.sites import Site
 
-from sellergate_gateway.calls.pipeline import CallResult, Calls
+from sellergate_gateway.calls.pipeline import Calls
+from sellergate_gateway.calls.state import CallResult
 from sellergate_gateway.documents.addresses import Kind
 from sellergate_gateway.documents.download import Documents, Head
 from sellergate_gateway.documents.errors import refused
