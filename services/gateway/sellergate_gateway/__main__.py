@@ -16,7 +16,7 @@ from sellergate_gateway.wiring import open_servicers
 
 
 def main() -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until it is stopped."""
     settings = load_settings(GatewaySettings)
     configure_logging("gateway", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)

@@ -25,7 +25,7 @@ class Account:
     revision: int
     marketplace_ids: tuple[str, ...] = ()
     shared_application: bool = True
-    """Other users may have accounts of the same application: nobody of them acts for it."""
+    """Other users may have accounts of the same application, so that no user acts for it."""
 
     def shared_parts(self, site: Site) -> tuple[str, ...]:
         """Return what everything that replicas share is keyed by: application, user, region, sandbox and seller id.

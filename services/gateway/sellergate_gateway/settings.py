@@ -33,13 +33,13 @@ class GatewaySettings(ServerSettings, CacheSettings, SiteSettings, OutboundSetti
         SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
     ]
     interactive_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """The share of each bucket that BATCH calls leave alone."""
+    """The share of each bucket that BATCH calls do not use."""
     token_callers: str = ""
     """Internal services ("client/billing, client/reports") that may call GetRestrictedDataToken."""
     document_hosts: str = DOCUMENT_HOSTS
     """Where documents are fetched from and put to: patterns of host names, and whole origins on loopback; commas between."""
     quota_mode: Literal["shared", "local", "shadow"] = "shared"
-    """Where quota is kept: in Redis for all replicas; in this process, for a single one; in Redis, and nobody waits for it."""
+    """Where quota is kept: in Redis for all replicas; in this process, for a single one; in Redis, without a wait of any call."""
 
     catalogue: Path = BUNDLED
     """The file of SP-API's operations; this release's own by default. `sellergate catalogue make` writes a newer one."""
@@ -57,7 +57,7 @@ class GatewaySettings(ServerSettings, CacheSettings, SiteSettings, OutboundSetti
             if "://" in host:
                 parts = urlsplit(secure_url(host))
                 if parts.hostname not in _LOOPBACK or parts.path.strip("/") or parts.query:
-                    raise ValueError(f"{host} must be a pattern of host names; whole origins are for loopback alone")
+                    raise ValueError(f"{host} must be a pattern of host names; whole origins are for loopback only")
             elif not _HOST_PATTERN.fullmatch(host):
                 raise ValueError(f"{host} must be a pattern of host names such as *.amazonaws.com")
         return value

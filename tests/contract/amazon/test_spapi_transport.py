@@ -179,7 +179,7 @@ async def test_a_connection_that_breaks_is_sent_once_and_of_unknown_fate(
 
 async def test_an_answer_that_is_late_is_of_unknown_fate(amazon: AiohttpAmazon, client: Client, token: str) -> None:
     client.simulator.told("faults", {"kind": "slow", "count": 1, "delay_seconds": 1.0, "operation": ACCOUNT_NAME})
-    with pytest.raises(ResponseLost, match=r"no complete answer within 0\.2 s"):
+    with pytest.raises(ResponseLost, match=r"no complete response within 0\.2 s"):
         await amazon.send(request(client, token), 0.2)
 
 

@@ -145,7 +145,7 @@ class Checks:
         signing_region = self._sites.of(account.marketplace, sandbox=account.sandbox).region.signing_region
         if account.region != signing_region:
             reason = (
-                f"the account's region {account.region} chooses the STS alone; calls of marketplace {account.marketplace}"
+                f"the account's region {account.region} chooses only the STS; calls of marketplace {account.marketplace}"
                 f" go to {signing_region} and are signed for it"
             )
             return Stage("stored", Outcome.WARNING, reason, seconds)

@@ -1,4 +1,4 @@
-"""What the calls of SP-API amount to, as metrics. Labels are bounded: names of the catalogue alone."""
+"""Metrics of calls of SP-API. Labels are bounded: only names of the catalogue."""
 
 from collections.abc import Iterator
 
@@ -78,7 +78,7 @@ class CallCollector(Collector):
                 family.add_metric((operation,), getattr(counted, name))
         yield from families.values()
         opened = GaugeMetricFamily(
-            "sellergate_breaker_open", "1 while a host of Amazon is left alone", labels=("host",)
+            "sellergate_breaker_open", "1 while no calls are sent to a host of Amazon (circuit open)", labels=("host",)
         )
         for host, is_open in self._breakers.state().items():
             opened.add_metric((host.rpartition("/")[2],), int(is_open))

@@ -1,6 +1,6 @@
 """Page after page by each family's own rule: where the next token stands, how it is sent, and what may accompany it.
 
-Rules from Amazon's models: most want all parameters again beside the token; reports and feeds the token alone; Fulfillment Inbound
+Rules from Amazon's models: most want all parameters again beside the token; reports and feeds only the token; Fulfillment Inbound
 v0 its QueryType; Replenishment counts in the body.
 """
 
@@ -25,7 +25,7 @@ MOST_TOKEN_CHARACTERS = 8192
 LARGE_BYTES = 256 * 1024
 """Larger bodies are read in a thread: the event loop serves other calls meanwhile."""
 Aside = Callable[[Callable[[], dict[str, Any]]], Awaitable[dict[str, Any]]]
-# A body of these members alone names errors, and is no page, whatever its status says.
+# A body of only these members names errors, and is no page, whatever its status says.
 _OF_ERRORS = frozenset({"errors", "code", "message", "details"})
 
 

@@ -1,4 +1,4 @@
-"""Captures in the shared Redis: which there are, and what was seen; sealed, and each for its time alone."""
+"""Captures in the shared Redis: which there are, and what was seen; sealed, and each for its own time only."""
 
 import json
 import time
@@ -17,7 +17,7 @@ from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.service import MOST_SECONDS, Capture
 
 _WANTED = f"{CAPTURE_PREFIX}wanted"
-# What nobody takes in time is cut off at the old end.
+# Records that no operator reads in time are cut off at the old end.
 _MOST_KEPT = 1000
 _TAKEN_AT_ONCE = 100
 
@@ -98,4 +98,4 @@ def _exchange(fields: dict[str, Any]) -> Exchange:
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("Redis does not answer, and without it no capture is known to all replicas; try again.")
+    return Unavailable("Redis does not respond, and without it no capture is known to all replicas; try again.")

@@ -17,7 +17,7 @@ from sellergate_common.tasks import BackgroundTasks, is_cancelled
 from sellergate_gateway.captures.redaction import Exchange
 
 DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS = 600.0, 1.0, 1800.0
-# How soon other replicas know of a capture, and how soon what they saw is told.
+# How soon other replicas know of a capture, and how soon what they saw is published.
 LOOK_SECONDS, TELL_SECONDS = 2.0, 0.2
 MOST_PENDING = 64
 """So many exchanges wait to be looked at or stored; those beyond are not seen, so that a capture cannot fill the memory."""
@@ -35,7 +35,7 @@ class Capture:
 
 
 class CaptureStore(Protocol):
-    """Where replicas tell each other of captures, and what they saw."""
+    """The captures of all replicas, and what each replica saw."""
 
     async def begin(self, capture: Capture) -> None:
         """Make a capture known. Raises Unavailable."""
@@ -81,7 +81,7 @@ class Captures:
         self._handing: set[asyncio.Task[None]] = set()
 
     def of(self, account_id: str, operation: str) -> Sequence[Capture]:
-        """Return who looks at an account's operation now."""
+        """Return the captures of an account's operation that are running now."""
         if not self._wanted:
             return ()
         now = self._clock.wall()
@@ -89,11 +89,11 @@ class Captures:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody looks at anything."""
+        """Whether no capture is running."""
         return not self._wanted
 
     def submit(self, captures: Iterable[Capture], look: Look) -> None:
-        """Look at an exchange and tell what was seen, beside the call."""
+        """Record an exchange for the captures that want it, beside the call."""
         if len(self._handing) >= MOST_PENDING:
             get_logger().warning("capture_lost_an_exchange", pending=len(self._handing))
             return

@@ -62,7 +62,7 @@ class CredentialSource:
         try:
             await invoke(self._iam.InvalidateCredentials, request, dependency="iam")
         except SellergateError as error:
-            # The next call asks the iam service again and is told what is wrong; this one has its own error to report.
+            # The next call asks the iam service again and gets its error; this one has its own error to report.
             get_logger().warning("credentials_not_invalidated", reason=error.reason)
 
     async def _ask_iam(self, account: Account) -> OwnedValue[AwsCredentials]:

@@ -1,8 +1,7 @@
 """Values that other services own and calls are made with: from this process's memory, the shared Redis, or their owner.
 
-Past their renewal time the owner is asked, so that it renews them while they are still good; when it does not respond, what
-there is
-serves until shortly before its end.
+Past their renewal time the owner is asked, so that it renews them while they are still good; when it does not respond, the present
+value serves until shortly before its end.
 """
 
 from collections.abc import Awaitable, Callable
@@ -28,9 +27,9 @@ _ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class OwnedValue(Generic[_Value]):
-    """A value as its owner returned it; `revision` is that of the account it belongs to, 0 where the owner does not tell.
+    """A value as its owner returned it; `revision` is that of the account it belongs to, 0 where the owner names none.
 
-    `left` are the seconds that it lives by the owner's clock; None where the owner does not tell.
+    `left` are the seconds that it lives by the owner's clock; None where the owner names none.
     """
 
     value: _Value

@@ -1,4 +1,4 @@
-"""Restricted Data Tokens: which calls want one, and how the gateway's own pipeline fetches it, once for all who ask.
+"""Restricted Data Tokens: which calls want one, and how the gateway's own pipeline fetches it, once for all callers.
 
 Amazon's guide to the Tokens API: a generic path ("/orders/v0/orders/{orderId}/address") opens every resource of the seller that
 fits, a specific one only itself; getReportDocument is always specific; three operations of Orders v0 take data elements.
@@ -43,11 +43,11 @@ class RestrictedKey:
 
 
 class CallResponse(Protocol):
-    """A call that was answered."""
+    """A call that Amazon responded to."""
 
     @property
     def response(self) -> AmazonResponse:
-        """What Amazon answered."""
+        """Amazon's response."""
 
     @property
     def revision(self) -> int:
@@ -131,7 +131,7 @@ class RestrictedTokens:
 
     async def _fetch(self, key: RestrictedKey) -> AccessToken:
         body = {"restrictedResources": [_document(resource) for resource in key.resources]}
-        # Amazon gives them in production alone, for the sandbox too (SP-API sandbox page).
+        # Amazon gives them in production only, for the sandbox too (SP-API sandbox page).
         call = SpApiCall(key.account_id, operation=CREATE, body=json.dumps(body).encode(), sandbox=False)
         asked = self._now()
         try:
@@ -160,7 +160,7 @@ class RestrictedTokens:
 
 
 def fingerprint(token: AccessToken) -> str:
-    """Return what tells a token from another in the cache; it stays inside this process."""
+    """Return what distinguishes a token from another in the cache; it stays inside this process."""
     return token.value.get_secret_value()
 
 
@@ -182,7 +182,7 @@ def _read(response: AmazonResponse, asked: float) -> AccessToken:
         return AccessToken(SecretStr(parsing.token_in(document, "restrictedDataToken")), asked + life, life)
     except parsing.ParseError:
         raise Unavailable(
-            "Amazon's answer holds no Restricted Data Token; try again.",
+            "Amazon's response holds no Restricted Data Token; try again.",
             reason=Reason.AMAZON_UNAVAILABLE,
             metadata={"operation": CREATE},
             retry_after=1.0,

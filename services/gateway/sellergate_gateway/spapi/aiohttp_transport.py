@@ -92,7 +92,7 @@ class AiohttpAmazon:
             # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
             raise _failure(request, type(error).__name__, own=is_own(error)) from None
         except TimeoutError:
-            raise _failure(request, f"no complete answer within {seconds:.1f} s", late=True) from None
+            raise _failure(request, f"no complete response within {seconds:.1f} s", late=True) from None
         except OSError as error:
             raise _failure(request, type(error).__name__, own=is_own(error)) from None
 
@@ -100,7 +100,7 @@ class AiohttpAmazon:
 async def _body(response: aiohttp.ClientResponse, amazon_response: AmazonResponse) -> bytes:
     """Return the body, read no further than MOST_BODY_BYTES; the connection is closed where there is more.
 
-    Raises ResponseOversized after a success. What Amazon did not do is told by the status: a refusal goes on without its body.
+    Raises ResponseOversized after a success. A refusal's status says enough: it is passed on without its body.
     """
     if (response.content_length or 0) <= MOST_BODY_BYTES:
         try:

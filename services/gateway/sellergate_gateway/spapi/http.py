@@ -46,7 +46,7 @@ class AmazonResponse:
 
 
 class _TransportError(Exception):
-    """No complete response came. The message says why, without the URL.
+    """An attempt without a complete response. The message says why, without the URL.
 
     `late`: the time that was given ran out; `own`: this process or its machine is at fault, and nothing is known of Amazon.
     """
@@ -58,15 +58,15 @@ class _TransportError(Exception):
 
 
 class ConnectError(_TransportError):
-    """Nothing reached Amazon: it is safe to send again."""
+    """A request that did not reach Amazon: it is safe to send again."""
 
 
 class ResponseLost(_TransportError):
-    """The request was sent; Amazon may have executed it."""
+    """A request that was sent, and that Amazon may have executed."""
 
 
 class ResponseOversized(Exception):
-    """Amazon did what was asked, and answered with more bytes than can be passed on. `response` has no body."""
+    """Amazon carried out the call, and its response has more bytes than can be passed on. `response` has no body."""
 
     def __init__(self, response: AmazonResponse) -> None:
         super().__init__("the response is too large")

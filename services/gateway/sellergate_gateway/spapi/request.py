@@ -17,7 +17,7 @@ _QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]{}|\\^`\"<>]|%[0-9A-F
 # createRestrictedDataToken (model tokens_2021-03-01) and getAuthorizationCode (model authorization.v1), by their last words.
 _TOKEN_PATHS = ("restricteddatatoken", "authorizationcode")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-# Authentication is ours, and what belongs to a connection belongs to ours.
+# The gateway authenticates, and headers of a connection belong to the gateway's own.
 _OURS_PREFIX = "x-amz-"
 _OURS = frozenset(
     {

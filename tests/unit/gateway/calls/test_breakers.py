@@ -89,7 +89,7 @@ def test_few_failures_among_many_successes_open_nothing() -> None:
         (ResponseLost("reset"), True),
         (HTML, True),
         (BUSY, False),
-        (ResponseLost("no complete answer", late=True), False),
+        (ResponseLost("no complete response", late=True), False),
     ],
 )
 async def test_what_opens_it(step: object, opens: bool) -> None:
@@ -173,7 +173,7 @@ def test_users_who_are_remembered_are_bounded() -> None:
 
 
 async def test_calls_that_their_caller_leaves_or_gives_too_little_time_open_nothing_for_anyone() -> None:
-    world = World(steps=[ResponseLost("no complete answer", late=True)], left=3.0)
+    world = World(steps=[ResponseLost("no complete response", late=True)], left=3.0)
     for _ in range(2 * LEAST_CALLS):
         await world.refused(WRITE)
     world.steps = [asyncio.CancelledError()]  # type: ignore[list-item]

@@ -271,7 +271,7 @@ async def test_the_longest_wait_is_the_callers_and_never_past_its_deadline() -> 
 
 
 async def test_a_call_out_of_time_is_told_so_unless_it_is_a_write_of_unknown_fate() -> None:
-    late = ResponseLost("no complete answer within 0.0 s")
+    late = ResponseLost("no complete response within 0.0 s")
     assert (await World(steps=[late], left=0.06).refused()).reason is Reason.DEADLINE_EXCEEDED
     assert (await World(steps=[late], left=0.06).refused(WRITE)).reason is Reason.AMAZON_OUTCOME_UNKNOWN
     nothing = World(left=0.0)
