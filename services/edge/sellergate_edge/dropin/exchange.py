@@ -1,7 +1,6 @@
 """POST /auth/o2/token: an SDK exchanges its drop-in credentials for an access token, as at Login with Amazon."""
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from urllib.parse import parse_qsl
 
 from pydantic import SecretStr
@@ -108,7 +107,7 @@ class Exchange:
         return lwa_response({"access_token": token, "token_type": "bearer", "expires_in": LIFE_SECONDS, **more})
 
 
-def read_scopes(scope: str, known: AbstractSet[str]) -> str:
+def read_scopes(scope: str, known: frozenset[str] | set[str]) -> str:
     """Return the scopes of a request, each once; SDKs separate them by a space (RFC 6749 §3.3). Raises Refused."""
     scopes = sorted(set(scope.split()))
     if not scopes or not known.issuperset(scopes):
