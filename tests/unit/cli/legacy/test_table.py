@@ -89,7 +89,7 @@ async def test_the_living_secret_is_stored_whatever_the_order_activity_and_age_o
         except InvalidRequest as third:
             assert "third secret" in third.message  # noqa: PT017
             refused += 1
-    stored = {app.owner_user_id: secrets for app, secrets in world.store.work.apps.values()}
+    stored = {app.owner_user_id: secrets for app, secrets in world.store.work.applications.rows.values()}
     for user, found in groupby(read, key=lambda one: one.user_id):
         best, *others = found
         assert stored[user].client_secret == best.lwa_client_secret
