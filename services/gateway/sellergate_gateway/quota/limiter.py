@@ -1,4 +1,4 @@
-"""The quota of calls: slots are reserved in a store, and waited for."""
+"""Reservation of slots in the buckets of a call, and the wait for them. `buckets.py` decides which buckets a call passes."""
 
 from collections.abc import Callable
 
