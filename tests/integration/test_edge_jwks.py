@@ -144,7 +144,7 @@ async def test_what_must_not_be_accepted(publisher: Provider) -> None:
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 
-    header = bearer(b"x" * 32, "HS256", "r").removeprefix("Bearer ").rpartition(".")[0]
+    header = bearer(b"x" * 32, "HS256", "r")["authorization"].removeprefix("Bearer ").rpartition(".")[0]
     mac = jwt.utils.base64url_encode(hmac.digest(public, header.encode(), hashlib.sha256)).decode()
     confused = {"authorization": f"Bearer {header}.{mac}"}  # HS256 with the public key as its secret
     others = rsa.generate_private_key(public_exponent=65537, key_size=2048)

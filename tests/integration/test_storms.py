@@ -158,7 +158,7 @@ async def test_jwks(storm: Storm, publisher: Provider) -> None:
     async with peer_before(publisher.url) as peer:
         # Past the life of keys at each look, so that every caller needs a fetch, which all callers of a moment share.
         keys = JwksKeys(Publisher(peer.url), lambda: time.monotonic() * 1e6)
-        token = bearer(RSA_KEY, "RS256", "r").removeprefix("Bearer ")
+        token = bearer(RSA_KEY, "RS256", "r")["authorization"].removeprefix("Bearer ")
 
         def free() -> bool:
             return not peer.connections and not keys._flight._flights  # type: ignore[attr-defined]
