@@ -142,20 +142,20 @@ async def test_slots_come_back_whichever_caller_leaves(quota: RateLimiter, facto
 
 
 async def test_a_caller_comes_sooner_when_one_before_it_leaves(quota: RateLimiter) -> None:
-    buckets = alone(0.2, 1)
+    buckets = alone(1.0, 1)
     await quota.acquire(buckets, 0)
-    waiting = await queue(quota, buckets, 40)
+    waiting = await queue(quota, buckets, 60)
     await end(waiting[:-1])
     async with asyncio.timeout(20):
         await waiting[-1]
 
 
 async def test_a_caller_at_another_replica_comes_sooner_too(redis: Redis, redis_url: str) -> None:
-    buckets = alone(0.2, 1)
+    buckets = alone(1.0, 1)
     async with open_redis(SecretStr(redis_url)) as second, heard(second) as other:
         one = shared_replica(redis).limiter
         await one.acquire(buckets, 0)
-        before = await queue(one, buckets, 40)
+        before = await queue(one, buckets, 60)
         (last,) = await queue(other.limiter, buckets, 1)
         await end(before)
         async with asyncio.timeout(20):
