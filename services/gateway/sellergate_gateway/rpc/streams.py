@@ -40,7 +40,11 @@ class StreamingRpcs(GatewayServiceServicer):
         pages = self._streams.pages.follow(to_call(request.call), current_caller().on_behalf_of, request.max_pages)
         async with aclosing(pages) as followed:
             async for result in followed:
-                yield pb2.StreamPagesResponse(page=to_forwarded_response(result))
+                message = pb2.StreamPagesResponse(page=to_forwarded_response(result))
+                # A page may have 16 MB: nothing but the message holds it while it is sent, and nothing while the next one comes.
+                del result
+                yield message
+                del message
 
     async def DownloadDocument(
         self, request: pb2.DownloadDocumentRequest, context: Any
