@@ -8,6 +8,7 @@ import platform
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,13 +40,19 @@ class Route:
 
     def tls_context(self) -> ssl.SSLContext:
         """Return the TLS of outgoing HTTP: certificates are checked, TLS 1.2 at least (Amazon refuses less since 2023-09-30)."""
-        context = ssl.create_default_context(cafile=str(self.ca_bundle) if self.ca_bundle else None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context
+        return _tls_context(self.ca_bundle)
 
     def _is_direct(self, host: str, port: int) -> bool:
         entries = (entry.strip().lower() for entry in self.direct.split(","))
         return any(_fits(entry, host, port) for entry in entries if entry)
+
+
+@cache
+def _tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Return one context for each file of authorities: reading them takes tens of milliseconds, which no request can wait for."""
+    context = ssl.create_default_context(cafile=str(ca_bundle) if ca_bundle else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _fits(entry: str, host: str, port: int) -> bool:
@@ -60,6 +67,7 @@ def _fits(entry: str, host: str, port: int) -> bool:
     return (not number or number == str(port)) and bool(name) and (host == name or host.endswith("." + name))
 
 
+@cache
 def user_agent() -> str:
     """Return the User-Agent in the form that Amazon requires (Developer Guide, "include a User-Agent header")."""
     return f"Sellergate/{version('sellergate')} (Language=Python/{platform.python_version()}; Platform={platform.system()})"
