@@ -24,7 +24,8 @@ from sellergate_gateway.spapi.response import outline_of
 MOST_TOKEN_CHARACTERS = 8192
 LARGE_BYTES = 256 * 1024
 """Larger bodies are read in a thread: the event loop serves other calls meanwhile."""
-Aside = Callable[[Callable[[], dict[str, Any]]], Awaitable[dict[str, Any]]]
+Outline = dict[str, Any] | parsing.ParseError
+Aside = Callable[[Callable[[], Outline]], Awaitable[Outline]]
 # A body of only these members names errors, and is no page, whatever its status says.
 _OF_ERRORS = frozenset({"errors", "code", "message", "details"})
 
@@ -82,13 +83,22 @@ class _Page:
 
     async def read(self, response: AmazonResponse) -> None:
         """Read what a page says of the next one. Raises ParseError."""
-        outline = partial(outline_of, response)
-        try:
-            document = await self.detached(outline) if len(response.body) > LARGE_BYTES else outline()
-        except parsing.TooLarge as error:
-            self.too_large = str(error)
+        outline = partial(_outline, response)
+        found = await self.detached(outline) if len(response.body) > LARGE_BYTES else outline()
+        if isinstance(found, parsing.TooLarge):
+            self.too_large = str(found)
+        elif isinstance(found, parsing.ParseError):
+            raise found
         else:
-            self.token = next_token(self.operation, document, self.asked)
+            self.token = next_token(self.operation, found, self.asked)
+
+
+def _outline(response: AmazonResponse) -> Outline:
+    """Return the outline of a page, or why there is none: an error that was raised in a thread would hold the text of the body."""
+    try:
+        return outline_of(response)
+    except parsing.ParseError as error:
+        return type(error)(str(error))
 
 
 def next_token(operation: Operation, page: dict[str, Any], asked: bytes) -> str | None:
