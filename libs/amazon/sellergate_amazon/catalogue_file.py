@@ -34,8 +34,8 @@ def _texts(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
 
 
 def _one_of(*values: Any) -> _Check:
-    told = ", ".join(json.dumps(value) for value in values)
-    return f"must be one of {told}", lambda value: any(value is one or value == one for one in values)
+    allowed = ", ".join(json.dumps(value) for value in values)
+    return f"must be one of {allowed}", lambda value: any(value is one or value == one for one in values)
 
 
 def _or_null(check: _Check) -> _Check:

@@ -212,7 +212,7 @@ class Applications:
         return found
 
     async def secrets(self, application_id: str) -> tuple[Application, ApplicationSecrets]:
-        """Open an application's secrets; without a record of it nobody gets them. Raises NotFound, DecryptionError."""
+        """Return an application and its secrets, which only a recorded reading gives out. Raises NotFound, DecryptionError."""
         async with self._store.reading() as work:
             application = await self.get_existing(work, application_id)
             opened = await self.open_secrets(work, application)

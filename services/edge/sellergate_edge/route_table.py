@@ -19,7 +19,7 @@ def route_table(app: FastAPI, dependencies: Dependencies, drop_in: DropIn) -> tu
 
     The pass-through route is first: it is the most frequent one, and nothing validates or rebuilds a call on its way to Amazon.
     The drop-in endpoint is last: it takes every path of SP-API that no other route has. Only `/` has two owners, so the
-    drop-in's part of it, requests with an SDK's token, stands before the console's page.
+    drop-in's part of it, requests with an SDK's token, comes before the console's page.
     """
     return (
         pass_through.route,

@@ -1,6 +1,6 @@
 """Quota: the generic cell rate algorithm (GCRA) as pure functions; time comes in as an argument.
 
-A bucket is one number, its "theoretical arrival time" (tat): how far it lies ahead of now is what has been spent and has not flowed
+A bucket is one number, its "theoretical arrival time" (tat): the time from now until then is what has been spent and has not flowed
 back. `gcra.lua` does the same arithmetic for all replicas in Redis.
 """
 
@@ -165,7 +165,7 @@ class GcraState:
         lasted = self._open_seconds(rate, now)
         flowed = (self.passed - self.refused) / lasted
         if bucket.burst == 1:
-            # Each 429 cost a slot that may have been missed by little: the rate lies between what passed and what was tried.
+            # Each 429 cost a slot that may have been missed by little: the rate is between what passed and what was tried.
             flowed = (flowed + min(rate, self.passed / lasted)) / 2
         lower = max(SMALLEST_CUT * rate, CUT_MARGIN * flowed)
         recovery = self.recovery or RECOVERY_SECONDS
