@@ -6,6 +6,7 @@ import json
 import secrets
 import signal
 import sqlite3
+import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -159,8 +160,9 @@ async def test_postgres_is_read_with_either_type_of_list(
     assert not [secret for secret in system.all_secrets() if secret in done.stdout + done.stderr]
 
 
-async def until_stored(service: Suite, count: int) -> None:
+async def until_stored(service: Suite, count: int, command: "subprocess.Popen[str]") -> None:
     while len(await accounts(service)) < count:  # noqa: ASYNC110  (another process makes them)
+        assert command.poll() is None, command.communicate()
         await asyncio.sleep(0.05)
 
 
@@ -179,11 +181,11 @@ async def import_with_interruptions(rows: int, kill_at: int, cut_at: int, servic
     command, key = options(system, system.write_sqlite(tmp_path / "former.db"))
     before = len(await accounts(service))
     with operator.start(*command, "--yes", **key) as killed:
-        await until_stored(service, before + kill_at)
+        await until_stored(service, before + kill_at, killed)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
     with operator.start(*command, "--yes", **key) as cut_off:
-        await until_stored(service, before + cut_at)
+        await until_stored(service, before + cut_at, cut_off)
         service.send("account", signal.SIGKILL)
         _, said = await asyncio.to_thread(cut_off.communicate)
     assert cut_off.returncode == 1

@@ -1,6 +1,7 @@
 """The watchdog of tests: a callback that holds up the loop is found, and one that merely waits is not."""
 
 import asyncio
+import gc
 import time
 
 import pytest
@@ -32,3 +33,16 @@ async def test_waiting_and_other_threads_are_none(loop_watchdog: Watch) -> None:
     await asyncio.sleep(0.12)
     await works(0.01)
     assert loop_watchdog.callbacks > 2
+
+
+async def collects() -> None:
+    await asyncio.sleep(0)
+    gc.collect()
+
+
+def test_a_collection_of_older_objects_is_not_counted() -> None:
+    """A collection walks every object of the process, here 800,000 that earlier tests could have left."""
+    left = [[number] for number in range(800_000)]
+    with watched_loop():
+        asyncio.run(collects())
+    assert len(left) == 800_000
