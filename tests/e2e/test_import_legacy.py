@@ -161,7 +161,7 @@ async def test_postgres_is_read_with_either_type_of_list(
 
 
 async def until_stored(service: Suite, count: int, command: "subprocess.Popen[str]") -> None:
-    while len(await accounts(service)) < count:  # noqa: ASYNC110  (another process makes them)
+    while len(await accounts(service)) < count:
         assert command.poll() is None, command.communicate()
         await asyncio.sleep(0.05)
 
