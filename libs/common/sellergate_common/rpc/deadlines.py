@@ -27,9 +27,9 @@ async def within_deadline(
     call.deadline = time.monotonic() + given
     running = body()
     try:
-        waits_for = running.send(None)
+        rest = _resume(running, running.send(None))
         async with asyncio.timeout(given):
-            return await _resume(running, waits_for)
+            return await rest
     except StopIteration as done:
         return done.value  # most responses are in memory, and need no timer
     except TimeoutError:
@@ -39,15 +39,20 @@ async def within_deadline(
 
 @coroutine
 def _resume(running: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
-    """Go on with a coroutine that was begun by hand and waits for something."""
+    """Go on with a coroutine that was begun by hand and waits for something.
+
+    No local variable keeps an error, or the future that raised it: the traceback of the error holds this frame, which would hold
+    the error again, and with it everything that the call holds, until the garbage collector looks for cycles.
+    """
     try:
         while True:
             try:
                 sent = yield waits_for
             except BaseException as error:  # noqa: BLE001  (a cancellation too is for the coroutine)
-                # No local keeps the error: its traceback holds this frame, and with it all that the call holds.
+                del waits_for
                 waits_for = running.throw(error)
             else:
+                del waits_for
                 waits_for = running.send(sent)
     except StopIteration as done:
         return done.value

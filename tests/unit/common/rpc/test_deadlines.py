@@ -1,6 +1,9 @@
 """A call's time: a response at once needs no timer, a wait is bounded, and the body sees nothing of it."""
 
 import asyncio
+import gc
+import weakref
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from sellergate_common.context import CallContext
@@ -85,3 +88,59 @@ async def test_a_cancellation_reaches_the_body() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert ended.is_set()
+
+
+class Held:
+    """Stands for what a call holds, such as a body of megabytes."""
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def failing_future() -> Awaitable[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_exception, KeyError("x"))
+    return future
+
+
+async def failing_task() -> None:
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("x")
+
+    await asyncio.create_task(fail())
+
+
+async def failing_later() -> None:
+    await asyncio.sleep(0)
+    await failing_future()
+
+
+async def raising() -> None:
+    await asyncio.sleep(0)
+    raise KeyError("x")
+
+
+async def hanging() -> None:
+    await asyncio.sleep(30)
+
+
+@pytest.mark.parametrize("wait", [failing_future, failing_task, failing_later, raising, hanging])
+@pytest.mark.usefixtures("without_collector")
+async def test_a_call_that_fails_holds_nothing_afterwards(wait: Callable[[], Awaitable[None]]) -> None:
+    bodies = list[weakref.ref[Held]]()
+
+    async def body() -> None:
+        held = Held()
+        bodies.append(weakref.ref(held))
+        await wait()
+
+    with pytest.raises(OutOfTime if wait is hanging else KeyError):
+        await within_deadline(call(), 0.1, body, streams=False)
+    await asyncio.sleep(0)  # a task's step holds the error that it began with
+    assert [held() for held in bodies] == [None]
