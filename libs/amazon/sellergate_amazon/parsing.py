@@ -148,9 +148,13 @@ def object_of(value: Any) -> dict[str, Any]:
 
 
 def objects_in(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the objects of an array; those that are none are left out."""
+    """Return the objects of an array. A field that is missing or holds anything else is no empty list, and is refused."""
     rows = document.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    if not isinstance(rows, list):
+        raise ParseError(f"{name} is no list")
+    if not all(isinstance(row, dict) for row in rows):
+        raise ParseError(f"{name} holds other than objects")
+    return rows
 
 
 def token_in(document: Mapping[str, Any], name: str, most: int = MOST_TOKEN_CHARACTERS) -> str:

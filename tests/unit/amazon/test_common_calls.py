@@ -43,7 +43,12 @@ def test_orders_are_found_in_a_response(search: OrderSearch, document: Any) -> N
     ("search", "document"),
     [
         *[(search, document) for search in ORDER_SEARCHES for document in (None, [], "x", 7)],
+        (NEWER, {}),
+        (NEWER, {"orders": None}),
+        (NEWER, {"orders": [{}, 7]}),
         (OLDER, {"payload": 7}),
+        (OLDER, {"payload": {}}),
+        (OLDER, {"payload": {"Orders": {}}}),
         (OLDER, {"orders": []}),
     ],
 )

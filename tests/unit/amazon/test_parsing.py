@@ -149,8 +149,16 @@ def test_fields_are_read_by_their_type() -> None:
             parsing.seconds_in({"s": value}, "s")
     assert parsing.words_in({"w": "a\r\nb\ud800c" + "d" * 99}, "w", 6) == "a??b?c"
     assert [parsing.words_in({"w": value}, "w", 9) for value in (12, None, [], {})] == ["12", "", "", ""]
-    assert parsing.objects_in({"rows": [{}, 1, {"a": 1}]}, "rows") == [{}, {"a": 1}]
-    assert parsing.objects_in({"rows": {"a": 1}}, "rows") == []
+
+
+def test_what_is_no_list_of_objects_is_refused_and_never_an_empty_list() -> None:
+    assert parsing.objects_in({"rows": [{}, {"a": 1}]}, "rows") == [{}, {"a": 1}]
+    assert parsing.objects_in({"rows": []}, "rows") == []
+    for wrong in ({}, {"rows": None}, {"rows": {"a": 1}}, {"rows": "x"}):
+        with pytest.raises(parsing.ParseError, match="rows is no list"):
+            parsing.objects_in(wrong, "rows")
+    with pytest.raises(parsing.ParseError, match="rows holds other than objects"):
+        parsing.objects_in({"rows": [{}, 1]}, "rows")
 
 
 async def test_collecting_stops_at_the_bound() -> None:

@@ -71,4 +71,5 @@ def _reports(response: AmazonResponse) -> list[dict[str, Any]]:
         body = object_of(response)
     except parsing.ParseError:
         return []
-    return parsing.objects_in(body, "reports") if "reports" in body else [body]
+    reports = body.get("reports", [body])
+    return [report for report in reports if isinstance(report, dict)] if isinstance(reports, list) else []

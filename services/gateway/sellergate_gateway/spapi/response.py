@@ -114,16 +114,19 @@ def _mentions(text: str, subjects: tuple[str, ...], faults: tuple[str, ...] = ("
 
 
 def errors_of(response: AmazonResponse) -> list[AmazonError]:
-    """Return Amazon's errors in all their shapes: `errors`, a bare array, a bare object; none from HTML or an empty body."""
+    """Return Amazon's errors in all their shapes: in `errors`, alone or in an array of their own; none from HTML or an empty body.
+
+    Whatever is no error among them is left out, so that it hides no other.
+    """
     try:
         body = json_of(response, _MAX_ERROR_BYTES)
     except parsing.ParseError:
         return []
-    rows = body.get("errors", [body]) if isinstance(body, dict) else body
+    found = (body.get("errors") or body) if isinstance(body, dict) else body
     return [
         AmazonError(*(parsing.words_in(row, name, _MAX_MESSAGE) for name in ("code", "message", "details")))
-        for row in parsing.objects_in({"rows": rows}, "rows")
-        if "code" in row or "message" in row
+        for row in (found if isinstance(found, list) else [found])
+        if isinstance(row, dict) and ("code" in row or "message" in row)
     ]
 
 

@@ -75,6 +75,10 @@ def test_kinds(given: AmazonResponse, kind: Kind) -> None:
         {**errors("C", "m", "d"), "payload": None},
         [{"code": "C", "message": "m", "details": "d"}],
         {"code": "C", "message": "m", "details": "d"},
+        {"errors": {"code": "C", "message": "m", "details": "d"}},
+        {"errors": [7, None, {}, {"code": "C", "message": "m", "details": "d"}]},
+        {"errors": None, "code": "C", "message": "m", "details": "d"},
+        {"errors": [], "code": "C", "message": "m", "details": "d"},
     ],
 )
 def test_errors_in_all_their_shapes(body: Any) -> None:
