@@ -20,6 +20,8 @@ from tests.contract.amazon.test_document_faults import TIME, Addresses
 from tests.system.gateway_fleet import Gateways, gateways
 
 BYTES = 2_000_000_000
+FAILS_AFTER = 50_000_000
+"""Bytes that one response of a store brings before it fails, each time in the next of its ways."""
 MOST_ADDED_MEGABYTES = 64
 MARKETPLACE = "ATVPDKIKX0DER"
 
@@ -51,15 +53,15 @@ async def test_two_gigabytes_from_a_store_that_fails_in_every_way(monkeypatch: p
     size, pattern = BYTES, os.urandom(1 << 20)
 
     def content(start: int, end: int) -> bytes:
-        """The pattern over and over; a piece is shorter than it."""
+        """Return a piece of the pattern, which is repeated over and over."""
         at = start % len(pattern)
-        return (pattern[at:] + pattern)[: end - start]
+        return (pattern * (1 + (at + end - start) // len(pattern)))[at : at + end - start]
 
     digest = hashlib.sha256()
     for start in range(0, size, len(pattern)):
         digest.update(pattern[: size - start])
     at_first = megabytes(os.getpid(), "VmRSS")
-    async with failing_store(size, size // 100, content) as store, open_documents([store.origin]) as documents:
+    async with failing_store(size, FAILS_AFTER, content) as store, open_documents([store.origin]) as documents:
         addresses: Any = Addresses(f"{store.origin}/x")
         received = hashlib.sha256()
         async for part in Documents(addresses, documents, TIME).download("a", Kind.REPORT, "d", "u"):
