@@ -161,7 +161,7 @@ async def test_several_tabs_of_one_browser_leave_each_other_alone(
         assert len(browser.client.cookies) == 3
 
 
-async def test_a_seller_of_another_user_is_not_moved(
+async def test_another_users_account_of_the_seller_is_not_changed(
     suite: Suite, browser: Browser, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     application = await known_application(suite, control, seller)

@@ -207,7 +207,7 @@ async def test_without_a_token_service_the_sender_is_told_to_come_again(hook: Ho
     assert (gone.status_code, gone.json()["reason"]) == (503, "DEPENDENCY_UNAVAILABLE")
 
 
-async def test_the_edge_brings_no_message_of_the_queue(suite: Suite) -> None:
+async def test_the_edge_may_send_no_queue_message(suite: Suite) -> None:
     request = HandleRotationRequest(queue_message=b"{}")
     async with open_channel(suite.target("token"), "token", suite.identity("edge"), []) as channel:
         with pytest.raises(NotAllowed):

@@ -24,7 +24,7 @@ from tests.fakes.account import Domain, FakeStore
 
 
 def new_secret(client_id: str, secret: str, moment: datetime) -> str:
-    """The message that brings a new client secret, made at `moment`."""
+    """Return a message with a new client secret, published at `moment`."""
     return _message(
         "APPLICATION_OAUTH_CLIENT_NEW_SECRET",
         "applicationOAuthClientNewSecret",
@@ -37,7 +37,7 @@ def new_secret(client_id: str, secret: str, moment: datetime) -> str:
 
 
 def secret_expiry(client_id: str, until: datetime, moment: datetime) -> str:
-    """The message that warns of a secret's end."""
+    """Return a message that warns of a secret's end."""
     return _message(
         "APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY",
         "applicationOAuthClientSecretExpiry",
@@ -69,7 +69,7 @@ START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 class DomainStored:
-    """The port of rotations on the account domain itself, in place of gRPC."""
+    """The port of rotations on the account domain itself, without gRPC."""
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
@@ -166,7 +166,7 @@ APPLICATION = ApplicationView(
 
 
 class FakeStates:
-    """States in memory, which end by the world's clock."""
+    """States in memory, which expire by the world's clock."""
 
     def __init__(self, now: list[float]) -> None:
         self._now = now
@@ -218,7 +218,7 @@ class FakeApplications:
 
 @dataclass
 class FakeSellers:
-    """Accounts by user, seller and marketplace, as the account service keeps them."""
+    """Accounts by user, seller and marketplace, as in the account service."""
 
     stored: dict[tuple[str, str, str], Connection] = field(default_factory=dict)
 
@@ -242,9 +242,9 @@ class FakeSellers:
 class AuthorizationLwa:
     now: list[float]
     codes: dict[str, str] = field(default_factory=dict)
-    """The refresh token of each code that was not redeemed yet; an empty one: LWA sends none."""
+    """The refresh token of each code that is not redeemed yet; empty: LWA sends none."""
     refused: SellergateError | None = None
-    """What a refresh token is refused with."""
+    """The error with which a refresh token is refused."""
     secret: str = "secret"
     seen: list[Grant] = field(default_factory=list)
 
@@ -284,5 +284,5 @@ class AuthorizationWorld:
         )
 
     def exchanges_pause(self) -> None:
-        """Let the time pass for which a refused LWA client is not tried again."""
+        """Advance the clock by the seconds for which a refused LWA client is not tried again."""
         self._monotonic[0] += REFUSED_SECONDS

@@ -1,4 +1,4 @@
-"""The token service: LWA access tokens, one refresh for the whole company."""
+"""The process of the token service: LWA access tokens, exchanged once for all callers."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""The account service over gRPC, as access tokens, authorizations and rotations see it."""
+"""Clients of the account service over gRPC, for access tokens, authorizations and rotations."""
 
 import asyncio
 from collections.abc import Callable
@@ -73,7 +73,7 @@ class GrpcAccounts:
         return AccountView(account.account_id, account.revision)
 
     async def standing(self, account_id: str) -> Standing:
-        """Return an account that is active or revoked, as it is now."""
+        """Return an active or revoked account in its present state."""
         account = await self._account(account_id, until_deadline(FLIGHT_SECONDS))
         revoked = account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED
         if not revoked:
@@ -92,11 +92,11 @@ class GrpcAccounts:
         return ApplicationView(application.application_id, application.etag, scope)
 
     async def client(self, application_id: str) -> LwaClient:
-        """Open an application's LWA client."""
+        """Return an application's LWA client."""
         return await to_client(self._secrets, application_id)
 
     async def grant(self, account_id: str, *, verifying: bool = False) -> AccountGrant:
-        """Open an account's grant."""
+        """Return an account's grant."""
         request = account_secrets_service_pb2.GetAccountSecretsRequest(
             account_id=account_id, for_verification=verifying
         )
@@ -108,7 +108,7 @@ class GrpcAccounts:
         )
 
     async def rotate(self, account: AccountView, refresh_token: SecretStr) -> AccountView:
-        """Store a refresh token that Amazon sent; retried while time is left, because there is no other copy of it."""
+        """Store a refresh token that Amazon sent. Retry while time is left, because no other copy of it exists."""
         request = account_secrets_service_pb2.RotateRefreshTokenRequest(
             account_id=account.account_id,
             expected_revision=account.revision,
@@ -127,7 +127,7 @@ class GrpcAccounts:
                 return AccountView(response.account.account_id, response.account.revision)
 
     async def mark_revoked(self, account: AccountView) -> None:
-        """Record a refused grant; an account with a later revision is not changed."""
+        """Record a refused grant. An account with a later revision does not change."""
         request = account_secrets_service_pb2.MarkAuthorizationRevokedRequest(
             account_id=account.account_id, expected_revision=account.revision
         )
@@ -176,12 +176,12 @@ class GrpcApplications:
         )
 
     async def client(self, application_id: str) -> LwaClient:
-        """Open an application's LWA client."""
+        """Return an application's LWA client."""
         return await to_client(self._secrets, application_id)
 
 
 class GrpcSellers:
-    """Accounts, stored for the user that started the authorization."""
+    """A store of accounts for the users that started authorizations."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
@@ -189,12 +189,12 @@ class GrpcSellers:
         self._secrets = account_secrets_service_pb2_grpc.AccountSecretsServiceStub(channel)
 
     async def account(self, account_id: str) -> account_pb2.Account:
-        """Return an account that was stored."""
+        """Return a stored account."""
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
         return (await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY)).account
 
     async def connect(self, connection: Connection) -> tuple[str, account_pb2.Account]:
-        """Store a seller for its user; unique by user, seller and marketplace, so that no other user's account is touched."""
+        """Store a seller's account, unique by user, seller and marketplace, so that no other user's account changes."""
         expire_time = to_timestamp(int(connection.authorization_expire_time))
         request = account_service_pb2.UpsertAccountRequest(
             user_id=connection.user_id,
@@ -206,13 +206,13 @@ class GrpcSellers:
         )
         account = (await _invoke(self._channel, self._accounts.UpsertAccount, request)).account
         if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
-            # The refresh token is the stored one, and Amazon has just accepted it.
+            # The refresh token equals the stored one, and Amazon has just accepted it.
             account = await restore_account(self._secrets, account.account_id, account.revision)
         return account.account_id, account
 
 
 class GrpcStored:
-    """Applications and accounts."""
+    """Stored applications and accounts, for rotations."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
@@ -233,11 +233,11 @@ class GrpcStored:
         return _application((await invoke(self._secrets.FindApplication, request, dependency=_DEPENDENCY)).application)
 
     async def client(self, application_id: str) -> LwaClient:
-        """Open an application's client id and secrets."""
+        """Return an application's client id and secrets."""
         return await to_client(self._secrets, application_id)
 
     async def account(self, account_id: str) -> StoredAccount:
-        """Return an account, whatever its state."""
+        """Return an account in any state."""
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
         account = (await invoke(self._accounts.GetAccount, request, dependency=_DEPENDENCY)).account
         return StoredAccount(account.account_id, account.application_id, account.revision)
@@ -250,7 +250,7 @@ class GrpcStored:
         old_until: datetime | None,
         issue_time: datetime | None,
     ) -> bool:
-        """Store a new secret; return False where the present one was issued later."""
+        """Store a new secret. Return False if the present one was issued later."""
         request = application_service_pb2.RotateClientSecretRequest(
             application_id=application_id,
             client_secret=client_secret.get_secret_value(),
@@ -264,7 +264,7 @@ class GrpcStored:
     async def store_refresh_token(
         self, account: StoredAccount, refresh_token: SecretStr, consent_until: datetime | None
     ) -> bool:
-        """Store a refresh token by compare-and-set; the revision shows whether it was new."""
+        """Store a refresh token by compare-and-set. Return whether it was new, which the revision shows."""
         request = account_secrets_service_pb2.RotateRefreshTokenRequest(
             account_id=account.account_id,
             expected_revision=account.revision,
@@ -275,7 +275,7 @@ class GrpcStored:
         return changed.account.revision != account.revision
 
     async def store_secret_expiry(self, application_id: str, until: datetime) -> None:
-        """Store when the present secret ends."""
+        """Store the time at which the present secret ends."""
         request = account_secrets_service_pb2.RecordSecretExpiryRequest(
             application_id=application_id, secret_expire_time=from_datetime(until)
         )
@@ -285,14 +285,14 @@ class GrpcStored:
 async def _invoke(
     channel: grpc.aio.Channel, method: "grpc.aio.UnaryUnaryMultiCallable[Any, _Response]", request: Any
 ) -> _Response:
-    """Store what Amazon gave once; a refusal under overload is waited out here, for no caller could repeat it."""
+    """Store credentials that Amazon issues only once. Retry a refusal under overload here, because no caller could repeat it."""
     return await write(channel, method, request, dependency=_DEPENDENCY, serving=False)
 
 
 async def to_client(
     secrets: "account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub", application_id: str
 ) -> LwaClient:
-    """Open an application's client id and secrets."""
+    """Return an application's client id and secrets."""
     request = account_secrets_service_pb2.GetApplicationSecretsRequest(application_id=application_id)
     return lwa_client((await invoke(secrets.GetApplicationSecrets, request, dependency=_DEPENDENCY)).application)
 
@@ -300,13 +300,13 @@ async def to_client(
 async def restore_account(
     secrets: "account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub", account_id: str, revision: int
 ) -> account_pb2.Account:
-    """Record that Amazon accepted the grant of a revoked account. Raises Conflict when the account has moved on."""
+    """Record that Amazon accepted the grant of a revoked account. Raises Conflict if the account has changed since."""
     request = account_secrets_service_pb2.RestoreAuthorizationRequest(account_id=account_id, expected_revision=revision)
     return (await invoke(secrets.RestoreAuthorization, request, dependency=_DEPENDENCY)).account
 
 
 def lwa_client(opened: account_secrets_service_pb2.ApplicationSecrets) -> LwaClient:
-    """Return the LWA client of an application that was opened."""
+    """Return the LWA client in the account service's message."""
     previous = SecretStr(opened.previous_client_secret) if opened.previous_client_secret else None
     return LwaClient(SecretStr(opened.client_id), SecretStr(opened.client_secret), previous)
 

@@ -1,4 +1,4 @@
-"""What the token domain needs: the credentials of an account, LWA, and a cache of tokens."""
+"""Ports and values of the token domain: an account's credentials, LWA, and the cache of tokens."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +11,7 @@ from sellergate_common.errors import Reason
 
 @dataclass(frozen=True, slots=True)
 class LwaClient:
-    """An LWA client in the clear; `previous_secret` is one that Amazon still accepts after a rotation."""
+    """An LWA client with its secrets. Amazon still accepts `previous_secret` for some time after a rotation."""
 
     client_id: SecretStr
     client_secret: SecretStr
@@ -20,21 +20,21 @@ class LwaClient:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A seller's grant: what its refresh token opens."""
+    """A seller's grant, by its refresh token."""
 
     value: SecretStr
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """An application's own grant, without any seller, as in sellingpartnerapi::notifications."""
+    """An application's own grant for a scope without a seller, as in sellingpartnerapi::notifications."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What Amazon's redirect brought (spapi_oauth_code), and the redirect URI that it came to; good once, for 5 minutes."""
+    """An authorization code (spapi_oauth_code) and the redirect URI that received it; valid once, for 5 minutes."""
 
     value: SecretStr
     redirect_uri: str
@@ -45,7 +45,7 @@ Grant = RefreshToken | Scope | Code
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """What is known of an account without opening a secret."""
+    """An account without its secrets."""
 
     account_id: str
     revision: int
@@ -53,7 +53,7 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The present state of an account, also of one whose grant Amazon has refused."""
+    """The present state of an account, which may be one whose grant Amazon has refused."""
 
     account: AccountView
     user_id: str
@@ -62,7 +62,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationView:
-    """An application's own grant for a scope; the etag changes with the application."""
+    """An application's own grant for a scope. The etag changes with the application."""
 
     application_id: str
     etag: str
@@ -71,19 +71,19 @@ class ApplicationView:
 
 @dataclass(frozen=True, slots=True)
 class CallersGrant:
-    """The caller that keeps credentials itself, and their SHA-256: it reveals nothing of them and is not stored."""
+    """A caller that keeps credentials itself, and the SHA-256 of these, which reveals nothing of them and is not stored."""
 
     digest: str
     caller: Caller
 
 
 TokenKey = AccountView | ApplicationView | CallersGrant
-"""Whose token it is: keys of different accounts, revisions, applications, scopes and callers are never equal."""
+"""The owner of a cached token. Keys of different accounts, revisions, applications, scopes and callers are never equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountGrant:
-    """An account's grant with its LWA client, and the revision that they belong to."""
+    """An account's grant with its LWA client, and their revision."""
 
     account: AccountView
     client: LwaClient
@@ -92,19 +92,19 @@ class AccountGrant:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An access token. `expire_time` is in seconds since the epoch, by the wall clock at receipt; `life` is what LWA gave it."""
+    """An access token. `expire_time` is in seconds since the epoch, by the local clock; `life` is LWA's lifetime in seconds."""
 
     value: SecretStr
     expire_time: float
     life: float
     refresh_token: SecretStr | None = None
-    """The refresh token that came with it, where LWA sent one."""
+    """The refresh token that came with it, if LWA sent one."""
     revision: int = 0
-    """Of the account that it was handed out for; 0 for other grants."""
+    """The revision of the account; 0 for other grants."""
 
 
 class Accounts(Protocol):
-    """The account service, as the token service may see it."""
+    """The part of the account service that the token domain uses."""
 
     async def view(self, account_id: str, at_least: int = 0) -> AccountView:
         """Return an account that can be used, of the revision `at_least` or a later one.
@@ -113,50 +113,50 @@ class Accounts(Protocol):
         """
 
     async def standing(self, account_id: str) -> Standing:
-        """Return an active or revoked account as it is now. Raises NotFound, PreconditionFailed (inactive), Unavailable."""
+        """Return the state of an active or revoked account. Raises NotFound, PreconditionFailed (inactive), Unavailable."""
 
     async def grant(self, account_id: str, *, verifying: bool = False) -> AccountGrant:
-        """Open an account's grant, with `verifying` a revoked one's too. Raises NotFound, PreconditionFailed, Unavailable."""
+        """Return an account's grant; with `verifying`, of a revoked one too. Raises NotFound, PreconditionFailed, Unavailable."""
 
     def forget(self, account_id: str) -> None:
-        """Forget the copy of an account that has changed."""
+        """Drop the copy of an account that has changed."""
 
     async def application(self, application_id: str, scope: str) -> ApplicationView:
         """Return an application. Raises NotFound, Unavailable."""
 
     async def client(self, application_id: str) -> LwaClient:
-        """Open an application's LWA client. Raises NotFound, Unavailable."""
+        """Return an application's LWA client. Raises NotFound, Unavailable."""
 
     async def rotate(self, account: AccountView, refresh_token: SecretStr) -> AccountView:
-        """Store the refresh token that Amazon sent in place of this revision's. Raises Conflict when the account has moved on."""
+        """Store the refresh token that Amazon sent in place of this revision's. Raises Conflict for a changed account."""
 
     async def mark_revoked(self, account: AccountView) -> None:
-        """Record that Amazon refused this revision's grant for good; an account with a later revision is not changed."""
+        """Record that Amazon refused this revision's grant for good. An account with a later revision does not change."""
 
     async def restore(self, account: AccountView) -> AccountView:
-        """Record that Amazon accepted the grant of a revoked account; return its new revision. Raises Conflict."""
+        """Record that Amazon accepted the grant of a revoked account. Return the new revision. Raises Conflict."""
 
 
 class VerificationLimiter(Protocol):
     """A limit on verifications of an account, shared by all replicas."""
 
     async def acquire(self, account_id: str, seconds: float) -> bool:
-        """Take the turn for `seconds`; False where it is taken, or where Redis is unavailable."""
+        """Reserve the next verification for `seconds`. Return False if it is reserved already, or Redis is unavailable."""
 
 
 class Lwa(Protocol):
     """Login with Amazon."""
 
     async def exchange(self, client_id: SecretStr, client_secret: SecretStr, grant: Grant) -> AccessToken:
-        """Exchange a grant for an access token; for a code, its refresh token comes with it.
+        """Exchange a grant for an access token. For a code, the token carries the refresh token.
 
-        Raises PreconditionFailed (AUTHORIZATION_REVOKED, AUTHORIZATION_MISMATCH, LWA_CLIENT_REJECTED), InvalidRequest (a scope or
-        code that Amazon refuses), AmazonRefused (AMAZON_DENIED, AMAZON_REJECTED), Unavailable (AMAZON_UNAVAILABLE), OutOfTime.
+        Raises PreconditionFailed (AUTHORIZATION_REVOKED, AUTHORIZATION_MISMATCH, LWA_CLIENT_REJECTED), InvalidRequest (a refused
+        scope or code), AmazonRefused (AMAZON_DENIED, AMAZON_REJECTED), Unavailable (AMAZON_UNAVAILABLE), OutOfTime.
         """
 
 
 AUTHORIZATION_LOST = frozenset({Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_MISMATCH})
-"""Refusals that are about one account's refresh token and end only with another one."""
+"""Refusals of one account's refresh token, which end only with another token."""
 
-# Access tokens, shared by all replicas; the mark is a token's fingerprint.
+# A cache of access tokens that all replicas share; the mark is a token's fingerprint.
 TokenCache = Entries[TokenKey, AccessToken, str]

@@ -1,4 +1,4 @@
-"""TokenService: proto ⇄ domain, nothing else."""
+"""The servicer of TokenService: conversion between messages and the domain."""
 
 import time
 from typing import Any
@@ -22,7 +22,7 @@ from sellergate_token.tokens.verification import Verifications
 
 
 class TokenServicer(TokenServiceServicer):
-    """Access tokens, rotations and authorizations."""
+    """The RPCs of TokenService."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class TokenServicer(TokenServiceServicer):
         self._authorizations = authorizations
 
     async def GetAccessToken(self, request: pb2.GetAccessTokenRequest, context: Any) -> pb2.GetAccessTokenResponse:
-        """Return a token with the requested lifetime."""
+        """Return an access token with the requested lifetime."""
         min_lifetime = request.min_lifetime.ToMilliseconds() / 1000 if request.HasField("min_lifetime") else None
         match request.WhichOneof("grant"):
             case "account_id":
@@ -64,7 +64,7 @@ class TokenServicer(TokenServiceServicer):
         """Drop a token that Amazon refused."""
         owners = (bool(request.account_id), request.HasField("grantless"), request.HasField("credentials"))
         if sum(owners) != 1:
-            raise InvalidRequest.of_field("account_id", "must be set, or grantless or credentials in its place")
+            raise InvalidRequest.of_field("account_id", "must be set, unless grantless or credentials is")
         fingerprint = request.fingerprint
         if request.account_id:
             invalidated = await self._tokens.invalidate(request.account_id, fingerprint)
@@ -98,7 +98,7 @@ class TokenServicer(TokenServiceServicer):
         )
 
     async def HandleRotation(self, request: pb2.HandleRotationRequest, context: Any) -> pb2.HandleRotationResponse:
-        """Hear of a rotation."""
+        """Store the credentials of a rotation."""
         match request.WhichOneof("source"):
             case "webhook":
                 given = request.webhook
@@ -113,7 +113,7 @@ class TokenServicer(TokenServiceServicer):
     async def StartAuthorization(
         self, request: pb2.StartAuthorizationRequest, context: Any
     ) -> pb2.StartAuthorizationResponse:
-        """Begin an authorization."""
+        """Start an authorization."""
         beginning = AuthorizationRequest(
             user_id=request.user_id,
             application_id=request.application_id,
@@ -133,7 +133,7 @@ class TokenServicer(TokenServiceServicer):
     async def CompleteAuthorization(
         self, request: pb2.CompleteAuthorizationRequest, context: Any
     ) -> pb2.CompleteAuthorizationResponse:
-        """Redeem what the browser brought back."""
+        """Complete an authorization after Amazon's redirect."""
         returned = AuthorizationCallback(
             state=SecretStr(request.state),
             browser_nonce=SecretStr(request.browser_nonce),

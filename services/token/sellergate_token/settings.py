@@ -20,7 +20,7 @@ def _webhook_secrets(text: SecretStr) -> SecretStr:
 
 
 class TokenSettings(ServerSettings, CacheSettings, CentralSettings, OutboundSettings):
-    """Where LWA, the centrals and the account service are, and the keys of what lies in Redis."""
+    """The addresses of LWA, Seller and Vendor Central and the account service, and the keys of entries in Redis."""
 
     token_port: Port = 50052
     account_target: str = "127.0.0.1:50051"
@@ -32,13 +32,13 @@ class TokenSettings(ServerSettings, CacheSettings, CentralSettings, OutboundSett
     """Internal services ("client/billing, client/reports") that may call GetAccessToken and InvalidateAccessToken."""
 
     webhook_secrets: Annotated[SecretStr, AfterValidator(_webhook_secrets)] = SecretStr("")
-    """Lines of `application_id secret`, two at most for each application; they sign messages to the rotation webhook."""
+    """Lines of `application_id secret`, at most two for each application, whose secrets sign messages to the rotation webhook."""
     rotation_queue_url: Annotated[str, AfterValidator(secure_url)] | None = None
-    """The SQS queue on which Amazon reports about the operator's applications; none: no queue is consumed."""
+    """The SQS queue of Amazon's notifications about the operator's applications; none: no queue is consumed."""
     rotation_queue_visibility_seconds: Annotated[int, Field(ge=1, le=43200)] = 120
-    """Time after which SQS delivers a message again that was received and not processed."""
+    """Seconds after which SQS delivers an undeleted message again."""
     aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")
-    """Region of the queue; none leaves it to boto3's own configuration."""
+    """Region of the queue; none: boto3's own configuration decides."""
 
     @property
     def webhooks(self) -> tuple[WebhookSecret, ...]:
@@ -52,6 +52,6 @@ class TokenSettings(ServerSettings, CacheSettings, CentralSettings, OutboundSett
 
     @property
     def access(self) -> Access:
-        """The methods that the identities in token_callers may call beyond the table."""
+        """The methods that the identities in token_callers may call in addition to the policy."""
         callers = names(self.token_callers)
         return Access({_SERVICE + method: callers for method in ("GetAccessToken", "InvalidateAccessToken")})

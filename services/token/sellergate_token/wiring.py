@@ -1,4 +1,4 @@
-"""Wires tokens, rotations and the website authorization."""
+"""The composition of the token service: tokens, rotations and website authorizations."""
 
 import random
 import secrets
@@ -38,15 +38,15 @@ from sellergate_token.tokens.service import Tokens
 from sellergate_token.tokens.verification import Verifications
 
 SECRET_BYTES = 32
-# More at once would only wait in the account service.
+# More requests at once would only wait in the account service.
 LOOKS_AT_ONCE = 32
 
 
 def make_tokens(
     settings: TokenSettings, account: grpc.aio.Channel, redis: Redis, changes: InvalidationFeed, exchanges: Exchanges
 ) -> tuple[Tokens, Verifications, Mapping[str, Sequence[InvalidationListener]]]:
-    """Wire tokens and verifications to the account service, Redis and LWA; return also the listeners of each channel."""
-    # Only cold work is admitted: what is in a cache is returned whatever else is going on.
+    """Wire tokens and verifications to the account service, Redis and LWA. Return them with the listeners of each channel."""
+    # Admission applies only to fetches: cached tokens are returned under any load.
     fetches = Admission(MOST_EXCHANGES, time.monotonic, random.random)
     looks = Admission(LOOKS_AT_ONCE, time.monotonic, random.random, then=fetches)
     AdmissionMetrics.register(looks=looks, exchanges=fetches)
@@ -79,7 +79,7 @@ def make_authorizations(
 async def open_rotations(
     settings: TokenSettings, channel: grpc.aio.Channel, redis: Redis, exchanges: Exchanges, background: BackgroundTasks
 ) -> AsyncIterator[RotationHandlers]:
-    """Yield the doors; the queue is consumed meanwhile."""
+    """Yield the handlers of rotations, and consume the queue meanwhile."""
     webhooks = Webhooks(settings.webhooks, RedisSeen(redis), time.time)
     rotations = Rotations(GrpcStored(channel), exchanges, lambda: datetime.now(UTC))
     handlers = RotationHandlers(webhooks, rotations, rotation_count())

@@ -1,4 +1,4 @@
-"""Settings of the token service: what rotations need is checked at the start, and nothing of it is shown."""
+"""Settings of the token service: those of rotations are checked at the start, and no secret is shown."""
 
 import subprocess
 import sys
@@ -85,9 +85,7 @@ def test_centrals_of_single_marketplaces_are_set_and_checked(monkeypatch: pytest
         ("UK=https://a.example GB=https://b.example", "has a URL already"),
     ],
 )
-def test_a_central_that_cannot_be_is_refused_at_the_start(
-    monkeypatch: pytest.MonkeyPatch, text: str, told: str
-) -> None:
+def test_an_invalid_central_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, text: str, told: str) -> None:
     for variable in ("SELLERGATE_SELLER_CENTRAL_URLS", "SELLERGATE_VENDOR_CENTRAL_URLS"):
         monkeypatch.setenv(variable, text)
         with pytest.raises(SettingsError) as caught:

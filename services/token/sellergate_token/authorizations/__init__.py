@@ -1,1 +1,1 @@
-"""Amazon's website authorization: consent, state and redirect, up to the connected account."""
+"""Amazon's website authorization, from consent through state and redirect to the connected account."""

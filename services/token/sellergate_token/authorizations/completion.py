@@ -1,7 +1,7 @@
-"""The completion of an authorization: from the returning browser to the stored account, whatever is repeated meanwhile.
+"""The completion of an authorization, from the callback to the stored account. A callback may be repeated at any time.
 
-A callback may come twice, may be fetched by a link scanner first, and may be cut at any point. What it has reached is kept under
-its state, so that a repetition goes on from there and ends with the same result.
+A callback may arrive twice, may be fetched by a link scanner first, and may be interrupted at any point. Its progress is stored
+under its state, so that a repeat continues from there and ends with the same result.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ from sellergate_token.tokens.exchanges import Exchanges
 
 # Sellers must authorize again after 365 days (developer docs, "renew authorizations").
 AUTHORIZATION_SECONDS = 365 * 24 * 3600.0
-# So long a callback may be repeated after it came first.
+# The seconds for which a callback may be repeated after the first one.
 REMEMBERED_SECONDS = 600.0
-# One process works on a callback for so long at most; then another may go on in its place.
+# One process works on a callback for at most these seconds; then another process may continue.
 BUSY_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 0.2
-# What a repetition would meet again. All else may pass, and what was reached is kept for the next try.
+# Reasons that a repeat would get again. Other errors may pass, and the progress is kept for the next attempt.
 _FINAL = frozenset({Reason.INVALID_REQUEST, Reason.AUTHORIZATION_REVOKED})
 
 _Account = TypeVar("_Account")
@@ -52,7 +52,7 @@ _Account = TypeVar("_Account")
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCallback:
-    """What came back with the browser; the nonce is empty where it has no cookie."""
+    """The parameters and the cookie of a callback. The nonce is empty if the browser has no cookie."""
 
     state: SecretStr
     browser_nonce: SecretStr
@@ -61,7 +61,7 @@ class AuthorizationCallback:
 
 
 class Completion(Generic[_Account]):
-    """Callbacks, each carried out once."""
+    """The completion of authorizations. Each callback is carried out once."""
 
     def __init__(
         self, applications: Applications, sellers: Sellers[_Account], states: States, exchanges: Exchanges, clock: Clock
@@ -71,14 +71,14 @@ class Completion(Generic[_Account]):
         self._states = states
         self._exchanges = exchanges
         self._clock = clock
-        # asyncio itself keeps only weak references to tasks.
+        # asyncio keeps only weak references to tasks.
         self._running: set[asyncio.Task[_Account]] = set()
 
     async def complete(self, callback: AuthorizationCallback, caller_user: str) -> _Account:
-        """Redeem the code of an authorization and store the account; a repetition returns the account that came of it.
+        """Redeem the code of an authorization and store the account. A repeat returns the same account.
 
-        Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime; then nothing was stored. A call that is not
-        the browser's or the user's own changes nothing.
+        Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime; then nothing was stored. A call from another
+        browser or of another user changes nothing.
         """
         give_up = self._clock.monotonic() + time_left(BUSY_SECONDS)
         while True:
@@ -101,7 +101,7 @@ class Completion(Generic[_Account]):
     def _check_caller(
         self, kept: StoredAuthorization | None, callback: AuthorizationCallback, caller_user: str
     ) -> StoredAuthorization:
-        """Return what is kept if it belongs to this browser and user. Raises InvalidRequest, and leaves it as it is."""
+        """Return the stored authorization if it belongs to this browser and user. Raises InvalidRequest, and changes nothing."""
         if kept is None or (kept.progress is None and kept.pending.expire_time <= self._clock.wall()):
             raise _unknown_state()
         pending = kept.pending
@@ -125,7 +125,7 @@ class Completion(Generic[_Account]):
         )
 
     def _start(self, kept: StoredAuthorization, callback: AuthorizationCallback) -> "asyncio.Task[_Account]":
-        """Carry out a callback in a task of its own: the browser may leave at any moment, and LWA hands a token out once."""
+        """Carry out a callback in its own task: the browser may disconnect at any moment, and LWA redeems a code only once."""
         task = asyncio.create_task(self._carry_out(kept, callback))
         self._running.add(task)
         task.add_done_callback(self._on_end)
@@ -134,10 +134,10 @@ class Completion(Generic[_Account]):
     def _on_end(self, task: "asyncio.Task[_Account]") -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # where the browser has left, no caller awaits it
+            task.exception()  # if the browser has disconnected, no caller awaits it
 
     async def _carry_out(self, kept: StoredAuthorization, callback: AuthorizationCallback) -> _Account:
-        """Go on from what was reached. What LWA brings is kept before it is used."""
+        """Continue from the stored progress. Tokens of LWA are stored before they are used."""
         assert kept.progress is not None  # noqa: S101  (it was advanced)
         step = _Step(self._states, callback.state, kept, kept.progress)
         pending = kept.pending
@@ -147,11 +147,11 @@ class Completion(Generic[_Account]):
             if token is None:
                 token = await self._redeem(client, Code(callback.code, pending.redirect_uri))
                 await step.reach(replace(step.progress, refresh_token=token))
-            # Used once before it is stored: what is stored must never be worse than before.
+            # The token is used once before it replaces the stored one, which may still work.
             await self._exchanges.exchange(client, RefreshToken(token))
             account_id, account = await self._sellers.connect(self._connection(pending, callback, token))
         except SellergateError as error:
-            await step.reach(_after(step.progress, error))
+            await step.reach(_progress_after(step.progress, error))
             raise
         await step.reach(replace(step.progress, busy_until=0.0, refresh_token=None, account_id=account_id))
         return account
@@ -175,7 +175,7 @@ class Completion(Generic[_Account]):
 
 @dataclass
 class _Step:
-    """The progress of one caller. A caller whose progress cannot be stored continues: only a repetition would miss it."""
+    """The progress of one caller. A caller whose progress cannot be stored continues: only a repeat would miss it."""
 
     states: States
     state: SecretStr
@@ -183,7 +183,7 @@ class _Step:
     progress: Progress
 
     async def reach(self, progress: Progress) -> None:
-        """Keep what was reached."""
+        """Store the progress."""
         self.progress = progress
         if self.kept is None:
             return
@@ -200,9 +200,9 @@ def digest_of(secret: SecretStr) -> str:
 
 
 def _check_same(progress: Progress, callback: AuthorizationCallback) -> None:
-    """Raise InvalidRequest for another code or seller than the first, whose result would be taken for its own.
+    """Raise InvalidRequest for another code or seller than those of the first callback, whose result it would get.
 
-    Where the result is still open, a second consent on Amazon's page may bring a new code of the same seller.
+    While the result is open, a second consent on Amazon's page may bring a new code of the same seller.
     """
     is_same_code = hmac.compare_digest(progress.code_digest, digest_of(callback.code))
     is_open = not progress.account_id and progress.refusal is None
@@ -210,8 +210,8 @@ def _check_same(progress: Progress, callback: AuthorizationCallback) -> None:
         raise _unknown_state()
 
 
-def _after(progress: Progress, error: SellergateError) -> Progress:
-    """Return what is kept after an error: the refusal itself where it is final, else all for the next try."""
+def _progress_after(progress: Progress, error: SellergateError) -> Progress:
+    """Return the progress to store after an error: a final refusal itself, or everything for the next attempt."""
     if error.reason not in _FINAL:
         return replace(progress, busy_until=0.0)
     violations = tuple((violation.field, violation.description) for violation in error.violations)

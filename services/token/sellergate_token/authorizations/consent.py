@@ -1,4 +1,4 @@
-"""The URL at which a browser gives consent: Amazon's next page, from Sellergate's own page or back to the Appstore's."""
+"""The URL of Amazon's consent page, for authorizations that start at Sellergate's own page or at the Appstore."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from sellergate_token.authorizations.ports import ApplicationView
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request to connect a seller of some kind; the last three values are the Appstore's, or empty or None."""
+    """A request to connect a seller. The last three values come from the Appstore, or are empty or None."""
 
     user_id: str
     application_id: str
@@ -24,7 +24,7 @@ class AuthorizationRequest:
 
 
 def marketplace_of(request: AuthorizationRequest) -> Marketplace:
-    """Return the marketplace that is meant. Raises InvalidRequest that lists the codes."""
+    """Return the marketplace of a code. Raises InvalidRequest that lists the codes."""
     marketplace = marketplace_by_code(request.marketplace)
     if marketplace is None:
         codes = ", ".join(sorted(known.code for known in MARKETPLACES))
@@ -32,12 +32,12 @@ def marketplace_of(request: AuthorizationRequest) -> Marketplace:
     return marketplace
 
 
-def entry_of(request: AuthorizationRequest, marketplace: Marketplace, seller_central: SellerCentral) -> str:
+def consent_page_of(request: AuthorizationRequest, marketplace: Marketplace, seller_central: SellerCentral) -> str:
     """Return the URL of Amazon's next page. Raises InvalidRequest."""
     callback = request.amazon_callback_uri
     if bool(callback) != (request.amazon_state is not None):
         missing = "amazon_state" if callback else "amazon_callback_uri"
-        raise InvalidRequest.of_field(missing, "must be set: the Appstore sends both, a page of ours none")
+        raise InvalidRequest.of_field(missing, "must be set: the Appstore sends both, Sellergate's own page none")
     if callback:
         if not seller_central.own(callback):
             raise InvalidRequest.of_field("amazon_callback_uri", "must be a page of Seller or Vendor Central")
@@ -48,8 +48,8 @@ def entry_of(request: AuthorizationRequest, marketplace: Marketplace, seller_cen
     return base + CONSENT_PATH
 
 
-def address_of(entry: str, request: AuthorizationRequest, application: ApplicationView, state: SecretStr) -> SecretStr:
-    """Return the URL of the consent page; a draft is authorized with version=beta (otherwise Amazon reports MD1000)."""
+def consent_url(entry: str, request: AuthorizationRequest, application: ApplicationView, state: SecretStr) -> SecretStr:
+    """Return the URL of the consent page. A draft application needs version=beta; without it Amazon reports MD1000."""
     if request.amazon_state is not None:
         query = {"amazon_state": request.amazon_state.get_secret_value()}
     else:

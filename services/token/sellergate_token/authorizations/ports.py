@@ -1,4 +1,4 @@
-"""Ports of authorizations: applications, a store of started authorizations, and a store of the resulting accounts."""
+"""Ports of authorizations: applications, a store of pending authorizations, and a store of accounts."""
 
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -12,7 +12,7 @@ Account_co = TypeVar("Account_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class ApplicationView:
-    """What is known of an application without opening a secret. `owner_user_id` is empty for one that all users share."""
+    """An application without its secrets. `owner_user_id` is empty for one that all users share."""
 
     application_id: str
     owner_user_id: str
@@ -23,9 +23,10 @@ class ApplicationView:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An authorization that was begun. `expire_time` is in seconds since the epoch.
+    """An authorization that was started. `expire_time` is in seconds since the epoch.
 
-    `nonce_digest` is the SHA-256 of the browser's nonce in hex. `selling_partner_id` is the one that the Appstore named, or empty.
+    `nonce_digest` is the SHA-256 of the browser's nonce in hex. `selling_partner_id` is the seller ID that the Appstore sent, or
+    empty.
     """
 
     user_id: str
@@ -41,7 +42,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error that a repetition would meet again: a reason, a message and violations, as fields and descriptions."""
+    """An error that a repeat would get again: a reason, a message, and violations as fields and descriptions."""
 
     reason: str
     message: str
@@ -50,10 +51,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """An authorization whose browser has come back. Until `busy_until`, in seconds since the epoch, one caller works on it.
+    """The progress of a callback. Until `busy_until`, in seconds since the epoch, one caller works on it.
 
-    `code_digest` is the SHA-256 of the code in hex. `refresh_token` is one that the code brought and that has not worked yet;
-    `account_id` or `refusal` is the outcome.
+    `code_digest` is the SHA-256 of the code in hex. `refresh_token` came for the code and has not been used yet; `account_id` or
+    `refusal` is the outcome.
     """
 
     pending: Pending
@@ -67,7 +68,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StoredAuthorization:
-    """What is kept of an authorization. `mark` names this very version of it."""
+    """A stored authorization. `mark` identifies this version of it."""
 
     pending: Pending
     progress: Progress | None
@@ -87,41 +88,41 @@ class Connection:
 
 
 class Applications(Protocol):
-    """The applications, as the account service keeps them."""
+    """The applications of the account service."""
 
     async def view(self, application_id: str) -> ApplicationView:
         """Return an application. Raises NotFound, Unavailable."""
 
     async def client(self, application_id: str) -> LwaClient:
-        """Open an application's LWA client. Raises NotFound, PreconditionFailed, Unavailable."""
+        """Return an application's LWA client. Raises NotFound, PreconditionFailed, Unavailable."""
 
 
 class Sellers(Protocol[Account_co]):
-    """The accounts, as the account service keeps them."""
+    """The accounts of the account service."""
 
     async def connect(self, connection: Connection) -> tuple[str, Account_co]:
-        """Store a seller for its user, over what that user has of it, if anything; return the account and its id.
+        """Store a seller's account for its user, or update the user's existing one. Return the account and its id.
 
         Raises InvalidRequest, NotFound, Unavailable.
         """
 
     async def account(self, account_id: str) -> Account_co:
-        """Return an account that was stored. Raises NotFound, Unavailable."""
+        """Return a stored account. Raises NotFound, Unavailable."""
 
 
 class States(Protocol):
-    """Authorizations by their state, shared by all replicas."""
+    """A store of authorizations by their state, shared by all replicas."""
 
     async def keep(self, state: SecretStr, pending: Pending, seconds: float) -> None:
-        """Keep what was begun for `seconds`. Raises Unavailable: what is not kept cannot be completed."""
+        """Store a pending authorization for `seconds`. Raises Unavailable, since one that is not stored cannot be completed."""
 
     async def find(self, state: SecretStr) -> StoredAuthorization | None:
-        """Return what is kept, and leave it as it is. Raises Unavailable."""
+        """Return the stored authorization without a change. Raises Unavailable."""
 
     async def advance(
         self, state: SecretStr, kept: StoredAuthorization, progress: Progress, seconds: float
     ) -> StoredAuthorization | None:
-        """Put `progress` in the place of exactly what was found, for `seconds`; None where it has changed since.
+        """Replace the found version by `progress`, for `seconds`. Return None if it has changed since.
 
-        Of several callers that found the same, one advances. Raises Unavailable.
+        Of several callers that found the same version, one advances. Raises Unavailable.
         """

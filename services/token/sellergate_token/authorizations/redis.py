@@ -1,4 +1,4 @@
-"""Authorizations in the shared Redis: sealed, found only with the state, and advanced by compare-and-set."""
+"""A store of authorizations in the shared Redis: sealed, found only by their state, and advanced by compare-and-set."""
 
 import json
 from dataclasses import asdict
@@ -14,8 +14,8 @@ from sellergate_common.redis_client import UNREACHABLE
 
 from sellergate_token.authorizations.ports import Pending, Progress, Refusal, StoredAuthorization
 
-# What was begun and its progress have keys of their own: a replica of before that gives out what was begun finds nothing to give
-# out once the browser has come back.
+# A pending authorization and its progress have separate keys: a replica of an earlier release, which knows only pending ones,
+# finds none after the callback.
 _PROGRESS = ":progress"
 _ADVANCE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -26,14 +26,14 @@ return 1
 
 
 class RedisStates:
-    """States under the token service's own prefix. They are kept only in Redis, since another replica may get the next request."""
+    """States under the token service's own prefix. They are only in Redis, since another replica may get the next request."""
 
     def __init__(self, redis: Redis, ring: KeyRing) -> None:
         self._redis = redis
         self._ring = ring
 
     async def keep(self, state: SecretStr, pending: Pending, seconds: float) -> None:
-        """Keep what was begun. Raises Unavailable."""
+        """Store a pending authorization. Raises Unavailable."""
         key = state_key(self._ring, state.get_secret_value())
         try:
             await self._redis.set(key, self._seal(asdict(pending), key), px=int(seconds * 1000), nx=True)
@@ -41,7 +41,7 @@ class RedisStates:
             raise _unavailable() from error
 
     async def find(self, state: SecretStr) -> StoredAuthorization | None:
-        """Return what is kept. Raises Unavailable."""
+        """Return the stored authorization. Raises Unavailable."""
         key = state_key(self._ring, state.get_secret_value())
         try:
             begun, advanced = await self._redis.mget(key, key + _PROGRESS)
@@ -57,7 +57,7 @@ class RedisStates:
     async def advance(
         self, state: SecretStr, kept: StoredAuthorization, progress: Progress, seconds: float
     ) -> StoredAuthorization | None:
-        """Put progress in the place of what was found; None where it has changed since. Raises Unavailable."""
+        """Replace the found version by `progress`. Return None if it has changed since. Raises Unavailable."""
         key = state_key(self._ring, state.get_secret_value())
         place = key + _PROGRESS
         sealed = self._seal(_values(progress), place)

@@ -1,4 +1,4 @@
-"""Amazon's website authorization: where a browser is sent, and what becomes of what it brings back."""
+"""The service of Amazon's website authorization: its start, with the URL of the consent page, and its completion."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sellergate_common.clock import Clock
 from sellergate_common.errors import InvalidRequest, NotAllowed, NotFound
 
 from sellergate_token.authorizations.completion import AuthorizationCallback, Completion, digest_of
-from sellergate_token.authorizations.consent import AuthorizationRequest, address_of, entry_of, marketplace_of
+from sellergate_token.authorizations.consent import AuthorizationRequest, consent_page_of, consent_url, marketplace_of
 from sellergate_token.authorizations.ports import Applications, ApplicationView, Pending, Sellers, States
 from sellergate_token.tokens.exchanges import Exchanges
 
@@ -29,7 +29,7 @@ class PendingAuthorization:
 
 
 class Authorizations(Generic[_Account]):
-    """Authorizations from their beginning to the account. `new_secret` makes 256 random bits, fit for a URL."""
+    """Website authorizations. `new_secret` returns 256 random bits as text that fits into a URL."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class Authorizations(Generic[_Account]):
         self._completion = Completion(applications, sellers, states, exchanges, clock)
 
     async def start(self, request: AuthorizationRequest, caller_user: str) -> PendingAuthorization:
-        """Begin an authorization. `caller_user` is the user that the caller acts for; empty: it may begin for any.
+        """Start an authorization. `caller_user` is the user that the caller acts for; empty: the caller may act for any user.
 
         Raises InvalidRequest, NotAllowed, NotFound, Unavailable.
         """
         if caller_user not in ("", request.user_id):
-            raise NotAllowed("The edge acts for another user than the one in user_id.")
+            raise NotAllowed("The edge acts for another user than the one in user_id; send that user's own id.")
         marketplace = marketplace_of(request)
-        entry = entry_of(request, marketplace, self._seller_central)
+        entry = consent_page_of(request, marketplace, self._seller_central)
         application = await self._application(request)
         state, nonce = SecretStr(self._new_secret()), SecretStr(self._new_secret())
         pending = Pending(
@@ -71,14 +71,14 @@ class Authorizations(Generic[_Account]):
             expire_time=self._now() + STATE_SECONDS,
         )
         await self._states.keep(state, pending, STATE_SECONDS)
-        return PendingAuthorization(address_of(entry, request, application, state), state, nonce)
+        return PendingAuthorization(consent_url(entry, request, application, state), state, nonce)
 
     async def complete(self, callback: AuthorizationCallback, caller_user: str) -> _Account:
-        """Carry out the callback of an authorization that was begun here. Raises as Completion.complete does."""
+        """Carry out the callback of an authorization. Raises as Completion.complete does."""
         return await self._completion.complete(callback, caller_user)
 
     async def _application(self, request: AuthorizationRequest) -> ApplicationView:
-        """Return an application of the user's own or a shared one that can be authorized. Raises NotFound, InvalidRequest."""
+        """Return an application that the user may connect sellers with. Raises NotFound, InvalidRequest."""
         application = await self._applications.view(request.application_id)
         if application.owner_user_id not in ("", request.user_id):
             raise NotFound.application(request.application_id)

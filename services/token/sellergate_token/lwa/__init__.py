@@ -1,1 +1,1 @@
-"""Login with Amazon over HTTPS: grants exchanged for access tokens, its responses read, and the bound on exchanges."""
+"""Login with Amazon over HTTPS: the exchange of grants for access tokens, and the parsing of its responses."""

@@ -1,7 +1,7 @@
-"""LWA's token endpoint over httpx: one endpoint for all regions, and requests that no caller can cancel.
+"""A client of LWA's token endpoint over httpx: one endpoint for all regions, and requests that no caller can cancel.
 
-httpcore loses a connection for good whose request is cancelled while it is opened (encode/httpcore issues 830 and 1093). Each
-request is therefore a task of its own, which ends by httpx's own time-outs; a caller that leaves, leaves only its wait for it.
+httpcore leaks a connection whose request is cancelled while the connection is opened (encode/httpcore issues 830 and 1093). Each
+request is therefore its own task, which ends by httpx's time-outs; a cancelled caller only stops waiting for it.
 """
 
 import asyncio
@@ -26,17 +26,17 @@ from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken, Scope
 EXCHANGE_SECONDS = 10.0
 CONNECT_SECONDS = 3.0
 LAST_RESORT_SECONDS = 2 * EXCHANGE_SECONDS
-"""Ends a request whose response drips in; by then it is no longer opening its connection, and may be cancelled."""
+"""Seconds after which a request with a slow response is cancelled; by then its connection is open, so that none leaks."""
 KEEPALIVE_SECONDS = 15.0
 SHORTEST_SECONDS = 0.1
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.2
 MOST_EXCHANGES = 64
-"""How many exchanges are under way at once; the others wait, within their deadlines."""
+"""The most simultaneous exchanges; further ones wait, within their deadlines."""
 
 
 class HttpLwa:
-    """LWA's token endpoint. Throttling and server errors are repeated while there is time, never before Retry-After.
+    """LWA's token endpoint. Throttling and server errors are retried while there is time, never before Retry-After.
 
     `jitter` returns a random number in [0, 1).
     """
@@ -81,16 +81,16 @@ class HttpLwa:
         except (TimeoutError, httpx.TimeoutException):
             raise OutOfTime(f"LWA did not respond within {left:.1f} s.") from None
         except (httpx.HTTPError, OSError) as error:
-            # The cause is not chained: the error of a client holds the request, and that holds the secrets.
+            # The cause is not chained: httpx's error holds the request, which holds the secrets.
             raise busy(f"LWA cannot be reached ({type(error).__name__}).") from None
         except parsing.TooLarge as error:
             raise busy(f"LWA's response cannot be read: {error}.") from None
         return parse(response, grant, self._clock.wall())
 
     def _start(self, form: dict[str, str], seconds: float) -> "asyncio.Task[Response]":
-        """Start a request of at most `seconds` in a task that outlives its caller, and that gives its slot back.
+        """Start a request of at most `seconds` in a task that outlives its caller and releases its slot.
 
-        A caller waits for the slot itself: one that leaves before its turn sends nothing.
+        The caller itself waits for the slot: one that is cancelled before it has a slot sends nothing.
         """
         request = asyncio.create_task(self._send(form, seconds), name="LWA request")
         self._requests.add(request)
@@ -114,7 +114,7 @@ class HttpLwa:
 
 
 def _form(grant: Grant) -> dict[str, str]:
-    """Write a grant. A scope must not be sent with a refresh token, nor the reverse."""
+    """Return the form of a grant. LWA accepts a scope or a refresh token, not both."""
     match grant:
         case RefreshToken(value):
             return {"grant_type": "refresh_token", "refresh_token": value.get_secret_value()}
@@ -129,9 +129,9 @@ def _form(grant: Grant) -> dict[str, str]:
 async def open_lwa(
     url: str, clock: Clock, jitter: Callable[[], float], route: Route = DIRECT
 ) -> AsyncIterator[HttpLwa]:
-    """Open a client of the token endpoint at `url`. Redirects are not followed: they would carry the secrets along.
+    """Open a client of the token endpoint at `url`. Redirects are not followed, since they would forward the secrets.
 
-    Bodies are unpacked by the reader, which bounds what they become; the pool has as many connections as there are slots.
+    The reader decompresses bodies, within a bound; the pool has as many connections as there are slots.
     """
     limits = httpx.Limits(
         max_connections=MOST_EXCHANGES,

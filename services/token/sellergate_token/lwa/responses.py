@@ -1,6 +1,6 @@
-"""What a response of LWA means: an access token, a refusal that is final, or trouble that may be over in a moment.
+"""The meaning of LWA's responses: an access token, a final refusal, or a failure that a retry may overcome.
 
-LWA writes errors as RFC 6749 §5.2 says, not in SP-API's shape; which ones it sends and why is known from Amazon's own SDK
+LWA writes errors in the shape of RFC 6749 §5.2, not in SP-API's. Its error codes and their causes are known from Amazon's own SDK
 (lwa_exception_error_code) and from public threads.
 """
 
@@ -22,11 +22,11 @@ from sellergate_common.errors import (
 from sellergate_token.ports import AccessToken, Grant, RefreshToken, Scope
 
 MOST_BYTES = 64 * 1024
-"""LWA's responses have less than 8 KiB."""
+"""The most bytes of a response, decompressed. LWA's have less than 8 KiB."""
 _MAX_LIFE_SECONDS = 24 * 3600.0
 _MAX_WORDS = 200
 _TOO_MANY_REQUESTS = 429
-# Statuses below 500 that say nothing of the request itself: it may be sent again.
+# Statuses below 500 that are not about the request itself, which may be sent again.
 _BUSY_STATUSES = frozenset({408, 425, _TOO_MANY_REQUESTS})
 _BUSY_ERRORS = frozenset({"server_error", "temporarily_unavailable"})
 _HELP = "https://developer-docs.amazon.com/sp-api/docs/connect-to-the-selling-partner-api"
@@ -40,7 +40,7 @@ _REFUSALS = {
         "Amazon does not let this LWA client use the grant (unauthorized_client); check the application's registration.",
     ),
 }
-# To a refresh token; `unauthorized_client` is then about the token, and the client itself is well.
+# Refusals of a refresh token. Here `unauthorized_client` is about the token; the client itself is valid.
 _REFUSALS_OF_SELLERS = {
     "invalid_grant": (
         Reason.AUTHORIZATION_REVOKED,
@@ -54,9 +54,9 @@ _REFUSALS_OF_SELLERS = {
 
 
 class Busy(Unavailable):
-    """LWA cannot be reached, throttles, or has a fault: the same exchange may work in a moment.
+    """A failure of LWA, by throttling, a fault or a broken connection, that a retry of the same exchange may overcome.
 
-    `pause` are the seconds that LWA wants to be left alone for (Retry-After); 0 where it does not say.
+    `pause` is LWA's Retry-After in seconds; 0 where LWA names none.
     """
 
     pause: float = 0.0
@@ -64,7 +64,7 @@ class Busy(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete response; the names of `headers` are in lower case. Its body holds secrets and stays out of its repr."""
+    """A complete response. The names of `headers` are in lower case; the body holds secrets and is not in the repr."""
 
     status: int
     headers: Mapping[str, str]
@@ -74,15 +74,15 @@ class Response:
         return f"Response({self.status})"
 
     def header(self, name: str) -> str:
-        """Return a header; empty where there is none."""
+        """Return a header; empty if there is none."""
         return self.headers.get(name, "")
 
 
 def parse(response: Response, grant: Grant, received: float) -> AccessToken:
     """Return the access token of a response that was received at `received`, in seconds since the epoch.
 
-    Raises PreconditionFailed, InvalidRequest and AmazonRefused for refusals, which are final; Busy for what may be over in a
-    moment; Unavailable for a success that cannot be read.
+    Raises PreconditionFailed, InvalidRequest and AmazonRefused for final refusals, Busy for a failure that a retry may overcome,
+    Unavailable for a success that cannot be read.
     """
     try:
         document = parsing.parse_object(
@@ -99,7 +99,7 @@ def parse(response: Response, grant: Grant, received: float) -> AccessToken:
 
 
 def busy(message: str, retry_after: float | None = None) -> Busy:
-    """Return the error of an exchange that may be tried again, after `retry_after` seconds where LWA named them."""
+    """Return the error of an exchange that may be retried, after `retry_after` seconds if LWA named them."""
     error = Busy(f"{message} Try again.", reason=Reason.AMAZON_UNAVAILABLE, retry_after=retry_after or 1.0)
     error.pause = retry_after or 0.0
     return error
@@ -127,7 +127,7 @@ def _refusal(response: Response, document: Mapping[str, Any], grant: Grant) -> S
     if error in known:
         reason, message = known[error]
         return PreconditionFailed(message, reason=reason, metadata={"lwa_error": error}, help_url=_HELP)
-    said = f"LWA answered {response.status} {error}".rstrip()
+    said = f"LWA responded {response.status} {error}".rstrip()
     if error and error not in _BUSY_ERRORS and response.status // 100 == 4 and response.status not in _BUSY_STATUSES:  # noqa: PLR2004
         return _refused(said, error, parsing.words_in(document, "error_description", _MAX_WORDS), response.status)
     return busy(f"{said}.", _pause(response))

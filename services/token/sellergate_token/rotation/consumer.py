@@ -1,8 +1,8 @@
-"""Consumer of Amazon's queue of rotations: a message is deleted only after what it brings is stored durably.
+"""The consumer of Amazon's queue of rotations. A message is deleted only after its credentials are stored durably.
 
-A message that cannot be read, or is about an unknown client, stays for the queue's own redrive policy and blocks no other. One that
-fails because something is down comes again after its visibility timeout. Messages about one client are handled in Amazon's order,
-different clients side by side.
+A message that cannot be read, or is about an unknown client, is left to the queue's redrive policy and blocks no other. One that
+fails in an outage is delivered again after its visibility timeout. Messages about one client are handled in Amazon's order, those
+about different clients concurrently.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from sellergate_common.observability.logs import get_logger
 
 from sellergate_token.rotation.handlers import TEMPORARY
 
-# For all messages about one client together; less than the time after which they come again.
+# Seconds for all messages about one client together; less than the time after which they are delivered again.
 HANDLE_SECONDS = 30.0
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 60.0
@@ -26,21 +26,21 @@ LONGEST_BACKOFF_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """A message, and the receipt that deletes it. Neither is printed."""
+    """A message and the receipt that deletes it. Neither is in the repr."""
 
     body: bytes = field(repr=False)
     receipt: str = field(repr=False)
 
 
 class QueueUnavailable(Exception):
-    """A queue that does not respond, or refuses; the message states the cause and holds no content."""
+    """A queue that does not respond, or refuses. The error's message states the cause and holds no content."""
 
 
 class Queue(Protocol):
-    """A queue that hides a received message for a while, and shows it again unless it is deleted."""
+    """A queue that hides a received message for some time, and delivers it again unless it is deleted."""
 
     async def receive(self) -> Sequence[QueueMessage]:
-        """Wait for messages, and return none when none came. Raises QueueUnavailable."""
+        """Wait for messages and return them, or an empty list. Raises QueueUnavailable."""
 
     async def delete(self, message: QueueMessage) -> None:
         """Delete a message. Raises QueueUnavailable."""
@@ -49,8 +49,8 @@ class Queue(Protocol):
 class RotationQueue:
     """The consumer.
 
-    `handle` stores what a message brings; `order_of` returns the client that it is about (empty: unknown) and its time; `jitter`
-    is a random number in [0, 1).
+    `handle` stores a message's credentials; `order_of` returns the client that it is about (empty: unknown) and its time;
+    `jitter` returns a random number in [0, 1).
     """
 
     def __init__(
@@ -71,16 +71,16 @@ class RotationQueue:
         self._new_id = new_id
 
     async def run(self) -> None:
-        """Consume until cancelled; while the queue or the account service is unavailable, poll with growing pauses."""
+        """Consume until cancelled. While the queue or the account service is unavailable, poll with growing pauses."""
         failures = 0
         while True:
-            failures = 0 if await self._turn() else failures + 1
+            failures = 0 if await self._receive_batch() else failures + 1
             if failures:
                 longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10))
                 await self._clock.sleep(longest * (0.5 + self._jitter() / 2))
 
-    async def _turn(self) -> bool:
-        """Receive once and handle what came; False when something is down."""
+    async def _receive_batch(self) -> bool:
+        """Receive once and handle the messages. Return False if the queue or the account service is unavailable."""
         try:
             messages = await self._queue.receive()
         except QueueUnavailable as error:
@@ -89,7 +89,7 @@ class RotationQueue:
         return all(await asyncio.gather(*map(self._in_order, self._by_client(messages))))
 
     def _by_client(self, messages: Sequence[QueueMessage]) -> Iterable[Sequence[QueueMessage]]:
-        """Return the messages of each client, oldest first; one without a client is a group of its own."""
+        """Return the messages of each client, oldest first. A message without a client is a group by itself."""
         groups: dict[object, list[tuple[float, QueueMessage]]] = {}
         for message in messages:
             client, time = self._order_of(message.body)
@@ -97,12 +97,12 @@ class RotationQueue:
         return [[message for _, message in sorted(group, key=itemgetter(0))] for group in groups.values()]
 
     async def _in_order(self, messages: Sequence[QueueMessage]) -> bool:
-        """Handle messages one after the other, whatever becomes of each; each has its share of the time."""
+        """Handle messages one after another. Each has its share of the time; a failure does not stop the next."""
         share = HANDLE_SECONDS / len(messages)
         return all([await self._handle_message(message, share) for message in messages])
 
     async def _handle_message(self, message: QueueMessage, seconds: float) -> bool:
-        """Handle one message and delete it when that is done; False when it failed for a reason that passes."""
+        """Handle one message, then delete it. Return False if it failed for a temporary reason."""
         deadline = self._clock.monotonic() + seconds
         with use_context(CallContext("rotation_queue", self._new_id(), deadline=deadline)):
             try:

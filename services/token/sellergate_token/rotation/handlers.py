@@ -1,4 +1,4 @@
-"""The two sources of rotations. Each rotation is counted and logged by its kind and outcome, never by its content."""
+"""Handlers for the two sources of rotations. Each rotation is counted and logged by kind and outcome, without content."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from sellergate_token.rotation.webhooks import SignedMessage, Webhooks
 WEBHOOK, QUEUE = "webhook", "queue"
 KINDS = {NewRefreshToken: "refresh_token", NewClientSecret: "client_secret", SecretExpiry: "secret_expiry"}
 UNKNOWN = "unknown"
-# Failures that end by themselves; every other error repeats until an operator acts.
+# Temporary failures; every other error repeats until an operator acts.
 TEMPORARY = frozenset(
     {
         Reason.AMAZON_UNAVAILABLE,
@@ -27,11 +27,11 @@ TEMPORARY = frozenset(
 )
 
 Count = Callable[[str, str, str], None]
-"""Counts a rotation by source, kind and outcome."""
+"""A function that counts a rotation by source, kind and outcome."""
 
 
 class RotationHandlers:
-    """The webhook and the queue, in front of one handler."""
+    """The handlers of webhook messages and queue messages."""
 
     def __init__(self, webhooks: Webhooks, rotations: Rotations, count: Count) -> None:
         self._webhooks = webhooks
@@ -39,7 +39,7 @@ class RotationHandlers:
         self._count = count
 
     async def webhook(self, message: SignedMessage) -> bool:
-        """Hear a webhook message; True when something was stored. Raises Unauthenticated, and as Rotations.apply does."""
+        """Apply a webhook message. Return whether it changed anything. Raises Unauthenticated, and as Rotations.apply does."""
         try:
             async with self._webhooks.admit(message) as application_id:
                 return await self._apply(WEBHOOK, lambda: read_webhook(message.body, application_id))
@@ -49,10 +49,10 @@ class RotationHandlers:
             raise
 
     async def queue_message(self, body: bytes, caller: str = "") -> bool:
-        """Hear a message of Amazon's queue, or one that an operator brings. Nothing signs it: the edge may not bring any."""
+        """Apply a message of Amazon's queue, or of an operator. The edge may send none, because it has no signature."""
         if caller == EDGE:
             raise NotAllowed(
-                "The edge may send only webhook messages: a queue message has no signature that could be checked."
+                "The edge may send only webhook messages: a queue message has no signature to check. Send it as an operator."
             )
         return await self._apply(QUEUE, lambda: read_queue_message(body))
 

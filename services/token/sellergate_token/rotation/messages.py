@@ -1,6 +1,6 @@
-"""Readers of rotations: the webhook's body, whose form is Sellergate's, and Amazon's messages, of which only some fields are read.
+"""Parsers of rotations: webhook bodies in Sellergate's own form, and some fields of Amazon's notifications.
 
-Messages of refusal name fields and never repeat what stood in them. Amazon's shape: its sample "lwa-rotation",
+Error messages name fields and never repeat their values. Source of Amazon's form: its sample "lwa-rotation",
 NotificationPayload.java.
 """
 
@@ -18,11 +18,11 @@ _Secret = Annotated[SecretStr, Field(min_length=1, max_length=2048)]
 _ClientId = Annotated[SecretStr, Field(min_length=1, max_length=512)]
 
 
-class _Ours(BaseModel):
+class _WebhookModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class _RefreshToken(_Ours):
+class _RefreshToken(_WebhookModel):
     type: Literal["REFRESH_TOKEN"]
     application_id: _Id
     account_id: _Id
@@ -33,7 +33,7 @@ class _RefreshToken(_Ours):
         return NewRefreshToken(self.application_id, self.account_id, self.refresh_token, self.authorization_expire_time)
 
 
-class _ClientSecret(_Ours):
+class _ClientSecret(_WebhookModel):
     type: Literal["CLIENT_SECRET"]
     application_id: _Id
     lwa_client_id: _ClientId | None = None
@@ -51,41 +51,41 @@ class _ClientSecret(_Ours):
         )
 
 
-class _Amazons(BaseModel):
+class _AmazonModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", strict=True, hide_input_in_errors=True)
 
 
-class _Metadata(_Amazons):
+class _Metadata(_AmazonModel):
     publish_time: AwareDatetime | None = None
 
 
-class _Secretive(_Amazons):
+class _NewSecret(_AmazonModel):
     client_id: _ClientId
     new_client_secret: _Secret
     new_client_secret_expiry_time: AwareDatetime
     old_client_secret_expiry_time: AwareDatetime
 
 
-class _Ending(_Amazons):
+class _SecretExpiry(_AmazonModel):
     client_id: _ClientId
     client_secret_expiry_time: AwareDatetime
 
 
-class _NewSecretPayload(_Amazons):
-    new: _Secretive = Field(alias="applicationOAuthClientNewSecret")
+class _NewSecretPayload(_AmazonModel):
+    new: _NewSecret = Field(alias="applicationOAuthClientNewSecret")
 
 
-class _ExpiryPayload(_Amazons):
-    ending: _Ending = Field(alias="applicationOAuthClientSecretExpiry")
+class _ExpiryPayload(_AmazonModel):
+    ending: _SecretExpiry = Field(alias="applicationOAuthClientSecretExpiry")
 
 
-class _Notification(_Amazons):
+class _Notification(_AmazonModel):
     event_time: AwareDatetime | None = None
     notification_metadata: _Metadata = _Metadata()
 
     @property
     def time(self) -> datetime | None:
-        """When Amazon published the notification."""
+        """The time at which Amazon published the notification."""
         return self.notification_metadata.publish_time or self.event_time
 
 
@@ -101,7 +101,7 @@ class _NewSecretMessage(_Notification):
             new.new_client_secret,
             new.new_client_secret_expiry_time,
             new.old_client_secret_expiry_time,
-            # Without a time of its own, the notification is as old as the rotation, after which the old secret works for 7 days.
+            # A notification without a time is as old as the rotation, after which the old secret works for 7 days.
             self.time or new.old_client_secret_expiry_time - OLD_SECRET_LIFE,
         )
 
@@ -125,22 +125,25 @@ _MESSAGES: TypeAdapter[_NewSecretMessage | _ExpiryMessage] = TypeAdapter(
 
 
 def read_webhook(body: bytes, application_id: str) -> Rotation:
-    """Read a webhook's body, which must be about the application whose secret signed it. Raises InvalidRequest."""
+    """Parse a webhook's body, which must be about the application whose secret signed it. Raises InvalidRequest."""
     given = _read(_BODIES, body)
     if given.application_id != application_id:
-        raise InvalidRequest.of_field("application_id", "is not the application whose secret signed the message")
+        raise InvalidRequest.of_field(
+            "application_id",
+            "is not the application whose secret signed the message; sign with this application's secret",
+        )
     return given.rotation()
 
 
 def read_queue_message(body: bytes) -> Rotation:
-    """Read a message of Amazon's queue. Raises InvalidRequest."""
+    """Parse a message of Amazon's queue. Raises InvalidRequest."""
     return _read(_MESSAGES, body).rotation()
 
 
 def order_of(body: bytes) -> tuple[str, float]:
     """Return the LWA client that a message of Amazon's queue is about, and its time in seconds since the epoch.
 
-    Messages about one client are handled in the order of their times. A message that cannot be read has no client ("").
+    Messages about one client are handled in the order of their times. A message that cannot be read has the client "".
     """
     try:
         rotation = _read(_MESSAGES, body).rotation()
@@ -154,19 +157,19 @@ def _read(shape: TypeAdapter[_Shape], body: bytes) -> _Shape:
     try:
         return shape.validate_json(body)
     except ValidationError as error:
-        # No cause is chained: pydantic's own error holds the body.
+        # The cause is not chained: pydantic's error holds the body.
         violations = [_violation(fault) for fault in error.errors(include_input=False, include_context=False)]
     words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
     raise InvalidRequest(words, violations=violations)
 
 
 def _violation(fault: Any) -> FieldViolation:
-    """Say what is wrong with a field; names that we did not choose, and types that we do not know, are not repeated."""
+    """Return the violation of a field. Unknown names and types are not repeated."""
     kind = fault["type"]
     if kind.startswith("union_tag"):
         return FieldViolation("type", "is missing or not one of the known types")
     if kind == "extra_forbidden":
-        return FieldViolation("body", "has a field that is not known")
+        return FieldViolation("body", "has an unknown field; leave it out")
     if kind == "json_invalid":
         return FieldViolation("body", "must be JSON")
     path = ".".join(str(part) for part in fault["loc"][1:]) or "body"

@@ -1,4 +1,4 @@
-"""A metric of the outcomes of rotations. Labels are bounded: source, kind and outcome are Sellergate's own words."""
+"""The metric of rotations by outcome. Its labels have few values: source, kind and outcome are fixed words."""
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.registry import REGISTRY
@@ -7,10 +7,10 @@ from sellergate_token.rotation.handlers import Count
 
 
 def rotation_count(registry: CollectorRegistry = REGISTRY) -> Count:
-    """Register the counter and return what counts."""
+    """Register the counter and return the function that counts."""
     counter = Counter(
         "sellergate_rotations",
-        "Rotations heard, by source (webhook, queue), kind and outcome (applied, known, refused, failed)",
+        "Rotations received, by source (webhook, queue), kind and outcome (applied, known, refused, failed)",
         ("source", "kind", "outcome"),
         registry=registry,
     )

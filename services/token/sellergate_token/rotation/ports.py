@@ -1,4 +1,4 @@
-"""What the rotation domain needs: what is stored of applications and accounts, and which webhook messages were seen."""
+"""Ports of the rotation domain: stored applications and accounts, and the webhook messages that were accepted."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,18 +11,18 @@ from sellergate_token.ports import LwaClient
 
 @dataclass(frozen=True, slots=True)
 class StoredApplication:
-    """What is known of an application without opening a secret. Times are aware; None: unknown."""
+    """An application without its secrets. Times have a time zone; None: unknown."""
 
     application_id: str
     secret_expire_time: datetime | None
     previous_secret_expire_time: datetime | None
     secret_issue_time: datetime | None = None
-    """When Amazon published the newest notification of a secret that was stored."""
+    """The time at which Amazon published the notification of the newest stored secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """What is known of an account without opening a secret, whatever its state."""
+    """An account in any state, without its secrets."""
 
     account_id: str
     application_id: str
@@ -30,7 +30,7 @@ class StoredAccount:
 
 
 class Stored(Protocol):
-    """The account service, as rotations see it. All raise NotFound, Unavailable, OutOfTime."""
+    """The part of the account service that rotations use. All methods raise NotFound, Unavailable, OutOfTime."""
 
     async def application(self, application_id: str) -> StoredApplication:
         """Return an application."""
@@ -39,7 +39,7 @@ class Stored(Protocol):
         """Return the operator's application of an LWA client."""
 
     async def client(self, application_id: str) -> LwaClient:
-        """Open an application's client id and secrets; the previous one only while Amazon accepts it."""
+        """Return an application's client id and secrets, the previous secret only while Amazon accepts it."""
 
     async def account(self, account_id: str) -> StoredAccount:
         """Return an account."""
@@ -52,25 +52,25 @@ class Stored(Protocol):
         old_until: datetime | None,
         issue_time: datetime | None,
     ) -> bool:
-        """Store a new secret durably; the present one becomes the previous one until `old_until` (None: for 7 days).
+        """Store a new secret durably. The present one becomes the previous one until `old_until` (None: for 7 days).
 
-        Return False where Amazon issued the present one later, which then stays.
+        Return False, without a change, if Amazon issued the present secret later.
         """
 
     async def store_refresh_token(
         self, account: StoredAccount, refresh_token: SecretStr, consent_until: datetime | None
     ) -> bool:
-        """Store a refresh token durably; False when it was the stored one. Raises Conflict when the account has moved on."""
+        """Store a refresh token durably. Return False if it equals the stored one. Raises Conflict for a changed account."""
 
     async def store_secret_expiry(self, application_id: str, until: datetime) -> None:
-        """Store when the present secret ends."""
+        """Store the time at which the present secret ends."""
 
 
 class SeenMessages(Protocol):
-    """The webhook messages of the last minutes, shared by all replicas."""
+    """A record of the webhook messages of the last minutes, shared by all replicas."""
 
     async def claim(self, digest: str) -> bool:
-        """Remember a message; False when it was remembered already. Raises Unavailable: nothing passes unremembered."""
+        """Record a message. Return False if it was recorded before. Raises Unavailable if it cannot be recorded."""
 
     async def release(self, digest: str) -> None:
-        """Forget a message that was not carried out, so that it may be sent again."""
+        """Delete the record of a message that was not applied, so that it may be sent again."""

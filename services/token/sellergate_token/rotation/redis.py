@@ -1,4 +1,4 @@
-"""Accepted webhook messages, in the shared Redis."""
+"""The record of accepted webhook messages in the shared Redis."""
 
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import HOOK_PREFIX
@@ -6,7 +6,7 @@ from sellergate_common.errors import Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
 
-# A signature is good from 300 s before its time until 300 s after it.
+# A signature is valid from 300 s before its time until 300 s after it.
 REMEMBERED_SECONDS = 900
 
 
@@ -17,7 +17,7 @@ class RedisSeen:
         self._redis = redis
 
     async def claim(self, digest: str) -> bool:
-        """Remember a message; False when it was remembered already."""
+        """Record a message. Return False if it was recorded before."""
         try:
             return bool(await self._redis.set(HOOK_PREFIX + digest, "1", nx=True, ex=REMEMBERED_SECONDS))
         except UNREACHABLE as error:
@@ -27,7 +27,7 @@ class RedisSeen:
             ) from error
 
     async def release(self, digest: str) -> None:
-        """Forget a message. Where Redis does not respond it stays stored, and the sender must sign it again."""
+        """Delete the record of a message. If Redis does not respond, the record stays, and the sender must sign again."""
         try:
             await self._redis.delete(HOOK_PREFIX + digest)
         except UNREACHABLE as error:

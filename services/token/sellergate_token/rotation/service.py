@@ -1,6 +1,6 @@
-"""Decides about rotations: what a new refresh token or client secret must show before it is stored.
+"""The application of rotations: the conditions under which a new refresh token or client secret is stored.
 
-Both sources, the signed webhook and Amazon's queue, lead here, and either may bring the same news twice, late or out of order.
+The signed webhook and Amazon's queue may both deliver a rotation twice, late or out of order.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ OLD_SECRET_LIFE = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class NewRefreshToken:
-    """An account's new refresh token, for the application that its sender named. `consent_until`: None leaves what is known."""
+    """An account's new refresh token, for the application that its sender named. `consent_until`: None keeps the stored time."""
 
     application_id: str
     account_id: str
@@ -31,9 +31,10 @@ class NewRefreshToken:
 
 @dataclass(frozen=True, slots=True)
 class NewClientSecret:
-    """A new client secret of an application, of an LWA client, or of both, which must then belong together.
+    """A new client secret of an application or an LWA client. If both are named, they must belong together.
 
-    `issue_time` is when Amazon published it (None: it does not come from Amazon itself); secrets are ordered by it.
+    `issue_time` is the time at which Amazon published it, by which secrets are ordered; None: the secret was not published by
+    Amazon.
     """
 
     application_id: str
@@ -46,7 +47,7 @@ class NewClientSecret:
 
 @dataclass(frozen=True, slots=True)
 class SecretExpiry:
-    """Amazon's warning that a client's present secret ends; `reported_at` is when Amazon published it (None: not known)."""
+    """Amazon's warning that a client's present secret ends. `reported_at` is its time of publication; None: unknown."""
 
     client_id: SecretStr
     until: datetime
@@ -57,7 +58,7 @@ Rotation = NewRefreshToken | NewClientSecret | SecretExpiry
 
 
 class Rotations:
-    """Applies rotations. `now` is the wall clock, aware."""
+    """The application of rotations. `now` is the wall clock, with a time zone."""
 
     def __init__(self, stored: Stored, exchanges: Exchanges, now: Callable[[], datetime]) -> None:
         self._stored = stored
@@ -65,7 +66,7 @@ class Rotations:
         self._now = now
 
     async def apply(self, rotation: Rotation) -> bool:
-        """Store what a rotation brings, durably; False when it was known or is out of date, and nothing changed.
+        """Store a rotation's credentials durably. Return False, without a change, if they are known or outdated.
 
         Raises InvalidRequest, NotFound, Conflict, PreconditionFailed (LWA_CLIENT_REJECTED, SECRET_UNREADABLE), Unavailable.
         """
@@ -78,7 +79,7 @@ class Rotations:
                 return await self._expiry(rotation)
 
     async def _refresh_token(self, new: NewRefreshToken) -> bool:
-        """Store a refresh token after it has worked. One that Amazon refuses changes nothing: what is stored may work yet."""
+        """Store a refresh token after one successful exchange. A refused one changes nothing: the stored one may still work."""
         account = await self._stored.account(new.account_id)
         if account.application_id != new.application_id:
             raise NotFound.account(new.account_id)
@@ -90,20 +91,21 @@ class Rotations:
                 raise
             said = error.metadata.get("lwa_error", "invalid_grant")
             raise InvalidRequest.of_field(
-                "refresh_token", f"is refused by Amazon ({said}); the stored token is not changed; send the current one"
+                "refresh_token", f"is refused by Amazon ({said}); the stored token did not change; send the current one"
             ) from None
         return await self._stored.store_refresh_token(account, new.refresh_token, new.consent_until)
 
     async def _client_secret(self, new: NewClientSecret) -> bool:
-        """Store a client secret that is neither known nor older than what is stored.
+        """Store a client secret that is neither known nor older than the stored one.
 
-        The account service decides which secret is older, in the transaction that stores: two notifications may come at once.
+        The account service compares their ages in the transaction that stores, since two notifications may arrive at once.
         """
         application = await self._application(new)
         client = await self._stored.client(application.application_id)
         if new.client_id is not None and new.client_id != client.client_id:
             raise InvalidRequest.of_field(
-                "lwa_client_id", "is not the LWA client of the application; nothing was stored"
+                "lwa_client_id",
+                "is not the LWA client of the application; nothing was stored; name the application's own",
             )
         is_known = new.client_secret in (client.client_secret, client.previous_secret)
         if is_known and (new.issue_time is None or application.secret_issue_time is not None):
@@ -119,14 +121,14 @@ class Rotations:
         if new.application_id:
             return await self._stored.application(new.application_id)
         if new.client_id is None:
-            raise InvalidRequest.of_field("lwa_client_id", "must be set where no application is named")
+            raise InvalidRequest.of_field("lwa_client_id", "must be set if no application is named")
         return await self._stored.application_of_client(new.client_id)
 
     def _is_outdated(self, new: NewClientSecret, application: StoredApplication) -> bool:
-        """Return whether a secret has ended or, where the times of issue do not say it, ends much before the one that is stored.
+        """Return whether a secret has ended or, if a time of issue is missing, ends long before the stored one.
 
-        A secret of the rotation before is known for 7 days, so that only older ones show by their end; the margin lets Amazon's
-        secret win over one that an operator stored by hand, whose end is only an estimate.
+        The secret before the present one is known for 7 days, so that the end identifies only older ones. The margin lets
+        Amazon's secret win over one that an operator stored by hand, whose end is an estimate.
         """
         if new.until is None:
             return False
@@ -137,7 +139,7 @@ class Rotations:
         return not is_ordered and known is not None and new.until < known - OLD_SECRET_LIFE
 
     async def _expiry(self, expiry: SecretExpiry) -> bool:
-        """Store when the present secret ends; a warning from before the last rotation is about the secret of before."""
+        """Store the end of the present secret. A warning from before the last rotation is about the previous secret."""
         application = await self._stored.application_of_client(expiry.client_id)
         get_logger().warning(
             "client_secret_ends", application_id=application.application_id, expire_time=expiry.until.isoformat()

@@ -1,4 +1,4 @@
-"""Amazon SQS through boto3, in threads of its own: the event loop never waits for it.
+"""Amazon SQS through boto3, in its own threads, so that it never blocks the event loop.
 
 boto3 finds this process's AWS credentials and the endpoint (AWS_ENDPOINT_URL_SQS) by its own chain.
 """
@@ -21,19 +21,19 @@ from sellergate_token.rotation.consumer import QueueMessage, QueueUnavailable
 
 WAIT_SECONDS = 20
 _MOST_MESSAGES = 10
-# Ten messages of SQS's largest size, 1 MiB each ("Amazon SQS message quotas"), and what is around them.
+# Ten messages of SQS's largest size, 1 MiB each ("Amazon SQS message quotas"), with their envelopes.
 _MOST_BYTES = 12 * 1024 * 1024
-# A cancelled receive may hold a thread for the length of its poll; deletions continue meanwhile.
+# A cancelled receive may occupy a thread until its poll ends; deletions continue meanwhile.
 _THREADS = 4
-# boto3 limits only each wait on the socket; this limits one request as a whole, beyond its long poll.
+# boto3 limits only each wait on the socket; this limits a whole request, beyond its long poll.
 _SECONDS = 10.0
-# The consumer backs off by itself; a long poll ends after WAIT_SECONDS at the latest.
+# boto3 does not retry, since the consumer backs off itself. A long poll ends after WAIT_SECONDS at the latest.
 _CONFIG = Config(connect_timeout=3, read_timeout=WAIT_SECONDS + 5, retries={"total_max_attempts": 1})
 _NOT_OF_A_CODE = re.compile(r"[^A-Za-z0-9.]")
 
 
 class SqsQueue:
-    """A queue by its URL. The client is made when it is first needed, so that what hinders it is an outage like any other."""
+    """A queue by its URL. The boto3 client is made at the first use, so that a failure to make it counts as an outage."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class SqsQueue:
         self.threads = Threads("sqs", _THREADS)
 
     async def receive(self) -> Sequence[QueueMessage]:
-        """Wait for messages, and return none when none came."""
+        """Wait for messages and return them, or an empty list."""
         messages: Sequence[QueueMessage] = await self._call(self._receive, self._wait_seconds + _SECONDS)
         return messages
 
@@ -78,9 +78,9 @@ class SqsQueue:
                 return await self.threads.run(lambda: ask(self._ready()))
         except ClientError as error:
             code = _NOT_OF_A_CODE.sub("", str(error.response.get("Error", {}).get("Code", "")))[:64]
-            raise QueueUnavailable(f"SQS refuses ({code})") from None
-        except Exception as error:  # noqa: BLE001  (an endpoint that is no SQS trips boto3 in ways that it does not name)
-            raise QueueUnavailable(f"SQS cannot be asked ({type(error).__name__})") from None
+            raise QueueUnavailable(f"SQS refused the request ({code})") from None
+        except Exception as error:  # noqa: BLE001  (boto3 raises errors of any type for an endpoint that is not SQS)
+            raise QueueUnavailable(f"SQS cannot be reached ({type(error).__name__})") from None
 
     def _ready(self) -> Any:
         with self._making:

@@ -1,6 +1,6 @@
 """The check of webhook messages: signed with a current secret, recent, and not accepted before.
 
-All refusals are alike, so that nobody learns which of these was wrong.
+All refusals are alike, so that a forger does not learn which check failed.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class WebhookSecret:
 
 @dataclass(frozen=True, slots=True)
 class SignedMessage:
-    """A message as it was received."""
+    """A received message with its headers."""
 
     timestamp: str
     signature: str
@@ -40,7 +40,7 @@ class SignedMessage:
 
 
 class Webhooks:
-    """The door of the webhook. `now` is in seconds since the epoch."""
+    """The check of webhook messages. `now` is in seconds since the epoch."""
 
     def __init__(self, secrets: Sequence[WebhookSecret], seen: SeenMessages, now: Callable[[], float]) -> None:
         self._secrets = tuple(secrets)
@@ -49,14 +49,14 @@ class Webhooks:
 
     @asynccontextmanager
     async def admit(self, message: SignedMessage) -> AsyncIterator[str]:
-        """Yield the id of the application whose secret signed the message, which may come again only if the body raises.
+        """Yield the id of the application whose secret signed the message. It is accepted again only if the body raises.
 
-        Raises Unauthenticated for a message that is not acceptable, Unavailable when it is unknown whether it is a replay.
+        Raises Unauthenticated for an invalid message, Unavailable if it is unknown whether it is a replay.
         """
         application_id, expected = self._signer(message)
-        if not application_id or not self._is_of_this_moment(message.timestamp):
+        if not application_id or not self._is_recent(message.timestamp):
             raise _refusal()
-        # Named by a digest of the signature, which is an HMAC of the message and reveals nothing of it.
+        # The record's name is a digest of the signature, which is an HMAC of the message and reveals nothing of it.
         digest = hashlib.sha256(expected.encode()).hexdigest()
         if not await self._seen.claim(digest):
             raise _refusal()
@@ -67,7 +67,7 @@ class Webhooks:
             raise
 
     def _signer(self, message: SignedMessage) -> tuple[str, str]:
-        """Return whose secret signed a message, and the signature; every secret is tried, whichever fits."""
+        """Return the secret that signed a message, and the signature. Every secret is tried, so that the time reveals none."""
         found = "", ""
         for known in self._secrets:
             expected = sign(known.secret, message.timestamp, message.body)
@@ -75,7 +75,7 @@ class Webhooks:
                 found = known.application_id, expected
         return found
 
-    def _is_of_this_moment(self, timestamp: str) -> bool:
+    def _is_recent(self, timestamp: str) -> bool:
         return bool(_TIMESTAMP.fullmatch(timestamp)) and abs(self._now() - int(timestamp)) <= TOLERANCE_SECONDS
 
 
@@ -86,7 +86,7 @@ def sign(secret: SecretStr, timestamp: str, body: bytes) -> str:
 
 
 def parse_secrets(text: str) -> tuple[WebhookSecret, ...]:
-    """Read `application_id secret` lines. Raises ValueError that names the line and shows no secret."""
+    """Parse `application_id secret` lines. Raises ValueError that names the line and shows no secret."""
     found: list[WebhookSecret] = []
     for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
         application_id, _, secret = line.partition(" ")
@@ -104,12 +104,12 @@ def parse_secrets(text: str) -> tuple[WebhookSecret, ...]:
             raise ValueError(f"line {number} repeats a secret; each line needs one of its own")
         found.append(WebhookSecret(application_id, SecretStr(secret)))
         if sum(known.application_id == application_id for known in found) > LIVE_SECRETS:
-            raise ValueError(f"line {number} is the third secret of its application; {LIVE_SECRETS} may live at a time")
+            raise ValueError(f"line {number} is the third secret of its application; leave at most {LIVE_SECRETS}")
     return tuple(found)
 
 
 def _refusal() -> Unauthenticated:
     return Unauthenticated(
-        "The message is not signed with a live secret of its application, not of this moment, or was heard before;"
-        " sign every attempt anew."
+        "The message is not signed with a current secret of its application, is not recent, or was accepted before;"
+        " sign each attempt with the current time."
     )

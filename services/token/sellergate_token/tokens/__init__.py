@@ -1,1 +1,1 @@
-"""Access tokens of accounts and applications: exchanged with LWA once, and kept in Redis until they expire."""
+"""Access tokens of accounts and applications: one exchange with LWA for all callers, and a cache in Redis."""

@@ -1,4 +1,4 @@
-"""Exchanges grants with LWA, and counts; after a rotation the secret of before is tried where the new one is refused."""
+"""Exchanges of grants with LWA. After a rotation, the previous client secret is tried if the new one is refused."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from sellergate_common.observability.logs import get_logger
 
 from sellergate_token.ports import AccessToken, Grant, Lwa, LwaClient
 
-# A refused secret is not shown to Amazon again for this long, however many accounts of its application are asked for. It is
-# remembered by its digest, so that a secret that is stored in its place is tried at once.
+# A refused secret is not sent to Amazon again for these seconds, by any account of its application. It is kept as a digest, so
+# that its replacement is tried at once.
 REFUSED_SECONDS = 5.0
 _SIZE = 1_000
 _WRONG_SECRET = "invalid_client"
 
 
 class Exchanges:
-    """All exchanges of this process. `now` is monotonic."""
+    """All exchanges of this process, counted. `now` is monotonic, in seconds."""
 
     def __init__(self, lwa: Lwa, now: Callable[[], float]) -> None:
         self._lwa = lwa
@@ -29,13 +29,14 @@ class Exchanges:
     async def exchange(self, client: LwaClient, grant: Grant) -> AccessToken:
         """Exchange a grant. Raises as Lwa does.
 
-        Amazon knows a new secret a little later than we do, or a little earlier, so one of two kept ones works at any moment.
+        Amazon accepts a new secret shortly before or after Sellergate stores it, so that one of the two stored secrets always
+        works.
         """
         try:
             try:
                 return await self._exchange(client, grant)
             except PreconditionFailed as error:
-                if not _is_of_the_secret(error) or client.previous_secret is None:
+                if not _is_secret_refused(error) or client.previous_secret is None:
                     raise
                 get_logger().warning("lwa_previous_secret_tried")
                 return await self._exchange(LwaClient(client.client_id, client.previous_secret), grant)
@@ -52,20 +53,20 @@ class Exchanges:
         try:
             return await self._lwa.exchange(client.client_id, client.client_secret, grant)
         except PreconditionFailed as error:
-            if _is_of_the_secret(error):
+            if _is_secret_refused(error):
                 self._refused.put(digest, (self._now() + REFUSED_SECONDS, _retry_error(error)))
             raise
 
 
-def _is_of_the_secret(error: PreconditionFailed) -> bool:
-    """Return whether Amazon refused the client's secret, and not one grant of that client."""
+def _is_secret_refused(error: PreconditionFailed) -> bool:
+    """Return whether Amazon refused the client's secret, and not one grant of the client."""
     return (
         error.reason is Reason.LWA_CLIENT_REJECTED and error.metadata.get("lwa_error", _WRONG_SECRET) == _WRONG_SECRET
     )
 
 
 def _retry_error(error: PreconditionFailed) -> PreconditionFailed:
-    """Return an error alike, without the traceback, which holds what was sent."""
+    """Return a copy of an error without its traceback, which holds the request."""
     return PreconditionFailed(error.message, reason=error.reason, metadata=error.metadata, help_url=error.help_url)
 
 

@@ -1,4 +1,4 @@
-"""How access tokens lie in the shared Redis; the gateway reads the same entries."""
+"""The cache of access tokens in the shared Redis. The gateway reads the same entries."""
 
 from collections.abc import Callable
 
@@ -35,9 +35,9 @@ def redis_tokens(
     jitter: Callable[[], float],
     admit: Admit = AlwaysAdmitted,
 ) -> RedisEntries[TokenKey, AccessToken]:
-    """Return the cache of tokens, sealed under `ring`, whose fetches `admit` admits.
+    """Return the cache of tokens, sealed under `ring`. `admit` admits its fetches.
 
-    What `changes` hears must be passed on to its listeners.
+    The caller must pass the messages of `changes` to the cache's listeners.
     """
     codec: Codec[TokenKey, AccessToken] = Codec(
         name=lambda key: _name(ring, key),
@@ -51,14 +51,14 @@ def redis_tokens(
 
 
 class RedisVerificationLimiter:
-    """Turns of verifications in the shared Redis."""
+    """The limit on verifications, in the shared Redis."""
 
     def __init__(self, redis: Redis, ring: KeyRing) -> None:
         self._cache = SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES)
         self._ring = ring
 
     async def acquire(self, account_id: str, seconds: float) -> bool:
-        """Take the turn of an account; False where it is taken, or where Redis is unavailable."""
+        """Reserve an account's next verification. Return False if it is reserved already, or Redis is unavailable."""
         return await self._cache.add(verification_key(self._ring, account_id), SecretStr("taken"), seconds)
 
 
@@ -71,7 +71,7 @@ def _name(ring: KeyRing, key: TokenKey) -> str:
 
 
 def _subject(ring: KeyRing, key: TokenKey) -> str:
-    """Return what changes of an entry are announced for; a caller's own credentials have no id, so their keyed name is it."""
+    """Return the subject under which an entry's changes are published: its id, or a keyed name for a caller's credentials."""
     if isinstance(key, AccountView):
         return key.account_id
     return _name(ring, key) if isinstance(key, CallersGrant) else f"{key.application_id} {key.scope}"

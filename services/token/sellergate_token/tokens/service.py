@@ -1,4 +1,4 @@
-"""Decides about access tokens: whose they are, how long they must live, and what an exchange's outcome means."""
+"""The rules of access tokens: their owners, their lifetimes, and the consequences of an exchange's outcome."""
 
 import hashlib
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Tokens:
     ) -> Lookup[AccessToken]:
         """Return a token of an account, of `expected_revision` or a later one, that lives for at least `min_lifetime`.
 
-        Its `revision` is the one of the grant. Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime.
+        Its `revision` is the grant's. Raises InvalidRequest, NotFound, PreconditionFailed, Unavailable, OutOfTime.
         """
         _check(min_lifetime)
         for _ in range(_ATTEMPTS):
@@ -53,9 +53,9 @@ class Tokens:
             except Conflict:
                 self._accounts.forget(account_id)
                 continue
-            found = self._enough(found, min_lifetime)
+            found = self._check_lifetime(found, min_lifetime)
             return Lookup(replace(found.value, revision=account.revision), found.cached)
-        raise Unavailable("The account is being changed by many at once; try again.", retry_after=1.0)
+        raise Unavailable("The account changed several times during the request. Try again.", retry_after=1.0)
 
     async def for_application(self, application_id: str, scope: str, min_lifetime: float | None) -> Lookup[AccessToken]:
         """Return an application's own token for a scope. Raises as for_account does."""
@@ -66,28 +66,28 @@ class Tokens:
             token = await self._exchanges.exchange(await self._accounts.client(application_id), Scope(scope))
             return replace(token, refresh_token=None)
 
-        return self._enough(await self._cache.obtain(application, min_lifetime, fetch), min_lifetime)
+        return self._check_lifetime(await self._cache.obtain(application, min_lifetime, fetch), min_lifetime)
 
     async def for_client(
         self, client: LwaClient, refresh_token: RefreshToken, caller: Caller, min_lifetime: float | None
     ) -> Lookup[AccessToken]:
         """Return a token for credentials that a caller keeps itself, cached for this caller.
 
-        A refresh token that Amazon sent in place of the given one comes with it, from the cache as well: only the caller
-        can store it. Raises InvalidRequest, PreconditionFailed, Unavailable, OutOfTime.
+        It carries the refresh token that Amazon sent in place of the given one, also from the cache: only the caller can store
+        it. Raises InvalidRequest, PreconditionFailed, Unavailable, OutOfTime.
         """
         _check(min_lifetime)
 
         async def fetch() -> AccessToken:
             token = await self._exchanges.exchange(client, refresh_token)
-            sent = if_new(token.refresh_token, refresh_token.value)
+            sent = changed_token(token.refresh_token, refresh_token.value)
             if sent is not None:
                 renewed = callers_grant(client, RefreshToken(sent), caller)
                 await self._cache.put(renewed, replace(token, refresh_token=None))
             return replace(token, refresh_token=sent)
 
         key = callers_grant(client, refresh_token, caller)
-        return self._enough(await self._cache.obtain(key, min_lifetime, fetch), min_lifetime)
+        return self._check_lifetime(await self._cache.obtain(key, min_lifetime, fetch), min_lifetime)
 
     async def invalidate(self, account_id: str, fingerprint: str) -> bool:
         """Drop an account's token that Amazon refused, if it is still the cached one."""
@@ -104,52 +104,52 @@ class Tokens:
         return await self._cache.drop_if(callers_grant(client, refresh_token, caller), fingerprint)
 
     async def clear(self, account_id: str) -> int:
-        """Drop the token of one account, or with an empty id all; return how many there were."""
+        """Drop the token of one account, or with an empty id all tokens. Return their number."""
         if account_id:
             return int(await self._cache.drop(await self._accounts.view(account_id)))
         return await self._cache.clear()
 
     async def stats(self) -> tuple[Counts, int]:
-        """Return what happened since the start, and how many tokens are cached. Raises Unavailable."""
+        """Return the counts since the start, and the number of cached tokens. Raises Unavailable."""
         return self.counts(), await self._cache.count()
 
     def counts(self) -> Counts:
-        """Return what happened since the start; fetches are exchanges with LWA."""
+        """Return the counts since the start. Fetches are exchanges with LWA."""
         counts, exchanges = self._cache.counts, self._exchanges
         return replace(counts, fetches=exchanges.made, failures=exchanges.failed)
 
     async def _fetch(self, account: AccountView) -> AccessToken:
-        """Exchange the grant of one revision; Amazon's statement about the grant is stored before any caller gets the token."""
+        """Exchange the grant of one revision. Store Amazon's changes to the grant before any caller gets the token."""
         opened = await self._accounts.grant(account.account_id)
         if opened.account != account:
-            raise Conflict("The account has changed since it was looked at.")
+            raise Conflict("The account has changed since it was read. Try again.")
         try:
             token = await self._exchanges.exchange(opened.client, opened.refresh_token)
         except PreconditionFailed as error:
             if error.reason in AUTHORIZATION_LOST:
                 await record_revocation(self._accounts, account)
             raise
-        sent = if_new(token.refresh_token, opened.refresh_token.value)
+        sent = changed_token(token.refresh_token, opened.refresh_token.value)
         token = replace(token, refresh_token=None)
         if sent is not None:
             await self._cache.put(await self._accounts.rotate(account, sent), token)
             self._accounts.forget(account.account_id)
         return token
 
-    def _enough(self, found: Lookup[AccessToken], asked: float | None) -> Lookup[AccessToken]:
+    def _check_lifetime(self, found: Lookup[AccessToken], asked: float | None) -> Lookup[AccessToken]:
         if asked is not None and found.value.expire_time - self._now() < asked:
             raise InvalidRequest.of_field(
-                "min_lifetime", f"is more than LWA gives; its tokens live {found.value.life:.0f} s"
+                "min_lifetime", f"is longer than the {found.value.life:.0f} s for which LWA's tokens live"
             )
         return found
 
 
 async def record_revocation(accounts: Accounts, account: AccountView) -> None:
-    """Record that Amazon refused a grant for good. A failure is logged: the refusal is reported all the same."""
+    """Record that Amazon refused a grant for good. A failure is only logged, so that the caller gets the refusal."""
     try:
         await accounts.mark_revoked(account)
     except SellergateError as error:
-        # The refusal is remembered for a while; the next exchange marks it.
+        # The refusal stays cached for some seconds; the exchange after them marks the account.
         get_logger().warning("revocation_not_marked", reason=error.reason)
     accounts.forget(account.account_id)
 
@@ -167,10 +167,10 @@ def callers_grant(client: LwaClient, refresh_token: RefreshToken, caller: Caller
 
 
 def fingerprint_of(token: SecretStr) -> str:
-    """Return the SHA-256 of a token in hex: it names the token and reveals nothing of it."""
+    """Return the SHA-256 of a token in hex, which identifies the token and reveals nothing of it."""
     return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
 
 
-def if_new(sent: SecretStr | None, known: SecretStr) -> SecretStr | None:
-    """Return the refresh token that Amazon sent, if it is another one than is known."""
+def changed_token(sent: SecretStr | None, known: SecretStr) -> SecretStr | None:
+    """Return the refresh token that Amazon sent if it differs from the known one."""
     return sent if sent is not None and sent != known else None

@@ -1,4 +1,4 @@
-"""Verifies accounts: one exchange with LWA, whatever is cached, decides whether an account is active or revoked."""
+"""Verification of accounts: one exchange with LWA, past the cache, decides whether an account is active or revoked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,15 +16,15 @@ from sellergate_token.ports import (
     VerificationLimiter,
 )
 from sellergate_token.tokens.exchanges import Exchanges
-from sellergate_token.tokens.service import Tokens, if_new, record_revocation
+from sellergate_token.tokens.service import Tokens, changed_token, record_revocation
 
-# Neither a button that is pressed again and again nor a monitor may make more exchanges of one account than this.
-TURN_SECONDS = 60.0
+# The seconds between two exchanges of an account, so that neither a user nor a monitor can cause more of them.
+VERIFICATION_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What an account's token is. `age` is in seconds since LWA gave it."""
+    """The result of a verification. `age` is in seconds since LWA issued the token."""
 
     exchanged: bool
     age: float
@@ -32,7 +32,7 @@ class Verified:
 
 
 class Verifications:
-    """Verifications of accounts. `now` is the wall clock."""
+    """Verification of accounts. `now` is the wall clock in seconds since the epoch."""
 
     def __init__(
         self,
@@ -51,16 +51,16 @@ class Verifications:
         self._now = now
 
     async def verify(self, account_id: str, user: str) -> Verified:
-        """Exchange an account's refresh token and record the result. `user` limits it to that user's own; empty: any.
+        """Exchange an account's refresh token and record the result. `user`: the owner that the account must have; empty: any.
 
-        Within 60 s of the last exchange only the token that is there is looked at. Raises NotFound, PreconditionFailed,
-        Unavailable, OutOfTime; then the account stays as it is, unless Amazon refused its grant.
+        Within 60 s of the last exchange, return the age of the cached token. Raises NotFound, PreconditionFailed, Unavailable,
+        OutOfTime; then the account does not change, unless Amazon refused its grant.
         """
         standing = await self._accounts.standing(account_id)
         if user and standing.user_id != user:
             raise NotFound.account(account_id)
-        if not await self._limiter.acquire(account_id, TURN_SECONDS):
-            return await self._known(standing)
+        if not await self._limiter.acquire(account_id, VERIFICATION_SECONDS):
+            return await self._cached_result(standing)
         opened = await self._accounts.grant(account_id, verifying=True)
         try:
             token = await self._exchanges.exchange(opened.client, opened.refresh_token)
@@ -69,27 +69,27 @@ class Verifications:
                 await record_revocation(self._accounts, opened.account)
             raise
         account = opened.account
-        sent = if_new(token.refresh_token, opened.refresh_token.value)
+        sent = changed_token(token.refresh_token, opened.refresh_token.value)
         if sent is not None:
             account = await self._accounts.rotate(account, sent)
         elif standing.revoked:
             account = await self._accounts.restore(account)
-        await self._kept(account, replace(token, refresh_token=None))
+        await self._replace_cached(account, replace(token, refresh_token=None))
         return Verified(exchanged=True, age=0.0, restored=standing.revoked)
 
-    async def _kept(self, account: AccountView, token: AccessToken) -> None:
-        """Put the new token in the place of the cached one."""
+    async def _replace_cached(self, account: AccountView, token: AccessToken) -> None:
+        """Replace the cached token by the new one."""
         self._accounts.forget(account.account_id)
         await self._cache.drop(account)
         await self._cache.put(account, token)
 
-    async def _known(self, standing: Standing) -> Verified:
+    async def _cached_result(self, standing: Standing) -> Verified:
         if standing.revoked:
             raise PreconditionFailed(
-                f"Amazon refused the seller's authorization less than {TURN_SECONDS:.0f} s ago; verify the account later,"
+                f"Amazon refused the seller's authorization less than {VERIFICATION_SECONDS:.0f} s ago; verify the account later,"
                 " or let the seller authorize the application again.",
                 reason=Reason.AUTHORIZATION_REVOKED,
-                retry_after=TURN_SECONDS,
+                retry_after=VERIFICATION_SECONDS,
             )
         found: Lookup[AccessToken] = await self._tokens.for_account(standing.account.account_id, None)
         age = self._now() - (found.value.expire_time - found.value.life)

@@ -1,4 +1,4 @@
-"""Callbacks that come twice, are cut, or meet an outage: each ends as the first would have, and nothing is exchanged twice."""
+"""Repeated and interrupted callbacks, and outages: each callback has the same result, and no code is exchanged twice."""
 
 import asyncio
 from dataclasses import replace
@@ -46,7 +46,7 @@ async def test_a_repeated_callback_returns_the_same_account_and_exchanges_nothin
     assert [violation.field for violation in caught.value.violations] == ["state"]
 
 
-async def test_callbacks_at_once_are_carried_out_once_and_end_alike(world: AuthorizationWorld) -> None:
+async def test_simultaneous_callbacks_are_carried_out_once_with_one_result(world: AuthorizationWorld) -> None:
     back = await begun(world)
     exchange, going = world.lwa.exchange, asyncio.Event()
 
@@ -64,7 +64,7 @@ async def test_callbacks_at_once_are_carried_out_once_and_end_alike(world: Autho
     assert world.sellers.writes == 1
 
 
-async def test_a_browser_that_leaves_ends_nothing_and_finds_the_account_when_it_returns(
+async def test_a_disconnected_browser_does_not_stop_a_callback(
     world: AuthorizationWorld,
 ) -> None:
     back = await begun(world)
@@ -92,7 +92,7 @@ async def test_a_browser_that_leaves_ends_nothing_and_finds_the_account_when_it_
     [DOWN, OutOfTime("slow"), PreconditionFailed("client", reason=Reason.LWA_CLIENT_REJECTED)],
     ids=lambda error: error.reason,
 )
-async def test_a_redeemed_token_outlives_an_outage_of_its_trial(
+async def test_a_redeemed_token_survives_an_outage_at_its_first_exchange(
     world: AuthorizationWorld, outage: SellergateError
 ) -> None:
     back = await begun(world)
@@ -108,7 +108,7 @@ async def test_a_redeemed_token_outlives_an_outage_of_its_trial(
     assert exchanged(world).count(CODE) == 1
 
 
-async def test_a_second_consent_after_an_outage_goes_on_with_the_token_of_the_first(world: AuthorizationWorld) -> None:
+async def test_a_second_consent_after_an_outage_continues_with_the_first_token(world: AuthorizationWorld) -> None:
     back = await begun(world)
     world.lwa.refused = DOWN
     with pytest.raises(Unavailable):
@@ -122,7 +122,7 @@ async def test_a_second_consent_after_an_outage_goes_on_with_the_token_of_the_fi
     assert exchanged(world) == [CODE, TOKEN, TOKEN]
 
 
-async def test_a_redeemed_token_outlives_an_outage_of_the_account_service(world: AuthorizationWorld) -> None:
+async def test_a_redeemed_token_survives_an_outage_of_the_account_service(world: AuthorizationWorld) -> None:
     back = await begun(world)
     world.sellers.down = Unavailable("down")
     with pytest.raises(Unavailable):
@@ -132,7 +132,7 @@ async def test_a_redeemed_token_outlives_an_outage_of_the_account_service(world:
     assert exchanged(world) == [CODE, TOKEN, TOKEN]
 
 
-async def test_a_process_that_dies_at_work_is_replaced_after_a_while(world: AuthorizationWorld) -> None:
+async def test_another_process_continues_after_the_first_one_died(world: AuthorizationWorld) -> None:
     back = await begun(world)
     world.lwa.refused = DOWN
     with pytest.raises(Unavailable):
@@ -151,7 +151,7 @@ async def test_a_process_that_dies_at_work_is_replaced_after_a_while(world: Auth
 
 
 @pytest.mark.parametrize("refusal", ["code", "token"])
-async def test_a_final_refusal_is_the_same_again_and_asks_amazon_no_more(
+async def test_a_repeat_gets_the_same_final_refusal_without_a_request_to_amazon(
     world: AuthorizationWorld, refusal: str
 ) -> None:
     back = await begun(world)
@@ -171,7 +171,7 @@ async def test_a_final_refusal_is_the_same_again_and_asks_amazon_no_more(
     assert not world.sellers.stored
 
 
-async def test_another_code_or_seller_under_a_used_state_is_refused(world: AuthorizationWorld) -> None:
+async def test_a_used_state_with_another_code_or_seller_is_refused(world: AuthorizationWorld) -> None:
     back = await begun(world)
     await world.authorizations.complete(back, "")
     world.lwa.codes["S2"] = "Atzr|2"
@@ -182,7 +182,7 @@ async def test_another_code_or_seller_under_a_used_state_is_refused(world: Autho
     assert "S2" in world.lwa.codes
 
 
-async def test_an_outage_of_the_memory_after_the_code_was_redeemed_loses_no_account(world: AuthorizationWorld) -> None:
+async def test_an_outage_of_redis_after_the_redemption_loses_no_account(world: AuthorizationWorld) -> None:
     back = await begun(world)
     advance, calls = world.states.advance, 0
 
@@ -190,7 +190,7 @@ async def test_an_outage_of_the_memory_after_the_code_was_redeemed_loses_no_acco
         nonlocal calls
         calls += 1
         if calls > 1:
-            raise Unavailable("Redis does not answer")
+            raise Unavailable("Redis does not respond")
         return await advance(*given)  # type: ignore[arg-type]
 
     world.states.advance = fails_later  # type: ignore[assignment, method-assign]

@@ -1,4 +1,4 @@
-"""What the website authorization decides, on fakes: each refusal leaves the accounts as they were and the state used up."""
+"""The service of website authorizations, on fakes: a refusal changes no account and ends the state."""
 
 from dataclasses import asdict, replace
 from urllib.parse import parse_qsl, urlsplit
@@ -48,7 +48,7 @@ def read(begun: PendingAuthorization) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("marketplace", MARKETPLACES, ids=lambda marketplace: marketplace.code)
-async def test_a_seller_and_a_vendor_consent_in_the_central_of_their_marketplace(
+async def test_the_consent_page_is_in_the_central_of_the_marketplace(
     world: AuthorizationWorld, marketplace: Marketplace
 ) -> None:
     begun = await world.authorizations.start(replace(OURS, marketplace=marketplace.code), "u1")
@@ -70,7 +70,7 @@ async def test_a_seller_and_a_vendor_consent_in_the_central_of_their_marketplace
         assert [violation.field for violation in caught.value.violations] == ["marketplace"]
 
 
-async def test_a_draft_is_authorized_with_version_beta_either_way(world: AuthorizationWorld) -> None:
+async def test_a_draft_application_is_authorized_with_version_beta(world: AuthorizationWorld) -> None:
     world.applications.known["app"] = replace(APPLICATION, draft=True)
     for beginning in (OURS, APPSTORE):
         assert read(await world.authorizations.start(beginning, "u1"))[1]["version"] == "beta"
@@ -79,7 +79,7 @@ async def test_a_draft_is_authorized_with_version_beta_either_way(world: Authori
         assert "version" not in read(await world.authorizations.start(beginning, "u1"))[1]
 
 
-async def test_the_appstore_gets_back_its_own_state_beside_ours(world: AuthorizationWorld) -> None:
+async def test_the_appstore_gets_its_own_state_back(world: AuthorizationWorld) -> None:
     begun = await world.authorizations.start(APPSTORE, "u1")
     assert read(begun) == (
         CONFIRM,
@@ -91,7 +91,7 @@ async def test_the_appstore_gets_back_its_own_state_beside_ours(world: Authoriza
     )
 
 
-async def test_what_is_kept_names_no_secret_of_the_browsers(world: AuthorizationWorld) -> None:
+async def test_a_stored_authorization_holds_no_secret_of_the_browser(world: AuthorizationWorld) -> None:
     begun = await world.authorizations.start(replace(OURS, marketplace="gb"), "u1")
     ((pending, _),) = world.states.entries.values()
     assert begun.browser_nonce.get_secret_value() not in str(asdict(pending))
@@ -117,7 +117,7 @@ async def test_what_is_kept_names_no_secret_of_the_browsers(world: Authorization
         ({"amazon_state": None}, "amazon_state"),
     ],
 )
-async def test_a_beginning_that_cannot_lead_to_amazon_names_its_field(
+async def test_an_invalid_start_is_refused_by_field(
     world: AuthorizationWorld, changes: dict[str, str], field: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -134,7 +134,7 @@ async def test_a_beginning_that_cannot_lead_to_amazon_names_its_field(
         ({"spapi_application_id": "", "redirect_uris": ()}, "spapi_application_id and redirect_uris"),
     ],
 )
-async def test_an_application_that_amazon_does_not_know_says_what_it_lacks(
+async def test_the_refusal_of_an_incomplete_application_names_what_is_missing(
     world: AuthorizationWorld, changes: dict[str, str], told: str
 ) -> None:
     world.applications.known["app"] = replace(APPLICATION, **changes)  # type: ignore[arg-type]
@@ -144,7 +144,7 @@ async def test_an_application_that_amazon_does_not_know_says_what_it_lacks(
     assert not world.states.entries
 
 
-async def test_an_application_of_another_user_is_as_unknown_as_none(world: AuthorizationWorld) -> None:
+async def test_another_users_application_is_not_found(world: AuthorizationWorld) -> None:
     world.applications.known["theirs"] = replace(APPLICATION, application_id="theirs", owner_user_id="u2")
     for application in ("theirs", "nothing"):
         with pytest.raises(NotFound) as caught:
@@ -153,14 +153,14 @@ async def test_an_application_of_another_user_is_as_unknown_as_none(world: Autho
     assert await world.authorizations.start(AuthorizationRequest("u2", "theirs", "US"), "u2")
 
 
-async def test_nobody_begins_for_another_user_but_an_operator_may(world: AuthorizationWorld) -> None:
+async def test_only_an_operator_may_start_for_another_user(world: AuthorizationWorld) -> None:
     with pytest.raises(NotAllowed):
         await world.authorizations.start(OURS, "u2")
     assert not world.states.entries
     assert await world.authorizations.start(OURS, "")
 
 
-async def test_a_code_becomes_an_account_after_its_refresh_token_has_worked(world: AuthorizationWorld) -> None:
+async def test_an_account_is_stored_after_its_refresh_token_has_worked(world: AuthorizationWorld) -> None:
     for beginning, user in ((APPSTORE, ""), (OURS, "u1")):
         begun = await world.authorizations.start(beginning, "u1")
         world.lwa.codes["S1"] = "Atzr|new"
@@ -176,14 +176,14 @@ async def test_a_code_becomes_an_account_after_its_refresh_token_has_worked(worl
     assert len(world.sellers.stored) == 2
 
 
-async def test_the_secret_of_before_serves_while_amazon_knows_no_other(world: AuthorizationWorld) -> None:
+async def test_the_previous_secret_is_used_while_amazon_rejects_the_new_one(world: AuthorizationWorld) -> None:
     begun = await world.authorizations.start(OURS, "u1")
     world.lwa.codes["S1"], world.lwa.secret = "Atzr|new", "older"
     world.applications.previous = SecretStr("older")
     assert await world.authorizations.complete(returned(begun), "")
 
 
-async def test_a_replayed_a_tampered_and_an_invented_state_are_refused(world: AuthorizationWorld) -> None:
+async def test_replayed_tampered_and_invented_states_are_refused(world: AuthorizationWorld) -> None:
     begun = await world.authorizations.start(OURS, "u1")
     world.lwa.codes.update({"S1": "Atzr|1", "S2": "Atzr|2"})
     await world.authorizations.complete(returned(begun), "")
@@ -193,10 +193,10 @@ async def test_a_replayed_a_tampered_and_an_invented_state_are_refused(world: Au
             world, AuthorizationCallback(SecretStr(state), begun.browser_nonce, SecretStr("S2"), "A1SELLER"), "state"
         )
     assert world.sellers.stored == stored
-    assert "S2" in world.lwa.codes, "nothing was redeemed"
+    assert "S2" in world.lwa.codes, "no code was redeemed"
 
 
-async def test_an_expired_state_is_refused_by_our_own_clock_too(world: AuthorizationWorld) -> None:
+async def test_an_expired_state_is_refused_by_the_service_clock(world: AuthorizationWorld) -> None:
     for pause in (0.0, 60.0):
         begun = await world.authorizations.start(OURS, "u1")
         pending, _ = world.states.entries[begun.state.get_secret_value()]
@@ -205,7 +205,7 @@ async def test_an_expired_state_is_refused_by_our_own_clock_too(world: Authoriza
         await refused(world, returned(begun), "state")
 
 
-async def test_another_browser_is_refused_and_leaves_the_state_to_the_right_one(world: AuthorizationWorld) -> None:
+async def test_another_browser_is_refused_without_a_change_of_the_state(world: AuthorizationWorld) -> None:
     for nonce in ("", "guessed", "random-99"):
         world.lwa.codes["S1"] = "Atzr|1"
         begun = await world.authorizations.start(OURS, "u1")
@@ -216,7 +216,7 @@ async def test_another_browser_is_refused_and_leaves_the_state_to_the_right_one(
     await refused(world, replace(returned(theirs), browser_nonce=mine.browser_nonce), "browser_nonce")
 
 
-async def test_another_user_and_another_seller_than_the_appstores_are_refused(world: AuthorizationWorld) -> None:
+async def test_another_user_or_seller_than_the_appstore_named_is_refused(world: AuthorizationWorld) -> None:
     world.lwa.codes["S1"] = "Atzr|1"
     begun = await world.authorizations.start(OURS, "u1")
     with pytest.raises(InvalidRequest):
@@ -230,7 +230,7 @@ async def test_another_user_and_another_seller_than_the_appstores_are_refused(wo
     assert await world.authorizations.complete(returned(begun), "")
 
 
-async def test_a_code_that_amazon_refuses_stores_nothing_and_uses_the_state_up(world: AuthorizationWorld) -> None:
+async def test_a_refused_code_stores_nothing_and_ends_the_state(world: AuthorizationWorld) -> None:
     world.lwa.codes["S1"] = "Atzr|1"
     await world.authorizations.complete(returned(await world.authorizations.start(OURS, "u1")), "")
     stored = dict(world.sellers.stored)
@@ -246,7 +246,7 @@ async def test_a_code_that_amazon_refuses_stores_nothing_and_uses_the_state_up(w
 @pytest.mark.parametrize(
     "refusal", [PreconditionFailed.revoked(), Unavailable("LWA is down", reason=Reason.AMAZON_UNAVAILABLE)]
 )
-async def test_a_new_token_that_does_not_work_leaves_the_old_one(
+async def test_a_new_token_that_does_not_work_keeps_the_stored_one(
     world: AuthorizationWorld, refusal: SellergateError
 ) -> None:
     world.lwa.codes.update({"S1": "Atzr|old", "S2": "Atzr|new"})
@@ -265,7 +265,7 @@ async def test_a_new_token_that_does_not_work_leaves_the_old_one(
     assert world.lwa.codes == {}
 
 
-async def test_a_seller_of_another_user_is_not_moved(world: AuthorizationWorld) -> None:
+async def test_another_users_account_of_the_seller_is_not_changed(world: AuthorizationWorld) -> None:
     for user in ("u1", "u2"):
         world.lwa.codes["S1"] = f"Atzr|{user}"
         begun = await world.authorizations.start(replace(OURS, user_id=user), user)
@@ -276,9 +276,9 @@ async def test_a_seller_of_another_user_is_not_moved(world: AuthorizationWorld) 
     }
 
 
-async def test_without_a_memory_nothing_begins_and_nothing_ends(world: AuthorizationWorld) -> None:
+async def test_without_redis_no_authorization_starts_or_completes(world: AuthorizationWorld) -> None:
     begun = await world.authorizations.start(OURS, "u1")
-    world.states.down = Unavailable("Redis does not answer")
+    world.states.down = Unavailable("Redis does not respond")
     with pytest.raises(Unavailable):
         await world.authorizations.start(OURS, "u1")
     with pytest.raises(Unavailable):
@@ -287,7 +287,7 @@ async def test_without_a_memory_nothing_begins_and_nothing_ends(world: Authoriza
 
 
 async def refused(world: AuthorizationWorld, back: AuthorizationCallback, field: str) -> None:
-    """The call must be refused by `field`, before any secret is opened."""
+    """Assert that the call is refused by `field` before any secret is opened."""
     opened, stored = world.applications.opened, dict(world.sellers.stored)
     with pytest.raises(InvalidRequest) as caught:
         await world.authorizations.complete(back, "")

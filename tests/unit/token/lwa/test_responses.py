@@ -1,4 +1,4 @@
-"""What each of LWA's responses becomes."""
+"""The results of LWA's responses."""
 
 import json
 
@@ -30,7 +30,7 @@ def refusal(error: str, status: int = 400, grant: Grant = REFRESH, **headers: st
     return caught.value
 
 
-def test_a_token_lives_from_its_receipt() -> None:
+def test_a_tokens_lifetime_starts_at_its_receipt() -> None:
     assert parse(response(GOOD), REFRESH, 100.0) == AccessToken(
         SecretStr("Atza|1"), 3700.0, 3600.0, SecretStr("Atzr|2")
     )
@@ -65,7 +65,7 @@ def test_a_success_that_holds_no_usable_token_is_unavailable(changed: dict[str, 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 60_000, b"\xff\xfe\xff", b"[]", b'"x"', b"{}" + b" " * 70_000])
 @pytest.mark.parametrize("status", [200, 302, 400, 403, 503])
-def test_what_is_not_a_response_of_lwas_is_unavailable(body: bytes, status: int) -> None:
+def test_an_unreadable_response_is_unavailable(body: bytes, status: int) -> None:
     with pytest.raises(Busy) as caught:
         parse(response(body, status), REFRESH, 0.0)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
@@ -81,7 +81,7 @@ def test_what_is_not_a_response_of_lwas_is_unavailable(body: bytes, status: int)
         ("invalid_client", REFRESH, Reason.LWA_CLIENT_REJECTED),
     ],
 )
-def test_refusals_of_a_grant_and_of_a_client_are_told_apart(error: str, grant: Grant, reason: Reason) -> None:
+def test_refusals_of_a_grant_and_of_a_client_have_different_reasons(error: str, grant: Grant, reason: Reason) -> None:
     refused = refusal(error, grant=grant)
     assert isinstance(refused, PreconditionFailed)
     assert (refused.reason, refused.metadata) == (reason, {"lwa_error": error})
@@ -97,7 +97,7 @@ def test_refusals_of_a_grant_and_of_a_client_are_told_apart(error: str, grant: G
         ("new_error", Reason.AMAZON_REJECTED),
     ],
 )
-def test_other_refusals_are_final_and_hold_amazons_words(error: str, reason: Reason) -> None:
+def test_other_refusals_are_final_and_hold_amazons_description(error: str, reason: Reason) -> None:
     refused = refusal(error)
     assert isinstance(refused, AmazonRefused)
     assert refused.reason is reason
@@ -126,7 +126,7 @@ def test_a_scope_or_code_that_amazon_refuses_is_named(error: str, grant: Grant, 
         ("", 301),
     ],
 )
-def test_trouble_of_amazons_may_be_tried_again(error: str, status: int) -> None:
+def test_failures_of_amazon_may_be_retried(error: str, status: int) -> None:
     busy = refusal(error, status)
     assert isinstance(busy, Busy)
     assert (busy.retry_after, busy.pause) == (1.0, 0.0)

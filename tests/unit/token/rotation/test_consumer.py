@@ -1,4 +1,4 @@
-"""Notifications of new secrets in every order: late, doubled, several at once. The newest by Amazon's time is in use at the end."""
+"""Late, repeated and simultaneous notifications of new secrets: in any order, the newest by Amazon's time is used at the end."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ ORDERS = 200
 
 
 class Batches:
-    """A queue that shows its batches one by one, then ends the consumer."""
+    """A queue that delivers its batches one by one, then ends the consumer."""
 
     def __init__(self, *batches: Sequence[str]) -> None:
         self.batches = [
@@ -72,7 +72,7 @@ async def test_the_newest_secret_by_amazons_time_wins_in_every_order(spread: tim
         assert sorted(queue.deleted) == sorted(given)
 
 
-async def test_a_late_older_secret_fills_the_empty_place_beside_the_present_one_while_amazon_takes_it() -> None:
+async def test_a_late_older_secret_becomes_the_previous_one_while_amazon_accepts_it() -> None:
     world = RotationWorld()
     application_id = await world.application()
     older = new_secret(CLIENT.get_secret_value(), "secret-2", world.time)
@@ -82,7 +82,9 @@ async def test_a_late_older_secret_fills_the_empty_place_beside_the_present_one_
     assert await doors.queue_message(newer.encode())
     application, secrets = world.domain.store.work.applications.rows[application_id]  # type: ignore[attr-defined]
     assert not await doors.queue_message(older.encode())
-    assert world.domain.store.work.applications.rows[application_id] == (application, secrets), "the place is taken"  # type: ignore[attr-defined]
+    assert world.domain.store.work.applications.rows[application_id] == (application, secrets), (
+        "a previous secret is stored"
+    )  # type: ignore[attr-defined]
 
     for days, expected in ((6, "secret-2"), (8, None)):
         emptied = replace(secrets, previous_client_secret=None)
@@ -94,7 +96,7 @@ async def test_a_late_older_secret_fills_the_empty_place_beside_the_present_one_
         assert (kept.previous_secret and kept.previous_secret.get_secret_value()) == expected
 
 
-async def test_an_operators_secret_does_not_bring_notifications_of_before_back() -> None:
+async def test_notifications_before_an_operators_secret_stay_outdated() -> None:
     world = RotationWorld()
     application_id = await world.application()
     doors = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
@@ -105,7 +107,7 @@ async def test_an_operators_secret_does_not_bring_notifications_of_before_back()
     await world.domain.applications.rotate(application_id, "", NewSecret(SecretStr("secret-4")))
     assert not await doors.queue_message(first.encode())
     assert (await world.stored.client(application_id)).client_secret.get_secret_value() == "secret-4"
-    assert not await doors.queue_message(third.encode()), "it is in use already"
+    assert not await doors.queue_message(third.encode()), "it is the present secret"
     assert (await world.stored.application(application_id)).secret_issue_time is not None
     assert not await doors.queue_message(second.encode())
     assert (await world.stored.client(application_id)).client_secret.get_secret_value() == "secret-4"
@@ -116,7 +118,7 @@ def messages_of(client: str, *numbers: int) -> list[str]:
     return [new_secret(client, f"{client}-{n}", world.time + timedelta(hours=n)) for n in numbers]
 
 
-async def test_a_batch_is_handled_in_order_for_each_client_and_side_by_side_for_different_ones() -> None:
+async def test_messages_are_handled_in_order_per_client_and_concurrently_across_clients() -> None:
     begun: list[str] = []
     both = asyncio.Event()
 
@@ -151,10 +153,10 @@ def test_a_message_that_fails_or_hangs_blocks_no_other(error: Exception | None) 
 
     async def main() -> float:
         started = asyncio.get_running_loop().time()
-        turn = await RotationQueue(
+        received = await RotationQueue(
             queue, handle, order_of=order_of, clock=SYSTEM_CLOCK, jitter=lambda: 0.0, new_id=lambda: "r"
-        )._turn()
-        assert turn is isinstance(error, RuntimeError)
+        )._receive_batch()
+        assert received is isinstance(error, RuntimeError)
         return asyncio.get_running_loop().time() - started
 
     given = [

@@ -1,4 +1,4 @@
-"""Where rotations come in: counted by kind and outcome, told without content, and one bad message ends nothing."""
+"""The handlers of rotations: counts by kind and outcome, logs without content, and bad messages that stop nothing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -58,13 +58,13 @@ async def test_outcomes_are_counted_by_kind(world: Doors) -> None:
         assert world.counted(source, kind, outcome) == 1, (source, kind, outcome)
 
 
-async def test_the_edge_brings_no_message_of_the_queue(world: Doors) -> None:
+async def test_the_edge_may_send_no_queue_message(world: Doors) -> None:
     with pytest.raises(NotAllowed):
         await world.doors.queue_message(b"{}", caller="edge")
 
 
 class Endless:
-    """A queue that gives its messages once, and then nothing for ever."""
+    """A queue that delivers its messages once, and then none."""
 
     def __init__(self, *bodies: bytes) -> None:
         self.messages = [QueueMessage(body, f"receipt {body!r}") for body in bodies]
@@ -80,7 +80,7 @@ class Endless:
         self.deleted.append(message.body)
 
 
-async def test_a_bug_in_one_message_ends_nothing_and_deletes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_bug_in_one_message_stops_nothing_and_deletes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     queue = Endless(b"bug", b"good")
 
     async def handle(body: bytes) -> bool:

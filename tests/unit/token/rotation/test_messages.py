@@ -1,4 +1,4 @@
-"""What is read from a webhook's body and from Amazon's messages, and that no refusal repeats what stood in them."""
+"""The parsers of webhook bodies and Amazon's messages; no refusal repeats their content."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -16,7 +16,7 @@ SECRET = {"type": "CLIENT_SECRET", "applicationId": "app", "clientSecret": LEAK}
 
 
 def amazons(kind: str, name: str, **payload: str) -> dict[str, Any]:
-    """A message as Amazon's sample has it."""
+    """Return a message in the form of Amazon's sample."""
     return {
         "notificationVersion": "1.0",
         "notificationType": kind,
@@ -71,7 +71,7 @@ def issue_time(**changes: object) -> datetime | None:
     return rotation.issue_time
 
 
-def test_a_new_secret_without_a_publish_time_has_that_of_its_event_or_of_the_end_of_the_old_secret() -> None:
+def test_a_missing_publish_time_is_taken_from_the_event_or_the_old_secrets_end() -> None:
     event = datetime(2026, 11, 24, 9, tzinfo=UTC)
     assert issue_time(eventTime="2026-11-24T09:00:00Z") == datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC)
     assert issue_time(eventTime="2026-11-24T09:00:00Z", notificationMetadata=None) == event
@@ -79,7 +79,7 @@ def test_a_new_secret_without_a_publish_time_has_that_of_its_event_or_of_the_end
     assert issue_time(notificationMetadata=None) == datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
-def test_the_order_of_messages_is_that_of_amazons_times_for_each_client() -> None:
+def test_messages_of_a_client_are_ordered_by_amazons_times() -> None:
     client = "amzn1.application-oa2-client.1"
     time = datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC).timestamp()
     assert order_of(json.dumps(NEW).encode()) == (client, time)
@@ -109,7 +109,7 @@ def test_the_order_of_messages_is_that_of_amazons_times_for_each_client() -> Non
         json.dumps(NEW).replace(f'"{LEAK}"', '""').encode(),
     ],
 )
-def test_anything_else_is_refused_without_repeating_it(message: bytes) -> None:
+def test_an_invalid_message_is_refused_without_its_content(message: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:
         read_queue_message(message)
     assert LEAK not in f"{caught.value!r}{caught.value.violations}"
@@ -148,7 +148,7 @@ def test_webhook_bodies_are_read() -> None:
         ([SECRET], "body"),
     ],
 )
-def test_a_wrong_webhook_body_is_named_by_field(body: Any, field: str) -> None:
+def test_a_wrong_webhook_body_is_refused_by_field(body: Any, field: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         read_webhook(json.dumps(body).encode(), "app")
     assert caught.value.violations[0].field == field

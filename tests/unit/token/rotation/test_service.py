@@ -1,4 +1,4 @@
-"""What rotations decide, on the account domain in memory and a clock of the test's."""
+"""The application of rotations, on the account domain in memory and a test clock."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ async def exchanged(world: RotationWorld, application_id: str) -> None:
 async def test_the_old_secret_is_tried_for_seven_days_and_not_a_day_longer(world: RotationWorld) -> None:
     application_id = await world.application()
     assert await world.rotations.apply(new_secret(world))
-    # Amazon does not know the new secret yet: the old one still works for us.
+    # Amazon does not know the new secret yet: the old one still works.
     await exchanged(world, application_id)
     world.time += timedelta(days=7, seconds=-1)
     await exchanged(world, application_id)
@@ -55,24 +55,24 @@ async def test_the_same_secret_again_changes_nothing(world: RotationWorld) -> No
     assert world.stored.writes == 1
 
 
-async def test_news_that_come_late_do_not_bring_an_old_secret_back(world: RotationWorld) -> None:
+async def test_a_late_notification_does_not_restore_an_old_secret(world: RotationWorld) -> None:
     application_id = await world.application()
     first = new_secret(world, "secret-2")
     await world.rotations.apply(first)
     world.time += timedelta(days=1)
     await world.rotations.apply(new_secret(world, "secret-3"))
-    assert not await world.rotations.apply(first), "it is the secret of before"
+    assert not await world.rotations.apply(first), "it is the previous secret"
     world.time += timedelta(days=20)
     third = new_secret(world, "secret-4")
     await world.rotations.apply(third)
-    assert not await world.rotations.apply(first), "its end tells that it is older"
+    assert not await world.rotations.apply(first), "its end shows that it is older"
     ended = NewClientSecret("", CLIENT, SecretStr("secret-5"), world.time, world.time)
     assert not await world.rotations.apply(ended), "it has ended"
     client = await world.stored.client(application_id)
     assert (client.client_secret, client.previous_secret) == (SecretStr("secret-4"), SecretStr("secret-3"))
 
 
-async def test_a_notification_from_the_future_is_refused_so_that_it_blocks_no_later_one(world: RotationWorld) -> None:
+async def test_a_notification_from_the_future_is_refused(world: RotationWorld) -> None:
     application_id = await world.application()
     for ahead, refused in ((timedelta(hours=2), True), (timedelta(minutes=30), False)):
         news = replace(new_secret(world), issue_time=world.time + ahead)
@@ -94,7 +94,7 @@ async def test_amazons_secret_wins_over_one_that_was_stored_by_hand_a_little_lat
     assert (await world.stored.client(application_id)).client_secret == SecretStr("secret-2")
 
 
-async def test_an_unknown_client_is_refused_and_a_users_own_one_is_unknown(world: RotationWorld) -> None:
+async def test_an_unknown_client_and_a_users_own_one_are_not_found(world: RotationWorld) -> None:
     mine = await world.application("u1")
     for news in (new_secret(world), SecretExpiry(CLIENT, world.time)):
         with pytest.raises(NotFound) as caught:
@@ -119,7 +119,7 @@ async def expiry_of(world: RotationWorld, application_id: str) -> datetime | Non
     return (await world.stored.application(application_id)).secret_expire_time
 
 
-async def test_a_warning_corrects_the_known_end_unless_it_is_about_the_secret_of_before(world: RotationWorld) -> None:
+async def test_a_warning_corrects_the_end_of_the_present_secret_only(world: RotationWorld) -> None:
     application_id = await world.application()
     end = world.time + timedelta(days=12)
     assert await world.rotations.apply(SecretExpiry(CLIENT, end, world.time))
@@ -167,7 +167,7 @@ async def test_a_revoked_account_works_again_with_a_new_token(world: RotationWor
 
 
 @pytest.mark.parametrize("named", ["another", "unknown"])
-async def test_an_account_of_another_application_is_unknown(world: RotationWorld, named: str) -> None:
+async def test_an_account_of_another_application_is_not_found(world: RotationWorld, named: str) -> None:
     application_id = await world.application()
     other = await world.application("u1")
     account_id = await world.account(other) if named == "another" else "no-such"

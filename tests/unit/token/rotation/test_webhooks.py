@@ -1,4 +1,4 @@
-"""Which webhook messages are heard: every refusal alike, and none heard twice."""
+"""The check of webhook messages: all refusals are alike, and no message is accepted twice."""
 
 import hashlib
 import hmac
@@ -43,7 +43,7 @@ async def heard(webhooks: Webhooks, message: SignedMessage) -> str:
         return application_id
 
 
-async def test_both_live_secrets_of_an_application_are_heard_within_five_minutes(webhooks: Webhooks) -> None:
+async def test_messages_of_both_secrets_are_accepted_within_five_minutes(webhooks: Webhooks) -> None:
     assert sign(SecretStr(ONE), str(NOW), BODY) == signed().signature
     assert await heard(webhooks, signed()) == "app"
     assert await heard(webhooks, signed(TWO)) == "app"
@@ -71,7 +71,7 @@ async def test_both_live_secrets_of_an_application_are_heard_within_five_minutes
         SignedMessage(str(NOW), "", BODY),
     ],
 )
-async def test_all_refusals_are_alike_and_remember_nothing(
+async def test_all_refusals_are_alike_and_record_nothing(
     webhooks: Webhooks, seen: FakeSeen, message: SignedMessage
 ) -> None:
     words = []
@@ -83,7 +83,7 @@ async def test_all_refusals_are_alike_and_remember_nothing(
     assert not seen
 
 
-async def test_a_replay_is_refused_unless_nothing_came_of_the_first(webhooks: Webhooks) -> None:
+async def test_a_replay_is_refused_unless_the_first_message_failed(webhooks: Webhooks) -> None:
     with pytest.raises(NotFound):
         async with webhooks.admit(signed()):
             raise NotFound.account("x")
@@ -92,7 +92,7 @@ async def test_a_replay_is_refused_unless_nothing_came_of_the_first(webhooks: We
         await heard(webhooks, signed())
 
 
-async def test_without_secrets_nothing_is_heard(seen: FakeSeen) -> None:
+async def test_without_secrets_no_message_is_accepted(seen: FakeSeen) -> None:
     with pytest.raises(Unauthenticated):
         await heard(Webhooks(parse_secrets(""), seen, lambda: float(NOW)), signed(""))
 
@@ -108,7 +108,7 @@ async def test_without_secrets_nothing_is_heard(seen: FakeSeen) -> None:
         (f"app {ONE}\napp {TWO}\napp {OTHER}", "line 3 is the third"),
     ],
 )
-def test_secrets_that_do_not_hold_are_named_by_line_and_not_shown(text: str, named: str) -> None:
+def test_invalid_secrets_are_named_by_line_and_not_shown(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named) as caught:
         parse_secrets(text)
     assert not any(secret[:16] in str(caught.value) for secret in (ONE, TWO, OTHER))

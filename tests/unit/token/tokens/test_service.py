@@ -1,4 +1,4 @@
-"""What the token domain decides, on fakes."""
+"""The rules of access tokens, on fakes."""
 
 import asyncio
 import time
@@ -98,7 +98,7 @@ def world() -> World:
     return World()
 
 
-async def test_one_exchange_serves_until_shortly_before_the_end(world: World) -> None:
+async def test_a_token_is_cached_until_shortly_before_it_expires(world: World) -> None:
     first = await world.tokens.for_account("a", None)
     assert not first.cached
     world.now[0] += LIFE - 60
@@ -108,7 +108,7 @@ async def test_one_exchange_serves_until_shortly_before_the_end(world: World) ->
     assert (second.value.value != first.value.value, second.cached, world.lwa.exchanges) == (True, False, 2)
 
 
-async def test_a_caller_may_ask_for_more_life(world: World) -> None:
+async def test_a_caller_may_request_a_longer_lifetime(world: World) -> None:
     await world.tokens.for_account("a", None)
     world.now[0] += 1800
     assert (await world.tokens.for_account("a", 1700)).cached
@@ -117,12 +117,12 @@ async def test_a_caller_may_ask_for_more_life(world: World) -> None:
     assert found.value.expire_time - world.now[0] >= 1900
 
 
-async def test_of_short_lives_a_tenth_is_kept_back_and_more_than_there_is_is_refused(world: World) -> None:
+async def test_short_lifetimes_have_a_margin_of_a_tenth(world: World) -> None:
     world.lwa.life = 20.0
     await world.tokens.for_account("a", None)
     world.now[0] += 17.9
     assert (await world.tokens.for_account("a", None)).cached
-    with pytest.raises(InvalidRequest, match="live 20 s"):
+    with pytest.raises(InvalidRequest, match="the 20 s for which"):
         await world.tokens.for_account("a", 25)
     world.now[0] += 0.2
     assert not (await world.tokens.for_account("a", None)).cached
@@ -130,21 +130,21 @@ async def test_of_short_lives_a_tenth_is_kept_back_and_more_than_there_is_is_ref
 
 
 @pytest.mark.parametrize("asked", [-1.0, LARGEST_MIN_LIFETIME + 1, 1e9])
-async def test_more_life_than_a_token_has_cannot_be_asked_for(world: World, asked: float) -> None:
+async def test_a_lifetime_above_the_bound_is_refused(world: World, asked: float) -> None:
     with pytest.raises(InvalidRequest) as caught:
         await world.tokens.for_account("a", asked)
     assert caught.value.violations[0].field == "min_lifetime"
     assert world.lwa.exchanges == 0
 
 
-async def test_many_cold_callers_make_one_exchange(world: World) -> None:
+async def test_simultaneous_callers_share_one_exchange(world: World) -> None:
     found = await asyncio.gather(*(world.tokens.for_account("a", None) for _ in range(50)))
     assert {one.value.value for one in found} == {SecretStr("Atza|1")}
     counts, entries = await world.tokens.stats()
     assert (counts.fetches, counts.misses, counts.shared_waits, entries) == (1, 50, 49, 1)
 
 
-async def test_a_token_tells_the_revision_that_it_belongs_to(world: World) -> None:
+async def test_a_token_has_the_revision_of_its_grant(world: World) -> None:
     world.accounts.revision = 7
     assert (await world.tokens.for_account("a", None, 5)).value.revision == 7
     assert (await world.tokens.for_account("a", None, 7)).value.revision == 7
@@ -160,7 +160,7 @@ async def test_accounts_and_revisions_never_share_a_token(world: World) -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_MISMATCH])
-async def test_a_grant_that_amazon_refuses_marks_the_account_once_and_is_told(world: World, reason: Reason) -> None:
+async def test_a_refused_grant_marks_the_account_once_and_is_reported(world: World, reason: Reason) -> None:
     world.lwa.refusal = PreconditionFailed("refused", reason=reason)
     with pytest.raises(PreconditionFailed):
         await world.tokens.for_account("a", None)
@@ -180,7 +180,7 @@ async def test_other_failures_mark_nothing(world: World, refusal: SellergateErro
     assert counts.failures == 1
 
 
-async def test_a_late_refusal_cannot_drop_a_newer_token(world: World) -> None:
+async def test_a_late_invalidation_does_not_drop_a_newer_token(world: World) -> None:
     old = (await world.tokens.for_account("a", None)).value
     assert await world.tokens.invalidate("a", fingerprint_of(old.value))
     new = (await world.tokens.for_account("a", None)).value
@@ -199,7 +199,7 @@ async def test_an_applications_own_token_is_dropped_by_its_fingerprint(world: Wo
     assert await world.tokens.for_application("app", "sellingpartnerapi::migration", None) == Lookup(other, cached=True)
 
 
-async def test_clearing_counts_what_it_drops(world: World) -> None:
+async def test_clearing_returns_the_number_of_dropped_tokens(world: World) -> None:
     for account in ("a", "b", "c"):
         await world.tokens.for_account(account, None)
     assert await world.tokens.clear("a") == 1
@@ -214,7 +214,7 @@ def own(client_id: str = "c", secret: str = "s", refresh_token: str = "Atzr|mine
 BILLING, REPORTS = Caller("client/billing"), Caller("client/reports")
 
 
-async def test_inline_credentials_cost_one_exchange_for_one_caller(world: World) -> None:
+async def test_inline_credentials_are_exchanged_once_per_caller(world: World) -> None:
     world.lwa.sends = SecretStr("Atzr|mine")
     found = await asyncio.gather(*(world.tokens.for_client(*own(), BILLING, None) for _ in range(100)))
     assert {(one.value.value.get_secret_value(), one.value.refresh_token) for one in found} == {("Atza|1", None)}
@@ -251,7 +251,7 @@ async def test_a_rotated_refresh_token_reaches_every_call_of_its_caller(world: W
     assert world.lwa.exchanges == 1
 
 
-async def test_of_inline_credentials_more_life_can_be_asked_for_and_a_refused_token_dropped(world: World) -> None:
+async def test_tokens_of_inline_credentials_have_lifetimes_and_can_be_invalidated(world: World) -> None:
     first = await world.tokens.for_client(*own(), BILLING, None)
     world.now[0] += 1800
     assert (await world.tokens.for_client(*own(), BILLING, 1700)).cached
@@ -266,7 +266,7 @@ async def test_of_inline_credentials_more_life_can_be_asked_for_and_a_refused_to
     assert not (await world.tokens.for_client(*own(), BILLING, None)).cached
 
 
-async def test_two_applications_and_two_scopes_have_tokens_of_their_own(world: World) -> None:
+async def test_each_application_and_scope_has_its_own_token(world: World) -> None:
     asked = [("app-1", "notifications"), ("app-2", "notifications"), ("app-1", "rotation")]
     found = [(await world.tokens.for_application(*one, None)).value for one in asked]
     assert len({token.value for token in found}) == 3
@@ -275,19 +275,19 @@ async def test_two_applications_and_two_scopes_have_tokens_of_their_own(world: W
     assert world.lwa.exchanges == 3
 
 
-async def test_the_secret_of_before_is_tried_where_the_new_one_is_refused(world: World) -> None:
+async def test_the_previous_secret_is_tried_if_the_new_one_is_refused(world: World) -> None:
     world.lwa.refused_secrets = ("s",)
     with pytest.raises(PreconditionFailed) as caught:
         await world.tokens.for_account("a", None)
     assert caught.value.reason is Reason.LWA_CLIENT_REJECTED
     world.accounts.previous = SecretStr("old")
     assert (await world.tokens.for_account("a", None)).value
-    # The refused one is known, and not shown to Amazon again for a while.
+    # The refused secret is known, and is not sent to Amazon again for some seconds.
     assert [secret.get_secret_value() for secret in world.lwa.secrets] == ["s", "old"]
     assert world.tokens.counts().failures == 1
 
 
-async def test_a_refused_secret_is_not_tried_again_for_a_while_and_its_successor_at_once(world: World) -> None:
+async def test_a_refused_secret_pauses_and_its_replacement_is_tried_at_once(world: World) -> None:
     now, lwa = [0.0], world.lwa
     exchanges = Exchanges(lwa, lambda: now[0])
     client, token = LwaClient(SecretStr("c"), SecretStr("bad")), RefreshToken(SecretStr("Atzr|1"))
@@ -304,14 +304,14 @@ async def test_a_refused_secret_is_not_tried_again_for_a_while_and_its_successor
     assert lwa.exchanges == 3
 
 
-async def test_a_refresh_token_that_amazon_changes_is_stored_before_anybody_gets_the_access_token(
+async def test_a_changed_refresh_token_is_stored_before_a_caller_gets_the_access_token(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.lwa.sends = SecretStr("Atzr|2")
     found = await world.tokens.for_account("a", None)
     assert world.accounts.rotated == [SecretStr("Atzr|2")]
     assert found.value.refresh_token is None
-    # It belongs to the revision that the new refresh token has made as well.
+    # The token also belongs to the revision that the new refresh token has created.
     assert (await world.tokens.for_account("a", None, 2)) == Lookup(replace(found.value, revision=2), cached=True)
     assert world.lwa.exchanges == 1
 
@@ -324,7 +324,7 @@ async def test_a_refresh_token_that_amazon_changes_is_stored_before_anybody_gets
     assert not [key for key in world.cache.entries if isinstance(key, AccountView) and key.account_id == "b"]
 
 
-async def test_an_account_that_changes_meanwhile_is_looked_at_again(
+async def test_an_account_that_changed_during_the_exchange_is_read_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, views = world.accounts.grant, []
@@ -348,7 +348,7 @@ async def test_an_account_that_changes_meanwhile_is_looked_at_again(
         await world.tokens.for_account("b", None)
 
 
-async def test_a_revocation_that_cannot_be_marked_is_told_all_the_same(
+async def test_a_revocation_that_cannot_be_stored_is_still_reported(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def down(account: AccountView) -> None:

@@ -1,4 +1,4 @@
-"""Verification of accounts on fakes: one exchange decides, and one is made in a while."""
+"""Verification of accounts on fakes: one exchange decides, and each account has at most one in 60 s."""
 
 from dataclasses import dataclass, field
 
@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 from sellergate_common.errors import NotFound, PreconditionFailed, Reason, Unavailable
 from sellergate_token.ports import AccountGrant, AccountView, Standing
-from sellergate_token.tokens.verification import TURN_SECONDS, Verifications, Verified
+from sellergate_token.tokens.verification import VERIFICATION_SECONDS, Verifications, Verified
 
 from tests.unit.token.tokens.test_service import FakeAccounts
 from tests.unit.token.tokens.test_service import World as TokenWorld
@@ -73,14 +73,14 @@ def world() -> World:
 REVOKED = PreconditionFailed("revoked", reason=Reason.AUTHORIZATION_REVOKED)
 
 
-async def test_an_exchange_is_made_although_a_token_is_cached_and_its_token_takes_the_place(world: World) -> None:
+async def test_a_verification_exchanges_in_spite_of_a_cached_token_and_replaces_it(world: World) -> None:
     old = await world.tokens.for_account("a", None)
     assert await world.verifications.verify("a", "u1") == Verified(exchanged=True, age=0.0)
     new = await world.tokens.for_account("a", None)
     assert (new.cached, new.value.value != old.value.value, world.lwa.exchanges) == (True, True, 2)
 
 
-async def test_one_exchange_is_made_in_a_while_and_the_age_is_told_between(world: World) -> None:
+async def test_within_60_seconds_a_verification_returns_the_age_of_the_token(world: World) -> None:
     await world.verifications.verify("a", "")
     world.now[0] += 30
     assert await world.verifications.verify("a", "") == Verified(exchanged=False, age=30.0)
@@ -91,7 +91,7 @@ async def test_one_exchange_is_made_in_a_while_and_the_age_is_told_between(world
     assert world.lwa.exchanges == 3
 
 
-async def test_a_grant_that_was_taken_back_is_recorded(world: World) -> None:
+async def test_a_revoked_grant_is_recorded(world: World) -> None:
     await world.tokens.for_account("a", None)
     world.lwa.refusal = REVOKED
     with pytest.raises(PreconditionFailed):
@@ -99,7 +99,7 @@ async def test_a_grant_that_was_taken_back_is_recorded(world: World) -> None:
     assert world.accounts.revoked == [AccountView("a", 1)]
     with pytest.raises(PreconditionFailed) as caught:
         await world.verifications.verify("a", "")
-    assert (caught.value.reason, caught.value.retry_after) == (Reason.AUTHORIZATION_REVOKED, TURN_SECONDS)
+    assert (caught.value.reason, caught.value.retry_after) == (Reason.AUTHORIZATION_REVOKED, VERIFICATION_SECONDS)
     assert world.lwa.exchanges == 2
 
 
@@ -115,7 +115,7 @@ async def test_a_false_revocation_is_ended_by_one_exchange(world: World, sends: 
     assert world.lwa.exchanges == 2
 
 
-async def test_trouble_at_amazon_decides_nothing(world: World) -> None:
+async def test_an_outage_of_amazon_changes_no_state(world: World) -> None:
     cached = await world.tokens.for_account("a", None)
     world.lwa.refusal = Unavailable("LWA is down")
     with pytest.raises(Unavailable):
@@ -124,7 +124,7 @@ async def test_trouble_at_amazon_decides_nothing(world: World) -> None:
     assert (await world.tokens.for_account("a", None)).value == cached.value
 
 
-async def test_another_users_account_is_not_there(world: World) -> None:
+async def test_another_users_account_is_not_found(world: World) -> None:
     with pytest.raises(NotFound):
         await world.verifications.verify("a", "u2")
     assert world.lwa.exchanges == 0
