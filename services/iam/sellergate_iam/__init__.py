@@ -1,1 +1,1 @@
-"""The iam service: temporary AWS credentials of sellers' roles, and signatures made with them."""
+"""The iam service: temporary AWS credentials of accounts' roles, and signatures made with them."""

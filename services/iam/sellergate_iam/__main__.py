@@ -1,4 +1,4 @@
-"""The iam service: temporary AWS credentials of sellers' roles."""
+"""The process of the iam service: temporary AWS credentials of accounts' roles."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 by botocore, in the headers, for a request of which only the hash of its body is known."""
+"""AWS Signature Version 4 by botocore, in the headers, for a request whose body is known only by its hash."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ _ADDED = ("authorization", "x-amz-date", "x-amz-security-token")
 
 
 class BotoSigner:
-    """Signs requests to SP-API."""
+    """A signer of requests to SP-API."""
 
     def sign(self, request: UnsignedRequest, credentials: AwsCredentials, region: str) -> Headers:
-        """Return the headers that make the request a signed one."""
+        """Return the headers that sign the request."""
         signed = AWSRequest(method=request.method, url=request.url)
         for name, value in request.headers:
-            signed.headers[name] = value  # adds one; it replaces none
+            signed.headers[name] = value  # appends a header; it replaces none
         keys = Credentials(
             credentials.access_key_id.get_secret_value(),
             credentials.secret_access_key.get_secret_value(),
@@ -31,7 +31,7 @@ class BotoSigner:
 
 
 class _HashedBodyAuth(SigV4Auth):  # type: ignore[misc]  # botocore ships no types
-    """botocore's signer, given the body's hash in place of the body, with the plus signs of a path as SP-API reads them."""
+    """botocore's signer with the body's hash in place of the body, and with plus signs of a path encoded as SP-API expects."""
 
     def __init__(self, keys: Credentials, service: str, region: str, payload_sha256: str) -> None:
         super().__init__(keys, service, region)

@@ -1,4 +1,4 @@
-"""Decides about AWS credentials: which role may be assumed, and when cached credentials will do."""
+"""The rules of AWS credentials: the roles that may be assumed, and the use of cached credentials."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ _LONGEST_NAME = 64
 
 
 class Credentials:
-    """Credentials of roles. `allowed` are patterns of role ARNs ("arn:aws:iam::*:role/sp-api-*"); none allow all."""
+    """Credentials of roles. `allowed` are patterns of role ARNs ("arn:aws:iam::*:role/sp-api-*"); none: all are allowed."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Credentials:
     ) -> AwsCredentials:
         """Return credentials of an account's role, of `expected_revision` or a later one; their `revision` is the role's.
 
-        With a name, duration or region of the caller's own they are not cached. Raises NotFound, PreconditionFailed,
+        Credentials with the caller's own session name, duration or region are not cached. Raises NotFound, PreconditionFailed,
         InvalidRequest, NotAllowed, RoleRejected, Unavailable.
         """
         role = await self._accounts.role(account_id, expected_revision)
@@ -53,13 +53,13 @@ class Credentials:
         return replace(assumed, revision=role.revision)
 
     async def of(self, role: Role) -> AwsCredentials:
-        """Return credentials of an account's role, cached ones where they live long enough. Raises as `for_account` does."""
+        """Return credentials of an account's role, cached ones if they live long enough. Raises as `for_account` does."""
         self._check(role.arn)
         found = await self._cache.obtain(role, None, partial(self._assume, role, _session(_own_name(role), None)))
         return found.value
 
     async def for_role(self, arn: str, region: str, name: str, seconds: int | None, caller: Caller) -> AwsCredentials:
-        """Return credentials of a bare role, which only operators may name, cached for this caller.
+        """Return credentials of a role by its ARN, which only operators may name, cached for this caller.
 
         Raises InvalidRequest, NotAllowed, RoleRejected, Unavailable, OutOfTime.
         """
@@ -73,17 +73,17 @@ class Credentials:
         return await self._cache.drop_if(await self._accounts.role(account_id), access_key_id)
 
     async def clear(self, account_id: str) -> int:
-        """Drop the credentials of one account, or with an empty id those of all; return how many there were."""
+        """Drop the credentials of one account, or with an empty id all credentials. Return their number."""
         if account_id:
             return int(await self._cache.drop(await self._accounts.role(account_id)))
         return await self._cache.clear()
 
     async def stats(self) -> tuple[Counts, int]:
-        """Return what happened since the start, and how many credentials are cached. Raises Unavailable."""
+        """Return the counts since the start, and the number of cached credentials. Raises Unavailable."""
         return self.counts(), await self._cache.count()
 
     def counts(self) -> Counts:
-        """Return what happened since the start; fetches are calls of STS."""
+        """Return the counts since the start. Fetches are calls of STS."""
         return replace(self._cache.counts, fetches=self._assumptions, failures=self._failures)
 
     async def _assume(self, role: Role, session: Session) -> AwsCredentials:
@@ -96,7 +96,9 @@ class Credentials:
 
     def _check(self, arn: str) -> None:
         if self._allowed and not any(fnmatchcase(arn, pattern) for pattern in self._allowed):
-            raise NotAllowed("SELLERGATE_ROLE_ARN_ALLOW does not allow this role to be assumed.")
+            raise NotAllowed(
+                "SELLERGATE_ROLE_ARN_ALLOW does not allow this role to be assumed. Name another role, or let the operator add it."
+            )
 
 
 def _own_name(role: Role) -> str:

@@ -1,4 +1,4 @@
-"""The account service over gRPC, as the iam service sees it."""
+"""The client of the account service over gRPC."""
 
 from functools import partial
 

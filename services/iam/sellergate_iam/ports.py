@@ -1,4 +1,4 @@
-"""What the iam domain needs: the role of an account, STS, a cache of credentials, and a signer."""
+"""Ports and values of the iam domain: the role of an account, STS, the cache of credentials, and a signer."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,9 +12,9 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role to assume, its account, and the STS; the marketplace decides where its signatures are valid.
+    """A role to assume, with its account and the region of the STS. The marketplace determines where its signatures are valid.
 
-    `external_id` is empty where none is sent, `account_id` and what follows it for a bare role of an operator's.
+    `external_id` is empty if none is sent; `account_id` and the fields after it are empty for a role that an operator names.
     """
 
     arn: str
@@ -27,7 +27,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """How the role is assumed: the session's name in the owner's CloudTrail, and the seconds it lasts."""
+    """The parameters of a session: its name in the CloudTrail of the role's owner, and its duration in seconds."""
 
     name: str
     seconds: int
@@ -35,7 +35,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class CallersRole:
-    """The role, session and caller whose credentials are cached together; no other caller's request has an equal key."""
+    """The cache key of a role that an operator names: role, session and caller. No other caller's request has an equal key."""
 
     role: Role
     session: Session
@@ -43,12 +43,12 @@ class CallersRole:
 
 
 CredentialsKey = Role | CallersRole
-"""An account's role with its default session, which all callers share, or a bare role as one caller assumes it."""
+"""A cache key: an account's role with its default session, which all callers share, or a role as one caller assumes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwsCredentials:
-    """Temporary credentials. `expire_time` is in seconds since the epoch, `life` the seconds that STS gave them."""
+    """Temporary credentials. `expire_time` is in seconds since the epoch, `life` the duration from their issue in seconds."""
 
     access_key_id: SecretStr
     secret_access_key: SecretStr
@@ -56,14 +56,14 @@ class AwsCredentials:
     expire_time: float
     life: float
     revision: int = 0
-    """Of the account that they were handed out for; 0 for a bare role."""
+    """The revision of the account; 0 for a role that an operator names."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnsignedRequest:
     """A request that a caller will send itself. `payload_sha256` is in hex, empty for an empty body.
 
-    A header may hold an access token: its values stay out of the repr.
+    Header values are not in the repr, because one may be an access token.
     """
 
     method: str
@@ -76,7 +76,7 @@ class UnsignedRequest:
 
 
 class Accounts(Protocol):
-    """The account service, as the iam service may see it."""
+    """The part of the account service that the iam service uses."""
 
     async def role(self, account_id: str, at_least: int = 0) -> Role:
         """Return the role of an account that can be used, of the revision `at_least` or a later one.
@@ -99,5 +99,5 @@ class Signer(Protocol):
         """Return the headers that sign the request for execute-api in an AWS region."""
 
 
-# Credentials of accounts' roles by revision and of bare roles by caller, shared by all replicas; the mark is their access key.
+# A cache that all replicas share, of accounts' credentials by revision and of other roles' by caller; the mark is the access key.
 CredentialsCache = Entries[CredentialsKey, AwsCredentials, SecretStr]

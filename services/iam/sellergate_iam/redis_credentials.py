@@ -1,4 +1,4 @@
-"""How AWS credentials lie in the shared Redis; the gateway reads the same entries."""
+"""The cache of AWS credentials in the shared Redis. The gateway reads the same entries."""
 
 from collections.abc import Callable
 
@@ -26,10 +26,10 @@ from sellergate_iam.ports import AwsCredentials, CredentialsKey, Role
 def redis_credentials(
     redis: Redis, ring: KeyRing, changes: InvalidationFeed, clock: Clock, jitter: Callable[[], float]
 ) -> RedisEntries[CredentialsKey, AwsCredentials]:
-    """Return the cache of credentials, sealed under `ring`. Its listeners must receive what `changes` hears."""
+    """Return the cache of credentials, sealed under `ring`. The caller must pass the messages of `changes` to its listeners."""
     codec: Codec[CredentialsKey, AwsCredentials] = Codec(
         name=lambda key: _name(ring, key),
-        # A bare role has no account; its keyed name is announced, so that neither the ARN nor the caller is readable.
+        # A role without an account is published by its keyed name, so that neither the ARN nor the caller is readable.
         subject=lambda key: key.account_id if isinstance(key, Role) else _name(ring, key),
         encode=_encode,
         decode=_decode,

@@ -1,4 +1,4 @@
-"""IamService: proto ⇄ domain, nothing else."""
+"""The servicer of IamService: conversion between messages and the domain."""
 
 import time
 from typing import Any
@@ -17,7 +17,7 @@ from sellergate_iam.signatures import Signatures
 
 
 class IamServicer(IamServiceServicer):
-    """Credentials of roles, and signatures made with them."""
+    """The RPCs of IamService."""
 
     def __init__(self, credentials: Credentials, signatures: Signatures, region: str) -> None:
         self._credentials = credentials
@@ -25,7 +25,7 @@ class IamServicer(IamServiceServicer):
         self._region = region
 
     async def AssumeRole(self, request: pb2.AssumeRoleRequest, context: Any) -> pb2.AssumeRoleResponse:
-        """Return credentials of an account's role, or for operators of a bare one."""
+        """Return credentials of an account's role, or for operators of any role by its ARN."""
         seconds = request.duration.ToSeconds() if request.HasField("duration") else None
         match request.WhichOneof("role"):
             case "account_id":
@@ -36,7 +36,7 @@ class IamServicer(IamServiceServicer):
             case "role_arn":
                 caller = current_caller()
                 if caller.identity != OPERATOR:
-                    raise NotAllowed("Only operators name a bare role; name an account.")
+                    raise NotAllowed("Only operators may name a role by its ARN; name an account.")
                 region = request.region or self._region
                 assumed = self._credentials.for_role(request.role_arn, region, request.session_name, seconds, caller)
                 return _to_message(await assumed)

@@ -1,4 +1,4 @@
-"""Settings of the iam service. Its own AWS credentials are found by boto3's chain, which reads the AWS_ variables itself."""
+"""Settings of the iam service. boto3's chain finds its own AWS credentials and reads the AWS_ variables itself."""
 
 from typing import Annotated
 
@@ -18,11 +18,11 @@ class IamSettings(ServerSettings, CacheSettings, SiteSettings, OutboundSettings)
         SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
     ]
     role_arn_allow: str = ""
-    """Patterns of role ARNs that may be assumed ("arn:aws:iam::*:role/sp-api-*"); none allow all."""
+    """Patterns of the role ARNs that may be assumed ("arn:aws:iam::*:role/sp-api-*"); none: all."""
     credential_callers: str = ""
     """Internal services ("client/billing") that may call AssumeRole."""
     aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
-    """STS of this region serves bare roles; an account names its own region."""
+    """The region of the STS for roles without an account; an account names its own region."""
 
     @property
     def ring(self) -> KeyRing:

@@ -1,4 +1,4 @@
-"""Decides what may be signed: requests to SP-API in the region of an account's marketplace, and to no other AWS service."""
+"""The rules of signatures: requests to SP-API in the region of an account's marketplace, and to no other AWS service."""
 
 from sellergate_amazon.paths import check_path, check_query
 from sellergate_common.errors import FieldViolation, InvalidRequest
@@ -7,12 +7,12 @@ from sellergate_common.sites import Site, Sites
 from sellergate_iam.credentials import Credentials
 from sellergate_iam.ports import Accounts, Headers, Signer, UnsignedRequest
 
-# The signature brings these itself. Were they taken from a caller, it could hold for another host, time or body.
+# The signer sets these itself. A caller's values could make the signature valid for another host, time or body.
 _OURS = frozenset({"authorization", "date", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
 
 
 class Signatures:
-    """Signatures in the name of accounts' roles."""
+    """Signatures with the credentials of accounts' roles."""
 
     def __init__(self, accounts: Accounts, credentials: Credentials, sites: Sites, signer: Signer) -> None:
         self._accounts = accounts
@@ -31,7 +31,7 @@ class Signatures:
         """Return the signing region of a URL that belongs to a marketplace. Raises InvalidRequest that names `url`."""
         sites = [self._sites.of(marketplace, sandbox=sandbox) for sandbox in (False, True)]
         addresses = list(dict.fromkeys(address for site in sites for address in _addresses(site)))
-        # Compared as text, character by character, so that no two parsers can see two hosts in one URL.
+        # URLs are compared as text, so that two parsers cannot find different hosts in one URL.
         rest = next((url.removeprefix(one) for one in addresses if url.startswith((f"{one}/", f"{one}?"))), None)
         if rest is None and url not in addresses:
             raise InvalidRequest.of_field("url", f"must begin with one of {', '.join(addresses)}, and then a path")
@@ -45,7 +45,7 @@ class Signatures:
 
 
 def _addresses(site: Site) -> tuple[str, str]:
-    """Return where a site is set to be, and where Amazon has it."""
+    """Return the configured base URL of a site, and Amazon's own."""
     return site.base_url, f"https://{site.region.sandbox_host if site.sandbox else site.region.host}"
 
 

@@ -1,4 +1,4 @@
-"""STS through boto3, off the event loop. boto3 finds this process's own AWS credentials and the endpoint by its own chain."""
+"""STS through boto3, in threads. boto3 finds the process's own AWS credentials and the endpoint by its own chain."""
 
 import asyncio
 import time
@@ -24,16 +24,17 @@ from sellergate_iam.threads import RegionThreads
 CALL_SECONDS = 10.0
 ATTEMPTS = 4
 FIRST_BACKOFF_SECONDS = 0.2
-# What an error needs to reach the caller before its deadline.
+# Seconds that an error needs to reach the caller before its deadline.
 RESERVE_SECONDS = 0.05
-# AWS documents no limit; a header of Amazon's servers can hold no more.
+# The most bytes of a session token. AWS documents no limit; a header of Amazon's servers can hold no more.
 MOST_SESSION_TOKEN_CHARACTERS = 16_384
 
 
 class BotoSts:
     """Calls of STS.
 
-    `region` is for those that boto3's chain makes itself; `jitter` returns [0, 1), `wall` the time in seconds since the epoch.
+    `region` is for calls that boto3's chain makes itself; `jitter` returns a random number in [0, 1), `wall` seconds since the
+    epoch.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class BotoSts:
         self.threads = RegionThreads(time.monotonic)
 
     async def assume(self, role: Role, session: Session) -> AwsCredentials:
-        """Assume a role, with its external id, again with full jitter while STS is busy and there is time.
+        """Assume a role with its external id. Retry with full jitter while STS is busy and there is time.
 
         Raises RoleRejected, Unavailable, OutOfTime.
         """
@@ -67,7 +68,7 @@ class BotoSts:
         raise AssertionError("the last attempt returns or raises")
 
     def close(self) -> None:
-        """Let the threads end; calls under way are not waited for."""
+        """Let the threads end. Do not wait for calls in progress."""
         self.threads.close()
 
     async def _attempt(self, role: Role, session: Session, left: float) -> AwsCredentials:
@@ -79,7 +80,7 @@ class BotoSts:
                     work = partial(self._assume, role, session)
                     return await asyncio.wrap_future(self.threads.submit(role.region, work))
         except TimeoutError:
-            raise OutOfTime(f"STS did not answer within {left:.1f} s.") from None
+            raise OutOfTime(f"STS did not respond within {left:.1f} s. Give the call more time.") from None
 
     def _assume(self, role: Role, session: Session) -> AwsCredentials:
         parameters: dict[str, Any] = {
@@ -93,7 +94,7 @@ class BotoSts:
         try:
             return self._call(chain.client(role.region), role, parameters)
         except OwnCredentials:
-            # The keys in a file may have been replaced, which boto3 does not see by itself: the next call reads all of them again.
+            # A file's keys may have been replaced, which boto3 does not notice: the next call reads all of them again.
             self._chain = BotoChain(chain.region, chain.route)
             raise
 
@@ -103,18 +104,18 @@ class BotoSts:
             return _read(client.assume_role(**parameters).get("Credentials"), asked, parameters["DurationSeconds"])
         except parsing.ParseError as error:
             raise Busy(f"STS's response holds no credentials that can be used: {error}.", retry_after=1.0) from None
-        except Exception as error:  # noqa: BLE001  (an endpoint that is no STS trips boto3 in ways that it does not name)
+        except Exception as error:  # noqa: BLE001  (boto3 raises errors of any type for an endpoint that is not STS)
             raise explain(error, role) from None
 
 
 def _read(response: Any, asked: float, life: float) -> AwsCredentials:
-    """Return credentials that were asked for at `asked`, by this machine's clock, for `life` seconds. Raises ParseError."""
+    """Return a response's credentials. The request was sent at `asked`, local time, for `life` seconds. Raises ParseError."""
     found = parsing.object_of(response)
     key_id, secret = (parsing.token_in(found, name) for name in ("AccessKeyId", "SecretAccessKey"))
     session_token = parsing.token_in(found, "SessionToken", MOST_SESSION_TOKEN_CHARACTERS)
     ends = found.get("Expiration")
     if not isinstance(ends, datetime):
         raise parsing.ParseError("Expiration is missing")
-    # By a clock that is slow, STS's own time of expiry is too far ahead.
+    # If the local clock is slow, STS's own time of expiry is too far ahead.
     expire_time = min(ends.timestamp(), asked + life)
     return AwsCredentials(SecretStr(key_id), SecretStr(secret), SecretStr(session_token), expire_time, life)

@@ -1,4 +1,4 @@
-"""What a refusal of STS means, and what to do. boto3's own words may hold what was sent, and stay out of every message."""
+"""The meaning of STS's errors, with remedies. No message repeats boto3's texts, which may hold parameters."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-# STS does not know, or no longer accepts, the signer: that is this service and never the role.
+# STS does not know, or no longer accepts, the signer, which is this service and never the role.
 _OURS = frozenset(
     {
         "AuthFailure",
@@ -50,7 +50,7 @@ _REFUSED: Mapping[str, str] = {
         "its trust policy must name this service's AWS identity and the account's external id, and the policy of that"
         " identity must allow sts:AssumeRole on it"
     ),
-    "ValidationError": "check the role's ARN, and that its maximum session duration allows what was asked for",
+    "ValidationError": "check the role's ARN, and that its maximum session duration allows the requested one",
     "RegionDisabledException": (
         "STS is not active in region {region} for the role's AWS account; its administrator activates it, or the account"
         " here names another region"
@@ -63,15 +63,15 @@ _NOT_OF_A_CODE = re.compile(r"[^A-Za-z0-9.]")
 
 
 class Busy(Unavailable):
-    """STS is throttling or cannot be reached now: the same call may work in a moment."""
+    """A failure of STS, by throttling or a broken connection, that a retry may overcome."""
 
 
 class OwnCredentials(Unavailable):
-    """STS does not take this service's own AWS credentials, or there are none."""
+    """Own AWS credentials that are missing, or that STS does not accept."""
 
 
 def explain(error: Exception, role: Role) -> SellergateError:
-    """Return what a failed AssumeRole means."""
+    """Return the error of a failed AssumeRole."""
     if isinstance(error, OutOfBounds):
         return Busy(f"STS sent {error}; try again.", retry_after=1.0)
     if not isinstance(error, ClientError):
@@ -86,16 +86,16 @@ def explain(error: Exception, role: Role) -> SellergateError:
         message = f"STS refuses the iam service's own AWS credentials ({code}); renew them, and check its clock."
         return OwnCredentials(message, retry_after=5.0, metadata=metadata)
     return Unavailable(
-        f"STS answered {code}, which is not a known error; try again.", retry_after=5.0, metadata=metadata
+        f"STS responded {code}, which is not a known error; try again.", retry_after=5.0, metadata=metadata
     )
 
 
 def unusable(error: Exception) -> SellergateError:
-    """Return what it means that this service's own credentials cannot be had, by the cause that boto3's chain ended with."""
+    """Return the error for missing own credentials, by the error with which boto3's chain ended."""
     if isinstance(error, ClientError) and _is_busy(error):
         return Busy(f"STS is throttling or out of order ({_code(error)}); try again.", retry_after=1.0)
     cause = _code(error) if isinstance(error, ClientError) else type(error).__name__
-    message = f"The iam service's own AWS credentials cannot be had ({cause}); give it a role, a token file or keys."
+    message = f"The iam service has no AWS credentials of its own ({cause}); give it a role, a token file or keys."
     return OwnCredentials(message, retry_after=5.0, metadata={"aws_code": cause})
 
 

@@ -1,4 +1,4 @@
-"""Threads for blocking calls, each region with its own: a region whose STS does not respond delays no other."""
+"""Threads for blocking calls, separate for each region, so that a region whose STS does not respond delays no other."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,8 +8,8 @@ from typing import TypeVar
 from sellergate_iam.sts_errors import Busy
 
 THREADS = 8
-"""Threads of one region."""
-# AWS has fewer than 40; what is beyond shares one set of threads, so that made-up regions cannot add up.
+"""The threads of one region."""
+# AWS has fewer than 40 regions. Further names share one set of threads, so that invented regions cannot add threads.
 MOST_REGIONS = 48
 STUCK_SECONDS = 15.0
 _OTHERS = "other regions"
@@ -35,19 +35,19 @@ class RegionThreads:
         self._lock = Lock()
 
     def submit(self, region: str, work: Callable[[], _Result]) -> "Future[_Result]":
-        """Run `work` in a thread of the region as soon as one is free."""
+        """Run `work` in a free thread of the region, and return its result."""
         if region not in self._regions and len(self._regions) >= MOST_REGIONS:
             region = _OTHERS
         found = self._regions.setdefault(region, _Region(region))
         return found.threads.submit(self._watch, found, work)
 
     def close(self) -> None:
-        """Let the threads end; calls under way are not waited for."""
+        """Let the threads end. Do not wait for calls in progress."""
         for region in self._regions.values():
             region.threads.shutdown(wait=False, cancel_futures=True)
 
     def problem(self) -> str:
-        """Name a region all of whose threads have waited for STUCK_SECONDS without one response; empty while there is none."""
+        """Return a sentence about a region whose threads have all waited STUCK_SECONDS for a response; empty if there is none."""
         for name, region in self._regions.items():
             if region.full_since is not None and self._now() - region.full_since >= STUCK_SECONDS:
                 return f"all {THREADS} threads of STS in {name} wait for a response"

@@ -49,7 +49,7 @@ async def works(sts: BotoSts) -> AwsCredentials:
 
 
 async def fails(sts: BotoSts, cause: str) -> None:
-    with pytest.raises(Unavailable, match=r"^The iam service's own AWS credentials cannot be had") as caught:
+    with pytest.raises(Unavailable, match=r"^The iam service has no AWS credentials of its own") as caught:
         await sts.assume(ROLE, SESSION)
     assert f"({cause})" in caught.value.message
     assert AWS_SECRET not in caught.value.message
@@ -229,4 +229,4 @@ async def test_a_web_identity_that_is_refused_is_not_told_as_a_refused_role(
     with pytest.raises(SellergateError) as caught:  # the simulator knows no web identities
         await sts.assume(ROLE, SESSION)
     assert caught.value.reason is Reason.DEPENDENCY_UNAVAILABLE
-    assert "The iam service's own AWS credentials cannot be had (MissingAuthenticationToken)" in caught.value.message
+    assert "The iam service has no AWS credentials of its own (MissingAuthenticationToken)" in caught.value.message

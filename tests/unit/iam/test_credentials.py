@@ -1,4 +1,4 @@
-"""What the iam domain decides, on fakes."""
+"""The rules of AWS credentials, on fakes."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ def world() -> World:
     return World()
 
 
-async def test_one_call_of_sts_serves_many_until_shortly_before_the_end(world: World) -> None:
+async def test_credentials_are_cached_until_shortly_before_they_expire(world: World) -> None:
     found = await asyncio.gather(*(world.credentials.for_account("a", "", None) for _ in range(20)))
     assert len(set(found)) == len(world.sts.asked) == 1
     world.now[0] += 3600 - 60
@@ -62,7 +62,7 @@ async def test_one_call_of_sts_serves_many_until_shortly_before_the_end(world: W
     assert await world.credentials.for_account("a", "", None) != found[0]
 
 
-async def test_credentials_tell_the_revision_that_they_belong_to(world: World) -> None:
+async def test_credentials_have_the_revision_of_their_role(world: World) -> None:
     for name in ("", "mine"):
         assert (await world.credentials.for_account("a", name, None, 6)).revision == 7
     assert world.accounts.asked == [6, 6]
@@ -76,7 +76,7 @@ async def test_the_external_id_and_the_session_name_are_always_sent(world: World
     assert session.name == ("sellergate-" + "a" * 64)[:64]
 
 
-async def test_a_session_of_the_callers_own_is_not_shared(world: World) -> None:
+async def test_a_callers_own_session_is_not_shared(world: World) -> None:
     await world.credentials.for_account("a", "mine", None)
     await world.credentials.for_account("a", "", 900)
     assert [session for _, session in world.sts.asked] == [Session("mine", 3600), Session("sellergate-a", 900)]
@@ -84,14 +84,14 @@ async def test_a_session_of_the_callers_own_is_not_shared(world: World) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 899, 43_201, -1])
-async def test_durations_outside_of_what_sts_takes_are_named(world: World, seconds: int) -> None:
+async def test_a_duration_out_of_bounds_is_refused_by_field(world: World, seconds: int) -> None:
     with pytest.raises(InvalidRequest) as caught:
         await world.credentials.for_account("a", "", seconds)
     assert caught.value.violations[0].field == "duration"
     assert not world.sts.asked
 
 
-async def test_roles_off_the_list_are_refused() -> None:
+async def test_roles_that_are_not_allowed_are_refused() -> None:
     world = World("arn:aws:iam::*:role/other-*")
     with pytest.raises(NotAllowed):
         await world.credentials.for_account("a", "", None)
@@ -101,7 +101,7 @@ async def test_roles_off_the_list_are_refused() -> None:
     await World("arn:aws:iam::*:role/sp-api-*").credentials.for_account("a", "", None)
 
 
-async def test_a_late_refusal_cannot_drop_newer_credentials(world: World) -> None:
+async def test_a_late_invalidation_does_not_drop_newer_credentials(world: World) -> None:
     old = await world.credentials.for_account("a", "", None)
     assert await world.credentials.invalidate("a", old.access_key_id)
     new = await world.credentials.for_account("a", "", None)
@@ -109,18 +109,18 @@ async def test_a_late_refusal_cannot_drop_newer_credentials(world: World) -> Non
     assert await world.credentials.for_account("a", "", None) == new
 
 
-async def test_a_region_of_the_callers_own_reaches_sts_and_is_not_shared(world: World) -> None:
+async def test_a_callers_own_region_reaches_sts_and_is_not_shared(world: World) -> None:
     await world.credentials.for_account("a", "", None, region="ap-southeast-2")
     assert [role.region for role, _ in world.sts.asked] == ["ap-southeast-2"]
     assert await world.cache.count() == 0
     await world.credentials.for_account("a", "", None, region="eu-west-1")
     await world.credentials.for_account("a", "", None)
     assert [role.region for role, _ in world.sts.asked] == ["ap-southeast-2", "eu-west-1"], (
-        "its own region is the default"
+        "the account's region is the default"
     )
 
 
-async def test_a_bare_role_is_assumed_once_for_one_caller(world: World) -> None:
+async def test_a_bare_role_is_assumed_once_per_caller(world: World) -> None:
     asked = [world.credentials.for_role(ARN, "us-east-1", "", None, OPERATOR) for _ in range(100)]
     assert len(set(await asyncio.gather(*asked))) == 1
     assert world.sts.asked == [(Role(ARN, "", "us-east-1"), Session("sellergate-operator", 3600))]
@@ -129,7 +129,7 @@ async def test_a_bare_role_is_assumed_once_for_one_caller(world: World) -> None:
     assert await world.credentials.clear("") == 1
 
 
-async def test_whatever_changes_a_bare_role_or_who_asks_makes_another_entry(world: World) -> None:
+async def test_each_parameter_and_caller_of_a_bare_role_has_its_own_entry(world: World) -> None:
     given = [
         (ARN, "us-east-1", "", None, OPERATOR),
         (ARN + "-b", "us-east-1", "", None, OPERATOR),

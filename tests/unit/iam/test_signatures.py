@@ -1,4 +1,4 @@
-"""What the iam service signs, and what it refuses to sign, on fakes."""
+"""The requests that the iam service signs and refuses, on fakes."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ SANDBOX = {name: f"https://sandbox.{host}" for name, host in HOSTS.items()}
 
 
 class Recorder:
-    """An account service, an STS and a signer that remember what they were asked."""
+    """An account service, an STS and a signer that record their calls."""
 
     def __init__(self, marketplace: str) -> None:
         self.marketplace = marketplace
@@ -52,13 +52,13 @@ def request(url: str, *headers: tuple[str, str]) -> UnsignedRequest:
     ("marketplace", "region", "name"),
     [("US", "us-east-1", "NA"), ("DE", "eu-west-1", "EU"), ("GB", "eu-west-1", "EU"), ("JP", "us-west-2", "FE")],
 )
-async def test_the_marketplace_chooses_host_and_region(marketplace: str, region: str, name: str) -> None:
+async def test_the_marketplace_determines_host_and_region(marketplace: str, region: str, name: str) -> None:
     recorder = Recorder(marketplace)
     signing = signatures(recorder)
     for url in (f"{AMAZON[name]}/orders/v0/orders?a=b", f"{SANDBOX[name]}/x", AMAZON[name], f"{AMAZON[name]}?a="):
         assert await signing.sign("a", request(url)) == (("authorization", "AWS4"),)
         assert recorder.signed[-1] == (url, region)
-    assert recorder.assumed == [Session("sellergate-a", 3600)], "one call of STS serves all"
+    assert recorder.assumed == [Session("sellergate-a", 3600)], "all requests share one call of STS"
     for other in HOSTS.keys() - {name}:
         with pytest.raises(InvalidRequest):
             await signing.sign("a", request(f"{AMAZON[other]}/orders"))
@@ -93,7 +93,7 @@ HOST = HOSTS["NA"]
         "https://evil.test/?https://" + HOST,
     ],
 )
-async def test_nothing_but_sp_api_is_signed_for(url: str) -> None:
+async def test_only_requests_to_sp_api_are_signed(url: str) -> None:
     recorder = Recorder("US")
     with pytest.raises(InvalidRequest) as caught:
         await signatures(recorder).sign("a", request(url))
@@ -128,7 +128,7 @@ async def test_nothing_but_sp_api_is_signed_for(url: str) -> None:
         "/a?b=[1]",
     ],
 )
-async def test_a_url_that_could_mean_two_things_is_refused(rest: str) -> None:
+async def test_an_ambiguous_url_is_refused(rest: str) -> None:
     recorder = Recorder("US")
     with pytest.raises(InvalidRequest) as caught:
         await signatures(recorder).sign("a", request(f"https://{HOST}{rest}"))
@@ -136,7 +136,7 @@ async def test_a_url_that_could_mean_two_things_is_refused(rest: str) -> None:
     assert not recorder.assumed
 
 
-async def test_another_server_in_amazons_place_is_signed_for_too() -> None:
+async def test_requests_to_a_configured_endpoint_are_signed() -> None:
     recorder = Recorder("US")
     signing = signatures(recorder, production={**AMAZON, "NA": "http://127.0.0.1:3901/amazon/"})
     for url in ("http://127.0.0.1:3901/amazon/orders", "http://127.0.0.1:3901/amazon", f"https://{HOST}/orders"):
@@ -149,7 +149,7 @@ async def test_another_server_in_amazons_place_is_signed_for_too() -> None:
 @pytest.mark.parametrize(
     "name", ["Host", "host", "AUTHORIZATION", "Date", "X-Amz-Date", "x-amz-security-token", "X-Amz-Content-Sha256"]
 )
-async def test_what_the_signature_brings_is_not_taken_from_a_caller(name: str) -> None:
+async def test_headers_of_the_signature_are_refused(name: str) -> None:
     recorder = Recorder("US")
     with pytest.raises(InvalidRequest) as caught:
         await signatures(recorder).sign("a", request(f"https://{HOST}/", ("accept", "x"), (name, "sts.amazonaws.com")))
@@ -157,7 +157,7 @@ async def test_what_the_signature_brings_is_not_taken_from_a_caller(name: str) -
     assert not recorder.signed
 
 
-async def test_roles_off_the_list_and_unknown_marketplaces_sign_nothing() -> None:
+async def test_disallowed_roles_and_unknown_marketplaces_sign_nothing() -> None:
     recorder = Recorder("US")
     with pytest.raises(NotAllowed):
         await signatures(recorder, ("arn:aws:iam::*:role/other",)).sign("a", request(f"https://{HOST}/"))

@@ -1,4 +1,4 @@
-"""Threads of regions: one that does not respond takes its own alone, and is reported."""
+"""Threads of regions: one that does not respond blocks only its own, and is reported."""
 
 from collections.abc import Iterator
 from threading import Event, current_thread
@@ -27,7 +27,7 @@ def world() -> Iterator[World]:
     made.threads.close()
 
 
-def test_a_region_that_hangs_takes_its_own_threads_alone_and_is_reported(world: World) -> None:
+def test_a_region_that_hangs_blocks_only_its_own_threads_and_is_reported(world: World) -> None:
     hanging = [world.threads.submit("us-east-1", world.hang) for _ in range(3 * THREADS)]
     assert world.threads.submit("eu-west-1", lambda: "well").result(5) == "well"
     while world.threads._regions["us-east-1"].busy < THREADS:
@@ -42,7 +42,7 @@ def test_a_region_that_hangs_takes_its_own_threads_alone_and_is_reported(world: 
     assert world.threads.problem() == ""
 
 
-def test_made_up_regions_share_their_threads(world: World) -> None:
+def test_invented_regions_share_their_threads(world: World) -> None:
     names = {
         world.threads.submit(f"region-{number}", lambda: current_thread().name).result(5).rpartition("_")[0]
         for number in range(2 * MOST_REGIONS)
