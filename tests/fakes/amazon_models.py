@@ -27,7 +27,7 @@ def query(name: str, *, required: bool = False) -> dict[str, Any]:
 
 def orders() -> dict[str, Any]:
     """Return a model in OpenAPI 2 with nine operations."""
-    reference = {"$ref": "#/definitions/Orders"}
+    reference, order = {"$ref": "#/definitions/Orders"}, {"properties": {"payload": {"type": "object"}}}
     return {
         "swagger": "2.0",
         "info": {"title": "Orders", "version": "2030-01-01"},
@@ -43,10 +43,10 @@ def orders() -> dict[str, Any]:
             },
             "/orders/2030-01-01/orders/{orderId}": {
                 "parameters": [{"name": "orderId", "in": "path", "required": True, "type": "string"}],
-                "get": operation("getOrder", description=usage_plan(".5", 30), schema=reference),
+                "get": operation("getOrder", description=usage_plan(".5", 30), schema=order),
                 "delete": operation("cancelOrder", status="204"),
             },
-            "/orders/2030-01-01/orders/{orderId}/buyer": {"get": operation("getBuyer", schema=reference)},
+            "/orders/2030-01-01/orders/{orderId}/buyer": {"get": operation("getBuyer", schema=order)},
             "/orders/2030-01-01/orders/{orderId}/notes": {"get": operation("getNotes", schema={"type": "array"})},
             "/orders/2030-01-01/old": {"get": operation("getOld", schema={"type": "object"})},
             "/orders/2030-01-01/link": {

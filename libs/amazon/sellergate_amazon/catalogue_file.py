@@ -83,6 +83,7 @@ OPTIONAL: Mapping[str, _Check] = {
         "must be an object of texts",
         lambda value: isinstance(value, dict) and all(isinstance(one, str) for one in value.values()),
     ),
+    "next_operation": _WORD,
     "pages_in_body": _FLAG,
     "repeatable": _FLAG,
 }
@@ -96,6 +97,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
         raise DataFileError(file, "", "must be a JSON array with an object for each operation")
     for number, row in enumerate(rows, start=1):
         check_row(file, number, row)
+    _check_next_operations(file, rows)
     return rows
 
 
@@ -115,6 +117,16 @@ def check_row(file: Path | str, number: int, row: Any) -> None:
     names = [name for segment in row["path"].split("/") if (name := parameter_name(segment)) is not None]
     if len(names) != len(set(names)):
         raise DataFileError(file, entry, "path must not have a parameter twice")
+
+
+def _check_next_operations(file: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Check that each operation of a next page is one of the file and needs no path parameter. Raises DataFileError."""
+    paths = {row["name"]: row["path"] for row in rows}
+    for number, row in enumerate(rows, start=1):
+        named = row.get("next_operation")
+        if named is not None and "{" in paths.get(named, "{"):
+            fault = "next_operation must name an operation of the file whose path has no parameters"
+            raise DataFileError(file, f"entry {number} ({row['name']:.100})", fault)
 
 
 def check_fact(file: Path | str, entry: str, fact: str, value: Any) -> None:

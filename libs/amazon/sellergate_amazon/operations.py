@@ -53,7 +53,7 @@ class Operation:
     deprecated: bool
     """As the model says, or Amazon has announced the day of its removal (models rarely mark that)."""
     paginated_by: str | None
-    """The query parameter for the token of the next page."""
+    """The query parameter for the token of the next page; the member of the body where `pages_in_body`."""
     next_token_path: str | None
     """Where the response carries the value for it, as in "payload.NextToken"."""
     sandbox: str | None
@@ -76,8 +76,10 @@ class Operation:
     """The parameters that may accompany the token of a next page; None: all of the first page's."""
     next_sets: tuple[tuple[str, str], ...] = ()
     """Parameters that must accompany it, whatever the first page's were."""
+    next_operation: str | None = None
+    """The operation that gives the next page, where that is another one; its path has no parameters."""
     pages_in_body: bool = False
-    """It pages by `pagination.offset` in the body."""
+    """It pages in the body: by the member `paginated_by`, or by `pagination.offset` where there is none."""
     repeatable: bool = False
     """A POST or PATCH that may be sent again all the same."""
 

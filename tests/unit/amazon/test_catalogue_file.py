@@ -46,6 +46,8 @@ def written(folder: Path, *rows: Any) -> Path:
         ("document", "PDF", "document must be one of"),
         ("removal_date", "soon", "removal_date must be a day"),
         ("next_sets", {"a": 1}, "next_sets must be an object of texts"),
+        ("next_operation", "orders/v0/none", "next_operation must name an operation of the file"),
+        ("next_operation", "orders/v0/getOrder", "whose path has no parameters"),
         ("ratte", 1, "ratte is no fact that a catalogue has"),
     ],
 )

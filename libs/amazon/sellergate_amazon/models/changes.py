@@ -15,7 +15,7 @@ _KINDS = {
     "RESTRICTED": ("restricted", "restricted_data_elements", "restricted_basis"),
     "GRANTLESS": ("grantless_scope",),
     "DEPRECATED": ("deprecated", "removal_date"),
-    "PAGINATION": ("paginated_by", "next_token_path", "next_keeps", "next_sets", "pages_in_body"),
+    "PAGINATION": ("paginated_by", "next_token_path", "next_keeps", "next_sets", "next_operation", "pages_in_body"),
     "SANDBOX": ("sandbox", "sandbox_only"),
     "RESPONSE": ("success_status", "envelope", "document"),
     "REPEATABLE": ("repeatable",),

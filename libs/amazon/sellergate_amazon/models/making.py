@@ -11,6 +11,7 @@ from sellergate_amazon.data_files import DataFileError
 from sellergate_amazon.models.extraction import rows_of
 from sellergate_amazon.models.files import Model, read_models
 from sellergate_amazon.models.overrides import Overrides
+from sellergate_amazon.models.responses import success, token_place
 
 # A row of the overrides states what differs from these.
 _PLAIN: Mapping[str, Any] = {
@@ -29,6 +30,9 @@ _PLAIN: Mapping[str, Any] = {
     "success_status": 200,
     "envelope": "bare",
 }
+
+# The token of getQuery is for createQuery, which starts another query whose document is the next page.
+_NOT_OF_PAGES = frozenset({"data-kiosk/2023-11-15/getQuery"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ def made(folder: Path, overrides: Overrides) -> Made:
         if other != row["name"]:
             raise DataFileError(folder, row["name"], f"has the method and path of {other}")
     notes += _without_scope(models, found)
+    notes += _without_pages(models, found)
     return Made(tuple(sorted(found, key=lambda row: str(row["name"]))), tuple(sorted(notes)))
 
 
@@ -77,6 +82,24 @@ def _without_scope(models: Iterable[Model], rows: Iterable[Mapping[str, Any]]) -
         f"{row['name']}: its model says that it is grantless, and no override names the scope"
         for row in rows
         if row["grantless_scope"] is None and (row["method"], row["path"]) in stated
+    ]
+
+
+def _without_pages(models: Iterable[Model], rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note for each operation whose response has the token of a next page, and that has no paging rule."""
+    places = {
+        (method, path): place
+        for model in models
+        for method, path, operation, _ in model.operations()
+        if (found := success(model, operation)) is not None and (place := token_place(model, found))
+    }
+    return [
+        f"{row['name']}: its response has the token of a next page ({place}), and neither the model nor an override says"
+        " what takes it"
+        for row in rows
+        if row["paginated_by"] is None
+        and row["name"] not in _NOT_OF_PAGES
+        and (place := places.get((row["method"], row["path"])))
     ]
 
 

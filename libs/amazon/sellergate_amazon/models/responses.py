@@ -46,7 +46,13 @@ def pagination(model: Model, names: list[str], found: Success) -> tuple[str, str
     `names` are the operation's query parameters. None where the model has only one of the two.
     """
     asks = next((name for name in _ASKS if name in names), None)
-    if asks is None or found.schema is None:
+    place = token_place(model, found) if asks is not None else None
+    return (asks, place) if asks is not None and place is not None else None
+
+
+def token_place(model: Model, found: Success) -> str | None:
+    """Return the path of the token of a next page in the response ("payload.NextToken"), or None."""
+    if found.schema is None:
         return None
     for place in _PLACES:
         schema: Mapping[str, Any] | None = model.resolved(found.schema)
@@ -56,7 +62,7 @@ def pagination(model: Model, names: list[str], found: Success) -> tuple[str, str
         held = properties(model, schema) if schema is not None else {}
         token = next((token for token in _TOKENS if token in held), None)
         if token is not None:
-            return asks, ".".join((*place, token))
+            return ".".join((*place, token))
     return None
 
 

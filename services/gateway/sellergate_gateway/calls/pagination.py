@@ -1,7 +1,8 @@
 """Page after page by each family's own rule: where the next token stands, how it is sent, and what may accompany it.
 
 Rules from Amazon's models: most want all parameters again beside the token; reports and feeds only the token; Fulfillment Inbound
-v0 its QueryType; Replenishment counts in the body.
+v0 its QueryType, for the items of one shipment at the operation for items of all; Replenishment counts in the body, and Support
+has its token there.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote_plus
 
 from sellergate_amazon import parsing
+from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_amazon.operations import Catalogue, Operation
 from sellergate_common.errors import InvalidRequest, Reason, Unavailable
 
@@ -50,11 +52,12 @@ class Pages:
         if operation is None or not (operation.paginated_by or operation.pages_in_body):
             raise InvalidRequest.of_field("call", "names an operation without pages; make it by Call")
         if operation.pages_in_body:
-            _window(call.body)
+            _check_body(operation, call.body)
         seen, pages, query = set[str](), 0, target.query
         while True:
             page = _Page(operation, call.body, self._aside)
-            yield await self._calls.make(call, user, page.read)
+            result = await self._calls.make(call, user, page.read)
+            yield result
             pages += 1
             if page.too_large:
                 raise _too_large(page.too_large, operation)
@@ -68,7 +71,26 @@ class Pages:
                     metadata={"operation": operation.name},
                 )
             seen.add(token)
-            call = _following(call, operation, query, token)
+            call = self._following(call, operation, query, token, result.marketplace)
+
+    def _following(self, call: SpApiCall, operation: Operation, query: str, token: str, marketplace: str) -> SpApiCall:
+        """Return the call of the page that `token` stands for; `query` is that of the first page."""
+        if operation.pages_in_body:
+            return replace(call, body=_next_body(call.body, operation.paginated_by, token))
+        query = _next_query(operation, query, token)
+        following = self._catalogue.get(operation.next_operation) if operation.next_operation else None
+        if following is None:
+            return replace(call, raw_query=query, query=None)
+        # The first page may do without the marketplace, which the operation of the next ones requires.
+        home = marketplace_by_code(marketplace)
+        if (
+            home is not None
+            and "query:MarketplaceId!" in (following.parameters or ())
+            and not _names(query, "MarketplaceId")
+        ):
+            query += f"&MarketplaceId={home.id}"
+        method, path = following.method, following.path
+        return replace(call, operation="", path_params=None, method=method, path=path, raw_query=query, query=None)
 
 
 @dataclass(slots=True)
@@ -106,7 +128,7 @@ def next_token(operation: Operation, page: dict[str, Any], asked: bytes) -> str 
     given = {name for name, value in page.items() if value is not None}
     if given and given <= _OF_ERRORS:
         raise parsing.ParseError("it holds no page")
-    if operation.pages_in_body:
+    if operation.pages_in_body and not operation.next_token_path:
         return _next_offset(page, asked)
     *path, last = (operation.next_token_path or "").split(".")
     for name in path:
@@ -125,12 +147,18 @@ def _too_large(why: str, operation: Operation) -> Unavailable:
     )
 
 
-def _following(call: SpApiCall, operation: Operation, query: str, token: str) -> SpApiCall:
-    """Return the call of the page that `token` stands for; `query` is that of the first page."""
-    if operation.pages_in_body:
-        body = json.loads(call.body)
-        body["pagination"] = {**body.get("pagination", {}), "offset": int(token)}
-        return replace(call, body=json.dumps(body).encode())
+def _next_body(body: bytes, member: str | None, token: str) -> bytes:
+    """Return the body of the next page: with the token in its member, or with the offset that `token` is where there is none."""
+    document = json.loads(body)
+    if member is None:
+        document["pagination"] = {**document.get("pagination", {}), "offset": int(token)}
+    else:
+        document[member] = token
+    return json.dumps(document).encode()
+
+
+def _next_query(operation: Operation, query: str, token: str) -> str:
+    """Return the query of the next page; `query` is that of the first page."""
     name, kept = operation.paginated_by or "", operation.next_keeps
     added = {**dict(operation.next_sets), name: token}
     parameters = [
@@ -141,7 +169,27 @@ def _following(call: SpApiCall, operation: Operation, query: str, token: str) ->
         and (kept is None or known in kept)
     ]
     parameters += [f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in added.items()]
-    return replace(call, raw_query="&".join(parameters), query=None)
+    return "&".join(parameters)
+
+
+def _names(query: str, name: str) -> bool:
+    """Return whether a query has a parameter."""
+    return any(unquote_plus(parameter.partition("=")[0]) == name for parameter in query.split("&"))
+
+
+def _check_body(operation: Operation, body: bytes) -> None:
+    """Check the body of a first page, which those of the next ones are made from. Raises InvalidRequest."""
+    if operation.paginated_by is None:
+        _window(body)
+        return
+    try:
+        is_object = isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    if not is_object:
+        raise InvalidRequest.of_field(
+            "call.body", "must be a JSON object, which the token of the next page is added to"
+        )
 
 
 def _next_offset(page: dict[str, Any], asked: bytes) -> str | None:

@@ -53,7 +53,7 @@ class CallResult:
     """The result of a call that Amazon responded to.
 
     `waited`: the seconds that it waited for quota; `revision`: that of the account that it was made for; `retry_after`: the
-    seconds until the next call within quota, for Amazon's own 429 where Amazon does not name them.
+    seconds until the next call within quota, for Amazon's own 429 where Amazon does not name them; `marketplace`: the account's.
     """
 
     response: AmazonResponse
@@ -62,6 +62,7 @@ class CallResult:
     waited: float
     revision: int
     retry_after: float | None = None
+    marketplace: str = ""
 
 
 _NOTHING = AttemptResult(Gap.NOT_SENT, why="no attempt was made")
@@ -120,6 +121,7 @@ class CallState:
         if end.response is None or end.seen is Gap.TOO_LARGE or not (self.call.as_is or end.seen is Kind.SUCCESS):
             raise self._error(end)
         result = CallResult(end.response, self.target.operation, self.attempts, self.waited, self.account.revision)
+        result.marketplace = self.account.marketplace
         if end.seen is Kind.THROTTLED and not end.response.header("retry-after"):
             result.retry_after = 1 / self.rate
         return result

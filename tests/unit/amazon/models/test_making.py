@@ -54,6 +54,17 @@ def test_an_operation_that_its_model_calls_grantless_needs_a_scope(tmp_path: Pat
     assert made(folder, Overrides.read(write_overrides(tmp_path, facts=[scope]))).notes == ()
 
 
+def test_an_operation_whose_response_has_a_token_and_that_takes_none_is_noted(tmp_path: Path) -> None:
+    document = stock()
+    document["paths"]["/stock/v1/items"]["get"]["parameters"] = []
+    folder = write_models(tmp_path, stock=document)
+    (note,) = made(folder, Overrides.read(write_overrides(tmp_path))).notes
+    assert note.startswith("stock/v1/listItems: its response has the token of a next page (nextPageToken)")
+    rule = {"paginated_by": "token", "next_token_path": "nextPageToken", "next_operation": "stock/v1/listItems"}
+    known = {"operation": "stock/v1/listItems", **rule, "source": "s"}
+    assert made(folder, Overrides.read(write_overrides(tmp_path, facts=[known]))).notes == ()
+
+
 @pytest.mark.parametrize(
     ("added", "words"),
     [

@@ -63,6 +63,49 @@ async def test_fulfillment_inbound_v0_changes_its_query_type() -> None:
     assert asked[1] == "MarketplaceId=ATVPDKIKX0DER&QueryType=NEXT_TOKEN&NextToken=t"
 
 
+ITEMS = "/fba/inbound/v0/shipments/FBA1/items"
+
+
+@pytest.mark.parametrize(
+    ("given", "market"), [("", "ATVPDKIKX0DER"), ("MarketplaceId=A2EUQ1WTGCTBG2&x=1", "A2EUQ1WTGCTBG2")]
+)
+async def test_the_items_of_a_shipment_go_on_at_the_operation_for_all_items(given: str, market: str) -> None:
+    world = World(steps=[page({"payload": {"ItemData": [], "NextToken": token}}) for token in ("t/1", "t2")] + [LAST])
+    call = SpApiCall("a", "GET", ITEMS, raw_query=given)
+    found = [result async for result in Pages(world.calls, CATALOGUE, Threads("pages", 1).run).follow(call, "", 0)]
+    first, *others = [request.url for request in world.sent]
+    assert len(found) == 3
+    assert first.endswith(ITEMS + (f"?{given}" if given else ""))
+    for url, token in zip(others, ("t%2F1", "t2"), strict=True):
+        path, _, query = url.partition("?")
+        assert path.endswith("/fba/inbound/v0/shipmentItems")
+        assert set(query.split("&")) == {"QueryType=NEXT_TOKEN", f"MarketplaceId={market}", f"NextToken={token}"}
+
+
+async def test_the_items_of_a_shipment_by_the_name_of_their_operation() -> None:
+    world = World(steps=[page({"payload": {"NextToken": "t"}}), LAST])
+    name = "fulfillment-inbound/v0/getShipmentItemsByShipmentId"
+    call = SpApiCall("a", operation=name, path_params={"shipmentId": "FBA1"})
+    found = [result async for result in Pages(world.calls, CATALOGUE, Threads("pages", 1).run).follow(call, "", 0)]
+    assert [result.operation.operation_id for result in found if result.operation] == [
+        "getShipmentItemsByShipmentId",
+        "getShipmentItems",
+    ]
+
+
+async def test_support_has_its_token_in_the_body() -> None:
+    body = json.dumps({"marketplaceId": "ATVPDKIKX0DER", "maxResults": 2}).encode()
+    asked = await queries(
+        "/support/2025-02-01/cases", "", page({"nextToken": "t"}), page({"cases": []}), method="POST", body=body
+    )
+    assert [json.loads(one).get("nextToken") for one in asked] == [None, "t"]
+    assert json.loads(asked[1])["maxResults"] == 2
+    for wrong in (b"", b"[]", b"{"):
+        with pytest.raises(SellergateError) as caught:
+            await queries("/support/2025-02-01/cases", "", LAST, method="POST", body=wrong)
+        assert (caught.value.reason, caught.value.violations[0].field) == (Reason.INVALID_REQUEST, "call.body")
+
+
 async def test_replenishment_counts_in_the_body() -> None:
     body = json.dumps({"pagination": {"limit": 10, "offset": 5}, "filters": {}}).encode()
     response = page({"offers": [], "pagination": {"totalResults": 31}})
