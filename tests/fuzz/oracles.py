@@ -14,9 +14,6 @@ from tests.system.processes import NAMES, megabytes
 
 _FAULTY_LEVELS = frozenset({"error", "critical"})
 _SHOWN = 8_000
-# What SQLAlchemy leaves of a connection to SQLite whose call is cancelled a second time, while it closes: aiosqlite's thread ends
-# with the connection, and the task that waited for the thread is collected.
-_LEFT_BY_SQLALCHEMY = "AsyncAdapt_aiosqlite_connection._terminate_graceful_close()"
 
 
 @dataclass
@@ -72,7 +69,7 @@ def _is_fault(line: str) -> bool:
         level = json.loads(line).get("level")
     except ValueError:
         return True
-    return level in _FAULTY_LEVELS and _LEFT_BY_SQLALCHEMY not in line
+    return level in _FAULTY_LEVELS
 
 
 @dataclass

@@ -1,16 +1,18 @@
 """Transactions on databases that fail: what is reported, and how long it takes."""
 
 import asyncio
+import gc
 import resource
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sellergate_account.storage.bounded_connection import PING_SECONDS
+from sellergate_account.storage.connections.postgres import PING_SECONDS
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import wait_for
 from sellergate_common.errors import OutcomeUnknown, Reason, Unavailable
+from sellergate_common.tasks import end
 from sqlalchemy import text
 
 from tests.contract.ports.postgres_proxy import PostgresProxy, proxied_postgres
@@ -52,6 +54,50 @@ async def test_a_caller_that_runs_out_of_time_at_commit_learns_that_the_outcome_
             async with asyncio.timeout(0.3), database.writing() as connection:
                 await connection.execute(text("INSERT INTO two VALUES ('a')"))
                 proxy.silent = True
+
+
+async def test_a_connection_of_sqlite_that_is_dropped_with_rows_unread_holds_no_lock(sqlite: Database) -> None:
+    async with sqlite.engine.connect() as connection:
+        await connection.execute(text("INSERT INTO one VALUES ('undone')"))
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        unread = await driver.execute("SELECT 1 UNION ALL SELECT 2")
+        await connection.invalidate()
+    async with sqlite.engine.connect() as other:
+        await other.execute(text("PRAGMA busy_timeout=0"))
+        await other.execute(text("INSERT INTO one VALUES ('stored')"))
+        await other.commit()
+        assert list((await other.execute(text("SELECT value FROM one"))).scalars()) == ["stored"]
+    assert unread is not None
+
+
+async def test_writers_of_sqlite_that_are_cancelled_at_any_moment_end_and_leave_nothing_behind(
+    sqlite: Database, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Each is cancelled until it ends, as a drain does; what asyncio reports of forgotten tasks would be recorded."""
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    try:
+        for steps in range(1, 40, 3):
+            writers = [asyncio.create_task(_write(sqlite, steps * 10 + number)) for number in range(3)]
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            for writer in writers:
+                await end(writer)
+            assert all(writer.done() for writer in writers)
+            await _write(sqlite, -1 - steps)
+            gc.collect()
+    finally:
+        asyncio.get_running_loop().set_exception_handler(None)
+    assert reported == []
+    assert not recwarn.list
+
+
+async def _write(database: Database, number: int) -> None:
+    async with database.writing() as connection:
+        for _ in range(2):
+            await connection.execute(text("SELECT * FROM one"))
+        await connection.execute(text("INSERT INTO one VALUES (:value)"), {"value": str(number)})
 
 
 @pytest.fixture

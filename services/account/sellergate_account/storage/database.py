@@ -20,12 +20,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sellergate_account.ports.errors import DuplicateKey
-from sellergate_account.storage.bounded_connection import (
+from sellergate_account.storage.connections.postgres import (
     STATEMENT_SECONDS,
     BoundedConnection,
     bound_pings,
     connect_privately,
 )
+from sellergate_account.storage.connections.sqlite import connect_sqlite
 
 POOL_SIZE = 10
 POOL_WAIT_SECONDS = 5.0
@@ -203,7 +204,10 @@ async def open_database(
         make_folder_private(folder)
     if parsed.get_backend_name() == "sqlite":
         engine = create_async_engine(
-            parsed.set(drivername="sqlite+aiosqlite"), pool_timeout=pool_wait, json_deserializer=_json_or_none
+            parsed.set(drivername="sqlite+aiosqlite"),
+            pool_timeout=pool_wait,
+            json_deserializer=_json_or_none,
+            connect_args={"async_creator_fn": connect_sqlite},
         )
         if parsed.database and parsed.database != ":memory:":
             _make_private(Path(parsed.database))
