@@ -1,4 +1,4 @@
-"""The account service as an operator calls it, and the one-sentence end of a command that failed."""
+"""The operator's connection to the account service, and the one-sentence error of a failed command."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine

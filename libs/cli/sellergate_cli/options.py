@@ -1,4 +1,4 @@
-"""Options that several commands take, and how values of k=v are read."""
+"""Options that several commands share, and the parser of NAME=VALUE texts."""
 
 import sys
 from datetime import datetime
@@ -49,7 +49,7 @@ def _not_from_the_command_line(context: typer.Context, parameter: typer.Callback
 
 
 def examples(*commands: str) -> str:
-    """Return the text below a help page that shows commands, a line each."""
+    """Return the epilog of a help page with example commands, a line each."""
     return "\n\n".join(("Examples:", *commands))
 
 

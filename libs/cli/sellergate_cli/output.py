@@ -32,7 +32,7 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_
         console.width = _WIDE
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        # Text, since an id may look like markup.
+        # Text objects, because an ID may look like markup.
         table.add_row(*(_cell(row.get(column, "")) for column in columns))
     console.print(table)
 

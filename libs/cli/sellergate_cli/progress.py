@@ -23,7 +23,7 @@ from sellergate_cli.terminal import harmless, say
 
 @contextmanager
 def counting(name: str, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a progress bar; yield a function that takes the completed count and the total."""
+    """Show a progress bar; yield a function that sets the completed count and the total."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -33,7 +33,7 @@ def counting(name: str, total: int | None) -> Iterator[Callable[[int, int | None
 
 @contextmanager
 def receiving(name: str, total: int | None = None) -> Iterator[Callable[[Received], None]]:
-    """Show the progress of a download; yield a function that takes it."""
+    """Show the progress of a download; yield a function that updates it."""
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),

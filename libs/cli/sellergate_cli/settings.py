@@ -69,5 +69,5 @@ def read_run(file: Path) -> dict[str, Any]:
             )
     run = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(run, dict):
-        raise ValueError("it is no JSON object")  # noqa: TRY004  (as what is no JSON at all)
+        raise ValueError("the file is not a JSON object")  # noqa: TRY004  (as for text that is not JSON)
     return run

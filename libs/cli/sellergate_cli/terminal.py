@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-# Persian and the scripts of India cannot be written without the joiners.
+# Persian and the scripts of India need the joiners.
 _SHOWN = frozenset("\u200c\u200d")
 _BLANKS_OR_TEXT = re.compile(r'("(?:[^"\\]|\\.)*"?)|[ \t\r\n]')
 
@@ -32,12 +32,12 @@ def json_line(value: Any) -> str:
 
 
 def json_text_line(text: str) -> str:
-    """Return a JSON text in one line: its numbers and texts are as they were written, and blanks between them are left out."""
+    """Return a JSON text in one line, with its numbers and strings unchanged and without blanks between them."""
     return _shown_json(_BLANKS_OR_TEXT.sub(lambda found: found[1] or "", text.removeprefix("\ufeff")))
 
 
 def use_escapes() -> None:
-    r"""Make both outputs write \xe9 and its like for a character that their encoding lacks, in place of a traceback."""
+    r"""Make both outputs write escapes such as \xe9 for characters that their encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

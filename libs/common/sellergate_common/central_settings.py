@@ -1,4 +1,4 @@
-"""Where Seller Central and Vendor Central are: Amazon's own hosts, or others. The token service and the edge must agree on them."""
+"""The addresses of Seller Central and Vendor Central, Amazon's by default. The token service and the edge need the same ones."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,17 +11,17 @@ from sellergate_common.settings import Settings, secure_url
 
 
 def parse_seller_central(text: str) -> dict[str, str]:
-    """Read `CODE=URL` pairs, parted by commas or spaces; return base URLs by marketplace code. Raises ValueError."""
+    """Read `CODE=URL` pairs, separated by commas or spaces; return base URLs by marketplace code. Raises ValueError."""
     found: dict[str, str] = {}
     for pair in text.replace(",", " ").split():
         code, _, url = pair.partition("=")
         marketplace = marketplace_by_code(code)
         if marketplace is None:
-            raise ValueError(f"{code!r} is no code of a marketplace; write pairs as in IN=https://www.vendorcentral.in")
+            raise ValueError(f"{code!r} is not a marketplace code; write pairs as in IN=https://www.vendorcentral.in")
         if urlsplit(secure_url(url)).path.strip("/"):
             raise ValueError(f"{code}: must be a URL without a path, as in https://www.vendorcentral.in")
         if marketplace.code in found:
-            raise ValueError(f"{code}: names a marketplace that has a URL already")
+            raise ValueError(f"{code}: names a marketplace that already has a URL; give each only one")
         found[marketplace.code] = url
     return found
 
@@ -32,20 +32,20 @@ def _check_central_urls(text: str) -> str:
 
 
 class CentralSettings(Settings):
-    """Base URLs of the centrals, in which selling partners give consent."""
+    """Base URLs of Seller Central and Vendor Central, where selling partners give consent."""
 
     seller_central_url: Annotated[str, AfterValidator(secure_url)] | None = None
     """One base URL in place of every Seller Central, for local runs."""
     vendor_central_url: Annotated[str, AfterValidator(secure_url)] | None = None
     """One base URL in place of every Vendor Central, for local runs."""
     seller_central_urls: Annotated[str, AfterValidator(_check_central_urls)] = ""
-    """Base URLs of single marketplaces' Seller Centrals, as in `IE=https://sellercentral.amazon.ie`, parted by commas."""
+    """Base URLs of single marketplaces' Seller Centrals, as in `IE=https://sellercentral.amazon.ie`, separated by commas."""
     vendor_central_urls: Annotated[str, AfterValidator(_check_central_urls)] = ""
     """Base URLs of single marketplaces' Vendor Centrals, likewise."""
 
     @property
     def seller_central(self) -> SellerCentral:
-        """Where selling partners give consent, and which pages are Amazon's."""
+        """The pages where selling partners give consent, and the hosts that are Amazon's."""
         return SellerCentral(
             self.seller_central_url or "",
             self.vendor_central_url or "",

@@ -1,4 +1,4 @@
-"""Time as an argument: domain code is given a clock, so that a test can turn it."""
+"""Time as an argument: domain code takes a clock, which a test can control."""
 
 import asyncio
 import time

@@ -1,7 +1,7 @@
-"""How far the clock of this process is from Redis', which all replicas share: a metric, and a condition of the process's health.
+"""The skew between this process's clock and that of Redis, which all replicas share: a metric and a health condition.
 
-What Redis holds ends by Redis' clock, and no reader believes a longer life than that. A clock that is wrong still shortens lives,
-breaks signatures and puts wrong times into logs, so that operators have to be informed.
+Entries expire by Redis' clock, and no reader assumes a longer life. A wrong clock still shortens lives, breaks
+signatures and puts wrong times into logs, so operators must be informed.
 """
 
 from collections.abc import AsyncIterator
@@ -22,31 +22,31 @@ _TIME = "return redis.call('TIME')"
 
 
 class ClockSkew:
-    """The skew of one process. `key` is any name under the process's own prefix, where it may run scripts."""
+    """The skew of one process. `key` is any name under the process's own prefix, on which it may run scripts."""
 
     def __init__(self, redis: Redis, key: str, clock: Clock) -> None:
         self._redis = redis
         self._key = key
         self._clock = clock
         self.seconds = 0.0
-        """How far this clock is ahead of Redis'; below zero: behind. Measured to half of the time that Redis takes to respond."""
+        """Seconds that this clock is ahead of Redis'; negative: behind. Accurate to half the response time of Redis."""
 
     async def measure(self) -> None:
-        """Compare the clocks once. Raises what Redis raises."""
+        """Compare the clocks once. Raises redis-py's errors."""
         asked = self._clock.wall()
         seconds, microseconds = await self._redis.eval(_TIME, 1, self._key)
         received = self._clock.wall()
         self.seconds = (asked + received) / 2 - (int(seconds) + int(microseconds) / 1e6)
 
     def problem(self) -> str:
-        """Return what is wrong, or nothing while the clocks agree."""
+        """Return the problem in a few words, or an empty text while the clocks agree."""
         if abs(self.seconds) <= TOLERATED_SECONDS:
             return ""
         side = "ahead of" if self.seconds > 0 else "behind"
         return f"this machine's clock is {abs(self.seconds):.0f} s {side} that of Redis"
 
     async def run(self) -> None:
-        """Measure again and again. A Redis that does not respond leaves the last measurement."""
+        """Measure periodically. While Redis does not respond, the last measurement stays."""
         while True:
             with suppress(*UNREACHABLE):  # the health service `dependency/redis` reports it
                 await self.measure()

@@ -8,10 +8,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from random import getrandbits
 
-# Metadata that go along with every call.
+# Keys of the metadata that every call carries.
 REQUEST_ID = "x-request-id"
 TRACEPARENT = "traceparent"
-# Each hop keeps this much of the caller's time for itself, so that its response arrives before the caller gives up.
+# Each hop reserves this much of the caller's time, so that its response arrives before the caller's deadline.
 HOP_SECONDS = 0.020
 
 
@@ -30,7 +30,7 @@ _TRACEPARENT_SHAPE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-
 
 @dataclass(slots=True)
 class CallContext:
-    """One call. `deadline` is in seconds of the monotonic clock; `reason` is filled when the call fails."""
+    """One call. `deadline` is in seconds of the monotonic clock; `reason` is set when the call fails."""
 
     method: str
     request_id: str
@@ -40,23 +40,23 @@ class CallContext:
     reason: str = ""
     account_id: str = ""
     operation: str = ""
-    """Of SP-API, as the catalogue names it. Both are empty until they are known, and stand in every line of the log then."""
+    """SP-API's operation as the catalogue names it. Account and operation are empty until known, and then in each log line."""
     started: float = field(default_factory=time.monotonic)
 
 
 def trace_context(given: str) -> str:
-    """Return a traceparent that a caller sent, if it has the shape of one; it goes along with calls, which carry only ASCII."""
+    """Return a caller's traceparent if it is well-formed, else an empty text; calls pass it on, and carry only ASCII."""
     return given if _TRACEPARENT_SHAPE.fullmatch(given) else ""
 
 
 def trace_id(call: CallContext) -> str:
-    """Return the id of the trace that a call belongs to (W3C trace context); empty when there is none."""
+    """Return the ID of the call's trace (W3C trace context); empty when there is none."""
     found = _TRACEPARENT_SHAPE.fullmatch(call.traceparent)
     return found[1] if found else ""
 
 
 def new_request_id() -> str:
-    """Return an id that no other call has."""
+    """Return a unique request ID."""
     return f"{getrandbits(128):032x}"
 
 
@@ -93,7 +93,7 @@ class use_context:  # noqa: N801  (used like a function; a generator would cost 
 
 
 def bind(account_id: str = "", operation: str = "") -> None:
-    """Note which account and operation the current call is about: known ones; what a caller merely says is for `bind_named`."""
+    """Set the account and operation that log lines of the current call name. Both are verified; see `bind_named` for others."""
     call = _CURRENT.get()
     if call is not None:
         call.account_id = account_id or call.account_id
@@ -101,19 +101,19 @@ def bind(account_id: str = "", operation: str = "") -> None:
 
 
 def bind_named(account_id: str) -> None:
-    """Note the account that a caller names, if it has the shape of an id made here, which no secret has."""
+    """Set the account that the caller names, if it has the shape of Sellergate's IDs, which no secret has."""
     if account_id and _ACCOUNT_ID_SHAPE.fullmatch(account_id):
         bind(account_id)
 
 
 def detached() -> AbstractContextManager[CallContext | None]:
-    """Make a copy of the current call the current one: what is noted while something is done for it stays there."""
+    """Make a copy of the current call the current one while the body runs, so that what the body binds stays in the copy."""
     call = _CURRENT.get()
     return use_context(replace(call)) if call else nullcontext()
 
 
 def deadline_in(seconds: float) -> float:
-    """Return the deadline of a call that has `seconds` from now."""
+    """Return the deadline that is `seconds` from now."""
     return time.monotonic() + seconds
 
 
@@ -126,12 +126,12 @@ def time_left(default: float) -> float:
 
 
 def until_deadline(default: float) -> Callable[[], float]:
-    """Return what returns the seconds until the current call's deadline from anywhere; `default` from now where there is none."""
+    """Return a function that returns the seconds until the current call's deadline, or until `default` seconds from now."""
     deadline = deadline_in(time_left(default))
     return lambda: max(0.0, deadline - time.monotonic())
 
 
 def call_age() -> float:
-    """Return the seconds since the current call came in; 0 outside of one."""
+    """Return the seconds since the current call arrived; 0 outside of a call."""
     call = _CURRENT.get()
     return 0.0 if call is None else time.monotonic() - call.started

@@ -2,21 +2,21 @@
 
 SellergateError
 ├── InvalidRequest        the request breaks a rule; `violations` name every bad field
-├── Unauthenticated       no credentials of the caller, or bad ones
-├── NotAllowed            the caller is known and may not
+├── Unauthenticated       the caller has no credentials, or invalid ones
+├── NotAllowed            the caller is known and lacks the permission
 ├── NotFound              no such account, application or operation (or another user's)
-├── Conflict              it changed since it was read
+├── Conflict              the resource changed since it was read
 ├── PreconditionFailed    account inactive, authorization revoked, LWA client rejected, stored secret or row unusable
-├── QuotaExceeded         our quota, or Amazon's 429; `retry_after` says when
-├── AmazonRefused         Amazon's 400, 401, 403, 404, 409, 422; metadata hold Amazon's own words
+├── QuotaExceeded         Sellergate's quota, or Amazon's 429; `retry_after` says when to retry
+├── AmazonRefused         Amazon's 400, 401, 403, 404, 409, 422; metadata hold Amazon's message
 ├── RoleRejected          STS refuses to assume the role
 ├── Unavailable           Amazon or a dependency is down; `retry_after` says when to retry
-├── ResponseTooLarge      Amazon's response is above what can be passed on; a write is done
+├── ResponseTooLarge      Amazon's response exceeds the size that can be returned; a write was executed
 │   └── Overloaded        a Sellergate service has more to do than it can finish in time; nothing was done
-├── OutcomeUnknown        a write that may have happened; it must not be repeated blindly
+├── OutcomeUnknown        Amazon may have executed the write; do not repeat it without a check
 ├── OutOfTime             the caller's deadline passed
-├── CallCancelled         the caller went away
-├── Unimplemented         the contract has it and nothing fills it yet
+├── CallCancelled         the caller cancelled the call
+├── Unimplemented         no service implements this RPC of the contract yet
 └── InternalError         a bug
 """
 
@@ -46,7 +46,7 @@ class Code(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a call failed; the same names as sellergate.common.v1.ErrorReason (a test compares)."""
+    """The cause of a failed call; the same names as in sellergate.common.v1.ErrorReason (a test compares them)."""
 
     INVALID_REQUEST = "INVALID_REQUEST"
     CALLER_UNAUTHENTICATED = "CALLER_UNAUTHENTICATED"
@@ -92,14 +92,14 @@ class FieldViolation:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What was not found: its kind ("account") and the name asked for."""
+    """A resource that was not found: its kind ("account") and the requested name."""
 
     kind: str
     name: str
 
 
 class SellergateError(Exception):
-    """A failure with a reason that programs decide by, and a message that says what to do.
+    """A failure with a reason for programs and a message that says what to do.
 
     `metadata` are short strings for ErrorInfo and never hold a secret. `retry_after` is in seconds.
     `domain` names the service that raised it ("sellergate.token"); empty in the service itself.
@@ -141,36 +141,36 @@ class SellergateError(Exception):
 
 
 class InvalidRequest(SellergateError):
-    """A request that breaks a rule of the contract."""
+    """A request that violates the contract."""
 
     default_reason = Reason.INVALID_REQUEST
 
     @classmethod
     def of_field(cls, field: str, description: str) -> "InvalidRequest":
-        """Return the error of one bad field; `description` says what to do about it."""
+        """Return the error of one invalid field; `description` says how to correct it."""
         return cls(f"{field}: {description}", violations=[FieldViolation(field, description)])
 
 
 class Unauthenticated(SellergateError):
-    """A call without credentials of the caller, or with bad ones."""
+    """A call without credentials, or with invalid ones."""
 
     default_reason = Reason.CALLER_UNAUTHENTICATED
 
 
 class NotAllowed(SellergateError):
-    """A call that its known caller may not make."""
+    """A call that the identified caller may not make."""
 
     default_reason = Reason.CALLER_NOT_ALLOWED
 
 
 class NotFound(SellergateError):
-    """A thing that does not exist, or that belongs to another user: the two have one response."""
+    """A resource that does not exist or belongs to another user; the response is the same."""
 
     default_reason = Reason.ACCOUNT_NOT_FOUND
 
     @classmethod
     def account(cls, account_id: str) -> "NotFound":
-        """Return the error for an unknown account; an id too long to be one is not repeated."""
+        """Return the error for an unknown account; the error does not repeat an overlong ID."""
         shown = account_id if len(account_id) <= MAX_ID_LENGTH else account_id[:MAX_ID_LENGTH] + "…"
         return cls("There is no such account; check the account id.", resource=Resource("account", shown))
 
@@ -185,7 +185,7 @@ class NotFound(SellergateError):
 
 
 class Conflict(SellergateError):
-    """A change of something that has changed since it was read."""
+    """A change of a resource that has changed since it was read."""
 
     default_reason = Reason.ETAG_MISMATCH
 
@@ -197,12 +197,12 @@ class PreconditionFailed(SellergateError):
 
     @classmethod
     def inactive(cls) -> "PreconditionFailed":
-        """Return the error for an account that is switched off."""
+        """Return the error for an inactive account."""
         return cls("The account is inactive; undelete it or connect the seller again.")
 
     @classmethod
     def revoked(cls) -> "PreconditionFailed":
-        """Return the error for a seller who has to authorize the application again."""
+        """Return the error for a seller whose authorization Amazon refuses."""
         return cls(
             "Amazon refuses the seller's authorization; let the seller authorize the application again. If Amazon was wrong,"
             " verify the account.",
@@ -211,7 +211,7 @@ class PreconditionFailed(SellergateError):
 
 
 class QuotaExceeded(SellergateError):
-    """A call beyond a quota; `retry_after` says when one may go."""
+    """A call beyond a quota; `retry_after` says when to retry."""
 
     default_reason = Reason.LOCAL_QUOTA_EXCEEDED
 
@@ -235,19 +235,19 @@ class Unavailable(SellergateError):
 
 
 class ResponseTooLarge(SellergateError):
-    """A response of Amazon's that cannot be passed on; what the caller asked for was done."""
+    """A response of Amazon's that is too large to return; Amazon executed the request."""
 
     default_reason = Reason.AMAZON_RESPONSE_TOO_LARGE
 
 
 class Overloaded(Unavailable):
-    """A call that a service refused since it could not finish it in time; `retry_after` says when to try again."""
+    """A call that an overloaded service refused; `retry_after` says when to retry."""
 
     default_reason = Reason.OVERLOADED
 
 
 class OutcomeUnknown(SellergateError):
-    """A write that may have happened."""
+    """A write that Amazon may have executed."""
 
     default_reason = Reason.OUTCOME_UNKNOWN
 
@@ -259,25 +259,25 @@ class OutOfTime(SellergateError):
 
 
 class CallCancelled(SellergateError):
-    """A call that its caller has ended."""
+    """A call that its caller cancelled."""
 
     default_reason = Reason.CANCELLED
 
 
 class Unimplemented(SellergateError):
-    """A call that the contract has and no service implements yet."""
+    """An RPC that no service implements yet."""
 
     default_reason = Reason.UNIMPLEMENTED
 
 
 class InternalError(SellergateError):
-    """A bug; what is known of it is in the log, under the request id."""
+    """A bug; the log has the details under the request ID."""
 
     default_reason = Reason.INTERNAL
 
     @classmethod
     def of_bug(cls, request_id: str = "") -> "InternalError":
-        """Return what a caller may see of a bug: the request id only, which the response names where it is not given."""
+        """Return the error that a caller gets for a bug: it names only the request ID, or refers to the one in the response."""
         under = f"request id {request_id}" if request_id else "this request id"
         return cls(
             f"Sellergate failed because of a bug; the operator finds the cause in the log under {under}.",
@@ -287,7 +287,7 @@ class InternalError(SellergateError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a reason means on each side: class, gRPC code, HTTP status at the edge."""
+    """The mapping of a reason: error class, gRPC code, HTTP status at the edge."""
 
     error: type[SellergateError]
     code: Code

@@ -1,7 +1,7 @@
-"""Clients of the shared Redis, whatever it is: each command has a second in all, and is tried once.
+"""Clients of the shared Redis in any topology: each command has a deadline of one second and is tried once.
 
-A caller has better things to do without Redis than to wait for it. After a failover the next command finds the new primary by
-itself: through a sentinel, or through the topology of the cluster, which is read again after an error.
+Callers can continue without Redis, so they do not wait for it. After a failover the next command finds the new primary:
+through a sentinel, or through the topology of the cluster, which is read again after an error.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ ANSWER_SECONDS = 1.0
 SILENT_SECONDS = 1.0
 _MAX_CONNECTIONS = 1000
 
-# All that a client of this module raises when Redis cannot be reached or does not do what it is asked.
+# The errors that a client of this module raises when Redis is unreachable or refuses a command.
 UNREACHABLE = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 
@@ -42,8 +42,8 @@ UNREACHABLE = (RedisError, RedisClusterException, OSError, TimeoutError)
 async def open_redis(url: SecretStr, tls: RedisTls | None = None) -> AsyncIterator[Redis]:
     """Open a client of the Redis at `url` (see `redis_url`). Nothing is sent yet; every command has a deadline of 1 s.
 
-    A client of a cluster is no Redis by its type; what the suite sends, it sends the same way: commands of one key, scripts
-    whose keys share a hash tag, `publish`, `pubsub`, `scan_iter` (over all primaries) and `ping`.
+    A client of a cluster is not a `Redis` by type, but supports everything that Sellergate sends: commands of one key,
+    scripts whose keys share a hash tag, `publish`, `pubsub`, `scan_iter` (over all primaries) and `ping`.
     """
     place, tls = parse_redis_url(url), tls or RedisTls()
     options, only_near = _options(place, tls), not (place.tls or tls.allow_plain)
@@ -67,7 +67,7 @@ async def open_redis(url: SecretStr, tls: RedisTls | None = None) -> AsyncIterat
 
 
 def _options(place: RedisUrl, tls: RedisTls) -> dict[str, Any]:
-    """Return what all connections have in common."""
+    """Return the options of every connection."""
     options: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_timeout": ANSWER_SECONDS,
@@ -75,9 +75,9 @@ def _options(place: RedisUrl, tls: RedisTls) -> dict[str, Any]:
         "max_connections": _MAX_CONNECTIONS,
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": True,
-        # What another program wrote or published may be no UTF-8; it is then no value of the suite's, and no error.
+        # Another program's value may not be UTF-8; it must not raise here, and is rejected later as no value of Sellergate's.
         "encoding_errors": "replace",
-        # Else every connection begins with commands that older servers do not know, and that no service's user may give.
+        # Otherwise each connection starts with commands that older servers lack and that the services' users may not run.
         "driver_info": None,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
@@ -93,7 +93,7 @@ def _credentials(login: Login) -> dict[str, Any]:
 
 @contextmanager
 def _lost_connections() -> Iterator[None]:
-    """Raise redis-py's ConnectionError for a lost connection that it does not recognize as one.
+    """Raise redis-py's ConnectionError for lost connections that redis-py does not recognize.
 
     uvloop raises RuntimeError ("the handler is closed") when a peer resets a connection that is being set up.
     """
@@ -122,16 +122,19 @@ class _PubSub(PubSub):
 
 
 class _Redis(Redis):
-    """A client whose commands end within a second, connecting and asking for the primary included.
+    """A client whose commands end within a second, including the connection and the query for the primary.
 
-    Where one has waited in vain, those that come in the next second do not wait: a caller of several would add up their waits.
+    For a second after a command timed out, further commands fail at once; the waits of a caller's commands would
+    otherwise add up.
     """
 
     _silent_until = 0.0
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if time.monotonic() < self._silent_until:
-            raise RedisTimeoutError("Redis did not respond a moment ago, so it was not asked again; retry in a second.")
+            raise RedisTimeoutError(
+                "Redis did not respond a moment ago, so the command was not sent; retry in a second."
+            )
         try:
             with span(f"redis {args[0]}"), _lost_connections():
                 async with asyncio.timeout(ANSWER_SECONDS):
@@ -146,7 +149,7 @@ class _Redis(Redis):
 
 
 def _check_near(host: str, port: int) -> None:
-    """Raise ConnectionError for another machine. Nothing was sent to it."""
+    """Raise ConnectionError for another machine, before anything is sent to it."""
     if not is_loopback(host):
         setting = "SELLERGATE_REDIS_ALLOW_PLAIN"
         get_logger().error("redis_without_tls", host=host, port=port, setting=setting)
@@ -173,7 +176,7 @@ class _NearSentinelConnection(SentinelManagedConnection):
 
 
 def _sentinels(place: RedisUrl, options: dict[str, Any]) -> Sentinel:
-    # They are asked one after the other: some that are frozen must not use up the second that a command has.
+    # Sentinels are queried one after the other: frozen ones must not use up a command's second.
     share = ANSWER_SECONDS / (len(place.nodes) + 1)
     patience = {"socket_connect_timeout": share, "socket_timeout": share}
     kwargs = {**options, **_credentials(place.sentinel_login), **patience}
@@ -186,21 +189,21 @@ def _primary(sentinels: Sentinel, place: RedisUrl, options: dict[str, Any]) -> R
 
 
 class _Cluster(RedisCluster):
-    """A client of a cluster. It goes on from the nodes of its URL: those that were found may all be replaced some day."""
+    """A client of a cluster that always starts from the nodes in its URL, because discovered nodes may all be replaced."""
 
     def __init__(self, place: RedisUrl, options: dict[str, Any], *, only_near: bool) -> None:
-        # A node that is frozen must be found out before the command's own second ends, for then the topology is read again.
+        # A frozen node must be detected before the command's second ends, so that the topology is read again.
         patience = {"socket_connect_timeout": CONNECT_SECONDS / 2, "socket_timeout": ANSWER_SECONDS / 2}
         super().__init__(
             startup_nodes=[ClusterNode(*node) for node in place.nodes],
             dynamic_startup_nodes=False,
-            # A slot that moved is followed, one at a time; to read everything again would break off what is under way.
+            # Moved slots are followed one at a time; reading the whole topology again would interrupt running commands.
             reinitialize_steps=0,
             **_credentials(place.login),
             **{**options, **patience},
         )
         if only_near:
-            # The library makes nodes that the cluster names with these arguments, and takes no class of connections itself.
+            # redis-py creates discovered nodes with these arguments, and accepts no connection class itself.
             self.connection_kwargs["connection_class"] = _NearConnection
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -209,32 +212,32 @@ class _Cluster(RedisCluster):
 
     async def _execute(self, *args: Any, **options: Any) -> Any:
         async with asyncio.timeout(ANSWER_SECONDS):
-            # The library sends a command that comes before this to any node, and a script to the wrong one.
+            # Before the initialization, redis-py sends a command to any node and a script to the wrong one.
             await self.initialize()
             return await super().execute_command(*args, **options)
 
     def scan_iter(self, *args: Any, **options: Any) -> Any:
-        """Go through the keys of all primaries that there are now, also of those that are new since the last error."""
+        """Yield the keys of all present primaries, including new ones since the last error."""
         return self._scan(super().scan_iter(*args, **options))
 
     async def _scan(self, keys: AsyncIterator[Any]) -> AsyncIterator[Any]:
         with _lost_connections():
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self.nodes_manager.initialize()
-        async for key in keys:  # each step is a command, whose errors are translated there
+        async for key in keys:  # each step is a command, which translates its errors
             yield key
 
     def ping(self, **_: Any) -> Any:
-        """Ask every primary: where one does not respond, part of the keys is unavailable."""
+        """Ping every primary: if one does not respond, a part of the keys is unavailable."""
         return self.execute_command("PING", target_nodes=self.PRIMARIES)
 
     def pubsub(self, **_: Any) -> PubSub:  # type: ignore[override]  # (not bound to the node that the library would choose)
-        """Return a subscription at any node, for a cluster passes what is published at one to all nodes."""
+        """Return a subscription at any node, because a cluster forwards published messages to all nodes."""
         return _PubSub(cast("ConnectionPool", _AnyNode(self)), encoder=self.encoder)
 
 
 class _AnyNode:
-    """As a pool of connections for subscriptions: each is a new one to a node drawn by lot, so that a dead one is soon left."""
+    """A connection pool for subscriptions: each connection goes to a random node, so that a dead node is soon left."""
 
     def __init__(self, cluster: RedisCluster) -> None:
         self._cluster = cluster

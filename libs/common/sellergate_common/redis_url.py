@@ -1,6 +1,6 @@
-"""Where the shared Redis is, read from one URL: a single server, a set under Sentinel, or a Cluster; each plain or over TLS.
+"""The address of the shared Redis in one URL: a single server, a set under Sentinel, or a Cluster; each plain or over TLS.
 
-| URL | what |
+| URL | topology |
 |---|---|
 | redis://[user:password@]host[:6379][/0] | one server |
 | redis+sentinel://[user:password@]host[:26379],host…/name[?db=0&sentinel_user=…&sentinel_password=…] | the primary called `name` |
@@ -27,7 +27,7 @@ Node = tuple[str, int]
 
 
 class Kind(Enum):
-    """What the hosts of a URL are; the value stands in its scheme."""
+    """The kind of hosts in a URL; the value is part of the scheme."""
 
     SINGLE = ""
     SENTINEL = "+sentinel"
@@ -36,7 +36,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user and a password; None: nothing is asked."""
+    """A user and a password; None where the server requires none."""
 
     user: str | None = None
     password: SecretStr | None = None
@@ -44,7 +44,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """A URL that was read. `nodes` are the server, the sentinels, or some nodes of the cluster; `name` is the primary's."""
+    """A parsed URL. `nodes` are the server, the sentinels, or some nodes of the cluster; `name` is the primary's."""
 
     kind: Kind
     tls: bool
@@ -57,9 +57,9 @@ class RedisUrl:
 
 @dataclass(frozen=True, slots=True)
 class RedisTls:
-    """PEM files for connections over TLS: whom to trust (None: whom the system trusts), and who we are where Redis asks.
+    """PEM files for TLS: trusted authorities (None: the system's), and the client certificate where Redis requires one.
 
-    `allow_plain`: whether another machine may be reached without TLS.
+    `allow_plain`: whether a connection to another machine may lack TLS.
     """
 
     ca_file: Path | None = None
@@ -68,7 +68,7 @@ class RedisTls:
     allow_plain: bool = False
 
     def check(self, place: RedisUrl) -> None:
-        """Raise ValueError when the files do not fit each other, are no PEM, or would go unused."""
+        """Raise ValueError when the files do not match, are not PEM, or would be unused."""
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError(
                 "must be set both or none: SELLERGATE_REDIS_TLS_CERT_FILE and SELLERGATE_REDIS_TLS_KEY_FILE"
@@ -80,11 +80,11 @@ class RedisTls:
             if self.cert_file is not None:
                 context.load_cert_chain(self.cert_file, self.key_file)
         except OSError as error:
-            raise ValueError("must hold PEM that fits together: the files of SELLERGATE_REDIS_TLS_…_FILE") from error
+            raise ValueError("must hold PEM and match each other: the files of SELLERGATE_REDIS_TLS_…_FILE") from error
 
 
 def parse_redis_url(url: SecretStr) -> RedisUrl:
-    """Read a URL. Raises ValueError that says what must be, and never what was given: a password may be anywhere in it."""
+    """Parse a URL. Raises ValueError that states the rule and never the input, which may hold a password anywhere."""
     scheme, _, rest = url.get_secret_value().partition("://")
     kinds = {f"redis{tls}{kind.value}": (kind, bool(tls)) for kind in Kind for tls in ("", "s")}
     if scheme not in kinds or not rest:
@@ -99,13 +99,13 @@ def parse_redis_url(url: SecretStr) -> RedisUrl:
     if kind is Kind.SINGLE and len(nodes) > 1:
         raise ValueError("must name one host; several are for redis+sentinel or redis+cluster")
     if kind is Kind.SENTINEL and not path:
-        raise ValueError("must end in /name, the name that the sentinels have for the primary")
+        raise ValueError("must end in /name, the sentinels' name of the primary")
     db = given.get("db") or ("" if kind is Kind.SENTINEL else path) or "0"
     return RedisUrl(kind, tls, nodes, _login(login), unquote(path), _database(db, kind), sentinel_login)
 
 
 def redis_url_text(url: SecretStr) -> SecretStr:
-    """Check a URL and return it as it is. Raises ValueError as parse_redis_url does."""
+    """Return a URL after a check. Raises ValueError as parse_redis_url does."""
     parse_redis_url(url)
     return url
 
@@ -116,7 +116,7 @@ def _node(text: str, port: int) -> Node:
         host, _, after = text.partition(":")
     number = after.removeprefix(":")
     if not host or (number and not (number.isascii() and number.isdigit() and 0 < int(number) <= _LAST_PORT)):
-        raise ValueError("must name hosts as host or host:port, parted by commas; an IPv6 address stands in []")
+        raise ValueError("must name hosts as host or host:port, separated by commas, with an IPv6 address in []")
     return host, int(number or port)
 
 

@@ -19,7 +19,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class SecretFiles(PydanticBaseSettingsSource):
-    """Reads the secret of variable X from the file that X_FILE names."""
+    """A settings source that reads the secret of variable X from the file that X_FILE names."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return the content of the file, without the newline at its end."""
@@ -33,7 +33,7 @@ class SecretFiles(PydanticBaseSettingsSource):
             raise SettingsError([f"{variable}_FILE: cannot be read: {error.strerror}"]) from error
 
     def __call__(self) -> dict[str, Any]:
-        """Return the values of all secrets that are given as files."""
+        """Return the values of all secrets in files."""
         found: dict[str, Any] = {}
         for name, field in self.settings_cls.model_fields.items():
             value, _, _ = self.get_field_value(field, name)
@@ -61,12 +61,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the library's signature)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take arguments first, then the environment, then files."""
+        """Return the sources by precedence: arguments, environment, files."""
         return init_settings, env_settings, SecretFiles(settings_cls)
 
 
 class TlsSettings(Settings):
-    """A process's own certificate and the authority that it trusts, as PEM files."""
+    """A process's certificate and the authority that it trusts, as PEM files."""
 
     tls_ca_file: FilePath
     tls_cert_file: FilePath
@@ -74,30 +74,30 @@ class TlsSettings(Settings):
 
 
 class ServerSettings(TlsSettings):
-    """What every gRPC server needs."""
+    """The settings of every gRPC server."""
 
     bind_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     health_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """grpc.health.v1 in plain text and nothing else, for probes that speak no TLS (those of Kubernetes); 0: none."""
+    """The port of grpc.health.v1 in plain text, for probes without TLS (such as those of Kubernetes); 0: none."""
     drain_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
     connection_age_seconds: Annotated[float, Field(ge=1, le=86400)] = 300.0
-    """Seconds after which a client is asked to connect again: it finds replicas that joined, and shows its newest certificate."""
+    """Seconds after which a client must reconnect, so that it finds new replicas and presents its newest certificate."""
 
 
 class CacheSettings(Settings):
-    """Where Redis is. `redis_url` may carry a password; the files are for a URL that speaks TLS."""
+    """The address of Redis. `redis_url` may hold a password; the files are for a URL with TLS."""
 
     redis_url: Annotated[SecretStr, AfterValidator(redis_url_text)] = Field(validation_alias="REDIS_URL")
     redis_tls_ca_file: FilePath | None = None
     redis_tls_cert_file: FilePath | None = None
     redis_tls_key_file: FilePath | None = None
     redis_allow_plain: bool = False
-    """Whether a Redis on another machine may be reached without TLS."""
+    """Whether the connection to a Redis on another machine may lack TLS."""
 
     @property
     def redis_tls(self) -> RedisTls:
-        """The files for a URL that speaks TLS, and whether one that does not may lead to another machine."""
+        """The files for a URL with TLS, and whether a URL without TLS may name another machine."""
         files = self.redis_tls_ca_file, self.redis_tls_cert_file, self.redis_tls_key_file
         return RedisTls(*files, allow_plain=self.redis_allow_plain)
 
@@ -115,14 +115,14 @@ class CacheSettings(Settings):
 
 
 def secure_url(url: str) -> str:
-    """Check a URL that secrets are sent to: https, or http on this very machine; without a query. Raises ValueError."""
+    """Check a URL that receives secrets: https, or http on this machine; without a query. Raises ValueError."""
     if urlsplit(url).query:
         raise ValueError("must be a URL with a host, and without user, query or fragment")
     return secure_url_with_query(url)
 
 
 def secure_url_with_query(url: str) -> str:
-    """Check a URL as secure_url does, where a query is part of the address. Raises ValueError."""
+    """Check a URL as secure_url does, but allow a query. Raises ValueError."""
     parts = urlsplit(url)
     if not parts.hostname or parts.username or parts.fragment:
         raise ValueError("must be a URL with a host, and without user or fragment")
@@ -132,7 +132,7 @@ def secure_url_with_query(url: str) -> str:
 
 
 def names(text: str) -> frozenset[str]:
-    """Read a list of names, parted by commas or spaces."""
+    """Read a list of names, separated by commas or spaces."""
     return frozenset(text.replace(",", " ").split())
 
 
@@ -145,7 +145,7 @@ def is_loopback(host: str) -> bool:
 
 
 class SettingsError(Exception):
-    """The settings do not hold; `problems` has one sentence for each fault."""
+    """Invalid settings; `problems` has one sentence for each fault."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -156,7 +156,7 @@ _Settings = TypeVar("_Settings", bound=Settings)
 
 
 def load_settings(kind: type[_Settings]) -> _Settings:
-    """Read the settings, or end the process with every fault on its own line (exit code 2)."""
+    """Read the settings, or print each fault on its own line and exit with code 2."""
     try:
         return read_settings(kind)
     except SettingsError as error:
@@ -164,14 +164,14 @@ def load_settings(kind: type[_Settings]) -> _Settings:
 
 
 def refuse(error: SettingsError) -> NoReturn:
-    """End the process with every fault on its own line (exit code 2)."""
+    """Print each fault on its own line and exit with code 2."""
     for problem in error.problems:
         sys.stderr.write(f"{problem}\n")
     raise SystemExit(2) from None
 
 
 def read_settings(kind: type[_Settings]) -> _Settings:
-    """Read the settings. Raises SettingsError that names every variable at fault, and never a value."""
+    """Read the settings. Raises SettingsError that names every invalid variable, and never a value."""
     try:
         return kind()
     except ValidationError as error:
@@ -179,7 +179,7 @@ def read_settings(kind: type[_Settings]) -> _Settings:
 
 
 def variable_of(field: FieldInfo, name: str) -> str:
-    """Return the environment variable that fills a field."""
+    """Return the environment variable of a field."""
     return _alias(field) or PREFIX + name.upper()
 
 
@@ -188,7 +188,7 @@ def _alias(field: FieldInfo) -> str | None:
 
 
 def _sentence(kind: type[Settings], fault: Any) -> str:
-    """Say which variable is at fault, and how."""
+    """Return a sentence that names the invalid variable and the fault."""
     place = str(fault["loc"][0]) if fault["loc"] else ""
     message = str(fault["msg"]).removeprefix("Value error, ")
     for name, field in kind.model_fields.items():

@@ -1,4 +1,4 @@
-"""Where SP-API is: Amazon's own hosts, or other servers. The gateway calls them, and the iam service signs for them."""
+"""The addresses of SP-API, Amazon's by default. The gateway calls them, and the iam service signs for them."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ class SiteSettings(Settings):
     """Base URLs of SP-API and of its sandbox."""
 
     spapi_endpoint: Url | None = None
-    """One server for all regions, in place of Amazon's; a region's own setting comes before it."""
+    """One server for all regions, in place of Amazon's; a region's own setting takes precedence."""
     spapi_endpoint_na: Url | None = None
     spapi_endpoint_eu: Url | None = None
     spapi_endpoint_fe: Url | None = None

@@ -1,4 +1,4 @@
-"""Where Amazon is: the host and the signing region of a marketplace."""
+"""Amazon's sites: the host and the signing region of a marketplace."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sellergate_common.errors import InvalidRequest
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One address of SP-API: its base URL, and the region of its signatures."""
+    """One site of SP-API: its base URL, and the region of its signatures."""
 
     base_url: str
     region: Region
@@ -18,10 +18,10 @@ class Site:
 
 
 class Sites:
-    """All addresses; each can be set to another server's."""
+    """All sites; each can be replaced by another server."""
 
     def __init__(self, production: Mapping[str, str], sandbox: Mapping[str, str]) -> None:
-        """Take base URLs by the name of the region ("NA")."""
+        """Set base URLs by the name of the region ("NA")."""
         self._sites = {
             (region.name, is_sandbox): Site(urls[region.name].rstrip("/"), region, is_sandbox)
             for region in REGIONS
@@ -29,7 +29,7 @@ class Sites:
         }
 
     def of(self, marketplace: str, *, sandbox: bool) -> Site:
-        """Return the address of a marketplace. Raises InvalidRequest for an unknown marketplace."""
+        """Return the site of a marketplace. Raises InvalidRequest for an unknown marketplace."""
         known = marketplace_by_code(marketplace)
         if known is None:
             raise InvalidRequest.of_field("account_id", f"names an account of the unknown marketplace {marketplace!r}")

@@ -1,17 +1,17 @@
-"""Slots: the bound on what is under way towards a peer at once, and whether the peer still gives any of them back."""
+"""Slots: the bound on concurrent requests to a peer, and a health check of whether the peer responds at all."""
 
 import asyncio
 from collections.abc import Callable
 
-# All slots taken for this long without one response: the client cannot send, whatever the reason.
+# All slots in use for these seconds without a response: the client cannot send, whatever the reason.
 STUCK_SECONDS = 15.0
 
 
 class Slots:
-    """`most` slots towards a peer. `now` is monotonic, in seconds.
+    """A pool of `most` slots for requests to a peer. `now` is monotonic, in seconds.
 
-    The bound is outside of the client's own pool, so that no request ever waits inside of it: a request that is cancelled
-    there may take its connection along (httpcore's pool loses it for good).
+    The bound is outside the client's connection pool, so that no request waits inside that pool: httpcore's pool may
+    lose the connection of a request that is cancelled while it waits.
     """
 
     def __init__(self, peer: str, most: int, now: Callable[[], float]) -> None:
@@ -28,21 +28,21 @@ class Slots:
         return self.most - self._taken
 
     async def take(self) -> None:
-        """Take a slot, after waiting for one for as long as the caller allows."""
+        """Take a slot; wait for one until the caller cancels."""
         await self._free.acquire()
         self._taken += 1
         if not self.free and self._full_since is None:
             self._full_since = self._now()
 
     def give_back(self, *, answered: bool) -> None:
-        """Give a slot back; `answered`: a response came, so that the client works, however many wait."""
+        """Return a slot; `answered`: a response arrived, so the client works, however many requests wait."""
         self._taken -= 1
         self._free.release()
         if answered or not self._free.locked():
             self._full_since = None
 
     def problem(self) -> str:
-        """Return the problem in a few words; empty while there is none or nothing is known."""
+        """Return the problem in a few words; empty while none is known."""
         if self._full_since is None or self._now() - self._full_since < STUCK_SECONDS:
             return ""
         return f"all {self.most} connections to {self._peer} wait for a response"

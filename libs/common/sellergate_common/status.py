@@ -1,4 +1,4 @@
-"""The one mapping of `errors` to and from google.rpc.Status."""
+"""The mapping of `errors` to and from google.rpc.Status."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -21,14 +21,14 @@ from sellergate_common.errors import (
 
 DOMAIN_PREFIX = "sellergate."
 DETAILS_KEY = "grpc-status-details-bin"
-# Sent before anything is done for a call that must not be done twice: without it, such a call was not looked at.
+# Metadata that a server sends before it executes a call that must not be repeated: without it, the call was not begun.
 BEGUN = ("x-sellergate-begun", "1")
-# In the metadata of an error: the server ended the call when it closed its connections, and had sent no BEGUN before.
+# Metadata of an error: the server ended the call when it closed its connections, and had not sent BEGUN.
 TURNED_AWAY = "turned_away"
-# The text of gRPC (server.cc, CancelAllCalls) for each call that a connection still has when its server closes it at the end of
-# a drain. It comes on the connection itself, so that whatever the server sent of the call before has come too.
+# gRPC's text (server.cc, CancelAllCalls) for each call that is open when its server closes the connection at the end of
+# a drain. It arrives on the same connection, so everything that the server sent earlier has arrived too.
 _CLOSED_BY_SERVER = "Cancelling all calls"
-# Keeps gRPC's own retry policy from repeating a call that a service refused on purpose: only a broken transport is retried.
+# Keeps gRPC's retry policy from repeating a call that a service refused: only transport failures are retried.
 DO_NOT_RETRY = ("grpc-retry-pushback-ms", "-1")
 
 _Detail = TypeVar(
@@ -36,7 +36,7 @@ _Detail = TypeVar(
 )
 
 _PRECONDITION_TYPES = {Reason.ACCOUNT_INACTIVE, Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_MISMATCH}
-# All details of an error travel in the trailers, of which gRPC takes 8 KiB in all, base64 included, and drops those of more.
+# The details of an error travel in the trailers; gRPC drops trailers above 8 KiB in all, base64 included.
 _MAX_MESSAGE_BYTES = 1_000
 _MAX_FIELD_BYTES = 256
 _MAX_VIOLATIONS_BYTES = 2_500
@@ -55,9 +55,9 @@ _TRANSPORT_RETRY_SECONDS = 1.0
 
 
 def to_status(error: SellergateError, service: str) -> Status:
-    """Render `error`, raised in `service` ("account"), with all the details it carries."""
+    """Return the status of `error`, raised in `service` ("account"), with all of its details."""
     message = _cut(error.message, _MAX_MESSAGE_BYTES)
-    # An error that another service raised keeps its domain on the way through.
+    # An error of another service keeps its domain.
     domain = error.domain or DOMAIN_PREFIX + service
     parts: list[
         details.ErrorInfo
@@ -100,7 +100,7 @@ def to_status(error: SellergateError, service: str) -> Status:
 
 
 def _truncate_violations(violations: Sequence[FieldViolation]) -> Iterator[Any]:
-    """Render violations, from the first on, as many as a response takes."""
+    """Return as many violations, from the first on, as a response may hold."""
     left = _MAX_VIOLATIONS_BYTES
     for violation in violations:
         field = _cut(violation.field, _MAX_FIELD_BYTES)
@@ -112,18 +112,18 @@ def _truncate_violations(violations: Sequence[FieldViolation]) -> Iterator[Any]:
 
 
 def _cut(text: str, size: int) -> str:
-    """Return a text, cut where it is longer than `size` bytes."""
+    """Return a text truncated to `size` bytes."""
     encoded = text.encode("utf-8", "replace")
     return text if len(encoded) <= size else encoded[: size - 3].decode("utf-8", "ignore") + "…"
 
 
 def trailing_metadata(status: Status) -> tuple[tuple[str, str | bytes], ...]:
-    """Return the trailing metadata that carry `status` to the caller."""
+    """Return the trailing metadata that carry `status`."""
     return ((DETAILS_KEY, status.SerializeToString()), DO_NOT_RETRY)
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateError:
-    """Return the error that a call of `dependency` raised; a bare transport failure gets the reason that fits its code."""
+    """Return the error of a failed call of `dependency`; a transport failure without a status gets the reason of its code."""
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
             parsed = from_bytes(value)
@@ -142,7 +142,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError, dependency: str) -> SellergateEr
 
 
 def from_bytes(encoded: bytes) -> SellergateError | None:
-    """Read an encoded google.rpc.Status; None when it is not one of Sellergate's."""
+    """Decode a google.rpc.Status; return None when it is not Sellergate's."""
     try:
         status = Status.FromString(encoded)
     except DecodeError:
@@ -168,5 +168,5 @@ def from_bytes(encoded: bytes) -> SellergateError | None:
 
 
 def _first(packed: Sequence[AnyMessage], into: _Detail) -> _Detail | None:
-    """Unpack the first detail of the type of `into`."""
+    """Unpack the first detail with the type of `into`."""
     return next((into for part in packed if part.Unpack(into)), None)

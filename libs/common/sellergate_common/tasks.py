@@ -1,8 +1,8 @@
-"""Background tasks: the one way to run what never returns, and the one way to end a task within a bound.
+"""Background tasks: the supervisor of work that never returns, and the function that ends a task within a bound.
 
-A cancellation alone ends nothing for certain: on Python 3.11 `asyncio.wait_for` swallows one whose inner future is done at that
-moment, and libraries replace one by the error of the connection that they close. Ending therefore cancels again until the task
-is done, and gives up, with a line in the log, after a time.
+A single cancellation may be lost: on Python 3.11 `asyncio.wait_for` swallows it when its inner future is done at that
+moment, and libraries replace it with the error of the connection that they close. `end` therefore cancels repeatedly
+until the task is done, and after a time stops and logs a line.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from sellergate_common.observability.logs import get_logger
 END_SECONDS = 2.0
 _CANCEL_AGAIN_SECONDS = 0.05
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 5.0
-# A run that lasted this long was healthy: the next failure begins with the shortest pause again.
+# A run of at least these seconds was healthy: the pause after its failure is the shortest again.
 STEADY_SECONDS = 30.0
 
 
 def is_cancelled() -> bool:
-    """Return whether the current task was cancelled, also where the cancellation was swallowed on the way."""
+    """Return whether the current task was cancelled, even if the cancellation was swallowed."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 async def end(task: "asyncio.Task[Any]", seconds: float = END_SECONDS) -> bool:
-    """Cancel a task until it has ended, for `seconds` at most; return whether it has. Its own error is not raised."""
+    """Cancel a task until it ends, for `seconds` at most; return whether it ended. Its own error is not raised."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + seconds
     task.add_done_callback(retrieve)
@@ -41,20 +41,20 @@ async def end(task: "asyncio.Task[Any]", seconds: float = END_SECONDS) -> bool:
 
 
 def abandon(task: "asyncio.Task[Any]") -> None:
-    """Cancel a task whose result is of no use any more, without waiting for it; its error is retrieved and not raised."""
+    """Cancel a task whose result is no longer needed, without waiting for it; its error is retrieved and not raised."""
     task.add_done_callback(retrieve)
     task.cancel()
 
 
 def retrieve(task: "asyncio.Task[Any]") -> None:
-    """Look at the error of a task whose result no caller awaits, so that asyncio does not report it as forgotten."""
+    """Retrieve the error of a task that no caller awaits, so that asyncio does not log it as never retrieved."""
     if not task.cancelled():
         task.exception()
 
 
 @dataclass(slots=True)
 class TaskState:
-    """What is known of one background task. `cause` names the error that ended its last run; empty while it runs well."""
+    """The state of one background task. `cause` names the error that ended its last run; empty while it runs well."""
 
     name: str
     running: bool = False
@@ -64,18 +64,18 @@ class TaskState:
 
 @dataclass(slots=True)
 class BackgroundTasks:
-    """The background tasks and conditions of a process, for its health and its metrics."""
+    """The background tasks and health conditions of a process, for its health and metrics."""
 
     clock: Clock = SYSTEM_CLOCK
     states: dict[str, TaskState] = field(default_factory=dict)
     _checks: dict[str, Callable[[], str]] = field(default_factory=dict)
 
     def watch(self, name: str, check: Callable[[], str]) -> None:
-        """Add a condition of this process: `check` returns what is wrong in a few words, or nothing while all is well."""
+        """Add a health condition: `check` returns the problem in a few words, or an empty text while there is none."""
         self._checks[name] = check
 
     def problems(self) -> dict[str, str]:
-        """Return what is wrong with each task and condition; an empty text where all is well."""
+        """Return the problem of each task and condition; an empty text where there is none."""
         tasks = {name: "" if state.running else state.cause or "not started" for name, state in self.states.items()}
         return tasks | {name: check() for name, check in self._checks.items()}
 
@@ -83,7 +83,7 @@ class BackgroundTasks:
     async def run(self, name: str, work: Callable[[], Awaitable[None]]) -> AsyncIterator[TaskState]:
         """Run `work` as a background task while the body runs; restart it, with growing pauses, whenever it ends.
 
-        Whatever error it raises is logged by its type and ends one run, never the task.
+        An error that `work` raises is logged by its type and ends only that run, never the task.
         """
         state = self.states[name] = TaskState(name)
         task = asyncio.create_task(self._supervise(state, work), name=name)
@@ -103,7 +103,7 @@ class BackgroundTasks:
             except asyncio.CancelledError:
                 if is_cancelled():
                     raise
-                cause = "CancelledError"  # of something that it awaited
+                cause = "CancelledError"  # cancellation of a future that it awaited, not of this task
             except Exception as error:  # noqa: BLE001  (a bug in one run must not end the task for good)
                 cause = type(error).__name__
             state.running, state.cause = False, cause

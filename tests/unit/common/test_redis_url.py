@@ -95,7 +95,7 @@ def test_files_for_tls_are_checked_at_the_start(authority: TestAuthority, tmp_pa
     garbage = tmp_path / "garbage.pem"
     garbage.write_text("garbage")
     for files in ({"ca": garbage}, {"cert": cert, "key": authority.files("other")[2]}):
-        with pytest.raises(ValidationError, match="PEM that fits together"):
+        with pytest.raises(ValidationError, match="must hold PEM and match each other"):
             tls(**files)
     with pytest.raises(ValidationError, match="both or none"):
         tls(cert=cert)

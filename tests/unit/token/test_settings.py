@@ -77,12 +77,12 @@ def test_centrals_of_single_marketplaces_are_set_and_checked(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("XX=https://a.example", "'XX' is no code of a marketplace"),
-        ("https://a.example", "is no code of a marketplace"),
+        ("XX=https://a.example", "'XX' is not a marketplace code"),
+        ("https://a.example", "is not a marketplace code"),
         ("IN=http://a.example", "must be an https URL"),
         ("IN=", "must be a URL with a host"),
         ("IN=https://a.example/apps", "without a path"),
-        ("UK=https://a.example GB=https://b.example", "has a URL already"),
+        ("UK=https://a.example GB=https://b.example", "already has a URL"),
     ],
 )
 def test_an_invalid_central_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, text: str, told: str) -> None:

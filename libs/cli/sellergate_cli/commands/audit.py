@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
 
 PAGE_SIZE = 500
-# A check reads every event.
+# Seconds, because a verification reads every event.
 VERIFY_SECONDS = 3600.0
 ANCHOR_EVENT = "audit_anchor"
 ANCHORS_AT_ONCE = 1000

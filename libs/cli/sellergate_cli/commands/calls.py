@@ -146,7 +146,7 @@ async def _page(state_dir: Path | None, account: str, path: str, options: CallOp
     async with connect(state_dir) as sellergate:
         request = call_request(account, "GET", path, options)
         async for page in sellergate.documents.pages(request, max_pages=max_pages):
-            page.json()  # refuses a page that is not JSON
+            page.json()  # raises for a page that is not JSON
             say(json_text_line(page.text()))
 
 

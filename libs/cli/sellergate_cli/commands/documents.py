@@ -1,4 +1,4 @@
-"""`sellergate report` and `sellergate feed`: downloads and uploads. A file gets its name once it is complete."""
+"""`sellergate report` and `sellergate feed`: downloads and uploads. An output file appears under its name once complete."""
 
 import mimetypes
 from collections.abc import Callable
@@ -143,18 +143,18 @@ def submit(
 
 @feed.command("wait")
 def wait_for(
-    feed_id: Annotated[str, typer.Argument(help="Amazon's id of the feed.")],
+    feed_id: Annotated[str, typer.Argument(help="Amazon's feed ID.")],
     account: Account = "",
     output: _FeedOutput = None,
     seconds: _FeedSeconds = FEED_SECONDS,
     state_dir: StateDir = None,
 ) -> None:
-    """Wait for the end of a feed that was submitted before; exit code 1 when Amazon does not process it."""
+    """Wait until Amazon has processed a feed that was submitted before; exit code 1 if processing does not end with DONE."""
     _process(state_dir, account, feed_id, output, seconds)
 
 
 class _LastProgress:
-    """The last state of a report, for the hint after a run that ended early."""
+    """The last known state of a report, for the hint after an interrupted run."""
 
     def __init__(self) -> None:
         self.report_id = ""
@@ -185,7 +185,7 @@ async def _write(
     output: Path | None,
     name: str,
 ) -> Path:
-    """Write a document to `output`, or to a file of this name with the suffix of its content type; return its path."""
+    """Write a document to `output`, or to a file named `name` with the suffix of the content type; return its path."""
     account_id = account_or_demo(account, state_dir)
     path = output or Path(name)
     async with connect(state_dir) as sellergate:
@@ -209,7 +209,7 @@ async def _submit(
     marketplace_ids: list[str],
     options: dict[str, str],
 ) -> str:
-    """Upload and create a feed; return its id."""
+    """Upload a file and create a feed with it; return the feed ID."""
     account_id = account_or_demo(account, state_dir)
     async with connect(state_dir) as sellergate:
         with receiving(file.name) as progress:
@@ -225,14 +225,14 @@ async def _submit(
 
 
 def _process(state_dir: Path | None, account: str, feed_id: str, output: Path | None, seconds: float) -> None:
-    """Wait for a feed's end and print its status; end the command with code 1 unless that is DONE."""
+    """Wait until Amazon has processed a feed and print its status; exit with code 1 unless that is DONE."""
     how = f" Continue with: sellergate feed wait {harmless(feed_id)}"
     if complete(_wait(state_dir, account, feed_id, output, seconds), how) != "DONE":
         raise typer.Exit(1)
 
 
 async def _wait(state_dir: Path | None, account: str, feed_id: str, output: Path | None, seconds: float) -> str:
-    """Wait for a feed's end and write Amazon's processing report; return its status."""
+    """Wait until Amazon has processed a feed and write its processing report; return the status."""
     account_id = account_or_demo(account, state_dir)
     async with connect(state_dir) as sellergate:
         with receiving(f"feed {harmless(feed_id)}") as progress:

@@ -143,7 +143,7 @@ def import_legacy(
 def _source(
     database_url: SecretStr, key: SecretStr, key_from: str | None, table: str | None, columns: list[str]
 ) -> "Source":
-    """Check the options that say what is read and with which key. Raises BadParameter."""
+    """Return the source that the options name, and check them. Raises BadParameter."""
     from sellergate_cli.legacy.keys import is_key_from  # noqa: PLC0415
     from sellergate_cli.legacy.naming import Naming, parse_columns  # noqa: PLC0415
     from sellergate_cli.legacy.source import Source  # noqa: PLC0415
@@ -158,7 +158,7 @@ def _source(
 
 
 async def _run(source: "Source", report: Path | None, state_dir: Path | None, choices: "Choices") -> "Tally":
-    """Run over the table once; a dry run prints how it was read. Raises SentenceError, SellergateError, SettingsError."""
+    """Process the table once; a dry run prints how it was read. Raises SentenceError, SellergateError, SettingsError."""
     from sellergate_cli.legacy.display import progress, report_file  # noqa: PLC0415
     from sellergate_cli.legacy.notes import Tally  # noqa: PLC0415
     from sellergate_cli.legacy.runs import Run  # noqa: PLC0415
@@ -190,7 +190,7 @@ def _question(planned: "Tally") -> str:
 
 
 def _print(tally: "Tally", report: Path | None, *, dry: bool) -> None:
-    """Print how the table was read, the counts and the first notes; a run that does not account for every row has failed."""
+    """Print how the table was read, the counts and the first notes; fail unless every row is accounted for."""
     for line in tally.read_as if dry else ():
         say(harmless(line))
     say(f"{'Dry run' if dry else 'Import'} of {tally.rows} rows:")

@@ -15,7 +15,7 @@ _MOST_SHOWN = 5
 
 
 async def examine(state_dir: Path | None) -> list[Finding]:
-    """Read all accounts and applications, which fails on a database of another version, and check them."""
+    """Read and check all accounts and applications; the read fails on a database of another schema version."""
     async with connect(state_dir) as sellergate:
         try:
             accounts = [account async for account in sellergate.accounts.each()]

@@ -1,1 +1,1 @@
-"""`sellergate keys`: new keys, KMS-wrapped keys, and re-wrapping of what is stored."""
+"""`sellergate keys`: new keys, KMS-wrapped keys, and re-encryption of stored secrets."""

@@ -26,12 +26,12 @@ def decrypt(key: SecretBytes, sealed: Sealed) -> str | None:
     try:
         padded = decryptor.update(ciphertext) + decryptor.finalize()
         return (unpadder.update(padded) + unpadder.finalize()).decode()
-    except ValueError:  # bad padding, or bytes that are no text
+    except ValueError:  # wrong padding, or bytes that are not text
         return None
 
 
 class LegacyCipher:
-    """The former system's cipher under one key. A column without a layout in `layouts` takes all of them."""
+    """The former system's cipher with one key. A column without an entry in `layouts` may have any layout."""
 
     def __init__(self, key: SecretBytes, layouts: Mapping[str, Layout] | None = None) -> None:
         self._key = key
@@ -44,12 +44,14 @@ class LegacyCipher:
             raise Refused(field, "is null")
         found = read_layout(encrypted)
         if found is None:
-            words = "fits no layout of an iv of one AES block and a ciphertext of whole blocks, in hex or base64"
+            words = "is not an IV of one AES block and a ciphertext of whole blocks, in hex or base64"
             raise Refused(field, _IS_PLAINTEXT if is_plaintext(encrypted, name) else words)
         layout, sealed = found
         text = decrypt(self._key, sealed)
         if text is None:
-            raise Refused(field, _IS_PLAINTEXT if is_plaintext(encrypted, name) else "does not decrypt with this key")
+            raise Refused(
+                field, _IS_PLAINTEXT if is_plaintext(encrypted, name) else "cannot be decrypted with this key"
+            )
         expected = self._layouts.get(name, layout)
         if layout is not expected:
             raise Refused(field, f"is {layout}, and the other values of its column are {expected}")

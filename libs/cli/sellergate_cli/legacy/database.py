@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from sellergate_cli.operator import SentenceError
 
 _STATEMENT_SECONDS = 600
-# Prisma's own parameters of a URL, which libpq does not know.
+# Prisma's own URL parameters, which libpq rejects.
 _PRISMAS = (
     "schema",
     "connection_limit",
@@ -50,7 +50,7 @@ def parse_url(database_url: SecretStr) -> tuple[URL, str | None]:
 
 @contextmanager
 def reading(url: URL) -> Iterator[Connection]:
-    """Begin a read-only transaction on one snapshot of the database. Raises SentenceError."""
+    """Open a read-only transaction on one snapshot of the database. Raises SentenceError."""
     is_sqlite = url.get_backend_name() == "sqlite"
     engine = create_engine(url, poolclass=NullPool, **({"creator": lambda: _sqlite(url)} if is_sqlite else {}))
     with explain_errors(url):
@@ -81,7 +81,7 @@ def explain_errors(url: URL) -> Iterator[None]:
 
 def _sqlite(url: URL) -> sqlite3.Connection:
     connection = sqlite3.connect(f"file:{quote(url.database or '')}?mode=ro", uri=True, isolation_level=None)
-    # Bytes that are no text are refused with their row, and do not end the reading.
+    # Bytes that are not text lead to the refusal of their row, not to the end of the import.
     connection.text_factory = lambda value: value.decode("utf-8", "surrogateescape")
     return connection
 

@@ -17,7 +17,7 @@ SAMPLE_ROWS = 1000
 
 @dataclass(slots=True)
 class _Column:
-    """Counts of a column's sampled values. `closed` do not decrypt."""
+    """Counts of a column's sampled values. `closed` counts those that cannot be decrypted."""
 
     opened: Counter[Layout] = field(default_factory=Counter)
     closed: int = 0
@@ -50,7 +50,7 @@ class Detection:
 
 
 def detect(sample: Iterable[Mapping[str, Any]], key: SecretBytes) -> Detection:
-    """Detect the layouts of a table. Raises SentenceError for a wrong key and for a column of several layouts."""
+    """Detect the layouts of a table. Raises SentenceError for a wrong key and for a column with several layouts."""
     columns = {name: _Column() for name in ENCRYPTED}
     for row in sample:
         for name, column in columns.items():
@@ -64,7 +64,7 @@ def detect(sample: Iterable[Mapping[str, Any]], key: SecretBytes) -> Detection:
         if len(column.opened) > 1:
             counts = " and ".join(f"{count} {layout}" for layout, count in column.opened.most_common())
             raise SentenceError(
-                f"The column {name} is mixed; of the values that were sampled, {counts}. Nothing was imported. Encrypt them"
+                f"The column {name} is mixed; of the sampled values, {counts}. Nothing was imported. Encrypt them"
                 " in one layout, or make a view of the rows of each layout and import one view after the other with --table."
             )
     layouts = {name: next(iter(column.opened)) for name, column in columns.items() if column.opened}

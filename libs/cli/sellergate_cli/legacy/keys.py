@@ -1,4 +1,4 @@
-"""The former system's AES-256 key: its 32 bytes in any form, or the passphrase that it was made from."""
+"""The former system's AES-256 key: its 32 bytes in any form, or the passphrase from which it is derived."""
 
 import base64
 import binascii
@@ -23,19 +23,19 @@ HOW_TO = (
 
 @dataclass(frozen=True, slots=True)
 class LegacyKey:
-    """An AES-256 key, and the form in which it was given."""
+    """An AES-256 key, and the form in which the operator gave it."""
 
     value: SecretBytes
     form: str
 
 
 def is_key_from(text: str) -> bool:
-    """Return whether this names a way from a passphrase to a key."""
+    """Return whether a text names a supported key derivation."""
     return text in ("sha256", "pad") or (text.startswith(_SCRYPT) and text != _SCRYPT)
 
 
 def parse_key(given: SecretStr, key_from: str | None = None) -> LegacyKey:
-    """Read 32 bytes as hex, base64 (either alphabet) or themselves, or make them from a passphrase. Raises SentenceError."""
+    """Read 32 bytes as hex, as base64 (either alphabet) or literally, or derive them from a passphrase. Raises SentenceError."""
     text = given.get_secret_value().strip("\r\n")
     if key_from is not None:
         return _made(text, key_from)
@@ -58,7 +58,7 @@ def parse_key(given: SecretStr, key_from: str | None = None) -> LegacyKey:
 
 
 def _made(passphrase: str, key_from: str) -> LegacyKey:
-    """Make a key from a passphrase as Node's crypto does. Raises SentenceError."""
+    """Derive a key from a passphrase as Node's crypto module does. Raises SentenceError."""
     octets = passphrase.encode("utf-8", "surrogateescape")
     if not octets:
         raise SentenceError("The passphrase is empty. Set SELLERGATE_LEGACY_KEY or --key-file to it.")
@@ -74,7 +74,7 @@ def _made(passphrase: str, key_from: str) -> LegacyKey:
 
 
 def _pad(passphrase: str) -> bytes:
-    """Return `passphrase.padEnd(32, '0').slice(0, 32)`, which Node takes as a key only where that is 32 bytes."""
+    """Return `passphrase.padEnd(32, '0').slice(0, 32)`, which Node accepts as a key only if it has 32 bytes."""
     units = passphrase.encode("utf-16-le", "surrogatepass")[: 2 * KEY_BYTES].decode("utf-16-le", "replace")
     length = len(units.encode("utf-16-le")) // 2
     key = (units + "0" * (KEY_BYTES - length)).encode()

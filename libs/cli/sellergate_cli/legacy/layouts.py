@@ -1,4 +1,4 @@
-"""The layouts in which former systems store an iv and a ciphertext of AES-256-CBC in one text."""
+"""The layouts in which former systems store an IV and a ciphertext of AES-256-CBC in one text."""
 
 import base64
 import binascii
@@ -8,18 +8,18 @@ from collections.abc import Callable
 from enum import StrEnum
 
 BLOCK_BYTES = 16
-# Nothing that the account service takes is longer than 2,048 characters.
+# The account service accepts no value above 2,048 characters.
 _LONGEST = 40_000
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _CONTENTS = ("content", "encryptedData", "data")
 _PLAINTEXT = re.compile(r"amzn1\.|Atz[ra]\|")
 Sealed = tuple[bytes, bytes]
-"""An iv and a ciphertext."""
+"""An IV and a ciphertext."""
 
 
 class Layout(StrEnum):
-    """A way to store an iv and a ciphertext."""
+    """A format of an IV and a ciphertext."""
 
     HEX_HEX = "hex(iv):hex(ciphertext)"
     BASE64_BASE64 = "base64(iv):base64(ciphertext)"
@@ -39,10 +39,10 @@ _PAIRS = {
 
 
 def read_layout(value: object) -> tuple[Layout, Sealed] | None:
-    """Return the one layout that a value fits, with its iv and ciphertext; None for what fits none.
+    """Return the only layout that a value fits, with its IV and ciphertext; None for a value that fits none.
 
-    Lengths tell the layouts apart: an iv has 16 bytes, and a ciphertext whole blocks. Text of only hex digits is hex: base64
-    of random bytes has other characters, too.
+    Lengths distinguish the layouts: an IV has 16 bytes, and a ciphertext whole blocks. Text of only hex digits is hex,
+    because base64 of random bytes has other characters too.
     """
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
@@ -58,7 +58,7 @@ def read_layout(value: object) -> tuple[Layout, Sealed] | None:
 
 
 def is_plaintext(value: object, name: str) -> bool:
-    """Return whether the value of a column is what should have been encrypted; older client secrets are 64 hex digits."""
+    """Return whether the value of a column is plaintext; older client secrets are 64 hex digits."""
     if not isinstance(value, str):
         return False
     old = name == "lwaClientSecret" and len(value) == 64 and bool(_HEX.fullmatch(value))  # noqa: PLR2004
@@ -72,7 +72,7 @@ def _in_json(text: str) -> tuple[Layout, Sealed] | None:
         return None
     given = [found.get(name) for name in ("iv", *_CONTENTS)] if isinstance(found, dict) else []
     texts = [one for one in given if isinstance(one, str)]
-    # An iv and one content; with two of them it is not known which one counts.
+    # An IV and one ciphertext; of two ciphertexts the valid one would be unknown.
     return _pair(*texts, in_json=True) if len(texts) == 2 and given[0] else None  # noqa: PLR2004
 
 

@@ -1,4 +1,4 @@
-"""The names of the former system's table and columns: as Prisma writes them, mapped to snake case, or as the operator says."""
+"""The names of the former system's table and columns: Prisma's, in snake case, or given by the operator."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -13,7 +13,7 @@ _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Names that the operator gave: the table, and the former column by the imported one."""
+    """Names given by the operator: the table, and the former column by the imported one."""
 
     table: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -49,11 +49,11 @@ def choose_table(there: Collection[str], wanted: str | None) -> str:
     if found:
         raise SentenceError(f"There are the tables {' and '.join(found)}; name the one to import with --table.")
     known = wanted or '" or "'.join(TABLES)
-    raise SentenceError(f'There is no table "{known}" in that database; if it has another name, give it with --table.')
+    raise SentenceError(f'The database has no table "{known}"; if it has another name, give it with --table.')
 
 
 def match_columns(table: str, there: Collection[str], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the table's own name of every column that is needed. Raises SentenceError that says what to do."""
+    """Return the table's name of every required column. Raises SentenceError that says what to do."""
     unknown = sorted(set(given.values()) - set(there))
     if unknown:
         raise SentenceError(

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SHOWN = 20
-"""Refusals and warnings that are kept for the terminal; a report file gets all rows."""
+"""The most refusals and warnings for the terminal; a report file gets all rows."""
 _MAX_SHOWN = 64
 
 
 class Refused(Exception):
-    """The refusal of a row: the field of the contract at fault and the reason, without a value of the row."""
+    """The refusal of a row: the invalid field of the contract and the reason, without a value of the row."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -91,6 +91,6 @@ class Tally:
 
 
 def printable(text: str) -> str:
-    """Return an id in a form that is safe on a terminal."""
+    """Return an ID in a form that is safe on a terminal."""
     short = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
     return short if short.isprintable() else ascii(short)

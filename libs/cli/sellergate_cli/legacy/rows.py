@@ -1,4 +1,4 @@
-"""One row of the former system: read whole or refused, and as the account service takes it."""
+"""One row of the former system: either read completely or refused, and its request to the account service."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class Choices:
 
 
 def read_row(row: Mapping[str, Any], cipher: LegacyCipher, now: datetime) -> LegacyAccount:
-    """Read a row by the names of COLUMNS. Raises Refused that names the first field at fault."""
+    """Read a row by the names of COLUMNS. Raises Refused that names the first invalid field."""
     return LegacyAccount(
         account_id=to_text(row["id"], "account_id"),
         user_id=to_text(row["userId"], "account.user_id"),
@@ -88,7 +88,7 @@ def read_row(row: Mapping[str, Any], cipher: LegacyCipher, now: datetime) -> Leg
 
 
 def inactive_seller(row: Mapping[str, Any]) -> tuple[Seller | None, bool]:
-    """Return the seller of a row that was refused, None without one, and whether the row is inactive."""
+    """Return the seller of a refused row, or None if it is unreadable, and whether the row is inactive."""
     try:
         seller = _seller(*(to_text(row[name], name) for name in ("userId", "amazonSellerId", "marketplace")))
         return seller, not to_flag(row["isActive"], "inactive")
@@ -102,7 +102,7 @@ def _seller(user_id: str, amazon_seller_id: str, marketplace: str) -> Seller:
 
 
 def to_request(account: LegacyAccount, choices: Choices) -> "ImportAccountsRequest":
-    """Render an account for the account service; the message holds its secrets in the clear."""
+    """Return the request of an account, which holds its secrets in the clear."""
     from sellergate.account.v1 import account_admin_service_pb2 as pb2  # noqa: PLC0415
     from sellergate.account.v1.account_service_pb2 import UpsertAccountRequest  # noqa: PLC0415
 

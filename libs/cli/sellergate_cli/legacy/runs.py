@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceAsyncStub
 
 ROWS = 500
-"""Rows of one stream, and more until a user's last."""
+"""The number of rows after which a stream ends with its last user's rows."""
 MOST_ROWS = 10_000
 """The most rows that the account service accepts in one stream."""
 BASE_SECONDS = 60.0
@@ -26,7 +26,7 @@ _SHUT_OUT = "an active row of this seller and marketplace was refused; correct t
 
 @dataclass(slots=True)
 class Run:
-    """One run over the table; `moved` gets the number of rows that were completed."""
+    """One run over the table; `moved` gets the number of completed rows."""
 
     table: LegacyTable
     cipher: LegacyCipher
@@ -35,9 +35,9 @@ class Run:
     choices: Choices
     rows: int = ROWS
     most_rows: int = MOST_ROWS
-    # Sellers of the last user that were let pass, and their accounts' ids, while the user's rows go through several streams.
+    # Accepted sellers of the last user with their account IDs, while the user's rows span several streams.
     _let_pass: dict[Seller, str] = field(default_factory=dict)
-    # Sellers of the last users with an active row that was refused: an inactive row must not take its place.
+    # Sellers of the last users whose active row was refused: an inactive row must not replace it.
     _refused: set[Seller] = field(default_factory=set)
 
     async def go(self, service: "AccountAdminServiceAsyncStub") -> None:
@@ -46,7 +46,7 @@ class Run:
             await self._send(service, stream)
 
     def _streams(self) -> Iterator[list[LegacyAccount]]:
-        """Split the rows without separating a user's: a dry run detects conflicts only within one stream."""
+        """Split the rows into streams, one user's rows together: a dry run detects conflicts only within a stream."""
         stream: list[LegacyAccount] = []
         for account in self._readable():
             if len(stream) >= self.most_rows or (len(stream) >= self.rows and stream[-1].user_id != account.user_id):
@@ -73,7 +73,7 @@ class Run:
                 yield account
 
     def _check_id(self, value: object, seen: set[str]) -> None:
-        """Raise Refused for an id that an earlier row has; `seen` are those met so far that more rows have."""
+        """Raise Refused for the ID of an earlier row; `seen` holds the repeated IDs so far."""
         if (key := str(value)) in seen:
             raise Refused("account_id", "is also the ID of another row")
         if key in self.table.repeated:

@@ -1,4 +1,4 @@
-"""The former database as opened for a run: the table, the cipher, and lines that describe both."""
+"""The former database, opened for a run: the table, the cipher, and lines that describe both."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class Source:
 
     @contextmanager
     def opened(self) -> Iterator[tuple[LegacyTable, LegacyCipher, list[str]]]:
-        """Open the table and detect its layouts; yield lines for the operator, too. Raises SentenceError."""
+        """Open the table and detect its layouts; yield both with lines for the operator. Raises SentenceError."""
         key = parse_key(self.key, self.key_from)
         with open_table(self.database_url, self.naming) as table:
             detected = detect(table.sample(SAMPLE_ROWS), key.value)

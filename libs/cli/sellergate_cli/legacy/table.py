@@ -31,9 +31,9 @@ _ROWS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class LegacyTable:
-    """The table as it is while it is open. `count` rows; `repeated` are ids that more than one row has.
+    """The former table in an open transaction, with `count` rows. `repeated` are IDs of several rows.
 
-    `columns` are the table's own names by the imported ones.
+    `columns` are the table's names by the imported ones.
     """
 
     name: str
@@ -55,7 +55,7 @@ class LegacyTable:
             columns = [value.label(name) for name, value in ours.items()]
             changed: Any = _milliseconds(ours["updatedAt"]).desc()
         else:
-            # As text, so that no value (a time such as infinity) ends the reading; lists of any type come as JSON.
+            # Read as text, so that no value (such as an infinite time) ends the import; lists of any type arrive as JSON.
             columns = [
                 cast(func.to_json(value) if name == "marketplaceIds" else value, Text).label(name)
                 for name, value in ours.items()

@@ -8,7 +8,8 @@ from sellergate_cli.legacy.notes import Refused
 
 _LONGEST = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Amazon's first web service for sellers is of 2009; a year before 2000 is seconds taken for milliseconds, or rubbish.
+# Amazon's first web service for sellers dates from 2009; a year before 2000 means seconds in place of milliseconds, or
+# an invalid value.
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCKS = timedelta(days=1)
 _MILLISECONDS = re.compile(r"-?[0-9]{9,}")
@@ -35,7 +36,7 @@ def to_text(value: object, field: str) -> str:
 
 
 def to_optional_text(value: object, field: str) -> str:
-    """Return text, null as an empty one. Raises Refused."""
+    """Return text, and null as an empty text. Raises Refused."""
     return "" if value in (None, "") else to_text(value, field)
 
 

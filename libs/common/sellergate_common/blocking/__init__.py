@@ -1,1 +1,1 @@
-"""Blocking libraries on threads of their own: name resolution and AWS's SDK, with bounded reads."""
+"""Blocking libraries on their own threads: name resolution and AWS's SDK, with bounded reads."""

@@ -1,6 +1,6 @@
-"""What boto3 reads and by which route: a response is a few kilobytes of XML or JSON, and boto3 itself reads any number of bytes.
+"""Bounds and route of boto3's requests: a response is a few kilobytes of XML or JSON, but boto3 itself reads any number of bytes.
 
-boto3 is named nowhere here: what needs it hands in a session, and its clients get the bound by botocore's own events.
+This module does not import boto3: a caller passes a session, whose clients get the bounds through botocore's events.
 """
 
 import time
@@ -11,26 +11,25 @@ from typing import Any
 from sellergate_common.outbound.route import Route
 
 MOST_BYTES = 256 * 1024
-"""Of a response's body, unless its service sends more by design."""
+"""The most bytes of a response's body, unless its service sends more by design."""
 MOST_SECONDS = 10.0
-"""From a response's headers to its last byte, however slowly it drips in."""
+"""The most seconds from a response's headers to its last byte."""
 _CHUNK_BYTES = 16 * 1024
 
 
 class OutOfBounds(Exception):
-    """A response with too many bytes, or one that takes too long. The message holds nothing of it."""
+    """A response with too many bytes, or one that takes too long. The message holds no part of it."""
 
 
 def bound_session(session: Any, route: Route, most_bytes: int = MOST_BYTES, seconds: float = MOST_SECONDS) -> Any:
     """Return a boto3 session all of whose clients, those of its credential chain included, read within the bounds.
 
-    They request by `route`, in place of botocore's own look at the environment.
-
-    A call whose response exceeds them raises OutOfBounds, and its connection is closed.
+    The clients use `route` instead of botocore's reading of the environment. A call whose response exceeds the bounds
+    raises OutOfBounds, and its connection is closed.
     """
 
     class Bounded:
-        """The base of a client: it reads responses itself, in place of botocore."""
+        """A base class of clients that reads responses in place of botocore."""
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
@@ -47,7 +46,7 @@ def bound_session(session: Any, route: Route, most_bytes: int = MOST_BYTES, seco
 
 
 def _set_route(http: Any, route: Route, endpoint: str) -> None:
-    """Have botocore's HTTP session of a client request by the route."""
+    """Make a client's HTTP session use the route."""
     proxy = route.proxy_for(endpoint)
     proxies = {"http": proxy, "https": proxy} if proxy else {}
     http._proxy_config = type(http._proxy_config)(proxies=proxies)  # noqa: SLF001  (as above)
@@ -56,11 +55,11 @@ def _set_route(http: Any, route: Route, endpoint: str) -> None:
 
 
 def _respond(http: Any, most_bytes: int, seconds: float, request: Any, **_: Any) -> Any:
-    """Send a request as botocore does, and return its response with a body within the bounds."""
-    request.stream_output = True  # the body is left to this function
+    """Send a request as botocore does, and return its response with a bounded body."""
+    request.stream_output = True  # this function reads the body
     response = http.send(request)
     response.raw = _Body(response.raw, response.headers.get("Content-Length", ""), most_bytes, seconds)
-    # botocore takes an error for one of the connection only while it sends.
+    # botocore reports an error as a connection error only while it sends.
     _ = response.content
     return response
 

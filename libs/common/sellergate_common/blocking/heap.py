@@ -1,10 +1,10 @@
-"""The garbage collector of a process that serves: a full collection holds up the loop for as long as the heap is large."""
+"""Tuning of the garbage collector: a full collection blocks the event loop for a time that grows with the heap."""
 
 import gc
 
 
 def settle_heap() -> None:
-    """Keep what is there now for good, so that the collector need not go through it again and again."""
+    """Freeze all present objects, so that the collector does not traverse them again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)

@@ -1,4 +1,4 @@
-"""Look-ups of host names, each name in threads of its own: one whose name servers are silent delays no other.
+"""Look-ups of host names, each name in its own threads: silent name servers of one name delay no other.
 
 uvloop has four threads for the look-ups of a whole process, and a resolver that waits for silent name servers holds its thread
 for up to half a minute. Connections that uvloop opens by itself, such as those to Redis, keep these four to themselves.
@@ -13,12 +13,12 @@ import uvloop
 
 from sellergate_common.blocking.threads import Threads
 
-# A second look-up may be well where a packet of the first one was lost.
+# A second look-up may succeed where a packet of the first one was lost.
 THREADS_OF_A_NAME = 2
 
 
 class Loop(uvloop.Loop):
-    """uvloop's event loop, which looks up each name in threads of its own."""
+    """uvloop's event loop, with look-ups of each name in its own threads."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Blocking work in threads of its own, for libraries that know no event loop."""
+"""Blocking work in its own threads, for libraries that do not support event loops."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,9 +10,9 @@ _Result = TypeVar("_Result")
 
 
 class Threads:
-    """At most `most` threads at once, each named `name`: work that hangs takes its own kind's threads and no other's.
+    """A pool of at most `most` threads, each named `name`: work that hangs occupies only the threads of its own kind.
 
-    The threads are daemons: neither the loop nor the process waits for work that its caller has left.
+    The threads are daemons: neither the loop nor the process waits for work whose caller was cancelled.
     """
 
     def __init__(self, name: str, most: int) -> None:
@@ -23,13 +23,13 @@ class Threads:
 
     @property
     def idle(self) -> bool:
-        """Whether no thread is busy, and no caller waits for one."""
+        """Whether no thread is busy and no caller waits for one."""
         return not self.busy and not self._callers
 
     async def run(self, work: Callable[[], _Result]) -> _Result:
-        """Return what blocking work returns, once a thread is free for it; raise what it raises.
+        """Run blocking work once a thread is free; return its result or raise its error.
 
-        Work that has begun keeps its thread until it ends, also when its caller is cancelled.
+        Work that has begun occupies its thread until it ends, even when its caller is cancelled.
         """
         self._callers += 1
         try:
@@ -57,7 +57,7 @@ class Threads:
                 failure = error
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(settle, future, result, failure)
-            # An error holds this frame, which must not hold the error: what the work has would stay until the collector runs.
+            # The error's traceback refers to this frame; a reference back would keep the work's objects until a garbage collection.
             del future, result, failure
 
         try:

@@ -1,4 +1,4 @@
-"""The port of a cache that all replicas share: values that end, fetched once for all callers that want them at the time.
+"""The port of a cache that all replicas share: expiring values, each fetched once for all callers that wait for it.
 
 Pure: the domains of token and iam depend on it; `redis_entries` is its adapter.
 """
@@ -7,31 +7,31 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-# A caller that does not say how much life it needs gets this many seconds at least, or a tenth of a life that is shorter.
-# A call that carries a value may arrive after its end; Amazon's own SDKs keep 30 to 60 s of a token.
+# A caller without `min_ttl` gets a value that lives for at least these seconds, or for a tenth of its life if that is less.
+# A call may arrive at Amazon after its value has expired; Amazon's own SDKs reserve 30 to 60 s of a token.
 MARGIN_SECONDS = 60.0
 _MARGIN_SHARE = 0.1
-# Clocks that agree to this are not corrected.
+# Clocks that agree within these seconds are not corrected.
 _AGREEING_SECONDS = 1.0
-# More than a life without this cannot be asked for: a value has spent some of its life when it arrives.
+# A caller can ask for at most a whole life less these seconds: a value has used some of its life when it arrives.
 SPENT_SECONDS = 30.0
-# A value that was dropped because Amazon refused it is not dropped again for this long, under the same key: where the next one is
-# refused too, a third would be no better.
+# After a value was dropped because Amazon refused it, the key's next value is not dropped for these seconds: if Amazon
+# refuses that one too, a third value would not help.
 COOL_OFF_SECONDS = 60.0
-# Past this share of its life a value is renewed while callers go on using it. The jitter keeps replicas and sellers apart.
+# After this share of its life a value is renewed while callers keep using it. The jitter spreads replicas and sellers.
 _RENEWED_AT, _RENEWED_JITTER = 0.80, 0.05
 
 
 class Expiring(Protocol):
-    """A value that ends: `expire_time` in seconds since the epoch, and the seconds that it lived when it was new."""
+    """A value that expires: `expire_time` in seconds since the epoch, and `life`, its seconds of life when new."""
 
     @property
     def expire_time(self) -> float:
-        """When it ends."""
+        """The time of expiry, in seconds since the epoch."""
 
     @property
     def life(self) -> float:
-        """The whole life it was given."""
+        """The seconds between issue and expiry."""
 
 
 _Key_contra = TypeVar("_Key_contra", contravariant=True)
@@ -41,7 +41,7 @@ _Mark_contra = TypeVar("_Mark_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Lookup(Generic[_Value]):
-    """A value, and whether it was there already."""
+    """A value, and whether it was found in the cache."""
 
     value: _Value
     cached: bool
@@ -49,49 +49,49 @@ class Lookup(Generic[_Value]):
 
 @dataclass(slots=True)
 class Counts:
-    """What happened to a cache since the process started."""
+    """Counts of a cache's events since the process started."""
 
     hits: int = 0
     misses: int = 0
     fetches: int = 0
     shared_waits: int = 0
     failures: int = 0
-    # Results that came too late: another had taken over, and theirs stays.
+    # Results that arrived after another replica had taken over the lease; the other replica's value stays.
     discarded: int = 0
-    # Fetches before they were needed.
+    # Fetches ahead of need.
     renewals: int = 0
 
     @property
     def hit_ratio(self) -> float:
-        """Hits among all responses; 0 when nothing was asked."""
+        """The share of look-ups that were hits; 0 without look-ups."""
         asked = self.hits + self.misses
         return self.hits / asked if asked else 0.0
 
 
 class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
-    """Entries by key, any of which may be lost at any moment. A mark names a value and reveals nothing of it."""
+    """A cache of entries by key, any of which may be lost at any moment. A mark identifies a value without revealing it."""
 
     @property
     def counts(self) -> Counts:
-        """What happened since the process started."""
+        """The counts since the process started."""
 
     async def obtain(
         self, key: _Key_contra, min_ttl: float | None, fetch: Callable[[], Awaitable[_Value]]
     ) -> Lookup[_Value]:
-        """Return a value that lives for `min_ttl` seconds more, from the cache or fetched once for all callers at the time.
+        """Return a value with at least `min_ttl` seconds to live, from the cache or fetched once for all callers.
 
-        Where not even a new value lives as long, the present one is returned. Raises what `fetch` raises, or has raised a
-        moment ago, and OutOfTime.
+        Return the present value if even a new one would not live that long. Raises what `fetch` raises, or raised
+        within its cooldown, and OutOfTime.
         """
 
     async def put(self, key: _Key_contra, value: _Value) -> None:
-        """Keep a value that no caller of this process asked for, unless there is one."""
+        """Store a value that was not fetched on request, unless the key has one."""
 
     async def drop_if(self, key: _Key_contra, mark: _Mark_contra) -> bool:
-        """Drop the entry if its value has this mark, at most once in COOL_OFF_SECONDS; True when it was dropped."""
+        """Drop the entry if its value has this mark, at most once in COOL_OFF_SECONDS; return whether it was dropped."""
 
     async def drop(self, key: _Key_contra) -> bool:
-        """Drop the entry, and the memory of a failure; True when there was an entry."""
+        """Drop the entry and its remembered failure; return whether there was an entry."""
 
     async def clear(self) -> int:
         """Drop all entries and return how many there were. Raises Unavailable."""
@@ -101,38 +101,38 @@ class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):
 
 
 def is_sufficient(value: Expiring, min_ttl: float | None, now: float) -> bool:
-    """Return whether a value lives long enough, or as long as a new one would."""
+    """Return whether a value lives long enough, or as long as a new value would."""
     left = value.expire_time - now
     needed = _margin(value) if min_ttl is None else min_ttl
     return left >= needed or (left > 0 and needed > longest_ttl(value.life))
 
 
 def is_acceptable(value: Expiring, now: float) -> bool:
-    """Return whether a value near its end may still serve a caller that asked for no `min_ttl`."""
+    """Return whether a value near its expiry may still serve a caller without `min_ttl`."""
     return value.expire_time - now >= _margin(value) / 10
 
 
 def longest_ttl(life: float) -> float:
-    """Return how much life can be asked for, of values that live as long as this when they are new."""
+    """Return the longest `min_ttl` in seconds that a caller can ask for, given the life of such a value when new."""
     return max(life - SPENT_SECONDS, life * (1 - _MARGIN_SHARE))
 
 
 def limit_ttl(value: _Value, left: float, now: float) -> _Value:
-    """Return a value that lives for `left` seconds more and no longer, whatever another process's clock said of its end.
+    """Return the value with at most `left` seconds to live, independent of the clock of the process that wrote it.
 
-    Where the clocks agree to a second, that is the value as it was written.
+    Where the clocks agree within a second, return the value unchanged.
     """
     ends = now + left
     return value if value.expire_time <= ends + _AGREEING_SECONDS else replace(cast("Any", value), expire_time=ends)
 
 
 def renewal_time(value: Expiring, jitter: float) -> float:
-    """Return when a value is to be renewed; `jitter` is from 0 to 1."""
+    """Return the time at which to renew a value, in seconds since the epoch; `jitter` is from 0 to 1."""
     return value.expire_time - value.life * (1 - _RENEWED_AT - _RENEWED_JITTER * jitter)
 
 
 def copy_seconds(value: Expiring, now: float) -> float:
-    """Return how long another process may use a copy before it asks the owner again, which renews it ahead of need."""
+    """Return for how many seconds another process may use a copy before it fetches again; the owner renews ahead of need."""
     ahead = renewal_time(value, 1.0) - now
     return ahead if ahead > 0 else min(1.0, value.expire_time - now - _margin(value))
 

@@ -1,4 +1,4 @@
-"""The feed of changes in Redis: what another service has changed is dropped from this process's copies."""
+"""The change feed in Redis: when another service changes an account, this process drops its copies."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,25 +12,25 @@ from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import BackgroundTasks, is_cancelled
 
 RECONNECT_SECONDS = 0.5
-# The server is asked this often whether it is still there; a connection that died silently is noticed by it.
+# The interval of pings in seconds; they reveal a connection that died silently.
 PING_SECONDS = 2.0
 
 
 class InvalidationListener(Protocol):
-    """A holder of copies."""
+    """A cache that drops copies when changes are published."""
 
     def forget(self, account_id: str) -> None:
         """Drop the copy of an account."""
 
     def forget_all(self) -> None:
-        """Drop every copy."""
+        """Drop all copies."""
 
     def mark_stale(self) -> None:
-        """Treat every copy as one that may have changed: messages may have been missed."""
+        """Mark all copies as possibly outdated, because messages may have been missed."""
 
 
 class InvalidationFeed:
-    """A subscription to changes. `connected` says whether it is confirmed at present."""
+    """A subscription to changes. `connected` is true while the server has confirmed it."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -41,7 +41,7 @@ class InvalidationFeed:
     async def subscribe(
         self, listeners: Mapping[str, Sequence[InvalidationListener]], background: BackgroundTasks | None = None
     ) -> AsyncIterator[None]:
-        """Pass what is published on each channel on to its listeners, while the body runs."""
+        """Pass each channel's messages to its listeners while the body runs."""
         background = background or BackgroundTasks()
         background.watch("changes_subscribed", lambda: "" if self.connected else "not subscribed to changes")
         async with background.run("changes", lambda: self._listen_forever(listeners)):
@@ -52,9 +52,9 @@ class InvalidationFeed:
             try:
                 await self._listen(listeners)
             except Exception as error:  # noqa: BLE001  (nothing that a server sends or does may end the listening)
-                # Before the pause: a copy is not to be trusted while no change arrives.
+                # Before the pause: copies are not trusted while no change can arrive.
                 self.connected = False
-                # redis-py closes a connection that is cancelled, and may raise what that raises in place of the cancellation.
+                # redis-py closes a connection on cancellation, and may raise the error of closing instead of the cancellation.
                 if not is_cancelled():
                     self._log_outage(error)
                     await asyncio.sleep(RECONNECT_SECONDS)
@@ -81,7 +81,7 @@ class InvalidationFeed:
                 silent = response is None
 
     def _confirm(self, listeners: Mapping[str, Sequence[InvalidationListener]]) -> None:
-        # What changed while there was no subscription is not known.
+        # Changes during the gap are unknown.
         for one in {id(one): one for group in listeners.values() for one in group}.values():
             one.mark_stale()
         self.connected = True
@@ -90,7 +90,7 @@ class InvalidationFeed:
             get_logger().info("feed_connected")
 
     def _log_outage(self, error: BaseException) -> None:
-        """Log an outage once, however often it is tried to end it."""
+        """Log an outage once, however many reconnections fail."""
         if not self._outage_logged:
             self._outage_logged = True
             get_logger().warning("feed_disconnected", cause=type(error).__name__)

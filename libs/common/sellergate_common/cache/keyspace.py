@@ -1,17 +1,17 @@
-"""The names in the shared Redis: one writer a prefix, and never an id or a secret in a name.
+"""Names of the keys and channels in the shared Redis: each prefix has one writer, and no name holds an ID or a secret.
 
-| prefix | writer | what |
+| prefix | writer | content |
 |---|---|---|
 | acct: | account | changes of accounts (pub/sub) |
-| tok: | token | sealed access tokens, failures, leases; changes and leases given back (pub/sub) |
-| cred: | iam | sealed AWS credentials, failures, leases; changes and leases given back (pub/sub) |
-| hook: | token | digests of webhook messages that were received |
-| state: | token | sealed beginnings of authorizations, by their state |
+| tok: | token | sealed access tokens, failures, leases; changes and released leases (pub/sub) |
+| cred: | iam | sealed AWS credentials, failures, leases; changes and released leases (pub/sub) |
+| hook: | token | digests of received webhook messages |
+| state: | token | sealed pending authorizations, by their state |
 | quota: | gateway | buckets and learned rates; rates that changed (pub/sub) |
-| rdt: | gateway | sealed Restricted Data Tokens, failures, leases; changes and leases given back (pub/sub) |
-| cap: | gateway | sealed captures that operators have begun, and what was captured |
-| rpt: | gateway | types of report documents; reports that are being made |
-| edge: | edge | counts of users' requests and of failed authentications |
+| rdt: | gateway | sealed Restricted Data Tokens, failures, leases; changes and released leases (pub/sub) |
+| cap: | gateway | sealed captures that operators have started, and the captured exchanges |
+| rpt: | gateway | types of report documents; reports in progress |
+| edge: | edge | counts of users' requests and failed authentications |
 """
 
 from sellergate_common.crypto.sealing import KeyRing
@@ -32,35 +32,35 @@ RESTRICTED_CHANGES = "rdt:changes"
 RESTRICTED_DONE = "rdt:done"
 REPORT_PREFIX = "rpt:"
 CAPTURE_PREFIX = "cap:"
-# Requests of users and failed authentications; edge writes it.
+# Counts of users' requests and of failed authentications; only edge writes them.
 EDGE_PREFIX = "edge:"
 REPORT_DONE = "rpt:done"
-# What a message on a channel of changes says in place of an account id when all are meant.
+# The message on a change channel that stands for all accounts.
 ALL = "*"
 
 
 def token_key(ring: KeyRing, account_id: str, revision: int) -> str:
-    """Name the entry of an account's access token. The revision changes with every credential, so an old token is never found."""
+    """Name the entry of an account's access token. The revision changes with every credential, so an old token cannot be found."""
     return f"{TOKEN_PREFIX}{{{ring.index('token', account_id, str(revision))}}}"
 
 
 def grantless_key(ring: KeyRing, application_id: str, etag: str, scope: str) -> str:
-    """Name the entry of an application's own token for a scope; it is never found by another application, nor for another scope."""
+    """Name the entry of an application's token for a grantless scope, distinct for each application and scope."""
     return f"{TOKEN_PREFIX}{{{ring.index('grantless', application_id, etag, scope)}}}"
 
 
 def callers_token_key(ring: KeyRing, *parts: str) -> str:
-    """Name the entry of a token for credentials that a caller keeps itself, by these and the caller; it holds none of them."""
+    """Name the entry of a token for credentials that a caller supplies, by the caller and the credentials' HMAC."""
     return f"{TOKEN_PREFIX}{{{ring.index('callers-token', *parts)}}}"
 
 
 def verification_key(ring: KeyRing, account_id: str) -> str:
-    """Name the turn of verifying an account. It is no entry of the cache of tokens, whose names end with the brace."""
+    """Name the lease for verifying an account. It cannot be confused with a token's entry, whose name ends with the brace."""
     return f"{TOKEN_PREFIX}{{{ring.index('verification', account_id)}}}:verify"
 
 
 def state_key(ring: KeyRing, state: str) -> str:
-    """Name the entry of an authorization that was begun, by its state."""
+    """Name the entry of a pending authorization, by its state."""
     return f"{STATE_PREFIX}{{{ring.index('state', state)}}}"
 
 
@@ -70,7 +70,7 @@ def credentials_key(ring: KeyRing, account_id: str, revision: int, role_arn: str
 
 
 def callers_credentials_key(ring: KeyRing, *parts: str) -> str:
-    """Name the entry of a bare role's credentials by all that changes them, and the caller whose they are."""
+    """Name the entry of a bare role's credentials by the caller and every parameter that changes them."""
     return f"{CREDENTIALS_PREFIX}{{{ring.index('callers-credentials', *parts)}}}"
 
 

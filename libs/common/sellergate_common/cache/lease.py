@@ -1,7 +1,7 @@
-"""A lease in Redis: one owner at a time, for a bounded time, given back only by its owner.
+"""A lease in Redis: one owner at a time, for a bounded time, released only by its owner.
 
-It elects the replica that does a piece of work which all replicas would otherwise do at once. It expires by itself when its owner
-dies, is renewed while the owner is slow, though never for longer than the work may take, and carries a fencing number that grows
+It elects the replica that does a piece of work which all replicas would otherwise do at once. It expires when its owner
+dies, is renewed while the owner works, never for longer than the work may take, and carries a fencing number that grows
 with every owner.
 """
 
@@ -18,12 +18,12 @@ from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import END_SECONDS, end, is_cancelled
 
 LEASE_SECONDS = 5.0
-# A lease is renewed for this long in all, unless its holder says otherwise; work that takes longer is thought lost.
+# The default bound on all renewals of a lease; work that takes longer counts as lost.
 RENEWED_SECONDS = 30.0
-# One command of a renewal or release has this long, whatever the client of Redis does.
+# The bound on one command of a renewal or release, whatever the Redis client does.
 COMMAND_SECONDS = 2.0
 _RENEWALS_PER_LEASE = 3
-# A waiter looks at the lease itself after this long: while releases are announced, and while they are not.
+# The seconds after which a waiter checks the lease itself: while releases are announced, and while they are not.
 _CONNECTED_SECONDS, _DISCONNECTED_SECONDS = 1.0, 0.1
 # The counter must outlive every lease it numbers.
 _FENCE_SECONDS = 86_400
@@ -50,7 +50,7 @@ return 0
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease that is held. `fence` grows with every owner of the same name."""
+    """A held lease. `fence` grows with every owner of the same name."""
 
     name: str
     owner: str
@@ -63,7 +63,7 @@ def lease_keys(key: str) -> tuple[str, str]:
 
 
 async def acquire(redis: Redis, key: str, seconds: float = LEASE_SECONDS) -> Lease | None:
-    """Take the lease of `key`; None when another owner has it. Raises what Redis raises."""
+    """Acquire the lease of `key`; return None while another owner has it. Raises redis-py's errors."""
     name, fence_key = lease_keys(key)
     owner = uuid.uuid4().hex
     fence = await redis.eval(_ACQUIRE, 2, name, fence_key, owner, int(seconds * 1000), _FENCE_SECONDS)
@@ -81,14 +81,14 @@ async def hold_lease(
 ) -> AsyncIterator[None]:
     """Renew `lease` while the body runs, for `longest` seconds at most; then release it and announce that on `channel`.
 
-    Leaving takes a few seconds at most, and neither an error of Redis nor a cancellation of the body keeps the release from
-    being attempted.
+    The exit takes a few seconds at most. The release is attempted even after an error of Redis or a cancellation of the
+    body.
     """
     renewal = asyncio.create_task(_renew_until(redis, lease, seconds, asyncio.get_running_loop().time() + longest))
     try:
         yield
     finally:
-        # A task of its own: a caller that is cancelled here stops waiting, and the lease is released all the same.
+        # A separate task: a caller that is cancelled here stops waiting, but the lease is still released.
         ending = asyncio.create_task(_release(redis, key, lease, channel, renewal))
         _ending.add(ending)
         ending.add_done_callback(_ending.discard)
@@ -125,9 +125,9 @@ async def _renew_until(redis: Redis, lease: Lease, seconds: float, last: float) 
 
 
 class LeaseNotifier:
-    """One listener for all waiters of this process.
+    """The listener for released leases that all waiters of this process share.
 
-    `now` is monotonic. `changes` must subscribe to the channel of releases and pass them on to `forget`.
+    `now` is monotonic. The change feed must pass messages on the channel of releases to `forget`.
     """
 
     def __init__(self, redis: Redis, changes: InvalidationFeed, now: Callable[[], float]) -> None:
@@ -137,11 +137,11 @@ class LeaseNotifier:
         self._waiters: dict[str, asyncio.Event] = {}
 
     async def wait(self, key: str, seconds: float) -> None:
-        """Wait until the lease of `key` is given back or has expired, `seconds` at most. Raises what Redis raises."""
+        """Wait until the lease of `key` is released or has expired, for `seconds` at most. Raises redis-py's errors."""
         lease, _ = lease_keys(key)
         end = self._now() + seconds
         while (left := end - self._now()) > 0:
-            # Registered first, looked second: a release in between is seen either way.
+            # Registered before the check: a release in between is noticed either way.
             released = self._waiters.setdefault(key, asyncio.Event())
             held_for = await self._redis.pttl(lease) / 1000
             if held_for <= 0:
@@ -159,10 +159,10 @@ class LeaseNotifier:
             released.set()
 
     def forget_all(self) -> None:
-        """Wake all: they look for themselves."""
+        """Wake all waiters; each checks its lease."""
         for key in list(self._waiters):
             self.forget(key)
 
     def mark_stale(self) -> None:
-        """Wake all: a release may have been missed."""
+        """Wake all waiters, because a release may have been missed."""
         self.forget_all()

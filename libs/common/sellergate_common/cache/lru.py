@@ -1,4 +1,4 @@
-"""Bounded mappings of this process: `Lru` for all that must not grow with what callers send, `TtlCache` for a time."""
+"""Bounded mappings of this process: `Lru` bounds the number of entries, `TtlCache` also their age."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
-# While no changes are announced, a copy of what another service owns is this old at most, in seconds.
+# The greatest age in seconds of a copy of another service's data while the change feed is disconnected.
 MAX_STALENESS_SECONDS = 5.0
 
 
@@ -21,14 +21,14 @@ class Lru(Generic[_Key, _Value]):
         self._entries: OrderedDict[_Key, _Value] = OrderedDict()
 
     def get(self, key: _Key) -> _Value | None:
-        """Return the value and count it as used; None where there is none."""
+        """Return the value and mark it as used; None where there is none."""
         value = self._entries.get(key)
         if value is not None:
             self._entries.move_to_end(key)
         return value
 
     def peek(self, key: _Key) -> _Value | None:
-        """Return the value without counting it as used; None where there is none."""
+        """Return the value without marking it as used; None where there is none."""
         return self._entries.get(key)
 
     def put(self, key: _Key, value: _Value) -> None:
@@ -52,12 +52,12 @@ class Lru(Generic[_Key, _Value]):
         return self._entries.items()
 
     def __len__(self) -> int:
-        """Return how many entries there are."""
+        """Return the number of entries."""
         return len(self._entries)
 
 
 class TtlCache(Generic[_Value]):
-    """Values by account, each for a time. `now` is in seconds; `feed_connected` says whether changes are announced at present."""
+    """Values by account, each for a limited time. `now` is in seconds; `feed_connected` returns whether changes arrive."""
 
     def __init__(self, size: int, now: Callable[[], float], feed_connected: Callable[[], bool]) -> None:
         self._now = now
@@ -65,7 +65,7 @@ class TtlCache(Generic[_Value]):
         self._entries: Lru[str, tuple[_Value, float, float]] = Lru(size)
 
     def get(self, account_id: str) -> _Value | None:
-        """Return the value of an account while it may still be used, or else None."""
+        """Return the value of an account, or None if there is none or it is too old."""
         entry = self._entries.get(account_id)
         if entry is None:
             return None

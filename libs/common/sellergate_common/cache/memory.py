@@ -1,8 +1,8 @@
-"""This process's own copies of shared entries: what a warm call is served from, and what is left when Redis is unavailable.
+"""This process's copies of shared entries: they serve warm calls, and all calls while Redis is unavailable.
 
-A Redis that comes back empty is filled from the memories of all replicas before anything is fetched again. Each replica holds other
-entries; one that misses an entry right after a loss therefore waits a moment for the others to bring theirs. The loss is noticed by
-a mark in Redis: it is another one than before.
+After Redis has lost its data, all replicas refill it from their copies before they fetch anything again. Each replica
+holds different entries, so a replica that misses an entry right after a loss waits a moment for the others. A changed
+mark in Redis reveals the loss.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value", bound=Expiring)
 
 SIZE = 20_000
-"""Copies kept, about 3 KB each."""
+"""The most copies, of about 3 KB each."""
 
 
 @dataclass(slots=True)
 class MemoryEntry(Generic[_Key, _Value]):
-    """A copy. `renew_at` is when it is renewed, by the wall clock."""
+    """A copy of an entry. `renew_at` is its time of renewal, in seconds since the epoch."""
 
     key: _Key
     value: _Value
@@ -33,7 +33,7 @@ class MemoryEntry(Generic[_Key, _Value]):
 
 
 class EntryMemory(Generic[_Key, _Value]):
-    """Copies by subject (an account); of one with several keys, the last is kept."""
+    """Copies by subject (an account); of a subject with several keys, only the last one."""
 
     def __init__(self, subject: Callable[[_Key], str]) -> None:
         self._subject = subject
@@ -41,20 +41,20 @@ class EntryMemory(Generic[_Key, _Value]):
         self._generation = 0
 
     def get(self, key: _Key) -> MemoryEntry[_Key, _Value] | None:
-        """Return the copy, trusted or not; None where there is none."""
+        """Return the copy, whether trusted or not; None where there is none."""
         held = self._held.get(self._subject(key))
         return held if held is not None and held.key == key else None
 
     def is_trusted(self, held: MemoryEntry[_Key, _Value]) -> bool:
-        """Return whether no change can have been missed since the copy was made."""
+        """Return whether no change can have been missed since the copy was stored."""
         return held.generation == self._generation
 
     def put(self, key: _Key, value: _Value, renew_at: float) -> None:
-        """Keep a copy."""
+        """Store a copy."""
         self._held.put(self._subject(key), MemoryEntry(key, value, renew_at, self._generation))
 
     def all(self) -> list[MemoryEntry[_Key, _Value]]:
-        """Return all copies, the last used last."""
+        """Return all copies, the most recently used last."""
         return [held for _, held in self._held.items()]
 
     def forget(self, subject: str) -> None:
@@ -66,19 +66,19 @@ class EntryMemory(Generic[_Key, _Value]):
         self._held.clear()
 
     def mark_stale(self) -> None:
-        """Compare every copy with the shared entry before it is used again; they are what a new, empty Redis is filled with."""
+        """Require that each copy is compared with the shared entry before its next use; copies stay to refill an empty Redis."""
         self._generation += 1
 
 
-# Replicas notice a loss when they subscribe again, within half a second, and bring thousands of entries in a second.
+# Replicas notice a loss when they subscribe again, within half a second, and write thousands of entries a second.
 PEERS_SECONDS = 2.0
 _AT_ONCE = 32
 
 
 class Refill:
-    """The refill of one process. `mark` returns Redis' mark, made where there is none, and None where Redis does not respond.
+    """The refill by one process. `mark` returns Redis' mark, or None where Redis does not respond; it creates a missing mark.
 
-    `share` adds all that is in memory, so many at once; it must never replace what is there.
+    `share` adds all copies in batches of the given size; it must never replace an entry.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Refill:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def wait_until_done(self) -> bool:
-        """Wait until all replicas have had the time to bring what they hold; return whether anything was lost lately."""
+        """Wait until all replicas have had time to write their copies; return whether Redis lost its entries lately."""
         await self.check()
         left = self._settled - self._clock.monotonic()
         if left <= 0:
@@ -104,7 +104,7 @@ class Refill:
         return True
 
     async def check(self) -> None:
-        """Share what this process holds, in the background, if Redis has lost its entries since the last look."""
+        """Share this process's copies in the background, if Redis has lost its entries since the last check."""
         mark = await self._mark()
         if mark is None or mark == self._known:
             return
@@ -114,10 +114,10 @@ class Refill:
             self._start(self._share())
 
     def forget(self, _: str) -> None:
-        """Do nothing: one entry has changed."""
+        """Do nothing: a change of one entry is no loss."""
 
     def forget_all(self) -> None:
-        """Do nothing: all entries were dropped on purpose."""
+        """Do nothing: the entries were dropped on purpose."""
 
     def mark_stale(self) -> None:
         """Check whether Redis still has its entries, after its connection was lost."""

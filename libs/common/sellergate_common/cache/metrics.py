@@ -1,4 +1,4 @@
-"""What happens to a shared cache, as metrics: hits, fetches, waits for another's fetch, results that came too late."""
+"""Metrics of a shared cache: hits, fetches, waits for another replica's fetch, results that arrived too late."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -19,11 +19,11 @@ class CacheMetrics(Collector):
 
     @classmethod
     def register(cls, cache: str, counts: Callable[[], Counts], registry: CollectorRegistry = REGISTRY) -> None:
-        """Make the metrics of a cache and register them."""
+        """Create and register the metrics of a cache."""
         registry.register(cls(cache, counts))
 
     def collect(self) -> Iterator[Metric]:
-        """Return the counts as they are now."""
+        """Return the current counts."""
         events = CounterMetricFamily(
             "sellergate_cache_events",
             "Events of a cache: hits, misses, fetches, shared_waits, failures, discarded, renewals",

@@ -1,6 +1,6 @@
-"""The failures of a moment ago: why a value could not be fetched, so that not every caller repeats the attempt.
+"""Recent failures: the reason why a value could not be fetched, so that not every caller repeats the attempt.
 
-The memory is shared through Redis under the name of the entry, and is this process's own where Redis does not respond.
+Failures are shared through Redis under the name of the entry; while Redis does not respond, each process keeps its own.
 """
 
 import base64
@@ -14,8 +14,8 @@ from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.status import from_bytes, to_status
 
-# Seconds by reason; what is not here says nothing of the next attempt. A new authorization has another name, so a long memory
-# harms no caller; trouble of a dependency may be over in a moment.
+# Seconds by reason; any other reason predicts nothing about the next attempt. A new authorization has another name, so
+# a long time harms no caller; an outage of a dependency may be over in a moment.
 COOLDOWN: Mapping[Reason, float] = {
     Reason.AUTHORIZATION_REVOKED: 60.0,
     Reason.AUTHORIZATION_MISMATCH: 60.0,
@@ -28,7 +28,7 @@ _SIZE = 10_000
 
 
 class NegativeCache:
-    """Failures by the name of the entry that is missing. `now` is monotonic."""
+    """Failures by the name of the missing entry. `now` is monotonic."""
 
     def __init__(self, cache: SealedCache, service: str, now: Callable[[], float]) -> None:
         self._cache = cache
@@ -37,7 +37,7 @@ class NegativeCache:
         self._own: Lru[str, tuple[float, bytes]] = Lru(_SIZE)
 
     async def check(self, name: str) -> None:
-        """Raise the failure of a moment ago, if there was one."""
+        """Raise the remembered failure, if there is one."""
         until, encoded = self._own.get(name) or (0.0, b"")
         if self._now() >= until:
             self._own.drop(name)
@@ -47,7 +47,7 @@ class NegativeCache:
             raise error
 
     async def record(self, name: str, error: SellergateError) -> None:
-        """Remember a failure for the seconds that COOLDOWN has for its reason."""
+        """Remember a failure for its reason's seconds in COOLDOWN."""
         seconds = COOLDOWN.get(error.reason)
         if seconds is None:
             return
@@ -56,7 +56,7 @@ class NegativeCache:
         await self._cache.put(_key(name), SecretStr(base64.b64encode(encoded).decode()), seconds)
 
     async def forget(self, name: str) -> None:
-        """Forget the failure, so that the next caller tries."""
+        """Forget the failure, so that the next caller fetches."""
         self._own.drop(name)
         await self._cache.drop(_key(name))
 

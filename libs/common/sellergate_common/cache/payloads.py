@@ -1,6 +1,6 @@
 """The JSON of shared entries: the owner of an entry writes it, and the gateway reads it too.
 
-Replicas of two releases share the entries, so fields are only added, and a reader ignores those that it does not know.
+Replicas of two releases share the entries, so fields are only added, and a reader ignores unknown fields.
 """
 
 import json
@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 @dataclass(frozen=True, slots=True)
 class TokenPayload:
-    """An entry of an access token. `expire_time` is in seconds since the epoch, `life` the seconds it had when it was new.
+    """An entry of an access token. `expire_time` is in seconds since the epoch, `life` in seconds from issue to expiry.
 
-    `refresh_token` is the one that Amazon sent with it, where it sent one.
+    `refresh_token` is set where Amazon sent a new one with the access token.
     """
 
     access_token: SecretStr
@@ -23,7 +23,7 @@ class TokenPayload:
     refresh_token: SecretStr | None = None
 
     def encode(self) -> str:
-        """Return the text of the entry, which is secret."""
+        """Return the entry as text, which is secret."""
         entry = {
             "access_token": self.access_token.get_secret_value(),
             "expire_time": self.expire_time,
@@ -48,7 +48,7 @@ class TokenPayload:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsPayload:
-    """An entry of AWS credentials. `expire_time` is in seconds since the epoch, `life` the seconds they had when new."""
+    """An entry of AWS credentials. `expire_time` is in seconds since the epoch, `life` in seconds from issue to expiry."""
 
     access_key_id: SecretStr
     secret_access_key: SecretStr
@@ -57,7 +57,7 @@ class CredentialsPayload:
     life: float
 
     def encode(self) -> str:
-        """Return the text of the entry, which is secret."""
+        """Return the entry as text, which is secret."""
         entry = {
             "access_key_id": self.access_key_id.get_secret_value(),
             "secret_access_key": self.secret_access_key.get_secret_value(),

@@ -1,4 +1,4 @@
-"""`entries` in the shared Redis: one fetch in the whole cluster, and renewal before it is needed."""
+"""The adapter of `entries` for the shared Redis: one fetch in the whole cluster, and renewal ahead of need."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
@@ -18,33 +18,33 @@ _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value", bound=Expiring)
 _Found = TypeVar("_Found")
 
-# A renewal that did not come about is tried again after this long.
+# A failed renewal is tried again after these seconds.
 RENEWAL_PAUSE_SECONDS = 1.0
-# What says nothing about the value itself.
+# Reasons of failures that say nothing about the value itself.
 _TROUBLE = (Unavailable, OutOfTime)
 
 
 class AdmissionTicket(Protocol):
-    """The place of one fetch among others, until the end of the context."""
+    """The admission of one fetch, until the end of the context."""
 
     @property
     def grace(self) -> float | None:
-        """The seconds in which its callers may be served otherwise; None where it is admitted."""
+        """The seconds in which the callers may still be served from a cache; None where the fetch is admitted."""
 
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *_: object) -> None: ...
 
     async def wait_for_turn(self) -> None:
-        """Wait for the turn. Raises Overloaded, OutOfTime."""
+        """Wait until the fetch may begin. Raises Overloaded, OutOfTime."""
 
 
-# Gives a fetch a place by the time that is left to its callers: a function returns that in seconds.
+# Issues the ticket of a fetch; the argument returns the seconds that its callers still wait.
 Admit = Callable[[Callable[[], float]], AdmissionTicket]
 
 
 class AlwaysAdmitted:
-    """The place of a fetch that is always admitted."""
+    """The admission of a fetch that never waits and is never refused."""
 
     grace: float | None = None
 
@@ -58,11 +58,11 @@ class AlwaysAdmitted:
         """End."""
 
     async def wait_for_turn(self) -> None:
-        """Begin at once."""
+        """Return at once."""
 
 
 class RedisEntries(Generic[_Key, _Value]):
-    """Entries of one prefix. Fetches that callers wait for are admitted by `admit`; what is found in a cache is not."""
+    """Entries of one prefix. `admit` admits fetches that callers wait for; look-ups that hit need no admission."""
 
     def __init__(
         self, store: EntryStore[_Key, _Value], cluster: SingleFlight[Lookup[_Value]], admit: Admit = AlwaysAdmitted
@@ -74,7 +74,7 @@ class RedisEntries(Generic[_Key, _Value]):
 
     @property
     def listeners(self) -> Mapping[str, Sequence[InvalidationListener]]:
-        """The listeners of each channel, to be passed to the feed."""
+        """The listeners of each channel, for the change feed."""
         return {
             self._store.cache.changes: (self._store.memory, self._store.refill),
             self._cluster.channel: (self._cluster.releases,),
@@ -82,7 +82,7 @@ class RedisEntries(Generic[_Key, _Value]):
 
     @property
     def counts(self) -> Counts:
-        """What happened since the process started."""
+        """The counts since the process started."""
         self._store.counts.shared_waits = self._local.shared + self._cluster.shared
         return self._store.counts
 
@@ -109,7 +109,7 @@ class RedisEntries(Generic[_Key, _Value]):
         return found
 
     async def put(self, key: _Key, value: _Value) -> None:
-        """Keep a value that no caller of this process asked for, unless there is one."""
+        """Store a value that was not fetched on request, unless the key has one."""
         await self._store.add(key, value)
         self._store.remember(key, value)
 
@@ -118,7 +118,7 @@ class RedisEntries(Generic[_Key, _Value]):
         return await self._store.drop_if(key, mark)
 
     async def drop(self, key: _Key) -> bool:
-        """Drop the entry, and the memory of a failure."""
+        """Drop the entry and its remembered failure."""
         return await self._store.drop(key)
 
     async def clear(self) -> int:
@@ -137,7 +137,7 @@ class RedisEntries(Generic[_Key, _Value]):
             found = await _within(ticket.grace, self._look_up(job))
             if found is not None:
                 return found
-            # Before the lease: work that waits for its turn must not keep other replicas from it.
+            # Before the lease: a fetch that waits for admission must not block other replicas.
             await ticket.wait_for_turn()
             return await self._cluster.get(name, job)
 
@@ -148,14 +148,14 @@ class RedisEntries(Generic[_Key, _Value]):
         return found
 
     def _renew(self, held: MemoryEntry[_Key, _Value], fetch: Callable[[], Awaitable[_Value]]) -> None:
-        """Begin to renew a value, which callers go on using meanwhile."""
+        """Start to renew a value in the background; callers keep using it meanwhile."""
         held.renew_at = self._store.now() + RENEWAL_PAUSE_SECONDS
         name = self._store.codec.name(held.key)
         job = _FetchJob(self._store, held.key, None, fetch, held.value)
         self._local.start(f"{name}/renewal", lambda: self._renew_value(name, held.value, job))
 
     async def _renew_value(self, name: str, old: _Value, job: "_FetchJob[_Key, _Value]") -> Lookup[_Value]:
-        """Return the value that another replica has renewed, or renew it; until that has succeeded the old one stays."""
+        """Return the value that another replica has renewed, or renew it; the old value stays until then."""
         store = self._store
         shared = await store.shared(name)
         if shared is not None and shared.expire_time > old.expire_time:
@@ -172,7 +172,7 @@ class RedisEntries(Generic[_Key, _Value]):
 
 
 async def _within(seconds: float | None, look_up: Coroutine[Any, Any, _Found | None]) -> _Found | None:
-    """Return what a look finds within some seconds, or None. A longer one goes on unobserved: to cancel it costs a connection."""
+    """Return the result of a look-up, or None after some seconds; it is not cancelled, because that would cost a connection."""
     if seconds is None:
         return await look_up
     task = asyncio.create_task(look_up)
@@ -182,7 +182,7 @@ async def _within(seconds: float | None, look_up: Coroutine[Any, Any, _Found | N
 
 
 class _FetchJob(Generic[_Key, _Value]):
-    """One search for a value that is not at hand."""
+    """The fetch of one missing value."""
 
     def __init__(
         self,
@@ -199,11 +199,11 @@ class _FetchJob(Generic[_Key, _Value]):
         self._load = load
 
     async def look_up(self) -> Lookup[_Value] | None:
-        """Return the value if it is there by now."""
+        """Return the value if another replica has stored it by now."""
         return await self._store.look_up(self.key, self._min_ttl)
 
     async def fetch(self, fence: int | None) -> Lookup[_Value]:
-        """Fetch the value and keep it; a failure is remembered for the next callers."""
+        """Fetch and store the value; remember a failure for the next callers."""
         try:
             value = await self._load()
         except SellergateError as error:

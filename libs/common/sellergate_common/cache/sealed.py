@@ -1,6 +1,6 @@
-"""A cache in the shared Redis whose values are sealed to their names.
+"""A cache in the shared Redis whose values are sealed and bound to their names.
 
-A cache may vanish at any moment. Reading and writing therefore never raise: an unreachable Redis is a miss, which the log
+A cache may be lost at any moment, so reads and writes never raise: an unreachable Redis counts as a miss, which the log
 and the health service `dependency/redis` report.
 """
 
@@ -17,14 +17,14 @@ from sellergate_common.redis_client import UNREACHABLE
 
 _SCAN_PAGE = 500
 
-# Stores an entry unless the fencing counter says that another has taken over since; a lost counter says nothing.
+# Stores an entry unless the fencing counter shows that another replica has taken over; a lost counter refuses nothing.
 _FENCED_SET = """
 local last = redis.call('GET', KEYS[2])
 if last and last ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
-# Returns what distinguishes this Redis from one that has lost its keys; made where there is none.
+# Returns the mark that distinguishes this Redis from one that has lost its keys; creates a missing one.
 _MARK = """
 local mark = redis.call('GET', KEYS[1])
 if mark then return mark end
@@ -33,14 +33,14 @@ mark = time[1] .. '.' .. time[2]
 redis.call('SET', KEYS[1], mark)
 return mark
 """
-# Deletes an entry only while it still holds the value that was read.
+# Deletes an entry only if it still holds the value that was read.
 _COMPARE_AND_DELETE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
 class SealedCache:
-    """Values under one prefix, sealed under the ring of that prefix and bound to the full name of their key.
+    """Values under one prefix, sealed under the prefix's key ring and bound to the full name of their key.
 
-    What is dropped is announced on `changes`, so that copies in the memory of other processes are forgotten too.
+    Drops are announced on `changes`, so that other processes drop their copies too.
     """
 
     def __init__(self, redis: Redis, ring: KeyRing, prefix: str, changes: str) -> None:
@@ -50,7 +50,7 @@ class SealedCache:
         self.changes = changes
 
     async def get(self, key: str) -> SecretStr | None:
-        """Return the value of `key`; None when there is none, it does not open, or Redis does not respond."""
+        """Return the value of `key`; None when there is none, it cannot be decrypted, or Redis does not respond."""
         try:
             sealed = await self._redis.get(key)
         except UNREACHABLE as error:
@@ -65,9 +65,9 @@ class SealedCache:
             return None
 
     async def get_living(self, key: str) -> tuple[SecretStr, float] | None:
-        """Return the value of `key` and the seconds that it lives, by Redis' clock; None as `get` returns it."""
+        """Return the value of `key` and its remaining seconds by Redis' clock; None in the same cases as `get`."""
         try:
-            # Asked first: what replaces the value in between lives longer than this, and never shorter.
+            # Read first: a value that replaces this one in between lives longer, never shorter.
             left = await self._redis.pttl(key)
         except UNREACHABLE as error:
             _log_unreachable("get", error)
@@ -76,7 +76,7 @@ class SealedCache:
         return None if value is None else (value, left / 1000)
 
     async def put(self, key: str, value: SecretStr, seconds: float) -> bool:
-        """Keep `value` for `seconds`; False when Redis does not respond."""
+        """Store `value` for `seconds`; return False when Redis does not respond."""
         try:
             await self._redis.set(key, self._ring.seal(value.get_secret_value(), key), px=max(1, int(seconds * 1000)))
         except UNREACHABLE as error:
@@ -85,7 +85,7 @@ class SealedCache:
         return True
 
     async def put_fenced(self, key: str, value: SecretStr, seconds: float, fence_key: str, fence: int) -> bool | None:
-        """Keep `value` unless `fence_key` holds another number than `fence`, then False; None when Redis does not respond."""
+        """Store `value`; return False if `fence_key` holds another number than `fence`, None when Redis does not respond."""
         sealed, milliseconds = self._ring.seal(value.get_secret_value(), key), max(1, int(seconds * 1000))
         try:
             return bool(await self._redis.eval(_FENCED_SET, 2, key, fence_key, str(fence), sealed, milliseconds))
@@ -94,7 +94,7 @@ class SealedCache:
             return None
 
     async def add(self, key: str, value: SecretStr, seconds: float) -> bool:
-        """Keep `value` where there is none; False when there is one, or Redis does not respond."""
+        """Store `value` where there is none; return False when there is one, or Redis does not respond."""
         sealed, milliseconds = self._ring.seal(value.get_secret_value(), key), max(1, int(seconds * 1000))
         try:
             return bool(await self._redis.set(key, sealed, px=milliseconds, nx=True))
@@ -103,7 +103,7 @@ class SealedCache:
             return False
 
     async def drop(self, key: str) -> bool:
-        """Remove `key`; True when it was there."""
+        """Delete `key`; return whether it existed."""
         try:
             return bool(await self._redis.delete(key))
         except UNREACHABLE as error:
@@ -111,7 +111,7 @@ class SealedCache:
             return False
 
     async def drop_if(self, key: str, matches: Callable[[SecretStr], bool]) -> bool:
-        """Remove `key` while it holds a value that `matches`: compare and delete, so that a newer value stays."""
+        """Delete `key` if it holds a value that `matches`: compare and delete, so that a newer value stays."""
         try:
             sealed = await self._redis.get(key)
             if sealed is None or not matches(self._ring.open(str(sealed), key)):
@@ -124,14 +124,14 @@ class SealedCache:
         return False
 
     async def count(self) -> int:
-        """Return the number of entries. Raises Unavailable: there is no true response without Redis."""
+        """Return the number of entries. Raises Unavailable when Redis does not respond."""
         try:
             return sum([1 async for _ in self._entries()])
         except UNREACHABLE as error:
             raise _unavailable() from error
 
     async def clear(self) -> int:
-        """Remove every entry, announce it, and return how many there were. Raises Unavailable."""
+        """Delete all entries, announce it, and return how many there were. Raises Unavailable."""
         try:
             cleared = sum([int(await self._redis.delete(key)) async for key in self._entries()])
         except UNREACHABLE as error:
@@ -140,7 +140,7 @@ class SealedCache:
         return cleared
 
     async def mark(self) -> str | None:
-        """Return a mark that stays as long as Redis keeps its keys; None when Redis does not respond."""
+        """Return a mark that changes when Redis loses its keys; None when Redis does not respond."""
         try:
             return str(await self._redis.eval(_MARK, 1, self._prefix + "mark"))
         except UNREACHABLE as error:
@@ -148,7 +148,7 @@ class SealedCache:
             return None
 
     async def announce(self, account_id: str) -> None:
-        """Announce that other processes must drop their copies of an account's entry."""
+        """Publish that other processes must drop their copies of an account's entry."""
         try:
             await self._redis.publish(self.changes, account_id)
         except UNREACHABLE as error:

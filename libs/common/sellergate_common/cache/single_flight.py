@@ -1,4 +1,4 @@
-"""Single flight: of all callers that want the same missing value, in this process and in the whole cluster, one fetches it."""
+"""Single flight: one fetch for all callers that need the same missing value, in this process and in the whole cluster."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,35 +18,36 @@ _Value = TypeVar("_Value")
 _Value_co = TypeVar("_Value_co", covariant=True)
 
 FLIGHT_SECONDS = 30.0
-# A fetch that has not ended by itself this long after its deadline is cancelled, and its key is free for the next one.
+# A fetch that runs this many seconds past its deadline is cancelled, and its key is free for the next fetch.
 OVERDUE_SECONDS = 1.0
 
 
 class LocalFlight(Generic[_Value]):
-    """Fetches of this process, shared by key. Failures are shared by the waiters, and not remembered.
+    """Fetches of this process, shared by key. Waiters share a failure, which is not remembered.
 
-    A fetch has `seconds` of its own, for it serves callers with different deadlines. They are enforced: a fetch that goes on
-    beyond them is cancelled, and one that ignores even that holds neither its key nor its callers.
+    A fetch has its own time of `seconds`, because it serves callers with different deadlines. It is cancelled after
+    that; a fetch that ignores the cancellation blocks neither its key nor its callers.
     """
 
     def __init__(self, seconds: float = FLIGHT_SECONDS) -> None:
         self._seconds = seconds
         self._flights: dict[str, asyncio.Task[_Value]] = {}
         self._ending: set[asyncio.Task[bool]] = set()
-        # When the time of each caller is over that waits for a fetch, by the loop's clock.
+        # The deadline of each caller that waits for a fetch, by the loop's clock.
         self._deadlines: dict[asyncio.Task[_Value], list[float]] = {}
         self.shared = 0
 
     def time_left(self, key: str) -> float:
-        """Return the seconds that any caller still waits for the fetch of a key; 0 where none does."""
+        """Return the longest time in seconds that any caller still waits for the fetch of a key; 0 without waiters."""
         flight = self._flights.get(key)
         waiting = self._deadlines.get(flight) if flight is not None else None
         return max(waiting) - asyncio.get_running_loop().time() if waiting else 0.0
 
     async def get(self, key: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
-        """Return what `fetch` brings.
+        """Return the result of `fetch`.
 
-        Raises what `fetch` raises, and OutOfTime when the caller's deadline comes first; the fetch then goes on for the others.
+        Raises what `fetch` raises, and OutOfTime when the caller's deadline comes first; the fetch then continues for
+        the others.
         """
         flight = self._flights.get(key)
         if flight is None:
@@ -58,7 +59,7 @@ class LocalFlight(Generic[_Value]):
         waiting = self._deadlines.setdefault(flight, [])
         waiting.append(deadline)
         try:
-            # Not shielded: a flight that is cancelled must not look like a cancellation of this caller.
+            # Not shielded: a cancelled fetch must not look like a cancellation of this caller.
             await asyncio.wait({flight}, timeout=left)
         finally:
             waiting.remove(deadline)
@@ -69,7 +70,7 @@ class LocalFlight(Generic[_Value]):
         return flight.result()
 
     def start(self, key: str, fetch: Callable[[], Awaitable[_Value]]) -> "asyncio.Task[_Value]":
-        """Begin a fetch without a waiter; where one is under way already, return that."""
+        """Start a fetch without a waiter; return the present one where it runs already."""
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.create_task(_detached(fetch, self._seconds))
@@ -82,12 +83,12 @@ class LocalFlight(Generic[_Value]):
     def _finish(self, key: str, flight: "asyncio.Task[_Value]", overdue: asyncio.TimerHandle) -> None:
         overdue.cancel()
         self._leave(key, flight)
-        # All callers may have given up waiting: look at the failure, so that asyncio does not report it as forgotten.
+        # All callers may have stopped waiting: retrieve the failure, so that asyncio does not log it as never retrieved.
         if not flight.cancelled():
             flight.exception()
 
     def _overdue(self, key: str, flight: "asyncio.Task[_Value]") -> None:
-        """End a fetch that has not ended by itself; the next caller begins another one."""
+        """Cancel a fetch that exceeds its time; the next caller starts another one."""
         get_logger().error("flight_overdue", seconds=self._seconds)
         self._leave(key, flight)
         ending = asyncio.create_task(end(flight))
@@ -100,17 +101,17 @@ class LocalFlight(Generic[_Value]):
 
 
 class FetchJob(Protocol[_Value_co]):
-    """What is to be fetched: how to look whether it is there, how to fetch and keep it."""
+    """A fetch that the cluster shares: a look-up, and the fetch itself."""
 
     async def look_up(self) -> _Value_co | None:
-        """Return the value if it is there by now. Raises the failure of a moment ago."""
+        """Return the value if it is stored by now. Raises a remembered failure."""
 
     async def fetch(self, fence: int | None) -> _Value_co:
-        """Fetch and keep the value under a fencing number; without one where there is no lease to be had."""
+        """Fetch and store the value under a fencing number; None where no lease can be had."""
 
 
 class SingleFlight(Generic[_Value]):
-    """The election of one fetcher in the whole cluster by a lease in Redis, which its holder renews for `seconds` at most."""
+    """The election of one fetching replica in the cluster by a lease in Redis, which is renewed for `seconds` at most."""
 
     def __init__(self, redis: Redis, releases: LeaseNotifier, channel: str, seconds: float = FLIGHT_SECONDS) -> None:
         self._redis = redis
@@ -120,7 +121,7 @@ class SingleFlight(Generic[_Value]):
         self.shared = 0
 
     async def get(self, name: str, job: FetchJob[_Value]) -> _Value:
-        """Return what is there, or what one of all replicas fetches. Raises what the job raises."""
+        """Return the stored value, or the one that the elected replica fetches. Raises what the job raises."""
         while True:
             try:
                 lease = await acquire(self._redis, name)
@@ -128,7 +129,7 @@ class SingleFlight(Generic[_Value]):
                     self.shared += 1
                     await self.releases.wait(name, self._seconds)
             except UNREACHABLE:
-                # Without Redis each process is on its own; at worst every replica fetches once.
+                # Without Redis, each process fetches by itself: at worst, once per replica.
                 get_logger().warning("single_flight_without_redis")
                 return await job.fetch(None)
             if lease is None:
@@ -141,7 +142,7 @@ class SingleFlight(Generic[_Value]):
                 return found if found is not None else await job.fetch(lease.fence)
 
     async def try_alone(self, name: str, job: FetchJob[_Value]) -> _Value | None:
-        """Fetch the value unless another replica fetches it at the moment; then return None."""
+        """Fetch the value; return None while another replica fetches it."""
         try:
             lease = await acquire(self._redis, name)
         except UNREACHABLE:
@@ -153,7 +154,7 @@ class SingleFlight(Generic[_Value]):
 
 
 async def _detached(fetch: Callable[[], Awaitable[_Value]], seconds: float) -> _Value:
-    """Run a fetch with a deadline of its own: it serves callers with different ones. The task's context is a copy."""
+    """Run a fetch with its own deadline, because it serves callers with different ones. The task's context is a copy."""
     call = current_call()
     if call is None:
         return await fetch()

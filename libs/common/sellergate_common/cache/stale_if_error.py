@@ -1,7 +1,7 @@
-"""Copies of what another service owns, five seconds old at most; older only while that service does not respond.
+"""Copies of another service's data, at most five seconds old; older only while that service does not respond.
 
-The owner announces changes. While this process receives them, a copy that none has ended is known to be true, and is used further
-while its owner is down; while it does not, five seconds is the bound in any case.
+The owner publishes changes. While this process receives them, a copy without a change is known to be current, and stays
+in use while its owner is down; while it does not, five seconds is the bound in any case.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,11 +17,11 @@ from sellergate_common.observability.logs import get_logger
 _Value = TypeVar("_Value")
 
 SIZE = 20_000
-# An owner that did not respond is asked again after this long; callers meanwhile do not wait for it.
+# The pause in seconds after which an unresponsive owner is called again; callers do not wait for it meanwhile.
 OWNER_PAUSE_SECONDS = 1.0
-# Looking takes a millisecond; an owner that hangs is given up on after this long, so that a copy can serve.
+# A fetch takes a millisecond; it ends after these seconds where the owner hangs, so that a copy can serve.
 LOOK_SECONDS = 3.0
-# The first fetch may join one that began before the change; the second begins after it for certain.
+# The first fetch may join one that began before the change; the second certainly begins after it.
 _FETCHES_FOR_NEWER = 2
 
 
@@ -33,25 +33,25 @@ class _Copy(Generic[_Value]):
 
 
 class StaleIfErrorCache(Generic[_Value]):
-    """Values by id. `now` is monotonic; `feed_connected` says whether changes are announced at present."""
+    """Values by ID. `now` is monotonic; `feed_connected` returns whether changes arrive at present."""
 
     def __init__(self, now: Callable[[], float], feed_connected: Callable[[], bool]) -> None:
         self._now = now
         self._feed_connected = feed_connected
         self._copies: Lru[str, _Copy[_Value]] = Lru(SIZE)
         self._flight: LocalFlight[_Value] = LocalFlight()
-        # Ids that are being asked for, and of which no change was announced since.
+        # IDs that are being fetched, and whose change was not published since.
         self._unchanged: set[str] = set()
 
     async def get(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
-        """Return the copy, or what `fetch` brings. Raises what `fetch` raises."""
+        """Return the copy, or the result of `fetch`. Raises what `fetch` raises."""
         copy = self._copies.get(id_)
         if copy is not None and self._now() < copy.retry_at and (self._is_fresh(copy) or self._feed_connected()):
             return copy.value
         try:
             return await self._flight.get(id_, partial(self._fetch, id_, fetch))
         except (Unavailable, OutOfTime):
-            # Looked up again: it may have been forgotten while its owner was asked.
+            # Looked up again: the copy may have been dropped during the fetch.
             copy = self._copies.get(id_)
             if copy is None or not (self._is_fresh(copy) or self._feed_connected()):
                 raise
@@ -62,9 +62,9 @@ class StaleIfErrorCache(Generic[_Value]):
     async def get_newer(
         self, id_: str, fetch: Callable[[], Awaitable[_Value]], is_new: Callable[[_Value], bool]
     ) -> _Value:
-        """Return a value that `is_new` holds for, whatever the copy is. Raises what `fetch` raises, and Unavailable.
+        """Return a value for which `is_new` is true, and fetch if the copy is older. Raises what `fetch` raises, and Unavailable.
 
-        A caller that knows of a change knows more than a copy, and more than a fetch that began before the change.
+        A copy, or a fetch that began before the change, may lack a change that the caller knows.
         """
         value = await self.get(id_, fetch)
         for _ in range(_FETCHES_FOR_NEWER):
@@ -74,24 +74,24 @@ class StaleIfErrorCache(Generic[_Value]):
             value = await self.get(id_, fetch)
         if is_new(value):
             return value
-        raise Unavailable("The owner knows only an older revision than the caller; repeat the call.", retry_after=1.0)
+        raise Unavailable("The owner's revision is older than the caller's; repeat the call.", retry_after=1.0)
 
     def time_left(self, id_: str) -> float:
-        """Return the seconds that any caller still waits for a value to be fetched; 0 where none does."""
+        """Return the longest time in seconds that any caller still waits for a fetch; 0 without waiters."""
         return self._flight.time_left(id_)
 
     def forget(self, id_: str) -> None:
-        """Forget a copy."""
+        """Drop a copy."""
         self._copies.drop(id_)
         self._unchanged.discard(id_)
 
     def forget_all(self) -> None:
-        """Forget all copies."""
+        """Drop all copies."""
         self._copies.clear()
         self._unchanged.clear()
 
     def mark_stale(self) -> None:
-        """Forget all copies: each may have changed."""
+        """Drop all copies, because each may be outdated."""
         self.forget_all()
 
     def _is_fresh(self, copy: _Copy[_Value]) -> bool:
@@ -104,10 +104,10 @@ class StaleIfErrorCache(Generic[_Value]):
         except (Unavailable, OutOfTime):
             raise
         except SellergateError:
-            self.forget(id_)  # its owner has spoken
+            self.forget(id_)  # the owner has responded
             raise
         if id_ not in self._unchanged:
-            return value  # it may be the one of before
+            return value  # the value may be older than the change
         now = self._now()
         self._copies.put(id_, _Copy(value, now, now + MAX_STALENESS_SECONDS))
         return value

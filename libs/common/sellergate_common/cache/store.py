@@ -1,4 +1,4 @@
-"""Where shared entries lie: sealed in Redis, with copies in this process, and beside them the failures of a moment ago."""
+"""The store of shared entries: sealed in Redis, with copies in this process, and with recent failures."""
 
 import asyncio
 from collections.abc import Callable, Hashable
@@ -29,7 +29,7 @@ _Value = TypeVar("_Value", bound=Expiring)
 
 @dataclass(frozen=True, slots=True)
 class Codec(Generic[_Key, _Value]):
-    """How keys and values are written: the name in Redis, the subject to announce, the text, and a value's mark."""
+    """The encoding of keys and values: the name in Redis, the subject to announce, the text, and a value's mark."""
 
     name: Callable[[_Key], str]
     subject: Callable[[_Key], str]
@@ -39,7 +39,7 @@ class Codec(Generic[_Key, _Value]):
 
 
 class EntryStore(Generic[_Key, _Value]):
-    """Entries of one prefix. `jitter` is a random number in [0, 1). What changes elsewhere must be passed on to `memory`."""
+    """Entries of one prefix. `jitter` returns a random number in [0, 1). The change feed must notify `memory`."""
 
     def __init__(
         self,
@@ -59,12 +59,12 @@ class EntryStore(Generic[_Key, _Value]):
         self.refill = Refill(cache.mark, self.share_all, clock)
 
     async def look_up(self, key: _Key, min_ttl: float | None) -> Lookup[_Value] | None:
-        """Return the shared value, or else this process's copy, if it lives long enough. Raises the failure of a moment ago."""
+        """Return the shared value, or else this process's copy, if it lives long enough. Raises a remembered failure."""
         name = self.codec.name(key)
         value = await self.shared(name)
         held = self.memory.get(key)
         if value is None and held is not None:
-            # Redis has lost it, or cannot be asked: what this process has fills it again.
+            # Redis has lost the entry, or does not respond: this process's copy refills it.
             value = held.value
             await self.add(key, value)
         if value is not None and is_sufficient(value, min_ttl, self.now()):
@@ -80,13 +80,13 @@ class EntryStore(Generic[_Key, _Value]):
             return None
         sealed, left = opened
         try:
-            # Each replica has a clock of its own; the entry ends by Redis'.
+            # Each replica has its own clock; the entry expires by Redis' clock.
             return limit_ttl(self.codec.decode(sealed.get_secret_value()), left, self.now())
-        except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
+        except (ValueError, TypeError, KeyError):  # another release's shape counts as a miss
             return None
 
     async def keep(self, key: _Key, value: _Value, fence: int | None) -> _Value:
-        """Keep a value that was fetched under a fencing number; return it, or the one of the replica that has taken over since."""
+        """Store a value fetched under a fencing number; return it, or the value of a replica that has taken over since."""
         name = self.codec.name(key)
         if fence is None:
             await self.add(key, value)
@@ -101,7 +101,7 @@ class EntryStore(Generic[_Key, _Value]):
         return value
 
     async def find_newer(self, key: _Key, min_ttl: float | None, old: _Value | None) -> Lookup[_Value] | None:
-        """Return what another replica has fetched while this one failed to; `old` is what was to be renewed."""
+        """Return the value that another replica has fetched while this one failed; `old` is the value to renew."""
         value = await self.shared(self.codec.name(key))
         if (
             value is None
@@ -115,17 +115,17 @@ class EntryStore(Generic[_Key, _Value]):
         return Lookup(value, cached=True)
 
     async def add(self, key: _Key, value: _Value) -> bool:
-        """Share a value where there is none; return whether that was so."""
+        """Add a value to Redis where there is none; return whether it was added."""
         return await self.cache.add(self.codec.name(key), self._text(value), self._left(value))
 
     async def share_all(self, at_once: int) -> int:
-        """Share all that this process holds, where there is none, so many at once; return how many entries were missing."""
+        """Add this process's copies to Redis where entries are missing, in batches; return how many were missing."""
         left, added = iter(self.memory.all()), 0
 
         async def worker() -> None:
             nonlocal added
             for held in left:
-                # Looked up again: it may have been dropped since.
+                # Looked up again: the copy may have been dropped since.
                 if self.memory.get(held.key) is held and held.value.expire_time > self.now():
                     added += await self.add(held.key, held.value)
 
@@ -133,7 +133,7 @@ class EntryStore(Generic[_Key, _Value]):
         return added
 
     def remember(self, key: _Key, value: _Value) -> None:
-        """Keep a copy in this process."""
+        """Store a copy in this process."""
         self.memory.put(key, value, renewal_time(value, self._jitter()))
 
     async def drop_if(self, key: _Key, mark: Any) -> bool:
@@ -154,7 +154,7 @@ class EntryStore(Generic[_Key, _Value]):
         return dropped or own
 
     async def drop(self, key: _Key) -> bool:
-        """Drop the entry and the memory of a failure, and announce it."""
+        """Drop the entry and its remembered failure, and announce it."""
         name, subject = self.codec.name(key), self.codec.subject(key)
         own = self.memory.get(key) is not None
         self.memory.forget(subject)

@@ -1,9 +1,10 @@
-"""Sealing of secrets: JWE (RFC 7516) with alg "dir" and enc "A256CBC-HS512", and nothing else.
+"""Sealing of secrets: only JWE (RFC 7516) with alg "dir" and enc "A256CBC-HS512".
 
-The encryption is AES-256-CBC with HMAC-SHA-512 (RFC 7518 §5.2.5), made by a JOSE library.
+A JOSE library does the encryption: AES-256-CBC with HMAC-SHA-512 (RFC 7518 §5.2.5).
 
-The protected header binds a sealed value to its place: a value moved to another row, field, revision or cache key does not
-open. A ring holds several keys: the first seals, all open, so that keys can be changed while everything runs.
+The protected header binds a sealed value to its place: a value moved to another row, field, revision or cache key
+cannot be decrypted. A ring holds several keys: the first encrypts, all decrypt, so that keys can be rotated without
+downtime.
 """
 
 import base64
@@ -33,12 +34,12 @@ _REGISTRY = jwe.JWERegistry(
 
 
 class SealError(Exception):
-    """A value cannot be opened; the message says why and holds nothing of it."""
+    """A sealed value that cannot be decrypted; the message gives the cause and no part of the value."""
 
 
 @dataclass(frozen=True, repr=False)
 class KeyRing:
-    """Keys by id, the newest first; it seals, and all open."""
+    """Keys by ID, the newest first: the newest seals, and all open."""
 
     keys: dict[str, OctKey]
 
@@ -58,7 +59,7 @@ class KeyRing:
         return jwe.encrypt_compact(header, secret, self.keys[self.newest], registry=_REGISTRY)
 
     def open(self, sealed: str, place: str) -> SecretStr:
-        """Open a value sealed for `place`. Raises SealError when it was not, or not by a key of this ring."""
+        """Decrypt a value sealed for `place`. Raises SealError when its place or its key is another one."""
         header = _protected_header(sealed)
         if header.keys() != _HEADER or header["alg"] != ALGORITHM or header["enc"] != ENCRYPTION:
             raise SealError(f"a sealed value has a header other than alg {ALGORITHM}, enc {ENCRYPTION}, kid and place")
@@ -74,18 +75,18 @@ class KeyRing:
             raise SealError(f"the value sealed for {place} was changed or sealed under another key") from error
 
     def is_current(self, sealed: str) -> bool:
-        """Return whether a value is sealed under the newest key. Raises SealError when it is no sealed value."""
+        """Return whether a value is sealed under the newest key. Raises SealError when it is not a sealed value."""
         return _protected_header(sealed).get("kid") == self.newest
 
     def index(self, *parts: str) -> str:
-        """Return a keyed name for `parts` that reveals nothing of them: hex of an HMAC-SHA-256 under the newest key."""
+        """Return a name for `parts` that reveals none of them: the hex HMAC-SHA-256 under the newest key."""
         key = self.keys[self.newest].raw_value
         derived = hmac.digest(key, b"sellergate index", hashlib.sha256)
         return blind_index(derived, *parts)
 
 
 def ring_entries(text: str) -> dict[str, str]:
-    """Return what the lines of a key ring hold by key id, in their order, undecoded. Raises ValueError that shows no key."""
+    """Return the encoded keys of a ring by key ID, in order. Raises ValueError whose message shows no key."""
     entries: dict[str, str] = {}
     for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
         kid, _, encoded = line.partition(" ")
@@ -98,7 +99,7 @@ def ring_entries(text: str) -> dict[str, str]:
 
 
 def ring_key(kid: str, encoded: str) -> bytes:
-    """Decode a key of a ring. Raises ValueError that names its id and shows nothing of it."""
+    """Decode a key of a ring. Raises ValueError that names the key's ID and shows no part of the key."""
     key = _decode(encoded)
     if len(key) != KEY_BYTES:
         raise ValueError(f"key {kid} of the key ring does not have {KEY_BYTES} bytes; {_HOW_TO}")
@@ -112,7 +113,7 @@ def ring_text(text: SecretStr) -> SecretStr:
 
 
 def blind_index(key: bytes, *parts: str) -> str:
-    """Return hex of an HMAC-SHA-256 over `parts`, each with its length, so that no two lists of parts agree."""
+    """Return the hex HMAC-SHA-256 over `parts`, each with its length, so that different lists have different indexes."""
     message = b"".join(len(part.encode()).to_bytes(4) + part.encode() for part in parts)
     return hmac.new(key, message, hashlib.sha256).hexdigest()
 
@@ -126,7 +127,7 @@ def parse_key(text: str, name: str) -> bytes:
 
 
 def encode_key(key: bytes) -> str:
-    """Write a key as rings and settings hold it: base64url without padding."""
+    """Return a key in the form of rings and settings: base64url without padding."""
     return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 

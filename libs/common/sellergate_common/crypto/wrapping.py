@@ -1,7 +1,7 @@
-"""Wrapped keys: AWS KMS keeps a key encrypted, and `kms:<base64 of its ciphertext>` stands where the key would.
+"""Wrapped keys: AWS KMS encrypts a key, and `kms:<base64 of the ciphertext>` replaces it in a setting.
 
-The encryption context binds it to its use and its id, so that a wrapped key opens only in its own place. KMS itself is asked
-elsewhere: by the account service, which opens keys, and by the command that makes them.
+The encryption context binds a wrapped key to its use and ID, so that it can be decrypted only there. Other modules call
+KMS: the account service decrypts keys, and the command line creates them.
 """
 
 import base64
@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from sellergate_common.crypto.sealing import parse_key, ring_entries, ring_key
 
 SCHEME = "kms:"
-# KMS takes no longer ciphertext (API reference, Decrypt, CiphertextBlob).
+# KMS accepts no longer ciphertext (API reference, Decrypt, CiphertextBlob).
 _LONGEST = 6144
 
 
 class SingleUse(StrEnum):
-    """What a single key is for."""
+    """The purpose of a single key."""
 
     INDEX_KEY = "index-key"
     AUDIT_KEY = "audit-key"
@@ -40,12 +40,12 @@ def single_context(use: SingleUse) -> dict[str, str]:
 
 
 def wrapped(ciphertext: bytes) -> str:
-    """Write what KMS encrypted as it stands in a setting."""
+    """Return a ciphertext of KMS in the form of a setting."""
     return SCHEME + base64.b64encode(ciphertext).decode()
 
 
 def is_wrapped(encoded: str) -> bool:
-    """Return whether a key is a wrapped one."""
+    """Return whether a key is wrapped."""
     return encoded.startswith(SCHEME)
 
 
@@ -55,7 +55,7 @@ def holds_wrapped(text: SecretStr) -> bool:
 
 
 def ciphertext_of(encoded: str, name: str) -> bytes:
-    """Return what KMS is to decrypt. Raises ValueError that names the key and shows nothing of it."""
+    """Return the ciphertext that KMS has to decrypt. Raises ValueError that names the key and shows no part of it."""
     try:
         found = base64.b64decode(encoded.removeprefix(SCHEME), validate=True)
     except (binascii.Error, ValueError):
@@ -66,7 +66,7 @@ def ciphertext_of(encoded: str, name: str) -> bytes:
 
 
 def wrapped_ring_text(text: SecretStr) -> SecretStr:
-    """Check a key ring whose lines may be wrapped. Raises ValueError that says what is wrong and shows no key."""
+    """Return a key ring, whose keys may be wrapped, after a check. Raises ValueError that names the fault and shows no key."""
     for kid, encoded in ring_entries(text.get_secret_value()).items():
         if is_wrapped(encoded):
             ciphertext_of(encoded, f"key {kid} of the key ring")
@@ -76,7 +76,7 @@ def wrapped_ring_text(text: SecretStr) -> SecretStr:
 
 
 def wrapped_key_text(text: SecretStr, use: SingleUse) -> SecretStr:
-    """Check a single key that may be wrapped. Raises ValueError that names it and shows nothing of it."""
+    """Return a single key, which may be wrapped, after a check. Raises ValueError that names the key and shows no part of it."""
     encoded = text.get_secret_value().strip()
     if is_wrapped(encoded):
         ciphertext_of(encoded, use.in_words)

@@ -1,4 +1,4 @@
-"""When the certificate of this process ends, as a metric."""
+"""The expiry of this process's certificate, as a metric."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -20,13 +20,13 @@ class CertificateMetrics(Collector):
         self._identity = identity
 
     def collect(self) -> Iterator[Metric]:
-        """Return when it ends."""
+        """Return the time of expiry."""
         end = x509.load_pem_x509_certificate(self._identity.certificate).not_valid_after_utc
-        words = "When the certificate of this process ends, in seconds since 1970"
+        words = "Expiry of this process's certificate, in seconds since 1970"
         yield GaugeMetricFamily("sellergate_certificate_end_time_seconds", words, end.timestamp())
 
     async def follow(self) -> None:
-        """Take up renewed certificates until cancelled."""
+        """Load renewed certificates until cancelled."""
         async for identity in renewals(self._identity):
             self._identity = identity
 
@@ -35,7 +35,7 @@ class CertificateMetrics(Collector):
 async def certificate_metrics(
     identity: Identity, background: BackgroundTasks, registry: CollectorRegistry = REGISTRY
 ) -> AsyncIterator[None]:
-    """Report it while the body runs."""
+    """Export the metric while the body runs."""
     metrics = CertificateMetrics(identity)
     registry.register(metrics)
     try:

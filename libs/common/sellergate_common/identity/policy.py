@@ -1,4 +1,4 @@
-"""Who calls: the SPIFFE id in the certificate's SAN, and the table of who may call what."""
+"""Authorization of callers: the SPIFFE ID in the certificate's SAN, and the table of permitted callers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _ACCOUNT = "sellergate.account.v1."
 _TOKEN = "sellergate.token.v1.TokenService/"
 _IAM = "sellergate.iam.v1.IamService/"
 
-# A service ("…Service/") or a single method, and the identities that may call it. Operators may call all but CLOSED_TO_OPERATORS.
+# A service ("…Service/") or a single method, with the identities that may call it. Operators may call all but CLOSED_TO_OPERATORS.
 ALLOWED: Mapping[str, frozenset[str]] = {
     _ACCOUNT + "AccountService/": frozenset({EDGE}),
     _ACCOUNT + "AccountService/GetAccount": frozenset({EDGE, "gateway", "token", "iam", ANY_CLIENT}),
@@ -50,7 +50,7 @@ CLOSED_TO_OPERATORS = frozenset(
     {_ACCOUNT + "AccountSecretsService/", _ACCOUNT + "DropInClientService/AuthenticateClient"}
 )
 OPEN_TO_ALL = ("grpc.health.", "grpc.reflection.")
-# From the edge these come before it is known who the user is.
+# Methods that the edge calls before it knows the user.
 WITHOUT_USER = frozenset(
     {_ACCOUNT + "DropInClientService/AuthenticateClient", _TOKEN + "HandleRotation", _TOKEN + "CompleteAuthorization"}
 )
@@ -58,7 +58,7 @@ WITHOUT_USER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The allow-list; `extra` adds identities to single methods, from SELLERGATE_TOKEN_CALLERS and its like."""
+    """The allow-list; `extra` adds identities to single methods, from settings such as SELLERGATE_TOKEN_CALLERS."""
 
     extra: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -76,9 +76,9 @@ class Access:
 
 
 def identify(access: Access, method: str, names: Iterable[bytes], metadata: Mapping[str, Sequence[str]]) -> Caller:
-    """Return the caller of `method`, by the subject alternative names of its certificate.
+    """Return the caller of `method`, identified by the subject alternative names of its certificate.
 
-    Raises Unauthenticated, NotAllowed, InvalidRequest (a user id with characters that are not printable).
+    Raises Unauthenticated, NotAllowed, and InvalidRequest for a user ID with unprintable characters.
     """
     identity = _identity(frozenset(names))
     access.check(method, identity)
@@ -90,7 +90,7 @@ def identify(access: Access, method: str, names: Iterable[bytes], metadata: Mapp
     if method.startswith(OPEN_TO_ALL) or (method in WITHOUT_USER and not users):
         return Caller(identity)
     if len(users) != 1 or not 0 < len(users[0]) <= MAX_USER_ID_LENGTH:
-        raise Unauthenticated(f"The edge must say for which user it calls: send {ON_BEHALF_OF} once.")
+        raise Unauthenticated(f"The edge must name the user for whom it calls: send {ON_BEHALF_OF} once.")
     return Caller(identity, check_user_id(users[0], ON_BEHALF_OF))
 
 

@@ -1,7 +1,7 @@
-"""Certificates that are replaced while a process runs, as cert-manager does: taken up within seconds, without a restart.
+"""Certificates that are replaced while a process runs, as by cert-manager: loaded within seconds, without a restart.
 
-New connections are made with what the files hold now. Connections that are open go on as they are: a server ends each after a
-while (`SELLERGATE_CONNECTION_AGE_SECONDS`).
+New connections use the files' present content. Open connections keep their certificate until the server ends them
+(`SELLERGATE_CONNECTION_AGE_SECONDS`).
 """
 
 import asyncio
@@ -21,12 +21,12 @@ from sellergate_common.tasks import end
 
 LOOK_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
-# Longer than any call between Sellergate's processes may take.
+# Longer than the longest permitted call between Sellergate's processes.
 LINGER_SECONDS = 3600.0
 
 
 async def renewals(identity: Identity) -> AsyncIterator[Identity]:
-    """Yield an identity whenever its files hold another one. Files that are unreadable or do not fit together are logged once."""
+    """Yield a new identity whenever its files change. Files that are unreadable or do not match are logged once."""
     known: Identity = identity
     told: Identity | None = identity
     odd: Identity | None = identity
@@ -39,7 +39,7 @@ async def renewals(identity: Identity) -> AsyncIterator[Identity]:
             known = told = found
             get_logger().info("certificate_renewed", file=str(identity.files[1]))
             yield found
-        elif found == odd:  # and no writer was between two files at the previous look
+        elif found == odd:  # equal at two checks: no writer was between two files
             told = found
             get_logger().error("certificate_refused", file=str(identity.files[1]), set="another, with its key")
         odd = found
@@ -53,7 +53,7 @@ def _read(files: tuple[Path, Path, Path]) -> Identity | None:
 
 
 def _fits(found: Identity) -> bool:
-    """Return whether the files of an identity still are what was read, and a key, its certificate and an authority."""
+    """Return whether an identity's files are unchanged since the read, and hold a key, its certificate and an authority."""
     if found.files is None:
         return False
     try:
@@ -65,14 +65,14 @@ def _fits(found: Identity) -> bool:
 
 
 class ServerCertificate:
-    """The certificate that a gRPC server shows at every handshake, and the authority that it trusts then."""
+    """The certificate that a gRPC server presents at each handshake, and the authority that it trusts at that time."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._newest: deque[grpc.ServerCertificateConfiguration] = deque(maxlen=1)
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Return credentials of a server that refuses every caller without a certificate of the authority."""
+        """Return server credentials that require a client certificate of the authority."""
         return grpc.dynamic_ssl_server_credentials(
             self._identity.server_configuration(),
             self._reload,  # type: ignore[arg-type]
@@ -80,12 +80,12 @@ class ServerCertificate:
         )
 
     async def renew(self) -> None:
-        """Take up new files until cancelled."""
+        """Load new files until cancelled."""
         async for identity in renewals(self._identity):
             self._newest.append(identity.server_configuration())
 
     def _reload(self) -> grpc.ServerCertificateConfiguration | None:
-        """Answer gRPC before every handshake, in a thread of its own; None, which its types do not know: as before."""
+        """Return a new configuration before a handshake, in gRPC's thread; None, which gRPC's type hints lack, means no change."""
         try:
             return self._newest.pop()
         except IndexError:
@@ -93,7 +93,7 @@ class ServerCertificate:
 
 
 class _Method:
-    """A method of whichever channel is the newest."""
+    """A method of the newest channel."""
 
     __slots__ = ("__weakref__", "_call", "_of")
 
@@ -109,7 +109,7 @@ class _Method:
 
 
 class RenewedChannel(grpc.aio.Channel):
-    """A channel that is opened again when the files of its identity change, beside the old one until that has no calls."""
+    """A channel that is replaced when its identity's files change; the old one stays open until its calls have ended."""
 
     def __init__(self, identity: Identity, opened: Callable[[Identity], grpc.aio.Channel]) -> None:
         self._opened = opened
@@ -137,19 +137,19 @@ class RenewedChannel(grpc.aio.Channel):
         return method
 
     def unary_unary(self, *arguments: Any, **options: Any) -> Any:
-        """As a channel's."""
+        """Return the method of the newest channel."""
         return self._method(lambda channel: channel.unary_unary(*arguments, **options))
 
     def unary_stream(self, *arguments: Any, **options: Any) -> Any:
-        """As a channel's."""
+        """Return the method of the newest channel."""
         return self._method(lambda channel: channel.unary_stream(*arguments, **options))
 
     def stream_unary(self, *arguments: Any, **options: Any) -> Any:
-        """As a channel's."""
+        """Return the method of the newest channel."""
         return self._method(lambda channel: channel.stream_unary(*arguments, **options))
 
     def stream_stream(self, *arguments: Any, **options: Any) -> Any:
-        """As a channel's."""
+        """Return the method of the newest channel."""
         return self._method(lambda channel: channel.stream_stream(*arguments, **options))
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
@@ -165,7 +165,7 @@ class RenewedChannel(grpc.aio.Channel):
         await self._channel.channel_ready()
 
     async def close(self, grace: float | None = None) -> None:
-        """End it, and what is left of those before."""
+        """Close the newest channel and the older ones that are still open."""
         await asyncio.gather(*(end(task) for task in (self._renewing, *self._ending)))
         await self._channel.close(grace)
 

@@ -1,4 +1,4 @@
-"""JSON logs on standard error: one line an event, redacted, with the request's id."""
+"""JSON logs on standard error: one redacted line for each event, with the request ID."""
 
 import asyncio
 import atexit
@@ -16,9 +16,9 @@ from pydantic_core import to_json
 from sellergate_common.context import CallContext, current_call, trace_id
 from sellergate_common.observability.redaction import redact
 
-# Libraries log what they send: at DEBUG botocore prints credentials and httpx prints URLs. They are never given more than this.
+# The lowest level of libraries: at DEBUG botocore prints credentials and httpx prints URLs.
 LIBRARY_LEVEL = logging.WARNING
-# A process that is killed takes the lines of this long with it.
+# A killed process loses the lines of this many seconds.
 GATHERED_SECONDS = 0.01
 
 
@@ -37,7 +37,7 @@ def _second(seconds: int) -> str:
 
 
 class _LineBuffer:
-    """Writes lines a moment after they came, with all others of that moment: a busy server has dozens of them."""
+    """A buffer that writes the lines of a moment together: a busy server logs dozens in it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -47,7 +47,7 @@ class _LineBuffer:
         atexit.register(self._end)
 
     def flush(self) -> None:
-        """Write in a moment, or now where no loop runs."""
+        """Schedule a write, or write at once where no event loop runs."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -59,7 +59,7 @@ class _LineBuffer:
 
     def _end(self) -> None:
         self._loop = None
-        count = len(self._lines)  # other threads may add some meanwhile
+        count = len(self._lines)  # other threads may add lines meanwhile
         lines = b"".join(self._lines[:count])
         del self._lines[:count]
         self._stream.write(lines)
@@ -67,13 +67,13 @@ class _LineBuffer:
 
 
 class _Line:
-    """The last processor of an event, and the only one: this is done for every call."""
+    """The only structlog processor: one, because it runs for every call."""
 
     def __init__(self, service: str) -> None:
         self._service = service
 
     def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> bytes:
-        """Return the event as a line of JSON. Fields added after the redaction hold no input but checked request ids."""
+        """Return the event as a line of JSON. Fields added after the redaction hold no input except checked request IDs."""
         if "exc_info" in event:
             event = structlog.processors.format_exc_info(logger, name, event)
         more = {"timestamp": _now()}
@@ -96,14 +96,14 @@ class _Line:
 
 @dataclass
 class _Bound:
-    """The logger of this process, once logging is configured, and how it writes the line of a call."""
+    """The logger of this process after the configuration, and its writer of call lines."""
 
     logger: Any = None
     write_call: Callable[[str, CallContext, float], None] | None = None
 
 
 class _CallLines:
-    """Writes the line that every call leaves. It is put together by hand: all but three values come again and again."""
+    """A writer of the line of each call. It formats JSON by hand, because all but three values repeat and are cached."""
 
     def __init__(self, line: _Line, stream: _LineBuffer, least: int) -> None:
         self._line = line
@@ -111,7 +111,7 @@ class _CallLines:
         self._least = least
 
     def write(self, level: str, call: CallContext, milliseconds: float) -> None:
-        """Write one line, unless the level is below what is wanted."""
+        """Write one line, unless its level is below the configured one."""
         if _LEVELS[level] >= self._least:
             head = self._head(level, call.method, call.reason or "OK", call.caller.identity, call.operation)
             tail = b',"milliseconds":%.2f,"timestamp":"%s","request_id":%s%s}\n'
@@ -138,7 +138,7 @@ def configure_logging(service: str, level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", stream)),
     )
-    # Bound once: to bind costs as much as to write.
+    # Bound once, because binding costs as much as writing.
     _bound.logger = structlog.get_logger().bind()
     _bound.write_call = _CallLines(line, stream, least).write
     handler = logging.StreamHandler(sys.stderr)
@@ -156,12 +156,12 @@ def configure_logging(service: str, level: str) -> None:
 
 
 def get_logger() -> Any:
-    """Return the logger; events are snake_case words, everything else is a field."""
+    """Return the logger; an event is named in snake_case, and everything else is a field."""
     return _bound.logger or structlog.get_logger()
 
 
 def log_call(level: str, call: CallContext, milliseconds: float) -> None:
-    """Log a call that is over."""
+    """Log a call that has ended."""
     if _bound.write_call is not None:
         _bound.write_call(level, call, milliseconds)
         return

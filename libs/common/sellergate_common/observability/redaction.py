@@ -1,7 +1,7 @@
-"""What no log may show: known shapes of secrets, and every field named like one.
+"""Redaction of logs: known shapes of secrets, and fields whose names suggest one.
 
-The text is a caller's, so each expression takes time in proportion to its length: once the beginning of a shape is found, it
-either ends within a few characters or takes all that it can. tests/unit/project/test_patterns.py measures that.
+The text may be a caller's, so each expression takes time in proportion to its length: after the start of a shape, it
+either fails within a few characters or consumes all that it can. tests/unit/project/test_patterns.py measures that.
 """
 
 import re
@@ -12,7 +12,8 @@ from typing import Any
 HIDDEN = "[hidden]"
 _SHORT = 64
 
-# Access, refresh and restricted data tokens of LWA; LWA client secrets; AWS access keys; secrets and handles of drop-in clients.
+# Access, refresh and restricted data tokens of LWA; LWA client secrets; AWS access keys; secrets and refresh tokens of
+# drop-in clients.
 _SHAPES = re.compile(
     r"Atz[ar]\|[^\s\"'&]++"
     r"|Atz\.sprdt\|[^\s\"'&]++"
@@ -20,12 +21,12 @@ _SHAPES = re.compile(
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}+\b"
     r"|\bsg[sr]_[\w-]{16,}+"
 )
-# JWTs and JWEs: a part that begins so, and two more parts at least. One expression would look for the dots from each beginning.
+# JWTs and JWEs: a part with this start, and at least two more parts. A single expression would search for dots from each start.
 _DOTTED, _JWT, _JWT_BEGINNING = re.compile(r"[\w.-]++"), "eyJ", re.compile(r"\beyJ[\w-]")
 _NAMES = re.compile(
     r"secret|token|password|authorization|credential|signature|cookie|private|jwt|api_?key", re.IGNORECASE
 )
-# Names that only sound like secrets.
+# Names of fields that hold no secret, although they match.
 _HARMLESS = frozenset({"authorization_expire_time", "refresh_token_set", "token_type", "page_token", "token_source"})
 
 
@@ -36,7 +37,7 @@ def redact_text(text: str) -> str:
 
 @lru_cache(1024)
 def _redact_short(text: str) -> str:
-    """Words that come again in every line: methods, reasons, callers."""
+    """Redact a short text, with a cache: methods, reasons and callers repeat in every line."""
     return _redact_match(text)
 
 
@@ -46,7 +47,7 @@ def _redact_match(text: str) -> str:
 
 
 def _without_jwt(dotted: re.Match[str]) -> str:
-    """Return a run of parts between dots up to where a JWT begins in it."""
+    """Return a run of dot-separated parts up to the start of a JWT in it."""
     text = dotted[0]
     last = text.rfind(".", 0, text.rfind("."))
     begun = _JWT_BEGINNING.search(text, 0, max(last, 0))
@@ -68,7 +69,7 @@ def _names_secret(name: str) -> bool:
 
 def redact(value: Any, name: str = "") -> Any:
     """Return `value` as it may be logged under `name`; mappings and lists are walked."""
-    if value is None or isinstance(value, int | float):  # first, for a mapping is not known at once by Python
+    if value is None or isinstance(value, int | float):  # first, because the check for a mapping is slow
         return value
     if isinstance(value, str):
         return HIDDEN if name and value and _is_secret(name) else redact_text(value)

@@ -1,4 +1,4 @@
-"""Prometheus metrics of every server: how many calls, how they ended, how long they took."""
+"""Prometheus metrics of every server: rate, errors and duration of calls."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 @dataclass(slots=True)
 class _Handled:
-    """The responses of one method: how often with each reason, and in which time."""
+    """The responses of one method: counts by reason, and durations."""
 
     reasons: dict[str, int] = field(default_factory=dict)
     within: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS) + 1))
@@ -27,7 +27,7 @@ class _Handled:
 class RpcMetrics(Collector):
     """The RED metrics of one process. Labels are bounded: methods of the contracts, reasons of the enum.
 
-    Counted in plain numbers, for every call counts and only a scrape reads; prometheus_client's own metrics lock for each.
+    Counts are plain numbers, because every call writes them and only a scrape reads; prometheus_client's metrics lock each time.
     """
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ class RpcMetrics(Collector):
 
     @classmethod
     def register(cls, registry: CollectorRegistry = REGISTRY) -> "RpcMetrics":
-        """Make the metrics and register them."""
+        """Create and register the metrics."""
         metrics = cls()
         registry.register(metrics)
         return metrics
 
     def observe(self, method: str, reason: str, seconds: float) -> None:
-        """Count a call that is over."""
+        """Count a call that has ended."""
         handled = self._handled.get(method)
         if handled is None:
             handled = self._handled[method] = _Handled()
@@ -57,22 +57,22 @@ class RpcMetrics(Collector):
         self._up[dependency] = up
 
     def collect(self) -> Iterator[Metric]:
-        """Return the metrics as they are now."""
+        """Return the current metrics."""
         counts = CounterMetricFamily(
-            "sellergate_rpc_handled", "Calls answered, by method and reason (OK)", labels=("method", "reason")
+            "sellergate_rpc_handled", "Completed calls, by method and reason (OK)", labels=("method", "reason")
         )
-        times = HistogramMetricFamily("sellergate_rpc_seconds", "Time to answer, in seconds", labels=("method",))
+        times = HistogramMetricFamily("sellergate_rpc_seconds", "Duration of calls, in seconds", labels=("method",))
         for method, handled in self._handled.copy().items():
             for reason, count in handled.reasons.copy().items():
                 counts.add_metric((method, reason), count)
             bounds = (*map(floatToGoString, _BUCKETS), "+Inf")
             within = list(zip(bounds, map(float, accumulate(handled.within)), strict=True))
             times.add_metric((method,), within, handled.seconds)
-        up = GaugeMetricFamily("sellergate_dependency_up", "1 while a dependency answers", labels=("dependency",))
+        up = GaugeMetricFamily("sellergate_dependency_up", "1 while a dependency responds", labels=("dependency",))
         for dependency, responses in self._up.copy().items():
             up.add_metric((dependency,), int(responses))
         yield from (counts, times, up, *_background_metrics(self.background))
-        yield GaugeMetricFamily("sellergate_rpc_in_flight", "Calls being answered", self.in_flight)
+        yield GaugeMetricFamily("sellergate_rpc_in_flight", "Calls in progress", self.in_flight)
 
 
 def _background_metrics(background: BackgroundTasks | None) -> Iterator[Metric]:

@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT names the receiver; where it is not set, nothing is loaded or done.
+"""OpenTelemetry traces, sent to the receiver in OTEL_EXPORTER_OTLP_ENDPOINT; without that setting nothing is loaded.
 
-Spans hold names of RPCs, commands and operations, statuses and request ids: never a URL, a key, a statement or a body. How many
-calls are traced is said by the standard OTEL_TRACES_SAMPLER; a caller's own decision (traceparent) comes first.
+Spans hold names of RPCs, commands and operations, statuses and request IDs: never a URL, a key, a statement or a body.
+The standard OTEL_TRACES_SAMPLER determines which calls are traced; a caller's decision (traceparent) takes precedence.
 """
 
 import atexit
@@ -18,16 +18,16 @@ Kind = Literal["server", "client"]
 
 
 class TraceSettings(Settings):
-    """Where spans go."""
+    """The receiver of spans."""
 
     endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 class Span(Protocol):
-    """What is being timed."""
+    """A timed piece of work."""
 
     def set_attribute(self, key: str, value: Any) -> None:
-        """Note something about it."""
+        """Set an attribute of the span."""
 
 
 class _Untraced:
@@ -40,7 +40,7 @@ class _Untraced:
         return None
 
     def set_attribute(self, key: str, value: Any) -> None:
-        """Forget it."""
+        """Ignore the attribute."""
 
 
 _UNTRACED = _Untraced()
@@ -48,7 +48,7 @@ _UNTRACED = _Untraced()
 
 @dataclass
 class _Tracing:
-    """The tracer of this process, once tracing is configured, and OpenTelemetry's own words."""
+    """The tracer of this process after the configuration, with OpenTelemetry's constants."""
 
     tracer: Any = None
     kinds: Any = None
@@ -59,7 +59,7 @@ _tracing = _Tracing()
 
 
 def configure_tracing(service: str) -> None:
-    """Send spans of `service` to the collector of the environment, if there is one."""
+    """Send spans of `service` to the collector that the environment names, if any."""
     if read_settings(TraceSettings).endpoint is None:
         return
     from opentelemetry import trace  # noqa: PLC0415  (only where traces are exported)
@@ -78,14 +78,14 @@ def configure_tracing(service: str) -> None:
 
 
 def span(name: str, kind: Kind = "client", **attributes: str) -> AbstractContextManager[Span]:
-    """Time what the body does, below whatever is being timed."""
+    """Record a span of the body, as a child of the current span."""
     if _tracing.tracer is None:
         return _UNTRACED
     return _start_span(name, kind, None, attributes)
 
 
 def server_span(name: str, traceparent: str, **attributes: str) -> AbstractContextManager[Span]:
-    """Time a call that is served, below what its caller is timing (W3C trace context)."""
+    """Record a span of a served call, as a child of its caller's span (W3C trace context)."""
     if _tracing.tracer is None:
         return _UNTRACED
     parent = _tracing.propagator.extract({"traceparent": traceparent}) if traceparent else None
@@ -93,7 +93,7 @@ def server_span(name: str, traceparent: str, **attributes: str) -> AbstractConte
 
 
 def traceparent() -> str:
-    """Return the trace context that goes along with a call: that of the span here, or what the caller of this one sent."""
+    """Return the trace context for an outgoing call: that of the current span, or the one that the caller sent."""
     if _tracing.tracer is not None:
         carrier: dict[str, str] = {}
         _tracing.propagator.inject(carrier)
@@ -104,7 +104,7 @@ def traceparent() -> str:
 
 
 def _start_span(name: str, kind: Kind, parent: Any, attributes: dict[str, str]) -> AbstractContextManager[Span]:
-    # Only the class of an exception is recorded: its message and stack may hold what belongs in no trace.
+    # Only the class of an exception is recorded, because its message and stack may hold secrets.
     found = _tracing.tracer.start_as_current_span(
         name,
         context=parent,

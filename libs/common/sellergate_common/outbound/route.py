@@ -1,4 +1,4 @@
-"""The route of outgoing HTTP: which proxy a URL is requested through, and the authorities that certificates are checked against.
+"""The route of outgoing HTTP: the proxy for each URL, and the authorities that verify certificates.
 
 Channels between services and health probes do not use it: they connect directly.
 """
@@ -21,7 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Proxies by the scheme of the URL, the hosts that are reached directly, and a file of authorities.
+    """Proxies by URL scheme, hosts that are reached directly, and a file of authorities.
 
     `direct` has host names (subdomains included), addresses, networks and `*`, separated by commas.
     """
@@ -31,7 +31,7 @@ class Route:
     ca_bundle: Path | None = None
 
     def proxy_for(self, url: str) -> str | None:
-        """Return the URL of the proxy for a URL, which may hold a password; None: connect directly."""
+        """Return the proxy's URL for a URL, which may hold a password; None means a direct connection."""
         parts = urlsplit(url)
         proxy = self.proxies.get(parts.scheme)
         if proxy is None or self._is_direct((parts.hostname or "").lower(), parts.port or _PORTS[parts.scheme]):
@@ -39,7 +39,7 @@ class Route:
         return proxy.get_secret_value()
 
     def tls_context(self) -> ssl.SSLContext:
-        """Return the TLS of outgoing HTTP: certificates are checked, TLS 1.2 at least (Amazon refuses less since 2023-09-30)."""
+        """Return the TLS context of outgoing HTTP: verified certificates, TLS 1.2 or later (Amazon's minimum since 2023-09-30)."""
         return _tls_context(self.ca_bundle)
 
     def _is_direct(self, host: str, port: int) -> bool:
@@ -49,7 +49,7 @@ class Route:
 
 @cache
 def _tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
-    """Return one context for each file of authorities: reading them takes tens of milliseconds, which no request can wait for."""
+    """Return one shared context for each file of authorities: reading it takes tens of milliseconds, too long for each request."""
     context = ssl.create_default_context(cafile=str(ca_bundle) if ca_bundle else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -1,4 +1,4 @@
-"""Settings of outgoing HTTP. What is not set is taken from the environment variables that other programs use too."""
+"""Settings of outgoing HTTP. The defaults are the environment variables that other programs use too."""
 
 import os
 from typing import Annotated
@@ -18,7 +18,7 @@ def _proxy(url: SecretStr) -> SecretStr:
 
 
 class OutboundSettings(Settings):
-    """The proxy and the authorities of every HTTP request that leaves for the Internet."""
+    """The proxy and the authorities of every HTTP request to the Internet."""
 
     outbound_proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = None
     """The proxy for http and https URLs; by default that of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, also in lower case."""

@@ -1,11 +1,11 @@
-"""Admission of work under overload: what cannot be finished within its caller's deadline is refused, with a time to return.
+"""Admission of work under overload: work that cannot end within its caller's deadline is refused, with a time to retry.
 
-So much work as a service finishes fastest runs at once; the rest waits in the order of its arrival. The wait of a newcomer is
-estimated from the queue before it and the measured time of a piece of work. Without admission every caller waits for all others,
-and a service that is asked for more than it can do finishes next to nothing in time.
+As much work runs concurrently as gives the best throughput; the rest waits in order of arrival. A newcomer's wait is
+estimated from the queue before it and the measured time of a piece of work. Without admission every caller waits for
+all others, and an overloaded service finishes almost nothing in time.
 
-Whether work is refused is decided when it comes. Until then, and for REFUSED_WITHIN_SECONDS of its call at most, its caller may be
-served otherwise, as from a shared cache.
+Work is admitted or refused on arrival. A refused caller may still be served in another way, such as from a shared
+cache, until REFUSED_WITHIN_SECONDS of its call have passed.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ from sellergate_common.errors import OutOfTime, Overloaded
 from sellergate_common.rpc.concurrency import Concurrency
 from sellergate_common.rpc.refusals import SHORTEST_RETRY_SECONDS, Refusals, RetryTimes
 
-# The weight of the newest piece of work in the mean; and the mean before any was measured, in seconds.
+# The weight of the newest piece of work in the mean time, and the mean before the first measurement, in seconds.
 _WEIGHT, _FIRST_MEAN_SECONDS = 0.1, 0.05
-# A newcomer is admitted with this much to spare: those at the end of the queue would else learn late that it became too late.
+# The seconds to spare that a newcomer needs; without them, waiters at the end of the queue would be refused late.
 _SPARE = 1.25
-# Each waiting piece of work costs memory; beyond this many, none is queued, whatever the estimate says.
+# The longest queue, whatever the estimate: each waiting piece of work costs memory.
 LONGEST_QUEUE = 10_000
-# What a caller may wait for a refusal is 0.25 s; the rest is for a process whose tasks wait for each other.
+# A caller may wait 0.25 s for a refusal; the remainder is a margin for a busy event loop.
 REFUSED_WITHIN_SECONDS = 0.1
 
 
 class Ticket:
-    """The place of one piece of work: running, in the queue, or none. Left at the end of the context.
+    """The admission state of one piece of work: running, queued or refused; it ends with the context.
 
-    `grace` are the seconds in which the call has to be served otherwise; None where its work is admitted.
+    `grace` is the time in seconds for serving the call in another way; None where the work is admitted.
     """
 
     __slots__ = ("_admission", "_began", "_turn", "grace", "left")
@@ -51,24 +51,24 @@ class Ticket:
         self.grace = grace
 
     async def __aenter__(self) -> Self:
-        """Take the place."""
+        """Enter the queue or start."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Give the place to the next one; the time since the turn counts as the time of the work."""
+        """Start the next waiter; the time since the turn counts as the time of the work."""
         turn = self._turn
         if turn is None:
             return
         if not turn.done():
-            turn.cancel()  # left out when its turn comes
+            turn.cancel()  # skipped in its turn
         elif not turn.cancelled() and turn.exception() is None:
             self._admission.end(self._began)
 
     async def wait_for_turn(self) -> None:
         """Wait until the work may begin.
 
-        Raises Overloaded where it was not admitted, and OutOfTime where it shows only later that it cannot be finished in time;
-        nothing of it may be run then.
+        Raises Overloaded where the work was refused, and OutOfTime where it turns out in the queue that it cannot end
+        in time; the caller must not run it then.
         """
         if self._turn is None:
             raise self._admission.refusal()
@@ -78,7 +78,7 @@ class Ticket:
         self._began = self._admission.now()
 
     def begin_turn(self) -> bool:
-        """Say that the work may begin, or that it is too late; return whether it may."""
+        """Let the work begin, or fail if it is too late; return whether it began."""
         turn = self._turn
         if turn is None or turn.done():
             return False
@@ -88,21 +88,21 @@ class Ticket:
             return True
         self._admission.expired += 1
         if left > 0:
-            late = "The call's turn came too late to finish it in time; nothing was done. Give it more time."
+            late = "The call waited too long to finish in time; nothing was done. Retry with a longer deadline."
             turn.set_exception(OutOfTime(late))
-        else:  # all callers have left; one that comes in this moment joins them
-            given_up = "The work was given up; nothing was done. Try again."
+        else:  # all callers have stopped waiting; a caller that arrives now shares the failure
+            given_up = "The work was cancelled before it began; nothing was done. Try again."
             turn.set_exception(Overloaded(given_up, retry_after=SHORTEST_RETRY_SECONDS))
-        turn.exception()  # it may have left as well
+        turn.exception()  # this waiter may have stopped as well
         return False
 
 
 class Admission:
-    """At most `limit` pieces of work of one kind at once: the estimate goes by their mean time.
+    """The admission of one kind of work: at most `limit` pieces run concurrently, and estimates use their mean time.
 
-    `now` is monotonic, `jitter` returns a random number in [0, 1), and `age` the seconds since the current call arrived. `fewest`:
-    so few run at once while the event loop has no time to take calls. `then` admits the work that follows in the same call: what it
-    could not finish in time is refused here.
+    `now` is monotonic, `jitter` returns a random number in [0, 1), and `age` the seconds since the current call
+    arrived. `fewest` is the limit while the event loop has no time to accept calls. `then` admits the work that follows
+    in the same call; work that could not end in time there is refused here.
     """
 
     def __init__(
@@ -124,42 +124,42 @@ class Admission:
         self._retry_times = RetryTimes(jitter)
         self.now = now
         self.mean = _FIRST_MEAN_SECONDS
-        """The time of a piece of work, in seconds."""
+        """The mean time of a piece of work, in seconds."""
         self.running = 0
         self.refusals = Refusals()
         self.expired = 0
-        """Pieces of work that no caller could use any more in their turn."""
+        """The number of pieces of work whose turn came too late for every caller."""
 
     @property
     def refused(self) -> int:
-        """Pieces of work that were refused."""
+        """The number of refused pieces of work."""
         return self.refusals.count
 
     @property
     def waiting(self) -> int:
-        """Pieces of work in the queue."""
+        """The number of pieces of work in the queue."""
         return len(self._queue)
 
     @property
     def limit(self) -> int:
-        """Pieces of work that may run at once now."""
+        """The number of pieces of work that may run concurrently at present."""
         return self._concurrency.limit
 
     @property
     def interval(self) -> float:
-        """The time in which one call is finished, in seconds; what follows included."""
+        """The mean seconds between two finished calls, including the work that follows."""
         own = self.mean / self.limit
         return own if self._then is None else max(own, self._then.interval)
 
     @asynccontextmanager
     async def admit(self, left: Callable[[], float]) -> AsyncIterator[None]:
-        """Run the body in its turn; `left` returns the seconds in which it has to be done. Raises as Ticket.wait_for_turn."""
+        """Run the body in its turn; `left` returns the seconds until its deadline. Raises as Ticket.wait_for_turn."""
         async with self.issue_ticket(left) as ticket:
             await ticket.wait_for_turn()
             yield
 
     def issue_ticket(self, left: Callable[[], float]) -> Ticket:
-        """Decide about a piece of work now; `left` returns the seconds that any caller of it still has."""
+        """Admit or refuse a piece of work; `left` returns the longest time in seconds that any of its callers still has."""
         has = left()
         self._concurrency.record_arrival()
         if not self.fits(has) or (self._then is not None and not self._then.fits(has - self.mean, self._coming())):
@@ -174,13 +174,13 @@ class Admission:
         return ticket
 
     def fits(self, has: float, coming: int = 0) -> bool:
-        """Return whether a newcomer that has so many seconds can be finished; `coming` others are on their way here before it."""
+        """Return whether a newcomer with `seconds` left can finish, behind `coming` others that will arrive before it."""
         if self.running + len(self._queue) + coming < self.limit:
             return _SPARE * self.mean <= has or not self.running
         return len(self._queue) < self._longest_queue and _SPARE * (self.expected_wait(coming) + self.mean) <= has
 
     def end(self, began: float | None) -> None:
-        """Note that a piece of work has ended that began at `began`, or was not begun in its turn."""
+        """Record the end of a piece of work that began at `began`, or that did not begin in its turn."""
         if began is not None:
             self.mean += _WEIGHT * (self.now() - began - self.mean)
         self.running -= 1
@@ -188,12 +188,12 @@ class Admission:
             self.running += self._queue.popleft().begin_turn()
 
     def expected_wait(self, coming: int = 0) -> float:
-        """Return how long a newcomer would wait for its turn, in seconds; `coming` others are on their way here before it."""
+        """Return the seconds that a newcomer would wait for its turn, behind `coming` others that will arrive before it."""
         before = self.running + len(self._queue) + coming + 1 - self.limit
         return max(0, before) * self.mean / self.limit
 
     def refusal(self) -> Overloaded:
-        """Count a refusal and return it."""
+        """Count a refusal and return its error."""
         self.refusals.add(self._age())
         wait = self.expected_wait()
         if self._then is not None:
@@ -205,5 +205,5 @@ class Admission:
         )
 
     def _coming(self) -> int:
-        """Return how many come from here to what follows."""
+        """Return the number of pieces of work that will pass from here to the work that follows."""
         return self.running + len(self._queue)

@@ -13,23 +13,23 @@ from sellergate_common.rpc.refusals import BUCKETS
 
 
 class AdmissionMetrics(Collector):
-    """What is admitted, refused and expired, by the kind of work."""
+    """Admitted, refused and expired work, by kind."""
 
     def __init__(self, admissions: Mapping[str, Admission]) -> None:
         self._admissions = admissions
 
     @classmethod
     def register(cls, registry: CollectorRegistry = REGISTRY, **admissions: Admission) -> None:
-        """Make the metrics of a process and register them."""
+        """Create and register the metrics of a process."""
         registry.register(cls(admissions))
 
     def collect(self) -> Iterator[Metric]:
-        """Return the counts as they are now."""
+        """Return the current counts."""
         labels = ("work",)
         work = GaugeMetricFamily("sellergate_admission", "Work that is admitted, by state", labels=("work", "state"))
         refused = CounterMetricFamily("sellergate_admission_refused", "Work refused under overload", labels=labels)
         expired = CounterMetricFamily(
-            "sellergate_admission_expired", "Work of no use any more in its turn", labels=labels
+            "sellergate_admission_expired", "Work whose turn came too late for every caller", labels=labels
         )
         times = HistogramMetricFamily(
             "sellergate_admission_refusal_seconds", "Time from a call's arrival to its refusal", labels=labels

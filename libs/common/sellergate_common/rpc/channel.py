@@ -1,8 +1,8 @@
-"""Channels to Sellergate's services, and the one way to call through them.
+"""Channels to Sellergate's services, and the functions that call through them.
 
-A channel balances round robin over all addresses behind a name, keeps connections alive in step with `server`, and lets gRPC
-repeat a call whose transport broke, where the contract says that the RPC is idempotent. Errors that a service gave on purpose
-are never repeated here (status.DO_NOT_RETRY): the layer nearest the failure has done that.
+A channel balances round robin over all addresses of a name, uses the keepalive times that `server` accepts, and lets
+gRPC retry a call after a transport failure where the contract marks the RPC as idempotent. A service's own errors are
+never retried here (status.DO_NOT_RETRY), because the layer nearest the failure has done so.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from sellergate_common.status import BEGUN, TURNED_AWAY, from_rpc_error
 from sellergate_common.tasks import is_cancelled
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-# Client and server are a pair: the client pings every 30 s, the server takes a ping every 10 s.
+# The client's interval must suit the server's: the client pings every 30 s, the server accepts a ping every 10 s.
 KEEPALIVE_MILLISECONDS = 30_000
 KEEPALIVE_TIMEOUT_MILLISECONDS = 10_000
 DEFAULT_SECONDS = 30.0
-# A status, or an error of gRPC's own, as of a channel that was closed while the call began.
+# A status, or gRPC's own error, such as that of a channel closed while the call began.
 _CALL_FAILED = (grpc.aio.AioRpcError, grpc.aio.BaseError)
 
 _Response = TypeVar("_Response")
@@ -40,7 +40,7 @@ def open_channel(
 ) -> grpc.aio.Channel:
     """Open a channel to `service` ("account") at `target` ("127.0.0.1:50051", "dns:///account:50051", "ipv4:a:1,b:2").
 
-    `contracts` are the descriptors of the services that will be called; their idempotency levels make the retry policy.
+    `contracts` are the descriptors of the called services; their idempotency levels determine the retry policy.
     """
     options = [
         NO_PROXY,
@@ -53,7 +53,7 @@ def open_channel(
         ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MILLISECONDS),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        # In spite of its name also the time that an attempt to connect is given, TLS included.
+        # Despite its name, also the bound on a connection attempt, including TLS.
         ("grpc.min_reconnect_backoff_ms", 2_000),
         ("grpc.max_reconnect_backoff_ms", 1_000),
     ]
@@ -61,12 +61,12 @@ def open_channel(
     def open_with(identity: Identity) -> grpc.aio.Channel:
         return grpc.aio.secure_channel(target, identity.channel_credentials(), options=options)
 
-    # An identity that was not read from files stays what it is.
+    # An identity that was not read from files cannot be renewed.
     return RenewedChannel(identity, open_with) if identity.files else open_with(identity)
 
 
 def service_config(contracts: Sequence[ServiceDescriptor]) -> dict[str, Any]:
-    """Return the gRPC service config: round robin, and retries of a broken transport for idempotent methods."""
+    """Return the gRPC service config: round robin, and retries of idempotent methods after transport failures."""
     names = [
         {"service": contract.full_name, "method": method.name}
         for contract in contracts
@@ -78,7 +78,7 @@ def service_config(contracts: Sequence[ServiceDescriptor]) -> dict[str, Any]:
         "initialBackoff": "0.05s",
         "maxBackoff": "0.5s",
         "backoffMultiplier": 3,
-        # CANCELLED: a server that shuts down says it of calls that it has not looked at.
+        # CANCELLED: a server that shuts down sends it for calls that it has not begun.
         "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
     }
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
@@ -95,16 +95,16 @@ async def invoke(
     seconds: float | None = None,
     on_behalf_of: str = "",
 ) -> _Response:
-    """Call `method` of `dependency` within the current call's deadline, or `seconds` where that is sooner.
+    """Call `method` of `dependency` within the current call's deadline, or within `seconds` where that is sooner.
 
-    Where there is neither, within 30 seconds. The request id and trace context of the current call go along. Raises
-    SellergateError, whatever happens.
+    Without either, the bound is 30 seconds. The call carries the request ID and trace context of the current call.
+    Raises SellergateError for every failure.
     """
     left = time_left(DEFAULT_SECONDS if seconds is None else seconds)
     if seconds is not None:
         left = min(left, seconds)
     if left <= 0:
-        raise OutOfTime(f"No time was left to ask the {dependency} service; give the call more time.")
+        raise OutOfTime(f"No time was left to call the {dependency} service; retry with a longer deadline.")
     with span(f"call {dependency}"):
         try:
             return await method(request, timeout=left, metadata=outgoing_metadata(on_behalf_of))
@@ -135,9 +135,9 @@ async def invoke_client_stream(
     dependency: str,
     seconds: float,
 ) -> _Response:
-    """Send all `requests` to a `method` that takes a stream, and return its response.
+    """Send all `requests` to a client-streaming `method`, and return its response.
 
-    A request is taken when there is room to send it. Raises SellergateError, and what iterating `requests` raises.
+    `requests` is iterated as the peer accepts messages. Raises SellergateError, and the errors of iterating `requests`.
     """
     failures, ends = list[Exception](), asyncio.get_running_loop().time() + seconds
 
@@ -156,9 +156,9 @@ async def invoke_client_stream(
     try:
         return await method(sent(), timeout=seconds, metadata=outgoing_metadata())
     except asyncio.CancelledError:
-        # gRPC cancels a call whose requests cannot be had, as if its caller had been cancelled.
+        # gRPC cancels a call whose request iterator fails, as if the caller had been cancelled.
         if failures and not is_cancelled():
-            raise failures.pop() from None  # kept no longer: its traceback holds this frame
+            raise failures.pop() from None  # released, because its traceback refers to this frame
         raise
     except _CALL_FAILED as error:
         late = asyncio.get_running_loop().time() >= ends
@@ -166,13 +166,13 @@ async def invoke_client_stream(
 
 
 def _by_deadline(error: Exception) -> Exception:
-    """Return the error of a call whose deadline has passed: gRPC's own INTERNAL of a write that the deadline ended says less."""
+    """Return OutOfTime for a call whose deadline has passed: gRPC reports a write that the deadline ended as INTERNAL."""
     if not isinstance(error, grpc.aio.AioRpcError) or error.code() is not grpc.StatusCode.INTERNAL:
         return error
     trailing = error.trailing_metadata()
     if any(key == "grpc-status-details-bin" for key, _ in trailing or ()):
-        return error  # a service said so
-    words = "The deadline passed while requests were sent."
+        return error  # a service's own error
+    words = "The deadline passed while requests were sent; retry with a longer deadline."
     return grpc.aio.AioRpcError(grpc.StatusCode.DEADLINE_EXCEEDED, error.initial_metadata(), trailing, words)
 
 
@@ -187,7 +187,7 @@ def _to_error(error: Exception, dependency: str) -> SellergateError:
 
 
 def outgoing_metadata(on_behalf_of: str = "") -> tuple[tuple[str, str | bytes], ...]:
-    """Return the metadata that Sellergate's calls carry. Raises InvalidRequest for a user id that cannot be one."""
+    """Return the metadata of an outgoing call. Raises InvalidRequest for an invalid user ID."""
     metadata: list[tuple[str, str | bytes]] = []
     call = current_call()
     if call is not None:
@@ -201,7 +201,7 @@ def outgoing_metadata(on_behalf_of: str = "") -> tuple[tuple[str, str | bytes], 
 
 
 def is_transport_failure(error: SellergateError) -> bool:
-    """Return whether the transport failed, so that what the service did is unknown; what was not sent at all is no such failure."""
+    """Return whether the transport failed after the call was sent, so that the service may or may not have executed it."""
     return (
         not error.domain
         and "dependency" in error.metadata
@@ -216,7 +216,7 @@ def is_transport_failure(error: SellergateError) -> bool:
 
 
 def was_rejected(error: SellergateError) -> bool:
-    """Return whether no server has begun a call for which BEGUN is promised: one that shuts down has turned it away."""
+    """Return whether a server that shuts down rejected the call before it began, for methods that announce BEGUN."""
     if error.domain or BEGUN[0] in error.metadata:
         return False
     return error.reason is Reason.CANCELLED or TURNED_AWAY in error.metadata

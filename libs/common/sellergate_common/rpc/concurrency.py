@@ -1,23 +1,24 @@
-"""How much work runs at once on an event loop: as much as is useful, and no more than leaves the loop time to take calls.
+"""The concurrency of work on an event loop: as high as useful, while the loop keeps time to accept calls.
 
-gRPC hands a server one call after the other, each after some iterations of the loop. While the work of many calls makes iterations
-long, further calls wait inside of gRPC, where no admission sees them and their deadlines run out.
+gRPC passes calls to a server one after the other, each after some iterations of the loop. If much work makes iterations
+long, further calls wait inside gRPC, where no admission sees them and their deadlines pass.
 """
 
 import asyncio
 from collections.abc import Callable
 
-# gRPC takes a call in every three iterations or so while others wait inside of it: fewer than this between two calls, and some do.
+# gRPC accepts a call about every three iterations while others wait inside it: fewer iterations than this between two
+# calls show that some wait.
 _ITERATIONS = 9.0
 # The weight of the newest value in a mean.
 _WEIGHT = 0.05
 _LESS, _MORE = 0.95, 0.2
-# A pause says that the loop has time; a longer one counts as this, in seconds.
+# A pause shows that the loop has time; a longer one counts as these seconds.
 _LONGEST_GAP_SECONDS = 0.05
 
 
 class Concurrency:
-    """A limit between `fewest` and `most`, by what the loop has time for. `now` is monotonic."""
+    """A limit between `fewest` and `most`, adapted to the load of the loop. `now` is monotonic."""
 
     def __init__(self, fewest: int, most: int, now: Callable[[], float]) -> None:
         self._fewest = fewest
@@ -31,11 +32,11 @@ class Concurrency:
 
     @property
     def limit(self) -> int:
-        """Pieces of work that may run at once now."""
+        """The number of pieces of work that may run concurrently at present."""
         return int(self._value)
 
     def record_arrival(self) -> None:
-        """Note that a call was taken in, and change the limit."""
+        """Record that a call was accepted, and adapt the limit."""
         if self._fewest == self._most:
             return
         now = self._now()
@@ -50,7 +51,7 @@ class Concurrency:
             asyncio.get_running_loop().call_soon(self._record_probe, now)
 
     def record_iteration(self, seconds: float) -> None:
-        """Note how long an iteration of the loop took."""
+        """Record the duration of an iteration of the loop."""
         self._iteration += _WEIGHT * (seconds - self._iteration)
 
     def _record_probe(self, began: float) -> None:

@@ -1,4 +1,4 @@
-"""The layer that gives every call a deadline: the caller's less what this hop keeps, or a default."""
+"""The deadline of every call: the caller's less a reserve of this hop, or a default."""
 
 import asyncio
 import time
@@ -17,13 +17,13 @@ STREAM_SECONDS = 3600.0
 async def within_deadline(
     call: CallContext, time_remaining: float | None, body: Callable[[], Coroutine[Any, Any, Any]], *, streams: bool
 ) -> Any:
-    """Run `body` within a call's time. `time_remaining` is what the caller gave, in seconds; None: nothing was given.
+    """Run `body` within a call's deadline. `time_remaining` is the caller's, in seconds; None if the caller set none.
 
-    Raises OutOfTime when the time is over; with BEGUN in its metadata where a part of the work may have been done.
+    Raises OutOfTime when the time is over, with BEGUN in its metadata where part of the work may have been done.
     """
     given = (STREAM_SECONDS if streams else UNARY_SECONDS) if time_remaining is None else time_remaining - HOP_SECONDS
     if given <= 0:
-        raise OutOfTime("The deadline leaves no time to do anything; give the call more time.")
+        raise OutOfTime("The deadline leaves no time to begin the call; retry with a longer one.")
     call.deadline = time.monotonic() + given
     running = body()
     try:
@@ -31,18 +31,18 @@ async def within_deadline(
         async with asyncio.timeout(given):
             return await rest
     except StopIteration as done:
-        return done.value  # most responses are in memory, and need no timer
+        return done.value  # most responses come from memory and need no timer
     except TimeoutError:
-        words = "The call ran out of time; give it more, or ask for less at once."
+        words = "The call's deadline passed; retry with a longer one, or request less at once."
         raise OutOfTime(words, metadata=dict([BEGUN])) from None
 
 
 @coroutine
 def _resume(running: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
-    """Go on with a coroutine that was begun by hand and waits for something.
+    """Continue a coroutine that was started by hand and waits for a future.
 
-    No local variable keeps an error, or the future that raised it: the traceback of the error holds this frame, which would hold
-    the error again, and with it everything that the call holds, until the garbage collector looks for cycles.
+    No local variable keeps an error, or the future that raised it: the error's traceback refers to this frame, and a
+    reference back would keep all objects of the call until a garbage collection.
     """
     try:
         while True:

@@ -1,4 +1,4 @@
-"""Health and metrics of a process, served from the first moment of its start: they show what a start waits for."""
+"""Health and metrics of a process, served from the beginning of its start, so that they show what delays a start."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -39,7 +39,7 @@ class Health:
 
     @property
     def has_started(self) -> bool:
-        """Whether the start is over; until then no background task is late."""
+        """Whether the start has ended; until then no background task counts as overdue."""
         return self._started.is_set()
 
     async def serve(self, names: Iterable[str]) -> None:
@@ -49,7 +49,7 @@ class Health:
             await self.servicer.set(name, _SERVING)
 
     async def drain(self) -> None:
-        """Report NOT_SERVING for everything, for good."""
+        """Report NOT_SERVING for the process and all services until it ends."""
         await self.servicer.enter_graceful_shutdown()
 
 
@@ -57,7 +57,7 @@ class Health:
 async def open_health(
     settings: ServerSettings, dependencies: Mapping[str, Probe], background: BackgroundTasks
 ) -> AsyncIterator[Health]:
-    """Serve health on the port for probes and metrics on theirs, where they are set, while the body runs.
+    """Serve health and metrics on their own ports, where these are set, while the body runs.
 
     `dependencies` are probed every two seconds.
     """
@@ -76,10 +76,10 @@ async def open_health(
 
 
 async def _serve_port(servicer: Any, settings: ServerSettings) -> grpc.aio.Server | None:
-    """Serve health in plain text and nothing else, where a port is set."""
+    """Serve only health, in plain text, where a port is set."""
     if not settings.health_port:
         return None
-    # No certificate is asked for here, and a probe says no more than the name of a service.
+    # Probes need no certificate, and a probe sends only the name of a service.
     server = grpc.aio.server(
         options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", PROBE_BYTES)],
     )

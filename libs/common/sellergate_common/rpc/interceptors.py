@@ -1,8 +1,9 @@
 """The layers around every RPC, in one fixed order.
 
 From the outside in: request id, log, metrics, errors, identity, parsing, deadline, validation, and admission where it is set. A
-layer is a coroutine that awaits what is inside of it, for unary and streaming calls alike; the order is asserted in
-tests/unit/common/rpc/test_interceptors.py. Requests come as bytes, so that nothing is parsed of a caller that may not call.
+layer is a coroutine that awaits the next inner one, for unary and streaming calls;
+tests/unit/common/rpc/test_interceptors.py asserts the order. Requests arrive as bytes, so that no message of an
+unauthorized caller is parsed.
 """
 
 import asyncio
@@ -41,12 +42,12 @@ from sellergate_common.rpc.validation import validate
 from sellergate_common.status import to_status, trailing_metadata
 
 if TYPE_CHECKING:
-    _Handler = grpc.RpcMethodHandler[Any, Any]  # generic in its types only
+    _Handler = grpc.RpcMethodHandler[Any, Any]  # generic only in type hints
 
-# The property of TLS peers that holds the URIs among the alternative names of their certificate (grpc_security_constants.h). Their
-# other names may read like an identity and are none: an authority may let others choose host names.
+# The TLS property with the URIs among a peer certificate's alternative names (grpc_security_constants.h). Its other
+# names do not count as an identity, even if they look like one: an authority may let clients choose host names.
 _URIS = "peer_uri"
-# What the layers read of a call's metadata.
+# The metadata of a call that the layers read.
 _READ = frozenset({REQUEST_ID, TRACEPARENT, ON_BEHALF_OF})
 DRAIN_SECONDS = 1.0
 _REQUEST_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -54,18 +55,18 @@ _REQUEST_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(slots=True)
 class Rpc:
-    """One call as the layers see it."""
+    """One call in the layers."""
 
     context: grpc.aio.ServicerContext[Any, Any]
     call: CallContext
     metadata: dict[str, list[str]]
     streams: bool
     request: Message | None
-    """None before it is parsed, and of a stream."""
+    """The request; None before it is parsed, and for a stream."""
     raw: bytes | None = None
     parse: Callable[[bytes], Message] | None = None
     uploads: bool = False
-    """Whether the caller sends a stream and gets one response."""
+    """Whether the RPC is client-streaming: a stream of requests and one response."""
 
 
 Inside = Callable[[Rpc], Coroutine[Any, Any, Any]]
@@ -93,13 +94,13 @@ class Interceptors:
             self.order = (*self.order, partial(_admit, admission))
 
     def wrap(self, body: Inside) -> Inside:
-        """Return what runs `body` inside of all layers."""
+        """Return a coroutine that runs `body` inside all layers."""
         for layer in reversed(self.order):
             body = partial(layer, body)
         return body
 
     async def request_id(self, inside: Inside, rpc: Rpc) -> Any:
-        """Give the call an id: the caller's, where it has the shape of one."""
+        """Set the call's request ID: the caller's, if it is well-formed, or a new one."""
         given = rpc.metadata.get(REQUEST_ID, [""])[0]
         rpc.call.request_id = redact_text(given) if _REQUEST_ID_SHAPE.fullmatch(given) else new_request_id()
         rpc.call.traceparent = trace_context(rpc.metadata.get(TRACEPARENT, [""])[0])
@@ -114,7 +115,7 @@ class Interceptors:
                 traced.set_attribute("reason", rpc.call.reason or "OK")
 
     async def log(self, inside: Inside, rpc: Rpc) -> Any:
-        """Log each call once, when it is over; health checks only at debug."""
+        """Log each call once, at its end; health checks only at debug."""
         try:
             return await inside(rpc)
         finally:
@@ -131,18 +132,20 @@ class Interceptors:
             self._metrics.observe(rpc.call.method, rpc.call.reason or "OK", time.monotonic() - rpc.call.started)
 
     async def errors(self, inside: Inside, rpc: Rpc) -> Any:
-        """Turn whatever is raised inside into one status with a reason; a bug is logged and stays opaque."""
+        """Convert every exception into one status with a reason; a bug is logged, and its response shows no details."""
         try:
             return await inside(rpc)
         except SellergateError as error:
             await self._abort(rpc, error)
         except NotImplementedError:
-            await self._abort(rpc, Unimplemented(f"{rpc.call.method} is in the contract and not built yet."))
+            await self._abort(
+                rpc, Unimplemented(f"{rpc.call.method} is not implemented in this release; update the service.")
+            )
         except grpc.aio.AbortError:
             raise
         except grpc.aio.InternalError:
             rpc.call.reason = Reason.CANCELLED
-            raise asyncio.CancelledError from None  # the call ended while a response was written: no reader is left
+            raise asyncio.CancelledError from None  # the call ended while a response was written: no client reads it
         except asyncio.CancelledError:
             rpc.call.reason = Reason.CANCELLED
             raise
@@ -156,17 +159,17 @@ class Interceptors:
         return await inside(rpc)
 
     async def parsing(self, inside: Inside, rpc: Rpc) -> Any:
-        """Parse the request within its bounds; of a stream, every message is parsed as it comes."""
+        """Parse the request within its bounds; in a stream, parse each message on arrival."""
         if rpc.raw is not None and rpc.parse is not None:
             rpc.request, rpc.raw = rpc.parse(rpc.raw), None
         return await inside(rpc)
 
     async def deadline(self, inside: Inside, rpc: Rpc) -> Any:
-        """Bound the call in time."""
+        """Enforce the call's deadline."""
         return await within_deadline(rpc.call, rpc.context.time_remaining(), partial(inside, rpc), streams=rpc.streams)
 
     async def validation(self, inside: Inside, rpc: Rpc) -> Any:
-        """Check the request's shape; of a stream, every message is checked as it comes."""
+        """Check the request's shape; in a stream, check each message on arrival."""
         if rpc.request is not None:
             validate(rpc.request)
             bind_named(getattr(rpc.request, "account_id", ""))
@@ -180,12 +183,12 @@ class Interceptors:
         try:
             await rpc.context.abort(grpc.StatusCode[error.code], status.message, trailing_metadata(status))
         except grpc.aio.InternalError:
-            # The client's deadline ended the call first. gRPC would log this at level error, and a cancelled call at debug.
+            # The client's deadline ended the call first. gRPC would log this error at level error, and a cancellation at debug.
             raise asyncio.CancelledError from None
 
 
 async def _admit(admission: Admission, inside: Inside, rpc: Rpc) -> Any:
-    """Run a call of the suite's own contracts in its turn; streams and health checks are not counted."""
+    """Admit a unary call of Sellergate's contracts; streams and health checks need no admission."""
     if rpc.streams or not rpc.call.method.startswith("sellergate."):
         return await inside(rpc)
     async with admission.admit(until_deadline(UNARY_SECONDS)):
@@ -193,9 +196,9 @@ async def _admit(admission: Admission, inside: Inside, rpc: Rpc) -> Any:
 
 
 class InterceptedServer:
-    """Where generated code registers its handlers: they come to `server` inside of the layers.
+    """A server for generated code that registers handlers with `server` inside the layers.
 
-    An interceptor of gRPC would do the same, and look up the handler of every call again.
+    A gRPC interceptor would do the same, but would look up the handler for every call.
     """
 
     def __init__(self, server: grpc.aio.Server, interceptors: Interceptors) -> None:
@@ -203,7 +206,7 @@ class InterceptedServer:
         self._interceptors = interceptors
 
     def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        """Register handlers, each inside of the layers."""
+        """Register handlers, each inside the layers."""
         self._server.add_generic_rpc_handlers(
             [_InterceptedHandler(handler, self._interceptors) for handler in handlers]
         )
@@ -213,7 +216,7 @@ class InterceptedServer:
 
 
 class _InterceptedHandler(grpc.GenericRpcHandler):
-    """The handlers of one service, inside of the layers; each is wrapped once."""
+    """The handlers of one service inside the layers; each is wrapped once."""
 
     def __init__(self, handlers: grpc.GenericRpcHandler, interceptors: Interceptors) -> None:
         self._handlers = handlers
@@ -221,24 +224,24 @@ class _InterceptedHandler(grpc.GenericRpcHandler):
         self._wrapped: dict[str, _Handler] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "_Handler | None":
-        """Return the handler of a method; None for another service's."""
+        """Return the handler of a method; None for a method of another service."""
         method = handler_call_details.method
         found = self._wrapped.get(method)
         if found is None:
             handler = self._handlers.service(handler_call_details)
-            if handler is not None:  # names of unknown methods are the caller's, and are not remembered
+            if handler is not None:  # the caller chooses names of unknown methods, so they are not cached
                 found = self._wrapped[method] = _wrap(handler, method.lstrip("/"), self._interceptors)
         return found
 
 
 def _names(context: Any) -> Iterable[bytes]:
-    """Return the URIs in the caller's certificate; none of a certificate that has only other names."""
+    """Return the URIs in the caller's certificate; none for a certificate with only other names."""
     names: Iterable[bytes] = context.auth_context().get(_URIS, ())
     return names
 
 
 def _wrap(handler: Any, method: str, interceptors: Interceptors) -> Any:
-    """Rebuild `handler` so that it runs inside the layers."""
+    """Return `handler` wrapped in the layers."""
     inner = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     streams = handler.request_streaming or handler.response_streaming
     parse = RequestParser(method, handler.request_deserializer)
@@ -255,14 +258,14 @@ def _wrap(handler: Any, method: str, interceptors: Interceptors) -> Any:
     async def stream(request: Any, rpc: Rpc) -> None:
         responses = inner(request, rpc.context)
         if not hasattr(responses, "__aiter__"):
-            await responses  # a coroutine that writes to the context itself, as grpc.health's Watch does
+            await responses  # a coroutine that writes to the context itself, such as grpc.health's Watch
             return
         async with aclosing(responses):
             async for response in responses:
                 await rpc.context.write(response)
 
     body = stream if handler.response_streaming else respond
-    # What is asked in one message is known before; the chain of layers is made once then.
+    # With a single request, the chain of layers is built once, not for each call.
     chain = None if handler.request_streaming else interceptors.wrap(lambda rpc: body(rpc.request, rpc))
 
     async def run(request: Any, context: Any) -> Any:
@@ -271,8 +274,8 @@ def _wrap(handler: Any, method: str, interceptors: Interceptors) -> Any:
         try:
             return await inside(rpc)
         except grpc.aio.AbortError as aborted:
-            # gRPC keeps this error with the call. With its frames it would keep what they hold, bodies of megabytes among it,
-            # until the garbage collector looks for cycles.
+            # gRPC keeps this error with the call. Its traceback would keep the frames' objects, such as bodies of
+            # megabytes, until a garbage collection.
             del request, context, rpc, inside
             aborted.__context__ = None
             raise aborted.with_traceback(None) from None
@@ -287,7 +290,7 @@ def _wrap(handler: Any, method: str, interceptors: Interceptors) -> Any:
 
 
 def _metadata_of(context: Any) -> dict[str, list[str]]:
-    """Return what the layers read of a call's metadata."""
+    """Return the metadata of a call that the layers read."""
     metadata: dict[str, list[str]] = {}
     for key, value in context.invocation_metadata() or ():
         if key in _READ and isinstance(value, str):
@@ -299,7 +302,7 @@ def _metadata_of(context: Any) -> dict[str, list[str]]:
 
 
 async def _drain(context: Any) -> None:
-    """Read what a client still sends, for a moment: clients of grpc.aio that are writing when a stream ends miss why it ended."""
+    """Read remaining requests for a moment: grpc.aio clients that write when a stream ends would miss its status."""
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
             while await context.read() is not grpc.aio.EOF:

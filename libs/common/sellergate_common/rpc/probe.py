@@ -1,4 +1,4 @@
-"""Health probe of containers: `python -m sellergate_common.rpc.probe HOST:PORT` exits with 1 unless the service serves."""
+"""The health probe of containers: `python -m sellergate_common.rpc.probe HOST:PORT` exits with 1 unless the service is SERVING."""
 
 import sys
 
@@ -7,11 +7,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 SECONDS = 3.0
 NO_PROXY = ("grpc.enable_http_proxy", 0)
-"""The channel option that every channel to a service of Sellergate has: gRPC would dial the proxy of HTTPS_PROXY otherwise."""
+"""The option of every channel to Sellergate's services that keeps gRPC from using the proxy of HTTPS_PROXY."""
 
 
 def serves(target: str) -> bool:
-    """Return whether the service behind a health port serves."""
+    """Return whether the service behind a health port is SERVING."""
     with grpc.insecure_channel(target, options=[NO_PROXY]) as channel:
         try:
             response = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)

@@ -1,30 +1,30 @@
-"""Refusals under overload: when the caller is asked to return, and how long it waited for the refusal."""
+"""Refusals under overload: the time after which the caller should retry, and its wait for the refusal."""
 
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 SHORTEST_RETRY_SECONDS = 0.1
-# After an overload has ended, the last caller that was refused is back within this time.
+# The bound on retry times in seconds: the last refused caller retries this soon after an overload.
 LONGEST_RETRY_SECONDS = 3.0
-# Refused callers return this much more slowly than work is finished: most of it belongs to callers that come of their own accord,
-# and each refusal costs a part of a call's own work.
+# The factor by which refused callers retry more slowly than work finishes: most capacity belongs to new callers, and
+# each refusal costs a part of a call's work.
 _PACE = 4.0
 BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 5.0)
 
 
 class RetryTimes:
-    """The times of return that were given out. `jitter` returns a random number in [0, 1)."""
+    """The assigned retry times. `jitter` returns a random number in [0, 1)."""
 
     def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
         self._last = 0.0
 
     def next(self, now: float, wait: float, interval: float) -> float:
-        """Return in how many seconds one more caller is to return.
+        """Return the seconds after which one more refused caller should retry.
 
-        `wait` is the wait for a turn at present, `interval` the time in which one piece of work is finished. Callers return before
-        the queue has run empty, apart from each other, and one after the other where many are refused.
+        `wait` is the present wait for a turn, `interval` the mean time between two finished pieces of work. Callers
+        retry before the queue is empty, spread over time, and one after the other where many are refused.
         """
         spread = 0.5 + self._jitter() / 2
         soon = max(SHORTEST_RETRY_SECONDS, min(wait, LONGEST_RETRY_SECONDS) * spread)
@@ -37,7 +37,7 @@ class RetryTimes:
 
 @dataclass(slots=True)
 class Refusals:
-    """Refused calls by the time from the arrival of a call to its refusal: a count for each of BUCKETS, and one for the rest."""
+    """Refused calls by the time from arrival to refusal: a count for each of BUCKETS, and one above the last."""
 
     count: int = 0
     seconds: float = 0.0

@@ -1,7 +1,7 @@
-"""Bytes of requests, bounded by method before they are parsed: two bytes on the wire can become a hundred in memory.
+"""Bounds on the bytes of each method's requests before parsing: two bytes on the wire can become a hundred in memory.
 
-A method takes what its `bytes` fields may hold by their rules, and a mebibyte for everything else. A message of more than 64 KiB is
-looked through on the wire first: it may have a few long fields, and not thousands of empty ones.
+A request may have the size that the rules of its `bytes` fields allow, and 1 MiB for all other fields. A message above
+64 KiB is scanned before parsing: it may have a few long fields, but not thousands of empty ones.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,17 +16,17 @@ from sellergate_common.errors import InvalidRequest
 from sellergate_common.rpc.channel import MAX_MESSAGE_BYTES
 
 REST_BYTES = 1024 * 1024
-"""What all fields of a request but its bodies may be together."""
+"""The most bytes of all fields of a request except its bodies."""
 LOOKED_AT_BYTES = 64 * 1024
 MOST_FIELDS = 20_000
 LEAST_MESSAGE_BYTES = 8 * 1024 * 1024
-"""What every server receives of a message, so that a request somewhat too long is refused by the name of its field."""
+"""The message size that every server receives, so that the error for a slightly too long request names its field."""
 _MOST_DEPTH = 32
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
 
 
 class RequestParser:
-    """Parses the requests of one method ("package.Service/Method"). Raises InvalidRequest that names a field."""
+    """A parser of one method's requests ("package.Service/Method"). Raises InvalidRequest that names a field."""
 
     def __init__(self, method: str, parse: Callable[[bytes], Message]) -> None:
         self._parse = parse
@@ -34,14 +34,14 @@ class RequestParser:
         self.most = REST_BYTES + sum(_bodies(self._descriptor, 0))
 
     def __call__(self, data: bytes) -> Message:
-        """Return the message of these bytes."""
+        """Return the message that the bytes encode."""
         if len(data) > LOOKED_AT_BYTES:
             self._check(data)
         try:
             return self._parse(data)
         except (DecodeError, ValueError):
             raise InvalidRequest(
-                "The request is not a message of this method; send the message that its contract names."
+                "The request is not a message of this method; send the message type that the contract names."
             ) from None
 
     def _check(self, data: bytes) -> None:
@@ -59,21 +59,21 @@ class RequestParser:
 
 
 def longest_message(services: Iterable[str]) -> int:
-    """Return the bytes of the longest message that a server of these services ("package.Service") has to receive."""
+    """Return the size in bytes of the longest message that a server of these services ("package.Service") must receive."""
     found: Any = [descriptor_pool.Default().FindServiceByName(name) for name in services]
     bodies = [sum(_bodies(method.input_type, 0)) for service in found for method in service.methods]
     return min(MAX_MESSAGE_BYTES, max(LEAST_MESSAGE_BYTES, REST_BYTES + max(bodies, default=0)))
 
 
 class _Fields:
-    """The fields of a message as they lie on the wire. What is malformed ends them: parsing reports it."""
+    """The fields of an encoded message, up to the first malformed one, which parsing will report."""
 
     def __init__(self, descriptor: Descriptor | None) -> None:
         self._descriptor = descriptor
         self._left = MOST_FIELDS
 
     def largest(self, data: bytes) -> str:
-        """Return the name of the longest field of the first hundreds."""
+        """Return the name of the longest field among the first few hundred."""
         sizes = {"request": 0}
         for count, (number, start, end) in enumerate(_wire(memoryview(data))):
             field = self._descriptor.fields_by_number.get(number) if self._descriptor else None
@@ -84,7 +84,7 @@ class _Fields:
         return max(sizes, key=lambda name: sizes[name])
 
     def crowded(self, data: bytes) -> str:
-        """Return the name of the field at which there were too many; empty: there are not."""
+        """Return the name of the field at which the number of fields exceeds the bound; empty if it does not."""
         return self._crowded(memoryview(data), self._descriptor, "", 0)
 
     def _crowded(self, data: memoryview, descriptor: Descriptor | None, path: str, depth: int) -> str:
@@ -102,7 +102,7 @@ class _Fields:
 
 
 def _wire(data: memoryview) -> Iterator[tuple[int, int, int]]:
-    """Yield number, beginning and end of each field's value (Protocol Buffers, "Encoding")."""
+    """Yield the number, start and end of each field's value (Protocol Buffers, "Encoding")."""
     at, size = 0, len(data)
     while at < size:
         tag, at = _varint(data, at)
@@ -122,7 +122,7 @@ def _wire(data: memoryview) -> Iterator[tuple[int, int, int]]:
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """Return a number of at most ten bytes and where it ends; one that goes on is taken for the end of the data."""
+    """Return a number of at most ten bytes and its end; a longer one ends the data."""
     value = shift = 0
     for place in range(at, min(at + 10, len(data))):
         byte = data[place]
@@ -143,7 +143,7 @@ def _request_of(method: str) -> Descriptor | None:
 
 
 def _bodies(descriptor: Descriptor | None, depth: int) -> Iterator[int]:
-    """Yield what the `bytes` fields of a message and of its parts may hold."""
+    """Yield the size limits of the `bytes` fields of a message and its submessages."""
     for field in descriptor.fields if descriptor and depth < _MOST_DEPTH else ():
         if field.type == FieldDescriptor.TYPE_BYTES:
             yield field.GetOptions().Extensions[rules_pb2.rules].max_bytes or MAX_MESSAGE_BYTES

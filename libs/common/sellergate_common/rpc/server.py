@@ -27,11 +27,11 @@ from sellergate_common.rpc.interceptors import InterceptedServer, Interceptors
 from sellergate_common.rpc.request_bytes import longest_message
 from sellergate_common.settings import ServerSettings
 
-# How long no handler must have run before a drain ends although connections are left.
+# The seconds without a running handler after which a drain ends although connections are open.
 IDLE_SECONDS, _LOOK_SECONDS = 0.5, 0.1
 
 MAX_CALLS_OF_CONNECTION = 1_000
-"""Further calls wait in the client. Each may hold one message before its caller's identity is checked."""
+"""The most concurrent calls of a connection; further calls wait in the client. Each may hold one unauthenticated message."""
 _GENERATED = "_pb2_grpc"
 
 
@@ -47,8 +47,8 @@ async def run_server(
 ) -> None:
     """Serve `servicers` (of generated base classes) as `name` ("account") until SIGTERM or SIGINT, then drain.
 
-    The overall health and that of each service are SERVING from the end of the start until the drain begins. `admission` admits the
-    servicers' unary calls.
+    The overall health and that of each service are SERVING from the end of the start until the drain begins. `admission`
+    admits the servicers' unary calls.
     """
     return_freed_memory()
     configure_tracing(name)
@@ -61,7 +61,7 @@ async def run_server(
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MILLISECONDS),
-            # Calls that are under way end on the old connection.
+            # Running calls end on the old connection.
             ("grpc.max_connection_age_ms", int(settings.connection_age_seconds * 1000)),
             ("grpc.so_reuseport", 0),
         ],
@@ -95,10 +95,10 @@ async def run_server(
 
 
 async def drain(server: grpc.aio.Server, in_flight: Callable[[], int], seconds: float) -> None:
-    """Refuse new calls, let those under way finish for `seconds` at most, then close the connections.
+    """Refuse new calls, let running calls finish for `seconds` at most, then close the connections.
 
-    A connection that comes up while the drain begins may never be asked to close; gRPC ends all of its calls with CANCELLED then.
-    It is not waited for: once no handler runs, nothing is left that could finish.
+    gRPC may never ask a connection to close that opens while the drain begins, and ends all of its calls with
+    CANCELLED. The drain does not wait for such a connection: it ends once no handler runs.
     """
     stopping = asyncio.create_task(server.stop(seconds))
     idle = 0.0

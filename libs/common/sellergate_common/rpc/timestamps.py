@@ -1,4 +1,4 @@
-"""Times and spans of protobuf messages: seconds and datetimes to messages, and back."""
+"""Conversion of times and durations between seconds, datetimes and protobuf messages."""
 
 from datetime import UTC, datetime
 
@@ -12,13 +12,13 @@ _NANOS = 1_000_000_000
 
 
 def to_timestamp(seconds: float) -> Timestamp:
-    """Return a time in seconds since the epoch as a message, cut to the millisecond."""
+    """Return a time in seconds since the epoch as a message, truncated to milliseconds."""
     whole, milliseconds = divmod(int(seconds * 1000), 1000)
     return Timestamp(seconds=whole, nanos=milliseconds * 1_000_000)
 
 
 def to_duration(seconds: float) -> Duration:
-    """Return a span of seconds as a message, to the nanosecond; a negative span counts as none."""
+    """Return a duration in seconds as a message, to the nanosecond; a negative one becomes zero."""
     whole, nanos = divmod(round(max(0.0, seconds) * _NANOS), _NANOS)
     return Duration(seconds=whole, nanos=nanos)
 
@@ -33,9 +33,9 @@ def from_datetime(time: datetime | None) -> Timestamp | None:
 
 
 def read_time(message: Message, field: str, path: str = "") -> datetime | None:
-    """Return the time in a field, in UTC; None where it is absent. `path` leads to the message.
+    """Return the time in a field, in UTC; None where it is absent. `path` is the path of the message in the request.
 
-    Raises InvalidRequest that names the field for a time outside of the calendar.
+    Raises InvalidRequest that names the field for a time outside the calendar.
     """
     if not message.HasField(field):
         return None

@@ -1,4 +1,4 @@
-"""The shape rules that the protos state (sellergate.common.v1.rules), enforced on every request."""
+"""Enforcement of the protos' shape rules (sellergate.common.v1.rules) on every request."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from sellergate_common.errors import FieldViolation, InvalidRequest
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
 # Invisible characters, and those that reorder text: soft hyphen, bidi controls, zero-width characters, separators of lines
-# and paragraphs, deprecated formatting, annotations, tags. With them two texts look alike that are not, or a name hides its end.
+# and paragraphs, deprecated formatting, annotations, tags. They make different texts look equal, or hide the end of a name.
 _INVISIBLE = (
     r"\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
@@ -35,7 +35,7 @@ class _Checks:
     item: tuple[_Check, ...]
 
     def faults(self, name: str, value: Any) -> Iterator[FieldViolation]:
-        """Name what is wrong with a value; an item by its place in the list."""
+        """Yield the faults of a value; a fault of an item names its index."""
         places = [(name, value, self.whole)]
         if self.item:
             places += [(f"{name}[{index}]", item, self.item) for index, item in enumerate(value)]
@@ -60,7 +60,7 @@ def validate(message: Message) -> None:
 
 def _violations(message: Message, path: str) -> Iterator[FieldViolation]:
     for field in _plan(message.DESCRIPTOR):
-        # A message's part is not read before it is known to be there: reading makes it.
+        # A submessage is read only if it is present, because reading creates it.
         value = getattr(message, field.name) if not field.has_presence or message.HasField(field.name) else None
         if value is None or not (value or field.has_presence or field.zero_is_set):
             if field.required:
@@ -84,7 +84,7 @@ def _is_looked_into(field: FieldDescriptor) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What is known of a field before any message comes."""
+    """The compiled rules of a field."""
 
     name: str
     required: bool
@@ -111,7 +111,7 @@ class _Field:
 
 @cache
 def _plan(descriptor: Descriptor) -> tuple[_Field, ...]:
-    """Compile the rules of a message once: the fields that need a look, and the checks on each."""
+    """Compile the rules of a message: the fields to check, and the checks on each."""
     fields = map(_Field.of, descriptor.fields)
     return tuple(
         field for field in fields if field.required or field.checks.whole or field.checks.item or field.looked_into

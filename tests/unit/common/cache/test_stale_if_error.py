@@ -54,7 +54,7 @@ async def test_a_caller_that_knows_of_a_change_gets_no_older_copy(world: World) 
 
 
 async def test_a_change_that_the_owner_does_not_know_of_is_asked_for_a_few_times(world: World) -> None:
-    with pytest.raises(Unavailable, match="older revision"):
+    with pytest.raises(Unavailable, match="revision is older"):
         await world.copies.get_newer("a", world.fetch, lambda value: value == "second")
     assert world.asked == 3
 
