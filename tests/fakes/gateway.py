@@ -1,4 +1,4 @@
-"""A world for the gateway's pipeline: all its ports at once, and one log of what happened."""
+"""A fake of all ports of the gateway's pipeline, with one log of their calls."""
 
 import asyncio
 import base64
@@ -68,7 +68,7 @@ HTML = amazon_response(503)
 
 @dataclass
 class World:
-    """All ports at once, in one log of what happened."""
+    """All ports of the pipeline, with one log of their calls."""
 
     steps: list[Step] = field(default_factory=lambda: [OK])
     account: Account = ACCOUNT

@@ -63,7 +63,7 @@ def without_collector() -> Iterator[None]:
     gc.enable()
 
 
-async def test_a_call_that_fails_holds_nothing_afterwards(authority: TestAuthority) -> None:
+async def test_a_failed_call_leaves_no_response_in_memory(authority: TestAuthority) -> None:
     gateway = Gateway()
     servicers = {add_GatewayServiceServicer_to_server: gateway}
     async with (

@@ -1,4 +1,4 @@
-"""The gateway: any SP-API call, with tokens, signing, quota, retries and typed errors."""
+"""The process of the gateway: any SP-API call, with tokens, signing, quota, retries and typed errors."""
 
 from contextlib import AsyncExitStack
 
@@ -16,14 +16,14 @@ from sellergate_gateway.wiring import open_servicers
 
 
 def main() -> None:
-    """Run the service until it is stopped."""
+    """Run the service until a signal stops it."""
     settings = load_settings(GatewaySettings)
     configure_logging("gateway", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)
 
 
 async def serve(settings: GatewaySettings) -> None:
-    """Serve what `wiring` has put together."""
+    """Wire the service by hand and serve it."""
     background = BackgroundTasks()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))

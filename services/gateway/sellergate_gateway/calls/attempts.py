@@ -1,4 +1,4 @@
-"""The attempts of one call: what follows Amazon's response, and whether another attempt is made."""
+"""The attempts of one call: the work after each of Amazon's responses, and the decision on another attempt."""
 
 from sellergate_gateway.calls.follow_ups import FollowUps
 from sellergate_gateway.calls.outcomes import OUTCOMES, REPAIRABLE, Failure, Seen
@@ -15,8 +15,8 @@ _RATE_TOLERANCE = 0.001
 class Attempts:
     """An iterator over the attempts of one call: the first at once, each further one after a repair or a pause.
 
-    It ends when the latest attempt is the call's last, by the table of outcomes, the deadline and the retry budget. A class, since
-    the event loop would close an unfinished async generator in a task of its own.
+    It ends after the call's last attempt, by the table of outcomes, the deadline and the retry budget. It is a class, since the
+    event loop would close an unfinished async generator in a separate task.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Attempts:
         return self._state.attempts + 1
 
     async def learn(self, seen: Seen, response: AmazonResponse) -> None:
-        """Learn from a response: the rate of quota, throttling, types of reports. Nothing of it changes the outcome."""
+        """Learn the quota's rate, throttling and report types from a response. Failures do not change the outcome."""
         state, quota = self._state, self._dependencies.quota
         rate = rate_limit_of(response)
         if rate and state.buckets.primary.learns and abs(rate - state.rate) > state.rate * _RATE_TOLERANCE:
@@ -54,7 +54,7 @@ class Attempts:
             await self._follow_ups.run("note throttling", quota.on_throttled(state.buckets, pause), None)
 
     async def _is_repeated(self, latest: AttemptResult) -> bool:
-        """Return whether another attempt is made, once it is due. Amazon's last word is kept for the case that it cannot be."""
+        """Return whether another attempt is made, once it is due. Keep the last outcome for the case that it cannot be made."""
         state = self._state
         outcome = OUTCOMES[latest.seen]
         repairs = latest.seen in REPAIRABLE and not state.repaired
@@ -68,7 +68,7 @@ class Attempts:
         return await self._pause(outcome.failure)
 
     async def _pause(self, failure: Failure) -> bool:
-        """Wait before the next attempt; return False where time, attempts or the retry budget are used up."""
+        """Wait before the next attempt. Return False if time, attempts or the retry budget are used up."""
         state, its = self._state, self._dependencies
         response = state.last.response if state.last else None
         retry_after = None if response is None else retry_after_of(response)
@@ -81,7 +81,7 @@ class Attempts:
         return True
 
     async def _repair(self) -> bool:
-        """Replace the credentials that Amazon refused, once a call; return False when there are no others to send."""
+        """Replace the credentials that Amazon refused, once per call. Return False if there are no others to send."""
         state = self._state
         state.repaired = True
         latest, token, credentials = state.latest, state.token, state.credentials

@@ -1,8 +1,8 @@
-"""Circuit breakers for Amazon's hosts: while one is down, calls fail at once, and single probes find its return.
+"""Circuit breakers for Amazon's hosts. While a host is down, calls fail at once, and single probes detect its recovery.
 
-A refused connection is the host's own fault. A connection that breaks, a response that does not come in a long time and an error
-page may be provoked by what one user sends: they stop the calls of that user, and those of all users only where several users
-meet them. An error that SP-API writes is a response.
+A refused connection is the host's own fault. A broken connection, a very late response and an error page may be caused by a
+user's request: they stop the calls of that user, and those of all users only if several users get them. An error that SP-API
+writes is a response.
 """
 
 from collections import Counter
@@ -16,15 +16,15 @@ from sellergate_common.errors import Reason, Unavailable
 WINDOW_SECONDS = 10.0
 LEAST_CALLS, FAILING_SHARE = 20, 0.8
 FAILURES_OF_A_USER = 5
-"""What one user can add to a host's failures in a window, of those that a request may provoke; four users open a host's circuit."""
+"""The most failures in a window that one user's requests can add to a host's; four users open a host's circuit."""
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 30.0
-# A probe whose end was never reported is over after this long.
+# Seconds after which a probe without a reported end no longer counts.
 PROBE_SECONDS = 15.0
 MOST_USERS = 10_000
 
 
 class End(Enum):
-    """How a call ended, as far as it says something of the host."""
+    """The end of a call, by what it shows about the host."""
 
     ANSWERED = auto()
     """SP-API wrote a response."""
@@ -33,12 +33,12 @@ class End(Enum):
     UNREACHABLE = auto()
     """No connection could be made."""
     UNKNOWN = auto()
-    """The caller left, gave too little time, or this machine is at fault."""
+    """The caller disconnected or gave too little time, or this machine is at fault."""
 
 
 @dataclass(slots=True)
 class _Circuit:
-    """`opened_until`: 0 while it is closed; `probing_until`: 0 while no call probes. Seconds of the clock."""
+    """One circuit. `opened_until`: 0 while it is closed; `probing_until`: 0 while no call probes; in seconds of the clock."""
 
     since: float = 0.0
     calls: int = 0
@@ -50,7 +50,7 @@ class _Circuit:
     pause: float = FIRST_PAUSE
 
     def waits_until(self) -> float:
-        """Return the time from which on a call may be made; 0 while the circuit is closed."""
+        """Return the time from which a call may be made; 0 while the circuit is closed."""
         return max(self.opened_until, self.probing_until) if self.opened_until else 0.0
 
     def enter(self, now: float, user: str) -> None:
@@ -63,7 +63,7 @@ class _Circuit:
         return bool(self.probing_until) and self.prober == user
 
     def count(self, now: float, *, failed: bool, user: str | None = None) -> None:
-        """Count a call and open where most of the window's calls failed; of `user`, a few failures only."""
+        """Count a call. Open the circuit if most of the window's calls failed; of one `user`, only a few failures count."""
         if now - self.since > WINDOW_SECONDS:
             self.since, self.calls, self.failures = now, 0, 0
             self.failures_of.clear()
@@ -81,19 +81,19 @@ class _Circuit:
         self.opened_until, self.probing_until = now + self.pause, 0.0
 
     def close(self, now: float) -> None:
-        """Let calls pass, and begin to count again."""
+        """Let calls pass, and restart the count."""
         self.since, self.calls, self.failures, self.pause = now, 0, 0, FIRST_PAUSE
         self.failures_of.clear()
         self.opened_until = self.probing_until = 0.0
 
     def extend(self, now: float) -> None:
-        """Refuse calls for twice as long after a probe that failed."""
+        """Refuse calls for twice as long, after a failed probe."""
         self.pause = min(LONGEST_PAUSE, self.pause * 2)
         self.open(now)
 
 
 class Breakers:
-    """By base URL, and by the user that an account belongs to. `now` is the monotonic clock."""
+    """Circuits by base URL, and by base URL and user. `now` is monotonic, in seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -101,32 +101,32 @@ class Breakers:
         self._users: Lru[tuple[str, str], _Circuit] = Lru(MOST_USERS)
 
     def check(self, host: str, user: str) -> None:
-        """Raise Unavailable while a user's calls to a host are known to fail and it is not yet time to probe it."""
+        """Raise Unavailable while a user's calls to a host fail and the next probe is not due."""
         seconds = max((circuit.waits_until() for circuit in self._of(host, user)), default=0.0) - self._now()
         if seconds > 0:
             raise Unavailable(
-                "Amazon's host does not respond, and is called again soon; nothing was sent. Try again later.",
+                "Amazon's host does not respond; nothing was sent. Sellergate calls it again soon: try again later.",
                 reason=Reason.AMAZON_UNAVAILABLE,
                 retry_after=min(max(0.1, seconds), LONGEST_PAUSE),
             )
 
     def begin(self, host: str, user: str) -> None:
-        """Begin a call. Raises Unavailable as `check`, unless this call is the probe."""
+        """Start a call. Raises Unavailable as `check` does, unless this call is the probe."""
         self.check(host, user)
         for circuit in self._of(host, user):
             circuit.enter(self._now(), user)
 
     def record_result(self, host: str, user: str, end: End) -> None:
-        """Note how a call that was begun has ended."""
+        """Record the end of a call."""
         self._note_for_user(host, user, end)
         self._note_for_all(host, user, end)
 
     def state(self) -> dict[str, bool]:
-        """Return the hosts in trouble, and whether they are taken for down for all users."""
+        """Return the hosts with failures, and whether their circuit is open for all users."""
         return {host: bool(circuit.opened_until) for host, circuit in self._hosts.items()}
 
     def users(self) -> dict[str, int]:
-        """Return how many users' calls are refused apart from those of others, by host."""
+        """Return by host the number of users whose calls alone are refused."""
         opened = Counter(host for (host, _), circuit in self._users.items() if circuit.opened_until)
         return dict(opened)
 
@@ -157,7 +157,7 @@ class Breakers:
             circuit.count(self._now(), failed=True, user=user if end is End.BROKEN else None)
 
     def _probe_ended(self, circuit: _Circuit, host: str, user: str, end: End) -> None:
-        """Note the end of a probe. One that the user may have made fail holds back this user only: others probe next."""
+        """Record the end of a probe. A failure that the user may have caused refuses only this user: others probe next."""
         if not circuit.is_probed_by(user):
             return
         if end is End.UNREACHABLE:
@@ -175,7 +175,7 @@ class Breakers:
 
 
 def _succeeded(circuit: _Circuit, now: float) -> bool:
-    """Count a response of SP-API, which closes the circuit; return whether the circuit has no failures to remember."""
+    """Count a response of SP-API, which closes the circuit. Return whether the circuit holds no failures."""
     if circuit.opened_until:
         circuit.close(now)
         return False

@@ -1,4 +1,4 @@
-"""What becomes of calls of SP-API, counted in plain numbers by operation: every call counts, and only a scrape reads."""
+"""Counts of SP-API calls by operation, as plain numbers: every call writes them, and only a scrape reads them."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,10 @@ UNKNOWN = "unknown"
 
 @dataclass(slots=True)
 class OperationCounts:
-    """One operation. `requests` went to Amazon, repeats included; `waited` in seconds; `rate_share` of the catalogue's rate."""
+    """The counts of one operation.
+
+    `requests` to Amazon include retries; `waited` is in seconds; `rate_share` is the share of the catalogue's rate in force.
+    """
 
     calls: int = 0
     requests: int = 0
@@ -20,12 +23,12 @@ class OperationCounts:
 
 @dataclass(slots=True)
 class CallCounts:
-    """All operations. Paths that the catalogue does not have are counted together."""
+    """The counts of all operations. Paths that the catalogue lacks are counted together."""
 
     by_operation: dict[str, OperationCounts] = field(default_factory=dict)
 
     def of(self, operation: str) -> OperationCounts:
-        """Return the counts of an operation, to be counted up."""
+        """Return the counts of an operation, which the caller increments."""
         name = operation or UNKNOWN
         found = self.by_operation.get(name)
         if found is None:

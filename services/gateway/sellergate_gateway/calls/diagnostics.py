@@ -1,4 +1,4 @@
-"""Tries an account stage by stage, and reports where it fails: stored, token, role, call."""
+"""A check of an account in stages (stored, token, role, call), with the stage that fails."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from sellergate_gateway.credentials.ports import Credentials, Tokens
 from sellergate_gateway.model import Account, Accounts, signs
 from sellergate_gateway.spapi.request import SpApiCall
 
-# It needs no parameter and no role of the application's, and every seller may call it.
+# An operation that needs no parameter and no role of the application, and that every seller may call.
 PROBE = "sellers/v1/getMarketplaceParticipations"
-# How the reason of a stage begins when the account is marked AUTHORIZATION_REVOKED by it.
+# The beginning of a stage's reason by which the account becomes AUTHORIZATION_REVOKED.
 _LOST = (f"{Reason.AUTHORIZATION_REVOKED}:", f"{Reason.AUTHORIZATION_MISMATCH}:")
-# What was given less than this ago was given for this check; the clocks of two machines differ by as much.
+# A value issued less than these seconds ago was issued for this check; the clocks of two machines differ by as much.
 _NEW_SECONDS = 2.0
 
 
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 class Stage:
     """One stage. `reason` is an error reason and a sentence; `seconds` is the time it took.
 
-    `age` is how many seconds ago the result was obtained, where that was not now.
+    `age` is the age of the result in seconds; None if this check obtained it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """What a check may do: exchange the refresh token, make a call."""
+    """The permitted actions of a check: an exchange of the refresh token, a call."""
 
     exchange: bool = True
     call: bool = True
@@ -56,14 +56,14 @@ class CheckOptions:
 
 @dataclass(frozen=True, slots=True)
 class Skip(Exception):
-    """A stage that is not needed, and why."""
+    """A skipped stage, with the reason."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """A result that was there already: how many seconds old it is, and why there is no new one."""
+    """A cached result: its age in seconds, and the reason for which there is no new one."""
 
     age: float
     why: str
@@ -90,7 +90,7 @@ class Checks:
         self._wall = clock.wall
 
     async def check(self, account_id: str, user: str, wanted: CheckOptions = CheckOptions()) -> tuple[str, list[Stage]]:
-        """Return the account's state after the check and its stages. Raises NotFound; every other failure is a stage's."""
+        """Return the account's state after the check, and the stages. Raises NotFound; every other failure is a stage."""
         started = self._now()
         try:
             account = await self._calls.account(account_id, user)
@@ -127,7 +127,7 @@ class Checks:
     async def _token(self, account: Account, *, exchange: bool) -> Cached | None:
         if exchange:
             verified = await self._tokens.verify(account)
-            why = "the account was verified a moment ago; at most one exchange is made in 60 s"
+            why = "the account was verified less than 60 s ago; verify it again later"
             return None if verified.exchanged else Cached(verified.age, why)
         return self._cached(await self._tokens.get(account), "no exchange was asked for")
 
@@ -137,7 +137,7 @@ class Checks:
         return self._cached(await self._credentials.get(account), "the role was assumed before")
 
     def _cached(self, value: Expiring, why: str) -> Cached | None:
-        """Tell a value that was given before from one that was given just now, by its age."""
+        """Return whether a value was issued before this check, by its age."""
         age = self._wall() - (value.expire_time - value.life)
         return Cached(age, why) if age > _NEW_SECONDS else None
 

@@ -1,4 +1,4 @@
-"""What is done after Amazon's response: it is logged where it fails, and never changes the outcome of a call."""
+"""Work after Amazon's response. Its failures are logged and never change the outcome of a call."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from sellergate_common.observability.logs import get_logger
 
 LONGEST_SECONDS = 5.0
-# The caller gets Amazon's response this long before its deadline, whatever is still under way then.
+# The caller gets Amazon's response these seconds before its deadline, even if follow-up work is still in progress.
 RETURN_SECONDS = 0.025
 _Result = TypeVar("_Result")
 
 
 class FollowUps:
-    """Work after a response, in tasks of its own: a caller that leaves or runs out of time ends none of it.
+    """Work after a response, in separate tasks, which a caller's disconnect or deadline does not end.
 
     `left` returns the seconds until the current caller's deadline.
     """
@@ -23,7 +23,7 @@ class FollowUps:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def run(self, step: str, work: Coroutine[Any, Any, _Result], default: _Result) -> _Result:
-        """Return the result of `work`, or `default` where it fails, is cancelled, or the caller's deadline is near."""
+        """Return the result of `work`, or `default` if it fails, is cancelled, or the caller's deadline is near."""
         task = asyncio.create_task(_guard(step, work, default))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -32,8 +32,8 @@ class FollowUps:
             done, _ = await asyncio.wait({task}, timeout=seconds)
         except asyncio.CancelledError:
             if self._left() > RETURN_SECONDS:
-                raise  # the caller has left
-            return default  # its time is over on a busy loop; Amazon's response is the outcome all the same
+                raise  # the caller has disconnected
+            return default  # the deadline has passed on a busy loop; Amazon's response remains the outcome
         return task.result() if done and not task.cancelled() else default
 
 
@@ -41,6 +41,6 @@ async def _guard(step: str, work: Coroutine[Any, Any, _Result], default: _Result
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
             return await work
-    except Exception as error:  # noqa: BLE001  (Amazon has responded: nothing that happens here may replace that)
+    except Exception as error:  # noqa: BLE001  (no failure here may replace Amazon's response)
         get_logger().warning("after_response_failed", step=step, cause=type(error).__name__)
         return default

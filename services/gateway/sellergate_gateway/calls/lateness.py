@@ -1,14 +1,14 @@
-"""How late an event loop runs what is due: calls end their wait for Amazon so much earlier, and report in time."""
+"""The lateness of the event loop. Calls stop waiting for Amazon earlier by that much, so that they report in time."""
 
 from sellergate_common.clock import Clock
 
 PERIOD_SECONDS = 0.1
-# A late turn says that others follow; what it says fades by half within about a second.
+# A late callback suggests that others follow; its weight halves within about a second.
 _FADING = 0.93
 
 
 class Lateness:
-    """The lateness of an event loop, in seconds: that of the latest turn, fading since."""
+    """The lateness of an event loop in seconds: that of the latest callback, decaying since."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

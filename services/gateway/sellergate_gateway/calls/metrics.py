@@ -1,4 +1,4 @@
-"""Metrics of calls of SP-API. Labels are bounded: only names of the catalogue."""
+"""Metrics of SP-API calls. Labels have bounded values: only names of the catalogue."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
 
 
 class CallMetrics:
-    """Counted where it is rare; the calls themselves are counted as RPCs."""
+    """Metrics of rare events. The calls themselves are counted as RPCs."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._deprecated = Counter(
@@ -53,13 +53,15 @@ class CallCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return the metrics as they are now."""
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
-            "calls": CounterMetricFamily("sellergate_amazon_calls", "Calls of SP-API asked for", labels=("operation",)),
+            "calls": CounterMetricFamily(
+                "sellergate_amazon_calls", "Calls of SP-API requested by callers", labels=("operation",)
+            ),
             "requests": CounterMetricFamily(
-                "sellergate_amazon_requests", "Requests sent to SP-API, repeats included", labels=("operation",)
+                "sellergate_amazon_requests", "Requests sent to SP-API, including retries", labels=("operation",)
             ),
             "throttled": CounterMetricFamily("sellergate_amazon_throttled", "429s of SP-API", labels=("operation",)),
             "refused": CounterMetricFamily(
-                "sellergate_quota_refused", "Calls that our quota did not let in", labels=("operation",)
+                "sellergate_quota_refused", "Calls that Sellergate's quota refused", labels=("operation",)
             ),
             "waits": CounterMetricFamily(
                 "sellergate_quota_waits", "Calls that waited for quota", labels=("operation",)
@@ -69,7 +71,7 @@ class CallCollector(Collector):
             ),
             "rate_share": GaugeMetricFamily(
                 "sellergate_quota_rate_share",
-                "The rate that was last in force, as a share of the catalogue's: learned from Amazon, or lowered after 429s",
+                "The rate last in force, as a share of the catalogue's: reported by Amazon, or lowered after 429s",
                 labels=("operation",),
             ),
         }
@@ -85,7 +87,7 @@ class CallCollector(Collector):
         yield opened
         users = GaugeMetricFamily(
             "sellergate_breaker_open_users",
-            "Users whose calls to a host of Amazon fail, and are refused meanwhile",
+            "Users whose calls to a host of Amazon fail and are refused",
             labels=("host",),
         )
         for host, count in self._breakers.users().items():

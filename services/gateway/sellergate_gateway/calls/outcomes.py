@@ -1,7 +1,7 @@
-"""The table of outcomes: what the end of an attempt means for a read and for a write. docs/outcomes.md shows it to callers.
+"""The table of outcomes: the meaning of an attempt's end for reads and writes. docs/outcomes.md shows it to callers.
 
-A read here is an operation that does no harm if Amazon executes it twice; a write is any other. In AS_IS a response of Amazon's is
-the result whatever it says; the table decides then only whether the call is sent again first.
+A read is an operation that does no harm if Amazon executes it twice; a write is any other. In AS_IS mode any response of Amazon
+is the result; the table then only decides whether the call is first sent again.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ from sellergate_gateway.spapi.response import Kind
 
 
 class Failure(StrEnum):
-    """What the end of an attempt says of Amazon's work."""
+    """What Amazon has done by the end of a failed attempt."""
 
     NOT_DONE = "NOT_DONE"
     """Amazon did nothing: nothing was sent, or Amazon says so."""
     UNKNOWN = "UNKNOWN"
-    """Amazon may have done it."""
+    """Amazon may have executed the call."""
     FINAL = "FINAL"
-    """Amazon has decided, and would decide the same again."""
+    """Amazon's refusal is final: the same call would be refused again."""
 
 
 class Gap(StrEnum):
@@ -34,9 +34,9 @@ class Gap(StrEnum):
     LOST = "LOST"
     """The request was sent; its response is missing or cannot be read."""
     LATE = "LATE"
-    """As LOST, and the caller's deadline explains why."""
+    """As LOST, because of the caller's deadline."""
     TOO_LARGE = "TOO_LARGE"
-    """Amazon carried the request out, and its response is too large to be passed on."""
+    """Amazon executed the request, and its response is too large to be passed on."""
 
 
 Seen = Kind | Gap
@@ -84,4 +84,4 @@ OUTCOMES: Mapping[Seen, Outcome] = {
     Gap.TOO_LARGE: _both(Failure.FINAL, Reason.AMAZON_RESPONSE_TOO_LARGE),
 }
 REPAIRABLE = frozenset({Kind.TOKEN_REFUSED, Kind.CREDENTIALS_REFUSED, Kind.FORBIDDEN})
-"""Refusals after which the credentials of a call may be replaced, once a call."""
+"""Refusals after which a call's credentials may be replaced, once per call."""

@@ -1,8 +1,8 @@
-"""Page after page by each family's own rule: where the next token stands, how it is sent, and what may accompany it.
+"""Pagination by the rules of each API family: the place of the next token, and the parameters sent with it.
 
-Rules from Amazon's models: most want all parameters again beside the token; reports and feeds only the token; Fulfillment Inbound
-v0 its QueryType, for the items of one shipment at the operation for items of all; Replenishment counts in the body, and Support
-has its token there.
+Rules from Amazon's models: most operations need all parameters again with the token; reports and feeds only the token;
+Fulfillment Inbound v0 its QueryType, for the items of one shipment at the operation for all items; Replenishment has an offset in
+the body, and Support its token.
 """
 
 import json
@@ -25,15 +25,15 @@ from sellergate_gateway.spapi.response import outline_of
 
 MOST_TOKEN_CHARACTERS = 8192
 LARGE_BYTES = 256 * 1024
-"""Larger bodies are read in a thread: the event loop serves other calls meanwhile."""
+"""Larger bodies are parsed in a thread, so that they do not block the event loop."""
 Outline = dict[str, Any] | parsing.ParseError
 Aside = Callable[[Callable[[], Outline]], Awaitable[Outline]]
-# A body of only these members names errors, and is no page, whatever its status says.
+# A body with only these members holds errors and is not a page, even with a status of success.
 _OF_ERRORS = frozenset({"errors", "code", "message", "details"})
 
 
 class Pages:
-    """Follows the pages of a call. `detached` runs what takes long in a thread, one piece of work after the other."""
+    """The pages of a call. `detached` runs long work in a thread, one piece after another."""
 
     def __init__(self, calls: Calls, catalogue: Catalogue, detached: Aside) -> None:
         self._calls = calls
@@ -41,16 +41,16 @@ class Pages:
         self._aside = detached
 
     async def follow(self, call: SpApiCall, user: str, most: int) -> AsyncGenerator[CallResult, None]:
-        """Yield page after page, `most` of them (0: all), each within quota. Raises InvalidRequest, and what a call raises.
+        """Yield pages, at most `most` (0: all), each within quota. Raises InvalidRequest, and what a call raises.
 
-        A page that cannot be read counts as a response that did not arrive, and is never the last page. One that is too large to
-        be read is yielded before Unavailable is raised. In AS_IS a refusal is the last page. Tokens that come again end in
-        Unavailable: Amazon goes round in a circle.
+        A page that cannot be parsed counts as a response that did not arrive, and is never the last page. One that is too large
+        to be parsed is yielded before Unavailable is raised. In AS_IS mode a refusal is the last page. A repeated token raises
+        Unavailable, since Amazon's pages form a cycle.
         """
         target = resolve(call, self._catalogue)
         operation = target.operation
         if operation is None or not (operation.paginated_by or operation.pages_in_body):
-            raise InvalidRequest.of_field("call", "names an operation without pages; make it by Call")
+            raise InvalidRequest.of_field("call", "names an operation without pages; use the RPC Call")
         if operation.pages_in_body:
             _check_body(operation, call.body)
         seen, pages, query = set[str](), 0, target.query
@@ -66,7 +66,7 @@ class Pages:
                 return
             if token in seen:
                 raise Unavailable(
-                    f"Amazon's pages go round in a circle: the token after page {pages} has been there before.",
+                    f"Amazon's pages form a cycle: the token after page {pages} is a repeated one. Try again later.",
                     reason=Reason.AMAZON_UNAVAILABLE,
                     metadata={"operation": operation.name},
                 )
@@ -95,7 +95,7 @@ class Pages:
 
 @dataclass(slots=True)
 class _Page:
-    """A page that is about to come. `token` asks for the one after it; None: it is the last. `too_large`: why it was not read."""
+    """The page to fetch. `token` requests the page after it; None: it is the last. `too_large`: why it was not parsed."""
 
     operation: Operation
     asked: bytes
@@ -104,7 +104,7 @@ class _Page:
     too_large: str = ""
 
     async def read(self, response: AmazonResponse) -> None:
-        """Read what a page says of the next one. Raises ParseError."""
+        """Parse what a page says about the next one. Raises ParseError."""
         outline = partial(_outline, response)
         found = await self.detached(outline) if len(response.body) > LARGE_BYTES else outline()
         if isinstance(found, parsing.TooLarge):
@@ -116,7 +116,7 @@ class _Page:
 
 
 def _outline(response: AmazonResponse) -> Outline:
-    """Return the outline of a page, or why there is none: an error that was raised in a thread would hold the text of the body."""
+    """Return the outline of a page, or why there is none. An error raised in a thread would keep the body in memory."""
     try:
         return outline_of(response)
     except parsing.ParseError as error:
@@ -124,7 +124,7 @@ def _outline(response: AmazonResponse) -> Outline:
 
 
 def next_token(operation: Operation, page: dict[str, Any], asked: bytes) -> str | None:
-    """Return what asks for the page after this one; None after the last. Raises ParseError for what is no page."""
+    """Return the token of the next page; None after the last. Raises ParseError for a body that is not a page."""
     given = {name for name, value in page.items() if value is not None}
     if given and given <= _OF_ERRORS:
         raise parsing.ParseError("it holds no page")
@@ -141,14 +141,14 @@ def next_token(operation: Operation, page: dict[str, Any], asked: bytes) -> str 
 
 def _too_large(why: str, operation: Operation) -> Unavailable:
     return Unavailable(
-        f"Amazon's page cannot be read ({why}), so that the pages after it are not known. Ask for smaller pages.",
+        f"Amazon's page cannot be read ({why}), so that the pages after it are unknown. Request smaller pages.",
         reason=Reason.AMAZON_UNAVAILABLE,
         metadata={"operation": operation.name},
     )
 
 
 def _next_body(body: bytes, member: str | None, token: str) -> bytes:
-    """Return the body of the next page: with the token in its member, or with the offset that `token` is where there is none."""
+    """Return the body of the next page, with the token in `member`, or without a member with the token as the offset."""
     document = json.loads(body)
     if member is None:
         document["pagination"] = {**document.get("pagination", {}), "offset": int(token)}
@@ -193,7 +193,7 @@ def _check_body(operation: Operation, body: bytes) -> None:
 
 
 def _next_offset(page: dict[str, Any], asked: bytes) -> str | None:
-    """Return the offset of the next page. Raises ParseError for a page that does not say how many results there are."""
+    """Return the offset of the next page. Raises ParseError for a page without the number of results."""
     offset, limit = _window(asked)
     total = parsing.object_of(page.get("pagination")).get("totalResults")
     if not isinstance(total, int):
@@ -202,7 +202,7 @@ def _next_offset(page: dict[str, Any], asked: bytes) -> str | None:
 
 
 def _window(body: bytes) -> tuple[int, int]:
-    """Return the offset and limit that a body asks for. Raises InvalidRequest."""
+    """Return the offset and limit of a request body. Raises InvalidRequest."""
     try:
         asked = json.loads(body)["pagination"]
         offset, limit = int(asked.get("offset", 0)), int(asked["limit"])

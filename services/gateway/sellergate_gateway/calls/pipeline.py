@@ -1,4 +1,4 @@
-"""The pipeline of one call: one visible loop over its attempts, whose iterator is the retry policy."""
+"""The pipeline of one call: a loop over its attempts, whose iterator is the retry policy."""
 
 from sellergate_common.context import bind
 from sellergate_common.errors import NotAllowed, SellergateError
@@ -17,7 +17,7 @@ from sellergate_gateway.spapi.response import Kind
 
 
 class Calls:
-    """Calls of SP-API, with the kinds of tokens that `tokens` gives."""
+    """Calls of SP-API. `tokens` chooses the kind of token."""
 
     def __init__(self, *, dependencies: Dependencies, tokens: SellerTokens) -> None:
         self._dependencies = dependencies
@@ -28,7 +28,7 @@ class Calls:
     async def make(self, call: SpApiCall, user: str, reader: Reader | None = None) -> CallResult:
         """Make a call for `user` (empty: for any). Raises what the contract of GatewayService.Call names.
 
-        A success that `reader` cannot read counts as a response that did not arrive.
+        A success that `reader` cannot parse counts as a response that did not arrive.
         """
         its = self._dependencies
         state = await self._begin(call, user, reader)
@@ -54,12 +54,12 @@ class Calls:
     async def account(self, account_id: str, user: str, *, grantless: bool = False) -> Account:
         """Return an account that the user owns and that can be used. Raises NotFound, PreconditionFailed.
 
-        `grantless`: for a call that needs no seller's authorization, so that subscriptions of a lost one can be ended.
+        `grantless`: for a call that needs no seller's authorization, such as the end of a former seller's subscriptions.
         """
         return await self._preparing.account(account_id, user, grantless=grantless)
 
     def site(self, account: Account) -> Site:
-        """Return where calls of an account go unless they name another environment. Raises InvalidRequest."""
+        """Return the site of an account's calls that name no other environment. Raises InvalidRequest."""
         return self._dependencies.sites.of(account.marketplace, sandbox=account.sandbox)
 
     async def _begin(self, call: SpApiCall, user: str, reader: Reader | None) -> CallState:

@@ -1,6 +1,6 @@
-"""Prepares one attempt of a call: its account, its token and credentials, its quota, and the time that it has.
+"""The preparation of one attempt: its account, token, credentials, quota and time.
 
-Quota is charged last before each attempt, so that neither a slow LWA nor an account without a working token wastes a slot.
+Quota is reserved last before each attempt, so that neither a slow LWA nor an account without a working token wastes a slot.
 """
 
 from functools import partial
@@ -16,20 +16,21 @@ from sellergate_gateway.quota.ports import Admission
 from sellergate_gateway.spapi.http import AmazonRequest
 from sellergate_gateway.spapi.request import SpApiCall, Target
 
-# A busy event loop runs everything late: an attempt ends this many times as much earlier as the loop is late, up to a share of
-# the time that is left.
+# A busy event loop runs everything late: an attempt ends earlier by this multiple of the loop's lateness, up to a share of the
+# remaining time.
 LATENESS_TIMES, LARGEST_SHARE = 3.0, 0.25
-# The caller's deadline bounds an attempt; this bounds one within a stream of an hour, whose connection may be dead.
+# Besides the caller's deadline, this bounds an attempt within a stream of an hour, whose connection may be dead.
 LONGEST_ATTEMPT_SECONDS = 300.0
-# An account that was read longer ago than this is read again before anything is sent, from a copy of at most five seconds.
+# An account that was read more than these seconds ago is read again before a request is sent, from a copy at most five seconds
+# old.
 RECHECK_SECONDS = 0.1
-# The fields that make an account another one: its owner, where its calls are sent, and what they are counted for.
+# The fields that change where an account's calls are sent, for which owner, and for which quota they count.
 _IDENTITY = ("user_id", "application_id", "amazon_seller_id", "marketplace", "sandbox")
 _GUESS = " The catalogue lacks the operation: its quota is a guess until Amazon reports a rate."
 
 
 class Preparing:
-    """The preparation of attempts, with the kinds of tokens that `tokens` gives."""
+    """The preparation of attempts. `tokens` chooses the kind of token."""
 
     def __init__(self, *, dependencies: Dependencies, tokens: SellerTokens) -> None:
         self._dependencies = dependencies
@@ -60,9 +61,9 @@ class Preparing:
         return account
 
     async def prepare(self, state: CallState) -> tuple[AmazonRequest, float]:
-        """Return what an attempt sends and the seconds that it has; the attempt has entered the breaker.
+        """Return an attempt's request and its seconds. The attempt has entered the breaker.
 
-        Raises a typed error, with the slot given back, where no attempt may be made.
+        Raises a typed error, after the slot is cancelled, if no attempt may be made.
         """
         its = self._dependencies
         its.breakers.check(state.site.base_url, state.account.user_id)
@@ -71,7 +72,7 @@ class Preparing:
         try:
             if admission.waited or state.checked_at - its.left() >= RECHECK_SECONDS:
                 await self._check_again(state)
-                # The wait may have been longer than the rest of the token's life.
+                # The wait may have been longer than the token's remaining lifetime.
                 token, credentials = await self._fetch_credentials(state)
             request = self._request(state, token, credentials)
             request.on_sent = partial(its.quota.on_sent, admission)
@@ -82,7 +83,7 @@ class Preparing:
         return request, seconds
 
     async def _check_again(self, state: CallState) -> None:
-        """Read the account again after a wait. Raises as `account_of`, and Conflict where the account is another one now."""
+        """Read the account again after a wait. Raises as `account_of` does, and Conflict for a changed account."""
         checked_at = self._dependencies.left()
         account = await self.account_of(state.call, state.target, state.user)
         changed = [name for name in _IDENTITY if getattr(account, name) != getattr(state.account, name)]
@@ -93,7 +94,7 @@ class Preparing:
         state.account, state.checked_at = account, checked_at
 
     async def _fetch_credentials(self, state: CallState) -> tuple[AccessToken, AwsCredentials | None]:
-        """Return the token of an attempt, and AWS credentials where it is signed. Raises what their sources raise."""
+        """Return the token of an attempt, and AWS credentials if it is signed. Raises what their sources raise."""
         state.token = token = await self._tokens.get(state.account, state.token_spec)
         signed = signs(state.account)
         state.credentials = credentials = await self._dependencies.credentials.get(state.account) if signed else None
@@ -125,7 +126,7 @@ class Preparing:
         return self._dependencies.signer.sign(request, credentials, state.site.region.signing_region)
 
     def _seconds_to_send(self, state: CallState) -> float:
-        """Return the seconds that an attempt has, and enter the breaker. Raises OutOfTime, Unavailable."""
+        """Enter the breaker and return the seconds of an attempt. Raises OutOfTime, Unavailable."""
         its = self._dependencies
         left = its.left()
         late = min(LATENESS_TIMES * its.lateness(), LARGEST_SHARE * left)
@@ -137,6 +138,6 @@ class Preparing:
 
 
 def _refused_by_quota(error: QuotaExceeded, operation: str) -> QuotaExceeded:
-    """Return the error of a call that quota refused. `operation` is empty where the catalogue lacks it."""
+    """Return the error of a call that the quota refused. `operation` is empty if the catalogue lacks it."""
     message = error.message if operation else error.message + _GUESS
     return QuotaExceeded(message, retry_after=error.retry_after, metadata={**error.metadata, "operation": operation})

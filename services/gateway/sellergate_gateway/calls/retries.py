@@ -1,4 +1,4 @@
-"""The retry policy: how long a call waits before it is sent again, and how many retries an account and this process have."""
+"""The retry policy: the wait before a retry, and the retry budgets of accounts and of this process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sellergate_gateway.calls.outcomes import Failure
 MAX_ATTEMPTS = 4
 FIRST_BACKOFF = 0.2
 LARGEST_BACKOFF = 8.0
-# Each call earns a share of a retry: when much fails, most calls are sent once, and Amazon gets few more than callers make.
+# Each call earns a share of a retry, so that in an outage Amazon gets only few more requests than callers make.
 ACCOUNT_RETRIES, ACCOUNT_SHARE = 20.0, 0.2
 PROCESS_RETRIES, PROCESS_SHARE = 500.0, 0.1
 _MAX_ACCOUNTS = 20_000
@@ -18,7 +18,7 @@ _MAX_ACCOUNTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A failed attempt. `number` counts from 1; `left` are the seconds that the caller still has."""
+    """A failed attempt. `number` counts from 1; `left` is the seconds until the caller's deadline."""
 
     number: int
     failure: Failure
@@ -28,10 +28,10 @@ class Attempt:
 
 
 def pause_before_retry(attempt: Attempt, jitter: Callable[[], float]) -> float | None:
-    """Return the seconds to wait before the next attempt, or None when there is none.
+    """Return the seconds to wait before the next attempt, or None if there is none.
 
-    The wait is Amazon's Retry-After where there is one, else exponential with full jitter; `jitter` returns [0, 1). It never
-    ends after the caller's deadline.
+    The wait is Amazon's Retry-After if there is one, else exponential with full jitter; `jitter` returns a random number in [0,
+    1). It never ends after the caller's deadline.
     """
     if attempt.failure is Failure.FINAL or (attempt.failure is Failure.UNKNOWN and not attempt.idempotent):
         return None
@@ -43,7 +43,7 @@ def pause_before_retry(attempt: Attempt, jitter: Callable[[], float]) -> float |
 
 
 class RetryBudgets:
-    """The retries that are left, for each account and for this process."""
+    """The remaining retries of each account and of this process."""
 
     def __init__(self) -> None:
         self._process = PROCESS_RETRIES
@@ -53,7 +53,7 @@ class RetryBudgets:
         """Count a call, which earns a share of a retry, up to a bound."""
         self._process = min(PROCESS_RETRIES, self._process + PROCESS_SHARE)
         left = self._accounts.peek(account_id)
-        # Only accounts that spent a retry are kept.
+        # Only accounts that have spent a retry are kept.
         if left is not None:
             if left + ACCOUNT_SHARE >= ACCOUNT_RETRIES:
                 self._accounts.drop(account_id)
@@ -61,7 +61,7 @@ class RetryBudgets:
                 self._accounts.put(account_id, left + ACCOUNT_SHARE)
 
     def spend(self, account_id: str) -> bool:
-        """Take one retry; return False when none is left."""
+        """Spend one retry. Return False if none is left."""
         left = self._accounts.peek(account_id)
         left = ACCOUNT_RETRIES if left is None else left
         if left < 1 or self._process < 1:

@@ -1,4 +1,4 @@
-"""Sends one attempt of a call, and records for the breakers what its end says of Amazon's host."""
+"""The sending of one attempt, and the record of its end for the breakers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,21 +18,21 @@ from sellergate_gateway.spapi.http import (
 )
 from sellergate_gateway.spapi.response import Classification, Kind, classify
 
-# The time that a call keeps for itself after Amazon's response, so that its error still reaches the caller.
+# Seconds that a call reserves after Amazon's response, so that its error still reaches the caller.
 RESERVE_SECONDS = 0.050
-# A caller that gives less time than this is the cause when it runs out.
+# If a caller gives fewer seconds than this, a missing response is the caller's fault.
 PATIENT_SECONDS = 5.0
-# With less time than this left, the caller's deadline explains why no response came.
+# With fewer seconds than this left, the caller's deadline explains a missing response.
 SHORT_SECONDS = 0.1
 Reader = Callable[[AmazonResponse], Awaitable[None]]
-"""Reads a success that its caller has to understand. Raises ParseError."""
-_OVER = "the time of the call was over"
+"""A parser of a success that the caller must understand. Raises ParseError."""
+_OVER = "the deadline of the call had passed"
 _UNREAD = Classification(Kind.SUCCESS, None)
 
 
 @dataclass(slots=True)
 class AttemptResult:
-    """The end of one attempt, as a plain value. `why` says why no response came; it holds no URL."""
+    """The end of one attempt, as a plain value. `why` says why no response arrived; it holds no URL."""
 
     seen: Seen
     response: AmazonResponse | None = None
@@ -50,10 +50,10 @@ async def send(
     left: Callable[[], float],
     reader: Reader | None = None,
 ) -> AttemptResult:
-    """Send a request that has entered the breaker, and return how the attempt ended.
+    """Send a request that has entered the breaker, and return the end of the attempt.
 
-    A success that `reader` cannot read counts as a response that did not arrive. A caller whose time ends after the request was
-    sent gets LATE. Raises CancelledError where the caller has left, or nothing was sent.
+    A success that `reader` cannot parse counts as a response that did not arrive. If the caller's deadline passes after the
+    request was sent, the end is LATE. Raises CancelledError if the caller has disconnected, or nothing was sent.
     """
     end = End.UNKNOWN
     try:
@@ -86,7 +86,7 @@ async def send(
 
 
 def _ran_out_of_time(request: AmazonRequest, left: Callable[[], float]) -> bool:
-    """Return whether a cancelled attempt was sent, and its deadline ended it; otherwise the caller has left."""
+    """Return whether a cancelled attempt was sent and ended by its deadline; otherwise the caller has disconnected."""
     return request.sent and left() <= RESERVE_SECONDS
 
 
@@ -103,5 +103,5 @@ def _late_or_lost(left: float) -> Gap:
 def _end_of(error: ConnectError | ResponseLost, seconds: float) -> End:
     if error.own or (error.late and seconds < PATIENT_SECONDS):
         return End.UNKNOWN
-    # Time may also run out before a connection is made while this process has all of its connections in use.
+    # Time may also run out before a connection is made if all connections of this process are in use.
     return End.UNREACHABLE if isinstance(error, ConnectError) and not error.late else End.BROKEN

@@ -1,4 +1,4 @@
-"""The state of one call: what it was asked for, what was seen of Amazon, and its result; and what all calls depend on."""
+"""The state of one call (the request, Amazon's responses, the result), and the dependencies of all calls."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -50,10 +50,10 @@ class Dependencies:
 
 @dataclass(slots=True)
 class CallResult:
-    """The result of a call that Amazon responded to.
+    """The result of a call with a response of Amazon.
 
-    `waited`: the seconds that it waited for quota; `revision`: that of the account that it was made for; `retry_after`: the
-    seconds until the next call within quota, for Amazon's own 429 where Amazon does not name them; `marketplace`: the account's.
+    `waited`: the seconds of the wait for quota; `revision` and `marketplace`: the account's; `retry_after`: the seconds until the
+    next call within quota, for a 429 of Amazon that names none.
     """
 
     response: AmazonResponse
@@ -70,9 +70,9 @@ _NOTHING = AttemptResult(Gap.NOT_SENT, why="no attempt was made")
 
 @dataclass(slots=True)
 class CallState:
-    """One call on its way. It holds plain values only.
+    """A call in progress. It holds only plain values.
 
-    An exception kept here would hold its traceback, whose frames hold this state: a cycle that keeps Amazon's response in memory.
+    An exception in it would hold its traceback, whose frames hold this state: a cycle that keeps Amazon's response in memory.
     """
 
     call: SpApiCall
@@ -86,7 +86,7 @@ class CallState:
     reader: Reader | None
     counts: OperationCounts
     rate: float
-    """Calls a second that the first bucket is believed to have."""
+    """The rate of the first bucket in calls per second, as far as it is known."""
     token_spec: TokenSpec = field(default=SELLER)
     token: AccessToken | None = None
     credentials: AwsCredentials | None = None
@@ -96,9 +96,9 @@ class CallState:
     repaired: bool = False
     latest: AttemptResult | None = None
     last: AttemptResult | None = None
-    """Amazon's last word: the end of the call, unless another attempt replaces it."""
+    """The latest outcome of Amazon: the end of the call, unless another attempt replaces it."""
     uncertain: bool = False
-    """Amazon may have done it in an earlier attempt: nothing that happens later may report otherwise."""
+    """Whether Amazon may have executed an earlier attempt; then no later error may report that it was not executed."""
 
     @property
     def name(self) -> str:
@@ -106,8 +106,8 @@ class CallState:
         return self.target.operation.name if self.target.operation else ""
 
     def is_decided_in_spite_of(self, error: SellergateError) -> bool:
-        """Return whether Amazon's last word is the result, though `error` prevented another attempt."""
-        # In AS_IS Amazon's refusal of the call comes before its refusal of a token for the call.
+        """Return whether the latest outcome is the result, though `error` prevented another attempt."""
+        # In AS_IS mode Amazon's refusal of the call takes precedence over its refusal of a token for the call.
         refused = self.call.as_is and isinstance(error, AmazonRefused)
         return self.last is not None and (self.uncertain or refused or isinstance(error, QuotaExceeded | OutOfTime))
 

@@ -40,7 +40,7 @@ def refuses(breakers: Breakers, host: str = "h", user: str = "u") -> float | Non
     return None
 
 
-def test_a_host_that_is_down_is_left_alone_and_found_again_by_one_probe() -> None:
+def test_a_host_that_is_down_gets_no_calls_until_one_probe_succeeds() -> None:
     clock = Clock()
     breakers = opened(clock)
     assert refuses(breakers) == pytest.approx(2.0)
@@ -58,7 +58,7 @@ def test_a_host_that_is_down_is_left_alone_and_found_again_by_one_probe() -> Non
     assert breakers.state() == {"h": False}
 
 
-def test_a_probe_whose_end_is_never_reported_is_over_after_a_while() -> None:
+def test_a_probe_without_a_reported_end_expires() -> None:
     clock = Clock()
     breakers = opened(clock)
     clock.now += 2.1
@@ -69,7 +69,7 @@ def test_a_probe_whose_end_is_never_reported_is_over_after_a_while() -> None:
     assert refuses(breakers) is None
 
 
-def test_few_failures_among_many_successes_open_nothing() -> None:
+def test_few_failures_among_many_successes_open_no_circuit() -> None:
     clock = Clock()
     breakers = Breakers(clock)
     for number in range(1000):
@@ -92,7 +92,7 @@ def test_few_failures_among_many_successes_open_nothing() -> None:
         (ResponseLost("no complete response", late=True), False),
     ],
 )
-async def test_what_opens_it(step: object, opens: bool) -> None:
+async def test_the_ends_of_calls_that_open_a_circuit(step: object, opens: bool) -> None:
     world = World(steps=[step], left=3.0)  # type: ignore[list-item]
     for _ in range(LEAST_CALLS):
         await world.refused(WRITE)
@@ -101,13 +101,13 @@ async def test_what_opens_it(step: object, opens: bool) -> None:
     assert (len(world.sent) == sent) is opens
     if opens:
         assert "nothing was sent" in error.message
-        assert world.log[-1] == "account", "before any token or quota is asked for"
+        assert world.log[-1] == "account", "before a token or quota is requested"
         world.clock += 60
         world.steps = [OK]
         await world.make(WRITE)
 
 
-def test_failures_that_one_user_provokes_stop_only_the_calls_of_this_user() -> None:
+def test_failures_of_one_users_requests_stop_only_that_users_calls() -> None:
     clock = Clock()
     breakers = Breakers(clock)
     fail(breakers, "attacker", LEAST_CALLS)
@@ -124,7 +124,7 @@ def test_failures_that_one_user_provokes_stop_only_the_calls_of_this_user() -> N
     assert refuses(breakers, user="attacker") is None
 
 
-def test_a_few_users_who_provoke_failures_are_outweighed_by_others_who_get_responses() -> None:
+def test_failures_of_a_few_users_are_outweighed_by_responses_to_others() -> None:
     breakers = Breakers(Clock())
     fail(breakers, "first", 1)
     fail(breakers, "victim", 10, End.ANSWERED)
@@ -133,7 +133,7 @@ def test_a_few_users_who_provoke_failures_are_outweighed_by_others_who_get_respo
         assert refuses(breakers, user="victim") is None
 
 
-def test_a_host_that_fails_for_several_users_is_left_alone_for_all() -> None:
+def test_a_host_that_fails_for_several_users_gets_no_calls_of_any_user() -> None:
     breakers = Breakers(Clock())
     for user in ("a", "b", "c"):
         fail(breakers, user, LEAST_CALLS - 1)
@@ -143,7 +143,7 @@ def test_a_host_that_fails_for_several_users_is_left_alone_for_all() -> None:
 
 
 @pytest.mark.parametrize("end", [End.BROKEN, End.UNKNOWN])
-def test_a_user_who_makes_probes_fail_or_leaves_them_does_not_keep_a_host_closed_to_others(end: End) -> None:
+def test_failed_or_abandoned_probes_of_one_user_do_not_block_others(end: End) -> None:
     clock = Clock()
     breakers = opened(clock)
     clock.now += 2.1
@@ -156,14 +156,14 @@ def test_a_user_who_makes_probes_fail_or_leaves_them_does_not_keep_a_host_closed
     assert breakers.state() == {"h": False}
 
 
-def test_calls_whose_end_says_nothing_of_the_host_open_nothing() -> None:
+def test_calls_whose_end_is_not_about_the_host_open_no_circuit() -> None:
     breakers = Breakers(Clock())
     fail(breakers, "u", 10 * LEAST_CALLS, End.UNKNOWN)
     assert refuses(breakers) is None
     assert (breakers.state(), breakers.users()) == ({}, {})
 
 
-def test_users_who_are_remembered_are_bounded() -> None:
+def test_the_number_of_users_with_circuits_is_bounded() -> None:
     clock = Clock()
     breakers = Breakers(clock)
     for number in range(MOST_USERS + 1):
@@ -172,7 +172,7 @@ def test_users_who_are_remembered_are_bounded() -> None:
     assert len(breakers._users) == MOST_USERS
 
 
-async def test_calls_that_their_caller_leaves_or_gives_too_little_time_open_nothing_for_anyone() -> None:
+async def test_abandoned_calls_and_short_deadlines_open_no_circuit() -> None:
     world = World(steps=[ResponseLost("no complete response", late=True)], left=3.0)
     for _ in range(2 * LEAST_CALLS):
         await world.refused(WRITE)
@@ -183,7 +183,7 @@ async def test_calls_that_their_caller_leaves_or_gives_too_little_time_open_noth
     assert (world.breakers.state(), world.breakers.users()) == ({}, {})
 
 
-async def test_another_users_account_is_called_while_one_users_requests_provoke_error_pages() -> None:
+async def test_error_pages_of_one_users_requests_do_not_stop_another_users_calls() -> None:
     attacker = World(steps=[HTML])
     for _ in range(2 * LEAST_CALLS):
         await attacker.refused(WRITE)
@@ -206,7 +206,7 @@ def test_retries_are_a_share_of_calls() -> None:
     assert budgets.spend("b"), "each account has its own"
 
 
-def test_the_process_has_a_budget_too() -> None:
+def test_the_process_has_a_retry_budget() -> None:
     budgets = RetryBudgets()
     assert sum(budgets.spend(f"a{number}") for number in range(10_000)) == 500
     for _ in range(100):

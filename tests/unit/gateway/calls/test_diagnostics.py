@@ -25,7 +25,7 @@ def outcomes(stages: list[Stage]) -> dict[str, str]:
     return {stage.name: stage.outcome.value for stage in stages}
 
 
-async def test_a_check_of_an_account_that_works() -> None:
+async def test_a_check_of_a_working_account_passes_every_stage() -> None:
     world = World(account=replace(ACCOUNT, iam_role_arn=ROLE))
     state, stages = await checks(world).check("a", "u1")
     assert (state, outcomes(stages)) == ("ACTIVE", dict.fromkeys(("stored", "token", "role", "call"), "OK"))
@@ -34,7 +34,7 @@ async def test_a_check_of_an_account_that_works() -> None:
     assert world.sent[0].url.endswith(operation.path)
 
 
-async def test_a_check_skips_what_it_is_told_to_and_needs_no_role_that_is_not_there() -> None:
+async def test_a_check_skips_stages_that_are_excluded_or_not_needed() -> None:
     world = World()
     _, stages = await checks(world).check("a", "", QUIET)
     assert outcomes(stages) == {"stored": "OK", "token": "OK", "role": "SKIPPED", "call": "SKIPPED"}
@@ -42,7 +42,7 @@ async def test_a_check_skips_what_it_is_told_to_and_needs_no_role_that_is_not_th
     assert "verify" not in world.log
 
 
-async def test_what_is_from_the_cache_says_how_old_it_is_and_not_that_it_works() -> None:
+async def test_a_cached_result_is_reported_with_its_age_and_not_as_ok() -> None:
     world = World(account=replace(ACCOUNT, iam_role_arn=ROLE), expire_time=1e12 - 1200)
     _, stages = await checks(world).check("a", "", QUIET)
     assert outcomes(stages) == {"stored": "OK", "token": "CACHED", "role": "CACHED", "call": "SKIPPED"}
@@ -53,19 +53,19 @@ async def test_what_is_from_the_cache_says_how_old_it_is_and_not_that_it_works()
     assert (stages[1].age, "60 s" in stages[1].reason) == (42.0, True)
 
 
-async def test_a_grant_that_amazon_refuses_now_is_the_state_of_the_account() -> None:
+async def test_a_grant_that_the_check_finds_refused_sets_the_accounts_state() -> None:
     state, stages = await checks(World(token_error=PreconditionFailed.revoked())).check("a", "")
     assert (state, outcomes(stages)["token"]) == ("AUTHORIZATION_REVOKED", "FAILED")
 
 
-async def test_a_check_ends_at_the_first_failure() -> None:
-    world = World(token_error=Unavailable("LWA does not answer."))
+async def test_stages_after_the_first_failure_are_skipped() -> None:
+    world = World(token_error=Unavailable("LWA does not respond."))
     _, stages = await checks(world).check("a", "")
     assert outcomes(stages) == {"stored": "OK", "token": "FAILED", "role": "SKIPPED", "call": "SKIPPED"}
-    assert stages[1].reason == "DEPENDENCY_UNAVAILABLE: LWA does not answer."
+    assert stages[1].reason == "DEPENDENCY_UNAVAILABLE: LWA does not respond."
 
 
-async def test_a_check_says_what_is_wrong_with_the_account_itself() -> None:
+async def test_an_account_that_cannot_be_used_fails_the_first_stage() -> None:
     world = World(account=replace(ACCOUNT, state="INACTIVE"))
     state, stages = await checks(world).check("a", "")
     assert (state, stages[0].outcome, stages[0].reason.partition(":")[0]) == ("INACTIVE", "FAILED", "ACCOUNT_INACTIVE")
@@ -77,7 +77,7 @@ async def test_a_check_says_what_is_wrong_with_the_account_itself() -> None:
     assert outcomes(stages) == {"stored": "OK", "token": "OK", "role": "FAILED", "call": "SKIPPED"}
 
 
-async def test_a_check_warns_where_the_region_is_not_the_marketplaces() -> None:
+async def test_a_region_other_than_the_marketplaces_is_a_warning() -> None:
     world = World(account=replace(ACCOUNT, marketplace="DE", region="us-east-1"))
     _, stages = await checks(world).check("a", "")
     assert outcomes(stages) == {"stored": "WARNING", "token": "OK", "role": "SKIPPED", "call": "OK"}

@@ -1,4 +1,4 @@
-"""Nothing that is done after Amazon's response changes the outcome of a call."""
+"""Work after Amazon's response never changes the outcome of a call."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -19,13 +19,13 @@ from tests.fakes.virtual_time import run_in_virtual_time
 REPORT = SpApiCall("a", operation="reports/2021-06-30/getReport", path_params={"reportId": "r"})
 RATED = replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))
 NAMED = replace(OK, body=b'{"reportDocumentId": "d", "reportType": "t"}')
-# What a client of Redis or gRPC may raise on top of the errors that it documents.
+# Errors that a client of Redis or gRPC may raise in addition to its documented ones.
 FAILURES = [RuntimeError("the handler is closed"), TypeError("NoneType"), asyncio.CancelledError(), OSError("reset")]
 
 
 @dataclass
 class Failing(World):
-    """A world in which everything fails that is done after a response."""
+    """A world in which all work after a response fails."""
 
     failure: BaseException = field(default_factory=RuntimeError)
 
@@ -55,14 +55,14 @@ async def test_a_success_stays_a_success(call: SpApiCall, response: Any, failure
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-async def test_refusals_stay_what_amazon_said(failure: BaseException) -> None:
+async def test_a_refusal_stays_amazons_response(failure: BaseException) -> None:
     on_throttled = await Failing(steps=[THROTTLED], failure=failure).refused(WRITE)
     assert on_throttled.reason is Reason.AMAZON_QUOTA_EXCEEDED
     world = Failing(steps=[EXPIRED], failure=failure)
     assert ((await world.refused(WRITE)).reason, len(world.sent)) == (Reason.AMAZON_DENIED, 1)
 
 
-def test_a_response_is_returned_before_the_deadline_and_the_rest_is_done_without_the_caller() -> None:
+def test_a_response_is_returned_before_the_deadline_and_the_work_continues() -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
         deadline, finished = loop.time() + 0.5, asyncio.Event()
@@ -88,8 +88,8 @@ def test_a_response_is_returned_before_the_deadline_and_the_rest_is_done_without
     run_in_virtual_time(scenario())
 
 
-def test_a_loop_that_is_late_changes_no_outcome_and_a_caller_that_leaves_gets_none() -> None:
-    """The caller's time is over before the timer runs that would have ended the wait in time."""
+def test_a_late_loop_changes_no_outcome_and_a_disconnected_caller_gets_none() -> None:
+    """The deadline passes before the timer that would have ended the wait runs."""
 
     async def scenario() -> None:
         left = 60.0
@@ -109,7 +109,7 @@ def test_a_loop_that_is_late_changes_no_outcome_and_a_caller_that_leaves_gets_no
     run_in_virtual_time(scenario())
 
 
-def test_work_that_hangs_is_ended() -> None:
+def test_work_that_hangs_is_cancelled() -> None:
     async def scenario() -> None:
         follow_ups = FollowUps(lambda: 60.0)
         with capture_logs() as logs:

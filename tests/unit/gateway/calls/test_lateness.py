@@ -1,4 +1,4 @@
-"""How late a loop is: what the latest turn shows, fading while the loop is in time."""
+"""The lateness of a loop: that of the latest callback, which decays while the loop is on time."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from sellergate_common.clock import Clock
 from sellergate_gateway.calls.lateness import PERIOD_SECONDS, Lateness
 
 
-async def test_a_late_turn_is_seen_at_once_and_fades() -> None:
+async def test_lateness_is_measured_at_once_and_decays() -> None:
     now, late, seen = 0.0, iter([0.0, 0.4, *[0.0] * 60]), list[float]()
 
     async def sleep(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Every cell of the table of outcomes: a call is made for each, in each form of response, and docs/outcomes.md shows the same."""
+"""The table of outcomes: a call tests each cell in each response mode, and docs/outcomes.md shows the same table."""
 
 import json
 from dataclasses import replace
@@ -45,7 +45,7 @@ CALLS = [
 ]
 LARGE = ResponseOversized(AmazonResponse(200, (), b""))
 LOST = ResponseLost("ServerDisconnectedError")
-# One row of the page each: how it begins there, what Amazon does, and what is seen of it.
+# One row of the page each: its first words there, Amazon's behaviour, and the observed end.
 ROWS: list[tuple[str, list[Step], Seen]] = [
     ("2xx", [OK, AmazonResponse(204, (), b"")], Kind.SUCCESS),
     ("400, 413, 415", [amazon_response(n, "InvalidInput") for n in (301, 400, 413, 415, 422)], Kind.REFUSED),
@@ -83,13 +83,15 @@ def world_of(step: Step, seen: Seen, waits: list[float] | None = None) -> World:
 
 def attempts_of(seen: Seen, *, idempotent: bool) -> int:
     if seen in REPAIRABLE:
-        return 1 if seen is Kind.FORBIDDEN else 2  # a 403 without a reason has nothing to replace here
+        return 1 if seen is Kind.FORBIDDEN else 2  # a 403 without a reason leads to no replacement here
     repeated = OUTCOMES[seen].is_repeated(idempotent=idempotent)
     return MAX_ATTEMPTS if repeated else 1
 
 
 @pytest.mark.parametrize(("step", "seen", "call", "idempotent"), CELLS)
-async def test_every_cell(step: Step, seen: Seen, call: SpApiCall, idempotent: bool) -> None:
+async def test_each_cell_of_the_table_is_what_a_call_returns(
+    step: Step, seen: Seen, call: SpApiCall, idempotent: bool
+) -> None:
     reason = OUTCOMES[seen].reason(idempotent=idempotent)
     world = world_of(step, seen)
     if reason is None:
@@ -106,7 +108,7 @@ async def test_every_cell(step: Step, seen: Seen, call: SpApiCall, idempotent: b
 
 
 @pytest.mark.parametrize(("step", "seen", "call", "idempotent"), CELLS)
-async def test_every_cell_without_a_slot_for_another_attempt(
+async def test_each_cell_holds_without_a_slot_for_another_attempt(
     step: Step, seen: Seen, call: SpApiCall, idempotent: bool
 ) -> None:
     reason = OUTCOMES[seen].reason(idempotent=idempotent)

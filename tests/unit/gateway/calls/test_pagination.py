@@ -1,4 +1,4 @@
-"""The rule of each family for the next page."""
+"""The rule of each API family for the next page."""
 
 import gzip
 import json
@@ -36,7 +36,7 @@ async def queries(
 ORDERS, LAST = "/orders/v0/orders", page({"payload": {"Orders": []}})
 
 
-async def test_most_want_all_parameters_again() -> None:
+async def test_most_operations_repeat_all_parameters() -> None:
     first = page({"payload": {"NextToken": "a/b=="}})
     asked = await queries(ORDERS, "MarketplaceIds=ATVPDKIKX0DER&NextToken=old&x", first, LAST)
     assert asked == [
@@ -45,11 +45,11 @@ async def test_most_want_all_parameters_again() -> None:
     ]
 
 
-async def test_an_answer_that_is_packed_is_read_too() -> None:
+async def test_a_compressed_page_is_read() -> None:
     assert len(await queries(ORDERS, "", page({"payload": {"NextToken": "a"}}, packed=True), LAST)) == 2
 
 
-async def test_reports_and_feeds_want_the_token_alone() -> None:
+async def test_reports_and_feeds_send_only_the_token() -> None:
     for path in ("/reports/2021-06-30/reports", "/feeds/2021-06-30/feeds"):
         asked = await queries(path, "pageSize=10&types=a", page({"nextToken": "t"}), page({}))
         assert asked[1] == "nextToken=t"
@@ -69,7 +69,7 @@ ITEMS = "/fba/inbound/v0/shipments/FBA1/items"
 @pytest.mark.parametrize(
     ("given", "market"), [("", "ATVPDKIKX0DER"), ("MarketplaceId=A2EUQ1WTGCTBG2&x=1", "A2EUQ1WTGCTBG2")]
 )
-async def test_the_items_of_a_shipment_go_on_at_the_operation_for_all_items(given: str, market: str) -> None:
+async def test_the_items_of_a_shipment_continue_at_the_operation_for_all_items(given: str, market: str) -> None:
     world = World(steps=[page({"payload": {"ItemData": [], "NextToken": token}}) for token in ("t/1", "t2")] + [LAST])
     call = SpApiCall("a", "GET", ITEMS, raw_query=given)
     found = [result async for result in Pages(world.calls, CATALOGUE, Threads("pages", 1).run).follow(call, "", 0)]
@@ -106,19 +106,19 @@ async def test_support_has_its_token_in_the_body() -> None:
         assert (caught.value.reason, caught.value.violations[0].field) == (Reason.INVALID_REQUEST, "call.body")
 
 
-async def test_replenishment_counts_in_the_body() -> None:
+async def test_replenishment_has_an_offset_in_the_body() -> None:
     body = json.dumps({"pagination": {"limit": 10, "offset": 5}, "filters": {}}).encode()
     response = page({"offers": [], "pagination": {"totalResults": 31}})
     asked = await queries("/replenishment/2022-11-07/offers/search", "", response, method="POST", body=body)
     assert [json.loads(one)["pagination"]["offset"] for one in asked] == [5, 15, 25]
 
 
-async def test_tokens_that_come_again_end_it() -> None:
+async def test_a_repeated_token_ends_the_pages() -> None:
     responses = [page({"payload": {"NextToken": token}}) for token in "aba"]
     with pytest.raises(SellergateError) as caught:
         await queries(ORDERS, "", *responses)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
-    assert "circle" in caught.value.message
+    assert "cycle" in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -155,20 +155,20 @@ NO_PAGES = [
 
 @pytest.mark.parametrize("position", [1, 2, 3])
 @pytest.mark.parametrize("broken", NO_PAGES, ids=lambda broken: broken.body[:20].decode("latin-1"))
-async def test_a_page_that_cannot_be_read_is_asked_for_again_and_is_never_the_last(
+async def test_an_unreadable_page_is_requested_again_and_is_never_the_last(
     broken: AmazonResponse, position: int
 ) -> None:
     pages = [page({"payload": {"NextToken": token}}) for token in "ab"] + [LAST]
     once = [*pages[: position - 1], broken, *pages[position - 1 :]]
     asked = await queries(ORDERS, "", *once)
-    assert (len(asked), asked[position - 1]) == (4, asked[position]), "the same page, once more"
+    assert (len(asked), asked[position - 1]) == (4, asked[position]), "the same page is requested again"
     with pytest.raises(SellergateError, match="cannot be read") as caught:
         await queries(ORDERS, "", *pages[: position - 1], broken)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
     assert caught.value.metadata["operation"] == "orders/v0/getOrders"
 
 
-async def test_a_page_counted_in_the_body_that_names_no_number_of_results_is_not_the_last() -> None:
+async def test_a_page_without_its_number_of_results_is_not_the_last() -> None:
     path, body = "/replenishment/2022-11-07/offers/search", b'{"pagination": {"limit": 10}}'
     for document in ({"offers": []}, {"pagination": None}, {"pagination": {"totalResults": "many"}}):
         with pytest.raises(SellergateError, match="cannot be read"):
@@ -190,7 +190,7 @@ def large(token: str) -> AmazonResponse:
 FINANCES = "/finances/v0/financialEvents"
 
 
-async def test_pages_of_ten_megabytes_are_followed_and_read_beside_the_loop() -> None:
+async def test_pages_of_ten_megabytes_are_parsed_in_a_thread() -> None:
     pages = [large(token) for token in "abc"]
     assert 10_000_000 < len(pages[0].body) < MOST_PAGE_BYTES
     packed = gzip.compress(pages[2].body, 1)
@@ -199,17 +199,17 @@ async def test_pages_of_ten_megabytes_are_followed_and_read_beside_the_loop() ->
         assert len(await queries(FINANCES, "", *pages, page({"payload": {}}))) == 4
 
 
-async def test_a_page_beyond_the_bounds_comes_before_the_error() -> None:
+async def test_a_page_that_is_too_large_is_yielded_before_the_error() -> None:
     for body in (b'{"payload": {"Orders": [' + b"1," * MOST_PAGE_VALUES + b"1]}}", b" " * (MOST_PAGE_BYTES + 1)):
         world, seen = World(steps=[AmazonResponse(200, (), body)]), 0
         pages = Pages(world.calls, CATALOGUE, Threads("pages", 1).run)
-        with pytest.raises(SellergateError, match="Ask for smaller pages"):
+        with pytest.raises(SellergateError, match="Request smaller pages"):
             async for _ in pages.follow(SpApiCall("a", "GET", ORDERS), "", 0):
                 seen += 1
         assert (seen, len(world.sent)) == (1, 1)
 
 
-async def test_no_more_than_asked_for_and_none_after_a_refusal() -> None:
+async def test_the_number_of_pages_is_bounded_and_a_refusal_is_the_last() -> None:
     assert len(await queries(ORDERS, "", page({"payload": {"NextToken": "a"}}), LAST, most=1)) == 1
     with pytest.raises(SellergateError):
         await queries(ORDERS, "", page({"payload": {"NextToken": "a"}}), DENIED)

@@ -1,4 +1,4 @@
-"""The pipeline of a call on fakes: the order of things, retries, repair, and what callers are told."""
+"""The pipeline of a call on fakes: the order of steps, retries, replaced credentials, and the errors of callers."""
 
 import math
 from dataclasses import replace
@@ -30,7 +30,7 @@ from tests.fakes.gateway import (
 )
 
 
-async def test_quota_is_charged_after_everything_that_can_fail_and_signing_after_the_wait() -> None:
+async def test_quota_is_reserved_after_steps_that_can_fail_and_before_signing() -> None:
     world = World(account=replace(ACCOUNT, iam_role_arn=ROLE, marketplace="DE"))
     done = await world.make()
     assert world.log == ["account", "token", "credentials", "quota", "sign eu-west-1", "send"]
@@ -52,7 +52,7 @@ async def test_after_a_wait_account_and_token_are_read_again() -> None:
 
 
 @pytest.mark.parametrize("broken", ["token_error", "role_error"])
-async def test_no_slot_is_wasted_on_an_account_that_does_not_work(broken: str) -> None:
+async def test_an_account_that_cannot_be_used_wastes_no_slot(broken: str) -> None:
     error = Unavailable("down")
     world = World(account=replace(ACCOUNT, iam_role_arn=ROLE), **{broken: error})  # type: ignore[arg-type]
     assert await world.refused() is error
@@ -63,13 +63,13 @@ async def test_no_slot_is_wasted_on_an_account_that_does_not_work(broken: str) -
     ("signing", "role", "signed"),
     [("AUTO", ROLE, True), ("AUTO", "", False), ("NONE", ROLE, False), ("SIGV4", ROLE, True)],
 )
-async def test_who_signs(signing: str, role: str, signed: bool) -> None:
+async def test_the_signing_mode_decides_whether_a_call_is_signed(signing: str, role: str, signed: bool) -> None:
     world = World(account=replace(ACCOUNT, signing=signing, iam_role_arn=role))
     await world.make()
     assert ("sign us-east-1" in world.log) is signed
 
 
-async def test_an_account_that_must_sign_and_has_no_role() -> None:
+async def test_an_account_that_must_sign_without_a_role_is_refused() -> None:
     error = await World(account=replace(ACCOUNT, signing="SIGV4")).refused()
     assert error.reason is Reason.INVALID_REQUEST
     assert "iam_role_arn" in error.message
@@ -84,7 +84,7 @@ async def test_an_account_that_must_sign_and_has_no_role() -> None:
         ("AUTHORIZATION_REVOKED", "", Reason.AUTHORIZATION_REVOKED),
     ],
 )
-async def test_accounts_that_may_not_be_called_for(state: str, user: str, reason: Reason) -> None:
+async def test_accounts_that_cannot_be_used_are_refused(state: str, user: str, reason: Reason) -> None:
     world = World(account=replace(ACCOUNT, state=state))
     assert (await world.refused(user=user)).reason is reason
     assert world.log == ["account"]
@@ -93,7 +93,7 @@ async def test_accounts_that_may_not_be_called_for(state: str, user: str, reason
 GRANTLESS = SpApiCall("a", operation="notifications/v1/getDestinations")
 
 
-async def test_a_grantless_call_has_the_applications_token_and_bucket_and_needs_no_authorization() -> None:
+async def test_a_grantless_call_uses_the_applications_token_and_bucket() -> None:
     world = World(account=replace(ACCOUNT, state="AUTHORIZATION_REVOKED"))
     await world.make(GRANTLESS)
     assert world.log == ["account", "grantless app sellingpartnerapi::notifications", "quota", "send"]
@@ -103,14 +103,14 @@ async def test_a_grantless_call_has_the_applications_token_and_bucket_and_needs_
     assert world.buckets[0].all == world.buckets[1].all
 
 
-async def test_a_caller_may_name_the_kind_of_token() -> None:
+async def test_a_caller_may_choose_the_kind_of_token() -> None:
     world = World()
     await world.make(GRANTLESS, token_kind="SELLER")
     assert world.log == ["account", "token", "quota", "send"]
     await world.make(GRANTLESS, user="u1", token_kind="SELLER")
     other = World(account=replace(ACCOUNT, user_id="u2"))
     await other.make(GRANTLESS, user="u2", token_kind="SELLER")
-    assert other.buckets[0].all != world.buckets[0].all, "it counts for the seller, not for the application"
+    assert other.buckets[0].all != world.buckets[0].all, "the call counts for the seller, not for the application"
     revoked = World(account=replace(ACCOUNT, state="AUTHORIZATION_REVOKED"))
     assert (await revoked.refused(GRANTLESS, token_kind="SELLER")).reason is Reason.AUTHORIZATION_REVOKED
     await revoked.make(GRANTLESS, token_kind="GRANTLESS")
@@ -119,7 +119,7 @@ async def test_a_caller_may_name_the_kind_of_token() -> None:
     assert (await world.refused(GRANTLESS, user="u1", token_kind="GRANTLESS")).reason is Reason.CALLER_NOT_ALLOWED
 
 
-async def test_a_refused_grantless_token_is_replaced_once_and_only_where_amazon_names_the_token() -> None:
+async def test_a_refused_grantless_token_is_replaced_once_if_amazon_names_the_token() -> None:
     invalidated = "invalidate app sellingpartnerapi::notifications Atza|grantless"
     world = World(steps=[EXPIRED, OK])
     assert (await world.make(GRANTLESS)).attempts == 2
@@ -132,13 +132,13 @@ async def test_a_refused_grantless_token_is_replaced_once_and_only_where_amazon_
     assert (denied.log.count("send"), denied.log.count(invalidated)) == (1, 0)
 
 
-async def test_a_grantless_token_that_cannot_be_replaced_is_not_sent_again() -> None:
+async def test_a_grantless_token_without_a_replacement_is_not_sent_again() -> None:
     world = World(steps=[EXPIRED], replaces_grantless=False)
     assert (await world.refused(GRANTLESS)).reason is Reason.AMAZON_DENIED
     assert world.log.count("send") == 1
 
 
-async def test_a_user_does_not_act_for_an_application_that_others_use_too() -> None:
+async def test_a_user_may_not_act_for_a_shared_application() -> None:
     world = World()
     assert (await world.refused(GRANTLESS, user="u1")).reason is Reason.CALLER_NOT_ALLOWED
     assert world.log == ["account"]
@@ -150,13 +150,13 @@ async def test_a_user_does_not_act_for_an_application_that_others_use_too() -> N
 @pytest.mark.parametrize(
     ("account", "call", "host"), [(False, True, "sandbox.na"), (True, None, "sandbox.na"), (True, False, "na")]
 )
-async def test_the_sandbox_by_call_or_by_account(account: bool, call: bool | None, host: str) -> None:
+async def test_the_sandbox_is_chosen_by_call_or_account(account: bool, call: bool | None, host: str) -> None:
     world = World(account=replace(ACCOUNT, sandbox=account))
     await world.make(sandbox=call)
     assert world.sent[0].url.startswith(f"https://{host}.test/")
 
 
-# What Amazon did not do is sent again, what it may have done only when that does no harm.
+# A call that Amazon did not execute is sent again; one that it may have executed only if a repeat does no harm.
 RESET, REFUSED = ResponseLost("ServerDisconnectedError"), ConnectError("ClientConnectorError")
 TOO_LARGE = ResponseOversized(AmazonResponse(201, (("x-amzn-RequestId", "r-1"),), b""))
 _RETRIED, _ONCE = MAX_ATTEMPTS, 1
@@ -187,7 +187,7 @@ _RETRIED, _ONCE = MAX_ATTEMPTS, 1
         (EXPIRED, WRITE, 2, Reason.AMAZON_DENIED),
     ],
 )
-async def test_how_often_a_call_is_sent_that_never_succeeds(
+async def test_the_number_of_attempts_of_a_failing_call(
     step: Step, call: SpApiCall, attempts: int, reason: Reason
 ) -> None:
     world = World(steps=[step])
@@ -200,7 +200,7 @@ async def test_how_often_a_call_is_sent_that_never_succeeds(
         assert (done.response, done.attempts) == (step, attempts)
 
 
-async def test_an_own_fault_is_reported_as_such_and_opens_no_breaker() -> None:
+async def test_a_fault_of_this_process_is_reported_as_such_and_opens_no_breaker() -> None:
     world = World(steps=[ConnectError("ClientConnectorError", own=True)])
     for _ in range(30):
         error = await world.refused(WRITE)
@@ -216,12 +216,12 @@ async def test_an_expired_client_secret_is_the_applications_fault() -> None:
     assert "rotate" in error.message
 
 
-async def test_a_retried_call_that_succeeds_says_how_often() -> None:
+async def test_a_result_holds_the_number_of_attempts() -> None:
     world = World(steps=[THROTTLED, BUSY, REFUSED, OK])
     assert (await world.make(WRITE)).attempts == 4
 
 
-async def test_an_expired_token_is_repaired_once_also_for_a_write() -> None:
+async def test_an_expired_token_is_replaced_once_for_a_write_too() -> None:
     world = World(steps=[EXPIRED, OK])
     done = await world.make(WRITE)
     assert done.attempts == 2
@@ -232,17 +232,17 @@ async def test_an_expired_token_is_repaired_once_also_for_a_write() -> None:
     assert again.log.count("invalidate") == 1
 
 
-async def test_an_unknown_fate_is_an_error_as_is_too() -> None:
+async def test_an_unknown_outcome_is_an_error_in_as_is_mode_too() -> None:
     assert (await World(steps=[RESET]).refused(WRITE, as_is=True)).reason is Reason.AMAZON_OUTCOME_UNKNOWN
 
 
-async def test_a_429_drains_the_bucket_for_one_interval_or_as_amazon_says() -> None:
+async def test_a_429_empties_the_bucket_for_an_interval_or_retry_after() -> None:
     world = World(steps=[THROTTLED, amazon_response(429, "QuotaExceeded", retry_after="0.01"), OK])
     await world.make()
     assert world.drained == [pytest.approx(1 / 0.0167), 0.01]
 
 
-async def test_no_turn_in_time_after_a_429_is_amazons_429() -> None:
+async def test_without_a_slot_in_time_after_a_429_the_result_is_amazons_429() -> None:
     world = World(steps=[THROTTLED], waits=[0.0, 60.0])
     error = await world.refused(max_wait=0.0)
     assert (error.reason, len(world.sent)) == (Reason.AMAZON_QUOTA_EXCEEDED, 1)
@@ -251,14 +251,14 @@ async def test_no_turn_in_time_after_a_429_is_amazons_429() -> None:
     assert (await as_is.make(max_wait=0.0, as_is=True)).response is THROTTLED
 
 
-async def test_no_turn_at_all_is_ours() -> None:
+async def test_without_any_slot_in_time_the_error_is_sellergates() -> None:
     world = World(waits=[60.0])
     error = await world.refused()
     assert (error.reason, error.retry_after, world.sent) == (Reason.LOCAL_QUOTA_EXCEEDED, 60.0, [])
     assert error.metadata["operation"] == "orders/v0/getOrders"
 
 
-async def test_the_longest_wait_is_the_callers_and_never_past_its_deadline() -> None:
+async def test_the_longest_wait_is_the_callers_within_its_deadline() -> None:
     world = World(steps=[BUSY, OK], waits=[3.0, 2.0])
     await world.make(max_wait=5.0)
     assert world.allowed == [5.0, 2.0]
@@ -270,7 +270,7 @@ async def test_the_longest_wait_is_the_callers_and_never_past_its_deadline() -> 
     assert bounded.seconds == [pytest.approx(4.0 - RESERVE_SECONDS)] * 2
 
 
-async def test_a_call_out_of_time_is_told_so_unless_it_is_a_write_of_unknown_fate() -> None:
+async def test_a_passed_deadline_is_reported_unless_a_writes_outcome_is_unknown() -> None:
     late = ResponseLost("no complete response within 0.0 s")
     assert (await World(steps=[late], left=0.06).refused()).reason is Reason.DEADLINE_EXCEEDED
     assert (await World(steps=[late], left=0.06).refused(WRITE)).reason is Reason.AMAZON_OUTCOME_UNKNOWN
@@ -279,7 +279,7 @@ async def test_a_call_out_of_time_is_told_so_unless_it_is_a_write_of_unknown_fat
     assert nothing.sent == []
 
 
-async def test_a_rate_is_learned_where_it_differs_and_for_every_bucket() -> None:
+async def test_a_reported_rate_that_differs_updates_every_bucket() -> None:
     told = replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))
     world = World(steps=[told])
     await world.make(background=True)
@@ -290,19 +290,19 @@ async def test_a_rate_is_learned_where_it_differs_and_for_every_bucket() -> None
     assert same.learned == []
 
 
-async def test_the_bucket_of_an_unknown_path_learns_too() -> None:
+async def test_the_bucket_of_an_unknown_path_follows_the_reported_rate() -> None:
     world = World(steps=[replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))])
     assert (await world.make(path="/new/api")).operation is None
     assert world.learned == [(2, 16.7)]
 
 
-async def test_a_refused_call_of_an_unknown_path_learns_why_its_quota_is_small() -> None:
+async def test_the_refusal_of_an_unknown_path_explains_its_small_quota() -> None:
     error = await World(waits=[3.0]).refused(path="/new/api", max_wait=0.0)
     assert error.reason is Reason.LOCAL_QUOTA_EXCEEDED
     assert "catalogue lacks" in str(error)
 
 
-async def test_a_write_whose_response_is_too_large_is_told_as_done_and_closes_no_breaker() -> None:
+async def test_a_write_with_an_oversized_response_is_reported_as_executed() -> None:
     world = World(steps=[TOO_LARGE])
     for _ in range(20):
         error = await world.refused(WRITE)
@@ -310,7 +310,7 @@ async def test_a_write_whose_response_is_too_large_is_told_as_done_and_closes_no
         assert (error.metadata["http_status"], error.metadata["amazon_request_id"]) == ("201", "r-1")
 
 
-async def test_amazons_own_429_says_when_to_come_back_also_where_amazon_does_not() -> None:
+async def test_amazons_429_has_a_retry_after_even_if_amazon_sends_none() -> None:
     world = World(steps=[THROTTLED], left=0.3)
     done = await world.make(as_is=True)
     operation = CATALOGUE.get("orders/v0/getOrders")

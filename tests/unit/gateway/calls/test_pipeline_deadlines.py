@@ -1,4 +1,4 @@
-"""Nothing that happens after a request was sent reports that it was not done, however late a busy event loop is."""
+"""Deadlines after a request was sent: no error says that it was not executed, however late a busy event loop is."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -25,7 +25,7 @@ SECONDS = 2.0
 
 @dataclass
 class Timed(World):
-    """A world whose call has SECONDS, and whose Amazon does not look at the time that it is given."""
+    """A world whose call has SECONDS, and whose Amazon ignores the given time."""
 
     connecting: float = 0.0
     responding: float = 0.0
@@ -72,7 +72,7 @@ async def by_cancellation(call: Coroutine[Any, Any, Any]) -> Any:
 
 
 @pytest.mark.parametrize("ended", [by_deadline, by_cancellation])
-def test_a_write_that_was_sent_is_of_unknown_outcome_when_its_time_ends(ended: Any) -> None:
+def test_a_write_whose_deadline_passes_after_sending_has_an_unknown_outcome(ended: Any) -> None:
     assert outcome(Timed(responding=60.0), WRITE, ended) is Reason.AMAZON_OUTCOME_UNKNOWN
     assert outcome(Timed(steps=[THROTTLED, OK], responding=1.5), WRITE, ended) is Reason.AMAZON_OUTCOME_UNKNOWN
     assert outcome(Timed(connecting=60.0), WRITE, ended) is Reason.DEADLINE_EXCEEDED, "nothing was sent"
@@ -81,15 +81,15 @@ def test_a_write_that_was_sent_is_of_unknown_outcome_when_its_time_ends(ended: A
 
 @pytest.mark.parametrize("ended", [by_deadline, by_cancellation])
 @pytest.mark.parametrize("call", [WRITE, READ])
-def test_amazons_response_is_the_outcome_though_the_time_ends_before_what_follows_it(
+def test_amazons_response_is_the_outcome_though_the_deadline_passes_during_follow_ups(
     call: SpApiCall, ended: Any
 ) -> None:
-    """The response comes in the moment of the deadline."""
+    """The response arrives at the deadline."""
     world = Timed(steps=[RATED], responding=SECONDS - 0.021, learning=60.0)
     assert outcome(world, call, ended) == 200
 
 
-def test_a_caller_that_leaves_ends_its_call() -> None:
+def test_a_disconnected_caller_ends_its_call() -> None:
     async def scenario() -> None:
         world = Timed(responding=60.0)
         loop = asyncio.get_running_loop()
@@ -103,7 +103,7 @@ def test_a_caller_that_leaves_ends_its_call() -> None:
     run_in_virtual_time(scenario())
 
 
-async def test_a_late_loop_waits_for_amazon_so_much_shorter_and_never_too_short() -> None:
+async def test_a_late_loop_shortens_the_wait_for_amazon_within_a_bound() -> None:
     world = World(left=4.0, lateness=0.1)
     await world.make(WRITE)
     assert world.seconds == [pytest.approx(4.0 - RESERVE_SECONDS - LATENESS_TIMES * 0.1)]
@@ -137,14 +137,14 @@ async def test_without_a_slot_for_another_attempt_amazons_last_outcome_is_the_re
 
 @dataclass
 class Closing(World):
-    """A world whose account is switched off after the first request."""
+    """A world whose account is deactivated after the first request."""
 
     async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
         self.account = replace(self.account, state="INACTIVE")
         return await super().send(request, seconds)
 
 
-async def test_what_may_have_been_done_is_not_reported_as_not_sent_whatever_keeps_it_from_being_sent_again() -> None:
+async def test_a_request_that_may_have_been_executed_is_never_reported_as_not_sent() -> None:
     """The account is read again after each wait for quota."""
     world = Closing(steps=[RESET, OK], waits=[0.0, 1.0])
     assert (await world.refused(PUT)).reason is Reason.AMAZON_UNAVAILABLE

@@ -1,4 +1,4 @@
-"""What a call that fails leaves in memory: no response of Amazon's, without any help of the garbage collector."""
+"""The memory after a failed call: no response of Amazon stays, even before a garbage collection."""
 
 import gc
 import weakref
@@ -14,12 +14,12 @@ from tests.fakes.gateway import BUSY, DENIED, EXPIRED, HTML, OK, READ, THROTTLED
 
 
 class Held(AmazonResponse):
-    """A response that can be watched."""
+    """A response that supports weak references."""
 
 
 @dataclass
 class Watched(World):
-    """A world that knows which of its responses are still in memory."""
+    """A world that records which of its responses are still in memory."""
 
     responses: list[weakref.ref[Held]] = field(default_factory=list)
 
@@ -52,7 +52,7 @@ LARGE = ResponseOversized(AmazonResponse(200, (), b""))
     [OK, DENIED, EXPIRED, HTML, BUSY, THROTTLED, ResponseLost("reset"), ConnectError("refused"), LARGE],
     ids=["unreadable", "denied", "expired", "html", "busy", "throttled", "lost", "not sent", "large"],
 )
-async def test_a_call_that_fails_holds_nothing_afterwards(step: Step, call: object) -> None:
+async def test_a_failed_call_leaves_no_response_in_memory(step: Step, call: object) -> None:
     world = Watched(steps=[step])
     with pytest.raises(SellergateError) as caught:
         await world.calls.make(call, "", unreadable)  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ async def test_a_call_that_fails_holds_nothing_afterwards(step: Step, call: obje
     assert [held() for held in world.responses if held() is not None] == []
 
 
-async def test_a_call_without_a_slot_for_another_attempt_holds_nothing_afterwards() -> None:
+async def test_a_call_without_a_slot_for_a_retry_leaves_no_response_in_memory() -> None:
     world = Watched(steps=[ResponseLost("reset"), OK], waits=[0.0, 60.0])
     lost = world.steps[0]
     with pytest.raises(SellergateError):

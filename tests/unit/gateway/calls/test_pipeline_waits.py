@@ -1,4 +1,4 @@
-"""What was checked before a wait is checked again after it, and a call that is not made gives its slot back."""
+"""Waits of a call: its account is checked again after each, and a call that is not sent cancels its slot."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ GRANTLESS = SpApiCall("a", operation="notifications/v1/getDestinations")
 
 @dataclass
 class Waiting(World):
-    """A world whose account becomes another one while a call waits for quota."""
+    """A world whose account changes while a call waits for quota."""
 
     after: Account | SellergateError = ACCOUNT
 
@@ -55,7 +55,7 @@ class Waiting(World):
         (Unavailable("The account service is down."), "", Reason.DEPENDENCY_UNAVAILABLE),
     ],
 )
-async def test_an_account_that_changed_while_a_call_waited(
+async def test_a_call_is_refused_if_its_account_changed_during_the_wait(
     after: Account | SellergateError, user: str, reason: Reason
 ) -> None:
     world = Waiting(waits=[3.0], after=after)
@@ -63,7 +63,7 @@ async def test_an_account_that_changed_while_a_call_waited(
     assert (world.sent, world.log[-1]) == ([], "cancel quota")
 
 
-async def test_a_user_that_may_no_longer_act_for_the_application() -> None:
+async def test_a_user_that_lost_the_application_during_the_wait_is_refused() -> None:
     own = replace(ACCOUNT, shared_application=False)
     world = Waiting(account=own, waits=[3.0], after=ACCOUNT)
     assert (await world.refused(GRANTLESS, "u1")).reason is Reason.CALLER_NOT_ALLOWED
@@ -78,7 +78,7 @@ async def test_a_new_authorization_is_used_after_the_wait() -> None:
 
 @dataclass
 class Slow(World):
-    """A world in which the first token takes some seconds."""
+    """A world in which the fetch of the first token takes some seconds."""
 
     async def get_token(self, account: Account) -> AccessToken:
         if "token" not in self.log:
@@ -87,7 +87,7 @@ class Slow(World):
         return await super().get_token(account)
 
 
-async def test_a_wait_for_a_token_is_a_wait_too() -> None:
+async def test_the_account_is_checked_again_after_a_wait_for_a_token() -> None:
     world = Slow()
     assert (await world.refused(CALL)).reason is Reason.ACCOUNT_INACTIVE
     assert world.sent == []
@@ -103,7 +103,7 @@ class Refusing(World):
         return await super().send(request, seconds)
 
 
-async def test_a_pause_before_a_retry_is_a_wait_too() -> None:
+async def test_the_account_is_checked_again_after_the_pause_before_a_retry() -> None:
     world = Refusing(steps=[BUSY, OK])
     assert ((await world.refused(CALL)).reason, len(world.sent)) == (Reason.ACCOUNT_INACTIVE, 1)
 
@@ -118,7 +118,7 @@ class Late(World):
         return admission
 
 
-async def test_every_call_that_passed_and_is_not_sent_gives_its_slot_back() -> None:
+async def test_each_call_that_is_not_sent_cancels_its_slot() -> None:
     late = Late(waits=[1.0])
     assert (await late.refused(CALL)).reason is Reason.DEADLINE_EXCEEDED
     assert late.log[-1] == "cancel quota"
@@ -156,8 +156,8 @@ class Storm(World):
 
 
 @pytest.mark.parametrize(("told", "bound"), [(True, 0.0), (False, MAX_STALENESS_SECONDS)])
-def test_nothing_goes_out_for_an_account_that_was_deleted_while_calls_waited(told: bool, bound: float) -> None:
-    """300 calls at two a second; after two seconds the account is deleted, and the change is announced or is not."""
+def test_waiting_calls_of_a_deleted_account_are_not_sent(told: bool, bound: float) -> None:
+    """300 calls at two per second. After two seconds the account is deleted, with or without a published change."""
 
     async def scenario() -> None:
         now = asyncio.get_running_loop().time

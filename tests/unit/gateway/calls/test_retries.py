@@ -1,4 +1,4 @@
-"""When a call is sent again, and how long it waits before."""
+"""The retry policy: whether a call is sent again, and the wait before."""
 
 import pytest
 from sellergate_gateway.calls.outcomes import Failure
@@ -16,10 +16,10 @@ NOT_DONE, UNKNOWN, FINAL = Failure.NOT_DONE, Failure.UNKNOWN, Failure.FINAL
 @pytest.mark.parametrize(
     ("failure", "idempotent", "number", "left", "retry_after", "pause"),
     [
-        # What Amazon did not do is sent again, writes too.
+        # A call that Amazon did not execute is sent again, a write too.
         (NOT_DONE, True, 1, 30, None, FIRST_BACKOFF / 2),
         (NOT_DONE, False, 1, 30, None, FIRST_BACKOFF / 2),
-        # What it may have done: only where twice is as good as once.
+        # A call that it may have executed: only if a repeat does no harm.
         (UNKNOWN, True, 1, 30, None, FIRST_BACKOFF / 2),
         (UNKNOWN, False, 1, 30, None, None),
         (UNKNOWN, False, 1, 30, 0.0, None),
@@ -28,20 +28,20 @@ NOT_DONE, UNKNOWN, FINAL = Failure.NOT_DONE, Failure.UNKNOWN, Failure.FINAL
         # The backoff doubles, up to a bound.
         (NOT_DONE, True, 2, 30, None, FIRST_BACKOFF),
         (NOT_DONE, True, 3, 30, None, FIRST_BACKOFF * 2),
-        # Four attempts at most.
+        # A call has at most four attempts.
         (NOT_DONE, True, MAX_ATTEMPTS, 30, None, None),
         (UNKNOWN, True, MAX_ATTEMPTS, 30, None, None),
-        # Amazon's Retry-After comes before the backoff, whatever the jitter.
+        # Amazon's Retry-After takes precedence over the backoff, for any jitter.
         (NOT_DONE, False, 1, 30, 7.0, 7.0),
         (NOT_DONE, False, 3, 30, 0.0, 0.0),
-        # Never past the deadline.
+        # The wait never ends after the deadline.
         (NOT_DONE, True, 1, 7.0, 7.0, None),
         (NOT_DONE, True, 1, FIRST_BACKOFF / 2, None, None),
         (NOT_DONE, True, 1, 0, 0.0, None),
         (NOT_DONE, True, 1, -1, None, None),
     ],
 )
-def test_table(
+def test_the_pause_before_a_retry(
     failure: Failure, idempotent: bool, number: int, left: float, retry_after: float | None, pause: float | None
 ) -> None:
     attempt = Attempt(number, failure, idempotent, left, retry_after)
