@@ -108,7 +108,7 @@ async def test_a_row_that_was_changed_is_a_fault_and_exit_code_1(account: Suite,
     rows.close()
     bad = operator.types("audit", "verify")
     assert bad.returncode == 1
-    assert f"account {account_id}: event 2 was changed, or what came before it was" in bad.stdout.splitlines()
+    assert f"account {account_id}: event 2 was changed, or an event before it was" in bad.stdout.splitlines()
     assert bad.stdout.splitlines()[-1].endswith("faults: 1.")
     assert operator.types("audit", "verify", account_id).returncode == 1
 
@@ -134,4 +134,4 @@ async def test_what_a_thief_does_to_the_database_is_refused_and_found(account: S
     found = operator.types("audit", "verify", "--anchors", str(logs))
     assert found.returncode == 1
     assert f"row accounts/{account_id}: it was not written by this service with its keys" in found.stdout.splitlines()
-    assert f"account {account_id}: event 3 was logged, and is gone" in found.stdout.splitlines()
+    assert f"account {account_id}: event 3 was logged and is missing in the database" in found.stdout.splitlines()

@@ -20,21 +20,21 @@ from sellergate_account.settings import AccountSettings
 from sellergate_account.storage.database import open_database
 from sellergate_account.wiring import open_servicers
 
-# More than the database has connections, so that none of them rests while calls are read and written.
+# The limit exceeds the number of database connections, so that no connection is idle while calls are parsed and written.
 CALLS_AT_ONCE = 32
-# So few keep the processor busy; more would keep it from taking calls while it is.
+# The limit never falls below this number: two calls keep a busy processor at work, and more would delay new calls.
 FEWEST_CALLS_AT_ONCE = 2
 
 
 def main() -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until a signal stops it."""
     settings = load_settings(AccountSettings)
     configure_logging("account", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)
 
 
 async def serve(settings: AccountSettings) -> None:
-    """Serve what `wiring` has put together."""
+    """Serve the servicers of `wiring`, with their health and metrics."""
     settings = await with_plain_keys(settings)
     background = BackgroundTasks()
     async with AsyncExitStack() as stack:
@@ -43,7 +43,7 @@ async def serve(settings: AccountSettings) -> None:
             open_database(settings.database, folder=settings.own_folder, allow_plain=settings.database_allow_plain)
         )
         probes: dict[str, Probe] = {"redis": redis.ping, "database": database.probe}
-        # Before the servicers, which wait for the database: until then health says that it is down.
+        # Health starts before the servicers, which wait for the database: until it is up, health reports it as down.
         health = await stack.enter_async_context(open_health(settings, probes, background))
         servicers = await stack.enter_async_context(open_servicers(settings, database, redis, background))
         admission = Admission(CALLS_AT_ONCE, time.monotonic, random.random, fewest=FEWEST_CALLS_AT_ONCE)

@@ -1,4 +1,4 @@
-"""Decides about accounts: who may see them, how they change, when a credential's revision grows."""
+"""The rules of accounts: which user may see them, how they change, and when their revision grows."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ DEFAULT_REGION = "us-east-1"
 # Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").
 AUTHORIZATION_LIFE = timedelta(days=365)
 ID = model.ID
-# A change of any of these raises the revision.
+# A change of any of these fields raises the revision.
 _CREDENTIALS = frozenset(
     {"application_id", "iam_role_arn", "role_without_external_id", "state", "refresh_token", "lwa_client_secret"}
 )
@@ -51,7 +51,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What connects a seller; None keeps what is stored, or takes the default on a new account."""
+    """The fields that connect a seller. None keeps the stored value, or selects the default on a new account."""
 
     user_id: str
     amazon_seller_id: str
@@ -68,7 +68,7 @@ class Connection:
 
 
 class Accounts:
-    """The accounts. `user` limits every call to that user's own; empty: the caller may see all."""
+    """The operations on accounts. `user` restricts each call to that user's accounts; an empty `user` allows all accounts."""
 
     def __init__(
         self,
@@ -100,18 +100,18 @@ class Accounts:
         return await self._write(lambda work: self._upsert(work, connection))
 
     async def get(self, account_id: str, user: str) -> Account:
-        """Return one account. Raises NotFound, alike for an unknown id, a malformed one and another user's."""
+        """Return one account. Raises NotFound, with one message for an unknown id, a malformed id and another user's account."""
         async with self._store.reading() as work:
             return await self.get_owned(work, account_id, user)
 
     async def with_application(self, account_id: str, user: str) -> tuple[Account, Application]:
-        """Return one account and its application. Raises as `get`."""
+        """Return one account and its application. Raises the errors of `get`."""
         async with self._store.reading() as work:
             account = await self.get_owned(work, account_id, user)
             return account, await self._applications.get_existing(work, account.application_id)
 
     async def list(self, narrowed: Filter, after: Cursor | None, limit: int) -> tuple[Account, ...]:
-        """Return at most `limit` accounts in order of creation, beginning after a place."""
+        """Return at most `limit` accounts in order of creation, beginning after a cursor."""
         async with self._store.reading() as work:
             return tuple(await work.accounts.list(narrowed, after, limit))
 
@@ -147,7 +147,7 @@ class Accounts:
         return await self._write(change)
 
     async def set_active(self, account_id: str, user: str, etag: str, *, active: bool) -> Account:
-        """Switch an account on or off. Raises NotFound, Conflict."""
+        """Make an account active or inactive. Raises NotFound, Conflict."""
 
         async def change(work: UnitOfWork) -> Account:
             account = await self.get_owned(work, account_id, user)
@@ -160,7 +160,7 @@ class Accounts:
         return await self._write(change)
 
     async def remove(self, account_id: str, user: str, etag: str) -> None:
-        """Remove an account for good. Raises NotFound, Conflict."""
+        """Remove an account permanently. Raises NotFound, Conflict."""
 
         async def change(work: UnitOfWork) -> None:
             account = await self.get_owned(work, account_id, user)
@@ -173,7 +173,7 @@ class Accounts:
     async def secrets(
         self, account_id: str, *, verifying: bool = False
     ) -> tuple[Account, Application, ApplicationSecrets, SecretStr]:
-        """Open what a token exchange needs, after the access is recorded. `verifying` opens a revoked account too.
+        """Return the secrets for a token exchange, once the access is recorded. `verifying` allows a revoked account too.
 
         Raises NotFound, PreconditionFailed.
         """
@@ -193,7 +193,7 @@ class Accounts:
         return account, application, secrets, refresh_token
 
     async def note(self, account_id: str, action: str, detail: str) -> None:
-        """Record in the audit log what is done with an account elsewhere. Raises NotFound."""
+        """Record in the audit log what another service does with an account. Raises NotFound."""
 
         async def record(work: UnitOfWork) -> None:
             await self.get_owned(work, account_id, "")
@@ -261,14 +261,14 @@ class Accounts:
             signing=_or(connection.signing, found.signing),
             sandbox=_or(connection.sandbox, found.sandbox),
             authorization_expire_time=_or(connection.authorization_expire_time, found.authorization_expire_time),
-            # Of a revoked account only a new refresh token, or an exchange that Amazon accepts, makes an active one.
+            # Only a new refresh token, or an exchange that Amazon accepts, makes a revoked account active.
             state=found.state if found.state is State.AUTHORIZATION_REVOKED else State.ACTIVE,
         )
         secrets = Renewal(connection.refresh_token, connection.authorization_expire_time is None)
         return await self._save(work, "account.updated", found, changed, secrets), False
 
     async def create(self, work: UnitOfWork, connection: Connection, application_id: str, origin: Origin) -> Account:
-        """Store an account that is not there yet, within a transaction. Raises InvalidRequest, UserLimitReached, DuplicateKey."""
+        """Store a new account within a transaction. Raises InvalidRequest, UserLimitReached, DuplicateKey."""
         if connection.refresh_token is None:
             raise InvalidRequest.of_field("refresh_token", "must be set to connect a new seller")
         if await work.accounts.count(connection.user_id, self._limits.accounts) >= self._limits.accounts:
@@ -310,7 +310,7 @@ class Accounts:
     async def _save(
         self, work: UnitOfWork, action: str, before: Account, after: Account, renewal: Renewal = _NOTHING_NEW
     ) -> Account:
-        """Store and record what changed, if anything did; a changed credential or state raises the revision."""
+        """Store and record the changed fields, if there are any. A changed credential or state raises the revision."""
         token = renewal.refresh_token
         if token is None and after.application_id != before.application_id:
             await self._applications.check_same_client(work, before.application_id, after.application_id)
@@ -326,7 +326,7 @@ class Accounts:
             return before
         raises = not _CREDENTIALS.isdisjoint(changed)
         if raises and _CREDENTIALS.intersection(changed) == {"state"} and not await self._has(work, before, None):
-            # What cannot be opened cannot be sealed for another revision, and must not be lost for a switch.
+            # A token that does not open cannot be sealed for another revision, and a change of state must not lose it.
             raises = False
         after = replace(after, revision=before.revision + raises, version=before.version + 1, update_time=self._now())
         await work.accounts.save(after, token)
@@ -334,7 +334,7 @@ class Accounts:
         return after
 
     async def _has(self, work: UnitOfWork, account: Account, token: SecretStr | None) -> bool:
-        """Return whether the account's refresh token is this one, or with None whether it opens at all."""
+        """Return whether `token` is the account's refresh token; with None, whether the stored one opens."""
         try:
             stored = await work.accounts.read_refresh_token(account)
         except DecryptionError:
@@ -342,7 +342,7 @@ class Accounts:
         return token is None or stored == token
 
     async def get_owned(self, work: UnitOfWork, account_id: str, user: str) -> Account:
-        """Return an account that the user may see. Raises NotFound, alike for an unknown id, a malformed one, another user's."""
+        """Return an account that the user may see. Raises NotFound as `get` does."""
         account = await work.accounts.get(account_id) if ID.fullmatch(account_id) else None
         if account is None or (user and account.user_id != user):
             raise NotFound.account(account_id)
@@ -369,7 +369,7 @@ def check_usable(account: Account) -> None:
 
 
 def marketplace_code(given: str, field: str) -> str:
-    """Return the canonical code of a marketplace. Raises InvalidRequest that lists the codes."""
+    """Return the canonical code of a marketplace. Raises InvalidRequest, which lists the codes."""
     marketplace = marketplace_by_code(given)
     if marketplace is None:
         codes = ", ".join(sorted(known.code for known in MARKETPLACES))
@@ -378,13 +378,13 @@ def marketplace_code(given: str, field: str) -> str:
 
 
 def check_marketplace_ids(ids: tuple[str, ...] | None, field: str = "marketplace_ids") -> None:
-    """Raise InvalidRequest that names the first id that no marketplace has, or that is there twice."""
+    """Raise InvalidRequest for the first id that is unknown or repeated."""
     seen: set[str] = set()
     for index, marketplace_id in enumerate(ids or ()):
         if marketplace_by_id(marketplace_id) is None:
             raise InvalidRequest.of_field(f"{field}[{index}]", "must be a marketplace id, as in ATVPDKIKX0DER")
         if marketplace_id in seen:
-            raise InvalidRequest.of_field(f"{field}[{index}]", "is there already; name each marketplace once")
+            raise InvalidRequest.of_field(f"{field}[{index}]", "is repeated; name each marketplace once")
         seen.add(marketplace_id)
 
 

@@ -1,4 +1,4 @@
-"""Decides about LWA clients: which one an account uses, and how a secret is replaced."""
+"""The rules of LWA clients: which one an account uses, and how its secret is replaced."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ _HINT_LENGTH = 4
 
 @dataclass(frozen=True, slots=True)
 class LwaClient:
-    """An LWA client as a caller gives it; the secret may be left out where the client is known."""
+    """An LWA client in a request; the secret is optional where the client is stored already."""
 
     client_id: SecretStr
     client_secret: SecretStr | None
@@ -70,7 +70,7 @@ class ApplicationChanges:
 
 
 class Applications:
-    """The LWA clients: the operator's, shared by all, and each user's own."""
+    """The operations on LWA clients: the operator's, which all users share, and each user's own."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class Applications:
         self._limits = limits
 
     async def create(self, application: NewApplication, user: str) -> Application:
-        """Store an LWA client: a user's own, or from an operator anybody's. Raises InvalidRequest when the owner has it.
+        """Store an LWA client for its owner; operators may store it for any owner. Raises InvalidRequest when the owner has it.
 
-        One whose stored secrets no longer open is stored again under its id, so that the accounts that use it are healed.
+        A client whose stored secrets no longer open is stored again under its id, so that its accounts work again.
         """
         owner = user or application.owner_user_id
         now = self._now()
@@ -134,7 +134,7 @@ class Applications:
             )
 
     async def list(self, user: str, after: Cursor | None, limit: int) -> Sequence[Application]:
-        """Return at most `limit` applications: a user's own and the shared ones; with an empty user all."""
+        """Return at most `limit` applications: a user's own and the shared ones; all of them for an empty user."""
         async with self._store.reading() as work:
             return await work.applications.list((user, "") if user else None, after, limit)
 
@@ -167,16 +167,16 @@ class Applications:
                 await work.applications.remove(application.application_id)
             except InUse:
                 raise InvalidRequest.of_field(
-                    "application_id", "names an application that accounts use; delete them for good first"
+                    "application_id", "names an application that accounts use; delete those accounts permanently first"
                 ) from None
 
         await retry_transaction(self._store, change)
 
     async def rotate(self, application_id: str, user: str, new: NewSecret) -> tuple[Application, bool]:
-        """Store the secret that Amazon issued, and keep the old one until it ends; return also whether it was superseded.
+        """Store the secret that Amazon issued, and keep the old one until it ends; return also whether the new one is superseded.
 
-        The old one may have ended already: Amazon's notification may come late, and the new secret is stored all the same. It
-        is superseded, and the present one stays, where Amazon issued that one later. Raises InvalidRequest, NotFound, NotAllowed.
+        The old one may have ended already, since Amazon's notification may come late. The new one is superseded, and the
+        present one stays, where Amazon issued the present one later. Raises InvalidRequest, NotFound, NotAllowed.
         """
         now = self._now()
         check_credentials({"client_secret": new.client_secret})
@@ -212,7 +212,7 @@ class Applications:
         return found
 
     async def secrets(self, application_id: str) -> tuple[Application, ApplicationSecrets]:
-        """Return an application and its secrets, which only a recorded reading gives out. Raises NotFound, DecryptionError."""
+        """Return an application and its secrets, once the access is recorded. Raises NotFound, DecryptionError."""
         async with self._store.reading() as work:
             application = await self.get_existing(work, application_id)
             opened = await self.open_secrets(work, application)
@@ -220,7 +220,7 @@ class Applications:
         return application, opened
 
     async def open_secrets(self, work: UnitOfWork, application: Application) -> ApplicationSecrets:
-        """Open an application's secrets; a previous one that Amazon takes no longer is left out."""
+        """Return an application's secrets, without a previous one that Amazon no longer accepts."""
         secrets = await work.applications.read_secrets(application)
         until = application.previous_secret_expire_time
         return secrets if until is None or until > self._now() else replace(secrets, previous_client_secret=None)
@@ -242,7 +242,7 @@ class Applications:
     async def for_connection(
         self, work: UnitOfWork, user_id: str, application_id: str, client: LwaClient | None
     ) -> Application:
-        """Return the application of a new or renewed connection: the one named, or the user's own of this LWA client.
+        """Return the application of a new or renewed connection: the named one, or the user's own of the given LWA client.
 
         Raises InvalidRequest, NotFound.
         """
@@ -251,7 +251,7 @@ class Applications:
         if application_id:
             return await self.get_usable(work, application_id, user_id)
         if client is None:
-            raise InvalidRequest.of_field("lwa_client_id", "must be set, or application_id")
+            raise InvalidRequest.of_field("lwa_client_id", "must be set unless application_id is set")
         found = await work.applications.find(user_id, client.client_id)
         if found is None:
             return await self.find_or_create(work, user_id, client)
@@ -260,7 +260,7 @@ class Applications:
         return found
 
     async def find_or_create(self, work: UnitOfWork, user_id: str, client: LwaClient) -> Application:
-        """Store a user's own application of an LWA client that is not stored yet. Raises InvalidRequest, DuplicateKey."""
+        """Store a user's own application of a new LWA client. Raises InvalidRequest, DuplicateKey."""
         if client.client_secret is None:
             raise InvalidRequest.of_field("lwa_client_secret", "must be set for an LWA client that is not known yet")
         await self._check_room(work, user_id)
@@ -281,7 +281,7 @@ class Applications:
     async def keep_secrets(
         self, work: UnitOfWork, application: Application, secrets: ApplicationSecrets
     ) -> Application:
-        """Store the secrets that an import decided on; the previous one is kept for OLD_SECRET_LIFE. Raises DecryptionError."""
+        """Store the secrets that an import selected; keep the previous one for OLD_SECRET_LIFE. Raises DecryptionError."""
         before, now = await work.applications.read_secrets(application), self._now()
         is_new = before.client_secret != secrets.client_secret
         changed = replace(
@@ -297,7 +297,7 @@ class Applications:
         return changed
 
     async def check_same_client(self, work: UnitOfWork, before_id: str, after_id: str) -> None:
-        """Raise InvalidRequest unless two applications are one LWA client: a refresh token belongs to one client."""
+        """Raise InvalidRequest unless two applications are of one LWA client: a refresh token belongs to one client."""
         clients = set[SecretStr]()
         for application_id in (before_id, after_id):
             application = await self.get_existing(work, application_id)
@@ -308,14 +308,16 @@ class Applications:
         if len(clients) > 1:
             raise InvalidRequest.of_field(
                 "refresh_token",
-                "must be given with another application or LWA client: Amazon takes the stored one from its own client only",
+                "must be set with another application or LWA client: Amazon accepts the stored one only from its own client",
             )
 
     async def store_secret(self, work: UnitOfWork, account: Account, client_secret: SecretStr) -> None:
         """Replace the secret of the account's own application. Raises NotAllowed for a shared one."""
         application = await self.get_existing(work, account.application_id)
         if application.owner_user_id != account.user_id:
-            raise NotAllowed("The account uses a shared application; only an operator replaces its secret.")
+            raise NotAllowed(
+                "The account uses a shared application, whose secret only an operator may replace; ask an operator to do so."
+            )
         await self._with_secret(work, application, NewSecret(client_secret))
 
     async def _is_readable(self, work: UnitOfWork, application: Application) -> bool:
@@ -326,7 +328,7 @@ class Applications:
         return True
 
     async def _check_room(self, work: UnitOfWork, owner: str) -> None:
-        """Raise UserLimitReached where a user owns as many applications as one may; the operator's have no limit."""
+        """Raise UserLimitReached where a user owns as many applications as the limit allows; the operator has no limit."""
         most = self._limits.applications
         if owner and await work.applications.count(owner, most) >= most:
             raise UserLimitReached("applications", most)
@@ -343,15 +345,17 @@ class Applications:
             return application
         await self.get_usable(work, application_id, user)
         if application.owner_user_id != user:
-            raise NotAllowed("The application is shared by all users; only an operator changes it.")
+            raise NotAllowed(
+                "The application is shared by all users, and only an operator may change it; ask an operator to do so."
+            )
         return application
 
     async def _with_secret(
         self, work: UnitOfWork, application: Application, new: NewSecret, client_id: SecretStr | None = None
     ) -> Application:
-        """Store a secret that differs from the present one, and keep that one until Amazon stops taking it.
+        """Store a secret that differs from the present one, and keep the present one until Amazon stops accepting it.
 
-        Where the stored secrets do not open, `client_id` says what else was there. Raises DecryptionError without it.
+        Where the stored secrets do not open, `client_id` replaces the stored one. Raises DecryptionError without it.
         """
         try:
             secrets = await work.applications.read_secrets(application)
@@ -371,7 +375,7 @@ class Applications:
         return changed
 
     async def _store_issued(self, work: UnitOfWork, application: Application, new: NewSecret) -> Application:
-        """Record when Amazon issued the present secret, where an operator was faster than Amazon's notification."""
+        """Record when Amazon issued the present secret, where an operator stored it before Amazon's notification came."""
         if new.issue_time is None or is_superseded(new, application):
             return application
         changed = replace(
@@ -383,6 +387,6 @@ class Applications:
 
 
 def check_future(time: datetime | None, now: datetime, field: str) -> None:
-    """Raise InvalidRequest that names the field of a time that has passed."""
+    """Raise InvalidRequest where the time in a field has passed."""
     if time is not None and time <= now:
         raise InvalidRequest.of_field(field, "must lie in the future")

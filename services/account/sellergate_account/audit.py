@@ -1,8 +1,8 @@
-"""Decides about the audit log: who did what to which account, in chains that nobody can rewrite unseen.
+"""The rules of the audit log, which records the actor of each change in chains that reveal a later alteration.
 
-There is one chain per account and one, GLOBAL, for everything else; it also knows which accounts were made and removed. An
-event's HMAC covers the event before, and the chain's end is known by count, last HMAC and an HMAC of its own, beside the
-account. The key is not in the database: whoever can write there cannot make up an end that fits.
+There is one chain per account and one, GLOBAL, for everything else, which also records which accounts were created and removed.
+An event's HMAC covers the event before. The end of a chain is stored beside the account: its count, its last HMAC, and an
+HMAC over both. The key is not in the database, so that write access to the database does not suffice to forge an end.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from sellergate_account.ports.audit_log import AuditLog
 from sellergate_account.ports.unit_of_work import Store
 
 GLOBAL = ""
-# Written where an end did not fit when the next event came, so that an append cannot cover a cut.
+# Written before the next event where the stored end was wrong, so that an append cannot hide a truncated chain.
 BROKEN_END = "audit.broken_end"
 CREATED, REMOVED = "account.created", "account.removed"
 
 
 class Audit:
-    """The writer of the log. `actor` tells who is being served."""
+    """The writer of the audit log. `actor` returns the actor of the present request."""
 
     def __init__(self, key: bytes, now: Callable[[], datetime], actor: Callable[[], Actor]) -> None:
         self._key = key
@@ -33,19 +33,19 @@ class Audit:
     async def record(
         self, audit_log: AuditLog, action: str, account_id: str = GLOBAL, subject: str = "", detail: str = ""
     ) -> None:
-        """Append an event within the transaction that does what it tells of. Raises DuplicateKey, Unavailable."""
+        """Append an event within the transaction of the change that it records. Raises DuplicateKey, Unavailable."""
         head = await audit_log.head(account_id)
         if head.seal != self.seal_of(account_id, head):
             head = await self._append(audit_log, head, BROKEN_END, account_id, "", f"count {head.count}")
         await self._append(audit_log, head, action, account_id, subject, detail)
 
     async def account_created(self, audit_log: AuditLog, account_id: str, detail: str = "") -> None:
-        """Record a new account in its own chain and in the global one, which remembers that it has to exist."""
+        """Record a new account in its own chain and in the global one, by which a missing account is found."""
         await self.record(audit_log, CREATED, account_id, detail=detail)
         await self.record(audit_log, CREATED, subject=f"account/{account_id}")
 
     async def account_removed(self, audit_log: AuditLog, account_id: str) -> None:
-        """Record in both chains that an account is about to be removed, and keep its chain beyond it."""
+        """Record in both chains that an account is about to be removed, and archive the end of its chain."""
         await self.record(audit_log, REMOVED, account_id)
         await audit_log.archive_chain(account_id)
         await self.record(audit_log, REMOVED, subject=f"account/{account_id}")
@@ -59,7 +59,7 @@ class Audit:
             return found
 
     def mac_of(self, event: AuditEvent, before: str) -> str:
-        """Return the HMAC of an event that follows the one with the mac `before`."""
+        """Return the HMAC of an event that follows an event with the HMAC `before`."""
         parts = (
             event.action,
             event.subject,
@@ -72,7 +72,7 @@ class Audit:
         return blind_index(self._key, "event", event.chain, str(event.sequence), before, *parts)
 
     def seal_of(self, chain: str, head: ChainHead) -> str:
-        """Return the HMAC of a chain's end; a chain that has not begun has none."""
+        """Return the HMAC of a chain's end; empty for a chain without events."""
         return blind_index(self._key, "end", chain, str(head.count), head.mac) if head.count or head.mac else ""
 
     async def _append(
@@ -92,6 +92,6 @@ class Audit:
 
 
 def current_actor() -> Actor:
-    """Return who is being served in this task."""
+    """Return the actor of the request that this task serves."""
     call = current_call()
     return Actor(call.caller.identity, call.caller.on_behalf_of, call.request_id) if call else Actor("", "", "")

@@ -1,4 +1,4 @@
-"""Decides about drop-in clients: who gets one, what is shown once, and who is let in."""
+"""The rules of drop-in clients: their creation, their secrets, which are returned once, and their authentication."""
 
 import hashlib
 import hmac
@@ -18,13 +18,13 @@ from sellergate_account.ports.errors import UserLimitReached
 from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 CLIENT_PREFIX, SECRET_PREFIX, HANDLE_PREFIX = "sgc_", "sgs_", "sgr_"
-# Compared with where there is no client, so that a stranger learns nothing from the time it takes.
-_NOBODY = hashlib.sha256(b"nobody").hexdigest()
+# Compared where there is no such client, so that the time of a response does not reveal whether a client exists.
+_NO_CLIENT = hashlib.sha256(b"no client").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new client with its secrets, which exist in the clear in this response alone. `handles` are by account."""
+    """A new client with its secrets, which are in the clear only here. `handles` are the drop-in refresh tokens by account."""
 
     client: DropInClient
     secret: SecretStr
@@ -32,7 +32,7 @@ class Issued:
 
 
 class Clients:
-    """The drop-in clients. `new_token` returns 256 random bits as text."""
+    """The operations on drop-in clients. `new_token` returns 256 random bits as text."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Clients:
         self._limits = limits
 
     async def create(self, user_id: str, name: str, account_ids: Sequence[str]) -> Issued:
-        """Make a client of a user for accounts of that user. Raises NotFound that names the account, UserLimitReached."""
+        """Create a client of a user for accounts of that user. Raises NotFound, which names the account, and UserLimitReached."""
         wanted = tuple(dict.fromkeys(account_ids))
         client = DropInClient(CLIENT_PREFIX + self._new_token(), user_id, name, wanted, self._now())
         secret = SecretStr(SECRET_PREFIX + self._new_token())
@@ -64,7 +64,7 @@ class Clients:
                 raise UserLimitReached("clients", most)
             for forgotten in await work.clients.remove_revoked(user_id, most):
                 await self._audit.record(work.audit_log, "client.forgotten", subject=f"client/{forgotten}")
-            for account_id in sorted(wanted):  # all lock rows in one order, so that nobody waits in a circle
+            for account_id in sorted(wanted):  # all transactions lock rows in one order, against deadlocks
                 await self._accounts.get_owned(work, account_id, user_id)
             await work.clients.add(client, digest_of(secret), digests)
             for account_id in wanted:
@@ -77,17 +77,17 @@ class Clients:
         return await retry_transaction(self._store, change)
 
     async def list(self, user_id: str, after: Cursor | None, limit: int) -> ClientPage:
-        """Return at most `limit` clients of a user; with an empty id of all."""
+        """Return at most `limit` clients of a user; of all users for an empty id."""
         async with self._store.reading() as work:
             return await work.clients.list(user_id, after, limit)
 
     async def get(self, client_id: str, user: str) -> DropInClient:
-        """Return a client. Raises NotFound, alike for another user's."""
+        """Return a client. Raises NotFound, also for another user's client."""
         async with self._store.reading() as work:
             return await _owned(work, client_id, user)
 
     async def revoke(self, client_id: str, user: str) -> DropInClient:
-        """End a client at once; again does nothing more. Raises NotFound, alike for another user's."""
+        """Revoke a client at once; a repeat changes nothing. Raises NotFound, also for another user's client."""
 
         async def change(work: UnitOfWork) -> DropInClient:
             client = await _owned(work, client_id, user)
@@ -100,13 +100,13 @@ class Clients:
     async def authenticate(
         self, client_id: str, secret: SecretStr, handle: SecretStr | None
     ) -> tuple[DropInClient, str]:
-        """Return who that is, and the account that the handle opens. Raises Unauthenticated, in the same words for every cause.
+        """Return the client and the account of its drop-in refresh token. Raises Unauthenticated, with one message for all causes.
 
-        Its metadata tell who has proven to be the client that it is the handle that is wrong (part=handle).
+        The error's metadata hold part=handle where ID and secret are valid and the drop-in refresh token is not.
         """
         async with self._store.reading() as work:
             known = await work.clients.read_secret_digest(client_id)
-            matches = hmac.compare_digest(known or _NOBODY, digest_of(secret))
+            matches = hmac.compare_digest(known or _NO_CLIENT, digest_of(secret))
             client = await work.clients.get(client_id) if known and matches else None
             if client is None or client.revoke_time is not None:
                 raise _refusal()
@@ -118,9 +118,9 @@ class Clients:
             return client, account_id
 
     async def application_account(self, client: DropInClient) -> str:
-        """Return an account through which calls of the client's application go; empty when there is no such single application.
+        """Return an account for calls of the client's application itself; empty where its accounts have several applications.
 
-        An application that users share is nobody's to act for (ADR 0016); and each region of Amazon's has its own settings.
+        No client acts for an application that users share (ADR 0016), and each region of Amazon's has its own settings.
         """
         async with self._store.reading() as work:
             accounts = [account for one in client.account_ids if (account := await work.accounts.get(one))]
@@ -133,7 +133,7 @@ class Clients:
 
 
 def digest_of(secret: SecretStr) -> str:
-    """Return the SHA-256 of a secret in hex. With 256 random bits in it, a slow hash would protect nothing more."""
+    """Return the SHA-256 of a secret in hex. A slow hash would not add protection to 256 random bits."""
     return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()
 
 
@@ -150,7 +150,7 @@ def _region(account: Account) -> str:
 
 
 def _refusal(**metadata: str) -> Unauthenticated:
-    words = "The client id, secret or handle is wrong or revoked; get a new one from the operator."
+    words = "The client ID, client secret or drop-in refresh token is wrong or revoked; check them, or use those of a new client."
     return Unauthenticated(words, metadata=metadata)
 
 

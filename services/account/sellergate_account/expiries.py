@@ -1,6 +1,6 @@
-"""Decides what is told of secrets and authorizations that end: counts for all, single ones for the few that are near.
+"""The report on secrets and authorizations that end: counts of all, and single ends of the soonest.
 
-However many accounts there are, what is told stays small: windows are fixed, and single ones are the soonest MOST_SINGLE.
+The report is bounded for any number of accounts: its windows are fixed, and it names the soonest MOST_SINGLE ends.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class DaysLeft:
-    """Endings, reckoned in days from one moment: how many end within each window, and days left by id, negative when ended."""
+    """Ends in days from one moment: the number within each window, and the days left by id, which are negative after the end."""
 
     within: Mapping[int, int]
     single: Mapping[str, float]
@@ -27,7 +27,7 @@ class DaysLeft:
 
 @dataclass(frozen=True, slots=True)
 class ExpiryReport:
-    """What is told, and of which moment."""
+    """The report at one moment."""
 
     client_secrets: DaysLeft
     authorizations: DaysLeft
@@ -35,7 +35,7 @@ class ExpiryReport:
 
 
 async def report_expiries(store: Store, now: datetime) -> ExpiryReport:
-    """Return what ends, as of now. Raises Unavailable."""
+    """Return the report at the time `now`. Raises Unavailable."""
     windows = {now + timedelta(days=days): days for days in WINDOWS_DAYS}
     async with store.reading() as work:
         client_secrets = await work.expiries.client_secrets(tuple(windows), MOST_SINGLE)

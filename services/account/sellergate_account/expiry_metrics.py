@@ -1,6 +1,6 @@
-"""Metrics of what ends: days left of client secrets and authorizations, reckoned in the background and never by a scrape.
+"""Metrics of ends: days left of client secrets and authorizations, computed in the background instead of in each scrape.
 
-Labels are bounded: windows of days, and of ids the soonest hundred.
+Labels are bounded: windows of days, and the ids of the soonest hundred.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from sellergate_account.ports.unit_of_work import Store
 REFRESH_SECONDS = 300.0
 RETRY_SECONDS = 15.0
 REPORT_SECONDS = 30.0
-# What `sellergate keys new` calls a key by itself.
+# The id that `sellergate keys new` gives a key by default.
 _DATED = re.compile(r"k(20\d{6})")
-_SOONEST = f"Days left, negative when over; the soonest {MOST_SINGLE}"
+_SOONEST = f"Days left, negative after the end; the soonest {MOST_SINGLE}"
 
 
 class ExpiryCollector(Collector):
-    """Tells the last report; before the first one, nothing."""
+    """The collector of the last report; it yields no report's metrics before the first one."""
 
     def __init__(self, newest_key: str, now: Callable[[], datetime]) -> None:
         self.report: ExpiryReport | None = None
@@ -36,7 +36,7 @@ class ExpiryCollector(Collector):
         self._now = now
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing: what is told is known only later."""
+        """Return nothing: the metrics are known only after the first report."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -44,7 +44,7 @@ class ExpiryCollector(Collector):
         made = _DATED.fullmatch(self._newest_key)
         if made is not None:
             age = self._now() - datetime.strptime(made[1], "%Y%m%d").replace(tzinfo=UTC)
-            words = "Days since the key that seals was made, by its id"
+            words = "Days since the newest sealing key was made, by the date in its id"
             yield GaugeMetricFamily("sellergate_sealing_key_age_days", words, value=age / timedelta(days=1))
         report = self.report
         if report is None:
@@ -53,7 +53,7 @@ class ExpiryCollector(Collector):
         yield from _metrics("authorization", "account_id", "of an active account's consent", report.authorizations)
         yield GaugeMetricFamily(
             "sellergate_expiries_report_time_seconds",
-            "When the days left were reckoned, in seconds since 1970",
+            "When the days left were computed, in seconds since 1970",
             value=report.moment.timestamp(),
         )
 
@@ -64,13 +64,13 @@ def _metrics(what: str, label: str, words: str, left: DaysLeft) -> Iterator[Metr
         single.add_metric((id_,), days)
     within = GaugeMetricFamily(
         f"sellergate_{what}s_ending",
-        f"How many end within so many days, or have ended ({words})",
+        f"Number that end within so many days, or have ended ({words})",
         labels=("within_days",),
     )
     for days, number in left.within.items():
         within.add_metric((str(days),), number)
     unknown = GaugeMetricFamily(
-        f"sellergate_{what}s_end_unknown", f"How many have no known end ({words})", value=left.unknown
+        f"sellergate_{what}s_end_unknown", f"Number without a known end ({words})", value=left.unknown
     )
     yield from (single, within, unknown)
 
@@ -84,7 +84,7 @@ async def expiry_metrics(
     background: BackgroundTasks,
     registry: CollectorRegistry = REGISTRY,
 ) -> AsyncIterator[None]:
-    """Register the metrics and reckon them again and again while the body runs."""
+    """Register the metrics, and renew the report in the background while the body runs."""
     collector = ExpiryCollector(newest_key, now)
     registry.register(collector)
     try:
@@ -100,7 +100,7 @@ async def _refresh_forever(
     now: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[None]],
 ) -> None:
-    """Reckon every few minutes; while the database is down the last report stays, and its time tells how old it is."""
+    """Renew the report every few minutes; while the database is down the last report stays, and its time shows its age."""
     while True:
         pause = REFRESH_SECONDS
         try:

@@ -1,4 +1,4 @@
-"""Ids that nobody can guess the neighbours of."""
+"""Ids and secrets that cannot be guessed."""
 
 import secrets
 import time

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from sellergate_common.errors import Conflict
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What an id of ours looks like; nothing else is looked up."""
+"""The shape of Sellergate's ids; text of another shape is not looked up."""
 
 
 class State(StrEnum):
-    """Whether an account can be used."""
+    """The state of an account, which decides whether it can be used."""
 
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
@@ -23,7 +23,7 @@ class State(StrEnum):
 
 
 class Signing(StrEnum):
-    """Whether calls are signed with SigV4; AUTO: when the account has a role."""
+    """The signing of calls with SigV4; AUTO signs when the account has a role."""
 
     AUTO = "AUTO"
     NONE = "NONE"
@@ -76,12 +76,12 @@ class Application:
     secret_expire_time: datetime | None = None
     previous_secret_expire_time: datetime | None = None
     secret_issue_time: datetime | None = None
-    """When Amazon published the newest notification of a secret that was stored; None: none was."""
+    """When Amazon published the newest notification whose secret was stored; None: none was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationSecrets:
-    """An LWA client in the clear."""
+    """The client ID and secrets of an LWA client in the clear."""
 
     client_id: SecretStr
     client_secret: SecretStr
@@ -104,7 +104,7 @@ class SecretRef:
 
 @dataclass(frozen=True, slots=True)
 class DropInClient:
-    """Credentials of our own for an SP-API SDK, without their secrets. `account_ids` are those that a handle opens."""
+    """A client of Sellergate's for an SP-API SDK, without its secrets. `account_ids` have a drop-in refresh token each."""
 
     client_id: str
     user_id: str
@@ -116,7 +116,7 @@ class DropInClient:
 
 @dataclass(frozen=True, slots=True)
 class ClientPage:
-    """Clients of a list, and whether more come after them."""
+    """A page of clients, and whether more follow."""
 
     clients: Sequence[DropInClient]
     more: bool
@@ -124,7 +124,7 @@ class ClientPage:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one user may have of each; requests that run at one time may go a little above."""
+    """The most rows of each kind that one user may have; requests that run at the same time may exceed it slightly."""
 
     accounts: int = 20_000
     applications: int = 100
@@ -137,7 +137,7 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a list, which is ordered by time of creation and id."""
+    """A position in a list, which is ordered by time of creation and id."""
 
     create_time: datetime
     id: str
@@ -145,7 +145,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to; empty fields narrow nothing."""
+    """The filter of a list; empty fields filter nothing."""
 
     user_id: str = ""
     states: tuple[State, ...] = ()
@@ -156,7 +156,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was done to a batch of rows. `last_id` is where the next one begins after; empty: there are no more rows."""
+    """The result of a batch of rows. The next batch begins after `last_id`, which is empty after the last row."""
 
     rewrapped: int
     skipped: int
@@ -166,7 +166,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something: certificate identity, the user on whose behalf (empty: none), id of the request."""
+    """The actor of a request: the caller's certificate identity, the user it acts for (empty: none), and the request's id."""
 
     caller: str
     on_behalf_of: str
@@ -177,7 +177,7 @@ class Actor:
 class AuditEvent:
     """One link of an audit chain. `chain` is an account's id, or empty for everything else; `sequence` counts from 1.
 
-    `mac` is the HMAC over all that stands here and over the mac of the event before.
+    `mac` is the HMAC over all other fields and over the `mac` of the event before.
     """
 
     chain: str
@@ -194,7 +194,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """What is known of a chain's end: how many events, the mac of the last, and an HMAC over these two."""
+    """The stored end of a chain: the number of events, the `mac` of the last one, and an HMAC over both."""
 
     count: int = 0
     mac: str = ""
@@ -203,7 +203,7 @@ class ChainHead:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What is logged of an audit event once it is stored: its chain, number and mac, and the account's revision (0: no account)."""
+    """The log line of a stored audit event: its chain, number and MAC, and the account's revision (0: no account)."""
 
     chain: str
     number: int
@@ -213,7 +213,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row as the database holds it. `key` is its primary key; `is_authentic` says whether its MAC fits."""
+    """A row as the database holds it. `key` is its primary key; `is_authentic` shows whether its MAC is valid."""
 
     table: str
     key: tuple[str, ...]
@@ -222,13 +222,13 @@ class StoredRow:
 
     @property
     def name(self) -> str:
-        """The row's name for people: "accounts/<id>"."""
+        """The row's displayed name: "accounts/<id>"."""
         return "/".join((self.table, *self.key))
 
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """A writing request that its caller has named. Keys are each caller's own, and with `user` each user's.
+    """A writing request with an idempotency key, which is valid for its caller, and with `user` for that user.
 
     `digest` is the SHA-256 of the method and the content without the key.
     """
@@ -242,7 +242,7 @@ class KeyedRequest:
 
 @dataclass(frozen=True, slots=True)
 class FirstResponse:
-    """The response that a key's first request got, and whether that was the same request."""
+    """The first response under a key, and whether its request was the same one."""
 
     is_same: bool
     response: bytes
@@ -266,7 +266,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """Secrets that a change brings: a refresh token, whether the seller consented again, whether the LWA secret is new."""
+    """The secrets of a change: a refresh token, whether the seller consented again, and whether the LWA secret is new."""
 
     refresh_token: SecretStr | None = None
     renews_consent: bool = False
@@ -275,7 +275,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What an account brings along from a former system; empty fields take what is made here. `detail` is for the audit log."""
+    """The values of an account from a former system; empty fields take new values. `detail` is for the audit log."""
 
     account_id: str = ""
     state: State = State.ACTIVE
@@ -287,7 +287,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Endings:
-    """What ends. `within` counts by window, with those that have ended; `single` are ends by id; `unknown` have no known end."""
+    """The ends of secrets or authorizations. `single` are ends by id.
+
+    `within` counts them by window, past ones included; `unknown` counts the rows without a known end.
+    """
 
     within: Mapping[datetime, int]
     single: Mapping[str, datetime]
@@ -295,12 +298,12 @@ class Endings:
 
 
 def etag_of(row: Account | Application) -> str:
-    """Return the opaque mark of a row's present version."""
+    """Return the etag of a row's present version."""
     return f"v{row.version:x}"
 
 
 def check_etag(row: Account | Application, etag: str) -> None:
-    """Raise Conflict where `etag` is given and marks an older version of the row."""
+    """Raise Conflict where `etag` is set and belongs to an older version of the row."""
     if etag and etag != etag_of(row):
         noun = "account" if isinstance(row, Account) else "application"
         raise Conflict(f"The {noun} was changed since it was read; read it again and repeat the change.")

@@ -15,14 +15,14 @@ from sqlalchemy.exc import ArgumentError
 
 from sellergate_account.model import DEFAULT_LIMITS, Limits
 
-# libpq's modes that look at the server's certificate; `require` encrypts without checking which server responds.
+# The modes of libpq that verify the server's certificate; `require` encrypts without checking which server responds.
 _CHECKED_TLS = frozenset({"verify-ca", "verify-full"})
 ADVICE = (
     "must have ?sslmode=verify-full and sslrootcert=<file>, since it names another machine (or PGHOST, PGHOSTADDR or a service file"
     " does); SELLERGATE_DATABASE_ALLOW_PLAIN=true allows a connection without TLS"
 )
 SINGLE_KEYS = {"index_key": SingleUse.INDEX_KEY, "audit_key": SingleUse.AUDIT_KEY}
-"""The settings that hold one key, and what KMS binds each to."""
+"""The settings that hold one key, each with the use that KMS binds it to."""
 
 
 def _database(url: SecretStr | None) -> SecretStr | None:
@@ -38,16 +38,16 @@ def _database(url: SecretStr | None) -> SecretStr | None:
 
 
 def is_near_or_checked(given: Mapping[str, Any]) -> bool:
-    """Return whether libpq reaches only this machine, or checks certificates, with the parameters that are `given`.
+    """Return whether libpq reaches only this machine, or verifies certificates, with the parameters in `given`.
 
-    libpq takes what is not given from the environment (PGHOST, PGHOSTADDR, PGSSLMODE) and from a service file (PGSERVICE).
+    libpq takes other parameters from the environment (PGHOST, PGHOSTADDR, PGSSLMODE) and from a service file (PGSERVICE).
     """
     defaults = {one.keyword.decode(): (one.val or b"").decode() for one in pq.Conninfo.get_defaults()}
     named = {name: str(value) for name, value in given.items() if value}
     known = {**defaults, **named}
     if known.get("sslmode") in _CHECKED_TLS:
         return True
-    # A service file that is named here may name any host.
+    # The service file may name any host.
     hosts = [host for name in ("host", "hostaddr") for host in known.get(name, "").split(",")]
     return "service" not in named and all(map(_is_near, hosts))
 
@@ -61,21 +61,21 @@ def _is_near(host: str) -> bool:
 
 
 def _parameters(url: URL) -> dict[str, str]:
-    """Return what a URL of PostgreSQL gives libpq, which takes hosts from the query too, several, and by address."""
+    """Return the parameters of libpq in a PostgreSQL URL, whose query may name several hosts, also by address."""
     given = {name: ",".join([value] if isinstance(value, str) else value) for name, value in url.query.items()}
     return {**given, "host": ",".join(filter(None, (url.host, given.get("host"))))}
 
 
 class DatabaseSettings(Settings):
-    """Where the accounts are kept."""
+    """The settings of the account database."""
 
     database_url: Annotated[SecretStr | None, AfterValidator(_database)] = Field(
         default=None, validation_alias="DATABASE_URL"
     )
     database_wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 60.0
-    """How long a start waits for a database that is not up yet."""
+    """The most seconds that a start waits for a database that is not up yet."""
     database_allow_plain: bool = False
-    """Whether a PostgreSQL on another machine may be reached without TLS, or without a look at its certificate."""
+    """Whether a PostgreSQL on another machine may be reached without TLS, or without verification of its certificate."""
 
     @property
     def database(self) -> str:
@@ -99,7 +99,7 @@ class DatabaseSettings(Settings):
 
 
 class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings, OutboundSettings):
-    """Where the accounts are kept, and the keys that open them."""
+    """The settings of the account service: its database, its keys and its limits."""
 
     account_port: Port = 50051
     database_migrate: bool = True
@@ -117,15 +117,15 @@ class AccountSettings(DatabaseSettings, ServerSettings, CacheSettings, OutboundS
         Field(description="`sellergate keys new --single` makes one"),
     ]
     row_macs: Literal["require", "adopt"] = "require"
-    """Whether a row without a MAC that fits is refused, or taken and given one: for an update from a release without MACs."""
+    """Whether a row without a valid MAC is refused, or accepted and given one for an update from a release without MACs."""
     accounts_per_user: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.accounts
     applications_per_user: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.applications
     clients_per_user: Annotated[int, Field(ge=1)] = DEFAULT_LIMITS.clients
     """Drop-in clients that are not revoked; as many revoked ones are kept."""
     aws_region: str | None = Field(default=None, validation_alias="AWS_REGION")
-    """KMS of this region opens wrapped keys; none leaves it to boto3's own configuration."""
+    """The region of the KMS that opens wrapped keys; None leaves it to boto3's own configuration."""
 
     @property
     def limits(self) -> Limits:
-        """The most that one user may have of each."""
+        """The most rows of each kind that one user may have."""
         return Limits(self.accounts_per_user, self.applications_per_user, self.clients_per_user)

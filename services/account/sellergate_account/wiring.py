@@ -1,4 +1,4 @@
-"""Wires the account service: its database, the domain on it, and the servicers."""
+"""The wiring of the account service: its database, its domain and its servicers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

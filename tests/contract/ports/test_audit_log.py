@@ -183,11 +183,11 @@ TAMPERINGS = {
     ),
     "moved to another account": (
         ["UPDATE audit_events SET chain = 'elsewhere' WHERE chain = '{id}' AND sequence = 6"],
-        "there are events, and nothing knows of the chain",
+        "it has events, but its end is not stored",
     ),
     "tail cut": (
         ["DELETE FROM audit_events WHERE chain = '{id}' AND sequence > 4"],
-        "it ends with event 4, and 6 events",
+        "it ends with event 4, but its stored end counts 6 events",
     ),
     "tail cut and end reset": (
         [
@@ -196,25 +196,25 @@ TAMPERINGS = {
                 SELECT mac FROM audit_events WHERE chain = '{id}' AND sequence = 4
             ) WHERE account_id = '{id}'""",
         ],
-        "what is known of its end was changed",
+        "its stored end was changed",
     ),
     "emptied and end reset": (
         [
             "DELETE FROM audit_events WHERE chain = '{id}'",
             "UPDATE accounts SET audit_count = 0, audit_mac = '', audit_seal = '' WHERE account_id = '{id}'",
         ],
-        "nothing tells of its creation",
+        "only the global chain records its creation",
     ),
     "account gone": (
         ["DELETE FROM audit_events WHERE chain = '{id}'", "DELETE FROM accounts WHERE account_id = '{id}'"],
-        "the account is gone, and nothing tells of its removal",
+        "the account is missing, and no event records its removal",
     ),
     "global chain emptied": (
         [
             "DELETE FROM audit_events WHERE chain = ''",
             "UPDATE audit_chains SET audit_count = 0, audit_mac = '', audit_seal = '' WHERE chain = ''",
         ],
-        "the global chain does not tell of its creation",
+        "the global chain does not record its creation",
     ),
     "global chain cut": (
         ["DELETE FROM audit_events WHERE chain = '' AND sequence > 2"],
@@ -254,7 +254,7 @@ async def test_a_cut_of_the_global_chain_stays_found_when_more_is_written(domain
         ) WHERE chain = ''""",
     )
     await connected(domain, 3)
-    assert "the end of the chain did not fit" in " | ".join((await checked(domain)).faults)
+    assert "the stored end of the chain was wrong" in " | ".join((await checked(domain)).faults)
 
 
 async def test_a_key_of_somebody_else_makes_no_chain_that_fits(domain: Domain) -> None:

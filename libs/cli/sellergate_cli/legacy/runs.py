@@ -118,7 +118,7 @@ class Run:
         """Refuse rows that conflict with an earlier row, with the account service's reason."""
         known = self._let_pass.get(account.seller)
         if known is not None:
-            words = f"the user's account of this seller and marketplace is there under the id {known!r}"
+            words = f"the user's account of this seller and marketplace is stored under the id {known!r}; correct the row's id"
             self._refuse(account.account_id, "account_id", words)
         elif account.inactive and account.seller in self._refused:
             self._refuse(account.account_id, "inactive", _SHUT_OUT)

@@ -1,4 +1,4 @@
-"""Checks that what was logged of audit events is in the database: also a database that was put back as a whole is found."""
+"""The comparison of logged anchors with the database, which also detects a database that was restored as a whole."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -8,7 +8,7 @@ from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 
 async def verify_anchors(store: Store, batches: AsyncIterator[Sequence[Anchor]]) -> Finding:
-    """Check each anchor's event, and that no account is at an earlier revision than an anchor of it."""
+    """Check that each anchor's event is stored, and that no account is at an earlier revision than its anchors."""
     finding, newest = Finding(), dict[str, int]()
     async for anchors in batches:
         async with store.reading() as work:
@@ -17,9 +17,11 @@ async def verify_anchors(store: Store, batches: AsyncIterator[Sequence[Anchor]])
             finding.checked += 1
             mac = macs.get((anchor.chain, anchor.number))
             if mac is None:
-                finding.fault(anchor.chain, f"event {anchor.number} was logged, and is gone")
+                finding.add_chain_fault(
+                    anchor.chain, f"event {anchor.number} was logged and is missing in the database"
+                )
             elif mac != anchor.mac:
-                finding.fault(anchor.chain, f"event {anchor.number} is another one than was logged")
+                finding.add_chain_fault(anchor.chain, f"event {anchor.number} differs from the event that was logged")
             newest[anchor.chain] = max(newest.get(anchor.chain, 0), anchor.revision)
     async with store.reading() as work:
         await _check_revisions(work, newest, finding)
@@ -29,5 +31,5 @@ async def verify_anchors(store: Store, batches: AsyncIterator[Sequence[Anchor]])
 async def _check_revisions(work: UnitOfWork, newest: dict[str, int], finding: Finding) -> None:
     async for row in work.stored_rows():
         if row.table == "accounts" and row.is_authentic and row.values["revision"] < newest.get(row.key[0], 0):
-            words = f"it is at revision {row.values['revision']}, and {newest[row.key[0]]} was logged"
-            finding.row_fault(row.name, words)
+            words = f"it is at revision {row.values['revision']}, but revision {newest[row.key[0]]} was logged"
+            finding.add_row_fault(row.name, words)

@@ -1,4 +1,4 @@
-"""Checks the audit log: every event's HMAC, every chain's numbers and end, that no chain or account is missing; and all rows."""
+"""The check of the audit log: the HMAC of each event, the numbers and end of each chain, missing accounts, and all rows."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -18,29 +18,29 @@ _CHAINS_AT_ONCE = 200
 
 @dataclass(slots=True)
 class Finding:
-    """Events checked, faults in all, and the first of them in words."""
+    """The result of a check: the number of events checked, the number of faults, and descriptions of the first 1,000 faults."""
 
     checked: int = 0
     fault_count: int = 0
     faults: list[str] = field(default_factory=list)
 
-    def fault(self, chain: str, words: str) -> None:
-        """Note a fault of a chain."""
-        self.note(f"account {chain}" if chain else "global chain", words)
+    def add_chain_fault(self, chain: str, words: str) -> None:
+        """Add a fault of a chain."""
+        self._add(f"account {chain}" if chain else "global chain", words)
 
-    def row_fault(self, name: str, words: str) -> None:
-        """Note a fault of a row."""
-        self.note(f"row {name}", words)
+    def add_row_fault(self, name: str, words: str) -> None:
+        """Add a fault of a row."""
+        self._add(f"row {name}", words)
 
-    def note(self, subject: str, words: str) -> None:
-        """Note a fault; the first 1,000 are kept in words."""
+    def _add(self, subject: str, words: str) -> None:
+        """Count a fault; keep the descriptions of the first 1,000."""
         self.fault_count += 1
         if len(self.faults) < FAULTS_SHOWN:
             self.faults.append(f"{subject}: {words}")
 
 
 async def verify(store: Store, audit: Audit, account_id: str) -> Finding:
-    """Check one account's row and chain, also of one that is gone; with an empty id all, and that they belong together.
+    """Check one account's row and chain, also of a removed account. An empty id checks all, and compares them with each other.
 
     Raises NotFound.
     """
@@ -51,7 +51,7 @@ async def verify(store: Store, audit: Audit, account_id: str) -> Finding:
             try:
                 account = await work.accounts.get(account_id)
             except NotAuthentic as error:
-                finding.row_fault(error.metadata["row"], NOT_WRITTEN_HERE)
+                finding.add_row_fault(error.metadata["row"], NOT_WRITTEN_HERE)
             else:
                 if head == ChainHead() and account is None and not await work.audit_log.page(account_id, 0, 1):
                     raise NotFound.account(account_id)
@@ -63,15 +63,15 @@ async def verify(store: Store, audit: Audit, account_id: str) -> Finding:
 
 @dataclass(slots=True)
 class _Accounts:
-    """Accounts that exist by what the global chain says, and those whose own chain tells of their creation."""
+    """The accounts that exist or were removed according to the global chain, and those whose own chain records their creation."""
 
     expected: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
     recorded: RecordedRows = field(default_factory=RecordedRows)
 
-    def note(self, event: AuditEvent) -> None:
-        self.recorded.note(event)
+    def record(self, event: AuditEvent) -> None:
+        self.recorded.record(event)
         name = event.subject.removeprefix("account/")
         if event.chain == GLOBAL and event.action == CREATED:
             self.expected.add(name)
@@ -90,27 +90,27 @@ async def _check_all(work: UnitOfWork, audit: Audit, finding: Finding) -> None:
         ended.update(chain for chain, _ in page)
         for chain, head in page:
             if chain != GLOBAL and not head.count:
-                finding.fault(chain, "it has an end, and no event")
+                finding.add_chain_fault(chain, "its end is stored, but it has no events")
         await _check(audit_log, audit, finding, page, accounts)
     async for page in _heads(audit_log, living=True):
         living.update(chain for chain, _ in page)
         await _check(audit_log, audit, finding, page, accounts)
     for account_id in sorted(accounts.expected - living):
-        finding.fault(account_id, "the account is gone, and nothing tells of its removal")
+        finding.add_chain_fault(account_id, "the account is missing, and no event records its removal")
     for account_id in sorted(accounts.expected & living - accounts.begun):
-        finding.fault(account_id, "nothing tells of its creation, which the global chain knows")
+        finding.add_chain_fault(account_id, "only the global chain records its creation")
     for account_id in sorted(accounts.begun - accounts.expected):
-        finding.fault(account_id, "the global chain does not tell of its creation")
+        finding.add_chain_fault(account_id, "the global chain does not record its creation")
     for account_id in sorted(accounts.removed - living - ended):
-        finding.fault(account_id, "the account was removed, and its chain is gone")
+        finding.add_chain_fault(account_id, "the account was removed, and its chain is missing")
     for chain in await audit_log.orphan_chains(FAULTS_SHOWN):
-        finding.fault(chain, "there are events, and nothing knows of the chain")
-    await check_rows(work.stored_rows(), accounts.recorded, finding.row_fault)
+        finding.add_chain_fault(chain, "it has events, but its end is not stored")
+    await check_rows(work.stored_rows(), accounts.recorded, finding.add_row_fault)
 
 
 async def _heads(audit_log: AuditLog, *, living: bool) -> AsyncIterator[Sequence[tuple[str, ChainHead]]]:
     page = await audit_log.heads(living, "", _CHAINS_AT_ONCE)
-    if not living:  # what comes after the empty id leaves out the global chain, whose id is empty
+    if not living:  # a page after the empty id leaves out the global chain, whose id is empty
         yield [(GLOBAL, await audit_log.head(GLOBAL))]
     while page:
         yield page
@@ -120,23 +120,27 @@ async def _heads(audit_log: AuditLog, *, living: bool) -> AsyncIterator[Sequence
 async def _check(
     audit_log: AuditLog, audit: Audit, finding: Finding, chains: Sequence[tuple[str, ChainHead]], accounts: _Accounts
 ) -> None:
-    """Walk through some chains, event by event, and compare where each ends with what is known of its end."""
+    """Read some chains event by event, and compare each with its stored end."""
     heads = dict(chains)
     ends = dict.fromkeys(heads, ChainHead())
     async for event in audit_log.events(list(heads)):
         finding.checked += 1
         before = ends[event.chain]
         if event.sequence != before.count + 1:
-            finding.fault(event.chain, f"between events {before.count} and {event.sequence} something is missing")
+            finding.add_chain_fault(
+                event.chain, f"an event is missing between events {before.count} and {event.sequence}"
+            )
         if event.mac != audit.mac_of(event, before.mac):
-            finding.fault(event.chain, f"event {event.sequence} was changed, or what came before it was")
+            finding.add_chain_fault(event.chain, f"event {event.sequence} was changed, or an event before it was")
         if event.action == BROKEN_END:
-            finding.fault(event.chain, f"before event {event.sequence} the end of the chain did not fit")
-        accounts.note(event)
+            finding.add_chain_fault(event.chain, f"the stored end of the chain was wrong before event {event.sequence}")
+        accounts.record(event)
         ends[event.chain] = ChainHead(event.sequence, event.mac)
     for chain, head in heads.items():
         end = ends[chain]
         if (end.count, end.mac) != (head.count, head.mac):
-            finding.fault(chain, f"it ends with event {end.count}, and {head.count} events are known")
+            finding.add_chain_fault(
+                chain, f"it ends with event {end.count}, but its stored end counts {head.count} events"
+            )
         if head.seal != audit.seal_of(chain, head):
-            finding.fault(chain, "what is known of its end was changed")
+            finding.add_chain_fault(chain, "its stored end was changed")

@@ -1,4 +1,4 @@
-"""The rule between rows of one LWA client: active before inactive, newer before older, and at most two secrets."""
+"""The precedence of rows of one LWA client: active before inactive, newer before older, and at most two secrets."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +11,7 @@ _FIELD = "lwa_client_secret"
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """The place of a row among the rows of its LWA client."""
+    """The rank of a row among the rows of its LWA client."""
 
     active: bool
     update_time: datetime | None
@@ -19,10 +19,10 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class KeptSecrets:
-    """The secrets of a user's LWA client as they are stored, and whose they are.
+    """The stored secrets of a user's LWA client, with the rank of the rows that brought them.
 
-    `living`: an account that is not inactive uses the client. `update_time`: when the client was last stored; None: now.
-    `best`: when the best active row of this import changed that has the current secret.
+    `living`: an account that is not inactive uses the client. `update_time`: when the client was last stored (None: now).
+    `best`: the update time of the best active row of this import that has the current secret.
     """
 
     current: SecretStr
@@ -33,14 +33,14 @@ class KeptSecrets:
 
 
 def first(secret: SecretStr, rank: Rank) -> KeptSecrets:
-    """Return what is kept of an LWA client whose first row this is."""
+    """Return the kept secrets of an LWA client after its first row."""
     return KeptSecrets(secret, None, rank.active, None, rank.update_time if rank.active else None)
 
 
 def settle(kept: KeptSecrets, secret: SecretStr | None, rank: Rank) -> tuple[KeptSecrets, InvalidRequest | None]:
-    """Return what is kept after a row, and what about the row deserves a look.
+    """Return the kept secrets after a row, and a warning about the row or None.
 
-    Raises InvalidRequest for a third secret, which has no place: the row's account would not be stored rightly.
+    Raises InvalidRequest for a third secret, which cannot be kept: the row's account would have a wrong secret.
     """
     after = replace(kept, living=kept.living or rank.active)
     if secret is None:
@@ -49,18 +49,14 @@ def settle(kept: KeptSecrets, secret: SecretStr | None, rank: Rank) -> tuple[Kep
         times = [time for time in (kept.best, rank.update_time if rank.active else None) if time]
         return replace(after, best=max(times, default=None)), None
     if _outranks(kept, rank):
-        words = (
-            "is newer than the secret stored for this LWA client and replaces it; that one is kept as the previous one"
-        )
+        words = "is newer than the stored secret of this LWA client and replaces it; the old secret is kept as the previous one"
         if kept.previous not in (None, secret):
-            words += ", and the previous one until now is dropped"
+            words += ", and the earlier previous secret is deleted"
         after = replace(after, current=secret, previous=kept.current, best=rank.update_time)
         return after, InvalidRequest.of_field(_FIELD, words)
     if kept.previous in (None, secret):
         reason = "of a better row (active before inactive, then the newest updatedAt)" if kept.living else "stored"
-        words = (
-            f"differs from the secret {reason} for this LWA client, which stays; this one is kept as the previous one"
-        )
+        words = f"differs from the secret {reason} for this LWA client, which stays current; this one is kept as the previous one"
         return replace(after, previous=secret), InvalidRequest.of_field(_FIELD, words)
     raise InvalidRequest.of_field(
         _FIELD,
@@ -71,7 +67,7 @@ def settle(kept: KeptSecrets, secret: SecretStr | None, rank: Rank) -> tuple[Kep
 
 
 def _outranks(kept: KeptSecrets, rank: Rank) -> bool:
-    """Return whether an active row comes before the rows that brought the current secret."""
+    """Return whether a row is active and ranks before the rows that brought the current secret."""
     if not rank.active:
         return False
     known = kept.best or kept.update_time

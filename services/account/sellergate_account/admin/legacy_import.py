@@ -1,4 +1,4 @@
-"""Takes accounts of a former system: each whole or not at all, and what is there already stays as it is."""
+"""The import of accounts from a former system: each is stored whole or not at all, and stored accounts stay as they are."""
 
 from dataclasses import dataclass, field, replace
 from datetime import MAXYEAR
@@ -18,27 +18,27 @@ from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 from sellergate_account.secrets.rules import check_connection
 
 MAX_ROWS = 10_000
-"""Rows in one stream; the report on them has to fit into one message."""
+"""The most rows in one stream: the report on them must fit into one message."""
 REFUSED = (InvalidRequest, NotFound, PreconditionFailed)
-"""What is wrong with one row, and says nothing of the next."""
+"""The errors that refuse one row and let the import continue."""
 _LIVING = (State.ACTIVE, State.AUTHORIZATION_REVOKED)
 _Key = tuple[str, str, str]
 
 
 class Outcome(StrEnum):
-    """What became of a row."""
+    """The outcome of a row."""
 
     CREATED = "created"
     UNCHANGED = "unchanged"
 
 
 class _DryRun(Exception):
-    """Ends a transaction so that nothing of it stays."""
+    """The end of a dry run's transaction, which is rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One account of a former system. `shared` allows the operator's application; `shared_id` names the only one allowed."""
+    """One account of a former system. `shared` allows the operator's application; `shared_id` restricts it to one."""
 
     connection: Connection
     origin: Origin
@@ -47,42 +47,41 @@ class Row:
 
     @property
     def rank(self) -> Rank:
-        """The row's place among those of its LWA client."""
+        """The row's rank among those of its LWA client."""
         return Rank(self.origin.state is not State.INACTIVE, self.origin.update_time or self.origin.create_time)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of a row, what about it deserves a look, and the operator's application it was attached to."""
+    """The outcome of a row, a warning about it or None, and the operator's application that the account uses (empty: none)."""
 
     outcome: Outcome
     warning: InvalidRequest | None = None
     shared_application_id: str = ""
-    # What is now kept of the row's LWA client, if the row decided about it.
+    # The secrets that are now kept of the row's LWA client, if the row could change them.
     kept: KeptSecrets | None = field(default=None, compare=False, repr=False)
 
 
 class Import:
-    """One run through the rows of a former system. A dry run does everything and keeps nothing."""
+    """One run over the rows of a former system. A dry run makes every check and stores nothing."""
 
     def __init__(self, store: Store, accounts: Accounts, applications: Applications, *, dry_run: bool) -> None:
         self._store = store
         self._accounts = accounts
         self._applications = applications
         self._dry_run = dry_run
-        # What a dry run has let pass, since it cannot find it in the store.
+        # The accounts that a dry run accepted, since it cannot find them in the store.
         self._ids: dict[_Key, str] = {}
-        # What earlier rows decided about LWA clients; a run that stores takes only `best` from here.
+        # The secrets that earlier rows decided on; a run that stores uses only their `best`.
         self._kept: dict[tuple[str, SecretStr], KeptSecrets] = {}
         self._refused: set[_Key] = set()
 
     async def import_row(self, row: Row) -> ImportResult:
-        """Store a row; return what became of it. Raises InvalidRequest that names the field."""
+        """Store a row; return its result. Raises InvalidRequest, which names the field."""
         if row.origin.account_id and not ID.fullmatch(row.origin.account_id):
             raise InvalidRequest.of_field("account_id", "must have 1 to 64 letters, digits, _ and -")
-        if (
-            row.origin.create_time and row.origin.create_time.year >= MAXYEAR
-        ):  # the consent begins then and lasts a year
+        # The consent begins at that time and lasts a year.
+        if row.origin.create_time and row.origin.create_time.year >= MAXYEAR:
             raise InvalidRequest.of_field("create_time", f"must be before the year {MAXYEAR}")
         marketplace = marketplace_code(row.connection.marketplace, "marketplace")
         check_marketplace_ids(row.connection.marketplace_ids)
@@ -98,7 +97,7 @@ class Import:
         return taken
 
     def note_refused(self, user_id: str, amazon_seller_id: str, marketplace: str) -> None:
-        """Remember the seller of an active row that was refused: an inactive row must not take its place."""
+        """Record the seller of an active row that was refused, so that no inactive row is stored in its place."""
         known = marketplace_by_code(marketplace)
         self._refused.add((user_id, amazon_seller_id, known.code if known else marketplace))
 
@@ -108,7 +107,7 @@ class Import:
             _check_id(row, self._ids[key])
             return ImportResult(Outcome.UNCHANGED)
         if row.origin.account_id and row.origin.account_id in self._ids.values():
-            raise InvalidRequest.of_field("account_id", "belongs to another row")
+            raise InvalidRequest.of_field("account_id", "belongs to another row; give each account an id of its own")
         found: list[ImportResult] = []
 
         async def attempt(work: UnitOfWork) -> None:
@@ -131,13 +130,16 @@ class Import:
             words = "an active row of this seller and marketplace was refused; correct that row and import again"
             raise InvalidRequest.of_field("inactive", words)
         if origin.account_id and await work.accounts.get(origin.account_id) is not None:
-            raise InvalidRequest.of_field("account_id", "is the id of another seller's account")
+            raise InvalidRequest.of_field(
+                "account_id",
+                "is the id of another seller's account; give this account another id, or none for a new one",
+            )
         application, taken = await self._application(work, row)
         await self._accounts.create(work, connection, application.application_id, origin)
         return taken
 
     async def _application(self, work: UnitOfWork, row: Row) -> tuple[Application, ImportResult]:
-        """Return the application of a new account: the operator's where that is allowed and proved, or the user's own."""
+        """Return a new account's application: the operator's, if the row allows it and has its secret, or the user's own."""
         connection = row.connection
         if connection.application_id or connection.client is None:
             named = await self._applications.for_connection(
@@ -149,7 +151,7 @@ class Import:
         return await self._own(work, row)
 
     async def _shared(self, work: UnitOfWork, row: Row) -> Application | None:
-        """Return the operator's application of the row's LWA client, None without one. Raises InvalidRequest on another secret."""
+        """Return the operator's application of the row's LWA client, or None. Raises InvalidRequest for another secret."""
         if row.shared_id:
             named = await work.applications.get(row.shared_id) if ID.fullmatch(row.shared_id) else None
             if named is None or named.owner_user_id:
@@ -171,7 +173,7 @@ class Import:
         return shared
 
     async def _own(self, work: UnitOfWork, row: Row) -> tuple[Application, ImportResult]:
-        """Return the user's own application of the row's LWA client, with the secrets that the rule between rows decides on."""
+        """Return the user's own application of the row's LWA client, with the secrets that the precedence of rows selects."""
         connection, client = row.connection, row.connection.client
         assert client is not None  # noqa: S101  (checked by the caller)
         found = await work.applications.find(connection.user_id, client.client_id)
@@ -194,7 +196,7 @@ class Import:
     async def _kept_of(
         self, work: UnitOfWork, found: Application | None, key: tuple[str, SecretStr]
     ) -> KeptSecrets | None:
-        """Return what is kept of an LWA client: in a dry run as earlier rows left it. Raises DecryptionError."""
+        """Return the kept secrets of an LWA client, in a dry run as earlier rows left them. Raises DecryptionError."""
         earlier = self._kept.get(key)
         if self._dry_run and earlier:
             return earlier
@@ -208,9 +210,9 @@ class Import:
 
 
 def check_size(index: int) -> None:
-    """Raise InvalidRequest where a stream grows too long; what came before is stored."""
+    """Raise InvalidRequest where a stream has more than MAX_ROWS rows; the rows before are stored."""
     if index >= MAX_ROWS:
-        words = f"must be one of at most {MAX_ROWS} in one stream; those before are stored, send the others in another stream"
+        words = f"must be one of at most {MAX_ROWS} in one stream; the rows before are stored, send the others in another stream"
         raise InvalidRequest.of_field("account", words)
 
 
@@ -221,14 +223,16 @@ def _key(connection: Connection) -> _Key:
 def _check_id(row: Row, stored_id: str, state: State = State.ACTIVE) -> None:
     if not row.origin.account_id or row.origin.account_id == stored_id:
         return
-    words = f"the user's account of this seller and marketplace is there under the id {stored_id!r}"
+    words = (
+        f"the user's account of this seller and marketplace is stored under the id {stored_id!r}; correct the row's id"
+    )
     if state is State.INACTIVE and row.rank.active:
-        words += ", inactive; remove that one for good to import this active one"
+        words += ", or remove that inactive account permanently to import this active one"
     raise InvalidRequest.of_field("account_id", words)
 
 
 async def _differences(work: UnitOfWork, there: Account, given: Connection) -> InvalidRequest | None:
-    """Name the fields in which an account that is there differs from the row; it stays as it is."""
+    """Return a warning that names the fields in which a stored account differs from the row, or None."""
     pairs = {
         "iam_role_arn": (given.iam_role_arn, there.iam_role_arn),
         "marketplace_ids": (given.marketplace_ids, there.marketplace_ids),
@@ -238,7 +242,9 @@ async def _differences(work: UnitOfWork, there: Account, given: Connection) -> I
     names = [name for name, (new, old) in pairs.items() if new is not None and new != old]
     if not names:
         return None
-    return InvalidRequest.of_field(names[0], f"the account is there, differs in {', '.join(names)}, and stays")
+    return InvalidRequest.of_field(
+        names[0], f"the stored account differs in {', '.join(names)} and stays as it is; update it if the row is right"
+    )
 
 
 async def _refresh_token(work: UnitOfWork, account: Account) -> SecretStr | None:

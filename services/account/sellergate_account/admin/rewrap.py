@@ -1,7 +1,7 @@
-"""Seals every secret and makes every row's MAC again under the newest key while everything runs.
+"""Re-wrapping: all secrets are sealed, and all rows' MACs made, again under the newest key while the service runs.
 
-An old key can be taken out of the ring then. Each batch is one transaction, and what is under the newest key is left alone: a
-run that was interrupted is begun again, and what was done stays done.
+Afterwards an old key can be removed from the ring. Each batch is one transaction, and rows under the newest key are skipped,
+so that an interrupted run can be started again.
 """
 
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ DEFAULT_BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Rows sealed again and rows left alone so far, rows in all, and the rows that did not open since the step before."""
+    """The progress of a re-wrap: rows sealed again and skipped so far, all rows, and rows of the last batch that did not open."""
 
     rewrapped: int
     skipped: int
@@ -28,7 +28,7 @@ class Progress:
 
 
 async def rewrap(store: Store, rewrapper: Rewrapper, audit: Audit, batch_size: int) -> AsyncIterator[Progress]:
-    """Go through all tables and yield a step after each batch; the last step is the whole. Its beginning and end are recorded."""
+    """Re-wrap all tables; yield the progress after each batch. The beginning and the end are recorded in the audit log."""
     await retry_transaction(store, lambda work: audit.record(work.audit_log, "secrets.rewrap_started"))
     total = sum([await rewrapper.count(table) for table in rewrapper.tables])
     rewrapped = skipped = unopened = 0
@@ -48,7 +48,7 @@ async def rewrap(store: Store, rewrapper: Rewrapper, audit: Audit, batch_size: i
 
 
 async def adopt(store: Store, rewrapper: Rewrapper, audit: Audit) -> None:
-    """Give every row of an earlier release its MAC; recorded as a re-wrap."""
+    """Make the MACs of all rows of an earlier release; the audit log records it as a re-wrap."""
     async for step in rewrap(store, rewrapper, audit, DEFAULT_BATCH):
         if step.unopened_ids:
             get_logger().error("rows_not_adopted", ids=step.unopened_ids)

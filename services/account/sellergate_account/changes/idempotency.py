@@ -1,6 +1,6 @@
-"""Decides about requests that their callers have named: each is carried out once, and a repeat returns the first response.
+"""Requests with an idempotency key: each is carried out once, and a repeat returns the first response.
 
-The response is made and stored in the transaction of the change, so that nothing after COMMIT can fail that belongs to it.
+The response is made and stored in the transaction of the change, so that no part of the request can fail after COMMIT.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 
 KEPT = timedelta(hours=24)
 MOST_OF_USER = 10_000
-"""Requests of one user that are kept; those of callers that act for no user are not counted."""
+"""The most requests with a key that are kept for one user; requests of callers that act for no user are not counted."""
 CLEANUP_SECONDS = 600.0
 CLEANUP_ROWS, CLEANUP_BATCHES = 500, 100
 
@@ -28,7 +28,7 @@ _Result = TypeVar("_Result")
 
 
 class RepeatedRequest(Exception):
-    """Ends the transaction of a request that was carried out before. `response` is the first response."""
+    """A request that was carried out before, whose transaction ends. `response` is the first response."""
 
     def __init__(self, response: bytes) -> None:
         super().__init__("repeated")
@@ -37,7 +37,7 @@ class RepeatedRequest(Exception):
 
 @dataclass(slots=True)
 class Once:
-    """One writing request. `respond` makes its response of what the change returns; `request` is None where it has no name."""
+    """One writing request. `respond` makes its response from the change's result; `request` is None without an idempotency key."""
 
     request: KeyedRequest | None
     respond: Callable[[Any], bytes]
@@ -54,7 +54,7 @@ class Once:
             first = await work.keyed_requests.claim(self.request, now, now - KEPT)
             if first is not None and not first.is_same:
                 raise InvalidRequest.of_field(
-                    "idempotency_key", "is the key of another request; take a new key for this one"
+                    "idempotency_key", "is the key of another request; use a new key for this one"
                 )
             if first is not None:
                 raise RepeatedRequest(first.response)
@@ -71,13 +71,13 @@ _CURRENT: ContextVar[Once | None] = ContextVar("sellergate_once", default=None)
 
 
 def current() -> Once | None:
-    """Return the writing request that is served in this task, or None outside of one."""
+    """Return the writing request that this task serves, or None."""
     return _CURRENT.get()
 
 
 @contextmanager
 def carrying_out(once: Once) -> Iterator[None]:
-    """Make `once` the request that is served while the body runs; it makes one change."""
+    """Set `once` as the request that this task serves while the body runs; it makes one change."""
     token = _CURRENT.set(once)
     try:
         yield
@@ -91,7 +91,7 @@ def digest_of(method: str, content: bytes) -> str:
 
 
 async def forget_expired(store: Store, now: Callable[[], datetime], sleep: Callable[[float], Awaitable[None]]) -> None:
-    """Remove requests older than a day, in batches, every ten minutes; while the database is down, later."""
+    """Remove requests older than a day, in batches, every ten minutes; while the database is down, wait for the next time."""
     while True:
         await sleep(CLEANUP_SECONDS)
         try:

@@ -1,4 +1,4 @@
-"""Announces the account that a change was about, whatever COMMIT reports."""
+"""The publication of an account's change, whatever the result of COMMIT."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -14,9 +14,9 @@ _Result = TypeVar("_Result")
 async def write_and_publish(
     store: Store, publisher: ChangePublisher, change: Callable[[UnitOfWork], Awaitable[_Result]], account_id: str = ""
 ) -> _Result:
-    """Run a change in a transaction, again when another one was first, and announce the account that comes out of it.
+    """Run a change in a transaction, again after a conflict, and publish that its account changed.
 
-    `account_id` names the account of a change that returns none. A change whose outcome is unknown is announced too, since it may
+    `account_id` names the account of a change that returns none. A change whose outcome is unknown is published too, since it may
     be stored.
     """
     changed = ""

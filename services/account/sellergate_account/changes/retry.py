@@ -1,4 +1,4 @@
-"""Runs a change in a transaction, again from its start when another transaction stored the same key first."""
+"""Transactions that are repeated from their start after a conflict with another transaction."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -15,9 +15,9 @@ _Result = TypeVar("_Result")
 
 
 async def retry_transaction(store: Store, change: Callable[[UnitOfWork], Awaitable[_Result]]) -> _Result:
-    """Return what `change` returns, committed. Raises Unavailable when others were first every time.
+    """Return the result of `change` once it is committed. Raises Unavailable when every attempt met a conflict.
 
-    Within a writing request (`idempotency`) the change is that request's: its response is made in the same transaction.
+    Within a writing request (`idempotency`) the change belongs to that request, whose response is stored in the same transaction.
     """
     once = current()
     for _ in range(ATTEMPTS):
@@ -26,4 +26,6 @@ async def retry_transaction(store: Store, change: Callable[[UnitOfWork], Awaitab
                 return await (once.carry_out(work, change) if once else change(work))
         except DuplicateKey:
             continue
-    raise Unavailable("The same row is being written by many at once; try again.", retry_after=1.0)
+    raise Unavailable(
+        "Other requests are changing the same row, and nothing was changed; send the request again.", retry_after=1.0
+    )

@@ -8,7 +8,7 @@ class DuplicateKey(Exception):
 
 
 class InUse(Exception):
-    """A row that was to be removed and that another row refers to."""
+    """A row that cannot be removed, since another row refers to it."""
 
 
 class DecryptionError(PreconditionFailed):

@@ -1,4 +1,4 @@
-"""Proto ⇄ domain, for accounts."""
+"""The translation between messages and the domain, for accounts."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _SIGNING: Mapping[int, Signing] = {
     account_pb2.SIGNING_MODE_NONE: Signing.NONE,
     account_pb2.SIGNING_MODE_SIGV4: Signing.SIGV4,
 }
-# Paths of an update mask, and the field of the request they take their value from.
+# The paths of an update mask, each with the field of the request that holds its value.
 _PATHS = (
     "application_id",
     "authorization_expire_time",
@@ -38,7 +38,7 @@ _MAX_PATHS_TOLD = 20
 
 
 def to_message(account: Account) -> account_pb2.Account:
-    """Render an account."""
+    """Return an account as a message."""
     return account_pb2.Account(
         account_id=account.account_id,
         user_id=account.user_id,
@@ -65,7 +65,7 @@ def to_message(account: Account) -> account_pb2.Account:
 def to_secrets_message(
     application: Application, secrets: ApplicationSecrets
 ) -> account_secrets_service_pb2.ApplicationSecrets:
-    """Render an LWA client in the clear, for the token service."""
+    """Return an LWA client as a message in the clear, for the token service."""
     previous = secrets.previous_client_secret
     return account_secrets_service_pb2.ApplicationSecrets(
         application_id=application.application_id,
@@ -77,7 +77,7 @@ def to_secrets_message(
 
 
 def to_connection(request: account_service_pb2.UpsertAccountRequest) -> Connection:
-    """Read what connects a seller."""
+    """Read the fields that connect a seller."""
     client = None
     if request.lwa_client_id:
         client = LwaClient(SecretStr(request.lwa_client_id), secret_or_none(request.lwa_client_secret))
@@ -100,7 +100,7 @@ def to_connection(request: account_service_pb2.UpsertAccountRequest) -> Connecti
 
 
 def to_changes(request: account_service_pb2.UpdateAccountRequest) -> Changes:
-    """Read the fields that the mask names. Raises InvalidRequest that names every unknown path."""
+    """Read the fields that the mask names. Raises InvalidRequest, which names every unknown path."""
     paths = masked_paths(request.update_mask, _PATHS)
     for path in ("refresh_token", "lwa_client_secret"):
         if path in paths and not getattr(request, path):
@@ -128,7 +128,7 @@ def to_changes(request: account_service_pb2.UpdateAccountRequest) -> Changes:
 
 
 def masked_paths(mask: FieldMask, known: Sequence[str]) -> frozenset[str]:
-    """Return the paths of an update mask. Raises InvalidRequest that names every one that is unknown or there twice."""
+    """Return the paths of an update mask. Raises InvalidRequest, which names every unknown or repeated path."""
     counted = Counter(mask.paths)
     may = f"it may name {', '.join(known)}"
     words = [f"must not name {path[:64]!r}; {may}" for path in sorted(counted.keys() - set(known))]
@@ -143,7 +143,7 @@ def masked_paths(mask: FieldMask, known: Sequence[str]) -> frozenset[str]:
 
 
 def to_filter(request: account_service_pb2.ListAccountsRequest, user: str) -> Filter:
-    """Read what a list is narrowed to. Raises InvalidRequest."""
+    """Read the filter of a list. Raises InvalidRequest."""
     marketplaces: tuple[str, ...] = ()
     if request.filter.marketplace:
         marketplaces = (marketplace_code(request.filter.marketplace, "filter.marketplace"),)
@@ -164,7 +164,7 @@ def to_filter(request: account_service_pb2.ListAccountsRequest, user: str) -> Fi
 
 
 def to_signing(mode: int, field: str) -> Signing | None:
-    """Read a signing mode; None when none is given. Raises InvalidRequest for a number that the enum lacks."""
+    """Read a signing mode; None when it is not set. Raises InvalidRequest for a number that the enum lacks."""
     if mode == account_pb2.SIGNING_MODE_UNSPECIFIED:
         return None
     if mode not in _SIGNING:
@@ -173,5 +173,5 @@ def to_signing(mode: int, field: str) -> Signing | None:
 
 
 def secret_or_none(text: str) -> SecretStr | None:
-    """Read a secret; None when it is not given."""
+    """Read a secret; None when it is empty."""
     return SecretStr(text) if text else None

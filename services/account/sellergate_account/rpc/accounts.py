@@ -1,4 +1,4 @@
-"""AccountService and AccountSecretsService: proto ⇄ domain, nothing else."""
+"""The servicers of AccountService and AccountSecretsService, which translate and delegate."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from sellergate_account.rpc.pages import page_of
 
 
 class AccountServicer(AccountServiceServicer):
-    """Seller accounts."""
+    """The servicer of seller accounts."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -97,7 +97,7 @@ class AccountServicer(AccountServiceServicer):
         request: pb2.HardDeleteAccountRequest,
         context: Any,
     ) -> pb2.HardDeleteAccountResponse:
-        """Remove an account for good."""
+        """Remove an account permanently."""
         return await once(
             request,
             pb2.HardDeleteAccountResponse,
@@ -107,7 +107,7 @@ class AccountServicer(AccountServiceServicer):
 
 
 class AccountSecretsServicer(AccountSecretsServiceServicer):
-    """Stored secrets, for the token service."""
+    """The servicer of stored secrets, for the token service."""
 
     def __init__(self, accounts: Accounts, applications: Applications) -> None:
         self._accounts = accounts
@@ -118,7 +118,7 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         request: secrets_pb2.GetAccountSecretsRequest,
         context: Any,
     ) -> secrets_pb2.GetAccountSecretsResponse:
-        """Open what a token exchange needs."""
+        """Return the secrets for a token exchange."""
         account, application, secrets, refresh_token = await self._accounts.secrets(
             request.account_id, verifying=request.for_verification
         )
@@ -133,7 +133,7 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         request: secrets_pb2.GetApplicationSecretsRequest,
         context: Any,
     ) -> secrets_pb2.GetApplicationSecretsResponse:
-        """Open an application's client id and secrets."""
+        """Return an application's client id and secrets."""
         application, secrets = await self._applications.secrets(request.application_id)
         return secrets_pb2.GetApplicationSecretsResponse(application=to_secrets_message(application, secrets))
 
@@ -183,7 +183,7 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         request: secrets_pb2.RecordSecretExpiryRequest,
         context: Any,
     ) -> secrets_pb2.RecordSecretExpiryResponse:
-        """Store when Amazon says that the present secret ends."""
+        """Store the time at which the present secret ends, as Amazon reports it."""
         expiry = ApplicationChanges(secret_expire_time=read_time(request, "secret_expire_time"))
         changed = await self._applications.update(request.application_id, "", expiry, "")
         return secrets_pb2.RecordSecretExpiryResponse(application=to_application_message(changed))

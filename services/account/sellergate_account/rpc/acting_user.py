@@ -13,4 +13,6 @@ def check_user(user_id: str, field: str) -> None:
     """Raise NotAllowed where the edge acts for another user than the one in `field`."""
     user = acting_user()
     if user and user_id != user:
-        raise NotAllowed(f"The edge acts for another user than the one in {field}; send that user's own id.")
+        raise NotAllowed(
+            f"The caller acts for another user than the one in {field}; send the id of the user that it acts for."
+        )

@@ -1,4 +1,4 @@
-"""AccountAdminService: proto ⇄ domain, nothing else."""
+"""The servicer of AccountAdminService, which translates and delegates."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from sellergate_account.rpc.pages import fitting
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """What the operators' service works on."""
+    """The dependencies of the operators' service."""
 
     store: Store
     rewrapper: Rewrapper
@@ -33,7 +33,7 @@ class Admin:
 
 
 class AccountAdminServicer(AccountAdminServiceServicer):
-    """What operators do to the whole store."""
+    """The servicer of operators' work on the whole store."""
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
@@ -41,7 +41,7 @@ class AccountAdminServicer(AccountAdminServiceServicer):
     async def RewrapSecrets(
         self, request: pb2.RewrapSecretsRequest, context: Any
     ) -> AsyncIterator[pb2.RewrapSecretsResponse]:
-        """Seal every secret again under the newest key, and tell how far it has come."""
+        """Seal every secret again under the newest key, and stream the progress."""
         admin = self._admin
         async for step in rewrap(admin.store, admin.rewrapper, admin.audit, request.batch_size):
             yield pb2.RewrapSecretsResponse(
@@ -51,7 +51,7 @@ class AccountAdminServicer(AccountAdminServiceServicer):
     async def ImportAccounts(
         self, request_iterator: AsyncIterator[pb2.ImportAccountsRequest], context: Any
     ) -> pb2.ImportAccountsResponse:
-        """Take accounts of a former system, and report on each."""
+        """Import accounts of a former system, and report on each."""
         admin = self._admin
         runs = {dry: Import(admin.store, admin.accounts, admin.applications, dry_run=dry) for dry in (False, True)}
         report, index = pb2.ImportAccountsResponse(), 0
@@ -73,19 +73,19 @@ class AccountAdminServicer(AccountAdminServiceServicer):
         return report
 
     async def RecordCapture(self, request: pb2.RecordCaptureRequest, context: Any) -> pb2.RecordCaptureResponse:
-        """Note that an operator looks at an account's calls."""
+        """Record in the audit log that an operator captures an account's calls."""
         seconds = request.duration.ToSeconds()
         detail = f"{request.operation} for {seconds} s, by {request.caller}"
         await self._admin.accounts.note(request.account_id, "calls.captured", detail)
         return pb2.RecordCaptureResponse()
 
     async def ListAuditEvents(self, request: pb2.ListAuditEventsRequest, context: Any) -> pb2.ListAuditEventsResponse:
-        """Return one page of a chain."""
-        size, question = page_tokens.page_size(request.page_size), f"audit of {request.account_id}"
-        after = page_tokens.decode_number(request.page_token, question)
+        """Return one page of an audit chain."""
+        size, query = page_tokens.page_size(request.page_size), f"audit of {request.account_id}"
+        after = page_tokens.decode_number(request.page_token, query)
         found = await self._admin.audit.events(self._admin.store, request.account_id, after, size + 1)
         page = fitting(found, size, to_event)
-        token = page_tokens.encode_number(page[-1].sequence, question) if len(page) < len(found) else ""
+        token = page_tokens.encode_number(page[-1].sequence, query) if len(page) < len(found) else ""
         return pb2.ListAuditEventsResponse(events=page, next_page_token=token)
 
     async def VerifyAudit(self, request: pb2.VerifyAuditRequest, context: Any) -> pb2.VerifyAuditResponse:
@@ -96,7 +96,7 @@ class AccountAdminServicer(AccountAdminServiceServicer):
     async def VerifyAuditAnchors(
         self, request_iterator: AsyncIterator[pb2.VerifyAuditAnchorsRequest], context: Any
     ) -> pb2.VerifyAuditAnchorsResponse:
-        """Check what was logged of the audit log against it."""
+        """Compare logged anchors with the audit log."""
         batches = (to_anchors(request) async for request in request_iterator)
         finding = await verify_anchors(self._admin.store, batches)
         return pb2.VerifyAuditAnchorsResponse(

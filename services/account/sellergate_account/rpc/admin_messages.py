@@ -1,4 +1,4 @@
-"""Proto ⇄ domain, for what operators do."""
+"""The translation between messages and the domain, for operators' work."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from sellergate_account.model import Anchor, AuditEvent, Origin, State
 from sellergate_account.rpc.account_messages import to_connection
 
 _MAX_SHOWN_ID = 64
-# Fields of a row itself; all others are those of its account.
+# The fields of the row itself; all others belong to its account.
 _OWN_FIELDS = frozenset({"account_id", "account", "create_time", "update_time", "inactive", "shared_application_id"})
 _OUTCOMES = {
     Outcome.CREATED: pb2.ImportOutcome.IMPORT_OUTCOME_CREATED,
@@ -38,13 +38,13 @@ def to_row(request: pb2.ImportAccountsRequest) -> Row:
 
 
 def to_result(index: int, result: ImportResult) -> pb2.ImportResult:
-    """Render what became of a row that was not refused."""
+    """Return the result of a row that was not refused as a message."""
     outcome = _OUTCOMES[result.outcome]
     return pb2.ImportResult(index=index, outcome=outcome, shared_application_id=result.shared_application_id)
 
 
 def to_notes(index: int, account_id: str, error: SellergateError) -> Iterator[pb2.ImportNote]:
-    """Render why a row was refused, or what about it deserves a look; the first field stands for all."""
+    """Yield a note with the reasons of a refusal or warning; it names the first field for all of them."""
     violations = error.violations or [FieldViolation("account", error.message)]
     first = violations[0]
     if first.field not in _OWN_FIELDS:
@@ -54,7 +54,7 @@ def to_notes(index: int, account_id: str, error: SellergateError) -> Iterator[pb
 
 
 def to_event(event: AuditEvent) -> pb2.AuditEvent:
-    """Render one link of an audit chain."""
+    """Return an event of an audit chain as a message."""
     return pb2.AuditEvent(
         sequence=event.sequence,
         account_id=event.chain,
@@ -69,5 +69,5 @@ def to_event(event: AuditEvent) -> pb2.AuditEvent:
 
 
 def to_anchors(request: pb2.VerifyAuditAnchorsRequest) -> list[Anchor]:
-    """Read what was logged of some audit events."""
+    """Read the anchors of some audit events."""
     return [Anchor(one.chain, one.number, one.mac, one.revision) for one in request.anchors]

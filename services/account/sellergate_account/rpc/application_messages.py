@@ -1,4 +1,4 @@
-"""Proto ⇄ domain, for applications."""
+"""The translation between messages and the domain, for applications."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _PATHS = ("draft", "name", "redirect_uris", "secret_expire_time", "spapi_applica
 
 
 def to_message(application: Application) -> application_pb2.Application:
-    """Render an application; its secret and its client id stay where they are."""
+    """Return an application as a message, without its secrets and client id."""
     return application_pb2.Application(
         application_id=application.application_id,
         owner_user_id=application.owner_user_id,
@@ -47,7 +47,7 @@ def to_new_application(request: application_service_pb2.CreateApplicationRequest
 
 
 def to_application_changes(request: application_service_pb2.UpdateApplicationRequest) -> ApplicationChanges:
-    """Read the fields that the mask names. Raises InvalidRequest that names every unknown path."""
+    """Read the fields that the mask names. Raises InvalidRequest, which names every unknown path."""
     paths = masked_paths(request.update_mask, _PATHS)
     if "secret_expire_time" in paths and not request.application.HasField("secret_expire_time"):
         raise InvalidRequest.of_field("application.secret_expire_time", "must be set when update_mask names it")

@@ -1,4 +1,4 @@
-"""ApplicationService: proto ⇄ domain, nothing else."""
+"""The servicer of ApplicationService, which translates and delegates."""
 
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from sellergate_account.secrets.rotation import NewSecret
 
 
 class ApplicationServicer(ApplicationServiceServicer):
-    """LWA clients. The edge sees and changes a user's own and sees the shared ones; others see all."""
+    """The servicer of LWA clients. The edge reads and changes a user's own and reads the shared ones; other callers read all."""
 
     def __init__(self, applications: Applications) -> None:
         self._applications = applications
@@ -50,11 +50,9 @@ class ApplicationServicer(ApplicationServiceServicer):
         if request.owner_user_id:
             check_user(request.owner_user_id, "owner_user_id")
         user = request.owner_user_id or acting_user()
-        size, question = page_tokens.page_size(request.page_size), ("applications", user)
-        found = await self._applications.list(user, page_tokens.decode(request.page_token, question), size + 1)
-        page, token = page_of(
-            found, size, question, to_message, lambda row: Cursor(row.create_time, row.application_id)
-        )
+        size, query = page_tokens.page_size(request.page_size), ("applications", user)
+        found = await self._applications.list(user, page_tokens.decode(request.page_token, query), size + 1)
+        page, token = page_of(found, size, query, to_message, lambda row: Cursor(row.create_time, row.application_id))
         return pb2.ListApplicationsResponse(applications=page, next_page_token=token)
 
     async def UpdateApplication(

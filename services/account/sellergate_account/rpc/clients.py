@@ -1,4 +1,4 @@
-"""DropInClientService: proto ⇄ domain, nothing else."""
+"""The servicer of DropInClientService, which translates and delegates."""
 
 from typing import Any
 
@@ -17,13 +17,13 @@ from sellergate_account.rpc.pages import page_of
 
 
 class DropInClientServicer(DropInClientServiceServicer):
-    """Credentials of our own for SP-API SDKs."""
+    """The servicer of Sellergate's credentials for SP-API SDKs."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
     async def CreateClient(self, request: pb2.CreateClientRequest, context: Any) -> pb2.CreateClientResponse:
-        """Make a client; its secret and handles are in this response alone."""
+        """Create a client; only this response holds its secret and drop-in refresh tokens."""
         if request.user_id:
             check_user(request.user_id, "user_id")
         return await once(
@@ -38,12 +38,12 @@ class DropInClientServicer(DropInClientServiceServicer):
         if request.user_id:
             check_user(request.user_id, "user_id")
         user = request.user_id or acting_user()
-        size, question = page_tokens.page_size(request.page_size), ("clients", user)
-        found = await self._clients.list(user, page_tokens.decode(request.page_token, question), size)
+        size, query = page_tokens.page_size(request.page_size), ("clients", user)
+        found = await self._clients.list(user, page_tokens.decode(request.page_token, query), size)
         page, token = page_of(
             found.clients,
             size,
-            question,
+            query,
             _to_message,
             lambda row: Cursor(row.create_time, row.client_id),
             more=found.more,
@@ -56,7 +56,7 @@ class DropInClientServicer(DropInClientServiceServicer):
         return pb2.GetClientResponse(client=_to_message(client))
 
     async def RevokeClient(self, request: pb2.RevokeClientRequest, context: Any) -> pb2.RevokeClientResponse:
-        """End a client at once."""
+        """Revoke a client at once."""
         return await once(
             request,
             pb2.RevokeClientResponse,
@@ -67,7 +67,7 @@ class DropInClientServicer(DropInClientServiceServicer):
     async def AuthenticateClient(
         self, request: pb2.AuthenticateClientRequest, context: Any
     ) -> pb2.AuthenticateClientResponse:
-        """Check what an SDK presented; the edge alone may ask."""
+        """Check the credentials that an SDK presented; only the edge may call it."""
         handle = secret_or_none(request.handle)
         client, account_id = await self._clients.authenticate(
             request.client_id, SecretStr(request.client_secret), handle

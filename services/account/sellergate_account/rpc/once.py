@@ -1,4 +1,4 @@
-"""Writing requests: one response for each, also where the same request comes twice."""
+"""Writing requests: one response for each, also where the same request is repeated."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -25,9 +25,9 @@ async def once(
     respond: Callable[[_Result], _Response],
     now: Callable[[], datetime] = _now,
 ) -> _Response:
-    """Carry a request out and return its response of a `kind`; the first one where its idempotency_key was used for it before.
+    """Carry a request out and return its response of a `kind`. A repeat under one idempotency_key returns the first response.
 
-    The response is made before COMMIT. Raises InvalidRequest where the key is another request's, and what `change` raises.
+    The response is made before COMMIT. Raises InvalidRequest where the key belongs to another request, and the errors of `change`.
     """
     made: list[_Response] = []
 

@@ -1,4 +1,4 @@
-"""Page tokens: a place in the list, and a digest of what was asked, so that a token serves no other question."""
+"""Page tokens: a position in a list, and a digest of the list's query, so that a token is valid only for its list."""
 
 import base64
 import binascii
@@ -18,44 +18,44 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def page_size(asked: int) -> int:
-    """Return the size of a page: 50 unless asked for, never above 500."""
+    """Return the size of a page: 50 by default, at most 500."""
     return min(asked or DEFAULT_SIZE, MAX_SIZE)
 
 
-def encode(after: Cursor, question: object) -> str:
-    """Return the token of the page that begins after a place; `question` is what the list was narrowed to."""
-    parts = [after.create_time.isoformat(), after.id, _digest(question)]
+def encode(after: Cursor, query: object) -> str:
+    """Return the token of the page that begins after a cursor; `query` holds the user and the filter of the list."""
+    parts = [after.create_time.isoformat(), after.id, _digest(query)]
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
-def decode(token: str, question: object) -> Cursor | None:
+def decode(token: str, query: object) -> Cursor | None:
     """Read a token; None for the first page. Raises InvalidRequest."""
     if not token:
         return None
     try:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         time, row_id, digest = json.loads(decoded)
-        place = Cursor(datetime.fromisoformat(time).astimezone(UTC), _check_row_id(row_id))
+        cursor = Cursor(datetime.fromisoformat(time).astimezone(UTC), _check_row_id(row_id))
     except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _bad_token() from error
-    if digest != _digest(question):
+    if digest != _digest(query):
         raise InvalidRequest.of_field("page_token", "belongs to another list; the other fields must stay the same")
-    return place
+    return cursor
 
 
-def encode_number(after: int, question: object) -> str:
+def encode_number(after: int, query: object) -> str:
     """Return the token of the page of a numbered list that begins after a number."""
-    return encode(Cursor(datetime.fromtimestamp(0, UTC), str(after)), question)
+    return encode(Cursor(datetime.fromtimestamp(0, UTC), str(after)), query)
 
 
-def decode_number(token: str, question: object) -> int:
+def decode_number(token: str, query: object) -> int:
     """Read the token of a page of a numbered list; 0 for the first page. Raises InvalidRequest."""
-    place = decode(token, question)
-    if place is None:
+    cursor = decode(token, query)
+    if cursor is None:
         return 0
-    if not _NUMBER.fullmatch(place.id):
+    if not _NUMBER.fullmatch(cursor.id):
         raise _bad_token()
-    return int(place.id)
+    return int(cursor.id)
 
 
 def _check_row_id(row_id: str) -> str:
@@ -68,5 +68,5 @@ def _bad_token() -> InvalidRequest:
     return InvalidRequest.of_field("page_token", "must be the next_page_token of the page before")
 
 
-def _digest(question: object) -> str:
-    return hashlib.sha256(repr(question).encode()).hexdigest()[:16]
+def _digest(query: object) -> str:
+    return hashlib.sha256(repr(query).encode()).hexdigest()[:16]

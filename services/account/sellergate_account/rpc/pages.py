@@ -1,4 +1,4 @@
-"""Pages of lists: as many items as were asked for, and no more than a megabyte of them."""
+"""Pages of lists, bounded by the requested number of items and by one megabyte."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ _Item = TypeVar("_Item")
 def fitting(
     found: Sequence[_Item], size: int, to_message: Callable[[_Item], Any], most_bytes: int = PAGE_BYTES
 ) -> list[Any]:
-    """Return the messages of the first items, `size` at most, with `most_bytes` in all; one at least."""
+    """Return the messages of the first items: at most `size` and `most_bytes` in all, but at least one."""
     messages: list[Any] = []
     total = 0
     for item in found[:size]:
@@ -29,7 +29,7 @@ def fitting(
 def page_of(
     found: Sequence[_Item],
     size: int,
-    question: object,
+    query: object,
     to_message: Callable[[_Item], Any],
     cursor_of: Callable[[_Item], Cursor],
     *,
@@ -37,9 +37,9 @@ def page_of(
 ) -> tuple[list[Any], str]:
     """Return the messages of a page and the token of the next one, which is empty where the list ends.
 
-    `found` holds one item more than `size` where there are more; or else `more` says so.
+    More items follow where `found` holds one item more than `size`, or where `more` is true.
     """
     messages = fitting(found, size, to_message)
     if not messages or not (more or len(messages) < len(found)):
         return messages, ""
-    return messages, page_tokens.encode(cursor_of(found[len(messages) - 1]), question)
+    return messages, page_tokens.encode(cursor_of(found[len(messages) - 1]), query)

@@ -1,4 +1,4 @@
-"""The service's keys in the clear: those that are wrapped are opened once, at the start."""
+"""The service's keys in the clear; wrapped keys are opened once, at the start."""
 
 import asyncio
 
@@ -9,11 +9,11 @@ from sellergate_common.settings import SettingsError, refuse
 from sellergate_account.settings import SINGLE_KEYS, AccountSettings
 
 OPEN_SECONDS = 60.0
-"""For all keys together; boto3 itself limits each wait on its socket only."""
+"""The limit for all keys together: boto3 limits only each wait on its socket."""
 
 
 async def with_plain_keys(settings: AccountSettings) -> AccountSettings:
-    """Return the settings with all keys in the clear, or end the process with one line on the key that does not open."""
+    """Return the settings with all keys in the clear. End the process with one log line where a key does not open."""
     if not any(holds_wrapped(getattr(settings, name)) for name in ("sealing_keys", *SINGLE_KEYS)):
         return settings
     try:

@@ -1,6 +1,6 @@
 """AWS KMS, which opens wrapped keys, through boto3.
 
-boto3 finds this process's own AWS credentials and the endpoint (AWS_ENDPOINT_URL_KMS) by its own chain.
+boto3 finds this process's own AWS credentials and the endpoint (AWS_ENDPOINT_URL_KMS) in boto3's usual order.
 """
 
 import re
@@ -22,35 +22,33 @@ from sellergate_account.settings import SINGLE_KEYS, AccountSettings
 
 _CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
 _NOT_OF_A_CODE = re.compile(r"[^A-Za-z0-9.]")
-_BOUND = (
-    "a wrapped key opens in the setting and under the id that it was made for, where this service may use KMS's key"
-)
+_BOUND = "check that it was wrapped for this setting and id, and that this service may use the KMS key"
 _REACH = "check AWS_REGION, AWS_ENDPOINT_URL_KMS and this service's AWS credentials"
 
 
 class CannotUnwrap(ValueError):
-    """KMS does not open a key; the message names the key and the cause."""
+    """A key that KMS does not open; the message names the key and the cause."""
 
 
 class Kms:
-    """KMS of a region. The client is made when it is first needed, so that what hinders it is told with the key's name."""
+    """KMS of a region. The client is created with the first key, so that a failure names that key."""
 
     def __init__(self, region: str | None, route: Route = DIRECT) -> None:
         self._region = region
         self._route = route
 
     def decrypt(self, encoded: str, context: dict[str, str], name: str) -> str:
-        """Return a wrapped key in base64url. Raises CannotUnwrap; boto3's own words may hold what was sent and stay out."""
+        """Return a wrapped key in base64url. Raises CannotUnwrap, without boto3's message, which may quote the request."""
         ciphertext = ciphertext_of(encoded, name)
         try:
             response = self._client.decrypt(CiphertextBlob=ciphertext, EncryptionContext=context)
         except ClientError as error:
             code = _NOT_OF_A_CODE.sub("", str(error.response.get("Error", {}).get("Code", "")))[:64]
             raise CannotUnwrap(f"KMS does not open {name} ({code}); {_BOUND}") from None
-        except Exception as error:  # noqa: BLE001  (an endpoint that is no KMS trips boto3 in ways that it does not name)
+        except Exception as error:  # noqa: BLE001  (boto3 documents no error for an endpoint that is not KMS)
             raise CannotUnwrap(f"KMS cannot be asked for {name} ({type(error).__name__}); {_REACH}") from None
         if not response.get("Plaintext"):
-            raise CannotUnwrap(f"KMS cannot be asked for {name} (the answer holds no key); {_REACH}")
+            raise CannotUnwrap(f"KMS cannot be asked for {name} (the response holds no key); {_REACH}")
         return encode_key(response["Plaintext"])
 
     @cached_property
@@ -61,7 +59,7 @@ class Kms:
 
 
 def unwrap_ring(text: SecretStr, kms: Kms) -> SecretStr:
-    """Return a key ring with every line in the clear. Raises ValueError that names the key id and the cause."""
+    """Return a key ring with every line in the clear. Raises ValueError, which names the key id and the cause."""
     lines = []
     for kid, encoded in ring_entries(text.get_secret_value()).items():
         if is_wrapped(encoded):
@@ -71,7 +69,7 @@ def unwrap_ring(text: SecretStr, kms: Kms) -> SecretStr:
 
 
 def unwrap_key(text: SecretStr, kms: Kms, use: SingleUse) -> SecretStr:
-    """Return a single key in the clear. Raises ValueError that names the key and the cause."""
+    """Return a single key in the clear. Raises ValueError, which names the key and the cause."""
     encoded = text.get_secret_value().strip()
     if is_wrapped(encoded):
         encoded = kms.decrypt(encoded, single_context(use), use.in_words)
@@ -80,7 +78,7 @@ def unwrap_key(text: SecretStr, kms: Kms, use: SingleUse) -> SecretStr:
 
 
 def open_keys(settings: AccountSettings) -> dict[str, SecretStr]:
-    """Return all keys of the settings in the clear by field. Blocks. Raises SettingsError at the first that does not open."""
+    """Return all keys of the settings in the clear by field. Blocks. Raises SettingsError for the first that does not open."""
     kms = Kms(settings.aws_region, settings.outbound)
     ways: dict[str, Callable[[SecretStr, Kms], SecretStr]] = {
         "sealing_keys": unwrap_ring,

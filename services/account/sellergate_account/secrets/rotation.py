@@ -1,4 +1,4 @@
-"""An application's client secrets after a rotation: which one is used, and which one is tried beside it."""
+"""An application's client secrets after a rotation: the present one, and the previous one that is tried beside it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -7,11 +7,11 @@ from pydantic import SecretStr
 
 from sellergate_account.model import Application, ApplicationSecrets
 
-# After a rotation Amazon takes the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
+# After a rotation Amazon accepts the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
 OLD_SECRET_LIFE = timedelta(days=7)
 # A secret must be rotated every 180 days (the same page).
 SECRET_LIFE = timedelta(days=180)
-# By so much Amazon's clock may be ahead of this process's clock.
+# The most that Amazon's clock may be ahead of this process's clock.
 ISSUE_SKEW = timedelta(hours=1)
 
 
@@ -30,7 +30,7 @@ class NewSecret:
 
 
 def is_superseded(new: NewSecret, application: Application) -> bool:
-    """Return whether Amazon issued a secret before the newest one that was stored; of two at one time, the later end counts."""
+    """Return whether Amazon issued a secret before the newest stored one; of two issued at one time, the later end is newer."""
     newest = application.secret_issue_time
     if new.issue_time is None or newest is None:
         return False
@@ -51,7 +51,7 @@ def rotate(
         update_time=now,
         previous_secret_expire_time=new.old_until or now + OLD_SECRET_LIFE,
         secret_expire_time=new.until or now + SECRET_LIFE,
-        # A secret that an operator brings is newer than all that were stored, and older than the next that Amazon issues.
+        # A secret from an operator is newer than all stored ones, and older than the next one that Amazon issues.
         secret_issue_time=new.issue_time or application.secret_issue_time,
     )
     stored = replace(secrets, client_secret=new.client_secret, previous_client_secret=secrets.client_secret)
@@ -61,7 +61,7 @@ def rotate(
 def fill(
     application: Application, secrets: ApplicationSecrets, late: NewSecret, now: datetime
 ) -> tuple[Application, ApplicationSecrets] | None:
-    """Return an application with a superseded secret as its previous one; None where one is kept, or Amazon takes it no longer."""
+    """Return an application with a superseded secret as its previous one; None where it has one, or Amazon no longer accepts it."""
     if secrets.previous_client_secret is not None or application.secret_issue_time is None:
         return None
     until = min(late.until or now + SECRET_LIFE, application.secret_issue_time + OLD_SECRET_LIFE)

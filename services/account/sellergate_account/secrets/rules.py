@@ -1,7 +1,7 @@
-"""Which LWA credentials are accepted: what Amazon could never have given is refused where it enters, with its field named.
+"""The rules of LWA credentials: a value that Amazon cannot have issued is refused on arrival, with its field named.
 
-A value that is kept as it is and fails at Amazon days later is hard to trace. Most are copied with something around them, or are
-another one of Amazon's values (public threads of integrators). No value is changed here.
+A wrong value that is stored and fails at Amazon days later is hard to trace. Most wrong values were copied with quotes or blanks
+around them, or are another one of Amazon's values (public threads of integrators). The rules change no value.
 """
 
 import re
@@ -14,7 +14,7 @@ from sellergate_common.errors import FieldViolation, InvalidRequest
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _QUOTES = "\"'`"
 CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN = "lwa_client_id", "lwa_client_secret", "refresh_token"
-# The beginning of a value that is something else → what it is.
+# The prefixes of other values, each with the description of the fault.
 _ELSE = {
     CLIENT_ID: {
         "amzn1.sp.solution": "is the application's id; the LWA client id begins with amzn1.application-oa2-client",
@@ -23,9 +23,9 @@ _ELSE = {
         "Atz": "is a token; the LWA client id begins with amzn1.application-oa2-client",
     },
     CLIENT_SECRET: {
-        "amzn1.application-oa2-client": "is the LWA client id; the secret stands beside it in the developer console",
-        "amzn1.sp.solution": "is the application's id; the secret stands beside the LWA client id in the developer console",
-        "Atz": "is a token; the secret stands beside the LWA client id in the developer console",
+        "amzn1.application-oa2-client": "is the LWA client id; the developer console shows the secret beside it",
+        "amzn1.sp.solution": "is the application's id; the developer console shows the secret beside the LWA client id",
+        "Atz": "is a token; the developer console shows the secret beside the LWA client id",
     },
     REFRESH_TOKEN: {
         "Atza|": "is an access token, which lives for an hour; the refresh token begins with Atzr|",
@@ -48,7 +48,7 @@ class Client(Protocol):
 
 
 class ConnectionFields(Protocol):
-    """What connects a seller."""
+    """The fields that connect a seller."""
 
     @property
     def client(self) -> Client | None:
@@ -60,13 +60,13 @@ class ConnectionFields(Protocol):
 
 
 def check_connection(given: ConnectionFields) -> None:
-    """Check what connects a seller. Raises InvalidRequest that names every bad field."""
+    """Check the fields that connect a seller. Raises InvalidRequest, which names every bad field."""
     client = {CLIENT_ID: given.client.client_id, CLIENT_SECRET: given.client.client_secret} if given.client else {}
     check_credentials({**client, REFRESH_TOKEN: given.refresh_token})
 
 
 def check_credentials(given: Mapping[str, SecretStr | None]) -> None:
-    """Check values by the names of their fields. Raises InvalidRequest that names every bad one."""
+    """Check values by the names of their fields. Raises InvalidRequest, which names every bad field."""
     violations = [
         FieldViolation(field, why)
         for field, value in given.items()
@@ -78,7 +78,7 @@ def check_credentials(given: Mapping[str, SecretStr | None]) -> None:
 
 
 def _problem(kind: str, value: str) -> str:
-    """Return what is wrong with a value, without a part of it; empty where nothing is."""
+    """Return the fault of a value, without any part of the value; empty where there is none."""
     if value != value.strip():
         return "has blanks or line breaks around it; leave them out"
     if value and (value[0] in _QUOTES or value[-1] in _QUOTES):

@@ -1,4 +1,4 @@
-"""Accounts and external ids on SQLAlchemy. An account's row keeps what the secret store returns for its refresh token."""
+"""Accounts and external ids on SQLAlchemy. An account's row keeps the text that the secret store returns for its refresh token."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ REFRESH_TOKEN = "refresh_token"
 
 
 class SqlAccounts:
-    """The accounts in one transaction. `effects` is None where it only reads; else the rows that it reads are locked."""
+    """The accounts in one transaction. `effects` is None where it only reads; otherwise the rows that it reads are locked."""
 
     def __init__(
         self, connection: AsyncConnection, macs: RowMacs, secrets: SecretStore, effects: Effects | None

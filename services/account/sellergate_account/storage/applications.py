@@ -1,4 +1,4 @@
-"""Applications on SQLAlchemy. The row keeps what the secret store returns for each secret of the LWA client."""
+"""Applications on SQLAlchemy. The row keeps the text that the secret store returns for each secret of the LWA client."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ SECRET_COLUMNS: Mapping[str, str] = {
 
 
 class SqlApplications:
-    """The applications in one transaction. `effects` is None where it only reads; else the rows that it reads are locked.
+    """The applications in one transaction. `effects` is None where it only reads; otherwise the rows that it reads are locked.
 
     `index_key` makes the blind index of LWA client ids, by which applications are found.
     """
@@ -106,7 +106,7 @@ class SqlApplications:
         """Return the application's secrets. Raises DecryptionError."""
         row = await self._row(application.application_id)
         if row is None:
-            raise InternalError("an application vanished while its secrets were read")
+            raise InternalError("an application was removed while its secrets were read")
         kept = _kept_secrets(application, row)
         opened = {ref.field: await self._secrets.read(ref, text) for ref, text in kept.items()}
         return ApplicationSecrets(opened["client_id"], opened["client_secret"], opened.get("previous_client_secret"))
@@ -134,7 +134,7 @@ def _ref(application: Application, field: str) -> SecretRef:
 
 
 def _kept_secrets(application: Application, row: Row[Any]) -> dict[SecretRef, str]:
-    """Return what an application's row keeps of each secret that it has."""
+    """Return the text that an application's row keeps for each of its secrets."""
     values = row._asdict()
     return {
         _ref(application, field): values[column]

@@ -1,4 +1,4 @@
-"""The audit log on SQLAlchemy. The end of an account's chain stands in the account's row, all others in audit_chains."""
+"""The audit log on SQLAlchemy. The end of an account's chain is in the account's row, those of all others are in audit_chains."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
@@ -52,12 +52,12 @@ class SqlAuditLog:
             self._effects.anchors.append(Anchor(event.chain, event.sequence, event.mac, revision))
 
     async def archive_chain(self, account_id: str) -> None:
-        """Copy the end of an account's chain to where it stays."""
+        """Copy the end of an account's chain to audit_chains, where it outlives the account."""
         ends = select(_ACCOUNTS.c.account_id, *_columns(_ACCOUNTS)).where(_ACCOUNTS.c.account_id == account_id)
         await self._connection.execute(insert(_CHAINS).from_select(["chain", *_NAMES], ends))
 
     async def resume_chain(self, account_id: str) -> None:
-        """Move the end of a chain back to the account of that id, if there was one before."""
+        """Move the end of a chain back to the account with its id, if it was archived."""
         left = _CHAINS.c.chain == account_id
         found = (await self._connection.execute(select(*_columns(_CHAINS)).where(left))).one_or_none()
         if found:
@@ -71,7 +71,7 @@ class SqlAuditLog:
         return [(row[0], _head(row)) for row in await self._connection.execute(query)]
 
     async def events(self, chains: Sequence[str]) -> AsyncIterator[AuditEvent]:
-        """Yield all events of some chains, chain by chain in order, without holding them all."""
+        """Yield all events of some chains, chain by chain in order, without all of them in memory."""
         query = select(_EVENTS).where(_EVENTS.c.chain.in_(chains)).order_by(_EVENTS.c.chain, _EVENTS.c.sequence)
         async with self._connection.stream(query) as rows:
             async for row in rows:
@@ -90,7 +90,7 @@ class SqlAuditLog:
         return [str(chain) for (chain,) in await self._connection.execute(query)]
 
     async def macs(self, events: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
-        """Return the macs of those events that are there, by chain and number."""
+        """Return the MACs of those events that are stored, by chain and number."""
         query = select(_EVENTS.c.chain, _EVENTS.c.sequence, _EVENTS.c.mac)
         query = query.where(tuple_(_EVENTS.c.chain, _EVENTS.c.sequence).in_(events))
         return {(chain, number): mac for chain, number, mac in await self._connection.execute(query)}

@@ -16,20 +16,20 @@ from sellergate_account.storage.tables import ClientRecord, HandleRecord
 _CLIENTS: Table = ClientRecord.metadata.tables[ClientRecord.__tablename__]
 _HANDLES: Table = HandleRecord.metadata.tables[HandleRecord.__tablename__]
 
-# Accounts of all clients of a page: half a megabyte of ids.
+# The most accounts of all clients of a page: half a megabyte of ids.
 MOST_HANDLES = 10_000
 _FORGOTTEN_AT_ONCE = 100
 
 
 class SqlClients:
-    """Clients and handles by their digests, in one transaction."""
+    """The drop-in clients, and their secrets and drop-in refresh tokens by digest, in one transaction."""
 
     def __init__(self, connection: AsyncConnection, macs: RowMacs) -> None:
         self._connection = connection
         self._macs = macs
 
     async def add(self, client: DropInClient, secret_digest: str, handle_digests: Mapping[str, str]) -> None:
-        """Store a client with its handles by account."""
+        """Store a client with the digests of its drop-in refresh tokens by account."""
         row = {name: getattr(client, name) for name in DropInClient.__dataclass_fields__ if name != "account_ids"}
         handles = [
             self._macs.sign(
@@ -48,25 +48,25 @@ class SqlClients:
         return (await self._with_accounts([row]))[0] if row else None
 
     async def list(self, user_id: str, after: Cursor | None, limit: int) -> ClientPage:
-        """Return at most `limit` clients in order, beginning after a place; of one user, or with an empty id of all.
+        """Return at most `limit` clients in order, beginning after a cursor; of one user, or of all users for an empty id.
 
-        A page has fewer, one at least, where they have more than MOST_HANDLES accounts in all.
+        A page has fewer, but at least one, where they have more than MOST_HANDLES accounts in all.
         """
         order = _CLIENTS.c.create_time, _CLIENTS.c.client_id
         query = select(_CLIENTS)
         if user_id:
             query = query.where(_CLIENTS.c.user_id == user_id)
         rows = await self._macs.page(self._connection, _CLIENTS, query, order, after, limit + 1)
-        shown = rows[: await self._that_fit(rows[:limit])]
+        shown = rows[: await self._count_fitting(rows[:limit])]
         return ClientPage(await self._with_accounts(shown), len(rows) > len(shown))
 
     async def count(self, user_id: str, most: int) -> int:
-        """Return how many clients a user has that are not revoked; at `most` the count ends."""
+        """Return how many clients a user has that are not revoked; the count ends at `most`."""
         living = (_CLIENTS.c.user_id == user_id) & _CLIENTS.c.revoke_time.is_(None)
         return await count_up_to(self._connection, select(_CLIENTS.c.client_id).where(living), most)
 
     async def remove_revoked(self, user_id: str, kept: int) -> Sequence[str]:
-        """Remove a user's revoked clients but for the `kept` newest ones; return the ids of those removed, 100 at most."""
+        """Remove a user's revoked clients except the `kept` newest ones; return the ids of those removed, 100 at most."""
         revoked = (_CLIENTS.c.user_id == user_id) & _CLIENTS.c.revoke_time.is_not(None)
         query = (
             select(_CLIENTS.c.client_id).where(revoked).order_by(_CLIENTS.c.revoke_time.desc(), _CLIENTS.c.client_id)
@@ -78,7 +78,7 @@ class SqlClients:
         return old
 
     async def revoke(self, client_id: str, now: datetime) -> bool:
-        """End a client; return whether it had not ended before. Raises NotAuthentic."""
+        """Revoke a client; return whether it was not revoked before. Raises NotAuthentic."""
         row = await self._row(client_id)
         if row is None or row.revoke_time is not None:
             return False
@@ -93,7 +93,7 @@ class SqlClients:
         return str(row.secret_digest) if row else ""
 
     async def find_account(self, client_id: str, handle_digest: str) -> str:
-        """Return the account that a client's handle opens; empty when the client has no such handle. Raises NotAuthentic."""
+        """Return the account of a client's drop-in refresh token; empty when the client has no such token. Raises NotAuthentic."""
         mine = (_HANDLES.c.client_id == client_id) & (_HANDLES.c.handle_digest == handle_digest)
         row = (await self._connection.execute(select(_HANDLES).where(mine))).one_or_none()
         if row is None:
@@ -107,8 +107,8 @@ class SqlClients:
             self._macs.check(_CLIENTS, row)
         return row
 
-    async def _that_fit(self, rows: Sequence[Row[Any]]) -> int:
-        """Return how many of the first clients have MOST_HANDLES accounts in all at most; one at least."""
+    async def _count_fitting(self, rows: Sequence[Row[Any]]) -> int:
+        """Return how many of the first clients have at most MOST_HANDLES accounts in all; at least one."""
         handles = _HANDLES.c.client_id
         query = (
             select(handles, func.count().label("number"))
@@ -120,7 +120,7 @@ class SqlClients:
         return max(sum(1 for total in sums if total <= MOST_HANDLES), min(1, len(rows)))
 
     async def _with_accounts(self, rows: Sequence[Row[Any]]) -> Sequence[DropInClient]:
-        """Read the accounts of all clients of a page at once."""
+        """Read the accounts of all clients of a page with one statement."""
         accounts: dict[str, list[str]] = {row.client_id: [] for row in rows}
         query = select(_HANDLES).where(_HANDLES.c.client_id.in_(accounts)).order_by(_HANDLES.c.account_id)
         for handle in self._macs.check_rows(_HANDLES, (await self._connection.execute(query)).all()):

@@ -7,7 +7,7 @@ from sellergate_account.model import Anchor, SecretRef
 
 @dataclass(slots=True)
 class Effects:
-    """The anchors to log of appended audit events, and the secrets to delete of removed rows."""
+    """The effects after COMMIT: anchors of appended audit events to log, and secrets of removed rows to delete."""
 
     anchors: list[Anchor] = field(default_factory=list)
     removed_secrets: list[tuple[SecretRef, str]] = field(default_factory=list)

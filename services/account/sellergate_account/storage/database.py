@@ -1,4 +1,4 @@
-"""The database: PostgreSQL through psycopg, or a SQLite file; its transactions report truthfully what became of them."""
+"""The database: PostgreSQL through psycopg, or a SQLite file; its transactions report their true outcome."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ from sellergate_account.storage.connections.sqlite import connect_sqlite
 POOL_SIZE = 10
 POOL_WAIT_SECONDS = 5.0
 CONNECT_SECONDS = 5
-# Through the kernel a peer that has gone away is noticed within five seconds: data that it does not acknowledge, or silence.
+# With these options the kernel detects a lost peer within five seconds, by unacknowledged data or by silence.
 _TCP = {
     "tcp_user_timeout": 5_000,
     "keepalives": 1,
@@ -40,12 +40,12 @@ _TCP = {
     "keepalives_count": 3,
 }
 _SQLITE_WAIT_MILLISECONDS = 5_000
-# Of SQLite: the write-ahead log, its index, and the journal of a database that has no such log.
+# Files beside a SQLite database: the write-ahead log, its index, and the journal of a database without such a log.
 _BESIDE = ("-wal", "-shm", "-journal")
 _READS = "sellergate_reads"
 # PostgreSQL's serialization_failure and deadlock_detected (manual, appendix A): the transaction was undone and may be repeated.
 _OVERTAKEN = frozenset({"40001", "40P01"})
-# Integrity constraint violations and transaction rollbacks, but for statement_completion_unknown (the same appendix).
+# Integrity constraint violations and transaction rollbacks, except statement_completion_unknown (the same appendix).
 _REFUSED, _COMPLETION_UNKNOWN = frozenset({"23", "40"}), "40003"
 _REFUSED_BY_SQLITE = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT}
@@ -55,33 +55,33 @@ _REFUSED_BY_SQLITE = frozenset(
 class Database:
     """A pool of connections. Raises Unavailable while the database is down, and works again when it is back.
 
-    A change whose COMMIT was sent and not confirmed raises OutcomeUnknown: it may be stored. Every other error left nothing.
+    A change whose COMMIT was sent and not confirmed raises OutcomeUnknown: it may be stored. Every other error stores nothing.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        # SQLite has one writer, and those who wait for it ask again and again: whoever is unlucky waits in vain. A queue is fair.
+        # SQLite has one writer, and waiting writers poll for it, so that one of them may wait for ever. A queue is fair.
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if _is_sqlite(engine) else nullcontext()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction that only reads one state of the database."""
+        """Begin a transaction that only reads, from one snapshot of the database."""
         async with self._transaction(reads=True) as connection:
             yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction that commits at its end. Raises DuplicateKey when another one was first."""
+        """Begin a transaction that commits at its end. Raises DuplicateKey after a conflict with another transaction."""
         async with self._turn, self._transaction(reads=False) as connection:
             yield connection
 
     async def ping(self) -> None:
-        """Raise unless the database answers."""
+        """Raise unless the database responds."""
         async with self.reading() as connection:
             await connection.execute(text("SELECT 1"))
 
     async def probe(self) -> None:
-        """Raise whatever keeps the database from responding. Nothing is logged: health asks every two seconds."""
+        """Raise the error that keeps the database from responding. Nothing is logged, since health probes every two seconds."""
         async with self.engine.connect() as connection:
             await connection.execution_options(**{_READS: True})
             await connection.execute(text("SELECT 1"))
@@ -116,10 +116,10 @@ class Database:
                 return
             if stage is _Stage.COMMIT and not _is_refusal(error):
                 raise _unknown(error) from error
-            meaning = _meaning(error)
-            if meaning is None:
+            translated = _to_error(error)
+            if translated is None:
                 raise
-            raise meaning from error
+            raise translated from error
 
 
 async def count_up_to(connection: AsyncConnection, query: Select[Any], most: int) -> int:
@@ -128,7 +128,7 @@ async def count_up_to(connection: AsyncConnection, query: Select[Any], most: int
 
 
 class _Stage(Enum):
-    """How far a transaction is. A failure before COMMIT was sent left nothing; one after it can change nothing."""
+    """The stage of a transaction. A failure before COMMIT was sent leaves nothing stored; one after COMMIT changes nothing."""
 
     BEFORE_COMMIT = auto()
     COMMIT = auto()
@@ -136,7 +136,7 @@ class _Stage(Enum):
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Return whether the database itself refused COMMIT; every other failure leaves open what became of it."""
+    """Return whether the database itself refused COMMIT; every other failure leaves its outcome unknown."""
     cause = getattr(error, "orig", None)
     state = getattr(cause, "sqlstate", None) or ""
     # The primary code is in the low byte (SQLite, "result and error codes").
@@ -145,7 +145,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _log(event: str, error: BaseException) -> None:
-    """Log a failure. A log that cannot be written, as on a full disk, must not change the outcome that is reported."""
+    """Log a failure. A log that cannot be written, as on a full disk, must not change the reported outcome."""
     with suppress(Exception):
         get_logger().warning(event, cause=type(error).__name__)
 
@@ -154,29 +154,31 @@ def _unknown(error: BaseException) -> OutcomeUnknown:
     _log("commit_outcome_unknown", error)
     return OutcomeUnknown(
         "The account database did not confirm the change, which may be stored. Repeat the request with the same"
-        " idempotency_key, or look at what is stored first.",
+        " idempotency_key, or read the stored state first.",
         metadata={"dependency": "database"},
     )
 
 
-def _meaning(error: Exception) -> DuplicateKey | Unavailable | None:
-    """Return what a failure of the database means that left nothing stored; None for what is no failure of it."""
+def _to_error(error: Exception) -> DuplicateKey | Unavailable | None:
+    """Return the error for a failure of the database that left nothing stored; None for any other exception."""
     if isinstance(error, IntegrityError) or getattr(getattr(error, "orig", None), "sqlstate", None) in _OVERTAKEN:
         return DuplicateKey()
     if not isinstance(error, DBAPIError | PoolTimeoutError | OSError):
         return None
     _log("database_unavailable", error)
-    return Unavailable("The account database does not answer and nothing was changed; try again.", retry_after=1.0)
+    return Unavailable(
+        "The account database does not respond, and nothing was changed; send the request again.", retry_after=1.0
+    )
 
 
 def make_folder_private(folder: Path) -> None:
-    """Make a folder for its owner only, an existing one too. That of another owner keeps its mode."""
+    """Make a folder, also an existing one, accessible to its owner only. The folder of another owner keeps its mode."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _narrow(folder, 0o700)
 
 
 def _make_private(file: Path) -> None:
-    """Make a database file and the files beside it for their owner only, existing ones too; SQLite makes later ones alike."""
+    """Make a database file and the files beside it accessible to their owner only; SQLite gives later ones the same mode."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.touch(mode=0o600)
     for one in (file, *(file.with_name(file.name + suffix) for suffix in _BESIDE)):
@@ -197,7 +199,7 @@ async def open_database(
     """Open the database at `url` ("postgresql://…", "sqlite:///…"). Nothing is connected yet.
 
     A transaction waits `pool_wait` seconds at most for a connection. `folder` is made private; `allow_plain` lets PostgreSQL on
-    another machine be reached without a checked certificate.
+    another machine be reached without a verified certificate.
     """
     parsed = make_url(url)
     if folder is not None:
@@ -233,7 +235,7 @@ async def open_database(
 
 
 def _json_or_none(text: str) -> Any:
-    """Read a JSON column of SQLite, which stores any text as one; what is no JSON is None, and its row is refused."""
+    """Read a JSON column of SQLite, which accepts any text. Text that is not JSON is read as None, and its row is refused."""
     try:
         return json.loads(text)
     except ValueError:
@@ -245,7 +247,7 @@ def _is_sqlite(engine: AsyncEngine) -> bool:
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
-    """Make SQLite behave: write-ahead log, foreign keys, and writers that queue up at their beginning instead of failing later."""
+    """Configure SQLite: write-ahead log, foreign keys, and writers that queue at their beginning instead of failing later."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def _(dbapi_connection: Any, _record: Any) -> None:

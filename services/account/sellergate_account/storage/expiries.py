@@ -19,7 +19,7 @@ class SqlExpiries:
         self._connection = connection
 
     async def client_secrets(self, limits: tuple[datetime, ...], most: int) -> Endings:
-        """Return the ends of client secrets; the operator's applications come first among the single ones."""
+        """Return the ends of client secrets; of the single ones, the operator's applications come first."""
         end = _APPLICATIONS.c.secret_expire_time
         single = (
             select(_APPLICATIONS.c.application_id, end)

@@ -17,16 +17,16 @@ from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import KeyedRequestRecord
 
 FORGOTTEN_AT_ONCE = 500
-"""Of a user's expired requests, in the transaction of one that needs room."""
+"""The most expired requests of a user that are removed in the transaction of a request that needs room."""
 RESPONSE = "response"
-"""The field of a request's response."""
+"""The field of the response, by which it is sealed."""
 _REQUESTS: Table = KeyedRequestRecord.metadata.tables[KeyedRequestRecord.__tablename__]
 
 
 class SqlKeyedRequests:
     """The requests with an idempotency key in one transaction.
 
-    `responses` keeps their responses; `index_key` makes the blind indexes of keys and of what was requested.
+    `responses` keeps their responses; `index_key` makes the blind indexes of keys and of requests' digests.
     """
 
     def __init__(self, connection: AsyncConnection, responses: SecretStore, index_key: bytes, macs: RowMacs) -> None:
@@ -36,7 +36,7 @@ class SqlKeyedRequests:
         self._index_key = index_key
 
     async def claim(self, request: KeyedRequest, now: datetime, since: datetime) -> FirstResponse | None:
-        """Return the response that the key's request got after `since`; None: the key is this request's from now on."""
+        """Return the response that the key's request got after `since`; None: the key belongs to this request from now on."""
         key_index, digest = self._key_index(request), blind_index(self._index_key, "request", request.digest)
         row = _REQUESTS.c.key_index == key_index
         found = (await self._connection.execute(select(_REQUESTS).where(row))).one_or_none()
@@ -60,7 +60,7 @@ class SqlKeyedRequests:
         return None
 
     async def has_room(self, request: KeyedRequest, since: datetime, most: int) -> bool:
-        """Return whether the user has at most `most` requests, after those from before `since` were removed where needed."""
+        """Return whether the user has at most `most` requests, once those from before `since` are removed where needed."""
         of_user = (_REQUESTS.c.caller == request.caller) & (_REQUESTS.c.on_behalf_of == request.user)
         counted = select(_REQUESTS.c.key_index).where(of_user).limit(most + 1 + FORGOTTEN_AT_ONCE).subquery()
         count = (await self._connection.execute(select(func.count()).select_from(counted))).scalar_one()
@@ -79,7 +79,7 @@ class SqlKeyedRequests:
         await self._connection.execute(update(_REQUESTS).where(row).values(**signed))
 
     async def remove(self, before: datetime, limit: int) -> int:
-        """Remove at most `limit` requests from before a time; replicas that do so together leave each other's rows alone."""
+        """Remove at most `limit` requests from before a time; rows that another replica is removing are skipped."""
         return await self._remove(select(_REQUESTS.c.key_index).where(_REQUESTS.c.create_time < before).limit(limit))
 
     async def _remove(self, chosen_rows: Select[Any]) -> int:

@@ -1,4 +1,4 @@
-"""Migrates the database to the newest revision, one replica at a time, once the database is up.
+"""The migration of the database to the newest revision, by one replica at a time, once the database is up.
 
 `python -m sellergate_account.storage.migrating` does so and exits.
 """
@@ -26,7 +26,7 @@ HEAD = "head"
 BASE = "base"
 ATTEMPT_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 5.0
-# Any number will do that no other program locks: it shows that a replica migrates this database.
+# The number of the lock that shows that a replica migrates this database; no other program locks it.
 _ADVISORY_LOCK = 0x5E11E2
 
 
@@ -40,9 +40,9 @@ async def migrate(engine: AsyncEngine, revision: str = HEAD) -> None:
 
 
 async def wait_for(engine: AsyncEngine, seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
-    """Wait until the database is up, for `seconds` at most, with one line in the log. Raises SystemExit when it is not.
+    """Wait until the database is up, for at most `seconds`, with one log line. Raises SystemExit when it stays down.
 
-    A connection that would go to another machine without TLS is not waited for.
+    A connection that would reach another machine without TLS fails at once.
     """
     give_up, pause, is_logged = clock.monotonic() + seconds, FIRST_PAUSE_SECONDS, False
     place = engine.url
@@ -51,7 +51,7 @@ async def wait_for(engine: AsyncEngine, seconds: float, clock: Clock = SYSTEM_CL
             async with asyncio.timeout(ATTEMPT_SECONDS), engine.connect():
                 return
         except Unavailable as error:
-            # No time makes it right: the settings must allow it, or name another place.
+            # Waiting cannot help: the settings must allow the connection, or name another server.
             raise SystemExit(error.message) from None
         except (DBAPIError, OSError) as error:
             if clock.monotonic() + pause > give_up:

@@ -26,7 +26,7 @@ _SECRETS: Mapping[str, Mapping[str, str]] = {
 
 
 class SqlRewrapper:
-    """Rows by table, in the order of their ids. With `adopts` rows whose MAC does not match get one that does.
+    """The rows of each table, in the order of their ids. With `adopts`, rows whose MAC does not match get a new one.
 
     `secrets` is the store of accounts' and applications' secrets; responses are always sealed columns.
     """

@@ -1,4 +1,4 @@
-"""MACs of rows: a row that was not written with the service's keys is refused, however it came into the database.
+"""MACs of rows: a row that was not written with the service's keys is refused, however it entered the database.
 
 A row's MAC covers its table, its primary key and every other column but those of `_APART`, and names the key that made it
 ("<kid>.<64 hex digits>"). The keys are derived from the sealing keys' ring: the newest makes MACs, all check them.
@@ -22,7 +22,7 @@ from sellergate_account.storage.tables import Base
 
 MAC = "row_mac"
 MAX_NAME = 128
-# The end of an account's audit chain has an HMAC of its own; its count is covered, so that a row cannot be put back without it.
+# The end of an account's audit chain has an HMAC of its own. Its count is covered, so that a row is not restored without it.
 _APART = frozenset({MAC, "audit_mac", "audit_seal"})
 TABLES: Mapping[str, Table] = {name: table for name, table in Base.metadata.tables.items() if MAC in table.columns}
 """The tables whose rows have a MAC, by name."""
@@ -34,7 +34,7 @@ for _name in TABLES:
 
 
 class RowMacs:
-    """Makes and checks the MACs of rows. With `adopts` a missing or wrong MAC is logged and counted, and the row is taken."""
+    """The MACs of rows. With `adopts`, a row with a missing or wrong MAC is logged, counted and accepted."""
 
     def __init__(self, ring: KeyRing, *, adopts: bool = False) -> None:
         self._keys = {kid: hmac.digest(key.raw_value, b"sellergate rows", "sha256") for kid, key in ring.keys.items()}
@@ -50,17 +50,17 @@ class RowMacs:
         return str(row[MAC]).partition(".")[0] == self._newest
 
     def fits(self, table: Table, row: Mapping[str, Any]) -> bool:
-        """Return whether a row's MAC was made over this row by a key of the ring."""
+        """Return whether a key of the ring made a row's MAC over this row."""
         kid, _, given = str(row[MAC]).rpartition(".")
         return kid in self._keys and hmac.compare_digest(self._mac(kid, table, row).encode(), f"{kid}.{given}".encode())
 
     def admits(self, table: Table, row: Row[Any]) -> bool:
-        """Return whether a row may be used; log and count one whose MAC does not fit."""
+        """Return whether a row may be used; log and count a row whose MAC is missing or wrong."""
         values = row._asdict()
         if self.fits(table, values):
             return True
         _REFUSED.labels(table.name).inc()
-        cause = "a MAC that does not fit" if values[MAC] else "no MAC"
+        cause = "a wrong MAC" if values[MAC] else "no MAC"
         get_logger().error("row_adopted" if self._adopts else "row_refused", row=name_of(table, values), cause=cause)
         return self._adopts
 
@@ -76,7 +76,7 @@ class RowMacs:
     async def one(
         self, connection: AsyncConnection, table: Table, query: Select[Any], *, locks: bool = False
     ) -> Row[Any] | None:
-        """Return the one row of a query, if there is one; with `locks` it stays locked. Raises NotAuthentic."""
+        """Return the one row of a query, or None; with `locks` it stays locked. Raises NotAuthentic."""
         row: Row[Any] | None = (await connection.execute(query.with_for_update() if locks else query)).one_or_none()
         if row is not None:
             self.check(table, row)
@@ -91,7 +91,7 @@ class RowMacs:
         after: Cursor | None,
         limit: int,
     ) -> list[Row[Any]]:
-        """Return at most `limit` rows of a query that may be used, in order, after a place; where there are fewer, all."""
+        """Return at most `limit` usable rows of a query, in order, after a cursor; fewer only where no more follow."""
         if after:
             query = query.where(tuple_(*order) > tuple_(after.create_time, after.id))
         query, found, seen = query.order_by(*order), list[Row[Any]](), 0
@@ -114,7 +114,7 @@ class RowMacs:
         return f"{kid}.{hmac.digest(self._keys[kid], message, 'sha256').hex()}"
 
     async def rows(self, connection: AsyncConnection) -> AsyncIterator[StoredRow]:
-        """Yield all rows that have a MAC, table by table, without holding them all."""
+        """Yield all rows that have a MAC, table by table, without all of them in memory."""
         for name, table in TABLES.items():
             async with connection.stream(select(table)) as rows:
                 async for row in rows:
@@ -123,7 +123,7 @@ class RowMacs:
 
 
 def name_of(table: Table, row: Mapping[str, Any]) -> str:
-    """Return a row's name for people: "accounts/<id>"."""
+    """Return a row's displayed name: "accounts/<id>"."""
     return "/".join((table.name, *_key_of(table, row)))
 
 

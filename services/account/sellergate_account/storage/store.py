@@ -1,4 +1,4 @@
-"""The store on SQLAlchemy: transactions, with their repositories and with what follows their commit."""
+"""The store on SQLAlchemy: transactions with their repositories, and their effects after COMMIT."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ from sellergate_account.storage.row_macs import RowMacs
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What all transactions of a store share. `responses` keeps the responses of keyed requests, always in the database."""
+    """The parts that all transactions of a store share. `responses` keeps responses of keyed requests, always in the database."""
 
     macs: RowMacs
     secrets: SecretStore
@@ -34,7 +34,7 @@ class Parts:
 
 
 class SqlStore:
-    """The store. `index_key` makes blind indexes; with `adopts` rows whose MAC is missing or wrong are accepted.
+    """The store. `index_key` makes blind indexes; with `adopts`, rows whose MAC is missing or wrong are accepted.
 
     `secrets` keeps the secrets of accounts and applications; None seals them into their rows' columns.
     """
@@ -65,14 +65,14 @@ class SqlStore:
         async with self._database.writing() as connection:
             yield SqlUnitOfWork(connection, self._parts, effects)
         for anchor in effects.anchors:
-            # Kept outside of the database: an event that the database lacks later was removed (`audit verify --anchors`).
+            # The log is outside of the database, so that it reveals the later removal of an event (`audit verify --anchors`).
             get_logger().info("audit_anchor", **asdict(anchor))
         for ref, kept in effects.removed_secrets:
             await self._parts.secrets.delete(ref, kept)
 
 
 class SqlUnitOfWork:
-    """One transaction. `effects` collects what follows its commit; None: it only reads."""
+    """One transaction. `effects` collects its effects after COMMIT; None: it only reads."""
 
     def __init__(self, connection: AsyncConnection, parts: Parts, effects: Effects | None) -> None:
         macs = parts.macs

@@ -1,4 +1,4 @@
-"""The tables: sealed values beside what may be read. Times are UTC."""
+"""The tables, whose secrets are sealed. Times are in UTC."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,10 +23,10 @@ from sqlalchemy.types import TypeEngine
 
 
 class _SqliteTime(DATETIME):
-    """A time on SQLite, which stores any text as one: what is no time is read as the first there is, and its row is refused."""
+    """A time on SQLite, which accepts any text. Text that is not a time is read as the earliest time, and its row is refused."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        """Return what reads a stored value."""
+        """Return the function that converts a stored value."""
         read = super().result_processor(dialect, coltype)
 
         def process(value: Any) -> datetime | None:
@@ -39,13 +39,13 @@ class _SqliteTime(DATETIME):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC, also on SQLite, which keeps none of the zone."""
+    """An aware time in UTC, also on SQLite, which stores no zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime]:
-        """Return the type of the database at hand."""
+        """Return the type for the database in use."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(_SqliteTime())  # type: ignore[no-untyped-call]
         return dialect.type_descriptor(DateTime(timezone=True))
@@ -63,7 +63,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """All tables of the account service."""
+    """The base of all tables of the account service."""
 
 
 class RowMac:
@@ -141,7 +141,7 @@ class AccountRecord(ChainEnd, RowMac, Base):
 
 
 class ExternalIdRecord(RowMac, Base):
-    """The external id that STS is sent for all roles of a user."""
+    """The external id that Sellergate sends to STS for all roles of a user."""
 
     __tablename__ = "external_ids"
 
@@ -150,7 +150,7 @@ class ExternalIdRecord(RowMac, Base):
 
 
 class ClientRecord(RowMac, Base):
-    """A drop-in client; its secret is kept as SHA-256."""
+    """A drop-in client; its secret is stored as SHA-256."""
 
     __tablename__ = "drop_in_clients"
     __table_args__ = (
@@ -167,7 +167,7 @@ class ClientRecord(RowMac, Base):
 
 
 class HandleRecord(RowMac, Base):
-    """A drop-in client's handle of one account, kept as SHA-256; it goes with the account."""
+    """A client's drop-in refresh token for one account, stored as SHA-256; it is deleted with the account."""
 
     __tablename__ = "drop_in_handles"
 
@@ -179,7 +179,7 @@ class HandleRecord(RowMac, Base):
 
 
 class AuditEventRecord(Base):
-    """One link of an audit chain; `chain` is an account's id, also of one that is gone, or empty for the global chain."""
+    """One event of an audit chain; `chain` is an account's id, also of a removed account, or empty for the global chain."""
 
     __tablename__ = "audit_events"
 
@@ -196,7 +196,7 @@ class AuditEventRecord(Base):
 
 
 class AuditChainRecord(ChainEnd, Base):
-    """The end of a chain that belongs to no account: the global one, and those of accounts that are gone."""
+    """The end of a chain without an account: the global chain, and those of removed accounts."""
 
     __tablename__ = "audit_chains"
 
@@ -204,7 +204,7 @@ class AuditChainRecord(ChainEnd, Base):
 
 
 class KeyedRequestRecord(RowMac, Base):
-    """A writing request by its idempotency key, kept for a day. The key is known by its blind index, the response is sealed."""
+    """A writing request by its idempotency key, kept for a day. The key is stored as a blind index, and the response is sealed."""
 
     __tablename__ = "keyed_requests"
     __table_args__ = (Index("keyed_requests_of_user", "caller", "on_behalf_of", "create_time"),)

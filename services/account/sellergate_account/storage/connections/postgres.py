@@ -1,7 +1,7 @@
-"""PostgreSQL connections on which no wait lasts for ever, whatever happens to the server or the network.
+"""PostgreSQL connections whose waits are bounded, whatever happens to the server or the network.
 
-A server that fails over without a word leaves connections on which every read waits until the kernel gives up. Here each wait has
-an end of its own: the socket is shut down then, and psycopg reports a broken connection in its usual way.
+A server that fails over without closing its connections leaves each read waiting until the kernel gives up. Here each wait has
+a limit: then the socket is shut down, and psycopg reports a broken connection as usual.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from sellergate_account.settings import ADVICE, is_near_or_checked
 
 PING_SECONDS = 1.0
 STATEMENT_SECONDS = 10
-"""What the server gives a statement. One second later it is taken for dead."""
+"""Seconds that the server allows a statement. One second later the server counts as dead."""
 CANCEL_SECONDS = 1.0
-"""For the server to confirm that it has stopped a statement whose caller has left."""
+"""Seconds for the server to confirm that it has stopped a statement whose caller has left."""
 
 
 class BoundedConnection(AsyncConnection[Any]):
-    """A connection that ends where the server stays silent for `patience` seconds."""
+    """A connection that is shut down where the server sends nothing for `patience` seconds."""
 
     patience = STATEMENT_SECONDS + 1.0
     _end: asyncio.TimerHandle | None = None
 
     async def wait(self, *args: Any, **options: Any) -> Any:
-        """Do what psycopg waits for: one statement, or one step of one."""
+        """Run one wait of psycopg, for a statement or a step of one, within `patience` seconds."""
         self._bound(self.patience)
         try:
             return await super().wait(*args, **options)
@@ -40,13 +40,13 @@ class BoundedConnection(AsyncConnection[Any]):
             self._bound(None)
 
     async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109  (psycopg's own signature)
-        """Ask the server to stop the statement that is carried out; it has a second for that."""
+        """Ask the server to stop the running statement, and wait for its confirmation at most CANCEL_SECONDS."""
         self._bound(CANCEL_SECONDS)
         await super().cancel_safe(timeout=min(timeout, CANCEL_SECONDS))
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Bound each wait inside to `seconds`."""
+        """Bound each wait in the body to `seconds`."""
         before, self.patience = self.patience, seconds
         try:
             yield
@@ -59,7 +59,7 @@ class BoundedConnection(AsyncConnection[Any]):
         self._end = asyncio.get_running_loop().call_later(seconds, self._cut) if seconds is not None else None
 
     def _cut(self) -> None:
-        """Shut the socket down, so that whatever waits for it goes on with an error."""
+        """Shut the socket down, so that a wait on it ends with an error."""
         if self.closed:
             return
         with socket.socket(fileno=os.dup(self.pgconn.socket)) as copy:
@@ -67,7 +67,7 @@ class BoundedConnection(AsyncConnection[Any]):
 
 
 async def connect_privately(*args: Any, **given: Any) -> BoundedConnection:
-    """Connect. Raises Unavailable, with nothing sent, for another machine whose certificate would not be checked."""
+    """Connect. Raises Unavailable before anything is sent to another machine whose certificate would not be verified."""
     if not is_near_or_checked(given):
         get_logger().error("database_without_tls", setting="SELLERGATE_DATABASE_ALLOW_PLAIN")
         raise Unavailable(f"No connection was made to the account database: DATABASE_URL {ADVICE}.", retry_after=1.0)
@@ -75,7 +75,7 @@ async def connect_privately(*args: Any, **given: Any) -> BoundedConnection:
 
 
 def bound_pings(engine: AsyncEngine) -> None:
-    """Bound the ping that the pool sends on a connection before it is used; after one that fails, the pool connects again."""
+    """Bound the ping that the pool sends on a connection before use; after a ping that fails, the pool connects again."""
     dialect = engine.dialect
     ping = dialect.do_ping
 

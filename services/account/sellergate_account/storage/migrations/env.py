@@ -1,4 +1,4 @@
-"""Alembic's entry: run the revisions on the connection that `migrating` hands over."""
+"""Alembic's entry point, which runs the revisions on the connection that `migrating` passes."""
 
 from alembic import context
 

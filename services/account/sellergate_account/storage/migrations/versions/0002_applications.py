@@ -1,4 +1,4 @@
-"""What people and Amazon know of an application: name, id, redirect URIs, draft, expiry of its secret."""
+"""The public fields of an application: name, id, redirect URIs, draft, expiry of its secret."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the columns; rows that are there get the defaults."""
+    """Add the columns; existing rows get the defaults."""
     with op.batch_alter_table("applications", recreate="never") as table:
         table.add_column(sa.Column("name", sa.String(128), nullable=False, server_default=""))
         table.add_column(sa.Column("spapi_application_id", sa.String(128), nullable=False, server_default=""))

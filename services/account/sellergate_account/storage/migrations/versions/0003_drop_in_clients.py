@@ -1,4 +1,4 @@
-"""Drop-in clients and their handles."""
+"""Drop-in clients and their drop-in refresh tokens."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     time = sa.DateTime(timezone=True)
     op.create_table(
         "drop_in_clients",

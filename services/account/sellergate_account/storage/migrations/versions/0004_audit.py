@@ -1,6 +1,6 @@
-"""The audit log, and what an operator may say of a role of before.
+"""The audit log, and roles that are assumed without an external id.
 
-Accounts that are there begin their chains with the next event.
+The chains of existing accounts begin with the next event.
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ _END = ("audit_count", "audit_mac", "audit_seal")
 
 
 def upgrade() -> None:
-    """Make the tables and the columns; the global chain has not begun."""
+    """Create the tables and the columns; the global chain is empty."""
     op.create_table(
         "audit_events",
         sa.Column("chain", sa.String(64), primary_key=True),

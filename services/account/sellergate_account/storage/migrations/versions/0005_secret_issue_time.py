@@ -1,4 +1,4 @@
-"""When Amazon issued an application's secret: late notifications of older secrets are known by it."""
+"""The time at which Amazon issued an application's secret, which reveals late notifications of older secrets."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Requests by idempotency key."""
+"""Requests with an idempotency key."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the table; replicas of before do not use it."""
+    """Create the table; replicas of the release before do not use it."""
     op.create_table(
         "keyed_requests",
         sa.Column("key_index", sa.String(64), primary_key=True),

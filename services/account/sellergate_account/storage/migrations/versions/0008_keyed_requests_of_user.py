@@ -1,4 +1,4 @@
-"""An index of each user's named requests, which are counted."""
+"""An index of each user's requests with an idempotency key, which are counted."""
 
 from alembic import op
 
@@ -9,7 +9,7 @@ _NAME = "keyed_requests_of_user"
 
 
 def upgrade() -> None:
-    """Create the index; the release before leaves it alone."""
+    """Create the index; the release before ignores it."""
     op.create_index(_NAME, "keyed_requests", ["caller", "on_behalf_of", "create_time"])
 
 
