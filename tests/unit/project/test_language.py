@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -42,6 +43,8 @@ EXCEPTIONS = {
     "CONTRIBUTING.md": "quotes the words that it forbids",
     "docs/glossary.md": "says which term replaces `handle`",
 }
+LANGUAGE_FOLDERS = ("services/account",)
+"""The folders whose docstrings, comments, sentences in strings and test names use the terms."""
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -89,6 +92,23 @@ def test_the_command_line_uses_the_terms() -> None:
     assert list(replaced_words(dict(help_texts()) | dict(docstrings(CLI)))) == []
 
 
+@pytest.mark.parametrize("folder", LANGUAGE_FOLDERS)
+def test_sources_use_the_terms(folder: str) -> None:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    assert paths, f"{folder} has no Python file"
+    assert list(chain.from_iterable(replaced_words(dict(source_texts(path))) for path in paths)) == []
+
+
+def test_a_replaced_word_in_a_source_is_found(tmp_path: Path) -> None:
+    source = tmp_path / "source.py"
+    source.write_text(
+        '"""Whoever asks (`nobody`)."""\n# Signed anew.\ndef test_an_answer() -> str:\n    return f"{1} is\\ntold; ours()"\n'
+        'TERM = "anew"\n'
+    )
+    found = [line for place, text in source_texts(source) for line in replaced_words({place: text})]
+    assert [line.partition(": ")[0].rpartition(":")[2] for line in found] == ["3", "1", "4", "4", "2"]
+
+
 def test_a_replaced_word_is_found(tmp_path: Path) -> None:
     page, contract = tmp_path / "page.md", tmp_path / "contract.proto"
     page.write_text("Whoever asks: `anew`; then\nis told.\n```\nnobody\n```\n")
@@ -120,6 +140,22 @@ def help_texts() -> Iterator[tuple[str, str]]:
         yield name, "\n".join([command.help or "", command.epilog or "", *options])
         if isinstance(command, typer.core.TyperGroup):
             waiting += [(f"{name} {each}", inner) for each, inner in command.commands.items()]
+
+
+def source_texts(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield docstrings, strings of several words, names of tests and comments with their places, in lower case and without code."""
+    text = path.read_text()
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            found.append((node.lineno, CODE.sub("", node.value)))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            found.append((node.lineno, node.name.replace("_", " ")))
+    with path.open("rb") as file:
+        comments = [token for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
+    found += [(comment.start[0], CODE.sub("", comment.string)) for comment in comments]
+    for line, words in found:
+        yield f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name}:{line}", words.lower()
 
 
 def docstrings(paths: list[Path]) -> Iterator[tuple[str, str]]:
