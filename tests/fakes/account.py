@@ -306,6 +306,8 @@ class FakeStore:
     async def reading(self) -> AsyncIterator[UnitOfWork]:
         yield self.work
 
+    reading_once = reading
+
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[UnitOfWork]:
         async with self._turn:

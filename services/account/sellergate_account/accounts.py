@@ -101,7 +101,7 @@ class Accounts:
 
     async def get(self, account_id: str, user: str) -> Account:
         """Return one account. Raises NotFound, with one message for an unknown id, a malformed id and another user's account."""
-        async with self._store.reading() as work:
+        async with self._store.reading_once() as work:
             return await self.get_owned(work, account_id, user)
 
     async def with_application(self, account_id: str, user: str) -> tuple[Account, Application]:
@@ -112,7 +112,7 @@ class Accounts:
 
     async def list(self, narrowed: Filter, after: Cursor | None, limit: int) -> tuple[Account, ...]:
         """Return at most `limit` accounts in order of creation, beginning after a cursor."""
-        async with self._store.reading() as work:
+        async with self._store.reading_once() as work:
             return tuple(await work.accounts.list(narrowed, after, limit))
 
     async def update(self, account_id: str, user: str, changes: Changes, etag: str) -> Account:

@@ -126,7 +126,7 @@ class Applications:
 
     async def get(self, application_id: str, user: str) -> Application:
         """Return an application that the user may use. Raises NotFound."""
-        async with self._store.reading() as work:
+        async with self._store.reading_once() as work:
             return (
                 await self.get_usable(work, application_id, user)
                 if user
@@ -135,7 +135,7 @@ class Applications:
 
     async def list(self, user: str, after: Cursor | None, limit: int) -> Sequence[Application]:
         """Return at most `limit` applications: a user's own and the shared ones; all of them for an empty user."""
-        async with self._store.reading() as work:
+        async with self._store.reading_once() as work:
             return await work.applications.list((user, "") if user else None, after, limit)
 
     async def update(self, application_id: str, user: str, changes: ApplicationChanges, etag: str) -> Application:
@@ -205,7 +205,7 @@ class Applications:
 
     async def find(self, client_id: SecretStr) -> Application:
         """Return the operator's application of an LWA client. Raises NotFound, which does not repeat the client id."""
-        async with self._store.reading() as work:
+        async with self._store.reading_once() as work:
             found = await work.applications.find("", client_id)
         if found is None:
             raise NotFound.application("")

@@ -100,6 +100,25 @@ async def _write(database: Database, number: int) -> None:
         await connection.execute(text("INSERT INTO one VALUES (:value)"), {"value": str(number)})
 
 
+async def test_one_statement_reads_what_is_committed_and_holds_no_transaction(
+    sqlite: Database, postgres_url: str
+) -> None:
+    async with open_database(postgres_url) as postgres:
+        async with postgres.writing() as connection:
+            await connection.execute(text("CREATE TABLE one (value TEXT)"))
+        for database in (sqlite, postgres):
+            async with database.reading_once() as connection:
+                assert (await connection.execute(text("SELECT value FROM one"))).all() == []
+                async with database.writing() as other:
+                    await other.execute(text("INSERT INTO one VALUES ('a')"))
+                assert (await connection.execute(text("SELECT value FROM one"))).scalars().all() == ["a"]
+            with pytest.raises(Unavailable):
+                async with database.reading_once() as connection:
+                    await connection.execute(text("SELECT value FROM none"))
+            async with database.writing() as connection:
+                await connection.execute(text("DELETE FROM one"))
+
+
 @pytest.fixture
 async def proxy(postgres_url: str) -> AsyncIterator[PostgresProxy]:
     async with proxied_postgres(postgres_url) as proxy:

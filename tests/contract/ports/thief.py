@@ -41,7 +41,7 @@ class Peeking:
     async def reading(self) -> AsyncIterator[UnitOfWork]:
         yield self._work
 
-    writing = reading
+    reading_once = writing = reading
 
 
 @dataclass

@@ -57,6 +57,9 @@ class Store(Protocol):
     def reading(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Begin a transaction that only reads. Raises Unavailable."""
 
+    def reading_once(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Begin to read one row or one page, which costs less than a transaction. Raises Unavailable."""
+
     def writing(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Begin a transaction that commits at its end; an exception in it leaves everything as it was.
 

@@ -59,6 +59,12 @@ class SqlStore:
             yield SqlUnitOfWork(connection, self._parts, None)
 
     @asynccontextmanager
+    async def reading_once(self) -> AsyncIterator[UnitOfWork]:
+        """Begin to read by one statement, without a transaction."""
+        async with self._database.reading_once() as connection:
+            yield SqlUnitOfWork(connection, self._parts, None)
+
+    @asynccontextmanager
     async def writing(self) -> AsyncIterator[UnitOfWork]:
         """Begin a transaction; rows that it reads are locked until its end."""
         effects = Effects()
