@@ -1,13 +1,16 @@
 """One call of SP-API for an HTTP request: what is sent to Amazon, and Amazon's response with its status, headers and bytes."""
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 from sellergate_amazon.headers import comes_from_amazon, goes_to_amazon, is_header_value
 from sellergate_client import Sellergate, SpApiResponse
 from sellergate_client.rpc.options import CallOptions
-from sellergate_common.context import bind_named
-from sellergate_common.errors import InvalidRequest, Reason, Unavailable
+from sellergate_common.context import bind_named, current_call
+from sellergate_common.errors import CallCancelled, InvalidRequest, Reason, Unavailable
+from sellergate_common.tasks import end
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,9 +20,14 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 _SECONDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-# The seconds that a call may wait for quota. A caller may name up to LONGEST_WAIT_SECONDS, which fit into the time of a request.
+# The seconds that a call may wait for quota. A caller may name up to LONGEST_WAIT_SECONDS.
 MAX_WAIT = "x-sellergate-max-wait"
 LONGEST_WAIT_SECONDS = 20.0
+# The seconds that a caller gives a call in all. The longest time is less than the longest attempt of the gateway.
+TIMEOUT = "x-sellergate-timeout"
+CALL_SECONDS = 30.0
+LONGEST_CALL_SECONDS = 290.0
+_T = TypeVar("_T")
 _OWN_RESPONSE_HEADERS = frozenset({"content-length", "date", "server"})
 
 
@@ -31,15 +39,20 @@ async def forward(
     user: str,
     max_wait: float,
     *,
+    seconds: float,
     sandbox: bool | None = None,
     token_kind: str = "",
     restricted_resources: Sequence[tuple[str, str, Sequence[str]]] = (),
 ) -> Response:
     """Make the call for the user and return Amazon's response unchanged. Raises SellergateError where Amazon sent none.
 
-    `max_wait`: seconds that the call may wait for quota.
+    `max_wait`: seconds that the call may wait for quota; `seconds`: those that the request has in all, from its start on. The call
+    ends earlier, with CallCancelled, when the client closes the connection.
     """
     bind_named(account_id)
+    context = current_call()
+    if context is not None:
+        context.deadline = context.started + seconds
     scope = request.scope
     options: CallOptions = {
         "raw_query": scope["query_string"].decode("latin-1"),
@@ -55,19 +68,52 @@ async def forward(
     }
     if request.method not in ("GET", "HEAD") or _has_body(request):
         options["body"] = await read_body(request, MAX_BODY_BYTES)
-    call = client.call(account_id, request.method, path, on_behalf_of=user, **options)
+    call = client.call(account_id, request.method, path, seconds=seconds, on_behalf_of=user, **options)
     options.pop("body", None)  # the client drops the body as soon as its message holds it
-    return to_http_response(await call, request.method)
+    return to_http_response(await _while_connected(request, call), request.method)
 
 
 def max_wait_of(request: Request, default: float) -> float:
     """Return the seconds that a call may wait for quota: those of its header, or `default`. Raises InvalidRequest."""
-    given = request.headers.get(MAX_WAIT)
+    return _seconds_of(request, MAX_WAIT, default, 0.0, LONGEST_WAIT_SECONDS)
+
+
+def seconds_of(request: Request, default: float) -> float:
+    """Return the seconds that a caller gives a call in all: those of its header, or `default`. Raises InvalidRequest."""
+    return _seconds_of(request, TIMEOUT, default, 1.0, LONGEST_CALL_SECONDS)
+
+
+def _seconds_of(request: Request, name: str, default: float, least: float, most: float) -> float:
+    given = request.headers.get(name)
     if given is None:
         return default
-    if not _SECONDS.fullmatch(given) or float(given) > LONGEST_WAIT_SECONDS:
-        raise InvalidRequest.of_field(MAX_WAIT, f"must be a number of seconds from 0 to {LONGEST_WAIT_SECONDS:.0f}")
+    if not _SECONDS.fullmatch(given) or not least <= float(given) <= most:
+        raise InvalidRequest.of_field(name, f"must be a number of seconds from {least:.0f} to {most:.0f}")
     return float(given)
+
+
+async def _while_connected(request: Request, call: Coroutine[Any, Any, _T]) -> _T:
+    """Return the result of a call; cancel it when the client closes the connection.
+
+    Raises CallCancelled, and what the call raises.
+    """
+    calling = asyncio.ensure_future(call)
+    leaving = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({calling, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if calling.done():
+            return calling.result()
+        raise CallCancelled("The client closed the connection before the response; a write may have been carried out.")
+    finally:
+        leaving.cancel()
+        if not calling.done():
+            await end(calling)
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client has closed the connection. The body has been read, or the request has none."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def to_http_response(amazon_response: SpApiResponse, method: str = "GET") -> Response:

@@ -137,6 +137,7 @@ def cross_origin(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
             "X-Request-Id",
             "X-Sellergate-Max-Wait",
             "X-Sellergate-Sandbox",
+            "X-Sellergate-Timeout",
             "X-Sellergate-Token-Kind",
         ],
         allow_credentials=True,

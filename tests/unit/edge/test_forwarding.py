@@ -1,15 +1,19 @@
 """Amazon's responses on their way to browsers and programs."""
 
+import asyncio
 import tracemalloc
 from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
 from sellergate_client import SpApiResponse
-from sellergate_common.errors import InvalidRequest, Unavailable
-from sellergate_edge.forwarding import MAX_BODY_BYTES, forward, max_wait_of, to_http_response
+from sellergate_common.context import CallContext, use_context
+from sellergate_common.errors import CallCancelled, InvalidRequest, Unavailable
+from sellergate_edge.forwarding import MAX_BODY_BYTES, forward, max_wait_of, seconds_of, to_http_response
 from sellergate_edge.limits.buffers import MAX_BUFFERED_BYTES, MAX_BUFFERED_BYTES_OF_USER
 from starlette.requests import Request
+
+from tests.fakes.virtual_time import run_in_virtual_time
 
 
 def response(*headers: tuple[str, str], status: int = 200) -> list[tuple[str, str]]:
@@ -56,6 +60,9 @@ def test_a_status_that_ends_no_call_is_amazons_outage(status: int) -> None:
     assert caught.value.reason == "AMAZON_UNAVAILABLE"
 
 
+POST = {"type": "http", "method": "POST", "query_string": b"", "headers": []}
+
+
 class Client:
     """A client that takes the body of a call, drops it, and notes how much memory is still in use."""
 
@@ -70,13 +77,16 @@ class Client:
 async def test_a_body_that_the_client_dropped_is_held_by_no_other() -> None:
     size, client = 4_000_000, Client()
 
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": b"x" * size, "more_body": False}
+    messages = [{"type": "http.request", "body": b"x" * size, "more_body": False}]
 
-    scope = {"type": "http", "method": "POST", "query_string": b"", "headers": []}
+    async def receive() -> MutableMapping[str, Any]:
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop()
+
     tracemalloc.start()
     try:
-        await forward(Request(scope, receive), client, "a", "/x", "u1", 1.0)  # type: ignore[arg-type]
+        await forward(Request(POST, receive), client, "a", "/x", "u1", 1.0, seconds=30.0)  # type: ignore[arg-type]
     finally:
         tracemalloc.stop()
     assert client.sent == size
@@ -102,8 +112,8 @@ def test_head_keeps_amazons_content_length(method: str, headers: tuple[tuple[str
     assert [value.decode() for name, value in sent.raw_headers if name == b"content-length"] == [length]
 
 
-def request_of(wait: str | None) -> Request:
-    headers = [] if wait is None else [(b"x-sellergate-max-wait", wait.encode())]
+def request_of(value: str | None, name: str = "x-sellergate-max-wait") -> Request:
+    headers = [] if value is None else [(name.encode(), value.encode())]
     return Request({"type": "http", "method": "GET", "headers": headers})
 
 
@@ -117,3 +127,61 @@ def test_a_wait_outside_of_the_bounds_is_refused_by_name(wait: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         max_wait_of(request_of(wait), 2.0)
     assert [violation.field for violation in caught.value.violations] == ["x-sellergate-max-wait"]
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(None, 30.0), ("1", 1.0), ("68.5", 68.5), ("290", 290.0)])
+def test_a_call_has_the_seconds_that_its_header_names(given: str | None, seconds: float) -> None:
+    assert seconds_of(request_of(given, "x-sellergate-timeout"), 30.0) == seconds
+
+
+@pytest.mark.parametrize("given", ["", "0", "0.9", "-1", "290.1", "300", "nan", "inf", "1e2", "60s"])
+def test_a_time_outside_of_the_bounds_is_refused_by_name(given: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        seconds_of(request_of(given, "x-sellergate-timeout"), 30.0)
+    assert [violation.field for violation in caught.value.violations] == ["x-sellergate-timeout"]
+
+
+class SlowClient:
+    """A client whose calls take 68 seconds."""
+
+    seconds = 0.0
+    ended = ""
+
+    async def call(self, *_: Any, seconds: float, **__: Any) -> SpApiResponse:
+        self.seconds = seconds
+        try:
+            await asyncio.sleep(68)
+        except asyncio.CancelledError:
+            self.ended = "cancelled"
+            raise
+        self.ended = "done"
+        return SpApiResponse(200, (), b"{}", "", 0.0, 1, 0.0, "")
+
+
+async def forwarded(client: SlowClient, stays: float) -> int:
+    """Forward a call whose caller sends its body and stays connected for so many seconds; return the status."""
+    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": b"{}", "more_body": False}]
+
+    async def receive() -> MutableMapping[str, Any]:
+        if len(messages) == 1:
+            await asyncio.sleep(stays)
+        return messages.pop()
+
+    context = CallContext("POST", "r", deadline=0.0)
+    with use_context(context):
+        found = await forward(Request(POST, receive), client, "a", "/x", "u1", 1.0, seconds=290.0)  # type: ignore[arg-type]
+    assert context.deadline == context.started + 290.0
+    return found.status_code
+
+
+def test_a_call_may_take_as_long_as_its_caller_waits() -> None:
+    client = SlowClient()
+    assert run_in_virtual_time(forwarded(client, 69)) == 200
+    assert (client.ended, client.seconds) == ("done", 290.0)
+
+
+def test_a_call_ends_when_its_caller_closes_the_connection() -> None:
+    client = SlowClient()
+    with pytest.raises(CallCancelled):
+        run_in_virtual_time(forwarded(client, 67))
+    assert client.ended == "cancelled"

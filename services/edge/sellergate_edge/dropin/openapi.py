@@ -47,6 +47,8 @@ def describe(document: dict[str, Any]) -> None:
             "description": "Works as the token URL of Login with Amazon, with credentials of Sellergate. The access token goes"
             " into `x-amz-access-token` with any path of SP-API at this host. The header `x-sellergate-max-wait` (0 to 20 seconds)"
             " says how long such a call may wait for quota; without it, the time is the setting `SELLERGATE_DROPIN_MAX_WAIT`."
+            " A call ends when the SDK closes the connection, at the latest after 290 seconds, or those of the header"
+            " `x-sellergate-timeout` (1 to 290)."
             " Every 429 has `Retry-After`.",
             "operationId": "dropin_token",
             "requestBody": {

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from sellergate_edge.dropin import amazon_errors
 from sellergate_edge.dropin.tokens import DropInTokens, Grant, Resources, TokenExpired, TokenInvalid
-from sellergate_edge.forwarding import forward, max_wait_of
+from sellergate_edge.forwarding import LONGEST_CALL_SECONDS, forward, max_wait_of, seconds_of
 from sellergate_edge.limits.limiter import Limits
 from sellergate_edge.own_paths import is_own
 from sellergate_edge.request_body import read_body
@@ -110,6 +110,7 @@ class DropIn(BaseRoute):
             path,
             grant.user_id,
             max_wait_of(request, self._max_wait),
+            seconds=seconds_of(request, LONGEST_CALL_SECONDS),
             restricted_resources=grant.resources,
         )
 

@@ -9,7 +9,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sellergate_edge.dependencies import dependencies_of, user_of
-from sellergate_edge.forwarding import LONGEST_WAIT_SECONDS, MAX_WAIT, METHODS, forward, max_wait_of
+from sellergate_edge.forwarding import (
+    CALL_SECONDS,
+    LONGEST_CALL_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    MAX_WAIT,
+    METHODS,
+    TIMEOUT,
+    forward,
+    max_wait_of,
+    seconds_of,
+)
 
 SANDBOX = "x-sellergate-sandbox"
 TOKEN_KIND = "x-sellergate-token-kind"
@@ -25,8 +35,10 @@ async def pass_through(request: Request) -> Response:
     account_id, path = _target(request.scope["raw_path"])
     sandbox = _sandbox(request.headers.get(SANDBOX))
     max_wait, kind = max_wait_of(request, 0.0), _token_kind(request.headers.get(TOKEN_KIND, ""))
-    client = dependencies_of(request).sellergate
-    return await forward(request, client, account_id, path, user, max_wait, sandbox=sandbox, token_kind=kind)
+    seconds, client = seconds_of(request, CALL_SECONDS), dependencies_of(request).sellergate
+    return await forward(
+        request, client, account_id, path, user, max_wait, seconds=seconds, sandbox=sandbox, token_kind=kind
+    )
 
 
 def _target(raw_path: bytes) -> tuple[str, str]:
@@ -72,6 +84,13 @@ def describe(document: dict[str, Any]) -> None:
         "schema": {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS, "default": 0},
         "description": "Seconds that the call may wait for quota. After this time the response is 429 with Retry-After.",
     }
+    timeout = {
+        "name": TIMEOUT,
+        "in": "header",
+        "schema": {"type": "number", "minimum": 1, "maximum": LONGEST_CALL_SECONDS, "default": CALL_SECONDS},
+        "description": "Seconds that the call has in all, waits for quota and retries included; after them the response is 504."
+        " The call ends earlier when the client closes the connection.",
+    }
     kind = {
         "name": TOKEN_KIND,
         "in": "header",
@@ -85,7 +104,7 @@ def describe(document: dict[str, Any]) -> None:
             "description": "Calls an operation for the account. Path, query and body go to Amazon unchanged, with its token;"
             " Amazon's status, headers and body are returned unchanged.",
             "operationId": f"pass_through_{method.lower()}",
-            "parameters": [account, path, flag, wait, kind],
+            "parameters": [account, path, flag, wait, timeout, kind],
             "security": [{"HTTPBearer": []}],
             "responses": {
                 "429": {
