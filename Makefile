@@ -76,7 +76,7 @@ places: $(VENV)/.dev ## compare the lists of CONTRIBUTING.md with the tree
 	$(BIN)/python -m scripts.places
 
 bench: $(VENV)/.dev ## run the benchmarks; fails if a ratio is below its bound
-	@missed=0; for bench in tokens gateway edge start; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed
+	@missed=0; for bench in tokens gateway streams edge start; do $(BIN)/python -m benches.bench_$$bench || missed=1; done; exit $$missed
 
 constraints: ## update the pinned versions and print the changes
 	$(PYTHON) scripts/make_constraints.py

@@ -16,7 +16,7 @@ from sellergate_common.rpc.channel import open_channel
 from sellergate_common.tasks import is_cancelled
 from sellergate_devstack.suite import Suite
 
-from tests.fuzz.rpcs import Input, methods, server_of
+from tests.fuzz.rpcs import Input, methods, parsed, server_of
 
 DETAILS = "grpc-status-details-bin"
 MARGIN_SECONDS = 20.0
@@ -87,7 +87,7 @@ class Callers:
         except TimeoutError:
             outcome = Outcome("STALLED", "", time.monotonic() - began)
         self.count[given.rpc, outcome.reason or outcome.code] += 1
-        return outcome, outcome.fault(given, streams)
+        return outcome, outcome.fault(given, streams) or fault_inside(method, outcome.responses)
 
     async def _channel(self, server: str, identity: str) -> grpc.aio.Channel:
         key = server, identity
@@ -95,6 +95,24 @@ class Callers:
             channel = open_channel(self.suite.target(server), server, self.suite.identity(identity), [])
             self.channels[key] = await self._stack.enter_async_context(channel)
         return self.channels[key]
+
+
+def fault_inside(method: MethodDescriptor, responses: Sequence[bytes]) -> str:
+    """Return what is wrong with an error within a stream's responses, as of one call of many; empty: nothing."""
+    if "error" not in method.output_type.fields_by_name:
+        return ""
+    for response in responses:
+        message: Any = parsed(method.output_type, response)
+        if message.HasField("error"):
+            reason, name = _reason_in(message.error.details), grpc_code(message.error.code)
+            if not reason or reason == "INTERNAL" or (name == "UNKNOWN" and reason not in _RIGHT_UNKNOWN):
+                return f"{name} with reason {reason or 'none'} in a response: {message.error.message}"
+    return ""
+
+
+def grpc_code(number: int) -> str:
+    """Return the name of a gRPC status code."""
+    return next((code.name for code in grpc.StatusCode if code.value[0] == number), str(number))
 
 
 async def _outcome(channel: grpc.aio.Channel, given: Input, method: MethodDescriptor) -> Outcome:
@@ -132,10 +150,12 @@ async def _sent(messages: Sequence[bytes]) -> AsyncIterator[bytes]:
 
 def _reason(metadata: Any) -> str:
     """Return the reason in the ErrorInfo of a status; empty where there is none."""
-    info = ErrorInfo()
     for key, value in metadata:
         if key == DETAILS:
-            for detail in Status.FromString(value).details:
-                if detail.Unpack(info):
-                    return info.reason
+            return _reason_in(Status.FromString(value).details)
     return ""
+
+
+def _reason_in(details: Any) -> str:
+    info = ErrorInfo()
+    return next((info.reason for detail in details if detail.Unpack(info)), "")

@@ -28,7 +28,7 @@ async def serve(settings: GatewaySettings) -> None:
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis_url, settings.redis_tls))
         health = await stack.enter_async_context(open_health(settings, {"redis": redis.ping}, background))
-        servicers = await stack.enter_async_context(open_servicers(settings, redis, background))
+        servicers = await stack.enter_async_context(open_servicers(settings, redis, health))
         await run_server(
             "gateway",
             settings.gateway_port,

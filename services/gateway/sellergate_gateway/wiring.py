@@ -38,6 +38,7 @@ from sellergate_common.identity.tls import Identity
 from sellergate_common.redis_client import UNREACHABLE
 from sellergate_common.rpc.channel import open_channel
 from sellergate_common.rpc.deadlines import STREAM_SECONDS, UNARY_SECONDS
+from sellergate_common.rpc.health import Health
 from sellergate_common.sites import Sites
 from sellergate_common.tasks import BackgroundTasks
 
@@ -79,6 +80,7 @@ from sellergate_gateway.quota.redis import RedisBuckets
 from sellergate_gateway.quota.waiters import WaitQueue
 from sellergate_gateway.reports.run import ReportRuns
 from sellergate_gateway.reports.running_redis import RedisRunningReports
+from sellergate_gateway.rpc.call_streams import Serving
 from sellergate_gateway.rpc.calls import GatewayServicer
 from sellergate_gateway.rpc.captures import CaptureServicer
 from sellergate_gateway.rpc.streams import Streams
@@ -146,11 +148,9 @@ async def open_sources(
 
 
 @asynccontextmanager
-async def open_servicers(
-    settings: GatewaySettings, redis: Redis, background: BackgroundTasks
-) -> AsyncIterator[Sequence[object]]:
+async def open_servicers(settings: GatewaySettings, redis: Redis, health: Health) -> AsyncIterator[Sequence[object]]:
     """Wire the gateway by hand."""
-    metrics = CallMetrics()
+    metrics, background = CallMetrics(), health.background
     waiters, lateness = WaitQueue(time.monotonic, new_id()), Lateness(SYSTEM_CLOCK)
     limiter = _limiter(settings, redis, waiters, metrics)
     async with (
@@ -191,8 +191,9 @@ async def open_servicers(
         reports = ReportRuns(calls, downloads, sources.reports, asyncio.sleep, time.monotonic)
         pages = Pages(calls, catalogue, Threads("pages", 1).run)
         streams = Streams(pages, downloads, Uploads(calls, store, transfer_time), reports)
+        serving = Serving(health.metrics, health.draining, settings.connection_age_seconds)
         yield (
-            GatewayServicer(calls, checks, operations, restricted, streams, metrics),
+            GatewayServicer(calls, checks, operations, restricted, streams, metrics, serving),
             CaptureServicer(captures, operations),
         )
 

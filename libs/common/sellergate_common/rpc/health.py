@@ -35,6 +35,8 @@ class Health:
     servicer: Any
     metrics: RpcMetrics
     background: BackgroundTasks
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the drain begins."""
     _started: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -50,6 +52,7 @@ class Health:
 
     async def drain(self) -> None:
         """Report NOT_SERVING for the process and all services until it ends."""
+        self.draining.set()
         await self.servicer.enter_graceful_shutdown()
 
 

@@ -66,7 +66,7 @@ class Rpc:
     raw: bytes | None = None
     parse: Callable[[bytes], Message] | None = None
     uploads: bool = False
-    """Whether the RPC is client-streaming: a stream of requests and one response."""
+    """Whether the client sends a stream of requests."""
 
 
 Inside = Callable[[Rpc], Coroutine[Any, Any, Any]]
@@ -101,8 +101,7 @@ class Interceptors:
 
     async def request_id(self, inside: Inside, rpc: Rpc) -> Any:
         """Set the call's request ID: the caller's, if it is well-formed, or a new one."""
-        given = rpc.metadata.get(REQUEST_ID, [""])[0]
-        rpc.call.request_id = redact_text(given) if _REQUEST_ID_SHAPE.fullmatch(given) else new_request_id()
+        rpc.call.request_id = request_id_of(rpc.metadata.get(REQUEST_ID, [""])[0])
         rpc.call.traceparent = trace_context(rpc.metadata.get(TRACEPARENT, [""])[0])
         with (
             use_context(rpc.call),
@@ -135,12 +134,6 @@ class Interceptors:
         """Convert every exception into one status with a reason; a bug is logged, and its response shows no details."""
         try:
             return await inside(rpc)
-        except SellergateError as error:
-            await self._abort(rpc, error)
-        except NotImplementedError:
-            await self._abort(
-                rpc, Unimplemented(f"{rpc.call.method} is not implemented in this release; update the service.")
-            )
         except grpc.aio.AbortError:
             raise
         except grpc.aio.InternalError:
@@ -149,9 +142,8 @@ class Interceptors:
         except asyncio.CancelledError:
             rpc.call.reason = Reason.CANCELLED
             raise
-        except Exception:  # noqa: BLE001  (the last resort: nothing else may reach the caller)
-            get_logger().error("bug", method=rpc.call.method, exc_info=True)
-            await self._abort(rpc, InternalError.of_bug(rpc.call.request_id))
+        except Exception as raised:  # noqa: BLE001  (the last resort: nothing else may reach the caller)
+            await self._abort(rpc, typed_error(raised, rpc.call))
 
     async def identity(self, inside: Inside, rpc: Rpc) -> Any:
         """Identify the caller and check that it may call. Raises Unauthenticated, NotAllowed."""
@@ -185,6 +177,26 @@ class Interceptors:
         except grpc.aio.InternalError:
             # The client's deadline ended the call first. gRPC would log this error at level error, and a cancellation at debug.
             raise asyncio.CancelledError from None
+
+
+def request_id_of(given: str) -> str:
+    """Return the request ID that the caller gave, redacted, or a new one if it is not well-formed."""
+    return redact_text(given) if is_request_id(given) else new_request_id()
+
+
+def is_request_id(given: str) -> bool:
+    """Return whether a text is a well-formed request ID."""
+    return _REQUEST_ID_SHAPE.fullmatch(given) is not None
+
+
+def typed_error(raised: Exception, call: CallContext) -> SellergateError:
+    """Return the error that the caller gets for an exception; a bug is logged, and its error shows no details."""
+    if isinstance(raised, SellergateError):
+        return raised
+    if isinstance(raised, NotImplementedError):
+        return Unimplemented(f"{call.method} is not implemented in this release; update the service.")
+    get_logger().error("bug", method=call.method, exc_info=True)
+    return InternalError.of_bug(call.request_id)
 
 
 async def _admit(admission: Admission, inside: Inside, rpc: Rpc) -> Any:
@@ -249,8 +261,7 @@ def _wrap(handler: Any, method: str, interceptors: Interceptors) -> Any:
     def rpc_of(request: Any, context: Any) -> Rpc:
         metadata, call = _metadata_of(context), CallContext(method=method, request_id="")
         raw = None if handler.request_streaming else request
-        uploads = handler.request_streaming and not handler.response_streaming
-        return Rpc(context, call, metadata, streams, None, raw, parse, uploads)
+        return Rpc(context, call, metadata, streams, None, raw, parse, handler.request_streaming)
 
     def respond(request: Any, rpc: Rpc) -> Any:
         return inner(request, rpc.context)

@@ -5,6 +5,7 @@ A request may have the size that the rules of its `bytes` fields allow, and 1 Mi
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from google.protobuf import descriptor_pool
@@ -21,7 +22,7 @@ LOOKED_AT_BYTES = 64 * 1024
 MOST_FIELDS = 20_000
 LEAST_MESSAGE_BYTES = 8 * 1024 * 1024
 """The message size that every server receives, so that the error for a slightly too long request names its field."""
-_MOST_DEPTH = 32
+_MOST_DEPTH, _FIRST_FIELDS = 32, 8
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
 
 
@@ -56,6 +57,14 @@ class RequestParser:
             raise InvalidRequest.of_field(
                 crowded, f"is in a request of more than {MOST_FIELDS} fields and {LOOKED_AT_BYTES} bytes; send fewer"
             )
+
+
+def text_on_wire(data: bytes, number: int) -> str:
+    """Return the text of a field among the first ones of a message that could not be parsed; empty where it is not found."""
+    for found, start, end in islice(_wire(memoryview(data)), _FIRST_FIELDS):
+        if found == number:
+            return data[start:end].decode("utf-8", "replace")
+    return ""
 
 
 def longest_message(services: Iterable[str]) -> int:

@@ -50,29 +50,26 @@ def to_call(request: call_pb2.CallRequest) -> SpApiCall:
 
 def to_forwarded_response(result: CallResult) -> call_pb2.CallResponse:
     """Render Amazon's response and take its body away: gRPC makes two copies more, of up to 16 MiB each."""
-    response = to_response(result)
-    result.response.body = b""
+    response = call_pb2.CallResponse()
+    forward_response(result, response)
     return response
 
 
-def to_response(result: CallResult) -> call_pb2.CallResponse:
-    """Render Amazon's response."""
+def forward_response(result: CallResult, response: call_pb2.CallResponse) -> None:
+    """Write Amazon's response into an empty message, and take its body away."""
     amazon_response, operation = result.response, result.operation
-    response = call_pb2.CallResponse(
-        http_status=amazon_response.status,
-        body=amazon_response.body,
-        amazon_request_id=amazon_response.header(REQUEST_ID),
-        rate_limit=rate_limit_of(amazon_response),
-        attempts=result.attempts,
-        waited=to_duration(result.waited),
-        operation=operation.name if operation else "",
-    )
+    response.http_status = amazon_response.status
+    response.body, amazon_response.body = amazon_response.body, b""
+    response.amazon_request_id = amazon_response.header(REQUEST_ID)
+    response.rate_limit = rate_limit_of(amazon_response)
+    response.attempts = result.attempts
+    response.waited.CopyFrom(to_duration(result.waited))
+    response.operation = operation.name if operation else ""
     add = response.headers.add
     for name, value in amazon_response.headers + notes(operation):
         add(name=name, value=value)
     if result.retry_after is not None:
         add(name="Retry-After", value=str(max(1, math.ceil(result.retry_after))))
-    return response
 
 
 def notes(operation: Operation | None) -> Headers:

@@ -16,14 +16,15 @@ from sellergate_gateway.calls.pipeline import Calls
 from sellergate_gateway.catalogue import Operations
 from sellergate_gateway.credentials.restricted_tokens import RestrictedTokens
 from sellergate_gateway.rpc.call_messages import (
+    forward_response,
     to_call,
     to_filter,
-    to_forwarded_response,
     to_operation,
     to_quota,
     to_resource,
     to_stage,
 )
+from sellergate_gateway.rpc.call_streams import CallStreams, Serving
 from sellergate_gateway.rpc.streams import StreamingRpcs, Streams
 
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -40,6 +41,7 @@ class GatewayServicer(StreamingRpcs):
         restricted: RestrictedTokens,
         streams: Streams,
         metrics: CallMetrics,
+        serving: Serving,
     ) -> None:
         self._streams = streams
         self._calls = calls
@@ -47,15 +49,19 @@ class GatewayServicer(StreamingRpcs):
         self._operations = operations
         self._restricted = restricted
         self._metrics = metrics
+        self._call_streams = CallStreams(self._respond, serving)
 
     async def Call(self, request: call_pb2.CallRequest, context: Any) -> call_pb2.CallResponse:
         """Make one call."""
         if request.method not in _SAFE_TO_REPEAT:
             await context.send_initial_metadata((BEGUN,))
-        result = await self._calls.make(to_call(request), _user())
-        if result.operation is not None and result.operation.deprecated:
-            self._metrics.deprecated(result.operation.name)
-        return to_forwarded_response(result)
+        response = call_pb2.CallResponse()
+        await self._respond(request, response)
+        return response
+
+    async def StreamCalls(self, request_iterator: Any, context: Any) -> None:  # type: ignore[override]
+        """Make many calls over one stream."""
+        await self._call_streams.serve(context)
 
     async def GetRestrictedDataToken(
         self, request: pb2.GetRestrictedDataTokenRequest, context: Any
@@ -93,6 +99,13 @@ class GatewayServicer(StreamingRpcs):
         now = time.time()
         quota, *more = [to_quota(state, bucket.burst, now) for bucket, state in found]
         return pb2.GetQuotaResponse(quota=quota, more_quotas=more)
+
+    async def _respond(self, request: call_pb2.CallRequest, response: call_pb2.CallResponse) -> None:
+        """Make one call and write Amazon's response into the message."""
+        result = await self._calls.make(to_call(request), _user())
+        if result.operation is not None and result.operation.deprecated:
+            self._metrics.deprecated(result.operation.name)
+        forward_response(result, response)
 
 
 def _user() -> str:

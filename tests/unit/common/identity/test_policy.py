@@ -65,6 +65,7 @@ CALLERS = {
     "DropInClientService/AuthenticateClient": "edge",
     "CaptureService/Capture": "operator",
     "GatewayService/Call": "edge client operator",
+    "GatewayService/StreamCalls": "edge client operator",
     "GatewayService/GetRestrictedDataToken": "edge operator",
     "GatewayService/StreamPages": "edge client operator",
     "GatewayService/DownloadDocument": "edge client operator",

@@ -8,7 +8,7 @@ from sellergate_common.errors import Reason, Unavailable
 from sellergate_gateway.calls.retries import MAX_ATTEMPTS
 from sellergate_gateway.calls.sending import RESERVE_SECONDS
 from sellergate_gateway.calls.state import CallResult
-from sellergate_gateway.rpc.call_messages import to_response
+from sellergate_gateway.rpc.call_messages import to_forwarded_response
 from sellergate_gateway.spapi.http import AmazonResponse, ConnectError, ResponseLost, ResponseOversized
 from sellergate_gateway.spapi.request import SpApiCall
 
@@ -326,4 +326,4 @@ async def test_amazons_429_has_a_retry_after_even_if_amazon_sends_none() -> None
 
 
 def to_response_headers(done: CallResult) -> list[tuple[str, str]]:
-    return [(header.name, header.value) for header in to_response(done).headers]
+    return [(header.name, header.value) for header in to_forwarded_response(done).headers]
