@@ -21,6 +21,7 @@ from sellergate_common.errors import (
     Unavailable,
 )
 
+from sellergate_client.calls import Call, CallOutcome
 from sellergate_client.documents.feeds import Feed
 from sellergate_client.documents.rows import RowError
 from sellergate_client.documents.streams import Document, Progress
@@ -31,6 +32,8 @@ from sellergate_client.selling_partner import SellingPartner
 
 __all__ = [
     "AmazonRefused",
+    "Call",
+    "CallOutcome",
     "ClientUseError",
     "Conflict",
     "Document",

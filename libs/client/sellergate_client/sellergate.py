@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Unpack
@@ -17,10 +17,19 @@ from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke, is_transport_
 from sellergate_common.settings import read_settings
 
 from sellergate_client import accounts, applications, clients, tokens
+from sellergate_client.calls import (
+    DEFAULT_CONCURRENCY,
+    MOST_CONCURRENCY,
+    SAFE_TO_REPEAT,
+    Call,
+    CallOutcome,
+    CallRun,
+)
 from sellergate_client.catalogue import Catalogue
 from sellergate_client.documents.feeds import Feeds
 from sellergate_client.documents.streams import Documents
 from sellergate_client.responses import SpApiResponse
+from sellergate_client.rpc.call_stream import CallStream
 from sellergate_client.rpc.options import CallOptions
 from sellergate_client.rpc.outcomes import connect_channel, is_connected, transport_outcome
 from sellergate_client.rpc.ownership import Owner
@@ -33,7 +42,6 @@ CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
 _ACCOUNT_CONTRACTS = (*accounts.CONTRACTS, *applications.CONTRACTS, *clients.CONTRACTS)
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.1
-_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _SERVICE = "gateway"
 _CALL = f"/{CONTRACTS[0].full_name}/Call"
 
@@ -170,11 +178,38 @@ class Sellergate:
         parameters, not encoded. Arguments and errors as of `call`; NotFound for an unknown operation.
         """
         self._owner.check()
-        if operation not in self._methods:
-            self._methods[operation] = (await self._catalogue.get(operation, on_behalf_of=on_behalf_of)).method
-        target = ByOperation(operation, self._methods[operation], path_params or {})
+        target = ByOperation(operation, await self._method_of(operation, on_behalf_of), path_params or {})
         request = serialized_call(account_id, target.method, target, options)
         return await self._respond(request, seconds, hedge_after, on_behalf_of)
+
+    def calls(
+        self,
+        calls: Iterable[Call] | AsyncIterable[Call],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        on_behalf_of: str = "",
+    ) -> AsyncGenerator[CallOutcome]:
+        """Make many calls over one stream, `concurrency` at once (256 at most), and yield the outcome of each as it ends.
+
+        >>> async for outcome in sellergate.calls(Call(one, "GET", path, key=one) for one in account_ids):  # doctest: +SKIP
+        ...     print(outcome.key, outcome.error or outcome.response.json())
+
+        Each call has one outcome, with a response or a typed error. Calls are taken from `calls` when there is room. After a broken
+        stream a call is made again on a new one if that is safe; a write that may have been sent ends with AMAZON_OUTCOME_UNKNOWN.
+        Closing the generator cancels the calls in progress. Raises TypeError and ValueError for a wrong argument, and what
+        iterating `calls` raises, after the outcomes of the calls that were begun.
+        """
+        self._owner.check()
+        if not 1 <= concurrency <= MOST_CONCURRENCY:
+            raise ValueError(f"concurrency must be from 1 to {MOST_CONCURRENCY}, not {concurrency}")
+        run = CallRun(CallStream(self._channel, on_behalf_of), partial(self._method_of, on_behalf_of=on_behalf_of))
+        return run.outcomes(calls, concurrency)
+
+    async def _method_of(self, operation: str, on_behalf_of: str) -> str:
+        """Return the HTTP method of an operation. Raises NotFound."""
+        if operation not in self._methods:
+            self._methods[operation] = (await self._catalogue.get(operation, on_behalf_of=on_behalf_of)).method
+        return self._methods[operation]
 
     async def _respond(
         self, request: SerializedCall, seconds: float, hedge_after: float | None, on_behalf_of: str
@@ -182,7 +217,7 @@ class Sellergate:
         self._owner.check()
         end = time.monotonic() + min(seconds, time_left(seconds))
         attempt = partial(self._send_call, request, end, on_behalf_of)
-        if hedge_after is not None and request.method in _IDEMPOTENT and not on_behalf_of:
+        if hedge_after is not None and request.method in SAFE_TO_REPEAT and not on_behalf_of:
             attempt = partial(self._hedge, request, end, hedge_after)
         return SpApiResponse.from_message(await retry_until(attempt, service=_SERVICE, end=end))
 
@@ -241,7 +276,7 @@ class Sellergate:
 
     async def _send_call(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
         """Make a call, and repeat it when the connection breaks and a repeat is safe."""
-        if request.method not in _IDEMPOTENT:
+        if request.method not in SAFE_TO_REPEAT:
             return await self._write(request, end, on_behalf_of)
         for attempt in range(1, ATTEMPTS):
             try:

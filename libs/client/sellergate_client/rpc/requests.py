@@ -38,21 +38,28 @@ def serialized_call(account_id: str, method: str, path: str | ByOperation, optio
 
     Raises InvalidRequest; TypeError for an option that does not exist or has a wrong type.
     """
-    _check(account_id, method, path, options)
+    check_call(account_id, method, path, options)
     body = options.pop("body", b"") if options.get("json") is None else b""
     request = _message(account_id, method, path, options)
     head = request.SerializeToString()
-    # Fields may come in any order on the wire (Protocol Buffers, "Encoding"); a message that holds the body would be a third copy.
-    return SerializedCall(method.upper(), b"".join((head, _BODY_TAG, _varint(len(body)), body)) if body else head)
+    # A message that holds the body would be a third copy.
+    return SerializedCall(method.upper(), length_delimited(head, _BODY_FIELD, body) if body else head)
 
 
 def call_request(account_id: str, method: str, path: str | ByOperation, options: CallOptions) -> call_pb2.CallRequest:
     """Return a call as a message. Raises as `serialized_call`."""
-    _check(account_id, method, path, options)
+    check_call(account_id, method, path, options)
     return _message(account_id, method, path, options)
 
 
-def _check(account_id: str, method: str, path: str | ByOperation, options: CallOptions) -> None:
+def length_delimited(head: bytes, field: int, value: bytes) -> bytes:
+    """Return a message of the fields in `head` and one more, of bytes, of text or of a message."""
+    # Fields may come in any order on the wire (Protocol Buffers, "Encoding").
+    return b"".join((head, _varint(field << 3 | _LENGTH_DELIMITED), _varint(len(value)), value))
+
+
+def check_call(account_id: str, method: str, path: str | ByOperation, options: CallOptions) -> None:
+    """Raise TypeError for a wrong type or an option that does not exist, and InvalidRequest for two bodies."""
     for name, value in (("account_id", account_id), ("method", method)):
         if not isinstance(value, str):
             raise TypeError(f"{name} must be a text, not {type(value).__name__}")
@@ -108,7 +115,7 @@ def _varint(number: int) -> bytes:
 
 
 _LENGTH_DELIMITED = 2
-_BODY_TAG = _varint(call_pb2.CallRequest.BODY_FIELD_NUMBER << 3 | _LENGTH_DELIMITED)
+_BODY_FIELD = call_pb2.CallRequest.BODY_FIELD_NUMBER
 
 
 def _token_kind(given: str) -> "call_pb2.TokenKind.ValueType":
