@@ -25,7 +25,7 @@ WRONG_ARNS = {
     "a wildcard": "arn:aws:iam::123456789012:role/*",
     "a partition in capitals": ARN.replace("aws", "AWS"),
     "no name": "arn:aws:iam::123456789012:role/",
-    "a path alone": "arn:aws:iam::123456789012:role/path/",
+    "only a path": "arn:aws:iam::123456789012:role/path/",
     "a long name": ARN + "x" * 513,
     "a long partition": ARN.replace("aws", "aws" + "-x" * 2000),
     "digits of another script": ARN.replace("1", "\u0661"),
@@ -103,8 +103,8 @@ def upserts() -> Iterator[Bad]:
     yield upsert("expiry in the past", "authorization_expire_time", "future", authorization_expire_time=PAST)
     yield upsert("no refresh token", "refresh_token", refresh_token="")
     yield upsert("no LWA client", "lwa_client_id", lwa_client_id=None, lwa_client_secret=None)
-    yield upsert("LWA secret alone", "lwa_client_id", lwa_client_id=None)
-    yield upsert("LWA id of nobody without secret", "lwa_client_secret", lwa_client_id="nobody", lwa_client_secret=None)
+    yield upsert("only an LWA secret", "lwa_client_id", lwa_client_id=None)
+    yield upsert("unknown LWA id without secret", "lwa_client_secret", lwa_client_id="nobody", lwa_client_secret=None)
     yield upsert("application and LWA client", "application_id", application_id="x")
 
 
@@ -200,13 +200,13 @@ def lists() -> Iterator[Bad]:
 
 
 def tampered(token: str) -> str:
-    """Return a page token whose id was made into SQL."""
+    """Return a page token whose id is SQL."""
     time, _, digest = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     return base64.urlsafe_b64encode(json.dumps([time, "' OR 1=1 --", digest]).encode()).decode()
 
 
 def strangers() -> Iterator[Bad]:
-    """Who the edge acts for is not whom the request is about."""
+    """Yield requests for another user than the one that the edge acts for."""
     kinds: dict[str, Callable[[World], Message]] = {
         "UpsertAccount": lambda world: pb2.UpsertAccountRequest(
             user_id=world.user, amazon_seller_id=world.seller.seller_id, marketplace="US", refresh_token=SECRET

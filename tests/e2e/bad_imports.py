@@ -38,7 +38,7 @@ ROW: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 
 def rows(world: World) -> Iterator[tuple[str, ImportAccountsRequest]]:
-    """Yield what is sent, and the field that has to be named."""
+    """Yield each row, and the field that the report must name."""
     good = {
         "user_id": world.user,
         "amazon_seller_id": "A9NEWSELLER",

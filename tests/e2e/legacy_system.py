@@ -35,7 +35,7 @@ def encrypted(key: bytes, secret: str, iv_bytes: int = 16) -> str:
 
 @dataclass
 class LegacySystem:
-    """Its rows, and every secret they hold."""
+    """A former system: its rows, and every secret in them."""
 
     users: int
     key: bytes = field(default_factory=lambda: os.urandom(32))
@@ -43,7 +43,7 @@ class LegacySystem:
     secrets: list[str] = field(default_factory=list)
 
     def add(self, **changes: Any) -> dict[str, Any]:
-        """Add an account; `changes` are put over its columns as they are."""
+        """Add an account; `changes` replace the values of its columns."""
         number = len(self.rows)
         user, time = number % self.users, START + timedelta(minutes=number)
         code = list(MARKETPLACES)[number % 4]
@@ -81,7 +81,7 @@ class LegacySystem:
         """Add rows that cannot be imported; return the id of each and the field at fault."""
         flipped = self.rows[0]["refreshToken"]
         flipped = flipped[:-2] + ("00" if flipped[-2:] != "00" else "01")
-        # The same seller again: older, so that the one that is there comes first.
+        # The same seller again, with an earlier time, so that the existing row precedes it.
         seller = {name: self.rows[-1][name] for name in ("userId", "amazonSellerId", "marketplace")}
         british = next(row for row in reversed(self.rows) if row["marketplace"] == "GB")
         again = {name: british[name] for name in ("userId", "amazonSellerId")}
@@ -120,7 +120,7 @@ class LegacySystem:
         return [(self.add(**changes)["id"], name) for name, changes in kinds]
 
     def add_broken_in_sqlite(self) -> list[tuple[str, str]]:
-        """Add rows that only a database without types holds."""
+        """Add rows that only a database without types can hold."""
         kinds: list[tuple[str, dict[str, Any]]] = [
             ("account.marketplace_ids", {"marketplaceIds": '["A1PA'}),
             ("account.marketplace_ids", {"marketplaceIds": "[" * 3000}),

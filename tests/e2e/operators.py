@@ -20,7 +20,7 @@ PASSED_ON = ("PATH", "HOME", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
 
 @asynccontextmanager
 async def running_account(folder: Path) -> AsyncIterator[Suite]:
-    """Run the account service and Redis alone, on a SQLite database that is empty, with logs at debug."""
+    """Run only the account service and Redis, on a SQLite database that is empty, with logs at debug."""
     settings = DevstackSettings(state_dir=folder, log_level="debug", simulator="on", **ephemeral_ports())
     plan, supervisor = make_plan(settings, State(folder)), Supervisor(lambda _: None)
     try:
@@ -33,7 +33,7 @@ async def running_account(folder: Path) -> AsyncIterator[Suite]:
 
 
 class Operator:
-    """Somebody with an operator's certificate who types commands."""
+    """An operator at the command line, with an operator's certificate."""
 
     def __init__(self, suite: Suite, identity: str = "operator") -> None:
         files = suite.files(identity)

@@ -71,5 +71,5 @@ class Seller:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What nobody may find anywhere."""
+        """The secrets that must appear nowhere."""
         return self.client_secret, self.refresh_token

@@ -1,4 +1,4 @@
-"""LWA clients over gRPC: shared ones of the operator's, a user's own through the edge, and a rotation under a live account."""
+"""LWA clients over gRPC: the operator's shared ones, a user's own through the edge, and a rotation while an account is in use."""
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -12,7 +12,7 @@ from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 
-async def test_a_shared_application_serves_users_who_never_see_its_secret(rest: Rest, seller: Seller) -> None:
+async def test_users_of_a_shared_application_never_see_its_secret(rest: Rest, seller: Seller) -> None:
     suite = rest.suite
     new = pb2.CreateApplicationRequest(
         application=application_pb2.Application(name="Shared", redirect_uris=["https://a.example/cb"]),
@@ -51,7 +51,7 @@ async def test_a_shared_application_serves_users_who_never_see_its_secret(rest: 
             await invoke(stub.DeleteApplication, delete, dependency="account")
 
 
-async def test_a_user_keeps_its_own_and_cannot_touch_others(rest: Rest, seller: Seller) -> None:
+async def test_a_user_changes_its_own_applications_and_no_others(rest: Rest, seller: Seller) -> None:
     suite = rest.suite
     new = pb2.CreateApplicationRequest(
         application=application_pb2.Application(name="Mine"),

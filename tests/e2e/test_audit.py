@@ -1,4 +1,4 @@
-"""The audit log over gRPC: who was it that asked, under which request id, and does every chain hold."""
+"""The audit log over gRPC: each event names caller, user and request, and all chains are intact."""
 
 import pytest
 from sellergate.account.v1.account_admin_service_pb2 import AuditEvent, ListAuditEventsRequest, VerifyAuditRequest
@@ -22,7 +22,7 @@ async def events(stub: AccountAdminServiceStub, account_id: str, size: int) -> l
             return found
 
 
-async def test_an_operator_sees_who_did_what_and_that_the_chains_hold(rest: Rest, seller: Seller) -> None:
+async def test_an_operator_reads_events_and_verifies_the_chains(rest: Rest, seller: Seller) -> None:
     created = await rest.ask("POST", "/api/amazon/accounts", "u1", json=seller.connection())
     account_id = created.json()["id"]
     asked = await rest.ask("GET", "/api/amazon/test/status", params={"amazonAccountId": account_id})
@@ -54,7 +54,7 @@ async def test_an_operator_sees_who_did_what_and_that_the_chains_hold(rest: Rest
         assert [violation.field for violation in caught.value.violations] == ["page_token"]
 
 
-async def test_the_log_is_for_operators_alone(rest: Rest) -> None:
+async def test_only_operators_read_the_log(rest: Rest) -> None:
     for name in ("client/demo", "token"):
         identity = rest.suite.identity(name)
         async with open_channel(rest.suite.target("account"), "account", identity, []) as channel:

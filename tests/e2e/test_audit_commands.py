@@ -1,4 +1,4 @@
-"""`sellergate audit` at a real account service, whose database somebody changes by hand."""
+"""`sellergate audit` with a real account service, whose database is changed by hand."""
 
 import json
 import sqlite3
@@ -53,7 +53,7 @@ def test_events_are_listed_as_a_table_and_as_json(account: Suite, account_id: st
     assert everything.stderr == ""
 
 
-def test_an_account_that_is_not_there_and_a_caller_who_may_not_are_told_in_a_sentence(account: Suite) -> None:
+def test_an_unknown_account_and_a_forbidden_caller_are_reported_in_one_sentence(account: Suite) -> None:
     for command in (["audit", "list", "nobody"], ["audit", "verify", "nobody"]):
         done = Operator(account).types(*command)
         assert done.returncode == 1
@@ -104,7 +104,7 @@ async def test_a_row_that_was_changed_is_a_fault_and_exit_code_1(account: Suite,
     assert "no faults" in good.stdout
     assert "3 events of account" in operator.types("audit", "verify", account_id).stdout
     with sqlite3.connect(database) as rows:
-        rows.execute("UPDATE audit_events SET caller = 'nobody' WHERE chain = ? AND sequence = 2", [account_id])
+        rows.execute("UPDATE audit_events SET caller = 'another' WHERE chain = ? AND sequence = 2", [account_id])
     rows.close()
     bad = operator.types("audit", "verify")
     assert bad.returncode == 1
@@ -113,7 +113,7 @@ async def test_a_row_that_was_changed_is_a_fault_and_exit_code_1(account: Suite,
     assert operator.types("audit", "verify", account_id).returncode == 1
 
 
-async def test_what_a_thief_does_to_the_database_is_refused_and_found(account: Suite, account_id: str) -> None:
+async def test_changes_of_a_thief_are_refused_and_found(account: Suite, account_id: str) -> None:
     operator, folder = Operator(account), account.plan.state.folder
     logs, database = folder / "logs" / "account.log", folder / "account.sqlite"
     kept = operator.types("audit", "verify", account_id, "--anchors", str(logs))

@@ -50,11 +50,11 @@ async def test_ends_are_listed_with_days_left(rest: Rest, seller: Seller) -> Non
     assert line.split()[1] == "20.0"
     assert seller.seller_id in line
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(application_id)]
-    assert line.split()[1] == "unknown", "nobody told when the secret ends"
+    assert line.split()[1] == "unknown", "no request set the end of the secret"
     assert account_id not in listed(suite, "--days", "19").stdout
 
 
-async def test_somebody_who_may_not_is_told_so_in_one_line(suite: Suite) -> None:
+async def test_a_forbidden_caller_is_refused_in_one_line(suite: Suite) -> None:
     done = listed(suite, name="client/demo")
     assert done.returncode == 1
     assert done.stderr.endswith("(CALLER_NOT_ALLOWED)\n")

@@ -1,4 +1,4 @@
-"""Drop-in clients over gRPC: shown once, kept as SHA-256, let in by the edge alone, ended at once."""
+"""Drop-in clients over gRPC: returned once, stored as SHA-256, authenticated only for the edge, revoked at once."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -65,7 +65,7 @@ async def test_a_client_opens_its_own_accounts_until_it_is_revoked(
         await refused(edge, *mine, other.handles[0].handle),
         await refused(edge, other.client.client_id, made.client_secret),
     }
-    assert len(messages) == 1, "every cause is told alike"
+    assert len(messages) == 1, "all causes have one message"
 
     revoke = pb2.RevokeClientRequest(client_id=mine[0])
     ended = await invoke(edge.RevokeClient, revoke, dependency="account", on_behalf_of=user)
@@ -75,7 +75,9 @@ async def test_a_client_opens_its_own_accounts_until_it_is_revoked(
     assert await refused(edge, *mine, handles[first]) in messages
 
 
-async def test_a_handle_goes_with_its_account(rest: Rest, edge: DropInClientServiceStub, seller: Seller) -> None:
+async def test_a_drop_in_refresh_token_is_removed_with_its_account(
+    rest: Rest, edge: DropInClientServiceStub, seller: Seller
+) -> None:
     account_id = await rest.connect(seller)
     made = await create(edge, "u1", account_id)
     mine = made.client.client_id, made.client_secret, made.handles[0].handle
@@ -84,7 +86,7 @@ async def test_a_handle_goes_with_its_account(rest: Rest, edge: DropInClientServ
     await refused(edge, *mine)
 
 
-async def test_nobody_gets_or_sees_or_ends_what_is_not_theirs(
+async def test_users_cannot_create_read_or_revoke_clients_of_others(
     rest: Rest, edge: DropInClientServiceStub, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller, "u1")
@@ -112,7 +114,7 @@ async def test_nobody_gets_or_sees_or_ends_what_is_not_theirs(
     assert bad.value.violations[0].field == "account_ids"
 
 
-async def test_the_edge_alone_checks_what_sdks_present(rest: Rest) -> None:
+async def test_only_the_edge_authenticates_clients(rest: Rest) -> None:
     suite = rest.suite
     for name in ("operator", "gateway", "client/demo"):
         async with open_channel(suite.target("account"), "account", suite.identity(name), []) as channel:

@@ -1,4 +1,4 @@
-"""The metrics port of an account service that runs: days left of a seller's authorization and of its application's secret."""
+"""The metrics port of a running account service: days left of a seller's authorization and of its application's secret."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 
-async def test_days_left_are_told_on_the_metrics_port(rest: Rest, seller: Seller, tmp_path: Path) -> None:
+async def test_days_left_are_on_the_metrics_port(rest: Rest, seller: Seller, tmp_path: Path) -> None:
     await rest.connect(seller)
     suite = rest.suite
     port, metrics_port = free_ports(2)

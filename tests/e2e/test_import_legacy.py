@@ -1,4 +1,4 @@
-"""`sellergate import-legacy` in front of a real account service: former systems in SQLite and PostgreSQL, whole and broken."""
+"""`sellergate import-legacy` with a real account service: former systems in SQLite and PostgreSQL, whole and broken."""
 
 import asyncio
 import base64
@@ -34,7 +34,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sui
 
 
 async def accounts(service: Suite) -> dict[str, Account]:
-    """Every account that is stored, by id."""
+    """Return every stored account by id."""
     found: dict[str, Account] = {}
     request = ListAccountsRequest(page_size=500)
     async with Sellergate.connect("127.0.0.1:1", service.target("account"), service.identity("operator")) as client:
@@ -47,7 +47,7 @@ async def accounts(service: Suite) -> dict[str, Account]:
 
 
 def counted(output: str) -> list[list[int]]:
-    """Created, unchanged, refused and warnings of each run in the output."""
+    """Return the numbers of created, unchanged and refused rows and of warnings, for each run in the output."""
     names = ("would be created", "created", "unchanged", "refused", "warnings")
     lines = [line.strip().rpartition(" ") for line in output.splitlines()]
     numbers = [int(number) for name, _, number in lines if name.strip() in names]
@@ -58,10 +58,10 @@ def options(system: LegacySystem, url: str) -> tuple[list[str], dict[str, str]]:
     return ["import-legacy", "--database-url", url], {"SELLERGATE_LEGACY_KEY": system.key.hex()}
 
 
-async def test_every_row_is_imported_or_refused_with_a_reason_and_nothing_is_told(
+async def test_every_row_is_imported_or_refused_with_a_reason_and_no_secret_is_shown(
     service: Suite, tmp_path: Path
 ) -> None:
-    """Four hundred rows, and five thousand, are in tests/system/test_import_sizes.py."""
+    """Import some rows; tests/system/test_import_sizes.py imports four hundred and five thousand."""
     await import_all(40, 10, service, tmp_path)
 
 
@@ -139,7 +139,7 @@ async def test_postgres_is_read_with_either_type_of_list(
     system.add_broken()
     url = postgres_url_of()
     unheld = ('{"US": 1}', "[1]") if lists == "TEXT[]" else ()
-    # An id is a primary key there, and stands once.
+    # An id is a primary key there, and therefore unique.
     held = {row["id"]: row for row in reversed(system.rows) if row["marketplaceIds"] not in unheld}
     for row in held.values():
         row["id"] = row["id"].replace("legacy", lists.strip("[]").lower())
@@ -201,7 +201,7 @@ async def import_with_interruptions(rows: int, kill_at: int, cut_at: int, servic
     assert operator.types("audit", "verify").returncode == 0
 
 
-async def test_a_key_is_taken_in_every_form_and_a_wrong_one_is_told(service: Suite, tmp_path: Path) -> None:
+async def test_a_key_is_accepted_in_every_form_and_a_wrong_one_is_reported(service: Suite, tmp_path: Path) -> None:
     raw = base64.b64encode(b"k" + LegacySystem(1).key)[:32]
     system, operator, before = LegacySystem(2, key=raw), Operator(service), await accounts(service)
     for number in range(4):
@@ -229,7 +229,7 @@ async def test_a_key_is_taken_in_every_form_and_a_wrong_one_is_told(service: Sui
     assert await accounts(service) == before
 
 
-async def test_what_hinders_the_import_is_told_in_one_sentence(
+async def test_an_obstacle_to_the_import_is_reported_in_one_sentence(
     service: Suite, tmp_path: Path, postgres_url: str
 ) -> None:
     system, operator, before = LegacySystem(2), Operator(service), await accounts(service)

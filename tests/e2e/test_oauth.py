@@ -1,4 +1,4 @@
-"""The website authorization as browsers walk it: both entries, sellers and vendors, drafts, and a renewal."""
+"""The website authorization as browsers follow it: both entries, sellers and vendors, drafts, and a renewal."""
 
 import secrets
 import time
@@ -32,7 +32,7 @@ async def account_of(suite: Suite, user: str, seller_id: str) -> account_pb2.Acc
 
 
 async def refresh_token_of(suite: Suite, account_id: str) -> str:
-    """The stored refresh token, asked for as the token service."""
+    """Return the stored refresh token, as the token service reads it."""
     async with open_channel(suite.target("account"), "account", suite.identity("token"), []) as channel:
         request = account_secrets_service_pb2.GetAccountSecretsRequest(account_id=account_id)
         opened = await invoke(AccountSecretsServiceStub(channel).GetAccountSecrets, request, dependency="account")
@@ -83,7 +83,7 @@ async def test_a_vendor_consents_in_vendor_central_and_is_known_by_its_group(
 
 
 @pytest.mark.parametrize("draft", [False, True])
-async def test_a_seller_comes_from_the_appstore(
+async def test_an_authorization_begins_in_the_appstore(
     rest: Rest, browser: Browser, control: httpx.AsyncClient, seller: Seller, draft: bool
 ) -> None:
     application = await known_application(rest.suite, control, seller, draft=draft)
@@ -107,7 +107,7 @@ async def test_a_seller_comes_from_the_appstore(
     assert (await account_of(rest.suite, "u1", seller.seller_id)).application_id == application
 
 
-async def test_a_draft_is_authorized_from_our_page_with_version_beta(
+async def test_a_draft_is_authorized_from_sellergates_page_with_version_beta(
     suite: Suite, browser: Browser, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     application = await known_application(suite, control, seller, draft=True)
@@ -150,7 +150,7 @@ async def test_a_renewal_replaces_the_token_only_after_the_new_one_has_worked(
     assert (await rest.ask("GET", "/api/amazon/test/status", params=params)).json()["stages"][1]["outcome"] == "OK"
 
 
-async def test_several_tabs_of_one_browser_leave_each_other_alone(
+async def test_several_tabs_of_one_browser_do_not_interfere(
     suite: Suite, browser: Browser, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     application = await known_application(suite, control, seller)
@@ -177,7 +177,7 @@ async def test_another_users_account_of_the_seller_is_not_changed(
     assert await refresh_token_of(suite, theirs.account_id) == token
 
 
-async def test_a_callback_that_brings_a_bearer_token_must_be_that_users(
+async def test_a_callback_with_a_bearer_token_must_belong_to_its_user(
     suite: Suite, browser: Browser, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     application = await known_application(suite, control, seller)

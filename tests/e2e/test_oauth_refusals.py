@@ -1,4 +1,4 @@
-"""What comes back from Amazon and must not be believed: each is refused, the browser is told, and nothing is stored."""
+"""Callbacks that must not be trusted: each is refused, the browser shows the reason, and nothing is stored."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ async def application(suite: Suite, control: httpx.AsyncClient, seller: Seller) 
 
 
 async def refused(browser: Browser, url: str, field: str, status: int = 400) -> None:
-    """The callback refuses, names the field to a program as to a person, and stores nothing."""
+    """Check that a callback is refused with the field named, as a page and as JSON, and that nothing is stored."""
     before = await stored(browser.suite)
     page = await browser.visit(url)
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8"), page.text
@@ -49,7 +49,7 @@ async def test_a_state_serves_one_code_and_one_seller(browser: Browser, applicat
     await refused(browser, changed(back, selling_partner_id="A1OTHER234567"), "state")
 
 
-async def test_a_code_is_no_good_a_second_time(browser: Browser, application: str, seller: Seller) -> None:
+async def test_a_code_is_refused_the_second_time(browser: Browser, application: str, seller: Seller) -> None:
     back = await browser.consent(await browser.began(application), seller.seller_id)
     assert (await browser.visit(back)).status_code == 200
     fresh = query_of(await browser.began(application))["state"]
@@ -78,20 +78,20 @@ async def test_an_expired_state(browser: Browser, application: str, seller: Sell
     await refused(browser, back, "10 minutes")
 
 
-async def test_a_foreign_state_is_of_no_use_to_another_browser(
+async def test_a_state_is_refused_in_another_browser(
     suite: Suite, browser: Browser, application: str, seller: Seller
 ) -> None:
-    """An attacker sends a victim the end of the attacker's own authorization, or takes the victim's for himself."""
+    """Try the callback of an attacker's authorization in a victim's browser, and the victim's in the attacker's."""
     back = await browser.consent(await browser.began(application), seller.seller_id)
     other = Browser(suite, "u2")
     async with other.client:
-        await other.began(application)  # its own cookie is for its own state
+        await other.began(application)  # the browser's cookie belongs to its own state
         await refused(other, back, "browser")
     page = await browser.visit(back)
     assert page.status_code == 200, "the browser that began is not harmed"
 
 
-async def test_the_cookie_of_another_state_opens_nothing(browser: Browser, application: str, seller: Seller) -> None:
+async def test_the_cookie_of_another_state_is_refused(browser: Browser, application: str, seller: Seller) -> None:
     first = await browser.consent(await browser.began(application), seller.seller_id)
     (name, nonce) = next(iter(browser.client.cookies.items()))
     second = await browser.consent(await browser.began(application), seller.seller_id)
@@ -149,7 +149,7 @@ async def test_a_callback_that_is_not_amazons(rest: Rest, browser: Browser, appl
     assert await stored(rest.suite) == before
 
 
-async def test_what_lacks_or_repeats_something(browser: Browser, application: str, seller: Seller) -> None:
+async def test_a_callback_that_lacks_or_repeats_a_parameter(browser: Browser, application: str, seller: Seller) -> None:
     back = await browser.consent(await browser.began(application), seller.seller_id)
     for name in ("spapi_oauth_code", "selling_partner_id"):
         await refused(browser, changed(back, **{name: ""}), name)
@@ -172,7 +172,7 @@ async def test_another_seller_than_the_appstore_named(suite: Suite, browser: Bro
     assert await stored(suite) == before
 
 
-async def test_nobody_begins_without_a_user(rest: Rest, application: str) -> None:
+async def test_an_authorization_without_a_user_is_refused(rest: Rest, application: str) -> None:
     body = {"applicationId": application, "marketplace": "US"}
     response = await rest.ask("POST", AUTHORIZATIONS, user=None, json=body)
     assert response.status_code == 401

@@ -1,4 +1,4 @@
-"""Callbacks that browsers repeat, that link scanners fetch first, and that an outage of LWA cuts."""
+"""Callbacks that browsers repeat, that link scanners fetch first, and that an outage of LWA interrupts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -72,7 +72,7 @@ async def test_a_link_scanner_without_the_cookie_does_not_spoil_the_callback(
     assert (await browser.visit(back)).status_code == 200
 
 
-async def test_an_outage_of_lwa_after_the_code_was_redeemed_is_outlived_by_a_reload(
+async def test_a_reload_completes_the_callback_after_an_outage_of_lwa(
     rest: Rest, browser: Browser, control: httpx.AsyncClient, application: str, seller: Seller
 ) -> None:
     suite = rest.suite

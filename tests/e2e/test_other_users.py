@@ -1,4 +1,4 @@
-"""Another user's accounts and clients are answered as those that do not exist, by every route that takes an id."""
+"""Another user's accounts and clients look like missing ones on every route that takes an id."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ ROUTES: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 @pytest.mark.parametrize(("method", "path", "given"), ROUTES)
-async def test_it_is_as_if_they_were_not_there(
+async def test_another_users_rows_are_not_found(
     rest: Rest, seller: Seller, method: str, path: str, given: dict[str, Any]
 ) -> None:
     account_id = await rest.connect(seller, "owner")
@@ -41,7 +41,7 @@ async def test_it_is_as_if_they_were_not_there(
     assert (await rest.ask("GET", ACCOUNT.format(id=account_id), "owner")).json()["state"] == "ACTIVE"
 
 
-async def test_neither_lists_nor_clients_show_them(rest: Rest, seller: Seller) -> None:
+async def test_lists_and_clients_do_not_show_another_users_rows(rest: Rest, seller: Seller) -> None:
     account_id = await rest.connect(seller, "owner")
     made = await DropIn.made(rest, "owner", account_id)
     for path in ("accounts", "clients", "applications"):

@@ -1,4 +1,4 @@
-"""RewrapSecrets over gRPC, for operators alone."""
+"""RewrapSecrets over gRPC, for operators only."""
 
 import pytest
 from sellergate.account.v1.account_admin_service_pb2 import RewrapSecretsRequest
@@ -10,7 +10,7 @@ from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 
-async def test_progress_is_streamed_to_operators_alone(rest: Rest, seller: Seller) -> None:
+async def test_progress_is_streamed_to_operators_only(rest: Rest, seller: Seller) -> None:
     await rest.connect(seller)
     suite = rest.suite
     async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as channel:

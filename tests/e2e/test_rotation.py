@@ -1,4 +1,4 @@
-"""Rotations through the running suite: the webhook over REST, and Amazon's queue; what was stored is what exchanges use."""
+"""Rotations through the running suite: the webhook over REST, and Amazon's queue; exchanges use the stored secrets."""
 
 import hashlib
 import hmac
@@ -117,7 +117,7 @@ def command(name: str) -> list[str]:
 
 
 async def granted(hook: Hook, control: httpx.AsyncClient) -> str:
-    """A new refresh token that Amazon takes."""
+    """Return a new refresh token that Amazon accepts."""
     token = f"Atzr|{secrets.token_urlsafe(64)}"
     seed = hook.seller.seed()
     seed["sellers"][0]["refresh_tokens"].append({"client_id": hook.seller.client_id, "refresh_token": token})
@@ -157,12 +157,12 @@ async def test_a_client_secret_is_stored_beside_the_old_one(hook: Hook, control:
     assert (stored.client_secret, stored.previous_client_secret) == (fresh, hook.seller.client_secret)
     known = await hook.send(hook.client_secret(fresh), SECOND)
     assert (known.status_code, known.json()) == (200, {"applied": False})
-    # Amazon does not know it yet: the old secret serves, and what it is good for is stored all the same.
+    # Amazon does not know it yet: exchanges use the old secret, and the new refresh token is stored nevertheless.
     token = await granted(hook, control)
     assert (await hook.send(hook.refresh_token(token))).json() == {"applied": True}
 
 
-async def test_refusals_are_alike_whatever_is_wrong(hook: Hook) -> None:
+async def test_all_refusals_are_equal(hook: Hook) -> None:
     good = hook.client_secret("never stored")
     refusals = [
         await hook.send(good, "wrong" * 8),
@@ -190,7 +190,7 @@ async def test_another_applications_secret_changes_nothing_of_this_one(
         assert (refused.status_code, refused.json()["reason"]) == (404, "ACCOUNT_NOT_FOUND")
 
 
-async def test_bodies_that_are_wrong_or_too_large_are_told_so(hook: Hook) -> None:
+async def test_malformed_and_oversized_bodies_are_refused_with_the_reason(hook: Hook) -> None:
     for body in (b"{", b"[]", b'{"type": "REFRESH_TOKEN"}'):
         refused = await hook.send(body)
         assert (refused.status_code, refused.json()["reason"]) == (400, "INVALID_REQUEST")
@@ -199,7 +199,7 @@ async def test_bodies_that_are_wrong_or_too_large_are_told_so(hook: Hook) -> Non
     assert (await hook.send(largest + b" ")).status_code == 413
 
 
-async def test_without_a_token_service_the_sender_is_told_to_come_again(hook: Hook) -> None:
+async def test_without_a_token_service_the_sender_is_asked_to_retry(hook: Hook) -> None:
     if hook.token.handle is not None:
         hook.token.handle.kill()
         hook.token.handle.wait()

@@ -45,7 +45,7 @@ async def consumer(suite: Suite, sqs: SqsServer, tmp_path: Path) -> AsyncIterato
         **sqs.environment,
         "SELLERGATE_TOKEN_PORT": str(port),
         "SELLERGATE_ROTATION_QUEUE_URL": queue,
-        # What fails because the machine is busy comes again soon.
+        # A message that fails on a busy machine is delivered again soon.
         "SELLERGATE_ROTATION_QUEUE_VISIBILITY_SECONDS": "5",
     }
     serves = grpc_serves(f"{LOOPBACK}:{port}", "token", suite.identity("operator"))

@@ -1,4 +1,4 @@
-"""The status check and the verification of accounts: what Amazon says now decides, and Amazon is asked once in a while."""
+"""The status check and the verification of accounts: Amazon's present response decides, and exchanges are limited in time."""
 
 import asyncio
 from typing import Any
@@ -67,7 +67,7 @@ async def test_a_status_check_exchanges_and_calls_and_is_bounded(
     assert await exchanges(control) - before == 1
 
 
-async def test_a_status_check_sees_at_once_that_the_grant_was_taken_back(
+async def test_a_status_check_reports_a_revoked_grant_at_once(
     rest: Rest, control: httpx.AsyncClient, client: Sellergate, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)
@@ -80,7 +80,7 @@ async def test_a_status_check_sees_at_once_that_the_grant_was_taken_back(
     assert outcomes(await status(rest, account_id))["stored"] == "FAILED", "a check revives nothing"
 
 
-async def test_a_status_check_sees_that_amazon_is_out_of_order(
+async def test_a_status_check_reports_an_outage_of_amazon(
     rest: Rest, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)
@@ -94,7 +94,7 @@ async def test_a_status_check_sees_that_amazon_is_out_of_order(
     assert (found["state"], outcomes(found)["token"], outcomes(found)["call"]) == ("ACTIVE", "FAILED", "SKIPPED")
 
 
-async def test_one_exchange_revives_an_account_that_was_revoked_falsely(
+async def test_one_exchange_restores_an_account_that_was_revoked_falsely(
     rest: Rest, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await falsely_revoked(rest, control, seller)
@@ -113,7 +113,7 @@ async def test_one_exchange_revives_an_account_that_was_revoked_falsely(
     assert (await rest.ask("GET", path)).json()["state"] == "ACTIVE"
 
 
-async def test_what_amazon_refuses_stays_revoked_and_is_asked_once(
+async def test_an_account_that_amazon_refuses_stays_revoked_after_one_exchange(
     rest: Rest, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await falsely_revoked(rest, control, seller)

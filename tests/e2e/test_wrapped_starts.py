@@ -1,4 +1,4 @@
-"""The account service as a process whose keys are all wrapped by KMS: it serves, or says in one line why not."""
+"""The account service as a process whose keys are all wrapped by KMS: it serves, or ends with one line that names the cause."""
 
 import base64
 import os
@@ -33,7 +33,7 @@ def kms() -> Iterator[KmsServer]:
 
 @pytest.fixture
 def environment(suite: Suite, kms: KmsServer) -> dict[str, str]:
-    """What the suite's account process has, on a port of its own: its keys all wrapped, and a new one in front."""
+    """Return the environment of the suite's account process with another port, all keys wrapped, and a new key in front."""
     keys = {name: suite.plan.state.key_file(name).read_text().split() for name in ("sealing", "index", "audit")}
     kid, old = keys["sealing"]
     own = dict(suite.supervisor.processes["account"].environment)

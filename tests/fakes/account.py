@@ -37,7 +37,7 @@ from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 @dataclass
 class FakeAuditLog:
     log: list[AuditEvent] = field(default_factory=list)
-    # Ends of chains: of accounts that are there, and all others.
+    # The ends of chains: those of existing accounts, and all others.
     living: dict[str, ChainHead] = field(default_factory=dict)
     others: dict[str, ChainHead] = field(default_factory=dict)
 
@@ -273,7 +273,7 @@ class FakeUnitOfWork:
 
 
 class FakeSecretStore:
-    """A store outside of the database, as a vault is one: a row keeps the name of a version."""
+    """A secret store outside of the database, such as a vault; a row keeps the name of a version."""
 
     def __init__(self) -> None:
         self.versions: dict[str, SecretStr] = {}

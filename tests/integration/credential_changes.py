@@ -1,6 +1,6 @@
-"""Gateways, and replicas of the token and iam services that hear of no change, around accounts whose credentials change.
+"""Gateways, and replicas of the token and iam services without notifications, with accounts whose credentials change.
 
-Everything is the product's own, over a real Redis and real gRPC, but for Amazon, the storage of accounts and the clock.
+All parts are the product's own, over a real Redis and real gRPC, except Amazon, the storage of accounts and the clock.
 """
 
 import random
@@ -92,7 +92,7 @@ class Stored(
 
 @dataclass
 class Amazon:
-    """LWA and STS: what they give names the grant that it was given for."""
+    """LWA and STS, whose tokens and credentials name the grant that they were issued for."""
 
     clock: Clock
     given: int = 0
@@ -110,7 +110,7 @@ class Amazon:
 
 @dataclass
 class Gateway:
-    """What one gateway makes its calls with. One that does not hear of changes knows that it does not."""
+    """The caches of one gateway. A gateway without notifications knows that it has none."""
 
     hears: bool
     copies: StaleIfErrorCache[Account]
@@ -119,8 +119,8 @@ class Gateway:
     credentials: CredentialSource
     memories: tuple[TtlCache[Any], ...]
 
-    def hear(self, account_id: str) -> None:
-        """Hear that an account has changed."""
+    def notify(self, account_id: str) -> None:
+        """Notify the gateway that an account has changed."""
         for one in (self.copies, *self.memories):
             one.forget(account_id)
 
@@ -135,13 +135,13 @@ class Gateway:
 
 @dataclass
 class World:
-    """All of it; `time` is added to the clocks of every process."""
+    """The gateways and services; `time` is added to the clocks of every process."""
 
     stored: Stored
     amazon: Amazon
     gateways: list[Gateway]
     askers: list[Callable[[str], Awaitable[Any]]]
-    """Ask one replica each, as other callers do, who know of no revision."""
+    """Functions that each ask one replica, as callers do that know no revision."""
     time: list[float]
 
     async def change(self, account_id: str, draw: random.Random) -> int:
@@ -155,7 +155,7 @@ class World:
         self.stored.revisions[account_id] += 1  # acknowledged
         for gateway in self.gateways:
             if gateway.hears:
-                gateway.hear(account_id)
+                gateway.notify(account_id)
         early = draw.uniform(0, BOUND_SECONDS)
         await self._used(account_id)
         self.time[0] += early
@@ -169,7 +169,7 @@ class World:
 
 @asynccontextmanager
 async def world(redis_url: str, authority: TestAuthority, accounts: int) -> AsyncIterator[World]:
-    """Open two gateways, one that hears of changes, and two replicas of token and of iam that hear of none."""
+    """Open two gateways, one with notifications, and two replicas of token and of iam without them."""
     moved = [0.0]
     clock = Clock(lambda: time.time() + moved[0], lambda: time.monotonic() + moved[0])
     stored = Stored({f"account-{number}": 1 for number in range(accounts)})
@@ -196,13 +196,13 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
             return "ipv4:" + ",".join(targets)
 
         def token(channel: Any) -> TokenServicer:
-            cache = redis_tokens(redis, RING, _deaf(redis), clock, random.random)
+            cache = redis_tokens(redis, RING, _silent_feed(redis), clock, random.random)
             accounts = GrpcAccounts(channel, _copies(clock), _copies(clock))
             tokens = Tokens(accounts, Exchanges(amazon, clock.monotonic), cache, clock.wall)
             return TokenServicer(tokens, *[cast("Any", None)] * 3)
 
         def iam(channel: Any) -> IamServicer:
-            cache = redis_credentials(redis, RING, _deaf(redis), clock, random.random)
+            cache = redis_credentials(redis, RING, _silent_feed(redis), clock, random.random)
             accounts = IamAccounts(channel, _copies(clock))
             return IamServicer(Credentials(accounts, amazon, cache, ()), cast("Any", None), "us-east-1")
 
@@ -239,7 +239,7 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
 
 
 def asker(name: str, channel: Any) -> Callable[[str], Awaitable[Any]]:
-    """Return what asks a replica for an account's token or credentials."""
+    """Return a function that asks a replica for an account's token or credentials."""
     tokens = token_service_pb2_grpc.TokenServiceStub(channel)
     roles = iam_service_pb2_grpc.IamServiceStub(channel)
 
@@ -251,8 +251,8 @@ def asker(name: str, channel: Any) -> Callable[[str], Awaitable[Any]]:
     return ask
 
 
-def _deaf(redis: Redis) -> InvalidationFeed:
-    """A subscription that believes to be connected, and that nothing comes through."""
+def _silent_feed(redis: Redis) -> InvalidationFeed:
+    """Return a subscription that reports itself as connected and receives nothing."""
     changes = InvalidationFeed(redis)
     changes.connected = True
     return changes

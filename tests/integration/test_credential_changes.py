@@ -1,4 +1,4 @@
-"""A changed credential is in force everywhere five seconds after it was acknowledged, also where a service hears of no change."""
+"""A changed credential is in force everywhere five seconds after it was acknowledged, also in a service without notifications."""
 
 import random
 

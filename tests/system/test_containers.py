@@ -24,7 +24,7 @@ os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 STORE_TESTS = [
     contract.test_what_is_stored_is_read_back,
     contract.test_a_key_is_stored_once,
-    contract.test_a_failed_transaction_leaves_nothing,
+    contract.test_a_failed_transaction_stores_nothing,
     contract.test_a_saved_account_keeps_its_token_through_revisions,
     contract.test_applications_are_listed_in_order_by_owner_and_kept_whole,
     contract.test_an_application_that_accounts_use_is_not_removed,

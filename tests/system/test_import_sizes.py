@@ -31,7 +31,7 @@ async def test_five_thousand_rows_are_all_accounted_for_twice(tmp_path: Path) ->
 
 
 @pytest.mark.timeout(150)
-async def test_every_row_is_imported_or_refused_with_a_reason_and_nothing_is_told(tmp_path: Path) -> None:
+async def test_every_row_is_imported_or_refused_with_a_reason_and_no_secret_is_shown(tmp_path: Path) -> None:
     async with running_account(tmp_path / "state") as service:
         await import_all(400, 100, service, tmp_path)
 

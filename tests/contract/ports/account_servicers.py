@@ -1,4 +1,4 @@
-"""The account service's servicers on a domain, called as gRPC would, without a server."""
+"""The account service's servicers on a domain, called as gRPC calls them, without a server."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ EDGE = Caller("edge", "u1")
 
 
 class Servicers:
-    """Finds the method of a request by the request's name."""
+    """The servicers, whose methods are found by the names of their requests."""
 
     def __init__(self, domain: Domain) -> None:
         self._servicers = (

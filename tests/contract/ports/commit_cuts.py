@@ -148,7 +148,7 @@ CHANGES: dict[str, tuple[Prepare, Make]] = {
 async def swept(world: World, name: str, start: bytes = b"") -> None:
     """Cut the connection at each round trip of a change that begins with `start`, before the server and after it.
 
-    Check that what is reported is what happened, and that repeats with the same key complete the change once.
+    Check that the reported outcome is the true one, and that repeats with the same key complete the change once.
     """
     prepare, make = CHANGES[name]
     await prepare(world, 0)
@@ -164,7 +164,7 @@ async def swept(world: World, name: str, start: bytes = b"") -> None:
             is_keyed = "idempotency_key" in request.DESCRIPTOR.fields_by_name
             if is_keyed:
                 request.idempotency_key = f"request-{number:016}"
-            await world.cut.ping()  # so that the pool has a connection
+            await world.cut.ping()  # the pool has a connection now
             before = await world.stored()
             world.announced.clear()
             world.proxy.watch(point, cut, start)

@@ -37,12 +37,12 @@ class PostgresProxy:
         self.cut = None
 
     def silence(self) -> None:
-        """Let nothing more pass on the connections that there are; new ones work."""
+        """Stop all bytes on the present connections; new ones work."""
         for link in self.links:
             link.silent = True
 
     def decide(self, data: bytes) -> Cut | None:
-        """Count a request; what sets a connection up is none (its messages have no type, and begin with a length)."""
+        """Count a request; messages that set a connection up do not count (they have no type, and begin with a length)."""
         if data.startswith(b"\x00") or not data.startswith(self._start):
             return None
         self._seen += 1

@@ -1,4 +1,4 @@
-"""Many at once on real databases: one row, one winner, and answers that agree."""
+"""Concurrent requests on real databases: one row, one winner, and responses that agree."""
 
 import asyncio
 import contextlib
@@ -98,7 +98,7 @@ async def test_of_parallel_notifications_the_one_that_amazon_issued_last_stays(d
         assert application.secret_issue_time == news[-1].issue_time
 
 
-async def test_writers_of_sqlite_take_their_turns(tmp_path: Path) -> None:
+async def test_writers_of_sqlite_are_served_in_order(tmp_path: Path) -> None:
     turns = list[int]()
     async with open_database(f"sqlite:///{tmp_path / 'turns.db'}") as sqlite:
 
@@ -109,4 +109,4 @@ async def test_writers_of_sqlite_take_their_turns(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
         await asyncio.gather(*map(write, range(40)))
-    assert turns == sorted(turns), "nobody waits in vain while others come and go"
+    assert turns == sorted(turns), "each writer is served in the order of arrival"

@@ -61,7 +61,7 @@ def account(account_id: str, seller: str = "SELLER1", user: str = "u1", **given:
 @asynccontextmanager
 async def migrated(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
     url = request.getfixturevalue("postgres_url") if kind == "postgresql" else _sqlite(request)
-    # Many transactions at once are what some tests are about, on however busy a machine.
+    # Some tests run many transactions at once, also on a busy machine.
     async with open_database(url, pool_wait=60) as opened:
         await migrate(opened.engine)
         yield opened
@@ -120,7 +120,7 @@ async def test_a_key_is_stored_once(store: Store) -> None:
         assert await work.accounts.get("b") is None
 
 
-async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+async def test_a_failed_transaction_stores_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError):
         async with store.writing() as work:
             await work.accounts.add(account("a"), SecretStr("Atzr|1"))
@@ -210,7 +210,7 @@ async def test_an_application_that_accounts_use_is_not_removed(store: Store) -> 
         assert await work.applications.get("app") is None
 
 
-async def test_a_removed_account_is_gone(store: Store) -> None:
+async def test_a_removed_account_is_not_found(store: Store) -> None:
     async with store.writing() as work:
         await work.accounts.add(account("a"), SecretStr("t"))
     async with store.writing() as work:
@@ -227,7 +227,7 @@ async def test_a_user_keeps_the_external_id_it_got_first(store: Store) -> None:
         assert await work.external_ids.get_or_add("u2", "third") == "third"
 
 
-async def test_migrations_go_up_and_down_and_leave_what_the_records_say(database: Database) -> None:
+async def test_migrations_up_and_down_make_the_schema_of_the_records(database: Database) -> None:
     await migrate(database.engine, BASE)
     await migrate(database.engine, HEAD)
     async with database.engine.connect() as connection:
@@ -249,7 +249,7 @@ async def test_replicas_that_start_together_migrate_once(database: Database) -> 
         await migrate(database.engine)
 
 
-async def test_nothing_secret_lies_in_a_table_in_the_clear(database: Database) -> None:
+async def test_no_secret_is_in_a_table_in_the_clear(database: Database) -> None:
     store = SqlStore(database, RING, INDEX_KEY)
     async with store.writing() as work:
         await work.applications.add(application(), CLIENT)

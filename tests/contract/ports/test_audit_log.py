@@ -1,4 +1,4 @@
-"""The audit log on real databases: no gap with many writers, and whoever changes what is written is found."""
+"""The audit log on real databases: many writers leave no gap, and each change of a stored event is found."""
 
 import asyncio
 import re
@@ -103,7 +103,7 @@ async def test_many_writers_on_one_account_leave_no_gap(domain: Domain) -> None:
 
     async def check() -> None:
         finding = await checked(domain)
-        assert not finding.faults  # a writer in between is no fault
+        assert not finding.faults  # a concurrent writer is no fault
 
     await asyncio.gather(*(write(number) for number in range(WRITERS)), *(check() for _ in range(4)))
     events = await domain.audit.events(domain.store, account.account_id, 0, 999)
@@ -131,7 +131,7 @@ async def test_many_writers_of_everything_leave_no_gap(domain: Domain) -> None:
     assert names.count("application.created") == 1
 
 
-async def test_it_tells_who_did_what_on_whose_behalf_under_which_request(domain: Domain) -> None:
+async def test_events_name_caller_user_and_request(domain: Domain) -> None:
     account = await connected(domain)
     domain.actor = Actor("token", "", "request-2")
     await domain.accounts.secrets(account.account_id)
@@ -157,7 +157,7 @@ async def test_it_tells_who_did_what_on_whose_behalf_under_which_request(domain:
 
 TAMPERINGS = {
     "changed": (
-        ["UPDATE audit_events SET caller = 'nobody' WHERE chain = '{id}' AND sequence = 3"],
+        ["UPDATE audit_events SET caller = 'another' WHERE chain = '{id}' AND sequence = 3"],
         "event 3 was changed",
     ),
     "changed time": (
@@ -236,7 +236,7 @@ async def test_tampering_is_found(domain: Domain, database: Database, kind: str)
         assert (await checked(domain, account_id)).faults
 
 
-async def test_nothing_is_written_behind_a_cut_in_an_account(domain: Domain, database: Database) -> None:
+async def test_an_append_does_not_hide_a_truncated_chain(domain: Domain, database: Database) -> None:
     account_id = await three_accounts(domain)
     statements, _ = TAMPERINGS["tail cut and end reset"]
     await run(database, *(statement.format(id=account_id) for statement in statements))
@@ -244,7 +244,7 @@ async def test_nothing_is_written_behind_a_cut_in_an_account(domain: Domain, dat
         await domain.accounts.update(account_id, "u1", Changes(region="xx-west-1"), "")
 
 
-async def test_a_cut_of_the_global_chain_stays_found_when_more_is_written(domain: Domain, database: Database) -> None:
+async def test_an_append_does_not_hide_a_truncated_global_chain(domain: Domain, database: Database) -> None:
     await three_accounts(domain)
     await run(
         database,
@@ -257,14 +257,14 @@ async def test_a_cut_of_the_global_chain_stays_found_when_more_is_written(domain
     assert "the stored end of the chain was wrong" in " | ".join((await checked(domain)).faults)
 
 
-async def test_a_key_of_somebody_else_makes_no_chain_that_fits(domain: Domain) -> None:
+async def test_a_chain_under_another_key_is_a_fault(domain: Domain) -> None:
     account_id = await three_accounts(domain)
     domain.audit._key = b"x" * 32
     finding = await checked(domain, account_id)
     assert finding.fault_count >= finding.checked == 6
 
 
-async def test_what_cannot_be_recorded_is_not_done(domain: Domain, database: Database) -> None:
+async def test_a_change_that_cannot_be_recorded_is_not_made(domain: Domain, database: Database) -> None:
     account = await connected(domain)
     await run(database, "ALTER TABLE audit_events RENAME TO gone")
     with pytest.raises(Unavailable):
@@ -280,7 +280,7 @@ async def test_what_cannot_be_recorded_is_not_done(domain: Domain, database: Dat
     assert not (await checked(domain)).faults
 
 
-async def test_the_chain_of_an_account_that_is_gone_stays_and_goes_on_when_it_comes_back(domain: Domain) -> None:
+async def test_the_chain_of_a_removed_account_stays_and_continues_with_its_id(domain: Domain) -> None:
     account = await connected(domain)
     await domain.accounts.remove(account.account_id, "u1", "")
     kept = await domain.audit.events(domain.store, account.account_id, 0, 9)
@@ -294,7 +294,7 @@ async def test_the_chain_of_an_account_that_is_gone_stays_and_goes_on_when_it_co
     assert (await domain.audit.events(domain.store, account.account_id, 2, 9))[0].sequence == 3
 
 
-async def test_an_account_that_nobody_knows_is_not_found(domain: Domain) -> None:
+async def test_an_unknown_account_is_not_found(domain: Domain) -> None:
     for account_id in ("nobody", "a" * 64, "' OR 1=1"):
         with pytest.raises(NotFound):
             await checked(domain, account_id)

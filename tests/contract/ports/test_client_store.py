@@ -80,13 +80,13 @@ async def test_what_is_stored_is_read_back(clients: Clients) -> None:
     assert await clients.account_of_handle("c2", "h2") == ""
 
 
-async def test_a_client_for_an_account_that_is_gone_is_not_stored_at_all(clients: Clients) -> None:
+async def test_a_client_for_a_missing_account_is_not_stored(clients: Clients) -> None:
     with pytest.raises(DuplicateKey):
         await clients.add(client("c1"), "digest", {"a1": "h1", "gone": "h2"})
     assert await clients.client("c1") is None
 
 
-async def test_handles_go_with_their_account(clients: Clients, database: Database) -> None:
+async def test_drop_in_refresh_tokens_are_removed_with_their_account(clients: Clients, database: Database) -> None:
     await clients.add(client("c1"), "digest", {"a1": "h1", "a2": "h2"})
     async with SqlStore(database, RING, INDEX_KEY).writing() as work:
         await work.accounts.remove("a1")
@@ -94,7 +94,7 @@ async def test_handles_go_with_their_account(clients: Clients, database: Databas
     assert await clients.client("c1") == client("c1", accounts=("a2",))
 
 
-async def test_lists_are_in_order_and_narrowed(clients: Clients) -> None:
+async def test_lists_are_in_order_and_filtered(clients: Clients) -> None:
     rows = [client(f"c{number}", "u1" if number % 2 else "u2", (), number) for number in range(5)]
     for row in reversed(rows):
         await clients.add(row, row.client_id, {})

@@ -44,7 +44,7 @@ async def test_a_commit_that_sqlite_cannot_write_has_an_unknown_outcome(sqlite: 
         assert "b" in (await connection.execute(text("SELECT value FROM one"))).scalars().all()
 
 
-async def test_a_caller_that_runs_out_of_time_at_commit_learns_that_the_outcome_is_unknown(
+async def test_a_deadline_during_commit_is_an_unknown_outcome(
     proxy: PostgresProxy,
 ) -> None:
     async with open_database(proxy.url) as database:
@@ -166,7 +166,7 @@ async def test_a_statement_on_a_connection_that_falls_silent_ends_soon_after_the
         await database.ping()
 
 
-async def test_a_server_that_the_environment_names_later_is_not_spoken_to_in_the_clear(
+async def test_a_server_that_the_environment_names_later_gets_no_plain_connection(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_database("postgresql://u:p@/accounts") as database:
@@ -179,7 +179,7 @@ async def test_a_server_that_the_environment_names_later_is_not_spoken_to_in_the
         await database.ping()
 
 
-async def test_a_file_of_sqlite_its_log_and_its_folder_are_their_owners_only(tmp_path: Path) -> None:
+async def test_only_the_owner_can_open_a_sqlite_file_its_log_and_its_folder(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     folder.mkdir()
     files = [folder / f"a.sqlite{suffix}" for suffix in ("", "-wal", "-shm")]
@@ -201,6 +201,6 @@ async def test_a_file_of_sqlite_its_log_and_its_folder_are_their_owners_only(tmp
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755, "a folder that the service was not given as its own"
 
 
-async def test_a_folder_that_is_made_for_a_database_is_its_owners_only(tmp_path: Path) -> None:
+async def test_only_the_owner_can_open_a_folder_made_for_a_database(tmp_path: Path) -> None:
     async with open_database(f"sqlite:///{tmp_path / 'new' / 'a.sqlite'}"):
         assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700

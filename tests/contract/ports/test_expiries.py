@@ -1,4 +1,4 @@
-"""What is told of ends, on real databases: counts of all, single ones of the soonest, and the last report while they are down."""
+"""Reports on ends, on real databases: counts of all, single ends of the soonest, and the last report during an outage."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -87,7 +87,7 @@ async def test_the_last_report_stays_while_the_database_is_down(
     async with expiry_metrics.expiry_metrics(
         store, lambda: time[0], "k20260101", asyncio.sleep, BackgroundTasks(), registry
     ):
-        text = await told(registry, 'sellergate_authorization_days_left{account_id="a10-ACTIVE"} 10.0')
+        text = await text_with(registry, 'sellergate_authorization_days_left{account_id="a10-ACTIVE"} 10.0')
         assert 'sellergate_authorizations_ending{within_days="7"} 0.0' in text
         assert 'sellergate_authorizations_ending{within_days="14"} 1.0' in text
         assert "sellergate_client_secrets_end_unknown 1.0" in text
@@ -103,14 +103,14 @@ async def test_the_last_report_stays_while_the_database_is_down(
             assert (
                 'sellergate_authorization_days_left{account_id="a10-ACTIVE"} 10.0' in generate_latest(registry).decode()
             )
-        await told(registry, 'sellergate_authorization_days_left{account_id="a10-ACTIVE"} 5.0')
+        await text_with(registry, 'sellergate_authorization_days_left{account_id="a10-ACTIVE"} 5.0')
     assert not generate_latest(registry)
 
 
-async def told(registry: CollectorRegistry, line: str) -> str:
+async def text_with(registry: CollectorRegistry, line: str) -> str:
     for _ in range(100):
         text = generate_latest(registry).decode()
         if line in text:
             return text
         await asyncio.sleep(0.05)
-    raise AssertionError(f"nothing tells {line}")
+    raise AssertionError(f"no metric is {line}")

@@ -1,4 +1,4 @@
-"""A request that its caller has named is carried out once: in memory, on SQLite and on PostgreSQL."""
+"""A request with an idempotency key is carried out once: in memory, on SQLite and on PostgreSQL."""
 
 import asyncio
 from dataclasses import replace
@@ -57,7 +57,7 @@ def update(account_id: str, etag: str, key: str, region: str = "eu-west-1") -> a
     )
 
 
-async def test_a_repeat_returns_the_first_response_also_after_the_account_has_moved_on(servicers: Servicers) -> None:
+async def test_a_repeat_returns_the_first_response_also_after_later_changes(servicers: Servicers) -> None:
     first = await servicers.call(connection())
     assert first.created
     change = update(first.account.account_id, first.account.etag, KEY + "-update")
@@ -79,7 +79,7 @@ async def test_a_key_of_another_request_is_refused_by_its_name(servicers: Servic
         assert [violation.field for violation in caught.value.violations] == ["idempotency_key"]
 
 
-async def test_keys_are_each_callers_and_users_own(servicers: Servicers) -> None:
+async def test_each_caller_and_user_has_keys_of_its_own(servicers: Servicers) -> None:
     await servicers.call(connection())
     for caller in (Caller("edge", ""), Caller("operator", "u1")):
         assert not (await servicers.call(connection("SELLER1", token="Atzr|1"), caller)).created
@@ -91,7 +91,7 @@ async def test_a_refused_request_leaves_its_key_free(servicers: Servicers) -> No
     assert (await servicers.call(connection())).created
 
 
-async def test_duplicates_at_once_make_one_change_and_get_one_response(servicers: Servicers, domain: Domain) -> None:
+async def test_concurrent_duplicates_make_one_change_and_get_one_response(servicers: Servicers, domain: Domain) -> None:
     first = await servicers.call(connection())
     change = update(first.account.account_id, first.account.etag, KEY + "-update")
     responses = await asyncio.gather(*(servicers.call(change) for _ in range(8)))
@@ -143,7 +143,7 @@ async def test_expired_requests_are_removed_in_the_background(store: Store) -> N
         assert await work.keyed_requests.remove(NOW + timedelta(days=9), 9) == 0
 
 
-async def test_a_user_has_room_for_so_many_keys_and_expired_ones_make_room(store: Store) -> None:
+async def test_a_user_has_a_limit_of_keys_and_expired_ones_are_removed(store: Store) -> None:
     async def has_room(request: KeyedRequest, now: datetime) -> bool:
         async with store.writing() as work:
             assert await work.keyed_requests.claim(request, now, now - KEPT) is None
@@ -161,7 +161,7 @@ async def test_a_user_has_room_for_so_many_keys_and_expired_ones_make_room(store
     assert not await has_room(replace(REQUEST, key="four"), later)
 
 
-async def test_a_key_beyond_the_most_is_refused_and_says_what_to_do(
+async def test_a_key_beyond_the_limit_is_refused_with_a_remedy(
     servicers: Servicers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "MOST_OF_USER", 2)
@@ -178,7 +178,7 @@ async def test_a_key_beyond_the_most_is_refused_and_says_what_to_do(
         ).created
 
 
-async def test_a_clients_secret_is_shown_again_and_lies_nowhere_in_the_clear(database: Database) -> None:
+async def test_a_repeat_returns_a_clients_secret_which_is_stored_sealed(database: Database) -> None:
     store = SqlStore(database, RING, INDEX_KEY)
     servicers = Servicers(Domain(store))
     async with store.writing() as work:

@@ -1,4 +1,4 @@
-"""On real databases: what a dry run of an import says is what the run itself then says, and no row ends it for the others."""
+"""Imports into real databases: a dry run and the run report the same, and no bad row ends an import."""
 
 from datetime import UTC, datetime
 
@@ -30,7 +30,7 @@ def importing(database: Database, *, dry_run: bool) -> Import:
     return Import(store, domain.accounts, domain.applications, dry_run=dry_run)
 
 
-async def test_a_dry_run_foretells_that_an_older_secret_of_the_same_import_stays_out(database: Database) -> None:
+async def test_a_dry_run_reports_an_older_secret_of_the_same_import(database: Database) -> None:
     first = [row(1, "new"), row(2, "old"), row(3, "new"), row(4, "other", client="client-2")]
     then = [*first, row(5, "old"), row(6, "new"), row(7, "third", client="client-2")]
     for rows, warned in ((first, [2]), (then, [5, 7])):

@@ -15,8 +15,8 @@ from tests.contract.ports.test_account_store import database
 __all__ = ["database"]
 
 
-class Turned:
-    """A clock that passes as far as is slept."""
+class SteppedClock:
+    """A clock that advances only by its sleeps."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -32,13 +32,13 @@ class Turned:
 
 
 async def test_a_start_gives_up_in_time_with_one_line_and_without_a_traceback() -> None:
-    turned = Turned()
+    stepped = SteppedClock()
     async with open_database("postgresql://nobody:hidden@127.0.0.1:1/none") as down:
         with capture_logs() as logs, pytest.raises(SystemExit) as caught:
-            await wait_for(down.engine, 60.0, turned.clock)
+            await wait_for(down.engine, 60.0, stepped.clock)
     assert caught.value.code == 1
-    assert sum(turned.pauses) <= 60
-    assert max(turned.pauses) <= 5
+    assert sum(stepped.pauses) <= 60
+    assert max(stepped.pauses) <= 5
     assert [line["event"] for line in logs] == ["waiting_for_database", "database_is_down"]
     assert (logs[0]["host"], logs[0]["port"], logs[0]["at_most_seconds"]) == ("127.0.0.1", 1, 60.0)
     assert "hidden" not in repr(logs)

@@ -1,4 +1,4 @@
-"""Re-wrapping on real databases: every secret opens afterwards under the new key alone, also after a kill in the middle."""
+"""Re-wrapping on real databases: afterwards every secret opens with only the new key, also after an interrupted run."""
 
 import base64
 import os
@@ -40,7 +40,7 @@ async def filled(database: Database) -> Database:
     return database
 
 
-async def test_responses_of_named_requests_are_sealed_again_too(filled: Database) -> None:
+async def test_responses_of_keyed_requests_are_sealed_again_too(filled: Database) -> None:
     request = KeyedRequest("key-of-the-request", "edge", "u1", "CreateClient", "d" * 64)
     async with SqlStore(filled, KeyRing.parse(OLD), INDEX_KEY).writing() as work:
         await work.keyed_requests.claim(request, NOW, NOW)
@@ -83,7 +83,7 @@ async def test_afterwards_the_old_key_is_not_needed(filled: Database) -> None:
     assert (again[-1].rewrapped, again[-1].skipped) == (0, ROWS + 1)
 
 
-async def test_an_interrupted_run_keeps_what_it_did_and_the_next_one_does_the_rest(filled: Database) -> None:
+async def test_an_interrupted_run_is_completed_by_the_next_one(filled: Database) -> None:
     class Interrupted(SqlRewrapper):
         batches = 0
 
@@ -101,7 +101,7 @@ async def test_an_interrupted_run_keeps_what_it_did_and_the_next_one_does_the_re
     await assert_everything_opens(filled, KeyRing.parse(NEW))
 
 
-async def test_rows_that_do_not_open_are_told_and_left_as_they_are(filled: Database) -> None:
+async def test_rows_that_do_not_open_are_reported_and_left_as_they_are(filled: Database) -> None:
     async with filled.writing() as connection:
         broken = text("UPDATE accounts SET refresh_token_sealed = 'garbage' WHERE account_id IN ('a03', 'a17')")
         await connection.execute(broken)

@@ -1,4 +1,4 @@
-"""One contract for every secret store, and what an SQL transaction does with one outside of the database."""
+"""One contract for every secret store, and the use of an outside store by an SQL transaction."""
 
 import base64
 import os
@@ -73,7 +73,7 @@ async def test_a_text_that_the_store_did_not_return_is_an_error_of_its_row(secre
         await secrets.rewrap(REF, kept)
 
 
-async def test_what_is_current_is_not_stored_again(secrets: SecretStore) -> None:
+async def test_a_current_secret_is_not_stored_again(secrets: SecretStore) -> None:
     assert await secrets.rewrap(REF, await secrets.write(REF, SECRET)) is None
 
 
@@ -91,7 +91,7 @@ async def test_sealed_columns_are_sealed_again_under_the_newest_key() -> None:
     assert await SealedColumns(KeyRing.parse(lines[0])).read(REF, again) == SECRET
 
 
-async def test_a_store_outside_loses_a_secret_with_the_commit_of_its_rows_removal_only(database: Database) -> None:
+async def test_a_store_outside_deletes_a_secret_only_once_its_rows_removal_is_committed(database: Database) -> None:
     outside = FakeSecretStore()
     store = SqlStore(database, RING, INDEX_KEY, secrets=outside)
     async with store.writing() as work:

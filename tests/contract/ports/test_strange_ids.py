@@ -1,4 +1,4 @@
-"""Ids that no row has are told alike on SQLite and PostgreSQL, which takes no NUL in a text."""
+"""Ids that no row has are not found, on SQLite and on PostgreSQL, which accepts no NUL in a text."""
 
 import pytest
 from sellergate_account.storage.database import Database
@@ -12,7 +12,7 @@ __all__ = ["database"]
 
 
 @pytest.mark.parametrize("given", ["a\0b", "x' OR '1'='1", "%", "\u202e", "a" * 65, "", "unknown"])
-async def test_a_strange_id_is_an_unknown_one(database: Database, given: str) -> None:
+async def test_a_strange_id_is_not_found(database: Database, given: str) -> None:
     domain = Domain(SqlStore(database, RING, INDEX_KEY))
     with pytest.raises(NotFound, match="no such account"):
         await domain.accounts.get(given, "")

@@ -1,4 +1,4 @@
-"""A thief's table: what is altered, moved, inserted, deleted or put back is refused on read or found by `audit verify`."""
+"""Changes by a thief: an altered, moved, inserted, deleted or restored row is refused on read or found by `audit verify`."""
 
 from collections.abc import AsyncIterator
 
@@ -28,12 +28,12 @@ async def world(database: Database) -> World:
     return await made(database)
 
 
-async def test_every_column_and_row_of_every_table_is_held_as_the_page_says(world: World) -> None:
+async def test_every_column_and_row_is_protected_as_the_page_says(world: World) -> None:
     async with world.database.engine.connect() as connection:
         tables = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
     assert set(TABLES) | {"alembic_version"} == tables
     assert not (await verify(world.domain.store, world.domain.audit, "")).faults
-    # An account's columns that are put back beside their chain do not fit it.
+    # An account's columns that are restored without their chain do not match it.
     key = world.targets["accounts"]
     earlier = {name: value for name, value in world.earlier["accounts"][key].items() if not name.startswith("audit_")}
     async with world.theft() as theft:
@@ -78,7 +78,7 @@ async def test_an_account_taken_over_by_sql_is_refused_to_its_thief_and_its_owne
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-async def test_what_sqlite_takes_for_a_time_a_number_or_json_is_refused_too(world: World) -> None:
+async def test_sqlite_values_of_a_wrong_type_are_refused_too(world: World) -> None:
     key = world.targets["accounts"]
     for column in ("create_time", "authorization_expire_time", "marketplace_ids", "revision", "sandbox", "state"):
         async with world.theft() as theft:
@@ -93,7 +93,7 @@ async def anchors_of(logs: list[dict[str, object]]) -> AsyncIterator[list[Anchor
     yield [Anchor(*(one[name] for name in ("chain", "number", "mac", "revision"))) for one in found]  # type: ignore[arg-type]
 
 
-async def test_a_database_put_back_as_a_whole_is_found_by_what_was_logged(world: World) -> None:
+async def test_a_database_restored_as_a_whole_is_found_by_logged_anchors(world: World) -> None:
     domain, (account_id,) = world.domain, world.targets["accounts"]
     before = world.rows
     with capture_logs() as logs, pytest.raises(RuntimeError):

@@ -1,4 +1,4 @@
-"""The most that one user may have, and lists that stay small whatever a user has stored; on SQLite and PostgreSQL."""
+"""The limits of one user, and lists that stay small whatever a user has stored; on SQLite and PostgreSQL."""
 
 from dataclasses import replace
 from itertools import chain
@@ -46,7 +46,7 @@ def connection(seller: str, user: str = "u1") -> Connection:
     return Connection(user, seller, "US", client=client, refresh_token=SecretStr("Atzr|1"))
 
 
-async def test_a_user_gets_no_more_than_one_may_have(domain: Limited) -> None:
+async def test_a_user_cannot_exceed_its_limits(domain: Limited) -> None:
     kept = [(await domain.accounts.upsert(connection(f"SELLER{number}")))[0] for number in range(2)]
     with pytest.raises(UserLimitReached) as caught:
         await domain.accounts.upsert(connection("SELLER3"))
@@ -67,7 +67,7 @@ async def test_a_user_gets_no_more_than_one_may_have(domain: Limited) -> None:
         await domain.applications.create(replace(third, owner_user_id="", client_id=SecretStr(f"shared{number}")), "")
 
 
-async def test_revoked_clients_make_room_and_are_forgotten(domain: Limited) -> None:
+async def test_revoked_clients_do_not_count_and_are_removed(domain: Limited) -> None:
     seller, _ = await domain.accounts.upsert(connection("SELLER1"))
     for _ in range(6):
         issued = await domain.clients.create("u1", "name", [seller.account_id])

@@ -1,4 +1,4 @@
-"""A thief who writes to the account database behind the service's back, and what notices it."""
+"""A thief with write access to the account database, and the checks that detect each change."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -32,7 +32,7 @@ TABLES: Mapping[str, Table] = Base.metadata.tables
 
 
 class Peeking:
-    """A store whose one transaction is the thief's own, so that all that was stolen is given back by a rollback."""
+    """A store whose only transaction is the thief's, so that a rollback undoes each change."""
 
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
@@ -71,7 +71,7 @@ class World:
 
 @dataclass
 class Theft:
-    """What a thief does, and whether it is found."""
+    """A change by a thief, and where it is detected."""
 
     connection: Any
     domain: Domain
@@ -83,7 +83,7 @@ class Theft:
         return SqlUnitOfWork(self.connection, store._parts, None)
 
     async def found(self, table: str, row: Row) -> str:
-        """Return where it is found: "read", "verify", both or "-"."""
+        """Return where the change is detected: "read", "verify", both or "-"."""
         read = await self.refused(table, row)
         finding = await verify(Peeking(self.work), self.domain.audit, "")
         return " and ".join(["read"] * read + ["verify"] * bool(finding.fault_count)) or "-"
@@ -132,7 +132,7 @@ def is_row(table: Table, key: tuple[Any, ...]) -> list[Any]:
 
 
 def other(column: Column[Any], value: Any, moved: Any) -> Any:
-    """Return another value that fits the column: where it refers to a row, that of another one."""
+    """Return another value that the column accepts; for a reference, the key of another row."""
     if column.foreign_keys:
         return moved
     match value:
@@ -190,13 +190,13 @@ async def made(database: Database) -> World:
 
 
 def documented() -> dict[tuple[str, str], str]:
-    """Return what the page says of a column, or of what is done to a whole row of a table."""
+    """Return the entry of the page for a column, or for a change of whole rows of a table."""
     page = (ROOT / "docs" / "tampering.md").read_text()
     return {(table, what): found for table, what, found in _LINE.findall(page)}
 
 
 async def walk_columns(world: World, *, every: bool) -> dict[tuple[str, str], str]:
-    """Give each column of a row of each table the value of another row, or any other; return where it is found."""
+    """Give each column of a row of each table the value of another row, or any other; return where each change is detected."""
     seen: dict[tuple[str, str], str] = {}
     for name, table in TABLES.items():
         key = world.targets[name]
@@ -206,7 +206,7 @@ async def walk_columns(world: World, *, every: bool) -> dict[tuple[str, str], st
             moved = next((value for value in values if value not in (row[column.name], None)), None)
             if name == "drop_in_handles" and column.foreign_keys:
                 (moved,) = world.targets["accounts" if column.name == "account_id" else "drop_in_clients"]
-            # Where another row has the value and the two would collide, the database refuses; then a free one is tried.
+            # The database refuses a value that must be unique; then an unused value is tried.
             for value in (moved, other(column, row[column.name], moved), 99):
                 async with world.theft() as theft:
                     if value is None or not await theft.change(table, key, {column.name: value}):
@@ -217,7 +217,7 @@ async def walk_columns(world: World, *, every: bool) -> dict[tuple[str, str], st
 
 
 async def walk_rows(world: World) -> dict[tuple[str, str], str]:
-    """Insert, delete and restore a row of each table; return where it is found."""
+    """Insert, delete and restore a row of each table; return where each change is detected."""
     seen: dict[tuple[str, str], str] = {}
     for name, table in TABLES.items():
         key = world.targets[name]

@@ -1,4 +1,4 @@
-"""What the account domain decides, on a store in memory."""
+"""The rules of accounts, on a store in memory."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -67,14 +67,14 @@ async def test_a_new_seller_is_stored_with_its_defaults(world: World) -> None:
     assert world.announced == [account.account_id]
 
 
-async def test_the_same_again_changes_nothing(world: World) -> None:
+async def test_an_equal_upsert_changes_nothing(world: World) -> None:
     first = await world.connect()
     again, created = await world.accounts.upsert(connection())
     assert not created
     assert again == first
 
 
-async def test_what_is_not_given_is_kept(world: World) -> None:
+async def test_fields_that_are_not_set_are_kept(world: World) -> None:
     first = await world.connect(iam_role_arn="arn:aws:iam::123456789012:role/x", sandbox=True, region="eu-west-1")
     again = await world.connect(client=None, refresh_token=None)
     assert again == first
@@ -91,7 +91,7 @@ async def test_what_is_not_given_is_kept(world: World) -> None:
         ({"signing": Signing.NONE}, False),
     ],
 )
-async def test_credentials_alone_raise_the_revision(
+async def test_only_credentials_raise_the_revision(
     world: World, given: dict[str, object], raises_revision: bool
 ) -> None:
     first = await world.connect()
@@ -107,7 +107,7 @@ async def test_one_user_has_one_external_id_and_no_two_users_share_it(world: Wor
     assert (await world.connect("u2", "SELLER1")).external_id not in ids
 
 
-async def test_users_who_name_one_client_id_have_an_application_each(world: World) -> None:
+async def test_users_with_one_client_id_have_an_application_each(world: World) -> None:
     mine, theirs = await world.connect("u1"), await world.connect("u2")
     assert mine.application_id != theirs.application_id
     with pytest.raises(NotFound) as caught:
@@ -115,7 +115,7 @@ async def test_users_who_name_one_client_id_have_an_application_each(world: Worl
     assert caught.value.reason is Reason.APPLICATION_NOT_FOUND
 
 
-async def test_a_new_client_secret_is_stored_with_the_old_one_beside_it(world: World) -> None:
+async def test_a_new_client_secret_is_stored_beside_the_old_one(world: World) -> None:
     account = await world.connect()
     await world.connect(client=LwaClient(SecretStr("amzn1.client"), SecretStr("new-secret")))
     application, secrets = await world.applications.secrets(account.application_id)
@@ -140,7 +140,7 @@ async def test_a_new_client_secret_is_stored_with_the_old_one_beside_it(world: W
         ({"application_id": "id-1"}, "application_id"),
     ],
 )
-async def test_what_is_missing_or_wrong_is_named_and_nothing_is_stored(
+async def test_missing_and_wrong_fields_are_named_and_nothing_is_stored(
     world: World, given: dict[str, object], field: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -152,7 +152,7 @@ async def test_what_is_missing_or_wrong_is_named_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("account_id", ["unknown", "", "x" * 65, "a/b", "'; DROP TABLE accounts; --", "id\x00"])
-async def test_unknown_and_malformed_ids_and_those_of_others_are_told_alike(world: World, account_id: str) -> None:
+async def test_unknown_malformed_and_foreign_ids_have_the_same_error(world: World, account_id: str) -> None:
     mine = await world.connect("u1")
     messages = set()
     for asked, user in ((account_id, "u1"), (mine.account_id, "u2")):
@@ -162,7 +162,7 @@ async def test_unknown_and_malformed_ids_and_those_of_others_are_told_alike(worl
     assert len(messages) == 1
 
 
-async def test_an_etag_that_is_read_lets_one_writer_win(world: World) -> None:
+async def test_of_two_writers_with_one_etag_only_one_succeeds(world: World) -> None:
     account = await world.connect()
     etag = etag_of(account)
     await world.accounts.update(account.account_id, "u1", Changes(sandbox=True), etag)
@@ -176,7 +176,7 @@ async def test_an_etag_that_is_read_lets_one_writer_win(world: World) -> None:
     assert (await world.accounts.get(account.account_id, "u1")).sandbox
 
 
-async def test_a_deleted_account_can_come_back(world: World) -> None:
+async def test_a_deleted_account_can_be_undeleted(world: World) -> None:
     account = await world.connect()
     deleted = await world.accounts.set_active(account.account_id, "u1", "", active=False)
     assert deleted.state is State.INACTIVE
@@ -189,7 +189,7 @@ async def test_a_deleted_account_can_come_back(world: World) -> None:
     assert (await world.connect()).state is State.ACTIVE
 
 
-async def test_a_removed_account_is_gone_and_announced(world: World) -> None:
+async def test_the_removal_of_an_account_is_published(world: World) -> None:
     account = await world.connect()
     world.announced.clear()
     await world.accounts.remove(account.account_id, "u1", "")
@@ -212,7 +212,7 @@ async def test_a_late_refusal_cannot_revoke_a_fresh_authorization(world: World) 
     assert caught.value.reason is Reason.AUTHORIZATION_REVOKED
 
 
-async def test_a_new_refresh_token_heals_a_revoked_account(world: World) -> None:
+async def test_a_new_refresh_token_makes_a_revoked_account_active(world: World) -> None:
     account = await world.connect()
     await world.accounts.mark_revoked(account.account_id, account.revision)
     healed = await world.accounts.update(account.account_id, "u1", Changes(refresh_token=SecretStr("Atzr|2")), "")
@@ -227,7 +227,7 @@ async def test_a_user_cannot_replace_the_secret_of_a_shared_application(world: W
         await world.accounts.update(account.account_id, "u1", Changes(client_secret=SecretStr("x")), "")
 
 
-async def test_a_list_is_in_order_and_narrowed(world: World) -> None:
+async def test_a_list_is_in_order_and_filtered(world: World) -> None:
     for index in range(5):
         world.time += timedelta(seconds=1)
         await world.connect("u1", f"SELLER{index}", marketplace="DE" if index % 2 else "US")
@@ -238,7 +238,7 @@ async def test_a_list_is_in_order_and_narrowed(world: World) -> None:
     assert [account.amazon_seller_id for account in german] == ["SELLER1", "SELLER3"]
 
 
-async def test_a_key_that_another_stored_first_is_found_on_the_next_attempt(world: World) -> None:
+async def test_a_key_of_another_transaction_is_found_on_the_next_attempt(world: World) -> None:
     first: list[Account] = []
 
     async def taken_once(account: Account, refresh_token: SecretStr) -> None:
@@ -251,9 +251,7 @@ async def test_a_key_that_another_stored_first_is_found_on_the_next_attempt(worl
     assert first[0].account_id != account.account_id
 
 
-async def test_a_key_that_is_always_taken_ends_in_an_error_to_try_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_repeated_conflicts_end_as_unavailable(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def taken(_: FakeAccounts, account: Account, refresh_token: SecretStr) -> None:
         raise DuplicateKey
 
@@ -280,7 +278,7 @@ async def test_a_bad_new_value_is_named_by_its_path_in_the_request(world: World,
 
 
 @pytest.mark.parametrize("field", ["create_time", "update_time"])
-async def test_no_account_was_made_in_the_future(world: World, field: str) -> None:
+async def test_a_creation_time_in_the_future_is_refused(world: World, field: str) -> None:
     origin = Origin(**{field: datetime(9999, 6, 1, tzinfo=UTC)})
     with pytest.raises(InvalidRequest) as caught:
         async with world.store.writing() as work:

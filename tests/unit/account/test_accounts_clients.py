@@ -1,4 +1,4 @@
-"""A refresh token belongs to one LWA client: an account does not move to another one under it."""
+"""A refresh token belongs to one LWA client: an account changes its client only with a new refresh token."""
 
 import pytest
 from pydantic import SecretStr
@@ -44,7 +44,7 @@ async def test_another_application_needs_its_own_refresh_token(world: Domain) ->
     )
 
 
-async def test_another_lwa_client_needs_its_own_refresh_token_and_is_not_made_without(world: Domain) -> None:
+async def test_another_lwa_client_needs_its_own_refresh_token_and_is_not_created_without_it(world: Domain) -> None:
     account = await connect(world)
     with pytest.raises(InvalidRequest) as caught:
         await world.accounts.upsert(connection(OTHER))

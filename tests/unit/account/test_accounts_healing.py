@@ -1,4 +1,4 @@
-"""Secrets that no longer open: told as a precondition of their row, nothing else is harmed, and storing them again heals."""
+"""Secrets that no longer open: each is reported as a precondition of its row, affects nothing else, and can be stored again."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ def world() -> World:
     return World()
 
 
-async def test_an_unreadable_refresh_token_is_told_by_row_and_heals_when_it_is_stored_again(world: World) -> None:
+async def test_an_unreadable_refresh_token_is_reported_by_row_and_can_be_stored_again(world: World) -> None:
     account = await world.connect()
     world.store.work.unreadable.add(UNREADABLE.format(account))
     with pytest.raises(PreconditionFailed) as caught:
@@ -32,12 +32,12 @@ async def test_an_unreadable_refresh_token_is_told_by_row_and_heals_when_it_is_s
     assert (await world.accounts.secrets(account.account_id))[3] == SecretStr("Atzr|1")
 
 
-async def test_an_account_that_does_not_open_can_be_switched_off_and_keeps_what_it_has(world: World) -> None:
+async def test_an_account_that_does_not_open_can_be_made_inactive_and_keeps_its_token(world: World) -> None:
     account = await world.connect()
     world.store.work.unreadable.add(UNREADABLE.format(account))
     off = await world.accounts.set_active(account.account_id, "u1", "", active=False)
     assert (off.state, off.revision) == (State.INACTIVE, account.revision)
-    world.store.work.unreadable.clear()  # the key is back
+    world.store.work.unreadable.clear()  # the key is in the ring again
     on = await world.accounts.set_active(account.account_id, "u1", "", active=True)
     assert on.revision == 2
     assert (await world.accounts.secrets(account.account_id))[3] == SecretStr("Atzr|1")
@@ -53,7 +53,7 @@ async def test_an_account_that_does_not_open_refuses_changes_that_need_its_secre
     await world.accounts.remove(account.account_id, "u1", "")
 
 
-async def test_an_unreadable_application_heals_with_the_next_upsert_that_brings_its_secret(world: World) -> None:
+async def test_an_upsert_with_a_secret_repairs_an_unreadable_application(world: World) -> None:
     account = await world.connect()
     world.store.work.unreadable.add(f"applications/{account.application_id}")
     with pytest.raises(PreconditionFailed):
@@ -66,7 +66,7 @@ async def test_an_unreadable_application_heals_with_the_next_upsert_that_brings_
     assert secrets.previous_client_secret is None
 
 
-async def test_an_unreadable_application_heals_when_it_is_created_again(world: World) -> None:
+async def test_creating_an_unreadable_application_again_repairs_it(world: World) -> None:
     new = NewApplication("", SecretStr("amzn1.shared"), SecretStr("secret-1"))
     made = await world.applications.create(new, "")
     with pytest.raises(InvalidRequest, match="stored already"):
@@ -92,7 +92,7 @@ async def test_a_new_refresh_token_renews_the_authorization_for_a_year(world: Wo
     assert given.authorization_expire_time == told
 
 
-async def test_a_token_that_amazon_rotates_is_no_new_consent(world: World) -> None:
+async def test_a_rotated_refresh_token_does_not_renew_the_consent(world: World) -> None:
     account = await world.connect()
     world.time += timedelta(days=100)
     rotated = await world.accounts.rotate_refresh_token(account.account_id, 1, SecretStr("Atzr|2"))
@@ -107,7 +107,7 @@ async def test_authorizations_that_end_soon_are_listed(world: World) -> None:
     assert found == (soon,)
 
 
-async def test_what_an_operator_says_of_a_role_is_a_credential_of_its_own(world: World) -> None:
+async def test_a_role_without_external_id_raises_the_revision(world: World) -> None:
     account = await world.connect(iam_role_arn="arn:aws:iam::123456789012:role/x")
     assert not account.role_without_external_id
     changed = await world.accounts.update(account.account_id, "", Changes(role_without_external_id=True), "")
@@ -115,7 +115,7 @@ async def test_what_an_operator_says_of_a_role_is_a_credential_of_its_own(world:
     assert (await world.connect()).role_without_external_id
 
 
-async def test_another_user_with_the_same_lwa_client_gets_nothing_of_it_also_at_its_rotation(world: World) -> None:
+async def test_users_with_the_same_lwa_client_have_separate_secrets(world: World) -> None:
     mine = await world.connect("u1")
     with pytest.raises(InvalidRequest, match="lwa_client_secret"):
         await world.connect("u2", client=LwaClient(SecretStr("amzn1.client"), None))

@@ -1,4 +1,4 @@
-"""How a revoked account becomes active again: a new refresh token, or an exchange that Amazon accepts, and nothing else."""
+"""A revoked account becomes active only by a new refresh token, or by an exchange that Amazon accepts."""
 
 import pytest
 from pydantic import SecretStr

@@ -1,4 +1,4 @@
-"""What is decided about LWA clients, on a store in memory: the operator's shared ones, and each user's own."""
+"""The rules of LWA clients, on a store in memory: the operator's shared ones, and each user's own."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -39,7 +39,7 @@ def world() -> World:
     return World()
 
 
-async def test_a_user_creates_its_own_and_an_operator_shared_ones_or_anybodys(world: World) -> None:
+async def test_a_user_creates_its_own_and_an_operator_any_application(world: World) -> None:
     mine = await world.create("u1", owner="u2", name="Mine", redirect_uris=("https://a.example/cb",), draft=True)
     assert (mine.owner_user_id, mine.name, mine.client_id_hint, mine.draft) == ("u1", "Mine", "ient", True)
     assert (await world.create(OPERATOR)).owner_user_id == ""
@@ -68,7 +68,7 @@ async def test_a_user_creates_its_own_and_an_operator_shared_ones_or_anybodys(wo
         "https://a.example/cb",
     ],
 )
-async def test_redirect_uris_that_amazon_would_not_take_are_named(world: World, uri: str) -> None:
+async def test_redirect_uris_that_amazon_would_refuse_are_named(world: World, uri: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         await world.create(redirect_uris=("https://a.example/cb", uri))
     assert caught.value.violations[0].field == "application.redirect_uris[1]"
@@ -90,7 +90,7 @@ async def test_a_user_sees_its_own_and_the_shared_ones(world: World) -> None:
         assert caught.value.reason is Reason.APPLICATION_NOT_FOUND
 
 
-async def test_a_user_changes_its_own_alone(world: World) -> None:
+async def test_a_user_changes_only_its_own(world: World) -> None:
     shared, mine, theirs = await world.create(OPERATOR), await world.create("u1"), await world.create("u2")
     changes = ApplicationChanges(name="New", secret_expire_time=world.time + timedelta(days=30))
     changed = await world.applications.update(mine.application_id, "u1", changes, etag_of(mine))
@@ -128,7 +128,7 @@ async def test_the_operators_application_is_found_by_its_client_and_users_own_ar
     assert await world.applications.find(SecretStr("amzn1.client")) == shared
 
 
-async def test_amazons_own_times_are_taken_where_given(world: World) -> None:
+async def test_amazons_own_times_are_stored_where_given(world: World) -> None:
     made = await world.create()
     old, new = world.time + timedelta(days=3), world.time + timedelta(days=90)
     rotated, _ = await world.applications.rotate(
@@ -158,7 +158,7 @@ async def test_a_secret_ends_in_the_future_and_after_the_one_before_it(world: Wo
     assert (await world.applications.secrets(made.application_id))[1].previous_client_secret is None
 
 
-async def test_an_application_that_accounts_use_stays(world: World) -> None:
+async def test_an_application_in_use_is_not_removed(world: World) -> None:
     made = await world.create()
     connection = Connection("u1", "SELLER1", "US", made.application_id, refresh_token=SecretStr("Atzr|1"))
     account, _ = await world.accounts.upsert(connection)

@@ -1,4 +1,4 @@
-"""Where the accounts are kept: a PostgreSQL on another machine is reached over TLS that checks its certificate."""
+"""The settings of the account database: a PostgreSQL on another machine is reached over TLS that verifies its certificate."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_another_machine_is_refused_without_checked_tls(url: str, monkeypatch: p
 
 
 @pytest.mark.parametrize("url", NEAR)
-def test_this_machine_and_checked_tls_are_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_machine_and_checked_tls_are_accepted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     assert read_settings(DatabaseSettings).database == url
 
@@ -70,7 +70,7 @@ def test_another_machine_that_the_environment_names_is_refused_too(
     assert read_settings(DatabaseSettings)
 
 
-def test_an_environment_that_checks_certificates_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_checks_certificates_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PGHOST": "db", "PGSSLMODE": "verify-full", "DATABASE_URL": "postgresql:///accounts"}.items():
         monkeypatch.setenv(name, value)
     assert read_settings(DatabaseSettings)

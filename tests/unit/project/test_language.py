@@ -43,7 +43,7 @@ EXCEPTIONS = {
     "CONTRIBUTING.md": "quotes the words that it forbids",
     "docs/glossary.md": "says which term replaces `handle`",
 }
-LANGUAGE_FOLDERS = ("services/account",)
+LANGUAGE_FOLDERS = ("services/account", "tests/unit/account")
 """The folders whose docstrings, comments, sentences in strings and test names use the terms."""
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 

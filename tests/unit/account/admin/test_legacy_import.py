@@ -1,4 +1,4 @@
-"""What an import decides, on a store in memory: whole or not at all, and what is there stays."""
+"""Imports into a store in memory: each account is stored whole or not at all, and stored accounts stay as they are."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -39,7 +39,7 @@ async def test_a_row_keeps_its_id_its_state_and_its_times(world: World) -> None:
 
 
 @pytest.mark.parametrize("dry", [False, True])
-async def test_a_second_row_alike_changes_nothing(world: World, dry: bool) -> None:
+async def test_an_equal_second_row_changes_nothing(world: World, dry: bool) -> None:
     this = run(world, dry=dry)
     assert (await this.import_row(row())).outcome is Outcome.CREATED
     before = world.store.work.copy()
@@ -49,7 +49,7 @@ async def test_a_second_row_alike_changes_nothing(world: World, dry: bool) -> No
 
 
 @pytest.mark.parametrize("dry", [False, True])
-async def test_ids_and_sellers_belong_together(world: World, dry: bool) -> None:
+async def test_the_id_of_a_row_must_match_the_stored_account(world: World, dry: bool) -> None:
     this = run(world, dry=dry)
     await this.import_row(row())
     for clash in (row("legacy-2"), row(seller="SELLER2")):
@@ -58,7 +58,7 @@ async def test_ids_and_sellers_belong_together(world: World, dry: bool) -> None:
         assert [violation.field for violation in caught.value.violations] == ["account_id"]
 
 
-async def test_what_is_there_and_differs_stays_and_is_told(world: World) -> None:
+async def test_a_stored_account_that_differs_stays_and_is_reported(world: World) -> None:
     await run(world).import_row(row())
     taken = await run(world).import_row(row(refresh_token=SecretStr("Atzr|other"), region="eu-west-1"))
     warning = taken.warning
@@ -68,7 +68,7 @@ async def test_what_is_there_and_differs_stays_and_is_told(world: World) -> None
     assert (await world.accounts.secrets("legacy-1"))[3] == SecretStr("Atzr|1")
 
 
-async def test_an_older_secret_of_a_client_gives_way_to_the_one_that_is_stored(world: World) -> None:
+async def test_an_older_secret_does_not_replace_the_stored_one(world: World) -> None:
     await run(world).import_row(row())
     older = LwaClient(SecretStr("amzn1.client"), SecretStr("older"))
     taken = await run(world).import_row(row("legacy-2", "SELLER2", client=older))
@@ -93,7 +93,7 @@ async def test_an_older_secret_of_a_client_gives_way_to_the_one_that_is_stored(w
     ],
 )
 @pytest.mark.parametrize("dry", [False, True])
-async def test_a_bad_row_leaves_nothing(world: World, bad: Row, field: str, dry: bool) -> None:
+async def test_a_bad_row_stores_nothing(world: World, bad: Row, field: str, dry: bool) -> None:
     before = world.store.work.copy()
     with pytest.raises(InvalidRequest) as caught:
         await run(world, dry=dry).import_row(bad)
@@ -109,14 +109,14 @@ async def test_a_row_may_name_an_application_that_the_user_may_use(world: World)
         await run(world).import_row(Row(replace(named, user_id="u2"), Origin("legacy-10")))
 
 
-async def test_a_client_that_does_not_open_refuses_the_row(world: World) -> None:
+async def test_a_row_of_a_client_that_does_not_open_is_refused(world: World) -> None:
     account = await world.connect()
     world.store.work.unreadable.add(f"applications/{account.application_id}")
     with pytest.raises(PreconditionFailed):
         await run(world).import_row(row())
 
 
-def test_a_stream_has_an_end() -> None:
+def test_rows_beyond_the_limit_of_a_stream_are_refused() -> None:
     check_size(MAX_ROWS - 1)
     with pytest.raises(InvalidRequest, match="another stream"):
         check_size(MAX_ROWS)

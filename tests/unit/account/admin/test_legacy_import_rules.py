@@ -1,4 +1,4 @@
-"""The rule between rows of one import: active before inactive, newer before older, and applications that users share."""
+"""The precedence of rows in one import: active before inactive, newer before older; and applications that users share."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ def run(world: World, *, dry: bool = False) -> Import:
 
 
 def secrets(world: World) -> tuple[str, str | None]:
-    """The user's LWA client as it is stored: its current and previous secret."""
+    """Return the stored secrets of the user's LWA client: the current and the previous one."""
     [(application, stored)] = [found for found in world.store.work.applications.rows.values() if found[0].owner_user_id]
     assert (application.previous_secret_expire_time is None) == (stored.previous_client_secret is None)
     previous = stored.previous_client_secret
@@ -43,7 +43,7 @@ ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 300)), min_size=2, max_s
 
 @settings(deadline=None)
 @given(ROWS)
-async def test_of_two_rows_of_one_client_the_living_secret_is_current_in_every_order(
+async def test_the_active_secret_of_two_rows_is_current_in_every_order(
     given: list[tuple[bool, int]],
 ) -> None:
     world = World()
@@ -59,7 +59,7 @@ async def test_of_two_rows_of_one_client_the_living_secret_is_current_in_every_o
 
 
 @pytest.mark.parametrize("dry", [False, True])
-async def test_a_third_secret_of_a_client_is_refused_with_what_to_do(dry: bool) -> None:
+async def test_a_third_secret_of_a_client_is_refused_with_a_remedy(dry: bool) -> None:
     world = World()
     this = run(world, dry=dry)
     await this.import_row(row(1, "current", 9))
@@ -76,7 +76,7 @@ async def test_a_third_secret_of_a_client_is_refused_with_what_to_do(dry: bool) 
 
 
 @pytest.mark.parametrize("dry", [False, True])
-async def test_a_newer_active_row_of_a_later_import_brings_its_secret(dry: bool) -> None:
+async def test_a_newer_active_row_of_a_later_import_replaces_the_secret(dry: bool) -> None:
     world = World()
     await run(world).import_row(row(1, "first", 9))
     world.time += timedelta(days=30)
@@ -88,7 +88,7 @@ async def test_a_newer_active_row_of_a_later_import_brings_its_secret(dry: bool)
     assert secrets(world) == (("first", None) if dry else ("second", "first"))
 
 
-async def test_a_previous_secret_that_gives_way_to_a_newer_row_is_named(world: World) -> None:
+async def test_the_deletion_of_a_previous_secret_is_reported(world: World) -> None:
     await run(world).import_row(row(1, "first", 9))
     await run(world).import_row(row(2, "older", 8))
     world.time += timedelta(days=3)
@@ -98,7 +98,7 @@ async def test_a_previous_secret_that_gives_way_to_a_newer_row_is_named(world: W
     assert secrets(world) == ("second", "first")
 
 
-async def test_a_secret_that_was_rotated_here_since_outlives_older_rows(world: World) -> None:
+async def test_a_rotated_secret_is_not_replaced_by_older_rows(world: World) -> None:
     await run(world).import_row(row(1, "first", 9))
     application_id = next(iter(world.store.work.applications.rows))
     await world.applications.rotate(application_id, "", NewSecret(SecretStr("rotated")))
@@ -109,7 +109,7 @@ async def test_a_secret_that_was_rotated_here_since_outlives_older_rows(world: W
 
 
 @pytest.mark.parametrize("dry", [False, True])
-async def test_an_inactive_row_does_not_take_the_place_of_an_active_one_that_was_refused(dry: bool) -> None:
+async def test_an_inactive_row_does_not_replace_a_refused_active_row(dry: bool) -> None:
     world = World()
     this = run(world, dry=dry)
     this.note_refused("u1", "SELLER1", "gb")
@@ -120,7 +120,7 @@ async def test_an_inactive_row_does_not_take_the_place_of_an_active_one_that_was
     assert (await this.import_row(row(2, "secret", 9, active=False))).outcome is Outcome.CREATED
 
 
-async def test_an_active_row_that_finds_an_inactive_account_says_what_to_do(world: World) -> None:
+async def test_an_active_row_of_an_inactive_account_is_refused_with_a_remedy(world: World) -> None:
     await run(world).import_row(row(1, "secret", 9, active=False))
     with pytest.raises(InvalidRequest, match="remove that inactive account permanently"):
         await run(world).import_row(row(2, "secret", 8, seller="SELLER1"))
@@ -153,7 +153,7 @@ async def test_accounts_are_attached_to_the_operators_application_by_its_secrets
     assert next(app for app, _ in world.store.work.applications.rows.values()).application_id == id_
 
 
-async def test_a_previous_secret_that_amazon_takes_no_longer_proves_nothing(world: World) -> None:
+async def test_an_expired_previous_secret_does_not_attach_an_account(world: World) -> None:
     await shared_application(world)
     world.time += timedelta(days=8)
     with pytest.raises(InvalidRequest, match="rotate the secret there"):

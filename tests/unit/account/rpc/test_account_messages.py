@@ -1,4 +1,4 @@
-"""Update masks of the account service: every fault named, and no field cleared by a value that was left out."""
+"""Update masks of the account service: every fault is named, and a missing value clears no field."""
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -19,14 +19,14 @@ from sellergate_common.errors import InvalidRequest
         (["\u202e" + "x" * 100], ["must not name '\\u202e" + "x" * 63 + "'; it may name a, b"]),
     ],
 )
-def test_every_fault_of_a_mask_is_told(paths: list[str], told: list[str]) -> None:
+def test_every_fault_of_a_mask_is_reported(paths: list[str], told: list[str]) -> None:
     with pytest.raises(InvalidRequest) as caught:
         masked_paths(FieldMask(paths=paths), ("a", "b"))
     assert [violation.description for violation in caught.value.violations] == told
     assert {violation.field for violation in caught.value.violations} == {"update_mask"}
 
 
-def test_a_flood_of_paths_is_cut() -> None:
+def test_a_message_shortens_a_long_list_of_paths() -> None:
     with pytest.raises(InvalidRequest) as caught:
         masked_paths(FieldMask(paths=map(str, range(100_000))), ("a", "b"))
     assert len(caught.value.violations) == 20

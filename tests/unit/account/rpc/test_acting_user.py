@@ -1,4 +1,4 @@
-"""The edge acts for one user at a time, and only for that one."""
+"""The edge acts for one user at a time, and for no other user."""
 
 import pytest
 from sellergate_account.rpc.acting_user import acting_user, check_user

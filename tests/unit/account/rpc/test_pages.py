@@ -12,7 +12,7 @@ def message(size: int) -> Account:
     return Account(iam_role_arn="x" * size)
 
 
-def test_a_page_ends_before_its_bytes_are_too_many() -> None:
+def test_a_page_ends_before_its_bytes_exceed_the_limit() -> None:
     assert len(fitting([400] * 9, 9, message, 1000)) == 2
     assert len(fitting([10] * 9, 5, message, 1000)) == 5
     assert sum(one.ByteSize() for one in fitting([2048] * 501, 500, message)) <= PAGE_BYTES

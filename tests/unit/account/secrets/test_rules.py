@@ -1,4 +1,4 @@
-"""Credentials that Amazon could not have given are refused with their field named, by every way in."""
+"""Credentials that Amazon cannot have issued are refused with their field named, in every request that stores them."""
 
 from datetime import UTC, datetime
 from itertools import count
@@ -46,13 +46,13 @@ def refused(caught: pytest.ExceptionInfo[InvalidRequest], field: str, why: str, 
 
 
 @pytest.mark.parametrize(("field", "value", "why"), BAD)
-def test_a_value_is_refused_with_its_field_and_without_itself(field: str, value: str, why: str) -> None:
+def test_a_refusal_names_the_field_and_omits_the_value(field: str, value: str, why: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         check_credentials({field: SecretStr(value)})
     refused(caught, field, why, value)
 
 
-def test_what_amazon_gives_is_accepted_and_all_bad_fields_are_named() -> None:
+def test_values_of_amazon_are_accepted_and_all_bad_fields_are_named() -> None:
     check_credentials({"lwa_client_id": SecretStr(ID), "client_secret": SecretStr(SECRET), "refresh_token": None})
     check_credentials({"refresh_token": SecretStr(TOKEN), "lwa_client_secret": SecretStr("a1b2" * 16)})
     with pytest.raises(InvalidRequest) as caught:
@@ -60,7 +60,7 @@ def test_what_amazon_gives_is_accepted_and_all_bad_fields_are_named() -> None:
     assert [one.field for one in caught.value.violations] == ["lwa_client_id", "refresh_token"]
 
 
-async def test_every_way_in_refuses_them_and_stores_nothing() -> None:
+async def test_every_request_refuses_them_and_stores_nothing() -> None:
     ids = count(1)
     store = FakeStore()
     domain = Domain(store, lambda: datetime(2026, 11, 23, tzinfo=UTC), lambda: f"id-{next(ids)}", lambda: "external")

@@ -105,7 +105,7 @@ async def test_of_rows_with_one_id_the_first_is_taken() -> None:
     assert [(note.account_id, note.field) for note in tally.notable] == [("a", "account_id")]
 
 
-async def test_an_inactive_row_does_not_take_the_place_of_an_active_one_that_was_refused() -> None:
+async def test_an_inactive_row_does_not_replace_a_refused_active_row() -> None:
     """The active row is refused by the command (a1, c1) or by the account service (x1); rows of other sellers go on."""
     rows = [("a1", "a", "SELLER1"), ("a2", "a", "SELLER1"), ("a3", "a", "SELLER2")]
     rows += [("x1", "b", "SELLER1"), ("b2", "b", "SELLER1"), ("c1", "c", "SELLER1"), ("c2", "c", "SELLER1")]
