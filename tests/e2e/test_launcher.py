@@ -130,7 +130,7 @@ async def test_ports_that_are_taken_are_told_before_anything_starts(folder: Path
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     port = variables["SELLERGATE_TOKEN_PORT"]
-    assert f"port {port} of token is taken; set SELLERGATE_TOKEN_PORT to another" in said
+    assert f"port {port} of token is in use; set SELLERGATE_TOKEN_PORT to another" in said
     assert " up in " not in said
 
 

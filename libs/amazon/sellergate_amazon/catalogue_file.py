@@ -1,4 +1,4 @@
-"""The catalogue's data file: a JSON array with one row for each operation, checked fact by fact, read and written."""
+"""The reader and writer of the catalogue's file: a JSON array with a row for each operation, whose facts are checked."""
 
 import json
 import re
@@ -71,7 +71,7 @@ REQUIRED: Mapping[str, _Check] = {
     "success_status": ("must be a status from 200 to 299", lambda value: _is_count(value) and 200 <= value < 300),  # noqa: PLR2004
     "envelope": _one_of("payload", "bare", "array", None),
 }
-# Facts that a row has only where they say something; a file of before they existed is still read.
+# Optional facts; files from before their introduction lack them.
 OPTIONAL: Mapping[str, _Check] = {
     "parameters": ("must be an array of texts such as query:MarketplaceIds!", _texts(_PARAMETER)),
     "application_rate": _RATE,
@@ -91,7 +91,7 @@ _PAIRED = (("rate", "burst"), ("rate", "rate_source"), ("paginated_by", "next_to
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:
-    """Return the rows of a catalogue's file. Raises DataFileError naming the first entry at fault."""
+    """Return the rows of a catalogue's file. Raises DataFileError that names the first invalid entry."""
     rows = read_json(file)
     if not isinstance(rows, list) or not rows:
         raise DataFileError(file, "", "must be a JSON array with an object for each operation")
@@ -133,14 +133,14 @@ def check_fact(file: Path | str, entry: str, fact: str, value: Any) -> None:
     """Check one fact of a row. Raises DataFileError."""
     check = REQUIRED.get(fact) or OPTIONAL.get(fact)
     if check is None:
-        raise DataFileError(file, entry, f"{fact:.100} is no fact that a catalogue has")
+        raise DataFileError(file, entry, f"{fact:.100} is not a fact of the catalogue")
     words, holds = check
     if not holds(value):
         raise DataFileError(file, entry, f"{fact} {words}")
 
 
 def text_of(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return the file's text: one row a line, by name, each fact in the order of the checks. Equal rows give equal text."""
+    """Return the file's text: one row per line, sorted by name, facts in the order of the checks. Equal rows give equal text."""
     lines = ",\n".join(
         json.dumps({fact: row[fact] for fact in (*REQUIRED, *OPTIONAL) if fact in row}, separators=(",", ":"))
         for row in sorted(rows, key=lambda row: str(row["name"]))

@@ -1,4 +1,4 @@
-"""Operations that most programs call, and the search for orders in the versions of the Orders API."""
+"""Frequently called operations, and the search for orders in each version of the Orders API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class OrderSearch:
         return {self.created_after: since.strftime("%Y-%m-%dT%H:%M:%SZ"), self.marketplace_ids: marketplace_id}
 
     def orders_in(self, document: Any) -> list[Any]:
-        """Return the orders of a response. Raises ValueError (ParseError) where it holds none."""
+        """Return the orders of a response. Raises ValueError (ParseError) if it has no list of orders."""
         for member in self.members:
             document = parsing.object_of(document).get(member)
         return parsing.objects_in({"orders": document}, "orders")

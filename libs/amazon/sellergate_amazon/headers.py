@@ -1,13 +1,13 @@
-"""Headers that go to Amazon and that come from it, by lists: whatever is on neither stays where it is.
+"""Allow-lists of headers that are sent to Amazon and of headers that are returned from it.
 
-What a proxy in front of Sellergate adds (a user's JWT and e-mail address, API keys, method overrides) is no business of Amazon's,
-and what Amazon's front ends add to a response (cookies, policies of content and transport, Clear-Site-Data) would
-change what a browser does with Sellergate's own pages.
+Headers that a proxy in front of Sellergate adds (a user's JWT and e-mail address, API keys, method overrides) must not
+reach Amazon, and headers that Amazon's front ends add to a response (cookies, policies of content and transport,
+Clear-Site-Data) would change how a browser treats Sellergate's own pages.
 """
 
 import re
 
-# RFC 9110 §8, §12, §13 and §14.2, and the headers that operations of Amazon's models take (fba-inventory/v1, shipping/v2).
+# RFC 9110 §8, §12, §13 and §14.2, and the headers that operations in Amazon's models accept (fba-inventory/v1, shipping/v2).
 _REQUEST = frozenset(
     {
         "accept",
@@ -26,7 +26,7 @@ _REQUEST = frozenset(
         "x-amzn-shipping-business-id",
     }
 )
-# RFC 9110 §8, §10.2 and §15, RFC 8594; Amazon's own tell ids, kinds of errors, rates and versions.
+# RFC 9110 §8, §10.2 and §15, RFC 8594; Amazon's own headers hold IDs, kinds of errors, rates and versions.
 _RESPONSE = frozenset(
     {
         "accept-ranges",
@@ -52,7 +52,7 @@ _RESPONSE = frozenset(
     }
 )
 _RESPONSE_PREFIXES = ("x-amz-", "x-amzn-")
-# RFC 9110 §5.5: visible characters, blanks between them, and bytes that have no meaning.
+# RFC 9110 §5.5: visible characters, blanks between them, and opaque bytes.
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -62,12 +62,12 @@ def goes_to_amazon(name: str) -> bool:
 
 
 def comes_from_amazon(name: str) -> bool:
-    """Return whether a header of Amazon's response with this name, in lower case, is passed on."""
+    """Return whether a header of Amazon's response with this name, in lower case, is returned to the caller."""
     return name in _RESPONSE or name.startswith(_RESPONSE_PREFIXES)
 
 
 def is_plain_value(value: str) -> bool:
-    """Return whether a text is the same bytes as a header's value in every encoding: printable ASCII, blanks and tabs."""
+    """Return whether a header's value has the same bytes in every encoding: printable ASCII, blanks and tabs."""
     return value.isascii() and is_header_value(value)
 
 

@@ -1,7 +1,7 @@
-"""The regions and marketplaces of the Selling Partner API, with their hosts, ids and consent sites.
+"""The regions and marketplaces of the Selling Partner API, with their hosts, IDs and consent sites.
 
 Sources: Amazon's pages "SP-API endpoints" and "Marketplace ids", and the old full Developer Guide.
-The Seller Central hosts of ZA and IE come from third parties and were not confirmed by a page of Amazon's. India's Vendor Central
+The Seller Central hosts of ZA and IE come from third parties; no page of Amazon's confirms them. India's Vendor Central
 is that of Amazon's sample "auth-lifecycle-management"; the host of the Developer Guide, vendorcentral.amazon.in, shows a blank page
 (amzn/selling-partner-api-models, issue 2644). Settings override each of them.
 """
@@ -14,7 +14,7 @@ SIGNING_SERVICE = "execute-api"
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One of the three places that response SP-API calls: a seller's authorization is valid in one of them."""
+    """One of SP-API's three regions; a seller's authorization is valid in one region."""
 
     name: str
     """"NA", "EU" or "FE"."""
@@ -26,16 +26,16 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
-    """One country's shop."""
+    """A country's Amazon store."""
 
     code: str
-    """Two letters as Amazon's documents write them today: "UK", never "GB"."""
+    """The two-letter code in Amazon's present documents: "UK", never "GB"."""
     id: str
     region: Region
     seller_central: str
-    """Host of the site on which a seller gives consent."""
+    """The host of Seller Central, where a seller gives consent."""
     vendor_central: str | None
-    """The same for vendors; None where no source names one."""
+    """The host of Vendor Central; None where no source names one."""
 
 
 def _region(name: str, signing_region: str) -> Region:
@@ -77,18 +77,18 @@ MARKETPLACES: tuple[Marketplace, ...] = (
     Marketplace("JP", "A1VC38T7YXB528", FE, "sellercentral.amazon.co.jp", "vendorcentral.amazon.co.jp"),
 )
 
-# Amazon's documents wrote GB for years, and users still do.
+# Amazon's documents used GB for years, and users still do.
 _BY_CODE = {market.code: market for market in MARKETPLACES}
 _BY_CODE["GB"] = _BY_CODE["UK"]
 _BY_ID = {market.id: market for market in MARKETPLACES}
 
 
 def marketplace_by_code(code: str) -> Marketplace | None:
-    """Return the marketplace of a country code in any case ("GB" is "UK"), or None when there is none."""
-    # Capitals of letters beyond ASCII may lie within it: "\u017fe".upper() is "SE".
+    """Return the marketplace of a country code in any case ("GB" means "UK"), or None."""
+    # Only ASCII, because other letters may have ASCII capitals: "\u017fe".upper() is "SE".
     return _BY_CODE.get(code.upper()) if code.isascii() else None
 
 
 def marketplace_by_id(marketplace_id: str) -> Marketplace | None:
-    """Return the marketplace with exactly this id, or None when there is none."""
+    """Return the marketplace with exactly this ID, or None."""
     return _BY_ID.get(marketplace_id)

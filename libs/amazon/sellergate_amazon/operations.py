@@ -1,7 +1,7 @@
-"""The catalogue: the operations of the Selling Partner API, and how a request finds its own.
+"""The catalogue: the operations of the Selling Partner API, found by name or by request.
 
 `make catalogue` writes its rows (`operations.json`) from Amazon's models and from `models/overrides.json`, the reviewed facts
-that the models lack. An operator may give a newer file of the same shape.
+that the models lack. An operator may provide a newer file of the same shape.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ from sellergate_amazon.routes import Routes, parameter_name
 BUNDLED = Path(__file__).with_name("operations.json")
 """The catalogue that is part of this release."""
 
-# `{resource}` stands for a path of its own, "messaging/v1/orders/{id}/messages/..." (Amazon's Uploads model).
+# `{resource}` is a path of several segments, "messaging/v1/orders/{id}/messages/..." (Amazon's Uploads model).
 _SPANS_SLASHES = frozenset({"uploads/2020-11-01/createUploadDestinationForResource"})
 
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -26,16 +26,16 @@ _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One operation as Amazon's model describes it. There is one object of each, so that it is compared by identity."""
+    """One operation of SP-API. Each has one object, so operations are compared by identity."""
 
     name: str
-    """Its name in this project: "orders/2026-01-01/searchOrders"."""
+    """The name in this project: "orders/2026-01-01/searchOrders"."""
     api: str
     version: str
     operation_id: str
     method: str
     path: str
-    """Template below the host: "/orders/v0/orders/{orderId}"."""
+    """The path template: "/orders/v0/orders/{orderId}"."""
     rate: float | None
     """Calls per second for a pair of application and selling partner; None where Amazon publishes none."""
     burst: int | None
@@ -43,49 +43,49 @@ class Operation:
     rate_source: str | None
     """"model", "sdk" (the defaults of Amazon's own SDK), or None."""
     restricted: bool
-    """Shows personal data only to a Restricted Data Token."""
+    """Whether personal data require a Restricted Data Token."""
     restricted_data_elements: tuple[str, ...]
-    """The data elements that such a token may name for this operation."""
+    """The data elements that a Restricted Data Token may name for this operation."""
     restricted_basis: str | None
-    """"conditional" (only some report types), "ambiguous" (Amazon's pages disagree), or None: plainly so."""
+    """"conditional" (only some report types), "ambiguous" (Amazon's pages disagree), or None: without exception."""
     grantless_scope: str | None
-    """The LWA scope of a token without a seller, for operations that want one."""
+    """The LWA scope of grantless operations; None for all others."""
     deprecated: bool
-    """As the model says, or Amazon has announced the day of its removal (models rarely mark that)."""
+    """Whether the model marks it as deprecated, or Amazon has announced its removal (models rarely say so)."""
     paginated_by: str | None
     """The query parameter for the token of the next page; the member of the body where `pages_in_body`."""
     next_token_path: str | None
-    """Where the response carries the value for it, as in "payload.NextToken"."""
+    """The path of the token in the response, as in "payload.NextToken"."""
     sandbox: str | None
-    """"static", "dynamic", or None: not in the sandbox."""
+    """The kind of the sandbox: "static", "dynamic", or None without one."""
     sandbox_only: bool
     success_status: int
     envelope: str | None
-    """What a successful response is: "payload" (an object with `payload`), "bare", "array", or None: no body."""
+    """The shape of a successful response: "payload" (an object with `payload`), "bare", "array", or None: no body."""
     parameters: tuple[str, ...] | None = None
     """Place and name of each parameter ("query:MarketplaceIds!", the `!` where it is required); None: not recorded."""
     application_rate: float | None = None
-    """Calls per second of an application for all its sellers together; None where Amazon names no such limit."""
+    """Calls per second of an application for all of its sellers; None where Amazon names no such limit."""
     application_burst: int | None = None
-    """What such a bucket holds. Amazon does not say; one second's calls."""
+    """The burst of that limit, which Amazon does not state: one second's calls."""
     document: str | None = None
     """"REPORT", "FEED" or "DATA_KIOSK": the response holds the address of such a document."""
     removal_date: str | None = None
-    """The day on which Amazon removes it ("2027-03-27"), where Amazon has announced one."""
+    """The announced day of the removal by Amazon ("2027-03-27"); None without one."""
     next_keeps: tuple[str, ...] | None = None
-    """The parameters that may accompany the token of a next page; None: all of the first page's."""
+    """The parameters that may accompany a next page token; None: all of the first page's."""
     next_sets: tuple[tuple[str, str], ...] = ()
-    """Parameters that must accompany it, whatever the first page's were."""
+    """The parameters that must accompany a next page token, whatever the first page's were."""
     next_operation: str | None = None
     """The operation that gives the next page, where that is another one; its path has no parameters."""
     pages_in_body: bool = False
-    """It pages in the body: by the member `paginated_by`, or by `pagination.offset` where there is none."""
+    """Whether pages are requested in the body: by the member `paginated_by`, or else by `pagination.offset`."""
     repeatable: bool = False
-    """A POST or PATCH that may be sent again all the same."""
+    """Whether a POST or PATCH may be repeated nevertheless."""
 
     @property
     def idempotent(self) -> bool:
-        """Whether a call may be sent again without doing more than one call does (RFC 9110 §9.2.2, or a known exception)."""
+        """Whether repeated calls have the effect of one call (RFC 9110 §9.2.2, or a known exception)."""
         return self.repeatable or self.method in _IDEMPOTENT_METHODS
 
     @property
@@ -100,10 +100,10 @@ class Operation:
         return tuple(name for name in names if name is not None)
 
     def expand(self, path_params: Mapping[str, str]) -> str:
-        """Return the percent-encoded path with these values in it.
+        """Return the percent-encoded path with these values.
 
-        Raises ValueError naming a parameter that is missing, unknown, empty, a dot segment (every HTTP client
-        would remove it from the path) or not text that UTF-8 can carry.
+        Raises ValueError that names a parameter that is missing, unknown, empty, a dot segment (every HTTP client would
+        remove it from the path) or not valid UTF-8 text.
         """
         unknown = sorted(set(path_params) - set(self.parameter_names))
         if unknown:
@@ -123,23 +123,23 @@ class Operation:
         try:
             return quote(value, safe="")
         except UnicodeEncodeError:
-            raise ValueError(f"the path parameter {name!r} is not text that UTF-8 can carry") from None
+            raise ValueError(f"the path parameter {name!r} is not valid UTF-8 text") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The operation of a request."""
+    """The operation of a request, with its path parameters."""
 
     operation: Operation
     path_params: Mapping[str, str]
-    """Decoded values by name."""
+    """Decoded parameter values by name."""
 
 
 class Catalogue:
     """All operations, found by name or by method and path. Immutable."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        """Raise ValueError when two operations have one name, or one method and path."""
+        """Raise ValueError when two operations have the same name, or the same method and path."""
         self._by_name: dict[str, Operation] = {}
         self._by_id: dict[str, Operation | None] = {}
         self._routes: Routes[Operation] = Routes()
@@ -153,12 +153,12 @@ class Catalogue:
 
     @staticmethod
     def load() -> "Catalogue":
-        """Return the catalogue of this release, read on the first call and the same object ever after."""
+        """Return the catalogue of this release; later calls return the same object."""
         return _load()
 
     @staticmethod
     def read(file: Path) -> "Catalogue":
-        """Return the catalogue of a file. Raises DataFileError naming the file and the entry at fault."""
+        """Return the catalogue of a file. Raises DataFileError that names the file and the invalid entry."""
         rows = read_rows(file)
         try:
             return Catalogue.of_rows(rows)
@@ -167,19 +167,19 @@ class Catalogue:
 
     @staticmethod
     def of_rows(rows: Iterable[Mapping[str, Any]]) -> "Catalogue":
-        """Return the catalogue of rows that were checked. Raises ValueError as the constructor does."""
+        """Return the catalogue of checked rows. Raises ValueError as the constructor does."""
         return Catalogue(map(_operation, rows))
 
     def match(self, method: str, encoded_path: str) -> Match | None:
         """Return the operation of a method ("GET") and a percent-encoded path without query, or None.
 
-        Static segments win over parameters; an empty segment is no parameter. Any strings may be given.
+        Static segments take precedence over parameters; an empty segment is not a parameter. Any strings are accepted.
         """
         found = self._routes.find(method, encoded_path)
         return Match(*found) if found else None
 
     def get(self, name: str) -> Operation | None:
-        """Return the operation of a full name, or of an operation id that only one operation has; else None."""
+        """Return the operation of a full name or of a unique operation ID; else None."""
         return self._by_name.get(name) or self._by_id.get(name)
 
     def __iter__(self) -> Iterator[Operation]:
@@ -195,7 +195,7 @@ def _load() -> Catalogue:
 
 
 def _operation(row: Mapping[str, Any]) -> Operation:
-    """Return the operation of a row that was checked; arrays and objects become immutable."""
+    """Return the operation of a checked row; arrays and objects become immutable."""
     facts: dict[str, Any] = {fact: tuple(value) if isinstance(value, list) else value for fact, value in row.items()}
     if "next_sets" in facts:
         facts["next_sets"] = tuple(facts["next_sets"].items())

@@ -1,7 +1,6 @@
-"""The one reader of Amazon's responses: bounded, decoded and typed, whatever the bytes are.
+"""The reader of Amazon's responses: bounded, decoded and typed, whatever the bytes are.
 
-Every function raises ParseError and nothing else. Its message states the fault and repeats nothing of the content, which may
-be a secret.
+Every function raises only ParseError. Its message states the fault and no part of the content, which may be a secret.
 """
 
 import codecs
@@ -19,36 +18,36 @@ from typing import Any, NoReturn
 MOST_DEPTH = 64
 """Amazon's models nest less than twenty levels."""
 MOST_TOKEN_CHARACTERS = 4096
-"""LWA's tokens have 2,048 bytes at most (Developer Guide, "Step 5. Your application exchanges the LWA authorization code")."""
+"""The most bytes of LWA's tokens (Developer Guide, "Step 5. Your application exchanges the LWA authorization code")."""
 MOST_RETRY_AFTER_SECONDS = 3600.0
-"""A header that names years must not stop a call or close a bucket for years."""
+"""The bound on Retry-After: a header that names years must not stop a call or close a bucket for years."""
 _CHARSETS = frozenset({"utf-8", "utf-16", "utf-32", "ascii", "iso8859-1", "cp1252", "shift_jis"})
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
-# Each value but the outermost follows one of these.
+# Each value except the outermost follows one of these characters.
 _BEFORE_VALUES = ",:[{"
-# Control characters, separators of lines, marks that turn the direction of writing, and halves of surrogate pairs.
+# Control characters, line separators, marks that change the writing direction, and unpaired surrogates.
 _BLANKS = re.compile(r"[ \t\n\r]*")
-# Where the objects end of which an outline keeps all members: Amazon's tokens of next pages stand on the second level.
+# The levels at which an outline keeps all members of objects: Amazon's next page tokens are on the second level.
 _OUTLINED_LEVELS = 4
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class ParseError(ValueError):
-    """A response that is not what Amazon documents."""
+    """A response that differs from Amazon's documentation."""
 
 
-# Two names of one coding (RFC 9110 §8.4.1.3).
+# Two names of the same coding (RFC 9110 §8.4.1.3).
 _GZIP = frozenset({"gzip", "x-gzip"})
 
 
 class TooLarge(ParseError):
-    """A response with more bytes than the reader accepts."""
+    """A response above the accepted size."""
 
 
 async def collect(chunks: AsyncIterator[bytes], most: int) -> bytes:
-    """Return the chunks as one. Raises TooLarge as soon as they are more than `most` bytes, without reading on."""
-    # Grows in place, and gives away what it holds: the bytes of a large body are in memory once.
+    """Return the joined chunks. Raises TooLarge as soon as they exceed `most` bytes, and stops reading."""
+    # BytesIO grows in place and returns its buffer without a copy, so that a large body is in memory once.
     body = io.BytesIO()
     async for chunk in chunks:
         if body.tell() + len(chunk) > most:
@@ -58,14 +57,14 @@ async def collect(chunks: AsyncIterator[bytes], most: int) -> bytes:
 
 
 def unpack(body: bytes, content_encoding: str, most: int) -> bytes:
-    """Return a body without its content encoding, `most` bytes of it at most. Raises ParseError; TooLarge for more."""
+    """Return a body without its content encoding. Raises ParseError; TooLarge above `most` bytes."""
     encoding = content_encoding.strip().lower()
     if encoding in _GZIP:
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
                 body = packed.read(most + 1)
         except (OSError, EOFError, ValueError, zlib.error):
-            raise ParseError("its gzip cannot be undone") from None
+            raise ParseError("its gzip encoding is invalid") from None
     elif encoding == "deflate":
         body = _inflate(body, most)
     elif encoding not in ("", "identity"):
@@ -76,7 +75,7 @@ def unpack(body: bytes, content_encoding: str, most: int) -> bytes:
 
 
 def _inflate(body: bytes, most: int) -> bytes:
-    """Return an inflated body, `most` + 1 bytes at most: of zlib's format (RFC 9110 §8.4.1.2), or bare as some servers send it."""
+    """Return an inflated body, `most` + 1 bytes at most: in zlib's format (RFC 9110 §8.4.1.2), or raw as some servers send it."""
     for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         unpacker = zlib.decompressobj(window)
         try:
@@ -85,15 +84,15 @@ def _inflate(body: bytes, most: int) -> bytes:
             continue
         if unpacker.eof or len(found) > most:
             return found
-    raise ParseError("its deflate cannot be undone")
+    raise ParseError("its deflate encoding is invalid")
 
 
 def parse_json(
     body: bytes, *, most: int, content_type: str = "", content_encoding: str = "", most_values: int | None = None
 ) -> Any:
-    """Return the JSON of a body of `most` bytes at most and MOST_DEPTH levels; the content type may name a charset.
+    """Return the JSON of a body with at most `most` bytes and MOST_DEPTH levels; the content type may name a charset.
 
-    A value of three bytes takes up to a hundred as a Python object: `most_values` bounds their number.
+    `most_values` bounds the number of values, because a value of three bytes takes up to a hundred as a Python object.
     """
     text = _text(unpack(body, content_encoding, most), content_type)
     if most_values is not None and sum(map(text.count, _BEFORE_VALUES)) > most_values:
@@ -101,7 +100,7 @@ def parse_json(
     try:
         document = json.loads(text, parse_constant=_refuse)
     except RecursionError:
-        raise ParseError("its JSON is nested too deep") from None
+        raise ParseError("its JSON is nested too deeply") from None
     except ValueError:
         raise ParseError("it is not JSON") from None
     _check_depth(document)
@@ -109,17 +108,17 @@ def parse_json(
 
 
 def parse_text(body: bytes, *, most: int, content_type: str = "", content_encoding: str = "") -> str:
-    """Return the text of a body of `most` bytes at most; the content type may name a charset."""
+    """Return the text of a body with at most `most` bytes; the content type may name a charset."""
     return _text(unpack(body, content_encoding, most), content_type)
 
 
 def parse_outline(
     body: bytes, *, most: int, most_values: int, content_type: str = "", content_encoding: str = ""
 ) -> Any:
-    """Return the JSON of a body without what its lists hold: only the first value of each is kept, and objects beyond a few levels.
+    """Return an outline of a body's JSON: only the first value of each list, and no deeper objects beyond a few levels.
 
-    All of it is read, value by value, so that a thread that does this gives way to others between two of them, and the memory for
-    it is that of the text and of one value. Bounds as of parse_json.
+    The function reads value by value, so that other threads can run in between and only the text and one value are in
+    memory. Bounds as of parse_json.
     """
     text = _text(unpack(body, content_encoding, most), content_type)
     if sum(map(text.count, _BEFORE_VALUES)) > most_values:
@@ -127,7 +126,7 @@ def parse_outline(
     try:
         outline, end = _outline(text, _skipped(text, 0), 0)
     except RecursionError:
-        raise ParseError("its JSON is nested too deep") from None
+        raise ParseError("its JSON is nested too deeply") from None
     except ValueError:
         raise ParseError("it is not JSON") from None
     if _skipped(text, end) != len(text):
@@ -148,7 +147,7 @@ def object_of(value: Any) -> dict[str, Any]:
 
 
 def objects_in(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the objects of an array. A field that is missing or holds anything else is no empty list, and is refused."""
+    """Return the objects of an array. Raises ParseError for a missing field or any other value, which are not empty lists."""
     rows = document.get(name)
     if not isinstance(rows, list):
         raise ParseError(f"{name} is no list")
@@ -158,27 +157,27 @@ def objects_in(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def token_in(document: Mapping[str, Any], name: str, most: int = MOST_TOKEN_CHARACTERS) -> str:
-    """Return a field that goes into a header or a form: visible ASCII, not empty, `most` characters at most."""
+    """Return a field for use in a header or form: visible ASCII, not empty, `most` characters at most."""
     value = document.get(name)
     if not isinstance(value, str) or not value:
         raise ParseError(f"{name} is missing")
     if len(value) > most or not _TOKEN.fullmatch(value):
-        raise ParseError(f"{name} is longer than {most} characters, or holds other than visible ASCII")
+        raise ParseError(f"{name} is longer than {most} characters, or holds characters other than visible ASCII")
     return value
 
 
 def text_in(document: Mapping[str, Any], name: str, most: int = MOST_TOKEN_CHARACTERS) -> str:
-    """Return a field that goes back to Amazon as it came, such as an id: printable, not empty, `most` characters at most."""
+    """Return a field that is sent back to Amazon unchanged, such as an ID: printable, not empty, `most` characters at most."""
     value = document.get(name)
     if not isinstance(value, str) or not value:
         raise ParseError(f"{name} is missing")
     if len(value) > most or _UNPRINTABLE.search(value):
-        raise ParseError(f"{name} is longer than {most} characters, or holds what cannot be printed")
+        raise ParseError(f"{name} is longer than {most} characters, or holds unprintable ones")
     return value
 
 
 def seconds_in(document: Mapping[str, Any], name: str) -> float:
-    """Return a field that holds a time above zero, in seconds, as a number or as the text of one."""
+    """Return a field with a positive number of seconds, as a number or text."""
     value = document.get(name)
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = float(value)
@@ -187,12 +186,12 @@ def seconds_in(document: Mapping[str, Any], name: str) -> float:
     except OverflowError:
         seconds = math.inf
     if not 0 < seconds < math.inf:
-        raise ParseError(f"{name} is no number of seconds")
+        raise ParseError(f"{name} is not a number of seconds")
     return seconds
 
 
 def words_in(document: Mapping[str, Any], name: str, most: int) -> str:
-    """Return a field for people, `most` characters of it: what cannot be printed is replaced; empty where there is none."""
+    """Return up to `most` characters of a field for people, with unprintable characters replaced; empty where it is absent."""
     value = document.get(name)
     if isinstance(value, str):
         return printable(value, most)
@@ -202,14 +201,14 @@ def words_in(document: Mapping[str, Any], name: str, most: int) -> str:
 
 
 def printable(text: str, most: int) -> str:
-    """Return `most` characters of a text, with "?" for what cannot be printed or encoded."""
+    """Return up to `most` characters of a text, with "?" for characters that cannot be printed or encoded."""
     return _UNPRINTABLE.sub("?", text[:most])
 
 
 def retry_after(value: str, date: str) -> float | None:
-    """Return the seconds of a Retry-After header, MOST_RETRY_AFTER_SECONDS at most; None where there is none.
+    """Return the seconds of a Retry-After header, at most MOST_RETRY_AFTER_SECONDS; None where it is absent.
 
-    A date (RFC 9110 §10.2.3) counts from the response's own Date, so that this machine's clock does not matter.
+    A date (RFC 9110 §10.2.3) is relative to the response's own Date, so that this machine's clock does not matter.
     """
     try:
         seconds = float(value)
@@ -222,7 +221,7 @@ def retry_after(value: str, date: str) -> float | None:
 
 
 def _outline(text: str, at: int, level: int) -> tuple[Any, int]:
-    """Return the outline of the value that begins at `at`, and where it ends. Raises ValueError."""
+    """Return the outline of the value at position `at`, and the position of its end. Raises ValueError."""
     opening = text[at : at + 1]
     if opening == "{" and level < _OUTLINED_LEVELS:
         return _outline_object(text, _skipped(text, at + 1), level)
@@ -274,7 +273,7 @@ def _after_value(text: str, at: int, closing: str) -> tuple[int, bool]:
 
 
 def _skipped(text: str, at: int) -> int:
-    """Return the position of the next character that is not blank."""
+    """Return the position of the next non-blank character."""
     found = _BLANKS.match(text, at)
     return found.end() if found else at
 
@@ -287,11 +286,11 @@ def _text(body: bytes, content_type: str) -> str:
             charset = named
         return body.decode(charset)
     except (LookupError, ValueError):
-        raise ParseError("its charset is not known, or its bytes are not of that charset") from None
+        raise ParseError("its charset is unknown, or its bytes are invalid in that charset") from None
 
 
 def _charset(content_type: str) -> str:
-    """Return the charset that a content type names; empty where it names none. Raises LookupError, ValueError."""
+    """Return the charset in a content type; empty if there is none. Raises LookupError, ValueError."""
     if "charset" not in content_type.lower():
         return ""
     message = Message()
@@ -303,7 +302,7 @@ def _charset(content_type: str) -> str:
 
 
 def _refuse(_: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python accepts and JSON does not have."""
+    """Refuse NaN and Infinity, which Python accepts but JSON lacks."""
     raise ParseError("it is not JSON")
 
 
@@ -321,4 +320,4 @@ def _check_depth(document: Any) -> None:
         ]
         if not level:
             return
-    raise ParseError("its JSON is nested too deep")
+    raise ParseError("its JSON is nested too deeply")

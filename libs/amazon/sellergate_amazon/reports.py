@@ -1,6 +1,6 @@
 """The report types whose documents hold personal data, so that getReportDocument requires a Restricted Data Token.
 
-Source: Amazon's guide to the Tokens API (2021; the newer page was not seen whole, so a type may be missing here).
+Source: Amazon's guide to the Tokens API (2021; the newer page was not read in full, so a type may be missing here).
 """
 
 RESTRICTED_REPORT_TYPES = frozenset(

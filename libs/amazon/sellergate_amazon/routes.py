@@ -1,7 +1,7 @@
-"""The router of the catalogue: which template a method and a percent-encoded path belong to.
+"""The router of the catalogue: it finds the template of a method and a percent-encoded path.
 
-Templates hang in a tree of segments, so a look-up costs the segments of the path and not the number of templates.
-At every level a static segment is tried before a templated one, also when the difference shows only deeper down.
+Templates form a tree of segments, so the cost of a look-up depends on the length of the path and not on the number of
+templates. At every level a static segment is tried before a templated one, even if only a deeper level decides.
 """
 
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ class _Node(Generic[T]):
     static: dict[str, "_Node[T]"] = field(default_factory=dict)
     templated: "_Node[T] | None" = None
     leaves: dict[str, tuple[T, tuple[str, ...]]] = field(default_factory=dict)
-    """By method: what is here, and the names of the parameters on the way."""
+    """By method: the target of this node, and the names of the path's parameters."""
     spanning: dict[str, tuple[T, tuple[str, ...]]] = field(default_factory=dict)
-    """By method: the targets that end here with a parameter for the whole rest of the path."""
+    """By method: the targets whose last parameter takes the whole rest of the path."""
 
 
 class Routes(Generic[T]):
-    """Templates such as `/a/{b}/c`, each for one method, and what they lead to."""
+    """Templates such as `/a/{b}/c`, each for one method, with their targets."""
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
@@ -47,11 +47,11 @@ class Routes(Generic[T]):
             node = node.templated
         leaves = node.spanning if spans_slashes else node.leaves
         if method in leaves:
-            raise ValueError(f"two operations answer {method} {template}")
+            raise ValueError(f"two operations have {method} {template}")
         leaves[method] = (target, tuple(names))
 
     def find(self, method: str, encoded_path: str) -> tuple[T, dict[str, str]] | None:
-        """Return the target and the decoded parameters, or None. Any two strings may be given."""
+        """Return the target and the decoded parameters, or None. Any two strings are accepted."""
         if not encoded_path.startswith("/"):
             return None
         whole = encoded_path.split("/")[1:]

@@ -1,4 +1,4 @@
-"""Seller Central and Vendor Central: where a selling partner gives consent, and which URLs are pages of theirs.
+"""Seller Central and Vendor Central: the pages where a selling partner gives consent, and the recognition of their URLs.
 
 Sources: the Developer Guide's pages "website authorization workflow" and "Selling Partner Appstore authorization workflow".
 """
@@ -11,13 +11,13 @@ from urllib.parse import quote, urlencode
 from sellergate_amazon.marketplaces import MARKETPLACES, Marketplace
 
 CONSENT_PATH = "/apps/authorize/consent"
-# No user, no query, no fragment, nothing that one program would read otherwise than another.
+# No user, query or fragment, and no character that two programs might read differently.
 _PAGE = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]{1,5})?)(/apps/authorize/[A-Za-z0-9._~/-]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class SellerCentral:
-    """Amazon's own hosts, or other base URLs: `seller` and `vendor` in place of all, `sellers` and `vendors` by marketplace code.
+    """Base URLs, Amazon's by default: `seller` and `vendor` for all marketplaces, `sellers` and `vendors` by their code.
 
     The setting of a marketplace takes precedence.
     """
@@ -37,7 +37,7 @@ class SellerCentral:
         return instead.rstrip("/") or f"https://{host}" if host else None
 
     def own(self, url: str) -> bool:
-        """Return whether a URL is a page of a central below /apps/authorize/: the place that an Appstore entry may lead back to."""
+        """Return whether a URL is a central's page below /apps/authorize/, to which a return from the Appstore may lead."""
         page = _PAGE.fullmatch(url)
         if page is None or not {".", ".."}.isdisjoint(page[2].split("/")):
             return False
@@ -46,5 +46,5 @@ class SellerCentral:
 
 
 def with_query(url: str, **parameters: str) -> str:
-    """Return `url` with a query; everything but unreserved characters is percent-encoded."""
+    """Return `url` with a query, in which all but unreserved characters are percent-encoded."""
     return f"{url}?{urlencode(parameters, quote_via=quote, safe='')}"

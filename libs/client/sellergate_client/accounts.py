@@ -90,7 +90,7 @@ class Accounts:
     async def hard_delete(
         self, account_id: str, *, etag: str = "", on_behalf_of: str = "", idempotency_key: str = ""
     ) -> None:
-        """Remove an account for good."""
+        """Delete an account permanently."""
         request = account_service_pb2.HardDeleteAccountRequest(
             account_id=account_id, etag=etag, idempotency_key=idempotency_key
         )

@@ -52,7 +52,7 @@ class Authorizations:
     async def complete(
         self, request: token_service_pb2.CompleteAuthorizationRequest, *, on_behalf_of: str = ""
     ) -> account_pb2.Account:
-        """Redeem the code that the browser returned. Raises SellergateError; OutcomeUnknown when the connection broke."""
+        """Redeem the code that Amazon gave the browser. Raises SellergateError; OutcomeUnknown if the connection broke."""
         with transport_outcome(OutcomeUnknown.default_reason):
             response = await invoke_with_retries(
                 self._stub.CompleteAuthorization, request, dependency=_SERVICE, on_behalf_of=on_behalf_of

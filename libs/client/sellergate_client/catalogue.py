@@ -13,12 +13,12 @@ from sellergate_client.rpc.retries import invoke_with_retries
 
 _SERVICE = "gateway"
 MOST_QUOTAS = 50
-"""Quotas that one GetQuota reads: operation, and 49 of more_operations."""
+"""The most quotas in one GetQuota request: `operation`, and 49 of `more_operations`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """One bucket: calls a second, calls at once, calls possible now, time at which it is full again, source of the rate."""
+    """One bucket: rate in calls a second, burst, calls possible now, time at which it is full again, source of the rate."""
 
     operation: str
     rate: float
@@ -51,7 +51,7 @@ class Catalogue:
         )
 
     async def get(self, name: str, *, on_behalf_of: str = "") -> operation_pb2.Operation:
-        """Return one operation, by name (api/version/operationId) or by an id that only one API has. Raises NotFound."""
+        """Return one operation, by name (api/version/operationId) or by an operation ID of only one API. Raises NotFound."""
         request = pb2.GetOperationRequest(name=name)
         response = await invoke_with_retries(
             self._stub.GetOperation, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
@@ -79,7 +79,7 @@ class Catalogue:
             response = await invoke_with_retries(
                 self._stub.GetQuota, request, dependency=_SERVICE, on_behalf_of=on_behalf_of
             )
-            # A gateway that does not know more_operations reads one.
+            # A gateway of an older release ignores more_operations and reads one.
             found += map(_quota, names, (response.quota, *response.more_quotas))
         return found
 

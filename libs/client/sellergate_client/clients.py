@@ -21,7 +21,7 @@ _Response = TypeVar("_Response")
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new client. The secret and the handles (by account id) exist only in this response."""
+    """A new client. The secret and the drop-in refresh tokens (by account ID) exist only in this response."""
 
     client: pb2.DropInClient
     secret: SecretStr
@@ -56,7 +56,7 @@ class Clients:
         return Issued(response.client, SecretStr(response.client_secret), handles)
 
     async def get(self, client_id: str, *, on_behalf_of: str = "") -> pb2.DropInClient:
-        """Return one client, also one that is revoked. Raises SellergateError."""
+        """Return one client, even if it is revoked. Raises SellergateError."""
         request = pb2.GetClientRequest(client_id=client_id)
         return (
             await invoke_with_retries(self._stub.GetClient, request, dependency=_SERVICE, on_behalf_of=on_behalf_of)
@@ -80,7 +80,7 @@ class Clients:
         return items_of(page, lambda found: found.clients)
 
     async def revoke(self, client_id: str, *, on_behalf_of: str = "", idempotency_key: str = "") -> pb2.DropInClient:
-        """Revoke a client, its secret and its handles. Raises SellergateError."""
+        """Revoke a client, its secret and its drop-in refresh tokens. Raises SellergateError."""
         request = pb2.RevokeClientRequest(client_id=client_id, idempotency_key=idempotency_key)
         return (await self._write(self._stub.RevokeClient, request, on_behalf_of)).client
 

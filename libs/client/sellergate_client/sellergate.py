@@ -126,7 +126,7 @@ class Sellergate:
         identity: Identity | None = None,
         token: str | None = None,
     ) -> AsyncIterator["Sellergate"]:
-        """Open a client; arguments that are left out are read from the environment (ClientSettings). Raises SettingsError."""
+        """Open a client; omitted arguments are read from the environment (ClientSettings). Raises SettingsError."""
         if gateway is None or account is None or identity is None:
             settings = read_settings(ClientSettings)
             gateway = gateway or settings.gateway_target
@@ -232,7 +232,7 @@ class Sellergate:
     ) -> gateway_service_pb2.CheckAccountResponse:
         """Check an account stage by stage: exchange its refresh token, at most once in 60 s, and make one call of SP-API.
 
-        `exchange` and `with_call` leave either out. Raises NotFound; every other failure is reported in a stage.
+        `exchange` and `with_call` choose these two stages. Raises NotFound; every other failure is reported in a stage.
         """
         self._owner.check()
         request = gateway_service_pb2.CheckAccountRequest(
@@ -289,7 +289,7 @@ class Sellergate:
         return await self._once(request, end, on_behalf_of)
 
     async def _write(self, request: SerializedCall, end: float, on_behalf_of: str) -> call_pb2.CallResponse:
-        """Make a call that must not be made twice; repeat it only where no gateway has processed it."""
+        """Make a call that must not be executed twice; retry it only if no gateway has processed it."""
         attempt = 1
         while True:
             await connect_channel(self._channel, _SERVICE, end - time.monotonic())

@@ -1,4 +1,4 @@
-"""One seller's SP-API, for programs that work on accounts one by one."""
+"""A client of one seller's SP-API."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -30,8 +30,9 @@ class SellingPartner:
     """SP-API for one stored account, asynchronously; `sellergate_client.sync` has the same without await.
 
     Without `sellergate` it connects by the environment (ClientSettings). `seconds` bound each call; a read that has no response
-    after `hedge_after` seconds is made at another replica too; `sandbox` calls the sandbox or production, by default as the account
-    says. Every method raises SellergateError, TypeError for an option that does not exist or has a wrong type, and ClientUseError
+    after `hedge_after` seconds is made at another replica too; `sandbox` calls the sandbox or production, by default
+    the account's environment. Every method raises SellergateError, TypeError for an option that does not exist or has a
+    wrong type, and ClientUseError
     in another event loop or process than the one in which the client was opened.
 
     >>> async with SellingPartner(account_id) as partner:  # doctest: +SKIP
@@ -143,10 +144,10 @@ class SellingPartner:
         seconds: float = STREAM_SECONDS,
         **options: Unpack[Options],
     ) -> AsyncGenerator[SpApiResponse]:
-        """Yield page after page of a read, by the rule of its operation and within quota, `max_pages` at most.
+        """Yield the pages of a read one by one, by the paging rule of its operation and within quota, `max_pages` at most.
 
-        0: all pages. `seconds` bound all of them together. A list that cannot be read to its end raises, and never just ends:
-        Unavailable when page tokens come again, or after 10,000 pages without `max_pages`.
+        0 means all pages. `seconds` bound all of them together. A list that cannot be read to its end never ends
+        silently: repeated page tokens, or 10,000 pages without `max_pages`, raise Unavailable.
         """
         check_names("pages", options, METHOD_NAMES)
         given = cast("CallOptions", {**options, "query": params})
@@ -225,10 +226,10 @@ class SellingPartner:
         on_progress: OnProgress | None = None,
         seconds: float = FEED_SECONDS,
     ) -> Feed:
-        """Upload and submit a feed, wait until Amazon has ended it, and return it; look at its `status`.
+        """Upload and submit a feed, wait until Amazon has ended it, and return it; check its `status`.
 
         `content_type` is needed unless `content` is a file whose name shows it. `marketplace_ids`: by default the home marketplace.
-        `options` are Amazon's feedOptions. With `wait=False` the feed is returned as it was created. Raises OutOfTime
+        `options` are Amazon's feedOptions. With `wait=False` the feed is returned right after its creation. Raises OutOfTime
         with `feed_id` in its metadata when Amazon takes longer than `seconds`; `wait_for_feed` waits again.
         """
         feeds = self._sellergate.feeds
@@ -249,7 +250,7 @@ class SellingPartner:
     async def wait_for_feed(
         self, feed_id: str, *, seconds: float = FEED_SECONDS, on_progress: OnProgress | None = None
     ) -> Feed:
-        """Return a feed once Amazon has ended it. Raises OutOfTime after `seconds`; the feed goes on."""
+        """Wait until Amazon has ended a feed, and return it. Raises OutOfTime after `seconds`; Amazon continues."""
         return await self._sellergate.feeds.wait(self.account_id, feed_id, seconds=seconds, on_progress=on_progress)
 
     def feed_result(self, feed: Feed) -> Document:
@@ -263,7 +264,7 @@ class SellingPartner:
         return self._connected
 
     def _bounded(self, options: PartnerCallOptions) -> tuple[float, CallOptions]:
-        """Return the seconds of a call, and its other options. Raises TypeError for other than a positive number."""
+        """Return the seconds of a call, and its other options. Raises TypeError unless the seconds are a positive number."""
         call = {name: value for name, value in options.items() if name != "seconds"}
         seconds = options.get("seconds", self._seconds)
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:

@@ -1,4 +1,4 @@
-"""Settings of the client library: addresses of the services, and this program's own certificate."""
+"""Settings of the client library: addresses of the services, and this program's certificate."""
 
 from sellergate_common.settings import TlsSettings
 

@@ -1,4 +1,4 @@
-"""The client library without await, for programs that have no event loop: it runs one in a thread of its own.
+"""The client library without await, for programs without an event loop: it runs one in its own thread.
 
 Several threads may use one client at the same time. After a fork the child process must open its own.
 
@@ -32,7 +32,7 @@ _Result = TypeVar("_Result")
 
 
 class _Loop:
-    """An event loop in a thread. What is submitted has deadlines of its own, so that waiting for it needs none."""
+    """An event loop in a thread. Submitted work has its own deadlines, so waiting for it needs none."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
@@ -75,7 +75,7 @@ class _Loop:
                 self.run(items.aclose())
 
     def close(self) -> None:
-        """End the thread; a forked process has none."""
+        """End the thread; a forked process has no copy of it."""
         if os.getpid() != self._process:
             return
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -268,7 +268,7 @@ class SellingPartner:
         on_progress: OnProgress | None = None,
         seconds: float = FEED_SECONDS,
     ) -> Feed:
-        """Upload and submit a feed, wait until Amazon has ended it, and return it; look at its `status`."""
+        """Upload and submit a feed, wait until Amazon has ended it, and return it; check its `status`."""
         work = self._partner.feed(
             feed_type,
             content,
@@ -284,7 +284,7 @@ class SellingPartner:
     def wait_for_feed(
         self, feed_id: str, *, seconds: float = FEED_SECONDS, on_progress: OnProgress | None = None
     ) -> Feed:
-        """Return a feed once Amazon has ended it. Raises OutOfTime after `seconds`; the feed goes on."""
+        """Wait until Amazon has ended a feed, and return it. Raises OutOfTime after `seconds`; Amazon continues."""
         return self._loop.run(self._partner.wait_for_feed(feed_id, seconds=seconds, on_progress=on_progress))
 
     def feed_result(self, feed: Feed) -> Document:

@@ -29,7 +29,7 @@ class AccessToken:
     life: float
     revision: int = 0
     left: float | None = None
-    """Seconds of validity from its receipt on, whatever the clocks show; None from a token service that does not report it."""
+    """Seconds of validity from the receipt, independent of clocks; None from a token service that does not report it."""
 
 
 class Tokens:
@@ -41,7 +41,7 @@ class Tokens:
     async def get(
         self, account_id: str, *, min_lifetime: float | None = None, expected_revision: int = 0
     ) -> AccessToken:
-        """Return a token that is valid for at least `min_lifetime` seconds (default: 60). Call each time: the service caches it.
+        """Return a token that is valid for at least `min_lifetime` seconds (default: 60). The service caches tokens.
 
         With `expected_revision`, it belongs to that revision of the account or to a later one. The request goes to another
         replica too when one does not respond within a second. Raises SellergateError.
@@ -50,7 +50,7 @@ class Tokens:
         return await self._ask(request, min_lifetime)
 
     async def grantless(self, application_id: str, scope: str, *, min_lifetime: float | None = None) -> AccessToken:
-        """Return a token of the application itself, for a scope such as `sellingpartnerapi::notifications`; otherwise as `get`."""
+        """Return an application's token for a grantless scope such as `sellingpartnerapi::notifications`; otherwise as `get`."""
         wanted = token_service_pb2.GrantlessScope(application_id=application_id, scope=scope)
         return await self._ask(token_service_pb2.GetAccessTokenRequest(grantless=wanted), min_lifetime)
 

@@ -1,4 +1,4 @@
-"""`make run`: the whole suite on this machine, the main job walked once, and then it stays up."""
+"""`make run`: starts the whole suite on this machine, runs the demo once, and keeps the suite running."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ FAILED = 1
 
 
 def main() -> None:
-    """Run until Ctrl-C (exit code 0), or until something fails (1)."""
+    """Run until Ctrl-C (exit code 0) or until a failure (exit code 1)."""
     settings = load_settings(DevstackSettings)
     configure_logging("devstack", "warning")
     raise SystemExit(asyncio.run(_run(settings)))
@@ -47,7 +47,7 @@ async def _run(settings: DevstackSettings) -> int:
 
 
 async def _stay_up(suite: Suite) -> int:
-    """Walk the main job, and stay until a process dies. Returns only when the walk failed; raises ProcessDied."""
+    """Run the demo, and wait until a process dies. Return only when the demo failed; raise ProcessDied."""
     _report("\nThe main job:")
     account_id = ""
     try:
@@ -57,7 +57,7 @@ async def _stay_up(suite: Suite) -> int:
         if suite.simulator:
             return FAILED
         _report(
-            "  The servers are not ours, so the suite stays up; set SELLERGATE_DEMO_… to credentials that they know."
+            "  The servers are not the simulator, so the suite stays up; set SELLERGATE_DEMO_… to credentials that they accept."
         )
     write_report(suite, account_id, await prepare(suite, account_id) if account_id else None)
     report_addresses(suite, account_id, _report)

@@ -1,4 +1,4 @@
-"""A certificate authority of the local run's own, and an identity for every process."""
+"""The certificate authority of the local run, and an identity for every process."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _BACKDATED = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class IdentityFiles:
-    """Where a process finds its key, its certificate and the authority, as PEM."""
+    """The PEM files of a process's key, its certificate and the authority."""
 
     ca: Path
     certificate: Path
@@ -25,7 +25,7 @@ class IdentityFiles:
 
 
 class Authority:
-    """The authority in `folder`, made when there is none, or when it is about to end."""
+    """The authority in `folder`, created when it is missing or about to expire."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -41,7 +41,7 @@ class Authority:
         self._key = key
 
     def issue(self, name: str) -> IdentityFiles:
-        """Return the files of identity `name` ("account", "client/demo"), made again when they are missing or about to expire."""
+        """Return the files of identity `name` ("account", "client/demo"); create them when missing or about to expire."""
         stem = name.replace("/", "-")
         files = IdentityFiles(self.certificate_file, self._folder / f"{stem}.pem", self._folder / f"{stem}.key")
         if not (files.key.exists() and _is_fresh(files.certificate) and self._sign_file(files.certificate)):
@@ -146,7 +146,7 @@ def _certificate_pem(certificate: x509.Certificate) -> bytes:
 
 
 def _write_private(file: Path, content: bytes) -> None:
-    """Write a file that only its owner reads."""
+    """Write a file that only its owner can read."""
     file.unlink(missing_ok=True)
     file.touch(mode=0o600)
     file.write_bytes(content)

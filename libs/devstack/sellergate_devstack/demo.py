@@ -1,4 +1,4 @@
-"""Walks the main job once, as a frontend would: connect a seller, look at its status, list its orders."""
+"""The demo, which acts as a frontend once: it connects a seller, checks its status, and lists its orders."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ SECONDS = 30.0
 
 
 class DemoSuite(Protocol):
-    """A suite that can be walked: processes of this machine, or containers."""
+    """The suite that the demo needs: processes of this machine, or containers."""
 
     @property
     def edge(self) -> str:
@@ -20,7 +20,7 @@ class DemoSuite(Protocol):
 
     @property
     def simulator(self) -> str | None:
-        """The simulator's base URL; None when Amazon is Amazon."""
+        """The simulator's base URL; None when the suite calls Amazon."""
 
     @property
     def demo(self) -> Demo:
@@ -28,24 +28,24 @@ class DemoSuite(Protocol):
 
     @property
     def callback_url(self) -> str:
-        """Where Amazon sends browsers back to."""
+        """The redirect URI, to which Amazon sends browsers back."""
 
     def target(self, service: str) -> str:
-        """Return where a gRPC service listens."""
+        """Return the gRPC target of a service."""
 
     def identity(self, name: str) -> Identity:
-        """Return an identity."""
+        """Return the identity with this name."""
 
     def jwt(self, user_id: str) -> str:
         """Return a token of a user for the edge."""
 
 
 class DemoFailed(Exception):
-    """A step of the walk was refused; the message holds the problem document."""
+    """A refused step of the demo; the message holds the problem document."""
 
 
 async def run_demo(suite: DemoSuite, report: Callable[[str], None]) -> str:
-    """Do the main job, report its results, and return the account's id. Raises DemoFailed."""
+    """Run the demo, report its results, and return the account ID. Raises DemoFailed."""
     demo = suite.demo
     headers = {"Authorization": f"Bearer {suite.jwt(demo.user_id)}"}
     async with httpx.AsyncClient(base_url=suite.edge, headers=headers, timeout=SECONDS, trust_env=False) as client:
@@ -79,7 +79,7 @@ async def run_demo(suite: DemoSuite, report: Callable[[str], None]) -> str:
 
 
 async def _ask(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> Any:
-    """Return the JSON of a success. Raises DemoFailed with the problem document of a refusal."""
+    """Return the JSON of a successful response. Raises DemoFailed with the problem document of any other."""
     try:
         response = await client.request(method, path, **given)
     except httpx.HTTPError as error:

@@ -1,4 +1,4 @@
-"""Which processes the local run has, and what each may know: the context table of the architecture, as environments."""
+"""The processes of the local run with their environments, which hold only what each service may know."""
 
 import secrets
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ _SPAPI = "SELLERGATE_SPAPI_ENDPOINT SELLERGATE_SPAPI_SANDBOX_ENDPOINT " + " ".jo
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will run. `redis` is None where the operator has one."""
+    """The processes to run. `redis` is None where the operator provides one."""
 
     settings: DevstackSettings
     state: State
@@ -56,7 +56,7 @@ class Plan:
     operator: Identity
 
     def processes(self) -> list[Process]:
-        """Return all processes in the order of their start."""
+        """Return all processes in their start order."""
         simulator = [self._simulator()] if self.settings.wants_simulator else []
         services = [self._account(), self._token(), self._iam(), self._gateway(), self._edge()]
         return [*([self.redis] if self.redis else []), *simulator, *services]
@@ -67,7 +67,7 @@ class Plan:
         return port
 
     def target(self, name: str) -> str:
-        """Return where a gRPC service listens."""
+        """Return the gRPC target of a service."""
         return f"{LOOPBACK}:{self.port(name)}"
 
     @property
@@ -77,12 +77,12 @@ class Plan:
 
     @property
     def callback_url(self) -> str:
-        """Where Amazon sends browsers back to."""
+        """The redirect URI, to which Amazon sends browsers back."""
         return f"{self.edge_url}/api/amazon/oauth/callback"
 
     @property
     def login_url(self) -> str:
-        """Where the Appstore sends sellers."""
+        """The login URI, to which the Appstore sends sellers."""
         return f"{self.edge_url}/api/amazon/oauth/login"
 
     @property
@@ -99,7 +99,7 @@ class Plan:
         if self.settings.catalogue:
             own["SELLERGATE_SIMULATOR_CATALOGUE"] = str(self.settings.catalogue)
         healthy = http_answers(f"{self.simulator_url}/control/health")
-        # Not through `environment` with X_FILE names: SEED_FILE is a file by itself.
+        # Not through `environment`, which treats X_FILE as a secret's file: SEED_FILE is itself a file.
         return Process(
             "simulator", self._command("simulator"), environment({}) | own, self._log("simulator"), healthy, ports
         )
@@ -156,7 +156,7 @@ class Plan:
         return self._service("gateway", own, f"{_SPAPI} {_GATEWAY} SELLERGATE_TOKEN_CALLERS")
 
     def _spapi(self) -> dict[str, str]:
-        """Return where the simulator is, as settings, if it stands in for SP-API."""
+        """Return the simulator's address as settings, if it stands in for SP-API."""
         if not self.settings.wants_simulator:
             return {}
         addresses = [f"http://{LOOPBACK}:{self.settings.simulator_port + 1 + index}" for index in range(4)]
@@ -209,7 +209,7 @@ class Plan:
         return {f"SELLERGATE_{name.upper()}_TARGET": self.target(name) for name in names}
 
     def _seller_central(self) -> dict[str, str]:
-        """Return where selling partners give consent: with the simulator, there."""
+        """Return the settings of the consent pages: the simulator's, if it runs."""
         return dict.fromkeys(_CENTRALS.split(), self.simulator_url) if self.settings.wants_simulator else {}
 
     def _demo_keys(self) -> dict[str, str]:
@@ -230,7 +230,7 @@ class Plan:
 
 
 def make_plan(settings: DevstackSettings, state: State) -> Plan:
-    """Decide what runs, with a Redis of its own unless the operator has one."""
+    """Return the plan, with a Redis unless the operator provides one."""
     files = state.authority.issue("operator")
     operator = Identity(files.ca.read_bytes(), files.certificate.read_bytes(), files.key.read_bytes())
     demo = state.demo(settings)

@@ -1,4 +1,4 @@
-"""What the local run makes ready after its walk: sellers can be connected by a click, and an SP-API SDK can be pointed here."""
+"""Preparation after the demo: an application for website authorization, and a drop-in client for an SP-API SDK."""
 
 import time
 
@@ -14,7 +14,7 @@ _SECRET_SECONDS = 180 * 24 * 3600
 
 
 async def prepare(suite: DemoSuite, account_id: str) -> dict[str, str]:
-    """Make both ready; return the SDK's client id, client secret and handle. Raises SellergateError."""
+    """Prepare both; return the SDK's client ID, client secret and drop-in refresh token. Raises SellergateError."""
     connecting = Sellergate.connect(
         suite.target("gateway"), suite.target("account"), suite.identity("operator"), suite.target("token")
     )
@@ -25,7 +25,7 @@ async def prepare(suite: DemoSuite, account_id: str) -> dict[str, str]:
 
 
 async def _prepare_application(suite: DemoSuite, sellergate: Sellergate, account_id: str) -> None:
-    """Tell what the simulator knows of the demo application: its id at Amazon and where it sends browsers back to."""
+    """Store the demo application's ID at Amazon and its redirect URI, as the simulator knows them."""
     account = await sellergate.accounts.get(account_id)
     application = application_pb2.Application(
         application_id=account.application_id,
@@ -41,7 +41,7 @@ async def _prepare_application(suite: DemoSuite, sellergate: Sellergate, account
 
 
 async def _create_client(suite: DemoSuite, sellergate: Sellergate, account_id: str) -> dict[str, str]:
-    """Make a client for SDKs, and revoke those of earlier runs, whose secrets were shown only then."""
+    """Create a drop-in client, and revoke those of earlier runs, whose secrets were shown only then."""
     user = suite.demo.user_id
     async for client in sellergate.clients.each(user):
         if client.name == CLIENT_NAME and not client.HasField("revoke_time"):

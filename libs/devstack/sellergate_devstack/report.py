@@ -1,4 +1,4 @@
-"""Writes down for programs and for people what runs where."""
+"""The report of a running suite: run.json for programs, and addresses for people."""
 
 import json
 from collections.abc import Callable
@@ -28,12 +28,12 @@ def write_report(suite: Suite, account_id: str, dropin: dict[str, str] | None) -
 
 
 def remove_report(suite: Suite) -> None:
-    """Remove run.json: nothing runs any more."""
+    """Remove run.json, because the suite has ended."""
     (suite.plan.state.folder / FILE).unlink(missing_ok=True)
 
 
 def report_addresses(suite: Suite, account_id: str, report: Callable[[str], None]) -> None:
-    """Tell where everything is, and the lines to type."""
+    """Print all addresses and commands to try."""
     marketplace = suite.demo.marketplace_id
     report("")
     report(f"REST edge   {suite.edge}   (API documentation: {suite.edge}/docs)")

@@ -1,4 +1,4 @@
-"""Settings of the local run: ports, what runs elsewhere, and the demo seller. What an operator sets wins over what is made here."""
+"""Settings of the local run: ports, external servers, and the demo seller. An operator's settings take precedence."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from sellergate_common.crypto.wrapping import holds_wrapped
 from sellergate_common.settings import PREFIX, Port, Settings, names
 
 _DEMO_ROLE = "arn:aws:iam::123456789012:role/SellergateDemo"
-# What every process may see of the launcher's environment, beside its own settings.
+# The variables of the launcher's environment that every process gets, in addition to its own settings.
 _PASSED_ON = (
     "PATH",
     "HOME",
@@ -36,11 +36,11 @@ class DevstackSettings(Settings):
     gateway_port: Port = 50054
     simulator_port: Port = 3900
     metrics_base_port: Annotated[int, Field(ge=0, le=65000)] = 0
-    """Metrics of account, token, iam, gateway and edge at this port and the four after it; 0: at none."""
+    """The first of five consecutive ports for metrics of account, token, iam, gateway and edge; 0: no metrics."""
     simulator: Annotated[str, Field(pattern="^(on|off|auto)$")] = "auto"
-    """auto: on unless an LWA URL and an SP-API endpoint are given."""
+    """auto: on unless an LWA URL and an SP-API endpoint are set."""
     catalogue: Path | None = None
-    """The file of SP-API's operations for the gateway and the simulator; None: that of this release."""
+    """The catalogue file for the gateway and the simulator; None: this release's."""
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     lwa_token_url: str | None = None
@@ -69,14 +69,14 @@ class DevstackSettings(Settings):
 
     @property
     def ports(self) -> set[int]:
-        """Every port that the chosen settings claim."""
+        """Every port that the settings use."""
         services = {self.edge_port, self.account_port, self.token_port, self.iam_port, self.gateway_port}
-        rows = (self.simulator_port, self.metrics_base_port)  # five in a row each
+        rows = (self.simulator_port, self.metrics_base_port)  # each is the first of five
         return services | {first + index for first in rows for index in range(5)}
 
     @property
     def demo_role_arn(self) -> str:
-        """The demo seller's role: the one given, or one of our own where an STS will take it; empty: calls are not signed."""
+        """The demo seller's role: the configured one, or a generated one where an STS accepts it; empty: calls are not signed."""
         has_sts = self.wants_simulator or self.aws_endpoint_url_sts
         return self.demo_iam_role_arn or (_DEMO_ROLE if has_sts else "")
 
@@ -87,9 +87,9 @@ class DevstackSettings(Settings):
 
 
 def environment(own: dict[str, str], *, operators: str = "") -> dict[str, str]:
-    """Return the environment of a process: what is passed on to all, its `own` settings, and `operators` variables by name.
+    """Return the environment of a process: common variables, its `own` settings, and the `operators` variables by name.
 
-    A variable that the operator set comes before one that is made here, also as X_FILE.
+    A variable that the operator set, also as X_FILE, takes precedence over a generated one.
     """
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     passed["PYTHONUNBUFFERED"] = "1"
@@ -105,12 +105,12 @@ def environment(own: dict[str, str], *, operators: str = "") -> dict[str, str]:
 
 
 def aws_environment() -> dict[str, str]:
-    """Return the operator's AWS_ variables, for the processes that may have them."""
+    """Return the operator's AWS_ variables, for the processes that need them."""
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
 def wraps_keys(account: dict[str, str]) -> bool:
-    """Return whether the account service needs AWS for keys that the operator has wrapped; it reports bad values itself."""
+    """Return whether the account service needs AWS for wrapped keys; that service itself reports invalid values."""
     variables = [f"{PREFIX}{name}" for name in ("SEALING_KEYS", "INDEX_KEY", "AUDIT_KEY")]
     files = (Path(account[f"{name}_FILE"]) for name in variables if f"{name}_FILE" in account)
     given = [account.get(name, "") for name in variables]
@@ -119,5 +119,5 @@ def wraps_keys(account: dict[str, str]) -> bool:
 
 
 def interpreter() -> str:
-    """Return the Python that runs the processes: this one."""
+    """Return the path of this Python, which runs the processes."""
     return sys.executable

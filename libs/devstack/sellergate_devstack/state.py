@@ -1,4 +1,4 @@
-"""The state directory of the local run: keys, certificates, demo credentials; made once, kept, readable only by its owner."""
+"""The state directory of the local run: keys, certificates and demo credentials; created once, readable only by its owner."""
 
 import base64
 import fcntl
@@ -26,7 +26,7 @@ KEYS = ("index", "audit", "jwt")
 
 
 class StateInUse(Exception):
-    """Another run uses the state directory."""
+    """A state directory that another run uses."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,7 +45,7 @@ class Demo:
     aws_secret_access_key: SecretStr
 
     def seed(self, redirect_uri: str = "", login_uri: str = "") -> str:
-        """Return the simulator's seed document: this seller, and another one that gives consent when it is asked."""
+        """Return the simulator's seed document: this seller, and another one that gives consent on request."""
         website = {"redirect_uris": [redirect_uri], "login_uri": login_uri} if redirect_uri else {}
         return json.dumps(
             {
@@ -82,21 +82,21 @@ class Demo:
 
 
 class State:
-    """One state directory."""
+    """A state directory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("keys", "logs"):
             (folder / name).mkdir(exist_ok=True, mode=0o700)
-        # What an earlier run or a person made may be open to others; mkdir leaves its mode as it is.
+        # mkdir does not change the mode of an existing directory, which other users may be able to read.
         for private in (folder, folder / "keys", folder / "logs"):
             private.chmod(0o700)
         for name in RINGS:
             self._once(self.key_file(name), _ring)
         for name in KEYS:
             self._once(self.key_file(name), lambda: _random(KEY_BYTES) + "\n")
-        # The database of an earlier release has rows without MACs, which are adopted once (`adopted`).
+        # An earlier release's database has rows without MACs, which are adopted once (`adopted`).
         self.rows_have_macs = self._rows_adopted.exists() or not (folder / "account.sqlite").exists()
         if self.rows_have_macs:
             self.adopted()
@@ -108,7 +108,7 @@ class State:
         return self.folder / "rows-have-macs"
 
     def adopted(self) -> None:
-        """Note that from now on a row without a MAC was not written by the service."""
+        """Record that rows without a MAC are from now on not the account service's."""
         self._rows_adopted.touch(mode=0o600)
 
     def key_file(self, name: str) -> Path:
@@ -116,12 +116,12 @@ class State:
         return self.folder / "keys" / name
 
     def demo(self, settings: DevstackSettings) -> Demo:
-        """Return the demo seller: as the operator's settings say, else as it was made here."""
+        """Return the demo seller: the generated one, with the operator's settings applied."""
         return read_demo((self.folder / "demo.json").read_text(), settings)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory. The lock is the operating system's: it ends with the process, however that ends.
+        """Lock the directory. The operating system releases the lock when the process ends.
 
         Raises StateInUse when another run holds it.
         """
@@ -155,7 +155,7 @@ class State:
 
 
 def read_demo(text: str, settings: DevstackSettings) -> Demo:
-    """Return the demo seller of a demo.json, as the operator's settings change it."""
+    """Return the demo seller in demo.json, with the operator's settings applied."""
     made = json.loads(text)
     marketplace = marketplace_by_code(settings.demo_marketplace)
     if marketplace is None:
@@ -175,7 +175,7 @@ def read_demo(text: str, settings: DevstackSettings) -> Demo:
 
 
 def _ring() -> str:
-    """Return a key ring with one key, which is called as `sellergate keys new` calls it."""
+    """Return a key ring with one key, whose ID has the form of `sellergate keys new`."""
     return f"{datetime.now(UTC):k%Y%m%d} {_random(RING_BYTES)}\n"
 
 

@@ -1,4 +1,4 @@
-"""The whole suite on this machine: used by `make run`, the end-to-end tests and the benches."""
+"""The whole suite on this machine, for `make run`, the end-to-end tests and the benches."""
 
 import shutil
 import signal
@@ -17,7 +17,7 @@ from sellergate_devstack.user_tokens import TOKEN_SECONDS, user_token
 
 
 class Suite:
-    """A suite that runs."""
+    """A running suite."""
 
     def __init__(self, plan: Plan, supervisor: Supervisor) -> None:
         self.plan = plan
@@ -40,16 +40,16 @@ class Suite:
 
     @property
     def callback_url(self) -> str:
-        """Where Amazon sends browsers back to."""
+        """The redirect URI, to which Amazon sends browsers back."""
         return self.plan.callback_url
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids by name."""
+        """The process IDs by name."""
         return {name: process.pid for name, process in self.supervisor.processes.items()}
 
     def target(self, service: str) -> str:
-        """Return where a gRPC service listens."""
+        """Return the gRPC target of a service."""
         return self.plan.target(service)
 
     def files(self, name: str) -> IdentityFiles:
@@ -57,7 +57,7 @@ class Suite:
         return self.plan.state.authority.issue(name)
 
     def identity(self, name: str) -> Identity:
-        """Return an identity, read."""
+        """Return an identity, with its files read."""
         files = self.files(name)
         return Identity(files.ca.read_bytes(), files.certificate.read_bytes(), files.key.read_bytes())
 
@@ -75,7 +75,7 @@ class Suite:
         self.supervisor.processes[name].send(number)
 
     async def restart(self, name: str) -> None:
-        """End a process at once and start it again."""
+        """Kill a process and start it again."""
         process = self.supervisor.processes[name]
         process.send(signal.SIGKILL)
         if process.handle is not None:

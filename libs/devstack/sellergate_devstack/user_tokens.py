@@ -1,4 +1,4 @@
-"""Tokens of users, as the sign-in of a company would give them."""
+"""User tokens, as a company's sign-in would issue them."""
 
 import time
 
@@ -10,7 +10,7 @@ TOKEN_SECONDS = 24 * 3600
 
 
 def user_token(secret: str, user_id: str, settings: DevstackSettings, seconds: float = TOKEN_SECONDS) -> str:
-    """Return a token of a user for the edge, signed with the secret that it shares."""
+    """Return a user's token for the edge, signed with the edge's shared secret."""
     claims = {
         "sub": user_id,
         "aud": settings.jwt_audience,

@@ -48,7 +48,7 @@ def written(folder: Path, *rows: Any) -> Path:
         ("next_sets", {"a": 1}, "next_sets must be an object of texts"),
         ("next_operation", "orders/v0/none", "next_operation must name an operation of the file"),
         ("next_operation", "orders/v0/getOrder", "whose path has no parameters"),
-        ("ratte", 1, "ratte is no fact that a catalogue has"),
+        ("ratte", 1, "ratte is not a fact of the catalogue"),
     ],
 )
 def test_a_row_at_fault_is_named_with_its_fact(tmp_path: Path, fact: str, value: Any, words: str) -> None:
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_two_rows_of_one_name_or_one_path_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match=r"catalogue\.json: two operations are called orders/v0/getOrder"):
         Catalogue.read(written(tmp_path, ROW, {**ROW, "path": "/other"}))
-    with pytest.raises(DataFileError, match=r"two operations answer GET /orders/v0/orders/"):
+    with pytest.raises(DataFileError, match=r"two operations have GET /orders/v0/orders/"):
         Catalogue.read(written(tmp_path, ROW, {**ROW, "name": "orders/v0/other"}))
 
 

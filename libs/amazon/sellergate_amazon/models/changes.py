@@ -1,4 +1,4 @@
-"""What differs between two catalogues, as one change for each fact of an operation."""
+"""The differences between two catalogues: a change for each fact of an operation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from sellergate_amazon.operations import Operation
 
-# Each kind of change and the facts that belong together in it.
+# Each kind of change with its facts.
 _KINDS = {
     "RATE": ("rate",),
     "BURST": ("burst",),
@@ -24,7 +24,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `before` and `after` are texts, empty for what was not there."""
+    """One difference. `before` and `after` are texts, empty for an absent fact."""
 
     kind: str
     operation: str
@@ -33,9 +33,9 @@ class Change:
 
 
 def changes(old: Iterable[Operation], new: Iterable[Operation]) -> list[Change]:
-    """Return the differences by name of operation: what moved, is new or removed, then fact by fact.
+    """Return the differences, sorted by operation: moved, added and removed operations, then changed facts.
 
-    An operation is the same one if its name is the same, or if another name has its method and path (MOVED).
+    Two rows are the same operation if their names are equal, or if their methods and paths are equal (MOVED).
     """
     before, after = _by_name(old), _by_name(new)
     gone, fresh = set(before) - set(after), set(after) - set(before)
@@ -58,7 +58,7 @@ def _changes_of(old: Operation, new: Operation) -> list[Change]:
         if was != now:
             differing = [fact for fact, first, second in zip(facts, was, now, strict=True) if first != second]
             found.append(Change(kind, new.name, _facts(old, differing), _facts(new, differing)))
-    # A catalogue from before parameters were recorded has none of them.
+    # Catalogues from before the recording of parameters have none.
     if old.parameters is not None and new.parameters is not None and old.parameters != new.parameters:
         lost, added = (sorted(set(one) - set(other)) for one, other in _both_ways(old.parameters, new.parameters))
         found.append(Change("PARAMETERS", new.name, ", ".join(lost), ", ".join(added)))
@@ -78,7 +78,7 @@ def _place(operation: Operation) -> str:
 
 
 def _full(operation: Operation, other: Operation) -> str:
-    """Return method and path, and the name before them where it is what differs."""
+    """Return method and path, after the name if the name differs."""
     return _place(operation) if operation.name == other.name else f"{operation.name}: {_place(operation)}"
 
 

@@ -1,4 +1,4 @@
-"""Rows of the catalogue from one model: only the statements of Amazon's file."""
+"""Extraction of the catalogue's rows from one model: only facts that Amazon's file states."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from sellergate_amazon.models.responses import envelope, pagination, success
 
 _RATE = "Rate (requests per second)"
 _NUMBER = re.compile(r"\d{0,9}\.?\d{1,9}")
-# No model of Amazon states it today; its guide to the Tokens API does (overrides).
+# Today no model states this; Amazon's guide to the Tokens API does (see the overrides).
 _RESTRICTED = re.compile(r"\bis a restricted operation\b|\brequires? an? restricted data token\b", re.IGNORECASE)
 _STATIC = ("x-amzn-api-sandbox", "x-amazon-spds-sandbox-behaviors")
 _VERSION = re.compile(r"[-_]?[Vv]?(?:\d{4}-\d{2}-\d{2}|\d{1,2})$")
@@ -18,9 +18,9 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def rows_of(model: Model, api_names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return one row for each operation. Raises DataFileError naming the operation that has no OpenAPI shape.
+    """Return one row for each operation. Raises DataFileError that names the operation without an OpenAPI shape.
 
-    `api_names`: the name of an API where that of its file does not do.
+    `api_names`: names of APIs whose file name is unsuitable.
     """
     api = api_of(model, api_names)
     rows = []
@@ -41,11 +41,11 @@ def api_of(model: Model, api_names: Mapping[str, str]) -> str:
 
 
 def usage_plan(description: str) -> tuple[float, int] | None:
-    """Return rate (calls a second) and burst of the usage plan that a description states, or None.
+    """Return the rate (calls a second) and burst of the usage plan in a description, or None.
 
-    A table with several plans counts by its first, the default; "n" in place of numbers is no statement.
+    Of a table with several plans the first, the default one, counts; "n" in place of numbers counts as no plan.
     """
-    # A model may have the ends of lines escaped once too often.
+    # Some models escape line ends twice.
     lines = description.replace("\\n", "\n").split("\n")
     head = next((number for number, line in enumerate(lines) if _RATE in line and "Burst" in line), None)
     if head is None:
@@ -97,7 +97,7 @@ def _row(
 
 
 def _parameters(model: Model, operation: Mapping[str, Any], item: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
-    """Return place, name and necessity of each parameter, sorted. A body of any name is "body"."""
+    """Return the place and name of each parameter, and whether it is required, sorted. A body of any name is "body"."""
     found: dict[tuple[str, str], bool] = {}
     for node in (*item.get("parameters", ()), *operation.get("parameters", ())):
         parameter = model.resolved(node)
@@ -110,7 +110,7 @@ def _parameters(model: Model, operation: Mapping[str, Any], item: Mapping[str, A
 
 
 def _sandbox(model: Model, operation: Mapping[str, Any], item: Mapping[str, Any]) -> str | None:
-    """Return "dynamic", "static", or None: the kind of the sandbox."""
+    """Return the kind of the sandbox: "dynamic", "static", or None."""
     if any("dynamic" in (node.get("x-amzn-api-sandbox") or {}) for node in (operation, item)):
         return "dynamic"
     responses = (model.resolved(response) for response in operation["responses"].values())

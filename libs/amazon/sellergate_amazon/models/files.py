@@ -1,4 +1,4 @@
-"""Amazon's model files (OpenAPI 2 and 3, JSON) in a folder, read and checked as far as the catalogue needs them."""
+"""The reader of Amazon's model files (OpenAPI 2 and 3, JSON), with the checks that the catalogue needs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,30 +20,30 @@ class Model:
 
     @property
     def version(self) -> str:
-        """The version of the API that the file states ("v0", "2021-06-30")."""
+        """The API version in the file ("v0", "2021-06-30")."""
         return str(self.document["info"]["version"])
 
     @property
     def base_path(self) -> str:
-        """The prefix of every path, without a slash at its end: OpenAPI 2's basePath (OpenAPI 3 of Amazon has none)."""
+        """The prefix of every path, without a trailing slash: OpenAPI 2's basePath (Amazon's OpenAPI 3 files have none)."""
         return str(self.document.get("basePath", "")).rstrip("/")
 
     def operations(self) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
-        """Yield method ("GET"), path, operation and path item of each operation."""
+        """Yield the method ("GET"), path, operation object and path item of each operation."""
         for path, item in self.document["paths"].items():
             for method in METHODS:
                 if method in item:
                     yield method.upper(), self.base_path + path, item[method], item
 
     def resolved(self, node: Any) -> Mapping[str, Any]:
-        """Return a node, or what its chain of `$ref` leads to within the file. Raises DataFileError."""
+        """Return a node after resolving its chain of `$ref` within the file. Raises DataFileError."""
         for _ in range(_MOST_REFERENCES):
             if not isinstance(node, Mapping):
                 break
             if "$ref" not in node:
                 return node
             node = self._target(str(node["$ref"]))
-        raise DataFileError(self.file, "$ref", "leads to no object, or to itself")
+        raise DataFileError(self.file, "$ref", "must lead to an object, and not to itself")
 
     def _target(self, reference: str) -> Any:
         node: Any = self.document
@@ -58,12 +58,12 @@ class Model:
 
 
 def read_models(folder: Path) -> list[Model]:
-    """Return the models of a folder and the folders in it, in the order of their paths. Raises DataFileError.
+    """Return the models of a folder and its subfolders, in the order of their paths. Raises DataFileError.
 
-    A JSON file that is no OpenAPI document is a fault: a model that is passed over would look like removed operations.
+    A JSON file that is not an OpenAPI document is an error, because a skipped model would look like removed operations.
     """
     if not folder.is_dir():
-        raise DataFileError(folder, "", "is no folder; give the folder `models` of Amazon's repository of models")
+        raise DataFileError(folder, "", "is not a folder; give the folder `models` of Amazon's repository of models")
     models = [_read(file) for file in sorted(folder.rglob("*.json"))]
     if not models:
         raise DataFileError(folder, "", "has no model; give the folder `models` of Amazon's repository of models")
@@ -73,7 +73,7 @@ def read_models(folder: Path) -> list[Model]:
 def _read(file: Path) -> Model:
     document = read_json(file)
     if not isinstance(document, dict) or not ({"swagger", "openapi"} & set(document)):
-        raise DataFileError(file, "", "is no OpenAPI document: it has neither `swagger` nor `openapi`")
+        raise DataFileError(file, "", "is not an OpenAPI document: it has neither `swagger` nor `openapi`")
     info, paths = document.get("info"), document.get("paths")
     if not isinstance(info, dict) or not isinstance(info.get("version"), str):
         raise DataFileError(file, "info.version", "must be a text")

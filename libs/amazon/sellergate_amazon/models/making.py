@@ -1,4 +1,4 @@
-"""The catalogue's rows from a folder of Amazon's models and the reviewed overrides: the same input gives the same rows."""
+"""Generation of the catalogue's rows from Amazon's models and the reviewed overrides: equal inputs give equal rows."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from sellergate_amazon.models.files import Model, read_models
 from sellergate_amazon.models.overrides import Overrides
 from sellergate_amazon.models.responses import success, token_place
 
-# A row of the overrides states what differs from these.
+# The defaults of rows in the overrides.
 _PLAIN: Mapping[str, Any] = {
     "rate": None,
     "burst": None,
@@ -40,13 +40,13 @@ class Made:
     """A new catalogue."""
 
     rows: tuple[dict[str, Any], ...]
-    """By name."""
+    """Rows, sorted by name."""
     notes: tuple[str, ...]
-    """What a reviewer of the overrides should look at."""
+    """Findings that a reviewer of the overrides should check."""
 
 
 def made(folder: Path, overrides: Overrides) -> Made:
-    """Return the catalogue of a folder of models. Raises DataFileError naming file and entry."""
+    """Return the catalogue of a folder of models. Raises DataFileError that names file and entry."""
     notes: list[str] = []
     models = read_models(folder)
     rows = [row for model in models for row in rows_of(model, overrides.api_names)]
@@ -71,7 +71,7 @@ def made(folder: Path, overrides: Overrides) -> Made:
 
 
 def _without_scope(models: Iterable[Model], rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a note for each operation that its model calls grantless and no override gives a scope to: models name none."""
+    """Return a note for each grantless operation without a scope in the overrides; models name no scopes."""
     stated = {
         (method, path)
         for model in models
@@ -104,7 +104,7 @@ def _without_pages(models: Iterable[Model], rows: Iterable[Mapping[str, Any]]) -
 
 
 def _named(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with a name each; the method distinguishes two that would have the same, as one id with POST and PUT."""
+    """Return the rows with unique names; rows with equal names, such as one ID with POST and PUT, get the method added."""
     rows = list(rows)
     plain = Counter(map(_plain_name, rows))
     return [{"name": f"{name}:{row['method']}" if plain[name := _plain_name(row)] > 1 else name, **row} for row in rows]

@@ -1,4 +1,4 @@
-"""Reviewed facts that Amazon's models do not state, each with its source: read from a file, and put into the rows of models."""
+"""Overrides: reviewed facts that Amazon's models lack, each with its source; read from a file and applied to rows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ _SECTIONS = ("api_names", "added", "facts")
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What is known about Amazon's operations beyond its models."""
+    """Facts about Amazon's operations beyond its models."""
 
     file: Path
     api_names: Mapping[str, str]
-    """The name of an API where that of its model file does not do."""
+    """Names of APIs whose file name is unsuitable."""
     added: tuple[Mapping[str, Any], ...]
     """Rows of operations that the models lack."""
     facts: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
-    """By name of an operation: sets of facts, no fact twice."""
+    """Sets of facts by operation; no fact occurs twice."""
 
     @staticmethod
     def read(file: Path = REVIEWED) -> "Overrides":
-        """Return the overrides of a file. Raises DataFileError naming the entry: unknown, twice, or without a source."""
+        """Return the overrides of a file. Raises DataFileError that names an unknown, repeated or unsourced entry."""
         document = read_json(file)
         if not isinstance(document, dict) or set(document) != set(_SECTIONS):
             raise DataFileError(file, "", f"must be an object with {', '.join(_SECTIONS)}")
@@ -46,9 +46,9 @@ class Overrides:
         return Overrides(file, names, added, facts)
 
     def applied(self, rows: Iterable[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
-        """Return the rows with the facts in them; findings for a reviewer are added to `notes`.
+        """Return the rows with the overrides applied; findings for a reviewer are added to `notes`.
 
-        A rate of Amazon's SDK is a default of that client, so that one of the model wins over it.
+        A rate from Amazon's SDK is that client's default, so a rate in the model takes precedence.
         """
         left, found = dict(self.facts), []
         for row in rows:
@@ -71,7 +71,7 @@ def _correct(row: dict[str, Any], given: Mapping[str, Any], notes: list[str]) ->
 
 
 def _sourced(file: Path, section: str, entries: Any, named_by: str) -> list[dict[str, Any]]:
-    """Return a section's entries without their sources, each fact checked. Raises DataFileError."""
+    """Return a section's entries without their sources, after a check of each fact. Raises DataFileError."""
     if not isinstance(entries, list):
         raise DataFileError(file, section, "must be an array")
     found = []
@@ -83,7 +83,7 @@ def _sourced(file: Path, section: str, entries: Any, named_by: str) -> list[dict
         given = dict(entry)
         source = given.pop("source", None)
         if not isinstance(source, str) or not source:
-            raise DataFileError(file, place, "names no source")
+            raise DataFileError(file, place, "names no source; add `source`")
         for fact, value in given.items():
             if fact != "operation":
                 check_fact(file, place, fact, value)

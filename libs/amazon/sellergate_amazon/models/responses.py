@@ -1,4 +1,4 @@
-"""A model's description of an operation's success: status, shape of the body, and place of the next page's token."""
+"""A model's description of an operation's successful response: status, shape of the body, place of the next page token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from typing import Any
 
 from sellergate_amazon.models.files import Model
 
-# The places of a token in the models: beside the data, and in an object of its own.
+# The places of a token in the models: beside the data, or in its own object.
 _PLACES = ((), ("payload",), ("pagination",), ("payload", "pagination"))
 _TOKENS = ("nextToken", "NextToken", "nextPageToken", "paginationToken", "nextTokenForLineItems")
-# The query parameters that take such a token.
+# The query parameters that accept such a token.
 _ASKS = ("nextToken", "NextToken", "pageToken", "nextPageToken", "paginationToken", "nextTokenForLineItems")
 
 
@@ -41,9 +41,9 @@ def envelope(model: Model, found: Success) -> str | None:
 
 
 def pagination(model: Model, names: list[str], found: Success) -> tuple[str, str] | None:
-    """Return the query parameter of the next page and the path of its value in the response ("payload.NextToken").
+    """Return the query parameter of the next page token, and the token's path in the response ("payload.NextToken").
 
-    `names` are the operation's query parameters. None where the model has only one of the two.
+    `names` are the operation's query parameters. Return None if the model lacks either.
     """
     asks = next((name for name in _ASKS if name in names), None)
     place = token_place(model, found) if asks is not None else None
@@ -67,7 +67,7 @@ def token_place(model: Model, found: Success) -> str | None:
 
 
 def properties(model: Model, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties of an object, those of `allOf` included."""
+    """Return the properties of an object, including those of `allOf`."""
     found: dict[str, Any] = {}
     for part in schema.get("allOf", ()):
         found |= properties(model, model.resolved(part))
@@ -75,7 +75,7 @@ def properties(model: Model, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _schema(response: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the schema of a response: OpenAPI 2 has it in place, OpenAPI 3 below a content type, JSON first."""
+    """Return the schema of a response: directly in OpenAPI 2; in OpenAPI 3 by content type, JSON first."""
     content = response.get("content", {})
     media_types = sorted(content, key=lambda name: (name != "application/json", name))
     holders = (response, *(content[media_type] for media_type in media_types))

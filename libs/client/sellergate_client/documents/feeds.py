@@ -26,7 +26,7 @@ _TEXTS = frozenset({"application/json", "application/xml"})
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed as Amazon reports it: `status` is its processingStatus, `result_document_id` empty where there is no report."""
+    """A feed at Amazon: `status` is its processingStatus; `result_document_id` is empty without a processing report."""
 
     feed_id: str
     status: str
@@ -71,7 +71,7 @@ class Feeds:
         return _text(response.json(), "feedId")
 
     async def get(self, account_id: str, feed_id: str) -> Feed:
-        """Return a feed as it is now."""
+        """Return a feed in its present state."""
         response = await self._sellergate.call(account_id, "GET", f"{_PATH}/{quote(feed_id, safe='')}")
         found = response.json()
         return Feed(feed_id, _text(found, "processingStatus"), str(found.get("resultFeedDocumentId") or ""))
@@ -84,9 +84,9 @@ class Feeds:
         seconds: float = FEED_SECONDS,
         on_progress: OnProgress | None = None,
     ) -> Feed:
-        """Return a feed once Amazon has ended it (DONE, CANCELLED or FATAL).
+        """Wait until Amazon has ended a feed (DONE, CANCELLED or FATAL), and return it.
 
-        Raises OutOfTime after `seconds`: Amazon goes on, and the caller may wait again.
+        Raises OutOfTime after `seconds`: Amazon continues, and the caller may wait again.
         """
         end, pause = time.monotonic() + seconds, FIRST_PAUSE_SECONDS
         while True:
@@ -98,7 +98,7 @@ class Feeds:
             if time.monotonic() + pause >= end:
                 raise OutOfTime(
                     f"Amazon has not ended the feed {feed_id} within {seconds:.0f} seconds; its status is {feed.status}."
-                    " Amazon goes on processing it: wait for it again.",
+                    " Amazon continues to process it: wait for it again.",
                     metadata={"feed_id": feed_id, "processing_status": feed.status},
                 )
             await asyncio.sleep(pause)
@@ -114,7 +114,9 @@ class Feeds:
         account = await self._sellergate.accounts.get(account_id)
         home = marketplace_by_code(account.marketplace)
         if home is None:
-            raise InvalidRequest.of_field("marketplace_ids", "must be given: the account has no home marketplace")
+            raise InvalidRequest.of_field(
+                "marketplace_ids", "must be given, because the account has no home marketplace"
+            )
         return home.id
 
 
@@ -131,7 +133,7 @@ def _text(document: Any, name: str) -> str:
     value = document.get(name) if isinstance(document, dict) else None
     if not isinstance(value, str) or not value:
         raise Unavailable(
-            f"Amazon's response holds no {name}; look whether the feed exists before you repeat the call.",
+            f"Amazon's response holds no {name}; check whether the feed exists before you repeat the call.",
             reason=Reason.AMAZON_UNAVAILABLE,
         )
     return value

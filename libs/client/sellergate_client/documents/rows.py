@@ -1,8 +1,8 @@
-"""Rows of the tables that Amazon writes: tab-separated or comma-separated, with the names of the columns in the first line.
+"""Rows of Amazon's tables: tab-separated or comma-separated, with the names of the columns in the first line.
 
 The header decides: with a tab in it, values are separated by tabs and quotation marks are ordinary characters, as in Amazon's
-flat files; otherwise values are separated by commas and quoted as in RFC 4180, and may hold line breaks. Values are texts, except
-those of columns that the caller declares a type for; an empty value of such a column is None.
+flat files; otherwise values are separated by commas and quoted as in RFC 4180, and may hold line breaks. Values are
+texts, except in columns for which the caller declares a type; an empty value of such a column is None.
 """
 
 import codecs
@@ -16,7 +16,7 @@ Types = Mapping[str, Callable[[str], Any]]
 
 
 class RowError(ValueError):
-    """A row that cannot be read. The message names row and column, and holds nothing of the content."""
+    """A row that cannot be read. The message names row and column, and holds no part of the content."""
 
 
 async def rows_of(
@@ -101,7 +101,7 @@ def _decoder(charset: str, first: bytes) -> codecs.IncrementalDecoder:
         name = codecs.lookup(charset or "utf-8").name
     except LookupError:
         raise RowError("The charset of the document is unknown; read the document as bytes.") from None
-    # Amazon puts a byte order mark before some of its UTF-8 files.
+    # Some of Amazon's UTF-8 files begin with a byte order mark.
     name = "utf-8-sig" if name == "utf-8" and first.startswith(codecs.BOM_UTF8[:1]) else name
     return codecs.getincrementaldecoder(name)()
 

@@ -1,4 +1,4 @@
-"""The gateway's streams: lists in pages, documents in both directions, and reports from the request to the last byte."""
+"""The gateway's streams: lists in pages, downloads and uploads of documents, and reports from request to download."""
 
 import asyncio
 import os
@@ -23,17 +23,17 @@ from sellergate_client.rpc.outcomes import connect_channel, transport_outcome
 Kind = Literal["REPORT", "FEED", "DATA_KIOSK"]
 STREAM_SECONDS = 3600.0
 MOST_PAGES = 10_000
-"""Pages after which a list without a bound of its caller's is an error: Amazon may send new page tokens without end."""
+"""The most pages of a list for which the caller sets no bound: Amazon may send new page tokens without end."""
 CHUNK_BYTES = 256 * 1024
 HELD_BYTES = 16 * 1024 * 1024
-"""The size up to which the gateway holds an upload and sends it again itself."""
+"""The size in bytes up to which the gateway keeps an upload in memory and retries it itself."""
 MOST_UPLOADS = 3
 _SERVICE = "gateway"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state of a transfer: id and Amazon's processingStatus of a report or feed (else empty), and bytes transferred."""
+    """The state of a transfer: ID and processingStatus of a report or feed (else empty), and transferred bytes."""
 
     report_id: str
     status: str
@@ -123,9 +123,10 @@ class Documents:
     async def pages(
         self, call: call_pb2.CallRequest, *, max_pages: int = 0, seconds: float = STREAM_SECONDS
     ) -> AsyncGenerator[SpApiResponse]:
-        """Yield page after page of a call, by the rule of its operation, `max_pages` at most.
+        """Yield the pages of a call one by one, by the paging rule of its operation, `max_pages` at most.
 
-        0: all pages. After MOST_PAGES of them that raises Unavailable, as a loop of page tokens does: the list is not complete.
+        0 means all pages; it raises Unavailable after MOST_PAGES of them, and for repeated page tokens: the list is
+        incomplete.
         """
         request = pb2.StreamPagesRequest(call=call, max_pages=max_pages)
         count = 0
@@ -149,7 +150,7 @@ class Documents:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> Document:
-        """Return a document, decompressed. The gateway resumes it where the connection to Amazon breaks."""
+        """Return a document, decompressed. The gateway resumes the download after a broken connection to Amazon."""
         number = pb2.DocumentKind.Value(f"DOCUMENT_KIND_{kind}")
         request = pb2.DownloadDocumentRequest(account_id=account_id, kind=number, document_id=document_id)
         return Document(self._stream(self._stub.DownloadDocument, request, seconds), on_progress)
@@ -167,7 +168,7 @@ class Documents:
         on_progress: OnProgress | None = None,
         seconds: float = STREAM_SECONDS,
     ) -> Document:
-        """Return a report, which is requested and waited for when it is read; `resume` is the id of a report requested before.
+        """Return a report, which is requested when it is first read; `resume` is the ID of an earlier report.
 
         `start` and `end` have a time zone.
         """
@@ -196,7 +197,7 @@ class Documents:
     ) -> str:
         """Upload a document for a feed and return its id. An iterable of more than 16 MiB needs its `size` in bytes.
 
-        Bytes and files are sent again while the document store is unavailable; an iterable is read once.
+        Bytes and files are sent again while the document store is unavailable; an iterable can be sent only once.
         Raises SellergateError, and the errors of reading `content`; Amazon stores nothing then.
         """
         size, ends = size or _size(content), time.monotonic() + seconds

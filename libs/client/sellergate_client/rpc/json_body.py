@@ -1,4 +1,4 @@
-"""Documents that become the JSON body of a call; what JSON cannot hold is refused before anything is sent."""
+"""The encoder of JSON bodies; it refuses values that JSON cannot hold before anything is sent."""
 
 import json
 import math
@@ -42,5 +42,5 @@ def _check(field: str, value: Any, depth: int) -> None:
         if not math.isfinite(value):
             raise InvalidRequest.of_field(field, f"must be a finite number; JSON has no {value}")
     elif value is not None and not isinstance(value, str | int):
-        advice = next((words for kind, words in _ADVICE if isinstance(value, kind)), "give what JSON can hold")
+        advice = next((words for kind, words in _ADVICE if isinstance(value, kind)), "give a value that JSON can hold")
         raise InvalidRequest.of_field(field, f"cannot hold {type(value).__name__}; {advice}")

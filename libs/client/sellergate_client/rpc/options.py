@@ -1,4 +1,4 @@
-"""The options of a call: their names, their types, and what is refused before anything is sent."""
+"""The options of a call: their names and types, checked before anything is sent."""
 
 import difflib
 import math
@@ -12,11 +12,12 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class Options(TypedDict, total=False):
-    """How a call is made.
+    """The options of one call.
 
-    `headers`: further headers. `data_elements`: elements of personal data that Orders v0 shall return. `as_is`: return Amazon's
+    `headers`: further headers. `data_elements`: elements of personal data that Orders v0 returns. `as_is`: return Amazon's
     refusals as responses instead of raising them. `max_wait`: longest wait for quota in seconds; by default the deadline. `batch`:
-    leave a share of the quota to interactive calls. `sandbox`: call the sandbox or production; by default as the account says.
+    leave a share of the quota to interactive calls. `sandbox`: call the sandbox or production; by default the account's
+    environment.
     `restricted_resources`: use the Restricted Data Token of exactly these resources, as (method, path, data elements).
     `token_kind`: "seller" or "grantless", for operations with which Amazon accepts either; by default as the operation requires.
     """
@@ -32,7 +33,7 @@ class Options(TypedDict, total=False):
 
 
 class Body(TypedDict, total=False):
-    """The content of a call: `json` to encode, or `body` with its `content_type`; `query` to encode, or `raw_query` as it is."""
+    """The content of a call: `json` to encode, or `body` with its `content_type`; `query` to encode, or `raw_query` unchanged."""
 
     query: Query | None
     raw_query: str | None

@@ -14,14 +14,16 @@ CONNECT_SECONDS = 2.0
 
 @contextmanager
 def transport_outcome(reason: Reason) -> Iterator[None]:
-    """Turn a bare transport failure inside into OutcomeUnknown: the request was sent, and its outcome is unknown."""
+    """Convert a transport failure of the body into OutcomeUnknown: the request was sent, and its outcome is unknown."""
     try:
         yield
     except SellergateError as error:
         if not is_transport_failure(error):
             raise
         raise OutcomeUnknown(
-            f"{error.message} It may have been done; look before you repeat it.", reason=reason, metadata=error.metadata
+            f"{error.message} The call may have been executed; check before you repeat it.",
+            reason=reason,
+            metadata=error.metadata,
         ) from None
 
 

@@ -1,11 +1,11 @@
-"""The process and event loop in which a client was opened: its connections work in no other."""
+"""The process and event loop that opened a client: its connections work in no other."""
 
 import asyncio
 import os
 
 
 class ClientUseError(RuntimeError):
-    """A client that is used where its connections cannot work. It says what to do; nothing was sent."""
+    """A use of a client where its connections cannot work; nothing was sent. The message says what to do."""
 
 
 class Owner:

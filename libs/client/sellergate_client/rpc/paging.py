@@ -1,4 +1,4 @@
-"""Lists in pages, as one list."""
+"""Iteration over all items of a paged list."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
@@ -7,7 +7,7 @@ PAGE_SIZE = 500
 
 
 class Page(Protocol):
-    """A page of any list of the contracts."""
+    """A page of a list in the contracts."""
 
     @property
     def next_page_token(self) -> str:
@@ -21,7 +21,7 @@ _Item = TypeVar("_Item")
 async def items_of(
     ask: Callable[[str], Awaitable[_Page]], items: Callable[[_Page], Iterable[_Item]]
 ) -> AsyncGenerator[_Item]:
-    """Yield the items of all pages; `ask` returns the page of a token. Raises what it raises."""
+    """Yield the items of all pages; `ask` returns the page of a token. Raises what `ask` raises."""
     token = ""
     while True:
         page = await ask(token)

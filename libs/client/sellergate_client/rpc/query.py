@@ -1,9 +1,9 @@
-"""The one rule by which values become query parameters.
+"""The conversion of values into query parameters.
 
 | value | sent as |
 |---|---|
-| `None` | nothing: the parameter is left out |
-| `str` | itself |
+| `None` | nothing: the parameter is omitted |
+| `str` | unchanged |
 | `bool` | `true` or `false` |
 | `int`, `Decimal`, `float` | decimal digits; NaN and infinity are refused |
 | `datetime` with a time zone | ISO 8601 in UTC, as in `2026-11-16T08:00:00Z`; one without a time zone is refused |
@@ -12,7 +12,7 @@
 | `list`, `tuple` | its values by this rule, separated by commas, as Amazon's array parameters are |
 
 A list must not be empty, and a value in it must hold no comma, which Amazon would read as two values. Everything else (sets, which
-have no order, mappings, bytes, other objects) is refused. What this rule cannot express goes into `raw_query`.
+have no order, mappings, bytes, other objects) is refused. Use `raw_query` for anything else.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Hedged calls of a service with several replicas: a call without a response in time is sent to another replica too.
 
-gRPC's own balancing spreads calls, and a replica that hangs keeps its calls until its connection is found broken. Here
-each replica has a channel of its own, so that the second attempt certainly goes to another one. Only for idempotent calls.
+gRPC's load balancing leaves calls at a hanging replica until its connection is found broken. Here each replica has its
+own channel, so that the second attempt certainly goes to another one. Only for idempotent calls.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Replicas:
     ) -> _Response:
         """Call a method ("/package.Service/Method") on a replica, and on the next one after a while or a broken connection.
 
-        The first response counts. Raises SellergateError: the error of a service, or that of the last broken connection.
+        The first response is returned. Raises SellergateError: a service's error, or that of the last broken connection.
         """
         end = time.monotonic() + min(seconds, time_left(seconds))
         addresses = await self._in_turn()
@@ -78,7 +78,7 @@ class Replicas:
         finally:
             for task in waiting:
                 abandon(task)
-        self._resolved = -RESOLVE_SECONDS  # they may have moved
+        self._resolved = -RESOLVE_SECONDS  # the addresses may have changed
         raise broken or OutOfTime(f"No replica of the {self._service} service responded; try again.")
 
     async def _once(self, address: str, method: str, request: Any, kind: type[_Response], end: float) -> _Response:
@@ -97,7 +97,7 @@ class Replicas:
         return self._channels[address]
 
     async def _in_turn(self) -> list[str]:
-        """Return all addresses, each time beginning with the next."""
+        """Return all addresses, starting with the next one at each call."""
         if time.monotonic() - self._resolved > RESOLVE_SECONDS or not self._addresses:
             self._addresses = await _resolve(self._target) or self._addresses or (self._target,)
             self._resolved = time.monotonic()
@@ -119,7 +119,7 @@ async def _first(
 ) -> "tuple[_Response | None, SellergateError | None, set[asyncio.Task[_Response]]]":
     """Wait for one response. Return it, or the error of a broken connection, and the tasks that have not ended."""
     done, pending = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    # Several may end at once: the error of each is looked at, also where another one's response counts.
+    # Several tasks may end at once: each one's error is retrieved, even if another one's response is returned.
     errors = {task: error for task in done if (error := task.exception()) is not None}
     for task in done - errors.keys():
         return task.result(), None, pending
@@ -132,7 +132,7 @@ async def _first(
 
 
 async def _resolve(target: str) -> tuple[str, ...]:
-    """Return the addresses behind a target as gRPC targets of their own; none where they cannot be found."""
+    """Return each address of a target as a gRPC target; none if the look-up fails."""
     scheme, _, rest = target.partition(":")
     if scheme in ("ipv4", "ipv6"):
         return tuple(f"{scheme}:{address}" for address in rest.split(","))

@@ -14,7 +14,7 @@ from sellergate_client.rpc.query import query_pairs
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SerializedCall:
-    """A CallRequest as it goes onto the wire, so that gRPC makes the only other copy of a large body."""
+    """A serialized CallRequest, so that gRPC makes the only other copy of a large body."""
 
     method: str
     data: bytes
@@ -34,7 +34,7 @@ class ByOperation:
 
 
 def serialized_call(account_id: str, method: str, path: str | ByOperation, options: CallOptions) -> SerializedCall:
-    """Return a call as it goes onto the wire, and take its body out of `options`.
+    """Return a serialized call, and remove its body from `options`.
 
     Raises InvalidRequest; TypeError for an option that does not exist or has a wrong type.
     """
@@ -105,7 +105,7 @@ def _message(account_id: str, method: str, path: str | ByOperation, options: Cal
 
 
 def _varint(number: int) -> bytes:
-    """Return a number in groups of seven bits, the lowest first; all but the last have the high bit set."""
+    """Return a number as a varint: groups of seven bits, the lowest first; all but the last have the high bit set."""
     encoded = bytearray()
     while number >> 7:
         encoded.append(number & 0x7F | 0x80)

@@ -1,6 +1,7 @@
-"""Repeats of calls that a service refused under overload: a refused call did nothing, so that any call may be repeated.
+"""Retries of calls that a service refused under overload: such a call had no effect, so any call may be retried.
 
-A process that serves a call passes the refusal on: its own caller repeats the whole, so that only one process waits.
+A process that is serving a call returns the refusal instead: its own caller retries the whole call, so that only one
+process waits.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from sellergate_common.rpc.channel import DEFAULT_SECONDS, invoke
 from sellergate_common.status import DOMAIN_PREFIX
 
 _Response = TypeVar("_Response")
-# It starts a call only once it has the responses of the services behind it: a call that one of those refused was not started.
+# The gateway starts a call only after the services behind it have responded: a call that one of them refused was not started.
 _BEGINS_LAST = "gateway"
 
 
@@ -27,9 +28,9 @@ async def retry_until(
     serving: bool | None = None,
     now: Callable[[], float] = time.monotonic,
 ) -> _Response:
-    """Make a call of `service`, and repeat it for as long as it is refused under overload and `end` (by `now`) allows.
+    """Make a call of `service`, and retry it while it is refused under overload, until `end` (by `now`).
 
-    `serving`: raise the first refusal; left out, as the process serves a call or not. Raises SellergateError.
+    `serving`: raise the first refusal; by default, whether the process is serving a call. Raises SellergateError.
     """
     serves = current_call() is not None if serving is None else serving
     while True:
@@ -50,7 +51,7 @@ async def invoke_with_retries(
     seconds: float = DEFAULT_SECONDS,
     on_behalf_of: str = "",
 ) -> _Response:
-    """Call `method` of `dependency` as `invoke` does, and repeat it while it is refused under overload."""
+    """Call `method` of `dependency` as `invoke` does, and retry it while it is refused under overload."""
     end = time.monotonic() + min(seconds, time_left(seconds))
 
     async def attempt() -> _Response:
@@ -61,5 +62,5 @@ async def invoke_with_retries(
 
 
 def _did_nothing(error: Overloaded, service: str) -> bool:
-    """Return whether the service that was called did nothing: it may have done a part before another one refused the rest."""
+    """Return whether the called service did nothing: it may have done a part before another service refused the rest."""
     return service == _BEGINS_LAST or error.domain == DOMAIN_PREFIX + service

@@ -1,4 +1,4 @@
-"""Writes under an idempotency key: repeated while their outcome is unknown, and carried out once."""
+"""Writes with an idempotency key: retried while their outcome is unknown, and executed once."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ from sellergate_client.rpc.retries import retry_until
 
 ATTEMPTS = 3
 FIRST_BACKOFF_SECONDS = 0.1
-# Errors that a service raises before it looks the key up: they show nothing of an earlier attempt.
+# Errors that a service raises before it looks up the key: they say nothing about an earlier attempt.
 _BEFORE_LOOKUP = (Unavailable, OutOfTime, CallCancelled, QuotaExceeded, InternalError)
 
 _Response = TypeVar("_Response")
@@ -78,11 +78,11 @@ async def write(
         await asyncio.sleep(pause)
     assert unknown is not None  # noqa: S101  (every other error was raised)
     raise OutcomeUnknown(
-        f"{unknown.message} It may have been done; repeat it with the same idempotency_key, or look first.",
+        f"{unknown.message} The write may have been executed; repeat it with the same idempotency_key, or check first.",
         metadata=unknown.metadata | {"idempotency_key": keyed.idempotency_key},
     )
 
 
 def _had_begun(error: SellergateError) -> bool:
-    """Return whether the time ended while the service processed the call: its outcome is unknown then."""
+    """Return whether the deadline passed while the service processed the call, so that its outcome is unknown."""
     return isinstance(error, OutOfTime) and BEGUN[0] in error.metadata

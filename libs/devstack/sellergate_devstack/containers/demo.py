@@ -1,4 +1,4 @@
-"""`run_demo` of docker-compose.yml: the main job on containers, once, with commands to try; then it waits, to report its health."""
+"""The service of docker-compose.yml that runs the demo once, prints commands to try, and then waits to report its health."""
 
 import asyncio
 import signal
@@ -17,12 +17,12 @@ from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import Demo, read_demo
 from sellergate_devstack.user_tokens import user_token
 
-# In the container's own /tmp, which no other process has.
+# In the container's own /tmp, to which no other process has access.
 WALKED = Path("/tmp/walked")  # noqa: S108
 
 
 class DemoSettings(ClientSettings):
-    """Where the containers are, and the folder that `init` filled for this one."""
+    """The addresses of the containers, and this container's folder, which `init` filled."""
 
     edge_url: str = "http://edge:3001"
     public_url: str = "http://localhost:3001"
@@ -31,28 +31,28 @@ class DemoSettings(ClientSettings):
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """The suite, as the walk sees it."""
+    """The suite for the demo."""
 
     settings: DemoSettings
     demo: Demo
 
     @property
     def edge(self) -> str:
-        """The edge's base URL from within."""
+        """The edge's base URL inside the network of containers."""
         return self.settings.edge_url
 
     @property
     def simulator(self) -> str:
-        """A name that shows that there is a simulator; no caller connects to it."""
+        """A placeholder that shows that a simulator runs; no caller connects to it."""
         return "simulator"
 
     @property
     def callback_url(self) -> str:
-        """Where Amazon sends browsers back to."""
+        """The redirect URI, to which Amazon sends browsers back."""
         return f"{self.settings.public_url}/api/amazon/oauth/callback"
 
     def target(self, service: str) -> str:
-        """Return where a gRPC service listens."""
+        """Return the gRPC target of a service."""
         target: str = getattr(self.settings, f"{service}_target")
         return target
 
@@ -66,7 +66,7 @@ class Containers:
 
 
 async def main() -> int:
-    """Do the main job, and report it."""
+    """Run the demo and print its results."""
     settings = load_settings(DemoSettings)
     demo = read_demo((settings.files / "demo.json").read_text(), DevstackSettings(simulator="on"))
     containers = Containers(settings, demo)

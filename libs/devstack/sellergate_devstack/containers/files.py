@@ -1,6 +1,6 @@
-"""The one-shot `init` of docker-compose.yml: keys, certificates, passwords, the demo seller; each service's files in its folder.
+"""The one-shot `init` of docker-compose.yml: it creates keys, certificates, passwords and the demo seller.
 
-Existing files stay: another run makes missing ones. The folders are volumes; a service mounts only its own.
+Existing files stay; a later run creates missing ones. Each service's folder is a volume that only this service mounts.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import State
 
 OWNER = 10001
-# Which keys of the state each service is given, by the name of its setting.
+# The keys that each service gets, by the name of its setting.
 KEYS: Mapping[str, Mapping[str, str]] = {
     "account": {"sealing-keys": "sealing", "index-key": "index", "audit-key": "audit"},
     "token": {"cache-keys-token": "cache-token"},
@@ -28,7 +28,7 @@ REDIS_USERS = ("account", "token", "iam", "gateway", "edge", "operator", "replic
 
 
 class ContainerFiles(Settings):
-    """Where things are: the folder with a folder for each container, the ACL template, and where browsers reach the edge."""
+    """The settings of `init`: the folder with each container's folder, the ACL template, and the edge's public URL."""
 
     output: Path = Path("/out")
     acl_template: Path = Path("/etc/sellergate/users-7.acl")
@@ -36,13 +36,13 @@ class ContainerFiles(Settings):
 
 
 class Writer:
-    """A writer of files into the folders of containers, readable only by their user."""
+    """A writer of files into containers' folders, readable only by the container's user."""
 
     def __init__(self, output: Path) -> None:
         self._output = output
 
     def write(self, name: str, file: str, content: str | bytes, *, owner: int = OWNER, mode: int = 0o400) -> None:
-        """Write a file of a container's folder, whole or not at all."""
+        """Write a file into a container's folder atomically."""
         folder = self._output / name
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{file}.draft"
@@ -57,7 +57,7 @@ class Writer:
 
 
 def main() -> None:
-    """Write every file."""
+    """Write all files."""
     settings = load_settings(ContainerFiles)
     state = State(settings.output / "state")
     writer = Writer(settings.output)
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def _certificates(writer: Writer, state: State) -> None:
-    """Give each service its identity, and an operator's to the walk."""
+    """Write each service's identity, and an operator's for the demo."""
     for name in (*KEYS, "walk"):
         files = state.authority.issue("operator" if name == "walk" else name)
         for file, path in (("ca.pem", files.ca), ("cert.pem", files.certificate), ("key.pem", files.key)):
@@ -92,7 +92,7 @@ def _redis(writer: Writer, state: State, settings: ContainerFiles) -> None:
         acl = acl.replace(f"#{user.upper()}_PASSWORD_SHA256", f"#{hashlib.sha256(password.encode()).hexdigest()}")
         if user in KEYS:
             writer.write(user, "redis-url", f"redis://{user}:{quote(password, safe='')}@redis:6379/0")
-    # Only digests, which Redis reads under a user of its own.
+    # Only digests of the passwords; Redis reads them under its own user.
     writer.write("redis", "users.acl", acl, mode=0o444)
 
 

@@ -1,10 +1,10 @@
-"""What to open and what to type, once a suite is up."""
+"""Links and commands to try on a running suite."""
 
 from collections.abc import Callable
 
 
 def report_lines(edge: str, token: str, account_id: str, marketplace_id: str, report: Callable[[str], None]) -> None:
-    """Tell what to open and what to type."""
+    """Report the console's link and commands to try."""
     report(f"console     {edge}/#token={token}")
     report("")
     report("Try it in another terminal:")

@@ -5,9 +5,9 @@ import socket
 from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
-# Below the range from which systems take the ports of outgoing connections: no other process takes one while its process restarts.
+# Below the range for outgoing connections, so that no other process takes a port while its process restarts.
 _FIRST, _LAST = 10_000, 30_000
-# Whoever was handed a port may listen on it only later.
+# Ports that were returned before: their processes may start to listen later.
 _handed_out: set[int] = set()
 
 
@@ -17,7 +17,7 @@ def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
 
 
 def free_row(length: int, besides: Collection[int] = ()) -> list[int]:
-    """Return `length` such ports in a row."""
+    """Return `length` consecutive free ports."""
     while True:
         first = random.randrange(_FIRST, _LAST - length)  # noqa: S311  (chance keeps runs apart; nothing is secret)
         row = list(range(first, first + length))
@@ -29,7 +29,7 @@ def free_row(length: int, besides: Collection[int] = ()) -> list[int]:
 def is_taken(port: int) -> bool:
     """Return whether a process listens on a port of this machine."""
     with socket.socket() as probe:
-        # As the servers do it: a connection that is still closing down is no obstacle.
+        # As the servers do: a connection in TIME_WAIT is no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

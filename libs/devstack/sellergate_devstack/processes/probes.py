@@ -1,4 +1,4 @@
-"""How one knows that a process of the local run serves."""
+"""Readiness probes of the local run's processes."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,7 +16,7 @@ Healthy = Callable[[], Awaitable[bool]]
 
 
 def grpc_serves(target: str, service: str, identity: Identity) -> Healthy:
-    """Ask grpc.health.v1 for the overall state."""
+    """Return whether grpc.health.v1 reports SERVING for the process."""
 
     async def healthy() -> bool:
         options = [NO_PROXY, ("grpc.ssl_target_name_override", service + SERVER_NAME_SUFFIX)]
@@ -32,7 +32,7 @@ def grpc_serves(target: str, service: str, identity: Identity) -> Healthy:
 
 
 def http_answers(url: str) -> Healthy:
-    """Ask for a page and take any 200 for yes."""
+    """Return whether a page has status 200."""
 
     async def healthy() -> bool:
         async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
@@ -45,7 +45,7 @@ def http_answers(url: str) -> Healthy:
 
 
 def redis_answers(port: int, password: str) -> Healthy:
-    """Send a PING."""
+    """Return whether Redis responds to PING."""
 
     async def healthy() -> bool:
         return answers_ping(port, password)

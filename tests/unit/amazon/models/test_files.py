@@ -31,8 +31,8 @@ def test_a_base_path_stands_before_every_path(tmp_path: Path) -> None:
     ("content", "words"),
     [
         ("{", "x.json: is not JSON"),
-        ("[]", "x.json: is no OpenAPI document"),
-        ('{"a": 1}', "x.json: is no OpenAPI document"),
+        ("[]", "x.json: is not an OpenAPI document"),
+        ('{"a": 1}', "x.json: is not an OpenAPI document"),
         ({"swagger": "2.0", "paths": {}}, "info.version"),
         ({"swagger": "2.0", "info": INFO}, "paths"),
         ({"openapi": "3.0.0", "info": INFO, "paths": {"/a": []}}, "/a"),
@@ -55,7 +55,7 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path, content: Any
 def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="has no model"):
         read_models(tmp_path)
-    with pytest.raises(DataFileError, match="is no folder"):
+    with pytest.raises(DataFileError, match="is not a folder"):
         read_models(tmp_path / "missing")
 
 

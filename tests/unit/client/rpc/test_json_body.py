@@ -35,7 +35,7 @@ def test_a_document_is_encoded() -> None:
         (Plain.A, "its value"),
         ({1}, "a list"),
         (b"x", "a text"),
-        (object(), "what JSON can hold"),
+        (object(), "a value that JSON can hold"),
     ],
 )
 def test_a_value_that_json_has_not_is_refused_by_its_field(value: Any, advice: str) -> None:
