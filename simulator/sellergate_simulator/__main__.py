@@ -15,11 +15,11 @@ from sellergate_simulator.settings import Settings
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT. A bad setting, seed or port ends the start with one sentence."""
+    """Run until SIGTERM or SIGINT. An invalid setting, seed or port ends the start with one sentence."""
     try:
         settings = Settings()
     except ValidationError as error:
-        raise SystemExit(f"The settings SELLERGATE_SIMULATOR_… are wrong: {sentence(error)}") from None
+        raise SystemExit(f"Correct the settings SELLERGATE_SIMULATOR_…: {sentence(error)}") from None
     log_to_stderr(settings.log_level)
     ports: dict[str, int] = {}
     try:
@@ -32,9 +32,9 @@ def main() -> None:
 
 
 def read_seed(path: Path | None) -> Seed:
-    """Return the seed of a file, an empty one without a file.
+    """Return the seed of a file; without a file, an empty one.
 
-    Raises OSError when it cannot be read and ValueError, which repeats no value of it, when it is no seed.
+    Raises OSError for an unreadable file, and ValueError, which repeats no value of the file, for an invalid seed.
     """
     if path is None:
         return Seed()

@@ -1,4 +1,4 @@
-"""Puts the simulated Amazon together: one state, and one handler per address."""
+"""The composition root of the simulator: one state, and one handler per address."""
 
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -37,9 +37,9 @@ RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 def assemble(
     seed: Seed, clock: Clock, random: Random, ports: dict[str, int], catalogue: Catalogue
 ) -> dict[str, RequestHandler]:
-    """Return the handler of each port name. `ports` is read when requests come: the server fills it.
+    """Return the handler of each port name. `ports` is read when requests arrive; the server fills it.
 
-    Raises ValueError when the seed contradicts itself.
+    Raises ValueError when the seed is inconsistent.
     """
     world, tokens = World(), AccessTokens()
     buckets, counters, faults = Buckets(), Counters(), Faults(random)

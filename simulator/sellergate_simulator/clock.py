@@ -20,9 +20,9 @@ def iso(moment: float) -> str:
 
 
 def parse_iso(text: str) -> float:
-    """Return the seconds since 1970 of an ISO 8601 date or time; one without an offset is UTC.
+    """Return the seconds since 1970 of an ISO 8601 date or time; without an offset it is in UTC.
 
-    Raises ValueError when it is neither.
+    Raises ValueError for any other text.
     """
     moment = datetime.fromisoformat(text)
     try:

@@ -1,4 +1,4 @@
-"""The seed document: the applications, sellers, roles and keys that the simulated Amazon knows."""
+"""The seed document: the simulated Amazon's applications, sellers, roles and keys."""
 
 import re
 from typing import Annotated
@@ -11,7 +11,7 @@ RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}
 
 
 class Strict(BaseModel):
-    """A document in which a misspelt field is an error and no error repeats what was sent."""
+    """A document that refuses unknown fields, and whose errors repeat no input."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -31,14 +31,14 @@ class ApplicationSeed(Strict):
 
 
 class RefreshTokenSeed(Strict):
-    """What a seller granted to an application."""
+    """A seller's authorization of an application."""
 
     client_id: Text
     refresh_token: SecretStr
 
 
 class SellerSeed(Strict):
-    """A selling partner and the marketplaces it sells in."""
+    """A selling partner and its marketplaces."""
 
     selling_partner_id: Text
     marketplace_ids: list[str] = Field(min_length=1)
@@ -49,12 +49,12 @@ class SellerSeed(Strict):
     def _known(cls, ids: list[str]) -> list[str]:
         for marketplace_id in ids:
             if marketplace_by_id(marketplace_id) is None:
-                raise ValueError(f"{marketplace_id} is no marketplace id of Amazon's")
+                raise ValueError(f"{marketplace_id} is not one of Amazon's marketplace IDs")
         return ids
 
 
 class RoleSeed(Strict):
-    """A role that may be assumed; with an external id only by callers that send it."""
+    """A role that may be assumed; with an external ID, only by callers that send it."""
 
     arn: RoleArn
     external_id: str | None = None
@@ -68,7 +68,7 @@ class AwsKeySeed(Strict):
 
 
 class Seed(Strict):
-    """The whole document; every list may be left out."""
+    """The seed document; every list is optional."""
 
     applications: list[ApplicationSeed] = []
     sellers: list[SellerSeed] = []
@@ -77,7 +77,7 @@ class Seed(Strict):
 
 
 def sentence(error: ValidationError) -> str:
-    """Return what is wrong with a document, naming each field and never a value."""
+    """Return the faults of a document in one sentence that names fields and never values."""
     parts = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
         field = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(step) for step in item["loc"])) or "body"

@@ -1,4 +1,4 @@
-"""What the environment decides: ports, the seed file, the log level."""
+"""The simulator's settings: ports, the seed file, the log level."""
 
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ PORT_NAMES = ("main", "na", "eu", "fe", "sandbox")
 class Settings(BaseSettings):
     """Settings of the simulator, each from SELLERGATE_SIMULATOR_<NAME>.
 
-    Raises pydantic's ValidationError with every bad setting at once.
+    Raises pydantic's ValidationError with all invalid settings at once.
     """
 
     model_config = SettingsConfigDict(env_prefix="SELLERGATE_SIMULATOR_")
@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
 
     def ports(self) -> dict[str, int]:
-        """Return the port of each name in PORT_NAMES; 0 stands for one that the system picks."""
+        """Return the port of each name in PORT_NAMES; 0 lets the system choose."""
         chosen = (self.port, self.na_port, self.eu_port, self.fe_port, self.sandbox_port)
         return {
             name: port if port is not None else (self.port + offset if self.port else 0)

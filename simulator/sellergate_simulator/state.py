@@ -1,4 +1,4 @@
-"""What the simulated Amazon knows: applications, sellers, what sellers granted, roles, keys and sessions."""
+"""The state of the simulated Amazon: applications, sellers, grants, roles, keys and sessions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from sellergate_simulator.seed import Seed
 
 @dataclass(slots=True)
 class ClientSecret:
-    """A secret and the moment it stops working (seconds since 1970; None: it does not)."""
+    """A secret and its expiry (seconds since 1970; None: no expiry)."""
 
     value: str = field(repr=False)
     expires_at: float | None = None
@@ -19,7 +19,7 @@ class ClientSecret:
 
 @dataclass(slots=True)
 class Application:
-    """An LWA client with the secrets that open it, newest first."""
+    """An LWA client with its secrets, newest first."""
 
     application_id: str
     client_id: str
@@ -29,18 +29,18 @@ class Application:
     draft: bool = False
 
     def accepts(self, secret: str, now: float) -> bool:
-        """Whether this secret opens the client at this moment."""
+        """Return whether the secret is valid at this time."""
         live = [known for known in self.secrets if known.expires_at is None or known.expires_at > now]
         return any(compare_digest(known.value.encode(), secret.encode()) for known in live)
 
     def rotate(self, new_secret: str, old_expires_at: float) -> None:
-        """Put a new secret first and let the newest one of before live until a moment."""
+        """Add a new secret, and let the previous newest one expire at the given time."""
         self.secrets = [ClientSecret(new_secret), ClientSecret(self.secrets[0].value, old_expires_at)]
 
 
 @dataclass(frozen=True, slots=True)
 class RotationQueue:
-    """The SQS queue on which an application gets its new secrets."""
+    """The SQS queue for an application's new secrets."""
 
     url: str
     region: str
@@ -54,13 +54,13 @@ class Seller:
     marketplace_ids: tuple[str, ...]
 
     def marketplaces_in(self, region: Region | None) -> tuple[str, ...]:
-        """Return the ids of its marketplaces in a region, in its own order; without a region all of them."""
+        """Return the IDs of the seller's marketplaces in a region (without one: in all), in the seller's order."""
         return tuple(marketplace for marketplace in self.marketplace_ids if _lies_in(marketplace, region))
 
 
 @dataclass(slots=True)
 class Grant:
-    """What a refresh token stands for: one seller's consent to one client."""
+    """The data of a refresh token: one seller's consent to one client."""
 
     client_id: str
     selling_partner_id: str
@@ -69,20 +69,20 @@ class Grant:
 
 @dataclass(slots=True)
 class AuthorizationCode:
-    """What the website authorization hands to an application, for one exchange."""
+    """A code of the website authorization, for one exchange."""
 
     client_id: str
     selling_partner_id: str
     expires_at: float
     redirect_uri: str | None = None
-    """Where it was sent; an exchange that names another one is refused."""
+    """The redirect URI of the code; an exchange with another one is refused."""
     withdrawn: bool = False
-    """Consent is withdrawn at once: the refresh token that the code brings never works."""
+    """Whether consent is withdrawn at once, so that the code's refresh token never works."""
 
 
 @dataclass(slots=True)
 class AppstoreVisit:
-    """A partner that the Appstore has sent to an application, until the browser returns."""
+    """A visit of a partner from the Appstore to an application, until the browser returns."""
 
     application_id: str
     selling_partner_id: str
@@ -91,7 +91,7 @@ class AppstoreVisit:
 
 @dataclass(slots=True)
 class AwsKey:
-    """A key that signs requests; a temporary one has a session token, an expiry and the role it stands for."""
+    """A key that signs requests; a temporary one has a session token, an expiry and its role."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -105,13 +105,13 @@ class World:
     """The whole state of the simulator, kept in memory until the process ends."""
 
     applications: dict[str, Application] = field(default_factory=dict)
-    """By client id."""
+    """By client ID."""
     sellers: dict[str, Seller] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict, repr=False)
     """By refresh token."""
     codes: dict[str, AuthorizationCode] = field(default_factory=dict, repr=False)
     rotation_queues: dict[str, RotationQueue] = field(default_factory=dict)
-    """By client id."""
+    """By client ID."""
     visits: dict[str, AppstoreVisit] = field(default_factory=dict, repr=False)
     """By amazon_state."""
     signed_in: str | None = None
@@ -119,16 +119,16 @@ class World:
     roles: dict[str, str | None] = field(default_factory=dict)
     """External id by ARN."""
     aws_keys: dict[str, AwsKey] = field(default_factory=dict)
-    """Long-lived and temporary, by access key id."""
+    """Long-lived and temporary keys, by access key ID."""
     token_life_seconds: float = 3600.0
-    """Life of the access tokens that LWA issues from now on."""
+    """The life in seconds of access tokens that LWA issues from now on."""
     processing_step_seconds: float = 0.2
-    """How long a report or a feed stays IN_QUEUE, and as long again IN_PROGRESS."""
+    """The seconds that a report or feed is IN_QUEUE, and then IN_PROGRESS."""
 
     def seed(self, seed: Seed) -> None:
-        """Merge a seed: what is named in it is added or replaced, all else stays.
+        """Merge a seed: its entries are added or replaced, and all others stay.
 
-        Raises ValueError, with nothing changed, when a refresh token belongs to an unknown client.
+        Raises ValueError, without a change, when a refresh token belongs to an unknown client.
         """
         clients = {*self.applications, *(application.client_id for application in seed.applications)}
         for index, seller in enumerate(seed.sellers):
@@ -157,16 +157,16 @@ class World:
         self.add_keys(AwsKey(key.access_key_id, key.secret_access_key.get_secret_value()) for key in seed.aws_keys)
 
     def application(self, application_id: str) -> Application | None:
-        """Return the application with Amazon's id, or None."""
+        """Return the application with Amazon's application ID, or None."""
         known = self.applications.values()
         return next((application for application in known if application.application_id == application_id), None)
 
     def add_keys(self, keys: Iterable[AwsKey]) -> None:
-        """Let these keys sign requests."""
+        """Add keys that may sign requests."""
         self.aws_keys.update({key.access_key_id: key for key in keys})
 
     def expire_sessions(self, now: float) -> int:
-        """End every temporary key; return how many that were."""
+        """Expire all temporary keys; return how many there were."""
         sessions = [key for key in self.aws_keys.values() if key.expires_at is not None and key.expires_at > now]
         for key in sessions:
             key.expires_at = now

@@ -1,4 +1,4 @@
-"""The control API: what tests turn, break and read while the simulator runs."""
+"""The control API: tests change state, inject faults and read counters while the simulator runs."""
 
 import json
 import secrets
@@ -30,7 +30,7 @@ B = TypeVar("B", bound=Strict)
 
 
 class ControlError(Exception):
-    """A request that control refuses, with a sentence that names the field."""
+    """A request that the control API refuses, with a sentence that names the field."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class ControlError(Exception):
 
 @dataclass(slots=True)
 class Control:
-    """Everything below /control/."""
+    """The routes below /control/."""
 
     world: World
     tokens: AccessTokens
@@ -61,7 +61,7 @@ class Control:
             return error.response
 
     def _handler(self, method: str, name: str) -> Callable[[bytes], Response]:
-        """Return the handler of a method and a name; two names end with an id."""
+        """Return the handler of a method and a name; two names end with an ID."""
         area, _, last = name.partition("/")
         if (method, area) == ("GET", "orders") and last:
             return lambda _: self._orders(last)
@@ -145,7 +145,7 @@ class Control:
         request = _parse(bodies.RevokeGrant, body)
         grant = self.world.grants.get(request.refresh_token.get_secret_value())
         if grant is None:
-            raise ControlError("refresh_token: nobody granted this.")
+            raise ControlError("refresh_token: no seller has granted it.")
         grant.revoked = True
         if request.access_tokens:
             self.tokens.revoke(grant.client_id, grant.selling_partner_id)
@@ -236,7 +236,7 @@ class Control:
         return json_response({"orders": orders})
 
     def _part(self, kind: str, name: str) -> str:
-        """Return the operation, or the grant type of LWA, that a fault is for."""
+        """Return the operation, or LWA's grant type, to which a fault is restricted."""
         if kind in LWA_KINDS and name in GRANT_TYPES:
             return name
         if kind not in SP_API_KINDS:
@@ -251,7 +251,7 @@ class Control:
 
 
 def _parse(model: type[B], body: bytes) -> B:
-    """Return a body as its model; an empty body is an empty object."""
+    """Parse a body into its model; an empty body counts as an empty object."""
     try:
         document = json.loads(body or b"{}")
     except ValueError:

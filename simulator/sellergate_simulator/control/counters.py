@@ -1,4 +1,4 @@
-"""The counters that tests read: what reached LWA, STS and each operation, and what became of it."""
+"""The counters that tests read: requests to LWA, STS and each operation, and their outcomes."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from hashlib import sha256
 
 @dataclass(slots=True)
 class OperationCount:
-    """Requests for one operation: those that came, those that ran, those that were throttled."""
+    """Requests for one operation: received, executed, and throttled ones."""
 
     calls: int = 0
     executions: int = 0
@@ -30,12 +30,12 @@ class Counters:
     unsigned_calls: int = 0
     faults_given: int = 0
     recorded: str | None = None
-    """The operation of which every execution is recorded; None: nothing is."""
+    """The operation whose executions are recorded; None: no recording."""
     bodies: Counter[str] = field(default_factory=Counter)
-    """How often it was executed with which body (SHA-256)."""
+    """The number of executions by SHA-256 of the body."""
 
     def operation(self, name: str) -> OperationCount:
-        """Return the counters of one operation, to be counted up."""
+        """Return the counters of one operation."""
         return self.operations.setdefault(name, OperationCount())
 
     def record_execution(self, name: str, body: bytes) -> None:
@@ -45,12 +45,12 @@ class Counters:
             self.bodies[sha256(body).hexdigest()] += 1
 
     def record(self, name: str) -> None:
-        """Begin to record the executions of an operation."""
+        """Start to record the executions of an operation."""
         self.recorded = name
         self.bodies.clear()
 
     def document(self) -> dict[str, object]:
-        """Return them as `GET /control/counters` shows them."""
+        """Return the counters as the document of `GET /control/counters`."""
         operations = {
             name: {"calls": count.calls, "executions": count.executions, "throttled": count.throttled}
             for name, count in sorted(self.operations.items())
@@ -70,7 +70,7 @@ class Counters:
         }
 
     def reset(self) -> None:
-        """Start all of them at zero."""
+        """Reset all counters to zero."""
         self.exchanges.clear()
         self.lwa_rejected.clear()
         self.operations.clear()

@@ -1,4 +1,4 @@
-"""Faults on demand: which request gets which, and how many are left."""
+"""Faults on demand: the requests that they affect, and their remaining number."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,24 +44,24 @@ THROTTLING_KINDS = frozenset({"429", "429_no_header"})
 
 @dataclass(slots=True)
 class Fault:
-    """An order for faults: given to the requests it fits until its count is used up."""
+    """A fault for matching requests, until its count is used up."""
 
     fault_id: int
     kind: str
     operation: str | None
-    """Full name of the only operation meant, or a grant type of LWA; None: any."""
+    """Full name of the only affected operation, or LWA's grant type; None: any."""
     remaining: int | None
-    """How many are left; None: until removed."""
+    """The number of requests still to affect; None: until removed."""
     probability: float
     delay_seconds: float
     retry_after_seconds: int | None
     executed: bool
-    """Whether Amazon did what was asked before the fault came between."""
+    """Whether the operation is executed before the fault replaces its response."""
     response: Response | None = None
-    """What a kind that ends with `given` responds with."""
+    """The response of kinds that end with `given`."""
 
     def document(self) -> dict[str, object]:
-        """Return it as `GET /control/faults` shows it."""
+        """Return the fault as in the document of `GET /control/faults`."""
         return {
             "id": self.fault_id,
             "kind": self.kind,
@@ -75,7 +75,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, the oldest first."""
+    """The active faults, the oldest first."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -83,26 +83,26 @@ class Faults:
         self._ids = count(1)
 
     def next_id(self) -> int:
-        """Return the id for a new fault."""
+        """Return the ID of a new fault."""
         return next(self._ids)
 
     def add(self, fault: Fault) -> None:
-        """Put a fault in force behind the others."""
+        """Add a fault behind the others."""
         self._faults.append(fault)
 
     def all(self) -> list[Fault]:
-        """Return the faults in force."""
+        """Return the active faults."""
         return list(self._faults)
 
     def remove(self, fault_id: int | None = None) -> int:
-        """Remove one fault, or all of them; return how many that were."""
+        """Remove one fault, or all of them; return how many were removed."""
         kept = [fault for fault in self._faults if fault_id is not None and fault.fault_id != fault_id]
         removed = len(self._faults) - len(kept)
         self._faults = kept
         return removed
 
     def take(self, kinds: Iterable[str], operation: str | None = None) -> Fault | None:
-        """Return the first fault of these kinds that falls on this request, counted down; None for most."""
+        """Return the first fault of these kinds that matches the request, and decrement its count; None without one."""
         for fault in self._faults:
             if fault.kind not in kinds or fault.operation not in {None, operation}:
                 continue

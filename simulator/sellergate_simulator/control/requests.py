@@ -1,4 +1,4 @@
-"""The bodies that the control API takes."""
+"""The bodies of requests to the control API."""
 
 from typing import Annotated, Literal
 
@@ -23,7 +23,7 @@ class Rates(Strict):
     burst_scale: Annotated[float, Field(gt=0, le=1e9)] = 1.0
     operation: str | None = None
     header: bool = True
-    """Whether responses hold the rate."""
+    """Whether responses contain the rate header."""
 
 
 class Tokens(Strict):
@@ -39,7 +39,7 @@ class Processing(Strict):
 
 
 class ExpireSessions(Strict):
-    """POST /control/sessions/expire: every session of STS ends now, before the time in its credentials."""
+    """POST /control/sessions/expire: end every STS session now, before the expiry in its credentials."""
 
 
 class RevokeGrant(Strict):
@@ -47,11 +47,11 @@ class RevokeGrant(Strict):
 
     refresh_token: SecretStr
     access_tokens: bool = False
-    """Whether access tokens issued before stop working too, instead of living on until they expire."""
+    """Whether earlier access tokens become invalid too, instead of staying valid until they expire."""
 
 
 class RotateClient(Strict):
-    """POST /control/secrets/rotate-client: a new secret; the old one lives on for a while."""
+    """POST /control/secrets/rotate-client: create a new secret; the old one stays valid for a while."""
 
     client_id: Text
     new_secret: SecretStr
@@ -59,7 +59,7 @@ class RotateClient(Strict):
 
 
 class EnrolQueue(Strict):
-    """POST /control/secrets/queue: where an application's new secrets go; null ends that."""
+    """POST /control/secrets/queue: set the queue for an application's new secrets; null removes it."""
 
     client_id: Text
     queue_url: Annotated[str, Field(pattern=r"^https?://[^/]+/.+$", max_length=2048)] | None
@@ -67,35 +67,35 @@ class EnrolQueue(Strict):
 
 
 class NewAuthorizationCode(Strict):
-    """POST /control/authorization-codes: what the consent page hands to an application."""
+    """POST /control/authorization-codes: create a code as the consent page does."""
 
     client_id: Text
     selling_partner_id: Text
     withdrawn: bool = False
-    """Whether the refresh token that the code brings never works."""
+    """Whether consent is withdrawn at once, so that the code's refresh token never works."""
 
 
 class Consent(Strict):
-    """POST /control/consent: the partner that is signed in and consents at once; null: the consent page asks."""
+    """POST /control/consent: set the signed-in partner, which consents at once; null: the consent page asks."""
 
     selling_partner_id: Text | None
 
 
 class Recording(Strict):
-    """POST /control/recording: the operation whose executions are recorded one by one."""
+    """POST /control/recording: set the operation whose executions are recorded."""
 
     operation: str
 
 
 class GivenResponse(Strict):
-    """A whole response, byte for byte."""
+    """A complete response, byte for byte."""
 
     status: Annotated[int, Field(ge=200, le=599)] = 200
     headers: dict[str, str] = Field(default_factory=dict)
     body: Base64Bytes = b""
 
     def respond(self) -> Response:
-        """Return it as the simulator sends it."""
+        """Return the response to send."""
         return Response(self.status, self.body, None, self.headers)
 
 
@@ -146,4 +146,4 @@ class NewFault(Strict):
     retry_after_seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
     executed: bool = False
     response: GivenResponse | None = None
-    """Of the kinds that end with `given`, which need it."""
+    """The response; required for kinds that end with `given`."""

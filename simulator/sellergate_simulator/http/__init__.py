@@ -1,1 +1,1 @@
-"""The simulator's HTTP server: addresses, and how responses are written and delivered."""
+"""The simulator's HTTP server: its addresses, and the format and delivery of responses."""

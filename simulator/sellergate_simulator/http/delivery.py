@@ -11,7 +11,7 @@ from sellergate_simulator.http.responses import Response
 
 
 async def truncated(request: web.BaseRequest, simulated: Response) -> web.StreamResponse:
-    """Announce the whole body, send half of it and close the connection."""
+    """Announce the whole body, but send only half of it and close the connection."""
     body = simulated.body or b'{"payload":{}}'
     response = web.StreamResponse(status=simulated.status, headers=dict(simulated.headers))
     response.content_length = len(body)
@@ -24,7 +24,7 @@ async def truncated(request: web.BaseRequest, simulated: Response) -> web.Stream
 
 
 def reset(request: web.BaseRequest) -> web.StreamResponse:
-    """Tear the connection down, so that the client sees a reset and not an end."""
+    """Reset the connection, so that the client sees a reset and not an orderly close."""
     transport = request.transport
     if transport is not None:
         connection: Any = transport.get_extra_info("socket")

@@ -17,12 +17,12 @@ from sellergate_simulator.identity.lwa import TokenEndpoint, grant_type_of
 from sellergate_simulator.operations.documents import Documents
 
 SILENT_LOOK_SECONDS = 0.05
-"""How often a silent end looks whether its client is still there."""
+"""The interval in seconds at which a silent connection checks for its client."""
 
 
 @dataclass(slots=True)
 class Front:
-    """Answers the requests of the main port."""
+    """The handler of the main port."""
 
     lwa: TokenEndpoint
     sts: sts.SecurityTokenService
@@ -33,7 +33,7 @@ class Front:
     counters: Counters
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
+        """Handle one request."""
         path, _, raw_query = request.raw_path.partition("?")
         if path.startswith("/documents/"):
             return await self.documents.handle(request, path, raw_query)
@@ -63,7 +63,7 @@ class Front:
         odd: Mapping[str, Callable[[], Response]],
         operation: str | None = None,
     ) -> Response | None:
-        """Return what a fault makes of a request; None, after a delay perhaps, where the true response follows."""
+        """Return a fault's response; None where the true response follows, possibly after a delay."""
         fault = self._fault(kinds, operation)
         if fault is None or fault.response is not None:
             return fault.response if fault else None
@@ -73,7 +73,7 @@ class Front:
         if fault.kind.endswith("_silent"):
             while await still_there_after(request, SILENT_LOOK_SECONDS):
                 pass
-            return html_response(503, "Nobody waits for this")
+            return html_response(503, "The client has left")
         await asyncio.sleep(fault.delay_seconds)
         return None
 

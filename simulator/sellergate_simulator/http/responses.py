@@ -1,4 +1,4 @@
-"""The forms of Amazon's responses: JSON documents, errors, and the HTML of the proxies before SP-API."""
+"""The forms of Amazon's responses: JSON documents, errors, and HTML of the proxies in front of SP-API."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ DENIED = "Access to requested resource is denied."
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete HTTP response that has not been sent yet."""
+    """A complete HTTP response before it is sent."""
 
     status: int
     body: bytes = b""
@@ -19,19 +19,19 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def to_aiohttp(self) -> web.Response:
-        """Return it as aiohttp sends it."""
+        """Return the aiohttp response."""
         headers = dict(self.headers)
         if self.content_type:
             headers["Content-Type"] = self.content_type
         return web.Response(status=self.status, body=self.body, headers=headers)
 
     def with_headers(self, headers: Mapping[str, str]) -> "Response":
-        """Return it with more headers."""
+        """Return the response with more headers."""
         return Response(self.status, self.body, self.content_type, {**self.headers, **headers})
 
 
 class AmazonError(Exception):
-    """A request that Amazon refuses, with the one error its response names."""
+    """A request that Amazon refuses, with the error of the response."""
 
     def __init__(
         self, status: int, code: str, message: str, details: str = "", headers: Mapping[str, str] | None = None
@@ -47,12 +47,12 @@ def json_response(document: object, status: int = 200) -> Response:
 
 
 def errors_response(status: int, code: str, message: str, details: str = "") -> Response:
-    """Return a response with the SP-API's error body, one error in it."""
+    """Return a response with SP-API's error body, which holds one error."""
     return json_response({"errors": [{"code": code, "message": message, "details": details}]}, status)
 
 
 def html_response(status: int, title: str) -> Response:
-    """Return what a load balancer before Amazon's services says."""
+    """Return the response of a load balancer in front of Amazon's services."""
     page = (
         f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<h1>{status} {title}</h1>\r\n</body>\r\n"
     )
@@ -66,7 +66,7 @@ def denied(details: str = "", error_type: str | None = None) -> AmazonError:
 
 
 def invalid_input(message: str) -> AmazonError:
-    """Return the 400 of a request whose arguments are wrong."""
+    """Return the 400 of a request with invalid arguments."""
     return AmazonError(400, "InvalidInput", message, headers={"x-amzn-ErrorType": "ValidationException"})
 
 

@@ -1,4 +1,4 @@
-"""Listens on every port, says so, and stops cleanly on SIGTERM or SIGINT."""
+"""The server of all ports: it reports when it listens, and stops cleanly on SIGTERM or SIGINT."""
 
 import asyncio
 import json
@@ -11,17 +11,17 @@ from aiohttp import web
 
 from sellergate_simulator.assembly import RequestHandler
 
-# Requests that run at the stop signal get this long, so that the process ends within two seconds.
+# The seconds for requests in progress at the stop signal, so that the process ends within two seconds.
 _GRACE_SECONDS = 1.0
 
 
 async def serve(
     handlers: Mapping[str, RequestHandler], host: str, wanted: Mapping[str, int], ports: dict[str, int]
 ) -> None:
-    """Serve each handler on its wanted port (0: any) until a signal comes. Fills `ports` with the true ones.
+    """Serve each handler on its requested port (0: any) until a signal arrives. Fills `ports` with the actual ones.
 
-    When all listen, one JSON line {"event": "listening", "host", "ports"} goes to stdout, for the process that started this one.
-    Raises OSError when a port is taken; nothing is left listening then.
+    Once all listen, print one JSON line {"event": "listening", "host", "ports"} to stdout for the parent process.
+    Raises OSError when a port is in use; no port listens then.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -42,7 +42,7 @@ async def serve(
 
 
 def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return uvloop's loop where it is installed and asyncio's own elsewhere."""
+    """Return uvloop's loop factory where it is installed, else asyncio's."""
     try:
         import uvloop  # noqa: PLC0415  (not everybody has it)
     except ImportError:
@@ -51,12 +51,12 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, event and the fields given as `extra`."""
+    """A formatter of logs: one JSON object per line with time, level, event and the fields of `extra`."""
 
     _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line for a record."""
+        """Return the line of a record."""
         extra = {key: value for key, value in vars(record).items() if key not in self._ORDINARY}
         line = {"time": record.created, "level": record.levelname.lower(), "event": record.getMessage(), **extra}
         if record.exc_info:
@@ -65,7 +65,7 @@ class JsonLines(logging.Formatter):
 
 
 def log_to_stderr(level: str) -> None:
-    """Send this process's log lines of a level and above to stderr."""
+    """Log lines from a level upwards to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -1,4 +1,4 @@
-"""Seller Central and Vendor Central: the consent page of the website authorization, and the Appstore's way to it.
+"""Seller Central and Vendor Central: the consent page of the website authorization, and the start from the Appstore.
 
 Sources: the Developer Guide's two authorization workflows, and Amazon's page "authorization errors" (MD1000, MD5101, MD5110).
 """
@@ -26,12 +26,12 @@ class ConsentError(Exception):
 
 @dataclass(slots=True)
 class ConsentPages:
-    """Everything below /apps/."""
+    """The pages below /apps/."""
 
     world: World
     clock: Clock
     main_port: Callable[[], int]
-    """Known once the simulator listens."""
+    """Set once the simulator listens."""
 
     def respond(self, method: str, path: str, raw_query: str, body: bytes) -> Response:
         """Return the response to one request of a browser."""
@@ -51,7 +51,7 @@ class ConsentPages:
         return _page(404, "Not found", "Nothing is here.")
 
     def _ask(self, query: dict[str, str]) -> Response:
-        """Show the consent page; a partner that control has signed in consents at once."""
+        """Show the consent page; a partner that the control API has signed in consents at once."""
         application = self._application(query.get("application_id", ""), query)
         if self.world.signed_in is not None:
             return self._consent(query, self.world.signed_in)
@@ -84,7 +84,7 @@ class ConsentPages:
         return _redirect(application.login_uri, told | ({"version": "beta"} if application.draft else {}))
 
     def _confirm(self, application_id: str, query: dict[str, str]) -> Response:
-        """Take the browser back from the application, once, and send it on with a code."""
+        """Receive the browser back from the application, once, and redirect it with a code."""
         visit = self.world.visits.pop(query.get("amazon_state", ""), None)
         if visit is None or visit.application_id != application_id or visit.expires_at <= self.clock.wall():
             raise ConsentError("The amazon_state is not known, or was used.")

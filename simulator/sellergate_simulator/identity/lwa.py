@@ -43,7 +43,7 @@ class TokenEndpoint:
     clock: Clock
 
     def exchange(self, content_type: str, body: bytes) -> Response:
-        """Return the response to one exchange, counted."""
+        """Return the response to one exchange, and count it."""
         try:
             fields = _fields(content_type, body)
             grant_type = fields.get("grant_type", "")
@@ -121,7 +121,7 @@ class TokenEndpoint:
 
 
 def grant_type_of(content_type: str, body: bytes) -> str | None:
-    """Return the grant type of a request; None where it names none."""
+    """Return the grant type of a request; None without one."""
     try:
         return _fields(content_type, body).get("grant_type")
     except LwaError:
@@ -129,7 +129,7 @@ def grant_type_of(content_type: str, body: bytes) -> str | None:
 
 
 def _fields(content_type: str, body: bytes) -> dict[str, str]:
-    """Return the fields of a form or of a JSON object. Anything else has no grant type that LWA could support."""
+    """Return the fields of a form or a JSON object. Raises LwaError (unsupported grant type) for any other body."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

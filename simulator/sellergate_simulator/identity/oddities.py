@@ -1,4 +1,4 @@
-"""Responses of LWA and STS on a bad day: refusals for no reason of the client's, and bodies that no client should trust."""
+"""Faulty responses of LWA and STS: refusals that the client did not cause, and malformed bodies."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ def _refusal(error: str, status: int = 400) -> Response:
 
 
 def _odd(**fields: object) -> Response:
-    # Escaped, so that what UTF-8 does not have can be sent too.
+    # Escaped, so that text outside UTF-8 can be sent too.
     return Response(200, json.dumps({**_TOKEN, **fields}).encode(), "application/json")
 
 
@@ -49,5 +49,5 @@ STS: Mapping[str, Callable[[], Response]] = {
     "sts_html": lambda: html_response(503, "Service Temporarily Unavailable"),
     "sts_large": lambda: _large(sts.throttled()),
 }
-# These delay the true response; the silent ones for as long as the client stays.
+# These faults delay the true response; silent ones until the client leaves.
 LWA_DELAYS, STS_DELAYS = ("lwa_slow", "lwa_silent"), ("sts_slow", "sts_silent")

@@ -1,4 +1,4 @@
-"""Verifies AWS Signature Version 4 by having botocore calculate it again from the request as it came."""
+"""Verification of AWS Signature Version 4: botocore calculates the signature again from the received request."""
 
 import re
 from collections.abc import Callable, Collection
@@ -31,7 +31,7 @@ _AUTHORIZATION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """The parts of a request that a signature covers, as they stood on the wire."""
+    """The parts of a request that a signature covers, as received."""
 
     method: str
     raw_path: str
@@ -41,7 +41,7 @@ class SignedRequest:
 
 
 class SignatureRefused(Exception):
-    """Why a signature does not hold. `kind`: malformed, unknown_key, stale, expired_session, scope or mismatch."""
+    """An invalid signature. `kind`: malformed, unknown_key, stale, expired_session, scope or mismatch."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(kind)
@@ -50,9 +50,9 @@ class SignatureRefused(Exception):
 
 
 class _Recalculation(SigV4Auth):  # type: ignore[misc]  # botocore ships no types
-    """botocore's signer, over exactly the headers that the client says it signed (also User-Agent).
+    """botocore's signer over exactly the headers that the client lists as signed (User-Agent included).
 
-    As SP-API does, it takes %2B of a path for a plus sign.
+    As SP-API does, it decodes %2B in a path to a plus sign.
     """
 
     def _normalize_url_path(self, path: str) -> str:
@@ -63,7 +63,7 @@ class _Recalculation(SigV4Auth):  # type: ignore[misc]  # botocore ships no type
 
 
 def is_signed(headers: "CIMultiDictProxy[str]") -> bool:
-    """Whether a request carries a SigV4 signature at all."""
+    """Return whether a request has a SigV4 signature."""
     return headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256")
 
 
@@ -75,7 +75,7 @@ def verify(
     key_of: Callable[[str], AwsKey | None],
     now: float,
 ) -> AwsKey:
-    """Return the key that signed a request for a service, in one of the regions (None: in any).
+    """Return the key that signed a request for a service, in one of the regions (None: any region).
 
     Raises SignatureRefused.
     """
@@ -122,7 +122,7 @@ def _timestamp(request: SignedRequest, scope_date: str, now: float) -> str:
 def _signature(
     request: SignedRequest, key: AwsKey, parts: re.Match[str], signed_names: list[str], timestamp: str
 ) -> str:
-    """Calculate the signature with botocore, over the true body: a hash that the client claims does not count."""
+    """Calculate the signature with botocore over the received body, whatever hash the client sent."""
     signed = HTTPHeaders()
     for name in signed_names:
         for value in request.headers.getall(name, []):

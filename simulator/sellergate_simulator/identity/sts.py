@@ -1,4 +1,4 @@
-"""AWS STS: AssumeRole and GetCallerIdentity in the query protocol that botocore's own client speaks.
+"""AWS STS: AssumeRole and GetCallerIdentity in the query protocol of botocore's client.
 
 Sources: AWS's STS reference (parameters, bounds, errors), botocore's sts model (element names).
 """
@@ -52,7 +52,7 @@ class SecurityTokenService:
     clock: Clock
 
     def respond(self, path: str, raw_query: str, headers: "CIMultiDictProxy[str]", body: bytes) -> Response:
-        """Return the response to one request, counted."""
+        """Return the response to one request, and count it."""
         try:
             caller = self._caller(SignedRequest("POST", path, raw_query, headers, body))
             fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -114,7 +114,7 @@ class SecurityTokenService:
 
 
 def throttled() -> Response:
-    """Return what STS says when it is asked too often."""
+    """Return STS's throttling error."""
     return StsError(400, "Throttling", "Rate exceeded").response
 
 

@@ -1,31 +1,31 @@
-"""Access tokens: those of LWA for a seller or a scope, and the restricted ones that show personal data."""
+"""Access tokens: LWA's for a seller or a scope, and restricted ones for personal data."""
 
 import secrets
 from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import unquote
 
-# An expired token is remembered for a while, because Amazon distinguishes "has expired" from "revoked, malformed or invalid".
+# Expired tokens are kept for a while, because Amazon distinguishes "has expired" from "revoked, malformed or invalid".
 _REMEMBERED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class RestrictedResource:
-    """What a Restricted Data Token opens: one method on one path, or on a template written with braces."""
+    """A resource of a Restricted Data Token: one method on one path, or on a template with braces."""
 
     method: str
     path: str
     data_elements: frozenset[str]
 
     def covers(self, method: str, encoded_path: str) -> bool:
-        """Whether a request is the one named here. Compared by segments, without the catalogue's router."""
+        """Return whether the resource covers a request. Compares segments, without the catalogue's router."""
         wanted, got = self.path.split("/"), encoded_path.split("/")
         return self.method == method and len(wanted) == len(got) and all(map(_segment_covers, wanted, got))
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """What an access token stands for. Without a seller it is grantless and has a scope."""
+    """The data of an access token. Without a seller it is grantless and has a scope."""
 
     client_id: str
     application_id: str
@@ -33,7 +33,7 @@ class AccessToken:
     scope: str | None
     expires_at: float
     resources: tuple[RestrictedResource, ...] = ()
-    """Not empty: a Restricted Data Token."""
+    """The resources of a Restricted Data Token; empty for any other token."""
 
     def resource_for(self, method: str, encoded_path: str) -> RestrictedResource | None:
         """Return the resource that covers a request."""
@@ -41,13 +41,13 @@ class AccessToken:
 
 
 class AccessTokens:
-    """All access tokens that are valid or were so lately."""
+    """All access tokens that are valid or expired recently."""
 
     def __init__(self) -> None:
         self._known: dict[str, AccessToken] = {}
 
     def issue(self, token: AccessToken, now: float) -> str:
-        """Remember a token and return the text that stands for it (prefixes as Amazon's: facts of LWA and Tokens)."""
+        """Store a token and return its text, with Amazon's prefixes."""
         self._forget(now)
         prefix = "Atz.sprdt|" if token.resources else "Atza|"
         text = prefix + secrets.token_urlsafe(96)
@@ -55,21 +55,21 @@ class AccessTokens:
         return text
 
     def find(self, text: str) -> AccessToken | None:
-        """Return what a text stands for, also when it expired lately, or None."""
+        """Return the token of a text, even if it expired recently, or None."""
         return self._known.get(text)
 
     def revoke(self, client_id: str, selling_partner_id: str) -> None:
-        """Forget every token of a seller for a client."""
+        """Delete every token of a seller for a client."""
         owner = (client_id, selling_partner_id)
         for text in [t for t, token in self._known.items() if (token.client_id, token.selling_partner_id) == owner]:
             del self._known[text]
 
     def clear(self) -> None:
-        """Forget every token."""
+        """Delete all tokens."""
         self._known.clear()
 
     def _forget(self, now: float) -> None:
-        """Drop from the oldest on what expired long ago, so that a long run does not grow without end."""
+        """Delete tokens that expired long ago, so that memory stays bounded in a long run."""
         for text, token in list(islice(self._known.items(), 8)):
             if token.expires_at + _REMEMBERED_SECONDS < now:
                 del self._known[text]

@@ -1,7 +1,7 @@
-"""The documents of reports and feeds behind presigned URLs, as S3 keeps them for Amazon.
+"""The documents of reports and feeds behind presigned URLs, as in Amazon's S3.
 
-A URL lives five minutes, stands for one document and one method, and an upload must repeat exactly the content type
-that was announced (Amazon's guides to Reports and Feeds). Any other header of SP-API is refused, as S3 refuses it.
+A URL is valid for five minutes, for one document and one method, and an upload must repeat exactly the announced
+content type (Amazon's guides to Reports and Feeds). SP-API's headers are refused, as by S3.
 """
 
 import hmac
@@ -28,7 +28,7 @@ _FROM = re.compile(r"bytes=([0-9]{1,18})-")
 
 @dataclass(slots=True)
 class Document:
-    """Bytes and what they are. `content` is None until an announced upload has come."""
+    """A document with its content type. `content` is None until the announced upload has arrived."""
 
     content_type: str
     content: bytes | None = None
@@ -36,7 +36,7 @@ class Document:
 
 
 class Documents:
-    """All documents by id, and the HTTP of their URLs on the main port."""
+    """All documents by ID, and the handler of their URLs on the main port."""
 
     def __init__(self, clock: Clock, port: Callable[[], int], faults: Faults) -> None:
         """`port` returns the port of the URLs, once the server listens."""
@@ -47,7 +47,7 @@ class Documents:
         self._documents: dict[str, Document] = {}
 
     def add(self, document: Document) -> str:
-        """Keep a document and return its new id."""
+        """Store a document and return its new ID."""
         document_id = f"amzn1.tortuga.4.{uuid4()}.{secrets.token_hex(6).upper()}"
         self._documents[document_id] = document
         return document_id
@@ -57,7 +57,7 @@ class Documents:
         return self._documents.get(document_id)
 
     def download_url(self, document_id: str, hostname: str, *, content_encoding: bool) -> str:
-        """Return a URL for GET. `content_encoding`: the response says that it is gzip, so that clients decompress it."""
+        """Return a URL for GET. `content_encoding`: the response declares gzip, so that clients decompress it."""
         extra = {"response-content-encoding": "gzip"} if content_encoding else {}
         return self._url("GET", document_id, hostname, "host", extra)
 
@@ -66,7 +66,7 @@ class Documents:
         return self._url("PUT", document_id, hostname, "content-type;host", {})
 
     async def handle(self, request: web.BaseRequest, path: str, raw_query: str) -> web.StreamResponse:
-        """Answer a request for /documents/…."""
+        """Handle a request for /documents/…."""
         fault = self._faults.take(DOCUMENT_KINDS)
         kind = fault.kind if fault else ""
         if kind == "document_expired":
@@ -142,7 +142,7 @@ async def _upload(request: web.BaseRequest, document: Document) -> Response:
     if request.headers.get("Content-Type") != document.content_type:
         return _s3_error(_FORBIDDEN, "SignatureDoesNotMatch", "The content type is not the one that was signed.")
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        # S3 takes no body whose length it does not know.
+        # S3 accepts no body of unknown length.
         return _s3_error(
             _NOT_IMPLEMENTED, "NotImplemented", "A header you provided implies functionality that is not implemented."
         )

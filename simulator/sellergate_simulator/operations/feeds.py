@@ -1,7 +1,7 @@
 """Feeds 2021-06-30: announce a document, upload it, submit it, poll, and read the result.
 
 Rules from Amazon's model feeds_2021-06-30.json and its guide: the upload repeats the announced content type, a feed
-names a document that was uploaded, a document serves one feed.
+names an uploaded document, and a document is used for one feed.
 """
 
 import json
@@ -17,7 +17,7 @@ from sellergate_simulator.state import World
 
 @dataclass(slots=True)
 class Feed(Job):
-    """A feed and the document that it was made from."""
+    """A feed and its input document."""
 
     input_document_id: str = ""
 
@@ -30,7 +30,7 @@ class Feeds:
         self._documents = documents
         self._jobs: Jobs[Feed] = Jobs("feeds", "feedTypes")
         self._inputs: dict[tuple[str, str], bool] = {}
-        """Whether an announced document (by seller and id) was used."""
+        """Whether an announced document (by seller and ID) was used."""
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handlers by operation name."""
@@ -92,7 +92,7 @@ class Feeds:
         return json_response({"feedDocumentId": document_id, "url": url})
 
     def _result(self, call: Call, feed: Feed) -> Document:
-        """Write what a feed did: how many messages it had (a JSON feed's own, else its lines), all accepted."""
+        """Return the processing report of a feed: the number of messages (of a JSON feed, else lines), all accepted."""
         source = self._documents.get(feed.input_document_id)
         count = _messages(source.content or b"" if source else b"")
         result = {

@@ -8,7 +8,7 @@ from sellergate_simulator.shops.stock import StockRow, stock_of
 from sellergate_simulator.spapi import paging
 from sellergate_simulator.spapi.calls import Call, Handler
 
-# Amazon shows 50 rows a page; fewer here, so that forty rows make two pages.
+# Amazon returns 50 rows a page; fewer here, so that forty rows give two pages.
 PAGE_SIZE = 25
 
 

@@ -1,6 +1,6 @@
-"""The life of a report or a feed: IN_QUEUE, IN_PROGRESS, then DONE, CANCELLED or FATAL; and lists of them.
+"""The states of reports and feeds: IN_QUEUE, IN_PROGRESS, then DONE, CANCELLED or FATAL; and lists of them.
 
-Ids are unique only together with the seller (Amazon's models), so every seller's begin at the same number.
+IDs are unique only together with the seller (Amazon's models), so every seller's IDs begin at the same number.
 """
 
 from collections.abc import Callable, Collection
@@ -27,10 +27,10 @@ class Job:
     outcome: str = "DONE"
     cancelled: bool = False
     document_id: str | None = None
-    """Of the finished report, or of a feed's result; made when it is first asked for."""
+    """The document of a finished report or a feed's result; created on the first request."""
 
     def status(self, now: float) -> str:
-        """Return the processing status at a moment."""
+        """Return the processing status at a time."""
         if self.cancelled:
             return "CANCELLED"
         if now < self.created_at + self.step_seconds:
@@ -38,7 +38,7 @@ class Job:
         return "IN_PROGRESS" if now < self.created_at + 2 * self.step_seconds else self.outcome
 
     def times(self, now: float) -> dict[str, str]:
-        """Return the times that Amazon shows at a moment."""
+        """Return the times that Amazon returns at a time."""
         times = {"createdTime": iso(self.created_at)}
         if self.status(now) != "IN_QUEUE":
             times["processingStartTime"] = iso(self.created_at + self.step_seconds)
@@ -60,11 +60,11 @@ class Jobs(Generic[J]):
         self._jobs: dict[tuple[str, str], dict[str, J]] = {}
 
     def next_id(self, call: Call) -> str:
-        """Return the id of this seller's next job."""
+        """Return the ID of this seller's next job."""
         return str(_FIRST_ID + len(self._of(call)))
 
     def add(self, call: Call, job: J) -> None:
-        """Keep a job."""
+        """Store a job."""
         self._of(call)[job.job_id] = job
 
     def find(self, call: Call, job_id: str) -> J:

@@ -29,7 +29,7 @@ def _search(call: Call) -> Response:
     marketplaces, seller_id = _marketplaces(call), call.owner.selling_partner_id
     size = call.query.integer("pageSize", low=1, high=20, default=10)
     wanted = set(call.query.many("identifiers"))
-    # The next value is called nextToken in the response and pageToken in the request.
+    # The token is called nextToken in the response and pageToken in the request.
     token = call.query.one("pageToken")
     start = paging.decode(token, "listings", seller_id, "pageToken")["start"] if token else 0
     rows = [row for row in stock_of(seller_id) if not wanted or wanted & {row.sku, row.asin}]

@@ -1,6 +1,6 @@
 """Orders 2026-01-01: searchOrders and getOrder, without envelope and without restricted tokens.
 
-Shapes and rules from Amazon's model orders_2026-01-01.json; a page token lives 24 hours (its migration guide).
+Shapes and rules from Amazon's model orders_2026-01-01.json; a page token is valid for 24 hours (its migration guide).
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ class Orders2026:
             carried = paging.decode(token, "2026", seller.selling_partner_id, "paginationToken")
             if carried["made"] + _TOKEN_LIFE_SECONDS < call.now:
                 raise invalid_input("The paginationToken has expired.")
-            # The first page fixes the end of the list: orders that come later do not move the pages.
+            # The first page fixes the end of the list, so that later orders do not shift the pages.
             state = {**state, "start": carried["start"], "before": carried["before"]}
         marketplaces = query.many("marketplaceIds") or list(seller.marketplaces_in(call.region))
         orders = [order for order in self._book.orders(seller, call.region) if order.marketplace_id in marketplaces]

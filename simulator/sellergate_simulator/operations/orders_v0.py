@@ -80,7 +80,7 @@ class OrdersV0:
         return Response(204)
 
     def _restricted(self, call: Call) -> Order:
-        """Return the order for an operation that shows nothing but personal data."""
+        """Return the order for an operation that returns only personal data."""
         if call.resource is None:
             raise denied()
         return self._order(call)
@@ -93,7 +93,7 @@ class OrdersV0:
 
 
 def order_document(order: Order, elements: frozenset[str]) -> dict[str, Any]:
-    """Return an order as v0 writes it, with the personal data that the elements name."""
+    """Return an order in v0's form, with the personal data of the named elements."""
     document: dict[str, Any] = {
         "AmazonOrderId": order.order_id,
         "PurchaseDate": iso(order.purchased_at),
@@ -110,7 +110,7 @@ def order_document(order: Order, elements: frozenset[str]) -> dict[str, Any]:
         "IsBusinessOrder": False,
         "IsPrime": order.by_amazon,
     }
-    if order.status != "pending":  # Amazon shows no total before the payment is authorized
+    if order.status != "pending":  # Amazon returns no total before the payment is authorized
         document["OrderTotal"] = {"CurrencyCode": order.currency, "Amount": order.total}
     if "buyerInfo" in elements:
         document["BuyerInfo"] = _buyer(order)
@@ -120,7 +120,7 @@ def order_document(order: Order, elements: frozenset[str]) -> dict[str, Any]:
 
 
 def _filters(call: Call) -> dict[str, Any]:
-    """Return what a first request asks for, in the form that a page token carries on."""
+    """Return the filters of a first request, in the form of a page token's state."""
     query = call.query
     created, updated = query.time("CreatedAfter"), query.time("LastUpdatedAfter")
     if (created is None) == (updated is None):

@@ -1,8 +1,8 @@
 """Reports 2021-06-30: create, poll, list, cancel, and the document behind a presigned URL.
 
-Rules from Amazon's model reports_2021-06-30.json and its guides. `reportOptions.simulator` "FATAL" or "CANCELLED" ends
-a report so, with the text of `reportOptions.simulatorReason` in its document; `reportOptions.simulatorBytes` makes the document
-that long (before compression).
+Rules from Amazon's model reports_2021-06-30.json and its guides. `reportOptions.simulator` "FATAL" or "CANCELLED" sets
+the final status, with the text of `reportOptions.simulatorReason` in the document; `reportOptions.simulatorBytes` sets
+the document's size before compression.
 """
 
 import zlib
@@ -26,7 +26,7 @@ _JAPAN = "A1VC38T7YXB528"
 
 @dataclass(slots=True)
 class Report(Job):
-    """A report, with the length and the reason of its failure that a test asked for."""
+    """A report, with the length and the failure reason that a test requested."""
 
     length: int | None = None
     reason: str = ""
@@ -108,7 +108,7 @@ class Reports:
         return json_response({"reportDocumentId": document_id, "url": url, "compressionAlgorithm": "GZIP"})
 
     def _written(self, call: Call, report: Report) -> Document:
-        """Write a report: tab-separated, gzip, in Shift_JIS for Japan as Amazon's flat files are."""
+        """Return a report's content: tab-separated, gzip, in Shift_JIS for Japan, as Amazon's flat files are."""
         charset = "Shift_JIS" if _JAPAN in report.marketplace_ids else "UTF-8"
         table = self._orders_table(call, report) if "ORDER" in report.job_type else _stock_table(call)
         text = "".join("\t".join(row) + "\r\n" for row in table).encode(charset, errors="replace")
@@ -147,7 +147,7 @@ def _length(value: object) -> int:
 
 
 def _gzip(text: bytes, length: int) -> bytes:
-    """Compress `length` bytes, the text over and over, without ever holding them all."""
+    """Compress `length` bytes of the repeated text, without holding all of them in memory."""
     packer = zlib.compressobj(level=1, wbits=31)
     block = text * (1 + (1 << 20) // len(text))
     block = block[: len(block) // len(text) * len(text)]

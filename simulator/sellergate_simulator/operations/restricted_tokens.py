@@ -1,7 +1,7 @@
 """Tokens 2021-03-01: createRestrictedDataToken.
 
-Rules from Amazon's model tokens_2021-03-01.json and its guide to the Tokens API: up to 50 resources, paths specific
-or written with braces, getReportDocument always specific, data elements only for three operations of Orders v0.
+Rules from Amazon's model tokens_2021-03-01.json and its guide to the Tokens API: up to 50 resources, paths specific or
+with braces, getReportDocument always specific, data elements only for three operations of Orders v0.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ _LONGEST_LIFE_SECONDS = 3600.0
 
 
 class RestrictedTokens:
-    """Issues tokens that open what they name and nothing else."""
+    """The issuer of Restricted Data Tokens."""
 
     def __init__(self, world: World, tokens: AccessTokens, catalogue: Catalogue) -> None:
         self._world = world

@@ -1,6 +1,6 @@
 """Application Management 2023-11-30: rotateApplicationClientSecret, whose new secret arrives only on the application's SQS queue.
 
-The message's shape is that of Amazon's sample "lwa-rotation" (NotificationPayload.java); the old secret lives for 7 days.
+The message's shape is that of Amazon's sample "lwa-rotation" (NotificationPayload.java); the old secret stays valid for 7 days.
 """
 
 import json
@@ -28,7 +28,7 @@ Send = Callable[[RotationQueue, str], None]
 
 
 class SecretRotation:
-    """Makes new client secrets. `send` puts a message on a queue, later."""
+    """The rotation of client secrets. `send` puts a message on a queue later."""
 
     def __init__(self, world: World, send: Send) -> None:
         self._world = world
@@ -73,7 +73,7 @@ def _message(application_id: str, client_id: str, secret: str, moment: datetime)
 
 
 def send_later(queue: RotationQueue, message: str) -> None:
-    """Put a message on an SQS queue in a thread of its own, as Amazon does some time after its response."""
+    """Put a message on an SQS queue in a separate thread, as Amazon does some time after its response."""
     Thread(target=_send, args=(queue, message), daemon=True, name="sqs").start()
 
 

@@ -1,4 +1,4 @@
-"""What the simulated shops look like: name, currency, language and a plausible address per marketplace."""
+"""Data of the simulated stores: name, currency, language and a plausible address per marketplace."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from sellergate_amazon.marketplaces import marketplace_by_id
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """A marketplace's shop and a town in which its buyers live."""
+    """A marketplace's store and the town of its buyers."""
 
     code: str
     domain: str
@@ -51,7 +51,7 @@ _BY_CODE = {
 
 
 def country_of(marketplace_id: str) -> Country:
-    """Return the country of a known marketplace id. Raises KeyError for another."""
+    """Return the country of a marketplace ID. Raises KeyError for an unknown one."""
     marketplace = marketplace_by_id(marketplace_id)
     if marketplace is None:
         raise KeyError(marketplace_id)

@@ -1,4 +1,4 @@
-"""The orders of each seller: thirty over the ten days before the simulator started, and what became of them."""
+"""The orders of each seller: thirty over the ten days before the simulator's start, with their states."""
 
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -17,7 +17,7 @@ _LAST_NAMES = ("Weber", "Garcia", "Tanaka", "Novak", "Okafor", "Rossi", "Larsen"
 
 @dataclass(frozen=True, slots=True)
 class OrderItem:
-    """So many of one product."""
+    """A quantity of one product."""
 
     item_id: str
     product: StockRow
@@ -26,7 +26,7 @@ class OrderItem:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order in words of its own; the modules of the two Orders APIs write it in theirs."""
+    """An order; the modules of the two Orders APIs convert it into their forms."""
 
     order_id: str
     marketplace_id: str
@@ -48,16 +48,16 @@ class Order:
 
     @property
     def total(self) -> str:
-        """What the buyer pays, as Amazon writes amounts."""
+        """The total amount in Amazon's form."""
         return amount(sum(item.product.price_cents * item.quantity for item in self.items))
 
 
 @dataclass(slots=True)
 class OrderBook:
-    """All orders of all sellers; made when first asked for."""
+    """All orders of all sellers, created on the first request."""
 
     started_at: float
-    """Seconds since 1970 at which the youngest possible order was placed."""
+    """The latest time of an order, in seconds since 1970."""
     _books: dict[str, dict[str, Order]] = field(default_factory=dict)
 
     def orders(self, seller: Seller, region: Region | None = None) -> list[Order]:
@@ -71,11 +71,11 @@ class OrderBook:
         return order if order and (region is None or _region(order) is region) else None
 
     def ship(self, seller: Seller, order: Order, now: float) -> None:
-        """Note that the seller shipped an order."""
+        """Record that the seller shipped an order."""
         self._book(seller)[order.order_id] = replace(order, status="shipped", updated_at=now)
 
     def _book(self, seller: Seller) -> dict[str, Order]:
-        # Another list of marketplaces (a new seed) is another book.
+        # A changed list of marketplaces (a new seed) gives other orders.
         key = f"{seller.selling_partner_id} {seller.marketplace_ids}"
         if key not in self._books:
             self._books[key] = {order.order_id: order for order in _make_orders(seller, self.started_at)}
@@ -106,7 +106,7 @@ def _make_order(random: Random, seller: Seller, started_at: float, position: int
     products = random.sample(stock_of(seller.selling_partner_id), k=random.choice((1, 1, 1, 2, 3)))
     return Order(
         order_id=f"{position + 101}-{number[:7]}-{number[7:]}",
-        # The first orders go round the marketplaces, so that each of them has some.
+        # The first orders are distributed over the marketplaces, so that each has some.
         marketplace_id=seller.marketplace_ids[position % len(seller.marketplace_ids)],
         purchased_at=purchased_at,
         updated_at=float(int(purchased_at + min(age * 0.5, 7200))),

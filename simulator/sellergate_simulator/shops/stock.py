@@ -1,4 +1,4 @@
-"""The stock of each seller: forty rows that follow only from the selling partner id."""
+"""The stock of each seller: forty rows that are derived only from the selling partner ID."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +21,7 @@ _COLOURS = ("black", "blue", "green", "white", "red")
 
 @dataclass(frozen=True, slots=True)
 class StockRow:
-    """One product of a seller, wherever it is sold."""
+    """One product of a seller, in all marketplaces."""
 
     sku: str
     asin: str
@@ -35,7 +35,7 @@ class StockRow:
 
 @lru_cache(maxsize=1024)
 def stock_of(selling_partner_id: str) -> tuple[StockRow, ...]:
-    """Return a seller's stock, the same on every call."""
+    """Return a seller's stock; it is the same on every call."""
     random = Random(f"stock:{selling_partner_id}")  # noqa: S311  (made-up goods, not secrets)
     return tuple(_row(random, position) for position in range(STOCK_ROWS))
 

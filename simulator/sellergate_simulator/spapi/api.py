@@ -1,4 +1,4 @@
-"""The Selling Partner API over HTTP: gate, faults, operation, and the headers that every response carries."""
+"""The Selling Partner API over HTTP: checks, faults, operation, and the headers of every response."""
 
 import logging
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _UNAVAILABLE = ("ServiceUnavailable", "Service is temporarily unavailable. Pleas
 
 @dataclass(slots=True)
 class SellingPartnerApi:
-    """Answers the requests of all SP-API addresses."""
+    """The handler of all SP-API addresses."""
 
     gate: Gate
     faults: Faults
@@ -34,7 +34,7 @@ class SellingPartnerApi:
     clock: Clock
 
     async def handle(self, request: web.BaseRequest, region: Region | None) -> web.StreamResponse:
-        """Answer one request to the address of a region, or of the sandbox (None)."""
+        """Handle one request to the address of a region, or of the sandbox (None)."""
         started = self.clock.steady()
         raw_path, _, raw_query = request.raw_path.partition("?")
         arrival = Arrival(
@@ -64,7 +64,7 @@ class SellingPartnerApi:
     async def _respond(
         self, request: web.BaseRequest, arrival: Arrival, headers: dict[str, str]
     ) -> tuple[web.StreamResponse, str | None]:
-        """Return the response and the name of the operation, None where the request named none."""
+        """Return the response and the name of the operation; None for an unknown route."""
         if has_body_on_get(arrival):
             return html_response(400, "Bad Request").with_headers(headers).to_aiohttp(), None
         try:
@@ -82,7 +82,7 @@ class SellingPartnerApi:
         return await self._inject_fault(request, fault, call, (arrival, match, headers)), match.operation.name
 
     def _execute(self, call: Call) -> Response:
-        """Run an operation; only one that was not refused counts as executed."""
+        """Run an operation, and count it as executed unless it refuses the request."""
         try:
             response = self.handlers.get(call.operation.name, generic.respond)(call)
         except AmazonError as error:
@@ -91,7 +91,7 @@ class SellingPartnerApi:
         return response
 
     def _finish(self, response: Response, arrival: Arrival, match: Match, headers: dict[str, str]) -> Response:
-        """Add the headers of every response, and the rate to those that carry it: 20x, 400 and 404 (usage plans)."""
+        """Add the headers of every response, and the rate for 20x, 400 and 404 (usage plans)."""
         carries = response.status // 100 == 2 or response.status in {400, 404}  # noqa: PLR2004  (the class of success)
         if carries and self.gate.buckets.sends_rate_header(match.operation):
             headers = {**headers, "x-amzn-RateLimit-Limit": str(self.gate.limit(arrival, match).rate)}
@@ -100,7 +100,7 @@ class SellingPartnerApi:
     async def _inject_fault(
         self, request: web.BaseRequest, fault: Fault, call: Call, context: tuple[Arrival, Match, dict[str, str]]
     ) -> web.StreamResponse:
-        """Let a fault come between a call that was admitted and its response."""
+        """Return a fault's response to an admitted call; None without a fault."""
         arrival, match, headers = context
         response = self._execute(call) if fault.executed else None
         if fault.kind == "reset":
@@ -134,7 +134,7 @@ def _fault_response(kind: str) -> Response:
 
 
 def hostname(request: web.BaseRequest) -> str:
-    """Return the name under which the client reached this machine, without the port."""
+    """Return the host name that the client used, without the port."""
     host = request.headers.get("Host", "127.0.0.1")
     name, separator, port = host.rpartition(":")
     return name if separator and port.isdecimal() else host

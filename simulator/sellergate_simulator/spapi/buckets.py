@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 
 from sellergate_amazon.operations import Operation
 
-# For the six operations of which neither the models nor Amazon's SDK say a rate.
+# For the six operations whose rate neither the models nor Amazon's SDK state.
 UNPUBLISHED_RATE, UNPUBLISHED_BURST = 1.0, 2
 SANDBOX_RATE, SANDBOX_BURST = 5.0, 15
 
-# A caller that waits exactly 1/rate must find a whole token, whatever the rounding of its waits.
+# A caller that waits exactly 1/rate must find a whole token despite rounding.
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A bucket's refill in calls a second and its size in calls."""
+    """A bucket's rate in calls a second and its burst in calls."""
 
     rate: float
     burst: float
@@ -32,18 +32,18 @@ class _Bucket:
 
 @dataclass(slots=True)
 class Buckets:
-    """All buckets and the scales that tests put on them."""
+    """All buckets, and the scales that tests apply to them."""
 
     scale: float = 1.0
     burst_scale: float = 1.0
     by_operation: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Scale and burst scale of single operations, in place of the general ones."""
     unspecified: set[str | None] = field(default_factory=set)
-    """Operations whose responses do not hold the rate; None: all."""
+    """Operations whose responses lack the rate header; None: all."""
     _buckets: dict[tuple[str, ...], _Bucket] = field(default_factory=dict)
 
     def limit(self, operation: Operation, *, sandbox: bool) -> Limit:
-        """Return the limit that holds for an operation now, scaled."""
+        """Return the present limit of an operation, scaled."""
         scale, burst_scale = self.by_operation.get(operation.name, (self.scale, self.burst_scale))
         if sandbox:
             rate, burst = SANDBOX_RATE, SANDBOX_BURST
@@ -52,11 +52,11 @@ class Buckets:
         return Limit(rate * scale, max(1.0, burst * burst_scale))
 
     def sends_rate_header(self, operation: Operation) -> bool:
-        """Return whether responses of an operation have x-amzn-RateLimit-Limit."""
+        """Return whether responses of an operation have the header x-amzn-RateLimit-Limit."""
         return self.unspecified.isdisjoint({None, operation.name})
 
     def take(self, key: tuple[str, ...], limit: Limit, now: float) -> bool:
-        """Take one call out of a bucket, which starts full; False when there is none. `now` in steady seconds."""
+        """Take a call from a bucket, which starts full; return False if it is empty. `now` is in steady seconds."""
         bucket = self._buckets.setdefault(key, _Bucket(limit.burst, now))
         bucket.level = min(limit.burst, bucket.level + (now - bucket.seen_at) * limit.rate)
         bucket.seen_at = now
@@ -66,5 +66,5 @@ class Buckets:
         return True
 
     def refill(self) -> None:
-        """Make every bucket full; the scales stay."""
+        """Fill every bucket; the scales stay."""
         self._buckets.clear()

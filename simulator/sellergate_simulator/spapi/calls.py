@@ -1,4 +1,4 @@
-"""One SP-API call as the operations see it: caller, operation and arguments."""
+"""One SP-API call for the operations: caller, operation and arguments."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -36,14 +36,14 @@ class Query:
         return [item for value in self._values.get(name, []) for item in value.split(",") if item]
 
     def one(self, name: str) -> str | None:
-        """Return the only value of a parameter, None when it is absent or empty."""
+        """Return the single value of a parameter; None when it is absent or empty."""
         values = self._values.get(name, [])
         if len(values) > 1:
             raise invalid_input(f"The parameter {name} was given more than once.")
         return values[0] if values and values[0] else None
 
     def time(self, name: str) -> float | None:
-        """Return a time in seconds since 1970, None when it is absent."""
+        """Return a time in seconds since 1970; None when it is absent."""
         text = self.one(name)
         if text is None:
             return None
@@ -64,37 +64,37 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that passed the gate."""
+    """An admitted call."""
 
     operation: Operation
     path_params: Mapping[str, str]
     region: Region | None
-    """The region of the host; None at the sandbox."""
+    """The region of the host; None for the sandbox."""
     token: AccessToken
     resource: RestrictedResource | None
-    """What the Restricted Data Token in use opens here; None with an ordinary token."""
+    """The resource of the Restricted Data Token that covers the call; None for an ordinary token."""
     seller: Seller | None
     """None for grantless operations."""
     signer: AwsKey | None
-    """None where the call was not signed."""
+    """The signing key; None for an unsigned call."""
     raw_path: str
     query: Query
     headers: "CIMultiDictProxy[str]"
     body: bytes
     hostname: str
-    """How the client calls this machine: presigned URLs point to the same name."""
+    """The host name that the client used, which presigned URLs use too."""
     now: float
     """Seconds since 1970."""
 
     @property
     def owner(self) -> Seller:
-        """The seller of an operation that has one."""
+        """The seller; raises AmazonError for a grantless call."""
         if self.seller is None:
             raise invalid_input("This operation needs a selling partner.")
         return self.seller
 
     def json_object(self) -> dict[str, Any]:
-        """Return the body as a JSON object. Raises the 400 that Amazon gives for anything else."""
+        """Return the body as a JSON object. Raises Amazon's 400 for any other body."""
         try:
             document = json.loads(self.body)
         except ValueError:
@@ -108,7 +108,7 @@ Handler = Callable[[Call], Response]
 
 
 def text_field(document: Mapping[str, Any], name: str) -> str:
-    """Return a required text of a body. Raises the 400 that names it."""
+    """Return a required text field of a body. Raises the 400 that names it."""
     value = document.get(name)
     if not isinstance(value, str) or not value:
         raise invalid_input(f"The field {name} is required and must be a string.")
@@ -116,7 +116,7 @@ def text_field(document: Mapping[str, Any], name: str) -> str:
 
 
 def marketplace_field(document: Mapping[str, Any], owner: Seller, region: Region | None, most: int) -> tuple[str, ...]:
-    """Return the `marketplaceIds` of a body: 1 to `most`, all of them this seller's in this region."""
+    """Return the `marketplaceIds` of a body: 1 to `most` IDs, all of this seller in this region."""
     value = document.get("marketplaceIds")
     if not isinstance(value, list) or not 1 <= len(value) <= most:
         raise invalid_input(f"The field marketplaceIds is required and holds 1 to {most} marketplace ids.")

@@ -1,7 +1,7 @@
-"""What stands before every SP-API operation, in Amazon's order: HTTP, route, token, region, signature, quota, arguments.
+"""The checks before every SP-API operation, in Amazon's order: HTTP, route, token, region, signature, quota, arguments.
 
-The responses are those of facts about the SP-API: Amazon's change log (GET with a body), its issue threads (the details
-of each 403), its usage plans (429 without a rate header).
+Sources of the responses: Amazon's change log (GET with a body), its issue threads (the details of each 403), its usage
+plans (429 without a rate header).
 """
 
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ _MARKETPLACE_PARAMETERS = ("marketplaceIds", "MarketplaceIds", "marketplaceId", 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request as it came to one of the SP-API addresses."""
+    """A request that arrived at one of the SP-API addresses."""
 
     region: Region | None
-    """Of the address; None: the sandbox."""
+    """The region of the address; None for the sandbox."""
     method: str
     raw_path: str
     raw_query: str
@@ -45,7 +45,7 @@ class Arrival:
 
 @dataclass(slots=True)
 class Gate:
-    """Lets calls through or raises the AmazonError that refuses them."""
+    """The admission of calls; a refusal raises AmazonError."""
 
     catalogue: Catalogue
     world: World
@@ -55,9 +55,9 @@ class Gate:
     clock: Clock
 
     def match(self, arrival: Arrival) -> Match:
-        """Return the operation that a request names, counted as called."""
+        """Return the operation of a request, and count the call."""
         found = self.catalogue.match(arrival.method, arrival.raw_path)
-        # Neither address has the operations of the other.
+        # The operations of sandbox and production are separate.
         here = found and (found.operation.sandbox if arrival.region is None else not found.operation.sandbox_only)
         if found is None or not here:
             headers = {"x-amzn-ErrorType": "MissingAuthenticationTokenException"}
@@ -66,11 +66,11 @@ class Gate:
         return found
 
     def limit(self, arrival: Arrival, match: Match) -> Limit:
-        """Return the quota that holds for an operation at this address."""
+        """Return the quota of an operation at this address."""
         return self.buckets.limit(match.operation, sandbox=arrival.region is None)
 
     def admit(self, arrival: Arrival, match: Match) -> Call:
-        """Return the call that a request makes, all checks passed and its quota taken."""
+        """Return the call of a request, after all checks, and take its quota."""
         if len(arrival.headers.get("User-Agent", "")) > _LONGEST_USER_AGENT:
             raise invalid_input("The User-Agent header is longer than 500 characters.")
         now = self.clock.wall()
@@ -124,7 +124,7 @@ class Gate:
         return seller
 
     def _signer(self, arrival: Arrival, now: float) -> AwsKey | None:
-        """Return the key that signed a request; None where none did. Raises AmazonError where the signature does not hold."""
+        """Return the key that signed a request; None for an unsigned one. Raises AmazonError for an invalid signature."""
         if not is_signed(arrival.headers):
             self.counters.unsigned_calls += 1
             return None
@@ -156,13 +156,13 @@ class Gate:
 
 
 def quota_exceeded(counters: Counters, match: Match) -> AmazonError:
-    """Return the 429 for an operation, counted as throttled."""
+    """Return the 429 of an operation, and count it as throttled."""
     counters.operation(match.operation.name).throttled += 1
     return AmazonError(429, "QuotaExceeded", "You exceeded your quota for the requested resource.")
 
 
 def has_body_on_get(arrival: Arrival) -> bool:
-    """Whether a GET announces a body: refused with HTML before the SP-API sees it, since 2023-06-05."""
+    """Return whether a GET announces a body, which Amazon's proxies refuse with HTML since 2023-06-05."""
     length = arrival.headers.get("Content-Length", "0")
     return arrival.method == "GET" and (length != "0" or "Transfer-Encoding" in arrival.headers or bool(arrival.body))
 

@@ -1,4 +1,4 @@
-"""Every operation without a module of its own: its envelope, an empty page, and an echo of the call for tests."""
+"""Operations without their own module: the envelope, an empty page, and an echo of the call for tests."""
 
 from hashlib import sha256
 from typing import Any
@@ -10,9 +10,9 @@ _NO_CONTENT = 204
 
 
 def respond(call: Call) -> Response:
-    """Return what the catalogue says that a success looks like.
+    """Return a successful response in the form that the catalogue states.
 
-    The object holds `echo`, and for a paged operation `items: []` beside the place of the next token, which is absent.
+    The object holds `echo`, and for a paged operation `items: []` without a next page token.
     """
     operation = call.operation
     if operation.envelope is None or operation.success_status == _NO_CONTENT:

@@ -1,4 +1,4 @@
-"""Opaque page tokens: where the next page begins, of which list and for which seller."""
+"""Opaque page tokens: the start of the next page, the list and the seller."""
 
 import base64
 import json
@@ -11,19 +11,19 @@ T = TypeVar("T")
 
 
 def page(items: Sequence[T], start: int, size: int) -> tuple[Sequence[T], int | None]:
-    """Return `size` items from `start` on, and where the next page begins (None: this was the last)."""
+    """Return `size` items from `start` on, and the start of the next page (None after the last page)."""
     end = start + size
     return items[start:end], end if end < len(items) else None
 
 
 def encode(kind: str, seller: str, state: dict[str, Any]) -> str:
-    """Return a token that carries a state to the next request for the same list by the same seller."""
+    """Return a token with a state for the next request for the same list by the same seller."""
     text = json.dumps([kind, seller, state], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def decode(token: str, kind: str, seller: str, name: str) -> dict[str, Any]:
-    """Return the state of a token. Raises the 400 that names the parameter for any other text."""
+    """Return the state in a token. Raises the 400 that names the parameter for an invalid token."""
     try:
         found_kind, found_seller, state = json.loads(base64.urlsafe_b64decode(token.encode()))
         if (found_kind, found_seller) == (kind, seller):
