@@ -129,7 +129,7 @@ def grant_type_of(content_type: str, body: bytes) -> str | None:
 
 
 def _fields(content_type: str, body: bytes) -> dict[str, str]:
-    """Return the fields of a form or a JSON object. Raises LwaError (unsupported grant type) for any other body."""
+    """Return the fields of a form or a JSON object. Raises LwaError for any other body."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

@@ -88,7 +88,7 @@ class Call:
 
     @property
     def owner(self) -> Seller:
-        """The seller; raises AmazonError for a grantless call."""
+        """The seller of the call. Raises the 400 for a grantless call."""
         if self.seller is None:
             raise invalid_input("This operation needs a selling partner.")
         return self.seller
