@@ -96,7 +96,9 @@ async def test_ctrl_c_ends_it_everywhere(rest: Rest, seller: Seller, operator: O
     assert "Traceback" not in err
 
 
-async def test_bad_words_are_refused_and_nobody_else_may(rest: Rest, seller: Seller, operator: Operator) -> None:
+async def test_invalid_arguments_and_other_identities_are_refused(
+    rest: Rest, seller: Seller, operator: Operator
+) -> None:
     account_id = await rest.connect(seller)
     for words, code, told in (
         (("-o", OPERATION, "-a", account_id, "--for", "2h"), 1, "duration"),

@@ -151,7 +151,7 @@ async def test_a_revoked_client_stops_within_seconds_and_a_lost_account_is_an_en
     assert (await other.exchange(rest.client)).json()["error"] == "invalid_grant"
 
 
-async def test_a_grantless_token_opens_its_own_operations_alone(
+async def test_a_grantless_token_opens_only_its_own_operations(
     rest: Rest, sdk: DropIn, user: str, account_id: str, control: httpx.AsyncClient
 ) -> None:
     grantless = {"grant_type": "client_credentials", "refresh_token": "", "scope": NOTIFICATIONS}
@@ -166,7 +166,7 @@ async def test_a_grantless_token_opens_its_own_operations_alone(
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
 
 
-async def test_a_restricted_token_of_ours_opens_what_it_names(
+async def test_a_drop_in_restricted_token_opens_the_resources_that_it_names(
     rest: Rest, sdk: DropIn, control: httpx.AsyncClient
 ) -> None:
     token = await sdk.token(rest.client)
@@ -195,7 +195,7 @@ async def test_a_restricted_token_of_ours_opens_what_it_names(
     assert (await call(rest, token, RDT, "POST", json={**named, "targetApplication": "amzn1.x"}))[0] == 400
 
 
-async def test_amazons_answers_come_back_as_they_are_and_our_failures_in_its_shape(
+async def test_amazons_responses_are_unchanged_and_sellergates_failures_have_amazons_shape(
     rest: Rest, sdk: DropIn, account_id: str
 ) -> None:
     token = await sdk.token(rest.client)

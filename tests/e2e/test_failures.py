@@ -34,7 +34,7 @@ async def one_call(client: Sellergate, account_id: str, method: str = "GET") -> 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 @pytest.mark.parametrize("name", PROCESSES)
-async def test_a_process_that_is_gone_is_told_in_time_and_everything_recovers(
+async def test_an_unavailable_process_is_reported_in_time_and_everything_recovers(
     rest: Rest, client: Sellergate, control: httpx.AsyncClient, seller: Seller, name: str, number: signal.Signals
 ) -> None:
     cold, warm = await rest.connect(seller), await rest.connect(await Seller.seeded(control))
@@ -103,7 +103,7 @@ async def test_a_write_that_was_never_sent_is_safe_to_repeat(
     assert error.reason == "DEPENDENCY_UNAVAILABLE"
 
 
-async def test_a_service_that_is_told_to_stop_finishes_what_it_began(
+async def test_a_service_finishes_running_calls_after_a_stop_signal(
     rest: Rest, client: Sellergate, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)

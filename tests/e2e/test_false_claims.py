@@ -165,7 +165,7 @@ async def reports_created(control: httpx.AsyncClient) -> int:
     return int(counters.get("reports/2021-06-30/createReport", {}).get("calls", 0))
 
 
-async def test_the_first_tenant_sees_the_same_with_and_without_those_who_claim_to_be_it(
+async def test_false_claims_change_nothing_for_the_first_tenant(
     rest: Rest, gateway: GatewayServiceStub, control: httpx.AsyncClient
 ) -> None:
     without, _ = await run(await Tenants.made(rest, control), gateway, ())

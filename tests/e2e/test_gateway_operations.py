@@ -143,7 +143,7 @@ async def operator(rest: Rest) -> AsyncIterator[GatewayServiceStub]:
         yield GatewayServiceStub(channel)
 
 
-async def test_a_token_for_fifty_resources_and_what_is_none(
+async def test_a_token_for_fifty_resources_and_invalid_resources(
     rest: Rest, seller: Seller, operator: GatewayServiceStub, fast: None
 ) -> None:
     gateway, account_id = operator, await rest.connect(seller)

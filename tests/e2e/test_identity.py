@@ -47,7 +47,7 @@ async def health(channel: grpc.aio.Channel, service: str = "") -> int:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_reflection_lists_every_service_and_health_answers_for_each(suite: Suite, name: str) -> None:
+async def test_reflection_lists_every_service_and_health_reports_each(suite: Suite, name: str) -> None:
     async with channel_of(suite, name, suite.identity("client/demo")) as channel:
         call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(timeout=5)
         await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))

@@ -95,7 +95,7 @@ def expected(identity: str, rpc: str, user: str) -> str:
 
 @pytest.mark.parametrize("user", ["", "u1"])
 @pytest.mark.parametrize("identity", IDENTITIES)
-async def test_every_cell_is_as_written(suite: Suite, identity: str, user: str) -> None:
+async def test_every_cell_matches_the_table(suite: Suite, identity: str, user: str) -> None:
     assert set(table()) == {"edge", "gateway", "token", "iam", "account", "client/demo", "operator"}
     channels = {
         server: open_channel(suite.target(server), server, suite.identity(identity), []) for server in CONTRACTS

@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-async def test_it_comes_up_tells_and_leaves_nothing_twice(folder: Path) -> None:
+async def test_it_starts_reports_and_leaves_nothing_twice(folder: Path) -> None:
     variables = environment(folder)
     accounts = []
     for _ in range(2):  # the second time with the state that the first one kept
@@ -124,7 +124,7 @@ async def test_a_killed_launcher_leaves_no_process_and_no_lock(folder: Path) -> 
         assert (await report(folder, process))["account_id"] == told["account_id"]
 
 
-async def test_ports_that_are_taken_are_told_before_anything_starts(folder: Path) -> None:
+async def test_ports_in_use_are_reported_before_anything_starts(folder: Path) -> None:
     variables = environment(folder)
     with socket.create_server((LOOPBACK, int(variables["SELLERGATE_TOKEN_PORT"]))), launched(variables) as process:
         said, _ = process.communicate(timeout=30)
@@ -143,7 +143,7 @@ async def test_a_state_directory_serves_one_run(folder: Path) -> None:
     assert f"another run (pid {first.pid}) uses" in said
 
 
-async def test_bad_settings_are_told_all_at_once(folder: Path) -> None:
+async def test_invalid_settings_are_reported_all_at_once(folder: Path) -> None:
     variables = environment(folder, SELLERGATE_EDGE_PORT="99999", SELLERGATE_SIMULATOR="maybe")
     with launched(variables) as process:
         said, _ = process.communicate(timeout=30)

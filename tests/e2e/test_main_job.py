@@ -56,7 +56,7 @@ async def test_without_a_token_401(rest: Rest, path: str) -> None:
     assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_another_users_account_is_told_like_one_that_does_not_exist(rest: Rest, seller: Seller) -> None:
+async def test_another_users_account_gets_the_response_of_an_unknown_one(rest: Rest, seller: Seller) -> None:
     account_id = await rest.connect(seller, "u1")
     for method, path in (
         ("GET", f"{ORDERS}?amazonAccountId={{}}&marketplaceId={US}"),
@@ -88,7 +88,9 @@ async def test_a_bad_parameter_is_named(rest: Rest, params: dict[str, str], fiel
     assert field in response.json()["detail"]
 
 
-async def test_a_revoked_seller_is_told_and_marked(rest: Rest, control: httpx.AsyncClient, seller: Seller) -> None:
+async def test_a_revoked_authorization_is_reported_and_stored(
+    rest: Rest, control: httpx.AsyncClient, seller: Seller
+) -> None:
     account_id = await rest.connect(seller)
     revoked = await control.post("/control/secrets/revoke-grant", json={"refresh_token": seller.refresh_token})
     assert revoked.is_success
@@ -101,7 +103,7 @@ async def test_a_revoked_seller_is_told_and_marked(rest: Rest, control: httpx.As
     assert stages(status) == {"stored": "FAILED", "token": "SKIPPED", "role": "SKIPPED", "call": "SKIPPED"}
 
 
-async def test_a_wrong_client_secret_is_told(rest: Rest, seller: Seller) -> None:
+async def test_a_wrong_client_secret_is_reported(rest: Rest, seller: Seller) -> None:
     response = await rest.ask("POST", "/api/amazon/accounts", json=seller.connection(lwaClientSecret="wrong"))
     params = {"amazonAccountId": response.json()["id"], "marketplaceId": US}
     refused = await rest.ask("GET", ORDERS, params=params)
@@ -154,7 +156,7 @@ async def test_a_bad_change_is_named_and_nothing_is_changed(
     assert (await rest.ask("GET", f"/api/amazon/accounts/{account_id}")).json() == before
 
 
-async def test_the_pass_through_gives_amazons_answer_as_it_is(rest: Rest, seller: Seller) -> None:
+async def test_the_pass_through_returns_amazons_response_unchanged(rest: Rest, seller: Seller) -> None:
     account_id = await rest.connect(seller)
     path = f"/api/amazon/accounts/{account_id}/sp-api"
     refused = await rest.ask("GET", f"{path}/orders/v0/orders")

@@ -54,7 +54,7 @@ async def test_all_pages_of_a_family(
     assert len(first) == 1 < len(got)
 
 
-async def test_reports_take_the_token_alone(
+async def test_reports_accept_only_the_page_token(
     rest: Rest, seller: Seller, gateway: GatewayServiceStub, client: Any
 ) -> None:
     account_id = await rest.connect(seller)
@@ -65,7 +65,7 @@ async def test_reports_take_the_token_alone(
     assert [len(json.loads(page.body)["reports"]) for page in got] == [10, 10, 5]
 
 
-async def test_what_has_no_pages_and_a_refusal_in_the_middle(
+async def test_operations_without_pages_and_a_refusal_between_pages(
     rest: Rest, seller: Seller, gateway: GatewayServiceStub, control: httpx.AsyncClient
 ) -> None:
     account_id = await rest.connect(seller)

@@ -65,9 +65,7 @@ async def test_the_same_asynchronously(sdk: DropIn, relay: Relay, seller: Seller
     check_traffic(relay, seller)
 
 
-async def test_what_does_not_work_is_each_sdks_own_usual_error(
-    rest: Rest, sdk: DropIn, relay: Relay, seller: Seller
-) -> None:
+async def test_a_failure_is_each_sdks_usual_error(rest: Rest, sdk: DropIn, relay: Relay, seller: Seller) -> None:
     user = f"sdk-{seller.seller_id}"
     wrong_handle = replace(sdk, handle="sgr_" + "x" * 43)
     assert await wrong_handle.run(*python("saleweaver", "refused")) == {

@@ -49,7 +49,7 @@ async def test_two_applications_of_one_scope_have_a_token_each_and_never_the_oth
             assert response.status_code == status, response.text
 
 
-async def test_a_dead_grant_is_shown_to_amazon_once_whoever_asks(
+async def test_a_revoked_grant_is_exchanged_once_for_all_callers(
     rest: Rest, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)

@@ -121,7 +121,7 @@ async def test_three_hundred_cold_callers_cost_one_exchange(
 
 @pytest.mark.usefixtures("slow_lwa")
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
-async def test_a_holder_that_falls_costs_one_exchange_more_and_nobody_goes_without(
+async def test_a_failed_lease_holder_costs_one_more_exchange_and_every_caller_gets_a_token(
     cluster: Cluster, rest: Rest, control: httpx.AsyncClient, seller: Seller, blow: signal.Signals
 ) -> None:
     account_id = await rest.connect(seller)

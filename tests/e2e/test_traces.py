@@ -75,7 +75,7 @@ def way(span: Span, spans: list[Span]) -> str:
     return " > ".join(reversed(names))
 
 
-async def test_a_call_that_nobody_wants_traced_is_not(rest: Rest, collector: Collector) -> None:
+async def test_a_call_without_a_sampled_parent_is_not_traced(rest: Rest, collector: Collector) -> None:
     before = len(collector.spans)
     for _ in range(5):
         await rest.ask("GET", "/api/amazon/accounts")

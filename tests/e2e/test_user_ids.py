@@ -66,7 +66,7 @@ async def test_composed_and_decomposed_letters_are_two_users(rest: Rest, control
 
 
 @pytest.mark.parametrize("user", ["a\nb", "a\u202eb", "\x85"])
-async def test_what_is_not_printable_is_refused_with_its_field(rest: Rest, user: str) -> None:
+async def test_unprintable_characters_are_refused_with_their_field(rest: Rest, user: str) -> None:
     assert (await rest.ask("GET", "/api/amazon/accounts", user)).status_code == 401
     async with open_channel(rest.suite.target("account"), "account", rest.suite.identity("operator"), []) as channel:
         request = account_service_pb2.ListAccountsRequest(user_id=user)

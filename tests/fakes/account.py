@@ -111,7 +111,7 @@ def _name(request: KeyedRequest) -> tuple[str, str, str]:
 
 @dataclass
 class FakeAccounts:
-    # Rows whose secrets do not open: "accounts/<id>", "applications/<id>".
+    # Rows whose secrets cannot be decrypted: "accounts/<id>", "applications/<id>".
     unreadable: set[str]
     audit_log: FakeAuditLog
     rows: dict[str, tuple[Account, SecretStr]] = field(default_factory=dict)
@@ -240,7 +240,7 @@ class FakeExternalIds:
 
 @dataclass
 class FakeUnitOfWork:
-    # Rows whose secrets do not open: "accounts/<id>", "applications/<id>".
+    # Rows whose secrets cannot be decrypted: "accounts/<id>", "applications/<id>".
     unreadable: set[str] = field(default_factory=set)
     audit_log: FakeAuditLog = field(default_factory=FakeAuditLog)
     keyed_requests: FakeKeyedRequests = field(default_factory=FakeKeyedRequests)

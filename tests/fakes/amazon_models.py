@@ -1,4 +1,4 @@
-"""A small folder of model files, as Amazon writes them: OpenAPI 2 and 3, for tests that read or change them."""
+"""A small folder of model files in Amazon's form (OpenAPI 2 and 3), for tests that read or change them."""
 
 import json
 from pathlib import Path
@@ -100,7 +100,7 @@ def stock() -> dict[str, Any]:
 
 
 def write_models(folder: Path, **models: dict[str, Any]) -> Path:
-    """Write each model into a folder of its own, as `warehouseOrders_2030-01-01.json`; return the folder of them all."""
+    """Write each model into its own folder, as `warehouseOrders_2030-01-01.json`; return their parent folder."""
     for name, document in models.items():
         place = folder / "models" / f"{name}-api-model"
         place.mkdir(parents=True, exist_ok=True)

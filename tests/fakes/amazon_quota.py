@@ -1,4 +1,4 @@
-"""Amazon's bucket of one operation, and replicas whose calls it counts: in virtual time."""
+"""Amazon's bucket of one operation, and replicas whose calls it counts, in virtual time."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ class AmazonBucket:
     burst: int
     now: Callable[[], float]
     reports: bool = True
-    """Responses that are no 429 report the rate."""
+    """Whether responses other than 429 report the rate."""
     storm_until: float = 0.0
     served: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
@@ -34,7 +34,7 @@ class AmazonBucket:
         now = self.now()
         self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
-        # Amazon's clock is no finer than ours.
+        # Amazon's clock is no finer than this one.
         if now < self.storm_until or self._tokens < 1 - 1e-9:
             self.refused.append(now)
             return False
@@ -43,12 +43,12 @@ class AmazonBucket:
         return True
 
     def allowed(self, seconds: float) -> float:
-        """Return the calls that the bucket serves in so many seconds at most."""
+        """Return the most calls that the bucket serves in a number of seconds."""
         return self.burst + self.rate * seconds
 
 
 def replicas(count: int, store: BucketStore, now: Callable[[], float]) -> list[RateLimiter]:
-    """Return replicas that share a store and hear each other's announcements a moment later."""
+    """Return replicas that share a store and receive each other's messages a moment later."""
     queues = [WaitQueue(now, f"replica {number}") for number in range(count)]
 
     async def publish(message: str) -> None:
@@ -59,13 +59,13 @@ def replicas(count: int, store: BucketStore, now: Callable[[], float]) -> list[R
 
 
 def shared_memory(now: Callable[[], float]) -> MemoryBuckets:
-    """Return what Redis is to replicas, in this process."""
+    """Return a store in this process that replicas share as they share Redis."""
     return MemoryBuckets(1.0, now)
 
 
 @dataclass
 class Caller:
-    """Calls through one replica: a slot, the way to Amazon, Amazon's bucket. `jitter` are seconds on the way."""
+    """A caller at one replica: each call takes a slot, then `jitter` seconds, then reaches Amazon's bucket."""
 
     limiter: RateLimiter
     buckets: BucketSet
@@ -73,10 +73,10 @@ class Caller:
     random: random.Random
     jitter: tuple[float, float] = (0.0, 0.003)
     late: float = 0.0
-    """The first call's connection takes so much longer."""
+    """The extra seconds that the first call needs for its connection."""
 
     async def call(self, longest: float) -> bool | None:
-        """Call once; return whether Amazon served it, None where quota refused it."""
+        """Call once; return whether Amazon served the call, None where the limiter refused it."""
         try:
             admission = await self.limiter.acquire(self.buckets, longest)
         except QuotaExceeded:

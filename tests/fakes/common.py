@@ -1,4 +1,4 @@
-"""The caches of tokens and credentials in memory, each with its own small single flight."""
+"""In-memory caches of tokens and credentials, each with a simple single flight."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -11,7 +11,7 @@ _Value = TypeVar("_Value", bound=Expiring)
 
 
 class FakeCache(Generic[_Key, _Value]):
-    """`named` tells which mark drop_if compares: a token's fingerprint, credentials' access key."""
+    """An in-memory cache. `named` returns the mark that drop_if compares: a token's fingerprint, credentials' access key ID."""
 
     def __init__(self, named: Callable[[_Value], Any], now: Callable[[], float]) -> None:
         self.entries: dict[_Key, _Value] = {}

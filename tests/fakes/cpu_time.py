@@ -1,4 +1,4 @@
-"""CPU time of a thread's work, as a process that nothing traces spends it."""
+"""CPU time of a thread's work, without the cost of coverage's tracer."""
 
 import gc
 import sys
@@ -17,10 +17,10 @@ class CpuTime:
 
 @contextmanager
 def cpu_time() -> Iterator[CpuTime]:
-    """Measure the thread's CPU time while the body runs, without what the test run adds: coverage's tracer and older objects."""
+    """Measure the thread's CPU time while the body runs, without the cost of coverage's tracer and of older objects."""
     spent, tracer = CpuTime(), sys.gettrace()
     sys.settrace(None)
-    # A collection would walk all that thousands of earlier tests left in this process, for half a second.
+    # A collection would traverse the objects of thousands of earlier tests, for half a second.
     gc.freeze()
     began = time.thread_time()
     try:

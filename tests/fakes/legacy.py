@@ -1,4 +1,4 @@
-"""What a former system wrote: every layout of an encrypted value, and every way to its key."""
+"""Values of a former system: every layout of an encrypted value, and every form of its key."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ Sealed = tuple[bytes, bytes]
 
 
 def sealed(key: bytes, text: str) -> Sealed:
-    """Encrypt as the former system did; return the iv and the ciphertext."""
+    """Encrypt as the former system did; return the IV and the ciphertext."""
     iv, padder = os.urandom(16), PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
     return iv, encryptor.update(padder.update(text.encode()) + padder.finalize()) + encryptor.finalize()
@@ -59,4 +59,4 @@ KEYS: list[tuple[str, str | None, bytes]] = [
     (PASSPHRASE, "scrypt:salt", bytes.fromhex("07a5fc62617df14f07bab22816eb0cf94a36ca87aa38ca9016fd696479033f79")),
     (PASSPHRASE, "pad", b"correct horse0000000000000000000"),
 ]
-"""What the operator gives, --key-from, and the key that it has to be."""
+"""The operator's input, --key-from, and the expected key."""

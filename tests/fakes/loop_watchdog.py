@@ -1,4 +1,4 @@
-"""A watchdog of the event loop: which callback took how much CPU time of the loop's thread, whatever else the machine does."""
+"""A watchdog of the event loop: the CPU time of each callback in the loop's thread, independent of the machine's load."""
 
 import asyncio
 import time
@@ -11,12 +11,12 @@ import pytest
 from tests.fakes.cpu_time import cpu_time
 
 MOST_SECONDS = 0.1
-"""No callback may keep all others waiting for longer."""
+"""The most CPU seconds of one callback."""
 
 
 @dataclass
 class Watch:
-    """What was seen. `worst` in seconds of the thread's CPU time."""
+    """The result of a watch. `worst` is in seconds of the thread's CPU time."""
 
     callbacks: int = 0
     worst: float = 0.0
@@ -25,7 +25,7 @@ class Watch:
 
 @contextmanager
 def watched_loop(most: float = MOST_SECONDS) -> Iterator[Watch]:
-    """Measure every callback of asyncio's loops while the body runs. Raises AssertionError where one took above `most` seconds."""
+    """Measure every callback of asyncio's loops while the body runs. Raises AssertionError for one above `most` seconds."""
     watch, run = Watch(), asyncio.Handle._run
 
     def measured(handle: asyncio.Handle) -> None:
@@ -38,7 +38,7 @@ def watched_loop(most: float = MOST_SECONDS) -> Iterator[Watch]:
             if took > watch.worst:
                 watch.worst, watch.culprit = took, repr(handle)
 
-    # Callbacks are measured as they run without coverage's tracer.
+    # Callbacks are measured without coverage's tracer.
     with cpu_time(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncio.Handle, "_run", measured)
         yield watch

@@ -1,4 +1,4 @@
-"""The token domain in memory: Amazon's messages, rotations and website authorizations."""
+"""Fakes of the token domain: Amazon's messages, rotations and website authorizations."""
 
 import itertools
 import json

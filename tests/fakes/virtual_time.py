@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer instead of waiting for it: tests of time that take none."""
+"""An event loop whose clock jumps to the next timer instead of waiting for it, for fast tests of time."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,14 +8,14 @@ _Result = TypeVar("_Result")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """A loop for code that awaits timers and other tasks of its own, and nothing from outside."""
+    """A loop for code that awaits only timers and its own tasks, and no I/O."""
 
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
 
     def time(self) -> float:
-        """Return the virtual time, in seconds since the loop was made."""
+        """Return the virtual time, in seconds since the loop's creation."""
         return self._now
 
     def _run_once(self) -> None:
@@ -25,6 +25,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run_in_virtual_time(main: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run a coroutine on a loop of its own and return its result."""
+    """Run a coroutine on a new loop in virtual time and return its result."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)

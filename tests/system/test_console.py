@@ -202,7 +202,7 @@ async def test_loading_and_an_edge_that_fails(window: Console, suite: tuple[Suit
     await page.get_by_role("button", name=running.demo.seller_id).wait_for()
 
 
-async def test_disconnecting_and_a_seller_who_took_consent_back(window: Console, suite: tuple[Suite, str]) -> None:
+async def test_disconnecting_and_a_withdrawn_consent(window: Console, suite: tuple[Suite, str]) -> None:
     running, page = suite[0], window.page
     user = running.demo.user_id
     other = f"A{running.demo.seller_id[:0:-1]}"
@@ -260,7 +260,7 @@ async def test_refusals_of_an_authorization_are_pages_that_a_person_understands(
     await page.get_by_role("heading", name="Sign in").wait_for()
 
 
-async def test_the_appstore_brings_a_seller_who_must_confirm(window: Console, suite: tuple[Suite, str]) -> None:
+async def test_a_seller_from_the_appstore_must_confirm(window: Console, suite: tuple[Suite, str]) -> None:
     running, page = suite[0], window.page
     await window.sign_in(running.jwt(running.demo.user_id))
     partner = f"A{running.demo.seller_id[:0:-1]}"

@@ -126,7 +126,7 @@ async def test_a_person_signs_in_and_out(need: Need, chromium: Browser | None, e
         await page.get_by_placeholder("Enter any login").wait_for()
 
 
-async def test_a_link_of_another_person_signs_nobody_in(need: Need, chromium: Browser | None, edge: str) -> None:
+async def test_a_link_of_another_person_signs_no_user_in(need: Need, chromium: Browser | None, edge: str) -> None:
     async with person(need, chromium) as attacker, person(need, chromium) as victim:
         link: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 

@@ -22,7 +22,7 @@ POSTGRES, REDIS = "postgres:17-alpine", "redis:8-alpine"
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 STORE_TESTS = [
-    contract.test_what_is_stored_is_read_back,
+    contract.test_stored_values_are_read_back,
     contract.test_a_key_is_stored_once,
     contract.test_a_failed_transaction_stores_nothing,
     contract.test_a_saved_account_keeps_its_token_through_revisions,

@@ -75,7 +75,7 @@ def run(checkout: Path, home: Path, user: pwd.struct_passwd | None) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_make_run_as_whoever_asks(tmp_path: Path, need: Need) -> None:
+def test_make_run_as_the_present_user(tmp_path: Path, need: Need) -> None:
     need.program("git")
     (tmp_path / "home").mkdir()
     run(clone(tmp_path), tmp_path / "home", None)

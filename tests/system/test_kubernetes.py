@@ -101,13 +101,13 @@ def of_container(kind: str, container: dict[str, Any]) -> list[str]:
     return [fault for fault, there in rules.items() if there]
 
 
-def test_our_rules_find_nothing(objects: list[dict[str, Any]]) -> None:
+def test_the_manifests_follow_the_house_rules(objects: list[dict[str, Any]]) -> None:
     seen = {name: faults(kind, pod) for kind, name, pod in pods(objects)}
     assert set(seen) >= SERVICES | {"migrate"}
     assert {name: found for name, found in seen.items() if found} == {}
 
 
-def test_our_rules_find_what_is_wrong(need: Need) -> None:
+def test_the_house_rules_find_each_fault(need: Need) -> None:
     need.program("kubectl")
     (pod,) = [pod for _, name, pod in pods(rendered("dev")) if name == "gateway"]
     del pod["containers"][0]["resources"]["limits"], pod["containers"][0]["readinessProbe"]

@@ -80,7 +80,7 @@ async def check_calls(gateway: GatewayServiceStub, active: dict[str, str]) -> No
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("layout", LAYOUTS)
-async def test_what_node_wrote_is_imported_and_every_active_account_works(
+async def test_a_database_of_node_is_imported_and_every_active_account_works(
     need: Need,
     suite: Suite,
     control: httpx.AsyncClient,

@@ -69,7 +69,7 @@ class Listeners:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_changes_are_heard_again_in_every_process(tmp_path: Path, kind: str) -> None:
+async def test_every_process_receives_changes_again(tmp_path: Path, kind: str) -> None:
     first = free_row(5)[0]
     with getattr(redis_sets, kind)(tmp_path) as servers:
         settings = DevstackSettings(

@@ -74,7 +74,7 @@ async def waits_of(world: Gateways, sellers: list[str], seconds: float) -> list[
 
 
 @pytest.mark.timeout(300)
-async def test_a_seller_who_floods_delays_no_other(world: Gateways) -> None:
+async def test_a_flood_of_one_seller_delays_no_other(world: Gateways) -> None:
     accounts = await world.fleet.add(5)
     await world.warm(accounts)
     alone = await waits_of(world, accounts[:2], 30)
@@ -134,7 +134,7 @@ async def test_a_rate_that_is_believed_too_high_settles_at_the_true_one(world: G
 
 
 @pytest.mark.timeout(120)
-async def test_a_hundred_who_wait_are_served_in_order(world: Gateways) -> None:
+async def test_a_hundred_waiters_are_served_in_order(world: Gateways) -> None:
     (account_id,) = await world.fleet.add(1)
     await world.warm([account_id])
     served = list[int]()

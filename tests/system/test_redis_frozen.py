@@ -11,7 +11,7 @@ from tests.integration.redis_worlds import KEY, world
 
 
 @pytest.mark.parametrize("kind", ["sentinel", "cluster"])
-async def test_a_frozen_primary_is_left_and_nobody_returns_to_it(tmp_path: Path, kind: str) -> None:
+async def test_a_frozen_primary_is_left_and_no_client_returns_to_it(tmp_path: Path, kind: str) -> None:
     with getattr(redis_sets, kind)(tmp_path) as servers:
         async with world(servers.url) as living:
             frozen = servers.primary_of(KEY)

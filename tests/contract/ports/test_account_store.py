@@ -92,7 +92,7 @@ def _sqlite(request: pytest.FixtureRequest) -> str:
     return f"sqlite:///{folder / 'accounts.sqlite'}"
 
 
-async def test_what_is_stored_is_read_back(store: Store) -> None:
+async def test_stored_values_are_read_back(store: Store) -> None:
     async with store.writing() as work:
         await work.accounts.add(account("a"), SecretStr("Atzr|1"))
     async with store.reading() as work:

@@ -70,7 +70,7 @@ async def test_a_state_is_found_until_it_advances_and_then_with_its_progress(sta
 
 
 @pytest.mark.parametrize("first", [None, REDEEMED])
-async def test_of_many_who_found_the_same_one_advances_it(states: States, first: Progress | None) -> None:
+async def test_of_many_callers_with_the_same_state_one_advances_it(states: States, first: Progress | None) -> None:
     state = new_state()
     await states.keep(state, PENDING, 600)
     kept = await states.find(state)
@@ -117,7 +117,7 @@ async def test_progress_is_sealed_as_the_beginning_is(redis: Redis) -> None:
     assert await states.find(state) is None
 
 
-async def test_redis_holds_neither_the_state_nor_what_was_begun(redis: Redis) -> None:
+async def test_redis_holds_neither_the_state_nor_the_request_in_the_clear(redis: Redis) -> None:
     states, state = RedisStates(redis, RING), new_state()
     before = {key async for key in redis.scan_iter("state:*")}
     await states.keep(state, PENDING, 600)
@@ -130,7 +130,7 @@ async def test_redis_holds_neither_the_state_nor_what_was_begun(redis: Redis) ->
         assert text not in value
 
 
-async def test_what_was_moved_changed_or_sealed_by_another_is_none(redis: Redis) -> None:
+async def test_a_moved_changed_or_foreign_value_counts_as_missing(redis: Redis) -> None:
     states, one, other = RedisStates(redis, RING), new_state(), new_state()
     before = {key async for key in redis.scan_iter("state:*")}
     await states.keep(one, PENDING, 600)

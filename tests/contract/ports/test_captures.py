@@ -69,7 +69,7 @@ async def replicas(redis: Redis) -> AsyncIterator[tuple[Captures, Captures, Log]
         yield first, second, log
 
 
-async def test_what_another_replica_sees_is_told_and_lies_sealed(
+async def test_another_replicas_exchanges_are_shown_and_stored_sealed(
     redis: Redis, replicas: tuple[Captures, Captures, Log], operation: Operation
 ) -> None:
     first, second, log = replicas
@@ -98,7 +98,7 @@ async def test_what_another_replica_sees_is_told_and_lies_sealed(
     assert [key async for key in redis.scan_iter("cap:*")] == []
 
 
-async def test_it_ends_by_itself(replicas: tuple[Captures, Captures, Log], operation: Operation) -> None:
+async def test_a_capture_ends_by_itself(replicas: tuple[Captures, Captures, Log], operation: Operation) -> None:
     first, second, _ = replicas
     parts = [part async for part in first.run("a1", operation, 1)]
     assert len(parts) == 1
@@ -108,7 +108,7 @@ async def test_it_ends_by_itself(replicas: tuple[Captures, Captures, Log], opera
 
 
 @pytest.mark.parametrize("seconds", [0, 0.5, 1801])
-async def test_a_time_that_is_none_is_refused_before_anything_is_done(
+async def test_an_invalid_duration_is_refused_before_anything_is_done(
     replicas: tuple[Captures, Captures, Log], operation: Operation, seconds: float
 ) -> None:
     with pytest.raises(InvalidRequest, match="duration"):
@@ -116,7 +116,7 @@ async def test_a_time_that_is_none_is_refused_before_anything_is_done(
     assert replicas[2].recorded == []
 
 
-async def test_without_an_account_or_a_redis_nothing_begins(
+async def test_a_capture_needs_an_account_and_redis(
     replicas: tuple[Captures, Captures, Log], operation: Operation
 ) -> None:
     with pytest.raises(NotFound):

@@ -70,7 +70,7 @@ def client(
     return DropInClient(client_id, user, "name", accounts, NOW + timedelta(seconds=seconds))
 
 
-async def test_what_is_stored_is_read_back(clients: Clients) -> None:
+async def test_stored_values_are_read_back(clients: Clients) -> None:
     await clients.add(client("c1"), "digest", {"a1": "h1", "a2": "h2"})
     assert await clients.client("c1") == client("c1")
     assert await clients.client("c2") is None

@@ -46,7 +46,7 @@ async def ending(database: Database, *days: float, state: State = State.ACTIVE) 
             await work.accounts.add(row, SecretStr("Atzr|1"))
 
 
-async def test_active_accounts_are_counted_by_window_and_the_near_ones_named(database: Database) -> None:
+async def test_active_accounts_are_counted_by_window_and_the_soonest_are_named(database: Database) -> None:
     await ending(database, -2, 3.5, 10, 25, 45, 89, 200)
     await ending(database, 4, state=State.INACTIVE)
     await ending(database, 5, state=State.AUTHORIZATION_REVOKED)
@@ -56,7 +56,7 @@ async def test_active_accounts_are_counted_by_window_and_the_near_ones_named(dat
     assert left.unknown == 0
 
 
-async def test_single_ones_are_the_soonest_hundred(database: Database) -> None:
+async def test_the_soonest_hundred_are_named(database: Database) -> None:
     await ending(database, *(29 - number / 10 for number in range(MOST_SINGLE + 20)))
     left = (await report_expiries(SqlStore(database, RING, INDEX_KEY), NOW)).authorizations
     assert len(left.single) == MOST_SINGLE
@@ -77,7 +77,7 @@ async def test_the_operators_secrets_come_before_users_own_and_unknown_ends_are_
     assert (left.within[7], left.within[90], left.unknown) == (MOST_SINGLE, MOST_SINGLE, 1)
 
 
-async def test_the_last_report_stays_while_the_database_is_down(
+async def test_the_last_counts_stay_while_the_database_is_down(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await ending(database, 10)

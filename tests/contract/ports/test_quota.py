@@ -92,7 +92,7 @@ async def wait_becomes(quota: RateLimiter, buckets: BucketSet, seconds: float) -
             await asyncio.sleep(0.02)
 
 
-async def test_the_burst_goes_at_once_and_the_rest_at_the_rate(quota: RateLimiter, factor: float) -> None:
+async def test_the_burst_is_sent_at_once_and_the_rest_at_the_rate(quota: RateLimiter, factor: float) -> None:
     buckets = alone(0.1, 8)
     for _ in range(int(8 * factor)):
         assert (await quota.acquire(buckets, 0.0)).waited == 0
@@ -120,7 +120,7 @@ async def test_a_refusal_reserves_nothing(quota: RateLimiter) -> None:
     assert waited == [pytest.approx(waited[0], abs=SLACK)] * 3
 
 
-async def test_all_buckets_or_none(quota: RateLimiter, factor: float) -> None:
+async def test_a_call_reserves_in_all_buckets_or_none(quota: RateLimiter, factor: float) -> None:
     large, small = fresh(0.1, 8), fresh(0.05, 1)
     buckets = BucketSet(large, (small,))
     await quota.acquire(buckets, 0)
@@ -128,7 +128,7 @@ async def test_all_buckets_or_none(quota: RateLimiter, factor: float) -> None:
     assert (await quota.peek(large)).remaining == int(8 * factor) - 1
 
 
-async def test_slots_come_back_whichever_caller_leaves(quota: RateLimiter, factor: float) -> None:
+async def test_slots_of_any_cancelled_caller_are_returned(quota: RateLimiter, factor: float) -> None:
     buckets = alone(0.1, 1)
     await quota.acquire(buckets, 0)
     first, second, third = await queue(quota, buckets, 3)
@@ -141,7 +141,7 @@ async def test_slots_come_back_whichever_caller_leaves(quota: RateLimiter, facto
     await wait_becomes(quota, buckets, 10 / factor)
 
 
-async def test_a_caller_comes_sooner_when_one_before_it_leaves(quota: RateLimiter) -> None:
+async def test_a_caller_is_served_sooner_when_an_earlier_one_is_cancelled(quota: RateLimiter) -> None:
     buckets = alone(1.0, 1)
     await quota.acquire(buckets, 0)
     waiting = await queue(quota, buckets, 60)
@@ -150,7 +150,7 @@ async def test_a_caller_comes_sooner_when_one_before_it_leaves(quota: RateLimite
         await waiting[-1]
 
 
-async def test_a_caller_at_another_replica_comes_sooner_too(redis: Redis, redis_url: str) -> None:
+async def test_a_caller_at_another_replica_is_served_sooner_too(redis: Redis, redis_url: str) -> None:
     buckets = alone(1.0, 1)
     async with open_redis(SecretStr(redis_url)) as second, heard(second) as other:
         one = shared_replica(redis).limiter
@@ -162,7 +162,7 @@ async def test_a_caller_at_another_replica_comes_sooner_too(redis: Redis, redis_
             await last
 
 
-async def test_an_admitted_call_that_is_not_made_gives_its_slot_back(quota: RateLimiter) -> None:
+async def test_an_admitted_call_that_is_not_made_returns_its_slot(quota: RateLimiter) -> None:
     buckets = alone(0.1, 4)
     first, second = await quota.acquire(buckets, 0.0), await quota.acquire(buckets, 0.0)
     quota.cancel(first)
@@ -204,7 +204,7 @@ async def test_a_reported_rate_rescales_at_once_each_bucket_its_share(quota: Rat
     assert [state.rate for state in states] == pytest.approx([100 * factor, 80 * factor])
 
 
-async def test_a_reported_rate_is_soon_there_again_in_a_store_that_forgot_it(redis: Redis) -> None:
+async def test_a_reported_rate_is_restored_in_a_store_that_lost_it(redis: Redis) -> None:
     now = [1000.0]
     quota, buckets = shared_replica(redis, lambda: now[0]).limiter, alone(1.0, 5)
     await quota.update_rate(buckets, 3.0)
@@ -214,7 +214,7 @@ async def test_a_reported_rate_is_soon_there_again_in_a_store_that_forgot_it(red
     assert (await quota.peek(buckets.primary)).rate == pytest.approx(3.0)
 
 
-async def test_what_was_spent_is_not_forgotten_with_redis(redis: Redis) -> None:
+async def test_spent_quota_survives_a_loss_of_redis(redis: Redis) -> None:
     quota, buckets = shared_replica(redis).limiter, alone(0.1, 3)
     for _ in range(3):
         await quota.acquire(buckets, 0.0)
@@ -231,7 +231,7 @@ async def test_a_reported_rate_wakes_waiting_callers(quota: RateLimiter) -> None
         await waiting
 
 
-async def test_what_one_replica_learns_wakes_waiting_callers_of_another(redis: Redis, redis_url: str) -> None:
+async def test_a_rate_learned_by_one_replica_wakes_waiters_of_another(redis: Redis, redis_url: str) -> None:
     buckets = alone(0.01, 1)
     async with open_redis(SecretStr(redis_url)) as second, heard(second) as other:
         one = shared_replica(redis).limiter
@@ -242,7 +242,7 @@ async def test_what_one_replica_learns_wakes_waiting_callers_of_another(redis: R
             await waiting
 
 
-async def test_after_a_429_no_call_goes_for_the_time(quota: RateLimiter, factor: float) -> None:
+async def test_after_a_429_no_call_is_sent_for_its_time(quota: RateLimiter, factor: float) -> None:
     buckets = alone(1.0, 8)
     await quota.on_throttled(buckets, 20.0)
     wait = await next_wait(quota, buckets)
@@ -269,7 +269,7 @@ async def test_many_at_once_are_checked_together_and_in_order(redis: Redis, monk
     assert (store._waiting, store._runners) == ({}, set())
 
 
-async def test_a_caller_that_leaves_before_the_response_reserves_nothing(redis: Redis) -> None:
+async def test_a_caller_cancelled_before_the_response_reserves_nothing(redis: Redis) -> None:
     quota, buckets = shared_replica(redis).limiter, alone(0.1, 40)
     tasks = [asyncio.create_task(quota.acquire(buckets, 0.0)) for _ in range(30)]
     await asyncio.sleep(0)
@@ -288,7 +288,7 @@ async def test_in_shadow_mode_no_call_waits(redis: Redis) -> None:
     assert recorded == [pytest.approx(10, abs=SLACK)] * 2
 
 
-async def test_buckets_end_by_themselves(redis: Redis) -> None:
+async def test_buckets_expire(redis: Redis) -> None:
     quota = shared_replica(redis).limiter
     reserved, reported, throttled = alone(1.0, 1), alone(1.0, 1), alone(1.0, 1)
     await quota.acquire(reserved, 0)
@@ -297,7 +297,7 @@ async def test_buckets_end_by_themselves(redis: Redis) -> None:
     assert all([0 < await redis.ttl(one.primary.key) <= 3700 for one in (reserved, reported, throttled)])
 
 
-async def test_a_script_that_redis_forgot_is_sent_again(redis: Redis) -> None:
+async def test_a_script_that_redis_has_lost_is_sent_again(redis: Redis) -> None:
     quota, buckets = shared_replica(redis).limiter, alone(0.1, 2)
     await quota.acquire(buckets, 0)
     await redis.script_flush()

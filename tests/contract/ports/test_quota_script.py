@@ -89,7 +89,7 @@ def is_near_the_edge(states: dict[str, GcraState], buckets: BucketSet, now: floa
     shapes=[(1.0, 1, False)],
     steps=[("throttled", 0.5), *[("pass", 3.0), ("reserve", 30.0)] * 8, ("throttled", 5.0), ("pass", 3.0)] * 2,
 )
-async def test_the_script_does_what_the_pure_functions_do(  # noqa: C901, PLR0912  (a branch for each step)
+async def test_the_script_agrees_with_the_pure_functions(  # noqa: C901, PLR0912  (a branch for each step)
     redis: Redis, shapes: list[tuple[float, int, bool]], steps: list[tuple[str, float]]
 ) -> None:
     shared = await on_a_clock_of_the_test(redis)

@@ -65,7 +65,7 @@ def memory(changes: InvalidationFeed) -> TtlCache[str]:
     return TtlCache(10, time.monotonic, lambda: changes.connected)
 
 
-async def test_entries_lie_on_every_node_and_are_found_counted_and_cleared(cache: SealedCache, prefix: str) -> None:
+async def test_entries_on_every_node_are_found_counted_and_cleared(cache: SealedCache, prefix: str) -> None:
     keys = [f"{prefix}{{{number}}}" for number in range(40)]
     assert all([await cache.put(key, VALUE, 60) for key in keys])
     assert [await cache.get(key) for key in keys] == [VALUE] * 40
@@ -77,7 +77,7 @@ async def test_entries_lie_on_every_node_and_are_found_counted_and_cleared(cache
     assert await cache.count() == 0
 
 
-async def test_a_lease_is_held_and_its_release_heard(redis: Redis, servers: Set, prefix: str) -> None:
+async def test_a_lease_is_held_and_its_release_is_received(redis: Redis, servers: Set, prefix: str) -> None:
     async with AsyncExitStack() as stack:
         other = await stack.enter_async_context(open_redis(SecretStr(servers.url)))
         changes = InvalidationFeed(other)
@@ -155,7 +155,7 @@ async def test_quota_is_one_for_all_replicas(servers: Set, redis: Redis, prefix:
             assert not logs
 
 
-async def test_changes_are_heard_wherever_they_are_announced(servers: Set, redis: Redis) -> None:
+async def test_changes_are_received_wherever_they_are_published(servers: Set, redis: Redis) -> None:
     changes = InvalidationFeed(redis)
     accounts, tokens = memory(changes), memory(changes)
     async with (
@@ -173,5 +173,5 @@ async def test_changes_are_heard_wherever_they_are_announced(servers: Set, redis
             await until(lambda: accounts.get("a") is None, 1)
 
 
-async def test_it_is_asked_whether_it_is_there(redis: Redis) -> None:
+async def test_connections_are_pinged(redis: Redis) -> None:
     assert await redis.ping()

@@ -74,7 +74,7 @@ async def assert_everything_opens(database: Database, ring: KeyRing) -> None:
             assert await work.accounts.read_refresh_token(row) == SecretStr(f"Atzr|{number}")
 
 
-async def test_afterwards_the_old_key_is_not_needed(filled: Database) -> None:
+async def test_the_old_key_is_not_needed_after_a_rewrap(filled: Database) -> None:
     done = await steps(SqlRewrapper(filled, BOTH), 10)
     assert done[-1] == Progress(rewrapped=ROWS + 1, skipped=0, total=ROWS + 1, unopened_ids=())
     assert [step.rewrapped for step in done] == [1, 11, 21, 26, 26, 26, 26, 26], "the last tables are empty"
@@ -113,7 +113,7 @@ async def test_rows_that_do_not_open_are_reported_and_left_as_they_are(filled: D
         assert sorted(kept) == ["a03", "a17"]
 
 
-async def test_macs_are_made_again_under_the_newest_key_and_not_for_rows_of_a_thief(filled: Database) -> None:
+async def test_macs_are_renewed_under_the_newest_key_except_for_tampered_rows(filled: Database) -> None:
     async with SqlStore(filled, KeyRing.parse(OLD), INDEX_KEY).writing() as work:
         await work.external_ids.get_or_add("u1", "ext")
         await work.clients.add(DropInClient("c1", "u1", "name", ("a01",), NOW), "digest", {"a01": "handle"})

@@ -34,7 +34,7 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
         yield opened
 
 
-async def test_a_secret_is_read_back_and_the_row_keeps_nothing_of_it(secrets: SecretStore) -> None:
+async def test_a_secret_is_read_back_and_its_row_holds_no_part_of_it(secrets: SecretStore) -> None:
     kept = await secrets.write(REF, SECRET)
     assert "hidden" not in kept
     assert await secrets.read(REF, kept) == SECRET
@@ -131,7 +131,7 @@ async def kept_texts(database: Database) -> object:
         return (await connection.execute(text("SELECT account_id, refresh_token_sealed FROM accounts"))).all()
 
 
-async def test_a_secret_costs_no_statement_beside_that_of_its_row(database: Database) -> None:
+async def test_a_secret_needs_no_statement_of_its_own(database: Database) -> None:
     statements = list[str]()
 
     @event.listens_for(database.engine.sync_engine, "before_cursor_execute")

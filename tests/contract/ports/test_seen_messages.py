@@ -11,7 +11,7 @@ from sellergate_devstack.processes.ports import free_ports
 from sellergate_token.rotation.redis import RedisSeen
 
 
-async def test_one_of_many_replicas_hears_a_message_and_may_give_it_back(redis_url: str) -> None:
+async def test_one_of_many_replicas_receives_a_message_and_may_release_it(redis_url: str) -> None:
     async with open_redis(SecretStr(redis_url)) as one, open_redis(SecretStr(redis_url)) as two:
         replicas = RedisSeen(one), RedisSeen(two)
         claims = await asyncio.gather(*(replica.claim("digest") for replica in replicas * 10))
@@ -21,7 +21,7 @@ async def test_one_of_many_replicas_hears_a_message_and_may_give_it_back(redis_u
         assert await replicas[1].claim("digest")
 
 
-async def test_without_redis_no_message_is_heard() -> None:
+async def test_without_redis_no_message_is_accepted() -> None:
     async with open_redis(SecretStr(f"redis://127.0.0.1:{free_ports(1)[0]}")) as gone:
         with pytest.raises(Unavailable):
             await RedisSeen(gone).claim("digest")

@@ -50,7 +50,7 @@ def refused_rows(table: str) -> float | None:
     return REGISTRY.get_sample_value("sellergate_rows_refused_total", {"table": table})
 
 
-async def test_an_account_taken_over_by_sql_is_refused_to_its_thief_and_its_owner(world: World) -> None:
+async def test_an_account_taken_over_by_sql_is_refused_to_both_users(world: World) -> None:
     (account_id,) = world.targets["accounts"]
     async with world.database.writing() as connection:
         await connection.execute(

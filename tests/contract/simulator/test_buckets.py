@@ -23,7 +23,7 @@ def amazon(started: Simulator) -> Simulator:
     return started
 
 
-def test_a_burst_then_429_in_amazons_words(amazon: Simulator) -> None:
+def test_a_burst_then_429_with_amazons_message(amazon: Simulator) -> None:
     client = amazon.client()
     token = client.access_token()
     statuses = [client.call("GET", ACCOUNT, token=token).status_code for _ in range(16)]

@@ -95,7 +95,7 @@ def test_the_first_redirect_uri_is_the_default_and_another_registered_one_may_be
         (False, {"selling_partner_id": "NOBODY"}, "no such selling partner"),
     ],
 )
-def test_what_amazon_refuses_is_a_page_and_no_redirect(
+def test_a_refusal_of_amazon_is_a_page_and_no_redirect(
     amazon: Simulator, draft: bool, query: dict[str, str], told: str
 ) -> None:
     app = App(amazon, draft=draft)
@@ -112,7 +112,7 @@ def test_a_draft_is_authorized_with_version_beta(amazon: Simulator) -> None:
     assert went(app.post(selling_partner_id=app.seller, version="beta"))[0] == REDIRECT
 
 
-def test_who_is_signed_in_consents_at_once(amazon: Simulator) -> None:
+def test_a_signed_in_partner_consents_at_once(amazon: Simulator) -> None:
     app = App(amazon)
     amazon.told("consent", {"selling_partner_id": app.seller})
     try:

@@ -25,7 +25,7 @@ def amazon() -> Iterator[Simulator]:
         yield simulator
 
 
-def test_health_tells_the_ports(amazon: Simulator) -> None:
+def test_health_reports_the_ports(amazon: Simulator) -> None:
     health = amazon.control("GET", "health").json()
     assert health == {"status": "ok", "ports": amazon.ports}
     assert set(health["ports"]) == {"main", "na", "eu", "fe", "sandbox"}
@@ -69,7 +69,7 @@ def test_wrong_input_is_refused_by_field(amazon: Simulator, path: str, body: Any
     assert response.json()["error"].startswith(f"{named}: ")
 
 
-def test_what_is_not_there(amazon: Simulator) -> None:
+def test_unknown_routes_and_names_are_not_found(amazon: Simulator) -> None:
     assert amazon.control("GET", "nothing").status_code == 404
     assert amazon.control("GET", "orders/NOBODY").status_code == 404
     assert amazon.http.post(f"{amazon.main}/control/rates", content=b"{").status_code == 400

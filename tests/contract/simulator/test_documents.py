@@ -108,7 +108,7 @@ def test_a_long_document_on_request(client: Client) -> None:
     assert len(gzip.decompress(response.content)) == 3_000_000
 
 
-def test_a_url_is_good_for_nothing_else(client: Client) -> None:
+def test_a_url_is_valid_for_nothing_else(client: Client) -> None:
     url = document_of(client, create(client))["url"]
     other = document_of(client, create(client))["url"]
     query = url.partition("?")[2]
@@ -122,7 +122,7 @@ def test_a_url_is_good_for_nothing_else(client: Client) -> None:
     assert fetch(client, url).status_code == 200
 
 
-def test_ids_are_a_sellers_own(client: Client) -> None:
+def test_ids_are_separate_for_each_seller(client: Client) -> None:
     other = client.simulator.client(US)
     assert create(client) == create(other)
     document = document_of(client, "50000018001")
@@ -131,7 +131,7 @@ def test_ids_are_a_sellers_own(client: Client) -> None:
     assert client.call("GET", path).status_code == 200
 
 
-def test_restricted_report_types_want_a_specific_token(client: Client) -> None:
+def test_restricted_report_types_need_a_specific_token(client: Client) -> None:
     report = finished(client, f"{REPORTS}/reports/{create(client, 'GET_FLAT_FILE_ORDER_REPORT_DATA_SHIPPING')}")
     path = f"{REPORTS}/documents/{report['reportDocumentId']}"
     assert client.call("GET", path).status_code == 403
@@ -146,7 +146,7 @@ def test_reports_that_end_otherwise(client: Client, outcome: str) -> None:
     assert "reportDocumentId" not in report
 
 
-def test_cancelling_works_in_the_queue_alone(client: Client) -> None:
+def test_cancelling_works_only_in_the_queue(client: Client) -> None:
     token = client.access_token()
     first = f"{REPORTS}/reports/{create(client)}"
     assert client.call("DELETE", first, token=token).status_code == 200
@@ -157,7 +157,7 @@ def test_cancelling_works_in_the_queue_alone(client: Client) -> None:
     assert client.call("DELETE", f"{REPORTS}/reports/1", token=token).status_code == 404
 
 
-def test_listing_and_the_next_token_that_stands_alone(client: Client) -> None:
+def test_listing_and_the_next_token_without_other_parameters(client: Client) -> None:
     created = [create(client) for _ in range(5)]
     token = client.access_token()
     path = f"{REPORTS}/reports"
@@ -229,7 +229,7 @@ def test_an_upload_repeats_exactly_the_announced_content_type(client: Client) ->
     assert fetch(client, url).status_code == 403
 
 
-def test_a_feed_needs_an_uploaded_document_of_its_own(client: Client) -> None:
+def test_each_feed_needs_its_own_uploaded_document(client: Client) -> None:
     headers = {"Content-Type": "application/json; charset=UTF-8"}
     announced = announce(client)
     assert submit(client, announced["feedDocumentId"]).status_code == 400

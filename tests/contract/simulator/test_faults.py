@@ -45,7 +45,7 @@ def write(client: Client, **options: Any) -> httpx.Response:
         ("403_expired", 403, "application/json", "The access token you provided has expired."),
     ],
 )
-def test_answers_in_amazons_shapes(client: Client, kind: str, status: int, content_type: str, text: str) -> None:
+def test_responses_in_amazons_shapes(client: Client, kind: str, status: int, content_type: str, text: str) -> None:
     client.simulator.told("faults", {"kind": kind, "count": 1})
     response = client.call("GET", ACCOUNT)
     assert response.status_code == status
@@ -58,12 +58,12 @@ def test_answers_in_amazons_shapes(client: Client, kind: str, status: int, conte
     assert client.simulator.counters()["throttled"] == (status == 429)
 
 
-def test_a_429_may_say_when_to_come_back(client: Client) -> None:
+def test_a_429_may_have_a_retry_time(client: Client) -> None:
     client.simulator.told("faults", {"kind": "429_no_header", "count": 1, "retry_after_seconds": 7})
     assert client.call("GET", ACCOUNT).headers["retry-after"] == "7"
 
 
-def test_a_reset_tears_the_connection(client: Client) -> None:
+def test_a_reset_breaks_the_connection(client: Client) -> None:
     token = client.access_token()
     client.simulator.told("faults", {"kind": "reset", "count": 1})
     with pytest.raises(httpx.ReadError):
@@ -79,7 +79,7 @@ def test_a_truncated_body_ends_early(client: Client) -> None:
     assert client.call("GET", ACCOUNT, token=token).status_code == 200
 
 
-def test_a_slow_answer_comes_whole(client: Client) -> None:
+def test_a_slow_response_arrives_complete(client: Client) -> None:
     token = client.access_token()
     client.simulator.told("faults", {"kind": "slow", "count": 1, "delay_seconds": 0.3})
     started = time.monotonic()
@@ -103,7 +103,7 @@ def test_whether_a_write_was_executed(client: Client, kind: str, executed: bool)
     assert len(listed.json()["reports"]) == int(executed)
 
 
-def test_a_fault_falls_on_its_operation_alone_and_counts_down(client: Client) -> None:
+def test_a_fault_affects_only_its_operation_and_counts_down(client: Client) -> None:
     client.simulator.told("faults", {"kind": "503_json", "operation": CREATE_NAME, "count": 2})
     assert client.call("GET", ACCOUNT).status_code == 200
     assert [write(client).status_code for _ in range(3)] == [503, 503, 202]
@@ -179,7 +179,7 @@ def test_odd_responses_of_lwa(client: Client, kind: str, status: int, begins: by
 
 
 @pytest.mark.parametrize(("kind", "path"), [("lwa_silent", "/auth/o2/token"), ("sts_silent", "/")])
-def test_a_silent_end_says_nothing_and_goes_with_its_client(client: Client, kind: str, path: str) -> None:
+def test_a_silent_connection_ends_with_its_client(client: Client, kind: str, path: str) -> None:
     client.simulator.told("faults", {"kind": kind, "count": 1})
     with pytest.raises(httpx.ReadTimeout):
         client.simulator.http.post(f"{client.simulator.main}{path}", data={"a": "b"}, timeout=0.2)

@@ -47,7 +47,7 @@ def expect_denied(response: httpx.Response, details: str) -> None:
     assert response.headers["x-amzn-requestid"]
 
 
-def test_a_good_call_is_answered_with_its_rate(client: Client) -> None:
+def test_a_valid_call_gets_a_response_with_its_rate(client: Client) -> None:
     response = client.call("GET", PARTICIPATIONS)
     assert response.status_code == 200
     assert response.headers["x-amzn-ratelimit-limit"] == "0.016"
@@ -81,7 +81,7 @@ def test_the_token_has_expired(client: Client) -> None:
     assert response.headers["x-amzn-errortype"] == "AccessDeniedException"
 
 
-def test_a_reset_with_tokens_forgets_them(client: Client) -> None:
+def test_a_reset_with_tokens_deletes_them(client: Client) -> None:
     token = client.access_token()
     client.simulator.told("reset")
     assert client.call("GET", ACCOUNT, token=token).status_code == 200
@@ -91,7 +91,7 @@ def test_a_reset_with_tokens_forgets_them(client: Client) -> None:
     )
 
 
-def test_a_seller_is_known_in_its_regions_alone(amazon: Simulator) -> None:
+def test_a_seller_is_known_only_in_its_regions(amazon: Simulator) -> None:
     client = amazon.client(US, GERMANY)
     assert client.call("GET", ACCOUNT, address="na").status_code == 200
     assert client.call("GET", ACCOUNT, address="eu").status_code == 200
@@ -99,7 +99,7 @@ def test_a_seller_is_known_in_its_regions_alone(amazon: Simulator) -> None:
     expect_denied(client.call("GET", ACCOUNT, address="fe"), "")
 
 
-def test_a_grantless_operation_wants_a_token_of_its_scope(client: Client) -> None:
+def test_a_grantless_operation_needs_a_token_of_its_scope(client: Client) -> None:
     destinations = "/notifications/v1/destinations"
     token = client.exchange(grant_type="client_credentials", scope=NOTIFICATIONS).json()["access_token"]
     assert client.call("GET", destinations, token=token).status_code == 200
@@ -184,7 +184,7 @@ WANTING = {
 }  # fmt: skip
 
 
-def test_every_operation_answers_in_its_envelope(client: Client) -> None:
+def test_every_operation_responds_in_its_envelope(client: Client) -> None:
     seller = client.access_token()
     scopes = {o.grantless_scope for o in Catalogue.load() if o.grantless_scope}
     grantless = {
@@ -214,7 +214,7 @@ def test_every_operation_answers_in_its_envelope(client: Client) -> None:
         assert ("items" in content) == (operation.paginated_by is not None)
 
 
-def test_what_is_no_http_does_not_harm(amazon: Simulator) -> None:
+def test_bytes_that_are_not_http_do_no_harm(amazon: Simulator) -> None:
     for rubbish in (
         b"\x16\x03\x01\x02\x00",
         b"GET\r\n\r\n",

@@ -58,7 +58,7 @@ def test_thirty_orders_over_the_last_ten_days(client: Client) -> None:
     assert {order["status"] for order in orders} == {"pending", "unshipped", "shipped", "canceled"}
 
 
-def test_data_follow_from_the_seller_alone(client: Client) -> None:
+def test_data_depend_only_on_the_seller(client: Client) -> None:
     other = client.simulator.client(US, CANADA, GERMANY)
     assert set(ids(client, US)).isdisjoint(ids(other, US))
     with running_simulator() as again:
@@ -165,7 +165,7 @@ def test_orders_of_others_and_of_other_regions_are_not_found(client: Client) -> 
         assert client.call("GET", path, address="eu").status_code == 404
 
 
-def test_a_page_token_is_worth_nothing_to_another_seller(client: Client) -> None:
+def test_a_page_token_is_invalid_for_another_seller(client: Client) -> None:
     document = client.call("GET", f"{V2026}?createdAfter={LONG_AGO}&maxResultsPerPage=1").json()
     token = quote(document["pagination"]["nextToken"], safe="")
     stranger = client.simulator.client()
@@ -211,7 +211,7 @@ def test_a_restricted_token_opens_nothing_else(client: Client) -> None:
 
 
 @pytest.mark.parametrize("part", ["address", "buyerInfo", "orderItems/buyerInfo"])
-def test_purely_personal_operations_want_one(client: Client, part: str) -> None:
+def test_purely_personal_operations_need_a_restricted_token(client: Client, part: str) -> None:
     order_id = ids(client, US)[0]
     assert client.call("GET", f"{V0}/{order_id}/{part}").status_code == 403
     token = client.restricted_token({"method": "GET", "path": f"{V0}/{{orderId}}/{part}"})

@@ -1,4 +1,4 @@
-"""A catalogue file is read whole, or refused with its name, the entry and the fact at fault."""
+"""A catalogue file is read completely, or refused with its name, the entry and the invalid fact."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The common operations and the searches for orders name what Amazon has."""
+"""The common operations and the searches for orders use Amazon's operations and parameters."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -17,7 +17,7 @@ from sellergate_amazon.marketplaces import (
 
 
 @pytest.mark.parametrize("code", ["\u017fe", "\u0131t", "\uff35\uff33", "us ", "U\0S", ""])
-def test_what_only_looks_like_a_code_is_none(code: str) -> None:
+def test_a_text_that_only_resembles_a_code_is_unknown(code: str) -> None:
     assert marketplace_by_code(code) is None
 
 

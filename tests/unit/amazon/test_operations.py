@@ -1,4 +1,4 @@
-"""The catalogue: each row of its file is an operation that a request finds again, and no string upsets the router."""
+"""The catalogue: a request finds the operation of each row, and no string makes the router fail."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def test_the_facts_of_each_row_have_the_shapes_they_claim(operation: Operation) 
     assert isinstance(operation.restricted_data_elements, tuple)
 
 
-def test_the_one_clash_of_names_is_told_apart_by_method() -> None:
+def test_the_only_clash_of_names_is_resolved_by_method() -> None:
     assert expect("shipping/v2/linkCarrierAccount:PUT").method == "PUT"
     assert expect("shipping/v2/linkCarrierAccount:POST").method == "POST"
     assert [o.name for o in OPERATIONS if ":" in o.name and "linkCarrierAccount" not in o.name] == []
@@ -74,13 +74,13 @@ def test_the_one_clash_of_names_is_told_apart_by_method() -> None:
     [
         ("searchOrders", "orders/2026-01-01/searchOrders"),
         ("orders/v0/getOrder", "orders/v0/getOrder"),
-        ("getOrder", None),  # three APIs have one
+        ("getOrder", None),  # three APIs have an operation of this name
         ("linkCarrierAccount", None),
         ("", None),
         ("orders/v0/nothing", None),
     ],
 )
-def test_get_takes_full_names_and_ids_that_are_alone(text: str, name: str | None) -> None:
+def test_get_accepts_full_names_and_unique_ids(text: str, name: str | None) -> None:
     found = CATALOGUE.get(text)
     assert (found.name if found else None) == name
 
@@ -139,7 +139,7 @@ def test_static_wins_deeper_down_and_gives_way_where_it_leads_nowhere() -> None:
         ("POST", "/auth/o2/token"),
     ],
 )
-def test_what_is_no_operation(method: str, path: str) -> None:
+def test_requests_that_match_no_operation(method: str, path: str) -> None:
     assert CATALOGUE.match(method, path) is None
 
 

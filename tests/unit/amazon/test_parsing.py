@@ -1,4 +1,4 @@
-"""The reader of what Amazon sends: odd bytes of any kind end in one typed error, and bounded ones are read as they are meant."""
+"""The reader of Amazon's responses: malformed bytes raise one typed error, and bounded valid ones are read."""
 
 import gzip
 import json
@@ -54,7 +54,7 @@ def test_odd_responses_are_read_or_refused_with_the_one_error(
         read = parsing.parse_json(body, most=MOST, content_type=content_type, content_encoding=content_encoding)
     except parsing.ParseError:
         return
-    json.dumps(read)  # nothing that JSON does not have, and no depth that a recursive function cannot go down
+    json.dumps(read)  # only values that JSON has, and no depth that exceeds the recursion limit
     for read_field in (parsing.token_in, parsing.seconds_in, lambda row, name: parsing.words_in(row, name, 50)):
         for name in ("access_token", "expires_in", "error"):
             try:
@@ -128,7 +128,7 @@ def test_each_content_coding_is_read(coding: str, packed: bytes) -> None:
         (b"{}", {"content_encoding": "deflate"}, "deflate"),
     ],
 )
-def test_what_cannot_be_read_says_why(body: bytes, options: dict[str, Any], why: str) -> None:
+def test_an_unreadable_response_gives_the_cause(body: bytes, options: dict[str, Any], why: str) -> None:
     with pytest.raises(parsing.ParseError, match=why):
         parsing.parse_object(body, **{"most": MOST, **options})
 
@@ -184,7 +184,7 @@ _JSON = st.recursive(
 
 
 def outline(value: Any, level: int = 0) -> Any:
-    """Return what an outline keeps of a JSON value."""
+    """Return the outline of a JSON value."""
     if isinstance(value, list):
         return value[:1]
     if isinstance(value, dict):
@@ -202,7 +202,7 @@ LEVELS = 4
     cut=st.integers(0, 400),
     put=st.sampled_from(["", ",", "}", "]", "x", '"']),
 )
-def test_an_outline_holds_the_first_of_each_list_and_of_what_is_no_json_there_is_none(
+def test_an_outline_holds_the_first_item_of_each_list_and_invalid_json_has_none(
     value: Any, indent: int | None, cut: int, put: str
 ) -> None:
     text = json.dumps(value, indent=indent)

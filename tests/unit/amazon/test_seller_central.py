@@ -1,4 +1,4 @@
-"""The centrals of all marketplaces, and which URLs are pages of theirs."""
+"""The centrals of all marketplaces, and the recognition of their URLs."""
 
 import pytest
 from sellergate_amazon.marketplaces import MARKETPLACES, Marketplace, marketplace_by_code

@@ -29,7 +29,7 @@ def test_a_secret_comes_from_the_environment_a_file_or_standard_input(tmp_path: 
 
 
 @pytest.mark.parametrize("value", ["@/no/such/file", ""])
-def test_what_holds_no_secret_is_told_by_its_variable(value: str) -> None:
+def test_a_missing_or_unreadable_secret_is_reported_by_its_variable(value: str) -> None:
     done = CliRunner().invoke(app, [], env={VARIABLE: value})
     assert done.exit_code == 1
     assert VARIABLE in done.output

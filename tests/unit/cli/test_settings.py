@@ -1,4 +1,4 @@
-"""Which run.json is believed: it says where secrets are sent."""
+"""The run.json files that are trusted: the file determines where secrets are sent."""
 
 import json
 import os

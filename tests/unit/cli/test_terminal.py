@@ -1,4 +1,4 @@
-"""What others wrote, printed on an operator's terminal."""
+"""Untrusted text on an operator's terminal."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from sellergate_cli.commands import capture
 from sellergate_cli.output import print_fields, print_json, print_rows
 from sellergate_cli.terminal import harmless, json_line, json_text_line, say, use_escapes
 
-# Renames the window, erases the screen, ends the line, and turns the direction of writing; \x9b begins a sequence by itself.
+# Renames the window, erases the screen, ends the line, and reverses the writing direction; \x9b alone begins a sequence.
 ATTACK = "a\x1b]0;owned\x07\x1b[2J\x9b31m\r\nFAKE line\u202e\u2066\x7f\x00"
 FORBIDDEN = [one for one in ATTACK if not one.isprintable()]
 
@@ -79,7 +79,7 @@ def test_a_captured_call(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_module_prints_through_it() -> None:
-    """`typer.echo`, `print` and standard output are used in one module, and for bytes that go into a pipe."""
+    """Only one module uses `typer.echo`, `print` and standard output, except for bytes that go into a pipe."""
     package = sys.modules["sellergate_cli"].__path__[0]
     assert package
     found = [

@@ -9,7 +9,7 @@ from sellergate_client.catalogue import MOST_QUOTAS, Catalogue
 
 
 class Gateway:
-    """Counts its calls; the burst of an operation is the number in its name. An `early` one does not know more_operations."""
+    """A gateway that counts its calls; an operation's burst is the number in its name. An `early` one lacks more_operations."""
 
     def __init__(self, *, early: bool) -> None:
         self.early = early

@@ -1,4 +1,4 @@
-"""Responses, and what is shown of them."""
+"""Responses and their repr."""
 
 from sellergate_client import SpApiResponse
 

@@ -1,4 +1,4 @@
-"""What the methods of SellingPartner refuse before anything is sent."""
+"""Arguments that the methods of SellingPartner refuse before anything is sent."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The C allocator of a process: freed bodies return to the system. Each case has a process of its own."""
+"""The C allocator of a process: freed bodies return to the system. Each case runs in its own process."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(
     reason="glibc's own behaviour",
 )
 MIB = 1024 * 1024
-# A small block lies behind each large one, as the parts of a response do.
+# A small block follows each large one, like the parts of a response.
 PROGRAM = f"""
 import sys
 from pathlib import Path
@@ -32,7 +32,7 @@ print(resident() - before)
 
 
 def kept(*arguments: str) -> int:
-    """MiB that a process keeps of large blocks that were freed."""
+    """Return the MiB of freed large blocks that a process keeps."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     command = [sys.executable, "-c", PROGRAM, *arguments]
     done = subprocess.run(command, env=plain, check=True, capture_output=True, text=True, timeout=60)

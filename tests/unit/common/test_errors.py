@@ -1,4 +1,4 @@
-"""The reasons, their codes, and the one mapping to and from google.rpc.Status."""
+"""The reasons, their codes, and the mapping to and from google.rpc.Status."""
 
 import grpc
 import pytest
@@ -29,7 +29,7 @@ def test_the_reasons_are_those_of_the_proto() -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_error_survives_the_wire(reason: Reason) -> None:
+def test_every_error_is_the_same_after_its_transfer(reason: Reason) -> None:
     sent = RULES[reason].error(
         "Do this.",
         reason=reason,
@@ -69,24 +69,24 @@ def test_quota_errors_carry_quota_failure_and_retry_info() -> None:
         (grpc.StatusCode.UNKNOWN, Reason.INTERNAL),
     ],
 )
-def test_a_bare_transport_failure_gets_the_reason_of_its_code(code: grpc.StatusCode, reason: Reason) -> None:
+def test_a_transport_failure_gets_the_reason_of_its_code(code: grpc.StatusCode, reason: Reason) -> None:
     error = from_rpc_error(rpc_error(code), "account")
     assert error.reason is reason
     assert error.domain == ""
     assert (error.retry_after is not None) == isinstance(error, Unavailable)
 
 
-def test_garbage_in_the_details_is_no_response_of_sellergate() -> None:
+def test_malformed_details_are_not_read_as_sellergates() -> None:
     for details in (b"\xff\xff", Status(message="theirs").SerializeToString()):
         error = from_rpc_error(rpc_error(grpc.StatusCode.UNAVAILABLE, ((DETAILS_KEY, details),)), "account")
         assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
 
 
-def test_grpc_does_not_repeat_what_a_service_refused() -> None:
+def test_grpc_does_not_retry_a_call_that_a_service_refused() -> None:
     assert DO_NOT_RETRY in trailing_metadata(to_status(InvalidRequest("no"), "account"))
 
 
-def test_an_id_that_is_no_id_is_not_repeated_in_full() -> None:
+def test_an_overlong_id_is_not_repeated_in_full() -> None:
     error = NotFound.account("x" * 1_000_000)
     assert error.resource
     assert len(error.resource.name) <= 65

@@ -1,4 +1,4 @@
-"""URLs of Redis: what each shape means, and that an error about a bad one does not show its content."""
+"""URLs of Redis: the meaning of each form, and errors that do not show the content of an invalid one."""
 
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def test_an_error_about_a_bad_url_names_the_setting_and_hides_the_url(
     assert "hunter2" not in repr(caught.value) + problem
 
 
-def test_what_was_read_shows_no_password() -> None:
+def test_a_parsed_url_shows_no_password() -> None:
     assert "hunter2" not in repr(parse_redis_url(SecretStr("redis+sentinel://u:hunter2@a/x?sentinel_password=hunter2")))
 
 
@@ -108,7 +108,7 @@ NEAR = ("redis://localhost/1", "redis://127.8.0.1", "redis+cluster://[::1],local
 
 
 @pytest.mark.parametrize("url", REMOTE)
-def test_a_server_on_another_machine_is_not_spoken_to_in_the_clear(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_on_another_machine_needs_tls(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", url)
     with pytest.raises(SettingsError, match="SELLERGATE_REDIS_ALLOW_PLAIN=true"):
         read_settings(CacheSettings)

@@ -1,4 +1,4 @@
-"""Slots: bounded, given back whatever happens, and reported when a peer gives none of them back."""
+"""Slots: bounded, always returned, and reported when the peer does not respond."""
 
 import asyncio
 
@@ -39,14 +39,14 @@ async def test_cancelled_holders_and_waiters_leave_every_slot_free() -> None:
     assert slots.free == 0
 
 
-async def test_a_peer_that_gives_no_response_is_reported_while_calls_wait_for_it() -> None:
+async def test_an_unresponsive_peer_is_reported_while_calls_wait() -> None:
     now = [0.0]
     slots, done = Slots("LWA", 2, lambda: now[0]), asyncio.Event()
     calls = [asyncio.ensure_future(held(slots, done, fails=True)) for _ in range(6)]
     await some_rounds()
     now[0] = STUCK_SECONDS - 1
     assert slots.problem() == ""
-    # The first ones end in vain, and the next ones take their slots: nothing was received meanwhile.
+    # The first requests end without a response, and the next ones take their slots.
     calls[0].cancel()
     await some_rounds()
     now[0] = STUCK_SECONDS
@@ -58,7 +58,7 @@ async def test_a_peer_that_gives_no_response_is_reported_while_calls_wait_for_it
     await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def test_one_response_ends_the_report() -> None:
+async def test_one_response_clears_the_problem() -> None:
     now = [0.0]
     slots, never, done = Slots("LWA", 2, lambda: now[0]), asyncio.Event(), asyncio.Event()
     calls = [asyncio.ensure_future(held(slots, one)) for one in (never, done, never)]

@@ -1,4 +1,4 @@
-"""Background tasks survive whatever ends one of their runs, and end when they are cancelled."""
+"""Background tasks are restarted after every error of a run, and end when they are cancelled."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from sellergate_common.tasks import BackgroundTasks
 
 
 class Pauses:
-    """A clock that stands still and notes how long it was asked to sleep."""
+    """A stopped clock that records the requested sleeps."""
 
     def __init__(self, most: int) -> None:
         self.seconds: list[float] = []
@@ -28,7 +28,7 @@ class Pauses:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("closed"), UnicodeDecodeError("utf-8", b"", 0, 1, "x"), KeyError("x")])
-async def test_any_error_ends_one_run_and_pauses_grow(error: Exception) -> None:
+async def test_an_error_ends_only_one_run_and_pauses_grow(error: Exception) -> None:
     pauses, runs = Pauses(7), 0
 
     async def work() -> None:
@@ -95,7 +95,7 @@ async def test_waiting_for_a_task_that_never_ends_is_bounded(monkeypatch: pytest
     await task
 
 
-async def test_the_error_of_a_task_that_was_ended_is_not_reported_as_forgotten() -> None:
+async def test_the_error_of_an_ended_task_is_retrieved() -> None:
     async def failing() -> None:
         try:
             await asyncio.sleep(3600)

@@ -1,4 +1,4 @@
-"""The state directory: made once, kept, for its owner alone; and what each process may know."""
+"""The state directory: created once, kept, readable only by its owner; and the environment of each process."""
 
 import json
 import stat
@@ -131,7 +131,7 @@ def test_the_account_service_has_aws_only_for_keys_that_are_wrapped(
     assert has_aws()
 
 
-def test_what_the_operator_sets_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_operators_setting_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SELLERGATE_LWA_TOKEN_URL", "http://127.0.0.1:1/token")
     monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("SELLERGATE_SEALING_KEYS", "k1 given")

@@ -36,7 +36,7 @@ def test_no_bound_of_the_door_is_left_out() -> None:
     assert own <= named
 
 
-def test_production_tells_clients_behind_its_ingress_apart() -> None:
+def test_production_distinguishes_clients_behind_its_ingress() -> None:
     overlay = (ROOT / "deploy/k8s/overlays/production/kustomization.yaml").read_text()
     (listed,) = re.findall(r'name: SELLERGATE_FORWARDED_ALLOW_IPS, value: "([^"]+)"', overlay)
     assert listed != "*"

@@ -74,5 +74,5 @@ def test_monitoring_scrapes_metrics_and_is_sent_traces() -> None:
     assert named["traces"]["egress"] == [{"to": monitoring, "ports": [{"port": 4318}]}]
 
 
-def test_what_is_not_named_is_denied() -> None:
+def test_connections_that_no_policy_names_are_denied() -> None:
     assert POLICIES[0]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}

@@ -47,7 +47,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 
 @pytest.mark.parametrize("heading", STEPS)
-def test_a_complete_addition_passes_and_what_is_left_out_is_named(heading: str, copy: Copy) -> None:
+def test_a_complete_addition_passes_and_each_omission_is_named(heading: str, copy: Copy) -> None:
     first, second, *others = STEPS[heading]
     assert copy.problems(heading, STEPS[heading]) == []
     assert names(copy.problems(heading, [second, *others]), heading, first)

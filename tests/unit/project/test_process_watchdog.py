@@ -49,5 +49,5 @@ def test_a_callback_that_is_busy_is_found(tmp_path: Path, work: str) -> None:
 
 
 @pytest.mark.parametrize("work", ["await asyncio.to_thread(busy, 0.2)", "time.sleep(0.2); busy(0.01)"])
-def test_what_waits_or_works_elsewhere_is_not(tmp_path: Path, work: str) -> None:
+def test_waits_and_work_in_other_threads_are_not_reported(tmp_path: Path, work: str) -> None:
     assert watched(tmp_path, work) == []

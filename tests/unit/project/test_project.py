@@ -43,7 +43,7 @@ def test_every_direct_dependency_is_pinned() -> None:
     assert not missing
 
 
-def test_constraints_hold_names_and_versions_alone() -> None:
+def test_constraints_hold_only_names_and_versions() -> None:
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         assert re.fullmatch(r"[A-Za-z0-9_.-]+==[\w.+]+", line), line
 

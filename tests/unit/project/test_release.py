@@ -32,7 +32,7 @@ def test_the_dev_overlay_runs_this_version() -> None:
     assert {image["newTag"] for image in overlay["images"]} == {VERSION}
 
 
-def test_production_runs_digests_alone() -> None:
+def test_production_runs_only_digests() -> None:
     folder = ROOT / "deploy/k8s/overlays/production"
     overlay = yaml.safe_load((folder / "kustomization.yaml").read_text())
     assert "images" not in overlay

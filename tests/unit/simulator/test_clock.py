@@ -1,4 +1,4 @@
-"""What ends in the simulator after minutes and hours, on a clock that the test turns."""
+"""Expiries in the simulator after minutes and hours, on a clock that the test controls."""
 
 from collections.abc import Mapping
 from random import Random
@@ -31,7 +31,7 @@ US = "ATVPDKIKX0DER"
 
 
 class Hands:
-    """The hands of a clock."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = START
@@ -153,14 +153,14 @@ def test_the_oldest_fault_that_fits_is_given_first() -> None:
         ("/orders/v0/orders/1/address/", False),
     ],
 )
-def test_what_a_template_covers(path: str, covered: bool) -> None:
+def test_the_paths_that_a_template_covers(path: str, covered: bool) -> None:
     resource = RestrictedResource("GET", "/orders/v0/orders/{orderId}/address", frozenset())
     assert resource.covers("GET", path) is covered
     assert not resource.covers("PUT", path)
 
 
 @pytest.mark.parametrize("text", ["", "x", "2026-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_what_is_no_time(text: str) -> None:
+def test_texts_that_are_no_time_are_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  (the message is Python's own)
         parse_iso(text)
 

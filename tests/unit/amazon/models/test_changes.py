@@ -1,4 +1,4 @@
-"""Ten changes that are planted into models are reported, each once, and nothing else is."""
+"""Ten changes in models are each reported once, and no others are."""
 
 import copy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rows state what a model states, in OpenAPI 2 as in OpenAPI 3."""
+"""Rows hold the facts of a model, in OpenAPI 2 and in OpenAPI 3."""
 
 from pathlib import Path
 from typing import Any

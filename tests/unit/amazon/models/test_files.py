@@ -1,4 +1,4 @@
-"""A models folder is read whole, or refused with the file and the entry at fault."""
+"""A models folder is read completely, or refused with the invalid file and entry."""
 
 import json
 from pathlib import Path

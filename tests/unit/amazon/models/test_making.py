@@ -1,4 +1,4 @@
-"""A catalogue made from models and overrides is the same each time, and every row of it is one that the gateway takes."""
+"""A catalogue from models and overrides is the same each time, and the gateway accepts every row."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def test_the_same_models_give_the_same_bytes(tmp_path: Path) -> None:
     assert len(Catalogue.read(tmp_path / "catalogue.json")) == 11
 
 
-def test_two_methods_of_one_id_are_told_apart(tmp_path: Path) -> None:
+def test_two_methods_with_one_id_get_different_names(tmp_path: Path) -> None:
     names = [row["name"] for row in result(tmp_path).rows]
     assert names == sorted(names)
     assert [name for name in names if ":" in name] == ["orders/2030-01-01/link:POST", "orders/2030-01-01/link:PUT"]

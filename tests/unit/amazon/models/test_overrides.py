@@ -1,4 +1,4 @@
-"""Overrides are reviewed facts with sources; one that no longer fits its model is reported, and none is lost in silence."""
+"""Overrides are reviewed facts with sources; one that no longer matches its model is reported, and none is dropped silently."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`sellergate catalogue` makes a catalogue from models, reports what changed, and refuses what the gateway would refuse."""
+"""`sellergate catalogue` generates a catalogue from models, reports changes, and refuses what the gateway would refuse."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ def overrides(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made(tmp_path: Path, overrides: Path) -> Path:
-    """A catalogue of MODELS."""
+    """Return a catalogue of MODELS."""
     file = tmp_path / "catalogue.json"
     done = run("make", write_models(tmp_path, **MODELS), "--output", file, "--overrides", overrides)
     assert (done.exit_code, done.stdout) == (0, "11 operations\n")
@@ -70,7 +70,7 @@ def test_an_override_without_an_operation_fails_a_check_and_is_named(tmp_path: P
     assert "Note: gone/v1/x" in checked.stderr
 
 
-def test_what_cannot_be_read_is_refused_with_its_name(tmp_path: Path, made: Path, overrides: Path) -> None:
+def test_an_unreadable_file_is_refused_by_name(tmp_path: Path, made: Path, overrides: Path) -> None:
     bad = tmp_path / "models" / "bad.json"
     bad.write_text("{")
     for command in (["diff"], ["check"], ["make", "--output", made]):

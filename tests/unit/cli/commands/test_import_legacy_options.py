@@ -1,4 +1,4 @@
-"""Options of `sellergate import-legacy` that cannot work end it before the account service is asked."""
+"""Invalid options of `sellergate import-legacy` end it before the account service is called."""
 
 import sqlite3
 from contextlib import closing
@@ -16,7 +16,7 @@ NO_SERVICE = {"SELLERGATE_ACCOUNT_TARGET": "", "SELLERGATE_TLS_CA_FILE": "", "TE
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """A former database with one row, under a key that scrypt made."""
+    """Return the URL of a former database with one row, under a key from scrypt."""
     key = next(key for _, key_from, key in KEYS if key_from == "scrypt:salt")
     write = WRITERS[0][1]
     with closing(sqlite3.connect(tmp_path / "former.db")) as database, database:

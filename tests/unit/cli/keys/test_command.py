@@ -1,4 +1,4 @@
-"""`sellergate keys`: what it prints is what the services read."""
+"""`sellergate keys`: the services can read its output."""
 
 import stat
 from pathlib import Path
@@ -18,7 +18,7 @@ def test_a_new_key_is_a_key_ring_and_no_two_agree() -> None:
     parse_key(RUNNER.invoke(app, ["keys", "new", "--single"]).output, "the index key")
 
 
-def test_a_rotated_ring_seals_anew_and_opens_what_was(tmp_path: Path) -> None:
+def test_a_rotated_ring_seals_with_the_new_key_and_opens_older_values(tmp_path: Path) -> None:
     file = tmp_path / "ring"
     file.write_text(RUNNER.invoke(app, ["keys", "new", "--kid", "old"]).output)
     sealed = KeyRing.parse(file.read_text()).seal("x", "place")
@@ -32,7 +32,7 @@ def test_a_rotated_ring_seals_anew_and_opens_what_was(tmp_path: Path) -> None:
         assert key not in done.output
 
 
-def test_a_bad_id_or_ring_is_told_and_nothing_is_changed(tmp_path: Path) -> None:
+def test_an_invalid_id_or_ring_is_reported_and_nothing_is_changed(tmp_path: Path) -> None:
     file = tmp_path / "ring"
     file.write_text(RUNNER.invoke(app, ["keys", "new", "--kid", "k1"]).output)
     before = file.read_text()

@@ -1,4 +1,4 @@
-"""How a table is encrypted is found out from a sample, and what is wrong with it is said in its own sentence."""
+"""Detection of a table's encryption from a sample, with a specific sentence for each fault."""
 
 import os
 from collections.abc import Callable

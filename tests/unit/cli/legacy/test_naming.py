@@ -1,4 +1,4 @@
-"""Which table and columns are read, and what is said when they are not found."""
+"""The choice of the table and its columns, and the errors for missing ones."""
 
 import pytest
 from sellergate_cli.legacy.naming import choose_table, match_columns, parse_columns, snake
@@ -18,7 +18,7 @@ def test_names_of_prisma_and_mapped_ones_are_recognised() -> None:
         assert choose_table(["User", name], None) == name
 
 
-def test_an_operator_names_what_is_called_otherwise() -> None:
+def test_an_operator_names_tables_and_columns_with_other_names() -> None:
     there = [*SNAKE[2:], "key=1", "owner"]
     given = parse_columns(["key=1=id", "owner=user_id"])
     assert given == {"id": "key=1", "userId": "owner"}
@@ -32,7 +32,7 @@ def test_a_pair_that_names_no_column_is_refused(given: list[str]) -> None:
         parse_columns(given)
 
 
-def test_what_is_missing_is_named_with_what_to_do() -> None:
+def test_a_missing_table_or_column_is_named_with_what_to_do() -> None:
     with pytest.raises(
         SentenceError, match=r"lacks the columns isActive, userId; .*--column FORMER=isActive"
     ) as missing:

@@ -1,4 +1,4 @@
-"""How rows are cut into streams: one user's stay together, and where they cannot, what was let pass is remembered."""
+"""The division of rows into streams: one user's rows stay together, or accepted ones are remembered across streams."""
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -46,7 +46,7 @@ class Table:
 
 @dataclass
 class Service:
-    """An account service that knows sellers within a stream alone, as a dry run does, and refuses ids that begin with x."""
+    """An account service that knows only the sellers of a stream, as in a dry run, and refuses IDs that begin with x."""
 
     streams: list[list[str]] = field(default_factory=list)
 

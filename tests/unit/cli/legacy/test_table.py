@@ -1,4 +1,4 @@
-"""The order in which a table is read, and that it makes the import keep the secret that works."""
+"""The order in which a table is read, which makes the import keep the valid secret."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from tests.unit.account.test_accounts import World
 KEY = b"k" * 32
 START = datetime(2024, 1, 1, tzinfo=UTC)
 Given = tuple[bool, int, int, int]
-"""Whether a row is active, the day it changed, its user and the form of its time."""
+"""The state of a row, the day of its last change, its user and the form of its time."""
 
 
 def values(number: int, row: Given) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the command reads from a former database: keys, ciphertexts and single values, of any kind."""
+"""Parsing of a former database's keys, ciphertexts and single values."""
 
 import base64
 import os
@@ -55,7 +55,7 @@ def cipher(key: bytes = KEY) -> LegacyCipher:
 
 
 @given(st.text(min_size=1))
-def test_what_was_encrypted_opens(text: str) -> None:
+def test_encrypted_values_are_decrypted(text: str) -> None:
     assert cipher().open(encrypted(KEY, text), "refreshToken").get_secret_value() == text
 
 
@@ -140,7 +140,7 @@ def test_prismas_urls_are_understood() -> None:
             parse_url(SecretStr(bad))
 
 
-def test_what_a_terminal_is_shown_moves_no_cursor() -> None:
+def test_terminal_output_moves_no_cursor() -> None:
     assert printable("c123") == "c123"
     assert printable("a\x1b[2Jb") == "'a\\x1b[2Jb'"
     assert printable("a\udcff") == "'a\\udcff'"

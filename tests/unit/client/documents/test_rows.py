@@ -52,7 +52,7 @@ async def test_a_charset_and_a_byte_order_mark(charset: str, codec: str) -> None
         (b"a\tb\n", {}, "klingon", "unknown"),
     ],
 )
-async def test_what_cannot_be_read_is_named_by_row_and_column(
+async def test_an_unreadable_value_is_named_by_row_and_column(
     content: bytes, types: Types, charset: str, words: str
 ) -> None:
     with pytest.raises(RowError, match=words) as caught:

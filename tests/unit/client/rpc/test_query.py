@@ -1,4 +1,4 @@
-"""The one rule by which values become query parameters."""
+"""The conversion of values into query parameters."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal

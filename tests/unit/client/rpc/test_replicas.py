@@ -1,4 +1,4 @@
-"""Hedged calls: the first response counts, and what became of the others is looked at, in virtual time."""
+"""Hedged calls: the first response is returned, and the other attempts' errors are retrieved, in virtual time."""
 
 import asyncio
 import gc
@@ -15,12 +15,12 @@ from tests.fakes.virtual_time import run_in_virtual_time
 
 BROKEN = Unavailable("The token service did not complete the call.", metadata={"dependency": "token"})
 REFUSED = NotFound("There is no such account.", domain="sellergate.token")
-# What each replica does: after so many seconds, return or raise.
+# The behaviour of each replica: after a number of seconds, return or raise.
 Steps = list[tuple[float, str | SellergateError]]
 
 
 class Played(Replicas):
-    """Replicas that do as they are told."""
+    """Replicas with a given behaviour."""
 
     def __init__(self, steps: Steps) -> None:
         names = ",".join(str(number) for number in range(len(steps)))
@@ -36,7 +36,7 @@ class Played(Replicas):
 
 
 def outcome_of(steps: Steps) -> tuple[Any, list[str]]:
-    """Return what a hedged call ends with, and what asyncio reports as forgotten."""
+    """Return the outcome of a hedged call, and the errors that asyncio logs as never retrieved."""
     forgotten: list[str] = []
 
     async def main() -> Any:
@@ -68,5 +68,5 @@ def outcome_of(steps: Steps) -> tuple[Any, list[str]]:
         ([(9.0, REFUSED), (0.5, BROKEN), (0.5, "third")], "third"),
     ],
 )
-def test_what_losers_raise_is_retrieved(steps: Steps, outcome: str) -> None:
+def test_errors_of_slower_replicas_are_retrieved(steps: Steps, outcome: str) -> None:
     assert outcome_of(steps) == (outcome, [])

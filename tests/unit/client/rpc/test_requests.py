@@ -1,4 +1,4 @@
-"""How a call's options become a message."""
+"""The conversion of a call's options into a message."""
 
 import tracemalloc
 from typing import Any

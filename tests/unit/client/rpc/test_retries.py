@@ -1,4 +1,4 @@
-"""Calls that are refused under overload: repeated when the service says, by the program that began them, and by no other."""
+"""Retries of calls refused under overload: at the service's retry time, and only by the program that began the call."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ def refused(service: str, retry_after: float | None = 2.0) -> Overloaded:
 def outcome_of(
     errors: list[SellergateError], service: str = "account", seconds: float = 60.0, within: bool | None = None
 ) -> tuple[str, int, float]:
-    """Return what a call ends with whose attempts raise `errors` one after the other, how many were made, and when it ended."""
+    """Return the outcome of a call whose attempts raise `errors` in turn, the number of attempts, and the time of its end."""
     attempts = 0
 
     async def attempt() -> str:
@@ -58,9 +58,9 @@ def test_no_other_error_is_a_reason_to_repeat(error: SellergateError) -> None:
     assert outcome_of([error]) == (error.reason, 1, 0.0)
 
 
-def test_what_a_service_had_begun_before_another_one_refused_is_not_repeated() -> None:
+def test_a_call_is_not_retried_if_a_service_had_begun_it_before_another_refused() -> None:
     assert outcome_of([refused("account")], service="token") == ("OVERLOADED", 1, 0.0)
-    assert outcome_of([refused("token")], service="gateway") == ("done", 2, 2.0)  # it begins last
+    assert outcome_of([refused("token")], service="gateway") == ("done", 2, 2.0)  # the gateway begins a call last
 
 
 @pytest.mark.parametrize(("within", "outcome"), [(None, "OVERLOADED"), (True, "OVERLOADED"), (False, "done")])

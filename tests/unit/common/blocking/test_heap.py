@@ -1,11 +1,11 @@
-"""What a process has made by its start is no work for the collector afterwards."""
+"""Objects from a process's start are not collected again."""
 
 import gc
 
 from sellergate_common.blocking.heap import settle_heap
 
 
-def test_what_is_there_is_not_collected_again() -> None:
+def test_present_objects_are_not_collected_again() -> None:
     threshold, frozen = gc.get_threshold(), gc.get_freeze_count()
     held = [{"number": number} for number in range(1000)]
     try:

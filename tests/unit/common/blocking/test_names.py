@@ -1,4 +1,4 @@
-"""Look-ups of names: one whose name servers are silent delays no other, and no connection that the loop opens by itself."""
+"""Look-ups of names: one with unresponsive name servers delays no other, nor connections that the loop opens."""
 
 import asyncio
 import socket
@@ -10,13 +10,13 @@ import pytest
 import uvloop
 from sellergate_common.blocking.names import THREADS_OF_A_NAME, Loop
 
-# uvloop looks up all names in so many threads.
+# The number of threads in which uvloop looks up all names.
 OWN_THREADS_OF_UVLOOP = 4
 
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The names that were looked up; those that begin with "silent" get no response before the test ends."""
+    """Return the names that were looked up; those that begin with "silent" get no response before the test ends."""
     asked, release, true = list[str](), Event(), socket.getaddrinfo
 
     def getaddrinfo(host: str, *rest: Any, **hints: Any) -> Any:
@@ -40,7 +40,7 @@ def run(scenario: Callable[[Loop], Awaitable[None]]) -> None:
     uvloop.run(main(), loop_factory=Loop)
 
 
-def test_silent_names_delay_no_other_name_and_no_connection(silent: list[str]) -> None:
+def test_unresponsive_names_delay_no_other_name_and_no_connection(silent: list[str]) -> None:
     async def scenario(loop: Loop) -> None:
         names = [f"silent-{number % 8}.example" for number in range(80)]
         waiting = [asyncio.ensure_future(loop.getaddrinfo(name, 443)) for name in names]
@@ -72,7 +72,7 @@ def test_an_address_needs_no_thread(silent: list[str]) -> None:
     assert not silent
 
 
-def test_names_whose_look_ups_have_ended_are_forgotten(silent: list[str]) -> None:
+def test_finished_look_ups_are_forgotten(silent: list[str]) -> None:
     async def scenario(loop: Loop) -> None:
         for _ in range(3):
             with pytest.raises(socket.gaierror):

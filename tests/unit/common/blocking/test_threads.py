@@ -1,4 +1,4 @@
-"""Threads for blocking work: bounded, never lost, and no concern of the loop once their caller has left."""
+"""Threads for blocking work: bounded, never lost, and independent of the loop after their caller's cancellation."""
 
 import asyncio
 import gc
@@ -19,12 +19,12 @@ def release() -> Iterator[Event]:
     made.set()
 
 
-async def test_work_runs_in_a_daemon_of_its_own_name() -> None:
+async def test_work_runs_in_a_named_daemon_thread() -> None:
     thread = await Threads("kind", 1).run(current_thread)
     assert (thread.name, thread.daemon) == ("kind", True)
 
 
-async def test_an_error_is_raised_where_the_work_is_awaited_and_the_thread_comes_back() -> None:
+async def test_an_error_is_raised_at_the_await_and_the_thread_is_free_again() -> None:
     threads = Threads("kind", 1)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
@@ -32,7 +32,7 @@ async def test_an_error_is_raised_where_the_work_is_awaited_and_the_thread_comes
     assert threads.idle
 
 
-async def test_work_that_hangs_takes_the_threads_of_its_kind_and_no_more(release: Event) -> None:
+async def test_hanging_work_occupies_only_the_threads_of_its_kind(release: Event) -> None:
     threads = Threads("kind", 2)
     hanging = [asyncio.ensure_future(threads.run(release.wait)) for _ in range(20)]
     await asyncio.sleep(0)
@@ -43,7 +43,7 @@ async def test_work_that_hangs_takes_the_threads_of_its_kind_and_no_more(release
     assert threads.idle
 
 
-async def test_threads_of_callers_that_leave_come_back_when_their_work_ends(release: Event) -> None:
+async def test_threads_of_cancelled_callers_are_free_when_their_work_ends(release: Event) -> None:
     threads = Threads("kind", 2)
     callers = [asyncio.ensure_future(threads.run(release.wait)) for _ in range(20)]
     await asyncio.sleep(0)
@@ -59,10 +59,10 @@ async def test_threads_of_callers_that_leave_come_back_when_their_work_ends(rele
 
 
 class Body:
-    """What work reads."""
+    """A body that the work reads."""
 
 
-async def test_work_that_fails_leaves_nothing_behind() -> None:
+async def test_failed_work_leaves_no_references() -> None:
     threads = Threads("test", 1)
 
     def failing(body: Body) -> None:

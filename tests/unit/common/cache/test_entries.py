@@ -1,4 +1,4 @@
-"""How long a shared value is good for."""
+"""The times at which a shared value is sufficient, acceptable and due for renewal."""
 
 from dataclasses import dataclass
 
@@ -22,16 +22,16 @@ class Value:
         (100, 3600, 100, True),
         (99, 3600, 100, False),
         (3569, 3600, 3570, False),
-        (10, 20, 19, True),  # a new one would live no longer for long
+        (10, 20, 19, True),  # a new value would not live longer for long
         (0, 20, 19, False),
         (1, 3600, 0, True),
     ],
 )
-def test_a_value_is_enough(left: float, life: float, least: float | None, enough: bool) -> None:
+def test_a_value_is_sufficient(left: float, life: float, least: float | None, enough: bool) -> None:
     assert is_sufficient(Value(1000 + left, life), least, 1000) is enough
 
 
-def test_what_can_be_asked_for_leaves_the_time_that_a_value_spends_on_its_way() -> None:
+def test_the_longest_ttl_leaves_time_for_the_transfer_of_a_value() -> None:
     assert longest_ttl(3600) == 3570
     assert longest_ttl(20) == 18
 
@@ -42,6 +42,6 @@ def test_renewal_falls_between_80_and_85_percent() -> None:
     assert renewal_time(value, 1) == 1000 + 0.85 * 3600
 
 
-def test_the_last_seconds_are_bearable_and_the_very_last_are_not() -> None:
+def test_the_last_seconds_are_acceptable_and_the_very_last_are_not() -> None:
     assert is_acceptable(Value(1006, 3600), 1000)
     assert not is_acceptable(Value(1005, 3600), 1000)

@@ -1,4 +1,4 @@
-"""The bounded mapping keeps what is used, and never holds more than its size."""
+"""The bounded mapping keeps used entries, and never exceeds its size."""
 
 from collections import OrderedDict
 
@@ -35,7 +35,7 @@ def test_a_peek_does_not_count_as_a_use() -> None:
     assert cache.peek("a") is None
 
 
-def test_a_falsy_value_is_a_value() -> None:
+def test_a_falsy_value_is_stored() -> None:
     cache = Lru[str, float](2)
     cache.put("a", 0.0)
     cache.put("b", 1.0)
@@ -46,7 +46,7 @@ def test_a_falsy_value_is_a_value() -> None:
 
 @given(STEPS)
 @settings(max_examples=200, deadline=None)
-def test_it_holds_the_most_recently_used_entries_in_order(steps: list[tuple[str, int]]) -> None:
+def test_the_most_recently_used_entries_are_kept_in_order(steps: list[tuple[str, int]]) -> None:
     cache, model = Lru[int, int](SIZE), OrderedDict[int, int]()
     for number, (step, key) in enumerate(steps):
         if step == "put":

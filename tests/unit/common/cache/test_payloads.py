@@ -51,7 +51,7 @@ def test_another_shape_is_refused(payload: type[TokenPayload | CredentialsPayloa
 
 
 @pytest.mark.parametrize("value", ["5", "null", "[]"])
-def test_a_secret_that_is_no_text_is_refused(value: str) -> None:
+def test_a_secret_that_is_not_text_is_refused(value: str) -> None:
     with pytest.raises(TypeError):
         TokenPayload.decode(TOKEN_TEXT.replace('"Atza|\\u00e9"', value))
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""Flights within a process: shared, bounded in time whatever a fetch does, in virtual time."""
+"""Fetches within a process: shared, and bounded in time whatever a fetch does, in virtual time."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.fakes.virtual_time import run_in_virtual_time
 
 
 async def stubborn() -> str:
-    """Ignore every cancellation for a minute, as code does that catches too much."""
+    """Ignore every cancellation for a minute, like code that catches too much."""
     loop = asyncio.get_running_loop()
     end = loop.time() + 60
     while loop.time() < end:
@@ -32,7 +32,7 @@ async def quick() -> str:
 
 
 @pytest.mark.parametrize("fetch", [stubborn, hanging])
-def test_a_fetch_that_overruns_frees_its_key_and_its_callers(fetch: object) -> None:
+def test_an_overdue_fetch_frees_its_key_and_its_callers(fetch: object) -> None:
     async def main() -> None:
         flight: LocalFlight[str] = LocalFlight(5)
         loop = asyncio.get_running_loop()
@@ -63,7 +63,7 @@ def test_a_cancelled_flight_does_not_cancel_its_waiters() -> None:
     run_in_virtual_time(main())
 
 
-def test_a_caller_that_is_cancelled_leaves_the_flight_to_the_others() -> None:
+def test_a_cancelled_caller_does_not_cancel_the_fetch_of_the_others() -> None:
     async def main() -> None:
         flight: LocalFlight[str] = LocalFlight(5)
 
@@ -95,7 +95,7 @@ def test_a_fetch_has_the_time_of_the_callers_that_wait_for_it() -> None:
         assert flight.time_left("a") == 2
         first.cancel()
         await asyncio.wait({first})
-        assert flight.time_left("a") == 0  # it goes on, and no caller waits
+        assert flight.time_left("a") == 0  # it continues without a waiting caller
         flight.start("b", quick)
         assert flight.time_left("b") == 0
 

@@ -1,4 +1,4 @@
-"""Copies of what another service owns: how old they get, and what ends them."""
+"""Copies of another service's data: their greatest age, and the events that end them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -36,7 +36,7 @@ def world() -> World:
 async def test_a_caller_that_knows_of_a_change_gets_no_older_copy(world: World) -> None:
     assert await world.get() == "first"
     world.value = "second"
-    # Another caller's fetch is under way since before the change, and brings what was there then.
+    # Another caller's fetch began before the change, and returns the value of before.
     late = asyncio.Event()
 
     async def from_before() -> str:
@@ -53,7 +53,7 @@ async def test_a_caller_that_knows_of_a_change_gets_no_older_copy(world: World) 
     assert await world.get() == "second"
 
 
-async def test_a_change_that_the_owner_does_not_know_of_is_asked_for_a_few_times(world: World) -> None:
+async def test_a_change_that_the_owner_lacks_is_fetched_a_few_times(world: World) -> None:
     with pytest.raises(Unavailable, match="revision is older"):
         await world.copies.get_newer("a", world.fetch, lambda value: value == "second")
     assert world.asked == 3
@@ -86,12 +86,12 @@ async def test_a_change_announced_during_a_fetch_leaves_no_old_copy(world: World
     assert await world.get() == "first"
 
 
-async def test_a_copy_serves_while_its_owner_is_down_and_changes_are_announced(world: World) -> None:
+async def test_a_copy_serves_while_its_owner_is_down_and_changes_arrive(world: World) -> None:
     await world.get()
     world.error = Unavailable("down")
     world.now += 600
     assert [await world.get() for _ in range(5)] == ["first"] * 5
-    assert world.asked == 2  # no caller waits for an owner that has just not responded
+    assert world.asked == 2  # callers do not wait for an owner that has just failed to respond
     world.now += 1
     await world.get()
     assert world.asked == 3
@@ -103,7 +103,7 @@ async def test_a_copy_serves_while_its_owner_is_down_and_changes_are_announced(w
     assert await world.get() == "second"
 
 
-async def test_what_is_forgotten_does_not_come_back_while_its_owner_is_down(world: World) -> None:
+async def test_a_dropped_copy_does_not_return_while_its_owner_is_down(world: World) -> None:
     await world.get()
     world.error = Unavailable("down")
     world.copies.forget("a")
@@ -111,7 +111,7 @@ async def test_what_is_forgotten_does_not_come_back_while_its_owner_is_down(worl
         await world.get()
 
 
-async def test_its_owners_word_ends_it(world: World) -> None:
+async def test_a_response_of_the_owner_ends_a_copy(world: World) -> None:
     await world.get()
     world.now += MAX_STALENESS_SECONDS
     world.error = NotFound.account("a")

@@ -1,4 +1,4 @@
-"""Sealing: what opens, and everything that must not."""
+"""Sealing: the values that can be decrypted, and all that must be refused."""
 
 import base64
 import json
@@ -44,14 +44,14 @@ def test_any_changed_character_is_refused(data: st.DataObject) -> None:
         RING.open(changed, PLACE)
 
 
-def test_a_value_opens_only_in_its_own_place() -> None:
+def test_a_value_is_decrypted_only_in_its_own_place() -> None:
     sealed = RING.seal("x", PLACE)
     for place in ("accounts/2/refresh_token/1", "accounts/1/refresh_token/2", "accounts/1/client_secret/1", ""):
         with pytest.raises(SealError):
             RING.open(sealed, place)
 
 
-def test_an_old_key_opens_and_the_newest_seals() -> None:
+def test_old_keys_decrypt_and_the_newest_encrypts() -> None:
     old = line("old")
     sealed = KeyRing.parse(old).seal("x", PLACE)
     both = KeyRing.parse(f"{line('new')}\n{old}\n")
@@ -81,7 +81,7 @@ def test_foreign_headers_are_refused_even_under_the_right_key(header: dict[str, 
     try:
         key = RING.keys["k1"] if header["enc"] != "A256GCM" else OctKey.import_key(os.urandom(32))
         sealed = jwe.encrypt_compact(header, "x", key)
-    except (JoseError, ValueError):  # the library refuses to make it: then only the header is put before a good value
+    except (JoseError, ValueError):  # the library refuses to create it, so only the header is put before a valid value
         encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
         sealed = encoded + "." + RING.seal("x", PLACE).partition(".")[2]
     with pytest.raises(SealError):

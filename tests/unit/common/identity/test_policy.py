@@ -1,4 +1,4 @@
-"""The identities that may call each RPC: the table of the contracts, cell by cell."""
+"""The identities that may call each RPC, compared with a table written from the contracts."""
 
 from collections.abc import Iterator
 
@@ -98,7 +98,7 @@ def methods() -> Iterator[str]:
                 yield f"{service.full_name}/{method.name}"
 
 
-def test_every_cell_is_as_written() -> None:
+def test_every_cell_matches_the_table() -> None:
     access, wrong = Access(), []
     for method in methods():
         service, _, name = method.partition("/")
@@ -118,7 +118,7 @@ def test_the_table_has_no_other_rpcs() -> None:
     assert set(CALLERS) == {method.rpartition(".")[2] for method in methods()}
 
 
-def test_named_callers_may_have_one_method_more() -> None:
+def test_a_setting_adds_one_method_for_named_callers() -> None:
     method = "sellergate.token.v1.TokenService/GetAccessToken"
     access = Access({method: frozenset({"client/billing"})})
     access.check(method, "client/billing")
@@ -137,7 +137,7 @@ def identify_caller(uris: tuple[str, ...], users: tuple[str, ...] = (), method: 
     return caller.identity, caller.on_behalf_of
 
 
-def test_the_edge_acts_for_exactly_one_user() -> None:
+def test_the_edge_names_exactly_one_user() -> None:
     edge = ("spiffe://sellergate/edge",)
     assert identify_caller(edge, ("u1",)) == ("edge", "u1")
     for users in ((), ("",), ("u1", "u2"), ("x" * 129,)):

@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event, with the request's id, and nothing secret at any level."""
+"""Logs: one JSON line for each event, with the request ID, and without secrets at any level."""
 
 import json
 import subprocess

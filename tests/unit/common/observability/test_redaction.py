@@ -1,4 +1,4 @@
-"""What the logs may not show."""
+"""Redaction of secrets in logs."""
 
 import pytest
 from sellergate_common.observability.redaction import HIDDEN, redact, redact_text
@@ -17,7 +17,7 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_known_shapes_are_hidden_wherever_they_stand(secret: str) -> None:
+def test_known_shapes_are_redacted_everywhere(secret: str) -> None:
     for text in (secret, f"GET /x?token={secret}&a=1", f'{{"t": "{secret}"}}'):
         assert secret not in redact_text(text)
         assert HIDDEN in redact_text(text)
@@ -26,12 +26,12 @@ def test_known_shapes_are_hidden_wherever_they_stand(secret: str) -> None:
 @pytest.mark.parametrize(
     "name", ["client_secret", "refresh_token", "Authorization", "x-amz-security-token", "password"]
 )
-def test_fields_named_like_secrets_are_hidden_whatever_they_hold(name: str) -> None:
+def test_fields_named_like_secrets_are_redacted_whatever_they_hold(name: str) -> None:
     assert redact({name: "anything"}) == {name: HIDDEN}
     assert redact([{"deep": {name: "anything"}}]) == [{"deep": {name: HIDDEN}}]
 
 
-def test_the_rest_is_left_readable() -> None:
+def test_other_text_stays_readable() -> None:
     event = {"method": "a.B/C", "milliseconds": 1.5, "refresh_token_set": True, "path": "/orders/v0/orders"}
     assert redact(event) == event
 

@@ -1,4 +1,4 @@
-"""The metrics of every server as a scrape reads them."""
+"""The metrics of every server in a scrape."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ def test_a_scrape_reads_counts_times_and_states() -> None:
     assert read["sellergate_dependency_up", "redis"] == 0
 
 
-def test_what_happens_to_a_cache_is_counted_by_event() -> None:
+def test_cache_events_are_counted_by_kind() -> None:
     registry, counts = CollectorRegistry(), Counts()
     CacheMetrics.register("tokens", lambda: counts, registry)
     counts.hits, counts.discarded = 7, 1

@@ -57,7 +57,7 @@ def test_sellergates_own_settings_come_first(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("url", ["socks5://x.test", "proxy.test:3128", "http://", "http://x.test/path"])
-def test_a_proxy_that_is_none_is_refused_without_its_value(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_an_invalid_proxy_is_refused_without_its_value(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("SELLERGATE_OUTBOUND_PROXY", url)
     with pytest.raises(SettingsError, match="SELLERGATE_OUTBOUND_PROXY: must be a URL of a proxy"):
         read_settings(OutboundSettings)

@@ -14,7 +14,7 @@ from sellergate_common.rpc.refusals import LONGEST_RETRY_SECONDS
 from tests.fakes.virtual_time import run_in_virtual_time
 
 LIMIT, SECONDS = 4, 0.1
-# What the service finishes in a second, if it does nothing else.
+# The pieces of work that the service finishes in a second at best.
 CAPACITY = LIMIT / SECONDS
 
 
@@ -27,7 +27,7 @@ def until(deadline: float) -> Callable[[], float]:
 
 
 async def work(admission: Admission, left: float, seconds: float = SECONDS) -> float:
-    """Do a piece of work; return when it began."""
+    """Do a piece of work; return the time at which it began."""
     async with admission.admit(until(now() + left)):
         began = now()
         await asyncio.sleep(seconds)
@@ -35,7 +35,7 @@ async def work(admission: Admission, left: float, seconds: float = SECONDS) -> f
 
 
 async def measured(then: Admission | None = None, age: float = 0.0) -> Admission:
-    """Return an admission that has measured how long the work takes."""
+    """Return an admission that has measured the time of the work."""
     admission = Admission(LIMIT, now, lambda: 0.5, age=lambda: age, then=then)
     for _ in range(100):
         await work(admission, 60)
@@ -46,7 +46,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     run_in_virtual_time(main)
 
 
-def test_so_many_run_at_once_and_the_rest_in_order_of_arrival() -> None:
+def test_the_limit_runs_at_once_and_the_rest_in_order_of_arrival() -> None:
     async def main() -> None:
         admission, start = await measured(), now()
         began = await asyncio.gather(*(work(admission, 60) for _ in range(3 * LIMIT)))
@@ -56,14 +56,14 @@ def test_so_many_run_at_once_and_the_rest_in_order_of_arrival() -> None:
     run(main())
 
 
-def test_what_cannot_be_done_in_time_is_refused_at_once_with_a_time_to_return() -> None:
+def test_work_that_cannot_end_in_time_is_refused_at_once_with_a_retry_time() -> None:
     async def main() -> None:
         admission, start = await measured(), now()
         outcomes = await asyncio.gather(*(work(admission, 1.0) for _ in range(100)), return_exceptions=True)
         refused = [one for one in outcomes if isinstance(one, Overloaded)]
         done = [one for one in outcomes if isinstance(one, float)]
         assert len(done) + len(refused) == 100
-        assert len(done) >= 0.7 * CAPACITY  # a fifth is to spare
+        assert len(done) >= 0.7 * CAPACITY  # a fifth is the margin
         assert max(done) + SECONDS - start <= 1.0
         assert {one.reason for one in refused} == {Reason.OVERLOADED}
         assert all(one.retry_after is not None and 0.1 <= one.retry_after <= LONGEST_RETRY_SECONDS for one in refused)
@@ -71,7 +71,7 @@ def test_what_cannot_be_done_in_time_is_refused_at_once_with_a_time_to_return() 
     run(main())
 
 
-def test_work_that_comes_too_late_is_refused_unless_the_service_rests() -> None:
+def test_work_with_too_little_time_is_refused_unless_the_service_is_idle() -> None:
     async def main() -> None:
         admission = await measured()
         await work(admission, SECONDS / 2)
@@ -112,7 +112,7 @@ def test_a_wait_that_became_too_long_ends_without_the_work() -> None:
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_callers_that_leave_take_no_place_with_them(turns: int) -> None:
+def test_cancelled_callers_free_their_places(turns: int) -> None:
     async def main() -> None:
         admission, start = await measured(), now()
         tasks = [asyncio.create_task(work(admission, 60)) for _ in range(100 * LIMIT)]
@@ -128,7 +128,7 @@ def test_callers_that_leave_take_no_place_with_them(turns: int) -> None:
     run(main())
 
 
-def test_ten_times_the_callers_leave_the_goodput_near_its_best() -> None:
+def test_ten_times_the_callers_keep_the_goodput_near_its_best() -> None:
     async def main() -> None:
         admission, draw = Admission(LIMIT, now, random.Random(3).random), random.Random(4)
         done: list[float] = []
@@ -158,7 +158,7 @@ def test_ten_times_the_callers_leave_the_goodput_near_its_best() -> None:
     run(main())
 
 
-def test_what_was_admitted_is_not_refused_later() -> None:
+def test_admitted_work_is_not_refused_later() -> None:
     async def main() -> None:
         admission = await measured()
         running = [asyncio.create_task(work(admission, 60, 0.95)) for _ in range(LIMIT)]
@@ -174,14 +174,14 @@ def test_what_was_admitted_is_not_refused_later() -> None:
 
 
 @pytest.mark.parametrize("age", [0.0, 0.05, 3.0])
-def test_a_refused_call_may_be_served_otherwise_for_a_moment(age: float) -> None:
+def test_a_refused_call_may_be_served_from_a_cache_for_a_moment(age: float) -> None:
     async def main() -> None:
         admission = await measured(age=age)
         busy = [asyncio.create_task(work(admission, 60)) for _ in range(100)]
         await asyncio.sleep(0)
         async with admission.issue_ticket(until(now() + 1.0)) as refused:
             assert refused.grace == pytest.approx(max(0.0, REFUSED_WITHIN_SECONDS - age))
-            assert admission.refused == 0  # it may find what it wants
+            assert admission.refused == 0  # the cache may hold the value
         async with admission.issue_ticket(until(now() + 60.0)) as admitted:
             assert admitted.grace is None
         with pytest.raises(Overloaded):
@@ -192,7 +192,7 @@ def test_a_refused_call_may_be_served_otherwise_for_a_moment(age: float) -> None
     run(main())
 
 
-def test_a_place_that_is_not_needed_goes_to_the_next() -> None:
+def test_an_unneeded_place_goes_to_the_next_waiter() -> None:
     async def main() -> None:
         admission, start = await measured(), now()
         async with AsyncExitStack() as stack:
@@ -203,12 +203,12 @@ def test_a_place_that_is_not_needed_goes_to_the_next() -> None:
             assert (admission.running, admission.waiting) == (LIMIT, 4)
         assert round(await last - start, 3) == 0.05
         assert (admission.running, admission.waiting) == (0, 0)
-        assert admission.mean == pytest.approx(SECONDS, rel=0.01)  # what did not run has no time
+        assert admission.mean == pytest.approx(SECONDS, rel=0.01)  # work that did not run is not measured
 
     run(main())
 
 
-def test_work_that_no_caller_waits_for_is_left_out() -> None:
+def test_work_without_a_waiting_caller_is_skipped() -> None:
     async def main() -> None:
         admission, start = await measured(), now()
         busy = [asyncio.create_task(work(admission, 60)) for _ in range(LIMIT)]
@@ -232,7 +232,7 @@ def test_work_that_no_caller_waits_for_is_left_out() -> None:
     run(main())
 
 
-def test_work_is_refused_where_what_follows_cannot_be_finished() -> None:
+def test_work_is_refused_where_following_work_cannot_end_in_time() -> None:
     async def main() -> None:
         following = await measured()
         looks = await measured(then=following)
@@ -246,12 +246,12 @@ def test_work_is_refused_where_what_follows_cannot_be_finished() -> None:
         patient = asyncio.create_task(work(looks, 60))
         await asyncio.gather(*taken, patient)
         assert (looks.refused, following.refused) == (10, 0)
-        await work(looks, SECONDS / 2)  # both rest, so that the time is measured again
+        await work(looks, SECONDS / 2)  # both are idle, so that the time is measured again
 
     run(main())
 
 
-def test_those_on_their_way_to_the_work_that_follows_count_as_its_queue() -> None:
+def test_pieces_that_will_reach_the_following_work_count_as_its_queue() -> None:
     async def main() -> None:
         following = await measured()
         looks = await measured(then=following)
@@ -284,7 +284,7 @@ def test_refusals_leave_the_processor_to_the_work(deadline: float) -> None:
             nonlocal done
             while now() < end:
                 arrived = now()
-                await busy(0.3)  # what each call costs, admitted or not
+                await busy(0.3)  # the cost of each call, admitted or not
                 try:
                     async with admission.admit(until(arrived + deadline)):
                         await busy(0.7)
@@ -306,7 +306,7 @@ def test_refusals_leave_the_processor_to_the_work(deadline: float) -> None:
     run(main())
 
 
-def test_work_that_fails_gives_its_place_back() -> None:
+def test_failed_work_frees_its_place() -> None:
     async def main() -> None:
         admission = Admission(1, now, lambda: 0.0, longest_queue=1)
 

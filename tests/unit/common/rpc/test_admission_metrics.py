@@ -1,4 +1,4 @@
-"""The metrics of admission: what runs, waits, was refused and has expired."""
+"""The metrics of admission: running, waiting, refused and expired work."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from sellergate_common.rpc.admission_metrics import AdmissionMetrics
 from tests.fakes.virtual_time import run_in_virtual_time
 
 
-def test_the_metrics_show_what_becomes_of_work() -> None:
+def test_the_metrics_show_admitted_refused_and_expired_work() -> None:
     async def main() -> None:
         age, registry = 0.0, CollectorRegistry()
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""What a call through a channel raises, whatever gRPC raises."""
+"""The errors of calls through a channel, for each error of gRPC."""
 
 from collections.abc import Awaitable, Callable
 
@@ -23,7 +23,7 @@ async def _uploaded(channel: grpc.aio.Channel) -> object:
 
 
 @pytest.mark.parametrize("call", [_unary, _streamed, _uploaded])
-async def test_a_channel_that_was_closed_is_a_dependency_that_is_unavailable(
+async def test_a_closed_channel_is_an_unavailable_dependency(
     call: Callable[[grpc.aio.Channel], Awaitable[object]],
 ) -> None:
     channel = grpc.aio.insecure_channel("127.0.0.1:1")
@@ -35,7 +35,7 @@ async def test_a_channel_that_was_closed_is_a_dependency_that_is_unavailable(
 
 
 class Broken:
-    """A method whose write gRPC ends with an error of its own, as it does when the deadline passes meanwhile."""
+    """A method whose write gRPC ends with its own error, as when the deadline passes meanwhile."""
 
     def __init__(self, trailing: tuple[tuple[str, bytes], ...] = ()) -> None:
         self._trailing = Metadata(*trailing)
@@ -46,7 +46,7 @@ class Broken:
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(0.0, Reason.DEADLINE_EXCEEDED), (60.0, Reason.INTERNAL)])
-async def test_a_write_that_the_deadline_ends_is_out_of_time(seconds: float, reason: Reason) -> None:
+async def test_a_write_that_the_deadline_ends_raises_out_of_time(seconds: float, reason: Reason) -> None:
     with pytest.raises(SellergateError) as caught:
         await invoke_client_stream(Broken(), [], dependency="gateway", seconds=seconds)  # type: ignore[arg-type]
     assert caught.value.reason is reason

@@ -1,4 +1,4 @@
-"""The limit of what runs at once: little while the loop has no time to take calls, and much while work only waits."""
+"""The limit of concurrent work: low while the loop has no time to accept calls, and high while work only waits."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ FEWEST, MOST = 4, 32
 
 
 def after(count: int, gap: float, iteration: float, limit: Concurrency | None = None) -> Concurrency:
-    """Return a limit after so many calls, one every `gap` seconds, on a loop whose iterations take so long."""
+    """Return a limit after a number of calls, one every `gap` seconds, on a loop with iterations of a given length."""
 
     async def main() -> Concurrency:
         loop = asyncio.get_running_loop()
@@ -20,14 +20,14 @@ def after(count: int, gap: float, iteration: float, limit: Concurrency | None = 
         for _ in range(count):
             await asyncio.sleep(gap)
             concurrency.record_arrival()
-            await asyncio.sleep(0)  # the probe, for which virtual time takes none
+            await asyncio.sleep(0)  # the probe, which takes no virtual time
             concurrency.record_iteration(iteration)
         return concurrency
 
     return run_in_virtual_time(main())
 
 
-def test_it_begins_with_the_fewest() -> None:
+def test_the_first_limit_is_the_fewest() -> None:
     assert after(0, 0.0, 0.0).limit == FEWEST
 
 
@@ -43,7 +43,7 @@ def test_less_runs_at_once_while_iterations_are_long(gap: float, iteration: floa
     assert after(200, gap, iteration, much).limit == FEWEST
 
 
-def test_a_fixed_limit_stays() -> None:
+def test_a_fixed_limit_does_not_change() -> None:
     fixed = Concurrency(8, 8, lambda: 0.0)
     for _ in range(100):
         fixed.record_arrival()

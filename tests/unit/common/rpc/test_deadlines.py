@@ -15,7 +15,7 @@ def call() -> CallContext:
     return CallContext("m", "r")
 
 
-async def test_a_response_at_once_and_one_after_several_waits() -> None:
+async def test_an_immediate_response_and_one_after_several_waits() -> None:
     async def at_once() -> str:
         return "now"
 
@@ -28,7 +28,7 @@ async def test_a_response_at_once_and_one_after_several_waits() -> None:
     assert await within_deadline(call(), 5, later, streams=False) == "later"
 
 
-async def test_what_the_body_raises_comes_through_before_and_after_it_has_waited() -> None:
+async def test_an_error_of_the_body_is_raised_before_and_after_a_wait() -> None:
     async def fails(waits: int) -> None:
         for _ in range(waits):
             await asyncio.sleep(0)
@@ -39,7 +39,7 @@ async def test_what_the_body_raises_comes_through_before_and_after_it_has_waited
             await within_deadline(call(), 5, lambda waits=waits: fails(waits), streams=False)
 
 
-async def test_what_an_awaited_thing_raises_is_thrown_into_the_body() -> None:
+async def test_an_error_of_an_awaited_future_is_thrown_into_the_body() -> None:
     failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(failing.set_exception, KeyError("x"))
 
@@ -54,7 +54,7 @@ async def test_what_an_awaited_thing_raises_is_thrown_into_the_body() -> None:
     assert await within_deadline(call(), 5, body, streams=False) == "caught"
 
 
-async def test_the_end_of_the_time_ends_the_body() -> None:
+async def test_the_deadline_ends_the_body() -> None:
     ended = []
 
     async def slow() -> None:

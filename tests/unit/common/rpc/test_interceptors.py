@@ -1,4 +1,4 @@
-"""The order of the layers is part of the design: what each may rely on stands to its left."""
+"""The order of the layers, which is part of the design: each relies on the layers before it."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from sellergate_common.rpc.admission import Admission
 from sellergate_common.rpc.interceptors import Interceptors, Rpc
 
 
-def test_the_layers_stand_in_the_agreed_order() -> None:
+def test_the_layers_are_in_the_agreed_order() -> None:
     layers = Interceptors("account", Access(), RpcMetrics.register(CollectorRegistry()))
     assert [layer.__name__ for layer in layers.order] == [  # type: ignore[attr-defined]
         "request_id",
@@ -27,7 +27,7 @@ def test_the_layers_stand_in_the_agreed_order() -> None:
     ]
 
 
-def test_calls_are_admitted_after_all_that_costs_little() -> None:
+def test_calls_are_admitted_after_all_cheap_checks() -> None:
     admission = Admission(1, lambda: 0.0, lambda: 0.0)
     without, layers = (
         Interceptors("account", Access(), RpcMetrics.register(CollectorRegistry()), one) for one in (None, admission)
@@ -37,7 +37,7 @@ def test_calls_are_admitted_after_all_that_costs_little() -> None:
 
 
 class Ended:
-    """The context of a call that its client's deadline has ended, as gRPC behaves then."""
+    """The context of a call that its client's deadline has ended, with gRPC's behaviour in this case."""
 
     def __init__(self) -> None:
         self.statuses = list[grpc.StatusCode]()

@@ -1,4 +1,4 @@
-"""What a request may be on the wire before it is parsed."""
+"""Bounds on the bytes of a request before it is parsed."""
 
 import tracemalloc
 
@@ -35,7 +35,7 @@ def call_parser() -> RequestParser:
     return RequestParser(CALL, call_pb2.CallRequest.FromString)
 
 
-def test_each_method_takes_its_body_and_a_mebibyte_for_the_rest() -> None:
+def test_each_method_accepts_its_body_and_a_mebibyte_of_other_fields() -> None:
     get = RequestParser(
         "sellergate.account.v1.AccountService/GetAccount", account_service_pb2.GetAccountRequest.FromString
     )
@@ -82,7 +82,7 @@ def test_thousands_of_small_fields_are_refused_before_they_take_memory(field: st
     assert peak < 1024 * 1024
 
 
-def test_a_flood_behind_a_long_field_is_found() -> None:
+def test_many_fields_after_a_long_one_are_refused() -> None:
     headers = call_pb2.CallRequest.DESCRIPTOR.fields_by_name["headers"].number
     body = call_pb2.CallRequest(body=b"x" * LOOKED_AT_BYTES).SerializeToString()
     assert refused(call_parser(), body + bytes([headers << 3 | 2, 0]) * 30_000) == "headers"
@@ -101,12 +101,12 @@ def test_a_flood_behind_a_long_field_is_found() -> None:
         b"\x0b" * (LOOKED_AT_BYTES + 1),
     ],
 )
-def test_bytes_that_are_no_message_are_an_invalid_request(data: bytes) -> None:
+def test_bytes_that_are_not_a_message_are_an_invalid_request(data: bytes) -> None:
     with pytest.raises(InvalidRequest):
         call_parser()(data)
 
 
-def test_only_chunks_of_streams_may_be_as_long_as_a_message() -> None:
+def test_only_chunks_of_streams_may_fill_a_message() -> None:
     for method in gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"].methods:
         bodies = [field for field in method.input_type.fields if field.type == field.TYPE_BYTES]
         unruled = [field for field in bodies if not field.GetOptions().Extensions[rules_pb2.rules].max_bytes]
@@ -114,7 +114,7 @@ def test_only_chunks_of_streams_may_be_as_long_as_a_message() -> None:
     assert MAX_MESSAGE_BYTES > BODY_BYTES + REST_BYTES
 
 
-def test_a_server_receives_what_its_longest_method_takes() -> None:
+def test_a_server_receives_the_messages_of_its_longest_method() -> None:
     gateway, token = "sellergate.gateway.v1.GatewayService", "sellergate.token.v1.TokenService"
     assert longest_message([token]) == LEAST_MESSAGE_BYTES < MAX_MESSAGE_BYTES
     assert longest_message([token, gateway]) == MAX_MESSAGE_BYTES

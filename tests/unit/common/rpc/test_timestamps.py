@@ -1,4 +1,4 @@
-"""Times of messages are exact to what they promise, and a time outside of the calendar names its field."""
+"""Times in messages have the documented precision, and the error for a time outside the calendar names its field."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ MOMENT = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.5, 1_800_000_000.25, 1_800_000_000.999])
-def test_a_time_is_cut_to_the_millisecond(seconds: float) -> None:
+def test_a_time_is_truncated_to_the_millisecond(seconds: float) -> None:
     expected = Timestamp()
     expected.FromMilliseconds(int(seconds * 1000))
     assert to_timestamp(seconds) == expected
@@ -25,15 +25,15 @@ def test_a_time_is_never_later_than_it_was() -> None:
 @pytest.mark.parametrize(
     ("seconds", "nanos"), [(0.0, 0), (2.3, 2_300_000_000), (0.000_001, 1000), (3600.0, 3_600_000_000_000)]
 )
-def test_a_span_is_exact_to_the_nanosecond(seconds: float, nanos: int) -> None:
+def test_a_duration_is_exact_to_the_nanosecond(seconds: float, nanos: int) -> None:
     assert to_duration(seconds).ToNanoseconds() == nanos
 
 
-def test_a_negative_span_counts_as_none() -> None:
+def test_a_negative_duration_becomes_zero() -> None:
     assert to_duration(-0.5).ToNanoseconds() == 0
 
 
-def test_a_time_comes_back_as_it_was_written() -> None:
+def test_a_time_is_read_back_unchanged() -> None:
     message = Account(create_time=from_datetime(MOMENT))
     assert read_time(message, "create_time") == MOMENT
 

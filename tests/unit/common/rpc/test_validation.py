@@ -1,4 +1,4 @@
-"""The shape rules of the protos, enforced: every bad field is named at once."""
+"""Enforcement of the protos' shape rules: all invalid fields are named at once."""
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -68,7 +68,7 @@ def test_messages_inside_messages_are_checked_and_their_path_is_named() -> None:
     ]
 
 
-def test_a_flood_of_faults_is_cut() -> None:
+def test_many_faults_are_truncated() -> None:
     headers = [call_pb2.Header(name="bad name")] * 100
     assert len(bad_fields(call_pb2.CallRequest(account_id="a", headers=headers))) == 50
 
@@ -102,7 +102,7 @@ def test_names_are_written_in_any_language(name: str) -> None:
     validate(clients.CreateClientRequest(user_id="u", account_ids=["a"], name=name))
 
 
-def test_every_bad_item_of_a_list_is_named_by_its_place() -> None:
+def test_every_invalid_item_of_a_list_is_named_by_its_index() -> None:
     request = clients.CreateClientRequest(user_id="u", account_ids=["a", "b\0", "c", "d" * 65])
     assert bad_fields(request) == ["account_ids[1]", "account_ids[3]"]
 
