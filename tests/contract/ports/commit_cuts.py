@@ -24,12 +24,12 @@ from tests.contract.ports.postgres_proxy import Cut, PostgresProxy, proxied_post
 from tests.contract.ports.test_account_store import CLIENT, INDEX_KEY, RING, account, application
 from tests.fakes.account import Domain
 
-# What libpq sends: a simple query.
+# A simple query of libpq.
 PING, COMMIT = b"Q\0\0\0\x06;\0", b"Q\0\0\0\x0bCOMMIT\0"
 
 
 class World(Domain):
-    """The domain on PostgreSQL behind a proxy, and beside it the same database without one."""
+    """The domain on PostgreSQL behind a proxy, and on the same database without the proxy."""
 
     def __init__(self, proxy: PostgresProxy, cut: Database, direct: SqlStore) -> None:
         super().__init__(SqlStore(cut, RING, INDEX_KEY))
@@ -44,7 +44,7 @@ class World(Domain):
         return await self.servicers.call(request)
 
     async def stored(self) -> int:
-        """Return how many events are in the audit log: every change adds at least one."""
+        """Return the number of events in the audit log; every change adds at least one."""
         async with self.direct.reading() as work:
             heads = [*await work.audit_log.heads(True, "", 99), *await work.audit_log.heads(False, "", 99)]
             return sum(head.count for _, head in heads) + (await work.audit_log.head("")).count

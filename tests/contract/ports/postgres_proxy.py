@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that counts what is sent to the server, and cuts or silences connections at a chosen point."""
+"""A proxy in front of PostgreSQL that counts requests, and cuts or silences connections at a chosen point."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 
 class Cut(Enum):
-    """Where a connection ends: before a request reaches the server, or before the server's response reaches the client."""
+    """The point of a cut: before a request reaches the server, or before the server's response reaches the client."""
 
     REQUEST = auto()
     RESPONSE = auto()
@@ -21,7 +21,7 @@ class PostgresProxy:
     url: str = ""
     # The request at which a connection was ended.
     cut: bytes | None = None
-    # What was sent on silent connections.
+    # The bytes sent on silent connections.
     lost: list[bytes] = field(default_factory=list)
     silent: bool = False
     connections: int = 0

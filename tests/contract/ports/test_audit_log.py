@@ -85,7 +85,7 @@ async def test_an_event_reads_and_writes_no_more_than_its_chain(domain: Domain, 
 
 
 async def three_accounts(domain: Domain) -> str:
-    """Make three accounts with six events in the first one's chain; return that one's id."""
+    """Create three accounts, with six events in the first one's chain; return the first one's ID."""
     first, *_ = [await connected(domain, number) for number in range(3)]
     for number in range(5):
         await domain.accounts.update(first.account_id, "u1", Changes(region=f"eu-west-{number + 1}"), "")

@@ -1,4 +1,4 @@
-"""Authorizations that were begun: the fake and the real Redis hold to one contract; what lies in Redis tells nothing."""
+"""Pending authorizations: the fake and the real Redis follow one contract, and values in Redis reveal nothing."""
 
 import asyncio
 import base64
@@ -53,7 +53,7 @@ async def test_a_state_is_found_until_it_advances_and_then_with_its_progress(sta
     await states.keep(state, PENDING, 600)
     assert await states.find(SecretStr(state.get_secret_value()[:-1])) is None
     begun = await states.find(state)
-    assert begun == await states.find(state), "a look changes nothing"
+    assert begun == await states.find(state), "a read changes nothing"
     assert begun is not None
     assert (begun.pending, begun.progress) == (PENDING, None)
     for progress in (BUSY, REDEEMED, CONNECTED, REFUSED):

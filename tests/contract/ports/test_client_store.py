@@ -24,7 +24,7 @@ __all__ = ["database"]
 
 
 class Clients:
-    """Each call in a transaction of its own."""
+    """A client store that runs each call in its own transaction."""
 
     def __init__(self, store: SqlStore) -> None:
         self.store = store

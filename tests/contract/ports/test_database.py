@@ -1,4 +1,4 @@
-"""Transactions on databases that fail: what is reported, and how long it takes."""
+"""Transactions on failing databases: the reported errors and their times."""
 
 import asyncio
 import gc
@@ -189,7 +189,7 @@ async def test_only_the_owner_can_open_a_sqlite_file_its_log_and_its_folder(tmp_
                 await connection.execute(text("CREATE TABLE IF NOT EXISTS one (value TEXT)"))
             assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        # What an earlier release left, or a person made.
+        # Files of an earlier release or of an operator.
         folder.chmod(0o755)
         for file in files:
             file.touch()

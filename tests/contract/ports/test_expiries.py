@@ -35,7 +35,7 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
 
 
 async def ending(database: Database, *days: float, state: State = State.ACTIVE) -> None:
-    """Store accounts whose authorizations end after so many days; account "a-3.5" after 3.5."""
+    """Store accounts whose authorizations expire after the given days; account "a-3.5" after 3.5."""
     async with SqlStore(database, RING, INDEX_KEY).writing() as work:
         if await work.applications.get("app") is None:
             await work.applications.add(application(), CLIENT)

@@ -1,4 +1,4 @@
-"""Quota: every store of buckets keeps one contract."""
+"""Quota: every store of buckets follows one contract."""
 
 import asyncio
 import itertools
@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 from tests.fakes.gateway import FALLBACK_SHARE, Replica, local_replica, shared_replica
 
 _NUMBERS = itertools.count()
-# Between a reading of the clock here and the script's own there may be so much.
+# The most seconds between a reading of the clock here and the script's own.
 SLACK = 0.25
 
 
@@ -57,12 +57,12 @@ def quota(request: pytest.FixtureRequest, redis: Redis, nowhere: Redis) -> RateL
 
 @pytest.fixture
 def factor(request: pytest.FixtureRequest, quota: RateLimiter) -> float:
-    """The part of a rate that this store gives."""
+    """The share of a rate that this store allows."""
     return FALLBACK_SHARE if "fallback" in request.node.name else 1.0
 
 
 async def next_wait(quota: RateLimiter, buckets: BucketSet) -> float:
-    """The wait that the next call would have; nothing is reserved."""
+    """Return the wait of the next call, without a reservation."""
     with pytest.raises(QuotaExceeded) as caught:
         await quota.acquire(buckets, 0.0)
     assert caught.value.reason is Reason.LOCAL_QUOTA_EXCEEDED
@@ -71,7 +71,7 @@ async def next_wait(quota: RateLimiter, buckets: BucketSet) -> float:
 
 
 async def queue(quota: RateLimiter, buckets: BucketSet, count: int) -> list[asyncio.Task[Any]]:
-    """So many waiting callers, one behind the other."""
+    """Start a number of waiting callers, one behind the other."""
     waiting = list[asyncio.Task[Any]]()
     for _ in range(count):
         waiting.append(asyncio.create_task(quota.acquire(buckets, 1e6)))
@@ -86,7 +86,7 @@ async def end(waiting: Sequence[asyncio.Task[Any]]) -> None:
 
 
 async def wait_becomes(quota: RateLimiter, buckets: BucketSet, seconds: float) -> None:
-    """Wait until the next call would wait for so long."""
+    """Wait until the next call's wait reaches a value."""
     async with asyncio.timeout(20):
         while abs(await next_wait(quota, buckets) - seconds) > 1.0:  # noqa: ASYNC110  (the store of another task)
             await asyncio.sleep(0.02)
@@ -343,7 +343,7 @@ async def test_replicas_share_and_the_end_of_an_outage_is_logged(
 
 
 class heard:  # noqa: N801  (used as a function)
-    """A replica that hears what others announce."""
+    """A replica that receives the messages of others."""
 
     def __init__(self, redis: Redis) -> None:
         self._replica = shared_replica(redis)

@@ -1,4 +1,4 @@
-"""Quota: the pure functions and the script in Redis do the same."""
+"""Quota: the pure functions and the script in Redis agree."""
 
 import itertools
 from collections.abc import AsyncIterator, Sequence
@@ -37,12 +37,12 @@ _STEPS = st.one_of(
     st.tuples(st.just("pass"), st.sampled_from([0.01, 0.7, 3.0, 40.0, 500.0])),
 )
 _CLOCK, _TIME = "test:clock", "redis.call('TIME')"
-# Redis keeps microseconds; a rate that falls to a 2000th makes 2000 times as much of what was rounded.
+# Redis stores microseconds; if a rate falls to a 2000th, a rounding error grows 2000 times.
 ROUNDING = 0.02
 
 
 async def on_a_clock_of_the_test(redis: Redis) -> RedisBuckets:
-    """The buckets as they are, but for the clock that the script reads: two clocks cannot be compared to the microsecond."""
+    """Return the buckets with the test's clock in the script: two clocks cannot be compared to the microsecond."""
     shared = RedisBuckets(redis)
     script = shared._script.script
     assert script.count(_TIME) == 1
@@ -56,7 +56,7 @@ async def set_clock(redis: Redis, now: float) -> None:
 
 
 def is_near_the_edge(states: dict[str, GcraState], buckets: BucketSet, now: float, longest: float) -> bool:
-    """Whether a rounded microsecond decides: on the wait allowed, or on whether there is a wait at all."""
+    """Return whether a rounded microsecond decides on a refusal or on a wait."""
     for bucket in buckets.all:
         state = states[bucket.key]
         rate, debt, wait = state.peek(bucket, now)

@@ -1,4 +1,4 @@
-"""What the suite does in Redis is the same in one server, a set under Sentinel and a Cluster."""
+"""Sellergate's use of Redis works the same on one server, a set under Sentinel and a Cluster."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Webhook messages that were heard, in a real Redis: told once among all replicas, and never by guess."""
+"""Webhook messages in a real Redis: accepted once among all replicas, and never without Redis."""
 
 import asyncio
 

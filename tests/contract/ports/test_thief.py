@@ -39,7 +39,7 @@ async def test_every_column_and_row_is_protected_as_the_page_says(world: World) 
     async with world.theft() as theft:
         await theft.change(TABLES["accounts"], key, earlier)
         assert await theft.found("accounts", earlier) == "read and verify"
-    # On PostgreSQL every column takes too long here (tests/system/test_thief.py).
+    # Testing every column on PostgreSQL takes too long here; tests/system/test_thief.py does it.
     every = world.database.engine.dialect.name == "sqlite"
     seen = {**await walk_columns(world, every=every), **await walk_rows(world)}
     told = documented() if every else {key: found for key, found in documented().items() if key in seen}

@@ -46,7 +46,7 @@ class Peeking:
 
 @dataclass
 class World:
-    """Rows in every table, and how they were before the last change of each.
+    """Rows in every table, and their state before the last change of each.
 
     `targets` names a row of each table that no other row refers to, so that the database lets all of its columns be changed.
     """
@@ -59,7 +59,7 @@ class World:
 
     @asynccontextmanager
     async def theft(self) -> AsyncIterator["Theft"]:
-        """Begin a transaction of the thief's, undone at its end."""
+        """Open a transaction of the thief, which is rolled back at its end."""
         async with self.database.engine.connect() as connection:
             await connection.execution_options(sellergate_reads=False)
             transaction = await connection.begin()
@@ -89,7 +89,7 @@ class Theft:
         return " and ".join(["read"] * read + ["verify"] * bool(finding.fault_count)) or "-"
 
     async def refused(self, table: str, row: Row) -> bool:
-        """Return whether the row is refused where the service reads it."""
+        """Return whether the service refuses to read the row."""
         work = self.work
         try:
             match table:
@@ -110,11 +110,11 @@ class Theft:
         return False
 
     async def change(self, table: Table, key: tuple[Any, ...], values: Row) -> bool:
-        """Change a row; return whether the database let it happen."""
+        """Change a row; return whether the database accepted it."""
         return await self._done(update(table).where(*is_row(table, key)).values(**values))
 
     async def insert(self, table: Table, row: Row) -> bool:
-        """Insert a row; return whether the database let it happen."""
+        """Insert a row; return whether the database accepted it."""
         return await self._done(insert(table).values(**row))
 
     async def _done(self, statement: Any) -> bool:
@@ -127,7 +127,7 @@ class Theft:
 
 
 def is_row(table: Table, key: tuple[Any, ...]) -> list[Any]:
-    """Return the condition that holds for the row with a primary key."""
+    """Return the condition that selects the row with a primary key."""
     return [column == value for column, value in zip(table.primary_key, key, strict=True)]
 
 
@@ -160,7 +160,7 @@ async def dump(database: Database) -> dict[str, dict[tuple[Any, ...], Row]]:
 
 
 async def made(database: Database) -> World:
-    """Fill every table with two rows at least, and change one of each kind."""
+    """Fill every table with at least two rows, and change one of each kind."""
     domain = Domain(SqlStore(database, RING, INDEX_KEY))
     lwa = LwaClient(SecretStr("amzn1.client"), SecretStr("secret"))
     accounts = [

@@ -1,4 +1,4 @@
-"""Runs the simulator as its own process on ephemeral ports, for the tests that talk to it."""
+"""The simulator as a separate process on ephemeral ports, for its contract tests."""
 
 import json
 import os
@@ -20,7 +20,7 @@ AWS_KEY_ID, AWS_SECRET = "AKIASIMULATORTEST001", "seeded-aws-secret"
 
 @dataclass(frozen=True)
 class Client:
-    """One seller's authorization of one application, both made for one test: quotas are all its own."""
+    """One seller's authorization of one application, both created for one test, so that it shares no quota."""
 
     simulator: "Simulator"
     application_id: str
@@ -30,7 +30,7 @@ class Client:
     refresh_token: str
 
     def exchange(self, **fields: str) -> httpx.Response:
-        """Send an exchange to LWA; by default the refresh grant."""
+        """Send an exchange to LWA; by default with the refresh grant."""
         form = {
             "grant_type": "refresh_token",
             "client_id": self.client_id,
@@ -47,7 +47,7 @@ class Client:
     def call(
         self, method: str, path: str, *, token: str | None = None, address: str = "na", **options: Any
     ) -> httpx.Response:
-        """Call the SP-API, with a new access token unless one is given."""
+        """Call SP-API, with a new access token unless one is given."""
         headers = {"x-amz-access-token": token or self.access_token(), **options.pop("headers", {})}
         url = f"{self.simulator.url(address)}{path}"
         return self.simulator.http.request(method, url, headers=headers, **options)
@@ -79,7 +79,7 @@ class Simulator:
         return self.http.request(method, f"{self.main}/control/{path}", json=document)
 
     def told(self, path: str, document: Any = None) -> Any:
-        """Send a POST to control and return what it answers; it must accept it."""
+        """Send a POST to the control API, which must accept it; return the response's document."""
         return self.control("POST", path, document).raise_for_status().json()
 
     def counters(self) -> Any:
@@ -89,7 +89,7 @@ class Simulator:
         return dict(self.counters()["operations"].get(name, {"calls": 0, "executions": 0, "throttled": 0}))
 
     def client(self, *marketplaces: str) -> Client:
-        """Seed a new application and a new seller who authorized it."""
+        """Seed a new application and a new seller that authorized it."""
         n = next(self._numbers)
         client = Client(self, f"app-{n}", f"client-{n}", f"secret-{n}", f"SELLER{n:03d}", f"Atzr|seeded-{n}")
         grant = {"client_id": client.client_id, "refresh_token": client.refresh_token}
@@ -106,7 +106,7 @@ class Simulator:
 
 @contextmanager
 def running_simulator(*, seed: Path | None = None, log_level: str = "info", stderr: Any = None) -> Iterator[Simulator]:
-    """Start a simulator on ephemeral ports and stop it with SIGTERM; it must end in order."""
+    """Start a simulator on ephemeral ports and stop it with SIGTERM; it must exit with code 0."""
     environment = {
         **os.environ,
         "SELLERGATE_SIMULATOR_PORT": "0",

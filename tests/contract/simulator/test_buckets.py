@@ -1,4 +1,4 @@
-"""Amazon's token buckets from the outside: a burst, then 429, then one call per 1/rate."""
+"""Amazon's token buckets through the API: a burst, then 429, then one call per 1/rate."""
 
 import time
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_two_tokens_of_one_seller_share_a_bucket(amazon: Simulator) -> None:
 
 
 def test_a_bucket_refills_at_the_scaled_rate(amazon: Simulator) -> None:
-    # 0.016 a second becomes 10: one call each 100 ms.
+    # 0.016 calls a second become 10: one call every 100 ms.
     amazon.told("rates", {"scale": 625, "burst_scale": 0.1, "operation": "sellers/v1/getAccount"})
     client = amazon.client()
     token = client.access_token()

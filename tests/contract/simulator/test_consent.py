@@ -1,4 +1,4 @@
-"""The consent page and the Appstore as a browser meets them, and what the code that they hand out is good for."""
+"""The consent page and the Appstore in a browser, and the codes that they issue."""
 
 import secrets
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def amazon() -> Iterator[Simulator]:
 
 
 class App:
-    """An application with a seller of its own."""
+    """An application with its own seller."""
 
     def __init__(self, amazon: Simulator, **changes: Any) -> None:
         self.amazon = amazon

@@ -44,7 +44,7 @@ def finished(client: Client, path: str, address: str = "na") -> dict[str, Any]:
         if document["processingStatus"] not in {"IN_QUEUE", "IN_PROGRESS"}:
             return dict(document)
         time.sleep(0.02)
-    raise AssertionError("it never ended")
+    raise AssertionError("the job did not end")
 
 
 def document_of(client: Client, report_id: str, address: str = "na", query: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Each fault as a client meets it, and whether a write was executed before it came."""
+"""Each fault from the client's side, and whether a write was executed before it."""
 
 import base64
 import time

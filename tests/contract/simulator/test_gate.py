@@ -1,4 +1,4 @@
-"""What the SP-API addresses refuse before an operation runs, and what every response carries."""
+"""Refusals of the SP-API addresses before an operation runs, and the headers of every response."""
 
 import re
 import socket
@@ -170,7 +170,7 @@ def sample_call(operation: Operation, seller: str) -> str:
     return operation.expand(params)
 
 
-# Operations that want arguments; their own tests call them well.
+# Operations with required arguments; their own tests call them with valid ones.
 WANTING = {
     "orders/v0/getOrders", "orders/v0/getOrder", "orders/v0/getOrderItems", "orders/v0/getOrderBuyerInfo",
     "orders/v0/getOrderAddress", "orders/v0/getOrderItemsBuyerInfo", "orders/v0/confirmShipment",

@@ -1,4 +1,4 @@
-"""LWA as its callers meet it: three grants, and each refusal in LWA's own shape."""
+"""LWA's token endpoint: three grants, and each refusal in LWA's own shape."""
 
 from collections.abc import Iterator
 

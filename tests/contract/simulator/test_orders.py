@@ -1,4 +1,4 @@
-"""Both Orders APIs, inventory and listings over the seeded data, and the personal data that an RDT shows."""
+"""Both Orders APIs, inventory and listings over the seeded data, and personal data with an RDT."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -120,7 +120,7 @@ def test_v0_filters(client: Client) -> None:
         (f"/fba/inventory/v1/summaries?marketplaceIds={US}", "granularityType"),
         ("/fba/inventory/v1/summaries?granularityType=Marketplace", "marketplaceIds"),
     ],
-    ids=lambda value: value.replace(LONG_AGO, "LONG_AGO"),  # the same in every worker
+    ids=lambda value: value.replace(LONG_AGO, "LONG_AGO"),  # the same order in every worker
 )
 def test_wrong_arguments_are_named(client: Client, path: str, named: str) -> None:
     response = client.call("GET", path)

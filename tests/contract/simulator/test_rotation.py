@@ -1,4 +1,4 @@
-"""Amazon's rotation of a client secret: started by a grantless call, brought by the application's queue alone."""
+"""Amazon's rotation of a client secret: started by a grantless call, delivered only by the application's queue."""
 
 import json
 from collections.abc import Iterator

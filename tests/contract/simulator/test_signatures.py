@@ -68,7 +68,7 @@ def signed(
     sent_path: str | None = None,
     sent_body: bytes | None = None,
 ) -> httpx.Response:
-    """Sign one request with botocore and send it, or another one under the same signature."""
+    """Sign one request with botocore and send it, or another one with the same signature."""
     base = client.simulator.url(address)
     headers = {"x-amz-access-token": client.access_token(), "host": base.removeprefix("http://")}
     request = AWSRequest(method=method, url=base + path, data=body, headers=headers)

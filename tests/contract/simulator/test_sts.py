@@ -1,4 +1,4 @@
-"""STS through boto3's own client: what it accepts, and each refusal as the exception botocore makes of it."""
+"""STS through boto3's client: accepted requests, and the exception of botocore for each refusal."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ def sts_client(amazon: Simulator, key_id: str = AWS_KEY_ID, secret: str = AWS_SE
         aws_access_key_id=key_id,
         aws_secret_access_key=secret,
         aws_session_token=token,
-        # Without botocore's own checks, so that the simulator's are seen.
+        # Without botocore's own checks, so that the simulator's are tested.
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=5, parameter_validation=False),
     )
 

@@ -1,12 +1,12 @@
-"""What Amazon sends is read in one place: no other JSON parser is called where its bytes come in."""
+"""Amazon's responses are read in one place: modules that receive its bytes call no other JSON parser."""
 
 import ast
 from pathlib import Path
 
 from tests.paths import ROOT
 
-# Each parses what Sellergate itself wrote (database, Redis, page tokens, the local run), what a
-# caller sent, or a file of the operator's.
+# Each parses Sellergate's own data (database, Redis, page tokens, the local run), a caller's input, or an operator's
+# file.
 OWN = {
     "services/account/sellergate_account/rpc/page_tokens.py",
     "services/account/sellergate_account/storage/database.py",
@@ -20,7 +20,7 @@ OWN = {
 
 
 def parses_json(file: Path) -> bool:
-    """Whether a module calls json.loads, json.load, or a response's own json()."""
+    """Return whether a module calls json.loads, json.load, or a response's json()."""
     calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
     return any(
         isinstance(call, ast.Attribute)

@@ -1,4 +1,4 @@
-"""The rules of `make check` find a module that breaks them, also one that no rule names."""
+"""The rules of `make check` find a module that breaks them, even one that no rule names."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ CODE = ("libs", "services", "simulator")
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The product's code, to be spoiled."""
+    """Return a copy of the product's code for forbidden changes."""
     for folder in CODE:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".plugins"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -24,7 +24,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def run(copy: Path, tool: str, *arguments: str) -> str:
-    """Run a tool on the copy, which it must refuse; return what it printed."""
+    """Run a tool, which must fail, on the copy; return its output."""
     paths = [str(path.parent) for path in copy.glob("**/sellergate*/") if (path / "__init__.py").is_file()]
     ran = subprocess.run(
         [Path(sys.executable).with_name(tool), *arguments],

@@ -1,4 +1,4 @@
-"""The arithmetic of docs/capacity.md: what comes out follows from what was measured and assumed."""
+"""The arithmetic of docs/capacity.md: results follow from measurements and assumptions."""
 
 import math
 import re
@@ -13,13 +13,13 @@ SHARES = {"edge": 0.3, "gateway": 1.0, "account": 1.0, "token": 0.0, "iam": 0.0}
 
 
 def row(name: str) -> list[list[float]]:
-    """The numbers of the first row that begins so; of each cell all."""
+    """Return all numbers in each cell of the first row with this name."""
     line, *_ = re.findall(rf"^\| {re.escape(name)} \| (.+) \|$", PAGE, re.MULTILINE)
     return [[float(one) for one in re.findall(r"[\d.]+", cell)] for cell in cells(line)]
 
 
 def cells(line: str) -> list[str]:
-    """The cells, without commas inside of numbers."""
+    """Return the cells, without thousands separators."""
     return [re.sub(r"(?<=\d),(?=\d{3}\b)", "", cell) for cell in line.split(" | ")]
 
 

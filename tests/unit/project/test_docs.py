@@ -1,4 +1,4 @@
-"""The pages that users decide by say what the code does."""
+"""The pages for users agree with the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""docs/limits.md says what the code does, of every bound of the public door."""
+"""docs/limits.md agrees with the code on every bound of the public port."""
 
 import importlib
 import re
@@ -14,7 +14,7 @@ ROWS = re.findall(r"^\| .+ \| ([0-9.]+) \| `([\w.]+)` \|$", (ROOT / "docs" / "li
 
 
 def found(dotted: str) -> Any:
-    """A constant of a module, or the default of a setting."""
+    """Return a constant of a module, or the default of a setting."""
     place, _, name = dotted.rpartition(".")
     try:
         return getattr(importlib.import_module(place), name)

@@ -1,4 +1,4 @@
-"""The watchdog of tests: a callback that holds up the loop is found, and one that merely waits is not."""
+"""The watchdog of tests reports a callback that blocks the loop, and not one that only waits."""
 
 import asyncio
 import gc

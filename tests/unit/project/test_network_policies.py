@@ -1,4 +1,4 @@
-"""The network policies say what the table of docs/architecture.md says, and nothing else."""
+"""The network policies permit exactly the connections in the table of docs/architecture.md."""
 
 import re
 from typing import Any
@@ -29,7 +29,7 @@ def table() -> dict[str, tuple[set[str], set[str]]]:
 
 
 def peers(rules: list[dict[str, Any]]) -> set[str]:
-    """Who may come."""
+    """Return the peers whose connections a policy accepts."""
     found = set()
     for rule in rules:
         for peer in rule["from"]:
@@ -41,7 +41,7 @@ def peers(rules: list[dict[str, Any]]) -> set[str]:
 
 
 def targets(rules: list[dict[str, Any]]) -> set[str]:
-    """Where one may go; the pod that is named must be the one whose port it is."""
+    """Return the permitted destinations; the named pod must be the one that listens on the port."""
     found = set()
     for rule in rules:
         (port,) = rule["ports"]

@@ -1,4 +1,4 @@
-"""The page that goes through the original README names a test for each line, and each of these tests exists."""
+"""The page on the original README names a test for each of its lines, and each of these tests exists."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Every regular expression of the code, fed with the input that is worst for it: its time grows as the input does."""
+"""Every regular expression of the code takes time in proportion to the input, even to its worst input."""
 
 import ast
 import importlib
@@ -36,7 +36,7 @@ PACKAGES = tuple(
 )
 METHODS = ("search", "match", "fullmatch", "sub", "findall", "finditer", "split", "subn")
 SIZES = tuple(size * 1024 for size in (8, 16, 32, 64, 128))
-# An input may take this many times as long as the same letters in pieces of the smallest size; less than the noise says nothing.
+# An input may take this many times as long as the same letters in pieces of the smallest size; times below the noise are ignored.
 GROWTH, NOISE_SECONDS = 1.5, 0.003
 MOST_PUMPS, MOST_REPEATS = 14, 12
 WORD = "word"
@@ -44,7 +44,7 @@ WORD = "word"
 
 @dataclass(frozen=True)
 class Used:
-    """An expression and the methods that the code calls of it."""
+    """An expression and its methods that the code calls."""
 
     pattern: str
     flags: int
@@ -62,7 +62,7 @@ def sources() -> Iterator[ast.Module]:
 
 
 def called() -> dict[str, set[str]]:
-    """The methods of expressions that are called of a name anywhere; a name that is passed on may be used in any way."""
+    """Return the methods of expressions that the code calls on a name; a name that is passed on counts as used in every way."""
     found: dict[str, set[str]] = {}
     for tree in sources():
         for node in ast.walk(tree):
@@ -76,7 +76,7 @@ def called() -> dict[str, set[str]]:
 
 
 def in_modules() -> Iterator[Used]:
-    """What a module or a class holds once everything is imported."""
+    """Yield the expressions in modules and classes after all imports."""
     names = called()
     for package in PACKAGES:
         root = importlib.import_module(package)
@@ -96,7 +96,7 @@ def in_modules() -> Iterator[Used]:
 
 
 def in_calls() -> Iterator[Used]:
-    """What is written where it is used: re.sub("…", …), and expressions that a function compiles."""
+    """Yield the expressions in calls such as re.sub("…", …), and those that a function compiles."""
     for tree in sources():
         for node in ast.walk(tree):
             function = node.func if isinstance(node, ast.Call) else None
@@ -111,7 +111,7 @@ def in_calls() -> Iterator[Used]:
 
 
 def in_protos() -> Iterator[Used]:
-    """The rules of fields, which validation matches in full."""
+    """Yield the patterns of fields, which validation matches in full."""
     pool, seen = descriptor_pool.Default(), set[str]()
 
     def of(message: Descriptor) -> Iterator[Used]:
@@ -134,7 +134,7 @@ def in_protos() -> Iterator[Used]:
 
 
 def examples(parsed: Any) -> list[str]:
-    """Short texts that match a part of an expression, a few for each choice that it leaves."""
+    """Return short texts that match a part of an expression, a few for each alternative."""
     texts = [""]
     for operation, argument in parsed:
         texts = [before + after for before in texts[:8] for after in _of(operation, argument)[:6]]
@@ -189,7 +189,7 @@ def _members(members: Any) -> list[str]:
             found.append(chr(argument[0]))
         else:
             found.append({constants.CATEGORY_DIGIT: "0", constants.CATEGORY_SPACE: " "}.get(argument, "a"))
-    # The rarer ones are those that end other parts: "-" and "." end words.
+    # The less frequent letters are those that end other parts: "-" and "." end words.
     return sorted(found, key=lambda one: (one.isalnum(), one))[:4] + found[:2]
 
 
@@ -206,7 +206,7 @@ def _rebuilt(members: Any) -> str:
 
 
 def pumps(pattern: str, flags: int) -> list[tuple[str, str]]:
-    """Beginnings, and what to repeat after them: each beginning of the expression, and the body of each repetition behind it."""
+    """Yield prefixes with a text to repeat: each prefix of the expression, with the body of each repetition after it."""
     found: dict[tuple[str, str], None] = {}
 
     def walk(parsed: Any, before: str) -> None:
@@ -225,7 +225,7 @@ def pumps(pattern: str, flags: int) -> list[tuple[str, str]]:
 
 
 def _joined(parsed: Any) -> list[tuple[Any, Any]]:
-    """Return the nodes of an expression, letters that follow each other as one."""
+    """Return the nodes of an expression, with consecutive letters as one node."""
     nodes: list[tuple[Any, Any]] = []
     for operation, argument in parsed:
         if operation is constants.LITERAL and nodes and nodes[-1][0] is WORD:
@@ -236,7 +236,7 @@ def _joined(parsed: Any) -> list[tuple[Any, Any]]:
 
 
 def seconds(work: Callable[[str], object], text: str, times: int = 1) -> float:
-    """Return the CPU time of so many runs, in seconds."""
+    """Return the CPU time of a number of runs, in seconds."""
     with cpu_time() as spent:
         for _ in range(times):
             work(text)
@@ -244,7 +244,7 @@ def seconds(work: Callable[[str], object], text: str, times: int = 1) -> float:
 
 
 def worst_growth(used: Used, sizes: tuple[int, ...] = SIZES) -> str:
-    """Describe the first input for which time grows faster than the input; empty: there is none."""
+    """Return a description of the first input whose time grows faster than its size; empty if there is none."""
     compiled = used.compiled
     for method in sorted(used.methods):
         bound = getattr(compiled, method)

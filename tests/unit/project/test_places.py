@@ -1,4 +1,4 @@
-"""The lists of CONTRIBUTING.md hold: a complete addition passes the checks, and every place left out is named.
+"""The lists of CONTRIBUTING.md are complete: an addition by them passes the checks, and every omission is named.
 
 `tests/system/test_places.py` leaves out one step at a time.
 """
@@ -74,12 +74,12 @@ def test_the_page_of_settings_has_their_defaults() -> None:
     for kind in (AccountSettings, TokenSettings, IamSettings, GatewaySettings, EdgeSettings):
         for name, field in kind.model_fields.items():
             variable = variable_of(field, name)
-            if variable != "AWS_REGION":  # each service has its own
+            if variable != "AWS_REGION":  # each service has its own default
                 assert f"\n| `{variable}` | {written(field)}| " in page, variable
 
 
 def written(field: FieldInfo) -> str:
-    """Write a default as the page does."""
+    """Return a default in the form of the page."""
     if field.is_required():
         return "required "
     value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default

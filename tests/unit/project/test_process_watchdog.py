@@ -1,4 +1,4 @@
-"""The watchdog of spawned processes finds the callback of uvloop that uses too much of the loop's thread, and no other."""
+"""The watchdog of spawned processes reports only callbacks of uvloop with too much CPU time."""
 
 import json
 import subprocess

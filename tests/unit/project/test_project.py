@@ -1,4 +1,4 @@
-"""What the project promises about itself."""
+"""The project's rules about its own files."""
 
 import re
 import subprocess
@@ -85,7 +85,7 @@ def test_only_settings_read_the_environment() -> None:
 
 
 def packages() -> list[Path]:
-    """Every package of the product."""
+    """Yield every package of the product."""
     inits = tracked("libs/*__init__.py", "services/*__init__.py", "simulator/*__init__.py")
     return [init.parent for init in inits]
 
