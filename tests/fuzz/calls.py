@@ -1,4 +1,4 @@
-"""Sends inputs to a running suite and judges how each call ended."""
+"""Calls of a running suite with generated inputs, and the judgement of each outcome."""
 
 import asyncio
 import time
@@ -20,21 +20,21 @@ from tests.fuzz.rpcs import Input, methods, parsed, server_of
 
 DETAILS = "grpc-status-details-bin"
 MARGIN_SECONDS = 20.0
-"""A call ends so much after its deadline at the latest, on a busy machine too."""
+"""The most seconds by which a call may exceed its deadline, on a busy machine too."""
 STREAM_SECONDS = 3.0
-"""A stream that goes on is left by its caller then."""
+"""The seconds after which the caller cancels an endless stream."""
 UNARY_SECONDS = 30.0
-"""What the services give a call without a deadline."""
-# gRPC itself ends these calls, before a service sees them.
+"""The services' default deadline in seconds."""
+# gRPC itself ends these calls before a service receives them.
 _BY_TRANSPORT = frozenset({"DEADLINE_EXCEEDED", "CANCELLED"})
-# What a client of grpc.aio says itself where a deadline passes, or a call is refused, while it writes.
+# The status of grpc.aio's client where a deadline passes, or a call is refused, while it writes.
 _WHILE_WRITING = "Internal error from Core"
 _RIGHT_UNKNOWN = frozenset({"OUTCOME_UNKNOWN", "AMAZON_OUTCOME_UNKNOWN"})
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended. `reason` is that of Sellergate's error; empty: there is none."""
+    """The outcome of a call. `reason` is that of Sellergate's error; empty without one."""
 
     code: str
     reason: str
@@ -43,7 +43,7 @@ class Outcome:
     responses: tuple[bytes, ...] = ()
 
     def fault(self, given: Input, streams: bool) -> str:
-        """Return what is wrong with it; empty: nothing."""
+        """Return the fault of the outcome; empty if there is none."""
         longest = STREAM_SECONDS if streams else UNARY_SECONDS if given.seconds is None else given.seconds
         if self.code == "STALLED" or self.seconds > longest + MARGIN_SECONDS:
             return f"did not end by its deadline: {self.seconds:.1f} s"
@@ -75,7 +75,7 @@ class Callers:
         await self._stack.aclose()
 
     async def send(self, given: Input) -> tuple[Outcome, str]:
-        """Make a call; return its outcome and what is wrong with it."""
+        """Make a call; return its outcome and its fault."""
         method = self._methods[given.rpc]
         streams = method.client_streaming or method.server_streaming
         channel = await self._channel(server_of(given.rpc), given.identity)
@@ -131,7 +131,7 @@ async def _outcome(channel: grpc.aio.Channel, given: Input, method: MethodDescri
     except TimeoutError:
         call.cancel()
     except asyncio.CancelledError:
-        # So a client of grpc.aio ends whose stream was refused while it still sent.
+        # The outcome of a grpc.aio client whose stream was refused while it was sending.
         if is_cancelled():
             raise
         return Outcome("CANCELLED", "", time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""A suite of its own for fuzzing, each process with a watchdog of its loop; SECONDS and SEED of `make fuzz`."""
+"""A separate suite for fuzzing, whose processes have a watchdog of the loop; SECONDS and SEED of `make fuzz`."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -22,13 +22,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def extent(request: pytest.FixtureRequest) -> Extent:
-    """How far a run goes."""
+    """Return the extent of a run."""
     return Extent(request.config.getoption("--fuzz-seed"), seconds=request.config.getoption("--fuzz-seconds"))
 
 
 @pytest.fixture(scope="session")
 async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite]:
-    """The whole suite under watchdogs."""
+    """Run the whole suite under watchdogs."""
     settings = DevstackSettings(
         state_dir=tmp_path_factory.mktemp("suite"), log_level="info", simulator="on", **ephemeral_ports()
     )

@@ -1,4 +1,4 @@
-"""Inputs that are kept: those that once broke something, and one of each kind that a parser may trip over."""
+"""The kept inputs: those that once found a fault, and one of each kind that parsers often fail on."""
 
 import json
 import random
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "corpus"
 
 
 def inputs(known: Known) -> Iterator[Input]:
-    """Yield the inputs of RPCs. A message stands there as JSON, or as hex where it is none; $account_id is one that there is."""
+    """Yield the inputs of RPCs: messages as JSON, or hex for other bytes; $account_id stands for an existing account."""
     every = methods()
     for row in _rows("rpcs.json", known):
         kind = message_factory.GetMessageClass(every[row["rpc"]].input_type)
@@ -29,7 +29,7 @@ def inputs(known: Known) -> Iterator[Input]:
 
 
 def requests(known: Known, token: str, sdk_token: str) -> Iterator[Request]:
-    """Yield the requests of HTTP, as the bytes of Latin-1; $token and $sdk_token are good ones."""
+    """Yield the HTTP requests, as Latin-1; $token and $sdk_token stand for valid ones."""
     for row in _rows("requests.json", known, token=token, sdk_token=sdk_token):
         yield Request.of_json({"route": row["note"], **row, "data": row["data"] * row.get("times", 1)})
 

@@ -1,4 +1,4 @@
-"""Messages of any type, made from its descriptor: a new RPC or field is filled without being named here."""
+"""Generated messages of any type by its descriptor, so that new RPCs and fields are covered."""
 
 import random
 from collections import defaultdict
@@ -24,23 +24,23 @@ _KEPT = 40
 
 
 class Known:
-    """Texts that were seen in a field of this name, in what was set up and in responses: ids, tokens of pages, etags."""
+    """Known texts by the name of their field, from the setup and from responses: IDs, page tokens, etags."""
 
     def __init__(self) -> None:
         self._texts: dict[str, list[str]] = defaultdict(list)
 
     def add(self, name: str, *texts: str) -> None:
-        """Remember texts of a field; of many, the newest."""
+        """Add texts of a field; only the newest are kept."""
         for text in filter(None, texts):
             self._texts[name].append(text)
         del self._texts[name][: max(0, len(self._texts[name]) - _KEPT)]
 
     def replace(self, name: str, texts: Iterable[str]) -> None:
-        """Forget what was known of a field and remember these texts."""
+        """Replace the texts of a field."""
         self._texts[name] = list(texts)
 
     def learn(self, message: Message) -> None:
-        """Remember the texts of a response; the token of the next page is what a request for it takes."""
+        """Add the texts of a response; a next page token is added under the name of the request's field."""
         for field, value in message.ListFields():
             for item in list(value)[:3] if field.is_repeated and not _is_map(field) else [value]:
                 if isinstance(item, Message):
@@ -49,13 +49,13 @@ class Known:
                     self.add(field.name.removeprefix("next_"), item)
 
     def pick(self, name: str, rng: random.Random) -> str:
-        """Return a known text of a field, or the empty one."""
+        """Return a known text of a field, or an empty text."""
         texts = self._texts.get(name)
         return rng.choice(texts) if texts else ""
 
 
 class Generator:
-    """Makes messages. `rng` decides everything, so that a seed repeats a run."""
+    """A generator of messages. `rng` makes every choice, so that a seed repeats a run."""
 
     def __init__(self, rng: random.Random, known: Known) -> None:
         self._rng = rng
@@ -78,7 +78,7 @@ class Generator:
         return message
 
     def _share(self, field: FieldDescriptor, depth: int) -> float:
-        """Return how often a field is set."""
+        """Return the probability with which a field is set."""
         if depth >= _MOST_DEPTH:
             return 0.0
         if _rules(field).required:

@@ -1,4 +1,4 @@
-"""What must hold of fuzzed processes: no error in their logs, their memory, and the CPU time of each callback."""
+"""Checks of fuzzed processes: no error in their logs, bounded memory, and bounded CPU time of each callback."""
 
 import json
 import statistics
@@ -18,7 +18,7 @@ _SHOWN = 8_000
 
 @dataclass
 class Logs:
-    """The lines that the suite's processes write from now on."""
+    """The lines that the suite's processes log from now on."""
 
     suite: Suite
     at: dict[str, int] = field(default_factory=dict)
@@ -27,18 +27,18 @@ class Logs:
         self.at = {name: self._path(name).stat().st_size for name in self._names()}
 
     def faults(self) -> list[str]:
-        """Return lines of errors and tracebacks. The simulator is Amazon, whose logs are its own."""
+        """Return lines with errors and tracebacks, except the simulator's, which stands for Amazon."""
         lines = (one for one in self._lines() if one[0] != "simulator")
         return [f"{name}: {line[:_SHOWN]}" for name, line in lines if _is_fault(line)]
 
     def slow_callbacks(self) -> list[str]:
-        """Return what watchdogs reported of callbacks that used too much CPU time."""
+        """Return the watchdogs' reports of callbacks with too much CPU time."""
         return [
             f"{name}: {line[:_SHOWN]}" for name, line in self._lines() if line.startswith('{"event": "slow_callback"')
         ]
 
     def worst_callbacks(self) -> dict[str, dict[str, Any]]:
-        """Return, by process, the callback with most CPU time, and how many callbacks there were."""
+        """Return, by process, the callback with the most CPU time, and the number of callbacks."""
         worst: dict[str, dict[str, Any]] = {}
         for name, line in self._lines():
             if line.startswith('{"event": "loop_watch"'):
@@ -74,13 +74,13 @@ def _is_fault(line: str) -> bool:
 
 @dataclass
 class Memory:
-    """The resident memory of every process, in MiB, as it went on."""
+    """The resident memory of every process over time, in MiB."""
 
     suite: Suite
     samples: list[tuple[float, dict[str, float]]] = field(default_factory=list)
 
     def sample(self) -> None:
-        """Look at every process."""
+        """Measure every process."""
         self.samples.append((time.monotonic(), megabytes(self.suite)))
 
     def report(self) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Requests of HTTP by a grammar, over every route that the edge has: as a client sends them, and as nothing should."""
+"""HTTP requests by a grammar for every route of the edge: valid and malformed ones."""
 
 import json
 import random
@@ -94,7 +94,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent on one connection. `whole`: it is a request that HTTP allows, so there must be a response."""
+    """The bytes for one connection. `whole`: a request that HTTP allows, so there must be a response."""
 
     data: bytes
     route: str
@@ -102,7 +102,7 @@ class Request:
     pieces: tuple[int, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a line of the corpus."""
+        """Return the request as a line of the corpus."""
         return {
             "route": self.route,
             "whole": self.whole,
@@ -117,7 +117,7 @@ class Request:
 
 
 def routes() -> list[Route]:
-    """Return every route of the app, and a path of each of Amazon's operations for the drop-in endpoint."""
+    """Return every route of the app, and a path of each SP-API operation for the drop-in endpoint."""
     app = make_app(Dependencies(*[None] * 8), Options())  # type: ignore[arg-type]  # nothing is served here
     described = app.openapi()
     found = {route.path: route for route in _served(app.routes)}
@@ -149,7 +149,7 @@ def _served(routes: Iterable[Any]) -> Iterator[Route]:
 
 
 class Requests:
-    """Makes requests. `tokens`: of users; `sdk_tokens`: of the drop-in endpoint."""
+    """A generator of requests. `tokens` are users'; `sdk_tokens` are the drop-in endpoint's."""
 
     def __init__(self, rng: random.Random, known: Known, tokens: tuple[str, ...], sdk_tokens: tuple[str, ...]) -> None:
         self.routes = routes()
@@ -161,7 +161,7 @@ class Requests:
         self._operations = list(Catalogue.load())
 
     def endless(self) -> Iterator[Request]:
-        """Yield requests, to every route as many."""
+        """Yield requests, equally many for every route."""
         while True:
             for route in self._rng.sample(self.routes, len(self.routes)):
                 yield self.one(route)
@@ -275,7 +275,7 @@ class Requests:
         return self._text(name) if kind == "string" else values.document(rng)
 
     def _framed(self, body: bytes, odd: bool) -> tuple[list[str], bytes]:
-        """Return the headers that say how long the body is, and the body as it is sent."""
+        """Return the framing headers and the body as sent."""
         rng = self._rng
         if odd and rng.random() < 0.25:
             chunks = rng.choice(_CHUNKS).replace("{text}", self._header_text())
@@ -291,5 +291,5 @@ class Requests:
 
 
 def _snake(name: str) -> str:
-    """Return a name of the REST API as contracts spell it."""
+    """Return a REST API name in the contracts' spelling."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

@@ -17,17 +17,17 @@ from tests.fuzz.messages import Generator, Known
 
 IDENTITIES = ("edge", "gateway", "token", "iam", "account", "client/demo", "operator", "stranger")
 MOST_SENT = 4
-"""Messages of one stream."""
+"""The most messages of one stream."""
 MOST_BYTES = 2 * 1024 * 1024
-"""Of a message: larger ones are seldom and take long, and gRPC takes none above 16 MiB."""
+"""The most bytes of a message: larger ones are rare and slow, and gRPC accepts none above 16 MiB."""
 _SECONDS = (0.0, 0.001, 0.02, 0.2, 1.0, 5.0, 20.0, 20.0, 20.0, 20.0, None)
 
 
 @dataclass(frozen=True)
 class Input:
-    """One call: an RPC ("package.Service/Method"), its caller, and what is sent, in hex where it is bytes.
+    """One call: an RPC ("package.Service/Method"), its caller, and its messages; bytes are in hex.
 
-    `seconds` is the caller's deadline; None: there is none.
+    `seconds` is the caller's deadline; None without one.
     """
 
     rpc: str
@@ -37,7 +37,7 @@ class Input:
     seconds: float | None = 20.0
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a line of the corpus."""
+        """Return the input as a line of the corpus."""
         return asdict(self)
 
     @classmethod
@@ -64,7 +64,7 @@ def server_of(rpc: str) -> str:
 
 
 class Inputs:
-    """Makes inputs. Which identity an RPC lets in is learnt from its responses."""
+    """A generator of inputs. It learns the permitted identities of an RPC from responses."""
 
     def __init__(self, rng: random.Random, known: Known, users: tuple[str, ...]) -> None:
         self.methods = methods()
@@ -75,7 +75,7 @@ class Inputs:
         self._let_in: dict[str, set[str]] = {rpc: set() for rpc in self.methods}
 
     def endless(self) -> Iterator[Input]:
-        """Yield inputs, of every RPC as many."""
+        """Yield inputs, equally many for every RPC."""
         while True:
             for rpc in self._rng.sample(list(self.methods), len(self.methods)):
                 yield self.one(rpc)
@@ -90,7 +90,7 @@ class Inputs:
         return Input(rpc, identity, sent, tuple(self._metadata(identity)), rng.choice(_SECONDS))
 
     def learn(self, given: Input, reason: str, responses: list[bytes]) -> None:
-        """Learn from a response: who is let in, and the ids it holds."""
+        """Learn permitted identities and IDs from a response."""
         if reason not in ("CALLER_NOT_ALLOWED", "CALLER_UNAUTHENTICATED", "DEADLINE_EXCEEDED"):
             self._let_in[given.rpc].add(given.identity)
         for response in responses[:3]:
@@ -118,7 +118,7 @@ class Inputs:
 
 
 def parsed(descriptor: Descriptor, data: bytes) -> Message:
-    """Return the message of these bytes; an empty one where they are none."""
+    """Return the message that the bytes encode; an empty one for invalid bytes."""
     message = message_factory.GetMessageClass(descriptor)()
     try:
         message.ParseFromString(data)

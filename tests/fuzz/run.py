@@ -1,4 +1,4 @@
-"""A run: RPCs and requests, several at once, until a number of inputs or a time is over, and what was found."""
+"""A run of RPCs and requests, several at once, for a number of inputs or a time, with its findings."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.fuzz.sockets import Sockets
 from tests.fuzz.world import World
 
 AT_ONCE = 6
-"""RPCs at once, and as many requests."""
+"""The number of concurrent RPCs, and of concurrent requests."""
 MOST_FINDINGS = 200
 MEMORY_SECONDS = 5.0
 REFRESH_SECONDS = 60.0
@@ -25,7 +25,7 @@ REFRESH_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a run goes: `each` inputs of RPCs and of requests, or `seconds`."""
+    """The extent of a run: `each` inputs of RPCs and of requests, or `seconds`."""
 
     seed: int
     each: int = 10**9
@@ -34,26 +34,26 @@ class Extent:
 
 @dataclass
 class Found:
-    """What a run found: inputs with what was wrong, each kind of fault a few times."""
+    """The findings of a run: inputs with their faults, a few of each kind."""
 
     inputs: list[dict[str, Any]] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
 
     def add(self, fault: str, target: str, given: dict[str, Any]) -> None:
-        """Note an input and its fault."""
+        """Add an input and its fault."""
         kind = f"{target}: {fault[:60]}"
         self.kinds[kind] += 1
         if self.kinds[kind] <= 3 and len(self.inputs) < MOST_FINDINGS:
             self.inputs.append({"fault": fault, **given})
 
     def __str__(self) -> str:
-        """Show kinds, then inputs as lines of a corpus."""
+        """Return the kinds, then the inputs as lines of a corpus."""
         kinds = [f"{count} x {kind}" for kind, count in self.kinds.most_common()]
         return "\n".join([*kinds, *(json.dumps(one)[:6_000] for one in self.inputs)])
 
 
 class Run:
-    """One run over a world."""
+    """One run over a World."""
 
     def __init__(self, world: World, extent: Extent) -> None:
         self.found = Found()
@@ -67,7 +67,7 @@ class Run:
         self._requests = Requests(random.Random(extent.seed + 1), world.known, world.tokens, world.sdk_tokens)
 
     async def __call__(self) -> Found:
-        """Send everything; return what was wrong."""
+        """Send all inputs; return the findings."""
         rpcs, requests = self._inputs.endless(), self._requests.endless()
         beside = [asyncio.create_task(self._every(MEMORY_SECONDS, self._look))]
         if self._extent.seconds > REFRESH_SECONDS:

@@ -1,4 +1,4 @@
-"""Sends bytes to the edge on sockets of their own and judges what comes back."""
+"""Requests to the edge on separate sockets, and the judgement of the responses."""
 
 import asyncio
 import http.client
@@ -16,15 +16,15 @@ from sellergate_devstack.suite import Suite
 from tests.fuzz.routes import Request
 
 LONGEST_SECONDS = 55.0
-"""The edge ends every connection: a request has 30 s, headers and the time between two requests less; plus a margin."""
+"""The most seconds of a connection: the edge allows 30 s for a request and less for headers and pauses; plus a margin."""
 HALF_SECONDS = 1.5
 _TYPED = frozenset({503, 504})
-# What a route promises: the suite has no provider to sign in at.
+# A documented response: the suite has no sign-in provider.
 _PROMISED = frozenset({("/api/sign-in/begin", 501)})
 
 
 class _Received(io.BytesIO):
-    """What was received, as http.client reads it: one response after the other."""
+    """The received bytes for http.client, which reads one response after the other."""
 
     def makefile(self, *_: Any) -> "_Received":
         return self
@@ -35,14 +35,14 @@ class _Received(io.BytesIO):
 
 @dataclass
 class Sockets:
-    """Connections to the edge, from many addresses of this machine: what fails at one is not counted for the others."""
+    """Connections to the edge from many addresses of this machine, so that failures at one do not count for the others."""
 
     suite: Suite
     count: Counter[tuple[str, int]] = field(default_factory=Counter)
     _addresses: Any = field(default_factory=lambda: itertools.cycle(range(1, 250)))
 
     async def send(self, request: Request) -> tuple[list[int], str]:
-        """Send a request; return the statuses of its responses, and what is wrong with them."""
+        """Send a request; return the statuses of its responses, and their fault."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
@@ -51,7 +51,7 @@ class Sockets:
             return [], f"the connection did not end within {time.monotonic() - began:.0f} s"
         statuses, fault = judged(received, request)
         if not request.whole and fault.startswith("not HTTP: IncompleteRead"):
-            fault = ""  # it was left in the middle of a response
+            fault = ""  # the connection ended in the middle of a response
         for status in statuses or [0]:
             self.count[request.route, status] += 1
         return statuses, fault
@@ -68,7 +68,7 @@ class Sockets:
                 writer.write(request.data[begin:end])
                 await writer.drain()
                 await asyncio.sleep(0)
-            # What may be half a request is waited for, and so left behind.
+            # A possibly incomplete request would be waited for, so its connection is abandoned.
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if request.whole else HALF_SECONDS):
                     while data := await reader.read(65536):
@@ -81,7 +81,7 @@ class Sockets:
 
 
 def judged(received: bytes, request: Request) -> tuple[list[int], str]:
-    """Return the statuses in what was received, and what is wrong with it; empty: nothing."""
+    """Return the statuses in the received bytes, and their fault; empty if there is none."""
     statuses: list[int] = []
     stream = _Received(received)
     head = request.data.lstrip().startswith(b"HEAD ")
@@ -91,7 +91,7 @@ def judged(received: bytes, request: Request) -> tuple[list[int], str]:
             response.begin()
             body = response.read()
         except http.client.RemoteDisconnected:
-            break  # an interim response, as 100 Continue, and then nothing more
+            break  # only an interim response such as 100 Continue
         except (http.client.HTTPException, ValueError, OSError) as error:
             return statuses, f"not HTTP: {type(error).__name__}: {received[:200]!r}"
         statuses.append(response.status)
@@ -99,7 +99,7 @@ def judged(received: bytes, request: Request) -> tuple[list[int], str]:
         if fault:
             return statuses, fault
         if head and response.getheader("connection") == "close":
-            break  # the parser has refused the request and not read its method
+            break  # the parser has refused the request before its method
     return statuses, "no response" if request.whole and not statuses else ""
 
 
@@ -112,7 +112,7 @@ def _fault(response: http.client.HTTPResponse, body: bytes, head: bool, request:
 
 
 def _is_typed(body: bytes) -> bool:
-    """Return whether a body says why: as a problem document, or in Amazon's shapes."""
+    """Return whether a body states the cause: as a problem document, or in Amazon's shape."""
     try:
         document = json.loads(body)
     except ValueError:

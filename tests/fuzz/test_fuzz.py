@@ -1,4 +1,4 @@
-"""Half an hour of inputs for every RPC and every route: nothing breaks, nothing stalls, nothing grows."""
+"""Half an hour of inputs for every RPC and every route: no fault, no blocked loop, no growing memory."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ async def test_nothing_breaks(rest: Rest, control: httpx.AsyncClient, fast: None
 
 @pytest.mark.timeout(0)
 async def test_the_document_holds(rest: Rest, fast: None, tmp_path: Path, extent: Extent) -> None:
-    """schemathesis, for a tenth of the time."""
+    """Run schemathesis for a tenth of the time."""
     print("schemathesis:", await explored(rest, tmp_path, extent))
 
 
@@ -60,7 +60,7 @@ def by_target(count: dict[tuple[str, object], int]) -> dict[str, dict[str, int]]
 
 
 async def explored(rest: Rest, folder: Path, extent: Extent) -> str:
-    """Run schemathesis over the OpenAPI document and return what it says of its cases."""
+    """Run schemathesis over the OpenAPI document and return its summary."""
     configuration = folder / "schemathesis.toml"
     configuration.write_text("")
     command = ["-m", "schemathesis.cli", "--config-file", str(configuration), "run", f"{rest.suite.edge}/openapi.json"]

@@ -1,4 +1,4 @@
-"""Values of single fields: valid ones, those at the edge of a rule, and hostile ones."""
+"""Values of single fields: valid, boundary and hostile ones."""
 
 import json
 import random
@@ -6,7 +6,7 @@ import re
 from re import _constants, _parser  # type: ignore[attr-defined]  # the standard library's own reading of patterns
 from typing import Any
 
-# Each of a kind that careless code trips over.
+# Kinds of values on which careless code fails.
 HOSTILE = (
     "\0",
     "a\0b",
@@ -71,7 +71,7 @@ _MOST_REPEATS = 6
 
 
 def hostile(rng: random.Random) -> str:
-    """Return a hostile text; sometimes two together, sometimes very long."""
+    """Return a hostile text; sometimes two joined ones, sometimes a very long one."""
     text = rng.choice(HOSTILE)
     if rng.random() < 0.15:
         text += rng.choice(HOSTILE)
@@ -81,7 +81,7 @@ def hostile(rng: random.Random) -> str:
 
 
 def number(rng: random.Random, least: int, most: int, minimum: int = 0, maximum: int = 0) -> int:
-    """Return a number of a type's range, often at the edge of a rule."""
+    """Return a number in a type's range, often at a boundary of a rule."""
     edges = [minimum - 1, minimum, minimum + 1, maximum - 1, maximum, maximum + 1, *NUMBERS]
     return min(max(rng.choice(edges), least), most)
 
@@ -113,7 +113,7 @@ def body(rng: random.Random) -> bytes:
 
 
 def matching(pattern: str, rng: random.Random) -> str:
-    """Return a text that a regular expression matches, as the standard library reads it."""
+    """Return a text that matches a regular expression in the standard library's syntax."""
     return "".join(_piece(node, rng) for node in _parser.parse(pattern))
 
 

@@ -1,8 +1,8 @@
-"""Runs a service's module with a watchdog in its process: `python watched.py sellergate_gateway`.
+"""A runner of a service's module with a watchdog in its process: `python watched.py sellergate_gateway`.
 
-uvloop's handles are not Python's, so what is given to the loop is measured as it is handed in: callbacks (steps of tasks among
-them), readers, timers, and what protocols receive. Lines of JSON on standard error say, every few seconds, which callback used
-most CPU time of the loop's thread, and at once which used too much, and where it was.
+uvloop's handles are not Python objects, so callbacks are wrapped when they are passed to the loop: callbacks (including
+steps of tasks), readers, timers, and methods of protocols. Lines of JSON on standard error report, every few seconds,
+the callback with the most CPU time of the loop's thread, and at once any with too much and its position.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _FRAMES = 12
 
 
 class Watchdog:
-    """Measures callbacks of the thread that it was made in."""
+    """A watchdog that measures the callbacks of its own thread."""
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
@@ -36,7 +36,7 @@ class Watchdog:
         threading.Thread(target=self._look, daemon=True, name="watchdog").start()
 
     def around(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the callback, measured."""
+        """Return the callback with a measurement around it."""
 
         def measured(*given: Any) -> Any:
             if self._began is not None or threading.get_ident() != self._thread:
@@ -60,7 +60,7 @@ class Watchdog:
         self._where = ""
 
     def _look(self) -> None:
-        """Note where a callback is that goes on for long, and report the worst of each window."""
+        """Record the position of a long callback, and report the worst of each window."""
         until = time.monotonic() + WINDOW_SECONDS
         while True:
             time.sleep(_SAMPLE_SECONDS)
@@ -78,7 +78,7 @@ class Watchdog:
 
 
 def named(callback: Callable[..., Any]) -> str:
-    """Return what a callback is, without its arguments, which may be secret."""
+    """Return the name of a callback, without its arguments, which may be secret."""
     owner = getattr(callback, "__self__", None)
     if isinstance(owner, asyncio.Task):
         return f"a step of {owner.get_coro().__qualname__}"  # type: ignore[union-attr]
@@ -86,17 +86,17 @@ def named(callback: Callable[..., Any]) -> str:
 
 
 def say(event: str, **values: Any) -> None:
-    """Write a line beside the service's own."""
+    """Write a line to standard error."""
     sys.stderr.write(json.dumps({"event": event, "level": "info", **values}) + "\n")
 
 
 def install() -> None:
-    """Measure every loop of uvloop that is made from now on in this thread."""
+    """Measure every loop that uvloop creates from now on in this thread."""
     watchdog, plain = Watchdog(), uvloop.Loop
     around = watchdog.around
 
     class Watched(plain):  # type: ignore[misc, valid-type]
-        """A loop whose callbacks are measured."""
+        """A loop with measured callbacks."""
 
         def call_soon(self, callback: Any, *given: Any, context: Any = None) -> Any:
             return super().call_soon(around(callback), *given, context=context)
@@ -129,7 +129,7 @@ def install() -> None:
 
 
 def _measured(factory: Callable[[], Any], around: Callable[[Any], Any]) -> Callable[[], Any]:
-    """Return a factory of protocols whose received data is measured, where a protocol lets itself be changed."""
+    """Return a factory of protocols whose data_received is measured, where a protocol's attributes can be set."""
 
     def made() -> Any:
         protocol = factory()

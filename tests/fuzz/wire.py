@@ -1,4 +1,4 @@
-"""Bytes of messages, damaged: cut off, of other wire types, with fields repeated, nested or unknown."""
+"""Damaged bytes of messages: truncated, of other wire types, with repeated, nested or unknown fields."""
 
 import random
 
@@ -44,7 +44,7 @@ def _unknown(data: bytes, rng: random.Random) -> bytes:
 
 
 def _nested(data: bytes, rng: random.Random) -> bytes:
-    """Open groups, or messages within messages, deeper than a parser goes."""
+    """Nest groups or messages deeper than a parser's limit."""
     if rng.random() < 0.5:
         return data + b"\x0b" * rng.choice((10, 101, 5_000))
     inner = data[:40]

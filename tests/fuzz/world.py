@@ -1,4 +1,4 @@
-"""What is there when fuzzing begins: users with accounts, applications, drop-in clients, and the texts that requests name."""
+"""The data before fuzzing: users with accounts, applications and drop-in clients, and the texts that requests name."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ _ADDRESS = "127.0.9.250"
 
 @dataclass
 class World:
-    """Users and what they have. It can be made again once fuzzing has deleted some of it."""
+    """Users and their data, which can be created again after fuzzing has deleted some."""
 
     rest: Rest
     control: httpx.AsyncClient
@@ -36,16 +36,16 @@ class World:
 
     @property
     def callers(self) -> tuple[str, ...]:
-        """Return the users that RPCs are called on behalf of: real ones mostly, and what can be none."""
+        """Return the users on whose behalf RPCs are called: mostly real ones, and invalid ones."""
         return (*USERS * 6, *(user for user in _ODD_USERS if user.isascii() and user.strip()))
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """Return tokens of users for the REST API."""
+        """Return users' tokens for the REST API."""
         return tuple(self.rest.suite.jwt(user, 7200) for user in USERS)
 
     async def refresh(self) -> None:
-        """Connect again what fuzzing has deleted, and know the ids and etags that there are now."""
+        """Create deleted data again, and learn the present IDs and etags."""
         found: dict[str, list[str]] = {name: [] for name in ("account_id", "application_id", "etag", "client_id")}
         for user, seller in zip(USERS, self.sellers, strict=True):
             for marketplace in ("US", "CA"):
@@ -64,7 +64,7 @@ class World:
         await self._exchange(found["account_id"])
 
     async def _exchange(self, account_ids: list[str]) -> None:
-        """Get tokens of the drop-in endpoint, once for each user while none works."""
+        """Get tokens of the drop-in endpoint, once for each user without a valid one."""
         tokens = []
         for user, account_id in zip(USERS, account_ids[::2], strict=False):
             try:
@@ -72,7 +72,7 @@ class World:
                 async with neighbour(self.rest.suite, _ADDRESS) as client:
                     tokens.append(await sdk.token(client))
             except AssertionError:
-                continue  # fuzzing has used up what a user may have; older tokens do
+                continue  # fuzzing has used up a user's limit; older tokens suffice
             self.known.add("client_id", sdk.client_id)
             self.known.add("client_secret", sdk.client_secret)
             self.known.add("refresh_token", sdk.handle)
@@ -80,7 +80,7 @@ class World:
         self.sdk_tokens = (*self.sdk_tokens, *tokens)[-20:]
 
     def _know(self) -> None:
-        """Know what stays as it is."""
+        """Add the texts that do not change."""
         operations = list(Catalogue.load())
         paths = [operation.path for operation in operations]
         parameters = {part[1:-1] for path in paths for part in path.split("/") if part.startswith("{")}

@@ -1,6 +1,6 @@
-"""Accounts whose refresh tokens and roles change while calls are made, on replicas that are cut off from Redis at random moments.
+"""Accounts whose refresh tokens and roles change during calls, on replicas that lose Redis at random times.
 
-Each grant of an account, a refresh token or a role, has a number, which the simulator shows in its response to a call.
+Each grant of an account, a refresh token or a role, has a number, which the simulator returns in its response to a call.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ from tests.system.rolling import Doubled, doubled
 from tests.system.token_fleet import each
 
 BOUND_SECONDS = 5.0
-"""A change is in force everywhere this long after it was acknowledged."""
+"""The seconds after its acknowledgement within which a change is in force at every replica."""
 TOKEN, ROLE = "refresh_token", "iam_role_arn"
 GRANTS = 1_000
-"""More than an account ever has of one kind."""
+"""An upper bound on an account's grants of one kind."""
 CUT_OFF = ("token", "token-2", "iam", "iam-2", "gateway-2")
 OPERATION, PATH = "sales/v1/getOrderMetrics", "/sales/v1/orderMetrics"
 CLIENT = {"client_id": "amzn1.application-oa2-client.changing", "client_secret": "amzn1.oa2-cs.v1.changing"}
@@ -44,14 +44,14 @@ OVERLAPPING, CALLS_AT_ONCE = 2, 32
 
 @dataclass
 class Account:
-    """An account, and when each change of its two grants was acknowledged."""
+    """An account, with the time at which each change of its two grants was acknowledged."""
 
     number: int
     account_id: str = ""
     changes: dict[str, list[float]] = field(default_factory=lambda: {TOKEN: [], ROLE: []})
 
     def seller(self, number: int) -> str:
-        """Return the seller that gave the refresh token with a number."""
+        """Return the seller of the refresh token with a number."""
         return f"A{self.number * GRANTS + number:013d}"
 
     def grant(self, kind: str, number: int) -> str:
@@ -60,11 +60,11 @@ class Account:
         return f"Atzr|changing-{name}" if kind == TOKEN else f"arn:aws:iam::123456789012:role/R{name}"
 
     def oldest(self, kind: str, moment: float) -> int:
-        """Return the number of the oldest grant that a call begun at `moment` may carry."""
+        """Return the number of the oldest grant that a call begun at `moment` may use."""
         return sum(acknowledged + BOUND_SECONDS <= moment for acknowledged in self.changes[kind])
 
     def seed(self, grants: int) -> dict[str, Any]:
-        """Return what the simulator has to know of so many grants of each kind; all of them stay valid."""
+        """Return the simulator's seed for a number of grants of each kind; all of them stay valid."""
         given = [
             {
                 "selling_partner_id": self.seller(number),
@@ -78,7 +78,7 @@ class Account:
 
 @dataclass
 class Changing:
-    """The accounts, what is asked for them, and what was seen. `late` names every call that carried an old grant."""
+    """The accounts, their calls and the results. `late` names every call that used an old grant too late."""
 
     accounts: Sequence[Account]
     store: AccountServiceStub
@@ -90,12 +90,12 @@ class Changing:
     ended: Counter[str] = field(default_factory=Counter)
     late: list[str] = field(default_factory=list)
     replaced: int = 0
-    """How many calls carried a grant that was replaced already, within the bound or not."""
+    """The number of calls with an already replaced grant, within the bound or not."""
     cuts: int = 0
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
 
     async def run(self, changes: int, pause: float) -> None:
-        """Change every account's refresh token and role so often each, about every `pause` seconds, and check each change."""
+        """Change every account's refresh token and role repeatedly, about every `pause` seconds, and check each change."""
         cutters = [asyncio.create_task(self._cut(peer)) for peer in self.peers]
         try:
             await asyncio.gather(*(self._change_all(account, changes, pause) for account in self.accounts))
@@ -111,7 +111,7 @@ class Changing:
             for kind in kinds:
                 await asyncio.sleep(self.draw.uniform(0, 2 * pause))
                 if len(checks) == OVERLAPPING:
-                    await checks.pop(0)  # a busy machine gets no more to do than it can finish
+                    await checks.pop(0)  # a busy machine starts no more work than it can finish
                 await self._change(account, kind)
                 checks.append(group.create_task(self._check(account, account.changes[kind][-1])))
 
@@ -127,7 +127,7 @@ class Changing:
         account.changes[kind].append(time.monotonic())
 
     async def _check(self, account: Account, acknowledged: float) -> None:
-        """Call once within the bound, so that what is old is in use, and when it is over at every replica."""
+        """Call once within the bound, so that the old grant is in use, and after it at every replica."""
         await asyncio.sleep(self.draw.uniform(0, BOUND_SECONDS))
         await self._call(self.draw.choice(self.gateways), account)
         await asyncio.sleep(max(0.0, acknowledged + BOUND_SECONDS - time.monotonic()))
@@ -148,7 +148,7 @@ class Changing:
         self._saw(account, ROLE, int(role.partition("-")[2]), began)
 
     async def _ask(self, tokens: TokenService, account: Account) -> None:
-        """Make a call with a token that a replica of the token service gave, as callers do that sign for themselves."""
+        """Make a call with a token of a token service's replica, like callers that sign by themselves."""
         began, outcome = await self._response(lambda: tokens.get(account.account_id))
         if outcome is None:
             return
@@ -157,7 +157,7 @@ class Changing:
         self._saw(account, TOKEN, _number(response.json()["payload"]["echo"]), began)
 
     async def _response(self, ask: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
-        """Return when a response was asked for, and the response; None for a failure, which is counted."""
+        """Return the time of a request and its response; None for a failure, which is counted."""
         try:
             return await self._repeated(ask)
         except SellergateError as error:
@@ -165,7 +165,7 @@ class Changing:
             return time.monotonic(), None
 
     async def _repeated(self, ask: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
-        """Ask; a process that is too busy, and has done nothing, is asked again when it says so. Raises every other failure."""
+        """Call; retry a call that a busy process refused, at its retry time. Raises every other failure."""
         while True:
             try:
                 async with self.slots:
@@ -186,7 +186,7 @@ class Changing:
             )
 
     async def _cut(self, peer: Peer) -> None:
-        """Cut a replica off again and again: its connections fall silent, or are broken, and new ones stay silent."""
+        """Cut a replica off repeatedly: its connections become silent or break, and new ones stay silent."""
         while True:
             await asyncio.sleep(self.draw.uniform(0, 6))
             peer.becomes(None)
@@ -198,13 +198,13 @@ class Changing:
 
 
 def _number(echo: dict[str, Any]) -> int:
-    """Return the number of the refresh token that Amazon was shown."""
+    """Return the number of the refresh token that Amazon received."""
     return int(echo["selling_partner_id"][1:]) % GRANTS
 
 
 @asynccontextmanager
 async def changing(folder: Path, accounts: int, grants: int, draw: random.Random) -> AsyncIterator[Changing]:
-    """Run two replicas of every service, most of which can be cut off from Redis, and connect the accounts."""
+    """Run two replicas of every service, most with a relay to Redis that can be cut, and connect the accounts."""
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         world = await enter(doubled(folder))

@@ -1,4 +1,4 @@
-"""Long checks and those that need a tool. A missing tool is told and counted, never passed over in silence."""
+"""Long checks and checks that need a tool. A missing tool is reported and counted, never skipped silently."""
 
 import os
 import shutil
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-# The suite of the end-to-end tests, for checks of all of it that are long or need a tool.
+# The suite of the end-to-end tests, for checks of the whole suite that are long or need a tool.
 from tests.e2e.conftest import client, collector, control, fast, gateway, responses, rest, seller, suite  # noqa: F401
 
 _NOT_RUN: list[str] = []
-# Long checks on a busy machine: the minute that other tests have may pass while a suite starts.
+# Long checks on a busy machine: the other tests' timeout of a minute may pass while a suite starts.
 TIMEOUT_SECONDS = 300
 
 
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def need(request: pytest.FixtureRequest) -> "Need":
-    """Names what a check needs: `need(tool)` goes on, or tells that the check was not run."""
+    """The requirements of a check: `need(tool)` continues, or reports that the check was not run."""
     return Need(request.node.nodeid, request.config.getoption("--strict-tools"))
 
 
@@ -49,13 +49,13 @@ class Need:
         self(name, shutil.which(name) is not None)
 
     def image(self, name: str) -> None:
-        """Docker, with this image on the machine."""
+        """Require Docker with this image on the machine."""
         command = ["docker", "image", "inspect", name]
         here = shutil.which("docker") and subprocess.run(command, capture_output=True, check=False).returncode == 0
         self(f"Docker with the image {name}", bool(here))
 
     def root(self) -> None:
-        self("root, to become somebody else", os.geteuid() == 0)
+        self("root, to switch to another user", os.geteuid() == 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

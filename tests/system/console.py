@@ -1,4 +1,4 @@
-"""The console in a real browser: pages of it, pictures, and what is checked of every picture."""
+"""The console in a real browser: its pages, pictures of them, and the checks of every picture."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from tests.paths import ROOT
 PICTURES = ROOT / "test-output" / "console"
 WIDTHS = {1280: 900, 390: 844}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Texts and controls that stand on each other, and content wider than the window.
+# Texts and controls that overlap, and content wider than the window.
 _OVERLAPS = """() => {
   const shown = [...document.querySelectorAll('body *')].filter((one) => {
     const box = one.getBoundingClientRect();
@@ -41,7 +41,7 @@ _OVERLAPS = """() => {
 
 @dataclass
 class Console:
-    """One page of the console, and where its pictures go."""
+    """One page of the console, and the folder for its pictures."""
 
     page: Page
     edge: str
@@ -54,7 +54,7 @@ class Console:
         await self.page.locator("#loading").wait_for(state="hidden")
 
     async def confirm_link(self) -> None:
-        """Say that the user whom the link names is the one at this screen."""
+        """Confirm that the link's user is the one at this screen."""
         await self.page.get_by_role("dialog", name="Sign in by this link?").wait_for()
         await self.page.get_by_role("button", name="Sign in as this user").click()
 
@@ -86,7 +86,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def console(running: Browser, edge: str) -> AsyncIterator[Console]:
-    """A new window; what its scripts and its policy complain of is an error of the test."""
+    """Open a new window; an error of its scripts or a violation of its policy fails the test."""
     context = await running.new_context(viewport={"width": 1280, "height": 900})
     page = await context.new_page()
     page.set_default_timeout(15_000)

@@ -1,4 +1,4 @@
-"""Three replicas of the gateway before one simulated Amazon, for loads on quota and on documents."""
+"""Three replicas of the gateway in front of one simulated Amazon, for loads on quota and documents."""
 
 import asyncio
 import sys
@@ -20,14 +20,14 @@ from tests.system.token_fleet import Fleet, fleet
 
 @dataclass
 class Gateways:
-    """A fleet, and a stub of each replica."""
+    """A fleet of gateways, with a stub of each replica."""
 
     fleet: Fleet
     stubs: list[GatewayServiceStub]
     _turn: int = 0
 
     def next(self) -> GatewayServiceStub:
-        """The replicas in turn."""
+        """Return the next replica in turn."""
         self._turn += 1
         return self.stubs[self._turn % len(self.stubs)]
 
@@ -46,7 +46,7 @@ class Gateways:
         return await invoke(self.next().Call, request, dependency="gateway", seconds=seconds)
 
     async def warm(self, accounts: list[str]) -> None:
-        """Open connections, fill caches; the operations that are measured stay untouched."""
+        """Open connections and fill caches, without calls of the measured operations."""
         warming = "/sellers/v1/account"
         await self.tell("rates", scale=100_000, burst_scale=100, operation="sellers/v1/getAccount")
         for account_id in accounts:
@@ -57,7 +57,7 @@ class Gateways:
 
 @asynccontextmanager
 async def gateways(folder: Path, count: int = 3) -> AsyncIterator[Gateways]:
-    """Run a suite with so many gateways."""
+    """Run a suite with a number of gateways."""
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(fleet(folder))
         suite, supervisor = world.suite, Supervisor(lambda _: None)

@@ -1,4 +1,4 @@
-"""Databases of a former system whose secrets Node encrypts: their rows, names and column types as Prisma writes them."""
+"""Databases of a former system, encrypted by Node: their rows, names and column types as Prisma writes them."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ START = datetime(2025, 1, 1, tzinfo=UTC)
 USERS, ROWS_OF_USER = 19, 10
 GOOD = USERS * ROWS_OF_USER
 RAW = hashlib.sha256(b"former").hexdigest()[:32]
-# By form: what the operator gives, its options, and how the dry run names it.
+# By form: the operator's input, its options, and its name in the dry run.
 KEYS: dict[str, tuple[str, list[str], str]] = {
     "hex": (RAW.encode().hex(), [], "64 hex digits"),
     "base64": (base64.b64encode(RAW.encode()).decode(), [], "base64"),
@@ -41,7 +41,7 @@ LAYOUTS = {
     "json hex": "JSON of hex",
     "json base64": "JSON of base64",
 }
-# By naming: the table, its columns by ours, and the options that name them.
+# By naming: the table, its columns by the imported ones, and the options that name them.
 NAMINGS: dict[str, tuple[str, dict[str, str], list[str]]] = {
     "prisma": ("AmazonAccount", {}, []),
     "mapped": ("amazon_accounts", {name: snake(name) for name in COLUMNS}, []),
@@ -52,7 +52,7 @@ STORES = ("sqlite with milliseconds", "sqlite with text", "postgresql with text[
 
 @dataclass
 class Former:
-    """One database. Users have one LWA client each, and accounts of the sellers given."""
+    """One former database. Each user has one LWA client, and accounts of the given sellers."""
 
     number: int
     layout: str
@@ -76,7 +76,7 @@ class Former:
         return NAMINGS[self.naming][1].get(ours, ours)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return 200 rows; of each user the first is inactive, changed last, and has a secret that Amazon takes no longer."""
+        """Return 200 rows; each user's first is inactive, changed last, and has a secret that Amazon no longer accepts."""
         rows = [self._row(n) for n in range(GOOD)]
         self.active = {row["id"]: row["amazonSellerId"] for row in rows if row["isActive"]}
         again = {name: rows[1][name] for name in ("userId", "amazonSellerId", "marketplace")}
@@ -131,7 +131,7 @@ class Former:
         return value
 
     def document(self, file: Path | None) -> dict[str, Any]:
-        """Return what Node makes a database of."""
+        """Return Node's input for a database."""
         types = {"isActive": "BOOLEAN", "createdAt": "DATETIME", "updatedAt": "DATETIME"}
         columns = [(self.column(name), types.get(name, "TEXT")) for name in COLUMNS]
         rows = [[self._stored(row[name], n) for name in COLUMNS] for n, row in enumerate(self.rows())]
@@ -139,7 +139,7 @@ class Former:
         return given | {"table": self.table, "columns": columns, "file": str(file) if file else None}
 
     def write_sqlite(self, file: Path, document: dict[str, Any], rows: list[list[Any]]) -> None:
-        """Write the rows that Node encrypted, where it has no SQLite of its own."""
+        """Write the rows that Node encrypted, where Node has no SQLite."""
         columns = ", ".join(f'"{name}" {kind}' for name, kind in document["columns"])
         with closing(sqlite3.connect(file)) as database, database:
             database.execute(f'CREATE TABLE "{self.table}" ({columns})')
@@ -163,7 +163,7 @@ class Former:
 
 
 def encrypted(documents: list[dict[str, Any]], modules: Path | None) -> list[list[list[Any]]]:
-    """Let Node encrypt the rows, and write those that have a file; return the others."""
+    """Let Node encrypt the rows and write the databases in files; return the other rows."""
     done = subprocess.run(
         ["node", str(SCRIPT)],
         input=json.dumps({"databases": documents}),

@@ -1,4 +1,4 @@
-"""Closed loops of callers that return when a service says, and what its own log shows of its refusals."""
+"""Closed loops of callers that retry when a service says, and the service's refusals by its log."""
 
 import asyncio
 import json
@@ -10,18 +10,18 @@ from pathlib import Path
 
 from sellergate_common.errors import Reason, SellergateError
 
-# Goodput is back when a second has this share of the best one.
+# Goodput has recovered when a second has this share of the best one.
 SHARE = 0.8
 ROUNDS = 3
 # Seconds of a window without overload, of one with half the callers, and until the window that follows one more or fewer callers.
 WINDOW_SECONDS, HALF_SECONDS, SETTLING_SECONDS = 10.0, 6.0, 6.0
-# Callers that arrive at one moment are refused, and come back, at nearly one moment too.
+# Callers that arrive at the same time are refused, and retry, at nearly the same time too.
 ARRIVAL_SECONDS = 5.0
 
 
 @dataclass
 class Load:
-    """What became of the calls of many callers, each for an account of its own. Times are monotonic."""
+    """The outcomes of the calls of many callers, each for its own account. Times are monotonic."""
 
     call: Callable[[str], Awaitable[None]]
     accounts: list[str]
@@ -33,13 +33,13 @@ class Load:
     other: Counter[str] = field(default_factory=Counter)
 
     async def window(self, seconds: float) -> "Window":
-        """Count what is done in a time by the callers that are there."""
+        """Count the completed calls of the present callers in a time."""
         before, began = len(self.done), time.monotonic()
         await asyncio.sleep(seconds)
         return Window(len(self.done) - before, time.monotonic() - began)
 
     async def window_of(self, callers: int, seconds: float) -> "Window":
-        """Count what so many callers, and no others, do in a time."""
+        """Count the completed calls of exactly this number of callers in a time."""
         tasks = self.start(0, callers)
         window = await self.window(seconds)
         await ended(tasks)
@@ -50,7 +50,7 @@ class Load:
         return [asyncio.create_task(self._caller(account)) for account in self.accounts[first:last]]
 
     def recovered(self, since: float, best: float) -> float:
-        """Return in how many seconds after `since` a whole second had SHARE of the best goodput; infinity: in none."""
+        """Return the seconds after `since` until a whole second had SHARE of the best goodput; infinity if none had."""
         times = [at - since for at in self.done if at >= since]
         for tenth in range(10, 10 * (int(times[-1]) + 1) if times else 0):
             end = tenth / 10
@@ -75,7 +75,7 @@ class Load:
 
 
 async def ended(tasks: "list[asyncio.Task[None]]") -> None:
-    """Let callers leave at once, their calls with them."""
+    """Cancel callers and their calls at once."""
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
@@ -91,19 +91,19 @@ def refusals(log: Path, offset: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Window:
-    """The calls that were done in a time."""
+    """The completed calls of a time."""
 
     done: int
     seconds: float
 
     @property
     def rate(self) -> float:
-        """Calls in a second."""
+        """The calls per second."""
         return self.done / self.seconds
 
 
 def rate(windows: Sequence[Window]) -> float:
-    """Return the calls in a second of all windows together."""
+    """Return the calls per second of all windows together."""
     return sum(one.done for one in windows) / sum(one.seconds for one in windows)
 
 

@@ -1,4 +1,4 @@
-"""What the processes of a suite use of the machine; see proc(5)."""
+"""Memory and processor time of a suite's processes; see proc(5)."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,12 +11,12 @@ NAMES = ("edge", "gateway", "account", "token", "iam")
 
 
 def megabytes(suite: Suite) -> dict[str, float]:
-    """The resident memory of every process."""
+    """Return the resident memory of every process, in MiB."""
     return {name: _status(suite, name, "VmRSS") for name in NAMES}
 
 
 def processor_seconds(suite: Suite) -> dict[str, float]:
-    """What every process has used of processors so far."""
+    """Return the processor seconds that every process has used so far."""
     used = {}
     for name in (*NAMES, "redis"):
         fields = Path(f"/proc/{suite.pids[name]}/stat").read_text().rpartition(")")[2].split()

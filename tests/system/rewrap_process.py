@@ -1,4 +1,4 @@
-"""A process that seals every secret anew and tells after each batch how many; it is killed in the middle.
+"""A process that re-encrypts every secret and prints the count after each batch; the test kills it in the middle.
 
 Arguments: the database's URL, the key ring, rows in a batch.
 """
@@ -20,7 +20,7 @@ async def run(url: str, keys: str, size: int) -> None:
     async with open_database(url) as database:
         store = SqlStore(database, ring, b"x" * 32)
         async for step in rewrap(store, SqlRewrapper(database, ring), Domain(store).audit, size):
-            print(step.rewrapped, flush=True)  # whoever kills reads it
+            print(step.rewrapped, flush=True)  # for the test that kills this process
 
 
 if __name__ == "__main__":

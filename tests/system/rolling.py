@@ -1,4 +1,4 @@
-"""The whole suite twice over, and a load that must not notice when one after the other is replaced."""
+"""The suite with two replicas of every service, and a load whose calls must not fail while replicas are replaced."""
 
 import asyncio
 import signal
@@ -25,19 +25,19 @@ PRE_STOP_SECONDS = 0.05
 
 @dataclass
 class Doubled:
-    """A suite whose services each have a second replica; every one of them knows both of every other."""
+    """A suite whose services each have a second replica; every process knows both replicas of every other service."""
 
     suite: Suite
     targets: dict[str, str]
     replicas: list[tuple[Supervisor, Process]] = field(default_factory=list)
     edges: dict[str, str] = field(default_factory=dict)
-    """The edges that a load balancer knows, by the names of their processes."""
+    """The edges of the load balancer, by the names of their processes."""
 
     async def replace(self, supervisor: Supervisor, process: Process) -> None:
-        """End a replica as Kubernetes does, and start another in its place."""
+        """Stop a replica as Kubernetes does, and start another in its place."""
         balanced = self.edges.pop(process.name, None)
         if balanced:
-            # Balancers have heard of it before it is told (preStop); what came before that is still being answered.
+            # Load balancers remove a replica before it gets the signal (preStop); earlier requests are still in progress.
             await asyncio.sleep(PRE_STOP_SECONDS)
         process.send(signal.SIGTERM)
         assert process.handle is not None
@@ -47,13 +47,13 @@ class Doubled:
         await supervisor.wait_healthy(process)
         if balanced:
             self.edges[process.name] = balanced
-        # As `minReadySeconds` of the deployments: clients look for a replica that is back once a second.
+        # Like the deployments' `minReadySeconds`: clients look for a returned replica once a second.
         await asyncio.sleep(SETTLE_SECONDS)
 
 
 @asynccontextmanager
 async def doubled(folder: Path) -> AsyncIterator[Doubled]:
-    """Run it. The replicas of the suite itself are started anew, so that they know of the others."""
+    """Run the doubled suite. The suite's first replicas are restarted, so that they know the others."""
     settings = DevstackSettings(state_dir=folder, simulator="on", **ephemeral_ports())
     async with AsyncExitStack() as stack:
         suite = await stack.enter_async_context(running_suite(settings, lambda _: None))
@@ -89,7 +89,7 @@ async def doubled(folder: Path) -> AsyncIterator[Doubled]:
 
 
 async def under_load(callers: int, call: Callable[[], Awaitable[object]], work: Awaitable[None]) -> Counter[str]:
-    """Call again and again while `work` goes on; return how the calls ended."""
+    """Call repeatedly during `work`; return the outcomes of the calls."""
     ended: Counter[str] = Counter()
     done = asyncio.Event()
 

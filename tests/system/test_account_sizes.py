@@ -1,4 +1,4 @@
-"""A hundred thousand accounts cost a call no more than a thousand do; and all of them can be sealed anew."""
+"""A call costs the same with a hundred thousand accounts as with a thousand, and all of them can be re-encrypted."""
 
 import asyncio
 import base64
@@ -32,7 +32,7 @@ SMALL, LARGE = 1_000, 100_000
 # Accounts of one application.
 SHARED = 10_000
 CALLS = 300
-# Flat: what is left is the height of an index, and the noise of a shared machine.
+# The tolerance: the height of an index, and the noise of a shared machine.
 LARGEST_RATIO = 2.0
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -124,7 +124,7 @@ async def test_calls_stay_flat_from_a_thousand_accounts_to_a_hundred_thousand(da
 
 
 async def killed_in_the_middle(database: Database) -> None:
-    """Seal anew in a process of its own, and kill that process when half is done."""
+    """Re-encrypt in a separate process, and kill that process when half is done."""
     url = database.engine.url.render_as_string(hide_password=False)
     command = [sys.executable, "-m", "tests.system.rewrap_process", url, NEW + OLD, "2000"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""One bad account of an application, asked for again and again: what the application's other accounts see of it."""
+"""Repeated requests for one revoked account of an application, and their effect on its other accounts."""
 
 import asyncio
 import statistics
@@ -25,7 +25,7 @@ async def test_the_others_see_no_error_and_no_delay(tmp_path: Path, cold: bool) 
         await _window(running, others, cold)
         for number in range(PAIRS):
             both: dict[bool, float] = {}
-            for with_bad in (number % 2 == 0, number % 2 == 1):  # neither is always first
+            for with_bad in (number % 2 == 0, number % 2 == 1):  # the order alternates
                 asking = asyncio.create_task(_asked(running, bad, refused)) if with_bad else None
                 both[with_bad] = await _window(running, others, cold)
                 if asking is not None:
@@ -42,7 +42,7 @@ async def test_the_others_see_no_error_and_no_delay(tmp_path: Path, cold: bool) 
 
 
 async def _bad_account(running: Fleet) -> str:
-    """Connect a seller that takes the consent back."""
+    """Connect a seller that withdraws consent."""
     (bad,) = await running.add(1)
     refresh_token = running.sellers[-1]["refresh_tokens"][0]["refresh_token"]
     revoked = {"refresh_token": refresh_token}
@@ -51,7 +51,7 @@ async def _bad_account(running: Fleet) -> str:
 
 
 async def _window(running: Fleet, others: list[str], cold: bool) -> float:
-    """Ask for the others' tokens for a time; return the 99th percentile in seconds. Raises what any call raises."""
+    """Request the others' tokens for a time; return the 99th percentile in seconds. Raises what any call raises."""
     took, end = list[float](), time.perf_counter() + WINDOW_SECONDS
 
     async def caller(account: str) -> None:
@@ -66,7 +66,7 @@ async def _window(running: Fleet, others: list[str], cold: bool) -> float:
 
 
 async def _asked(running: Fleet, account: str, refused: list[Reason]) -> None:
-    """Ask for the bad account's token ten times a second."""
+    """Request the bad account's token ten times a second."""
     while True:
         try:
             await running.tokens.get(account)

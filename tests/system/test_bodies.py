@@ -1,4 +1,4 @@
-"""What large bodies hold in the edge: of one user, and of many."""
+"""Memory of the edge for large bodies of one user and of many."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The sizes that docs/capacity.md reckons with, measured: a seller in Redis, an account and an event in PostgreSQL."""
+"""The measured sizes of docs/capacity.md: a seller in Redis, an account and an event in PostgreSQL."""
 
 import re
 import secrets
@@ -39,7 +39,7 @@ PARAMS = {
 
 
 def stated(what: str) -> float:
-    """A size of the page's table, in KiB."""
+    """Return a size in the page's table, in KiB."""
     (found,) = re.findall(rf"^\| {what} \| ([\d.]+) KiB \|", PAGE, re.MULTILINE)
     return float(found)
 

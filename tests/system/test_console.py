@@ -1,4 +1,4 @@
-"""The console in Debian's Chromium: a seller is connected by a click, and every state has its picture."""
+"""The console in Debian's Chromium: a seller is connected by a click, and a picture is taken of every state."""
 
 import asyncio
 import json
@@ -104,7 +104,7 @@ async def test_a_link_with_a_token_is_taken_only_by_the_user_whom_it_names(
     dialog = page.get_by_role("dialog", name="Sign in by this link?")
     await dialog.get_by_text("another-user").wait_for()
     await window.picture("link")
-    await page.keyboard.press("Enter")  # whatever has the focus is not the consent
+    await page.keyboard.press("Enter")  # the focused element is not the consent
     await page.get_by_role("heading", name="Sign in").wait_for()
     assert not await dialog.is_visible()
     assert not any(sent)

@@ -27,7 +27,7 @@ BACK = "/console/signed-in"
 
 @pytest.fixture(scope="module")
 async def edge(tmp_path_factory: pytest.TempPathFactory, rest: Rest) -> AsyncIterator[str]:
-    """A provider, and an edge whose console signs people in there; empty where a tool is missing."""
+    """Run a provider, and an edge whose console signs users in there; yield an empty URL where a tool is missing."""
     if not all(shutil.which(tool) for tool in ("node", "npm", "chromium")):
         yield ""
         return
@@ -76,7 +76,7 @@ async def chromium(edge: str) -> AsyncIterator[Browser | None]:
 
 @asynccontextmanager
 async def person(need: Need, chromium: Browser | None) -> AsyncIterator[BrowserContext]:
-    """A person's browser; what its pages' policy complains of is an error of the test."""
+    """Open a person's browser; a violation of its pages' policy fails the test."""
     for tool in ("node", "npm", "chromium"):
         need.program(tool)
     assert chromium is not None
@@ -177,7 +177,7 @@ async def test_two_tabs_sign_in_apart_and_out_together(need: Need, chromium: Bro
 
 
 async def sign_in_again(page: Page, edge: str) -> None:
-    """Begin once more; the provider knows the person by now, and may ask for consent only."""
+    """Sign in again; the provider has a session of the person, and may ask only for consent."""
     await page.goto(edge)
     await page.get_by_role("button", name="Sign in at your company's provider").click()
     await page.wait_for_url(f"{edge}/")

@@ -1,4 +1,4 @@
-"""The same contracts on the servers of the images that are deployed, through testcontainers."""
+"""The contracts of ports on the servers of the deployed images, through testcontainers."""
 
 import os
 from collections.abc import AsyncIterator, Iterator

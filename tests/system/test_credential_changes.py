@@ -1,4 +1,4 @@
-"""A thousand changes of credentials: five seconds after each, no call is made with the old ones."""
+"""A thousand changes of credentials: from five seconds after each, no call uses the old ones."""
 
 import asyncio
 import random
@@ -43,5 +43,5 @@ async def test_changes_that_overlap_are_in_force_also_at_replicas_that_are_cut_o
         assert made == 2 * CHANGES
         assert running.late == []
         assert running.replaced > 0, "the cuts were not felt"
-        # A busy machine turns calls away, and they are made again; nothing else fails.
+        # A busy machine refuses calls, which are retried; no other failure is accepted.
         assert set(running.ended) <= {"OK", Reason.OVERLOADED}

@@ -1,4 +1,4 @@
-"""What is taken away under load, and what callers notice of it: nothing, wherever a valid token exists."""
+"""Outages of dependencies under load: callers notice nothing while a valid token exists."""
 
 import asyncio
 import signal
@@ -30,7 +30,7 @@ async def world(tmp_path: Path) -> AsyncIterator[Fleet]:
 async def under_load(
     get: Callable[[str], Awaitable[Any]], accounts: list[str], happening: Awaitable[None], pause: float = 0.005
 ) -> Outcomes:
-    """Call for the accounts again and again while something happens."""
+    """Call for the accounts repeatedly while the body runs."""
     outcomes, over = Outcomes(), asyncio.ensure_future(happening)
 
     async def caller(first: int) -> None:
@@ -45,7 +45,7 @@ async def under_load(
 
 
 async def recovers(world: Fleet) -> None:
-    """A seller that nobody knew before is connected and has its token, within half a minute."""
+    """Assert that a new seller can be connected and has its token within half a minute."""
     end = time.monotonic() + 30
     while True:
         try:
@@ -107,7 +107,7 @@ async def test_lwa_is_down_for_a_minute(world: Fleet) -> None:
 
     async def down_and_up() -> None:
         await gone
-        # Until it is told of its sellers anew, the simulator is an Amazon that knows nobody: no part of the outage.
+        # Until its sellers are seeded again, the restarted simulator knows none of them; that time is not part of the outage.
         await world.suite.restart("simulator")
         await world.seed()
         await asyncio.sleep(3)
@@ -159,7 +159,7 @@ async def test_sts_throttles(world: Fleet) -> None:
         assert set(refused.ended) <= {"AMAZON_UNAVAILABLE", "DEPENDENCY_UNAVAILABLE"}
         assert not refused.without_hint
         (await world.control.delete("/control/faults")).raise_for_status()
-        await asyncio.sleep(2)  # what was refused a moment ago is not asked again at once
+        await asyncio.sleep(2)  # a recent refusal is not repeated at once
         again = Outcomes()
         await asyncio.gather(*(again.of(assume(account_id)) for account_id in accounts))
         assert again.ended == {"OK": len(accounts)}

@@ -1,4 +1,4 @@
-"""Two gigabytes through DownloadDocument: correct to the byte, in constant memory, also from a store that fails all the time."""
+"""Two gigabytes through DownloadDocument: byte for byte, in constant memory, even from a store that keeps failing."""
 
 import asyncio
 import hashlib
@@ -102,7 +102,7 @@ async def downloaded(world: Gateways, account_id: str, document_id: str) -> tupl
 
 
 async def expected(world: Gateways, account_id: str) -> str:
-    """The hash of what the simulator writes: the report's own text, over and over."""
+    """Return the hash of the simulator's document: the report's text, repeated."""
     request = pb2.RunReportRequest(account_id=account_id, report_type="GET_MERCHANT_LISTINGS_ALL_DATA")
     text = b"".join([message.chunk async for message in world.next().RunReport(request, timeout=60)])
     digest, left = hashlib.sha256(), BYTES

@@ -1,4 +1,4 @@
-"""`make run` in a fresh clone with nothing installed, as whoever asks and as an ordinary user."""
+"""`make run` in a fresh clone without installed packages, as the present user and as an unprivileged one."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def run(checkout: Path, home: Path, user: pwd.struct_passwd | None) -> None:
             answered = httpx.get(
                 f"{told['edge']}/api/amazon/test/orders", params=params, headers=headers, trust_env=False
             )
-        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to make and to what it runs
+        os.killpg(process.pid, signal.SIGINT)  # like Ctrl-C: to make and its children
         said, _ = process.communicate(timeout=60)
     assert answered is not None, said
     assert answered.json()["orders"], said
@@ -86,9 +86,7 @@ def test_make_run_as_an_ordinary_user(need: Need) -> None:
     need.program("git")
     need.root()
     user = pwd.getpwnam(ORDINARY)
-    folder = (
-        Path("/var/tmp") / f"sellergate-system-{os.getpid()}"
-    )  # where everybody may go, which pytest's folders are not
+    folder = Path("/var/tmp") / f"sellergate-system-{os.getpid()}"  # accessible to all users, unlike pytest's folders
     folder.mkdir(mode=0o755)
     try:
         checkout = clone(folder)

@@ -1,4 +1,4 @@
-"""A flood of wrong logins at the token URL, beside a client that exchanges all the while."""
+"""A flood of wrong logins at the token URL, during a client's regular exchanges."""
 
 import asyncio
 import time
@@ -32,13 +32,13 @@ async def test_ten_thousand_wrong_logins_refuse_no_right_one(rest: Rest, seller:
             right[(await sdk.exchange(client)).status_code] += 1
 
         async def exchange_all_the_while() -> None:
-            """Begin ten exchanges a second, also while earlier ones are under way; then wait for all of them."""
+            """Start ten exchanges a second, even while earlier ones run; then wait for all of them."""
             async with asyncio.TaskGroup() as exchanges:
                 for number in count():
                     if over.is_set():
                         return
                     exchanges.create_task(exchange())
-                    # What this process, which also makes the guesses, begins late is made up for.
+                    # This process also makes the guesses; exchanges that it starts late are made up for.
                     await asyncio.sleep(max(0.0, begun + number / PER_SECOND - time.monotonic()))
 
         over, begun = asyncio.Event(), time.monotonic()

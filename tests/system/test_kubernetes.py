@@ -1,4 +1,4 @@
-"""deploy/k8s: renders offline, is valid for three versions of Kubernetes, and keeps our own rules."""
+"""deploy/k8s: renders offline, is valid for three versions of Kubernetes, and follows the house rules."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ from tests.system.conftest import Need
 
 OVERLAYS = ROOT / "deploy" / "k8s" / "overlays"
 VERSIONS = ("1.35", "1.36", "1.37")
-# Kinds of other projects: the fields that are used here, and what must be among them.
+# Kinds of other projects: the fields that are used here, and the required ones.
 OTHERS = {
     "Issuer": {"selfSigned", "ca"},
     "Certificate": {
@@ -74,7 +74,7 @@ def pods(objects: list[dict[str, Any]]) -> Iterator[tuple[str, str, dict[str, An
 
 
 def faults(kind: str, pod: dict[str, Any]) -> list[str]:
-    """What our rules find wrong with a pod."""
+    """Yield the violations of the house rules in a pod."""
     own = pod["securityContext"]
     rules = {
         "may be root": not own.get("runAsNonRoot") or own.get("runAsUser", 0) == 0,

@@ -1,4 +1,4 @@
-"""An account service that is started before its PostgreSQL: its health says why it waits, and it serves once the database is up."""
+"""An account service started before its PostgreSQL: its health reports the cause, and it serves once the database is up."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ class Early:
     health_port: int
 
     async def states(self) -> dict[str, int]:
-        """Return what the port for probes says, as soon as it knows all of it."""
+        """Return the states on the port for probes, once all are known."""
         async with (
             asyncio.timeout(90),
             grpc.aio.insecure_channel(f"{LOOPBACK}:{self.health_port}") as channel,
@@ -53,13 +53,13 @@ class Early:
                     await asyncio.sleep(0.05)
 
     def logged(self) -> list[str]:
-        """Return the events of the service's log; every line is one of them."""
+        """Return the events in the service's log; every line is an event."""
         return [json.loads(line)["event"] for line in self.account.log.read_text().splitlines()]
 
 
 @asynccontextmanager
 async def early_account(folder: Path, wait_seconds: float) -> AsyncIterator[Early]:
-    """Start Redis, and an account service that waits so long for its database."""
+    """Start Redis, and an account service that waits a given time for its database."""
     settings = DevstackSettings(state_dir=folder, simulator="on", **ephemeral_ports())
     plan, supervisor = make_plan(settings, State(folder)), Supervisor(lambda _: None)
     by_name = {process.name: process for process in plan.processes()}

@@ -1,4 +1,4 @@
-"""Leases that end while they are renewed, many times, on this Python and on the newest that is here."""
+"""Leases that end while they are renewed, many times, on this Python and on the newest installed one."""
 
 import asyncio
 import secrets

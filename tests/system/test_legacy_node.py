@@ -1,4 +1,4 @@
-"""Former databases made by Node itself, in every layout with every form of key and every naming, imported into the suite."""
+"""Former databases created by Node, in every layout with every form of key and every naming, imported into the suite."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ _NUMBERS = count(1)
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """Where Node finds SQLite; None where its package cannot be installed, and Python writes what Node printed."""
+    """Return the folder of Node's SQLite package; None where it cannot be installed, and Python writes Node's output."""
     folder = tmp_path_factory.mktemp("npm")
     command = ["npm", "install", "--silent", "--prefix", str(folder), PACKAGE]
     check = ["node", "-e", "new (require('better-sqlite3'))(':memory:')"]
@@ -44,7 +44,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 
 @pytest.fixture(scope="module")
 async def sellers(control: httpx.AsyncClient) -> list[Seller]:
-    """Sellers, each of whom has granted access to the LWA client of each of the first ones, which users have."""
+    """Return sellers, each of which has authorized the LWA clients of the first ones, which the users have."""
     found = [Seller.made() for _ in range(GOOD + 10)]
     clients = found[:USERS]
     seed = {name: [one.seed()[name][0] for one in clients] for name in ("applications", "roles")}
@@ -65,7 +65,7 @@ async def sellers(control: httpx.AsyncClient) -> list[Seller]:
 
 
 async def check_calls(gateway: GatewayServiceStub, active: dict[str, str]) -> None:
-    """Make a call for every account, and check that Amazon took it for one of the account's seller."""
+    """Make a call for every account, and check that Amazon attributes it to the account's seller."""
 
     async def call(account: tuple[str, str]) -> None:
         account_id, seller_id = account
@@ -125,7 +125,7 @@ async def test_a_database_of_node_is_imported_and_every_active_account_works(
 
 
 async def check_import(former: Former, url: str, suite: Suite, report: Path) -> None:
-    """Import a database twice: what it does, what it reports, and that the second run changes nothing."""
+    """Import a database twice; check the result and the report, and that the second run changes nothing."""
     operator, broken = Operator(suite), len(former.broken)
     command = ["import-legacy", "--database-url", url, *former.options, "--yes", "--report", str(report)]
     key = {"SELLERGATE_LEGACY_KEY": KEYS[former.key][0]}

@@ -1,4 +1,4 @@
-"""Every process that keeps copies hears of changes again within two seconds, whatever ended its subscription."""
+"""Every process that keeps copies receives changes again within two seconds, whatever ended its subscription."""
 
 import asyncio
 import re
@@ -29,7 +29,7 @@ KINDS = ("single", "sentinel", "cluster")
 
 @dataclass
 class Listeners:
-    """The processes that listen, as their metrics show them."""
+    """The listening processes, by their metrics."""
 
     suite: Suite
     http: httpx.AsyncClient
@@ -41,7 +41,7 @@ class Listeners:
         return float(value) == 1
 
     async def reach(self, name: str, wanted: bool, seconds: float) -> float:
-        """Wait until a process listens or does not; return the seconds that it took."""
+        """Wait until a process's listening state is the wanted one; return the seconds until then."""
         began = time.monotonic()
         while await self.up(name) is not wanted:
             assert time.monotonic() - began < seconds, f"{name}: not {wanted}"
@@ -52,7 +52,7 @@ class Listeners:
         return {name: self.suite.log(name).read_text().count(event) for name in LISTENING}
 
     async def heard_again(self, since: Callable[[], float]) -> float:
-        """Return the seconds from a moment until the last process listened again; each has logged the outage and its end."""
+        """Return the seconds from a time until the last process listened again; each must have logged the outage and its end."""
         before = self.logged("feed_connected"), self.logged("feed_disconnected")
         while any(
             self.logged(event)[name] == count[name]
@@ -104,7 +104,7 @@ async def test_every_process_receives_changes_again(tmp_path: Path, kind: str) -
 
 
 async def _failover(servers: redis_sets.Set, listeners: Listeners) -> None:
-    """Kill the primary; the time counts from the moment at which another server is the primary."""
+    """Kill the primary; return the time at which another server is the primary."""
     dead, another = servers.primary_of(ACCOUNT_CHANGES), float("inf")
 
     def promoted() -> float:

@@ -1,4 +1,4 @@
-"""The memory of every process, idle and after 50,000 and 100,000 calls: what was answered leaves nothing behind."""
+"""The memory of every process, idle and after 50,000 and 100,000 calls: completed calls leave no memory behind."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ from tests.e2e.sellers import Seller
 from tests.system.processes import NAMES, megabytes, processor_seconds
 
 CALLS, CALLERS, GROWTH = 50_000, 8, 1.10
-# What the main path asks of these only when something is cold, asked directly.
+# Calls that the main path makes to these processes only for cold accounts, made directly here.
 DIRECT: dict[str, tuple[str, Any]] = {
     "account": ("/sellergate.account.v1.AccountService/GetAccount", GetAccountRequest),
     "token": ("/sellergate.token.v1.TokenService/GetAccessToken", GetAccessTokenRequest),
@@ -34,7 +34,7 @@ Call = Callable[[], Awaitable[object]]
 
 
 async def called(call: Call) -> None:
-    """Call so often, from so many at once."""
+    """Make a number of calls, several at once."""
     left = iter(range(CALLS))
 
     async def caller() -> None:
@@ -45,7 +45,7 @@ async def called(call: Call) -> None:
 
 
 async def calls_of(suite: Suite, account_id: str, stack: AsyncExitStack) -> list[Call]:
-    """A call for each process; the edge's goes through the gateway."""
+    """Return a call for each process; the edge's passes through the gateway."""
     path = f"/api/amazon/accounts/{account_id}/sp-api{PATH}"
     head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {suite.jwt('u1')}\r\n\r\n".encode()
     rest = Connections(suite.plan.port("edge"), head)
@@ -65,9 +65,9 @@ async def test_memory_does_not_grow_with_calls(
 ) -> None:
     (port,) = free_ports(1)
     monkeypatch.setenv("DATABASE_URL", postgres_url)
-    # The simulator would be most of the time: it gives tokens and credentials, and an upstream that costs nothing the responses.
+    # The simulator would take most of the time, so it only issues tokens and credentials; a fast upstream sends the responses.
     monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT_NA", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("SELLERGATE_QUOTA_MODE", "shadow")  # counted, and nobody waits
+    monkeypatch.setenv("SELLERGATE_QUOTA_MODE", "shadow")  # counted without a waiting caller
     monkeypatch.setenv("SELLERGATE_USER_RATE", "100000")
     monkeypatch.setenv("SELLERGATE_USER_BURST", "100000")
     settings = DevstackSettings(state_dir=tmp_path / "s", simulator="on", **ephemeral_ports())

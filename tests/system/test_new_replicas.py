@@ -1,4 +1,4 @@
-"""A replica that joins behind a name gets its share of calls from clients that were connected long before."""
+"""A new replica behind a name gets its share of calls from clients with older connections."""
 
 import asyncio
 import socket
@@ -20,12 +20,12 @@ from tests.e2e.operators import running_account
 
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 AGE_SECONDS = 2
-# gRPC asks for a name at most every thirty seconds (grpc.dns_min_time_between_resolutions_ms).
+# gRPC resolves a name at most every thirty seconds (grpc.dns_min_time_between_resolutions_ms).
 RESOLVED_SECONDS = 30 + 3 * AGE_SECONDS
 
 
 class Names(asyncio.DatagramProtocol):
-    """A name server that knows one name, whatever it is called: RFC 1035, A records without a life."""
+    """A name server that returns the same addresses for every name: RFC 1035, A records with a TTL of zero."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self.addresses = addresses
@@ -83,5 +83,5 @@ async def test_a_replica_that_joins_gets_its_share(tmp_path: Path, monkeypatch: 
                 share = log.read_text().count("ListAccounts") - before
             finally:
                 await joined.stop()
-    print(f"\nof 100 calls the replica that joined answered {share}")
+    print(f"\nof 100 calls the new replica served {share}")
     assert 40 <= share <= 60

@@ -1,4 +1,4 @@
-"""Alerts by promtool, and every panel of the dashboard on a real Prometheus after a load."""
+"""Tests of alerts by promtool, and of every panel of the dashboard on a real Prometheus after a load."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ def test_every_alert_has_its_tests_and_its_section() -> None:
 
 
 async def loaded(suite: Suite) -> None:
-    """A load that has something for every panel."""
+    """Run a load with data for every panel."""
     async with (
         httpx.AsyncClient(base_url=suite.edge, timeout=30, trust_env=False) as client,
         httpx.AsyncClient(base_url=suite.simulator or "", timeout=10, trust_env=False) as control,

@@ -1,4 +1,4 @@
-"""Odd and oversized responses of LWA, STS and SP-API: no INTERNAL, nothing stored, and memory within bounds."""
+"""Malformed and oversized responses of LWA, STS and SP-API: no INTERNAL, nothing stored, and bounded memory."""
 
 import asyncio
 import base64
@@ -34,7 +34,7 @@ from tests.system.processes import megabytes, peaks
 from tests.unit.amazon.test_parsing import bodies, content_encodings, content_types
 
 RESPONSES, AT_ONCE, MOST_MEGABYTES = 500, 8, 64.0
-# Attempts of one call that the services make at most.
+# The most attempts of the services for one call.
 ATTEMPTS = 4
 MIB = 1024 * 1024
 Response = dict[str, Any]
@@ -59,7 +59,7 @@ def odd_responses(count: int) -> list[Response]:
     @given(bodies, content_types, content_encodings, st.sampled_from([200, 200, 200, 400, 403, 404]))
     def collect(body: bytes, content_type: str, content_encoding: str, status: int) -> None:
         headers = {"Content-Type": content_type, "Content-Encoding": content_encoding}
-        # What no HTTP server can send is left out.
+        # Responses that no HTTP server can send are left out.
         found.append(response(body, status, **{n: v for n, v in headers.items() if v.isascii() and v.isprintable()}))
 
     collect()
@@ -89,7 +89,7 @@ def large_responses() -> list[Response]:
 
 @dataclass
 class World:
-    """The suite and what its callers saw."""
+    """The suite and its callers' outcomes."""
 
     suite: Suite
     control: httpx.AsyncClient
@@ -99,7 +99,7 @@ class World:
     calls: int = 0
 
     async def fed(self, kind: str, responses: Sequence[Response], call: Callable[[int], Awaitable[object]]) -> None:
-        """Let so many calls at once meet the responses, each of which is given for every attempt of a call."""
+        """Make calls, several at once, each of whose attempts gets the next response."""
         for start in range(0, len(responses), AT_ONCE):
             some = responses[start : start + AT_ONCE]
             for one in some:
@@ -122,7 +122,7 @@ Way = Callable[[int], Awaitable[object]]
 
 @asynccontextmanager
 async def opened_ways(world: World) -> AsyncIterator[list[tuple[str, Way]]]:
-    """The calls that meet the responses, each with the kind of fault that it meets."""
+    """Return the calls that get the responses, each with its kind of fault."""
     async with AsyncExitStack() as stack:
 
         async def opened(name: str) -> Any:
@@ -163,7 +163,7 @@ async def opened_ways(world: World) -> AsyncIterator[list[tuple[str, Way]]]:
 
 
 async def entries(suite: Suite) -> set[bytes]:
-    """The names of all that is cached of tokens and credentials."""
+    """Return the names of all cached tokens and credentials."""
     async with Redis.from_url(suite.plan.redis_address) as redis:
         return {key async for key in redis.scan_iter("*") if key.startswith((b"tok:", b"cred:")) and key.endswith(b"}")}
 
@@ -172,7 +172,7 @@ async def entries(suite: Suite) -> set[bytes]:
 async def test_odd_responses_store_nothing_and_cost_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SELLERGATE_QUOTA_MODE", "shadow")  # counted, and no call waits
+    monkeypatch.setenv("SELLERGATE_QUOTA_MODE", "shadow")  # counted without a waiting call
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     options = DevstackSettings(state_dir=tmp_path / "s", simulator="on", **ephemeral_ports())
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Token, account and gateway under ten times the callers that saturate them, which return when they are asked to.
+"""Token, account and gateway under ten times the callers that saturate them, which retry at the given times.
 
 The goodput under overload is at least 80 % of the best one, refusals take at most 250 ms, and the goodput is back within 5 s.
 Best and overloaded goodput are measured in turn, and their sums compared: see `tests.system.overload.overloaded`.
@@ -20,9 +20,9 @@ from tests.system.token_fleet import Fleet, fleet
 
 TIMES, SECONDS = 10, 60.0
 REFUSED_WITHIN_SECONDS, RECOVERED_WITHIN_SECONDS = 0.25, 5.0
-# The rest is left to a machine that keeps the whole process from its processor for a moment.
+# The remainder is a margin for moments in which the machine does not schedule the process.
 REFUSED_IN_TIME = 0.99
-# LWA responds in this time, so that its connections are the token service's bottleneck, whatever else the machine does.
+# LWA's response time, so that its connections are the token service's bottleneck on any machine.
 LWA_SECONDS = 2.0
 TOKEN_CALLERS, TOKEN_DEADLINE_SECONDS = 80, 8.0
 # The account service is bound by its processor: ten times these callers wait longer for it than their deadline.
@@ -83,7 +83,7 @@ async def test_calls(tmp_path: Path) -> None:
             await invoke(stub.Call, request, dependency="gateway", seconds=GATEWAY_DEADLINE_SECONDS)
 
         for account in running.accounts:
-            await call(account)  # its rate is learned from a response
+            await call(account)  # the gateway learns its rate from a response
         load = Load(call, [running.accounts[number % 32] for number in range(TIMES * GATEWAY_CALLERS)])
         log = running.suite.log("gateway")
         found = await overloaded(load, log, GATEWAY_CALLERS, TIMES, GATEWAY_SECONDS)

@@ -1,4 +1,4 @@
-"""Each single step that is left out of a list of CONTRIBUTING.md is named by its check; takes about half a minute."""
+"""Each omitted step of a list in CONTRIBUTING.md is named by its check; takes about half a minute."""
 
 from pathlib import Path
 

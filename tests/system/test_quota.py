@@ -1,4 +1,4 @@
-"""Quota at Amazon's true rates, with three replicas: all that is allowed is used, nothing is refused, nobody delays another."""
+"""Quota at Amazon's real rates, with three replicas: all of it is used, Amazon refuses nothing, no seller delays another."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ OTHER, OTHER_PATH = (
     "/definitions/2020-09-01/productTypes",
 )
 RATE, BURST = 5.0, 10
-# 1 a second, burst 1, as 51 operations of the catalogue have it.
+# 1 a second, burst 1, as for 51 operations of the catalogue.
 SINGLE, SINGLE_PATH = "awd/2024-05-09/listInboundShipments", "/awd/2024-05-09/inboundShipments"
 SECONDS, CALLERS = 60.0, 64
 
@@ -56,7 +56,7 @@ async def test_all_that_is_allowed_is_used_and_nothing_is_refused(world: Gateway
 
 
 async def waits_of(world: Gateways, sellers: list[str], seconds: float) -> list[float]:
-    """The quota waits of sellers who are offered one and a half times their rate."""
+    """Return the quota waits of sellers at one and a half times their rate."""
     waits, ended, tasks = list[float](), time.monotonic() + seconds, set[asyncio.Task[None]]()
 
     async def one(account_id: str) -> None:
@@ -102,7 +102,7 @@ async def test_a_flood_of_one_seller_delays_no_other(world: Gateways) -> None:
 
 @pytest.mark.timeout(600)
 async def test_a_rate_that_is_believed_too_high_settles_at_the_true_one(world: Gateways) -> None:
-    """The catalogue says 5/s and Amazon lets 2/s, once told with every response, once never."""
+    """The catalogue says 5/s and Amazon allows 2/s, once reported in every response, once never."""
     (account_id,) = await world.fleet.add(1)
     await world.warm([account_id])
     true, minutes, most_refused = 2.0, 5, 0.03

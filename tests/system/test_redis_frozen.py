@@ -1,4 +1,4 @@
-"""A primary freezes, as on a machine that swaps or a network that drops packets: it refuses nothing and answers nothing."""
+"""A frozen primary, as on a machine that swaps or a network that drops packets: it neither refuses nor responds."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""The database and the keys are lost; both come back from their backups, as docs/runbook.md says, and sellers' calls work."""
+"""Lost database and keys are restored from their backups by docs/runbook.md, and sellers' calls work."""
 
 import asyncio
 import os
@@ -18,14 +18,14 @@ from tests.e2e.operators import Operator
 from tests.e2e.sellers import Seller
 from tests.paths import ROOT
 
-# The keys, and how each is made.
+# The keys, and the command that creates each.
 KEYS: dict[str, tuple[str, ...]] = {"sealing": (), "index": ("--single",), "audit": ("--single",)}
 CALL = "/api/amazon/accounts/{}/sp-api/sellers/v1/marketplaceParticipations"
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 
 
 def typed(postgres: PostgresServer, program: str, url: str, file: Path) -> None:
-    """Type the runbook's line with this program."""
+    """Run the runbook's line with this program."""
     (line,) = re.findall(rf"^{program} .*$", RUNBOOK, re.MULTILINE)
     environment = {**os.environ, "DATABASE_URL": url.replace("+psycopg", "")}
     command = f"{postgres.binaries}/{line.replace('sellergate.dump', str(file))}"
@@ -34,7 +34,7 @@ def typed(postgres: PostgresServer, program: str, url: str, file: Path) -> None:
 
 
 async def restarted_with(rest: Rest, url: str, keys: dict[str, bytes]) -> None:
-    """Start the account service, of which there is one, anew on a database and with keys; wait until others see it."""
+    """Restart the only account service on a database and with keys; wait until other services reach it."""
     suite = rest.suite
     for name, key in keys.items():
         suite.plan.state.key_file(name).write_bytes(key)
@@ -67,20 +67,20 @@ async def test_a_database_and_its_keys_come_back_from_their_backups(
         typed(postgres, "pg_dump", lost, dump)
         keys = {name: suite.plan.state.key_file(name).read_bytes() for name in KEYS}
         forgotten = await rest.connect(await Seller.seeded(control))
-        # Both are lost: an empty database, and keys that somebody has made anew.
+        # Both are lost: an empty database, and new keys.
         other = {name: operator.types("keys", "new", *single).stdout.encode() for name, single in KEYS.items()}
         await restarted_with(rest, fresh, other)
         assert operator.types("tokens", "clear", "--yes").returncode == 0
         assert (await rest.ask("GET", f"/api/amazon/accounts/{kept}")).status_code == 404
-        await restarted_with(rest, lost, keys)  # lets go of the database that is restored into
+        await restarted_with(rest, lost, keys)  # closes the connections to the database to be restored
         typed(postgres, "pg_restore", fresh, dump)
-        # The database without its keys opens nothing, says so, and harms nothing.
+        # With other keys the service decrypts nothing, reports it, and changes nothing.
         await restarted_with(rest, fresh, other)
         for path in (f"/api/amazon/accounts/{kept}", CALL.format(kept)):
             refused = await rest.ask("GET", path)
             assert refused.json()["reason"] == "ROW_NOT_AUTHENTIC", refused.text
         assert operator.types("audit", "verify").returncode == 1
-        # With its keys everything works that was there when the backup was made.
+        # With its keys everything of the backup works.
         await restarted_with(rest, fresh, keys)
         assert operator.types("tokens", "clear", "--yes").returncode == 0
         assert operator.types("audit", "verify").returncode == 0

@@ -1,4 +1,4 @@
-"""Every service replaced, one replica after the other, ten times, under a constant load of reads and writes: no call fails."""
+"""Every replica replaced one after the other, ten times, under a constant load of reads and writes: no call fails."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ async def test_no_call_fails_while_everything_is_replaced(tmp_path: Path, monkey
         httpx.AsyncClient(timeout=30, trust_env=False) as rest,
     ):
         (await control.post("/control/rates", json={"scale": 100000, "burst_scale": 1000})).raise_for_status()
-        # Tokens of two seconds, so that every replica of every service is asked again and again.
+        # Tokens live two seconds, so that every replica of every service gets calls all the time.
         (await control.post("/control/tokens", json={"life_seconds": 5})).raise_for_status()
         seller = await Seller.seeded(control)
         rest.headers["Authorization"] = f"Bearer {world.suite.jwt('u1')}"
@@ -43,7 +43,7 @@ async def test_no_call_fails_while_everything_is_replaced(tmp_path: Path, monkey
                 balanced = list(world.edges.values())
                 path = f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations"
                 url = balanced[turn // 4 % len(balanced)] + path
-                # REST waits for no turn: sixteen callers at once are one more than the operation's burst.
+                # REST calls do not wait for quota: sixteen callers at once are one more than the operation's burst.
                 while (response := await rest.get(url)).status_code == httpx.codes.TOO_MANY_REQUESTS:
                     pass
                 assert response.status_code == httpx.codes.OK, response.text

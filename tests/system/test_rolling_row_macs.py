@@ -36,12 +36,12 @@ from tests.paths import ROOT
 from tests.system.conftest import Need
 
 LAST_WITHOUT = "d4b900540b1dc419ac4d9bcdba2bd530c1ed24e4"
-"""The last commit whose account service knows no MACs of rows."""
+"""The last commit whose account service has no MACs of rows."""
 _CODE = ("services/account", "libs/common", "libs/amazon")
 
 
 def older_code(folder: Path, need: Need) -> str:
-    """Unpack the older release's code; return where Python finds it."""
+    """Unpack the older release's code; return its import path."""
     archive = subprocess.run(
         ["git", "archive", LAST_WITHOUT, *_CODE], cwd=ROOT, capture_output=True, check=False, timeout=60
     )
@@ -52,7 +52,7 @@ def older_code(folder: Path, need: Need) -> str:
 
 
 class Replica:
-    """An account service, and what is asked of it by an operator and by the token service."""
+    """An account service with the calls of an operator and of the token service."""
 
     def __init__(self, suite: Suite, target: str) -> None:
         self._suite = suite
@@ -96,7 +96,7 @@ class Replica:
 
 @asynccontextmanager
 async def on_postgres(folder: Path, url: str) -> AsyncIterator[tuple[Suite, Process, Supervisor]]:
-    """Run Redis; yield how today's account service is started, which is not done yet."""
+    """Run Redis; yield the present account service before its start."""
     settings = DevstackSettings(state_dir=folder, log_level="debug", simulator="on", **ephemeral_ports())
     plan, supervisor = make_plan(settings, State(folder)), Supervisor(lambda _: None)
     try:
@@ -128,7 +128,7 @@ async def test_replicas_with_and_without_macs_read_each_others_rows_until_macs_a
         await supervisor.start(account)
         assert "Traceback" not in log.read_text()
 
-        # Both serve. Each reads what the other wrote, and changes it.
+        # Both serve. Each reads and changes the other's rows.
         second = await older.connect(application, "SELLER2", "Atzr|2")
         third = await newer.connect(application, "SELLER3", "Atzr|3")
         everyone = {first: ["", "Atzr|1"], second: ["", "Atzr|2"], third: ["", "Atzr|3"]}
@@ -144,7 +144,7 @@ async def test_replicas_with_and_without_macs_read_each_others_rows_until_macs_a
         assert (await older.reads(third))[1] == "Atzr|4"
         everyone[third][1] = "Atzr|4"
 
-        # The older replica ends; rows without a MAC that fits are given one, and from then on it is required.
+        # The older replica ends; rows without a valid MAC get one, which is required from then on.
         before.send(signal.SIGTERM)
         assert before.handle is not None
         await asyncio.to_thread(before.handle.wait, 60)
@@ -160,7 +160,7 @@ async def test_replicas_with_and_without_macs_read_each_others_rows_until_macs_a
             assert await newer.reads(account_id) == ("us-west-2", token)
         assert operator.types("audit", "verify").returncode == 0
 
-        # What an older replica writes now is no longer taken.
+        # Rows that an older replica writes now are refused.
         await supervisor.start(before)
         await older.move(first, "eu-west-1")
         with pytest.raises(SellergateError) as caught:

@@ -1,4 +1,4 @@
-"""schemathesis over the OpenAPI document: thousands of requests, none of them a bug of ours."""
+"""schemathesis over the OpenAPI document: thousands of requests, none of which finds a bug."""
 
 import re
 import subprocess
@@ -16,12 +16,12 @@ CHECKS = (
     "response_headers_conformance"
 )
 LEAST_REQUESTS = 2000
-# A request of its own decides for each that only a good token opens it.
+# A separate request checks for each route that it needs a valid token.
 GUARDED = "ignored_auth"
 
 
 def explored(suite: Suite, folder: Path, token: str, checks: str, account_id: str = "", examples: int = 100) -> str:
-    """Run schemathesis; return what it tells."""
+    """Run schemathesis; return its output."""
     named = f'[parameters]\n"path.account_id" = "{account_id}"\n"query.amazonAccountId" = "{account_id}"\n'
     configuration = folder / "schemathesis.toml"
     configuration.write_text(named if account_id else "")

@@ -1,4 +1,4 @@
-"""Every outgoing client under a storm of real length: silent and slow for longer than the clients wait."""
+"""Every outgoing client against servers that are silent or slow for longer than the clients' deadlines."""
 
 import pytest
 
@@ -37,5 +37,5 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture
 def storm() -> Storm:
-    """Longer than the deadlines of LWA (10 s), and than STS's and PostgreSQL's time-outs."""
+    """Run a storm longer than the deadlines of LWA (10 s), STS and PostgreSQL."""
     return Storm(silent=13.0, slow=12.0, callers=300)

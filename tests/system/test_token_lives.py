@@ -1,4 +1,4 @@
-"""Tokens of short lives under load: nobody waits for LWA, nobody gets one about to end; and a secret that ends meanwhile."""
+"""Short-lived tokens under load: no caller waits for LWA or gets an expiring token; and a secret that expires meanwhile."""
 
 import asyncio
 import secrets
@@ -20,7 +20,7 @@ LIFE, LEAST, LWA_SECONDS, OLD_LIFE = 12.0, 0.6, 0.8, 20.0
 
 
 async def under_load(callers: int, seconds: float, call: Callable[[int], Awaitable[None]]) -> int:
-    """Let callers call again and again; return how often they did. The first failure ends it."""
+    """Let callers call repeatedly; return the number of calls. The first failure ends it."""
     end, made = time.monotonic() + seconds, 0
 
     async def caller(number: int) -> None:
@@ -86,7 +86,7 @@ async def test_a_secret_is_rotated_and_the_old_one_ends_without_a_failed_call(
         async def rotated() -> None:
             await asyncio.sleep(2)
             (await control.post("/control/secrets/rotate-client", json=rotation)).raise_for_status()
-            await asyncio.sleep(OLD_LIFE / 2)  # only now are we told
+            await asyncio.sleep(OLD_LIFE / 2)  # only now does Sellergate get the new secret
             request = RotateClientSecretRequest(application_id=application_id, client_secret=fresh)
             async with open_channel(
                 rest.suite.target("account"), "account", rest.suite.identity("operator"), []

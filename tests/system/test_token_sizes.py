@@ -1,4 +1,4 @@
-"""Ten thousand accounts: one exchange each, whatever is read, in a process of bounded memory; and a rotation under their load."""
+"""Ten thousand accounts: one exchange each, however many reads, in bounded memory; and a rotation under their load."""
 
 import asyncio
 import secrets
@@ -14,7 +14,7 @@ from tests.fakes.token import new_secret
 from tests.system.token_fleet import Fleet, Outcomes, each, fleet
 
 ACCOUNTS, READS = 10_000, 10
-# Measured: about 75 MB after the start, and 3 KB a token in memory, of which 20,000 are kept at most.
+# Measured: about 75 MB after the start, and 3 KB for each token in memory, of which at most 20,000 are kept.
 MOST_MEGABYTES = 220
 OLD_LIFE = 30.0
 
@@ -60,7 +60,7 @@ async def one_exchange_each(world: Fleet) -> None:
 
 
 async def a_rotation_under_load(world: Fleet) -> None:
-    """Every call exchanges anew, before Amazon rotates, while only Amazon knows, while both secrets live, and after the old one."""
+    """Let every call make an exchange: before the rotation, before the new secret arrives, and while each secret is valid."""
     await world.tokens.clear()
     fresh, outcomes, before = f"amzn1.oa2-cs.v1.{secrets.token_hex(32)}", Outcomes(), await exchanges(world.control)
     rotation = {"client_id": world.client_id, "new_secret": fresh, "old_life_seconds": OLD_LIFE}
@@ -90,9 +90,9 @@ async def a_rotation_under_load(world: Fleet) -> None:
         message = new_secret(world.client_id, fresh, datetime.now(UTC)).encode()
         response = await world.tokens.stub.HandleRotation(HandleRotationRequest(queue_message=message))
         assert response.applied
-        steps["known to us"] = outcomes.ended.total()
+        steps["stored by Sellergate"] = outcomes.ended.total()
         await asyncio.sleep(OLD_LIFE)
-        steps["the old one long dead"] = outcomes.ended.total()
+        steps["the old one expired"] = outcomes.ended.total()
         await asyncio.sleep(8)
         stop.set()
 

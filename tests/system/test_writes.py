@@ -14,5 +14,5 @@ from tests.e2e.test_writes import write_all
 async def test_ten_thousand_writes_are_done_once_or_said_to_be_unknown(
     rest: Rest, control: httpx.AsyncClient, client: Sellergate, seller: Seller
 ) -> None:
-    # On a busy machine the gateway's own response takes a part of two seconds.
+    # On a busy machine the gateway's own response may take up to two seconds.
     await write_all(10_000, 64, rest, control, client, seller, seconds=8.0)

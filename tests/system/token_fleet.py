@@ -1,4 +1,4 @@
-"""A suite of its own with many accounts of one application, for loads on the token service."""
+"""A separate suite with many accounts of one application, for loads on the token service."""
 
 import asyncio
 import secrets
@@ -39,7 +39,7 @@ class Fleet:
     sellers: list[dict[str, Any]] = field(default_factory=list)
 
     async def add(self, count: int) -> list[str]:
-        """Connect so many new sellers; return their accounts."""
+        """Connect a number of new sellers; return their accounts."""
         numbers = range(len(self.sellers), len(self.sellers) + count)
         grants = {f"A{number:013d}": f"Atzr|{secrets.token_urlsafe(32)}" for number in numbers}
         for seller_id, token in grants.items():
@@ -76,14 +76,14 @@ class Fleet:
         return added
 
     async def seed(self) -> None:
-        """Tell the simulator of all sellers; it forgets them when it dies."""
+        """Seed all sellers into the simulator, which loses them when it ends."""
         application = {"application_id": "amzn1.sp.solution.fleet", "client_id": self.client_id}
         seed = {"applications": [application | {"client_secret": self.client_secret}], "sellers": self.sellers}
         (await self.control.post("/control/seed", json=seed)).raise_for_status()
 
 
 async def each(items: Iterable[Any], call: Callable[[Any], Awaitable[None]], at_once: int = AT_ONCE) -> None:
-    """Do something for every item, so many at once."""
+    """Run work for every item, several at once."""
     left = iter(items)
 
     async def worker() -> None:
@@ -95,15 +95,15 @@ async def each(items: Iterable[Any], call: Callable[[Any], Awaitable[None]], at_
 
 @dataclass
 class Outcomes:
-    """How calls ended, by reason, and the longest."""
+    """Outcomes of calls by reason, and the longest time."""
 
     ended: Counter[str] = field(default_factory=Counter)
     longest: float = 0.0
     without_hint: int = 0
-    """Failures that do not say when to come again."""
+    """Failures without a retry time."""
 
     async def of(self, call: Awaitable[Any]) -> None:
-        """Wait for a call and count it."""
+        """Await a call and count its outcome."""
         began = time.monotonic()
         try:
             await call
@@ -119,7 +119,7 @@ class Outcomes:
 
 @asynccontextmanager
 async def fleet(folder: Path) -> AsyncIterator[Fleet]:
-    """Run a suite with no account."""
+    """Run a suite without accounts."""
     settings = DevstackSettings(state_dir=folder, simulator="on", **ephemeral_ports())
     async with (
         running_suite(settings, lambda _: None) as suite,
