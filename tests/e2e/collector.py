@@ -1,4 +1,4 @@
-"""A collector of traces: takes what OpenTelemetry's exporter posts, and keeps the spans."""
+"""A collector of traces that receives the requests of OpenTelemetry's exporter and keeps the spans."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""One suite for all end-to-end tests: every process real, logs at debug, everything the edge says recorded."""
+"""One suite for all end-to-end tests: real processes, logs at debug, and all responses of the edge recorded."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -23,21 +23,21 @@ OWN = ("edge", "account", "token", "iam", "gateway")
 
 
 def ephemeral_ports() -> dict[str, int]:
-    """Free ports for every process; the simulator takes five in a row."""
+    """Return free ports for every process; the simulator needs five consecutive ones."""
     ports = zip((f"{name}_port" for name in OWN), free_ports(len(OWN)), strict=True)
     return {**dict(ports), "simulator_port": free_row(5)[0]}
 
 
 @pytest.fixture(scope="session")
 async def collector() -> AsyncIterator[Collector]:
-    """Where the suite's traces go: those that a caller wants, for nothing is sampled by itself."""
+    """Run a collector of the suite's traces; only calls whose caller samples them are traced."""
     async with collecting() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def responses() -> list[bytes]:
-    """All that the edge responded with."""
+    """Return the list of all responses of the edge."""
     return []
 
 
@@ -45,19 +45,19 @@ def responses() -> list[bytes]:
 async def suite(
     tmp_path_factory: pytest.TempPathFactory, collector: Collector, responses: list[bytes]
 ) -> AsyncIterator[Suite]:
-    """The whole suite, with the simulator; each worker of a run side by side has its own."""
+    """Run the whole suite with the simulator; each parallel worker has its own."""
     folder: Path = tmp_path_factory.mktemp("suite")
     settings = DevstackSettings(state_dir=folder, log_level="debug", simulator="on", **ephemeral_ports())
     async with AsyncExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
-            # The edge's own page is shown at the end of an authorization, and not the console.
+            # An authorization ends at the edge's own page, not at the console.
             patch.setenv("SELLERGATE_OAUTH_DONE_PAGE", "")
             patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
             patch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
             patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
             running = await stack.enter_async_context(running_suite(settings, lambda _: None))
         yield running
-        # Whatever the tests of this suite left behind is searched once more at its end.
+        # All remaining data of this suite's tests is searched for secrets at its end.
         places = {
             **await hunt.places_of(running),
             "traces": bytes(collector.raw),
@@ -68,7 +68,7 @@ async def suite(
 
 @dataclass
 class Rest:
-    """A frontend: a client of the edge that remembers every response."""
+    """A frontend: a client of the edge that records every response."""
 
     suite: Suite
     client: httpx.AsyncClient
@@ -83,7 +83,7 @@ class Rest:
         return response
 
     async def connect(self, seller: Seller, user: str = "u1") -> str:
-        """Connect a seller and return the account's id."""
+        """Connect a seller and return the account ID."""
         response = await self.ask("POST", "/api/amazon/accounts", user, json=seller.connection())
         assert response.status_code in (200, 201), response.text
         return str(response.json()["id"])
@@ -91,21 +91,21 @@ class Rest:
 
 @pytest.fixture(scope="session")
 async def rest(suite: Suite, responses: list[bytes]) -> AsyncIterator[Rest]:
-    """A frontend."""
+    """Return a frontend."""
     async with httpx.AsyncClient(base_url=suite.edge, timeout=40, trust_env=False) as client:
         yield Rest(suite, client, responses)
 
 
 @pytest.fixture(scope="session")
 async def control(suite: Suite) -> AsyncIterator[httpx.AsyncClient]:
-    """The simulator's control API."""
+    """Return a client of the simulator's control API."""
     async with httpx.AsyncClient(base_url=suite.simulator or "", timeout=10, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 async def client(suite: Suite) -> AsyncIterator[Sellergate]:
-    """An internal service with the client library."""
+    """Return an internal service's client library."""
     identity = suite.identity("client/demo")
     async with Sellergate.connect(suite.target("gateway"), suite.target("account"), identity) as connected:
         yield connected
@@ -113,20 +113,20 @@ async def client(suite: Suite) -> AsyncIterator[Sellergate]:
 
 @pytest.fixture
 async def seller(control: httpx.AsyncClient) -> Seller:
-    """A seller that Amazon knows and Sellergate does not yet."""
+    """Return a seller that is seeded at Amazon and not yet connected."""
     return await Seller.seeded(control)
 
 
 @pytest.fixture
 async def gateway(suite: Suite) -> AsyncIterator[GatewayServiceStub]:
-    """The gateway, as an internal service without the client library sees it."""
+    """Return a stub of the gateway, for an internal service without the client library."""
     async with open_channel(suite.target("gateway"), "gateway", suite.identity("client/demo"), []) as channel:
         yield GatewayServiceStub(channel)
 
 
 @pytest.fixture
 async def fast(control: httpx.AsyncClient) -> AsyncIterator[None]:
-    """Quotas at Amazon that no test waits for; faults end with the test."""
+    """Raise Amazon's quotas so that no test waits; remove faults at the end of the test."""
     (await control.post("/control/rates", json={"scale": 1000, "burst_scale": 10})).raise_for_status()
     yield
     (await control.request("DELETE", "/control/faults")).raise_for_status()

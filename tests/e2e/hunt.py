@@ -1,4 +1,4 @@
-"""The hunt for secrets: searches all that a suite wrote for every secret it was given, and for anything of their shapes."""
+"""The search for secrets: all output of a suite is searched for every secret that it got, and for their shapes."""
 
 import re
 from collections.abc import Iterable
@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from redis.asyncio import Redis
 from sellergate_devstack.suite import Suite
 
-# Tokens and keys that were made on the way, by their shape.
+# Generated tokens and keys, by their shape.
 SHAPES = re.compile(
     rb"sg[sr]_[\w-]{43}|Atz[ar]\|[\w-]{8,}|Atz\.sprdt\|\w+|amzn1\.oa2-cs\.v1\.\w+|\bASIA[A-Z0-9]{12,}|\bAKIA[A-Z0-9]{12,}|eyJ[\w-]+\.eyJ"
 )
 
-# A sealed value (JWE with alg "dir"): random text, in megabytes of which any shape stands by chance.
+# A sealed value (JWE with alg "dir"): megabytes of random text contain any shape by chance.
 SEALED = re.compile(rb"eyJ[\w-]+\.\.[\w-]{22}\.[\w-]+\.[\w-]{43}")
 
 
 async def places_of(suite: Suite) -> dict[str, bytes]:
-    """Return what the suite's processes wrote: their logs, the database's files, and Redis."""
+    """Return the output of the suite's processes: their logs, the database's files, and Redis."""
     places = {f"log of {name}": suite.log(name).read_bytes() for name in suite.supervisor.processes}
     for path in suite.plan.state.folder.glob("account.sqlite*"):
         places[path.name] = path.read_bytes()
@@ -25,7 +25,7 @@ async def places_of(suite: Suite) -> dict[str, bytes]:
 
 
 def secrets_of(suite: Suite) -> list[bytes]:
-    """Return the secrets that the suite itself was given."""
+    """Return the secrets that the suite got."""
     demo = suite.demo
     keys = (
         suite.plan.state.key_file(name).read_bytes().split()[-1] for name in ("sealing", "cache-token", "index", "jwt")
@@ -39,7 +39,7 @@ def secrets_of(suite: Suite) -> list[bytes]:
 
 
 def find(places: dict[str, bytes], known: Iterable[bytes]) -> list[tuple[str, bytes]]:
-    """Return each secret that is in one of the places, with the place's name; only the beginning is shown."""
+    """Return each secret found in one of the places, with the place's name; only its beginning is shown."""
     secrets = tuple(known)
     return [
         (place, secret[:12])
@@ -49,7 +49,7 @@ def find(places: dict[str, bytes], known: Iterable[bytes]) -> list[tuple[str, by
 
 
 async def dump(url: str) -> bytes:
-    """Every key and every value of Redis, as text and as DUMP gives it."""
+    """Return every key and value of Redis, as text and as the output of DUMP."""
     parts: list[bytes] = []
     async with Redis.from_url(url) as redis:
         async for key in redis.scan_iter():

@@ -1,4 +1,4 @@
-"""A former system as operators have one: accounts, some of them broken, in SQLite or PostgreSQL, encrypted with one key."""
+"""A realistic former system: accounts, some of them invalid, in SQLite or PostgreSQL, encrypted with one key."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class LegacySystem:
         number = len(self.rows)
         user, time = number % self.users, START + timedelta(minutes=number)
         code = list(MARKETPLACES)[number % 4]
-        # One LWA client a user; its secret changed after the first of the user's accounts.
+        # One LWA client for each user; its secret changed after the user's first account.
         client_secret = f"amzn1.oa2-cs.v1.{user:04}{'old' if number < self.users else 'new'}{self._salt}"
         token = f"Atzr|{secrets.token_urlsafe(120)}"
         self.secrets += [token, client_secret]
@@ -74,11 +74,11 @@ class LegacySystem:
         return self.key[:8].hex()
 
     def all_secrets(self) -> list[str]:
-        """Everything that must not be seen anywhere: what was encrypted, and the key in each of its forms."""
+        """Return everything that must not appear anywhere: the encrypted values, and the key in each of its forms."""
         return [*self.secrets, f"{self._salt}", self.key.hex()]
 
     def add_broken(self) -> list[tuple[str, str]]:
-        """Add rows that cannot be imported; return the id of each and the field at fault."""
+        """Add rows that cannot be imported; return each row's ID and invalid field."""
         flipped = self.rows[0]["refreshToken"]
         flipped = flipped[:-2] + ("00" if flipped[-2:] != "00" else "01")
         # The same seller again, with an earlier time, so that the existing row precedes it.

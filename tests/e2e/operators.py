@@ -1,4 +1,4 @@
-"""An account service of a test's own, and an operator at the command line in front of it."""
+"""A separate account service, and an operator who uses the command line with it."""
 
 import os
 import subprocess
@@ -58,7 +58,7 @@ class Operator:
     def types(
         self, *arguments: str, typed: str = "", seconds: float = 100, **variables: str
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end; it must not end with a traceback."""
+        """Run a command to its end; its output must hold no traceback."""
         with self.start(*arguments, **variables) as process:
             out, err = process.communicate(typed, timeout=seconds)
         assert "Traceback" not in out + err, err

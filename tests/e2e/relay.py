@@ -1,4 +1,4 @@
-"""A relay before the edge that keeps every byte that passes: what an SDK ever sees of us."""
+"""A relay in front of the edge that records every byte: all that an SDK sends to or gets from Sellergate."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Sellers for end-to-end tests, each with an application, a grant and a role of its own."""
+"""Sellers for end-to-end tests, each with its own application, grant and role."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Seller:
 
     @classmethod
     async def seeded(cls, control: httpx.AsyncClient) -> "Seller":
-        """Make a seller known to the simulator."""
+        """Create a seller and seed it into the simulator."""
         seller = cls.made()
         response = await control.post("/control/seed", json=seller.seed())
         assert response.is_success, response.text
@@ -27,7 +27,7 @@ class Seller:
 
     @classmethod
     def made(cls) -> "Seller":
-        """Make a seller that the simulator does not know yet."""
+        """Create a seller that is not yet seeded into the simulator."""
         number = secrets.token_hex(6).upper()
         return cls(
             seller_id=f"A{number}",

@@ -1,4 +1,4 @@
-"""What streaming RPCs bring, for the end-to-end tests."""
+"""Readers of streaming RPCs for end-to-end tests."""
 
 from typing import Any
 

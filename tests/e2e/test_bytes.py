@@ -1,4 +1,4 @@
-"""What arrives at Amazon is what was given, byte for byte: bodies of every size, paths and queries as strange as they may be."""
+"""Requests arrive at Amazon byte for byte: bodies of every size, and unusual paths and queries."""
 
 import json
 from hashlib import sha256
@@ -13,7 +13,7 @@ from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 ITEM = "/catalog/2022-04-01/items"
-# By method: an operation that the simulator echoes, with one segment of path that takes anything.
+# By method: an operation that the simulator echoes, with one path segment that accepts any text.
 PATHS = {
     "GET": ITEM,
     "POST": "/aplus/2020-11-01/contentDocuments",

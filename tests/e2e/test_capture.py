@@ -1,4 +1,4 @@
-"""`sellergate capture` against the running suite: an operator sees calls as they are made, and nobody sees a secret."""
+"""`sellergate capture` against the running suite: an operator sees calls as they are made, without secrets."""
 
 import asyncio
 import json

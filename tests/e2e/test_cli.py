@@ -1,4 +1,4 @@
-"""The `sellergate` command against the running suite, as an operator types it."""
+"""The `sellergate` command against the running suite, as an operator uses it."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ def operator(suite: Suite) -> Operator:
 
 
 async def typed(operator: Operator, *words: str, code: int = 0, **variables: str) -> str:
-    """Type a command beside the running loop; return what it prints."""
+    """Run a command in a thread beside the running loop; return its output."""
     done = await asyncio.to_thread(operator.types, *words, **variables)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout if code == 0 else done.stdout + done.stderr

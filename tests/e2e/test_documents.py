@@ -1,4 +1,4 @@
-"""Documents through the gateway: down, up, resumed, expired, restricted; and reports from beginning to end."""
+"""Documents through the gateway: downloads, uploads, resumed, expired and restricted ones; and whole report runs."""
 
 import asyncio
 import hashlib
@@ -119,7 +119,7 @@ async def test_a_restricted_report_is_opened_with_a_restricted_token(
     messages = await run(gateway, account_id, RESTRICTED)
     assert b"amazon-order-id" in text_of(messages)
     assert await count(control, "tokens/2021-03-01/createRestrictedDataToken") - before == 1
-    # Its type was told by getReport. Where nobody was told, a first refusal tells.
+    # getReport reveals the document's report type. Without that call, a first refusal reveals it.
     document_id = await document_of(gateway, account_id, messages[0].progress.report_id)
     await suite_redis_forgets(suite)
     refused = await count(control, "reports/2021-06-30/getReportDocument")

@@ -43,7 +43,7 @@ async def test_an_unavailable_process_is_reported_in_time_and_everything_recover
     suite.send(name, number)
     try:
         found = await asyncio.gather(*(one_call(client, account) for account in (cold, warm) for _ in range(3)))
-        if number is signal.SIGKILL:  # what is frozen is told at the edge's own deadline, after half a minute
+        if number is signal.SIGKILL:  # a frozen process is reported at the edge's own deadline, after half a minute
             over_rest = await rest.ask("GET", "/api/amazon/test/status", params={"amazonAccountId": cold})
             assert over_rest.headers["content-type"] in {"application/json", "application/problem+json"}
     finally:
@@ -56,7 +56,7 @@ async def test_an_unavailable_process_is_reported_in_time_and_everything_recover
 
 
 async def recovered(rest: Rest, client: Sellergate, control: httpx.AsyncClient) -> None:
-    """Wait until a seller that nobody knew before can be connected and called for: by a service, and through the edge."""
+    """Wait until a new seller can be connected and called for: by a service, and through the edge."""
     seller = await Seller.seeded(control)
     for _ in range(40):
         connected = await rest.ask("POST", "/api/amazon/accounts", json=seller.connection())

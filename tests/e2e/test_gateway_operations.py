@@ -1,4 +1,4 @@
-"""Every operation of the catalogue through the gateway, each with the right kind of token; and paths that are none."""
+"""Every operation of the catalogue through the gateway, each with the right kind of token; and unknown paths."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from tests.e2e.sellers import Seller
 
 CATALOGUE = Catalogue.load()
 RDT = "tokens/2021-03-01/createRestrictedDataToken"
-# The one whose response is a token is refused to every caller.
+# The operation whose response is a token is refused to every caller.
 CALLED = [operation for operation in CATALOGUE if operation.name != RDT]
 BODIES: dict[str, Any] = {
     "reports/2021-06-30/createReport": {"reportType": "GET_X", "marketplaceIds": ["ATVPDKIKX0DER"]},
@@ -59,7 +59,7 @@ async def test_every_operation_is_called_with_the_right_kind_of_token(
             gateway.Call, call_of(operation, account_id, seller.seller_id), dependency="gateway"
         )
 
-    # Those that revoke or rotate have no effect here; the application has no queue.
+    # Operations that revoke or rotate have no effect here, because the application has no queue.
     for start in range(0, len(CALLED), 32):
         await asyncio.gather(*map(call, CALLED[start : start + 32]))
     after = await counted(control)
@@ -69,7 +69,7 @@ async def test_every_operation_is_called_with_the_right_kind_of_token(
         response = responses[operation.name]
         assert (response.operation, response.attempts) == (operation.name, 1)
         assert after[operation.name] - before.get(operation.name, 0) == 1
-        # A token of the wrong kind is a 403; an argument that is wrong is not.
+        # A token of the wrong kind gives a 403; an invalid argument does not.
         assert response.http_status not in (401, 403, 429), (operation.name, response.body)
         if b'"echo"' in response.body:
             told = echo(response.body)
@@ -115,7 +115,7 @@ async def test_a_caller_that_is_not_listed_gets_no_token_of_amazons(
     with pytest.raises(SellergateError) as caught:
         await invoke(gateway.GetRestrictedDataToken, asked, dependency="gateway")
     assert caught.value.reason is Reason.CALLER_NOT_ALLOWED
-    # The edge has one fetched, and hears how long it lives.
+    # The edge has a token fetched, and gets only its lifetime.
     suite = rest.suite
     async with open_channel(suite.target("gateway"), "gateway", suite.identity("edge"), []) as channel:
         edge = GatewayServiceStub(channel)
@@ -193,7 +193,7 @@ async def test_ten_thousand_random_paths_never_crash_the_router(
         CATALOGUE.match(dice.choice(["GET", "POST", "BREW", ""]), path())
 
     async def refused(text: str) -> Reason | None:
-        # max_wait 0: a path that is well formed meets the cautious bucket and is not sent twice.
+        # max_wait 0: a well-formed path uses the cautious bucket and is not sent twice.
         request = call_pb2.CallRequest(account_id=account_id, method="GET", path=text)
         request.max_wait.FromSeconds(0)
         try:

@@ -1,4 +1,4 @@
-"""Nobody is trusted by address: every server shows itself to certificates of our authority, and to nobody else."""
+"""No peer is trusted by its address: servers accept only certificates of Sellergate's authority."""
 
 import socket
 import ssl
@@ -71,7 +71,7 @@ async def test_a_plain_text_client_gets_nothing(suite: Suite, name: str) -> None
 async def test_a_foreign_certificate_gets_nothing(suite: Suite, name: str, foreign_authority: TestAuthority) -> None:
     foreign = foreign_authority.identity("operator")
     ours = suite.identity("operator")
-    # It trusts our authority, and shows a certificate of its own.
+    # It trusts Sellergate's authority, and presents its own certificate.
     forged = Identity(ours.ca, foreign.certificate, foreign.key)
     for identity in (foreign, forged):
         async with channel_of(suite, name, identity) as channel:

@@ -1,4 +1,4 @@
-"""`make run` as a person sees it: it comes up, walks the main job, tells everything, and leaves nothing behind."""
+"""`make run` from a user's view: it starts, runs the demo, prints all addresses, and leaves no process behind."""
 
 import asyncio
 import json
@@ -24,14 +24,14 @@ START_SECONDS = 50.0
 def environment(folder: Path, **given: str) -> dict[str, str]:
     ports = {f"SELLERGATE_{name.upper()}": str(port) for name, port in ephemeral_ports().items()}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SELLERGATE_", "AWS_"))}
-    # What a shell behind a proxy has: nothing that stays on this machine may use it.
+    # The variables of a shell behind a proxy, which connections on this machine must not use.
     dead = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     return {**kept, **dead, **ports, "SELLERGATE_STATE_DIR": str(folder), **given}
 
 
 @contextmanager
 def launched(variables: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    """Run the launcher; whatever happens it is ended at last."""
+    """Run the launcher, and end it in every case."""
     command = [sys.executable, "-m", "sellergate_devstack"]
     with subprocess.Popen(
         command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
 async def test_it_starts_reports_and_leaves_nothing_twice(folder: Path) -> None:
     variables = environment(folder)
     accounts = []
-    for _ in range(2):  # the second time with the state that the first one kept
+    for _ in range(2):  # the second time with the state of the first run
         with launched(variables) as process:
             told = await report(folder, process)
             assert (folder / "run.json").stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-"""With other servers given, no simulator runs: LWA and SP-API of this test, STS of moto; botocore agrees with the signature."""
+"""With other servers configured, no simulator runs: LWA and SP-API of this test, STS of moto; botocore verifies the signature."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from tests.e2e.test_launcher import environment, launched, report
 
 @dataclass
 class OtherAmazon:
-    """An LWA and an SP-API that accept anyone, and remember what they were asked."""
+    """An LWA and an SP-API that accept every caller and record their requests."""
 
     url: str = ""
     exchanges: list[dict[str, list[str]]] = field(default_factory=list)
@@ -93,7 +93,7 @@ async def test_the_run_uses_them_and_starts_no_simulator(tmp_path: Path, amazon:
 
 
 async def _credentials(told: dict[str, Any]) -> Credentials:
-    """Ask the iam service, as an operator, for the credentials that the gateway signed with."""
+    """Get the credentials with which the gateway signed from the iam service, as an operator."""
 
     files = (Path(told[name]).read_bytes() for name in ("ca_file", "client_cert_file", "client_key_file"))
     async with open_channel(told["iam"], "iam", Identity(*files), []) as channel:
@@ -104,7 +104,7 @@ async def _credentials(told: dict[str, Any]) -> Credentials:
 
 
 def _verify(method: str, url: str, headers: dict[str, str], keys: Credentials) -> None:
-    """Sign what arrived again with botocore, and compare."""
+    """Sign the received request again with botocore, and compare the signatures."""
     lower = {name.lower(): value for name, value in headers.items()}
     scope = lower["authorization"]
     assert keys.access_key in scope

@@ -1,4 +1,4 @@
-"""The client library as an internal service uses it, asynchronous and not."""
+"""The client library of an internal service, asynchronous and synchronous."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,7 @@ async def account_id(rest: Rest, seller: Seller, fast: None) -> str:
 
 @pytest.fixture
 def environment(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an internal service is given."""
+    """Return the environment of an internal service."""
     files = suite.files("client/demo")
     for name, value in {
         "GATEWAY_TARGET": suite.target("gateway"),

@@ -1,4 +1,4 @@
-"""What the suite exists for: one exchange, one role session, and quota kept, however many callers there are."""
+"""Sharing among callers: one exchange, one role session, and quota kept, however many callers there are."""
 
 import asyncio
 
@@ -51,7 +51,7 @@ async def test_quota_is_kept_so_that_amazon_refuses_nothing(
 ) -> None:
     account_id = await rest.connect(seller)
     before = await counters(control)
-    # 2 calls a second, burst 2: we plan with one slot, so eight calls take about 3.5 s.
+    # 2 calls a second, burst 2: Sellergate plans with one slot, so eight calls take about 3.5 s.
     path = f"/fba/inventory/v1/summaries?granularityType=Marketplace&granularityId={seller.marketplace_id}"
     raw_path, _, raw_query = path.partition("?")
     query = f"{raw_query}&marketplaceIds={seller.marketplace_id}"

@@ -1,4 +1,4 @@
-"""How a service starts when something is wrong: one clear line, no traceback, and a code that says that it failed."""
+"""Failed starts of a service: one clear line, no traceback, and a non-zero exit code."""
 
 import os
 import socket

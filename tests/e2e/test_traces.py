@@ -1,4 +1,4 @@
-"""One drop-in call of a cold account as its trace shows it: through every service, down to Amazon, with times, without secrets."""
+"""The trace of one drop-in call of a cold account: through every service to Amazon, with times and without secrets."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ PATH = "/orders/v0/orders?MarketplaceIds=ATVPDKIKX0DER&CreatedAfter=2026-01-01T0
 
 
 async def spans_of(collector: Collector, trace: str, name: str) -> list[Span]:
-    """The spans of a trace, once the one that ends last is there."""
+    """Return the spans of a trace, once the last one has arrived."""
     for _ in range(100):
         found = [span for span in collector.spans if span.trace == trace]
         if any(span.name == name and span.service == "edge" for span in found) and len(found) > 10:
@@ -67,7 +67,7 @@ async def test_one_call_is_seen_through_every_service(
 
 
 def way(span: Span, spans: list[Span]) -> str:
-    """The names from the root to a span."""
+    """Return the names from the root to a span."""
     by_id = {one.id: one for one in spans}
     names = [f"{span.service} {span.name}"]
     while (span := by_id.get(span.parent)) is not None:  # type: ignore[assignment]
