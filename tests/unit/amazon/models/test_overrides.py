@@ -57,7 +57,7 @@ def test_an_override_that_repeats_its_model_or_has_none_is_reported(tmp_path: Pa
         ({"facts": [{"operation": NAME, "restricted": True}]}, f"entry 1 ({NAME}): names no source"),
         ({"facts": [{"source": "s"}]}, "facts, entry 1: must be an object with operation"),
         ({"facts": [{"operation": NAME, "source": "s", "rate": -1}]}, "rate must be a number"),
-        ({"facts": [{"operation": NAME, "source": "s", "restircted": True}]}, "restircted is no fact"),
+        ({"facts": [{"operation": NAME, "source": "s", "restircted": True}]}, "restircted is not a fact"),
         ({"facts": [{"operation": NAME, "source": "s", "rate": 1}] * 2}, f"facts of {NAME}: rate is given twice"),
     ],
 )
