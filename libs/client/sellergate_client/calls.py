@@ -209,7 +209,7 @@ async def _announce_end(workers: "list[asyncio.Task[None]]", finished: "asyncio.
 
 def _unknown(error: SellergateError) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{error.message} It may have been done; look before you repeat it.",
+        f"{error.message} The call may have been executed; check before you repeat it.",
         reason=Reason.AMAZON_OUTCOME_UNKNOWN,
         metadata=error.metadata,
     )
