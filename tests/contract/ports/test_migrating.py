@@ -44,7 +44,7 @@ async def test_a_start_gives_up_in_time_with_one_line_and_without_a_traceback() 
     assert "hidden" not in repr(logs)
 
 
-async def test_a_start_continues_once_the_database_is_up(tmp_path: Path) -> None:
+async def test_a_start_goes_on_when_the_database_comes_up(tmp_path: Path) -> None:
     folder = tmp_path / "volume"
     async with open_database(f"sqlite:///{folder / 'accounts.sqlite'}") as late:
         (folder / "accounts.sqlite").unlink()
