@@ -44,7 +44,7 @@ async def serve(
 def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """Return uvloop's loop factory where it is installed, else asyncio's."""
     try:
-        import uvloop  # noqa: PLC0415  (not everybody has it)
+        import uvloop  # noqa: PLC0415  (an optional dependency)
     except ImportError:
         return asyncio.new_event_loop
     return uvloop.new_event_loop

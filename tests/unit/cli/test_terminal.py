@@ -10,7 +10,7 @@ from sellergate_cli.commands import capture
 from sellergate_cli.output import print_fields, print_json, print_rows
 from sellergate_cli.terminal import harmless, json_line, json_text_line, say, use_escapes
 
-# Renames the window, erases the screen, ends the line, and reverses the writing direction; \x9b alone begins a sequence.
+# Renames the window, erases the screen, ends the line, and reverses the writing direction; \x9b by itself begins a sequence.
 ATTACK = "a\x1b]0;owned\x07\x1b[2J\x9b31m\r\nFAKE line\u202e\u2066\x7f\x00"
 FORBIDDEN = [one for one in ATTACK if not one.isprintable()]
 

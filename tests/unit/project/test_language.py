@@ -43,7 +43,21 @@ EXCEPTIONS = {
     "CONTRIBUTING.md": "quotes the words that it forbids",
     "docs/glossary.md": "says which term replaces `handle`",
 }
-LANGUAGE_FOLDERS = ("services/account", "tests/unit/account")
+LANGUAGE_FOLDERS = (
+    "services/account",
+    "tests/unit/account",
+    "libs",
+    "simulator",
+    "tests/contract/simulator",
+    "tests/fakes",
+    "tests/fuzz",
+    "tests/unit/amazon",
+    "tests/unit/cli",
+    "tests/unit/client",
+    "tests/unit/common",
+    "tests/unit/devstack",
+    "tests/unit/simulator",
+)
 """The folders whose docstrings, comments, sentences in strings and test names use the terms."""
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
