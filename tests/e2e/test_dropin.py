@@ -160,6 +160,9 @@ async def test_a_grantless_token_opens_only_its_own_operations(
     for path, method in ((SELLERS, "GET"), ("/applications/2023-11-30/clientSecret", "POST"), (RDT, "POST")):
         assert (await call(rest, token, path, method))[0] == 403
     assert (await call(rest, await sdk.token(rest.client), DESTINATIONS))[0] == 403
+    subscription = "/notifications/v1/subscriptions/ORDER_CHANGE/s1"
+    assert (await call(rest, await sdk.token(rest.client), subscription, "DELETE"))[0] == 200, "of either token"
+    assert (await call(rest, await sdk.token(rest.client), subscription, "GET"))[0] == 403
     second = await Seller.seeded(control)
     both = await DropIn.made(rest, user, account_id, await rest.connect(second, user))
     refused = await both.exchange(rest.client, **grantless)

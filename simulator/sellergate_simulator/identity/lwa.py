@@ -76,7 +76,7 @@ class TokenEndpoint:
         return application
 
     def _refresh(self, application: Application, fields: dict[str, str]) -> dict[str, object]:
-        if "scope" in fields:
+        if fields.get("scope"):  # Amazon's SDK for Java names an empty one
             raise LwaError("invalid_request", "The request has an invalid parameter : scope")
         refresh_token = fields.get("refresh_token", "")
         if not refresh_token:
@@ -96,9 +96,10 @@ class TokenEndpoint:
             raise LwaError("invalid_request", "The request has an invalid parameter : refresh_token")
         if "scope" not in fields:
             raise LwaError("invalid_request", "The request is missing a required parameter : scope")
-        if fields["scope"] not in SCOPES:
+        scopes = sorted(set(fields["scope"].split()))
+        if not scopes or not SCOPES.issuperset(scopes):
             raise LwaError("invalid_scope", "The request has an invalid scope parameter")
-        return self._issue(application, None, fields["scope"])
+        return self._issue(application, None, " ".join(scopes))
 
     def _authorization_code(self, application: Application, fields: dict[str, str]) -> dict[str, object]:
         text = fields.get("code", "")

@@ -78,9 +78,8 @@ class Gate:
         resource = token.resource_for(arrival.method, arrival.raw_path)
         if token.resources and resource is None:
             raise denied()
-        if token.scope != match.operation.grantless_scope and not (
-            token.scope is None and match.operation.name in _OF_EITHER_TOKEN
-        ):
+        scope, scopes = match.operation.grantless_scope, token.scope.split() if token.scope else [None]
+        if scope not in scopes and not (token.scope is None and match.operation.name in _OF_EITHER_TOKEN):
             raise denied()
         seller = self._seller(token, arrival.region)
         signer = self._signer(arrival, now)

@@ -29,6 +29,8 @@ from sellergate_edge.routes import problems
 
 ACCESS_TOKEN = b"x-amz-access-token"
 RESTRICTED = ("POST", "/tokens/2021-03-01/restrictedDataToken")
+# A seller's token deletes the seller's subscriptions too (amzn/selling-partner-api-models#4753).
+OF_EITHER_TOKEN = frozenset({"notifications/v1/deleteSubscriptionById"})
 MAX_TOKEN_REQUEST_BYTES = 16 * 1024
 """The SDK sends the token, and all resources that it names, in a header of every call."""
 MAX_RESOURCES = 50
@@ -99,8 +101,7 @@ class DropIn(BaseRoute):
         grant = await self._read_grant(token)
         request.scope["sellergate.user"] = grant.user_id
         await self._limits.acquire(grant.user_id)
-        if not self._opens(grant, request.method, path):
-            raise TokenRefused("")
+        kind = self._token_kind(grant, request.method, path)
         if (request.method, path) == RESTRICTED:
             return await self._restricted(request, grant)
         return await forward(
@@ -111,6 +112,7 @@ class DropIn(BaseRoute):
             grant.user_id,
             max_wait_of(request, self._max_wait),
             seconds=seconds_of(request, LONGEST_CALL_SECONDS),
+            token_kind=kind,
             restricted_resources=grant.resources,
         )
 
@@ -135,10 +137,17 @@ class DropIn(BaseRoute):
             return False
         return not client.HasField("revoke_time")
 
-    def _opens(self, grant: Grant, method: str, path: str) -> bool:
-        """Return whether the token fits the operation: grantless operations need an application's own token, others a seller's."""
+    def _token_kind(self, grant: Grant, method: str, path: str) -> str:
+        """Return the kind of Amazon's token for an operation that takes either; empty: the operation's own kind.
+
+        Grantless operations need an application's own token, others a seller's. Raises TokenRefused where the token does not fit.
+        """
         found = self._catalogue.match(method, path)
-        return opened_by(grant, (found.operation.grantless_scope or "") if found else "")
+        if found is not None and found.operation.name in OF_EITHER_TOKEN and not grant.scope:
+            return "seller"
+        if not opened_by(grant, (found.operation.grantless_scope or "") if found else ""):
+            raise TokenRefused("")
+        return ""
 
     async def _restricted(self, request: Request, grant: Grant) -> Response:
         """Issue a token for the resources. The gateway fetches Amazon's Restricted Data Token and keeps it."""
