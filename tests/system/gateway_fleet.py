@@ -24,6 +24,8 @@ class Gateways:
 
     fleet: Fleet
     stubs: list[GatewayServiceStub]
+    targets: list[str]
+    processes: list[Process]
     _turn: int = 0
 
     def next(self) -> GatewayServiceStub:
@@ -62,17 +64,17 @@ async def gateways(folder: Path, count: int = 3) -> AsyncIterator[Gateways]:
         world = await stack.enter_async_context(fleet(folder))
         suite, supervisor = world.suite, Supervisor(lambda _: None)
         stack.push_async_callback(supervisor.stop)
-        targets = [suite.target("gateway")]
+        targets, processes = [suite.target("gateway")], [suite.supervisor.processes["gateway"]]
         for number, port in enumerate(free_ports(count - 1)):
             environment = {**suite.supervisor.processes["gateway"].environment, "SELLERGATE_GATEWAY_PORT": str(port)}
             target, command = f"{LOOPBACK}:{port}", [sys.executable, "-m", "sellergate_gateway"]
             serves = grpc_serves(target, "gateway", suite.identity("operator"))
-            await supervisor.start(
-                Process(f"gateway-{number}", command, environment, folder / f"gateway-{number}.log", serves)
-            )
+            process = Process(f"gateway-{number}", command, environment, folder / f"gateway-{number}.log", serves)
+            await supervisor.start(process)
             targets.append(target)
+            processes.append(process)
         stubs = []
         for target in targets:
             channel = open_channel(target, "gateway", suite.identity("client/demo"), [])
             stubs.append(GatewayServiceStub(await stack.enter_async_context(channel)))
-        yield Gateways(world, stubs)
+        yield Gateways(world, stubs, targets, processes)

@@ -1,6 +1,6 @@
 """The `sellergate` command: the top layer, which uses contracts, the client library and sealing, never a service.
 
-Exit codes: 0 success; 1 failure or a failed check; 2 wrong usage; 3 partial success (import-legacy); 130 Ctrl-C.
+Exit codes: 0 success; 1 failure or a failed check; 2 wrong usage; 3 partial success (call, import-legacy); 130 Ctrl-C.
 """
 
 import sys

@@ -10,15 +10,19 @@ Several threads may use one client at the same time. After a fork the child proc
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack
 
+from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
-from sellergate_client import selling_partner
+from sellergate_client import sellergate, selling_partner
+from sellergate_client.calls import DEFAULT_CONCURRENCY, Call, CallOutcome
 from sellergate_client.documents.feeds import FEED_SECONDS, Feed
 from sellergate_client.documents.rows import Types
 from sellergate_client.documents.streams import STREAM_SECONDS, Kind, OnProgress
@@ -296,3 +300,81 @@ class SellingPartner:
         if self._running is None:
             raise RuntimeError("Enter the SellingPartner first: with SellingPartner(account_id) as partner.")
         return self._running
+
+
+class Sellergate:
+    """Calls for many stored accounts; see `sellergate_client.Sellergate`."""
+
+    def __init__(
+        self, gateway: str | None = None, account: str | None = None, identity: Identity | None = None
+    ) -> None:
+        self._stack = AsyncExitStack()
+        self._given = gateway, account, identity
+        self._opened: tuple[_Loop, sellergate.Sellergate] | None = None
+
+    def __enter__(self) -> Self:
+        """Connect; arguments that were left out are read from the environment. Raises SettingsError."""
+        loop = _Loop()
+        try:
+            opening = self._stack.enter_async_context(sellergate.Sellergate.connect(*self._given))
+            self._opened = loop, loop.run(opening)
+        except BaseException:
+            loop.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            try:
+                opened[0].run(self._stack.aclose())
+            except ClientUseError:
+                return  # the connection is the parent process's
+            finally:
+                opened[0].close()
+
+    def calls(self, calls: Iterable[Call], *, concurrency: int = DEFAULT_CONCURRENCY) -> Iterator[CallOutcome]:
+        """Make many calls over one stream, `concurrency` at once (256 at most), and yield the outcome of each as it ends.
+
+        `calls` is iterated over in the caller's thread, when there is room for a further call.
+        """
+        if self._opened is None:
+            raise RuntimeError("Enter the Sellergate first: with Sellergate() as sellergate.")
+        loop, client = self._opened
+        feed, source = _Feed(), iter(calls)
+        outcomes = loop.run(_made(partial(client.calls, feed, concurrency=concurrency)))
+        in_progress, ended = 0, False
+        try:
+            while True:
+                taken = [] if ended else list(islice(source, concurrency - in_progress))
+                in_progress += len(taken)
+                ended = ended or in_progress < concurrency
+                if not in_progress:
+                    return
+                yield loop.run(feed.exchange(taken, outcomes))
+                in_progress -= 1
+        finally:
+            loop.run(feed.close(outcomes))
+
+
+class _Feed:
+    """The calls that a caller's thread has given to the client's event loop."""
+
+    def __init__(self) -> None:
+        self._calls: asyncio.Queue[Call | None] = asyncio.Queue()
+
+    async def __aiter__(self) -> AsyncGenerator[Call]:
+        while (call := await self._calls.get()) is not None:
+            yield call
+
+    async def exchange(self, calls: list[Call], outcomes: AsyncGenerator[CallOutcome]) -> CallOutcome:
+        """Give calls and return the next outcome."""
+        for call in calls:
+            self._calls.put_nowait(call)
+        return await anext(outcomes)
+
+    async def close(self, outcomes: AsyncGenerator[CallOutcome]) -> None:
+        """End the run; calls in progress are cancelled."""
+        self._calls.put_nowait(None)
+        await outcomes.aclose()

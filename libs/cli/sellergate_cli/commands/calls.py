@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 from sellergate_client import SpApiResponse
+from sellergate_client.calls import DEFAULT_CONCURRENCY, MOST_CONCURRENCY
 from sellergate_client.rpc.options import CallOptions
 from sellergate_client.rpc.requests import call_request
 
+from sellergate_cli.commands.call_accounts import Selection, Target, call_accounts
 from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Account, Json, Parameters, examples, pairs
 from sellergate_cli.output import document, print_rows
@@ -20,6 +22,7 @@ CALL_EXAMPLES = examples(
     "sellergate call GET /sellers/v1/marketplaceParticipations --account ACCOUNT_ID",
     "sellergate call GET /orders/2026-01-01/orders -a ACCOUNT_ID -p createdAfter=2026-11-16T00:00:00Z",
     "sellergate call POST /feeds/2021-06-30/documents -a ACCOUNT_ID -d @document.json",
+    "sellergate call getMarketplaceParticipations --all --jsonl > results.jsonl",
 )
 ApiPath = Annotated[
     str, typer.Argument(metavar="PATH", help="Percent-encoded path, such as /orders/2026-01-01/orders.")
@@ -35,9 +38,37 @@ _HTTP_ERROR = 400
 
 
 def call(
-    method: Annotated[str, typer.Argument(help="GET, POST, PUT, PATCH or DELETE.")],
-    path: ApiPath,
+    method: Annotated[
+        str, typer.Argument(metavar="METHOD|OPERATION", help="GET, POST, PUT, PATCH or DELETE; or an operation's name.")
+    ],
+    path: Annotated[
+        str,
+        typer.Argument(metavar="[PATH]", help="With METHOD: percent-encoded path, such as /orders/2026-01-01/orders."),
+    ] = "",
     account: Account = "",
+    accounts: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE", help="Call for each account of a file: an account ID per line; - reads standard input."
+        ),
+    ] = "",
+    every: Annotated[bool, typer.Option("--all", help="Call for each active account.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print one JSON document per account; implied by --accounts and --all.")
+    ] = False,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=MOST_CONCURRENCY, help="Calls in progress at once, with --accounts or --all.")
+    ] = DEFAULT_CONCURRENCY,
+    skip_done: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Output of an earlier run: skip the accounts whose call succeeded in it."
+        ),
+    ] = None,
+    path_param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="With OPERATION: a parameter of its path; repeat for several."),
+    ] = None,
     param: Parameters = None,
     data: Annotated[str, typer.Option("--data", "-d", help="JSON body; @FILE reads a file, @- standard input.")] = "",
     header: _Header = None,
@@ -60,7 +91,14 @@ def call(
     seconds: Annotated[float, typer.Option(min=0.1, help="Deadline in seconds.")] = 30,
     state_dir: StateDir = None,
 ) -> None:
-    """Make one SP-API call and print the response body."""
+    """Make one SP-API call and print the response body, or make it for many accounts.
+
+    Many accounts: each line has `account_id` and `response`, or `error`, as soon as the call has ended. Exit codes: 0 all calls
+    succeeded, 3 some failed, 1 all failed, 2 wrong usage.
+    """
+    target = Target.parse(method, path, dict(pairs(path_param, "--path-param")))
+    selection = Selection(accounts, every, account, skip_done)
+    selection.check()
     options: CallOptions = {
         "query": pairs(param, "--param"),
         "headers": pairs(header, "--header"),
@@ -71,7 +109,10 @@ def call(
     }
     if data:
         options["body"], options["content_type"] = _body(data), "application/json"
-    response = complete(_call(state_dir, account, method, path, seconds, options))
+    if selection.is_many or jsonl:
+        call_accounts(state_dir, selection, target, seconds, options, concurrency)
+        return
+    response = complete(_call(state_dir, account, target, seconds, options))
     if include:
         say(f"{response.status} {response.operation}", err=True)
         for name, value in response.headers:
@@ -134,11 +175,11 @@ def _body(text: str) -> bytes:
 
 
 async def _call(
-    state_dir: Path | None, account: str, method: str, path: str, seconds: float, options: CallOptions
+    state_dir: Path | None, account: str, target: Target, seconds: float, options: CallOptions
 ) -> SpApiResponse:
     account = account_or_demo(account, state_dir)
     async with connect(state_dir) as sellergate:
-        return await sellergate.call(account, method, path, seconds=seconds, **options)
+        return await target.send(sellergate, account, seconds, options)
 
 
 async def _page(state_dir: Path | None, account: str, path: str, options: CallOptions, max_pages: int) -> None:
