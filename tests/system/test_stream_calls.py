@@ -28,6 +28,9 @@ QUERY = {
     "marketplaceIds": "ATVPDKIKX0DER",
 }
 
+# A machine with much to do: what ends so was not sent to Amazon.
+NOT_DONE = {Reason.DEADLINE_EXCEEDED, Reason.OVERLOADED, Reason.DEPENDENCY_UNAVAILABLE}
+
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[Gateways]:
@@ -85,21 +88,26 @@ async def test_a_gateway_is_killed_and_no_call_is_lost_or_made_twice(world: Gate
 
     assert killed > len(calls) / 4, "the gateway that was killed had the stream"
     assert len({outcome.key for outcome in outcomes}) == len(outcomes) == len(calls)
-    assert set(ended) <= {"OK", Reason.AMAZON_OUTCOME_UNKNOWN}
-    unknown = {outcome.key for outcome in outcomes if outcome.error}
+    assert set(ended) <= {"OK", Reason.AMAZON_OUTCOME_UNKNOWN, *NOT_DONE}
+    failed = {outcome.key: outcome.error.reason for outcome in outcomes if outcome.error}
+    unknown = {key for key, reason in failed.items() if reason is Reason.AMAZON_OUTCOME_UNKNOWN}
+    not_done = failed.keys() - unknown
     assert 0 < len(unknown) <= CONCURRENCY
+    assert len(not_done) <= len(calls) / 100
     assert all(kind == "write" for _, kind in unknown)
 
     bodies: dict[str, int] = (await world.fleet.control.get("/control/recording")).json()["bodies"]
     executed = {one: bodies.get(hashlib.sha256(body_of(one)).hexdigest(), 0) for one in accounts}
     assert max(executed.values()) == 1, "no write was made twice"
-    assert {one for one, count in executed.items() if not count} <= {account_id for account_id, _ in unknown}
+    missing = {one for one, count in executed.items() if not count}
+    assert {one for one, kind in not_done if kind == "write"} <= missing, "what was reported as not done was not done"
+    assert missing <= {one for one, _ in failed}, "no write was lost in silence"
     reads, writes = await world.counted(READ), await world.counted(WRITE)
-    at_amazon = sum(executed.values()) - (ended["OK"] - READERS * READS)
-    print(f"at Amazon: reads {reads}, writes {writes}; of {len(unknown)} unknown writes {at_amazon} executed")
+    done = sum(executed[account_id] for account_id, _ in unknown)
+    print(f"at Amazon: reads {reads}, writes {writes}; {done} of {len(unknown)} unknown writes were executed")
     assert reads["throttled"] == writes["throttled"] == 0
     assert writes["executions"] == sum(executed.values())
-    assert READERS * READS <= reads["executions"] <= READERS * READS + CONCURRENCY
+    assert READERS * READS - len(not_done) <= reads["executions"] <= READERS * READS + CONCURRENCY
 
 
 @pytest.mark.timeout(300)
