@@ -139,12 +139,3 @@ async def test_the_command_line_calls_for_the_accounts_of_a_file(
     assert [(row["account_id"], row["status"]) for row in piped] == [(good[0], 200)]
     (single,), _ = await typed("getMarketplaceParticipations", "-a", good[0], code=0)
     assert single["payload"]
-    for words in (
-        ("GET", "--accounts", str(file)),
-        ("GET", PARTICIPATIONS, "--all", "--accounts", str(file)),
-        ("GET", PARTICIPATIONS, "--path-param", "a=b", "-a", good[0]),
-        ("GET", PARTICIPATIONS, "--accounts", str(tmp_path / "missing")),
-        ("GET", PARTICIPATIONS, "--skip-done", str(results), "-a", good[0]),
-    ):
-        _, refused = await typed(*words, code=2)
-        assert "Usage" in refused

@@ -14,6 +14,7 @@ import httpx
 from sellergate.account.v1 import account_service_pb2, application_pb2, application_service_pb2
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
+from sellergate_client.rpc.retries import invoke_with_retries
 from sellergate_common.errors import SellergateError
 from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.settings import DevstackSettings
@@ -69,7 +70,8 @@ class Fleet:
                     application_id=self.application_id,
                     refresh_token=item[1],
                 )
-                added.append((await invoke(stub.UpsertAccount, request, dependency="account")).account.account_id)
+                made = await invoke_with_retries(stub.UpsertAccount, request, dependency="account")
+                added.append(made.account.account_id)
 
             await each(grants.items(), connect)
         self.accounts += added

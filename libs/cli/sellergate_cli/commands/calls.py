@@ -43,7 +43,7 @@ def call(
     ],
     path: Annotated[
         str,
-        typer.Argument(metavar="[PATH]", help="With METHOD: percent-encoded path, such as /orders/2026-01-01/orders."),
+        typer.Argument(metavar="PATH", help="With METHOD: percent-encoded path, such as /orders/2026-01-01/orders."),
     ] = "",
     account: Account = "",
     accounts: Annotated[
