@@ -1,4 +1,4 @@
-"""Reports that are shared by callers and replicas through a real Redis: which ones a new request may get."""
+"""Reports that callers and replicas share through a real Redis: those that a new request may get."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ class Reports(World):
     polls: int = 0
     making: float = MAKING_SECONDS
     unseen_until: float = 0.0
-    """Until then Amazon does not show a report that it makes."""
+    """The time until which Amazon does not show an unfinished report."""
     failure: str = ""
     """The state in which a report ends instead of DONE."""
     dates: bool = True
@@ -92,7 +92,7 @@ class ReasonDocument:
 
 @dataclass
 class Replica:
-    """One gateway. Its callers pause until the test lets them go on."""
+    """One gateway. Its callers pause until the test resumes them."""
 
     world: Reports
     redis: Redis
@@ -151,12 +151,12 @@ async def test_what_was_finished_a_moment_ago_serves_the_callers_of_that_moment(
 
 
 async def test_a_report_that_no_caller_polls_is_forgotten(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when its gateway was killed: nothing but the end of the lease says so."""
+    """As after the kill of its gateway, only the end of the lease shows it."""
     monkeypatch.setattr(running_redis, "POLLED_SECONDS", 1)
     world = Reports()
     assert await Replica(world, redis).left() == "r1"
     async with asyncio.timeout(10):
-        while await entries(redis):  # noqa: ASYNC110  (nothing announces it)
+        while await entries(redis):  # noqa: ASYNC110  (it has no event)
             await asyncio.sleep(0.05)
     assert await Replica(world, redis).left() == "r2"
 
@@ -195,7 +195,7 @@ async def test_a_report_that_amazon_does_not_show_yet_is_waited_for_and_shared(r
     assert await Replica(world, redis).left() == "r1"
     assert await Replica(world, redis).left() == "r1"
     world.unseen_until = world.now + 10.0
-    with pytest.raises(AmazonRefused, match="named no document"):
+    with pytest.raises(AmazonRefused, match="without a document"):
         [part async for part in Replica(world, redis).run()]
 
 

@@ -1,4 +1,4 @@
-"""What the routes work with: one typed object, set once on the app, and what FastAPI injects from it."""
+"""The dependencies of the routes: one typed object, set once on the app, and the parts that FastAPI injects from it."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -24,7 +24,7 @@ _BEARER = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Everything that the routes of one edge work with. `sign_in` is None where users paste a token into the console."""
+    """The dependencies of one edge's routes. `sign_in` is None if users paste a token into the console."""
 
     authenticator: Authenticator
     sellergate: Sellergate

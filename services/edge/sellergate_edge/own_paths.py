@@ -1,4 +1,4 @@
-"""The paths that are Sellergate's own. The drop-in endpoint leaves them alone; every other path may be one of SP-API."""
+"""The paths that are Sellergate's own. The drop-in endpoint does not serve them; every other path may be one of SP-API."""
 
 from dataclasses import dataclass
 

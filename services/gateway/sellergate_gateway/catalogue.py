@@ -1,4 +1,4 @@
-"""The catalogue as callers see it: found, searched, paged, and with its quota."""
+"""The catalogue for callers: look-up, search and pages of operations, and the quota of an account."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ MAX_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class OperationFilter:
-    """What a list is narrowed to; empty fields and None narrow nothing."""
+    """The filter of a list of operations. Empty fields and None match all."""
 
     search: str = ""
     api: str = ""
@@ -28,7 +28,7 @@ class OperationFilter:
     grantless: bool | None = None
 
     def fits(self, operation: Operation) -> bool:
-        """Return whether an operation is in the list."""
+        """Return whether an operation passes the filter."""
         search = self.search.lower()
         return (
             (search in operation.name.lower() or search in f"{operation.method} {operation.path}".lower())
@@ -62,9 +62,9 @@ class Operations:
         return operation
 
     def page(self, narrowed: OperationFilter, size: int, token: str) -> tuple[Sequence[Operation], str]:
-        """Return one page of a list, and the token of the next. A token is the name that a page begins after."""
+        """Return one page of a list, and the token of the next. A token is the last name of the page before."""
         if token and self._catalogue.get(token) is None:
-            raise InvalidRequest.of_field("page_token", "must be the next_page_token of the page before")
+            raise InvalidRequest.of_field("page_token", "must be the next_page_token of the previous page")
         found = [operation for operation in self._in_order if operation.name > token and narrowed.fits(operation)]
         page = found[: min(size or DEFAULT_SIZE, MAX_SIZE)]
         return page, page[-1].name if len(found) > len(page) else ""
@@ -72,9 +72,9 @@ class Operations:
     async def quotas(
         self, account: Account, names: Sequence[str], user: str, *, sandbox: bool
     ) -> list[tuple[Bucket, BucketState]]:
-        """Return an account's bucket for each operation, and what is in it. Raises NotFound before any bucket is read.
+        """Return an account's bucket for each operation, with its state. Raises NotFound before any bucket is read.
 
-        A user of a shared application cannot make calls for the application itself, and does not see the bucket of those.
+        Users of a shared application cannot make calls for the application itself, and do not see their bucket.
         """
         site = self._sites.of(account.marketplace, sandbox=sandbox)
         for_itself = not (user and account.shared_application)

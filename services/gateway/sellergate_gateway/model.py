@@ -1,4 +1,4 @@
-"""What every part of the gateway knows: an account, its credentials, and the port of the account service."""
+"""The values that all packages of the gateway share (account, credentials), and the port of the account service."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +10,7 @@ from sellergate_common.sites import Site
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is known of a seller's account; never a secret. `region` chooses the STS, the host follows the marketplace."""
+    """A seller's account without secrets. `region` determines the STS; the marketplace determines the host."""
 
     account_id: str
     user_id: str
@@ -25,20 +25,20 @@ class Account:
     revision: int
     marketplace_ids: tuple[str, ...] = ()
     shared_application: bool = True
-    """Other users may have accounts of the same application, so that no user acts for it."""
+    """Whether other users may have accounts of the same application, so that no user acts for it."""
 
     def shared_parts(self, site: Site) -> tuple[str, ...]:
-        """Return what everything that replicas share is keyed by: application, user, region, sandbox and seller id.
+        """Return the parts of keys that replicas share: application, user, region, sandbox and seller ID.
 
-        A seller id is what a user claims, and Amazon has no operation that names the seller of a grant. With the user in the key, a
-        false claim changes only what the claimant itself sees (ADR 0012).
+        A user only claims a seller ID, and no operation of Amazon names the seller of a grant. With the user in the key, a false
+        claim affects only the user that makes it (ADR 0012).
         """
         return self.application_id, self.user_id, site.region.name, str(site.sandbox), self.amazon_seller_id
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An LWA access token; `expire_time` in seconds since the epoch, `life` the seconds that it had when it was new."""
+    """An LWA access token; `expire_time` in seconds since the epoch, `life` the lifetime at its issue in seconds."""
 
     value: SecretStr
     expire_time: float

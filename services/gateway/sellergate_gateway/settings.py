@@ -13,14 +13,14 @@ from sellergate_common.outbound.settings import OutboundSettings
 from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
 from sellergate_common.site_settings import SiteSettings
 
-# Amazon's presigned addresses are those of S3 and of its CDN (seen in its guides and in threads).
+# The hosts of Amazon's presigned addresses are those of S3 and its CDN (observed in its guides and in threads).
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _HOST_PATTERN = re.compile(r"[A-Za-z0-9*.-]{3,253}")
 DOCUMENT_HOSTS = "*.amazonaws.com,*.cloudfront.net"
 
 
 class GatewaySettings(ServerSettings, CacheSettings, SiteSettings, OutboundSettings):
-    """Where the services and Amazon are, and the keys of the shared cache."""
+    """The addresses of the services and of Amazon, and the keys of the shared caches."""
 
     gateway_port: Port = 50054
     account_target: str = "127.0.0.1:50051"
@@ -33,16 +33,16 @@ class GatewaySettings(ServerSettings, CacheSettings, SiteSettings, OutboundSetti
         SecretStr, AfterValidator(ring_text), Field(description="`sellergate keys new` makes one")
     ]
     interactive_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """The share of each bucket that BATCH calls do not use."""
+    """The share of each bucket that BATCH calls leave free."""
     token_callers: str = ""
     """Internal services ("client/billing, client/reports") that may call GetRestrictedDataToken."""
     document_hosts: str = DOCUMENT_HOSTS
-    """Where documents are fetched from and put to: patterns of host names, and whole origins on loopback; commas between."""
+    """The hosts of documents: patterns of host names, and whole origins on loopback, separated by commas."""
     quota_mode: Literal["shared", "local", "shadow"] = "shared"
-    """Where quota is kept: in Redis for all replicas; in this process, for a single one; in Redis, without a wait of any call."""
+    """The mode of quota: in Redis for all replicas; in this process, for a single replica; in Redis without any wait (shadow)."""
 
     catalogue: Path = BUNDLED
-    """The file of SP-API's operations; this release's own by default. `sellergate catalogue make` writes a newer one."""
+    """The catalogue file; default: this release's own. `sellergate catalogue make` writes a newer one."""
 
     @field_validator("catalogue")
     @classmethod
@@ -64,12 +64,12 @@ class GatewaySettings(ServerSettings, CacheSettings, SiteSettings, OutboundSetti
 
     @property
     def document_servers(self) -> tuple[str, ...]:
-        """The patterns and origins, one by one."""
+        """The patterns and origins in document_hosts."""
         return tuple(host.strip().rstrip("/") for host in self.document_hosts.split(",") if host.strip())
 
     @property
     def access(self) -> Access:
-        """The methods that the identities in token_callers may call beyond the table."""
+        """The methods that the identities in token_callers may call in addition to the policy."""
         return Access({"sellergate.gateway.v1.GatewayService/GetRestrictedDataToken": names(self.token_callers)})
 
     @property

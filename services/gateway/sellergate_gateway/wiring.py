@@ -1,4 +1,4 @@
-"""Wires the gateway: what it shares with other processes, then the pipeline and the servicers."""
+"""The composition of the gateway: its shared sources, the pipeline and the servicers."""
 
 import asyncio
 import random
@@ -89,13 +89,13 @@ from sellergate_gateway.spapi.aiohttp_transport import open_amazon
 from sellergate_gateway.spapi.sigv4 import SigV4Signer
 
 REMEMBERED_ACCOUNTS = 20_000
-# The part of a rate that each gateway takes for itself while Redis is unavailable.
+# The share of a rate that each gateway uses while Redis is unavailable.
 FALLBACK_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The sources."""
+    """The sources of calls: accounts, tokens, credentials and shared state."""
 
     accounts: GrpcAccounts
     tokens: TokenSource
@@ -109,7 +109,7 @@ class Sources:
 async def open_sources(
     settings: GatewaySettings, redis: Redis, waiters: WaitQueue, background: BackgroundTasks
 ) -> AsyncIterator[Sources]:
-    """Open a channel to each service, and listen to what they and other gateways change."""
+    """Open a channel to each service, and listen to changes by them and other gateways."""
     identity = Identity.read(settings)
     changes = InvalidationFeed(redis)
     remember = partial(TtlCache, REMEMBERED_ACCOUNTS, time.monotonic, lambda: changes.connected)
@@ -199,7 +199,7 @@ async def open_servicers(settings: GatewaySettings, redis: Redis, health: Health
 
 
 def _limiter(settings: GatewaySettings, redis: Redis, waiters: WaitQueue, metrics: CallMetrics) -> Limiter:
-    """Return the quota of calls, as the settings say."""
+    """Return the limiter that the settings choose."""
     now = time.monotonic
     store: BucketStore
     if settings.quota_mode == "local":

@@ -8,7 +8,7 @@ from sellergate_iam.credentials import Credentials
 from sellergate_iam.ports import Accounts, Headers, Signer, UnsignedRequest
 
 # The signer sets these itself. A caller's values could make the signature valid for another host, time or body.
-_OURS = frozenset({"authorization", "date", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
+_RESERVED_HEADERS = frozenset({"authorization", "date", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
 
 
 class Signatures:
@@ -53,7 +53,7 @@ def _check_headers(headers: Headers) -> None:
     violations = [
         FieldViolation(f"headers[{index}].name", f"{name.lower()} is set by the signature; leave it out")
         for index, (name, _) in enumerate(headers)
-        if name.lower() in _OURS
+        if name.lower() in _RESERVED_HEADERS
     ]
     if violations:
         raise InvalidRequest("; ".join(violation.description for violation in violations), violations=violations)

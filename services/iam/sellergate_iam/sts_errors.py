@@ -25,7 +25,7 @@ _THROTTLED = frozenset(
     }
 )
 # STS does not know, or no longer accepts, the signer, which is this service and never the role.
-_OURS = frozenset(
+_SIGNER_CODES = frozenset(
     {
         "AuthFailure",
         "ExpiredToken",
@@ -82,7 +82,7 @@ def explain(error: Exception, role: Role) -> SellergateError:
     if code in _REFUSED:
         what_to_do = _REFUSED[code].format(region=role.region)
         return RoleRejected(f"STS refuses to assume {role.arn} ({code}): {what_to_do}.", metadata=metadata)
-    if code in _OURS:
+    if code in _SIGNER_CODES:
         message = f"STS refuses the iam service's own AWS credentials ({code}); renew them, and check its clock."
         return OwnCredentials(message, retry_after=5.0, metadata=metadata)
     return Unavailable(

@@ -102,7 +102,7 @@ async def test_the_burst_is_sent_at_once_and_the_rest_at_the_rate(quota: RateLim
     await end(waiting)
 
 
-async def test_a_slot_is_waited_for(quota: RateLimiter, factor: float) -> None:
+async def test_a_caller_waits_for_its_slot(quota: RateLimiter, factor: float) -> None:
     buckets = alone(5.0, 2)
     for _ in range(int(2 * factor)):
         await quota.acquire(buckets, 5.0)

@@ -1,4 +1,4 @@
-"""The files of Swagger UI are packed once, and beside the loop: strangers may ask for them as often as they like."""
+"""The files of Swagger UI are compressed once, in a thread, since any client may fetch them at any rate."""
 
 import asyncio
 import gzip
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 BUNDLE = "/docs/swagger-ui-bundle.js"
 
 
-async def test_a_file_is_packed_once_and_in_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_is_compressed_once_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     packed: list[threading.Thread] = []
     plain = gzip.compress
 

@@ -38,12 +38,12 @@ def response(*headers: tuple[str, str], status: int = 200) -> list[tuple[str, st
         "Transfer-Encoding",
     ],
 )
-def test_no_header_of_amazon_rules_a_browser(name: str) -> None:
+def test_no_header_of_amazon_controls_a_browser(name: str) -> None:
     for spelled in (name, name.lower(), name.upper()):
         assert response((spelled, "x")) == [("content-length", "2")]
 
 
-def test_headers_that_programs_read_come_back() -> None:
+def test_headers_for_programs_are_returned() -> None:
     kept = [("x-amzn-requestid", "r"), ("content-type", "application/json"), ("retry-after", "1"), ("etag", '"é"')]
     assert response(*kept) == [*kept, ("content-length", "2")]
 
@@ -54,7 +54,7 @@ def test_a_header_that_http_cannot_carry_is_dropped(pair: tuple[str, str]) -> No
 
 
 @pytest.mark.parametrize("status", [0, 100, 101, 199, 600, 999])
-def test_a_status_that_ends_no_call_is_amazons_outage(status: int) -> None:
+def test_a_status_that_is_not_final_is_an_outage_of_amazon(status: int) -> None:
     with pytest.raises(Unavailable) as caught:
         response(status=status)
     assert caught.value.reason == "AMAZON_UNAVAILABLE"
@@ -64,7 +64,7 @@ POST = {"type": "http", "method": "POST", "query_string": b"", "headers": []}
 
 
 class Client:
-    """A client that takes the body of a call, drops it, and notes how much memory is still in use."""
+    """A client that takes the body of a call, drops it, and records the memory that is still in use."""
 
     sent = kept = 0
 
@@ -74,7 +74,7 @@ class Client:
         return SpApiResponse(200, (), b"{}", "", 0.0, 1, 0.0, "")
 
 
-async def test_a_body_that_the_client_dropped_is_held_by_no_other() -> None:
+async def test_a_dropped_body_is_freed() -> None:
     size, client = 4_000_000, Client()
 
     messages = [{"type": "http.request", "body": b"x" * size, "more_body": False}]
@@ -93,8 +93,8 @@ async def test_a_body_that_the_client_dropped_is_held_by_no_other() -> None:
     assert client.kept < size / 10
 
 
-def test_bodies_in_memory_twice_stay_within_the_bound() -> None:
-    assert 2 * MAX_BUFFERED_BYTES <= 24 * 1024 * 1024  # 8 MiB are left for what is read and not yet counted
+def test_two_copies_of_bodies_stay_within_the_bound() -> None:
+    assert 2 * MAX_BUFFERED_BYTES <= 24 * 1024 * 1024  # 8 MiB remain for bytes that are read and not yet counted
     assert MAX_BODY_BYTES < MAX_BUFFERED_BYTES_OF_USER < MAX_BUFFERED_BYTES
 
 
@@ -123,7 +123,7 @@ def test_a_call_waits_for_quota_as_long_as_its_header_says(wait: str | None, sec
 
 
 @pytest.mark.parametrize("wait", ["", "-1", "20.1", "nan", "1e1"])
-def test_a_wait_outside_of_the_bounds_is_refused_by_name(wait: str) -> None:
+def test_a_wait_out_of_bounds_is_refused_by_field(wait: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         max_wait_of(request_of(wait), 2.0)
     assert [violation.field for violation in caught.value.violations] == ["x-sellergate-max-wait"]

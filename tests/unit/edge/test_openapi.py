@@ -1,4 +1,4 @@
-"""The OpenAPI document is made once, and beside the loop: no request of another user waits for it."""
+"""The OpenAPI document is made once, in a thread, so that no other request waits for it."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sellergate_edge import openapi
 
 
-async def test_the_document_is_made_once_and_in_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_document_is_made_once_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[threading.Thread] = []
     plain = openapi.get_openapi
 

@@ -1,4 +1,4 @@
-"""The one list of Sellergate's own path prefixes, and what the edge does by it."""
+"""The list of Sellergate's own path prefixes, and its effects."""
 
 import pytest
 from sellergate_amazon.operations import Catalogue
@@ -24,5 +24,5 @@ def test_each_path_has_one_owner(path: str, is_own: bool, is_public: bool, is_co
     assert found == (is_own, is_public, is_compressed)
 
 
-def test_no_operation_of_amazon_has_an_own_path() -> None:
+def test_no_operation_of_amazon_has_a_path_of_sellergate() -> None:
     assert not [operation.path for operation in Catalogue.load() if own_paths.is_own(operation.path)]

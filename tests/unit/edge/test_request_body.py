@@ -1,4 +1,4 @@
-"""Bodies that are too large, and senders that never end."""
+"""Bodies that are too large or never end."""
 
 import asyncio
 import tracemalloc
@@ -25,14 +25,14 @@ def sent(*chunks: bytes, pause: float = 0.0) -> Request:
     return Request({"type": "http", "headers": []}, receive)
 
 
-async def test_a_body_is_read_as_far_as_it_may_be_long() -> None:
+async def test_a_body_is_read_up_to_its_bound() -> None:
     assert await read_body(sent(b"ab", b"cd"), 4) == b"abcd"
     with pytest.raises(HTTPException) as caught:
         await read_body(sent(b"ab", b"cd", b"e"), 4)
     assert caught.value.status_code == 413
 
 
-async def test_a_large_body_is_in_memory_once() -> None:
+async def test_a_large_body_is_in_memory_only_once() -> None:
     chunk, count = 64 * 1024, 64
 
     async def receive() -> MutableMapping[str, Any]:
@@ -52,7 +52,7 @@ async def test_a_large_body_is_in_memory_once() -> None:
 
 
 @pytest.mark.parametrize("chunks", [0, 10_000])
-def test_a_sender_that_never_ends_is_given_up(chunks: int) -> None:
+def test_a_body_that_never_ends_times_out(chunks: int) -> None:
     async def main() -> tuple[int, float]:
         with pytest.raises(HTTPException) as caught:
             await read_body(sent(*[b"x"] * chunks, pause=1.0 if chunks else 1e6), 10**6)

@@ -68,7 +68,7 @@ def test_every_route_of_the_app_is_in_the_table() -> None:
     assert len(routers) == 9
 
 
-def test_every_route_but_the_drop_ins_has_an_own_path() -> None:
+def test_every_route_except_the_drop_ins_has_an_own_path() -> None:
     for entry in TABLE:
         assert isinstance(entry, DropIn | DropInRoot) or own_paths.is_own(path_of(entry)), path_of(entry)
 
@@ -93,7 +93,7 @@ def asked(path: str, token: bool, method: str = "GET") -> dict[str, Any]:
         ("/api/amazon/accounts", True, "GET", False),
     ],
 )
-def test_the_drop_in_endpoint_has_the_requests_of_sdks(path: str, token: bool, method: str, is_drop_ins: bool) -> None:
+def test_the_drop_in_endpoint_serves_requests_of_sdks(path: str, token: bool, method: str, is_drop_ins: bool) -> None:
     routes = [entry for entry in TABLE if isinstance(entry, BaseRoute)]
     scope = {**asked(path, token, method)}
     first = next((route for route in routes if route.matches(dict(scope))[0] is not Match.NONE), None)

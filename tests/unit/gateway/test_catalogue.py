@@ -1,4 +1,4 @@
-"""Whose bucket the quota of an operation is read from."""
+"""The bucket from which the quota of an operation is read."""
 
 from dataclasses import replace
 
@@ -19,12 +19,14 @@ SITES, BUCKETS = Sites(PRODUCTION, SANDBOX), Buckets(RING, 0.2)
     [
         (ACCOUNT, "", 3),
         (replace(ACCOUNT, user_id="u2", amazon_seller_id="OTHER"), "", 3),
-        # Users of a shared application cannot make such calls, and do not see those of the operator.
+        # Users of a shared application cannot make such calls, and do not see the operator's bucket.
         (ACCOUNT, "u1", 5),
         (replace(ACCOUNT, shared_application=False), "u1", 3),
     ],
 )
-async def test_the_applications_own_bucket_is_for_those_who_act_for_it(account: Account, user: str, seen: int) -> None:
+async def test_only_a_caller_that_acts_for_the_application_sees_its_bucket(
+    account: Account, user: str, seen: int
+) -> None:
     quota = local_replica(lambda: 0.0).limiter
     operation = CATALOGUE.get(GRANTLESS)
     site = SITES.of("US", sandbox=False)

@@ -1,4 +1,4 @@
-"""Where the gateway looks for Amazon."""
+"""Settings of the gateway: the addresses of Amazon, the document hosts, and the catalogue."""
 
 import base64
 from pathlib import Path
@@ -22,7 +22,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
 
 
-def test_by_default_amazon_itself() -> None:
+def test_the_default_addresses_are_amazons() -> None:
     settings = read_settings(GatewaySettings)
     assert settings.production == {
         region: f"https://sellingpartnerapi-{region.lower()}.amazon.com" for region in ("NA", "EU", "FE")
@@ -30,7 +30,7 @@ def test_by_default_amazon_itself() -> None:
     assert settings.sandbox["FE"] == "https://sandbox.sellingpartnerapi-fe.amazon.com"
 
 
-def test_a_regions_own_address_comes_before_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_regions_own_address_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT_EU", "https://eu.test")
     monkeypatch.setenv("SELLERGATE_SPAPI_SANDBOX_ENDPOINT", "http://localhost:2")
@@ -39,7 +39,7 @@ def test_a_regions_own_address_comes_before_that_of_all(monkeypatch: pytest.Monk
     assert set(settings.sandbox.values()) == {"http://localhost:2"}
 
 
-def test_every_fault_is_told_at_once_and_no_key_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_invalid_settings_are_reported_together_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SELLERGATE_SPAPI_ENDPOINT_NA", "http://amazon.test")
     monkeypatch.setenv("SELLERGATE_CACHE_KEYS_TOKEN", "k1 secretsecret")
     monkeypatch.setenv("SELLERGATE_INTERACTIVE_SHARE", "1")
@@ -55,20 +55,22 @@ def test_every_fault_is_told_at_once_and_no_key_is_shown(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("value", ["http://evil.example", "https://10.0.0.1", "http://127.0.0.1/x", "a b", "ht!tp"])
-def test_settings_that_would_open_the_guard_of_documents(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_would_disable_the_guard_of_documents_are_refused(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SELLERGATE_DOCUMENT_HOSTS", f"*.amazonaws.com,{value}")
     with pytest.raises(SettingsError) as caught:
         read_settings(GatewaySettings)
     assert any("SELLERGATE_DOCUMENT_HOSTS" in problem for problem in caught.value.problems)
 
 
-def test_documents_come_from_listed_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_hosts_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings(GatewaySettings).document_servers == ("*.amazonaws.com", "*.cloudfront.net")
     monkeypatch.setenv("SELLERGATE_DOCUMENT_HOSTS", " http://127.0.0.1:3900/ , *.amazonaws.com,")
     assert read_settings(GatewaySettings).document_servers == ("http://127.0.0.1:3900", "*.amazonaws.com")
 
 
-def test_services_that_may_hold_tokens_are_named_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_that_may_get_tokens_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     method = "sellergate.gateway.v1.GatewayService/GetRestrictedDataToken"
     monkeypatch.setenv("SELLERGATE_TOKEN_CALLERS", "client/labels, client/tax")
     access = read_settings(GatewaySettings).access
@@ -79,9 +81,7 @@ def test_services_that_may_hold_tokens_are_named_one_by_one(monkeypatch: pytest.
             access.check(method, name)
 
 
-def test_a_newer_catalogue_is_a_setting_that_is_checked_at_the_start(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_configured_catalogue_is_checked_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert read_settings(GatewaySettings).catalogue == BUNDLED
     rows = read_rows(BUNDLED)
     file = tmp_path / "catalogue.json"

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Authenticator(Protocol):
-    """Finds the user that sent a request, from the headers of the request. Header names are in lower case."""
+    """An authentication of users by the headers of their requests. Header names are in lower case."""
 
     def has_credentials(self, headers: Mapping[str, str]) -> bool:
         """Return whether the headers carry credentials of this kind, valid or not."""

@@ -43,7 +43,7 @@ class Grant:
 
 
 class DropInTokens:
-    """Issues and reads tokens. `ring` holds `kid base64url(64 bytes)` lines: the first signs, all are accepted.
+    """The issuer and reader of tokens. `ring` holds `kid base64url(64 bytes)` lines: the first signs, all are accepted.
 
     `now` is the wall clock.
     """

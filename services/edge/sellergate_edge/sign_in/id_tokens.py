@@ -13,7 +13,7 @@ from sellergate_edge.sign_in.sign_in import Tokens
 
 
 class SignedIdTokens:
-    """Checks ID tokens by the provider's published keys. `now` is the wall clock."""
+    """A check of ID tokens by the provider's published keys. `now` is the wall clock."""
 
     def __init__(self, keys: Keys, client_id: str, issuer: str, now: Callable[[], float]) -> None:
         self._keys = keys

@@ -1,4 +1,4 @@
-"""The account service's audit log over gRPC."""
+"""The client of the account service's audit log over gRPC."""
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -11,13 +11,13 @@ from sellergate_gateway.captures.service import Capture
 
 
 class GrpcCaptureLog:
-    """Implements CaptureLog."""
+    """The `CaptureLog` port over gRPC."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._admin = AccountAdminServiceStub(channel)
 
     async def record(self, capture: Capture, seconds: float) -> None:
-        """Record a capture before it begins."""
+        """Record a capture before it starts."""
         duration = Duration()
         duration.FromMilliseconds(int(seconds * 1000))
         request = pb2.RecordCaptureRequest(

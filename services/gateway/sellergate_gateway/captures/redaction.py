@@ -1,6 +1,6 @@
-"""What an operator may see of a request to Amazon and its response: no secret, no personal data, no address that opens something.
+"""The redaction of captured exchanges: no secrets, personal data or addresses that give access reach the operator.
 
-Whatever a tenant or Amazon sends, looking at it ends in time proportional to a bounded size, and never raises.
+For any request and response it takes time proportional to a bounded size, and never raises.
 """
 
 import json
@@ -20,7 +20,7 @@ from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, Headers
 
 BODY_BYTES = 4096
 LONGEST_BODY = 128 * 1024
-"""Longer ones are not taken apart, and not kept until they could be."""
+"""The most bytes of a body that is parsed; longer ones are neither parsed nor kept."""
 _LONGEST_QUERY, _LONGEST_HEADER = 16 * 1024, 2048
 _MOST_NAMES, _LONGEST_NAME = 256, 128
 _SHOWN = frozenset(
@@ -44,7 +44,7 @@ _ADDRESS = re.compile(r"https?://[^\s\"'<>]++", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request to Amazon and its response, as they may be seen. Times in seconds; status 0: no complete response came."""
+    """A redacted request to Amazon and its response. Times are in seconds; status 0: no complete response arrived."""
 
     start_time: float
     request_id: str
@@ -62,7 +62,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A body, or only its size where it is not to be looked through."""
+    """A body, or only its size if it is not to be parsed."""
 
     size: int
     data: bytes
@@ -73,19 +73,19 @@ class _Body:
         return cls(len(body), body if shows and len(body) <= LONGEST_BODY else b"", not shows)
 
     def render(self) -> str:
-        """Return the beginning of the body without secrets; in brackets why it is not shown."""
+        """Return the beginning of the body without secrets, or in brackets the reason why it is not shown."""
         if not self.size:
             return ""
         if self.withheld:
             return f"[{self.size} bytes, withheld: personal data, tokens or documents]"
         if self.size > LONGEST_BODY:
-            return f"[{self.size} bytes, too long to be looked through]"
+            return f"[{self.size} bytes, too long to be redacted]"
         try:
             read = parsing.parse_json(self.data, most=LONGEST_BODY)
         except parsing.ParseError:
-            return f"[{self.size} bytes, no JSON]"
+            return f"[{self.size} bytes, not JSON]"
         text = json.dumps(_plain(redact(read)), ensure_ascii=False, separators=(",", ":"))
-        # JSON can write half a character, which no encoding can.
+        # JSON escapes can express lone surrogates, which no encoding can.
         whole = text.encode(errors="replace")
         cut = whole[:BODY_BYTES].decode(errors="ignore")
         return cut if len(whole) <= BODY_BYTES else f"{cut} [… of {self.size} bytes]"
@@ -93,7 +93,7 @@ class _Body:
 
 @dataclass(frozen=True, slots=True)
 class _RawExchange:
-    """An exchange as it was, but for bodies that are not shown."""
+    """An exchange before redaction, without the bodies that are not shown."""
 
     method: str
     url: str
@@ -107,7 +107,7 @@ class _RawExchange:
 def redact_exchange(
     operation: Operation, request: AmazonRequest, response: AmazonResponse | None, **known: Any
 ) -> Exchange:
-    """Return what may be seen of an exchange, as the function that `build_exchange` returns."""
+    """Return the redacted exchange, as the function that `build_exchange` returns does."""
     return build_exchange(operation, request, response, **known)()
 
 
@@ -121,10 +121,10 @@ def build_exchange(
     request_id: str,
     failure: str = "",
 ) -> Callable[[], Exchange]:
-    """Return a function that looks at an exchange, in whichever thread; `response` is None where no complete one came.
+    """Return a function that redacts an exchange, in any thread. `response` is None if no complete one arrived.
 
-    It keeps no body that it would not show. An exchange that cannot be looked at is reported with nothing that was sent: no tenant
-    leaves a capture by what it sends.
+    It keeps no body that it would not show. An exchange that cannot be redacted is reported without its content, so that no
+    request can escape a capture.
     """
     shows = shows_bodies(operation)
     empty = AmazonResponse(0, (), b"")
@@ -153,12 +153,12 @@ def _build_exchange(seen: _RawExchange, blank: Exchange) -> Exchange:
             response_headers=_headers(seen.response_headers),
             response_body=seen.response_body.render(),
         )
-    except Exception as error:  # noqa: BLE001  (what was sent may be anything)
+    except Exception as error:  # noqa: BLE001  (a request may hold anything)
         return replace(blank, response_body=f"[cannot be shown: {type(error).__name__}]")
 
 
 def _names(query: str) -> tuple[str, ...]:
-    """Return the names of a query's parameters, each once, in order."""
+    """Return the names of a query's parameters, each once, in their order."""
     pairs = parse_qsl(query[:_LONGEST_QUERY], keep_blank_values=True)
     names = dict.fromkeys(redact_text(_encodable(name))[:_LONGEST_NAME] for name, _ in pairs)
     return tuple(names)[:_MOST_NAMES]
@@ -175,7 +175,7 @@ def _encodable(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Take the queries out of addresses: that of a presigned one is what opens it."""
+    """Remove the queries of URLs, since the query of a presigned URL gives access."""
     if isinstance(value, str):
         return _ADDRESS.sub(_without_query, value) if "://" in value else value
     if isinstance(value, dict):

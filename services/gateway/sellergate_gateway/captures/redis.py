@@ -1,4 +1,4 @@
-"""Captures in the shared Redis: which there are, and what was seen; sealed, and each for its own time only."""
+"""Captures and captured exchanges in the shared Redis: sealed, and deleted when their time is over."""
 
 import json
 import time
@@ -17,20 +17,20 @@ from sellergate_gateway.captures.redaction import Exchange
 from sellergate_gateway.captures.service import MOST_SECONDS, Capture
 
 _WANTED = f"{CAPTURE_PREFIX}wanted"
-# Records that no operator reads in time are cut off at the old end.
+# Of records that no operator reads in time, the oldest are dropped.
 _MOST_KEPT = 1000
 _TAKEN_AT_ONCE = 100
 
 
 class RedisCaptures:
-    """Implements CaptureStore."""
+    """The `CaptureStore` port in Redis."""
 
     def __init__(self, redis: Redis, ring: KeyRing) -> None:
         self._redis = redis
         self._ring = ring
 
     async def begin(self, capture: Capture) -> None:
-        """Make a capture known."""
+        """Publish a capture to all replicas."""
         try:
             await self._redis.hset(
                 _WANTED, capture.id, self._ring.seal(json.dumps(asdict(capture)), _place(capture.id))
@@ -40,7 +40,7 @@ class RedisCaptures:
             raise _unavailable() from None
 
     async def end(self, capture: Capture) -> None:
-        """Forget a capture."""
+        """Delete a capture."""
         try:
             await self._redis.hdel(_WANTED, capture.id)
             await self._redis.delete(_key(capture))
@@ -48,7 +48,7 @@ class RedisCaptures:
             get_logger().warning("capture_not_ended")
 
     async def wanted(self) -> Sequence[Capture]:
-        """Return the captures that are known, but for those whose time is over."""
+        """Return the published captures whose time is not over."""
         try:
             sealed = await self._redis.hgetall(_WANTED)
         except UNREACHABLE:
@@ -57,7 +57,7 @@ class RedisCaptures:
         return [one for one in (Capture(**json.loads(text)) for text in texts) if one.until > time.time()]
 
     async def put(self, capture: Capture, exchange: Exchange) -> None:
-        """Hand in what was seen."""
+        """Store captured exchanges."""
         key, left = _key(capture), max(1, int(capture.until - time.time()) + 1)
         try:
             await self._redis.rpush(key, self._ring.seal(json.dumps(asdict(exchange)), key))
@@ -67,7 +67,7 @@ class RedisCaptures:
             get_logger().warning("capture_lost_an_exchange")
 
     async def take(self, capture: Capture) -> Sequence[Exchange]:
-        """Take what was seen since."""
+        """Remove and return the exchanges stored since the last call."""
         key = _key(capture)
         try:
             sealed = await self._redis.lpop(key, _TAKEN_AT_ONCE)
@@ -98,4 +98,4 @@ def _exchange(fields: dict[str, Any]) -> Exchange:
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("Redis does not respond, and without it no capture is known to all replicas; try again.")
+    return Unavailable("Redis does not respond, and captures need it to reach all replicas. Try again.")

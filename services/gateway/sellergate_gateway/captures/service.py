@@ -1,4 +1,4 @@
-"""Captures: an operator looks at the calls of one account and operation, for a limited time, whichever replica makes them."""
+"""Captures: for a limited time, an operator sees the calls of one account and operation that any replica makes."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -17,16 +17,16 @@ from sellergate_common.tasks import BackgroundTasks, is_cancelled
 from sellergate_gateway.captures.redaction import Exchange
 
 DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS = 600.0, 1.0, 1800.0
-# How soon other replicas know of a capture, and how soon what they saw is published.
+# Seconds until other replicas know a capture, and until they publish captured exchanges.
 LOOK_SECONDS, TELL_SECONDS = 2.0, 0.2
 MOST_PENDING = 64
-"""So many exchanges wait to be looked at or stored; those beyond are not seen, so that a capture cannot fill the memory."""
+"""The most exchanges that wait to be redacted or stored; further ones are dropped, so that a capture cannot fill the memory."""
 Look = Callable[[], Exchange]
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What is looked at, until a moment in seconds since the epoch."""
+    """A capture of an account's operation, with its end in seconds since the epoch."""
 
     id: str
     account_id: str
@@ -35,29 +35,29 @@ class Capture:
 
 
 class CaptureStore(Protocol):
-    """The captures of all replicas, and what each replica saw."""
+    """A store of captures and of the exchanges that each replica captured."""
 
     async def begin(self, capture: Capture) -> None:
-        """Make a capture known. Raises Unavailable."""
+        """Publish a capture to all replicas. Raises Unavailable."""
 
     async def end(self, capture: Capture) -> None:
-        """Forget a capture and what is left of it; it ends by itself too."""
+        """Delete a capture and its remaining exchanges; both also expire."""
 
     async def wanted(self) -> Iterable[Capture]:
-        """Return the captures that are known; none when the store does not respond."""
+        """Return the published captures; none if the store does not respond."""
 
     async def put(self, capture: Capture, exchange: Exchange) -> None:
-        """Hand in what was seen; lost when the store does not respond."""
+        """Store captured exchanges. They are lost if the store does not respond."""
 
     async def take(self, capture: Capture) -> Sequence[Exchange]:
-        """Take what was seen since. Raises Unavailable."""
+        """Remove and return the exchanges stored since the last call. Raises Unavailable."""
 
 
 class CaptureLog(Protocol):
     """The account service's audit log."""
 
     async def record(self, capture: Capture, seconds: float) -> None:
-        """Record a capture before it begins. Raises NotFound, Unavailable."""
+        """Record a capture before it starts. Raises NotFound, Unavailable."""
 
 
 class Captures:
@@ -71,7 +71,7 @@ class Captures:
         new_id: Callable[[], str],
         off_loop: Callable[[Look], Awaitable[Exchange]],
     ) -> None:
-        """`off_loop` looks at an exchange in a thread of its own: what tenants send must not hold up the calls of all others."""
+        """Take the dependencies. `off_loop` redacts in a thread, since one user's data must not block the calls of others."""
         self._clock = clock
         self._off_loop = off_loop
         self._new_id = new_id
@@ -81,7 +81,7 @@ class Captures:
         self._handing: set[asyncio.Task[None]] = set()
 
     def of(self, account_id: str, operation: str) -> Sequence[Capture]:
-        """Return the captures of an account's operation that are running now."""
+        """Return the running captures of an account's operation."""
         if not self._wanted:
             return ()
         now = self._clock.wall()
@@ -89,11 +89,11 @@ class Captures:
 
     @property
     def idle(self) -> bool:
-        """Whether no capture is running."""
+        """True while no capture is running."""
         return not self._wanted
 
     def submit(self, captures: Iterable[Capture], look: Look) -> None:
-        """Record an exchange for the captures that want it, beside the call."""
+        """Record an exchange for its captures, without a delay of the call."""
         if len(self._handing) >= MOST_PENDING:
             get_logger().warning("capture_lost_an_exchange", pending=len(self._handing))
             return
@@ -107,13 +107,13 @@ class Captures:
             await self._store.put(capture, exchange)
 
     async def run(self, account_id: str, operation: Operation, seconds: float) -> AsyncGenerator[Capture | Exchange]:
-        """Yield the capture when every replica looks, then what is seen until it is over.
+        """Yield the capture when every replica knows it, then the exchanges until it is over.
 
         Raises InvalidRequest, NotFound, Unavailable.
         """
         if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
             raise InvalidRequest.of_field(
-                "duration", f"must be {LEAST_SECONDS:.0f} s at least and {MOST_SECONDS / 60:.0f} minutes at most"
+                "duration", f"must be from {LEAST_SECONDS:.0f} s to {MOST_SECONDS / 60:.0f} minutes"
             )
         capture = Capture(self._new_id(), account_id, operation.name, self._clock.wall() + LOOK_SECONDS + seconds)
         await self._log.record(capture, seconds)
@@ -127,13 +127,13 @@ class Captures:
                 for exchange in await self._store.take(capture):
                     yield exchange
                 if is_cancelled():
-                    raise asyncio.CancelledError  # redis-py may have swallowed it
+                    raise asyncio.CancelledError  # redis-py may have swallowed the cancellation
         finally:
             self._update(one for one in self._all() if one != capture)
             await asyncio.shield(self._store.end(capture))
 
     async def follow(self) -> None:
-        """Look for other replicas' captures until cancelled."""
+        """Read the captures of other replicas until cancelled."""
         while True:
             self._update(await self._store.wanted())
             await self._clock.sleep(LOOK_SECONDS)
@@ -153,7 +153,7 @@ class Captures:
 async def open_captures(
     store: CaptureStore, log: CaptureLog, clock: Clock, new_id: Callable[[], str], background: BackgroundTasks
 ) -> AsyncIterator[Captures]:
-    """Know of captures while the body runs."""
+    """Yield the captures, and read those of other replicas while the body runs."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="captures")
     captures = Captures(store, log, clock, new_id, partial(asyncio.get_running_loop().run_in_executor, pool))
     try:

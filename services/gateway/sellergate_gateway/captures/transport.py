@@ -1,4 +1,4 @@
-"""Amazon, with operators who look at some of its calls."""
+"""The `Amazon` port with captures of some calls."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ from sellergate_gateway.spapi.http import (
 
 
 class CapturingAmazon:
-    """Sends through another; what is looked at is noted beside."""
+    """A wrapper of another `Amazon` that records captured exchanges."""
 
     def __init__(self, amazon: Amazon, captures: Captures, catalogue: Catalogue, clock: Clock) -> None:
         self._clock = clock
@@ -43,7 +43,7 @@ class CapturingAmazon:
     async def _send_captured(
         self, request: AmazonRequest, seconds: float, captures: Sequence[Capture], look: Callable[..., Look]
     ) -> AmazonResponse:
-        response, failure = None, "the caller left, or its time was over"
+        response, failure = None, "the caller disconnected, or its deadline passed"
         start_time, began = self._clock.wall(), self._clock.monotonic()
         try:
             response = await self._amazon.send(request, seconds)

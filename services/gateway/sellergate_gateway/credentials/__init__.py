@@ -1,1 +1,1 @@
-"""Credentials of a call: access tokens, Restricted Data Tokens and AWS credentials, and the choice among them."""
+"""The credentials of calls: access tokens, Restricted Data Tokens and AWS credentials, and their selection."""

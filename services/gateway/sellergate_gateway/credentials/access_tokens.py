@@ -1,4 +1,4 @@
-"""Access tokens: from this process's memory, from the shared Redis, or from the token service."""
+"""Access tokens from this process's memory, the shared Redis, or the token service."""
 
 import hashlib
 from collections.abc import Callable
@@ -26,7 +26,7 @@ __all__ = ["CONTRACTS", "TokenSource"]
 
 
 class TokenSource:
-    """Tokens of accounts."""
+    """The source of access tokens."""
 
     def __init__(
         self,
@@ -44,22 +44,22 @@ class TokenSource:
         self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AccessToken:
-        """Return a token that lives long enough for a call."""
+        """Return a token with enough lifetime for a call."""
         name = partial(token_key, self._ring, account.account_id, account.revision)
         return await self._owned.get(account, name, partial(self._ask_token, account))
 
     async def verify(self, account: Account) -> Verified:
-        """Have the refresh token exchanged now."""
+        """Let the token service exchange the refresh token now."""
         request = token_service_pb2.VerifyAccountRequest(account_id=account.account_id)
         found = await invoke(self._tokens.VerifyAccount, request, dependency="token")
         return Verified(found.exchanged, found.age.ToMilliseconds() / 1000)
 
     async def grantless(self, account: Account, scope: str) -> AccessToken:
-        """Return a token of the account's application. Few calls want one, so none is held here."""
+        """Return a token of the account's application. It is not cached here, since few calls need one."""
         return _to_cached(await self._hedged.grantless(account.application_id, scope))
 
     async def invalidate(self, account: Account, token: AccessToken) -> bool:
-        """Forget a token that Amazon refused; the token service does so for all, if it is still the current one.
+        """Drop a token that Amazon refused, here and, if it is the current one, in the token service for all replicas.
 
         Return whether to call again.
         """
@@ -71,7 +71,7 @@ class TokenSource:
         )
 
     async def invalidate_grantless(self, account: Account, scope: str, token: AccessToken) -> bool:
-        """Forget an application's own token that Amazon refused, as `invalidate`."""
+        """Drop an application's own token that Amazon refused, as `invalidate` does."""
         fingerprint = _fingerprint(token)
         owner = token_service_pb2.GrantlessScope(application_id=account.application_id, scope=scope)
         request = token_service_pb2.InvalidateAccessTokenRequest(grantless=owner, fingerprint=fingerprint)
@@ -88,7 +88,7 @@ class TokenSource:
         try:
             await invoke(self._tokens.InvalidateAccessToken, request, dependency="token")
         except SellergateError as error:
-            # The next call asks the token service again and gets its error; this one has its own error to report.
+            # The next call requests a token again and gets that error; this call has its own error to report.
             get_logger().warning("token_not_invalidated", reason=error.reason)
 
     async def _ask_token(self, account: Account) -> OwnedValue[AccessToken]:

@@ -1,4 +1,4 @@
-"""AWS credentials of roles: from this process's memory, from the shared Redis, or from the iam service."""
+"""AWS credentials of roles from this process's memory, the shared Redis, or the iam service."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +23,7 @@ CONTRACTS = (iam_service_pb2.DESCRIPTOR.services_by_name["IamService"],)
 
 
 class CredentialSource:
-    """Credentials of accounts' roles."""
+    """The source of AWS credentials."""
 
     def __init__(
         self,
@@ -39,18 +39,18 @@ class CredentialSource:
         self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AwsCredentials:
-        """Return credentials that live long enough for a call."""
+        """Return credentials with enough lifetime for a call."""
         name = partial(credentials_key, self._ring, account.account_id, account.revision, account.iam_role_arn)
         return await self._owned.get(account, name, partial(self._ask_iam, account))
 
     async def invalidate(self, account: Account, credentials: AwsCredentials) -> bool:
-        """Forget credentials that Amazon refused; the iam service does so for all, if they are still the current ones.
+        """Drop credentials that Amazon refused, here and, if they are the current ones, in the iam service for all replicas.
 
         Return whether to call again.
         """
         if self._owned.has_other(account, credentials):
             return True
-        # Compared in this process, and shown to none.
+        # The fingerprint is only compared in this process.
         mark = credentials.access_key_id.get_secret_value()
         return await self._cool_off.renew(account.account_id, mark, partial(self._drop, account, credentials))
 
@@ -62,7 +62,7 @@ class CredentialSource:
         try:
             await invoke(self._iam.InvalidateCredentials, request, dependency="iam")
         except SellergateError as error:
-            # The next call asks the iam service again and gets its error; this one has its own error to report.
+            # The next call requests credentials again and gets that error; this call has its own error to report.
             get_logger().warning("credentials_not_invalidated", reason=error.reason)
 
     async def _ask_iam(self, account: Account) -> OwnedValue[AwsCredentials]:

@@ -1,6 +1,6 @@
-"""How often an account's credentials are renewed because Amazon refuses them: once for each, and then not for a while.
+"""A limit on the renewals of credentials that Amazon refuses: once for each, with a pause after it.
 
-Where SP-API refuses fresh credentials too, another renewal changes nothing: the account, its roles or Amazon are at fault.
+If SP-API refuses fresh credentials too, another renewal changes nothing: the account, its roles or Amazon are at fault.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _SIZE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Renewal:
-    """A renewal that was made: of which credentials, and until when there is no other one."""
+    """A renewal: the mark of the refused credentials, and the end of the pause."""
 
     mark: str
     until: float
@@ -24,17 +24,17 @@ class _Renewal:
 
 
 class CoolOff:
-    """Renewals of this process by account. `now` is in seconds."""
+    """The renewals of this process by account. `now` is monotonic, in seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._renewals: Lru[str, _Renewal] = Lru(_SIZE)
 
     async def renew(self, account_id: str, mark: str, drop: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-        """Have credentials replaced that Amazon refused: `mark` names them, `drop` makes their owner forget them.
+        """Replace credentials that Amazon refused: `mark` identifies them, `drop` makes their owner drop them.
 
-        Return whether to call again with what there is now; False while others were renewed a moment ago, and these came of it.
-        Raises nothing.
+        Return whether to call again with the present credentials; False if the refused ones came from a recent renewal. Never
+        raises.
         """
         renewal = self._renewals.get(account_id)
         if renewal is None or self._now() >= renewal.until:
@@ -42,6 +42,6 @@ class CoolOff:
             self._renewals.put(account_id, renewal)
         elif renewal.mark != mark:
             return False
-        # Calls that were refused the same credentials at the same time go on together, when the owner has forgotten them.
+        # Simultaneous calls with the same refused credentials continue together, after the owner has dropped these.
         await asyncio.wait({renewal.dropping})
         return True

@@ -1,4 +1,4 @@
-"""Where calls take access tokens and AWS credentials from."""
+"""The ports for access tokens and AWS credentials."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ from sellergate_gateway.model import AccessToken, Account, AwsCredentials
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a verification found: whether LWA gave the token just now, and how many seconds ago otherwise."""
+    """The result of a verification: whether LWA issued the token now, else its age in seconds."""
 
     exchanged: bool
     age: float
@@ -18,29 +18,29 @@ class Tokens(Protocol):
     """Access tokens."""
 
     async def get(self, account: Account) -> AccessToken:
-        """Return a token that lives for a minute at least. Raises PreconditionFailed, Unavailable."""
+        """Return a token that lives for at least a minute. Raises PreconditionFailed, Unavailable."""
 
     async def verify(self, account: Account) -> Verified:
-        """Have the refresh token exchanged now, at most once in a while. Raises PreconditionFailed, Unavailable."""
+        """Let the refresh token be exchanged now, at most once in 60 s. Raises PreconditionFailed, Unavailable."""
 
     async def grantless(self, account: Account, scope: str) -> AccessToken:
         """Return a token of the account's application itself for a scope. Raises PreconditionFailed, Unavailable."""
 
     async def invalidate(self, account: Account, token: AccessToken) -> bool:
-        """Forget a token that Amazon refused, everywhere, if it is still the current one; return whether to call again.
+        """Drop a token that Amazon refused for all replicas, if it is the current one. Return whether to call again.
 
-        False where the token came of such a renewal itself, a moment ago.
+        False if the token itself came from a recent renewal.
         """
 
     async def invalidate_grantless(self, account: Account, scope: str, token: AccessToken) -> bool:
-        """Forget an application's own token that Amazon refused, everywhere; return whether another one can be had."""
+        """Drop an application's own token that Amazon refused, for all replicas. Return whether to call again."""
 
 
 class Credentials(Protocol):
-    """AWS credentials of roles."""
+    """A source of AWS credentials of roles."""
 
     async def get(self, account: Account) -> AwsCredentials:
-        """Return credentials that live for a minute at least. Raises RoleRejected, Unavailable."""
+        """Return credentials that live for at least a minute. Raises RoleRejected, Unavailable."""
 
     async def invalidate(self, account: Account, credentials: AwsCredentials) -> bool:
-        """Forget credentials that Amazon refused, everywhere, if they are still the current ones; return as for tokens."""
+        """Drop credentials that Amazon refused for all replicas, if they are the current ones. Return as for tokens."""

@@ -1,7 +1,7 @@
-"""Values that other services own and calls are made with: from this process's memory, the shared Redis, or their owner.
+"""Values of other services that calls need: from this process's memory, the shared Redis, or the service that owns them.
 
-Past their renewal time the owner is asked, so that it renews them while they are still good; when it does not respond, the present
-value serves until shortly before its end.
+After the renewal time the owner is called, so that it renews a value while it is still valid. If the owner does not respond, the
+present value is used until shortly before its end.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,15 +21,15 @@ from sellergate_gateway.model import Account
 _Value = TypeVar("_Value", bound=Expiring)
 
 
-# An owner whose value belongs to an older revision than the caller knows of is asked once more.
+# If an owner returns a value of an older revision than the caller knows, it is called once more.
 _ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedValue(Generic[_Value]):
-    """A value as its owner returned it; `revision` is that of the account it belongs to, 0 where the owner names none.
+    """A value from its owner. `revision` is the account's, 0 if the owner names none.
 
-    `left` are the seconds that it lives by the owner's clock; None where the owner names none.
+    `left` is the remaining lifetime in seconds by the owner's clock; None if the owner names none.
     """
 
     value: _Value
@@ -38,7 +38,7 @@ class OwnedValue(Generic[_Value]):
 
 
 class ReadThroughCache(Generic[_Value]):
-    """Values by account, each with the revision that it belongs to: a changed credential never finds an old value."""
+    """A cache of values by account and revision: after a change of credentials no old value is found."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class ReadThroughCache(Generic[_Value]):
     async def get(
         self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[OwnedValue[_Value]]]
     ) -> _Value:
-        """Return a value of an account's revision or of a later one; `name` is its entry in Redis, `ask` asks the owner.
+        """Return a value of an account's revision or a later one. `name` is its entry in Redis, `ask` calls the owner.
 
         Raises what `ask` raises.
         """
@@ -67,20 +67,20 @@ class ReadThroughCache(Generic[_Value]):
         return await self._flight.get(f"{account.account_id}/{account.revision}", fetch)
 
     def forget(self, account: Account, value: _Value) -> None:
-        """Forget a value that was refused, if it is the one held."""
+        """Drop a refused value, if it is the cached one."""
         held = self._memory.get(account.account_id)
         if held is not None and held[1] == value:
             self._memory.forget(account.account_id)
 
     def has_other(self, account: Account, value: _Value) -> bool:
-        """Return whether another value than this is held already."""
+        """Return whether another value is cached already."""
         held = self._memory.get(account.account_id)
         return held is not None and held[1] != value
 
     async def _fetch(
         self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[OwnedValue[_Value]]]
     ) -> _Value:
-        # Entries in Redis are named by the revision that they belong to.
+        # The names of entries in Redis contain the revision.
         value, revision = await self._shared(name()), account.revision
         if value is None or self._now() >= renewal_time(value, 1.0):
             try:
@@ -92,7 +92,7 @@ class ReadThroughCache(Generic[_Value]):
                     raise
                 get_logger().warning("owner_unavailable", reason=error.reason)
         seconds = copy_seconds(value, self._now())
-        # Kept under the revision that came back: the owner may know more than the caller. Without one it is not kept.
+        # The value is cached under its own revision, since the owner may know a later one. Without a revision it is not cached.
         if seconds > 0 and revision:
             self._memory.put(account.account_id, (revision, value), seconds)
         return value
@@ -104,7 +104,7 @@ class ReadThroughCache(Generic[_Value]):
         sealed, left = opened
         try:
             value = limit_ttl(self._decode(sealed.get_secret_value()), left, self._now())
-        except (ValueError, TypeError, KeyError):  # another version's shape: as good as none
+        except (ValueError, TypeError, KeyError):  # an entry in another release's form counts as none
             return None
         return value if is_acceptable(value, self._now()) else None
 
@@ -116,5 +116,5 @@ async def _ask_owner(account: Account, ask: Callable[[], Awaitable[OwnedValue[_V
         if owning.revision >= account.revision or not owning.revision:
             return owning
     raise Unavailable(
-        "The account was changed, and its new credentials are not known everywhere yet; try again.", retry_after=1.0
+        "The account was changed, and not every service has its new credentials yet. Try again.", retry_after=1.0
     )

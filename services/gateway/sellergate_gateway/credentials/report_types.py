@@ -1,4 +1,4 @@
-"""Whether a report document holds personal data: getReportDocument names no type, so that of its report is remembered."""
+"""The types of report documents, which show personal data: getReportDocument names no type, so the report's is kept."""
 
 from typing import Any, Protocol
 
@@ -14,29 +14,29 @@ from sellergate_gateway.spapi.response import object_of
 
 _TELLING = frozenset({"reports/2021-06-30/getReport", "reports/2021-06-30/getReports"})
 
-# The name and value under which a type is remembered as restricted; no document of Amazon's has such an id.
+# The name and value by which a type is recorded as restricted; no document of Amazon has such an id.
 _NAME_OF_TYPE, _RESTRICTED = "type ", "RESTRICTED"
 
 
 class ReportTypes(Protocol):
-    """Where the types of report documents are remembered."""
+    """A cache of the types of report documents."""
 
     async def remember(self, account: Account, site: Site, document_id: str, report_type: str) -> None:
-        """Remember the type of a document. It may be lost."""
+        """Store the type of a document. It may be lost."""
 
     async def get(self, account: Account, site: Site, document_id: str) -> str:
-        """Return the type of a document; empty: not known."""
+        """Return the type of a document; empty: unknown."""
 
 
 class ReportDocuments:
-    """What is known of report documents."""
+    """The known types of report documents."""
 
     def __init__(self, types: ReportTypes, catalogue: Catalogue) -> None:
         self._types = types
         self._catalogue = catalogue
 
     async def restriction_of(self, account: Account, site: Site, target: Target) -> tuple[str, bool]:
-        """Return the type of the document that a call asks for, and whether it holds personal data; empty: not known."""
+        """Return the type of the requested document, and whether it holds personal data; empty: unknown."""
         found = self._catalogue.match(target.method, target.path)
         document_id = found.path_params.get("reportDocumentId", "") if found else ""
         report_type = await self._types.get(account, site, document_id)
@@ -45,15 +45,15 @@ class ReportDocuments:
         return report_type, await self._types.get(account, site, _NAME_OF_TYPE + report_type) == _RESTRICTED
 
     async def remember_restricted(self, account: Account, site: Site, report_type: str) -> None:
-        """Remember that documents of a type open with a Restricted Data Token only, though the list of types lacks it."""
+        """Record that documents of a type need a Restricted Data Token, though the list of types lacks it."""
         await self._types.remember(account, site, _NAME_OF_TYPE + report_type, _RESTRICTED)
 
     def has_report_types(self, target: Target) -> bool:
-        """Return whether a response to such a call names types of reports."""
+        """Return whether the response to a call names types of reports."""
         return target.operation is not None and target.operation.name in _TELLING
 
     async def update_report_types(self, account: Account, site: Site, target: Target, response: AmazonResponse) -> None:
-        """Remember the types that a response of getReport or getReports names."""
+        """Store the types that a response of getReport or getReports names."""
         if not self.has_report_types(target):
             return
         for report in _reports(response):

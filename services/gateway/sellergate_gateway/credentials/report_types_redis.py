@@ -13,26 +13,26 @@ _REPORT_SECONDS = 90 * 86_400
 
 
 class RedisReportTypes:
-    """The types of report documents. What Redis loses is not known; that costs one call more."""
+    """The `ReportTypes` port in Redis. A type that Redis has lost costs one more call."""
 
     def __init__(self, redis: Redis, ring: KeyRing) -> None:
         self._redis = redis
         self._ring = ring
 
     async def remember(self, account: Account, site: Site, document_id: str, report_type: str) -> None:
-        """Remember the type of a document."""
+        """Store the type of a document."""
         try:
             await self._redis.set(self._name(account, site, document_id), report_type, ex=_REPORT_SECONDS)
         except UNREACHABLE:
             return
 
     async def get(self, account: Account, site: Site, document_id: str) -> str:
-        """Return the type of a document; empty: not known."""
+        """Return the type of a document; empty: unknown."""
         try:
             return str(await self._redis.get(self._name(account, site, document_id)) or "")
         except UNREACHABLE:
             return ""
 
     def _name(self, account: Account, site: Site, document_id: str) -> str:
-        # Amazon's ids are unique only together with the seller's.
+        # Amazon's ids are unique only together with the seller's ID.
         return report_key(self._ring, "type", *account.shared_parts(site), document_id)

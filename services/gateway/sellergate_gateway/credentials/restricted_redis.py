@@ -27,7 +27,7 @@ from sellergate_gateway.model import AccessToken
 def redis_restricted(
     redis: Redis, ring: KeyRing, changes: InvalidationFeed, clock: Clock, jitter: Callable[[], float]
 ) -> RedisEntries[RestrictedKey, AccessToken]:
-    """Return the cache of Restricted Data Tokens, sealed under `ring`. What `changes` hears must be passed on to its listeners."""
+    """Return the cache of Restricted Data Tokens, sealed under `ring`. The caller must pass messages of `changes` to it."""
     codec: Codec[RestrictedKey, AccessToken] = Codec(
         name=lambda key: restricted_key(ring, key.account_id, key.revision, repr(key.resources)),
         subject=lambda key: (

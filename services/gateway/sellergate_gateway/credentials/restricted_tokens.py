@@ -1,7 +1,8 @@
-"""Restricted Data Tokens: which calls want one, and how the gateway's own pipeline fetches it, once for all callers.
+"""Restricted Data Tokens: the calls that need one, and its fetch by the gateway's own pipeline, once for all callers.
 
-Amazon's guide to the Tokens API: a generic path ("/orders/v0/orders/{orderId}/address") opens every resource of the seller that
-fits, a specific one only itself; getReportDocument is always specific; three operations of Orders v0 take data elements.
+Amazon's guide to the Tokens API: a generic path ("/orders/v0/orders/{orderId}/address") gives access to every matching resource
+of the seller, a specific one only to itself; getReportDocument is always specific; three operations of Orders v0 take data
+elements.
 """
 
 import hashlib
@@ -29,13 +30,13 @@ CREATE = "tokens/2021-03-01/createRestrictedDataToken"
 MAX_RESOURCES = 50
 MOST_LIFE_SECONDS = 24 * 3600.0
 _ATTEMPTS = 3
-# Amazon says so with status 400 (amzn/selling-partner-api-docs#806).
+# Amazon's status for missing access is 400 (amzn/selling-partner-api-docs#806).
 _NO_ACCESS = "does not have access"
 
 
 @dataclass(frozen=True, slots=True)
 class RestrictedKey:
-    """Whose token, and for what; the account's revision is part of it, and the order of resources is not."""
+    """The cache key of a token: account, revision and resources, regardless of their order."""
 
     account_id: str
     revision: int
@@ -43,7 +44,7 @@ class RestrictedKey:
 
 
 class CallResponse(Protocol):
-    """A call that Amazon responded to."""
+    """A call with its response from Amazon."""
 
     @property
     def response(self) -> AmazonResponse:
@@ -51,14 +52,14 @@ class CallResponse(Protocol):
 
     @property
     def revision(self) -> int:
-        """The account's revision that the call was made for."""
+        """The account's revision at the call."""
 
 
 class _OtherRevision(Conflict):
-    """A token that belongs to another revision of the account than the one asked for."""
+    """A token of another revision of the account than the requested one."""
 
     def __init__(self, revision: int) -> None:
-        super().__init__("The account has changed since it was looked at.")
+        super().__init__("The account has changed since it was read. Try again.")
         self.revision = revision
 
 
@@ -67,7 +68,7 @@ RestrictedEntries = Entries[RestrictedKey, AccessToken, Hashable]
 
 
 def resource_of(target: Target, data_elements: tuple[str, ...]) -> Resource | None:
-    """Return what a call's token must open; None when an ordinary token does. Raises InvalidRequest for elements unknown here."""
+    """Return the resource that a call's token must cover; None: no restricted one. Raises InvalidRequest for unknown elements."""
     operation = target.operation
     allowed = operation.restricted_data_elements if operation else ()
     unknown = [element for element in data_elements if element not in allowed]
@@ -77,13 +78,13 @@ def resource_of(target: Target, data_elements: tuple[str, ...]) -> Resource | No
     if operation is None or not operation.restricted or operation.document:
         return None
     if allowed and not data_elements:
-        # Without a Restricted Data Token the rest of the response comes all the same.
+        # Without a Restricted Data Token, Amazon returns the rest of the response.
         return None
     return Resource(operation.method, operation.path, tuple(sorted(set(data_elements))))
 
 
 class RestrictedTokens:
-    """Tokens for personal data. `make` is the pipeline of calls; `now` the wall clock in seconds."""
+    """A cache of Restricted Data Tokens. `make` is the pipeline of calls; `now` the wall clock in seconds since the epoch."""
 
     def __init__(self, entries: RestrictedEntries, catalogue: Catalogue, make: Make, now: Callable[[], float]) -> None:
         self._entries = entries
@@ -100,15 +101,15 @@ class RestrictedTokens:
                 return (await self._entries.obtain(key, None, partial(self._fetch, key))).value
             except _OtherRevision as error:
                 key = replace(key, revision=max(key.revision, error.revision))
-        raise Unavailable("The account is being changed by many at once; try again.", retry_after=1.0)
+        raise Unavailable("The account changed several times during the request. Try again.", retry_after=1.0)
 
     async def get_checked(self, account: Account, resources: tuple[Resource, ...]) -> AccessToken:
-        """Return a token for resources that a caller names. Raises InvalidRequest for what is no restricted resource."""
+        """Return a token for resources that a caller names. Raises InvalidRequest for a resource that is not restricted."""
         self.check(resources)
         return await self.get(account, resources)
 
     def check(self, resources: tuple[Resource, ...]) -> None:
-        """Raise InvalidRequest for what is no restricted resource."""
+        """Raise InvalidRequest for a resource that is not restricted."""
         violations = [
             FieldViolation(f"resources[{index}].{field}", why)
             for index, resource in enumerate(resources)
@@ -120,7 +121,7 @@ class RestrictedTokens:
             raise InvalidRequest(problems, violations=violations)
 
     async def forget(self, account: Account, resources: tuple[Resource, ...], token: AccessToken) -> bool:
-        """Forget a token that Amazon refused, if it is still the current one; return whether to call again."""
+        """Drop a token that Amazon refused, if it is the current one. Return whether to call again."""
         key = _key(account, resources)
 
         async def drop() -> None:
@@ -131,7 +132,7 @@ class RestrictedTokens:
 
     async def _fetch(self, key: RestrictedKey) -> AccessToken:
         body = {"restrictedResources": [_document(resource) for resource in key.resources]}
-        # Amazon gives them in production only, for the sandbox too (SP-API sandbox page).
+        # Amazon issues them only in production, for the sandbox too (SP-API sandbox page).
         call = SpApiCall(key.account_id, operation=CREATE, body=json.dumps(body).encode(), sandbox=False)
         asked = self._now()
         try:
@@ -152,15 +153,18 @@ class RestrictedTokens:
         found = self._catalogue.match(resource.method, resource.path)
         operation: Operation | None = found.operation if found else None
         if operation is None or not operation.restricted:
-            return "path", "is no restricted resource of this method"
+            return "path", "is not a restricted resource of this method; leave it out"
         if operation.document and "{" in resource.path:
-            return "path", "must be specific: Amazon opens documents one by one"
+            return (
+                "path",
+                "must be specific, because Amazon gives access to documents one by one; name the document's id",
+            )
         unknown = [element for element in resource.data_elements if element not in operation.restricted_data_elements]
         return ("data_elements", f"{unknown[0]:.64} is none of this operation") if unknown else None
 
 
 def fingerprint(token: AccessToken) -> str:
-    """Return what distinguishes a token from another in the cache; it stays inside this process."""
+    """Return a mark that distinguishes a token from others in the cache; it stays in this process."""
     return token.value.get_secret_value()
 
 
@@ -176,7 +180,7 @@ def _document(resource: Resource) -> dict[str, Any]:
 def _read(response: AmazonResponse, asked: float) -> AccessToken:
     try:
         document = object_of(response)
-        # Amazon's old guide wraps it in `payload`; its model does not.
+        # Amazon's old guide wraps the token in `payload`; the model does not.
         document = parsing.object_of(document.get("payload", document))
         life = min(parsing.seconds_in(document, "expiresIn"), MOST_LIFE_SECONDS)
         return AccessToken(SecretStr(parsing.token_in(document, "restrictedDataToken")), asked + life, life)
@@ -190,7 +194,7 @@ def _read(response: AmazonResponse, asked: float) -> AccessToken:
 
 
 def _names_missing_access(error: AmazonRefused) -> bool:
-    """Return whether Amazon's 400 is about rights: "does not have access to one or more requested data elements"."""
+    """Return whether Amazon's 400 is about missing access: "does not have access to one or more requested data elements"."""
     words = f"{error.metadata.get('amazon_message', '')} {error.metadata.get('amazon_details', '')}"
     return _NO_ACCESS in words.lower()
 

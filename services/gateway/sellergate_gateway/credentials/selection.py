@@ -1,4 +1,4 @@
-"""The right token of a call by itself: a seller's, the application's own, or a Restricted Data Token."""
+"""The choice of a call's token: a seller's, the application's own, or a Restricted Data Token."""
 
 from dataclasses import dataclass
 
@@ -17,18 +17,18 @@ from sellergate_gateway.spapi.response import Classification, Kind
 
 @dataclass(frozen=True, slots=True)
 class TokenSpec:
-    """The kind of token that a call is made with. All empty: the seller's."""
+    """The kind of token for a call. All fields empty: the seller's."""
 
     scope: str = ""
-    """Of the application's own token."""
+    """The scope of the application's own token."""
     resources: tuple[Resource, ...] = ()
-    """What a Restricted Data Token must open."""
+    """The resources of a Restricted Data Token."""
     ambiguous: bool = False
-    """Amazon's pages disagree whether it is restricted: where no such token is given, the seller's is used."""
+    """Whether Amazon's pages contradict each other about the restriction; if Amazon refuses the token, the seller's is used."""
     unspecified: Resource | None = None
-    """What may turn out to be restricted: a report document whose type is not known, or is not on the list of restricted types."""
+    """A possibly restricted resource: a report document whose type is unknown, or is not in the list of restricted types."""
     unlisted: str = ""
-    """The type of that document, to be remembered where a Restricted Data Token opens it."""
+    """The type of that document, recorded if the document needs a Restricted Data Token."""
 
 
 SELLER = TokenSpec()
@@ -36,16 +36,16 @@ _REJECTED = "400"
 
 
 class SellerTokens:
-    """Tokens of sellers and of applications: what suffices for fetching Restricted Data Tokens themselves."""
+    """Tokens of sellers and of applications, which suffice for fetching Restricted Data Tokens."""
 
     fetches_tokens = True
-    """Calls with these tokens may bring tokens; they are the gateway's own, never a caller's."""
+    """Responses to calls with these tokens may hold tokens; such calls are the gateway's own, never a caller's."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
     async def token_spec(self, account: Account, site: Site, target: Target, call: SpApiCall) -> TokenSpec:  # noqa: ARG002
-        """Return the kind of token that a call wants. Raises InvalidRequest."""
+        """Return the kind of token that a call needs. Raises InvalidRequest."""
         return TokenSpec(scope=target.grantless_scope) if target.grantless_scope else SELLER
 
     async def get(self, account: Account, token_spec: TokenSpec) -> AccessToken:
@@ -57,7 +57,7 @@ class SellerTokens:
     async def replace_refused(
         self, account: Account, token_spec: TokenSpec, token: AccessToken, classification: Classification
     ) -> TokenSpec | None:
-        """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
+        """Drop the token that Amazon refused. Return the kind to call once more with, or None."""
         if classification.kind is not Kind.TOKEN_REFUSED:
             return None
         if token_spec.scope:
@@ -65,17 +65,17 @@ class SellerTokens:
         return token_spec if await self._tokens.invalidate(account, token) else None
 
     def learns_from(self, target: Target, token_spec: TokenSpec) -> bool:  # noqa: ARG002
-        """Return whether a success of such a call holds something to remember."""
+        """Return whether a success of the call holds types of reports to store."""
         return False
 
     async def learn(
         self, account: Account, site: Site, target: Target, token_spec: TokenSpec, response: AmazonResponse
     ) -> None:
-        """Remember what a success says."""
+        """Store the types of reports that a success names."""
 
 
 class CallTokens(SellerTokens):
-    """Tokens of all kinds, decided by the catalogue and by what the caller wants to see."""
+    """Tokens of all kinds, chosen by the catalogue and by the data that the caller requests."""
 
     fetches_tokens = False
 
@@ -85,7 +85,7 @@ class CallTokens(SellerTokens):
         self._documents = documents
 
     async def token_spec(self, account: Account, site: Site, target: Target, call: SpApiCall) -> TokenSpec:
-        """Return the kind of token that a call wants. Raises InvalidRequest."""
+        """Return the kind of token that a call needs. Raises InvalidRequest."""
         operation, data_elements = target.operation, call.data_elements
         if call.restricted_resources:
             return await self._named_resources_spec(call)
@@ -99,7 +99,7 @@ class CallTokens(SellerTokens):
         own = Resource(target.method, target.path)
         report_type, restricted = await self._documents.restriction_of(account, site, target)
         if restricted:
-            # Where Amazon gives no such token for the document with 400, the seller's may open it.
+            # If Amazon refuses such a token for the document with 400, the seller's token may give access.
             return TokenSpec(resources=(own,), ambiguous=True)
         return TokenSpec(unspecified=own, unlisted=report_type)
 
@@ -117,7 +117,7 @@ class CallTokens(SellerTokens):
     async def replace_refused(
         self, account: Account, token_spec: TokenSpec, token: AccessToken, classification: Classification
     ) -> TokenSpec | None:
-        """Take note that Amazon refused a call with this token; return what to try once more with, or None."""
+        """Drop the token that Amazon refused. Return the kind to call once more with, or None."""
         if token_spec.resources and classification.kind is Kind.TOKEN_REFUSED:
             return token_spec if await self._restricted.forget(account, token_spec.resources, token) else None
         if token_spec.unspecified is not None and classification.kind is Kind.FORBIDDEN:
@@ -138,7 +138,7 @@ class CallTokens(SellerTokens):
     async def learn(
         self, account: Account, site: Site, target: Target, token_spec: TokenSpec, response: AmazonResponse
     ) -> None:
-        """Remember the types of reports that a success names, and a type that turned out to be restricted."""
+        """Store the types of reports that a success names, and a type that has proved restricted."""
         if token_spec.unlisted and token_spec.resources:
             await self._documents.remember_restricted(account, site, token_spec.unlisted)
         await self._documents.update_report_types(account, site, target, response)

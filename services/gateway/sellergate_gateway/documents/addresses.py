@@ -1,6 +1,7 @@
 """The presigned addresses of documents, which Amazon gives one at a time.
 
-Amazon's guides to Reports and Feeds: an address lives five minutes and takes no credentials; compression is named beside it.
+Amazon's guides to Reports and Feeds: an address is valid for five minutes, without credentials; the response names the
+compression.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ _OPERATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A document as its caller names it."""
+    """A document by the names of its caller."""
 
     account_id: str
     kind: Kind
@@ -42,7 +43,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a document is for the next minutes. `packed`: its bytes are gzip."""
+    """The address of a document for the next minutes. `packed`: its bytes are gzip."""
 
     url: SecretStr
     packed: bool

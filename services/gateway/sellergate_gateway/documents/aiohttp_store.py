@@ -1,8 +1,8 @@
-"""Documents over aiohttp, and a guard against server-side request forgery: an address in a response of Amazon leads nowhere else.
+"""Documents over aiohttp, with a guard against server-side request forgery by addresses in Amazon's responses.
 
-An address is https at port 443 of a listed host. The host's addresses must be public and are kept for the connection; redirects are
-not followed, and no credentials are sent. A store that is listed by its origin ("http://127.0.0.1:3900", loopback only) is the
-simulator of a local run.
+A URL must have https at port 443 of a listed host. The host's IP addresses must be public and are the ones that are connected to;
+redirects are not followed, and no credentials are sent. A store that is listed by its origin ("http://127.0.0.1:3900", loopback
+only) is the simulator of a local run.
 """
 
 import asyncio
@@ -23,21 +23,21 @@ from sellergate_gateway.spapi.aiohttp_faults import is_own
 from sellergate_gateway.spapi.aiohttp_transport import CONNECT_SECONDS
 from sellergate_gateway.spapi.http import Headers
 
-# After so long without a byte in the middle of a document the connection counts as broken.
+# Seconds without a byte in the middle of a document after which the connection counts as broken.
 SILENCE_SECONDS = 20.0
 CHUNK_BYTES = 64 * 1024
 MOST_ERROR_BYTES = 8 * 1024
 _HTTPS = 443
 
 
-# The unicast addresses of the Internet (RFC 4291 §2.4), and those of them that contain an IPv4 address, public or not: Teredo
-# (RFC 4380) and 6to4 (RFC 3056). NAT64 (RFC 6052), mapped and compatible addresses are outside of the range.
+# The unicast addresses of the Internet (RFC 4291 §2.4), and the ranges in it whose addresses contain an IPv4 address, public or
+# not: Teredo (RFC 4380) and 6to4 (RFC 3056). NAT64 (RFC 6052), mapped and compatible addresses are outside of the range.
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _CARRYING = (ipaddress.IPv6Network("2001::/32"), ipaddress.IPv6Network("2002::/16"))
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address is that of one host on the Internet, and contains no other address."""
+    """Return whether an IP address is a public unicast address that contains no other address."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -54,7 +54,7 @@ class NotPublic(OSError):
 
 
 class PublicResolver(AbstractResolver):
-    """A resolver of public addresses only. aiohttp connects to what it returns, so that a name cannot change in between."""
+    """A resolver of public addresses only. aiohttp connects to its results, so that a name cannot change in between."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
@@ -62,7 +62,7 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the addresses of a name. Raises NotPublic where one of them is not public, and OSError."""
+        """Return the addresses of a name. Raises NotPublic if one of them is not public, and OSError."""
         found = await self._inner.resolve(host, port, family)
         if not found or not all(is_public(one["host"]) for one in found):
             raise NotPublic("a document's host has an address that is not public")
@@ -130,13 +130,13 @@ class AiohttpDocuments:
         host = (address.host or "").lower()
         if _is_literal(host) or not any(fnmatchcase(host, pattern) for pattern in self._patterns):
             raise Forbidden("SELLERGATE_DOCUMENT_HOSTS does not list its host")
-        # A proxy resolves names itself, and its own address is most often private.
+        # With a proxy, the proxy resolves the name, and its own address is usually private.
         return address, self._local if self._route.proxy_for(url) else self._public
 
 
 @asynccontextmanager
 async def open_documents(hosts: Sequence[str], route: Route = DIRECT) -> AsyncIterator[AiohttpDocuments]:
-    """Open the sessions: one with the guard, one for the origins on loopback and for a proxy."""
+    """Open two sessions: one with the guard, one for origins on loopback and for a proxy."""
     resolver = PublicResolver(ThreadedResolver())
     tls = route.tls_context()
     connector = aiohttp.TCPConnector(resolver=resolver, ssl=tls, limit=100)
@@ -171,14 +171,14 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 class _Source:
-    """The bytes of an upload. aiohttp turns what they raise into a connection error, so the original error is kept here."""
+    """The bytes of an upload, with the error that they raised, since aiohttp converts it to a connection error."""
 
     def __init__(self, inner: AsyncIterator[bytes]) -> None:
         self._inner = inner
         self._failure: Exception | None = None
 
     def take_failure(self) -> Exception | None:
-        """Return what iterating raised, and keep it no longer: its traceback holds this source."""
+        """Return the error of the iteration and drop it here, because its traceback holds this source."""
         failure, self._failure = self._failure, None
         return failure
 
@@ -193,7 +193,7 @@ class _Source:
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """Return the beginning of a body, which explains a refusal; a success has none that matters."""
+    """Return the beginning of a body, which explains a refusal."""
     return b"" if response.ok else await response.content.read(MOST_ERROR_BYTES)
 
 

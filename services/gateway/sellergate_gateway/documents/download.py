@@ -1,4 +1,4 @@
-"""Downloads of report, feed and Data Kiosk documents: streamed, decompressed, and resumed at the byte where they failed."""
+"""Downloads of report, feed and Data Kiosk documents: streamed, decompressed, and resumed at the byte of a failure."""
 
 import zlib
 from collections.abc import AsyncGenerator
@@ -14,13 +14,13 @@ from sellergate_gateway.documents.ports import ConnectionBroken, DocumentRespons
 from sellergate_gateway.documents.position import Position, Verdict
 from sellergate_gateway.documents.retries import GIVE_UP_SECONDS, Retries, TransferTime
 
-# How many addresses in a row a document may need without a byte more.
+# The most addresses in a row that may bring no new byte of a document.
 MOST_ADDRESSES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is known of a document before its bytes. `size` counts bytes as transferred; 0: unknown."""
+    """The headers of a document. `size` is in bytes as transferred; 0: unknown."""
 
     charset: str
     content_type: str
@@ -29,7 +29,7 @@ class Head:
 
 @dataclass(slots=True)
 class _Download:
-    """One document that is being transferred. `addresses` were requested since the last byte."""
+    """A document in transfer. `addresses` is the number requested since the last byte."""
 
     named: Named
     retries: Retries
@@ -38,7 +38,7 @@ class _Download:
     addresses: int = 0
 
     def record_progress(self, count: int) -> None:
-        """Count bytes that were passed on."""
+        """Count bytes that were yielded."""
         self.position.done += count
         self.addresses = 0
         self.retries.record_progress()
@@ -55,9 +55,9 @@ class Documents:
     async def download(
         self, account_id: str, kind: Kind, document_id: str, user: str, give_up_seconds: float = GIVE_UP_SECONDS
     ) -> AsyncGenerator[Head | bytes, None]:
-        """Yield the head, then the bytes, decompressed. Raises what a call raises; NotFound, Unavailable.
+        """Yield the head, then the decompressed bytes. Raises what a call raises, NotFound, Unavailable.
 
-        A transfer ends after `give_up_seconds` without a new byte, or just before the caller's deadline.
+        A transfer fails after `give_up_seconds` without a new byte, or just before the caller's deadline.
         """
         run = _Download(Named(account_id, kind, document_id, user), Retries(self._time, give_up_seconds))
         unpack = Gunzip()
@@ -97,7 +97,7 @@ class Documents:
                     return
                 if verdict is not Verdict.ADDRESS_REFUSED:
                     raise _failure(verdict, response, run)
-                # The address has ended; a new one stands for the same document.
+                # The address has expired; a new one is for the same document.
                 address = await self._request_address(run)
             except ConnectionBroken as error:
                 if not await run.retries.wait(error.retry_after):
@@ -115,7 +115,7 @@ class Documents:
 
 
 async def _new_bytes(response: DocumentResponse, run: _Download) -> AsyncGenerator[bytes, None]:
-    """Yield what a response brings beyond the bytes that were read before. Raises ConnectionBroken."""
+    """Yield the bytes of a response after those that were read before. Raises ConnectionBroken."""
     skip = run.position.skip
     async for chunk in response.chunks:
         new = chunk[skip:]

@@ -1,4 +1,4 @@
-"""The errors of documents, each with what the caller can do next."""
+"""The errors of documents, with the next step of the caller."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,12 @@ from sellergate_gateway.documents.ports import ConnectionBroken
 
 
 def unavailable(message: str) -> Unavailable:
-    """Return the error of a document store, or an address, that does not work for now."""
+    """Return the error of a document store or address that fails temporarily."""
     return Unavailable(message, reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)
 
 
 def transfer_failed(what: str, error: ConnectionBroken) -> Unavailable:
-    """Return the error of a transfer that failed until the time for it was over. `what` names it: "The download"."""
+    """Return the error of a transfer that failed until its time was over. `what` names it: "The download"."""
     if error.own:
         return Unavailable(
             f"The gateway cannot open a connection ({error}): it lacks descriptors, a resolver or trusted certificates. Try again.",
@@ -24,7 +24,7 @@ def transfer_failed(what: str, error: ConnectionBroken) -> Unavailable:
 
 
 def not_found(document_id: str) -> NotFound:
-    """Return the error of a document that Amazon does not keep."""
+    """Return the error of a document that Amazon does not have."""
     return NotFound(
         "Amazon does not have this document any more. Request a new one.",
         reason=Reason.AMAZON_NOT_FOUND,
@@ -33,5 +33,5 @@ def not_found(document_id: str) -> NotFound:
 
 
 def refused(message: str, metadata: Mapping[str, str]) -> AmazonRefused:
-    """Return the error of what Amazon refused for good."""
+    """Return the error of a final refusal by Amazon."""
     return AmazonRefused(message, reason=Reason.AMAZON_REJECTED, metadata=metadata)

@@ -1,4 +1,4 @@
-"""Decompression of a stream, in pieces of bounded size: a small document may decompress to a very large one."""
+"""Decompression of a stream in pieces of bounded size, since a small document may decompress to a very large one."""
 
 import zlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _MAGIC = b"\x1f\x8b"
 
 
 class Gunzip:
-    """A decompressor of gzip. Bytes that are announced as gzip and are none pass unchanged: a proxy has decompressed them."""
+    """A decompressor of gzip. Bytes that are not gzip pass unchanged, since a proxy may have decompressed them."""
 
     def __init__(self) -> None:
         self._unpacker: zlib._Decompress | None = None
@@ -30,7 +30,7 @@ class Gunzip:
         yield from self._unpack(data)
 
     def finish(self) -> Iterator[bytes]:
-        """Yield the bytes that were held back. Raises zlib.error where the end is missing."""
+        """Yield the bytes that were held back. Raises zlib.error if the end is missing."""
         if self._unpacker is not None and not self._unpacker.eof:
             raise zlib.error("the end is missing")
         if self._held:

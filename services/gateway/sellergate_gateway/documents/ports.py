@@ -1,4 +1,4 @@
-"""The stores behind Amazon's presigned addresses. An address is a secret: it suffices to read or write its document."""
+"""The port of the stores behind Amazon's presigned addresses. An address is a secret, as it gives access to its document."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -10,7 +10,7 @@ from sellergate_gateway.spapi.http import Headers
 
 @dataclass(frozen=True, slots=True)
 class DocumentResponse:
-    """A response whose body is still to come. Iterating over `chunks` raises ConnectionBroken."""
+    """A response whose body is not read yet. Iterating over `chunks` raises ConnectionBroken."""
 
     status: int
     headers: Headers
@@ -22,10 +22,9 @@ class DocumentResponse:
 
 
 class ConnectionBroken(Exception):
-    """A transfer that failed and may be repeated. The message names the cause, without the address.
+    """A failed transfer that may be repeated. The message names the cause, without the address.
 
-    `own`: this process or its machine is at fault, and nothing is known of the store. `retry_after`: the seconds that the store
-    asks its clients to wait.
+    `own`: this process or its machine is at fault, not the store. `retry_after`: the store's Retry-After in seconds.
     """
 
     def __init__(self, why: str, *, own: bool = False, retry_after: float = 0.0) -> None:
@@ -35,17 +34,17 @@ class ConnectionBroken(Exception):
 
 
 class Forbidden(Exception):
-    """An address that documents are not exchanged with. The message says why, without the address."""
+    """An address that the guard refuses. The message says why, without the address."""
 
 
 class DocumentStore(Protocol):
-    """HTTPS without credentials and without redirects, to hosts that are listed and addresses that are public."""
+    """HTTPS without credentials and redirects, to listed hosts with public addresses."""
 
     def get(self, url: str, headers: Headers) -> AbstractAsyncContextManager[DocumentResponse]:
         """Fetch a document. Raises ConnectionBroken, Forbidden."""
 
     async def put(self, url: str, content_type: str, size: int, chunks: AsyncIterator[bytes]) -> DocumentResponse:
-        """Upload exactly `size` bytes; the response has the beginning of its body.
+        """Upload exactly `size` bytes. The response has the beginning of its body.
 
         Raises ConnectionBroken, Forbidden, and what the chunks raise.
         """

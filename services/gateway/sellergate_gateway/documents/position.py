@@ -1,4 +1,4 @@
-"""The position in a document that is read by ranges (RFC 9110 §14): what to ask for next, and what a response brings."""
+"""The position in a document that is read by ranges (RFC 9110 §14): the next range, and the check of responses."""
 
 import re
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from sellergate_gateway.documents.ports import ConnectionBroken, DocumentRespons
 from sellergate_gateway.spapi.http import Headers
 
 _OK, _PARTIAL, _NOT_FOUND, _TIMEOUT, _RANGE, _THROTTLED = 200, 206, 404, 408, 416, 429
-# S3 refuses an address that has ended with 403, and one whose session has ended with 400 (ExpiredToken).
+# S3 refuses an expired address with 403, and one whose session has expired with 400 (ExpiredToken).
 _ADDRESS_REFUSED = frozenset({400, 401, 403})
 _RANGE_OF = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|\*)")
 
 
 class Verdict(Enum):
-    """What a response is good for."""
+    """The use of a response."""
 
     CONTENT = auto()
     COMPLETE = auto()
@@ -28,7 +28,7 @@ class Verdict(Enum):
 
 @dataclass(slots=True)
 class Position:
-    """How far a document was read. `done` and `total` count bytes as transferred; total 0: unknown."""
+    """The position in a document. `done` and `total` are in bytes as transferred; total 0: unknown."""
 
     done: int = 0
     total: int = 0
@@ -39,12 +39,12 @@ class Position:
     _wants_whole: bool = False
 
     def headers(self) -> Headers:
-        """Return the headers that ask for what is missing; the whole document where ranges cannot be trusted."""
+        """Return the headers that request the missing range, or the whole document if ranges cannot be trusted."""
         whole, self._wants_whole = self._wants_whole or not self.etag or not self.done, False
         return () if whole else (("range", f"bytes={self.done}-"), ("if-range", self.etag))
 
     def judge(self, response: DocumentResponse) -> Verdict:
-        """Say what a response is good for, and set `skip`. Raises ConnectionBroken where another attempt may bring more."""
+        """Return the use of a response, and set `skip`. Raises ConnectionBroken if another attempt may succeed."""
         status = response.status
         if status in (_TIMEOUT, _THROTTLED) or status >= 500:  # noqa: PLR2004  (the class of server errors)
             pause = parsing.retry_after(response.header("retry-after"), response.header("date"))
@@ -58,7 +58,7 @@ class Position:
         return Verdict.NOT_FOUND if status == _NOT_FOUND else Verdict.REFUSED
 
     def check_end(self) -> None:
-        """Raise ConnectionBroken where a body ended before the document's end."""
+        """Raise ConnectionBroken if a body ended before the document's end."""
         if self.total and self.done < self.total:
             raise ConnectionBroken(f"it ended after {self.done} of {self.total} bytes")
 
@@ -74,7 +74,7 @@ class Position:
         return Verdict.CONTENT
 
     def _range_of(self, response: DocumentResponse) -> tuple[int, int]:
-        """Return where a part starts, and the length of the whole. Raises ConnectionBroken for a part that does not follow."""
+        """Return the start of a part and the length of the document. Raises ConnectionBroken for a part that does not follow."""
         found = _RANGE_OF.fullmatch(response.header("content-range"))
         start = _number(found[1] or "") if found and found[1] else self.done + 1
         total = _number(found[2]) if found else 0

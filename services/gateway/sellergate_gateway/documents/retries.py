@@ -1,6 +1,6 @@
 """The pauses between the attempts of one transfer: exponential, with jitter, within the caller's deadline.
 
-A byte that was not there before is progress and starts the series again, since a store may serve one part at a time.
+A new byte is progress and restarts the series, since a store may serve one part at a time.
 """
 
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from sellergate_common.clock import Clock
 
 FIRST_SECONDS, LONGEST_SECONDS = 0.1, 8.0
-# So long without progress ends a transfer, even where the caller gave it an hour.
+# Seconds without progress after which a transfer fails, even if the caller's deadline is an hour away.
 GIVE_UP_SECONDS = 60.0
-# What is left of the deadline to report a failure with its cause.
+# Seconds of the deadline that remain for the report of a failure.
 RESERVE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class TransferTime:
-    """The time of transfers. `left` returns the seconds until the caller's deadline, `jitter` a number in [0, 1)."""
+    """The clock of transfers. `left` returns the seconds until the caller's deadline, `jitter` a random number in [0, 1)."""
 
     clock: Clock
     left: Callable[[], float]
@@ -34,11 +34,11 @@ class Retries:
         self._since = 0.0
 
     def record_progress(self) -> None:
-        """Forget the failures."""
+        """Reset the failures."""
         self._failures = 0
 
     async def wait(self, at_least: float = 0.0) -> bool:
-        """Wait before the next attempt, `at_least` so many seconds; return False when there is no time for one."""
+        """Wait at least `at_least` seconds before the next attempt. Return False if there is no time for one."""
         now = self._time.clock.monotonic()
         if not self._failures:
             self._since = now

@@ -1,7 +1,7 @@
-"""Uploads: a document announced to Amazon with its exact content type, and its bytes put to the address that Amazon gives.
+"""Uploads: a document is announced to Amazon with its exact content type, and its bytes are put to the address that Amazon gives.
 
-The store behind that address takes no body of unknown length. A caller that names the size may stream; a small document is held
-in memory, and is sent again when the transfer fails. A stream that is not held is never sent twice.
+The store requires the length of the body. A caller that names the size may stream; a small document is held in memory, and is
+sent again if the transfer fails. A stream that is not held is never sent twice.
 """
 
 import json
@@ -33,7 +33,7 @@ _MOST_ERROR_BYTES = 8 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A document that will be uploaded; `size` in bytes, 0: unknown."""
+    """A document to upload; `size` in bytes, 0: unknown."""
 
     account_id: str
     content_type: str
@@ -42,14 +42,14 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class _Announced:
-    """A document that Amazon knows of, and where its bytes go."""
+    """A document that was announced to Amazon, and the address for its bytes."""
 
     document_id: str
     url: SecretStr
 
 
 class _AddressEnded(ConnectionBroken):
-    """An address that takes no bytes any more."""
+    """An upload address that has expired."""
 
 
 class Uploads:
@@ -63,7 +63,7 @@ class Uploads:
     async def upload(self, upload: Upload, chunks: AsyncIterator[bytes], user: str) -> str:
         """Upload a document and return its id for a feed.
 
-        Raises InvalidRequest, Unavailable, AmazonRefused for what the store refuses for good, and what a call raises.
+        Raises InvalidRequest, Unavailable, AmazonRefused for a final refusal of the store, and what a call raises.
         """
         if not is_plain_value(upload.content_type):
             raise InvalidRequest.of_field(
@@ -83,7 +83,7 @@ class Uploads:
         retries, announced = Retries(self._time), await self._announce(upload, user)
         while True:
             try:
-                # The same bytes to the same address are the same document, whatever became of the attempt before.
+                # The same bytes at the same address are the same document, whether or not an earlier attempt arrived.
                 await self._put(announced, upload, len(held), _once(held))
             except ConnectionBroken as error:
                 if not await retries.wait(error.retry_after):
@@ -103,7 +103,7 @@ class Uploads:
             raise unavailable("Amazon's response has no address to upload to. Try again.") from None
 
     async def _put(self, announced: _Announced, upload: Upload, size: int, chunks: AsyncIterator[bytes]) -> None:
-        """Send the bytes once. Raises ConnectionBroken where they may be sent again, AmazonRefused where that is of no use."""
+        """Send the bytes once. Raises ConnectionBroken if they may be sent again, AmazonRefused if that is of no use."""
         url = announced.url.get_secret_value()
         try:
             response = await self._store.put(url, upload.content_type, size, chunks)
@@ -114,7 +114,7 @@ class Uploads:
 
 
 async def _refuse(response: DocumentResponse) -> None:
-    """Raise ConnectionBroken or AmazonRefused for a store that did not take a document."""
+    """Raise ConnectionBroken or AmazonRefused for a store's refusal."""
     body = b""
     async for chunk in response.chunks:
         body += chunk[: _MOST_ERROR_BYTES - len(body)]
@@ -136,7 +136,7 @@ async def _refuse(response: DocumentResponse) -> None:
 
 
 async def _hold(chunks: AsyncIterator[bytes], size: int) -> bytes:
-    """Return the chunks as one. Raises InvalidRequest unless they are `size` bytes; 0: unless they can be held."""
+    """Return the chunks as one. Raises InvalidRequest unless they have `size` bytes; 0: unless they fit into memory."""
     held = bytearray()
     async for chunk in _exactly(chunks, size) if size else chunks:
         held += chunk
@@ -149,7 +149,7 @@ async def _hold(chunks: AsyncIterator[bytes], size: int) -> bytes:
 
 
 async def _exactly(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
-    """Yield the chunks. Raises InvalidRequest unless they are `size` bytes together."""
+    """Yield the chunks. Raises InvalidRequest unless they have `size` bytes in total."""
     sent = 0
     async for chunk in chunks:
         sent += len(chunk)
@@ -158,7 +158,9 @@ async def _exactly(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[byt
         yield chunk
     if sent != size:
         more = "more" if sent > size else "fewer"
-        raise InvalidRequest.of_field("head.size", f"says {size} bytes, and there were {more}; nothing was stored")
+        raise InvalidRequest.of_field(
+            "head.size", f"says {size} bytes, and there were {more}; nothing was stored; send the right size"
+        )
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

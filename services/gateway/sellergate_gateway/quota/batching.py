@@ -1,6 +1,6 @@
-"""Calls of a busy process go on in batches, two milliseconds' worth together: a wake-up of the loop costs as much as a call's work.
+"""Batches of calls, two milliseconds long, in a busy process: a wake-up of the loop costs as much as a call's work.
 
-Below a rate that leaves the loop idle half of the time no call waits for it (ADR 0017).
+While the loop is idle at least half of the time, no call waits for a batch (ADR 0017).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ WINDOW_SECONDS = 0.1
 
 
 class Batcher:
-    """One for all calls of a process. It is busy after that many calls in the window before this one."""
+    """The batches of all calls of a process. The process is busy after the given number of calls in the previous window."""
 
     def __init__(self) -> None:
         self._busy = False
@@ -23,7 +23,7 @@ class Batcher:
         self._waiting: list[asyncio.Future[None]] = []
 
     async def join_batch(self) -> None:
-        """Go on with the others of this batch; at once, when the process is not busy or the last batch is over."""
+        """Wait for the end of this batch. Return at once if the process is not busy or the last batch is over."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now >= self._window_ends:
@@ -48,7 +48,7 @@ class Batcher:
 
 
 class BatchedLimiter:
-    """Another limiter, whose calls are checked in batches."""
+    """A wrapper of another limiter that checks calls in batches."""
 
     def __init__(self, inner: Limiter, batcher: Batcher) -> None:
         self._inner = inner

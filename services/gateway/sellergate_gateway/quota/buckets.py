@@ -1,4 +1,4 @@
-"""The buckets that a call passes, and their names: they hold HMACs, and one application's lie in one slot of a cluster."""
+"""The buckets of a call, and their names, which hold HMACs and place one application's buckets in one slot of a cluster."""
 
 import re
 from functools import lru_cache
@@ -13,20 +13,20 @@ from sellergate_gateway.quota.ports import Bucket, BucketSet
 
 # Amazon's sandbox has one limit for all operations (SP-API sandbox page).
 SANDBOX_RATE, SANDBOX_BURST = 5.0, 15
-# For paths and the few operations without published numbers: careful, until Amazon reports a rate.
+# A cautious quota for unknown paths and the few operations without published numbers, until Amazon reports a rate.
 CAUTIOUS_RATE, CAUTIOUS_BURST = 1.0, 1
-# All paths together that the catalogue does not have, so that invented paths are no way around quota.
+# One quota for all paths that the catalogue lacks together, so that invented paths do not evade the quota.
 UNKNOWN_RATE, UNKNOWN_BURST = 5.0, 15
 _SANDBOX, _UNKNOWN = "sandbox", "unknown"
-# Names of buckets are kept: an HMAC for every call would be a good part of its cost.
+# Names of buckets are cached, because an HMAC for each call would be a large part of its cost.
 _KEPT_NAMES = 65_536
-# A segment of a path that names a kind of thing and not one thing: a word, "v0", a date as version.
+# A segment of a path that names a kind of resource and not a single one: a word, "v0", a date as version.
 _WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,40}|v[0-9]{1,3}|[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MAX_SEGMENTS = 12
 
 
 class Buckets:
-    """The names of the buckets of calls. `interactive_share` is the part of each that background calls leave free."""
+    """The buckets of calls. `interactive_share` is the share of each that background calls leave free."""
 
     def __init__(self, ring: KeyRing, interactive_share: float) -> None:
         self._ring = ring
@@ -43,14 +43,14 @@ class Buckets:
         background: bool,
         grantless: bool = False,
     ) -> BucketSet:
-        """Return the buckets of a call: of a user's seller, and of all the user's sellers where Amazon limits the application.
+        """Return the buckets of a call: of a user's seller, and of all the user's sellers if Amazon limits the application.
 
-        A background call also passes a smaller one of the seller, as the first stage: so a share of the quota is left for
-        interactive calls. `path` ("GET /orders/v9/things/1") names a call that the catalogue does not have: calls of the same
-        shape share a bucket, which follows the rate that Amazon reports. No bucket of a seller's calls is shared by two users.
-        `grantless`: the call is made with the application's own token.
+        A background call first passes a smaller bucket of the seller, the first stage, so that a share of the quota is left for
+        interactive calls. `path` ("GET /orders/v9/things/1") names a call that the catalogue lacks: calls of the same shape share
+        a bucket, which follows Amazon's reported rate. Users never share a bucket of a seller's calls. `grantless`: the call is
+        made with the application's own token.
         """
-        # Such a call counts for the application, whichever account names it; no user of a shared application can make one.
+        # Such a call counts for the application, for any account; users of a shared application cannot make one.
         owner = ("", "", site.region.name, str(site.sandbox), "") if grantless else account.shared_parts(site)[1:]
         shape = "" if operation or site.sandbox else shape_of(path)
         return self._kept(account.application_id, owner, site.sandbox, operation, shape, background)
@@ -68,7 +68,7 @@ class Buckets:
         name = _SANDBOX if sandbox else operation.name if operation else f"{_UNKNOWN} {shape}"
         application = self._ring.index("application", application_id)[:32]
         prefix = f"{QUOTA_PREFIX}{{{application}}}:"
-        # Replicas of before the user was part of the key name their buckets otherwise ("pair", "all").
+        # Replicas of earlier releases, without the user in the key, use other names ("pair", "all").
         primary = Bucket(prefix + self._ring.index("user's seller", *owner, name)[:32], rate, burst, learns=True)
         others = list[Bucket]()
         if operation and operation.application_rate and not sandbox:
@@ -88,7 +88,7 @@ class Buckets:
 
 
 def shape_of(path: str) -> str:
-    """Return a path without what names single things: "GET /orders/v9/things/1?a=b" is "GET /orders/v9/things/*"."""
+    """Return a path without its ids and query: "GET /orders/v9/things/1?a=b" becomes "GET /orders/v9/things/*"."""
     segments = path.partition("?")[0].split("/")[:_MAX_SEGMENTS]
     return "/".join([part if part.endswith(" ") or not part or _WORD.fullmatch(part) else "*" for part in segments])
 

@@ -1,4 +1,4 @@
-"""What becomes known of reserved slots later: they are given back, or their calls were sent late."""
+"""Corrections of reserved slots: cancellations, and calls that were sent late."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -7,16 +7,16 @@ from contextlib import suppress
 from sellergate_gateway.quota.ports import Bucket, Reschedule, Reservation, SlotStore
 from sellergate_gateway.quota.waiters import WaitQueue
 
-# Lateness below this part of an interval is within the guard of a bucket.
+# Lateness below this share of an interval is within the guard of a bucket.
 _NOTABLE = 0.005
 Publish = Callable[[str], Awaitable[object]]
 
 
 class Corrections:
-    """Corrections of buckets, gathered while one is under way: 300 cancelled callers are a few commands.
+    """Corrections of buckets, gathered while one is in progress: 300 cancelled callers take a few commands.
 
-    `publish` passes a message to the other replicas; None: there are none. `unavailable` are the errors of a store or a channel
-    that cannot be reached: then slots flow back by themselves, and callers that Amazon refuses learn of a change by that.
+    `publish` sends a message to the other replicas; None: there are none. `unavailable` are the errors of a store or channel that
+    is unavailable: then slots return with time, and Amazon's 429s replace the messages.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Corrections:
         self._running = False
 
     def cancel(self, reservations: Sequence[Reservation]) -> None:
-        """Give slots back, in a task of its own: the caller may be cancelled already."""
+        """Cancel slots, in a separate task, because the caller may be cancelled already."""
         for reservation in reservations:
             buckets = self._cancelled.setdefault(reservation.store, {})
             for slot in reservation.slots:
@@ -43,7 +43,7 @@ class Corrections:
             self._start(self._return_all())
 
     def delay(self, reservations: Sequence[Reservation], late: float) -> None:
-        """Count a call as sent `late` seconds after its slots, where buckets have no second slot that makes up for it."""
+        """Count a call as sent `late` seconds after its slots, in buckets without a second slot that compensates for it."""
         for reservation in reservations:
             for slot in reservation.slots:
                 bucket = slot.bucket

@@ -1,4 +1,4 @@
-"""A store of buckets with another one to fall back on while the first is unavailable."""
+"""A store of buckets with a fallback while it is unavailable."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -8,13 +8,13 @@ from sellergate_common.redis_client import UNREACHABLE
 
 from sellergate_gateway.quota.ports import Bucket, BucketSet, BucketState, BucketStore, Reschedule, Reservation
 
-# After Redis did not respond, no call waits for it for this long: not every call pays for its time-out.
+# Seconds after a failure of Redis in which no call uses it, so that not every call waits for the time-out.
 PAUSE_SECONDS = 1.0
 _Result = TypeVar("_Result")
 
 
 class FallbackStore:
-    """Buckets in `primary`; while it is unavailable, those in `secondary`.
+    """The buckets in `primary`, or in `secondary` while the primary is unavailable.
 
     A reservation stays with the store that made it. `now` is monotonic.
     """
@@ -41,7 +41,7 @@ class FallbackStore:
         return reservation
 
     async def update_rate(self, buckets: Sequence[Bucket], rate: float) -> Reschedule:
-        """Take Amazon's reported rate into force, in both stores."""
+        """Apply Amazon's reported rate, in both stores."""
         own = await self._secondary.update_rate(buckets, rate)
         return await self._try(lambda: self._primary.update_rate(buckets, rate), own)
 
@@ -51,12 +51,12 @@ class FallbackStore:
         return await self._try(lambda: self._primary.on_throttled(bucket, seconds), own)
 
     async def peek(self, bucket: Bucket) -> BucketState:
-        """Return what a bucket holds now."""
+        """Return the present state of a bucket."""
         found = await self._try(lambda: self._primary.peek(bucket), None)
         return await self._secondary.peek(bucket) if found is None else found
 
     async def _try(self, ask: Callable[[], Awaitable[_Result]], otherwise: _Result) -> _Result:
-        """Ask the primary store, unless it was unavailable a moment ago."""
+        """Use the primary store, unless it was recently unavailable."""
         if self._now() < self._paused_until:
             return otherwise
         try:

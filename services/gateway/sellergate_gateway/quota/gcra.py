@@ -1,7 +1,7 @@
-"""Quota: the generic cell rate algorithm (GCRA) as pure functions; time comes in as an argument.
+"""The generic cell rate algorithm (GCRA) as pure functions with time as an argument.
 
-A bucket is one number, its "theoretical arrival time" (tat): the time from now until then is what has been spent and has not flowed
-back. `gcra.lua` does the same arithmetic for all replicas in Redis.
+A bucket is one number, its "theoretical arrival time" (tat): the time from now until then is the debt, calls that were spent and
+have not been refilled. `gcra.lua` does the same arithmetic for all replicas in Redis.
 """
 
 from collections.abc import Mapping
@@ -11,24 +11,25 @@ from sellergate_common.errors import QuotaExceeded
 
 from sellergate_gateway.quota.ports import Bucket, BucketSet, BucketState, RateSource, Reservation, Slot, SlotStore
 
-# Calls reach Amazon later than they were let go, and not all by the same time. The first call that finds a bucket empty waits
-# so many seconds longer; where the burst is 1 each call does, since no second slot makes up for a late one. Doubled by a 429.
+# Calls reach Amazon after their slots, by varying times. The first call that finds a bucket empty waits these seconds longer; at
+# a burst of 1 each call does, since no second slot compensates for a late one. A 429 doubles them.
 GUARD_SECONDS, LONE_GUARD_SECONDS = 0.1, 0.02
-# The largest guards, in intervals between two calls: at a burst of 1 it costs a part of the rate.
+# The largest guards, in intervals between two calls; at a burst of 1 the guard costs a part of the rate.
 LARGEST_GUARD, LARGEST_LONE_GUARD, SHORTEST_LONE_GUARD_SECONDS = 1.0, 0.04, 0.005
-# A rate that 429s have lowered is back after so long, twice as long each time that it proves too high again, and this at most.
+# Seconds until a rate that 429s have lowered has recovered: doubled each time that it proves too high again, up to the maximum.
 RECOVERY_SECONDS, LONGEST_RECOVERY_SECONDS = 40.0, 1280.0
-# Lowered to this part of what it was lowered to before, or more, it has proved too high again; to less, it is the same event.
+# A cut to at least this share of the rate after the previous cut shows a rate that is too high again; a lower one is the same
+# event.
 SAME_CUT = 0.9
-# The rate is lowered when the calls that passed since an earlier 429 are fewer than this part of it would let through: to this
-# part of theirs, and to no less than that part of the rate before.
+# The rate is lowered if fewer calls passed since an earlier 429 than this share of it admits: to this share of their rate, and to
+# no less than that share of the previous rate.
 PROOF, CUT_MARGIN, SMALLEST_CUT = 0.95, 0.98, 0.3
-# Calls prove nothing where fewer were tried than this part of the rate; nor in less time.
+# Calls prove nothing if fewer were tried than this share of the rate admits, or in less time than this.
 DEMAND = 0.8
 WINDOW_SECONDS, FORGOTTEN_SECONDS = 2.0, 600.0
-# 429s without a success in between double the pause, up to this.
+# Successive 429s double the pause, up to this factor.
 LONGEST_PAUSE_SECONDS = 8.0
-# Microseconds are rounded in Redis, and again when a rate changes.
+# A tolerance, since microseconds are rounded in Redis, and again when a rate changes.
 SAME_SECONDS = 0.000003
 
 
@@ -42,30 +43,30 @@ class GcraState:
     learned: float = 0.0
     """The rate that Amazon reported; 0: none."""
     cut: float = 0.0
-    """What the rate was lowered to at `cut_at`, after 429s; 0: never."""
+    """The rate after the cut at `cut_at`, caused by 429s; 0: never."""
     cut_at: float = 0.0
     recovery: float = 0.0
-    """The seconds that it takes from `cut_at` until the rate is back; 0: RECOVERY_SECONDS."""
+    """The seconds from `cut_at` until the rate has recovered; 0: RECOVERY_SECONDS."""
     guard: float = 0.0
-    """What 429s have taught of late calls, in seconds; 0: nothing."""
+    """The guard in seconds that 429s have led to; 0: none."""
     since: float = 0.0
-    """When the count began, at a 429; 0: there is none."""
+    """The start of the count, at a 429; 0: there is none."""
     issued: int = 0
-    """Slots that were ever reserved: the number of the newest one."""
+    """The number of slots reserved so far, which numbers the newest one."""
     before: int = 0
-    """`issued` when the count began."""
+    """`issued` at the start of the count."""
     refused: int = 0
-    """429s since then."""
+    """429s since the start of the count."""
     blocked: float = 0.0
-    """Seconds since then in which no call was let through."""
+    """Seconds since the start of the count in which no call was admitted."""
     mark: int = 0
     """`issued` at the last 429."""
     streak: int = 0
-    """429s without a success in between."""
+    """429s without a success between them."""
 
     @property
     def passed(self) -> int:
-        """Calls that were let through since the count began, refused ones included."""
+        """Calls admitted since the start of the count, including those that Amazon refused."""
         return self.issued - self.before
 
     def base(self, bucket: Bucket) -> float:
@@ -81,9 +82,9 @@ class GcraState:
         return min(base, self.cut + max(0.0, base - self.cut) * returned)
 
     def peek(self, bucket: Bucket, now: float) -> tuple[float, float, float]:
-        """Return the rate in force, how far `tat` lies ahead in seconds of that rate, and the seconds until the next call may go.
+        """Return the rate in force, the debt in seconds at that rate, and the seconds until the next call may be sent.
 
-        A changed rate rescales what is owed.
+        A changed rate rescales the debt.
         """
         rate, owed = self.rate(bucket, now), self.tat - now
         debt = (owed / rate / self.interval if self.interval else owed) if owed > 0 else 0.0
@@ -92,7 +93,7 @@ class GcraState:
         return rate, debt, max(wait, self.blocked_until - now)
 
     def guard_of(self, bucket: Bucket, rate: float) -> float:
-        """Return the seconds that a call waits longer than its bucket says."""
+        """Return the guard of a bucket: the seconds that a call waits in addition."""
         first, largest = guards(bucket.burst, rate)
         return min(self.guard or first, largest)
 
@@ -100,13 +101,13 @@ class GcraState:
         """Reserve one slot, after `found` was peeked."""
         rate, debt, wait = found
         self.interval = 1.0 / rate
-        # At a burst of 1 what counts is the distance from the call before.
+        # At a burst of 1 the distance from the previous call counts.
         self.tat = now + max(debt, wait if bucket.burst == 1 else 0.0) + self.interval
         self.issued += 1
         return Slot(bucket, max(0.0, wait), self.issued)
 
     def cancel(self, slots: int) -> float:
-        """Give slots back; return the seconds by which later ones come sooner for each."""
+        """Cancel slots. Return the seconds by which each brings later slots forward."""
         self.tat -= slots * self.interval
         return self.interval
 
@@ -115,14 +116,14 @@ class GcraState:
         self.tat = max(self.tat + seconds, now + self.interval)
 
     def update_rate(self, bucket: Bucket, now: float, rate: float) -> None:
-        """Take Amazon's reported rate into force; one that 429s have lowered is back soon."""
+        """Apply Amazon's reported rate. A rate that 429s have lowered recovers soon."""
         before = self.rate(bucket, now)
         self.learned = rate
         if self.cut and self.recovery > RECOVERY_SECONDS:
             self.cut, self.cut_at, self.recovery = before, now, RECOVERY_SECONDS
 
     def on_throttled(self, bucket: Bucket, now: float, seconds: float) -> float:
-        """Record a 429; return by how much waiting callers are delayed: 0 while a 429 of a moment ago has done so already."""
+        """Record a 429. Return the delay of waiting callers in seconds: 0 if a simultaneous 429 has delayed them already."""
         rate, debt, _ = self.peek(bucket, now)
         in_a_row = self.since > 0 and self.issued - self.mark <= 1
         self._count(bucket, rate, now)
@@ -141,31 +142,31 @@ class GcraState:
         return shift
 
     def _count(self, bucket: Bucket, rate: float, now: float) -> None:
-        """Count a 429, from this one on where the count before proves nothing any more."""
+        """Count a 429. Restart the count with it if the previous count is too old to prove anything."""
         self.refused += 1
         idle = self.passed + self.refused + bucket.burst < DEMAND * rate * self._open_seconds(rate, now)
         if not self.since or now - self.since > FORGOTTEN_SECONDS or idle:
             self.since, self.before, self.refused, self.blocked = now, self.issued, 0, 0.0
 
     def _shows_less(self, rate: float, now: float) -> bool:
-        """Return whether what passed since the count began was less than the rate lets through."""
+        """Return whether fewer calls passed since the start of the count than the rate admits."""
         succeeded, lasted = self.passed - self.refused, self._open_seconds(rate, now)
         return (
             lasted >= max(WINDOW_SECONDS, 2 / rate)
-            and succeeded >= 2  # noqa: PLR2004  (fewer are no rate: Amazon refuses everything)
+            and succeeded >= 2  # noqa: PLR2004  (fewer are not a rate: Amazon refuses everything)
             and succeeded + 1 < PROOF * rate * lasted
         )
 
     def _open_seconds(self, rate: float, now: float) -> float:
-        """Return for how long the count has lasted, without the pauses in which Amazon's bucket may have overflowed."""
+        """Return the seconds of the count, without pauses in which Amazon's bucket may have overflowed."""
         return now - self.since - max(0.0, self.blocked - self.refused / rate)
 
     def _lower(self, bucket: Bucket, debt: float, rate: float, now: float) -> tuple[float, float]:
-        """Lower the rate to what has passed; return the rescaled debt and the new rate."""
+        """Lower the rate to that of the calls that passed. Return the rescaled debt and the new rate."""
         lasted = self._open_seconds(rate, now)
         flowed = (self.passed - self.refused) / lasted
         if bucket.burst == 1:
-            # Each 429 cost a slot that may have been missed by little: the rate is between what passed and what was tried.
+            # Each 429 may have missed its slot by little: the true rate is between that of passed and that of tried calls.
             flowed = (flowed + min(rate, self.passed / lasted)) / 2
         lower = max(SMALLEST_CUT * rate, CUT_MARGIN * flowed)
         recovery = self.recovery or RECOVERY_SECONDS
@@ -178,7 +179,7 @@ class GcraState:
         return debt * rate / self.cut, self.cut
 
     def state(self, bucket: Bucket, now: float) -> BucketState:
-        """Return what the bucket holds."""
+        """Return the state of the bucket."""
         rate, debt, wait = self.peek(bucket, now)
         source = RateSource.HEADER if self.learned else RateSource.CATALOGUE
         return state_of(bucket, rate, wait, debt, RateSource.BACKOFF if rate < self.base(bucket) else source)
@@ -188,19 +189,19 @@ def guards(burst: int, rate: float) -> tuple[float, float]:
     """Return the guard of a bucket that has seen no 429, and its largest one, in seconds."""
     if burst > 1:
         return min(GUARD_SECONDS, 0.5 / rate), LARGEST_GUARD / rate
-    # At many calls a second it has to be a larger part of the interval, or it would be shorter than any lateness.
+    # At many calls per second the guard must be a larger share of the interval, or it would be shorter than any lateness.
     largest = max(LARGEST_LONE_GUARD / rate, min(SHORTEST_LONE_GUARD_SECONDS, 0.25 / rate))
     return min(LONE_GUARD_SECONDS, largest / 2), largest
 
 
 def state_of(bucket: Bucket, rate: float, wait: float, debt: float, source: RateSource) -> BucketState:
-    """Return what a bucket holds of which so much is spent."""
+    """Return the state of a bucket with the given debt."""
     remaining = 0 if wait > 0 else max(0, int(bucket.burst - debt * rate + 1e-9))
     return BucketState(rate, remaining, max(debt, wait), source)
 
 
 def refuse(wait: float, longest: float) -> QuotaExceeded:
-    """Return the error of a call whose slot would come too late."""
+    """Return the error of a call whose slot would be too late."""
     return QuotaExceeded(
         f"The quota of this operation lets the next call go in {wait:.1f} s, and {longest:.1f} s is the longest wait allowed."
         " Call again then, or allow a longer wait.",

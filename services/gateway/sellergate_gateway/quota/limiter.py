@@ -1,4 +1,4 @@
-"""Reservation of slots in the buckets of a call, and the wait for them. `buckets.py` decides which buckets a call passes."""
+"""The reservation of slots in the buckets of a call, and the wait for them. `buckets.py` determines the buckets."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from sellergate_gateway.quota.ports import (
 )
 from sellergate_gateway.quota.waiters import WaitQueue
 
-# Amazon reports the same rate with every response. Written again after this time, it is soon there in a store that forgot it.
+# Amazon reports the same rate with every response. It is stored again after these seconds, in case the store has lost it.
 RATE_SECONDS, RATES = 1.0, 20_000
 
 
@@ -34,7 +34,7 @@ class RateLimiter:
         self._written: TtlCache[float] = TtlCache(RATES, now, lambda: True)
 
     async def acquire(self, buckets: BucketSet, longest: float) -> Admission:
-        """Pass all buckets, first come first served, after a wait of `longest` seconds at most. Raises QuotaExceeded."""
+        """Pass all buckets in order of arrival, after a wait of at most `longest` seconds. Raises QuotaExceeded."""
         waited, reserved = 0.0, tuple[Reservation, ...]()
         try:
             while True:
@@ -50,15 +50,15 @@ class RateLimiter:
             raise
 
     def cancel(self, admission: Admission) -> None:
-        """Give back the slots of a call that is not made. Callers behind it come sooner. Never raises."""
+        """Cancel the slots of a call that is not made, so that later callers come sooner. Never raises."""
         self._corrections.cancel(admission.reservations)
 
     def on_sent(self, admission: Admission) -> None:
-        """Record that a call goes out now. Never raises."""
+        """Record that a call is sent now. Never raises."""
         self._corrections.delay(admission.reservations, self._now() - admission.admitted_at)
 
     async def update_rate(self, buckets: BucketSet, rate: float) -> None:
-        """Take Amazon's reported rate into force; waiting callers are rescheduled."""
+        """Apply Amazon's reported rate, and reschedule waiting callers."""
         learning = [bucket for bucket in buckets.all if bucket.learns]
         if learning and self._written.get(learning[0].key) != rate:
             self._written.put(learning[0].key, rate, RATE_SECONDS)
@@ -66,19 +66,19 @@ class RateLimiter:
             await self._corrections.announce([bucket.key for bucket in learning], change)
 
     async def on_throttled(self, buckets: BucketSet, seconds: float) -> None:
-        """Record a 429; waiting callers are rescheduled."""
+        """Record a 429, and reschedule waiting callers."""
         change = await self._store.on_throttled(buckets.primary, seconds)
         await self._corrections.announce([buckets.primary.key], change)
 
     async def peek(self, bucket: Bucket) -> BucketState:
-        """Return what a bucket holds now."""
+        """Return the present state of a bucket."""
         return await self._store.peek(bucket)
 
 
 class ShadowLimiter:
     """Shadow mode: evaluates another limiter without delaying a call.
 
-    `record_wait` gets each wait that it would have imposed, in seconds.
+    `record_wait` receives each wait that would have been imposed, in seconds.
     """
 
     def __init__(self, inner: Limiter, record_wait: Callable[[float], None]) -> None:
@@ -91,7 +91,7 @@ class ShadowLimiter:
         self.peek = inner.peek
 
     async def acquire(self, buckets: BucketSet, longest: float) -> Admission:  # noqa: ARG002  (the port has it)
-        """Reserve the slots that are free now; record the wait there would have been otherwise."""
+        """Reserve the slots that are free now. Otherwise record the wait that would have been imposed."""
         try:
             return await self._inner.acquire(buckets, 0.0)
         except QuotaExceeded as error:

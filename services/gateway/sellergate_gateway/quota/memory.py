@@ -1,4 +1,4 @@
-"""Buckets of this process, at a share of the true rate, for other replicas count for themselves too."""
+"""Buckets in this process, at a share of the true rate, since other replicas have buckets of their own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ _MAX_BUCKETS = 100_000
 
 
 class MemoryBuckets:
-    """States by name of the bucket; the longest unused are forgotten first. `now` is monotonic."""
+    """States by the name of the bucket. The least recently used are dropped first. `now` is monotonic, in seconds."""
 
     def __init__(self, share: float, now: Callable[[], float]) -> None:
         self._share = share
@@ -26,22 +26,22 @@ class MemoryBuckets:
         """Reserve a slot in every bucket. Raises QuotaExceeded."""
         states = {bucket.key: self._state(bucket) for bucket in buckets.all}
         reservation = reserve(self, states, self._reduced_set(buckets), self._now(), longest)
-        # The true rate: what the caller compares with the rate that Amazon reports.
+        # The true rate, which the caller compares with Amazon's reported one.
         reservation.rate /= self._share
         if reservation.remaining is not None:
             reservation.remaining = buckets.without_first_stage()
         return reservation
 
     async def cancel(self, buckets: Sequence[tuple[Bucket, int]]) -> Sequence[float]:
-        """Give back so many slots of each bucket; return the seconds by which later slots of each come sooner."""
+        """Cancel the given number of slots in each bucket. Return the seconds by which later slots of each come sooner."""
         return [self._state(bucket).cancel(count) for bucket, count in buckets]
 
     async def delay(self, bucket: Bucket, seconds: float) -> None:
-        """Count the newest call as sent so many seconds later than its slot said."""
+        """Count the newest call of each bucket as sent the given seconds after its slot."""
         self._state(bucket).delay(self._now(), seconds)
 
     async def update_rate(self, buckets: Sequence[Bucket], rate: float) -> Reschedule:
-        """Take Amazon's reported rate into force, in each bucket its share."""
+        """Apply Amazon's reported rate, in each bucket its share."""
         now, first = self._now(), buckets[0]
         before = self._state(first).rate(self._reduced(first), now)
         for bucket in buckets:
@@ -56,7 +56,7 @@ class MemoryBuckets:
         return Reschedule(before / state.rate(reduced, now), shift)
 
     async def peek(self, bucket: Bucket) -> BucketState:
-        """Return what a bucket holds now."""
+        """Return the present state of a bucket."""
         return self._state(bucket).state(self._reduced(bucket), self._now())
 
     def _reduce(self, bucket: Bucket) -> Bucket:

@@ -1,6 +1,6 @@
-"""Buckets in the shared Redis: one script for all buckets of a call, and one run of it for all calls of the moment.
+"""Buckets in the shared Redis: one script for all buckets of a call, and one run of it for all simultaneous calls.
 
-Raises what redis-py raises while Redis is unavailable.
+Methods raise what redis-py raises while Redis is unavailable.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from sellergate_gateway.quota.ports import (
     Slot,
 )
 
-# A run is short, for Redis does nothing else meanwhile.
+# The most calls of a run, which must be short because Redis does nothing else meanwhile.
 MOST_AT_ONCE = 128
-# What this process has seen of buckets, for a Redis that comes back empty.
+# The most buckets whose state this process keeps, for a Redis that restarts empty.
 _MAX_KNOWN = 50_000
 _REFUSED, _RESERVED, _FIRST_STAGE = 0, 1, 2
 _SOURCES = (RateSource.CATALOGUE, RateSource.HEADER, RateSource.BACKOFF)
@@ -35,7 +35,7 @@ _SOURCES = (RateSource.CATALOGUE, RateSource.HEADER, RateSource.BACKOFF)
 
 @dataclass(slots=True)
 class _Check:
-    """One call that wants slots. The checks of one application gather until its next run."""
+    """A call that needs slots. The checks of one application gather until its next run."""
 
     buckets: BucketSet
     longest: float
@@ -53,7 +53,7 @@ class RedisBuckets:
 
     async def reserve(self, buckets: BucketSet, longest: float) -> Reservation:
         """Reserve a slot in every bucket. Raises QuotaExceeded."""
-        # One application's buckets lie in one slot of a cluster, which is what a script may touch.
+        # One application's buckets are in one slot of a cluster, since a script may use only one.
         application = buckets.primary.key.partition("}")[0]
         loop = asyncio.get_running_loop()
         check = _Check(buckets, longest, loop.create_future())
@@ -68,7 +68,7 @@ class RedisBuckets:
         return self._reservation(await check.response, buckets, longest)
 
     async def cancel(self, buckets: Sequence[tuple[Bucket, int]]) -> Sequence[float]:
-        """Give back so many slots of each bucket; return the seconds by which later slots of each come sooner."""
+        """Cancel the given number of slots in each bucket. Return the seconds by which later slots of each come sooner."""
         sooner = list[float]()
         for bucket, count in buckets:  # they may belong to several applications
             (interval,) = await self._script([bucket.key], ["cancel", count])
@@ -76,11 +76,11 @@ class RedisBuckets:
         return sooner
 
     async def delay(self, bucket: Bucket, seconds: float) -> None:
-        """Count the newest call as sent so many seconds later than its slot said."""
+        """Count the newest call of each bucket as sent the given seconds after its slot."""
         await self._script([bucket.key], ["delay", f"{seconds:.6f}"])
 
     async def update_rate(self, buckets: Sequence[Bucket], rate: float) -> Reschedule:
-        """Take Amazon's reported rate into force, in each bucket its share."""
+        """Apply Amazon's reported rate, in each bucket its share."""
         arguments = list[Any](["rate"])
         for bucket in buckets:
             arguments += (repr(bucket.rate), bucket.burst, repr(rate * bucket.share))
@@ -94,17 +94,17 @@ class RedisBuckets:
         return Reschedule(before / now, shift)
 
     async def peek(self, bucket: Bucket) -> BucketState:
-        """Return what a bucket holds now."""
+        """Return the present state of a bucket."""
         rate, wait, debt, source = await self._script([bucket.key], ["peek", repr(bucket.rate), bucket.burst])
         return state_of(bucket, float(rate), float(wait), float(debt), _SOURCES[int(source)])
 
     async def _run_all(self, application: str) -> None:
-        """Run the script as long as callers wait for it."""
+        """Run the script while callers wait for it."""
         try:
             while self._waiting[application]:
                 waiting = self._waiting[application]
                 checks, self._waiting[application] = waiting[:MOST_AT_ONCE], waiting[MOST_AT_ONCE:]
-                # A caller that has left by now reserves nothing.
+                # A caller that was cancelled meanwhile reserves nothing.
                 await self._deliver([check for check in checks if not check.response.done()])
         finally:
             for check in self._waiting.pop(application):
@@ -140,7 +140,7 @@ class RedisBuckets:
         return responses
 
     def _reservation(self, response: list[Any], buckets: BucketSet, longest: float) -> Reservation:
-        """Read the script's response for one call. Raises QuotaExceeded."""
+        """Return the reservation in the script's response for one call. Raises QuotaExceeded."""
         outcome, wait_or_rate, *slots = response
         if int(outcome) == _REFUSED:
             raise refuse(float(wait_or_rate), longest)

@@ -1,4 +1,4 @@
-"""Callers that wait for their slots; a changed rate or a slot given back moves those behind it, in every replica."""
+"""Waiters for slots. A changed rate or a cancelled slot reschedules later waiters, in every replica."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from sellergate_gateway.quota.ports import Reschedule, Slot
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    """A waiting caller. `at` is when its slot in each bucket may be used, `latest` when it gives up, in monotonic seconds.
+    """A waiting caller. `at` are the times of its slots, `latest` is the time of its refusal, in monotonic seconds.
 
     `numbers` are those of its slots.
     """
@@ -24,9 +24,10 @@ class _Waiter:
 
 
 class WaitQueue:
-    """Callers waiting for a slot, by bucket. A rate change rescales their remaining waits, so their order is preserved.
+    """Callers waiting for a slot, by bucket. A rate change rescales their remaining waits, so that their order is preserved.
 
-    `now` is monotonic; `replica` is this process's own id. Listens to `quota:moves`, where replicas publish reschedules.
+    `now` is monotonic, in seconds; `replica` is this process's own id. The queue listens to `quota:moves`, on which replicas
+    publish reschedules.
     """
 
     def __init__(self, now: Callable[[], float], replica: str) -> None:
@@ -35,9 +36,9 @@ class WaitQueue:
         self._own = replica
 
     async def wait(self, slots: Sequence[Slot], longest: float) -> float:
-        """Wait until all slots may be used; return the seconds waited.
+        """Wait until all slots may be used. Return the seconds waited.
 
-        Raises QuotaExceeded when a slot moves behind the longest wait.
+        Raises QuotaExceeded if a slot moves beyond the longest wait.
         """
         started = self._now()
         waiter = _Waiter(
@@ -63,7 +64,7 @@ class WaitQueue:
         return self._now() - started
 
     def reschedule(self, keys: Sequence[str], change: Reschedule) -> None:
-        """Move the slots of waiting callers: at ten times the rate, a tenth of the time is left."""
+        """Reschedule waiting callers: at ten times the rate, a tenth of the time remains."""
         now = self._now()
         for key in keys:
             for waiter in self._waiting.get(key, ()):
@@ -73,23 +74,23 @@ class WaitQueue:
                 waiter.rescheduled.set()
 
     def message(self, keys: Sequence[str], change: Reschedule) -> str:
-        """Return what announces a change to the other replicas."""
+        """Return the message that publishes a change to the other replicas."""
         after = () if change.after is None else (list(change.after),)
         return json.dumps([self._own, list(keys), change.factor, change.shift, *after])
 
     def forget(self, message: str) -> None:
-        """Apply the change that another replica announced."""
+        """Apply a change that another replica published."""
         try:
             sender, keys, factor, shift, *rest = json.loads(message)
             after = tuple(map(int, rest[0])) if rest else None
             names, change = tuple(map(str, keys)), Reschedule(float(factor), float(shift), after)
-        except (ValueError, TypeError):  # another version's shape
+        except (ValueError, TypeError):  # a message in another release's form
             return
         if sender != self._own:
             self.reschedule(names, change)
 
     def forget_all(self) -> None:
-        """Do nothing: nothing is kept that could be stale."""
+        """Do nothing, since nothing is cached that could be stale."""
 
     def mark_stale(self) -> None:
-        """Do nothing: a missed message costs a 429 at most, and its announcement follows."""
+        """Do nothing, since a missed message costs at most a 429, whose own message follows."""

@@ -1,1 +1,1 @@
-"""Reports from the request to the last byte, requested once for all callers of the same moment."""
+"""Reports from the request to the last byte, requested once for all simultaneous callers."""

@@ -1,4 +1,4 @@
-"""The reason of a report that Amazon failed: the text of its document, when there is one."""
+"""The reason for the failure of a report: the text of its document, if there is one."""
 
 import codecs
 from collections.abc import AsyncGenerator
@@ -14,9 +14,9 @@ MOST_CHARACTERS = 500
 
 
 async def read_reason(download: AsyncGenerator[Head | bytes, None]) -> str:
-    """Return the beginning of a document as printable text on one line; empty where it cannot be read.
+    """Return the beginning of a document as printable text on one line; empty if it cannot be read.
 
-    The report has failed whatever becomes of its document, so that no error of the download is raised.
+    The report has failed in any case, so that no error of the download is raised.
     """
     body, charset = b"", "utf-8"
     try:

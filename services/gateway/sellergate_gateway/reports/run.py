@@ -1,7 +1,7 @@
-"""Reports from the request to the document: requested once for all callers of the moment, polled within quota, and downloaded.
+"""Reports from the request to the document: requested once for all simultaneous callers, polled within quota, downloaded.
 
-A report is shared while a caller polls it. A report that all callers left may be finished when the next identical request comes.
-Its data would be old, so its state is read before it is shared.
+A report is shared while a caller polls it. After all callers have disconnected, it may be finished when the next identical
+request arrives. Its data would be old, so that its state is read before it is shared.
 """
 
 import json
@@ -30,25 +30,26 @@ from sellergate_gateway.spapi.request import SpApiCall
 from sellergate_gateway.spapi.response import object_of
 
 CREATE, GET = "reports/2021-06-30/createReport", "reports/2021-06-30/getReport"
-# Amazon needs from seconds to hours to make a report; getReport may be called twice a second.
+# Amazon needs seconds to hours to create a report; getReport may be called twice per second.
 FIRST_POLL_SECONDS, POLL_GROWTH, LONGEST_POLL_SECONDS = 0.5, 1.5, 30.0
 _DONE, _LOST, _FAILED = "DONE", "LOST", {"CANCELLED", "FATAL"}
-# A finished report serves requests for so many seconds after its creation; a report that is being made serves them longer.
+# Seconds after its creation in which a finished report serves requests; an unfinished report serves them longer.
 FINISHED_SECONDS, BEING_MADE_SECONDS = 60.0, 4 * 3600.0
-# For so long after createReport, 404 of getReport means that Amazon does not show the report yet (seen for a few seconds).
+# Seconds after createReport in which a 404 of getReport means that Amazon does not show the report yet (observed for a few
+# seconds).
 UNSEEN_SECONDS = 30.0
 _ATTEMPTS = 3
-# So long the document with the reason of a failure may be unavailable; then the failure is reported without it.
+# Seconds for the document with the reason of a failure; afterwards the failure is reported without it.
 REASON_SECONDS = 5.0
 _OUTCOMES = {
-    "CANCELLED": "Amazon cancelled the report. Most often there are no data of this type in this time.",
-    "FATAL": "Amazon could not make the report. Check that its type, times and options fit, and request it again.",
+    "CANCELLED": "Amazon cancelled the report, most often for lack of data of this type in this period. Request another period.",
+    "FATAL": "Amazon could not create the report. Check its type, times and options, and request it again.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """A report as the caller requests it. Times as Amazon writes them; `resume_report_id` names an earlier report."""
+    """A caller's request for a report. Times are in Amazon's format; `resume_report_id` names an earlier report."""
 
     account_id: str
     report_type: str = ""
@@ -61,7 +62,7 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state of a report that is being made."""
+    """The state of an unfinished report."""
 
     report_id: str
     status: str
@@ -69,27 +70,27 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A report that is being made. `created`: it was requested now."""
+    """An unfinished report. `created`: it was requested now."""
 
     report_id: str
     created: bool
 
 
 class RunningReports(Protocol):
-    """The reports that are being made, known to all replicas. An entry may be lost: then Amazon makes a second report."""
+    """The unfinished reports, known to all replicas. If an entry is lost, Amazon creates a second report."""
 
     async def obtain(self, account: Account, site: Site, request: str, create: Callable[[], Awaitable[str]]) -> Running:
-        """Return the report that is being made for this request, or one that is created now, once for all callers."""
+        """Return the unfinished report of this request, or create one, once for all callers."""
 
     async def record_poll(self, account: Account, site: Site, request: str, report_id: str) -> None:
-        """Keep a report for the next callers a while longer, since a caller still waits for it."""
+        """Extend the entry of a report, since a caller still waits for it."""
 
     async def record_end(self, account: Account, site: Site, request: str, report_id: str) -> None:
-        """Forget a report that is made or lost: the next request creates a new one."""
+        """Delete the entry of a finished or lost report, so that the next request creates a new one."""
 
 
 class ReportRuns:
-    """The runs of reports. `pause` waits some seconds, `now` is monotonic."""
+    """The runs of reports. `pause` waits the given seconds, `now` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -126,7 +127,7 @@ class ReportRuns:
                     await self._running.record_poll(account, site, body, report_id)
         except SellergateError as error:
             if error.reason is Reason.AMAZON_NOT_FOUND:
-                # Amazon lost the report; the next request must not join it.
+                # Amazon has lost the report; the next request must not join it.
                 report = {"processingStatus": _LOST}
             raise
         finally:
@@ -141,7 +142,7 @@ class ReportRuns:
                 yield part
 
     async def _obtain(self, account: Account, site: Site, body: str, user: str) -> str:
-        """Return the id of a report that is being made or is created now, never of one that was finished before the request."""
+        """Return the id of an unfinished or new report, never of one that was finished before the request."""
         asked, create = self._now(), partial(self._create, account.account_id, body, user)
         for _ in range(_ATTEMPTS):
             running = await self._running.obtain(account, site, body, create)
@@ -151,7 +152,7 @@ class ReportRuns:
         return await create()
 
     async def _serves(self, account_id: str, report_id: str, user: str, asked: float) -> bool:
-        """Return whether a report of another caller serves a request of the moment `asked` too."""
+        """Return whether another caller's report also serves a request made at `asked`."""
         try:
             done = await self._poll(account_id, report_id, user, self._now() + UNSEEN_SECONDS)
         except SellergateError as error:
@@ -165,12 +166,12 @@ class ReportRuns:
         return age - (self._now() - asked) <= (FINISHED_SECONDS if finished else BEING_MADE_SECONDS)
 
     async def _create(self, account_id: str, body: str, user: str) -> str:
-        # A response that names no report leaves it unknown whether Amazon makes one.
+        # After a response without a report id, it is unknown whether Amazon creates a report.
         done = await self._calls.make(SpApiCall(account_id, operation=CREATE, body=body.encode()), user, _names_report)
         return _report_id(done.response)
 
     async def _poll(self, account_id: str, report_id: str, user: str, unseen_until: float) -> CallResult:
-        """Return the response of getReport. Raises what a call raises; AMAZON_NOT_FOUND only after the moment `unseen_until`."""
+        """Return the response of getReport. Raises what a call raises; AMAZON_NOT_FOUND only after `unseen_until`."""
         seconds = FIRST_POLL_SECONDS
         call = SpApiCall(account_id, operation=GET, path_params={"reportId": report_id})
         while True:
@@ -183,7 +184,7 @@ class ReportRuns:
             seconds *= POLL_GROWTH
 
     async def _failure(self, account_id: str, report: dict[str, Any], report_id: str, user: str) -> AmazonRefused:
-        """Return the error of a report that Amazon failed or cancelled, with the reason that its document gives."""
+        """Return the error of a failed or cancelled report, with the reason from its document."""
         status, document_id = str(report["processingStatus"]), str(report.get("reportDocumentId") or "")
         reason = ""
         if document_id:
@@ -203,7 +204,7 @@ class ReportRuns:
     async def _states(
         self, account_id: str, report_id: str, user: str, unseen_until: float
     ) -> AsyncIterator[tuple[dict[str, Any], bool]]:
-        """Yield the report after each poll, and again where its state has changed, until Amazon has ended it."""
+        """Yield the report after each poll, and again if its state has changed, until it is finished."""
         seconds, last = FIRST_POLL_SECONDS, ""
         while True:
             report = _state((await self._poll(account_id, report_id, user, unseen_until)).response)
@@ -247,7 +248,7 @@ def _age(response: AmazonResponse) -> float | None:
 
 
 def _body(request: ReportRequest, account: Account) -> str:
-    """Return the body of createReport, the same text for the same report. Raises InvalidRequest."""
+    """Return the body of createReport, with equal text for equal reports. Raises InvalidRequest."""
     if request.resume_report_id:
         return ""
     if not request.report_type:
@@ -269,9 +270,9 @@ def _body(request: ReportRequest, account: Account) -> str:
 
 
 def _document_id(report: dict[str, Any], report_id: str) -> str:
-    """Return the document of a finished report. Raises AmazonRefused where the report names none."""
+    """Return the document id of a finished report. Raises AmazonRefused if the report has none."""
     document_id = str(report.get("reportDocumentId") or "")
     if not document_id:
         metadata = {"processing_status": str(report["processingStatus"]), "report_id": report_id, "document_id": ""}
-        raise refused("Amazon made the report and named no document. Request it again.", metadata)
+        raise refused("Amazon finished the report without a document. Request it again.", metadata)
     return document_id

@@ -1,4 +1,4 @@
-"""The reports that are being made, in the shared Redis: callers that request the same report meanwhile share it."""
+"""The unfinished reports in the shared Redis, which callers of identical requests share."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +14,7 @@ from sellergate_common.sites import Site
 from sellergate_gateway.model import Account
 from sellergate_gateway.reports.run import Running
 
-# Longer than the longest pause between two polls. The entry expires once its callers have left or their gateway has ended.
+# Longer than the longest pause between two polls. The entry expires after its callers disconnect or their gateway stops.
 POLLED_SECONDS = 120
 # Amazon allows createReport once a minute when its burst is spent.
 _CREATE_SECONDS = 600.0
@@ -23,7 +23,7 @@ _FORGET = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL'
 
 
 class RedisRunningReports:
-    """Ids of reports by their request; keys hold HMACs. `done` is the channel on which leases are returned."""
+    """The ids of reports by their request. Keys are HMACs. `done` is the channel on which returned leases are published."""
 
     def __init__(self, redis: Redis, ring: KeyRing, releases: LeaseNotifier, done: str) -> None:
         self._redis = redis
@@ -34,19 +34,19 @@ class RedisRunningReports:
         self._forget = redis.register_script(_FORGET)
 
     async def obtain(self, account: Account, site: Site, request: str, create: Callable[[], Awaitable[str]]) -> Running:
-        """Return a report that is being made, or one that is created now."""
+        """Return an unfinished report, or create one."""
         name = self._name(account, site, request)
         return await self._local.get(name, lambda: self._cluster.get(name, _FetchJob(self._redis, name, create)))
 
     async def record_poll(self, account: Account, site: Site, request: str, report_id: str) -> None:
-        """Keep a report a while longer."""
+        """Extend the entry of a report."""
         try:
             await self._polled([self._name(account, site, request)], [report_id, POLLED_SECONDS])
         except UNREACHABLE:
             get_logger().warning("report_not_kept")
 
     async def record_end(self, account: Account, site: Site, request: str, report_id: str) -> None:
-        """Forget a report that is made or lost."""
+        """Delete the entry of a finished or lost report."""
         try:
             await self._forget([self._name(account, site, request)], [report_id])
         except UNREACHABLE:
@@ -57,7 +57,7 @@ class RedisRunningReports:
 
 
 class _FetchJob:
-    """One look-up of a report that is being made."""
+    """One look-up or creation of an unfinished report."""
 
     def __init__(self, redis: Redis, name: str, create: Callable[[], Awaitable[str]]) -> None:
         self._redis = redis
@@ -65,14 +65,14 @@ class _FetchJob:
         self._create = create
 
     async def look_up(self) -> Running | None:
-        """Return the report if another caller has requested it meanwhile."""
+        """Return the report if another caller has created it meanwhile."""
         try:
             found = await self._redis.get(self._name)
         except UNREACHABLE:
             return None
         return Running(str(found), created=False) if found else None
 
-    async def fetch(self, fence: int | None) -> Running:  # noqa: ARG002  (a late createReport has had its effect all the same)
+    async def fetch(self, fence: int | None) -> Running:  # noqa: ARG002  (a late createReport has taken effect)
         """Create the report and share its id."""
         report_id = await self._create()
         try:

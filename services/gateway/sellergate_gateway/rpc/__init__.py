@@ -1,1 +1,1 @@
-"""The gateway's gRPC servicers, with the translation between messages and the domain."""
+"""The gateway's gRPC servicers, with the conversion between messages and the domain."""

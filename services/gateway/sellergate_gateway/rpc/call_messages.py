@@ -1,4 +1,4 @@
-"""Proto ⇄ domain, for calls, checks and operations."""
+"""Conversion between messages and the domain, for calls, checks and operations."""
 
 import math
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ _TOKEN_KINDS = {call_pb2.TOKEN_KIND_SELLER: "SELLER", call_pb2.TOKEN_KIND_GRANTL
 
 
 def to_call(request: call_pb2.CallRequest) -> SpApiCall:
-    """Read a call. Raises InvalidRequest."""
+    """Return the call of a message. Raises InvalidRequest."""
     form, query = request.WhichOneof("query_string"), None
     if form == "query":
         query = tuple((p.name, p.value if p.HasField("value") else None) for p in request.query.parameters)
@@ -73,7 +73,7 @@ def forward_response(result: CallResult, response: call_pb2.CallResponse) -> Non
 
 
 def notes(operation: Operation | None) -> Headers:
-    """Return the headers that we add to Amazon's: that an operation is deprecated, and when it ends (RFC 8594)."""
+    """Return the headers that Sellergate adds to Amazon's: an operation's deprecation and its end (RFC 8594)."""
     if operation is None or not operation.deprecated:
         return ()
     if operation.removal_date is None:
@@ -84,7 +84,7 @@ def notes(operation: Operation | None) -> Headers:
 
 
 def to_stage(stage: Stage) -> gateway_service_pb2.CheckStage:
-    """Render a stage of a check."""
+    """Return the message of a stage of a check."""
     return gateway_service_pb2.CheckStage(
         name=stage.name,
         outcome=gateway_service_pb2.CheckOutcome.Value(f"CHECK_OUTCOME_{stage.outcome}"),
@@ -95,7 +95,7 @@ def to_stage(stage: Stage) -> gateway_service_pb2.CheckStage:
 
 
 def to_operation(operation: Operation) -> operation_pb2.Operation:
-    """Render a row of the catalogue."""
+    """Return the message of an operation."""
     return operation_pb2.Operation(
         name=operation.name,
         api=operation.api,
@@ -117,7 +117,7 @@ def to_operation(operation: Operation) -> operation_pb2.Operation:
 
 
 def to_filter(request: gateway_service_pb2.ListOperationsRequest) -> OperationFilter:
-    """Read what a list of operations is narrowed to."""
+    """Return the filter of a list of operations."""
     given = request.filter
     flags = {
         name: getattr(given, name) if given.HasField(name) else None
@@ -127,14 +127,14 @@ def to_filter(request: gateway_service_pb2.ListOperationsRequest) -> OperationFi
 
 
 def to_quota(state: BucketState, burst: int, now: float) -> operation_pb2.Quota:
-    """Render the state of a bucket; `now` in seconds since the epoch."""
+    """Return the message of a bucket's state; `now` in seconds since the epoch."""
     reset = to_timestamp(now + state.reset)
     source = operation_pb2.QuotaSource.Value(f"QUOTA_SOURCE_{state.source}")
     return operation_pb2.Quota(rate=state.rate, burst=burst, remaining=state.remaining, reset_time=reset, source=source)
 
 
 def to_resource(resource: call_pb2.RestrictedResource) -> RestrictedResource:
-    """Read what a Restricted Data Token is to open."""
+    """Return the resource of a Restricted Data Token."""
     return RestrictedResource(resource.method, resource.path, tuple(sorted(set(resource.data_elements))))
 
 

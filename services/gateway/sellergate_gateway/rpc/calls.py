@@ -1,4 +1,4 @@
-"""GatewayService: proto ⇄ domain, nothing else."""
+"""The servicer of GatewayService: conversion between messages and the domain."""
 
 import time
 from typing import Any
@@ -31,7 +31,7 @@ _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
 class GatewayServicer(StreamingRpcs):
-    """Calls of SP-API."""
+    """The unary RPCs of GatewayService."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class GatewayServicer(StreamingRpcs):
     async def GetRestrictedDataToken(
         self, request: pb2.GetRestrictedDataTokenRequest, context: Any
     ) -> pb2.GetRestrictedDataTokenResponse:
-        """Return a token for personal data; the edge has it fetched and hears only how long it lives."""
+        """Return a token for personal data. The edge gets only its lifetime, while the gateway caches the token."""
         account = await self._calls.account(request.account_id, _user())
         token = await self._restricted.get_checked(account, tuple(map(to_resource, request.resources)))
         shown = "" if current_caller().identity == EDGE else token.value.get_secret_value()
@@ -75,7 +75,7 @@ class GatewayServicer(StreamingRpcs):
         )
 
     async def CheckAccount(self, request: pb2.CheckAccountRequest, context: Any) -> pb2.CheckAccountResponse:
-        """Try an account stage by stage."""
+        """Check an account in stages."""
         wanted = CheckOptions(exchange=not request.skip_exchange, call=not request.skip_call)
         state, stages = await self._checks.check(request.account_id, _user(), wanted)
         return pb2.CheckAccountResponse(stages=map(to_stage, stages), state=state)
@@ -86,7 +86,7 @@ class GatewayServicer(StreamingRpcs):
         return pb2.ListOperationsResponse(operations=map(to_operation, page), next_page_token=token)
 
     async def GetOperation(self, request: pb2.GetOperationRequest, context: Any) -> pb2.GetOperationResponse:
-        """Return one row of the catalogue."""
+        """Return one operation."""
         return pb2.GetOperationResponse(operation=to_operation(self._operations.get(request.name)))
 
     async def GetQuota(self, request: pb2.GetQuotaRequest, context: Any) -> pb2.GetQuotaResponse:

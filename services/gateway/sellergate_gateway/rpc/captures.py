@@ -1,4 +1,4 @@
-"""CaptureService: proto ⇄ domain, nothing else."""
+"""The servicer of CaptureService: conversion between messages and the domain."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -17,14 +17,14 @@ from sellergate_gateway.spapi.http import Headers
 
 
 class CaptureServicer(CaptureServiceServicer):
-    """What operators look at."""
+    """The RPC of CaptureService."""
 
     def __init__(self, captures: Captures, operations: Operations) -> None:
         self._captures = captures
         self._operations = operations
 
     async def Capture(self, request: pb2.CaptureRequest, context: Any) -> AsyncIterator[pb2.CaptureResponse]:
-        """Show calls as they are made."""
+        """Stream the exchanges of an account's operation as they happen."""
         operation = self._operations.get(request.operation)
         given = request.HasField("duration")
         seconds = request.duration.ToMilliseconds() / 1000 if given else DEFAULT_SECONDS

@@ -1,4 +1,4 @@
-"""Proto ⇄ domain, for documents and reports."""
+"""Conversion between messages and the domain, for documents and reports."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ from sellergate_gateway.reports.run import ReportRequest
 
 
 def to_kind(number: int) -> Kind:
-    """Read which API a document belongs to. Raises InvalidRequest."""
+    """Return the API of a document. Raises InvalidRequest."""
     names: dict[int, str] = {value: name for name, value in pb2.DocumentKind.items()}
     name = names.get(number, "").removeprefix("DOCUMENT_KIND_")
     if name not in Kind.__members__:
@@ -21,12 +21,12 @@ def to_kind(number: int) -> Kind:
 
 
 def to_head(head: Head) -> pb2.DocumentHead:
-    """Render a document's head."""
+    """Return the message of a document's head."""
     return pb2.DocumentHead(charset=head.charset, content_type=head.content_type, size=head.size)
 
 
 def to_report_request(request: pb2.RunReportRequest) -> ReportRequest:
-    """Read a report that is wanted."""
+    """Return the request for a report."""
     return ReportRequest(
         account_id=request.account_id,
         report_type=request.report_type,
@@ -45,4 +45,4 @@ def _time(request: pb2.RunReportRequest, field: Literal["data_start_time", "data
     try:
         return stamp.ToJsonString()
     except ValueError:
-        raise InvalidRequest.of_field(field, "is no time between the years 1 and 9999") from None
+        raise InvalidRequest.of_field(field, "must be a time between the years 1 and 9999") from None

@@ -1,4 +1,4 @@
-"""The streaming RPCs of GatewayService: proto ⇄ domain, nothing else."""
+"""The streaming RPCs of GatewayService: conversion between messages and the domain."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -20,7 +20,7 @@ from sellergate_gateway.rpc.stream_messages import to_head, to_kind, to_report_r
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """What the streaming RPCs are made of."""
+    """The domain objects of the streaming RPCs."""
 
     pages: Pages
     documents: Documents
@@ -29,19 +29,19 @@ class Streams:
 
 
 class StreamingRpcs(GatewayServiceServicer):
-    """The half of GatewayService that streams."""
+    """The streaming RPCs of GatewayService."""
 
     _streams: Streams
 
     async def StreamPages(
         self, request: pb2.StreamPagesRequest, context: Any
     ) -> AsyncIterator[pb2.StreamPagesResponse]:
-        """Call page after page."""
+        """Stream the pages of a call."""
         pages = self._streams.pages.follow(to_call(request.call), current_caller().on_behalf_of, request.max_pages)
         async with aclosing(pages) as followed:
             async for result in followed:
                 message = pb2.StreamPagesResponse(page=to_forwarded_response(result))
-                # A page may have 16 MB: nothing but the message holds it while it is sent, and nothing while the next one comes.
+                # A page may have 16 MB: only the message holds it while it is sent, and nothing while the next one is fetched.
                 del result
                 yield message
                 del message
@@ -49,7 +49,7 @@ class StreamingRpcs(GatewayServiceServicer):
     async def DownloadDocument(
         self, request: pb2.DownloadDocumentRequest, context: Any
     ) -> AsyncIterator[pb2.DownloadDocumentResponse]:
-        """Stream a document."""
+        """Stream a document to the caller."""
         user, kind = current_caller().on_behalf_of, to_kind(request.kind)
         download = self._streams.documents.download(request.account_id, kind, request.document_id, user)
         async with aclosing(download) as parts:

@@ -1,11 +1,11 @@
-"""Whose fault it is that no connection came up: this process and its machine, or the host that was called."""
+"""The cause of a failed connection: this process and its machine, or the called host."""
 
 import errno
 import ssl
 
 import aiohttp
 
-# No descriptor, memory, buffer or local port was left.
+# Errors of exhausted descriptors, memory, buffers or local ports.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL})
 
 

@@ -1,4 +1,4 @@
-"""Amazon over aiohttp: exact URLs, bytes untouched, and what retries depend on: whether anything was sent."""
+"""Amazon over aiohttp: exact URLs, unchanged bytes, and the knowledge whether a request was sent, on which retries depend."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from sellergate_gateway.spapi.http import (
 CONNECT_SECONDS = 3.0
 KEEPALIVE_SECONDS = 15.0
 MAX_CONNECTIONS = 1_000
-# What a response to the caller can hold, with room for its headers.
+# The most bytes of a body in a response to the caller, with room for the headers.
 MOST_BODY_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
-# The final statuses of HTTP (RFC 9110 §15). 101 would hand the connection over, and what is beyond has no meaning to any program.
+# The final statuses of HTTP (RFC 9110 §15). 101 would switch the protocol, and statuses above 599 have no meaning.
 _LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -41,13 +41,13 @@ _sending: ContextVar[AmazonRequest] = ContextVar("amazon_request")
 
 
 class _Request(aiohttp.ClientRequest):
-    """Notes that an attempt is about to be sent: from then on its fate may be unknown."""
+    """A request that records the start of its sending, from which on its outcome may be unknown."""
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        """Send it, once."""
+        """Send the request once."""
         request = _sending.get()
         if request.sent:
-            # aiohttp repeats an idempotent request by itself when a kept-alive connection broke: unseen, uncounted, unlimited.
+            # aiohttp itself repeats an idempotent request after a kept-alive connection broke, without a count or limit.
             raise aiohttp.ServerDisconnectedError
         request.sent = True
         if request.on_sent is not None:
@@ -56,7 +56,7 @@ class _Request(aiohttp.ClientRequest):
 
 
 class AiohttpAmazon:
-    """One session, kept-alive connections to every host."""
+    """A session with kept-alive connections to every host."""
 
     def __init__(self, session: aiohttp.ClientSession, route: Route) -> None:
         self._session = session
@@ -84,12 +84,12 @@ class AiohttpAmazon:
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS, ceil_threshold=inf),
             ) as response:
                 if not _LOWEST_STATUS <= response.status <= _HIGHEST_STATUS:
-                    raise ResponseLost(f"status {response.status} is no final status of HTTP")
+                    raise ResponseLost(f"status {response.status} is not a final status of HTTP")
                 amazon_response = AmazonResponse(response.status, _headers(response.raw_headers), b"")
                 amazon_response.body = await _body(response, amazon_response)
                 return amazon_response
         except aiohttp.ClientError as error:
-            # The cause is not chained: its words hold the URL, and that may hold what a caller wants kept.
+            # The cause is not chained: its text holds the URL, which may hold confidential data of the caller.
             raise _failure(request, type(error).__name__, own=is_own(error)) from None
         except TimeoutError:
             raise _failure(request, f"no complete response within {seconds:.1f} s", late=True) from None
@@ -98,9 +98,9 @@ class AiohttpAmazon:
 
 
 async def _body(response: aiohttp.ClientResponse, amazon_response: AmazonResponse) -> bytes:
-    """Return the body, read no further than MOST_BODY_BYTES; the connection is closed where there is more.
+    """Return the body, at most MOST_BODY_BYTES. Close the connection if there is more.
 
-    Raises ResponseOversized after a success. A refusal's status says enough: it is passed on without its body.
+    Raises ResponseOversized for an oversized success. An oversized refusal is passed on without its body.
     """
     if (response.content_length or 0) <= MOST_BODY_BYTES:
         try:
@@ -116,7 +116,7 @@ async def _body(response: aiohttp.ClientResponse, amazon_response: AmazonRespons
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return the headers that are passed on, as they came. Raises ResponseLost for bytes that no header may hold."""
+    """Return the headers to pass on, unchanged. Raises ResponseLost for bytes that no header may hold."""
     decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
     headers = tuple([header for header in decoded if comes_from_amazon(header[0].lower())])
     if not all(is_header_value(value) for _, value in headers):
@@ -130,7 +130,7 @@ def _failure(request: AmazonRequest, why: str, *, late: bool = False, own: bool 
 
 @asynccontextmanager
 async def open_amazon(route: Route = DIRECT) -> AsyncIterator[AiohttpAmazon]:
-    """Open the session. It keeps no cookies and undoes no encodings."""
+    """Open the session. It keeps no cookies and does not decompress bodies."""
     connector = aiohttp.TCPConnector(
         limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ssl=route.tls_context()
     )

@@ -1,4 +1,4 @@
-"""The typed error of a call without a success: what happened, and what the caller does next."""
+"""The typed errors of failed calls, each with the next step of the caller."""
 
 from sellergate_amazon import parsing
 from sellergate_common.errors import RULES, Reason, ResponseTooLarge, SellergateError
@@ -9,7 +9,7 @@ from sellergate_gateway.spapi.response import REQUEST_ID, AmazonError, Classific
 _HELP = "https://developer-docs.amazon.com/sp-api/docs/sp-api-errors-faq"
 _RETRY_SECONDS = 1.0
 _MOST_CHARACTERS = 500
-"""Of Amazon's errors in one message."""
+"""The most characters of Amazon's errors in one message."""
 _ADVICE = {
     Reason.AMAZON_QUOTA_EXCEEDED: "The quota of this operation is used up; call again later.",
     Reason.AMAZON_UNAVAILABLE: "Try again.",
@@ -44,7 +44,7 @@ def of_missing_response(why: str, reason: Reason, operation: str, *, sent: bool 
 
 
 def of_large_response(response: AmazonResponse, operation: str) -> ResponseTooLarge:
-    """Return the error of a call that Amazon carried out, with a response that is too large to be passed on."""
+    """Return the error of a call that Amazon executed, with a response that is too large to be passed on."""
     return ResponseTooLarge(
         f"Amazon responded {response.status} with a body above 16 MiB, which cannot be passed on. The call is done: do not repeat"
         " a write; for a read, ask for less at once.",
@@ -63,7 +63,7 @@ def of_refusal(
 ) -> SellergateError:
     """Return the error of a response that is not a success.
 
-    `interval`: seconds between two calls within quota; `personal`: the call was made with a Restricted Data Token.
+    `interval`: seconds between two calls within quota; `personal`: the call used a Restricted Data Token.
     """
     retry_after = {Reason.AMAZON_UNAVAILABLE: _RETRY_SECONDS, Reason.AMAZON_QUOTA_EXCEEDED: interval}.get(reason)
     return RULES[reason].error(
@@ -95,7 +95,7 @@ def _message(response: AmazonResponse, found: Classification, reason: Reason, *,
 
 
 def _all_errors(errors: list[AmazonError]) -> str:
-    """Return code, message and details of all errors, cut where they leave no room for advice in the message of a status."""
+    """Return code, message and details of all errors, cut to leave room for advice in the status message."""
     texts = list[str]()
     for error in errors:
         details = f" ({error.details})" if error.details and error.details != error.message else ""
@@ -105,7 +105,7 @@ def _all_errors(errors: list[AmazonError]) -> str:
 
 
 def denial_hint(found: Classification, *, personal: bool) -> str:
-    """Return what can be known of a 401 or 403, and the way out (SP-API "resolving 403 errors", and threads about each kind)."""
+    """Return the probable cause and remedy of a 401 or 403 (SP-API "resolving 403 errors", and threads about each kind)."""
     if found.kind is Kind.TOKEN_REFUSED:
         return "Amazon refuses a fresh access token too; let the seller authorize the application again."
     if found.kind is Kind.CREDENTIALS_REFUSED:

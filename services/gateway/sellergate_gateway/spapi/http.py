@@ -18,11 +18,11 @@ class AmazonRequest:
     headers: Headers
     body: bytes
     operation: str = ""
-    """The catalogue's name, for traces; empty: an unknown path."""
+    """The operation's name in the catalogue, for traces; empty: an unknown path."""
     sent: bool = False
-    """Set by what sends it, before the first byte: from then on its fate may be unknown."""
+    """Set by the sender before the first byte; from then on the outcome may be unknown."""
     on_sent: Callable[[], None] | None = None
-    """Called at that moment."""
+    """Called when the first byte is about to be sent."""
 
     def __repr__(self) -> str:
         return f"AmazonRequest({self.method})"
@@ -30,7 +30,7 @@ class AmazonRequest:
 
 @dataclass(slots=True)
 class AmazonResponse:
-    """A complete response: headers and bytes as they came."""
+    """A complete response with unchanged headers and bytes."""
 
     status: int
     headers: Headers
@@ -48,7 +48,7 @@ class AmazonResponse:
 class _TransportError(Exception):
     """An attempt without a complete response. The message says why, without the URL.
 
-    `late`: the time that was given ran out; `own`: this process or its machine is at fault, and nothing is known of Amazon.
+    `late`: the given time ran out; `own`: this process or its machine is at fault, not Amazon.
     """
 
     def __init__(self, why: str, *, late: bool = False, own: bool = False) -> None:
@@ -58,7 +58,7 @@ class _TransportError(Exception):
 
 
 class ConnectError(_TransportError):
-    """A request that did not reach Amazon: it is safe to send again."""
+    """A request that did not reach Amazon and is safe to send again."""
 
 
 class ResponseLost(_TransportError):
@@ -66,7 +66,7 @@ class ResponseLost(_TransportError):
 
 
 class ResponseOversized(Exception):
-    """Amazon carried out the call, and its response has more bytes than can be passed on. `response` has no body."""
+    """A response to an executed call that is too large to be passed on. `response` has no body."""
 
     def __init__(self, response: AmazonResponse) -> None:
         super().__init__("the response is too large")

@@ -1,4 +1,4 @@
-"""Marketplaces that a query names must belong to the region that is called: elsewhere Amazon refuses them, without saying why."""
+"""The check that a query's marketplaces belong to the called region: Amazon refuses others without a reason."""
 
 from urllib.parse import unquote_plus
 
@@ -12,7 +12,7 @@ _NAMES = frozenset({"marketplaceid", "marketplaceids"})
 def check_marketplaces(query: str, site: Site, field: str) -> None:
     """Raise InvalidRequest that names the parameter, the marketplace and its region; never for the sandbox.
 
-    Ids that no list knows are Amazon's to judge.
+    Unknown ids are left to Amazon.
     """
     if site.sandbox or not query or "marketplace" not in unquote_plus(query).lower():
         return

@@ -1,4 +1,4 @@
-"""What a caller asks for, checked and made into a method, a path and a query: sent exactly as given, or refused by name."""
+"""The validation of a call and its conversion to method, path and query: sent exactly as given, or refused by field."""
 
 import re
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from sellergate_common.errors import FieldViolation, InvalidRequest, NotFound, R
 
 from sellergate_gateway.spapi.http import Headers
 
-# RFC 3986 §3.4, and the characters that clients send raw in spite of it; forwarded as they are.
+# The characters of RFC 3986 §3.4, and others that clients send unencoded; they are forwarded unchanged.
 _QUERY = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]{}|\\^`\"<>]|%[0-9A-Fa-f]{2})*")
-# createRestrictedDataToken (model tokens_2021-03-01) and getAuthorizationCode (model authorization.v1), by their last words.
+# The last segments of createRestrictedDataToken (model tokens_2021-03-01) and getAuthorizationCode (authorization.v1).
 _TOKEN_PATHS = ("restricteddatatoken", "authorizationcode")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-# The gateway authenticates, and headers of a connection belong to the gateway's own.
-_OURS_PREFIX = "x-amz-"
-_OURS = frozenset(
+# Headers of authentication and of the connection, which the gateway sets itself.
+_RESERVED_PREFIX = "x-amz-"
+_RESERVED_HEADERS = frozenset(
     {
         "authorization",
         "connection",
@@ -43,7 +43,7 @@ _OURS = frozenset(
 
 @dataclass(frozen=True, slots=True, order=True)
 class RestrictedResource:
-    """What a Restricted Data Token opens: a method on a path (specific, or with its parameters in braces), and personal data."""
+    """A resource of a Restricted Data Token: a method, a path (specific, or with parameters in braces), and data elements."""
 
     method: str
     path: str
@@ -52,7 +52,7 @@ class RestrictedResource:
 
 @dataclass(slots=True)
 class SpApiCall:
-    """A call as a caller asks for it; see sellergate.gateway.v1.CallRequest. Seconds, None: as long as the deadline allows."""
+    """A caller's request; see sellergate.gateway.v1.CallRequest. Times are in seconds; None: up to the deadline."""
 
     account_id: str
     method: str = ""
@@ -71,12 +71,12 @@ class SpApiCall:
     sandbox: bool | None = None
     restricted_resources: tuple[RestrictedResource, ...] = ()
     token_kind: str = ""
-    """SELLER, GRANTLESS, or empty: the kind that the operation wants."""
+    """SELLER, GRANTLESS, or empty for the kind that the operation needs."""
 
 
 @dataclass(slots=True)
 class Target:
-    """Where a call goes. `operation` is None for a path that the catalogue does not have."""
+    """The target of a call. `operation` is None for a path that the catalogue lacks."""
 
     method: str
     path: str
@@ -87,30 +87,30 @@ class Target:
 
     @property
     def path_and_query(self) -> str:
-        """The path, and the query with its mark where there is one."""
+        """The path, followed by `?` and the query if there is one."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
     def grantless_scope(self) -> str:
-        """The scope of the application's own token that it is called with; empty: a seller's token."""
+        """The scope of the application's own token for the call; empty: a seller's token."""
         if self.operation is None or self.token_kind == "SELLER":
             return ""
         return self.operation.grantless_scope or ""
 
     @property
     def hands_out_a_token(self) -> bool:
-        """Whether Amazon's response would hold a token, however the path is written."""
+        """Whether Amazon's response would hold a token, for any spelling of the path."""
         path = unquote(self.path).lower()
         return any(word in path for word in _TOKEN_PATHS)
 
     @property
     def idempotent(self) -> bool:
-        """Whether it does no harm to send it twice."""
+        """Whether sending it twice does no harm."""
         return self.operation.idempotent if self.operation else self.method in {"GET", "HEAD", "PUT", "DELETE"}
 
 
 def resolve(call: SpApiCall, catalogue: Catalogue) -> Target:
-    """Return where a call goes. Raises InvalidRequest that names the field, NotFound for an unknown operation."""
+    """Return the target of a call. Raises InvalidRequest that names the field, NotFound for an unknown operation."""
     operation: Operation | None
     if call.operation:
         operation = _find_operation(call, catalogue)
@@ -129,7 +129,7 @@ def resolve(call: SpApiCall, catalogue: Catalogue) -> Target:
 def _find_operation(call: SpApiCall, catalogue: Catalogue) -> Operation:
     given = [name for name in ("method", "path") if getattr(call, name)]
     if given:
-        violations = [FieldViolation(name, "must be left out when operation is given") for name in given]
+        violations = [FieldViolation(name, "must be left out if operation is given") for name in given]
         raise InvalidRequest("operation stands for method and path; give one or the other.", violations=violations)
     operation = catalogue.get(call.operation)
     if operation is None:
@@ -174,9 +174,9 @@ def _headers(call: SpApiCall, method: str) -> Headers:
     violations = [
         FieldViolation(f"headers[{index}].name", f"{name} is set by the gateway; leave it out")
         for index, (name, _) in enumerate(call.headers)
-        if name.lower() in _OURS or name.lower().startswith(_OURS_PREFIX)
+        if name.lower() in _RESERVED_HEADERS or name.lower().startswith(_RESERVED_PREFIX)
     ]
-    # HTTP says nothing of the encoding of other characters, and a value that arrives changed is worse than none.
+    # HTTP defines no encoding for other characters, and a changed value is worse than a refusal.
     violations += [
         FieldViolation(f"headers[{index}].value", f"of {name} must be printable ASCII; encode or leave out the rest")
         for index, (name, value) in enumerate(call.headers)
@@ -185,11 +185,11 @@ def _headers(call: SpApiCall, method: str) -> Headers:
     if not is_plain_value(call.content_type):
         violations.append(FieldViolation("content_type", "must be printable ASCII"))
     if call.body and method in {"GET", "HEAD"}:
-        # Amazon refuses it with an HTML page before SP-API sees it (changelog of 2023-06-05).
+        # A gateway of Amazon refuses such a request with an HTML page before it reaches SP-API (changelog of 2023-06-05).
         violations.append(FieldViolation("body", f"must be left out of a {method}"))
     if violations:
         raise InvalidRequest("; ".join(violation.description for violation in violations), violations=violations)
-    # What a browser or a proxy has added for others is left out, as yesterday's edges send it along.
+    # Headers that a browser or proxy has added are dropped, because edges of earlier releases forward them.
     headers = tuple([header for header in call.headers if goes_to_amazon(header[0].lower())]) if call.headers else ()
     if call.body or call.content_type:
         return (*headers, ("content-type", call.content_type or "application/json"))

@@ -1,4 +1,4 @@
-"""The meaning of Amazon's responses: each is classified once, by its status."""
+"""The classification of Amazon's responses, by their status."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,17 +14,17 @@ _MAX_MESSAGE = 500
 _MAX_RATE = 1_000_000.0
 _MAX_ERROR_BYTES = 1_000_000
 MOST_READ_BYTES = 4 * 1024 * 1024
-"""The largest JSON that is read, once it is unpacked; larger bodies are passed on and not read."""
+"""The most bytes of JSON that is parsed, decompressed; larger bodies are passed on without parsing."""
 MOST_READ_VALUES = 400_000
-"""Of one body. Amazon's pages have one value for each ten bytes or more."""
+"""The most values of one body. Amazon's pages have at most one value per ten bytes."""
 MOST_PAGE_BYTES, MOST_PAGE_VALUES = 16 * 1024 * 1024, 1_600_000
-"""Of a page that is read for what asks for the next one; Amazon's pages of financial events have up to 10 MB."""
-# The words of Amazon's 403 when the token is at fault; every other 403 is about rights (SP-API "resolving 403 errors").
+"""The most bytes of a page that is parsed for its next token; Amazon's pages of financial events have up to 10 MB."""
+# The words of Amazon's 403 about a token; every other 403 is about missing rights (SP-API "resolving 403 errors").
 _TOKEN, _TOKEN_FAULTS = ("access token",), ("expired", "revoked", "malformed", "invalid")
-# amzn/selling-partner-api-models#4489: the secret of the application, for which LWA still gives tokens.
+# amzn/selling-partner-api-models#4489: an expired secret of the application, for which LWA still issues tokens.
 _CLIENT_SECRET, _CLIENT_SECRET_FAULTS = ("lwa client secret", "lwa secret"), ("expired",)
 _SESSION = tuple(f"security token included in the request is {fault}" for fault in ("expired", "invalid"))
-# The smallest rate that Amazon publishes is 0.0056 (searchOrders). What divides by a rate needs one that is not next to zero.
+# The smallest rate that Amazon publishes is 0.0056 (searchOrders). Divisions by a rate need one that is not almost zero.
 _MIN_RATE = 1 / 3600
 
 
@@ -33,27 +33,27 @@ class Kind(StrEnum):
 
     SUCCESS = "SUCCESS"
     TOKEN_REFUSED = "TOKEN_REFUSED"
-    """Amazon did nothing, because it refused the token."""
+    """Amazon refused the token and did nothing."""
     THROTTLED = "THROTTLED"
-    """Amazon did nothing, because the quota was used up."""
+    """The quota was used up, and Amazon did nothing."""
     UNAVAILABLE = "UNAVAILABLE"
-    """SP-API itself says 503: it did nothing."""
+    """SP-API itself responded 503 and did nothing."""
     SERVER_ERROR = "SERVER_ERROR"
-    """A server error that does not say what was done."""
+    """A server error after which the outcome is unknown."""
     TIMED_OUT = "TIMED_OUT"
-    """408: Amazon ran out of time and does not say what was done (Seller Wallet API model)."""
+    """408: Amazon ran out of time, and the outcome is unknown (Seller Wallet API model)."""
     CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED"
-    """Amazon did nothing, because the session of the signature has ended."""
+    """The session of the signature has expired, and Amazon did nothing."""
     CLIENT_REFUSED = "CLIENT_REFUSED"
-    """Amazon did nothing, because the application's LWA client secret has expired."""
+    """The application's LWA client secret has expired, and Amazon did nothing."""
     FORBIDDEN = "FORBIDDEN"
-    """Amazon refused the caller's rights, most often without a reason."""
+    """Amazon refused the call for missing rights, usually without a reason."""
     NOT_FOUND = "NOT_FOUND"
     """404: Amazon has no such resource."""
     CONFLICT = "CONFLICT"
-    """409: the resource is in another state than the call expects."""
+    """409: the resource is in another state than the call requires."""
     REFUSED = "REFUSED"
-    """Amazon looked at the call and refused it."""
+    """Amazon validated the call and refused it."""
 
 
 _BY_STATUS = {404: Kind.NOT_FOUND, 408: Kind.TIMED_OUT, 409: Kind.CONFLICT, 429: Kind.THROTTLED}
@@ -80,7 +80,7 @@ _SUCCESS = Classification(Kind.SUCCESS, None)
 
 
 def classify(response: AmazonResponse) -> Classification:
-    """Return what a response means. Statuses decide, never codes: Amazon's codes are no stable enum."""
+    """Return the meaning of a response. Statuses decide, not codes, since Amazon's codes are not a stable enum."""
     status = response.status
     if 200 <= status < 300:  # noqa: PLR2004
         return _SUCCESS
@@ -88,7 +88,7 @@ def classify(response: AmazonResponse) -> Classification:
     error = errors[0] if errors else None
     if status in (401, 403):
         return Classification(_denial(errors), error)
-    # A 503 without a code is no response of SP-API but of a proxy before it, which cannot know what was done.
+    # A 503 without a code is from a proxy in front of SP-API, which cannot know the outcome.
     if status == 503 and any(one.code for one in errors):  # noqa: PLR2004
         return Classification(Kind.UNAVAILABLE, error)
     if status >= 500:  # noqa: PLR2004
@@ -107,14 +107,14 @@ def _denial(errors: list["AmazonError"]) -> Kind:
 
 
 def _mentions(text: str, subjects: tuple[str, ...], faults: tuple[str, ...] = ("",)) -> bool:
-    """Return whether one of the faults follows one of the subjects, in upper or lower case."""
+    """Return whether one of the faults follows one of the subjects, without regard to case."""
     lowered = text.lower()
     found = (lowered.find(subject) for subject in subjects)
     return any(start >= 0 and any(lowered.find(fault, start) >= 0 for fault in faults) for start in found)
 
 
 def errors_of(response: AmazonResponse) -> list[AmazonError]:
-    """Return Amazon's errors in all their shapes: in `errors`, alone or in an array of their own; none from HTML or an empty body.
+    """Return Amazon's errors in all their forms: in `errors`, alone or in an array of their own; none from HTML or an empty body.
 
     Whatever is no error among them is left out, so that it hides no other.
     """
@@ -131,7 +131,7 @@ def errors_of(response: AmazonResponse) -> list[AmazonError]:
 
 
 def json_of(response: AmazonResponse, most: int = MOST_READ_BYTES) -> Any:
-    """Return the JSON of a response, unpacked where a caller asked for gzip. Raises ParseError."""
+    """Return the JSON of a response, decompressed if the caller requested gzip. Raises ParseError."""
     return parsing.parse_json(
         response.body,
         most=most,
@@ -160,7 +160,7 @@ def object_of(response: AmazonResponse) -> dict[str, Any]:
 
 
 def rate_limit_of(response: AmazonResponse) -> float:
-    """Return the rate that Amazon reports, in calls a second; 0 when it reports none, as on refusals."""
+    """Return the rate that Amazon reports, in calls per second; 0 if it reports none, as in refusals."""
     try:
         rate = float(response.header(RATE_LIMIT) or 0)
     except ValueError:
@@ -169,7 +169,7 @@ def rate_limit_of(response: AmazonResponse) -> float:
 
 
 def retry_after_of(response: AmazonResponse) -> float | None:
-    """Return the seconds of Retry-After, an hour at most; None when there is none. Amazon is not known to send it.
+    """Return the seconds of Retry-After, at most an hour; None if there is none. Amazon is not known to send it.
 
     A date (RFC 9110 §10.2.3) counts from the response's own Date, so that Sellergate's clock does not matter.
     """

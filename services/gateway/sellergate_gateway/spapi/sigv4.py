@@ -1,8 +1,8 @@
 """AWS Signature Version 4 for execute-api, in the headers (never in the query).
 
-Not botocore's: that takes a hundred microseconds a call (ADR 0017). tests/unit/gateway/spapi/test_sigv4.py compares the two; they
-differ in the plus sign of a path.
-Source: "Signature Version 4 signing process", IAM user guide; which headers: SP-API Developer Guide, "signing the request".
+botocore's signer is not used, since it takes a hundred microseconds per call (ADR 0017). tests/unit/gateway/spapi/test_sigv4.py
+compares the two; they differ only in the plus sign of a path. Source: "Signature Version 4 signing process", IAM user guide;
+which headers: SP-API Developer Guide, "signing the request".
 """
 
 import hashlib
@@ -21,17 +21,17 @@ from sellergate_gateway.model import AwsCredentials
 from sellergate_gateway.spapi.http import AmazonRequest
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
-# In this order, with the access token where there is one; see `_canonical`.
+# The signed headers in their order, with the access token if there is one; see `_canonical`.
 _SIGNED = "host;x-amz-access-token;x-amz-date;x-amz-security-token"
 _SIGNED_WITHOUT = "host;x-amz-date;x-amz-security-token"
 _TOKEN = "x-amz-access-token"
 _SLASHES = re.compile("/{2,}")
-# Keys are derived once for a day, a region and a session, which lives an hour; those of sessions that are over fall out.
+# Keys are derived once per day, region and session, which lasts an hour; keys of ended sessions are evicted.
 _KEPT_KEYS = 4_096
 
 
 class SigV4Signer:
-    """Signs requests as they are sent. `now` is the wall clock in seconds since the epoch."""
+    """A signer of requests as they are sent. `now` is the wall clock in seconds since the epoch."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -64,7 +64,7 @@ def _canonical(request: AmazonRequest, token: str | None, stamp: str, session: s
         query = "&".join([f"{name}={value}" for name, _, value in sorted(p.partition("=") for p in query.split("&"))])
     with_token, names = (f"{_TOKEN}:{token}\n", _SIGNED) if token is not None else ("", _SIGNED_WITHOUT)
     return (
-        # Percent signs of the path are encoded once more: that is the rule for all services but S3.
+        # Percent signs of the path are encoded again, as for all services except S3.
         f"{request.method}\n{quote(path, safe='/~')}\n{query}\n"
         f"host:{url.host_port_subcomponent}\n{with_token}x-amz-date:{stamp}\nx-amz-security-token:{session}\n"
         f"\n{names}\n{hashlib.sha256(request.body).hexdigest()}"

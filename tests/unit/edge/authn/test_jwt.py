@@ -1,4 +1,4 @@
-"""Who the human is: every token that must not be accepted, and the ones that must."""
+"""Authentication by JWT: tokens that must be refused, and tokens that must be accepted."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ def unsigned() -> str:
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
 
 
-async def test_a_good_token_names_its_user() -> None:
+async def test_a_valid_token_authenticates_its_user() -> None:
     assert await user_of(f"Bearer {token()}") == "u1"
     assert await user_of(f"bearer  {token(headers={'typ': 'at+jwt'})} ") == "u1"
     assert await user_of(f"Bearer {token(aud=['other', 'sellergate'])}") == "u1"
@@ -88,7 +88,7 @@ PUBLIC = RSA.public_key().public_bytes(serialization.Encoding.PEM, serialization
         f"Bearer {token(headers={'typ': 'sg-rdt+jwt'})}",
     ],
 )
-async def test_everything_else_is_nobody(authorization: str | None) -> None:
+async def test_any_other_header_is_unauthenticated(authorization: str | None) -> None:
     with pytest.raises(Unauthenticated) as caught:
         await user_of(authorization)
     parts = (authorization or "").split()

@@ -31,7 +31,7 @@ def test_resources_are_read_with_and_without_data_elements() -> None:
     )
 
 
-def test_one_resource_may_stand_without_a_list() -> None:
+def test_a_single_resource_needs_no_list() -> None:
     assert _resources(json.dumps({"restrictedResources": {"method": "GET", "path": PATH}}).encode()) == (
         ("GET", PATH, ()),
     )
@@ -45,7 +45,7 @@ def test_one_resource_may_stand_without_a_list() -> None:
         ("m n", [False, True, True]),
     ],
 )
-def test_a_token_opens_operations_of_each_of_its_scopes_and_no_others(scope: str, opens: list[bool]) -> None:
+def test_a_token_is_valid_for_operations_of_its_scopes_only(scope: str, opens: list[bool]) -> None:
     grant = Grant("c", "u", "a", scope)
     assert [opened_by(grant, wanted) for wanted in ("", "n", "m")] == opens
 
@@ -70,7 +70,7 @@ def test_a_token_opens_operations_of_each_of_its_scopes_and_no_others(scope: str
         b'{"restrictedResources": [{"method": "GET", "path": "/x", "dataElements": [[]]}]}',
     ],
 )
-def test_what_holds_no_resources_names_the_field(body: bytes) -> None:
+def test_invalid_resources_are_refused_by_field(body: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:
         _resources(body)
     assert [violation.field for violation in caught.value.violations] == ["restrictedResources"]
@@ -82,7 +82,7 @@ def test_a_target_application_is_refused() -> None:
 
 
 class Sdks:
-    """The client of the services: its drop-in clients all live. It records how long each call may wait for quota."""
+    """A client of the services with live drop-in clients. It records how long each call may wait for quota."""
 
     def __init__(self) -> None:
         self.clients = self

@@ -1,4 +1,4 @@
-"""Access tokens of drop-in clients: what is none of them is refused, whatever it holds."""
+"""Access tokens of drop-in clients: any other header is refused."""
 
 import base64
 import time
@@ -18,12 +18,12 @@ def encoded(data: bytes) -> str:
     "header",
     [b"", b"{}", b"[]", b'"x"', b"[" * 30_000, b'{"kid": []}', b'{"kid": "k1", "alg": "none"}', b'{"kid": "\\ud800"}'],
 )
-def test_a_header_of_any_shape_is_no_token(header: bytes) -> None:
+def test_a_header_of_any_other_form_is_not_a_token(header: bytes) -> None:
     with pytest.raises(TokenInvalid):
         TOKENS.read(f"{encoded(header)}.e30.{encoded(bytes(64))}")
 
 
-def test_a_token_of_its_own_opens_what_it_was_issued_for() -> None:
+def test_an_issued_token_returns_its_grant() -> None:
     grant = Grant("sgc_1", "u1", "a1", resources=(("GET", "/x", ("buyerInfo",)),))
     tokens = DropInTokens(f"k1 {encode_key(bytes(64))}", time.time)
     assert tokens.read(tokens.issue(grant)) == grant

@@ -1,4 +1,4 @@
-"""Guesses at credentials, and the credentials that they must not lock out."""
+"""Guesses at credentials, and valid credentials that they must not lock out."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ class Clock:
 
 
 class AccountService:
-    """Evaluates pairs, and counts how many."""
+    """An account service that evaluates pairs and counts them."""
 
     def __init__(self, clock: Clock) -> None:
         self.guesses = Guesses(OwnCounts(clock), clock)
@@ -59,13 +59,13 @@ def service(clock: Clock) -> AccountService:
     return AccountService(clock)
 
 
-async def test_of_guesses_at_once_as_many_are_evaluated_as_there_may_be(service: AccountService) -> None:
+async def test_simultaneous_guesses_are_evaluated_up_to_the_limit(service: AccountService) -> None:
     outcomes = await asyncio.gather(*(service.outcome(secret=f"sgs_{n}") for n in range(90)))
     assert service.evaluated == GUESSES_OF_A_PAIR
     assert Counter(outcomes) == {"Unauthenticated": 10, "QuotaExceeded": 80}
 
 
-async def test_credentials_that_worked_are_locked_out_by_nothing(service: AccountService, clock: Clock) -> None:
+async def test_proven_credentials_are_never_locked_out(service: AccountService, clock: Clock) -> None:
     assert await service.exchange() == "token"
     for number in range(2_000):
         await service.outcome(secret=f"sgs_{number}")
@@ -75,18 +75,18 @@ async def test_credentials_that_worked_are_locked_out_by_nothing(service: Accoun
             assert await service.exchange() == "token"
 
 
-async def test_credentials_that_were_just_made_need_no_first_exchange(service: AccountService) -> None:
+async def test_new_credentials_are_proven_without_an_exchange(service: AccountService) -> None:
     await service.guesses.issued("sgc_c", RIGHT)
     for number in range(200):
         await service.outcome(secret=f"sgs_{number}")
     assert await service.exchange() == "token"
 
 
-async def test_the_first_exchanges_at_once_are_no_guesses(service: AccountService) -> None:
+async def test_simultaneous_first_exchanges_are_not_guesses(service: AccountService) -> None:
     assert await asyncio.gather(*(service.exchange() for _ in range(50))) == ["token"] * 50
 
 
-async def test_others_of_an_address_and_of_a_client_go_on(service: AccountService, clock: Clock) -> None:
+async def test_other_clients_of_an_address_and_other_addresses_continue(service: AccountService, clock: Clock) -> None:
     for number in range(GUESSES_OF_A_PAIR + 1):
         await service.outcome(secret=f"sgs_{number}")
     assert await service.outcome(client="sgc_other") == "token"
@@ -97,7 +97,7 @@ async def test_others_of_an_address_and_of_a_client_go_on(service: AccountServic
     assert await service.outcome(secret="sgs_new") == "token"
 
 
-async def test_an_outage_is_no_guess(service: AccountService) -> None:
+async def test_an_outage_is_not_a_guess(service: AccountService) -> None:
     service.is_down = True
     assert {await service.outcome() for _ in range(50)} == {"Unavailable"}
     service.is_down = False

@@ -1,4 +1,4 @@
-"""TLS of the public port: a certificate that changes while the edge runs, and strangers who hold handshakes."""
+"""TLS of the public port: a certificate that changes while the edge runs, and clients that stall handshakes."""
 
 import asyncio
 import datetime as dt
@@ -60,11 +60,11 @@ async def asked(port: int) -> tuple[str, str]:
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(20):
-        while not await holds():  # noqa: ASYNC110  (what the other end sees has no event)
+        while not await holds():  # noqa: ASYNC110  (the other end's state has no event)
             await asyncio.sleep(0.02)
 
 
-def test_tls_is_spoken_renewed_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_is_used_renewed_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "HANDSHAKE_SECONDS", 0.5)
     looks = 0
 
@@ -101,7 +101,7 @@ def test_tls_is_spoken_renewed_and_bounded(tmp_path: Path, monkeypatch: pytest.M
 
             await until(renewed)
 
-            # Handshakes that never come, and what is none: counted at once, given up in time.
+            # Missing and invalid handshakes: counted at once, ended in time.
             held = [await asyncio.open_connection(HOST, port) for _ in range(20)]
             held[0][1].write(b"GET / HTTP/1.1\r\n\r\n")
 
@@ -127,6 +127,6 @@ def test_tls_is_spoken_renewed_and_bounded(tmp_path: Path, monkeypatch: pytest.M
     uvloop.run(main())
 
 
-def test_a_key_of_another_certificate_ends_the_start(tmp_path: Path) -> None:
+def test_a_key_of_another_certificate_fails_the_start(tmp_path: Path) -> None:
     with pytest.raises(ssl.SSLError):
         PublicCertificate(*write(tmp_path, "x", fitting=False))

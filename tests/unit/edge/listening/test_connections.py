@@ -4,7 +4,7 @@ import pytest
 from sellergate_edge.listening.connections import Connections, Proxies
 
 
-def test_an_address_has_a_share_and_a_proxy_has_all() -> None:
+def test_an_address_is_limited_and_a_trusted_proxy_is_not() -> None:
     connections = Connections(10, 3, Proxies("10.0.0.0/8, 192.0.2.7"))
     leaves = [connections.acquire("192.0.2.1") for _ in range(5)]
     assert [leave is not None for leave in leaves] == [True] * 3 + [False] * 2

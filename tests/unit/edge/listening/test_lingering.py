@@ -1,4 +1,4 @@
-"""A client that is still sending when the edge ends its connection: it gets the response nevertheless."""
+"""A client that is still sending when the edge ends its connection gets the response."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ async def response_to(listener: Listener, head: bytes, body: bytes) -> bytes:
     writer.write(head % len(body))
     async with asyncio.timeout(20):
         received = await reader.read(1)
-        # The edge has closed its side by now or does so meanwhile: unread bytes must not reset the connection.
+        # The edge has closed its side or does so now: unread bytes must not reset the connection.
         for start in range(0, len(body), 1024):
             writer.write(body[start : start + 1024])
             await writer.drain()
@@ -34,7 +34,7 @@ async def response_to(listener: Listener, head: bytes, body: bytes) -> bytes:
 @pytest.mark.parametrize("head", CLOSES_EARLY.values(), ids=CLOSES_EARLY)
 @pytest.mark.parametrize("size", [1, 5_000, 1024 * 1024])
 @served
-async def test_a_response_that_ends_the_connection_arrives_whole(listener: Listener, head: bytes, size: int) -> None:
+async def test_a_response_that_ends_the_connection_arrives_complete(listener: Listener, head: bytes, size: int) -> None:
     received = await response_to(listener, head, b"x" * size)
     assert received.startswith(b"HTTP/1.1 ")
     assert b"connection: close" in received
@@ -43,7 +43,7 @@ async def test_a_response_that_ends_the_connection_arrives_whole(listener: Liste
 
 @pytest.mark.usefixtures("patient")
 @served
-async def test_a_whole_request_ends_its_connection_at_once(listener: Listener) -> None:
+async def test_a_complete_request_ends_its_connection_at_once(listener: Listener) -> None:
     assert (await listener.send(HEAD % 5 + b"xxxxx")).count(b" 200 ") == 1
     await listener.until(lambda: listener.connections.open == 0)
 
@@ -56,7 +56,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("patient")
 @served
-async def test_a_client_that_sends_without_end_is_left(listener: Listener) -> None:
+async def test_a_client_that_sends_without_end_is_disconnected(listener: Listener) -> None:
     _, writer = await listener.connect()
     writer.write(HEAD % 10**12)
     sent = 0
@@ -67,11 +67,11 @@ async def test_a_client_that_sends_without_end_is_left(listener: Listener) -> No
                 await writer.drain()
                 sent += 65_536
     await listener.until(lambda: listener.connections.open == 0)
-    # What the two sockets buffer comes on top.
+    # The buffers of the two sockets are added.
     assert sent < 3 * bounds.LINGER_BYTES
 
 
-def test_a_client_that_neither_sends_nor_leaves_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_neither_sends_nor_closes_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "LINGER_SECONDS", 0.1)
 
     async def main() -> None:
@@ -85,7 +85,7 @@ def test_a_client_that_neither_sends_nor_leaves_is_left(monkeypatch: pytest.Monk
     uvloop.run(main())
 
 
-def test_a_connection_beyond_the_bound_gets_its_503_though_it_has_sent_a_request() -> None:
+def test_a_connection_beyond_the_bound_gets_503_after_its_request() -> None:
     async def main() -> None:
         async with listening(most=1) as listener:
             _, held = await listener.connect()

@@ -1,4 +1,4 @@
-"""Strangers at the public port: what they hold, for how long, and what it costs."""
+"""Clients at the public port: the resources that they hold, for how long, and their cost."""
 
 import asyncio
 import gc
@@ -25,7 +25,7 @@ REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 @dataclass
 class Listener:
-    """A running listener, and the requests that its app has seen."""
+    """A running listener, and the requests that its app has received."""
 
     port: int
     connections: Connections
@@ -52,7 +52,7 @@ class Listener:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
-            while not holds():  # noqa: ASYNC110  (what the other end sees has no event)
+            while not holds():  # noqa: ASYNC110  (the other end's state has no event)
                 await asyncio.sleep(0.01)
 
 
@@ -118,10 +118,10 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("requests", [1, 40])
 @served
-async def test_a_client_that_leaves_is_no_error_however_many_requests_it_has_sent(
+async def test_a_disconnected_client_is_not_an_error_for_any_number_of_requests(
     listener: Listener, requests: int
 ) -> None:
-    """The one that is served ends as if it were the only one, and those behind it never begin. Of 40, the edge ends them."""
+    """The served request ends as if it were the only one, and later ones never start. With 40, the edge ends the connection."""
     _, writer = await listener.connect()
     writer.write(REQUEST.replace(b"/ ", b"/held ") * requests)
     await listener.until(lambda: bool(listener.seen))
@@ -134,7 +134,7 @@ async def test_a_client_that_leaves_is_no_error_however_many_requests_it_has_sen
 
 
 @served
-async def test_requests_go_on_as_before(listener: Listener) -> None:
+async def test_valid_requests_are_served(listener: Listener) -> None:
     received = await listener.send(REQUEST * 2 + REQUEST.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
     assert received.count(b"HTTP/1.1 200 OK") == 3
 
@@ -163,7 +163,7 @@ async def test_headers_are_bounded_in_number_and_bytes(listener: Listener, parts
 
 
 @served
-async def test_what_follows_a_body_is_bounded_too(listener: Listener) -> None:
+async def test_trailers_and_chunk_extensions_are_bounded(listener: Listener) -> None:
     head = b"POST /body HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n"
     for rest in ([b"0\r\na: ", *[b"x" * 65_536] * 50], [b"0\r\n" + b"a: b\r\n" * 200], [b"1;" + b"x" * 65_536] * 50):
         assert b" 200 " not in await listener.send(head, *rest)
@@ -176,7 +176,7 @@ async def test_what_follows_a_body_is_bounded_too(listener: Listener) -> None:
 
 
 @served
-async def test_a_flood_of_pipelined_requests_makes_few_tasks(listener: Listener) -> None:
+async def test_a_flood_of_pipelined_requests_creates_few_tasks(listener: Listener) -> None:
     gc.collect()
     before = len(gc.get_objects())
     await listener.send(REQUEST * 9_000)
@@ -200,7 +200,7 @@ async def test_connections_that_send_no_request_end(listener: Listener, sent: by
     writer.close()
 
 
-def test_an_idle_connection_of_a_proxy_has_a_bound_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_connection_of_a_proxy_has_its_own_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """A load balancer closes its idle connections first, so that it sends no request on one that the edge is closing."""
     assert bounds.KEEP_ALIVE_OF_PROXY_SECONDS > 60 > bounds.KEEP_ALIVE_SECONDS
     monkeypatch.setattr(bounds, "KEEP_ALIVE_OF_PROXY_SECONDS", 0.2)
@@ -216,7 +216,7 @@ def test_an_idle_connection_of_a_proxy_has_a_bound_of_its_own(monkeypatch: pytes
 
 @pytest.mark.usefixtures("soon")
 @served
-async def test_a_head_that_trickles_in_ends_as_soon_as_one_that_stands_still(listener: Listener) -> None:
+async def test_slow_headers_time_out_as_stalled_ones_do(listener: Listener) -> None:
     reader, writer = await listener.connect()
     ended = asyncio.create_task(reader.read())
     sent = 0
@@ -232,7 +232,7 @@ async def test_a_head_that_trickles_in_ends_as_soon_as_one_that_stands_still(lis
 
 @pytest.mark.usefixtures("soon")
 @served
-async def test_a_client_that_takes_no_response_is_left(listener: Listener) -> None:
+async def test_a_client_that_reads_no_response_is_disconnected(listener: Listener) -> None:
     reader, writer = await asyncio.open_connection(HOST, listener.port, limit=1024)
     writer.write(REQUEST.replace(b"/ ", b"/large "))
     await listener.until(lambda: len(listener.seen) == 1)
@@ -242,7 +242,7 @@ async def test_a_client_that_takes_no_response_is_left(listener: Listener) -> No
 
 
 @served
-async def test_connections_beyond_the_bound_are_refused_and_the_held_ones_stay_few(wide: Listener) -> None:
+async def test_connections_beyond_the_bound_are_refused(wide: Listener) -> None:
     assert wide.connections.open == 0
     async with listening(most=30, of_address=20) as listener:
         held = [await listener.connect() for _ in range(100)]

@@ -1,4 +1,4 @@
-"""Errors over REST: the status, the reason, and when to return."""
+"""Errors over REST: the status, the reason, and Retry-After."""
 
 import json
 
@@ -8,7 +8,7 @@ from sellergate_edge.dropin.amazon_errors import amazon_error, lwa_error
 from sellergate_edge.routes.problems import problem
 
 
-def test_a_refusal_under_overload_says_when_to_return() -> None:
+def test_a_refusal_under_overload_has_a_retry_after() -> None:
     error = Overloaded("More than can be finished in time.", domain="sellergate.token", retry_after=1.25)
     response = problem(error)
     assert (response.status_code, response.headers["retry-after"]) == (503, "2")
@@ -20,7 +20,7 @@ def test_a_refusal_under_overload_says_when_to_return() -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.AMAZON_OUTCOME_UNKNOWN, Reason.OUTCOME_UNKNOWN])
-def test_a_write_that_may_have_been_done_is_to_be_looked_for_and_not_to_be_tried_again(reason: Reason) -> None:
+def test_a_write_with_an_unknown_outcome_is_not_offered_for_a_retry(reason: Reason) -> None:
     error = OutcomeUnknown("Its response did not arrive.", reason=reason)
     response = problem(error)
     assert (response.status_code, json.loads(response.body)["reason"]) == (504, reason)
@@ -33,7 +33,7 @@ def test_a_write_that_may_have_been_done_is_to_be_looked_for_and_not_to_be_tried
     assert "retry-after" not in to_an_sdk.headers
 
 
-def test_a_response_that_is_too_large_is_not_to_be_tried_again() -> None:
+def test_a_response_that_is_too_large_is_not_offered_for_a_retry() -> None:
     to_an_sdk = amazon_error(ResponseTooLarge("Amazon answered 201 with a response above 16 MiB."))
     (shown,) = json.loads(to_an_sdk.body)["errors"]
     assert "was carried out" in shown["message"]

@@ -1,4 +1,4 @@
-"""The cookies of authorizations: bounded for each browser, however many it begins."""
+"""The cookies of authorizations: bounded for each browser, for any number of starts."""
 
 from http.cookies import SimpleCookie
 
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 
 class Jar:
-    """The cookies of one browser, in the order of their making; one that is set again keeps its place."""
+    """The cookies of one browser, in the order of their creation; one that is set again keeps its place."""
 
     def __init__(self, **cookies: str) -> None:
         self.cookies = dict(cookies)
@@ -39,7 +39,7 @@ def website(secure: bool = True) -> Website:
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_150_authorizations_leave_the_five_newest_and_cookies_of_others_alone(secure: bool) -> None:
+def test_150_authorizations_keep_the_five_newest_cookies_and_foreign_ones(secure: bool) -> None:
     site, jar = website(secure), Jar(session="other", **{"sellergate-theme": "dark"})
     for number in range(150):
         response = Response()
@@ -50,7 +50,7 @@ def test_150_authorizations_leave_the_five_newest_and_cookies_of_others_alone(se
     assert set(jar.cookies) == newest | {"session", "sellergate-theme"}
 
 
-def test_cookies_of_before_are_cleared_a_few_at_a_time() -> None:
+def test_old_cookies_are_cleared_a_few_at_a_time() -> None:
     site = website()
     jar = Jar(**{site.cookie_of(f"state-{number}"): "n" * 43 for number in range(150)})
     for number in range(150, 160):
@@ -61,7 +61,7 @@ def test_cookies_of_before_are_cleared_a_few_at_a_time() -> None:
     assert site.cookie_of("state-159") in jar.cookies
 
 
-def test_a_browser_that_comes_back_keeps_its_cookie_and_gets_none_that_it_had_not() -> None:
+def test_a_returning_browser_keeps_its_cookie_and_gets_no_other() -> None:
     site = website()
     jar = Jar(**{site.cookie_of("mine"): "nonce"})
     response = Response()

@@ -1,4 +1,4 @@
-"""ID tokens that a provider, or an attacker in its place, may send."""
+"""ID tokens of a provider or an attacker."""
 
 import time
 from typing import Any
@@ -15,7 +15,7 @@ ISSUER, CLIENT = "https://issuer.example", "console"
 
 
 class Published:
-    """The provider's one key."""
+    """The provider's only key."""
 
     algorithms: tuple[str, ...] = ("RS256", "ES256")
 
@@ -31,7 +31,7 @@ async def check(key: Any = KEY, algorithm: str = "RS256", access_token: str = ""
     await SignedIdTokens(Published(), CLIENT, ISSUER, time.time).check(tokens, "n")
 
 
-async def test_a_good_one_is_accepted() -> None:
+async def test_a_valid_id_token_is_accepted() -> None:
     await check()
     await check(aud=[CLIENT, "other"], azp=CLIENT)
 
@@ -56,6 +56,6 @@ async def test_a_good_one_is_accepted() -> None:
     ],
     ids="-".join,
 )
-async def test_a_bad_one_is_refused(changes: dict[str, Any]) -> None:
+async def test_an_invalid_id_token_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated):
         await check(**changes)

@@ -1,4 +1,4 @@
-"""What an operator sees of an exchange with Amazon: no secret, no personal data, no address that opens something."""
+"""The redaction of exchanges: no secrets, personal data or addresses that give access."""
 
 import gc
 import json
@@ -32,7 +32,7 @@ def seen(name: str = HARMLESS, body: bytes = b"", response: bytes = b"") -> Exch
     return redact_exchange(operation, request, answered, start_time=1.0, seconds=0.5, request_id="request-1")
 
 
-def test_headers_are_those_of_a_list_and_the_path_is_a_template() -> None:
+def test_only_listed_headers_and_a_path_template_are_shown() -> None:
     found = seen(response=b'{"payload":[]}')
     assert found.request_headers == (("Content-Type", "application/json"),)
     assert found.response_headers == (("x-amzn-RequestId", "r-1"),)
@@ -43,7 +43,7 @@ def test_headers_are_those_of_a_list_and_the_path_is_a_template() -> None:
         assert secret not in repr(found)
 
 
-def test_bodies_are_looked_through_before_they_are_cut() -> None:
+def test_bodies_are_redacted_before_they_are_cut() -> None:
     secrets = {"client_secret": "s3cr3t", "note": "it was Atzr|refresh-token", "deep": [{"accessToken": "anything"}]}
     address = {"url": "https://bucket.s3.amazonaws.com/key?X-Amz-Signature=abcdef&X-Amz-Expires=300"}
     found = seen(body=json.dumps(secrets).encode(), response=json.dumps(address | {"more": "é" * 5000}).encode())
@@ -59,12 +59,12 @@ def test_bodies_are_looked_through_before_they_are_cut() -> None:
     ("body", "told"),
     [
         (b"", ""),
-        (b"\x1f\x8b\x00", "[3 bytes, no JSON]"),
-        (b'{"a":1', "[6 bytes, no JSON]"),
-        (b'"' + b"x" * 1024 * 1024 + b'"', "[1048578 bytes, too long to be looked through]"),
+        (b"\x1f\x8b\x00", "[3 bytes, not JSON]"),
+        (b'{"a":1', "[6 bytes, not JSON]"),
+        (b'"' + b"x" * 1024 * 1024 + b'"', "[1048578 bytes, too long to be redacted]"),
     ],
 )
-def test_what_cannot_be_looked_through_is_not_shown(body: bytes, told: str) -> None:
+def test_a_body_that_cannot_be_redacted_is_not_shown(body: bytes, told: str) -> None:
     assert seen(response=body).response_body == told
 
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_looked_through_is_not_shown(body: bytes, told: str) -> N
         "uploads/2020-11-01/createUploadDestinationForResource",
     ],
 )
-def test_personal_data_tokens_and_documents_are_withheld_whatever_they_are(name: str) -> None:
+def test_personal_data_tokens_and_documents_are_withheld(name: str) -> None:
     found = seen(name, body=b'{"a":"asked"}', response=b'{"a":"answered"}')
     assert "asked" not in found.request_body
     assert found.response_body == "[16 bytes, withheld: personal data, tokens or documents]"
@@ -90,7 +90,7 @@ HALF = b'{"a": "\\ud800 and more", "\\udfff": 1}'
 
 
 @pytest.mark.parametrize("body", [HALF, DEEP, b"[" * 100_000, b'{"a":' * 30_000, b"\xff\xfe", b'"\xed\xa0\x80"'])
-def test_no_body_keeps_an_exchange_from_being_seen(body: bytes) -> None:
+def test_an_exchange_is_shown_with_any_body(body: bytes) -> None:
     found = seen(body=body, response=body)
     assert (found.method, found.status) == ("GET", 200)
     for text in (found.request_body, found.response_body):
@@ -99,7 +99,7 @@ def test_no_body_keeps_an_exchange_from_being_seen(body: bytes) -> None:
     assert "and more" in seen(response=HALF).response_body
 
 
-def test_an_exchange_that_cannot_be_looked_at_is_reported_without_what_was_sent(
+def test_an_exchange_that_cannot_be_redacted_is_reported_without_content(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fails(_: object) -> None:
@@ -122,7 +122,7 @@ def test_an_exchange_that_cannot_be_looked_at_is_reported_without_what_was_sent(
         b'{"a":' * 20_000,
     ],
 )
-def test_looking_takes_time_in_proportion(attack: bytes) -> None:
+def test_redaction_takes_time_in_proportion_to_the_size(attack: bytes) -> None:
     took = []
     for _ in range(5):
         with cpu_time() as spent:
@@ -131,7 +131,7 @@ def test_looking_takes_time_in_proportion(attack: bytes) -> None:
     assert min(took) < 0.2, "it was ten seconds for 48 kB"
 
 
-def test_a_long_query_is_looked_at_in_part() -> None:
+def test_a_long_query_is_shown_in_part() -> None:
     operation = CATALOGUE.get(HARMLESS)
     assert operation is not None
     url = "https://na.test/x?" + "&".join(f"{'eyJ-' * 100}{number}=1" for number in range(500))
@@ -141,7 +141,7 @@ def test_a_long_query_is_looked_at_in_part() -> None:
     assert max(map(len, found.query_names)) <= 128
 
 
-def test_what_waits_to_be_looked_at_holds_no_body_that_is_not_shown() -> None:
+def test_waiting_exchanges_hold_no_body_that_is_not_shown() -> None:
     for name, size in (("orders/v0/getOrders", 100), (HARMLESS, LONGEST_BODY + 1)):
         operation = CATALOGUE.get(name)
         assert operation is not None

@@ -1,4 +1,4 @@
-"""Which operations' bodies a capture shows: a list by hand, and every operation of the catalogue compared with it."""
+"""The operations whose bodies a capture shows: a reviewed list, compared with every operation of the catalogue."""
 
 from sellergate_amazon.operations import Catalogue
 from sellergate_gateway.captures.redaction import redact_exchange
@@ -6,7 +6,7 @@ from sellergate_gateway.captures.shown_operations import SHOWN, shows_bodies
 from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse
 
 CATALOGUE = Catalogue.load()
-# Amazon's list of restricted operations (Tokens API use case guide): personal data that it gives to a Restricted Data Token alone.
+# Amazon's list of restricted operations (Tokens API use case guide): personal data that needs a Restricted Data Token.
 RESTRICTED = [
     "easy-ship/2022-03-23/createScheduledPackageBulk",
     "merchant-fulfillment/v0/cancelShipment",
@@ -40,7 +40,7 @@ RESTRICTED = [
     "vendor-df-shipping/v1/getShippingLabel",
     "vendor-df-shipping/v1/getShippingLabels",
 ]
-# What Amazon does not restrict and shows people, money, messages, tokens or documents all the same.
+# Operations that Amazon does not restrict and that still show people, money, messages, tokens or documents.
 NEVER = (
     "awd/", "delivery-shipment-invoice/", "easy-ship/", "external-fulfillment-returns/", "external-fulfillment-shipments/",
     "finances", "fulfillment-outbound/2026-07-04", "invoices/", "merchant-fulfillment/", "messaging/", "orders/",
@@ -48,21 +48,21 @@ NEVER = (
     "transfers/", "uploads/", "vendor-",
 )  # fmt: skip
 WORDS = ("address", "buyer", "customerinvoice", "document", "destination", "upload", "token", "authorization", "label")
-# Documents of product pages are texts and pictures, listed by hand.
+# Documents of product pages are texts and pictures, and are listed by review.
 PRODUCT_PAGES = "aplus-content/"
 
 
-def test_the_list_names_operations_of_the_catalogue() -> None:
+def test_listed_operations_are_in_the_catalogue() -> None:
     assert not SHOWN - {operation.name for operation in CATALOGUE}
-    assert len(SHOWN) > 80, "a capture that shows nothing is of no use"
+    assert len(SHOWN) > 80, "a capture without any body is of no use"
 
 
-def test_every_operation_that_amazon_restricts_is_off_the_list() -> None:
+def test_no_restricted_operation_is_listed() -> None:
     assert set(RESTRICTED) == {one.name for one in CATALOGUE if one.restricted}
     assert not SHOWN & set(RESTRICTED)
 
 
-def test_each_operation_shows_its_bodies_only_if_it_is_listed() -> None:
+def test_only_listed_operations_show_their_bodies() -> None:
     body = b'{"buyerName": "Jane Doe", "city": "Springfield"}'
     for operation in CATALOGUE:
         request = AmazonRequest(operation.method, "https://na.test/x?q=Jane", (), body, operation.name)
@@ -71,7 +71,7 @@ def test_each_operation_shows_its_bodies_only_if_it_is_listed() -> None:
         assert ("Jane" in found, "Springfield" in found) == (operation.name in SHOWN,) * 2, operation.name
 
 
-def test_nothing_on_the_list_looks_like_people_or_tokens_or_documents() -> None:
+def test_no_listed_operation_names_people_tokens_or_documents() -> None:
     for operation in filter(shows_bodies, CATALOGUE):
         assert not operation.name.startswith(NEVER), operation.name
         assert not operation.restricted_basis, operation.name

@@ -1,4 +1,4 @@
-"""A captured call: whatever a tenant sends, the call ends as it would without a capture, and no other tenant waits for it."""
+"""Captured calls: they end as without a capture, and no other user waits for them."""
 
 import asyncio
 import json
@@ -66,7 +66,7 @@ class Log:
 
 @dataclass
 class Amazon:
-    """Gives one response, or fails."""
+    """An Amazon that sends one response or fails."""
 
     response: AmazonResponse | None
     sent: int = 0
@@ -85,7 +85,7 @@ async def captured(store: Store) -> AsyncIterator[Captures]:
     store.known.append(capture)
     async with open_captures(store, Log(), SYSTEM_CLOCK, lambda: "id", BackgroundTasks()) as captures:
         async with asyncio.timeout(20):
-            while captures.idle:  # noqa: ASYNC110  (the replica looks when it looks)
+            while captures.idle:  # noqa: ASYNC110  (the replica reads at its own times)
                 await asyncio.sleep(0.01)
         yield captures
 
@@ -98,13 +98,13 @@ async def made(captures: Captures, amazon: Amazon, body: bytes) -> AmazonRespons
 
 async def seen(store: Store, count: int) -> list[Exchange]:
     async with asyncio.timeout(60):
-        while len(store.seen) < count:  # noqa: ASYNC110  (nothing announces it)
+        while len(store.seen) < count:  # noqa: ASYNC110  (the end has no event)
             await asyncio.sleep(0.01)
     return store.seen
 
 
-async def test_no_body_holds_up_the_loop_or_hides_its_tenant() -> None:
-    """The first of these bodies held up every call of the gateway for ten seconds."""
+async def test_no_body_blocks_the_loop_or_escapes_the_capture() -> None:
+    """The first of these bodies once blocked every call of the gateway for ten seconds."""
     store = Store()
     with watched_loop():
         async with captured(store) as captures:
@@ -115,7 +115,7 @@ async def test_no_body_holds_up_the_loop_or_hides_its_tenant() -> None:
     assert [exchange.status for exchange in exchanges] == [200] * len(ATTACKS)
 
 
-async def test_an_outcome_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_capture_does_not_change_the_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store()
     async with captured(store) as captures:
         with pytest.raises(ResponseLost):
@@ -131,7 +131,7 @@ async def test_an_outcome_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> 
         assert await made(captures, Amazon(response), HALF) is response
 
 
-async def test_what_waits_to_be_stored_is_bounded() -> None:
+async def test_waiting_exchanges_are_bounded() -> None:
     store = Store(stuck=asyncio.Event())
     async with captured(store) as captures:
         amazon = Amazon(AmazonResponse(200, (), b"{}"))

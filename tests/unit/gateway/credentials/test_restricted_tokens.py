@@ -1,4 +1,4 @@
-"""Which token a call is made with, and what becomes of a Restricted Data Token that Amazon refuses or does not give."""
+"""The choice of a call's token, and Restricted Data Tokens that Amazon refuses or does not issue."""
 
 import json
 from dataclasses import replace
@@ -42,7 +42,7 @@ async def test_a_generic_path_serves_all_orders_of_a_seller() -> None:
     assert [token_of(world, n) for n in range(3)] == ["Atza|1", "Atz.sprdt|1", "Atz.sprdt|1"]
 
 
-async def test_data_elements_are_sorted_and_their_own_token() -> None:
+async def test_each_set_of_data_elements_has_its_own_token() -> None:
     world = World(steps=[given(1), OK])
     await world.make(ORDERS)
     world.steps = [given(2), OK]
@@ -56,7 +56,7 @@ async def test_data_elements_are_sorted_and_their_own_token() -> None:
     assert token_of(world, -1) == "Atz.sprdt|1"
 
 
-async def test_without_data_elements_orders_come_with_the_sellers_token() -> None:
+async def test_without_data_elements_the_sellers_token_is_used() -> None:
     world = World()
     await world.make(ORDERS, data_elements=())
     assert token_of(world, 0) == "Atza|1"
@@ -65,7 +65,7 @@ async def test_without_data_elements_orders_come_with_the_sellers_token() -> Non
 @pytest.mark.parametrize(
     ("call", "element"), [(ORDERS, "buyerTaxInformation"), (ADDRESS, "buyerInfo"), (DOCUMENT, "x")]
 )
-async def test_elements_that_an_operation_does_not_have(call: SpApiCall, element: str) -> None:
+async def test_unknown_data_elements_are_refused(call: SpApiCall, element: str) -> None:
     world = World()
     error = await world.refused(call, data_elements=(element,))
     assert error.reason is Reason.INVALID_REQUEST
@@ -73,13 +73,13 @@ async def test_elements_that_an_operation_does_not_have(call: SpApiCall, element
     assert world.sent == []
 
 
-async def test_in_the_sandbox_the_token_comes_from_production() -> None:
+async def test_the_token_for_the_sandbox_is_fetched_from_production() -> None:
     world = World(steps=[given(), OK])
     await world.make(ADDRESS, sandbox=True)
     assert [request.url.split("/")[2] for request in world.sent] == ["na.test", "sandbox.na.test"]
 
 
-async def test_an_expired_restricted_token_is_fetched_anew_exactly_once() -> None:
+async def test_an_expired_restricted_token_is_fetched_again_once() -> None:
     world = World(steps=[given(1), EXPIRED, given(2), OK])
     await world.make(ADDRESS)
     assert [token_of(world, n) for n in (1, 3)] == ["Atz.sprdt|1", "Atz.sprdt|2"]
@@ -89,7 +89,7 @@ async def test_an_expired_restricted_token_is_fetched_anew_exactly_once() -> Non
     assert len(world.sent) == 4
 
 
-async def test_a_missing_role_is_said_so() -> None:
+async def test_a_missing_role_is_named_in_the_error() -> None:
     world = World(steps=[DENIED])
     error = await world.refused(ADDRESS)
     assert error.reason is Reason.AMAZON_DENIED
@@ -98,18 +98,18 @@ async def test_a_missing_role_is_said_so() -> None:
     assert len(world.sent) == 1
 
 
-async def test_a_refused_resource_says_that_its_role_may_be_missing() -> None:
+async def test_the_error_of_a_refused_resource_mentions_a_missing_role() -> None:
     error = await World(steps=[given(), DENIED]).refused(ADDRESS)
     assert "personal data" in error.message
 
 
-async def test_where_amazons_pages_disagree_the_sellers_token_is_used_if_no_other_is_given() -> None:
+async def test_the_sellers_token_is_used_if_amazon_refuses_an_uncertain_restricted_one() -> None:
     world = World(steps=[amazon_response(400, "InvalidInput"), OK])
     await world.make(LABELS)
     assert [token_of(world, n) for n in (0, 1)] == ["Atza|1", "Atza|1"]
 
 
-async def test_a_report_document_is_opened_as_its_type_wants() -> None:
+async def test_a_report_documents_token_follows_its_type() -> None:
     world = World(types={"doc-1": "GET_MERCHANT_LISTINGS_ALL_DATA"}, steps=[DENIED])
     assert (await world.refused(DOCUMENT)).reason is Reason.AMAZON_DENIED
     assert len(world.sent) == 2, "the document, and a token for it"
@@ -126,7 +126,7 @@ async def test_a_report_document_of_unknown_type_is_tried_once_more_with_a_restr
     assert [token_of(world, n) for n in range(3)] == ["Atza|1", "Atza|1", "Atz.sprdt|1"]
 
 
-async def test_a_type_that_turns_out_to_be_restricted_is_remembered() -> None:
+async def test_a_type_that_proves_restricted_is_stored() -> None:
     world = World(types={"doc-1": "GET_NEW_DATA", "doc-2": "GET_NEW_DATA"}, steps=[DENIED, given(1), OK])
     await world.make(DOCUMENT)
     world.steps = [given(2), OK]
@@ -134,18 +134,18 @@ async def test_a_type_that_turns_out_to_be_restricted_is_remembered() -> None:
     assert [token_of(world, n) for n in range(5)] == ["Atza|1", "Atza|1", "Atz.sprdt|1", "Atza|1", "Atz.sprdt|2"]
 
 
-async def test_a_document_whose_restricted_token_amazon_refuses_with_400_opens_with_the_sellers_token() -> None:
+async def test_the_sellers_token_is_used_for_a_document_after_a_400() -> None:
     world = World(types={"doc-1": "GET_ORDER_REPORT_DATA_TAX"}, steps=[amazon_response(400, "InvalidInput"), OK])
     await world.make(DOCUMENT)
     assert [token_of(world, n) for n in range(2)] == ["Atza|1", "Atza|1"]
 
 
-async def test_amazons_refusal_of_a_document_is_the_response_as_is_though_its_token_is_refused_too() -> None:
+async def test_as_is_returns_the_refusal_of_a_document_before_that_of_its_token() -> None:
     world = World(types={"doc-1": "GET_MERCHANT_LISTINGS_ALL_DATA"}, steps=[DENIED])
     assert (await world.make(DOCUMENT, as_is=True)).response is DENIED
 
 
-async def test_missing_access_to_data_elements_is_denied_with_the_way_out() -> None:
+async def test_missing_access_to_data_elements_is_an_error_with_a_remedy() -> None:
     words = "Application does not have access to one or more requested data elements: [buyerInfo]"
     body = json.dumps({"errors": [{"code": "InvalidInput", "message": words, "details": ""}]}).encode()
     error = await World(steps=[AmazonResponse(400, (), body)]).refused(ORDERS)
@@ -154,7 +154,7 @@ async def test_missing_access_to_data_elements_is_denied_with_the_way_out() -> N
     assert "authorize it again" in error.message
 
 
-async def test_getreport_tells_the_type() -> None:
+async def test_getreport_names_the_type_of_a_document() -> None:
     report = {"reportId": "1", "reportType": "GET_ORDER_REPORT_DATA_TAX", "reportDocumentId": "doc-1"}
     world = World(steps=[AmazonResponse(200, (), json.dumps(report).encode())])
     await world.make(SpApiCall("a", "GET", "/reports/2021-06-30/reports/1"))
@@ -167,19 +167,19 @@ async def test_getreport_tells_the_type() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'{"expiresIn": 1}', b'{"restrictedDataToken": "x", "expiresIn": "soon"}']
 )
-async def test_an_answer_without_a_token(body: bytes) -> None:
+async def test_a_response_without_a_token_is_unavailable(body: bytes) -> None:
     error = await World(steps=[AmazonResponse(200, (), body)]).refused(ADDRESS)
     assert error.reason is Reason.AMAZON_UNAVAILABLE
 
 
-async def test_the_wrapper_of_amazons_old_guide_is_understood() -> None:
+async def test_a_token_wrapped_in_payload_is_accepted() -> None:
     wrapped = AmazonResponse(200, (), json.dumps({"payload": json.loads(given().body)}).encode())
     world = World(steps=[wrapped, OK])
     await world.make(ADDRESS)
     assert token_of(world, 1) == "Atz.sprdt|1"
 
 
-async def test_fifty_resources_are_one_token_whatever_their_order() -> None:
+async def test_fifty_resources_share_one_token_in_any_order() -> None:
     world = World(steps=[given()])
     resources = tuple(Resource("GET", f"/orders/v0/orders/{n}/address") for n in range(50))
     _ = world.calls
@@ -189,7 +189,7 @@ async def test_fifty_resources_are_one_token_whatever_their_order() -> None:
     assert len(world.sent) == 1
 
 
-async def test_a_caller_may_name_the_resources_and_amazon_decides_what_they_open() -> None:
+async def test_a_caller_may_name_the_resources_of_a_token() -> None:
     wanted = (Resource("GET", "/orders/v0/orders/902-1/address"),)
     world = World(steps=[given(), OK])
     await world.make(SpApiCall("a", "GET", "/orders/v0/orders/902-2/address", restricted_resources=wanted))
@@ -214,7 +214,7 @@ async def test_a_caller_may_name_the_resources_and_amazon_decides_what_they_open
         "/authorization/v1/authorizationCode",
     ],
 )
-async def test_no_caller_is_given_a_token_of_amazons(path: str) -> None:
+async def test_no_caller_gets_a_token_of_amazon(path: str) -> None:
     world = World(steps=[given()])
     for user in ("u1", ""):
         error = await world.refused(SpApiCall("a", "POST", path, body=b"{}"), user=user)
@@ -222,18 +222,18 @@ async def test_no_caller_is_given_a_token_of_amazons(path: str) -> None:
     assert world.sent == []
 
 
-async def test_a_token_is_kept_under_the_revision_that_it_was_made_for() -> None:
+async def test_a_token_is_cached_under_its_own_revision() -> None:
     world = World(steps=[given(1), OK])
     before = ACCOUNT
     world.account = replace(ACCOUNT, revision=ACCOUNT.revision + 1)
-    # The account changes between the look at it and the call that makes the token.
+    # The account changes between its read and the call that fetches the token.
     resources = (Resource("GET", "/orders/v0/orders/{orderId}/address"),)
     assert (await tokens_of(world).get(before, resources)).value.get_secret_value() == "Atz.sprdt|1"
     assert {key.revision for key in world.restricted_cache.entries} == {world.account.revision}
     assert len(world.sent) == 1
 
 
-async def test_a_token_of_a_revision_from_before_is_not_used() -> None:
+async def test_a_token_of_an_earlier_revision_is_not_used() -> None:
     world = World(steps=[given(1), given(2), given(3)])
     after = replace(ACCOUNT, revision=ACCOUNT.revision + 1)
     resources = (Resource("GET", "/orders/v0/orders/{orderId}/address"),)

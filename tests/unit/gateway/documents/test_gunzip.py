@@ -1,4 +1,4 @@
-"""Gzip undone as it comes."""
+"""The decompression of a gzip stream."""
 
 import gzip
 import os
@@ -19,23 +19,23 @@ TEXTS = [b"", b"a", b"row\t1\r\n" * 200_000, os.urandom(300_000), bytes(30_000_0
 
 @pytest.mark.parametrize("text", TEXTS, ids=len)
 @pytest.mark.parametrize("size", [1_000, 65_536, 100_000_000])
-def test_what_was_packed_comes_out_in_pieces_of_bounded_size(text: bytes, size: int) -> None:
+def test_decompressed_pieces_are_of_bounded_size(text: bytes, size: int) -> None:
     pieces = through(gzip.compress(text, 1), size)
     assert b"".join(pieces) == text
     assert all(0 < len(piece) <= PIECE_BYTES for piece in pieces)
 
 
-def test_byte_by_byte_and_several_files_in_one() -> None:
+def test_single_bytes_and_several_members_are_decompressed() -> None:
     packed = gzip.compress(b"first ") + gzip.compress(b"second")
     assert b"".join(through(packed, 1)) == b"first second"
 
 
 @pytest.mark.parametrize("text", [b"x", b"plain text", b"\x1f"])
-def test_what_is_no_gzip_is_left_alone(text: bytes) -> None:
+def test_bytes_that_are_not_gzip_pass_unchanged(text: bytes) -> None:
     assert b"".join(through(text, 1)) == text
 
 
-def test_a_missing_end_and_rubbish_in_the_middle_are_told() -> None:
+def test_a_missing_end_and_invalid_bytes_are_errors() -> None:
     packed = gzip.compress(os.urandom(100_000))
     with pytest.raises(zlib.error):
         through(packed[:-9], 1_000)

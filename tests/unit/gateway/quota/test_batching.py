@@ -1,4 +1,4 @@
-"""Calls of a busy process go on in batches; a lone call goes at once, and a caller that leaves delays no other."""
+"""Batches of calls in a busy process: a single call passes at once, and a cancelled caller delays no other."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ async def busy() -> Batcher:
     return batcher
 
 
-def test_the_first_goes_at_once_and_the_others_together_in_order() -> None:
+def test_the_first_call_passes_at_once_and_others_together_in_order() -> None:
     run_in_virtual_time(first_at_once())
 
 
@@ -38,7 +38,7 @@ async def first_at_once() -> None:
     assert asyncio.get_running_loop().time() - began >= BATCH_SECONDS * 0.9
 
 
-def test_no_two_batches_of_a_busy_process_are_closer_than_one_length() -> None:
+def test_batches_of_a_busy_process_keep_their_distance() -> None:
     run_in_virtual_time(no_two_closer())
 
 
@@ -51,7 +51,7 @@ async def no_two_closer() -> None:
     assert all(after - before >= BATCH_SECONDS * 0.9 for before, after in itertools.pairwise(times))
 
 
-async def test_no_call_waits_in_a_process_that_is_not_busy() -> None:
+async def test_no_call_waits_in_an_idle_process() -> None:
     batcher = Batcher()
     for _ in range(int(BUSY_CALLS_A_SECOND * WINDOW_SECONDS) - 1):
         joining = batcher.join_batch()

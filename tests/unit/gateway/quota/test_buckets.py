@@ -33,7 +33,7 @@ def site(marketplace: str = "US", *, sandbox: bool = False) -> Site:
     return Sites(urls, urls).of(marketplace, sandbox=sandbox)
 
 
-def test_a_seller_has_a_bucket_of_each_operation() -> None:
+def test_a_seller_has_a_bucket_for_each_operation() -> None:
     made = Buckets(RING, 0.2)
     operation = CATALOGUE.get("orders/v0/getOrder")
     assert operation is not None
@@ -49,7 +49,7 @@ def test_a_seller_has_a_bucket_of_each_operation() -> None:
     assert stage.key == interactive.primary.key + ":batch"
 
 
-def test_an_application_has_a_bucket_where_amazon_limits_it() -> None:
+def test_an_application_has_a_bucket_if_amazon_limits_it() -> None:
     made = Buckets(RING, 0.2)
     operation = CATALOGUE.get("listings-items/2021-08-01/patchListingsItem")
     found = made.of(account(), site(), operation, background=True)
@@ -57,12 +57,12 @@ def test_an_application_has_a_bucket_where_amazon_limits_it() -> None:
     assert (found.primary.rate, whole.rate, found.first_stage and found.first_stage.rate) == (5.0, 500.0, 4.0)
     assert not whole.learns
     assert made.of(account(amazon_seller_id="OTHER"), site(), operation, background=False).others == (whole,)
-    # With accounts of a thousand invented sellers a user would empty it for all others, and Amazon's would be full.
+    # With accounts of a thousand invented sellers, a user would empty it for all others while Amazon's own is full.
     assert made.of(account(user_id="v"), site(), operation, background=False).others != (whole,)
     assert made.of(account(), site(sandbox=True), operation, background=False).others == ()
 
 
-def test_each_pair_region_and_operation_has_its_own() -> None:
+def test_each_pair_region_and_operation_has_its_own_bucket() -> None:
     made = Buckets(RING, 0.2)
     first, second = CATALOGUE.get("orders/v0/getOrder"), CATALOGUE.get("orders/v0/getOrders")
     keys = {
@@ -77,12 +77,12 @@ def test_each_pair_region_and_operation_has_its_own() -> None:
         for what in (first, second, None)
     }
     assert len(keys) == 4 * 2 * 3
-    # Two accounts of a user's seller in one region are one selling partner to Amazon.
+    # Two accounts of a user's seller in one region are one selling partner for Amazon.
     other = made.of(account(account_id="a2", marketplace="CA"), site("CA"), first, background=False)
     assert other.all == made.of(account(), site(), first, background=False).all
 
 
-def test_only_calls_without_a_sellers_grant_share_a_bucket_of_the_application() -> None:
+def test_only_grantless_calls_share_a_bucket_of_the_application() -> None:
     made = Buckets(RING, 0.2)
     operation = CATALOGUE.get("notifications/v1/getDestinations")
     own, other = (made.of(account(user_id=user), site(), operation, background=False).all for user in ("u", "v"))
@@ -131,7 +131,7 @@ def test_the_shape_of_a_path(path: str, shape: str) -> None:
     assert shape_of(path) == shape
 
 
-def test_names_tell_nothing_and_share_a_slot() -> None:
+def test_names_reveal_nothing_and_share_a_cluster_slot() -> None:
     made = Buckets(RING, 0.2)
     keys = [bucket.key for bucket in made.of(account(), site(), None, background=True).all]
     assert not any(word in key for key in keys for word in ("SELLER", "app}", "a1"))

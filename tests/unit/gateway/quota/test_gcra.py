@@ -20,21 +20,21 @@ def waits(state: GcraState, bucket: Bucket, now: float, count: int) -> list[floa
     return [round(reserved(states, buckets, now).wait, 6) for _ in range(count)]
 
 
-def test_a_full_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
+def test_a_full_bucket_admits_its_burst_and_then_its_rate() -> None:
     assert waits(GcraState(), BUCKET, 100.0, 6) == [0, 0, 0, 0, 0.5 + G, 1.0 + G]
 
 
-def test_it_fills_again_and_never_above_the_burst() -> None:
+def test_a_bucket_refills_up_to_its_burst() -> None:
     state = GcraState()
     assert waits(state, BUCKET, 100.0, 4) == [0] * 4
     assert waits(state, BUCKET, 101.0, 3) == [0, 0, 0.5 + G]
     assert waits(state, BUCKET, 1000.0, 5) == [0, 0, 0, 0, 0.5 + G]
 
 
-def test_at_a_burst_of_one_every_call_keeps_its_distance() -> None:
+def test_at_a_burst_of_one_calls_keep_their_distance() -> None:
     single = Bucket("k", rate=1.0, burst=1)
     assert waits(GcraState(), single, 100.0, 3) == [0, 1.02, 2.04]
-    # A caller that is no faster than the rate waits for nothing.
+    # A caller that is not faster than the rate does not wait.
     state = GcraState()
     assert [waits(state, single, 100.0 + 1.02 * number, 1) for number in range(20)] == [[0]] * 20
 
@@ -49,7 +49,7 @@ def test_a_refusal_reserves_nothing() -> None:
     assert reserved({"k": state}, BucketSet(BUCKET), 0.0, 0.5 + G).wait == pytest.approx(0.5 + G)
 
 
-def test_one_empty_bucket_refuses_for_all_and_takes_from_none() -> None:
+def test_one_empty_bucket_refuses_without_a_reservation_in_any() -> None:
     small = Bucket("b", rate=0.1, burst=1)
     states, buckets = {"k": GcraState(), "b": GcraState()}, BucketSet(BUCKET, (small,))
     assert reserved(states, buckets, 0.0, 0.0).wait == 0
@@ -60,27 +60,27 @@ def test_one_empty_bucket_refuses_for_all_and_takes_from_none() -> None:
     assert reserved(states, buckets, 0.0, 10.1).wait == pytest.approx(10.0, abs=0.1)
 
 
-def test_a_slot_given_back_is_the_next_callers() -> None:
+def test_a_cancelled_slot_serves_the_next_caller() -> None:
     state = GcraState()
     waits(state, BUCKET, 0.0, 6)
     assert state.cancel(1) == 0.5
     assert waits(state, BUCKET, 0.0, 1) == [1.0 + G]
 
 
-def test_a_call_that_was_sent_late_moves_the_next_one() -> None:
+def test_a_late_call_delays_the_next_one() -> None:
     single = Bucket("k", rate=1.0, burst=1)
     state = GcraState()
     waits(state, single, 0.0, 1)
     state.delay(0.3, 0.3)
     assert waits(state, single, 0.3, 1) == [1.02]
-    # Later than its whole interval, it is the distance to now that counts.
+    # For a call that is later than its whole interval, the distance from now counts.
     state = GcraState()
     waits(state, single, 0.0, 1)
     state.delay(7.0, 7.0)
     assert waits(state, single, 7.0, 1) == [pytest.approx(1.02)]
 
 
-def test_a_caller_that_waits_at_the_first_stage_holds_no_slot_of_the_others() -> None:
+def test_a_caller_at_the_first_stage_holds_no_other_slot() -> None:
     stage = Bucket("g", rate=1.6, burst=3, share=0.8)
     states, buckets = {"k": GcraState(), "g": GcraState()}, BucketSet(BUCKET, (), stage)
     assert [reserved(states, buckets, 0.0).remaining for _ in range(3)] == [None] * 3
@@ -91,14 +91,14 @@ def test_a_caller_that_waits_at_the_first_stage_holds_no_slot_of_the_others() ->
 
 
 @pytest.mark.parametrize(("factor", "next_wait"), [(1000, 0.0015), (0.5, 3.0)])
-def test_a_reported_rate_rescales_what_is_owed(factor: float, next_wait: float) -> None:
+def test_a_reported_rate_rescales_the_debt(factor: float, next_wait: float) -> None:
     state = GcraState()
     assert waits(state, BUCKET, 0.0, 6)[-1] == 1.0 + G
     state.update_rate(BUCKET, 0.0, BUCKET.rate * factor)
     assert state.peek(BUCKET, 0.0)[2] == pytest.approx(next_wait, abs=G + 0.001)
 
 
-def test_after_a_429_the_next_call_goes_after_the_time_and_others_behind_it() -> None:
+def test_after_a_429_the_next_call_waits_and_others_follow() -> None:
     state = GcraState()
     waits(state, BUCKET, 99.0, 4)
     state.issued += 1
@@ -115,7 +115,7 @@ def test_429s_of_one_moment_delay_callers_once() -> None:
     assert [state.on_throttled(BUCKET, 100.0 + number / 100, 7.0) for number in range(3)] == [7.0, 0.0, 0.0]
 
 
-def test_429s_without_a_success_in_between_double_the_pause_up_to_a_bound() -> None:
+def test_successive_429s_double_the_pause_up_to_a_bound() -> None:
     state, now, pauses = GcraState(), 100.0, list[float]()
     for _ in range(7):
         waits(state, BUCKET, now, 1)
@@ -125,7 +125,7 @@ def test_429s_without_a_success_in_between_double_the_pause_up_to_a_bound() -> N
     assert state.rate(BUCKET, now) == BUCKET.rate, "where nothing passes, nothing is known of the rate"
 
 
-def test_a_429_teaches_a_longer_guard() -> None:
+def test_a_429_doubles_the_guard() -> None:
     single = Bucket("k", rate=1.0, burst=1)
     state = GcraState()
     waits(state, single, 0.0, 1)
@@ -133,14 +133,14 @@ def test_a_429_teaches_a_longer_guard() -> None:
     assert state.guard_of(single, 1.0) == pytest.approx(0.04)
 
 
-def test_a_rate_that_was_cut_is_back_within_a_minute() -> None:
+def test_a_cut_rate_recovers_within_a_minute() -> None:
     state = GcraState(cut=1.0, cut_at=100.0)
     assert state.rate(BUCKET, 100.0) == 1.0
     assert state.rate(BUCKET, 100.0 + RECOVERY_SECONDS / 2) == pytest.approx(1.5)
     assert state.rate(BUCKET, 160.0) == BUCKET.rate
 
 
-def test_what_amazon_reports_shortens_a_long_recovery() -> None:
+def test_a_reported_rate_shortens_a_long_recovery() -> None:
     state = GcraState(cut=1.0, cut_at=100.0, recovery=1280.0)
     assert state.rate(BUCKET, 200.0) < 1.1
     state.update_rate(BUCKET, 200.0, 2.0)
@@ -148,7 +148,7 @@ def test_what_amazon_reports_shortens_a_long_recovery() -> None:
     assert state.rate(BUCKET, 200.0 + RECOVERY_SECONDS) == pytest.approx(2.0)
 
 
-def test_what_is_left() -> None:
+def test_the_state_of_a_bucket() -> None:
     state = GcraState()
     assert (state.state(BUCKET, 0.0).remaining, state.state(BUCKET, 0.0).reset) == (4, 0)
     waits(state, BUCKET, 0.0, 3)

@@ -1,4 +1,4 @@
-"""Replicas against Amazon's bucket in virtual time: what is allowed is used, next to nothing is refused, rates return."""
+"""Replicas against Amazon's bucket in virtual time: the quota is used, hardly any call is refused, and rates recover."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ PAIRS = sorted(
 
 @dataclass
 class Use:
-    """What came of a load: served calls of those that Amazon allows, the share of 429s, and their share after a minute."""
+    """The result of a load: the share of the allowed calls that was served, the share of 429s, and that after a minute."""
 
     used: float
     refused: float
@@ -67,7 +67,7 @@ def run(main: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 @pytest.mark.parametrize(("rate", "burst"), PAIRS, ids=[f"{rate:g}-{burst}" for rate, burst in PAIRS])
-def test_every_operation_of_the_catalogue_is_used_fully(rate: float, burst: int) -> None:
+def test_the_quota_of_every_operation_is_fully_used(rate: float, burst: int) -> None:
     use = run(load(rate, burst, max(90.0, 300 / rate)))
     assert use.used >= 0.95
     assert use.refused < 0.001
@@ -75,14 +75,14 @@ def test_every_operation_of_the_catalogue_is_used_fully(rate: float, burst: int)
 
 @pytest.mark.parametrize("late", [0.03, 0.2], ids=["late", "very late"])
 @pytest.mark.parametrize("rate", [1.0, 0.5])
-def test_a_first_call_that_is_late_draws_no_429_at_a_burst_of_one(rate: float, late: float) -> None:
+def test_a_late_first_call_causes_no_429_at_a_burst_of_one(rate: float, late: float) -> None:
     use = run(load(rate, 1, 120.0, late=late))
     assert (use.used >= 0.95, use.refused) == (True, 0.0)
 
 
 @pytest.mark.parametrize("reports", [True, False])
 @pytest.mark.parametrize(("rate", "burst", "catalogue"), [(2.0, 10, 5.0), (2.0, 10, 2.2), (5.0, 30, 10.0)])
-def test_a_rate_that_is_believed_too_high_settles_at_the_true_one(
+def test_a_rate_that_is_too_high_converges_to_the_true_one(
     rate: float, burst: int, catalogue: float, *, reports: bool
 ) -> None:
     use = run(load(rate, burst, 300.0, catalogue=catalogue, reports=reports))
@@ -90,13 +90,13 @@ def test_a_rate_that_is_believed_too_high_settles_at_the_true_one(
     assert (use.refused < 0.1, use.refused_later < 0.03) == (True, True)
 
 
-def test_a_rate_that_is_believed_too_low_follows_what_amazon_reports() -> None:
+def test_a_rate_that_is_too_low_follows_the_reported_one() -> None:
     assert run(load(2.0, 10, 300.0, catalogue=1.0)).used >= 0.99
 
 
 @pytest.mark.parametrize("reports", [True, False])
 @pytest.mark.parametrize(("rate", "burst"), [(1.0, 1), (5.0, 10), (0.5, 30)])
-def test_the_rate_is_back_within_a_minute_after_a_storm(rate: float, burst: int, *, reports: bool) -> None:
+def test_the_rate_recovers_within_a_minute_after_a_storm(rate: float, burst: int, *, reports: bool) -> None:
     async def storm() -> None:
         now = asyncio.get_running_loop().time
         amazon = AmazonBucket(rate, burst, now, reports)
@@ -121,7 +121,7 @@ def test_the_rate_is_back_within_a_minute_after_a_storm(rate: float, burst: int,
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_cancelled_callers_give_every_slot_back_in_whatever_order(seed: int) -> None:
+def test_cancelled_callers_return_every_slot_in_any_order(seed: int) -> None:
     async def cancel() -> None:
         now = asyncio.get_running_loop().time
         buckets = BucketSet(Bucket("quota:{a}:1", 1.0, 5, learns=True))
@@ -143,7 +143,7 @@ def test_cancelled_callers_give_every_slot_back_in_whatever_order(seed: int) -> 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_some_of_the_waiting_callers_leave_and_the_others_keep_their_order(seed: int) -> None:
+def test_waiting_callers_keep_their_order_when_others_are_cancelled(seed: int) -> None:
     async def cancel() -> None:
         now = asyncio.get_running_loop().time
         amazon = AmazonBucket(2.0, 3, now)

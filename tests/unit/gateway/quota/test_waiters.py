@@ -1,4 +1,4 @@
-"""Waiting for a slot, and slots that move."""
+"""The wait for a slot, and slots that move."""
 
 import asyncio
 import time
@@ -14,12 +14,12 @@ def slots(wait: float, number: int = 1) -> list[Slot]:
     return [Slot(Bucket("k", 1.0, 1), wait, number)]
 
 
-async def test_a_slot_is_waited_for() -> None:
+async def test_a_caller_waits_for_its_slot() -> None:
     waited = await WaitQueue(time.monotonic, uuid4().hex).wait(slots(0.05), 10.0)
     assert 0.05 <= waited < 0.5
 
 
-async def test_a_higher_rate_brings_all_callers_forward_in_order_here_and_elsewhere() -> None:
+async def test_a_higher_rate_brings_waiters_forward_in_order_in_each_replica() -> None:
     queue, other, order = WaitQueue(time.monotonic, uuid4().hex), WaitQueue(time.monotonic, uuid4().hex), list[float]()
 
     async def one(home: WaitQueue, seconds: float) -> None:
@@ -51,7 +51,7 @@ async def test_callers_are_delayed_after_a_429() -> None:
     assert 0.4 <= time.monotonic() - started < 1.5
 
 
-async def test_a_slot_that_moves_behind_the_longest_wait_is_refused_at_once() -> None:
+async def test_a_slot_that_moves_beyond_the_longest_wait_is_refused_at_once() -> None:
     queue = WaitQueue(time.monotonic, uuid4().hex)
     waiting = asyncio.create_task(queue.wait(slots(5.0), 8.0))
     await asyncio.sleep(0)
@@ -63,11 +63,11 @@ async def test_a_slot_that_moves_behind_the_longest_wait_is_refused_at_once() ->
 
 
 @pytest.mark.parametrize("message", ["", "{}", "[1]", '["x", ["k"], "a", 0]', '["x", 5, 1, 0]'])
-async def test_what_another_version_may_announce_is_ignored(message: str) -> None:
+async def test_unknown_messages_of_other_releases_are_ignored(message: str) -> None:
     WaitQueue(time.monotonic, uuid4().hex).forget(message)
 
 
-async def test_a_caller_that_leaves_is_forgotten() -> None:
+async def test_a_cancelled_caller_is_removed() -> None:
     queue = WaitQueue(time.monotonic, uuid4().hex)
     waiting = asyncio.create_task(queue.wait(slots(60.0), 60.0))
     await asyncio.sleep(0)
@@ -76,7 +76,7 @@ async def test_a_caller_that_leaves_is_forgotten() -> None:
     assert queue._waiting == {}
 
 
-async def test_slots_given_back_bring_the_callers_behind_them_forward() -> None:
+async def test_cancelled_slots_bring_later_callers_forward() -> None:
     queue, other = WaitQueue(time.monotonic, "one"), WaitQueue(time.monotonic, "other")
     waiting = [asyncio.create_task(queue.wait(slots(30.0 * number, number), 1e4)) for number in range(1, 6)]
     elsewhere = asyncio.create_task(other.wait(slots(180.0, 6), 1e4))
@@ -92,7 +92,7 @@ async def test_slots_given_back_bring_the_callers_behind_them_forward() -> None:
     await asyncio.gather(*waiting, elsewhere, return_exceptions=True)
 
 
-async def test_a_caller_waits_for_the_latest_of_its_slots_and_hears_of_each() -> None:
+async def test_a_caller_waits_for_its_latest_slot_and_follows_each_reschedule() -> None:
     queue = WaitQueue(time.monotonic, "one")
     found = [Slot(Bucket("k", 1.0, 1), 100.0, 1), Slot(Bucket("other", 1.0, 1), 50.0, 1)]
     waiting = asyncio.create_task(queue.wait(found, 1e4))

@@ -36,18 +36,18 @@ def to_error(given: AmazonResponse, operation: str = "", *, idempotent: bool = T
         (respond(503, errors("ServiceUnavailable")), False, Reason.AMAZON_UNAVAILABLE),
     ],
 )
-def test_reasons(given: AmazonResponse, idempotent: bool, reason: Reason) -> None:
+def test_each_response_has_its_reason(given: AmazonResponse, idempotent: bool, reason: Reason) -> None:
     error = to_error(given, "a/v/o", idempotent=idempotent)
     assert error.reason is reason
     assert error.metadata["http_status"] == str(given.status)
     assert error.metadata["operation"] == "a/v/o"
     assert f"Amazon responded {given.status}" in error.message
-    # RetryInfo says "again": it stands where again is right, and nowhere else.
+    # RetryInfo invites a retry: it is present only where a retry is right.
     expected = {Reason.AMAZON_QUOTA_EXCEEDED: 2.0, Reason.AMAZON_UNAVAILABLE: 1.0}.get(reason)
     assert error.retry_after == expected
 
 
-def test_amazons_own_words_go_along() -> None:
+def test_amazons_own_error_is_included() -> None:
     given = respond(400, errors("InvalidInput", "No such thing", "x" * 10_000), x_amzn_RequestId="r-1")
     error = to_error(given)
     assert error.metadata["amazon_code"] == "InvalidInput"
@@ -57,7 +57,7 @@ def test_amazons_own_words_go_along() -> None:
     assert "operation" not in error.metadata
 
 
-def test_every_error_of_amazons_is_in_the_message_with_its_details() -> None:
+def test_every_error_of_amazon_is_in_the_message_with_its_details() -> None:
     rows = [
         {"code": "InvalidInput", "message": "Bad request", "details": "The SKU is unknown."},
         {"code": "QuotaNear", "message": "Slow down"},
@@ -70,7 +70,7 @@ def test_every_error_of_amazons_is_in_the_message_with_its_details() -> None:
     assert str(error).endswith("the account's marketplace.")
 
 
-def test_amazons_word_on_when_comes_before_ours() -> None:
+def test_amazons_retry_after_takes_precedence() -> None:
     given = respond(429, retry_after="9")
     assert to_error(given).retry_after == 9
 

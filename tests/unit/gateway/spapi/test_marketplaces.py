@@ -14,7 +14,7 @@ US, DE, JP = "ATVPDKIKX0DER", "A1PA6795UKMFR9", "A1VC38T7YXB528"
     "query",
     [f"MarketplaceIds={DE}", f"marketplaceId={US}%2C{JP}", f"a=1&MARKETPLACEIDS={DE}", f"marketplace%49ds=x,{DE}"],
 )
-async def test_one_of_another_region_is_refused_before_any_call(query: str) -> None:
+async def test_a_marketplace_of_another_region_is_refused_before_a_call(query: str) -> None:
     world = World()
     error = await world.refused(raw_query=query)
     assert error.reason is Reason.INVALID_REQUEST
@@ -27,7 +27,7 @@ async def test_one_of_another_region_is_refused_before_any_call(query: str) -> N
 @pytest.mark.parametrize(
     "query", [f"marketplaceIds={US},A2EUQ1WTGCTBG2", "marketplaceIds=NEW", f"other={DE}", f"xmarketplaceIds={DE}", ""]
 )
-async def test_what_belongs_or_is_unknown_goes_to_amazon(query: str) -> None:
+async def test_matching_and_unknown_marketplaces_are_sent_to_amazon(query: str) -> None:
     world = World()
     await world.make(raw_query=query)
     assert len(world.sent) == 1

@@ -1,4 +1,4 @@
-"""What a caller may ask for: sent exactly as given, or refused by the name of the field."""
+"""Callers' requests: sent exactly as given, or refused by field."""
 
 from urllib.parse import unquote
 
@@ -31,7 +31,7 @@ def test_a_path_finds_its_operation_and_stays_as_it_is() -> None:
     assert found.path_and_query == "/orders/v0/orders/90%2D1/orderItems?a=%2f&b&c=&a=1,2"
 
 
-def test_a_path_that_nobody_knows_is_taken() -> None:
+def test_an_unknown_path_is_accepted() -> None:
     assert target(path="/new/2027-01-01/things").operation is None
 
 
@@ -67,19 +67,19 @@ def test_a_path_that_nobody_knows_is_taken() -> None:
         "/a@b\\c",
     ],
 )
-def test_paths_that_lead_elsewhere_are_refused(path: str) -> None:
+def test_paths_outside_of_sp_api_are_refused(path: str) -> None:
     assert refused(path=path) == "path"
 
 
 @pytest.mark.parametrize(
     "path", ["/a..b", "/...", "/a/%2e%2e%2e", "/a//b", "/a/", "/@:!$&'()*+,;=~", "/%ff", "/%252e%252e"]
 )
-def test_paths_that_only_look_so_are_taken(path: str) -> None:
+def test_harmless_paths_with_dots_are_accepted(path: str) -> None:
     assert target(path=path).path == path
 
 
 @given(st.text(max_size=60))
-def test_any_path_is_taken_as_it_is_or_refused(path: str) -> None:
+def test_any_path_is_unchanged_or_refused(path: str) -> None:
     try:
         assert target(path=path).path_and_query == path
     except InvalidRequest:
@@ -89,7 +89,7 @@ def test_any_path_is_taken_as_it_is_or_refused(path: str) -> None:
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=8), st.none() | st.text(max_size=8)), max_size=5))
-def test_a_query_in_parts_is_encoded_so_that_it_reads_back(parts: list[tuple[str, str | None]]) -> None:
+def test_the_encoding_of_a_query_in_parts_is_reversible(parts: list[tuple[str, str | None]]) -> None:
     query = target(query=tuple(parts)).query
     read = [piece.partition("=") for piece in query.split("&")] if query else []
     assert [(unquote(name), unquote(value) if mark else None) for name, mark, value in read] == parts
@@ -97,14 +97,14 @@ def test_a_query_in_parts_is_encoded_so_that_it_reads_back(parts: list[tuple[str
 
 
 @pytest.mark.parametrize("query", ["a b", "a#b", "a\n", "\u00fc=1", "a=%2", "a=%zz"])
-def test_raw_queries_that_are_no_query_are_refused(query: str) -> None:
+def test_invalid_raw_queries_are_refused(query: str) -> None:
     assert refused(raw_query=query) == "raw_query"
 
 
 @pytest.mark.parametrize(
     "query", ["", "a", "a=", "=a", "&&", "a=1&a=1", "t=2026-01-01T00:00:00Z", 'q={"a":[1]}', "a=?/"]
 )
-def test_raw_queries_stay_as_they_are(query: str) -> None:
+def test_raw_queries_are_unchanged(query: str) -> None:
     assert target(raw_query=query).query == query
 
 
@@ -125,7 +125,7 @@ def test_raw_queries_stay_as_they_are(query: str) -> None:
         "TE",
     ],
 )
-def test_headers_that_are_ours_are_refused_by_index(name: str) -> None:
+def test_headers_of_the_gateway_are_refused_by_index(name: str) -> None:
     assert refused(headers=(("accept", "x"), (name, "y"))) == "headers[1].name"
 
 
@@ -135,15 +135,15 @@ def test_headers_that_sp_api_takes_pass() -> None:
 
 
 @pytest.mark.parametrize("value", ["é", "x\u00c3\u00a9", "日", "a\r\nb", "\x00", "\x7f"])
-def test_values_that_would_not_arrive_as_given_are_refused_by_field(value: str) -> None:
+def test_values_that_http_cannot_carry_are_refused_by_field(value: str) -> None:
     assert refused(headers=(("accept", "x"), ("If-Match", value))) == "headers[1].value"
     path = "/reports/2021-06-30/reports"
     assert refused(method="POST", path=path, body=b"x", content_type=f"text/{value}") == "content_type"
-    assert target(headers=(("X-Forwarded-For", value),)).headers == (), "what is left out is not looked at"
+    assert target(headers=(("X-Forwarded-For", value),)).headers == (), "a dropped header is not checked"
 
 
-def test_what_a_proxy_or_a_browser_adds_does_not_reach_amazon() -> None:
-    """An identity-aware proxy names the user in headers of its own; a method override would change the call."""
+def test_headers_of_proxies_and_browsers_do_not_reach_amazon() -> None:
+    """An identity-aware proxy adds headers with the user; a method override would change the call."""
     added = (
         "X-Goog-IAP-JWT-Assertion",
         "X-Goog-Authenticated-User-Email",
@@ -182,7 +182,7 @@ def test_a_body_has_a_type_and_a_get_has_no_body() -> None:
     assert refused(method="") == "method"
 
 
-def test_an_operation_with_its_parameters() -> None:
+def test_an_operation_is_expanded_with_its_parameters() -> None:
     found = target(operation="orders/v0/getOrder", path_params={"orderId": "a/b \u00fc"})
     assert (found.method, found.path) == ("GET", "/orders/v0/orders/a%2Fb%20%C3%BC")
     assert refused(operation="orders/v0/getOrder") == "path_params"
@@ -204,5 +204,5 @@ def test_an_operation_with_its_parameters() -> None:
         ("POST", "/reports/2021-06-30/reports", False),
     ],
 )
-def test_what_may_be_sent_twice(method: str, path: str, idempotent: bool) -> None:
+def test_calls_that_may_be_sent_twice(method: str, path: str, idempotent: bool) -> None:
     assert target(method=method, path=path).idempotent is idempotent

@@ -1,4 +1,4 @@
-"""What Amazon's responses mean."""
+"""The classification of Amazon's responses."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ def errors(code: str, message: str = "", details: str = "") -> dict[str, Any]:
         (respond(429), Kind.THROTTLED),
         (respond(503, errors("ServiceUnavailable")), Kind.UNAVAILABLE),
         (respond(503, [{"code": "ServiceUnavailable"}]), Kind.UNAVAILABLE),
-        # What stands before SP-API cannot know whether SP-API did it.
+        # A proxy in front of SP-API cannot know whether SP-API executed the call.
         (respond(503, {"message": "Service Unavailable"}), Kind.SERVER_ERROR),
         (respond(503, b"<html>Service Unavailable</html>"), Kind.SERVER_ERROR),
         (respond(503), Kind.SERVER_ERROR),
@@ -64,7 +64,7 @@ def errors(code: str, message: str = "", details: str = "") -> dict[str, Any]:
         (respond(408), Kind.TIMED_OUT),
     ],
 )
-def test_kinds(given: AmazonResponse, kind: Kind) -> None:
+def test_each_response_has_its_kind(given: AmazonResponse, kind: Kind) -> None:
     assert classify(given).kind is kind
 
 
@@ -81,7 +81,7 @@ def test_kinds(given: AmazonResponse, kind: Kind) -> None:
         {"errors": [], "code": "C", "message": "m", "details": "d"},
     ],
 )
-def test_errors_in_all_their_shapes(body: Any) -> None:
+def test_errors_are_parsed_in_all_their_forms(body: Any) -> None:
     error = classify(respond(400, body)).error
     assert error is not None
     assert (error.code, error.message, error.details) == ("C", "m", "d")
@@ -90,11 +90,11 @@ def test_errors_in_all_their_shapes(body: Any) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b'{"errors":[{"co', b"[1]", b"null", b'{"errors":null}', b"[" * 100_000, b"\xff\xfe"]
 )
-def test_what_is_no_error_of_sp_api_is_none(body: bytes) -> None:
+def test_other_bodies_hold_no_errors(body: bytes) -> None:
     assert classify(respond(400, body)).error is None
 
 
-def test_a_compressed_error_is_read_and_a_broken_one_is_none() -> None:
+def test_a_compressed_error_is_parsed_and_a_broken_one_is_ignored() -> None:
     packed = gzip.compress(json.dumps(errors("C")).encode())
     read_error = classify(respond(400, packed, content_encoding="gzip")).error
     assert read_error is not None
@@ -103,7 +103,7 @@ def test_a_compressed_error_is_read_and_a_broken_one_is_none() -> None:
     assert classify(respond(400, b"plain", content_encoding="gzip")).error is None
 
 
-def test_the_rate_that_amazon_tells() -> None:
+def test_the_rate_that_amazon_reports() -> None:
     told = [
         rate_limit_of(respond(200, x_amzn_RateLimit_Limit=text))
         for text in ("0.0167", "5", "0.0056", "1e-320", "1e-9", "0", "-1", "nan", "inf", "1e400", "soon", "")

@@ -1,8 +1,8 @@
-"""The gateway's signatures are those that botocore makes, for every request that can be sent, but for the plus sign of a path.
+"""The gateway's signatures equal botocore's for every request, except for the plus sign of a path.
 
-AWS's rule is that each segment of the path is encoded twice, but for S3 (IAM user guide, "Create a signed AWS API request").
-botocore does so and makes %252B of %2B. SP-API does not accept that: it names the canonical string that it expected, and there %2B
-stands for %2B and for a plain plus sign, while other characters are encoded twice.
+By AWS's rule each segment of the path is encoded twice, except for S3 (IAM user guide, "Create a signed AWS API request").
+botocore does so and encodes %2B as %252B. SP-API refuses that: in the canonical string that it reports, %2B represents both %2B
+and a plain plus sign, while other characters are encoded twice.
 """
 
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ def by_botocore(request: AmazonRequest, credentials: AwsCredentials, region: str
 )
 @example(HOSTS[0], "GET", "", "", b"", None, "us-east-1", 1_800_000_000)
 @example(HOSTS[0], "GET", "a", "b&a=2&a=1&=&&c=%20", b"", "t", "us-east-1", 1_800_000_000)
-def test_a_signature_is_botocores(
+def test_a_signature_equals_botocores(
     host: str, method: str, path: str, query: str, body: bytes, token: str | None, region: str, now: int
 ) -> None:
     url = f"{host}/{path.lstrip('/')}{'?' + query if query else ''}"
