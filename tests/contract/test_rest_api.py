@@ -1,4 +1,4 @@
-"""The REST contract: a valid OpenAPI document, and every error a problem document that says what to do."""
+"""The REST contract: a valid OpenAPI document, and every error as a problem document that says what to do."""
 
 import base64
 import time
@@ -31,7 +31,7 @@ RING = f"k1 {base64.urlsafe_b64encode(bytes(64)).decode()}"
 
 @pytest.fixture
 def app() -> FastAPI:
-    # No service is called by these tests: what they ask for is answered by the edge itself.
+    # These tests call no service: the edge itself responds to their requests.
     authenticator = JwtAuthenticator(SharedSecret(SecretStr("x" * 32)), "a", "i", time.time)
     counts = OwnCounts(time.monotonic)
     limits, guesses = Limits(counts, Rate(1000, 1000), time.monotonic), Guesses(counts, time.monotonic)
@@ -68,7 +68,7 @@ def test_the_document_is_valid_and_has_every_route(app: FastAPI) -> None:
     }
 
 
-def test_no_answer_has_a_secret_in_its_schema(app: FastAPI) -> None:
+def test_no_response_has_a_secret_in_its_schema(app: FastAPI) -> None:
     account = app.openapi()["components"]["schemas"]["Account"]["properties"]
     assert not {"lwaClientId", "lwaClientSecret", "refreshToken"} & set(account)
 
@@ -113,7 +113,7 @@ async def test_a_bug_is_opaque(app: FastAPI) -> None:
     assert "hidden" not in response.text
 
 
-async def test_what_the_framework_refuses_is_a_problem_too(app: FastAPI) -> None:
+async def test_refusals_of_the_framework_are_problems(app: FastAPI) -> None:
     for method, path, status in (
         ("GET", "/nope", 404),
         ("GET", "/healthz", 404),
@@ -127,7 +127,7 @@ async def test_what_the_framework_refuses_is_a_problem_too(app: FastAPI) -> None
 
 
 class Services:
-    """The services behind the edge, of which only the connections matter here."""
+    """The services behind the edge, reduced to their connections."""
 
     def __init__(self, **connected: bool) -> None:
         self.connected = connected
@@ -152,7 +152,7 @@ async def test_readiness_names_what_is_wrong_and_stays_200() -> None:
     assert (response.json()["status"], response.json()["dependencies"]["account"]) == ("degraded", False)
 
 
-async def test_answers_carry_the_headers_that_keep_browsers_safe(app: FastAPI) -> None:
+async def test_responses_have_the_security_headers(app: FastAPI) -> None:
     response = await ask(app, "GET", "/api/amazon/accounts", headers={"x-request-id": "bad id"})
     assert response.status_code == 401
     assert response.headers["cache-control"] == "no-store"
@@ -167,7 +167,7 @@ async def test_a_request_id_that_looks_like_a_secret_is_not_taken(app: FastAPI, 
     assert secret not in response.text
 
 
-async def test_pages_of_listed_origins_alone_may_ask(app: FastAPI) -> None:
+async def test_only_pages_of_listed_origins_may_send_requests(app: FastAPI) -> None:
     wanted = {"access-control-request-method": "PATCH", "access-control-request-headers": "authorization,if-match"}
     allowed = await ask(app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://app.example", **wanted})
     assert allowed.headers["access-control-allow-origin"] == "https://app.example"
@@ -177,7 +177,7 @@ async def test_pages_of_listed_origins_alone_may_ask(app: FastAPI) -> None:
     assert "ETag" in response.headers["access-control-expose-headers"]
 
 
-async def test_what_is_long_is_packed_and_what_is_too_long_is_refused(app: FastAPI) -> None:
+async def test_long_responses_are_compressed_and_long_requests_refused(app: FastAPI) -> None:
     packed = await ask(app, "GET", "/openapi.json", headers={"accept-encoding": "gzip"})
     assert packed.headers["content-encoding"] == "gzip"
     token = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
@@ -186,7 +186,7 @@ async def test_what_is_long_is_packed_and_what_is_too_long_is_refused(app: FastA
     assert (refused.status_code, refused.json()["status"]) == (413, 413)
 
 
-async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
+async def test_a_user_with_too_many_requests_gets_a_retry_after() -> None:
     limits = Limits(OwnCounts(time.monotonic), Rate(0.5, 3), time.monotonic)
     for _ in range(3):
         await limits.acquire("u1")
@@ -196,11 +196,11 @@ async def test_a_user_who_asks_too_often_is_told_when_to_come_back() -> None:
     await limits.acquire("u2")
 
 
-def test_the_operations_that_are_shown_are_in_the_catalogue() -> None:
+def test_the_default_operations_are_in_the_catalogue() -> None:
     assert all(Catalogue.load().get(name) for name in COMMON_OPERATIONS)
 
 
-async def test_the_console_is_a_page_that_runs_nothing_but_its_own(app: FastAPI) -> None:
+async def test_the_console_runs_only_its_own_scripts(app: FastAPI) -> None:
     page = await ask(app, "GET", "/")
     assert page.headers["content-type"].startswith("text/html")
     policy = page.headers["content-security-policy"]
@@ -213,7 +213,7 @@ async def test_the_console_is_a_page_that_runs_nothing_but_its_own(app: FastAPI)
     assert "innerHTML" not in (await ask(app, "GET", "/console/views.js")).text
 
 
-async def test_the_documentation_runs_scripts_of_this_host_alone(app: FastAPI) -> None:
+async def test_the_documentation_runs_only_scripts_of_this_host(app: FastAPI) -> None:
     page = await ask(app, "GET", "/docs")
     assert "script-src 'self';" in page.headers["content-security-policy"]
     assert "//" not in page.text.partition("<body>")[2]
@@ -245,7 +245,7 @@ JWT = {
         ({"SELLERGATE_JWKS_URL": "https://u:p@issuer.example/jwks?a=b"}, "SELLERGATE_JWKS_URL: must be a URL"),
     ],
 )
-def test_a_start_needs_exactly_one_good_way_to_know_people(
+def test_a_start_needs_exactly_one_valid_way_of_authentication(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
 ) -> None:
     for name in ("SELLERGATE_JWT_SECRET", "SELLERGATE_JWKS_URL"):
@@ -284,7 +284,7 @@ CONNECTION = '{"amazonSellerId": "A1B2C3D4E5", "marketplace": "US", "marketplace
     ],
     ids=["empty", "cut", "bytes", "deep", "long", "number", "half a character", "half a character among ids"],
 )
-async def test_a_body_that_is_no_document_of_ours_is_named(app: FastAPI, content: bytes | str, field: str) -> None:
+async def test_an_invalid_body_is_refused_by_field(app: FastAPI, content: bytes | str, field: str) -> None:
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
     response = await ask(app, "POST", "/api/amazon/accounts", content=content, headers=headers)
     assert (response.status_code, response.json()["reason"]) == (400, "INVALID_REQUEST")
@@ -295,9 +295,7 @@ async def test_a_body_that_is_no_document_of_ours_is_named(app: FastAPI, content
     ("members", "status"),
     [({"x" * 1_000_000: 1}, 413), ({"x" * 100_000: 1}, 400), ({f"m{number}": 1 for number in range(8_000)}, 400)],
 )
-async def test_an_answer_is_small_however_large_the_question_was(
-    app: FastAPI, members: dict[str, int], status: int
-) -> None:
+async def test_a_problem_is_small_for_a_request_of_any_size(app: FastAPI, members: dict[str, int], status: int) -> None:
     headers = {"authorization": f"Bearer {TOKEN}"}
     response = await ask(app, "POST", "/api/amazon/accounts", json=members, headers=headers)
     assert response.status_code == status
@@ -305,7 +303,7 @@ async def test_an_answer_is_small_however_large_the_question_was(
 
 
 @pytest.mark.parametrize("etag", ["", '""', '"v1', 'v1"', 'W/"v1"', '"v1", "v2"', '"v 1"', "v" * 65, '"é"'])
-async def test_an_if_match_that_can_match_nothing_does_not_match_everything(app: FastAPI, etag: str) -> None:
+async def test_an_invalid_if_match_does_not_match_everything(app: FastAPI, etag: str) -> None:
     headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"if-match", etag.encode("latin-1"))]
     for method, given in (("DELETE", {}), ("PATCH", {"json": {"sandbox": True}})):
         response = await ask(app, method, "/api/amazon/accounts/a", headers=headers, **given)
@@ -325,7 +323,7 @@ async def test_an_if_match_that_can_match_nothing_does_not_match_everything(app:
         ("body", "body"),
     ],
 )
-async def test_a_field_is_named_as_the_caller_wrote_it(app: FastAPI, field: str, shown: str) -> None:
+async def test_a_field_has_the_spelling_of_the_request(app: FastAPI, field: str, shown: str) -> None:
     @app.get("/fails")
     async def fails() -> None:
         raise InvalidRequest.of_field(field, "must be set")
@@ -343,7 +341,7 @@ WRITES = (
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 65, "0b1c9e1a-1f5e-4d0e 9a55", '"0b1c9e1a-1f5e-4d0e-9a55'])
-async def test_an_idempotency_key_that_is_none_is_refused_by_every_write(app: FastAPI, key: str) -> None:
+async def test_every_write_refuses_an_invalid_idempotency_key(app: FastAPI, key: str) -> None:
     for method, path, given in WRITES:
         headers = {"authorization": f"Bearer {TOKEN}", "idempotency-key": key}
         response = await ask(app, method, path, headers=headers, **given)
@@ -357,7 +355,7 @@ def test_every_write_documents_its_idempotency_key(app: FastAPI) -> None:
         if not path.startswith(("/api/amazon/accounts", "/api/amazon/clients")) or "sp-api" in path:
             continue
         if path.endswith("/verify"):
-            continue  # it brings nothing to store, and a repeated one makes no second exchange within 60 s
+            continue  # it stores nothing of the request, and a repeat makes no second exchange within 60 s
         for method, operation in methods.items():
             names = {parameter["name"] for parameter in operation.get("parameters", ())}
             assert ("Idempotency-Key" in names) is (method != "get"), (method, path)

@@ -1,4 +1,4 @@
-"""Bodies that attack the edge: too large, too deep, too many, from strangers, or broken off."""
+"""Bodies that attack the edge: too large, too deep, too many, unauthenticated, or incomplete."""
 
 import base64
 import inspect
@@ -30,7 +30,7 @@ ACCOUNTS, WEBHOOK = "/api/amazon/accounts", "/api/amazon/webhooks/token-rotation
 @pytest.fixture(autouse=True)
 def watched(app: FastAPI, request: pytest.FixtureRequest) -> None:
     """No request keeps the edge's loop from others."""
-    app.openapi()  # made once in a process, and by no request here
+    app.openapi()  # made once per process, and by no request here
     if inspect.iscoroutinefunction(request.function):
         request.getfixturevalue("loop_watchdog")
 
@@ -67,7 +67,7 @@ def left() -> Iterator[Message]:
     yield {"type": "http.disconnect"}
 
 
-async def test_a_stranger_is_refused_before_the_body_is_read(app: FastAPI) -> None:
+async def test_an_unauthenticated_request_is_refused_before_its_body_is_read(app: FastAPI) -> None:
     def nothing() -> Iterator[Message]:
         pytest.fail("the body was read")
         yield {}
@@ -85,7 +85,7 @@ async def test_a_stranger_is_refused_before_the_body_is_read(app: FastAPI) -> No
 
 
 @pytest.mark.parametrize("path", [ACCOUNTS, f"{ACCOUNTS}/a/sp-api/x", TOKEN_URL, WEBHOOK])
-async def test_leaving_in_the_middle_of_a_body_is_no_fault_of_the_edge(
+async def test_an_incomplete_body_is_not_a_fault_of_the_edge(
     app: FastAPI, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     signed = {"x_sellergate_timestamp": "1", "x_sellergate_signature": "v1=1"}
@@ -108,7 +108,7 @@ async def test_leaving_in_the_middle_of_a_body_is_no_fault_of_the_edge(
     ],
     ids=["large", "items", "lists", "objects", "members", "text"],
 )
-async def test_a_body_costs_little_and_its_refusal_is_small(app: FastAPI, body: bytes, status: int) -> None:
+async def test_a_hostile_body_costs_little_and_its_refusal_is_small(app: FastAPI, body: bytes, status: int) -> None:
     await ask(app, "POST", ACCOUNTS, content=b"{}", headers=USER)
     with cpu_time() as spent:
         response = await ask(app, "POST", ACCOUNTS, content=body, headers=USER)
@@ -121,7 +121,7 @@ async def test_the_bytes_of_a_document_are_bounded(app: FastAPI) -> None:
     for size, status in ((MAX_JSON_BYTES, 400), (MAX_JSON_BYTES + 1, 413)):
         response = await ask(app, "POST", ACCOUNTS, content=b" " * size, headers=USER)
         assert response.status_code == status
-    # Where a body says how large it is, it is refused unread.
+    # A body that states its size is refused unread.
     status, _ = await sent_by_hand(
         app,
         f"{ACCOUNTS}/a/sp-api/x",
@@ -132,7 +132,7 @@ async def test_the_bytes_of_a_document_are_bounded(app: FastAPI) -> None:
     assert status == 413
 
 
-def test_a_user_and_all_users_hold_so_much_at_once() -> None:
+def test_the_memory_of_a_user_and_of_all_users_is_bounded() -> None:
     buffers = Buffers(100, 60)
     first, second, third = Lease(buffers), Lease(buffers), Lease(buffers)
     first.hold("u1", 40)
@@ -149,7 +149,7 @@ def test_a_user_and_all_users_hold_so_much_at_once() -> None:
     assert buffers.held == 0
 
 
-async def test_methods_of_strangers_are_no_labels(app: FastAPI) -> None:
+async def test_unknown_methods_do_not_become_labels(app: FastAPI) -> None:
     for method in ("PROPFIND", "LOCK", "X" * 100):
         await ask(app, method, "/orders/v0/orders", headers={"x-amz-access-token": "x"})
     registry = CollectorRegistry()
@@ -167,7 +167,7 @@ async def test_a_request_id_with_the_shape_of_a_secret_is_replaced(app: FastAPI,
 
 
 @pytest.mark.parametrize("path", ["/orders/v0/orders", TOKEN_URL, ACCOUNTS, "/nope"])
-async def test_no_response_for_one_caller_is_kept(app: FastAPI, path: str) -> None:
+async def test_no_response_for_one_caller_is_cached(app: FastAPI, path: str) -> None:
     for token in ({}, {"x-amz-access-token": "x"}):
         response = await ask(app, "POST", path, headers=token)
         assert response.headers["cache-control"] == "no-store"
@@ -196,7 +196,7 @@ def forged(payload: str, header: str = '{"alg":"HS256"}') -> str:
     ],
     ids=["large", "infinite", "infinite start", "deep", "deep header", "spaces"],
 )
-async def test_a_token_that_no_number_fits_is_401(app: FastAPI, token: str) -> None:
+async def test_a_token_with_an_infinite_number_is_401(app: FastAPI, token: str) -> None:
     response = await ask(app, "GET", "/api/amazon/operations", headers={"authorization": f"Bearer {token}"})
     assert response.status_code == 401, response.text
     dropin = await ask(app, "GET", "/orders/v0/orders", headers={"x-amz-access-token": token})

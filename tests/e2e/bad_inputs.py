@@ -1,4 +1,4 @@
-"""What tables of bad inputs are made of: a case, the world it is sent into, and how to send it and look at the database."""
+"""The parts of tables of bad inputs: a case, the stored data, the sending, and the check of the database."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 MEGABYTE = "x" * 1_000_000
-# Ids that no row has, each of a kind that careless code trips over.
+# Ids that no row has, each of a kind that careless code handles wrongly.
 STRANGE_IDS: Mapping[str, str] = {
     "sql": "x' OR '1'='1",
     "more sql": "1; DROP TABLE accounts; --",
@@ -58,7 +58,7 @@ _MAX_MESSAGE_BYTES = 4096
 
 @dataclass
 class World:
-    """What is there before anything bad is sent, all of it of `user` unless its name says otherwise."""
+    """The stored data before a bad input is sent, all of it of `user` unless its name says otherwise."""
 
     rest: Rest
     seller: Seller
@@ -124,7 +124,7 @@ class World:
 
 @dataclass(frozen=True)
 class Bad:
-    """One bad request, and who must be told what. `user`: a field of the world, the user that the edge acts for."""
+    """A bad request and its expected error. `user`: the field of the world with the user that the edge acts for."""
 
     name: str
     method: str

@@ -14,7 +14,7 @@ _Given = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class BadRest:
-    """One bad request, what it is answered, and the fields named in the API's own spelling."""
+    """A bad request and its expected response, with the fields in the API's own spelling."""
 
     name: str
     method: str

@@ -61,7 +61,7 @@ async def suite(
         places = {
             **await hunt.places_of(running),
             "traces": bytes(collector.raw),
-            "REST answers": b"\n".join(responses),
+            "REST responses": b"\n".join(responses),
         }
         assert not hunt.find(places, hunt.secrets_of(running))
 

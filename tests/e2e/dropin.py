@@ -19,7 +19,7 @@ TOKEN = "/auth/o2/token"
 
 @dataclass(frozen=True)
 class DropIn:
-    """What an SDK is given: our client id and secret, and a handle in the place of a refresh token."""
+    """The credentials of an SDK: Sellergate's client id and secret, and a drop-in refresh token."""
 
     url: str
     client_id: str
@@ -33,7 +33,7 @@ class DropIn:
         )
         assert response.status_code == 201, response.text
         made = response.json()
-        rest.responses.pop()  # the one answer that shows secrets, of ours alone
+        rest.responses.pop()  # the only response with secrets, all of them Sellergate's
         return cls(rest.suite.edge, made["clientId"], made["clientSecret"], made["handles"][0]["handle"])
 
     def form(self, **changes: str) -> dict[str, str]:

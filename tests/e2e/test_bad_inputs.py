@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request, it is refused by name and no row changes."""
+"""Bad requests: each is refused by field, and no row changes."""
 
 import grpc
 import httpx
@@ -24,17 +24,17 @@ async def world(rest: Rest, control: httpx.AsyncClient) -> World:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_a_bad_request_is_refused_by_name_and_changes_no_row(world: World, case: Bad) -> None:
+async def test_a_bad_request_is_refused_by_field_and_changes_no_row(world: World, case: Bad) -> None:
     before = dump(world.rest.suite)
     case.check(world, await case.refusal(world))
     assert dump(world.rest.suite) == before
 
 
-async def test_a_message_beyond_all_limits_is_refused_before_it_is_read(world: World) -> None:
+async def test_an_oversized_message_is_refused_before_it_is_read(world: World) -> None:
     huge = accounts.GetAccountRequest(account_id="x" * 17 * 1024 * 1024)
     before = dump(world.rest.suite)
     suite = world.rest.suite
-    # A stranger's program, without the limit that our own clients keep.
+    # A foreign client, without the limit of Sellergate's own clients.
     options = [("grpc.ssl_target_name_override", "account.sellergate")]
     credentials = suite.identity("operator").channel_credentials()
     async with grpc.aio.secure_channel(suite.target("account"), credentials, options=options) as channel:
@@ -46,7 +46,7 @@ async def test_a_message_beyond_all_limits_is_refused_before_it_is_read(world: W
     assert dump(world.rest.suite) == before
 
 
-async def test_bad_rows_of_an_import_are_reported_by_name_and_none_is_stored(world: World) -> None:
+async def test_bad_rows_of_an_import_are_reported_by_field_and_none_is_stored(world: World) -> None:
     suite, expected = world.rest.suite, list(bad_imports.rows(world))
     before = dump(suite)
     async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as channel:

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request to the REST edge, its problem document names it and no row changes."""
+"""Bad requests to the REST edge: each problem document names the fault, and no row changes."""
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ async def world(rest: Rest, control: httpx.AsyncClient) -> World:
 
 
 @pytest.mark.parametrize("case", bad_rest.CASES, ids=lambda case: case.name)
-async def test_a_bad_request_over_rest_is_refused_by_name_and_changes_no_row(world: World, case: BadRest) -> None:
+async def test_a_bad_request_over_rest_is_refused_by_field_and_changes_no_row(world: World, case: BadRest) -> None:
     suite, given = world.rest.suite, dict(case.given_to(world))
     before = dump(suite)
     user = given.pop("user", world.user)

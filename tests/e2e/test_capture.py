@@ -27,7 +27,7 @@ def operator(rest: Rest) -> Operator:
     return found
 
 
-async def test_calls_are_seen_as_they_are_made_and_recorded(
+async def test_calls_are_shown_as_they_are_made_and_the_capture_is_recorded(
     rest: Rest, seller: Seller, operator: Operator, fast: None
 ) -> None:
     account_id = await rest.connect(seller)
@@ -56,7 +56,7 @@ async def test_calls_are_seen_as_they_are_made_and_recorded(
     assert f"{OPERATION} for 4 s, by operator" in listed.stdout
 
 
-async def test_an_account_that_kept_the_id_of_another_system_is_seen_too(
+async def test_an_account_with_an_id_of_another_system_is_captured(
     rest: Rest, seller: Seller, operator: Operator, fast: None
 ) -> None:
     account_id = f"legacy_{seller.seller_id}"
@@ -81,7 +81,9 @@ async def test_an_account_that_kept_the_id_of_another_system_is_seen_too(
     assert f'"account_id":"{account_id}"' in rest.suite.log("gateway").read_text()
 
 
-async def test_ctrl_c_ends_it_everywhere(rest: Rest, seller: Seller, operator: Operator, fast: None) -> None:
+async def test_ctrl_c_ends_a_capture_in_every_replica(
+    rest: Rest, seller: Seller, operator: Operator, fast: None
+) -> None:
     account_id = await rest.connect(seller)
     process = operator.start("capture", "-o", OPERATION, "-a", account_id)
     assert process.stderr is not None

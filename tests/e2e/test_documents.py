@@ -77,7 +77,7 @@ async def test_a_report_from_request_to_bytes(rest: Rest, seller: Seller, gatewa
     assert text_of(resumed) == text_of(messages)
 
 
-async def test_one_report_however_many_ask_for_it_at_the_time(
+async def test_simultaneous_requests_share_one_report(
     rest: Rest, seller: Seller, gateway: GatewayServiceStub, control: httpx.AsyncClient
 ) -> None:
     account_id, create = await rest.connect(seller), "reports/2021-06-30/createReport"
@@ -90,7 +90,7 @@ async def test_one_report_however_many_ask_for_it_at_the_time(
     assert again[0].progress.report_id != runs[0][0].progress.report_id, "that one is made; this is another"
 
 
-async def test_a_report_that_amazon_does_not_make(rest: Rest, seller: Seller, gateway: GatewayServiceStub) -> None:
+async def test_a_report_that_amazon_fails_is_an_error(rest: Rest, seller: Seller, gateway: GatewayServiceStub) -> None:
     account_id = await rest.connect(seller)
     for outcome in ("FATAL", "CANCELLED"):
         with pytest.raises(SellergateError) as caught:
@@ -111,7 +111,7 @@ async def test_a_report_that_amazon_does_not_make(rest: Rest, seller: Seller, ga
         assert caught.value.violations[0].field == field
 
 
-async def test_a_restricted_report_is_opened_with_a_restricted_token(
+async def test_a_restricted_report_is_fetched_with_a_restricted_token(
     rest: Rest, seller: Seller, gateway: GatewayServiceStub, control: httpx.AsyncClient, suite: Suite
 ) -> None:
     account_id, other = await rest.connect(seller), await rest.connect(seller, "u2")
@@ -134,7 +134,7 @@ async def suite_redis_forgets(suite: Suite) -> None:
             await redis.delete(key)
 
 
-async def test_a_document_that_breaks_twice_and_whose_address_ends_is_correct_to_the_byte(
+async def test_a_document_survives_two_failures_and_an_expired_address(
     rest: Rest, seller: Seller, gateway: GatewayServiceStub, control: httpx.AsyncClient
 ) -> None:
     account_id = await rest.connect(seller)
@@ -150,7 +150,7 @@ async def test_a_document_that_breaks_twice_and_whose_address_ends_is_correct_to
     assert max(len(message.chunk) for message in got) <= 256 * 1024
 
 
-async def test_documents_that_cannot_be_had(
+async def test_unavailable_documents_are_typed_errors(
     rest: Rest, seller: Seller, gateway: GatewayServiceStub, control: httpx.AsyncClient
 ) -> None:
     account_id = await rest.connect(seller)
@@ -172,7 +172,7 @@ async def test_documents_that_cannot_be_had(
         assert caught.value.reason is Reason.AMAZON_NOT_FOUND
 
 
-async def test_a_feed_up_and_its_result_down(
+async def test_a_feed_is_uploaded_and_its_result_downloaded(
     rest: Rest, seller: Seller, gateway: GatewayServiceStub, control: httpx.AsyncClient
 ) -> None:
     account_id, body = await rest.connect(seller), b"sku\tprice\r\n" + b"a\t1\r\n" * 300_000

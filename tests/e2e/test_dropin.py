@@ -1,4 +1,4 @@
-"""The drop-in endpoint by hand: which token opens what, and Amazon's shapes for everything that does not."""
+"""The drop-in endpoint without an SDK: the scope of each token, and refusals in Amazon's form."""
 
 import asyncio
 import base64
@@ -48,7 +48,7 @@ async def call(
     return response.status_code, errors[0]["code"], errors[0]["details"]
 
 
-async def test_a_token_is_given_to_a_form_and_to_a_document(rest: Rest, sdk: DropIn) -> None:
+async def test_a_token_is_issued_for_a_form_and_for_json(rest: Rest, sdk: DropIn) -> None:
     for given in ({"data": sdk.form()}, {"json": sdk.form()}):
         response = await rest.client.post(TOKEN, **given)
         document = response.json()
@@ -79,7 +79,7 @@ async def test_a_token_is_given_to_a_form_and_to_a_document(rest: Rest, sdk: Dro
         ),
     ],
 )
-async def test_refusals_of_the_token_url_are_those_of_lwa(
+async def test_refusals_of_the_token_url_equal_lwas(
     rest: Rest, sdk: DropIn, changes: dict[str, str], status: int, error: str
 ) -> None:
     response = await sdk.exchange(rest.client, **changes)
@@ -87,7 +87,7 @@ async def test_refusals_of_the_token_url_are_those_of_lwa(
     assert response.json()["error_description"]
 
 
-async def test_bodies_that_are_none(rest: Rest) -> None:
+async def test_invalid_bodies_are_refused_as_by_lwa(rest: Rest) -> None:
     for given, status in (
         ({"content": b"{", "headers": {"content-type": "application/json"}}, 400),
         ({"content": b"[]", "headers": {"content-type": "application/json"}}, 400),
@@ -100,7 +100,7 @@ async def test_bodies_that_are_none(rest: Rest) -> None:
         assert response.json()["error"]
 
 
-async def test_one_kind_of_token_never_stands_for_another(rest: Rest, sdk: DropIn, user: str, account_id: str) -> None:
+async def test_no_kind_of_token_is_accepted_as_another(rest: Rest, sdk: DropIn, user: str, account_id: str) -> None:
     ours = await sdk.token(rest.client)
     bearer = rest.suite.jwt(user)
     secret = (rest.suite.plan.state.folder / "keys" / "jwt").read_text().strip()
@@ -133,7 +133,7 @@ async def test_one_kind_of_token_never_stands_for_another(rest: Rest, sdk: DropI
         assert (response.status_code, response.json()["reason"]) == (401, "CALLER_UNAUTHENTICATED")
 
 
-async def test_a_revoked_client_stops_within_seconds_and_a_lost_account_is_an_ended_authorization(
+async def test_a_revoked_client_stops_within_seconds_and_a_deleted_account_is_an_ended_authorization(
     rest: Rest, sdk: DropIn, user: str, account_id: str
 ) -> None:
     token = await sdk.token(rest.client)
@@ -212,8 +212,8 @@ async def test_amazons_responses_are_unchanged_and_sellergates_failures_have_ama
     assert (await rest.client.get("/no/such/path")).headers["content-type"] == "application/problem+json"
 
 
-async def test_guesses_are_bounded_and_lock_no_client_out(rest: Rest, sdk: DropIn) -> None:
-    """The client has not exchanged anything yet, and shares its address with those that guess."""
+async def test_guesses_are_limited_and_lock_no_client_out(rest: Rest, sdk: DropIn) -> None:
+    """The client has made no exchange yet, and shares its address with the guessing clients."""
     async with neighbour(rest.suite, "127.0.0.90") as client:
         at_once = await asyncio.gather(*(sdk.exchange(client, client_secret=f"sgs_{n}") for n in range(90)))
         assert Counter(response.status_code for response in at_once) == {401: 10, 429: 80}
@@ -228,24 +228,24 @@ async def test_guesses_are_bounded_and_lock_no_client_out(rest: Rest, sdk: DropI
         invented = [asyncio.create_task(guess(number)) for number in range(200)]
         right = [(await sdk.exchange(client)).status_code for _ in range(20)]
         assert right == [200] * 20
-        # The address has made ten guesses before.
+        # The address has already made ten guesses.
         assert Counter(await asyncio.gather(*invented)) == {401: 90, 429: 110}
         assert (await sdk.exchange(client, refresh_token="sgr_wrong")).json()["error"] == "invalid_grant"
 
 
 @pytest.mark.parametrize("length", [129, 256])
-async def test_a_long_client_id_is_no_outage(rest: Rest, sdk: DropIn, length: int) -> None:
+async def test_a_long_client_id_is_not_an_outage(rest: Rest, sdk: DropIn, length: int) -> None:
     response = await sdk.exchange(rest.client, client_id="x" * length)
     assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
 
 
 @pytest.mark.parametrize("content", [b"[" * 15_000, b'{"a":' * 3_000, b'{"client_id": "\\ud800"}', b"[]", b"\xff"])
-async def test_a_document_that_is_none_is_refused(rest: Rest, content: bytes) -> None:
+async def test_an_invalid_document_is_refused(rest: Rest, content: bytes) -> None:
     response = await rest.client.post(TOKEN, content=content, headers={"content-type": "application/json"})
     assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
 
-async def test_no_way_of_writing_the_path_gets_amazons_token(
+async def test_no_spelling_of_the_path_returns_amazons_token(
     rest: Rest, sdk: DropIn, user: str, account_id: str
 ) -> None:
     token = await sdk.token(rest.client)

@@ -1,4 +1,4 @@
-"""Any process may die or freeze at any moment: callers get a typed error within their deadline, never a hang.
+"""Processes that die or freeze at any moment: callers get a typed error within their deadline.
 
 Each test waits until the suite works again, since other tests share it.
 """
@@ -15,7 +15,7 @@ from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 DEADLINE = 4.0
-# A deadline is kept by clocks of several processes on a busy machine.
+# Clocks of several processes on a busy machine keep a deadline.
 MARGIN = 2.0
 PROCESSES = ("redis", "simulator", "account", "token", "iam", "gateway")
 PATH = "/sellers/v1/marketplaceParticipations"
@@ -62,7 +62,7 @@ async def recovered(rest: Rest, client: Sellergate, control: httpx.AsyncClient) 
         connected = await rest.ask("POST", "/api/amazon/accounts", json=seller.connection())
         if connected.is_success and (await one_call(client, connected.json()["id"]))[0] == "OK":
             params = {"amazonAccountId": connected.json()["id"], "marketplaceId": seller.marketplace_id}
-            # The edge has a channel of its own to the gateway, which comes back in its own time.
+            # The edge has its own channel to the gateway, which reconnects at its own time.
             if (await rest.ask("GET", "/api/amazon/test/orders", params=params)).is_success:
                 return
         await asyncio.sleep(0.25)

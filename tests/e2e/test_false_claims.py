@@ -1,4 +1,4 @@
-"""A user who claims another user's seller id, by every way there is: the other's quota, reports and rates stay as they were."""
+"""A user that claims another user's seller ID, over every route: the other's quota, reports and rates do not change."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ from tests.e2e.sellers import Seller
 from tests.e2e.streams import all_of
 
 OPERATION, PATH = "sellers/v1/getMarketplaceParticipations", "sellers/v1/marketplaceParticipations"
-# Three calls of each of four claimants stay within Amazon's bucket of the claimants' own seller, which holds 15.
+# Three calls of each of four claimants stay within Amazon's bucket of the claimants' own seller, whose burst is 15.
 CALLS, BURST = 3, 15
 REPORT = "GET_MERCHANT_LISTINGS_ALL_DATA"
 
 
 @dataclass(frozen=True)
 class Tenants:
-    """A seller of one application, and another seller of the same whose user claims to be the first one."""
+    """A seller of an application, and another seller of it whose user claims the first seller's ID."""
 
     rest: Rest
     control: httpx.AsyncClient
@@ -124,7 +124,7 @@ async def report_of(gateway: GatewayServiceStub, account: str) -> tuple[str, str
 
 @dataclass(frozen=True)
 class Seen:
-    """What the first tenant saw."""
+    """The observations of the first user."""
 
     calls: list[tuple[int, str]]
     quotas: list[list[dict[str, Any]]]
@@ -153,7 +153,7 @@ async def run(
     pages.append(await quotas(tenants, account, user))
     for row in pages[-1]:
         if row["operation"] == OPERATION:
-            # On a busy machine a minute may have passed, in which one call more is there.
+            # On a busy machine a minute may have passed, in which one more call was refilled.
             row["remaining"] = min(row["remaining"], BURST - CALLS)
     accounts = (account, *(one for one, _ in claimants))
     reports = await asyncio.gather(*(report_of(gateway, one) for one in accounts))
@@ -173,7 +173,7 @@ async def test_false_claims_change_nothing_for_the_first_tenant(
     beset, reports = await run(await Tenants.made(rest, control), gateway, WAYS)
     assert beset == without
     assert await reports_created(control) - before == 1 + len(WAYS), "no claimant joined another's report"
-    # Amazon's ids are unique only together with the seller's, and the claimants have one seller.
+    # Amazon's ids are unique only together with the seller's ID, and the claimants share one seller.
     assert len(set(reports[1:])) == len(WAYS)
     (full, between, after) = [
         next(row["remaining"] for row in page if row["operation"] == OPERATION) for page in beset.quotas
@@ -182,7 +182,7 @@ async def test_false_claims_change_nothing_for_the_first_tenant(
     assert after == between - CALLS
 
 
-async def test_the_webhook_names_an_account_and_no_seller(rest: Rest) -> None:
+async def test_the_webhook_names_an_account_and_not_a_seller(rest: Rest) -> None:
     schema = (await rest.ask("GET", "/openapi.json", None)).json()
     (body,) = (
         operation["requestBody"]["content"]["application/json"]["schema"]

@@ -104,7 +104,7 @@ async def test_a_restricted_token_is_fetched_once_for_all_orders_of_a_seller(
     assert (await counted(control))[RDT] - before == 1
 
 
-async def test_a_caller_that_is_not_listed_gets_no_token_of_amazons(
+async def test_an_unlisted_caller_gets_no_token_of_amazon(
     rest: Rest, seller: Seller, gateway: GatewayServiceStub, operator: GatewayServiceStub, fast: None
 ) -> None:
     account_id = await rest.connect(seller)
@@ -209,14 +209,14 @@ async def test_ten_thousand_random_paths_never_crash_the_router(
         Reason.AMAZON_DENIED,
         Reason.AMAZON_REJECTED,
         Reason.AMAZON_NOT_FOUND,
-        # Some are next to the path of restricted tokens.
+        # Some paths resemble that of restricted tokens.
         Reason.CALLER_NOT_ALLOWED,
         # Some are paths of operations.
         None,
     }
 
 
-async def test_the_list_of_operations_can_be_narrowed(gateway: GatewayServiceStub) -> None:
+async def test_the_list_of_operations_can_be_filtered(gateway: GatewayServiceStub) -> None:
     async def listed(**narrowed: Any) -> list[str]:
         request = pb2.ListOperationsRequest(page_size=500, filter=pb2.OperationFilter(**narrowed))
         page = await invoke(gateway.ListOperations, request, dependency="gateway")

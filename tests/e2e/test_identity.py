@@ -60,7 +60,7 @@ async def test_reflection_lists_every_service_and_health_reports_each(suite: Sui
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_a_plain_text_client_gets_nothing(suite: Suite, name: str) -> None:
+async def test_a_plain_text_client_gets_no_response(suite: Suite, name: str) -> None:
     async with grpc.aio.insecure_channel(suite.target(name)) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await health(channel)
@@ -68,7 +68,9 @@ async def test_a_plain_text_client_gets_nothing(suite: Suite, name: str) -> None
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_a_foreign_certificate_gets_nothing(suite: Suite, name: str, foreign_authority: TestAuthority) -> None:
+async def test_a_foreign_certificate_gets_no_response(
+    suite: Suite, name: str, foreign_authority: TestAuthority
+) -> None:
     foreign = foreign_authority.identity("operator")
     ours = suite.identity("operator")
     # It trusts Sellergate's authority, and presents its own certificate.
@@ -81,7 +83,7 @@ async def test_a_foreign_certificate_gets_nothing(suite: Suite, name: str, forei
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_a_certificate_that_has_ended_gets_nothing(
+async def test_an_expired_certificate_gets_no_response(
     suite: Suite, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certificates, "LIFE", timedelta(minutes=-1))
@@ -94,7 +96,7 @@ async def test_a_certificate_that_has_ended_gets_nothing(
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_it_speaks_tls_1_3(suite: Suite, name: str) -> None:
+def test_servers_use_tls_1_3(suite: Suite, name: str) -> None:
     files = suite.files("client/demo")
     context = ssl.create_default_context(cafile=str(files.ca))
     context.load_cert_chain(files.certificate, files.key)
@@ -107,7 +109,7 @@ def test_it_speaks_tls_1_3(suite: Suite, name: str) -> None:
         assert wrapped.version() == "TLSv1.3"
 
 
-async def test_no_certificate_gets_nothing(suite: Suite) -> None:
+async def test_a_client_without_a_certificate_gets_no_response(suite: Suite) -> None:
     credentials = grpc.ssl_channel_credentials(root_certificates=suite.identity("operator").ca)
     options = [("grpc.ssl_target_name_override", "gateway.sellergate")]
     async with grpc.aio.secure_channel(suite.target("gateway"), credentials, options=options) as channel:
@@ -116,7 +118,7 @@ async def test_no_certificate_gets_nothing(suite: Suite) -> None:
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_one_service_cannot_stand_in_for_another(suite: Suite) -> None:
+async def test_one_service_cannot_impersonate_another(suite: Suite) -> None:
     options = [("grpc.ssl_target_name_override", "account.sellergate")]
     credentials = suite.identity("operator").channel_credentials()
     async with grpc.aio.secure_channel(suite.target("token"), credentials, options=options) as channel:
@@ -124,7 +126,7 @@ async def test_one_service_cannot_stand_in_for_another(suite: Suite) -> None:
             await health(channel)
 
 
-async def test_the_allow_list_is_enforced_on_the_wire(suite: Suite) -> None:
+async def test_the_policy_is_enforced_over_the_network(suite: Suite) -> None:
 
     for name in ("operator", "edge", "gateway", "client/demo"):
         async with open_channel(suite.target("account"), "account", suite.identity(name), []) as channel:

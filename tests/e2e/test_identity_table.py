@@ -39,7 +39,7 @@ CONTRACTS = {
 IDENTITIES = ("edge", "gateway", "token", "iam", "account", "client/demo", "operator", "stranger")
 ALONE = "DropInClientService/AuthenticateClient"
 WITHOUT_USER = {ALONE, "TokenService/HandleRotation", "TokenService/CompleteAuthorization"}
-# They change what other tests look at, and what they may is asked of the layers below by their neighbours.
+# They change data that other tests read; neighbouring RPCs test the same rights of the layers below.
 LEFT_OUT = {"TokenService/ClearTokenCache", "IamService/ClearCredentialsCache"}
 
 

@@ -1,4 +1,4 @@
-"""How long calls over REST and of SDKs wait for quota, and when a 429 says to come back."""
+"""The wait of REST and SDK calls for quota, and the Retry-After of a 429."""
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ INVENTORY = "/fba/inventory/v1/summaries"
 MAX_WAIT = "x-sellergate-max-wait"
 
 
-async def test_amazons_own_429_has_a_retry_after_by_both_ways(
+async def test_amazons_own_429_has_a_retry_after_over_rest_and_for_sdks(
     rest: Rest, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)
@@ -29,7 +29,7 @@ async def test_amazons_own_429_has_a_retry_after_by_both_ways(
     for response in (passed, direct):
         assert response.status_code == 429
         assert int(response.headers["retry-after"]) >= 1
-    # 0.016 calls a second, as the catalogue has it.
+    # The catalogue has 0.016 calls per second.
     assert int(passed.headers["retry-after"]) == 63
 
 
@@ -54,7 +54,7 @@ async def test_a_call_waits_as_long_as_its_header_says(rest: Rest, seller: Selle
 
 
 @pytest.mark.parametrize("wait", ["", "-1", "20.1", "1e1", "nan", "soon", "21", "0x1", "1,5"])
-async def test_a_wait_that_is_none_is_refused_by_name(rest: Rest, seller: Seller, wait: str) -> None:
+async def test_an_invalid_wait_is_refused_by_field(rest: Rest, seller: Seller, wait: str) -> None:
     account_id = await rest.connect(seller)
     refused = await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api{SELLERS}", headers={MAX_WAIT: wait})
     assert (refused.status_code, refused.json()["violations"][0]["field"]) == (400, MAX_WAIT)

@@ -66,7 +66,7 @@ async def test_a_seller_consents_and_is_connected_and_its_token_works(
     assert status.json()["stages"][1]["outcome"] == "OK"
 
 
-async def test_a_vendor_consents_in_vendor_central_and_is_known_by_its_group(
+async def test_a_vendor_consents_in_vendor_central_and_is_identified_by_its_group(
     rest: Rest, browser: Browser, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     application = await known_application(rest.suite, control, seller)

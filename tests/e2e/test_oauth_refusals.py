@@ -42,7 +42,7 @@ async def refused(browser: Browser, url: str, field: str, status: int = 400) -> 
         assert not secret or secret not in page.text + problem.text
 
 
-async def test_a_state_serves_one_code_and_one_seller(browser: Browser, application: str, seller: Seller) -> None:
+async def test_a_state_is_valid_for_one_code_and_one_seller(browser: Browser, application: str, seller: Seller) -> None:
     back = await browser.consent(await browser.began(application), seller.seller_id)
     assert (await browser.visit(back)).status_code == 200
     await refused(browser, changed(back, spapi_oauth_code="another"), "state")
@@ -56,7 +56,9 @@ async def test_a_code_is_refused_the_second_time(browser: Browser, application: 
     await refused(browser, changed(back, state=fresh), "code")
 
 
-async def test_a_tampered_an_invented_and_a_missing_state(browser: Browser, application: str, seller: Seller) -> None:
+async def test_tampered_invented_and_missing_states_are_refused(
+    browser: Browser, application: str, seller: Seller
+) -> None:
     back = await browser.consent(await browser.began(application), seller.seller_id)
     state = query_of(back)["state"]
     turned = state[:-1] + ("A" if state[-1] != "A" else "B")
@@ -67,7 +69,7 @@ async def test_a_tampered_an_invented_and_a_missing_state(browser: Browser, appl
     assert (await browser.visit(back)).status_code == 200, "the true one is still good"
 
 
-async def test_an_expired_state(browser: Browser, application: str, seller: Seller) -> None:
+async def test_an_expired_state_is_refused(browser: Browser, application: str, seller: Seller) -> None:
     back = await browser.consent(await browser.began(application), seller.seller_id)
     async with Redis.from_url(browser.suite.plan.redis_address) as redis:
         keys = [key async for key in redis.scan_iter("state:*")]
@@ -103,7 +105,9 @@ async def test_the_cookie_of_another_state_is_refused(browser: Browser, applicat
     assert (await browser.visit(first)).status_code == 200
 
 
-async def test_another_users_bearer_token(suite: Suite, browser: Browser, application: str, seller: Seller) -> None:
+async def test_another_users_bearer_token_is_refused(
+    suite: Suite, browser: Browser, application: str, seller: Seller
+) -> None:
     before = await stored(suite)
     back = await browser.consent(await browser.began(application), seller.seller_id)
     response = await browser.visit(back, authorization=f"Bearer {suite.jwt('u2')}")
@@ -136,7 +140,9 @@ async def test_another_users_bearer_token(suite: Suite, browser: Browser, applic
         "{simulator}/apps/authorize/confirm/x\n",
     ],
 )
-async def test_a_callback_that_is_not_amazons(rest: Rest, browser: Browser, application: str, uri: str) -> None:
+async def test_a_callback_that_is_not_amazons_is_refused(
+    rest: Rest, browser: Browser, application: str, uri: str
+) -> None:
     before, uri = await stored(rest.suite), uri.replace("{simulator}", rest.suite.simulator or "")
     given = {"amazonCallbackUri": uri, "amazonState": "s", "sellingPartnerId": "A1B2C3D4E5F6G7"}
     response = await browser.begin(application, **given)
@@ -160,7 +166,9 @@ async def test_a_callback_that_lacks_or_repeats_a_parameter(browser: Browser, ap
     assert "<script>" not in page.text
 
 
-async def test_another_seller_than_the_appstore_named(suite: Suite, browser: Browser, application: str) -> None:
+async def test_another_seller_than_the_appstore_named_is_refused(
+    suite: Suite, browser: Browser, application: str
+) -> None:
     before = await stored(suite)
     callback = f"{suite.simulator}/apps/authorize/confirm/x"
     given = {"amazonCallbackUri": callback, "amazonState": "s", "sellingPartnerId": "A1NAMED234567"}

@@ -44,7 +44,7 @@ async def test_a_callback_that_is_repeated_shows_the_same_page(
     assert documents[0] == documents[1]
 
 
-async def test_a_browser_that_gives_up_finds_the_seller_connected_when_it_returns(
+async def test_a_browser_that_disconnects_finds_the_seller_connected_later(
     suite: Suite, browser: Browser, application: str, seller: Seller
 ) -> None:
     back = await back_from_amazon(browser, application, seller)
@@ -57,7 +57,7 @@ async def test_a_browser_that_gives_up_finds_the_seller_connected_when_it_return
     assert [event for event in (await remembered(suite))[1] if "account" in event] == changes
 
 
-async def test_a_link_scanner_without_the_cookie_does_not_spoil_the_callback(
+async def test_a_link_scanner_without_the_cookie_does_not_use_up_the_callback(
     suite: Suite, browser: Browser, application: str, seller: Seller
 ) -> None:
     back = await back_from_amazon(browser, application, seller)
@@ -98,7 +98,7 @@ async def test_a_reload_completes_the_callback_after_an_outage_of_lwa(
     assert status.json()["stages"][1]["outcome"] == "OK"
 
 
-async def test_a_callback_prefetched_cut_and_delivered_many_times_connects_one_account_once(
+async def test_a_prefetched_interrupted_and_repeated_callback_connects_one_account_once(
     rest: Rest, browser: Browser, control: httpx.AsyncClient, application: str, seller: Seller
 ) -> None:
     suite = rest.suite
@@ -106,7 +106,7 @@ async def test_a_callback_prefetched_cut_and_delivered_many_times_connects_one_a
     accounts, changes = await remembered(suite)
     async with httpx.AsyncClient(trust_env=False, timeout=40) as scanner:
         assert (await scanner.get(back)).status_code == 400
-        # The code is redeemed, and the refresh token that it brought cannot be tried.
+        # The code is redeemed, and its refresh token cannot be exchanged.
         fault = {"kind": "lwa_html", "operation": "refresh_token"}
         (await control.post("/control/faults", json=fault)).raise_for_status()
         try:

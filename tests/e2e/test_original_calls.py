@@ -1,4 +1,4 @@
-"""The calls of the former monolith's README, ported as docs/migrating.md says."""
+"""The calls of the former monolith's README, ported as docs/migrating.md describes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -53,7 +53,7 @@ async def test_all_nine_fields_of_the_original_upsert_are_kept(rest: Rest, selle
     assert account.refresh_token_set
 
 
-async def test_the_calls_of_the_original_are_made_as_the_pages_say(
+async def test_the_calls_of_the_original_work_as_documented(
     rest: Rest, client: Sellergate, seller: Seller, fast: None
 ) -> None:
     week = (datetime.now(UTC) - timedelta(days=7)).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -68,6 +68,6 @@ async def test_the_calls_of_the_original_are_made_as_the_pages_say(
         try:
             await partner.get("/fba/inventory/v1/summaries", where)
         except AmazonRefused as error:
-            assert "granularityId" in error.message  # noqa: PT017  (Amazon's own words are looked at)
+            assert "granularityId" in error.message  # noqa: PT017  (the test checks Amazon's own text)
         else:
             raise AssertionError("Amazon requires granularityId")

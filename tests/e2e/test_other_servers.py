@@ -70,7 +70,9 @@ def moto_url() -> Any:
     server.stop()
 
 
-async def test_the_run_uses_them_and_starts_no_simulator(tmp_path: Path, amazon: OtherAmazon, moto_url: str) -> None:
+async def test_the_run_uses_other_servers_and_starts_no_simulator(
+    tmp_path: Path, amazon: OtherAmazon, moto_url: str
+) -> None:
     folder = tmp_path / "state"
     variables = environment(
         folder,

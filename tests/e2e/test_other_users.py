@@ -54,7 +54,7 @@ async def test_lists_and_clients_do_not_show_another_users_rows(rest: Rest, sell
     assert theirs.status_code == 404
 
 
-async def test_pages_are_linked_and_unchanged_accounts_are_not_sent_again(rest: Rest, seller: Seller) -> None:
+async def test_pages_have_links_and_unchanged_accounts_are_304(rest: Rest, seller: Seller) -> None:
     user = f"pages-{seller.seller_id}"
     for marketplace in ("US", "CA", "MX"):
         response = await rest.ask("POST", "/api/amazon/accounts", user, json=seller.connection(marketplace=marketplace))

@@ -1,4 +1,4 @@
-"""Pages through the gateway, by the rule of each family."""
+"""Pages through the gateway, by the rule of each API family."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ async def pages(
         ("/listings/2021-08-01/items/{seller}", f"marketplaceIds={MARKET}&pageSize=15", "items", 40),
     ],
 )
-async def test_all_pages_of_a_family(
+async def test_all_pages_of_each_family_are_followed(
     rest: Rest, seller: Seller, gateway: GatewayServiceStub, path: str, query: str, items: str, count: int
 ) -> None:
     account_id = await rest.connect(seller)

@@ -1,4 +1,4 @@
-"""The quota of an account on a screen: one call of the gateway, whatever the number of operations."""
+"""The quota of an account on a page: one call of the gateway for any number of operations."""
 
 import asyncio
 import json

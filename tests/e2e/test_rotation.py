@@ -35,7 +35,7 @@ SECRET, SECOND, OTHERS = (f"{name}-{secrets.token_urlsafe(32)}" for name in ("on
 
 @dataclass
 class Hook:
-    """An application and its account in the suite, and an edge and a token service that know its webhook secrets."""
+    """An application and its account in the suite, and an edge and a token service with its webhook secrets."""
 
     suite: Suite
     seller: Seller
@@ -125,7 +125,7 @@ async def granted(hook: Hook, control: httpx.AsyncClient) -> str:
     return token
 
 
-async def test_a_refresh_token_that_works_is_stored_once_and_a_replay_is_refused(
+async def test_a_working_refresh_token_is_stored_once_and_a_replay_is_refused(
     hook: Hook, control: httpx.AsyncClient
 ) -> None:
     token = await granted(hook, control)
@@ -140,7 +140,7 @@ async def test_a_refresh_token_that_works_is_stored_once_and_a_replay_is_refused
     assert (again.status_code, again.json()) == (200, {"applied": False})
 
 
-async def test_a_refresh_token_that_does_not_work_leaves_the_old_one(hook: Hook) -> None:
+async def test_a_refresh_token_that_does_not_work_keeps_the_old_one(hook: Hook) -> None:
     before = await hook.stored()
     refused = await hook.send(hook.refresh_token("Atzr|nobody-granted-this"))
     assert refused.status_code == 400
@@ -177,9 +177,7 @@ async def test_all_refusals_are_equal(hook: Hook) -> None:
     assert (await hook.stored()).application.client_secret == hook.seller.client_secret
 
 
-async def test_another_applications_secret_changes_nothing_of_this_one(
-    hook: Hook, rest: Rest, control: httpx.AsyncClient
-) -> None:
+async def test_another_applications_secret_is_refused(hook: Hook, rest: Rest, control: httpx.AsyncClient) -> None:
     for body in (hook.client_secret("x"), hook.refresh_token("Atzr|x")):
         refused = await hook.send(body, OTHERS)
         assert (refused.status_code, refused.json()["violations"][0]["field"]) == (400, "applicationId")

@@ -1,4 +1,4 @@
-"""Amazon's queue and a token service as a process: its message is stored and deleted, and the process still stops at once."""
+"""Amazon's queue and a token service as a process: a message is applied and deleted, and the process stops at once."""
 
 import asyncio
 import os

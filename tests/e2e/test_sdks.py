@@ -1,4 +1,4 @@
-"""SDKs of others, unmodified, given only URLs and credentials of ours: they work, and hold nothing of Amazon's."""
+"""Unmodified SP-API SDKs with Sellergate's URLs and credentials: they work, and hold no credentials of Amazon."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -52,12 +52,12 @@ async def test_an_sdk_lists_orders_runs_a_report_and_submits_a_feed(
     assert seen["feed"]
     assert seen.get("city") or (seen["name"] and all(seen["listed"]))
     check_traffic(relay, seller)
-    # One exchange at LWA for the seller (and one for the application), one token for each set of restricted resources.
+    # LWA gets one exchange for the seller (and one for the application), and Amazon one request per set of restricted resources.
     assert 1 <= after["lwa"]["exchanges"] - before["lwa"]["exchanges"] <= 2
     assert "destinations" not in seen or seen["destinations"]["echo"]["selling_partner_id"] is None
 
 
-async def test_the_same_asynchronously(sdk: DropIn, relay: Relay, seller: Seller) -> None:
+async def test_an_asynchronous_sdk_does_the_same(sdk: DropIn, relay: Relay, seller: Seller) -> None:
     seen = await sdk.run(*python("saleweaver", "seen_async"))
     assert seen["listed"] == [True] * 7
     assert (seen["next"], seen["feed"]) == (True, True)

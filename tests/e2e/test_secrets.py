@@ -1,6 +1,6 @@
-"""No secret and no token is in a log, in Redis, in the database's files, in a trace or in a response.
+"""No secret or token is in a log, in Redis, in the database's files, in a trace or in a response.
 
-What all other tests of a suite left behind is searched as well, when the suite ends: see its fixture.
+At the end of a suite, the data of all other tests are searched too: see its fixture.
 """
 
 import pytest
@@ -39,11 +39,11 @@ async def test_no_secret_is_found_anywhere(rest: Rest, seller: Seller, collector
 @pytest.mark.parametrize(
     "secret", [b"given", b"Atza|IwEBIabcdefgh", b"Atzr|IwEBIabcdefgh", b"ASIAABCDEFGHIJKLMNOP", b"eyJhbGciOi.eyJzdWIi"]
 )
-def test_the_hunt_finds_what_it_is_for(secret: bytes) -> None:
+def test_the_search_finds_each_secret(secret: bytes) -> None:
     assert [place for place, _ in hunt.find({"log": b"it says " + secret, "other": b"nothing"}, [b"given"])] == ["log"]
 
 
-def test_the_hunt_takes_nothing_in_a_sealed_value_for_a_secret_and_everything_beside_it() -> None:
+def test_the_search_ignores_sealed_values_only() -> None:
     ring = KeyRing.parse(f"k1 {'A' * 86}")
     head, empty, iv, text, tag = ring.seal("x" * 3000, "place").split(".")
     by_chance = ".".join([head, empty, iv, f"{text}sgr_{'a' * 43}", tag]).encode()

@@ -102,7 +102,7 @@ async def other_feed(partner: SellingPartner) -> str:
 
 
 @pytest.mark.usefixtures("environment")
-async def test_the_same_without_await(account_id: str, tmp_path: Path) -> None:
+async def test_the_synchronous_client_does_the_same(account_id: str, tmp_path: Path) -> None:
     def program() -> None:
         with without_await.SellingPartner(account_id, seconds=20) as partner:
             assert partner.get("/sellers/v1/marketplaceParticipations").json()["payload"]
@@ -123,7 +123,7 @@ async def test_the_same_without_await(account_id: str, tmp_path: Path) -> None:
     await asyncio.to_thread(program)
 
 
-async def test_a_save_that_breaks_leaves_nothing(
+async def test_an_interrupted_save_leaves_no_file(
     client: Sellergate, account_id: str, control: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     async with SellingPartner(account_id, sellergate=client) as partner:
@@ -139,6 +139,6 @@ async def test_a_save_that_breaks_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_slow_read_is_made_at_another_replica_too(client: Sellergate, account_id: str) -> None:
+async def test_a_slow_read_is_hedged_at_another_replica(client: Sellergate, account_id: str) -> None:
     response = await client.call(account_id, "GET", "/sellers/v1/marketplaceParticipations", hedge_after=0.5)
     assert response.status == 200

@@ -43,10 +43,10 @@ async def test_a_thousand_calls_make_one_exchange_and_one_role_session(
         await control.post("/control/rates", json={"scale": 1})
     assert after[0] - before[0] == 1
     assert after[1] - before[1] == 1
-    # 429s are not counted here: at 2,000 calls a second the machine's own jitter is longer than a slot.
+    # 429s are not counted here: at 2,000 calls per second the machine's own jitter is longer than a slot.
 
 
-async def test_quota_is_kept_so_that_amazon_refuses_nothing(
+async def test_quota_is_kept_and_amazon_refuses_nothing(
     rest: Rest, client: Sellergate, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)
@@ -74,12 +74,12 @@ async def test_clearing_the_cache_makes_the_next_call_exchange_again(
         assert (await invoke(stub.ClearTokenCache, request, dependency="token")).cleared == 1
         stats = await invoke(stub.GetTokenCacheStats, pb2.GetTokenCacheStatsRequest(), dependency="token")
         assert stats.refreshes >= 1
-    await asyncio.sleep(0.2)  # the announcement travels through Redis
+    await asyncio.sleep(0.2)  # the change is published through Redis
     await client.check_account(account_id, exchange=False, with_call=False)
     assert (await counters(control))[0] - before[0] == 1
 
 
-async def test_an_expired_token_is_repaired_once_and_unseen(
+async def test_an_expired_token_is_replaced_once_without_an_error(
     rest: Rest, client: Sellergate, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)

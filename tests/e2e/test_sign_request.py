@@ -1,4 +1,4 @@
-"""A program that holds no AWS key has its requests signed, sends them itself, and Amazon takes the signature."""
+"""A program without AWS keys gets its requests signed and sends them itself, and Amazon accepts the signature."""
 
 import hashlib
 

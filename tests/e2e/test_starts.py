@@ -15,7 +15,7 @@ def start(name: str, environment: dict[str, str]) -> "subprocess.CompletedProces
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
 
-def test_a_service_without_settings_names_every_one_it_needs() -> None:
+def test_a_service_without_settings_names_all_that_it_needs() -> None:
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     needed = {
         "account": {"SELLERGATE_SEALING_KEYS", "SELLERGATE_INDEX_KEY", "SELLERGATE_AUDIT_KEY", "REDIS_URL"},
@@ -32,7 +32,7 @@ def test_a_service_without_settings_names_every_one_it_needs() -> None:
         assert {line.partition(":")[0] for line in done.stderr.splitlines()} == variables | tls
 
 
-async def test_a_port_that_is_taken_is_named(suite: Suite, tmp_path: Path) -> None:
+async def test_a_port_in_use_is_named(suite: Suite, tmp_path: Path) -> None:
     process = suite.supervisor.processes["iam"]
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
@@ -43,7 +43,7 @@ async def test_a_port_that_is_taken_is_named(suite: Suite, tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
-async def test_a_certificate_that_is_not_there_is_named(suite: Suite) -> None:
+async def test_a_missing_certificate_is_named(suite: Suite) -> None:
     process = suite.supervisor.processes["token"]
     done = start("token", {**process.environment, "SELLERGATE_TLS_CERT_FILE": "/nowhere.pem"})
     assert done.returncode == 2

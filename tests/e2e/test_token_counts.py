@@ -1,4 +1,4 @@
-"""How often Amazon is asked for tokens, and that nobody gets another's."""
+"""The number of token requests to Amazon; no caller gets another seller's token."""
 
 import asyncio
 import time
@@ -28,9 +28,7 @@ async def test_eleven_sellers_in_three_rounds_cost_eleven_exchanges(rest: Rest, 
     assert len(set(rounds[0])) == 11
 
 
-async def test_two_applications_of_one_scope_have_a_token_each_and_never_the_others(
-    rest: Rest, control: httpx.AsyncClient
-) -> None:
+async def test_each_of_two_applications_has_its_own_token_of_a_scope(rest: Rest, control: httpx.AsyncClient) -> None:
     sellers = [await Seller.seeded(control) for _ in range(2)]
     ids = [await application_of(rest, seller) for seller in sellers]
     before = await exchanges(control)
@@ -39,7 +37,7 @@ async def test_two_applications_of_one_scope_have_a_token_each_and_never_the_oth
     mine, others = set(found[::2]), set(found[1::2])
     assert (len(mine), len(others), len(mine | others)) == (1, 1, 2)
     assert await exchanges(control) - before == 2
-    # Amazon rotates the secret of whose token it is; only the first of the two has a queue for the new one.
+    # Amazon rotates the secret of the token's application; only the first of the two has a queue for the new one.
     queue = {"client_id": sellers[0].client_id, "queue_url": f"http://{LOOPBACK}:{free_ports(1)[0]}/1/nobody"}
     (await control.post("/control/secrets/queue", json=queue)).raise_for_status()
     url = f"http://{LOOPBACK}:{rest.suite.plan.settings.simulator_port + 1}/applications/2023-11-30/clientSecret"

@@ -1,4 +1,4 @@
-"""The kind of token where Amazon takes more than one, named by a REST header and by a flag of the command line."""
+"""The kind of token for operations that accept two, named by a REST header and by an option of the command line."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ def echo(body: str | bytes) -> dict[str, Any]:
     return found
 
 
-async def test_over_rest(rest: Rest, seller: Seller) -> None:
+async def test_the_kind_of_token_is_chosen_over_rest(rest: Rest, seller: Seller) -> None:
     path = f"/api/amazon/accounts/{await rest.connect(seller)}/sp-api"
     for given, whose in (("seller", seller.seller_id), ("Grantless", None), ("", None)):
         headers = {"X-Sellergate-Token-Kind": given} if given else {}
@@ -35,7 +35,7 @@ async def test_over_rest(rest: Rest, seller: Seller) -> None:
         assert [one["field"] for one in response.json()["violations"]] == [field]
 
 
-async def test_on_the_command_line(rest: Rest, operator: Operator, seller: Seller) -> None:
+async def test_the_kind_of_token_is_chosen_on_the_command_line(rest: Rest, operator: Operator, seller: Seller) -> None:
     words = ("call", "DELETE", SUBSCRIPTION, "-a", await rest.connect(seller))
     assert echo(await typed(operator, *words, "--token-kind", "seller"))["selling_partner_id"] == seller.seller_id
     assert echo(await typed(operator, *words, "--token-kind", "grantless"))["selling_partner_id"] is None

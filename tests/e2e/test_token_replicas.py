@@ -1,4 +1,4 @@
-"""Three replicas of the token service, and what a cold account costs Amazon when one of them dies or stands still."""
+"""Three replicas of the token service, and the exchanges for an uncached account when one of them dies or freezes."""
 
 import asyncio
 import signal
@@ -30,7 +30,7 @@ from tests.e2e.sellers import Seller
 
 LWA_SECONDS = 3.0
 CALLERS = 100
-# What a machine with two cores, busy with all of this, may take on top.
+# Additional seconds on a busy machine with two cores.
 SLACK_SECONDS = 3.0
 
 
@@ -158,7 +158,7 @@ async def test_a_failed_lease_holder_costs_one_more_exchange_and_every_caller_ge
 async def the_late_result_is_discarded(cluster: Cluster, fallen: int, account_id: str, newer: str) -> None:
     cluster.processes[fallen].send(signal.SIGCONT)
     async with asyncio.timeout(15):
-        while not (await cluster.stats(fallen)).discarded:  # noqa: ASYNC110  (nobody tells)
+        while not (await cluster.stats(fallen)).discarded:  # noqa: ASYNC110  (the other process reports nothing)
             await asyncio.sleep(0.1)
     for replica in range(3):
         assert (await cluster.get(replica, account_id))[0] == newer

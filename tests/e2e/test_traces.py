@@ -23,7 +23,7 @@ async def spans_of(collector: Collector, trace: str, name: str) -> list[Span]:
     raise AssertionError(f"no trace: {collector.spans[-5:]}")
 
 
-async def test_one_call_is_seen_through_every_service(
+async def test_one_call_has_spans_of_every_service(
     rest: Rest, seller: Seller, collector: Collector, fast: None
 ) -> None:
     account_id = await rest.connect(seller)

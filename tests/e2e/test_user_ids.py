@@ -1,4 +1,4 @@
-"""User ids of any script name the same account by every way into the suite, and two that look alike are two."""
+"""User ids of any script: each names the same account on every route, and two that look alike are different."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ async def accounts_of(rest: Rest, user: str) -> list[str]:
 
 
 @pytest.mark.parametrize("user", ["jürgen", "山田太郎", "🦊 fox", " blanks ", "界" * 128])
-async def test_every_way_in_names_the_same_account(
+async def test_every_route_names_the_same_account(
     rest: Rest, control: httpx.AsyncClient, seller: Seller, user: str, fast: None
 ) -> None:
     account_id = await rest.connect(seller, user)
@@ -81,13 +81,13 @@ async def listed_as(rest: Rest, *metadata: tuple[str, str | bytes]) -> str:
         call = AccountServiceStub(channel).ListAccounts
         try:
             await call(account_service_pb2.ListAccountsRequest(), metadata=metadata, timeout=10)
-        except Exception as error:  # noqa: BLE001  (grpc's, turned into one of Sellergate's)
+        except Exception as error:  # noqa: BLE001  (an error of grpc, converted to one of Sellergate)
             told: SellergateError = from_rpc_error(error, "account")  # type: ignore[arg-type]
             return f"{type(told).__name__} {[violation.field for violation in told.violations]}"
         return "OK"
 
 
-async def test_peers_that_know_only_the_plain_key_go_on_working(rest: Rest) -> None:
+async def test_peers_that_know_only_the_plain_key_still_work(rest: Rest) -> None:
     assert await listed_as(rest, ("on_behalf_of", "u1")) == "OK"
     assert await listed_as(rest, ("on_behalf_of-bin", "jürgen".encode())) == "OK"
     refused = f"{Unauthenticated.__name__} []"
@@ -97,12 +97,12 @@ async def test_peers_that_know_only_the_plain_key_go_on_working(rest: Rest) -> N
         assert await listed_as(rest, ("on_behalf_of-bin", value)) == "InvalidRequest ['on_behalf_of']"
 
 
-async def test_a_trace_context_of_strange_bytes_breaks_nothing(rest: Rest) -> None:
+async def test_a_trace_context_of_arbitrary_bytes_is_ignored(rest: Rest) -> None:
     response = await rest.ask("GET", "/api/amazon/accounts", headers={"traceparent": "ü".encode()})
     assert response.status_code == 200, response.text
 
 
-async def test_an_argument_that_is_no_text_is_refused_in_one_sentence(rest: Rest) -> None:
+async def test_an_argument_that_is_not_text_is_refused_in_one_sentence(rest: Rest) -> None:
     words = ("accounts", "list", "--user", "\udcff")
     done = await asyncio.to_thread(Operator(rest.suite).types, *words, LANG="C.UTF-8")
     assert done.returncode == 2

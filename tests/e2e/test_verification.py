@@ -45,7 +45,7 @@ async def falsely_revoked(rest: Rest, control: httpx.AsyncClient, seller: Seller
     return account_id
 
 
-async def test_a_status_check_exchanges_and_calls_and_is_bounded(
+async def test_a_status_check_exchanges_and_calls_within_its_limit(
     rest: Rest, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)

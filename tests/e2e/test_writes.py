@@ -1,4 +1,4 @@
-"""Writes while Amazon fails in every way: each is done once, or its outcome is reported as unknown."""
+"""Writes while Amazon fails in every way: each is executed once, or its outcome is reported as unknown."""
 
 import asyncio
 import json
@@ -16,17 +16,17 @@ from tests.e2e.sellers import Seller
 PATH, NAME = "/reports/2021-06-30/schedules", "reports/2021-06-30/createReportSchedule"
 UNKNOWN = Reason.AMAZON_OUTCOME_UNKNOWN
 NOT_DONE = {Reason.AMAZON_QUOTA_EXCEEDED, Reason.AMAZON_UNAVAILABLE, Reason.LOCAL_QUOTA_EXCEEDED}
-# Where a call wakes too late from its wait for quota it is not made. Once it was made, a deadline that ends leaves its outcome
-# unknown, whichever process it ends in.
+# A call that wakes too late from its wait for quota is not made. After it was sent, a passed deadline leaves its outcome unknown
+# in any process.
 NOT_DONE |= {Reason.DEADLINE_EXCEEDED}
 
 pytestmark = pytest.mark.usefixtures("fast")
 
 
-async def test_a_thousand_writes_are_done_once_or_said_to_be_unknown(
+async def test_writes_are_executed_once_or_reported_as_unknown(
     rest: Rest, control: httpx.AsyncClient, client: Sellergate, seller: Seller
 ) -> None:
-    """Ten thousand are in tests/system/test_writes.py."""
+    """tests/system/test_writes.py has ten thousand."""
     await write_all(1_000, 16, rest, control, client, seller)
 
 
@@ -43,7 +43,7 @@ async def write_all(
     slow = 1.5 * seconds
     account_id = await rest.connect(seller)
     (await control.post("/control/rates", json={"scale": 1_000_000, "burst_scale": 1000})).raise_for_status()
-    # The rate is told by a response; a 429 that comes before one is waited out at the published rate, for a minute.
+    # A response reports the rate; after a 429 that comes first, calls wait at the published rate, for a minute.
     await client.call(account_id, "POST", PATH, body=b"{}")
     await failing_in_every_way(control, slow)
     outcomes = dict[str, str]()
@@ -64,7 +64,7 @@ async def write_all(
             await write(number)
 
     await asyncio.gather(*(worker() for _ in range(at_once)))
-    # What was slow is still carried out, and may be carried out late.
+    # A slow write is still executed, and may be executed late.
     await asyncio.sleep(slow)
     bodies: dict[str, int] = (await control.get("/control/recording")).json()["bodies"]
     ended = Counter(outcomes.values())

@@ -1,4 +1,4 @@
-"""The token service as an operator calls it, and what Amazon counts meanwhile."""
+"""The token service for an operator, with Amazon's counts of exchanges."""
 
 import time
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from sellergate_devstack.suite import Suite
 
 @dataclass
 class TokenService:
-    """One replica; a call lasts `seconds` at most."""
+    """One replica. A call lasts at most `seconds`."""
 
     stub: TokenServiceStub
     seconds: float = 20.0
@@ -49,7 +49,7 @@ class TokenService:
 
 @asynccontextmanager
 async def token_service(suite: Suite, seconds: float = 20.0) -> AsyncIterator[TokenService]:
-    """Open the suite's token service."""
+    """Return the suite's token service."""
     async with open_channel(suite.target("token"), "token", suite.identity("operator"), []) as channel:
         yield TokenService(TokenServiceStub(channel), seconds)
 

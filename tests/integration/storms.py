@@ -1,4 +1,4 @@
-"""A storm of cancellations against a client whose peer is silent, then slow, then well; and the relay that makes a peer so."""
+"""A storm of cancellations against a client whose peer is silent, then slow, then normal; and the relay for such a peer."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Storm:
-    """How long the peer is silent, how slow it is then, in seconds, and how many ask and leave at once."""
+    """The seconds of silence, the seconds of delay after them, and the number of simultaneous cancelled callers."""
 
     silent: float
     slow: float
@@ -20,7 +20,7 @@ class Storm:
 
 @dataclass
 class Peer:
-    """A relay before a real server. `delay` are the seconds before anything passes; None: nothing passes."""
+    """A relay in front of a real server. `delay` is the seconds before data pass; None: none pass."""
 
     url: str = ""
     delay: float | None = 0.0
@@ -112,7 +112,7 @@ async def cancelled_storm(ask: Callable[[], Awaitable[object]], callers: int) ->
 async def weather(peer: Peer, storm: Storm, ask: Callable[[], Awaitable[object]], free: Callable[[], bool]) -> None:
     """Cancel while the peer says nothing, while it is slow, and when it is well.
 
-    Afterwards every slot of the client is free, and as many callers as before are all answered.
+    Afterwards every slot of the client is free, and as many callers as before all get responses.
     """
     peer.becomes(None)
     await cancelled_storm(ask, storm.callers)
@@ -131,9 +131,9 @@ async def weather(peer: Peer, storm: Storm, ask: Callable[[], Awaitable[object]]
         task.cancel()
     await asyncio.gather(*left, *waiting, return_exceptions=True)
     async with asyncio.timeout(20):
-        while not free():  # noqa: ASYNC110  (threads and sockets tell no event)
+        while not free():  # noqa: ASYNC110  (threads and sockets have no event)
             await asyncio.sleep(0.02)
-    # What remembers for a moment that its peer was silent gets that moment.
+    # Clients that pause after a silent peer get the time of that pause.
     async with asyncio.timeout(20):
         while isinstance((await asyncio.gather(ask(), return_exceptions=True))[0], BaseException):  # noqa: ASYNC110
             await asyncio.sleep(0.1)

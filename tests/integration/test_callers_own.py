@@ -1,4 +1,4 @@
-"""What callers name themselves (LWA credentials, bare roles) with three replicas on a real Redis: once, sealed, per caller."""
+"""Callers' own LWA credentials and bare roles, with three replicas on a real Redis: fetched once, sealed, per caller."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ UNUSED: Any = None
 
 @dataclass
 class Amazon:
-    """LWA and STS, slow enough that all callers come while the first is served."""
+    """LWA and STS, slow enough that all callers arrive while the first is served."""
 
     exchanges: int = 0
     refused: SellergateError | None = None
@@ -89,7 +89,9 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
         yield made
 
 
-async def test_inline_credentials_are_exchanged_once_and_everyone_gets_the_rotated_refresh_token(fleet: Fleet) -> None:
+async def test_inline_credentials_are_exchanged_once_and_all_callers_get_the_rotated_refresh_token(
+    fleet: Fleet,
+) -> None:
     found = await fleet.all(lambda replica: fleet.tokens[replica].for_client(*OWN, BILLING, None))
     given = {(one.value.value.get_secret_value(), one.value.refresh_token.get_secret_value()) for one in found}
     assert given == {("access-of-mine-1", "rotated-of-mine-1")}
@@ -104,7 +106,7 @@ async def test_inline_credentials_are_exchanged_once_and_everyone_gets_the_rotat
     assert await fleet.tokens[1].clear("") == 4  # two of each caller: for the old refresh token and for the new one
 
 
-async def test_a_refused_exchange_of_inline_credentials_is_remembered_for_a_moment(fleet: Fleet) -> None:
+async def test_a_refused_exchange_of_inline_credentials_is_cached_for_a_moment(fleet: Fleet) -> None:
     fleet.amazon.refused = PreconditionFailed("revoked", reason=Reason.AUTHORIZATION_REVOKED)
     for _ in range(2):
         found = await fleet.all(lambda replica: fleet.tokens[replica].for_client(*OWN, BILLING, None))
@@ -113,7 +115,7 @@ async def test_a_refused_exchange_of_inline_credentials_is_remembered_for_a_mome
     assert b"of-mine" not in await dump(fleet.url)
 
 
-async def test_a_bare_role_is_assumed_once_and_for_each_caller_by_itself(fleet: Fleet) -> None:
+async def test_a_bare_role_is_assumed_once_for_each_caller(fleet: Fleet) -> None:
     def assumed(replica: int, caller: Caller = BILLING, region: str = "us-east-1") -> Awaitable[AwsCredentials]:
         return fleet.credentials[replica].for_role(ARN, region, "", None, caller)
 

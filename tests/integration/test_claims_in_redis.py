@@ -1,4 +1,4 @@
-"""What replicas share in Redis about two users of one application of whom the second claims the first one's seller id."""
+"""Shared state in Redis of two users of one application, of whom the second claims the first one's seller ID."""
 
 import asyncio
 import time
@@ -68,7 +68,7 @@ async def first_sees(redis: Redis, meanwhile: Callable[[], Awaitable[None]]) -> 
         waits.append((await quota.acquire(buckets, 0.0)).waited)
         for bucket in buckets.all:
             state = await quota.peek(bucket)
-            # What was taken may be back already: it took a while to look.
+            # Spent quota may have refilled before the check.
             states.append(replace(state, reset=0.0, remaining=min(state.remaining, bucket.burst - 1)))
     report = await running.obtain(ACCOUNT, SITE, "request", created("first"))
     return states, waits, await types.get(ACCOUNT, SITE, "document"), report.report_id
@@ -85,7 +85,7 @@ async def idle() -> None:
     await asyncio.sleep(0)
 
 
-async def test_no_claim_changes_what_the_first_tenant_sees(redis: Redis) -> None:
+async def test_a_false_claim_changes_nothing_for_the_first_user(redis: Redis) -> None:
     attempted = 0
 
     async def attack() -> None:
@@ -109,7 +109,7 @@ async def test_no_claim_changes_what_the_first_tenant_sees(redis: Redis) -> None
                 pass
             await quota.on_throttled(buckets, 60.0)
             await quota.update_rate(buckets, 0.001)
-        # A user may also invent sellers, each with buckets of its own.
+        # A user may also invent sellers, each with its own buckets.
         for number in range(40):
             invented = replace(CLAIMANT, amazon_seller_id=f"A{number}")
             for _ in range(4):
@@ -126,7 +126,7 @@ async def test_no_claim_changes_what_the_first_tenant_sees(redis: Redis) -> None
     [{"user_id": "u2"}, {"application_id": "other"}, {"amazon_seller_id": "OTHER"}],
     ids=lambda changes: next(iter(changes)),
 )
-async def test_each_part_of_the_key_counts(redis: Redis, changes: dict[str, str]) -> None:
+async def test_each_part_of_the_key_separates_users(redis: Redis, changes: dict[str, str]) -> None:
     types, other = RedisReportTypes(redis, RING), replace(ACCOUNT, **changes)  # type: ignore[arg-type]
     await types.remember(ACCOUNT, SITE, "document", "type")
     assert await types.get(other, SITE, "document") == ""
@@ -135,7 +135,7 @@ async def test_each_part_of_the_key_counts(redis: Redis, changes: dict[str, str]
     assert await types.get(replace(ACCOUNT, account_id="another"), SITE, "document") == "type"
 
 
-async def test_names_of_yesterdays_replicas_are_neither_read_nor_changed(redis: Redis) -> None:
+async def test_names_of_earlier_releases_are_neither_read_nor_changed(redis: Redis) -> None:
     former = report_key(RING, ACCOUNT.application_id, ACCOUNT.amazon_seller_id, "document")
     running_before = report_key(RING, "running", ACCOUNT.application_id, ACCOUNT.amazon_seller_id, "request")
     await redis.set(former, "yesterday's")

@@ -1,4 +1,4 @@
-"""The client library's own deadline: what was sent when it passes may have been done, and what was not sent was not."""
+"""The client library's own deadline: a request that was sent may have been executed, and one that was not sent was not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ async def busy() -> None:
 
 
 class Gateway(GatewayServiceServicer):
-    """Responds too late, whatever the deadline is."""
+    """A gateway that responds after any deadline."""
 
     async def Call(self, request: call_pb2.CallRequest, context: Any) -> call_pb2.CallResponse:  # noqa: N802
         await context.send_initial_metadata((BEGUN,))
@@ -53,7 +53,7 @@ class Gateway(GatewayServiceServicer):
 
 
 class Accounts(AccountServiceServicer):
-    """Is in the middle of a change when its time ends, and reports it."""
+    """An account service whose deadline passes during a change, which it reports."""
 
     async def DeleteAccount(  # noqa: N802
         self, request: account_service_pb2.DeleteAccountRequest, context: Any
@@ -80,7 +80,7 @@ async def client(authority: TestAuthority) -> AsyncIterator[Sellergate]:
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-async def test_a_write_that_was_sent_may_have_been_done(client: Sellergate, method: str) -> None:
+async def test_a_write_that_was_sent_may_have_been_executed(client: Sellergate, method: str) -> None:
     with pytest.raises(OutcomeUnknown, match="look before you repeat it") as caught:
         await client.call("a", method, "/x", seconds=SECONDS)
     assert caught.value.reason is Reason.AMAZON_OUTCOME_UNKNOWN
@@ -102,7 +102,7 @@ async def test_a_write_for_which_no_time_was_left_was_not_sent(client: Sellergat
         await client.call("a", "POST", "/x", seconds=0.0)
 
 
-async def test_a_change_that_the_account_service_had_begun_may_be_stored(client: Sellergate) -> None:
+async def test_a_change_that_the_account_service_started_may_be_stored(client: Sellergate) -> None:
     loop = asyncio.get_running_loop()
     with use_context(CallContext("m", "r", deadline=loop.time() + SECONDS)), pytest.raises(OutcomeUnknown) as caught:
         await client.accounts.delete("a")

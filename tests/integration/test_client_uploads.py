@@ -1,4 +1,4 @@
-"""Uploads of the client library: whatever ends them is one error that says what to do, and nothing is left half done."""
+"""Uploads of the client library: any failure is one error that says what to do, and nothing stays half done."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,13 +25,13 @@ TEXT = "text/plain; charset=utf-8"
 
 
 class Gateway(GatewayServiceServicer):
-    """Takes uploads and notes what came."""
+    """A gateway that accepts uploads and records them."""
 
     def __init__(self) -> None:
         self.whole = list[bytes]()
         self.error: SellergateError | None = None
         self.failures = 0
-        """So many uploads fail first."""
+        """The number of first uploads that fail."""
         self.uploads = 0
 
     async def UploadDocument(  # noqa: N802  (named by gRPC)
@@ -78,7 +78,7 @@ async def test_bytes_files_and_streams_are_uploaded(documents: Documents, gatewa
     assert gateway.whole == [b"bytes", b"file", b"stream"]
 
 
-async def test_a_source_that_fails_is_the_callers_error_and_no_cancellation(documents: Documents) -> None:
+async def test_a_failing_source_raises_the_callers_error(documents: Documents) -> None:
     async def source() -> AsyncIterator[bytes]:
         yield b"half"
         raise FileNotFoundError("the rest")
@@ -106,7 +106,7 @@ async def test_a_caller_that_is_cancelled_stays_cancelled(documents: Documents) 
     assert upload.cancelled()
 
 
-async def test_bytes_and_files_that_the_gateway_does_not_hold_are_sent_again_and_streams_are_not(
+async def test_bytes_and_files_are_sent_again_and_streams_are_not(
     documents: Documents, gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def stream() -> AsyncIterator[bytes]:
@@ -126,13 +126,13 @@ async def test_bytes_and_files_that_the_gateway_does_not_hold_are_sent_again_and
         assert gateway.uploads == uploads
 
 
-async def test_a_refusal_comes_as_it_was_raised(documents: Documents, gateway: Gateway) -> None:
+async def test_a_refusal_is_raised_unchanged(documents: Documents, gateway: Gateway) -> None:
     gateway.error = AmazonRefused("Amazon refuses it.", reason=Reason.AMAZON_REJECTED)
     with pytest.raises(AmazonRefused, match="refuses it"):
         await documents.upload("a", b"x", TEXT)
 
 
-async def test_a_channel_that_was_closed_is_unavailable_and_nothing_was_sent(
+async def test_a_closed_channel_is_unavailable_and_sends_nothing(
     documents: Documents, gateway: Gateway, channel: grpc.aio.Channel
 ) -> None:
     await channel.close()

@@ -1,4 +1,4 @@
-"""Replicas whose clocks differ, on a real Redis: no ended value is handed out, and the skew is reported."""
+"""Replicas whose clocks differ, on a real Redis: no expired value is returned, and the skew is reported."""
 
 import asyncio
 import random
@@ -31,7 +31,7 @@ def skewed(seconds: float) -> Clock:
 
 
 class Amazon(Source):
-    """A source that knows when each of its values ends, by the right clock; who fetches notes the end by its own."""
+    """A source that records when each value expires by the right clock; the caller records it by its own."""
 
     def __init__(self, life: float) -> None:
         super().__init__(life)
@@ -46,7 +46,7 @@ class Amazon(Source):
 
 @pytest.mark.parametrize("writer", SKEWS)
 @pytest.mark.parametrize("reader", SKEWS)
-async def test_no_ended_value_is_handed_out(redis: Redis, writer: float, reader: float) -> None:
+async def test_no_expired_value_is_returned(redis: Redis, writer: float, reader: float) -> None:
     prefix, amazon = f"test{secrets.token_hex(4)}:", Amazon(life=1.5)
     clocks = skewed(writer), skewed(reader)
     replicas = [Replica(redis, prefix, clock=clock) for clock in clocks]

@@ -1,4 +1,4 @@
-"""A proxy in the environment is for the Internet: no channel between services, and no probe, goes through it."""
+"""A proxy in the environment is only for the Internet: channels between services and probes do not use it."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ def dead_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-async def test_channels_between_services_and_probes_of_the_local_run_connect_directly(
+async def test_channels_between_services_and_local_probes_connect_directly(
     authority: TestAuthority,
 ) -> None:
     identity = Identity.of(*authority.files("account"))

@@ -1,4 +1,4 @@
-"""A server that drains: calls that it has begun finish, all others are known not to have begun, and nothing waits for long."""
+"""A server that drains: started calls finish, all others are known not to have started, and nothing waits long."""
 
 import asyncio
 import itertools
@@ -16,7 +16,7 @@ from sellergate_common.status import BEGUN
 
 
 class Writes(grpc.GenericRpcHandler):
-    """A method that says when it begins, as writes of the gateway do."""
+    """A method that reports its start, as writes of the gateway do."""
 
     def __init__(self, before: float = 0.0, after: float = 0.0) -> None:
         self._before, self._after = before, after
@@ -68,7 +68,7 @@ async def write(channel: grpc.aio.Channel, request: bytes) -> bytes:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  (nothing announces it)
+        while not condition():  # noqa: ASYNC110  (it has no event)
             await asyncio.sleep(0.005)
 
 
@@ -94,11 +94,11 @@ async def drained_under_load(ended: Counter[str]) -> None:
         await drain(server, lambda: writes.in_flight, 10)
         stopped.set()
         await asyncio.gather(*callers)
-    # What was begun is done; what failed was turned away, or found no connection any more.
+    # Started calls are done; failed ones were refused, or found no connection.
     assert (writes.in_flight, failed & writes.begun) == (0, set())
 
 
-async def test_calls_that_arrive_during_a_drain_are_done_or_turned_away() -> None:
+async def test_calls_that_arrive_during_a_drain_are_executed_or_refused() -> None:
     ended: Counter[str] = Counter()
     for _ in range(10):
         await drained_under_load(ended)
@@ -106,7 +106,7 @@ async def test_calls_that_arrive_during_a_drain_are_done_or_turned_away() -> Non
     assert ended["turned away"] > 0
 
 
-async def test_a_call_that_was_begun_finishes() -> None:
+async def test_a_started_call_finishes() -> None:
     writes = Writes(after=1.0)
     async with serving(writes) as (server, channel):
         call = asyncio.create_task(write(channel(), b"x"))
@@ -116,7 +116,7 @@ async def test_a_call_that_was_begun_finishes() -> None:
 
 
 @pytest.mark.parametrize(("writes", "turned_away"), [(Writes(before=60), True), (Writes(after=60), False)])
-async def test_a_call_that_the_end_of_the_drain_cuts_off_is_known_to_have_begun_or_not(
+async def test_a_call_that_the_drain_interrupts_is_known_to_have_started_or_not(
     writes: Writes, turned_away: bool
 ) -> None:
     async with serving(writes) as (server, channel):
@@ -129,8 +129,8 @@ async def test_a_call_that_the_end_of_the_drain_cuts_off_is_known_to_have_begun_
     assert (b"x" in writes.begun) is not turned_away
 
 
-async def test_a_drain_does_not_wait_for_what_no_handler_has() -> None:
-    """A connection whose calls no handler gets would hold the server for the whole grace."""
+async def test_a_drain_does_not_wait_for_calls_without_a_handler() -> None:
+    """A connection whose calls have no handler would delay the stop for the whole grace period."""
     writes = Writes(before=60)
     async with serving(writes) as (server, channel):
         call = asyncio.create_task(write(channel(), b"x"))

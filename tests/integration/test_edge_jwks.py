@@ -1,4 +1,4 @@
-"""Signing keys that others publish: fetched when needed, seldom for strangers, kept while their publisher is away."""
+"""Published signing keys: fetched when needed, rarely for unknown key ids, and kept while their publisher is unavailable."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 @dataclass
 class Provider:
-    """An identity provider: `mode` says what it sends in place of its keys."""
+    """An identity provider. `mode` determines its response in place of its keys."""
 
     url: str = ""
     fetched: int = 0
@@ -129,7 +129,7 @@ async def test_published_keys_are_accepted_and_fetched_once(publisher: Provider)
     assert publisher.fetched == 1
 
 
-async def test_strangers_key_ids_do_not_make_us_fetch(publisher: Provider) -> None:
+async def test_unknown_key_ids_do_not_cause_fetches(publisher: Provider) -> None:
     checks = authenticator(publisher)
     await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     for number in range(20):
@@ -138,7 +138,7 @@ async def test_strangers_key_ids_do_not_make_us_fetch(publisher: Provider) -> No
     assert publisher.fetched == 1
 
 
-async def test_what_must_not_be_accepted(publisher: Provider) -> None:
+async def test_invalid_tokens_are_refused(publisher: Provider) -> None:
     checks = authenticator(publisher)
     public = RSA_KEY.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -158,7 +158,7 @@ async def test_what_must_not_be_accepted(publisher: Provider) -> None:
             await checks.authenticate(refused)
 
 
-async def test_a_publisher_that_is_away_at_first_is_told_and_asked_again(publisher: Provider) -> None:
+async def test_a_publisher_that_is_unavailable_at_first_is_reported_and_tried_again(publisher: Provider) -> None:
     checks, publisher.down = authenticator(publisher), True
     with pytest.raises(Unavailable):
         await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
@@ -167,7 +167,7 @@ async def test_a_publisher_that_is_away_at_first_is_told_and_asked_again(publish
 
 
 class Later:
-    """The monotonic clock, which a test can move on."""
+    """A monotonic clock that a test can advance."""
 
     def __init__(self) -> None:
         self.passed = 0.0
@@ -179,7 +179,7 @@ class Later:
 def keys_of(publisher: Provider, seconds: float = 5.0) -> tuple[JwksKeys, JwtAuthenticator, Later]:
     clock = Later()
     keys = JwksKeys(Publisher(publisher.url, seconds), clock)
-    # By a wall clock that runs away, so that the token that was found good is looked at again.
+    # The wall clock advances, so that an accepted token is checked again.
     ticks = iter(range(0, 10**9, 20))
     return (
         keys,
@@ -209,9 +209,7 @@ BROKEN = ("html", "cut", "list", "odd", "empty")
 
 
 @pytest.mark.parametrize("mode", BROKEN)
-async def test_a_response_without_keys_is_an_outage_of_the_publisher_and_no_fault_of_the_token(
-    publisher: Provider, mode: str
-) -> None:
+async def test_a_response_without_keys_is_an_outage_of_the_publisher(publisher: Provider, mode: str) -> None:
     keys, checks, _ = keys_of(publisher)
     publisher.mode = mode
     with pytest.raises(Unavailable) as caught:
@@ -224,9 +222,7 @@ async def test_a_response_without_keys_is_an_outage_of_the_publisher_and_no_faul
 
 
 @pytest.mark.parametrize("mode", [*BROKEN, "hang"])
-async def test_known_keys_stay_valid_while_the_publisher_fails_and_it_is_asked_again_soon(
-    publisher: Provider, mode: str
-) -> None:
+async def test_known_keys_stay_valid_while_the_publisher_fails(publisher: Provider, mode: str) -> None:
     keys, checks, clock = keys_of(publisher, 0.3)
     await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.mode = mode
@@ -254,7 +250,7 @@ async def test_an_unknown_key_is_unavailable_while_the_publisher_fails(publisher
     assert publisher.fetched <= 4
 
 
-async def test_users_of_known_keys_do_not_wait_beside_strangers_while_the_publisher_hangs(publisher: Provider) -> None:
+async def test_users_of_known_keys_do_not_wait_while_the_publisher_hangs(publisher: Provider) -> None:
     _, checks, clock = keys_of(publisher, 60.0)
     await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.mode, clock.passed = "hang", REFETCH_SECONDS + 1
@@ -269,13 +265,13 @@ async def test_users_of_known_keys_do_not_wait_beside_strangers_while_the_publis
     publisher.released.set()
     outcomes = await asyncio.gather(*strangers, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {Unauthenticated}
-    # What the publisher has just denied is not asked for again.
+    # A key id that was missing a moment ago causes no further fetch.
     with pytest.raises(Unauthenticated):
         await checks.authenticate(bearer(RSA_KEY, "RS256", "s-0"))
     assert publisher.fetched == 2
 
 
-async def test_keys_are_renewed_before_anybody_must_wait(publisher: Provider) -> None:
+async def test_keys_are_renewed_before_a_request_must_wait(publisher: Provider) -> None:
     _, checks, clock = keys_of(publisher)
     await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.mode, clock.passed = "hang", RENEW_SECONDS + 1
@@ -284,7 +280,7 @@ async def test_keys_are_renewed_before_anybody_must_wait(publisher: Provider) ->
     assert not publisher.released.is_set(), "the token was checked while the fetch hung"
 
 
-async def test_a_key_that_was_taken_back_ends_with_its_age(publisher: Provider) -> None:
+async def test_a_withdrawn_key_expires_with_its_age(publisher: Provider) -> None:
     _, checks, clock = keys_of(publisher)
     await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.keys = publisher.keys[1:]
@@ -294,7 +290,7 @@ async def test_a_key_that_was_taken_back_ends_with_its_age(publisher: Provider) 
 
 
 @pytest.mark.parametrize("mode", ["hang", "drip", "flood"])
-async def test_one_fetch_serves_all_users_of_a_publisher_that_hangs(publisher: Provider, mode: str) -> None:
+async def test_users_of_a_publisher_that_hangs_share_one_fetch(publisher: Provider, mode: str) -> None:
     _, checks, clock = keys_of(publisher, 0.3)
     publisher.mode = mode
     for rounds in range(1, 4):
@@ -308,7 +304,7 @@ async def test_one_fetch_serves_all_users_of_a_publisher_that_hangs(publisher: P
     assert await checks.authenticate(bearer(RSA_KEY, "RS256", "r")) == "u1"
 
 
-async def test_a_user_who_gives_up_leaves_the_fetch_to_the_others(publisher: Provider) -> None:
+async def test_a_cancelled_request_leaves_the_fetch_to_others(publisher: Provider) -> None:
     _, checks, _ = keys_of(publisher)
     publisher.mode = "hang"
     users = [asyncio.create_task(checks.authenticate(bearer(RSA_KEY, "RS256", "r"))) for _ in range(8)]
@@ -321,7 +317,7 @@ async def test_a_user_who_gives_up_leaves_the_fetch_to_the_others(publisher: Pro
     assert publisher.fetched == 1
 
 
-async def test_the_query_of_the_url_is_sent_as_it_stands(publisher: Provider) -> None:
+async def test_the_query_of_the_url_is_sent_unchanged(publisher: Provider) -> None:
     publisher.url += "?p=b2c_1_policy&v=2.0"
     _, checks, _ = keys_of(publisher)
     assert await checks.authenticate(bearer(RSA_KEY, "RS256", "r")) == "u1"

@@ -1,4 +1,4 @@
-"""Sign-in to the console at a real OpenID Connect provider, with all that a stranger may bring back from it."""
+"""Sign-in to the console at a real OpenID Connect provider, with callbacks of attackers."""
 
 import asyncio
 import base64
@@ -131,8 +131,8 @@ async def console(issuer: str) -> AsyncIterator[Console]:
         yield made
 
 
-async def test_a_person_signs_in_and_the_rest_api_knows_the_user(issuer: str) -> None:
-    """The confidential client; tests/system has the public one."""
+async def test_a_user_signs_in_and_the_rest_api_accepts_the_token(issuer: str) -> None:
+    """This is the confidential client; tests/system has the public one."""
     async with console_of(issuer) as console:
         begun = await console.begin()
         asked = dict(parse_qsl(urlsplit(begun["url"]).query))
@@ -152,21 +152,21 @@ async def test_a_person_signs_in_and_the_rest_api_knows_the_user(issuer: str) ->
         assert dict(parse_qsl(end.query))["post_logout_redirect_uri"] == "http://localhost:3001/"
 
 
-async def test_what_another_tab_or_person_began_signs_nobody_in(console: Console) -> None:
+async def test_the_callback_of_another_tab_or_user_is_refused(console: Console) -> None:
     mine, other = await console.begin(), await console.begin()
     others = await console.consent(other, "attacker")
-    # The link carries the attacker's code; the victim's tab has a ticket of its own, or none.
+    # The link carries the attacker's code; the victim's tab has its own ticket, or none.
     assert await console.refused_field(**{**others, "ticket": mine["ticket"]}) == "state"
     crossed = {**others, "ticket": mine["ticket"], "state": mine["state"]}
     assert (await console.complete(**crossed))[0] in (400, 401)
     for ticket in ("", "x", mine["ticket"][:-4] + "AAAA", KeyRing.parse(RING).seal("{}", "elsewhere")):
         assert await console.refused_field(**{**others, "ticket": ticket}) == "ticket"
-    # Both tabs go on, each with its own.
+    # Both tabs continue, each with its own ticket.
     assert (await console.complete(**await console.consent(mine)))[0] == 200
     assert (await console.complete(**await console.consent(other)))[0] == 200
 
 
-async def test_a_code_is_good_once_in_time_and_of_this_provider(console: Console) -> None:
+async def test_a_code_is_valid_once_in_time_and_from_this_provider(console: Console) -> None:
     back = await console.consent(await console.begin())
     assert await console.refused_field(**{**back, "iss": "https://other.example"}) == "iss"
     assert (await console.complete(**back, **({} if "iss" in back else {"iss": console.issuer})))[0] == 200
@@ -177,14 +177,14 @@ async def test_a_code_is_good_once_in_time_and_of_this_provider(console: Console
     assert await console.refused_field(**late) == "ticket"
 
 
-async def test_no_cookie_and_no_secret_leave_the_edge(console: Console) -> None:
+async def test_the_edge_sends_no_cookie_and_no_secret(console: Console) -> None:
     begun = await console.begin()
     back = await console.consent(begun)
     response = await console.ask("POST", "/api/sign-in/complete", json=back)
     assert "set-cookie" not in response.headers
     assert response.headers["cache-control"] == "no-store"
     assert SECRET not in json.dumps(begun) + response.text
-    # A form of another site cannot send what the edge reads here.
+    # A form of another site cannot send the type of body that the edge reads here.
     forms = {"content": json.dumps(back), "headers": {"content-type": "text/plain"}}
     assert (await console.ask("POST", "/api/sign-in/complete", **forms)).status_code == 400
     assert (await console.ask("GET", "/api/sign-in")).json() == {"provider": True}

@@ -1,4 +1,4 @@
-"""What a call that fails leaves in memory: nothing that it held, without any help of the garbage collector."""
+"""The memory after a failed call: nothing that it held stays, even before a garbage collection."""
 
 import gc
 import weakref
@@ -23,11 +23,11 @@ CALL = call_pb2.CallRequest(account_id="a", method="GET", path="/x")
 
 
 class Body:
-    """Stands for what a call holds."""
+    """A stand-in for the data of a call."""
 
 
 class Gateway(GatewayServiceServicer):
-    """Fails every call, with a body in hand."""
+    """A gateway that fails every call while it holds a body."""
 
     def __init__(self) -> None:
         self.bodies = list[weakref.ref[Body]]()

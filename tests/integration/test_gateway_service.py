@@ -1,4 +1,4 @@
-"""The gateway as it runs: mutual TLS in front, the real services and Redis behind it, and the simulator as Amazon."""
+"""The running gateway, with mutual TLS, the real services and Redis, and the simulator as Amazon."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ AS_IS = call_pb2.ANSWER_MODE_AS_IS
 
 @dataclass
 class Desk:
-    """What a test holds: the suite, stubs of an internal service, and the simulator's control."""
+    """The suite, stubs of an internal service, and the simulator's control."""
 
     suite: Suite
     gateway: GatewayServiceStub
@@ -122,7 +122,7 @@ async def plain(desk: Desk) -> AsyncIterator[None]:
     await desk.tell("reset")
 
 
-async def test_a_call_with_all_it_answers(desk: Desk) -> None:
+async def test_a_call_returns_the_response_and_its_diagnostics(desk: Desk) -> None:
     account_id = await desk.connect(role=True)
     response = await desk.call(account_id, path=ITEM, raw_query="b=%2f&marketplaceIds=ATVPDKIKX0DER&a")
     assert (response.http_status, response.attempts, response.operation) == (200, 1, ITEM_NAME)
@@ -139,14 +139,14 @@ async def test_a_call_with_all_it_answers(desk: Desk) -> None:
     assert after["sts"]["assume_role"] == counted["sts"]["assume_role"]
 
 
-async def test_the_marketplace_leads_to_its_host_and_signing_region(desk: Desk) -> None:
+async def test_the_marketplace_determines_host_and_signing_region(desk: Desk) -> None:
     account_id = await desk.connect(role=True, marketplace="DE")
     assert (await desk.call(account_id)).http_status == 200
     request = pb2.CheckAccountRequest(account_id=account_id)
     checked = await invoke(desk.gateway.CheckAccount, request, dependency="gateway")
     outcomes = {s.name: pb2.CheckOutcome.Name(s.outcome).removeprefix("CHECK_OUTCOME_") for s in checked.stages}
-    # Stored without a region, so with us-east-1, beside a marketplace that signs for eu-west-1.
-    assert outcomes.pop("role") in ("OK", "CACHED")  # the call before has assumed it
+    # The account is stored without a region, that is with us-east-1, and a marketplace that signs for eu-west-1.
+    assert outcomes.pop("role") in ("OK", "CACHED")  # the previous call has assumed the role
     assert outcomes == {"stored": "WARNING", "token": "OK", "call": "OK"}
 
 
@@ -165,11 +165,11 @@ async def test_the_marketplace_leads_to_its_host_and_signing_region(desk: Desk) 
         ("403_expired", Reason.AMAZON_DENIED, 2, Reason.AMAZON_DENIED, 1),
     ],
 )
-async def test_permanent_faults_end_in_a_typed_error_after_a_stated_number_of_calls(
+async def test_permanent_faults_are_a_typed_error_after_a_fixed_number_of_calls(
     desk: Desk, kind: str, read: Reason, read_calls: int, write: Reason, write_calls: int
 ) -> None:
     account_id = await desk.connect()
-    await desk.call(account_id)  # learn the rates, so that no slot is waited for below
+    await desk.call(account_id)  # learn the rates, so that no call below waits for a slot
     await desk.call(account_id, "POST", WRITE, answer_mode=AS_IS)
     await desk.tell("faults", kind=kind)
     for method, path, name, reason, calls in (
@@ -190,7 +190,7 @@ async def test_permanent_faults_end_in_a_typed_error_after_a_stated_number_of_ca
             assert response.body
 
 
-async def test_an_expired_token_is_exchanged_anew_and_the_write_done_once(desk: Desk) -> None:
+async def test_an_expired_token_is_exchanged_again_and_the_write_executed_once(desk: Desk) -> None:
     account_id = await desk.connect()
     await desk.call(account_id)
     before, done = await desk.counted(), await desk.operation(WRITE_NAME)
@@ -202,7 +202,7 @@ async def test_an_expired_token_is_exchanged_anew_and_the_write_done_once(desk: 
 
 
 @pytest.mark.parametrize("executed", [True, False])
-async def test_a_write_is_never_done_twice_and_never_lost_in_silence(desk: Desk, executed: bool) -> None:
+async def test_a_write_is_never_executed_twice_or_lost_without_an_error(desk: Desk, executed: bool) -> None:
     account_id = await desk.connect()
     await desk.call(account_id, "POST", WRITE, answer_mode=AS_IS)
     before = (await desk.operation(WRITE_NAME))["executions"]
@@ -233,7 +233,7 @@ async def test_a_write_is_never_done_twice_and_never_lost_in_silence(desk: Desk,
     assert done == told["done"] + (unknown if executed else 0)
 
 
-async def test_a_slow_amazon_ends_within_the_callers_deadline(desk: Desk) -> None:
+async def test_a_call_of_a_slow_amazon_ends_within_the_callers_deadline(desk: Desk) -> None:
     account_id = await desk.connect()
     await desk.call(account_id)
     await desk.tell("faults", kind="slow", delay_seconds=5)
@@ -247,7 +247,7 @@ async def test_a_slow_amazon_ends_within_the_callers_deadline(desk: Desk) -> Non
         assert 0.8 < time.monotonic() - started < 1.0
 
 
-async def test_quota_is_waited_for_or_refused_at_once(desk: Desk) -> None:
+async def test_a_call_waits_for_quota_or_is_refused_at_once(desk: Desk) -> None:
     await desk.tell("rates", scale=1)
     account_id = await desk.connect()
     path, query = (
@@ -257,7 +257,7 @@ async def test_quota_is_waited_for_or_refused_at_once(desk: Desk) -> None:
     before = (await desk.counted())["throttled"]
     responses = await asyncio.gather(*(desk.call(account_id, path=path, raw_query=query) for _ in range(4)))
     waited = sorted(response.waited.ToMilliseconds() / 1000 for response in responses)
-    # 2 a second, burst 2; the first call that finds the bucket empty waits a guard of 0.1 s longer.
+    # 2 per second, burst 2; the first call that finds the bucket empty waits longer by a guard of 0.1 s.
     assert waited == pytest.approx([0, 0, 0.6, 1.1], abs=0.15)
     await desk.call(account_id, path=path, raw_query=query)
     error = await desk.refused(account_id, path=path, raw_query=query, max_wait=Duration())
@@ -271,27 +271,27 @@ async def test_quota_is_waited_for_or_refused_at_once(desk: Desk) -> None:
     assert quota.source == operation_pb2.QUOTA_SOURCE_CATALOGUE
 
 
-async def test_a_rate_raised_a_thousandfold_is_learned_from_one_answer(desk: Desk) -> None:
+async def test_a_rate_raised_a_thousandfold_is_learned_from_one_response(desk: Desk) -> None:
     account_id = await desk.connect()
     started = time.monotonic()
-    await desk.call(account_id)  # 0.0167 a second, says the catalogue
+    await desk.call(account_id)  # the catalogue has 0.0167 per second
     responses = await asyncio.gather(*(desk.call(account_id) for _ in range(30)))
     assert {response.http_status for response in responses} == {200}
     assert time.monotonic() - started < 10
 
 
-async def test_an_account_that_changes_is_known_at_once(desk: Desk) -> None:
+async def test_a_changed_account_is_effective_at_once(desk: Desk) -> None:
     account_id = await desk.connect()
     await desk.call(account_id)
     await invoke(
         desk.accounts.DeleteAccount, accounts.DeleteAccountRequest(account_id=account_id), dependency="account"
     )
-    await asyncio.sleep(0.2)  # the announcement travels through Redis
+    await asyncio.sleep(0.2)  # the change is published through Redis
     assert (await desk.refused(account_id)).reason is Reason.ACCOUNT_INACTIVE
     assert (await desk.refused("nobody")).reason is Reason.ACCOUNT_NOT_FOUND
 
 
-async def test_who_may_call(desk: Desk) -> None:
+async def test_only_permitted_identities_may_call(desk: Desk) -> None:
     mine, suite = await desk.connect(user="u1"), desk.suite
     request = call_pb2.CallRequest(account_id=mine, method="GET", path=READ)
 
@@ -346,11 +346,11 @@ async def test_a_warm_call_is_one_redis_command_and_one_request(desk: Desk) -> N
         used = await counts() - before
         assert (await desk.operation(READ_NAME))["calls"] - requests == calls
     assert used["evalsha"] == calls
-    # Every two seconds, and not for each call: does an operator look at anything?
+    # Every two seconds, and not per call, each replica reads the captures.
     assert used.pop("hgetall", 0) < calls / 4
-    # Every thirty seconds in each process: how far are the clocks apart?
+    # Every thirty seconds each process measures the skew of the clocks.
     assert used.pop("eval", 0) < calls / 4
-    # What a script calls is counted too; what is left are the probes of health.
+    # Commands of scripts are counted too; the others are health probes.
     for inside in ("time", "hmget", "hset", "pexpire", "evalsha", "info", "ping", "client|setinfo", "hello", "auth"):
         del used[inside]
     assert sum(used.values()) == 0, used

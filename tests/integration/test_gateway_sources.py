@@ -1,4 +1,4 @@
-"""Tokens, credentials and accounts: memory before Redis before the service, over real Redis and real gRPC with mutual TLS."""
+"""Tokens, credentials and accounts: memory before Redis before the service, over real Redis and gRPC with mutual TLS."""
 
 import asyncio
 import base64
@@ -52,14 +52,14 @@ class Services(
     token_service_pb2_grpc.TokenServiceServicer,
     iam_service_pb2_grpc.IamServiceServicer,
 ):
-    """The three services as far as a gateway asks them, and how often it did."""
+    """The three services' RPCs for a gateway, with the number of calls."""
 
     asked: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     life: float = 3600.0
     expected: list[int] = field(default_factory=list)
     revision: int = 0
-    """What token and iam know of; 0: what they are asked for."""
+    """The revision that token and iam know; 0: the requested one."""
     error: SellergateError | None = None
 
     async def GetAccount(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
@@ -153,7 +153,7 @@ def account(revision: int = 1, account_id: str = "") -> Account:
     return Account(name, "u", "app", "SELLER", "US", "us-east-1", role, "AUTO", False, "ACTIVE", revision)
 
 
-async def test_a_token_is_asked_for_once_by_all_and_then_remembered(bench: Bench) -> None:
+async def test_a_token_is_requested_once_for_all_and_then_cached(bench: Bench) -> None:
     one = account()
     got = await asyncio.gather(*(bench.tokens.get(one) for _ in range(20)))
     assert len({token.value.get_secret_value() for token in got}) == 1
@@ -165,7 +165,7 @@ async def test_a_token_is_asked_for_once_by_all_and_then_remembered(bench: Bench
     assert bench.services.asked == ["token"] * 2
 
 
-async def test_past_its_renewal_time_a_token_serves_on_where_its_owner_is_down(bench: Bench) -> None:
+async def test_a_token_past_its_renewal_time_is_used_during_an_outage_of_its_owner(bench: Bench) -> None:
     one = account()
     entry = {"access_token": "Atza|shared", "expire_time": time.time() + 30, "life": 3600}
     await bench.share(token_key(RING, one.account_id, one.revision), json.dumps(entry))
@@ -183,18 +183,18 @@ async def test_a_token_of_another_revision_is_never_used(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("source", ["tokens", "credentials"])
-async def test_a_value_is_kept_under_the_revision_that_its_owner_returned(bench: Bench, source: str) -> None:
+async def test_a_value_is_cached_under_the_revision_from_its_owner(bench: Bench, source: str) -> None:
     get, before = getattr(bench, source).get, account(revision=4)
     bench.services.revision = 5
     newer = await get(before)
-    # The gateway learns of the change later than the owner did.
+    # The gateway learns of the change later than the owner.
     assert await get(account(5, before.account_id)) is newer
     assert await get(before) is newer
     assert bench.services.expected == [4]
 
 
 @pytest.mark.parametrize("source", ["tokens", "credentials"])
-async def test_a_value_of_an_older_revision_is_asked_for_again_and_not_used(bench: Bench, source: str) -> None:
+async def test_a_value_of_an_older_revision_is_requested_again_and_not_used(bench: Bench, source: str) -> None:
     get, after = getattr(bench, source).get, account(revision=5)
     bench.services.revision = 4
     with pytest.raises(Unavailable):
@@ -206,7 +206,7 @@ async def test_a_value_of_an_older_revision_is_asked_for_again_and_not_used(benc
     assert bench.services.expected == [5, 5, 5]
 
 
-async def test_what_redis_holds_spares_the_service(bench: Bench) -> None:
+async def test_a_value_in_redis_saves_a_call_of_the_service(bench: Bench) -> None:
     one = account()
     entry = {"access_token": "Atza|shared", "expire_time": time.time() + 600, "life": 700}
     await bench.share(token_key(RING, one.account_id, one.revision), json.dumps(entry))
@@ -222,7 +222,7 @@ async def test_what_redis_holds_spares_the_service(bench: Bench) -> None:
     "entry",
     ['{"access_token": "Atza|old", "expire_time": 1, "life": 3600}', '{"another": "shape"}', "[]", "null", "no json"],
 )
-async def test_what_redis_holds_and_cannot_be_used_is_none(bench: Bench, entry: str) -> None:
+async def test_an_unusable_value_in_redis_counts_as_none(bench: Bench, entry: str) -> None:
     one = account()
     await bench.share(token_key(RING, one.account_id, one.revision), entry)
     await bench.share(credentials_key(RING, one.account_id, one.revision, one.iam_role_arn), entry)
@@ -231,7 +231,7 @@ async def test_what_redis_holds_and_cannot_be_used_is_none(bench: Bench, entry: 
     assert bench.services.asked == ["token", "role"]
 
 
-async def test_a_token_that_hardly_lives_is_used_and_not_remembered(bench: Bench) -> None:
+async def test_a_token_with_a_short_lifetime_is_used_and_not_cached(bench: Bench) -> None:
     bench.services.life = 30.0
     one = account()
     assert await bench.tokens.get(one) != await bench.tokens.get(one)
@@ -244,12 +244,12 @@ async def test_an_invalid_token_is_named_by_its_fingerprint(bench: Bench) -> Non
     assert bench.services.forgotten == [hashlib.sha256(first.value.get_secret_value().encode()).hexdigest()]
     second = await bench.tokens.get(one)
     assert second != first
-    # A late refusal of the old token does not cost the new one.
+    # A late refusal of the old token does not drop the new one.
     await bench.tokens.invalidate(one, first)
     assert await bench.tokens.get(one) is second
 
 
-async def test_amazon_that_refuses_every_token_and_session_costs_one_renewal(bench: Bench) -> None:
+async def test_refusals_of_every_token_and_session_cause_one_renewal(bench: Bench) -> None:
     one = account()
     for source in (bench.tokens, bench.credentials):
         bench.services.asked.clear()
@@ -258,7 +258,7 @@ async def test_amazon_that_refuses_every_token_and_session_costs_one_renewal(ben
                 if not await source.invalidate(one, await source.get(one)):  # type: ignore[arg-type]
                     break
         assert len(bench.services.asked) == 2
-        # After a while they are renewed again, once.
+        # After the cool-off they are renewed again, once.
         bench.clock[0] += COOL_OFF_SECONDS
         assert await source.invalidate(one, await source.get(one))  # type: ignore[arg-type]
         assert not await source.invalidate(one, await source.get(one))  # type: ignore[arg-type]
@@ -266,7 +266,7 @@ async def test_amazon_that_refuses_every_token_and_session_costs_one_renewal(ben
     assert len(bench.services.forgotten) == 2
 
 
-async def test_calls_that_are_refused_together_are_repeated_with_one_new_token(bench: Bench) -> None:
+async def test_calls_that_are_refused_together_retry_with_one_new_token(bench: Bench) -> None:
     one = account()
     refused = await bench.tokens.get(one)
 
@@ -278,7 +278,7 @@ async def test_calls_that_are_refused_together_are_repeated_with_one_new_token(b
     assert (bench.services.asked, len(bench.services.forgotten)) == (["token"] * 2, 1)
 
 
-async def test_a_token_service_that_is_down_is_told_and_not_remembered(bench: Bench) -> None:
+async def test_an_outage_of_the_token_service_is_reported_and_not_cached(bench: Bench) -> None:
     one, bench.services.error = account(), Unavailable("LWA does not answer.", retry_after=2.0)
     with pytest.raises(Unavailable, match="LWA") as caught:
         await bench.tokens.get(one)
@@ -288,7 +288,7 @@ async def test_a_token_service_that_is_down_is_told_and_not_remembered(bench: Be
     assert await bench.tokens.get(one)
 
 
-async def test_an_account_is_a_copy_for_five_seconds(bench: Bench) -> None:
+async def test_an_account_is_cached_for_five_seconds(bench: Bench) -> None:
     one = await bench.accounts.get("a")
     assert (one.state, one.signing, one.revision, one.marketplace) == ("ACTIVE", "AUTO", 7, "US")
     bench.clock[0] = MAX_STALENESS_SECONDS - 0.1
@@ -300,7 +300,7 @@ async def test_an_account_is_a_copy_for_five_seconds(bench: Bench) -> None:
         await bench.accounts.get("nobody")
 
 
-async def test_only_so_many_are_remembered_the_last_used_longest() -> None:
+async def test_the_cache_is_bounded_and_drops_the_least_recently_used() -> None:
     held: TtlCache[int] = TtlCache(2, lambda: 0.0, lambda: True)
     held.put("a", 1, 60)
     held.put("b", 2, 60)

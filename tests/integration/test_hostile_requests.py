@@ -1,4 +1,4 @@
-"""Requests of hostile callers over real sockets: refused before they cost anything, whatever certificate they come with."""
+"""Requests of hostile callers over real sockets: refused before they cost anything, with any certificate."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,7 +33,7 @@ FLOOD = EMPTY_HEADER * (10 * 1024 * 1024 // len(EMPTY_HEADER))
 
 
 class Servicer(GatewayServiceServicer):  # type: ignore[misc]
-    """Counts what reaches it."""
+    """A servicer that counts the requests that reach it."""
 
     calls = 0
 
@@ -85,10 +85,10 @@ async def refusal(channel: grpc.aio.Channel, path: str, *messages: bytes) -> Sel
     return from_rpc_error(caught.value, "gateway")
 
 
-async def test_ten_megabytes_of_empty_headers_cost_nothing(
+async def test_ten_megabytes_of_empty_headers_cost_no_memory(
     authority: Authority, servicer: Servicer, target: str
 ) -> None:
-    """They were 450 MB in memory for any certificate of the suite, before anything asked who it is."""
+    """They once took 450 MB of memory for any certificate of the suite, before the caller's identity was checked."""
     resident = peak_megabytes(reset=True)
     with cpu_time() as spent, watched_loop():
         for name, reason in (("token", Reason.CALLER_NOT_ALLOWED), ("client/demo", Reason.INVALID_REQUEST)):
@@ -98,7 +98,7 @@ async def test_ten_megabytes_of_empty_headers_cost_nothing(
             assert not error.violations or error.violations[0].field == "headers"
     assert servicer.calls == 0
     assert spent.seconds < 2
-    # Sent and received, the bytes themselves lie in this process several times.
+    # The sent and received bytes are in this process several times.
     assert peak_megabytes() - resident < 100
 
 
@@ -110,7 +110,7 @@ async def test_each_message_of_a_stream_is_bounded(authority: Authority, service
     assert servicer.calls == 1
 
 
-async def test_bytes_that_are_no_message_are_told_so(authority: Authority, target: str) -> None:
+async def test_bytes_that_are_not_a_message_are_refused_as_such(authority: Authority, target: str) -> None:
     async with open_channel(target, "gateway", identity_of(authority, "client/demo"), []) as channel:
         for data in (b"\xff\xff\xff", b"\x0a\xff\xff\xff\x0f"):
             assert (await refusal(channel, CALL, data)).reason is Reason.INVALID_REQUEST
@@ -118,8 +118,10 @@ async def test_bytes_that_are_no_message_are_told_so(authority: Authority, targe
 
 
 @pytest.mark.parametrize("name", ["operator", "client/demo"])
-async def test_a_host_name_with_the_text_of_an_identity_is_none(authority: Authority, target: str, name: str) -> None:
-    """An authority that lets its clients choose host names must not thereby let them choose who they are."""
+async def test_a_host_name_with_the_text_of_an_identity_is_not_an_identity(
+    authority: Authority, target: str, name: str
+) -> None:
+    """An authority that lets its clients choose host names must not let them choose identities by that."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"spiffe://sellergate/{name}")])
     names = [

@@ -1,4 +1,4 @@
-"""The iam service over gRPC with mutual TLS: what each caller may ask, and what STS is then sent; Redis and STS are real."""
+"""The iam service over gRPC with mutual TLS: the rights of each caller, and the requests to STS; Redis and STS are real."""
 
 import base64
 import random
@@ -45,7 +45,7 @@ HOST = "https://sellingpartnerapi-eu.amazon.com"
 
 
 class AccountService(account_service_pb2_grpc.AccountServiceServicer):
-    """Accounts by their ids, in Germany unless a test says otherwise."""
+    """Accounts by their ids, by default in Germany."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, account_pb2.Account] = {}
@@ -64,7 +64,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
 
 @dataclass
 class Recording:
-    """The real STS adapter, and what it was asked."""
+    """The real STS adapter, with a record of its calls."""
 
     real: BotoSts
     asked: list[tuple[Role, Session]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Recording:
 
 @dataclass
 class Desk:
-    """A running iam service, and stubs of everybody who may have a certificate."""
+    """A running iam service, and stubs with each identity's certificate."""
 
     accounts: AccountService
     sts: Recording
@@ -155,20 +155,20 @@ async def test_the_session_is_named_after_the_account_unless_the_caller_names_on
 
 
 @pytest.mark.parametrize("name", ["a", "x" * 65, "with space", "umlaut-ä", "slash/", "colon:", "tab\t"])
-async def test_a_session_name_that_sts_would_not_take_is_refused_by_name(desk: Desk, name: str) -> None:
+async def test_an_invalid_session_name_is_refused_by_field(desk: Desk, name: str) -> None:
     request = pb2.AssumeRoleRequest(account_id=desk.accounts.add(), session_name=name)
     error = await desk.refused("AssumeRole", request)
     assert [violation.field for violation in error.violations] == ["session_name"]
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 899, 43_201])
-async def test_a_duration_out_of_bounds_is_refused_by_name(desk: Desk, seconds: int) -> None:
+async def test_a_duration_outside_the_bounds_is_refused_by_field(desk: Desk, seconds: int) -> None:
     request = pb2.AssumeRoleRequest(account_id=desk.accounts.add(), duration=Duration(seconds=seconds))
     error = await desk.refused("AssumeRole", request)
     assert (error.code, [violation.field for violation in error.violations]) == (Code.INVALID_ARGUMENT, ["duration"])
 
 
-async def test_only_an_operator_names_a_bare_role_and_only_one_that_is_allowed(desk: Desk) -> None:
+async def test_only_an_operator_may_name_a_bare_role_and_only_an_allowed_one(desk: Desk) -> None:
     assert (await desk.assume("operator", role_arn=OPEN)).session_token
     assert desk.sts.asked == [(Role(OPEN, "", REGION), Session("sellergate-operator", 3600))]
     for who in ("gateway", "client/billing"):
@@ -186,7 +186,7 @@ async def test_only_an_operator_names_a_bare_role_and_only_one_that_is_allowed(d
     assert (await desk.refused("AssumeRole", pb2.AssumeRoleRequest(), "operator")).violations[0].field == "role"
 
 
-async def test_a_bare_role_is_assumed_once_for_a_region_and_the_region_is_checked(desk: Desk) -> None:
+async def test_a_bare_role_is_assumed_once_per_valid_region(desk: Desk) -> None:
     first = await desk.assume("operator", role_arn=OPEN, region="eu-central-1")
     again = await desk.assume("operator", role_arn=OPEN, region="eu-central-1")
     assert again.access_key_id == first.access_key_id
@@ -212,7 +212,7 @@ async def test_a_named_internal_service_may_assume_an_accounts_role_and_another_
     assert error.reason is Reason.CALLER_NOT_ALLOWED
 
 
-async def test_an_account_without_a_role_is_named(desk: Desk) -> None:
+async def test_an_account_without_a_role_is_refused_by_field(desk: Desk) -> None:
     account_id = desk.accounts.add(iam_role_arn="")
     for method, request in (
         ("AssumeRole", pb2.AssumeRoleRequest(account_id=account_id)),

@@ -130,9 +130,7 @@ async def entries(redis: Redis) -> list[str]:
 
 
 @pytest.mark.parametrize("dates", [True, False])
-async def test_a_report_that_its_caller_left_and_that_is_finished_serves_no_later_request(
-    redis: Redis, dates: bool
-) -> None:
+async def test_an_abandoned_finished_report_serves_no_later_request(redis: Redis, dates: bool) -> None:
     world = Reports(dates=dates)
     one, other = Replica(world, redis), Replica(world, redis)
     assert await one.left() == "r1"
@@ -141,7 +139,7 @@ async def test_a_report_that_its_caller_left_and_that_is_finished_serves_no_late
     assert await one.left() == "r2", "that one is being made"
 
 
-async def test_what_was_finished_a_moment_ago_serves_the_callers_of_that_moment(redis: Redis) -> None:
+async def test_a_just_finished_report_serves_simultaneous_callers(redis: Redis) -> None:
     world = Reports(making=10)
     assert await Replica(world, redis).left() == "r1"
     world.now += FINISHED_SECONDS
@@ -150,7 +148,7 @@ async def test_what_was_finished_a_moment_ago_serves_the_callers_of_that_moment(
     assert await Replica(world, redis).left() == "r2"
 
 
-async def test_a_report_that_no_caller_polls_is_forgotten(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_entry_of_a_report_without_a_caller_expires(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after the kill of its gateway, only the end of the lease shows it."""
     monkeypatch.setattr(running_redis, "POLLED_SECONDS", 1)
     world = Reports()
@@ -161,7 +159,7 @@ async def test_a_report_that_no_caller_polls_is_forgotten(redis: Redis, monkeypa
     assert await Replica(world, redis).left() == "r2"
 
 
-async def test_a_report_is_shared_as_long_as_some_caller_polls_it(redis: Redis) -> None:
+async def test_a_report_is_shared_while_a_caller_polls_it(redis: Redis) -> None:
     world = Reports()
     one, other = Replica(world, redis), Replica(world, redis)
     runs = one.run()
@@ -189,7 +187,7 @@ async def test_a_report_that_amazon_has_lost_serves_no_request(redis: Redis) -> 
     assert await Replica(world, redis).left() == "r2"
 
 
-async def test_a_report_that_amazon_does_not_show_yet_is_waited_for_and_shared(redis: Redis) -> None:
+async def test_a_report_that_amazon_does_not_show_yet_is_shared(redis: Redis) -> None:
     world = Reports(making=5.0)
     world.unseen_until = world.now + 10.0
     assert await Replica(world, redis).left() == "r1"
@@ -199,7 +197,7 @@ async def test_a_report_that_amazon_does_not_show_yet_is_waited_for_and_shared(r
         [part async for part in Replica(world, redis).run()]
 
 
-async def test_a_report_that_stays_unknown_ends_the_run_and_is_forgotten(redis: Redis) -> None:
+async def test_a_report_that_stays_unknown_ends_the_run_and_its_entry(redis: Redis) -> None:
     world = Reports()
     world.unseen_until = math.inf
     began = world.now
@@ -224,14 +222,14 @@ async def test_the_reason_of_a_failed_report_is_in_the_error(redis: Redis, statu
     assert "reason:" not in caught.value.message, "a document that cannot be read changes nothing"
 
 
-async def test_many_callers_at_once_still_share_one(redis: Redis) -> None:
+async def test_simultaneous_callers_share_one_report(redis: Redis) -> None:
     world = Reports()
     replicas = [Replica(world, redis) for _ in range(3)]
     ids = await asyncio.gather(*(replica.left() for replica in replicas for _ in range(10)))
     assert (set(ids), len(world.created)) == ({"r1"}, 1)
 
 
-async def test_a_blank_response_ends_no_run_and_leaves_open_whether_a_report_was_requested(redis: Redis) -> None:
+async def test_a_blank_response_does_not_end_a_run(redis: Redis) -> None:
     world = Reports(making=0.0)
     replica = Replica(world, redis)
     world.blank = ["POST"]

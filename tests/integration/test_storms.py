@@ -1,4 +1,4 @@
-"""Every outgoing client under a storm of cancellations: it loses no slot, and every caller afterwards gets a response."""
+"""Every outgoing client under a storm of cancellations: it loses no slot, and every later caller gets a response."""
 
 import os
 import random
@@ -151,12 +151,12 @@ async def test_kms(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
                 assert found.sealing_keys.get_secret_value() == f"k1 {encode_key(key)}"
                 return found
 
-            await weather(peer, replace(storm, callers=4), ask, lambda: threads.idle)  # each makes a client anew
+            await weather(peer, replace(storm, callers=4), ask, lambda: threads.idle)  # each creates a new client
 
 
 async def test_jwks(storm: Storm, publisher: Provider) -> None:
     async with peer_before(publisher.url) as peer:
-        # Past the life of keys at each look, so that every caller needs a fetch, which all callers of a moment share.
+        # The keys are always too old, so that every caller needs a fetch, which simultaneous callers share.
         keys = JwksKeys(Publisher(peer.url), lambda: time.monotonic() * 1e6)
         token = bearer(RSA_KEY, "RS256", "r")["authorization"].removeprefix("Bearer ")
 

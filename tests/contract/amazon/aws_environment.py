@@ -1,4 +1,4 @@
-"""AWS credentials of our own for tests: an environment with nothing of this machine's in it, and nothing asked beyond loopback."""
+"""Own AWS credentials for tests: an environment without settings of this machine, and no request beyond loopback."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""A document store on loopback that serves a part at a time and fails after it, each time in the next of its ways."""
+"""A document store on loopback that serves one part at a time and then fails, each time in another way."""
 
 import asyncio
 import itertools
@@ -29,7 +29,7 @@ _ETAG = '"e1"'
 
 @dataclass
 class FailingStore:
-    """A document of `size` bytes, made by `content(start, end)`. A response brings `part` bytes at most."""
+    """A document of `size` bytes, made by `content(start, end)`. A response has at most `part` bytes."""
 
     size: int
     part: int

@@ -1,4 +1,4 @@
-"""A real KMS over HTTP on loopback, moto's, for the tests of wrapped keys."""
+"""moto's KMS over HTTP on loopback, for the tests of wrapped keys."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A real SQS over HTTP on loopback, moto's, for the tests of rotations."""
+"""moto's SQS over HTTP on loopback, for the tests of rotations."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ ACCESS = {
     "AWS_REGION": "eu-west-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-# All of moto's servers in a process share their queues, so no two may have a name in common.
+# All of moto's servers in a process share their queues, so that names must be unique.
 _NUMBERS = count()
 
 
@@ -52,8 +52,8 @@ class SqsServer:
 
     def left(self, queue: str) -> int:
         """Return the number of messages in a queue, hidden ones included."""
-        # The visible and the hidden ones are counted one after the other: a message that turns visible in between is
-        # in neither count. It does so once per visibility timeout, so one of two questions in a row counts it.
+        # The visible and the hidden messages are counted one after the other: one that becomes visible in between is in neither
+        # count. It does so once per visibility timeout, so that one of two successive requests counts it.
         return max(self._counted(queue) for _ in range(2))
 
     def stop(self) -> None:

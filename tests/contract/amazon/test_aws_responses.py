@@ -1,4 +1,4 @@
-"""Responses of AWS that never end, by boto3's real clients: read within bounds of size and time, and given up with an error."""
+"""Endless responses of AWS to boto3's real clients: read within bounds of size and time, then ended with an error."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,13 +19,13 @@ from sellergate_token.rotation.sqs_queue import SqsQueue
 
 from tests.contract.amazon.aws_environment import REGION, bare_aws, boto_sts, own_keys
 
-# What the sockets of both ends hold beyond what was read.
+# The most unread bytes in the sockets of both ends.
 IN_SOCKETS = 16 * 1024 * 1024
 ENDLESS = 1 << 40
 
 
 class Server:
-    """A server that sends without an end, in one of several ways; it counts what it could send."""
+    """A server that sends without end, in one of several modes, and counts the sent bytes."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -113,7 +113,7 @@ async def test_sqs(server: Server, mode: str) -> None:
     assert server.sent <= server.asked * (12 * 1024 * 1024 + IN_SOCKETS)
 
 
-def test_a_response_that_drips_in_ends_by_its_time(server: Server) -> None:
+def test_a_slow_response_ends_at_its_time_limit(server: Server) -> None:
     server.mode = "drip"
     client = bound_session(boto3.session.Session(), DIRECT, seconds=0.3).client(
         "sts", region_name=REGION, config=Config(retries={"total_max_attempts": 1})
@@ -123,7 +123,7 @@ def test_a_response_that_drips_in_ends_by_its_time(server: Server) -> None:
     assert server.sent < 100
 
 
-def test_the_clients_of_the_credential_chain_are_bounded_too(
+def test_clients_of_the_credential_chain_are_bounded(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     token = tmp_path_factory.mktemp("identity") / "token"

@@ -1,4 +1,4 @@
-"""Documents survive a store that fails: the whole document comes, correct to the byte; 2 GB of it in tests/system."""
+"""Documents of a failing store: they arrive complete and correct to the byte; tests/system has one of 2 GB."""
 
 import asyncio
 import hashlib
@@ -29,7 +29,7 @@ TIME = TransferTime(SYSTEM_CLOCK, left=lambda: 60.0, jitter=lambda: 0.0)
 
 
 class Addresses:
-    """Amazon as it gives addresses."""
+    """An Amazon that gives addresses."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -53,7 +53,7 @@ def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sellergate_gateway.documents.aiohttp_store.SILENCE_SECONDS", 0.5)
 
 
-async def test_a_store_that_fails_in_every_way_delivers_the_whole_document() -> None:
+async def test_a_document_of_a_failing_store_arrives_complete() -> None:
     async with failing_store(SIZE, SIZE // 15, lambda start, end: BODY[start:end]) as store:
         got = await download(f"{store.origin}/x")
     assert hashlib.sha256(got).digest() == hashlib.sha256(BODY).digest()
@@ -61,13 +61,13 @@ async def test_a_store_that_fails_in_every_way_delivers_the_whole_document() -> 
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_one_failure_at_the_start_and_one_on_resume(way: str) -> None:
+async def test_failures_at_the_start_and_on_resume_are_retried(way: str) -> None:
     ways = itertools.chain([way, "truncated", way], itertools.repeat("short"))
     async with failing_store(60_000, 20_000, lambda start, end: BODY[start:end], ways) as store:
         assert await download(f"{store.origin}/x") == BODY[:60_000]
 
 
-async def test_a_store_that_brings_nothing_more_ends_the_download_before_the_callers_deadline() -> None:
+async def test_a_download_without_progress_fails_before_the_callers_deadline() -> None:
     ends = asyncio.get_running_loop().time() + 2.0
     time = TransferTime(SYSTEM_CLOCK, lambda: ends - asyncio.get_running_loop().time(), lambda: 0.0)
     ways = itertools.chain(["truncated"], itertools.repeat("503"))
@@ -80,7 +80,7 @@ async def test_a_store_that_brings_nothing_more_ends_the_download_before_the_cal
 
 
 class Bucket:
-    """A store that takes uploads after its first responses, and notes them."""
+    """A store that accepts uploads after its first responses, and records them."""
 
     def __init__(self, *responses: web.Response | None) -> None:
         self.responses = list(responses)
@@ -119,7 +119,7 @@ async def upload(bucket: Bucket, size: int, content: bytes) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("size", [0, 600_000])
-async def test_bytes_in_hand_are_sent_again(size: int) -> None:
+async def test_held_bytes_are_sent_again(size: int) -> None:
     content = BODY[:600_000]
     bucket = Bucket(refusal(503, "SlowDown"), None, refusal(400, "RequestTimeout"))
     assert await upload(bucket, size, content) == ("d1", 1)
@@ -127,7 +127,7 @@ async def test_bytes_in_hand_are_sent_again(size: int) -> None:
     assert len(bucket.bodies) == 4
 
 
-async def test_an_address_that_has_ended_is_replaced() -> None:
+async def test_an_expired_address_is_replaced() -> None:
     bucket = Bucket(refusal(403, "AccessDenied", "Request has expired"))
     assert await upload(bucket, 5, b"bytes") == ("d2", 2)
 
@@ -135,7 +135,7 @@ async def test_an_address_that_has_ended_is_replaced() -> None:
 @pytest.mark.parametrize(
     ("status", "code"), [(403, "SignatureDoesNotMatch"), (403, "AccessDenied"), (400, "EntityTooLarge"), (411, "")]
 )
-async def test_a_refusal_for_good_is_reported_at_once(status: int, code: str) -> None:
+async def test_a_final_refusal_is_reported_at_once(status: int, code: str) -> None:
     bucket = Bucket(*[refusal(status, code)] * 3)
     with pytest.raises(SellergateError) as caught:
         await upload(bucket, 5, b"bytes")

@@ -1,4 +1,4 @@
-"""Where documents may be fetched from: nothing that Amazon's response says leads us anywhere else."""
+"""The guard of document hosts: no address in a response of Amazon leads anywhere else."""
 
 import asyncio
 import socket
@@ -39,7 +39,7 @@ async def documents() -> AsyncIterator[AiohttpDocuments]:
         "//bucket.s3.amazonaws.com/x",
     ],
 )
-async def test_addresses_that_are_refused(documents: AiohttpDocuments, url: str) -> None:
+async def test_unlisted_and_insecure_addresses_are_refused(documents: AiohttpDocuments, url: str) -> None:
     async def nothing() -> AsyncIterator[bytes]:
         yield b"x"
 
@@ -52,7 +52,7 @@ async def test_addresses_that_are_refused(documents: AiohttpDocuments, url: str)
 
 
 class Resolves(AbstractResolver):
-    """Any name is at these addresses."""
+    """A resolver that returns these addresses for any name."""
 
     def __init__(self, *addresses: str) -> None:
         self._addresses = addresses
@@ -85,7 +85,7 @@ class Resolves(AbstractResolver):
         ["100.64.0.1"],
         ["ff02::1"],
         ["ff0e::1"],
-        # What carries an IPv4 address: mapped, compatible, NAT64 of the network and of a site, 6to4, Teredo.
+        # Addresses that contain an IPv4 address: mapped, compatible, NAT64 of the network and of a site, 6to4, Teredo.
         ["::ffff:127.0.0.1"],
         ["::127.0.0.1"],
         ["::"],
@@ -102,12 +102,12 @@ class Resolves(AbstractResolver):
         [],
     ],
 )
-async def test_names_that_lead_inside_are_refused(addresses: list[str]) -> None:
+async def test_names_with_private_addresses_are_refused(addresses: list[str]) -> None:
     with pytest.raises(OSError, match="not public"):
         await PublicResolver(Resolves(*addresses)).resolve("bucket.s3.amazonaws.com", 443)
 
 
-async def test_a_public_address_is_what_is_connected_to() -> None:
+async def test_the_resolved_public_address_is_connected_to() -> None:
     for address in ("52.218.0.1", "2600:1fa0:80b4::1"):
         (found,) = await PublicResolver(Resolves(address)).resolve("bucket.s3.amazonaws.com", 443)
         assert (found["host"], found["port"]) == (address, 443)
@@ -134,7 +134,7 @@ async def test_a_redirect_is_not_followed_and_no_credential_is_sent() -> None:
     assert not any(name in head for head in seen for name in (b"authorization", b"cookie", b"x-amz-access-token"))
 
 
-async def test_who_says_nothing_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_store_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sellergate_gateway.documents.aiohttp_store.SILENCE_SECONDS", 0.2)
 
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

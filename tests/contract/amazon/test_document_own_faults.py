@@ -1,4 +1,4 @@
-"""Faults of this process and its machine while it fetches and uploads documents: reported as its own, never as Amazon's."""
+"""Faults of this process and its machine in transfers of documents: reported as its own, never as Amazon's."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -48,7 +48,7 @@ async def documents(origin: str) -> AsyncIterator[AiohttpDocuments]:
 
 
 class Addresses:
-    """Calls of SP-API, each of which returns the address of a document, and their number."""
+    """Calls of SP-API, counted, each of which returns the address of a document."""
 
     def __init__(self, url: str) -> None:
         self.made = 0
@@ -72,7 +72,7 @@ async def read(documents: AiohttpDocuments, url: str) -> bytes:
         return b"".join([chunk async for chunk in fetched.chunks])
 
 
-async def test_a_process_without_descriptors_is_at_fault_itself(documents: AiohttpDocuments, origin: str) -> None:
+async def test_missing_descriptors_are_an_own_fault(documents: AiohttpDocuments, origin: str) -> None:
     with no_descriptors(), pytest.raises(ConnectionBroken) as caught:
         await read(documents, f"{origin}/x")
     assert caught.value.own
@@ -82,7 +82,7 @@ async def test_a_process_without_descriptors_is_at_fault_itself(documents: Aioht
     assert await read(documents, f"{origin}/x") == b"whole"
 
 
-async def test_a_name_that_cannot_be_resolved_is_no_fault_of_the_host(documents: AiohttpDocuments) -> None:
+async def test_a_name_that_cannot_be_resolved_is_an_own_fault(documents: AiohttpDocuments) -> None:
     with pytest.raises(ConnectionBroken) as caught:
         await read(documents, "https://no-such-host.invalid/x")
     assert caught.value.own
@@ -96,7 +96,7 @@ async def test_a_host_that_refuses_is_not_an_own_fault() -> None:
     assert not caught.value.own
 
 
-async def test_a_name_that_leads_inside_is_refused_and_no_fault_of_either() -> None:
+async def test_a_name_with_a_private_address_is_refused_without_a_fault() -> None:
     connector = aiohttp.TCPConnector(resolver=PublicResolver(Resolves("10.0.0.8")))
     async with aiohttp.ClientSession(connector=connector) as session:
         documents = AiohttpDocuments(session, session, ["bucket.s3.amazonaws.com"])
@@ -116,7 +116,7 @@ def reported() -> Iterator[list[SellergateError]]:
         assert error.retry_after
 
 
-async def test_callers_get_the_gateways_own_fault(
+async def test_callers_get_an_error_about_the_gateways_own_fault(
     documents: AiohttpDocuments, origin: str, reported: list[SellergateError]
 ) -> None:
     addresses: Any = Addresses(f"{origin}/x")

@@ -1,4 +1,4 @@
-"""The LWA adapter against the simulator: what each of Amazon's refusals becomes."""
+"""The LWA adapter against the simulator: the typed error of each of Amazon's refusals."""
 
 import asyncio
 import random
@@ -69,7 +69,7 @@ async def test_a_good_grant_gives_a_token_for_an_hour(lwa: HttpLwa, seller: Sell
         ({"refresh_token": "Atzr|nobody"}, Reason.AUTHORIZATION_REVOKED),
     ],
 )
-async def test_refusals_are_typed_final_and_show_nothing(
+async def test_refusals_are_typed_and_final_and_show_no_secret(
     lwa: HttpLwa, seller: Seller, changes: dict[str, str], reason: Reason
 ) -> None:
     with pytest.raises(PreconditionFailed) as caught:
@@ -80,7 +80,7 @@ async def test_refusals_are_typed_final_and_show_nothing(
 
 
 @pytest.mark.parametrize("kind", ["lwa_500", "lwa_html"])
-async def test_trouble_of_amazons_is_repeated_and_then_told(
+async def test_failures_of_amazon_are_retried_and_then_reported(
     lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller, kind: str
 ) -> None:
     assert (await control.post("/control/faults", json={"kind": kind, "count": 1})).is_success
@@ -108,7 +108,7 @@ async def test_a_refresh_token_of_another_client_is_the_accounts_fault(
 @pytest.mark.parametrize(
     "kind", ["lwa_odd_types", "lwa_odd_token", "lwa_surrogate", "lwa_charset", "lwa_deep", "lwa_large"]
 )
-async def test_a_response_that_is_odd_is_typed_and_gives_no_token(
+async def test_an_invalid_response_is_a_typed_error_without_a_token(
     lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller, kind: str
 ) -> None:
     await control.post("/control/faults", json={"kind": kind})
@@ -121,7 +121,7 @@ async def test_a_response_that_is_odd_is_typed_and_gives_no_token(
     assert (await refresh(lwa, seller)).value
 
 
-async def test_a_life_in_text_is_one(lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller) -> None:
+async def test_a_lifetime_as_text_is_accepted(lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller) -> None:
     await control.post("/control/faults", json={"kind": "lwa_text_life", "count": 1})
     assert (await refresh(lwa, seller)).life == 3600
 
@@ -130,7 +130,7 @@ async def test_a_life_in_text_is_one(lwa: HttpLwa, control: httpx.AsyncClient, s
     ("kind", "reason"),
     [("lwa_invalid_request", Reason.AMAZON_REJECTED), ("lwa_access_denied", Reason.AMAZON_DENIED)],
 )
-async def test_a_refusal_that_no_repetition_changes_is_asked_for_once(
+async def test_a_final_refusal_is_requested_once(
     lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller, kind: str, reason: Reason
 ) -> None:
     await control.post("/control/faults", json={"kind": kind, "count": 1})
@@ -139,7 +139,7 @@ async def test_a_refusal_that_no_repetition_changes_is_asked_for_once(
     assert caught.value.reason is reason
 
 
-async def test_retry_after_is_waited_for_within_the_deadline_and_passed_on_beyond_it(
+async def test_retry_after_is_observed_within_the_deadline_and_passed_on_beyond_it(
     simulator_url: str, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     waited: list[float] = []
@@ -158,7 +158,7 @@ async def test_retry_after_is_waited_for_within_the_deadline_and_passed_on_beyon
     assert (caught.value.retry_after, waited) == (600.0, [3.0])
 
 
-async def test_one_bad_account_leaves_the_others_of_its_application_alone(
+async def test_one_bad_account_does_not_affect_others_of_its_application(
     lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     exchanges = Exchanges(lwa, time.monotonic)
@@ -178,7 +178,9 @@ async def test_one_bad_account_leaves_the_others_of_its_application_alone(
         assert [type(one) for one in others] == [AccessToken] * 8
 
 
-async def test_a_slow_lwa_is_left_at_the_deadline(lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller) -> None:
+async def test_a_call_of_a_slow_lwa_ends_at_the_deadline(
+    lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller
+) -> None:
     await control.post("/control/faults", json={"kind": "lwa_slow", "count": 1, "delay_seconds": 5})
     began = time.monotonic()
     try:
@@ -189,7 +191,7 @@ async def test_a_slow_lwa_is_left_at_the_deadline(lwa: HttpLwa, control: httpx.A
     assert time.monotonic() - began < 2
 
 
-async def test_an_lwa_that_is_not_there_is_unavailable(seller: Seller) -> None:
+async def test_an_lwa_that_does_not_listen_is_unavailable(seller: Seller) -> None:
     async with open_lwa("http://127.0.0.1:1/auth/o2/token", SYSTEM_CLOCK, random.random) as nowhere:
         with pytest.raises(Unavailable) as caught:
             await refresh(nowhere, seller)
@@ -197,7 +199,7 @@ async def test_an_lwa_that_is_not_there_is_unavailable(seller: Seller) -> None:
     assert caught.value.__cause__ is None
 
 
-async def test_a_caller_that_leaves_before_its_turn_sends_nothing(seller: Seller) -> None:
+async def test_a_caller_that_is_cancelled_before_its_slot_sends_nothing(seller: Seller) -> None:
     arrived, well = 0, asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Every client of Amazon and of identity providers goes through the proxy of the settings, and through no other."""
+"""The outbound proxy: every client of Amazon and of identity providers uses the configured one, and no other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,7 +28,7 @@ SECRET = SecretStr("s")
 
 @dataclass
 class Proxy:
-    """A proxy that notes what it is asked to connect to, and refuses."""
+    """A proxy that records the requested targets and refuses to connect."""
 
     url: str
     targets: list[str] = field(default_factory=list)
@@ -110,7 +110,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     for service in ("STS", "SQS", "KMS"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", f"https://{service.lower()}.amazon.test")
-    # A client that reads the environment by itself goes nowhere.
+    # A client that reads the environment itself reaches nothing.
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 

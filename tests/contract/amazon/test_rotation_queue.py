@@ -1,4 +1,4 @@
-"""The consumer against a real SQS: deleted only after the durable write, and nothing that stays blocks anything."""
+"""The consumer against moto's SQS: a message is deleted only after the durable write, and one that stays blocks no other."""
 
 import asyncio
 import json
@@ -40,11 +40,11 @@ def reach(sqs: SqsServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Enough(Exception):
-    """Ends a consumer that would go on for ever."""
+    """The end of a consumer that would run forever."""
 
 
 class Consumer(RotationWorld):
-    """A world with a consumer in it, which sees a message again after a second."""
+    """A world with a consumer, which receives an undeleted message again after a second."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ async def test_a_new_secret_is_stored_and_its_message_deleted(sqs: SqsServer, ca
     assert SECRET not in printed.out + printed.err
 
 
-async def test_a_message_stays_while_the_account_service_is_down_and_is_applied_later(
+async def test_a_message_stays_during_an_outage_of_the_account_service_and_is_applied_later(
     sqs: SqsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, (queue, _) = Consumer(), sqs.queue()
@@ -130,9 +130,7 @@ async def test_a_message_stays_while_the_account_service_is_down_and_is_applied_
     assert world.counts[-1] == ("queue", "client_secret", "applied")
 
 
-async def test_what_cannot_be_carried_out_is_left_to_the_redrive_policy_and_blocks_nothing(
-    sqs: SqsServer, capsys: Any
-) -> None:
+async def test_messages_that_cannot_be_applied_are_left_to_the_redrive_policy(sqs: SqsServer, capsys: Any) -> None:
     world, (queue, dead) = Consumer(), sqs.queue(redrive_after=2)
     application_id = await world.application()
     poison = f'{{"newClientSecret": "{SECRET}"'
@@ -154,7 +152,7 @@ async def test_what_cannot_be_carried_out_is_left_to_the_redrive_policy_and_bloc
     assert "stranger" not in printed.out + printed.err
 
 
-async def test_the_newest_secret_by_amazons_time_wins_whatever_the_queue_shows_first(sqs: SqsServer) -> None:
+async def test_the_newest_secret_by_amazons_time_wins_in_any_order_of_the_queue(sqs: SqsServer) -> None:
     for seed in range(4):
         chance, world, (queue, _) = random.Random(seed), Consumer(), sqs.queue()
         application_id = await world.application()
@@ -173,7 +171,7 @@ async def test_the_newest_secret_by_amazons_time_wins_whatever_the_queue_shows_f
         assert await world.secret(application_id) == "secret-6", seed
 
 
-async def test_an_outage_of_the_queue_passes_and_the_event_loop_goes_on_meanwhile(sqs: SqsServer) -> None:
+async def test_an_outage_of_the_queue_does_not_block_the_event_loop(sqs: SqsServer) -> None:
     world, (queue, _) = Consumer(), sqs.queue()
     application_id = await world.application()
     async with world.consuming(queue):
@@ -187,7 +185,7 @@ async def test_an_outage_of_the_queue_passes_and_the_event_loop_goes_on_meanwhil
     assert await world.secret(application_id) == SECRET
 
 
-async def test_a_consumer_that_is_told_to_stop_does_not_wait_for_its_long_poll(sqs: SqsServer) -> None:
+async def test_a_stopped_consumer_does_not_wait_for_its_long_poll(sqs: SqsServer) -> None:
     queue, _ = sqs.queue()
     task = asyncio.create_task(SqsQueue(queue, ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=5).receive())
     await asyncio.sleep(1)
@@ -198,7 +196,7 @@ async def test_a_consumer_that_is_told_to_stop_does_not_wait_for_its_long_poll(s
     assert time.monotonic() - started < 0.5
 
 
-async def test_a_queue_that_does_not_answer_is_asked_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_queue_that_does_not_respond_is_polled_with_growing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{free_ports(1)[0]}")
     pauses: list[float] = []
 

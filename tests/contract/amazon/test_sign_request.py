@@ -1,4 +1,4 @@
-"""Signatures of the iam service equal botocore's own and AWS's published steps, and the simulator takes them."""
+"""Signatures of the iam service equal botocore's and those of AWS's published steps, and the simulator accepts them."""
 
 import hashlib
 import hmac
@@ -87,7 +87,7 @@ REGIONS = ["us-east-1", "eu-west-1", "us-west-2"]
 
 
 def table() -> Iterator[tuple[str, str, Headers, bytes, str]]:
-    """Every path with every query; methods, headers, bodies and regions turn at lengths of their own."""
+    """Return every path with every query; methods, headers, bodies and regions alternate with different periods."""
     for number, (path, query) in enumerate(product(PATHS, QUERIES)):
         method = METHODS[number % 6]
         body = BODIES[number % 4] if method in {"POST", "PUT", "PATCH"} else b""
@@ -105,7 +105,7 @@ def ours(method: str, url: str, headers: Headers, body: bytes, region: str) -> d
 
 
 def botocores(method: str, url: str, headers: Headers, body: bytes, region: str) -> dict[str, str]:
-    # Of %2B in a path SP-API's canonical string has %2B, where botocore makes %252B.
+    # SP-API's canonical string keeps %2B of a path, while botocore encodes it as %252B.
     path, mark, query = url.partition("?")
     request = AWSRequest(method=method, url=path.replace("%2B", "+") + mark + query, data=body)
     for name, value in headers:
@@ -145,7 +145,7 @@ def by_hand(method: str, url: str, headers: Headers, body: bytes, region: str) -
 
 
 @pytest.mark.usefixtures("frozen")
-def test_every_signature_of_the_table_is_botocores_and_aws_own() -> None:
+def test_every_signature_of_the_table_equals_botocores_and_aws_own() -> None:
     rows = list(table())
     assert len(rows) == len(set(rows)) >= 200
     for row in rows:
@@ -209,9 +209,7 @@ def client(amazon: Simulator) -> Client:
     return amazon.client(US)
 
 
-def test_the_simulator_takes_what_was_signed_and_nothing_else(
-    amazon: Simulator, client: Client, session: AwsCredentials
-) -> None:
+def test_the_simulator_accepts_only_what_was_signed(amazon: Simulator, client: Client, session: AwsCredentials) -> None:
     before = amazon.counters()["signed_calls"]
     given = (("x-amz-access-token", client.access_token()), ("x-inner", "a   b"), ("x-twice", "1"), ("x-twice", "2"))
     segments = [path.rpartition("/")[2] for path in PATHS if path.rpartition("/")[2]]

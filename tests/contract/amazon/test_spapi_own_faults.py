@@ -1,4 +1,4 @@
-"""Faults of this process and its machine, as the real client of SP-API reports them."""
+"""Faults of this process and its machine, reported by the real client of SP-API."""
 
 import resource
 import socket
@@ -25,7 +25,7 @@ def request(url: str) -> AmazonRequest:
     return AmazonRequest("GET", url, (), b"")
 
 
-async def test_a_process_without_descriptors_is_at_fault_itself() -> None:
+async def test_missing_descriptors_are_an_own_fault() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         async with open_amazon() as amazon:
             with no_descriptors(), pytest.raises(ConnectError) as caught:
@@ -33,7 +33,7 @@ async def test_a_process_without_descriptors_is_at_fault_itself() -> None:
     assert caught.value.own
 
 
-async def test_a_name_that_cannot_be_resolved_is_no_fault_of_the_host() -> None:
+async def test_a_name_that_cannot_be_resolved_is_an_own_fault() -> None:
     async with open_amazon() as amazon:
         with pytest.raises(ConnectError) as caught:
             await amazon.send(request("http://no-such-host.invalid/"), 10)

@@ -1,4 +1,4 @@
-"""Responses that Amazon should never send: each is one typed outcome, and nothing of it changes what a browser does."""
+"""Responses that Amazon should never send: each is one typed outcome, and none controls a browser."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -44,13 +44,13 @@ async def sent(head: bytes) -> AmazonResponse:
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx amzn: ab",
     ],
 )
-async def test_what_is_no_response_of_http_is_an_unknown_outcome(head: bytes) -> None:
+async def test_an_invalid_http_response_is_an_unknown_outcome(head: bytes) -> None:
     with pytest.raises(ResponseLost) as caught:
         await sent(head)
     assert "127.0.0.1" not in str(caught.value)
 
 
-async def test_only_headers_of_a_list_are_passed_on() -> None:
+async def test_only_listed_headers_are_passed_on() -> None:
     kept = [("Content-Length", "2"), ("x-amzn-RequestId", "r"), ("X-Amz-Apigw-Id", "g"), ("Content-Type", "text/\xe9")]
     gone = [
         ("Set-Cookie", "session=amazon"),

@@ -1,4 +1,4 @@
-"""The HTTP adapter and the signer against the simulator: what arrives, what comes back, and what is known when nothing does."""
+"""The HTTP adapter and the signer against the simulator: requests, responses, and the outcome without a response."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ ITEMS = "/catalog/2022-04-01/items"
 ACCOUNT = "/sellers/v1/account"
 ACCOUNT_NAME = "sellers/v1/getAccount"
 
-# Paths and queries that clients, servers and signers like to rewrite.
+# Paths and queries that clients, servers and signers often rewrite.
 URLS = [
     f"{ITEMS}/B0%2F1%20x",
     f"{ITEMS}/%C3%BC%2520",
@@ -100,14 +100,14 @@ def echo(response: AmazonResponse) -> Any:
 
 
 @pytest.mark.parametrize("url", URLS)
-async def test_what_arrives_is_what_was_given(amazon: AiohttpAmazon, client: Client, token: str, url: str) -> None:
+async def test_a_request_arrives_as_given(amazon: AiohttpAmazon, client: Client, token: str, url: str) -> None:
     arrived = echo(await amazon.send(request(client, token, url), SECONDS))
     path, _, query = url.partition("?")
     assert (arrived["path"], arrived["query"]) == (path, query)
 
 
 @pytest.mark.parametrize("url", URLS)
-async def test_what_is_signed_is_what_is_sent(
+async def test_the_signed_request_is_the_sent_one(
     amazon: AiohttpAmazon, client: Client, token: str, session: AwsCredentials, url: str
 ) -> None:
     signed = SigV4Signer(time.time).sign(request(client, token, url), session, "us-east-1")
@@ -119,7 +119,7 @@ async def test_what_is_signed_is_what_is_sent(
     echo(await amazon.send(signed, SECONDS))
 
 
-async def test_a_signed_body_and_signatures_that_do_not_hold(
+async def test_a_signed_body_is_accepted_and_wrong_signatures_are_refused(
     amazon: AiohttpAmazon, client: Client, token: str, session: AwsCredentials
 ) -> None:
     path = "/listings/2021-08-01/items/SELLER/sku"
@@ -134,7 +134,7 @@ async def test_a_signed_body_and_signatures_that_do_not_hold(
 
 @pytest.mark.parametrize("size", [0, 1, 4096, 1_000_000])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-async def test_bodies_arrive_to_the_byte(
+async def test_bodies_arrive_byte_for_byte(
     amazon: AiohttpAmazon, client: Client, token: str, method: str, size: int
 ) -> None:
     path = "/listings/2021-08-01/items/SELLER/sku"
@@ -145,7 +145,7 @@ async def test_bodies_arrive_to_the_byte(
     assert (arrived["body_length"], arrived["body_sha256"]) == (size, sha256(body).hexdigest())
 
 
-async def test_a_get_has_no_length_and_an_answer_keeps_its_bytes(
+async def test_a_get_has_no_length_and_a_response_keeps_its_bytes(
     amazon: AiohttpAmazon, client: Client, token: str
 ) -> None:
     # The simulator refuses a GET with Content-Length as Amazon does, with an HTML page.
@@ -157,7 +157,7 @@ async def test_a_get_has_no_length_and_an_answer_keeps_its_bytes(
 
 @pytest.mark.parametrize("kind", ["reset", "truncate"])
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
-async def test_a_connection_that_breaks_is_sent_once_and_of_unknown_fate(
+async def test_a_request_on_a_broken_connection_is_sent_once_with_an_unknown_outcome(
     amazon: AiohttpAmazon, client: Client, token: str, kind: str, method: str
 ) -> None:
     url, name = {
@@ -165,7 +165,7 @@ async def test_a_connection_that_breaks_is_sent_once_and_of_unknown_fate(
         "DELETE": ("/reports/2021-06-30/schedules/s", "reports/2021-06-30/cancelReportSchedule"),
         "POST": ("/reports/2021-06-30/schedules", "reports/2021-06-30/createReportSchedule"),
     }[method]
-    # A connection that was used before: aiohttp would repeat what breaks on it, unseen.
+    # On a connection that was used before, aiohttp would repeat a broken request unnoticed.
     assert (await amazon.send(request(client, token), SECONDS)).status == 200
     before = client.simulator.operation(name)["calls"]
     client.simulator.told("faults", {"kind": kind, "count": 1, "operation": name})
@@ -177,22 +177,22 @@ async def test_a_connection_that_breaks_is_sent_once_and_of_unknown_fate(
     assert caught.value.__cause__ is None
 
 
-async def test_an_answer_that_is_late_is_of_unknown_fate(amazon: AiohttpAmazon, client: Client, token: str) -> None:
+async def test_a_late_response_is_an_unknown_outcome(amazon: AiohttpAmazon, client: Client, token: str) -> None:
     client.simulator.told("faults", {"kind": "slow", "count": 1, "delay_seconds": 1.0, "operation": ACCOUNT_NAME})
     with pytest.raises(ResponseLost, match=r"no complete response within 0\.2 s"):
         await amazon.send(request(client, token), 0.2)
 
 
-async def test_nobody_there_is_not_sent(amazon: AiohttpAmazon, client: Client, token: str) -> None:
+async def test_a_refused_connection_sends_nothing(amazon: AiohttpAmazon, client: Client, token: str) -> None:
     nobody = replace(request(client, token), url="http://127.0.0.1:1/x")
     with pytest.raises(ConnectError):
         await amazon.send(nobody, SECONDS)
-    # No TLS on the other side: the handshake fails before anything is sent.
+    # The other side has no TLS, so that the handshake fails before a request is sent.
     with pytest.raises(ConnectError):
         await amazon.send(replace(nobody, url=client.simulator.url("na").replace("http:", "https:")), SECONDS)
 
 
-async def test_an_unanswered_handshake_is_not_sent(amazon: AiohttpAmazon, client: Client, token: str) -> None:
+async def test_a_failed_handshake_sends_nothing(amazon: AiohttpAmazon, client: Client, token: str) -> None:
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -204,7 +204,7 @@ async def test_an_unanswered_handshake_is_not_sent(amazon: AiohttpAmazon, client
             await amazon.send(replace(request(client, token), url=f"https://127.0.0.1:{port}/x"), 0.2)
 
 
-async def test_a_redirect_is_an_answer_and_cookies_are_not_kept(amazon: AiohttpAmazon) -> None:
+async def test_a_redirect_is_a_response_and_cookies_are_not_kept(amazon: AiohttpAmazon) -> None:
     seen: list[bytes] = []
 
     async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -248,9 +248,7 @@ async def large_response(status: int, *, size: int, length: bool) -> AsyncIterat
 
 
 @pytest.mark.parametrize("length", [True, False])
-async def test_a_response_above_what_can_be_passed_on_is_not_read_to_its_end(
-    amazon: AiohttpAmazon, length: bool
-) -> None:
+async def test_an_oversized_response_is_not_read_to_its_end(amazon: AiohttpAmazon, length: bool) -> None:
     async with large_response(201, size=400 << 20, length=length) as (request_, taken):
         with pytest.raises(ResponseOversized) as caught:
             await amazon.send(request_, SECONDS)
@@ -260,7 +258,7 @@ async def test_a_response_above_what_can_be_passed_on_is_not_read_to_its_end(
 
 
 @pytest.mark.parametrize("length", [True, False])
-async def test_a_refusal_above_it_is_told_without_its_body(amazon: AiohttpAmazon, length: bool) -> None:
+async def test_an_oversized_refusal_is_reported_without_its_body(amazon: AiohttpAmazon, length: bool) -> None:
     async with large_response(503, size=17 << 20, length=length) as (request_, _):
         response = await amazon.send(request_, SECONDS)
         assert (response.status, response.body, response.header("content-length")) == (503, b"", "")

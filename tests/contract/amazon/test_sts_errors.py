@@ -1,4 +1,4 @@
-"""Refusals of STS, each as the one typed error that says what to do; a busy STS is asked again while there is time."""
+"""Refusals of STS, each as one typed error with a remedy; calls of a busy STS are retried while there is time."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ SESSION = Session("sellergate-a", 900)
 
 
 class Sts:
-    """A server that answers every AssumeRole as it is told, and counts."""
+    """A server that responds to every AssumeRole as configured, and counts the requests."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -103,7 +103,7 @@ async def refusal(sts: BotoSts, role: Role = ROLE) -> SellergateError:
         (429, "TooManyRequests"),
     ],
 )
-async def test_a_busy_sts_is_asked_again_and_then_is_unavailable(
+async def test_calls_of_a_busy_sts_are_retried_and_then_unavailable(
     server: Sts, sts: BotoSts, status: int, code: str
 ) -> None:
     server.refuses(status, code)
@@ -125,7 +125,7 @@ async def test_a_busy_sts_is_asked_again_and_then_is_unavailable(
         (400, "PackedPolicyTooLarge", "policies"),
     ],
 )
-async def test_a_refused_role_is_told_at_once_with_what_to_do(
+async def test_a_refused_role_is_reported_at_once_with_a_remedy(
     server: Sts, sts: BotoSts, status: int, code: str, what_to_do: str
 ) -> None:
     server.refuses(status, code)
@@ -148,7 +148,7 @@ async def test_a_refused_role_is_told_at_once_with_what_to_do(
         (403, "OptInRequired"),
     ],
 )
-async def test_a_refusal_of_our_own_credentials_is_not_told_as_one_of_the_role(
+async def test_a_refusal_of_the_own_credentials_is_not_reported_as_the_roles(
     server: Sts, sts: BotoSts, status: int, code: str
 ) -> None:
     server.refuses(status, code)
@@ -174,7 +174,7 @@ async def test_a_refusal_of_our_own_credentials_is_not_told_as_one_of_the_role(
         ((502, ""), ATTEMPTS),
     ],
 )
-async def test_an_endpoint_that_is_no_sts_is_unavailable_in_one_line(
+async def test_an_endpoint_that_is_not_sts_is_unavailable_in_one_line(
     server: Sts, sts: BotoSts, response: tuple[int, str], asked: int
 ) -> None:
     server.responses = [response]
@@ -216,7 +216,7 @@ async def test_a_region_whose_sts_is_silent_delays_no_other(server: Sts, sts: Bo
     assert {one.reason for one in ended if isinstance(one, SellergateError)} == {Reason.ROLE_REJECTED}
 
 
-async def test_an_sts_that_is_down_or_misnamed_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_sts_that_is_down_or_has_a_wrong_address_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     bare_aws(monkeypatch, f"http://127.0.0.1:{free_ports(1)[0]}")
     own_keys(monkeypatch, AWS_KEY_ID, AWS_SECRET)
     async with boto_sts() as sts:
@@ -232,7 +232,7 @@ async def test_retries_end_before_the_deadline_with_the_throttling_and_not_with_
     server: Sts, sts: BotoSts
 ) -> None:
     server.refuses(400, "Throttling")
-    await refusal(sts)  # the client is made
+    await refusal(sts)  # this creates the client
     server.asked = 0
     sts._jitter = lambda: 0.99
     loop = asyncio.get_running_loop()
@@ -244,7 +244,7 @@ async def test_retries_end_before_the_deadline_with_the_throttling_and_not_with_
     assert 1 <= server.asked < ATTEMPTS
 
 
-async def test_a_busy_moment_is_not_seen_by_the_caller(server: Sts, sts: BotoSts, amazon: Simulator) -> None:
+async def test_a_short_throttling_is_invisible_to_the_caller(server: Sts, sts: BotoSts, amazon: Simulator) -> None:
     amazon.told("faults", {"kind": "sts_throttle", "count": ATTEMPTS - 1})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_STS", amazon.main)
@@ -252,7 +252,7 @@ async def test_a_busy_moment_is_not_seen_by_the_caller(server: Sts, sts: BotoSts
     assert found.access_key_id.get_secret_value().startswith("ASIA")
 
 
-async def test_no_time_left_is_out_of_time(server: Sts, sts: BotoSts) -> None:
+async def test_a_call_without_time_left_is_out_of_time(server: Sts, sts: BotoSts) -> None:
     server.refuses(400, "Throttling")
     with use_context(CallContext("m", "r", deadline=0.0)), pytest.raises(OutOfTime):
         await sts.assume(ROLE, SESSION)
@@ -275,7 +275,7 @@ async def simulated(amazon: Simulator, monkeypatch: pytest.MonkeyPatch) -> Async
         yield adapter
 
 
-async def test_the_simulator_refuses_what_sts_refuses(simulated: BotoSts) -> None:
+async def test_the_simulator_refuses_the_same_as_sts(simulated: BotoSts) -> None:
     assert (await simulated.assume(Role(GUARDED_ARN, EXTERNAL_ID, REGION, "a"), SESSION)).expire_time
     for external_id in ("another", ""):
         error = await refusal(simulated, Role(GUARDED_ARN, external_id, REGION, "a"))
@@ -288,7 +288,7 @@ async def test_the_simulator_refuses_what_sts_refuses(simulated: BotoSts) -> Non
 
 
 @pytest.mark.parametrize("slow", [0.0, 240.0])
-async def test_credentials_end_in_time_by_a_clock_that_is_slow(
+async def test_credentials_expire_in_time_by_a_slow_clock(
     amazon: Simulator, monkeypatch: pytest.MonkeyPatch, slow: float
 ) -> None:
     bare_aws(monkeypatch, amazon.main)
@@ -299,7 +299,9 @@ async def test_credentials_end_in_time_by_a_clock_that_is_slow(
     assert found.expire_time >= time.time() - slow + SESSION.seconds - 60
 
 
-async def test_own_keys_that_sts_does_not_know(simulated: BotoSts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_own_keys_that_sts_does_not_know_are_reported_as_such(
+    simulated: BotoSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own_keys(monkeypatch, AWS_KEY_ID, "wrong")
     assert "own AWS credentials (SignatureDoesNotMatch)" in (await refusal(simulated)).message
     own_keys(monkeypatch, "AKIAUNKNOWN000000000", AWS_SECRET)

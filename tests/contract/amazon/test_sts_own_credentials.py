@@ -1,4 +1,4 @@
-"""boto3's own chain: with each kind of credentials that this service may be given, a seller's role is assumed; all on loopback."""
+"""boto3's own chain: with each kind of own credentials a seller's role is assumed; all servers are on loopback."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -55,7 +55,7 @@ async def fails(sts: BotoSts, cause: str) -> None:
     assert AWS_SECRET not in caught.value.message
 
 
-async def test_keys_in_the_environment(sts: BotoSts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys_in_the_environment_are_used(sts: BotoSts, monkeypatch: pytest.MonkeyPatch) -> None:
     await fails(sts, "NoCredentialsError")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", AWS_KEY_ID)
     await fails(sts, "PartialCredentialsError")
@@ -63,7 +63,7 @@ async def test_keys_in_the_environment(sts: BotoSts, monkeypatch: pytest.MonkeyP
     await works(sts)
 
 
-async def test_the_shared_file_and_its_replacement(
+async def test_a_replaced_shared_file_is_read_again(
     sts: BotoSts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "credentials"
@@ -78,7 +78,7 @@ async def test_the_shared_file_and_its_replacement(
     await works(sts)
 
 
-async def test_a_profile_with_a_role_of_ours_is_told_apart_from_the_sellers_role(
+async def test_a_profiles_own_role_is_distinguished_from_the_sellers_role(
     sts: BotoSts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "config"
@@ -95,7 +95,7 @@ async def test_a_profile_with_a_role_of_ours_is_told_apart_from_the_sellers_role
 
 
 class Container:
-    """The endpoint of a container's or pod's credentials."""
+    """The endpoint for credentials of a container or pod."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -145,11 +145,11 @@ def session_of_ours(amazon: Simulator) -> dict[str, str]:
     return {"Token": found["SessionToken"], **{name: found[name] for name in ("AccessKeyId", "SecretAccessKey")}}
 
 
-async def test_the_container_endpoint_is_asked_with_its_token_and_again_before_the_end(
+async def test_the_container_endpoint_is_called_with_its_token_and_again_before_expiry(
     amazon: Simulator, sts: BotoSts, container: Container, tmp_path: Path
 ) -> None:
     container.given = session_of_ours(amazon)
-    container.life = timedelta(minutes=5)  # within boto3's mandatory ten: renewed at each use
+    container.life = timedelta(minutes=5)  # within boto3's mandatory ten minutes: renewed at each use
     await works(sts)
     asked = len(container.authorizations)
     amazon.told("sessions/expire")
@@ -162,7 +162,7 @@ async def test_the_container_endpoint_is_asked_with_its_token_and_again_before_t
     assert len(container.authorizations) == asked + 1, "credentials that live long are not asked for again"
 
 
-async def test_a_session_of_ours_that_ended_early_is_told_and_replaced(
+async def test_an_own_session_that_ended_early_is_reported_and_replaced(
     amazon: Simulator, sts: BotoSts, container: Container
 ) -> None:
     container.given = session_of_ours(amazon)
@@ -174,7 +174,7 @@ async def test_a_session_of_ours_that_ended_early_is_told_and_replaced(
     await works(sts)
 
 
-async def test_a_container_endpoint_that_gives_nothing(
+async def test_a_container_endpoint_without_credentials_is_unavailable(
     sts: BotoSts, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import botocore.utils
@@ -220,13 +220,13 @@ async def test_a_web_identity_needs_its_file_its_role_and_the_region_of_this_ser
     )
 
 
-async def test_a_web_identity_that_is_refused_is_not_told_as_a_refused_role(
+async def test_a_refused_web_identity_is_not_reported_as_a_refused_role(
     sts: BotoSts, amazon: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("eyJhbGciOiJub25lIn0.e30.")
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
     monkeypatch.setenv("AWS_ROLE_ARN", OUR_ROLE)
-    with pytest.raises(SellergateError) as caught:  # the simulator knows no web identities
+    with pytest.raises(SellergateError) as caught:  # the simulator does not support web identities
         await sts.assume(ROLE, SESSION)
     assert caught.value.reason is Reason.DEPENDENCY_UNAVAILABLE
     assert "The iam service has no AWS credentials of its own (MissingAuthenticationToken)" in caught.value.message

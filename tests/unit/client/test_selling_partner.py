@@ -18,7 +18,7 @@ async def test_a_write_takes_body_and_query_only_by_name(method: str, unnamed: t
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch"])
-def test_the_same_without_await(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_synchronous_client_does_the_same(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     partner: Any = without_await.SellingPartner("a")
     loop = without_await._Loop()
     monkeypatch.setattr(partner, "_running", loop)
