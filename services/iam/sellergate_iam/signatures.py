@@ -8,7 +8,9 @@ from sellergate_iam.credentials import Credentials
 from sellergate_iam.ports import Accounts, Headers, Signer, UnsignedRequest
 
 # The signer sets these itself. A caller's values could make the signature valid for another host, time or body.
-_RESERVED_HEADERS = frozenset({"authorization", "date", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"})
+_RESERVED_HEADERS = frozenset(
+    {"authorization", "date", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"}
+)
 
 
 class Signatures:

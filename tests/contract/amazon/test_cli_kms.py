@@ -59,7 +59,7 @@ def test_a_plain_ring_gets_a_wrapped_key_in_front_and_back(server: KmsServer, km
     assert ring.open(sealed, "place").get_secret_value() == "x"
 
 
-def test_what_hinders_it_is_told_and_nothing_is_changed(
+def test_a_failure_is_reported_and_changes_nothing(
     server: KmsServer, kms: Kms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "ring"

@@ -1,4 +1,4 @@
-"""Wrapped keys against a real KMS: each opens in its own place alone, and no message shows a key."""
+"""Wrapped keys against moto's KMS: each opens only in its own place, and no message shows a key."""
 
 import base64
 import os
@@ -56,7 +56,7 @@ def test_a_ring_with_a_plain_and_a_wrapped_line_opens_and_seals(server: KmsServe
     assert found.open(ring(line("old", OLD)).seal("z", "place"), "place").get_secret_value() == "z"
 
 
-def test_a_single_key_opens_and_a_plain_one_is_left_alone(server: KmsServer, kms: Kms) -> None:
+def test_a_single_key_opens_and_a_plain_one_stays_unchanged(server: KmsServer, kms: Kms) -> None:
     opened = unwrap_key(SecretStr(server.wrap(SINGLE, "index-key")), kms, SingleUse.INDEX_KEY)
     assert parse_key(opened.get_secret_value(), "") == SINGLE
     plain = SecretStr(encode_key(SINGLE) + "\n")
@@ -101,7 +101,9 @@ def test_a_wrapped_key_of_the_wrong_size_is_refused(server: KmsServer, kms: Kms)
         unwrap_key(SecretStr(server.wrap(SINGLE[:31], "index-key")), kms, SingleUse.INDEX_KEY)
 
 
-def test_a_kms_that_is_down_or_no_kms_is_told(server: KmsServer, kms: Kms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kms_that_is_down_or_invalid_is_reported(
+    server: KmsServer, kms: Kms, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = SecretStr(f"k1 {server.wrap(NEW, 'sealing-keys', 'k1')}")
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", f"http://127.0.0.1:{free_ports(1)[0]}")
     with pytest.raises(CannotUnwrap, match=r"cannot be asked for key k1 \(EndpointConnectionError\); check AWS_REGION"):
@@ -124,7 +126,7 @@ def test_a_kms_that_is_down_or_no_kms_is_told(server: KmsServer, kms: Kms, monke
         (403, b"<html>", "does not open key k1 .403."),
     ],
 )
-def test_an_endpoint_that_is_no_kms_is_told_in_one_line(
+def test_an_endpoint_that_is_not_kms_is_reported_in_one_line(
     kms: Kms, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, cause: str
 ) -> None:
     class Foreign(BaseHTTPRequestHandler):

@@ -37,7 +37,7 @@ class Sts:
         self.well_again = Event()
 
     def refuses(self, status: int, code: str) -> None:
-        """Answer so from now on; the message holds what no message of ours may."""
+        """Respond so from now on, with a message that no message of Sellergate may repeat."""
         text = f"{EXTERNAL_ID} {AWS_SECRET} {AWS_KEY_ID}"
         error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
         self.responses = [(status, f"<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")]

@@ -52,5 +52,5 @@ async def list_clients(
 
 @router.delete("/{client_id}", status_code=204)
 async def revoke(client_id: _Name, user: User, client: Client, key: IdempotencyKey) -> None:
-    """Revoke a client. Its secret and handles stop working at once, its access tokens within five seconds."""
+    """Revoke a client. Its secret and drop-in refresh tokens stop working at once, its access tokens within five seconds."""
     await client.clients.revoke(client_id, on_behalf_of=user, idempotency_key=key)

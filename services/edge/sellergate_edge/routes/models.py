@@ -216,7 +216,7 @@ class Handle(Json):
 
 
 class IssuedClient(DropInClient):
-    """A new client with its secret and handles, which are shown only once."""
+    """A new client with its secret and drop-in refresh tokens, which are shown only once."""
 
     client_secret: Annotated[str, Field(examples=["sgs_…"])]
     handles: list[Handle]

@@ -126,7 +126,7 @@ class Breakers:
         return {host: bool(circuit.opened_until) for host, circuit in self._hosts.items()}
 
     def users(self) -> dict[str, int]:
-        """Return by host the number of users whose calls alone are refused."""
+        """Return by host the number of users whose own circuit is open, so that only their calls are refused."""
         opened = Counter(host for (host, _), circuit in self._users.items() if circuit.opened_until)
         return dict(opened)
 

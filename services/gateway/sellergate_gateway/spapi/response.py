@@ -114,9 +114,9 @@ def _mentions(text: str, subjects: tuple[str, ...], faults: tuple[str, ...] = ("
 
 
 def errors_of(response: AmazonResponse) -> list[AmazonError]:
-    """Return Amazon's errors in all their forms: in `errors`, alone or in an array of their own; none from HTML or an empty body.
+    """Return Amazon's errors in all their forms: in `errors`, single or in an array; none from HTML or an empty body.
 
-    Whatever is no error among them is left out, so that it hides no other.
+    A member that is not an error is skipped, so that it hides no other.
     """
     try:
         body = json_of(response, _MAX_ERROR_BYTES)

@@ -50,7 +50,7 @@ async def test_a_complete_request_ends_its_connection_at_once(listener: Listener
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No connection ends by the time alone within a test."""
+    """Let no connection end by its time limit within a test."""
     monkeypatch.setattr(bounds, "LINGER_SECONDS", 10_000.0)
 
 

@@ -34,7 +34,7 @@ def test_a_write_with_an_unknown_outcome_is_not_offered_for_a_retry(reason: Reas
 
 
 def test_a_response_that_is_too_large_is_not_offered_for_a_retry() -> None:
-    to_an_sdk = amazon_error(ResponseTooLarge("Amazon answered 201 with a response above 16 MiB."))
+    to_an_sdk = amazon_error(ResponseTooLarge("Amazon responded 201 with a response above 16 MiB."))
     (shown,) = json.loads(to_an_sdk.body)["errors"]
     assert "was carried out" in shown["message"]
     assert "try again" not in to_an_sdk.body.decode().lower()
