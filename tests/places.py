@@ -53,7 +53,9 @@ STEPS = {
             r"^    _TOKEN: .*\n",
             '    _TOKEN + "Dummy": frozenset({EDGE}),\n',
         ),
-        Step("docs/threat-model.md", r"^\| `edge` \| AccountService, ", "TokenService/Dummy, "),
+        Step(
+            "docs/threat-model.md", r"^\| `edge` \| AccountService \(not ListAccountChanges\), ", "TokenService/Dummy, "
+        ),
         Step(
             "tests/unit/common/identity/test_policy.py",
             r"^CALLERS = \{\n",

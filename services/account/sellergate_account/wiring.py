@@ -15,6 +15,7 @@ from sellergate_account.admin.rewrap import adopt
 from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit, current_actor
 from sellergate_account.changes.idempotency import forget_expired
+from sellergate_account.changes.retention import remove_old_changes
 from sellergate_account.clients import Clients
 from sellergate_account.expiry_metrics import expiry_metrics
 from sellergate_account.ids import new_external_id, new_secret, new_uuid7
@@ -26,6 +27,7 @@ from sellergate_account.rpc.clients import DropInClientServicer
 from sellergate_account.secrets.sealed_columns import SealedColumns
 from sellergate_account.settings import AccountSettings
 from sellergate_account.storage.database import Database
+from sellergate_account.storage.feed.change_log import SqlChangeLog
 from sellergate_account.storage.migrating import migrate, wait_for
 from sellergate_account.storage.rewrapper import SqlRewrapper
 from sellergate_account.storage.store import SqlStore
@@ -58,8 +60,9 @@ async def open_servicers(
     if adopts and settings.database_migrate:
         # The replica that migrates the database also gives the rows of an earlier release their MACs.
         await adopt(store, rewrapper, audit)
+    changes = SqlChangeLog(database)
     servicers = (
-        AccountServicer(accounts),
+        AccountServicer(accounts, changes),
         AccountSecretsServicer(accounts, applications),
         ApplicationServicer(applications),
         DropInClientServicer(clients),
@@ -68,5 +71,6 @@ async def open_servicers(
     async with (
         expiry_metrics(store, now, ring.newest, asyncio.sleep, background),
         background.run("keyed_requests", partial(forget_expired, store, now, asyncio.sleep)),
+        background.run("old_changes", partial(remove_old_changes, changes, asyncio.sleep)),
     ):
         yield servicers

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sellergate_account.ports.change_log import ListedChanges
 from sellergate_account.rpc.accounts import AccountSecretsServicer, AccountServicer
 from sellergate_account.rpc.applications import ApplicationServicer
 from sellergate_account.rpc.clients import DropInClientServicer
@@ -12,12 +13,25 @@ from tests.fakes.account import Domain
 EDGE = Caller("edge", "u1")
 
 
+class NoChangeLog:
+    """The list of changes of a test that asks for none."""
+
+    async def read(self, cursor: str) -> ListedChanges:
+        raise AssertionError(cursor)
+
+    async def settled(self) -> int:
+        raise AssertionError
+
+    async def remove(self, before: int, limit: int) -> int:
+        raise AssertionError((before, limit))
+
+
 class Servicers:
     """The servicers, whose methods are found by the names of their requests."""
 
     def __init__(self, domain: Domain) -> None:
         self._servicers = (
-            AccountServicer(domain.accounts),
+            AccountServicer(domain.accounts, NoChangeLog()),
             AccountSecretsServicer(domain.accounts, domain.applications),
             ApplicationServicer(domain.applications),
             DropInClientServicer(domain.clients),

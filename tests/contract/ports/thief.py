@@ -186,6 +186,7 @@ async def made(database: Database) -> World:
     targets = {name: next(iter(of_table)) for name, of_table in rows.items()}
     targets |= {"accounts": (target,), "applications": (spare.application_id,), "drop_in_clients": (client,)}
     targets |= {"audit_events": (target, 2), "audit_chains": ("",), "external_ids": ("u1",)}
+    targets["account_changes"] = max(rows["account_changes"])
     return World(database, domain, earlier, rows, targets)
 
 

@@ -23,6 +23,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     _ACCOUNT + "AccountService/": frozenset({EDGE}),
     _ACCOUNT + "AccountService/GetAccount": frozenset({EDGE, "gateway", "token", "iam", ANY_CLIENT}),
     _ACCOUNT + "AccountService/ListAccounts": frozenset({EDGE, ANY_CLIENT}),
+    _ACCOUNT + "AccountService/ListAccountChanges": frozenset({"gateway", "token", "iam"}),
     _ACCOUNT + "AccountService/UpsertAccount": frozenset({EDGE, "token"}),
     _ACCOUNT + "ApplicationService/": frozenset({EDGE}),
     _ACCOUNT + "ApplicationService/GetApplication": frozenset({EDGE, "token"}),

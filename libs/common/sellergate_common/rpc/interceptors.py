@@ -76,8 +76,16 @@ Layer = Callable[[Inside, Rpc], Coroutine[Any, Any, Any]]
 class Interceptors:
     """The layers of one server."""
 
-    def __init__(self, service: str, access: Access, metrics: RpcMetrics, admission: Admission | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        access: Access,
+        metrics: RpcMetrics,
+        admission: Admission | None = None,
+        polls: frozenset[str] = frozenset(),
+    ) -> None:
         self._service = service
+        self._polls = polls
         self._access = access
         self._metrics = metrics
         self.order: tuple[Layer, ...] = (
@@ -91,7 +99,7 @@ class Interceptors:
             self.validation,
         )
         if admission is not None:
-            self.order = (*self.order, partial(_admit, admission))
+            self.order = (*self.order, partial(_admit, admission, polls))
 
     def wrap(self, body: Inside) -> Inside:
         """Return a coroutine that runs `body` inside all layers."""
@@ -114,11 +122,12 @@ class Interceptors:
                 traced.set_attribute("reason", rpc.call.reason or "OK")
 
     async def log(self, inside: Inside, rpc: Rpc) -> Any:
-        """Log each call once, at its end; health checks only at debug."""
+        """Log each call once, at its end; health checks and successful polls only at debug."""
         try:
             return await inside(rpc)
         finally:
-            level = "debug" if rpc.call.method.startswith("grpc.") else "info"
+            is_poll = rpc.call.method in self._polls and not rpc.call.reason
+            level = "debug" if is_poll or rpc.call.method.startswith("grpc.") else "info"
             log_call(level, rpc.call, (time.monotonic() - rpc.call.started) * 1000)
 
     async def metrics(self, inside: Inside, rpc: Rpc) -> Any:
@@ -199,9 +208,9 @@ def typed_error(raised: Exception, call: CallContext) -> SellergateError:
     return InternalError.of_bug(call.request_id)
 
 
-async def _admit(admission: Admission, inside: Inside, rpc: Rpc) -> Any:
-    """Admit a unary call of Sellergate's contracts; streams and health checks need no admission."""
-    if rpc.streams or not rpc.call.method.startswith("sellergate."):
+async def _admit(admission: Admission, polls: frozenset[str], inside: Inside, rpc: Rpc) -> Any:
+    """Admit a unary call of Sellergate's contracts; streams, health checks and polls need no admission."""
+    if rpc.streams or rpc.call.method in polls or not rpc.call.method.startswith("sellergate."):
         return await inside(rpc)
     async with admission.admit(until_deadline(UNARY_SECONDS)):
         return await inside(rpc)

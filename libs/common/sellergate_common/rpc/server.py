@@ -44,11 +44,13 @@ async def run_server(
     health: Health,
     access: Access | None = None,
     admission: Admission | None = None,
+    polls: frozenset[str] = frozenset(),
 ) -> None:
     """Serve `servicers` (of generated base classes) as `name` ("account") until SIGTERM or SIGINT, then drain.
 
     The overall health and that of each service are SERVING from the end of the start until the drain begins. `admission`
-    admits the servicers' unary calls.
+    admits the servicers' unary calls, except `polls`: methods ("package.Service/Method") that other processes call all the
+    time, and that are logged at debug.
     """
     return_freed_memory()
     configure_tracing(name)
@@ -66,7 +68,7 @@ async def run_server(
             ("grpc.so_reuseport", 0),
         ],
     )
-    layered: Any = InterceptedServer(server, Interceptors(name, access or Access(), health.metrics, admission))
+    layered: Any = InterceptedServer(server, Interceptors(name, access or Access(), health.metrics, admission, polls))
     names = [_register(servicer, layered) for servicer in servicers]
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, layered)
     reflected = [*names, SERVICE_NAME, reflection.SERVICE_NAME]

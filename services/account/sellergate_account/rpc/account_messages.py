@@ -13,6 +13,7 @@ from sellergate_common.rpc.timestamps import from_datetime, read_time
 from sellergate_account.accounts import Connection, marketplace_code
 from sellergate_account.applications import LwaClient
 from sellergate_account.model import Account, Application, ApplicationSecrets, Changes, Filter, Signing, State, etag_of
+from sellergate_account.ports.change_log import Kind, ListedChange
 
 _SIGNING: Mapping[int, Signing] = {
     account_pb2.SIGNING_MODE_AUTO: Signing.AUTO,
@@ -58,8 +59,16 @@ def to_message(account: Account) -> account_pb2.Account:
         create_time=from_datetime(account.create_time),
         update_time=from_datetime(account.update_time),
         etag=etag_of(account),
+        version=account.version,
         role_without_external_id=account.role_without_external_id,
     )
+
+
+def to_change_message(change: ListedChange) -> account_service_pb2.AccountChange:
+    """Render a change of the list."""
+    if change.kind is Kind.ACCOUNT:
+        return account_service_pb2.AccountChange(account_id=change.subject_id, version=change.version)
+    return account_service_pb2.AccountChange(application_id=change.subject_id, version=change.version)
 
 
 def to_secrets_message(

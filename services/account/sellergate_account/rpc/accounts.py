@@ -13,8 +13,10 @@ from sellergate_common.rpc.timestamps import read_time
 from sellergate_account.accounts import Accounts
 from sellergate_account.applications import ApplicationChanges, Applications
 from sellergate_account.model import Account, Cursor
+from sellergate_account.ports.change_log import ChangeLog
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.account_messages import (
+    to_change_message,
     to_changes,
     to_connection,
     to_filter,
@@ -30,8 +32,9 @@ from sellergate_account.rpc.pages import page_of
 class AccountServicer(AccountServiceServicer):
     """The servicer of seller accounts."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, changes: ChangeLog) -> None:
         self._accounts = accounts
+        self._changes = changes
 
     async def UpsertAccount(self, request: pb2.UpsertAccountRequest, context: Any) -> pb2.UpsertAccountResponse:
         """Store a seller's account."""
@@ -103,6 +106,19 @@ class AccountServicer(AccountServiceServicer):
             pb2.HardDeleteAccountResponse,
             lambda: self._accounts.remove(request.account_id, acting_user(), request.etag),
             lambda _: pb2.HardDeleteAccountResponse(),
+        )
+
+    async def ListAccountChanges(
+        self,
+        request: pb2.ListAccountChangesRequest,
+        context: Any,
+    ) -> pb2.ListAccountChangesResponse:
+        """Return the changes since a cursor."""
+        listed = await self._changes.read(request.cursor)
+        return pb2.ListAccountChangesResponse(
+            changes=map(to_change_message, listed.changes),
+            next_cursor=listed.next_cursor,
+            forget_all=listed.forgets_all,
         )
 
 

@@ -28,6 +28,7 @@ def to_message(application: Application) -> application_pb2.Application:
         previous_secret_expire_time=from_datetime(application.previous_secret_expire_time),
         etag=etag_of(application),
         secret_issue_time=from_datetime(application.secret_issue_time),
+        version=application.version,
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Index,
+    Integer,
     String,
     Text,
     TypeDecorator,
@@ -216,3 +217,21 @@ class KeyedRequestRecord(RowMac, Base):
     request_digest: Mapped[str] = mapped_column(String(64))
     response_sealed: Mapped[str] = mapped_column(Text)
     create_time: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class ChangeRecord(Base):
+    """A change of an account or application, which triggers write (revision 0009). It grants nothing and has no MAC.
+
+    `version` is that after the change, 0 of a row that was removed. On PostgreSQL rows are read by `transaction_id`, on SQLite by
+    `change_id`; the nonce shows there whether a cursor is from this database.
+    """
+
+    __tablename__ = "account_changes"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    change_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(BigInteger)
+    transaction_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    nonce: Mapped[str] = mapped_column(String(32))

@@ -48,6 +48,7 @@ CALLERS = {
     "AccountService/UpsertAccount": "edge token operator",
     "AccountService/GetAccount": "edge gateway token iam client operator",
     "AccountService/ListAccounts": "edge client operator",
+    "AccountService/ListAccountChanges": "gateway token iam operator",
     "AccountService/UpdateAccount": "edge operator",
     "AccountService/DeleteAccount": "edge operator",
     "AccountService/UndeleteAccount": "edge operator",
