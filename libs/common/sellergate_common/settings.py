@@ -85,6 +85,13 @@ class ServerSettings(TlsSettings):
     """Seconds after which a client must reconnect, so that it finds new replicas and presents its newest certificate."""
 
 
+class CopySettings(Settings):
+    """How many copies of another service's values are kept."""
+
+    account_copies: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """Accounts of which this process keeps a copy; docs/capacity.md says how much memory they take."""
+
+
 class CacheSettings(Settings):
     """The address of Redis. `redis_url` may hold a password; the files are for a URL with TLS."""
 

@@ -36,6 +36,7 @@ _ACCOUNT = (
     "DATABASE_URL SELLERGATE_DATABASE_MIGRATE SELLERGATE_DATABASE_WAIT_SECONDS SELLERGATE_DATABASE_ALLOW_PLAIN SELLERGATE_ROW_MACS"
     " SELLERGATE_ACCOUNTS_PER_USER SELLERGATE_APPLICATIONS_PER_USER SELLERGATE_CLIENTS_PER_USER"
 )
+_COPIES = "SELLERGATE_ACCOUNT_COPIES"
 _REDIS = "SELLERGATE_REDIS_TLS_CA_FILE SELLERGATE_REDIS_TLS_CERT_FILE SELLERGATE_REDIS_TLS_KEY_FILE SELLERGATE_REDIS_ALLOW_PLAIN"
 _CENTRALS = "SELLERGATE_SELLER_CENTRAL_URL SELLERGATE_VENDOR_CENTRAL_URL"
 _BY_MARKETPLACE = "SELLERGATE_SELLER_CENTRAL_URLS SELLERGATE_VENDOR_CENTRAL_URLS"
@@ -123,7 +124,9 @@ class Plan:
             own["SELLERGATE_LWA_TOKEN_URL"] = f"{self.simulator_url}/auth/o2/token"
         own |= self._seller_central()
         process = self._service(
-            "token", own, f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_ROTATION} {_CENTRALS} {_BY_MARKETPLACE}"
+            "token",
+            own,
+            f"SELLERGATE_LWA_TOKEN_URL SELLERGATE_TOKEN_CALLERS {_COPIES} {_ROTATION} {_CENTRALS} {_BY_MARKETPLACE}",
         )
         if "SELLERGATE_ROTATION_QUEUE_URL" in process.environment:
             process.environment |= aws_environment()
@@ -135,7 +138,9 @@ class Plan:
             **self._targets("account"),
             **self._spapi(),
         }
-        process = self._service("iam", own, f"{_SPAPI} SELLERGATE_CREDENTIAL_CALLERS SELLERGATE_ROLE_ARN_ALLOW")
+        process = self._service(
+            "iam", own, f"{_SPAPI} {_COPIES} SELLERGATE_CREDENTIAL_CALLERS SELLERGATE_ROLE_ARN_ALLOW"
+        )
         sts = self.settings.aws_endpoint_url_sts
         process.environment |= aws_environment()
         if self.settings.wants_simulator and not sts:
@@ -153,7 +158,7 @@ class Plan:
         }
         if self.settings.wants_simulator:
             own["SELLERGATE_DOCUMENT_HOSTS"] = self.simulator_url
-        return self._service("gateway", own, f"{_SPAPI} {_GATEWAY} SELLERGATE_TOKEN_CALLERS")
+        return self._service("gateway", own, f"{_SPAPI} {_GATEWAY} {_COPIES} SELLERGATE_TOKEN_CALLERS")
 
     def _spapi(self) -> dict[str, str]:
         """Return the simulator's address as settings, if it stands in for SP-API."""

@@ -39,6 +39,7 @@ class GrpcAccounts:
             sandbox=message.sandbox,
             state=account_pb2.AccountState.Name(message.state).removeprefix("ACCOUNT_STATE_"),
             revision=message.revision,
+            version=message.version,
             marketplace_ids=tuple(message.marketplace_ids),
             shared_application=response.shared_application,
         )

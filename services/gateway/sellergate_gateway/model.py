@@ -26,6 +26,8 @@ class Account:
     marketplace_ids: tuple[str, ...] = ()
     shared_application: bool = True
     """Whether other users may have accounts of the same application, so that no user acts for it."""
+    version: int = 0
+    """Grows with every change; 0: the account service is of a release without it."""
 
     def shared_parts(self, site: Site) -> tuple[str, ...]:
         """Return the parts of keys that replicas share: application, user, region, sandbox and seller ID.
@@ -60,7 +62,7 @@ class Accounts(Protocol):
     """The account service."""
 
     async def get(self, account_id: str) -> Account:
-        """Return an account, at most five seconds old. Raises NotFound, Unavailable."""
+        """Return an account with all changes that were acknowledged five seconds ago. Raises NotFound, Unavailable."""
 
 
 def signs(account: Account) -> bool:

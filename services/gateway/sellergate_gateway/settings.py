@@ -10,7 +10,7 @@ from sellergate_amazon.operations import BUNDLED, Catalogue
 from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.identity.policy import Access
 from sellergate_common.outbound.settings import OutboundSettings
-from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
+from sellergate_common.settings import CacheSettings, CopySettings, Port, ServerSettings, names, secure_url
 from sellergate_common.site_settings import SiteSettings
 
 # The hosts of Amazon's presigned addresses are those of S3 and its CDN (observed in its guides and in threads).
@@ -19,7 +19,7 @@ _HOST_PATTERN = re.compile(r"[A-Za-z0-9*.-]{3,253}")
 DOCUMENT_HOSTS = "*.amazonaws.com,*.cloudfront.net"
 
 
-class GatewaySettings(ServerSettings, CacheSettings, SiteSettings, OutboundSettings):
+class GatewaySettings(ServerSettings, CacheSettings, CopySettings, SiteSettings, OutboundSettings):
     """The addresses of the services and of Amazon, and the keys of the shared caches."""
 
     gateway_port: Port = 50054

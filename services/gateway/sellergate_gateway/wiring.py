@@ -10,6 +10,7 @@ from functools import partial
 
 from redis.asyncio import Redis
 from sellergate_amazon.operations import Catalogue
+from sellergate_client.rpc.account_changes import ACCOUNT, GrpcAccountChanges
 from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import Tokens
 from sellergate_common.blocking.threads import Threads
@@ -34,6 +35,8 @@ from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.clock_skew import measured_skew
 from sellergate_common.context import new_request_id as new_id
 from sellergate_common.context import time_left
+from sellergate_common.feed.follower import ChangeFollower
+from sellergate_common.feed.trust import Trust
 from sellergate_common.identity.tls import Identity
 from sellergate_common.redis_client import UNREACHABLE
 from sellergate_common.rpc.channel import open_channel
@@ -113,7 +116,14 @@ async def open_sources(
     identity = Identity.read(settings)
     changes = InvalidationFeed(redis)
     remember = partial(TtlCache, REMEMBERED_ACCOUNTS, time.monotonic, lambda: changes.connected)
-    copies: StaleIfErrorCache[Account] = StaleIfErrorCache(time.monotonic, lambda: changes.connected)
+    trust = Trust()
+    copies: StaleIfErrorCache[Account] = StaleIfErrorCache(
+        time.monotonic,
+        lambda: changes.connected,
+        trust=trust,
+        version_of=lambda copied: copied.version,
+        size=settings.account_copies,
+    )
     held_tokens: TtlCache[tuple[int, AccessToken]] = remember()
     held_credentials: TtlCache[tuple[int, AwsCredentials]] = remember()
     restricted = redis_restricted(redis, settings.token_ring, changes, SYSTEM_CLOCK, random.random)
@@ -136,6 +146,9 @@ async def open_sources(
         iam = await enter(open_channel(settings.iam_target, "iam", identity, aws_credentials.CONTRACTS))
         replicas = await enter(open_replicas(settings.token_target, "token", identity, access_tokens.CONTRACTS))
         await enter(changes.subscribe(listeners, background))
+        holders = {ACCOUNT: (copies, held_tokens, held_credentials)}
+        follower = ChangeFollower(GrpcAccountChanges(account), holders, trust, SYSTEM_CLOCK)
+        await enter(follower.following("account_changes", background))
         await enter(measured_skew(redis, RESTRICTED_PREFIX, SYSTEM_CLOCK, background))
         yield Sources(
             GrpcAccounts(account, copies),

@@ -1,16 +1,13 @@
 """The process of the iam service: temporary AWS credentials of accounts' roles."""
 
 import random
-import time
 from contextlib import AsyncExitStack
 
 import uvloop
-from sellergate.account.v1.account_pb2 import Account
 from sellergate_common.blocking.names import Loop
 from sellergate_common.cache.invalidation import InvalidationFeed
-from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, CREDENTIALS_PREFIX
+from sellergate_common.cache.keyspace import CREDENTIALS_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
-from sellergate_common.cache.stale_if_error import StaleIfErrorCache
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.clock_skew import measured_skew
 from sellergate_common.identity.policy import Access
@@ -26,7 +23,7 @@ from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_iam.boto_signer import BotoSigner
 from sellergate_iam.credentials import Credentials
-from sellergate_iam.grpc_accounts import CONTRACTS, GrpcAccounts
+from sellergate_iam.grpc_accounts import CONTRACTS, open_accounts
 from sellergate_iam.redis_credentials import redis_credentials
 from sellergate_iam.servicer import IamServicer
 from sellergate_iam.settings import IamSettings
@@ -55,9 +52,10 @@ async def serve(settings: IamSettings) -> None:
         await stack.enter_async_context(measured_skew(redis, CREDENTIALS_PREFIX, SYSTEM_CLOCK, background))
         changes = InvalidationFeed(redis)
         cache = redis_credentials(redis, settings.ring, changes, SYSTEM_CLOCK, random.random)
-        copies: StaleIfErrorCache[Account] = StaleIfErrorCache(time.monotonic, lambda: changes.connected)
-        await stack.enter_async_context(changes.subscribe({ACCOUNT_CHANGES: (copies,), **cache.listeners}, background))
-        accounts, sites = GrpcAccounts(channel, copies), Sites(settings.production, settings.sandbox)
+        accounts = await stack.enter_async_context(
+            open_accounts(channel, settings.account_copies, changes, cache.listeners, SYSTEM_CLOCK, background)
+        )
+        sites = Sites(settings.production, settings.sandbox)
         credentials = Credentials(accounts, sts, cache, settings.allowed_roles)
         CacheMetrics.register("credentials", credentials.counts)
         signatures = Signatures(accounts, credentials, sites, BotoSigner())

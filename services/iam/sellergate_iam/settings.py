@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.outbound.settings import OutboundSettings
-from sellergate_common.settings import CacheSettings, Port, ServerSettings, names
+from sellergate_common.settings import CacheSettings, CopySettings, Port, ServerSettings, names
 from sellergate_common.site_settings import SiteSettings
 
 
-class IamSettings(ServerSettings, CacheSettings, SiteSettings, OutboundSettings):
+class IamSettings(ServerSettings, CacheSettings, CopySettings, SiteSettings, OutboundSettings):
     """Addresses of the account service and of SP-API, permitted callers, and the keys of the credentials cache."""
 
     iam_port: Port = 50053

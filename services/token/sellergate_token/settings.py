@@ -7,7 +7,7 @@ from sellergate_common.central_settings import CentralSettings
 from sellergate_common.crypto.sealing import KeyRing, ring_text
 from sellergate_common.identity.policy import Access
 from sellergate_common.outbound.settings import OutboundSettings
-from sellergate_common.settings import CacheSettings, Port, ServerSettings, names, secure_url
+from sellergate_common.settings import CacheSettings, CopySettings, Port, ServerSettings, names, secure_url
 
 from sellergate_token.rotation.webhooks import WebhookSecret, parse_secrets
 
@@ -19,7 +19,7 @@ def _webhook_secrets(text: SecretStr) -> SecretStr:
     return text
 
 
-class TokenSettings(ServerSettings, CacheSettings, CentralSettings, OutboundSettings):
+class TokenSettings(ServerSettings, CacheSettings, CopySettings, CentralSettings, OutboundSettings):
     """The addresses of LWA, Seller and Vendor Central and the account service, and the keys of entries in Redis."""
 
     token_port: Port = 50052

@@ -10,11 +10,15 @@ from datetime import UTC, datetime
 import grpc
 from redis.asyncio import Redis
 from sellergate.account.v1 import account_pb2, application_pb2
+from sellergate_client.rpc.account_changes import ACCOUNT, APPLICATION, GrpcAccountChanges
 from sellergate_common.cache.invalidation import InvalidationFeed, InvalidationListener
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 from sellergate_common.cache.stale_if_error import StaleIfErrorCache
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.context import new_request_id
+from sellergate_common.feed.follower import ChangeFollower
+from sellergate_common.feed.ports import CopyHolder
+from sellergate_common.feed.trust import Trust
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.admission import Admission
 from sellergate_common.rpc.admission_metrics import AdmissionMetrics
@@ -44,20 +48,30 @@ LOOKS_AT_ONCE = 32
 
 def make_tokens(
     settings: TokenSettings, account: grpc.aio.Channel, redis: Redis, changes: InvalidationFeed, exchanges: Exchanges
-) -> tuple[Tokens, Verifications, Mapping[str, Sequence[InvalidationListener]]]:
-    """Wire tokens and verifications to the account service, Redis and LWA. Return them with the listeners of each channel."""
+) -> tuple[Tokens, Verifications, Mapping[str, Sequence[InvalidationListener]], ChangeFollower]:
+    """Wire tokens and verifications to the account service, Redis and LWA.
+
+    Return them with the listeners of each channel, and with the follower of changes of accounts and applications.
+    """
     # Admission applies only to fetches: cached tokens are returned under any load.
     fetches = Admission(MOST_EXCHANGES, time.monotonic, random.random)
     looks = Admission(LOOKS_AT_ONCE, time.monotonic, random.random, then=fetches)
     AdmissionMetrics.register(looks=looks, exchanges=fetches)
     cache = redis_tokens(redis, settings.ring, changes, SYSTEM_CLOCK, random.random, fetches.issue_ticket)
-    accounts: StaleIfErrorCache[account_pb2.Account] = StaleIfErrorCache(time.monotonic, lambda: changes.connected)
-    applications: StaleIfErrorCache[application_pb2.Application] = StaleIfErrorCache(time.monotonic, lambda: False)
+    trust, size = Trust(), settings.account_copies
+    accounts: StaleIfErrorCache[account_pb2.Account] = StaleIfErrorCache(
+        time.monotonic, lambda: changes.connected, trust=trust, version_of=lambda copied: copied.version, size=size
+    )
+    applications: StaleIfErrorCache[application_pb2.Application] = StaleIfErrorCache(
+        time.monotonic, lambda: False, trust=trust, version_of=lambda copied: copied.version, size=size
+    )
+    holders: Mapping[str, Sequence[CopyHolder]] = {ACCOUNT: (accounts,), APPLICATION: (applications,)}
+    follower = ChangeFollower(GrpcAccountChanges(account), holders, trust, SYSTEM_CLOCK)
     source = GrpcAccounts(account, accounts, applications, looks.issue_ticket)
     tokens = Tokens(source, exchanges, cache, time.time)
     turns = RedisVerificationLimiter(redis, settings.ring)
     verifications = Verifications(source, exchanges, tokens, cache, turns, time.time)
-    return tokens, verifications, {ACCOUNT_CHANGES: (accounts,), **cache.listeners}
+    return tokens, verifications, {ACCOUNT_CHANGES: (accounts,), **cache.listeners}, follower
 
 
 def make_authorizations(

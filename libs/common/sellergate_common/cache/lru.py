@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
+from sellergate_common.feed.ports import REMOVED
+
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
@@ -84,6 +86,11 @@ class TtlCache(Generic[_Value]):
     def forget(self, account_id: str) -> None:
         """Drop the value of an account."""
         self._entries.drop(account_id)
+
+    def drop_older(self, account_id: str, version: int) -> None:
+        """Drop the value of an account that was removed; of one that was changed, its revision shows which values are older."""
+        if version == REMOVED:
+            self._entries.drop(account_id)
 
     def forget_all(self) -> None:
         """Drop all values."""

@@ -1,9 +1,11 @@
-"""Copies of another service's data, at most five seconds old; older only while that service does not respond.
+"""Copies of another service's data without the changes of the last five seconds; older only while that service does not respond.
 
-The owner publishes changes. While this process receives them, a copy without a change is known to be current, and stays
-in use while its owner is down; while it does not, five seconds is the bound in any case.
+The owner lists its changes (`feed`). A copy stays in use until the list has a change of it, as long as this process knows the list;
+otherwise for five seconds. The owner also publishes changes in Redis, which is faster and may fail: while this process receives
+them, a copy without a change is known to be current, and stays in use while its owner is down.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +14,8 @@ from typing import Generic, TypeVar
 from sellergate_common.cache.lru import MAX_STALENESS_SECONDS, Lru
 from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
+from sellergate_common.feed.ports import REMOVED
+from sellergate_common.feed.trust import Trust
 from sellergate_common.observability.logs import get_logger
 
 _Value = TypeVar("_Value")
@@ -21,39 +25,72 @@ SIZE = 20_000
 OWNER_PAUSE_SECONDS = 1.0
 # A fetch takes a millisecond; it ends after these seconds where the owner hangs, so that a copy can serve.
 LOOK_SECONDS = 3.0
+# A copy is fetched again after this time even if no change is listed, in seconds: a change may have been removed from the list.
+MAX_LIFE_SECONDS = 600.0
 # The first fetch may join one that began before the change; the second certainly begins after it.
 _FETCHES_FOR_NEWER = 2
 
 
 @dataclass(slots=True)
 class _Copy(Generic[_Value]):
+    """A value that was current at `since`. It is usable until `fresh_until`, and until `until` while all changes are known."""
+
     value: _Value
-    fetched_at: float
-    retry_at: float
+    version: float
+    since: float
+    fresh_until: float
+    until: float
+    retry_at: float = -math.inf
+
+
+@dataclass(slots=True)
+class _Fetch:
+    """A fetch in progress. `newest` is the newest version of which a change became known since its start."""
+
+    newest: float = -math.inf
 
 
 class StaleIfErrorCache(Generic[_Value]):
-    """Values by ID. `now` is monotonic; `feed_connected` returns whether changes arrive at present."""
+    """Values by ID.
 
-    def __init__(self, now: Callable[[], float], feed_connected: Callable[[], bool]) -> None:
+    `now` is monotonic; `feed_connected` returns whether published changes arrive at present, and `trust` holds for how long all
+    changes are known. `version_of` returns the version of a value. `fetch` reads the owner's data within LOOK_SECONDS of its end.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        feed_connected: Callable[[], bool],
+        *,
+        trust: Trust | None = None,
+        version_of: Callable[[_Value], int] = lambda _: REMOVED,
+        size: int = SIZE,
+    ) -> None:
         self._now = now
         self._feed_connected = feed_connected
-        self._copies: Lru[str, _Copy[_Value]] = Lru(SIZE)
+        self._trust = trust or Trust()
+        self._version_of = version_of
+        self._copies: Lru[str, _Copy[_Value]] = Lru(size)
         self._flight: LocalFlight[_Value] = LocalFlight()
-        # IDs that are being fetched, and whose change was not published since.
-        self._unchanged: set[str] = set()
+        self._fetches: dict[str, _Fetch] = {}
+        # Before this moment, published changes may have been missed.
+        self._gap_end = -math.inf
 
     async def get(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
         """Return the copy, or the result of `fetch`. Raises what `fetch` raises."""
         copy = self._copies.get(id_)
-        if copy is not None and self._now() < copy.retry_at and (self._is_fresh(copy) or self._feed_connected()):
-            return copy.value
+        if copy is not None:
+            now = self._now()
+            if now < copy.fresh_until or (now < self._trust.until and now < copy.until):
+                return copy.value
+            if now < copy.retry_at and self._outlives_owner(copy):
+                return copy.value
         try:
             return await self._flight.get(id_, partial(self._fetch, id_, fetch))
         except (Unavailable, OutOfTime):
             # Looked up again: the copy may have been dropped during the fetch.
             copy = self._copies.get(id_)
-            if copy is None or not (self._is_fresh(copy) or self._feed_connected()):
+            if copy is None or not (self._now() < copy.fresh_until or self._outlives_owner(copy)):
                 raise
             get_logger().warning("copy_of_unavailable_owner")
             copy.retry_at = self._now() + OWNER_PAUSE_SECONDS
@@ -81,24 +118,40 @@ class StaleIfErrorCache(Generic[_Value]):
         return self._flight.time_left(id_)
 
     def forget(self, id_: str) -> None:
-        """Drop a copy."""
-        self._copies.drop(id_)
-        self._unchanged.discard(id_)
+        """Drop a copy; the result of a fetch in progress is not kept either."""
+        self.drop_older(id_, REMOVED)
+
+    def drop_older(self, id_: str, version: int) -> None:
+        """Drop a copy older than `version`; a fetch in progress is kept only with this version or a later one."""
+        newest = math.inf if version == REMOVED else version
+        copy = self._copies.peek(id_)
+        if copy is not None and copy.version < newest:
+            self._copies.drop(id_)
+        fetch = self._fetches.get(id_)
+        if fetch is not None:
+            fetch.newest = max(fetch.newest, newest)
 
     def forget_all(self) -> None:
-        """Drop all copies."""
+        """Drop all copies; results of fetches in progress are not kept either."""
         self._copies.clear()
-        self._unchanged.clear()
+        for fetch in self._fetches.values():
+            fetch.newest = math.inf
 
     def mark_stale(self) -> None:
-        """Drop all copies, because each may be outdated."""
-        self.forget_all()
+        """Record that published changes may have been missed; drop all copies unless all changes are known from the list."""
+        self._gap_end = self._now()
+        if self._gap_end >= self._trust.until:
+            self.forget_all()
 
-    def _is_fresh(self, copy: _Copy[_Value]) -> bool:
-        return self._now() - copy.fetched_at < MAX_STALENESS_SECONDS
+    def _outlives_owner(self, copy: _Copy[_Value]) -> bool:
+        """Return whether this process knows of every change since the copy was current, from the list or from the feed in Redis."""
+        if self._now() < self._trust.until:
+            return True
+        return self._feed_connected() and max(copy.since, self._trust.since) >= self._gap_end
 
     async def _fetch(self, id_: str, fetch: Callable[[], Awaitable[_Value]]) -> _Value:
-        self._unchanged.add(id_)
+        began, announced = self._now(), _Fetch()
+        self._fetches[id_] = announced
         try:
             value = await fetch()
         except (Unavailable, OutOfTime):
@@ -106,8 +159,13 @@ class StaleIfErrorCache(Generic[_Value]):
         except SellergateError:
             self.forget(id_)  # the owner has responded
             raise
-        if id_ not in self._unchanged:
-            return value  # the value may be older than the change
-        now = self._now()
-        self._copies.put(id_, _Copy(value, now, now + MAX_STALENESS_SECONDS))
+        finally:
+            # Another fetch, which began while this one was overdue, may have replaced it and gets the changes instead.
+            is_current = self._fetches.get(id_) is announced
+            if is_current:
+                del self._fetches[id_]
+        version = self._version_of(value)
+        if is_current and version >= announced.newest:
+            since = max(began, self._now() - LOOK_SECONDS)
+            self._copies.put(id_, _Copy(value, version, since, since + MAX_STALENESS_SECONDS, since + MAX_LIFE_SECONDS))
         return value
