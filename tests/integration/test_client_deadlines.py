@@ -81,7 +81,7 @@ async def client(authority: TestAuthority) -> AsyncIterator[Sellergate]:
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_a_write_that_was_sent_may_have_been_executed(client: Sellergate, method: str) -> None:
-    with pytest.raises(OutcomeUnknown, match="look before you repeat it") as caught:
+    with pytest.raises(OutcomeUnknown, match="check before you repeat it") as caught:
         await client.call("a", method, "/x", seconds=SECONDS)
     assert caught.value.reason is Reason.AMAZON_OUTCOME_UNKNOWN
 
