@@ -24,7 +24,7 @@ def main() -> None:
     ports: dict[str, int] = {}
     try:
         catalogue, dice = Catalogue.read(settings.catalogue), Random()  # noqa: S311  (chance of faults)
-        handlers = assemble(read_seed(settings.seed_file), Clock(), dice, ports, catalogue)
+        handlers = assemble(read_seed(settings.seed_file), Clock(), dice, ports, catalogue, settings.documents_url)
         with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
             runner.run(serve(handlers, settings.host, settings.ports(), ports))
     except (OSError, ValueError) as error:

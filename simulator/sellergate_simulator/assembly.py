@@ -35,9 +35,11 @@ RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def assemble(
-    seed: Seed, clock: Clock, random: Random, ports: dict[str, int], catalogue: Catalogue
+    seed: Seed, clock: Clock, random: Random, ports: dict[str, int], catalogue: Catalogue, documents_url: str = ""
 ) -> dict[str, RequestHandler]:
     """Return the handler of each port name. `ports` is read when requests arrive; the server fills it.
+
+    `documents_url`: the base URL of documents; empty: that of the main port.
 
     Raises ValueError when the seed is inconsistent.
     """
@@ -45,7 +47,7 @@ def assemble(
     buckets, counters, faults = Buckets(), Counters(), Faults(random)
     world.seed(seed)
     book = OrderBook(clock.wall())
-    documents = Documents(clock, lambda: ports["main"], faults)
+    documents = Documents(clock, lambda: ports["main"], faults, documents_url)
     handlers = {
         **OrdersV0(book).handlers(),
         **Orders2026(book).handlers(),

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     eu_port: int | None = Field(default=None, ge=0, le=65535, description="SP-API of Europe; default PORT+2.")
     fe_port: int | None = Field(default=None, ge=0, le=65535, description="SP-API of the Far East; default PORT+3.")
     sandbox_port: int | None = Field(default=None, ge=0, le=65535, description="The sandbox; default PORT+4.")
+    documents_url: str = Field(
+        default="", pattern="^(https?://[^/?#]+)?$", description="Base URL of documents; default: PORT of this host."
+    )
     seed_file: Path | None = Field(default=None, description="JSON document that fills the state at start.")
     catalogue: Path = Field(default=BUNDLED, description="The file of SP-API's operations; that of this release.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

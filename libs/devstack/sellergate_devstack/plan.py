@@ -101,9 +101,8 @@ class Plan:
             own["SELLERGATE_SIMULATOR_CATALOGUE"] = str(self.settings.catalogue)
         healthy = http_answers(f"{self.simulator_url}/control/health")
         # Not through `environment`, which treats X_FILE as a secret's file: SEED_FILE is itself a file.
-        return Process(
-            "simulator", self._command("simulator"), environment({}) | own, self._log("simulator"), healthy, ports
-        )
+        chosen = environment({}, operators="SELLERGATE_SIMULATOR_DOCUMENTS_URL") | own
+        return Process("simulator", self._command("simulator"), chosen, self._log("simulator"), healthy, ports)
 
     def _account(self) -> Process:
         own = {

@@ -38,8 +38,9 @@ class Document:
 class Documents:
     """All documents by ID, and the handler of their URLs on the main port."""
 
-    def __init__(self, clock: Clock, port: Callable[[], int], faults: Faults) -> None:
-        """`port` returns the port of the URLs, once the server listens."""
+    def __init__(self, clock: Clock, port: Callable[[], int], faults: Faults, base_url: str = "") -> None:
+        """`base_url` begins every URL; empty: the caller's host name, and what `port` returns once the server listens."""
+        self._base_url = base_url
         self._faults = faults
         self._clock = clock
         self._port = port
@@ -99,7 +100,8 @@ class Documents:
             "X-Amz-SignedHeaders": signed_headers,
         }
         query["X-Amz-Signature"] = self._signature(method, document_id, query)
-        return f"http://{hostname}:{self._port()}/documents/{document_id}?{urlencode(query)}"
+        base_url = self._base_url or f"http://{hostname}:{self._port()}"
+        return f"{base_url}/documents/{document_id}?{urlencode(query)}"
 
     def _signature(self, method: str, document_id: str, query: dict[str, str]) -> str:
         covered = {name: value for name, value in query.items() if name != "X-Amz-Signature"}
