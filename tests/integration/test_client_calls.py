@@ -226,7 +226,7 @@ async def test_a_caller_that_may_not_call_gets_its_error_for_each_call(authority
 async def test_wrong_arguments_are_refused_before_anything_is_sent(world: World) -> None:
     with pytest.raises(TypeError, match="has no option timeout"):
         Call("a", "GET", "/x", timeout=3)  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match="from 1 to 256"):
+    with pytest.raises(TypeError, match="concurrency must be a whole number from 1 to 256, not 500"):
         world.client.calls([], concurrency=500)
     with pytest.raises(TypeError, match="must be of type Call"):
         await world.outcomes(["/x"])

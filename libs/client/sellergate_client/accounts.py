@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import grpc
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 
+from sellergate_client.rpc.arguments import checked
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
 from sellergate_client.rpc.retries import invoke_with_retries
 from sellergate_client.rpc.writes import write
@@ -16,6 +17,7 @@ _SERVICE = "account"
 _Response = TypeVar("_Response")
 
 
+@checked
 class Accounts:
     """Accounts as messages of sellergate.account.v1. `on_behalf_of` is the user; only the edge may name one.
 

@@ -8,6 +8,8 @@ from sellergate.account.v1 import application_pb2
 from sellergate.account.v1 import application_service_pb2 as pb2
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
 
+from sellergate_client.rpc.arguments import checked
+from sellergate_client.rpc.kinds import Count
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
 from sellergate_client.rpc.retries import invoke_with_retries
 from sellergate_client.rpc.writes import write
@@ -18,6 +20,7 @@ _SERVICE = "account"
 _Response = TypeVar("_Response")
 
 
+@checked
 class Applications:
     """Applications as messages of sellergate.account.v1. `on_behalf_of` is the user; only the edge may name one.
 
@@ -44,7 +47,7 @@ class Applications:
         return response.application
 
     async def list(
-        self, owner_user_id: str = "", *, page_size: int = 0, page_token: str = "", on_behalf_of: str = ""
+        self, owner_user_id: str = "", *, page_size: Count = 0, page_token: str = "", on_behalf_of: str = ""
     ) -> pb2.ListApplicationsResponse:
         """Return one page of applications, oldest first."""
         request = pb2.ListApplicationsRequest(owner_user_id=owner_user_id, page_size=page_size, page_token=page_token)

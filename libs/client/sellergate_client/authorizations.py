@@ -10,6 +10,7 @@ from sellergate_common.errors import OutcomeUnknown
 from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import open_channel
 
+from sellergate_client.rpc.arguments import checked
 from sellergate_client.rpc.outcomes import transport_outcome
 from sellergate_client.rpc.retries import invoke_with_retries
 
@@ -17,6 +18,7 @@ CONTRACTS = (token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],)
 _SERVICE = "token"
 
 
+@checked
 class Authorizations:
     """Authorizations as messages of sellergate.token.v1. `on_behalf_of` is the user; only the edge may name one."""
 

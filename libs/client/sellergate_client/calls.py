@@ -13,9 +13,9 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Unpack
+from typing import Annotated, Any, Unpack
 
 from sellergate.gateway.v1 import call_pb2
 from sellergate_common.context import time_left
@@ -24,7 +24,9 @@ from sellergate_common.rpc.channel import DEFAULT_SECONDS
 from sellergate_common.tasks import END_SECONDS
 
 from sellergate_client.responses import SpApiResponse
+from sellergate_client.rpc.arguments import check_arguments, checked
 from sellergate_client.rpc.call_stream import CallStream, StreamBroken
+from sellergate_client.rpc.kinds import Rule, Seconds
 from sellergate_client.rpc.options import CallOptions
 from sellergate_client.rpc.requests import ByOperation, SerializedCall, check_call, serialized_call
 from sellergate_client.rpc.retries import retry_until
@@ -32,36 +34,42 @@ from sellergate_client.rpc.retries import retry_until
 ATTEMPTS = 5
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 2.0
 DEFAULT_CONCURRENCY, MOST_CONCURRENCY = 64, 256
+Concurrency = Annotated[
+    int, Rule(f"a whole number from 1 to {MOST_CONCURRENCY}", lambda value: 1 <= value <= MOST_CONCURRENCY)
+]
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _SERVICE = "gateway"
 
 
+@checked
 class Call:
     """The description of one call: of a method and a path, or of an operation (`Call.of_operation`).
 
     `key` is the caller's own and comes back with the outcome. `seconds` bound the call from the moment when it is begun. Raises
-    TypeError for an option that does not exist or has a wrong type.
+    TypeError for an option that does not exist or has a wrong type, and InvalidRequest for an empty text. `json` and `query` are
+    encoded when the call is made: the outcome reports what is wrong with them.
     """
 
     __slots__ = ("account_id", "key", "method", "options", "path", "seconds")
+    account_id: str
+    method: str
+    path: str | ByOperation
+    key: Any
+    seconds: float
+    options: CallOptions
 
+    @check_arguments
     def __init__(
         self,
         account_id: str,
         method: str,
-        path: str | ByOperation,
+        path: str,
         *,
         key: Any = None,
-        seconds: float = DEFAULT_SECONDS,
+        seconds: Seconds = DEFAULT_SECONDS,
         **options: Unpack[CallOptions],
     ) -> None:
-        check_call(account_id, method, path, options)
-        self.account_id = account_id
-        self.method = method
-        self.path = path
-        self.key = key
-        self.seconds = seconds
-        self.options = options
+        _describe(self, account_id, method, path, key, seconds, options)
 
     @classmethod
     def of_operation(
@@ -71,17 +79,36 @@ class Call:
         path_params: Mapping[str, str] | None = None,
         *,
         key: Any = None,
-        seconds: float = DEFAULT_SECONDS,
+        seconds: Seconds = DEFAULT_SECONDS,
         **options: Unpack[CallOptions],
     ) -> "Call":
         """Describe a call of an operation by its name; `path_params` are the values of the path's parameters, not encoded."""
-        target = ByOperation(operation, "", path_params or {})
-        return cls(account_id, "", target, key=key, seconds=seconds, **options)
+        call = cls.__new__(cls)
+        _describe(call, account_id, "", ByOperation(operation, path_params or {}), key, seconds, options)
+        return call
 
     def __repr__(self) -> str:
         """Return account, target and key, without options, which may hold buyers' data."""
         target = self.path.name if isinstance(self.path, ByOperation) else f"{self.method} {self.path}"
         return f"<Call account_id={self.account_id!r} {target} key={self.key!r}>"
+
+
+def _describe(
+    call: Call,
+    account_id: str,
+    method: str,
+    path: str | ByOperation,
+    key: Any,
+    seconds: float,
+    options: CallOptions,
+) -> None:
+    check_call(account_id, method, path, options)
+    call.account_id = account_id
+    call.method = method
+    call.path = path
+    call.key = key
+    call.seconds = seconds
+    call.options = options
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +173,10 @@ class CallRun:
 
     async def _make(self, call: Call) -> call_pb2.CallResponse:
         end = time.monotonic() + min(call.seconds, time_left(call.seconds))
-        method, path = call.method, call.path
-        if isinstance(path, ByOperation):
-            method = await self._method_of(path.name)
-        request = serialized_call(call.account_id, method, path, call.options.copy())
+        # The whole call is checked before an operation is looked up.
+        request = serialized_call(call.account_id, call.method, call.path, call.options.copy())
+        if isinstance(call.path, ByOperation):
+            request = replace(request, method=await self._method_of(call.path.name))
         return await retry_until(partial(self._send, request, end), service=_SERVICE, end=end)
 
     async def _send(self, request: SerializedCall, end: float) -> call_pb2.CallResponse:

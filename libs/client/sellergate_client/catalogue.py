@@ -8,6 +8,8 @@ from typing import Any
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1 import operation_pb2
 
+from sellergate_client.rpc.arguments import checked
+from sellergate_client.rpc.kinds import Count
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
 from sellergate_client.rpc.retries import invoke_with_retries
 
@@ -28,6 +30,7 @@ class Quota:
     source: str
 
 
+@checked
 class Catalogue:
     """The operations of SP-API. `on_behalf_of` is the user; only the edge may name one."""
 
@@ -35,7 +38,7 @@ class Catalogue:
         self._stub = stub
 
     async def page(
-        self, search: str = "", *, page_size: int = 0, page_token: str = "", on_behalf_of: str = ""
+        self, search: str = "", *, page_size: Count = 0, page_token: str = "", on_behalf_of: str = ""
     ) -> pb2.ListOperationsResponse:
         """Return one page of operations whose name, method or path contain `search`. Raises SellergateError."""
         request = pb2.ListOperationsRequest(search=search, page_size=page_size, page_token=page_token)

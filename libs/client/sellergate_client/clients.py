@@ -9,6 +9,8 @@ from pydantic import SecretStr
 from sellergate.account.v1 import drop_in_client_service_pb2 as pb2
 from sellergate.account.v1.drop_in_client_service_pb2_grpc import DropInClientServiceStub
 
+from sellergate_client.rpc.arguments import checked
+from sellergate_client.rpc.kinds import Count, EmptyableText
 from sellergate_client.rpc.paging import PAGE_SIZE, items_of
 from sellergate_client.rpc.retries import invoke_with_retries
 from sellergate_client.rpc.writes import write
@@ -37,6 +39,7 @@ class Authenticated:
     application_account_id: str
 
 
+@checked
 class Clients:
     """Clients as messages of sellergate.account.v1. `on_behalf_of` is the user; only the edge may name one."""
 
@@ -45,7 +48,13 @@ class Clients:
         self._stub = DropInClientServiceStub(channel)
 
     async def create(
-        self, user_id: str, name: str, account_ids: Sequence[str], *, on_behalf_of: str = "", idempotency_key: str = ""
+        self,
+        user_id: str,
+        name: EmptyableText,
+        account_ids: Sequence[str],
+        *,
+        on_behalf_of: str = "",
+        idempotency_key: str = "",
     ) -> Issued:
         """Create a client of a user for accounts of that user. Raises SellergateError."""
         request = pb2.CreateClientRequest(
@@ -63,7 +72,7 @@ class Clients:
         ).client
 
     async def list(
-        self, user_id: str = "", *, page_size: int = 0, page_token: str = "", on_behalf_of: str = ""
+        self, user_id: str = "", *, page_size: Count = 0, page_token: str = "", on_behalf_of: str = ""
     ) -> pb2.ListClientsResponse:
         """Return one page of clients, oldest first. Raises SellergateError."""
         request = pb2.ListClientsRequest(user_id=user_id, page_size=page_size, page_token=page_token)

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Unpack
 
@@ -19,17 +20,19 @@ from sellergate_common.settings import read_settings
 from sellergate_client import accounts, applications, clients, tokens
 from sellergate_client.calls import (
     DEFAULT_CONCURRENCY,
-    MOST_CONCURRENCY,
     SAFE_TO_REPEAT,
     Call,
     CallOutcome,
     CallRun,
+    Concurrency,
 )
 from sellergate_client.catalogue import Catalogue
 from sellergate_client.documents.feeds import Feeds
 from sellergate_client.documents.streams import Documents
 from sellergate_client.responses import SpApiResponse
+from sellergate_client.rpc.arguments import checked
 from sellergate_client.rpc.call_stream import CallStream
+from sellergate_client.rpc.kinds import Seconds
 from sellergate_client.rpc.options import CallOptions
 from sellergate_client.rpc.outcomes import connect_channel, is_connected, transport_outcome
 from sellergate_client.rpc.ownership import Owner
@@ -46,6 +49,7 @@ _SERVICE = "gateway"
 _CALL = f"/{CONTRACTS[0].full_name}/Call"
 
 
+@checked
 class Sellergate:
     """An open client of Sellergate. Every call has a deadline and raises SellergateError.
 
@@ -147,8 +151,8 @@ class Sellergate:
         method: str,
         path: str,
         *,
-        seconds: float = DEFAULT_SECONDS,
-        hedge_after: float | None = None,
+        seconds: Seconds = DEFAULT_SECONDS,
+        hedge_after: Seconds | None = None,
         on_behalf_of: str = "",
         **options: Unpack[CallOptions],
     ) -> SpApiResponse:
@@ -167,8 +171,8 @@ class Sellergate:
         operation: str,
         path_params: Mapping[str, str] | None = None,
         *,
-        seconds: float = DEFAULT_SECONDS,
-        hedge_after: float | None = None,
+        seconds: Seconds = DEFAULT_SECONDS,
+        hedge_after: Seconds | None = None,
         on_behalf_of: str = "",
         **options: Unpack[CallOptions],
     ) -> SpApiResponse:
@@ -178,15 +182,16 @@ class Sellergate:
         parameters, not encoded. Arguments and errors as of `call`; NotFound for an unknown operation.
         """
         self._owner.check()
-        target = ByOperation(operation, await self._method_of(operation, on_behalf_of), path_params or {})
-        request = serialized_call(account_id, target.method, target, options)
+        # The whole call is checked before the operation is looked up.
+        request = serialized_call(account_id, "", ByOperation(operation, path_params or {}), options)
+        request = replace(request, method=await self._method_of(operation, on_behalf_of))
         return await self._respond(request, seconds, hedge_after, on_behalf_of)
 
     def calls(
         self,
         calls: Iterable[Call] | AsyncIterable[Call],
         *,
-        concurrency: int = DEFAULT_CONCURRENCY,
+        concurrency: Concurrency = DEFAULT_CONCURRENCY,
         on_behalf_of: str = "",
     ) -> AsyncGenerator[CallOutcome]:
         """Make many calls over one stream, `concurrency` at once (256 at most), and yield the outcome of each as it ends.
@@ -196,12 +201,10 @@ class Sellergate:
 
         Each call has one outcome, with a response or a typed error. Calls are taken from `calls` when there is room. After a broken
         stream a call is made again on a new one if that is safe; a write that may have been sent ends with AMAZON_OUTCOME_UNKNOWN.
-        Closing the generator cancels the calls in progress. Raises TypeError and ValueError for a wrong argument, and what
-        iterating `calls` raises, after the outcomes of the calls that were begun.
+        Closing the generator cancels the calls in progress. Raises TypeError for a wrong argument, and what iterating
+        `calls` raises, after the outcomes of the calls that were begun.
         """
         self._owner.check()
-        if not 1 <= concurrency <= MOST_CONCURRENCY:
-            raise ValueError(f"concurrency must be from 1 to {MOST_CONCURRENCY}, not {concurrency}")
         run = CallRun(CallStream(self._channel, on_behalf_of), partial(self._method_of, on_behalf_of=on_behalf_of))
         return run.outcomes(calls, concurrency)
 
@@ -212,7 +215,7 @@ class Sellergate:
         return self._methods[operation]
 
     async def _respond(
-        self, request: SerializedCall, seconds: float, hedge_after: float | None, on_behalf_of: str
+        self, request: SerializedCall, seconds: float, hedge_after: Seconds | None, on_behalf_of: str
     ) -> SpApiResponse:
         self._owner.check()
         end = time.monotonic() + min(seconds, time_left(seconds))
@@ -227,7 +230,7 @@ class Sellergate:
         *,
         exchange: bool = True,
         with_call: bool = True,
-        seconds: float = DEFAULT_SECONDS,
+        seconds: Seconds = DEFAULT_SECONDS,
         on_behalf_of: str = "",
     ) -> gateway_service_pb2.CheckAccountResponse:
         """Check an account stage by stage: exchange its refresh token, at most once in 60 s, and make one call of SP-API.

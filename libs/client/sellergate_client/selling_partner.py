@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, Unpack, cast
 
@@ -11,14 +10,14 @@ from sellergate_common.rpc.channel import DEFAULT_SECONDS
 from sellergate_client.documents.feeds import FEED_SECONDS, Feed
 from sellergate_client.documents.streams import STREAM_SECONDS, Document, Kind, OnProgress
 from sellergate_client.responses import SpApiResponse
+from sellergate_client.rpc.arguments import check_arguments, checked
+from sellergate_client.rpc.kinds import AwareTime, Count, Seconds, Timeout, check_kind
 from sellergate_client.rpc.options import (
-    METHOD_NAMES,
-    PARTNER_NAMES,
     CallOptions,
-    Options,
+    ListOptions,
     PartnerCallOptions,
     PartnerOptions,
-    check_names,
+    WriteOptions,
     refuse_unnamed,
 )
 from sellergate_client.rpc.query import Query
@@ -26,6 +25,7 @@ from sellergate_client.rpc.requests import call_request
 from sellergate_client.sellergate import Sellergate
 
 
+@checked
 class SellingPartner:
     """SP-API for one stored account, asynchronously; `sellergate_client.sync` has the same without await.
 
@@ -42,13 +42,14 @@ class SellingPartner:
     ...     await partner.report("GET_MERCHANT_LISTINGS_ALL_DATA").save("listings.txt")
     """
 
+    @check_arguments
     def __init__(
         self,
         account_id: str,
         *,
         sellergate: Sellergate | None = None,
-        seconds: float = DEFAULT_SECONDS,
-        hedge_after: float | None = None,
+        seconds: Timeout = DEFAULT_SECONDS,
+        hedge_after: Timeout | None = None,
         sandbox: bool | None = None,
     ) -> None:
         self.account_id = account_id
@@ -75,11 +76,10 @@ class SellingPartner:
 
         `params` are the query and become text by the rule of `sellergate_client.rpc.query`.
         """
-        check_names("get", options, METHOD_NAMES)
         return await self.request("GET", path, query=params, **options)
 
     async def post(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[WriteOptions]
     ) -> SpApiResponse:
         """Create a resource, and return Amazon's response. `json` is the body, `params` the query; both must be named.
 
@@ -87,35 +87,30 @@ class SellingPartner:
         InvalidRequest for a document that JSON cannot hold; nothing is sent then.
         """
         refuse_unnamed("post", unnamed)
-        check_names("post", options, METHOD_NAMES)
         return await self.request("POST", path, query=params, json=json, **options)
 
     async def put(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[WriteOptions]
     ) -> SpApiResponse:
         """Replace a resource. Arguments and errors as of `post`."""
         refuse_unnamed("put", unnamed)
-        check_names("put", options, METHOD_NAMES)
         return await self.request("PUT", path, query=params, json=json, **options)
 
     async def patch(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[WriteOptions]
     ) -> SpApiResponse:
         """Change a resource. Arguments and errors as of `post`."""
         refuse_unnamed("patch", unnamed)
-        check_names("patch", options, METHOD_NAMES)
         return await self.request("PATCH", path, query=params, json=json, **options)
 
     async def delete(
-        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
+        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[WriteOptions]
     ) -> SpApiResponse:
         """Remove a resource. Arguments as of `get`, and a body for the few operations that have one."""
-        check_names("delete", options, METHOD_NAMES)
         return await self.request("DELETE", path, query=params, json=json, **options)
 
     async def request(self, method: str, path: str, **options: Unpack[PartnerCallOptions]) -> SpApiResponse:
         """Make one call, and return Amazon's response; PartnerCallOptions describes all options."""
-        check_names("request", options, PARTNER_NAMES)
         seconds, call = self._bounded(options)
         return await self._sellergate.call(
             self.account_id, method, path, seconds=seconds, hedge_after=self._hedge_after, **call
@@ -129,7 +124,6 @@ class SellingPartner:
         The name is api/version/operationId, or the operationId where only one API has it; `path_params` are not encoded. Raises
         NotFound for an unknown operation.
         """
-        check_names("call_operation", options, PARTNER_NAMES)
         seconds, call = self._bounded(options)
         return await self._sellergate.call_operation(
             self.account_id, operation, path_params, seconds=seconds, hedge_after=self._hedge_after, **call
@@ -140,16 +134,15 @@ class SellingPartner:
         path: str,
         params: Query | None = None,
         *,
-        max_pages: int = 0,
-        seconds: float = STREAM_SECONDS,
-        **options: Unpack[Options],
+        max_pages: Count = 0,
+        seconds: Timeout = STREAM_SECONDS,
+        **options: Unpack[ListOptions],
     ) -> AsyncGenerator[SpApiResponse]:
         """Yield the pages of a read one by one, by the paging rule of its operation and within quota, `max_pages` at most.
 
         0 means all pages. `seconds` bound all of them together. A list that cannot be read to its end never ends
         silently: repeated page tokens, or 10,000 pages without `max_pages`, raise Unavailable.
         """
-        check_names("pages", options, METHOD_NAMES)
         given = cast("CallOptions", {**options, "query": params})
         call = call_request(self.account_id, "GET", path, self._with_sandbox(given))
         documents = self._sellergate.documents
@@ -163,11 +156,11 @@ class SellingPartner:
         *,
         marketplace_ids: Sequence[str] = (),
         options: Mapping[str, str] | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
+        start: AwareTime | None = None,
+        end: AwareTime | None = None,
         resume: str = "",
         on_progress: OnProgress | None = None,
-        seconds: float = STREAM_SECONDS,
+        seconds: Timeout = STREAM_SECONDS,
     ) -> Document:
         """Return a report as a document, to be iterated over, read, saved or read in rows; reading waits until Amazon has made it.
 
@@ -192,7 +185,7 @@ class SellingPartner:
         kind: Kind = "REPORT",
         *,
         on_progress: OnProgress | None = None,
-        seconds: float = STREAM_SECONDS,
+        seconds: Timeout = STREAM_SECONDS,
     ) -> Document:
         """Return a document of Reports, Feeds or Data Kiosk, to be iterated over, read, saved or read in rows."""
         return self._sellergate.documents.download(
@@ -204,9 +197,9 @@ class SellingPartner:
         content: bytes | Path | AsyncIterable[bytes],
         content_type: str,
         *,
-        size: int = 0,
+        size: Count = 0,
         on_progress: OnProgress | None = None,
-        seconds: float = STREAM_SECONDS,
+        seconds: Timeout = STREAM_SECONDS,
     ) -> str:
         """Upload a document for a feed and return its feedDocumentId; an iterable of more than 16 MiB needs its `size` in bytes."""
         return await self._sellergate.documents.upload(
@@ -221,10 +214,10 @@ class SellingPartner:
         *,
         marketplace_ids: Sequence[str] = (),
         options: Mapping[str, str] | None = None,
-        size: int = 0,
+        size: Count = 0,
         wait: bool = True,
         on_progress: OnProgress | None = None,
-        seconds: float = FEED_SECONDS,
+        seconds: Seconds = FEED_SECONDS,
     ) -> Feed:
         """Upload and submit a feed, wait until Amazon has ended it, and return it; check its `status`.
 
@@ -248,7 +241,7 @@ class SellingPartner:
         return await self.wait_for_feed(feed_id, seconds=seconds, on_progress=on_progress)
 
     async def wait_for_feed(
-        self, feed_id: str, *, seconds: float = FEED_SECONDS, on_progress: OnProgress | None = None
+        self, feed_id: str, *, seconds: Seconds = FEED_SECONDS, on_progress: OnProgress | None = None
     ) -> Feed:
         """Wait until Amazon has ended a feed, and return it. Raises OutOfTime after `seconds`; Amazon continues."""
         return await self._sellergate.feeds.wait(self.account_id, feed_id, seconds=seconds, on_progress=on_progress)
@@ -267,8 +260,7 @@ class SellingPartner:
         """Return the seconds of a call, and its other options. Raises TypeError unless the seconds are a positive number."""
         call = {name: value for name, value in options.items() if name != "seconds"}
         seconds = options.get("seconds", self._seconds)
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-            raise TypeError("seconds must be a number above 0")
+        check_kind("seconds", Timeout, seconds)
         return seconds, self._with_sandbox(cast("CallOptions", call))
 
     def _with_sandbox(self, options: CallOptions) -> CallOptions:

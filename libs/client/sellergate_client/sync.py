@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,13 +21,15 @@ from sellergate_common.identity.tls import Identity
 from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
 from sellergate_client import sellergate, selling_partner
-from sellergate_client.calls import DEFAULT_CONCURRENCY, Call, CallOutcome
+from sellergate_client.calls import DEFAULT_CONCURRENCY, Call, CallOutcome, Concurrency
 from sellergate_client.documents.feeds import FEED_SECONDS, Feed
 from sellergate_client.documents.rows import Types
 from sellergate_client.documents.streams import STREAM_SECONDS, Kind, OnProgress
 from sellergate_client.documents.streams import Document as AsyncDocument
 from sellergate_client.responses import SpApiResponse
-from sellergate_client.rpc.options import Options, PartnerCallOptions, PartnerOptions
+from sellergate_client.rpc.arguments import check_arguments, checked
+from sellergate_client.rpc.kinds import AwareTime, Count, Seconds, Timeout
+from sellergate_client.rpc.options import ListOptions, PartnerCallOptions, PartnerOptions, WriteOptions
 from sellergate_client.rpc.ownership import ClientUseError, check_process
 from sellergate_client.rpc.query import Query
 
@@ -96,6 +97,7 @@ async def _made(make: Callable[[], _Result]) -> _Result:
     return make()
 
 
+@checked
 class Document:
     """A document that is being transferred; see `sellergate_client.documents.streams.Document`."""
 
@@ -123,15 +125,17 @@ class Document:
         return self._loop.each(self.wrapped.rows(types, charset=charset))
 
 
+@checked
 class SellingPartner:
     """SP-API for one stored account; each method as of `sellergate_client.SellingPartner`, without await."""
 
+    @check_arguments
     def __init__(
         self,
         account_id: str,
         *,
-        seconds: float = DEFAULT_SECONDS,
-        hedge_after: float | None = None,
+        seconds: Timeout = DEFAULT_SECONDS,
+        hedge_after: Timeout | None = None,
         sandbox: bool | None = None,
     ) -> None:
         self.account_id = account_id
@@ -166,25 +170,25 @@ class SellingPartner:
         return self._loop.run(self._partner.get(path, params, **options))
 
     def post(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[WriteOptions]
     ) -> SpApiResponse:
         """Create a resource, and return Amazon's response."""
         return self._loop.run(self._partner.post(path, *unnamed, params=params, json=json, **options))
 
     def put(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[WriteOptions]
     ) -> SpApiResponse:
         """Replace a resource, and return Amazon's response."""
         return self._loop.run(self._partner.put(path, *unnamed, params=params, json=json, **options))
 
     def patch(
-        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
+        self, path: str, *unnamed: Any, params: Query | None = None, json: Any = None, **options: Unpack[WriteOptions]
     ) -> SpApiResponse:
         """Change a resource, and return Amazon's response."""
         return self._loop.run(self._partner.patch(path, *unnamed, params=params, json=json, **options))
 
     def delete(
-        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[PartnerOptions]
+        self, path: str, params: Query | None = None, json: Any = None, **options: Unpack[WriteOptions]
     ) -> SpApiResponse:
         """Remove a resource, and return Amazon's response."""
         return self._loop.run(self._partner.delete(path, params, json, **options))
@@ -204,9 +208,9 @@ class SellingPartner:
         path: str,
         params: Query | None = None,
         *,
-        max_pages: int = 0,
-        seconds: float = STREAM_SECONDS,
-        **options: Unpack[Options],
+        max_pages: Count = 0,
+        seconds: Timeout = STREAM_SECONDS,
+        **options: Unpack[ListOptions],
     ) -> Iterator[SpApiResponse]:
         """Yield page after page of a read, `max_pages` at most (0: all), within `seconds` in all."""
         return self._loop.each(self._partner.pages(path, params, max_pages=max_pages, seconds=seconds, **options))
@@ -217,11 +221,11 @@ class SellingPartner:
         *,
         marketplace_ids: Sequence[str] = (),
         options: Mapping[str, str] | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
+        start: AwareTime | None = None,
+        end: AwareTime | None = None,
         resume: str = "",
         on_progress: OnProgress | None = None,
-        seconds: float = STREAM_SECONDS,
+        seconds: Timeout = STREAM_SECONDS,
     ) -> Document:
         """Return a report as a document; `on_progress` is called in another thread and must make no calls."""
         make = partial(
@@ -243,7 +247,7 @@ class SellingPartner:
         kind: Kind = "REPORT",
         *,
         on_progress: OnProgress | None = None,
-        seconds: float = STREAM_SECONDS,
+        seconds: Timeout = STREAM_SECONDS,
     ) -> Document:
         """Return a document; `on_progress` is called in another thread and must make no calls."""
         make = partial(self._partner.download, document_id, kind, on_progress=on_progress, seconds=seconds)
@@ -255,7 +259,7 @@ class SellingPartner:
         content_type: str,
         *,
         on_progress: OnProgress | None = None,
-        seconds: float = STREAM_SECONDS,
+        seconds: Timeout = STREAM_SECONDS,
     ) -> str:
         """Upload a document for a feed and return its feedDocumentId."""
         return self._loop.run(self._partner.upload(content, content_type, on_progress=on_progress, seconds=seconds))
@@ -270,7 +274,7 @@ class SellingPartner:
         options: Mapping[str, str] | None = None,
         wait: bool = True,
         on_progress: OnProgress | None = None,
-        seconds: float = FEED_SECONDS,
+        seconds: Seconds = FEED_SECONDS,
     ) -> Feed:
         """Upload and submit a feed, wait until Amazon has ended it, and return it; check its `status`."""
         work = self._partner.feed(
@@ -286,7 +290,7 @@ class SellingPartner:
         return self._loop.run(work)
 
     def wait_for_feed(
-        self, feed_id: str, *, seconds: float = FEED_SECONDS, on_progress: OnProgress | None = None
+        self, feed_id: str, *, seconds: Seconds = FEED_SECONDS, on_progress: OnProgress | None = None
     ) -> Feed:
         """Wait until Amazon has ended a feed, and return it. Raises OutOfTime after `seconds`; Amazon continues."""
         return self._loop.run(self._partner.wait_for_feed(feed_id, seconds=seconds, on_progress=on_progress))
@@ -302,9 +306,11 @@ class SellingPartner:
         return self._running
 
 
+@checked
 class Sellergate:
     """Calls for many stored accounts; see `sellergate_client.Sellergate`."""
 
+    @check_arguments
     def __init__(
         self, gateway: str | None = None, account: str | None = None, identity: Identity | None = None
     ) -> None:
@@ -334,7 +340,7 @@ class Sellergate:
             finally:
                 opened[0].close()
 
-    def calls(self, calls: Iterable[Call], *, concurrency: int = DEFAULT_CONCURRENCY) -> Iterator[CallOutcome]:
+    def calls(self, calls: Iterable[Call], *, concurrency: Concurrency = DEFAULT_CONCURRENCY) -> Iterator[CallOutcome]:
         """Make many calls over one stream, `concurrency` at once (256 at most), and yield the outcome of each as it ends.
 
         `calls` is iterated over in the caller's thread, when there is room for a further call.

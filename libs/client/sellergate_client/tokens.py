@@ -9,6 +9,8 @@ from sellergate.token.v1 import token_service_pb2
 from sellergate_common.context import time_left
 from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
+from sellergate_client.rpc.arguments import checked
+from sellergate_client.rpc.kinds import Count, Seconds
 from sellergate_client.rpc.replicas import Replicas
 from sellergate_client.rpc.retries import retry_until
 
@@ -32,6 +34,7 @@ class AccessToken:
     """Seconds of validity from the receipt, independent of clocks; None from a token service that does not report it."""
 
 
+@checked
 class Tokens:
     """Access tokens. The caller's certificate must be named in the token service's SELLERGATE_TOKEN_CALLERS."""
 
@@ -39,7 +42,7 @@ class Tokens:
         self._replicas = replicas
 
     async def get(
-        self, account_id: str, *, min_lifetime: float | None = None, expected_revision: int = 0
+        self, account_id: str, *, min_lifetime: Seconds | None = None, expected_revision: Count = 0
     ) -> AccessToken:
         """Return a token that is valid for at least `min_lifetime` seconds (default: 60). The service caches tokens.
 
@@ -49,12 +52,12 @@ class Tokens:
         request = token_service_pb2.GetAccessTokenRequest(account_id=account_id, expected_revision=expected_revision)
         return await self._ask(request, min_lifetime)
 
-    async def grantless(self, application_id: str, scope: str, *, min_lifetime: float | None = None) -> AccessToken:
+    async def grantless(self, application_id: str, scope: str, *, min_lifetime: Seconds | None = None) -> AccessToken:
         """Return an application's token for a grantless scope such as `sellingpartnerapi::notifications`; otherwise as `get`."""
         wanted = token_service_pb2.GrantlessScope(application_id=application_id, scope=scope)
         return await self._ask(token_service_pb2.GetAccessTokenRequest(grantless=wanted), min_lifetime)
 
-    async def _ask(self, request: token_service_pb2.GetAccessTokenRequest, min_lifetime: float | None) -> AccessToken:
+    async def _ask(self, request: token_service_pb2.GetAccessTokenRequest, min_lifetime: Seconds | None) -> AccessToken:
         if min_lifetime is not None:
             lifetime = Duration()
             lifetime.FromMilliseconds(int(min_lifetime * 1000))

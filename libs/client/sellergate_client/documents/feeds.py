@@ -13,6 +13,8 @@ from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_common.errors import InvalidRequest, OutOfTime, Reason, Unavailable
 
 from sellergate_client.documents.streams import Document, OnProgress, Progress
+from sellergate_client.rpc.arguments import checked
+from sellergate_client.rpc.kinds import Count, Seconds
 
 if TYPE_CHECKING:
     from sellergate_client.sellergate import Sellergate
@@ -33,6 +35,7 @@ class Feed:
     result_document_id: str
 
 
+@checked
 class Feeds:
     """Feeds 2021-06-30, through an open client. Every method raises SellergateError."""
 
@@ -48,7 +51,7 @@ class Feeds:
         *,
         marketplace_ids: Sequence[str] = (),
         options: Mapping[str, str] | None = None,
-        size: int = 0,
+        size: Count = 0,
         on_progress: OnProgress | None = None,
     ) -> str:
         """Upload a document, create a feed of it, and return the feed's id.
@@ -81,7 +84,7 @@ class Feeds:
         account_id: str,
         feed_id: str,
         *,
-        seconds: float = FEED_SECONDS,
+        seconds: Seconds = FEED_SECONDS,
         on_progress: OnProgress | None = None,
     ) -> Feed:
         """Wait until Amazon has ended a feed (DONE, CANCELLED or FATAL), and return it.

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +17,8 @@ from sellergate_common.rpc.channel import invoke_client_stream, invoke_stream
 
 from sellergate_client.documents.rows import Types, rows_of
 from sellergate_client.responses import SpApiResponse
+from sellergate_client.rpc.arguments import checked
+from sellergate_client.rpc.kinds import AwareTime, Count, Seconds
 from sellergate_client.rpc.outcomes import connect_channel, transport_outcome
 
 Kind = Literal["REPORT", "FEED", "DATA_KIOSK"]
@@ -43,6 +44,7 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+@checked
 class Document:
     """A document that is being transferred, to be read once: `async for chunk in document`, `read`, `save` or `rows`.
 
@@ -113,6 +115,7 @@ class Document:
         return self.received
 
 
+@checked
 class Documents:
     """The gateway's streams. `seconds` bound a whole stream; every method raises SellergateError."""
 
@@ -121,7 +124,7 @@ class Documents:
         self._stub = stub
 
     async def pages(
-        self, call: call_pb2.CallRequest, *, max_pages: int = 0, seconds: float = STREAM_SECONDS
+        self, call: call_pb2.CallRequest, *, max_pages: Count = 0, seconds: Seconds = STREAM_SECONDS
     ) -> AsyncGenerator[SpApiResponse]:
         """Yield the pages of a call one by one, by the paging rule of its operation, `max_pages` at most.
 
@@ -148,7 +151,7 @@ class Documents:
         kind: Kind = "REPORT",
         *,
         on_progress: OnProgress | None = None,
-        seconds: float = STREAM_SECONDS,
+        seconds: Seconds = STREAM_SECONDS,
     ) -> Document:
         """Return a document, decompressed. The gateway resumes the download after a broken connection to Amazon."""
         number = pb2.DocumentKind.Value(f"DOCUMENT_KIND_{kind}")
@@ -162,11 +165,11 @@ class Documents:
         *,
         marketplace_ids: Sequence[str] = (),
         options: Mapping[str, str] | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
+        start: AwareTime | None = None,
+        end: AwareTime | None = None,
         resume: str = "",
         on_progress: OnProgress | None = None,
-        seconds: float = STREAM_SECONDS,
+        seconds: Seconds = STREAM_SECONDS,
     ) -> Document:
         """Return a report, which is requested when it is first read; `resume` is the ID of an earlier report.
 
@@ -191,9 +194,9 @@ class Documents:
         content: bytes | Path | AsyncIterable[bytes],
         content_type: str,
         *,
-        size: int = 0,
+        size: Count = 0,
         on_progress: OnProgress | None = None,
-        seconds: float = STREAM_SECONDS,
+        seconds: Seconds = STREAM_SECONDS,
     ) -> str:
         """Upload a document for a feed and return its id. An iterable of more than 16 MiB needs its `size` in bytes.
 
@@ -218,9 +221,9 @@ class Documents:
         account_id: str,
         content: bytes | Path | AsyncIterable[bytes],
         content_type: str,
-        size: int,
+        size: Count,
         on_progress: OnProgress | None,
-        seconds: float,
+        seconds: Seconds,
     ) -> str:
         """Send a document once."""
         head = pb2.UploadDocumentHead(account_id=account_id, content_type=content_type, size=size)

@@ -20,11 +20,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 from sellergate_common.errors import InvalidRequest
 
-Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
+from sellergate_client.rpc.kinds import Rule
+
+Query = Annotated[
+    Mapping[str, Any] | Sequence[tuple[str, Any]],
+    Rule("a mapping or a list of (name, value); give a text as raw_query"),
+]
 
 
 def query_pairs(query: Query) -> list[tuple[str, str]]:

@@ -26,10 +26,9 @@ class SerializedCall:
 
 @dataclass(frozen=True, slots=True)
 class ByOperation:
-    """An operation of the catalogue in place of method and path. `method` is the operation's own; `path_params` are not encoded."""
+    """An operation of the catalogue in place of method and path. `path_params` are not encoded."""
 
     name: str
-    method: str
     path_params: Mapping[str, str]
 
 

@@ -3,7 +3,16 @@
 from typing import Any
 
 import pytest
-from sellergate_client.rpc.options import METHOD_NAMES, PARTNER_NAMES, check_names, check_types, header_pairs
+from sellergate_client.rpc.options import (
+    PartnerCallOptions,
+    WriteOptions,
+    check_names,
+    check_types,
+    header_pairs,
+)
+
+METHOD_NAMES = frozenset(WriteOptions.__annotations__) | {"params", "json"}
+PARTNER_NAMES = frozenset(PartnerCallOptions.__annotations__)
 
 
 @pytest.mark.parametrize(
@@ -71,4 +80,4 @@ def test_headers_are_pairs_of_texts() -> None:
     assert header_pairs({"a": "b"}) == header_pairs([("a", "b")]) == [("a", "b")]
     for wrong in ({"a": 1}, [("a",)], ["ab"]):
         with pytest.raises(TypeError, match="pairs of texts"):
-            header_pairs(wrong)  # type: ignore[arg-type]
+            check_types({"headers": wrong})

@@ -51,7 +51,7 @@ def test_a_document_is_the_body() -> None:
 
 
 def test_an_operation_stands_in_place_of_method_and_path() -> None:
-    made = serialized_call("a", "GET", ByOperation("getOrder", "get", {"orderId": "1/2"}), {"query": {"x": True}})
+    made = serialized_call("a", "GET", ByOperation("getOrder", {"orderId": "1/2"}), {"query": {"x": True}})
     request = call_pb2.CallRequest.FromString(made.data)
     assert (request.method, request.path, request.operation) == ("", "", "getOrder")
     assert dict(request.path_params) == {"orderId": "1/2"}
