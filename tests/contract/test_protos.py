@@ -50,11 +50,13 @@ def test_account_never_holds_a_secret() -> None:
 
 
 def test_every_list_has_its_page_from_day_one() -> None:
+    """A list of changes has no end: it goes on from a cursor, and the service bounds each response."""
+    forms = {"Request": ({"page_size", "page_token"}, {"cursor"}), "Response": ({"next_page_token"}, {"next_cursor"})}
     for message in messages():
-        if message.name.startswith("List") and message.name.endswith("Request"):
-            assert {"page_size", "page_token"} <= set(message.fields_by_name), message.full_name
-        if message.name.startswith("List") and message.name.endswith("Response"):
-            assert "next_page_token" in message.fields_by_name, message.full_name
+        for end, (page, feed) in forms.items():
+            if message.name.startswith("List") and message.name.endswith(end):
+                wanted = feed if message.name.endswith(f"Changes{end}") else page
+                assert wanted <= set(message.fields_by_name), message.full_name
 
 
 def test_patterns_come_with_words() -> None:
