@@ -93,3 +93,10 @@ def test_a_configured_catalogue_is_checked_at_the_start(monkeypatch: pytest.Monk
         read_settings(GatewaySettings)
     (problem,) = caught.value.problems
     assert problem.startswith(f"SELLERGATE_CATALOGUE: {file}: entry 1 ({rows[0]['name']}): rate must be a number")
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "many", "10000001"])
+def test_a_number_of_copies_out_of_range_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("SELLERGATE_ACCOUNT_COPIES", given)
+    with pytest.raises(SettingsError, match="SELLERGATE_ACCOUNT_COPIES"):
+        read_settings(GatewaySettings)

@@ -1,4 +1,4 @@
-"""Decides how long changes stay in the list: ten minutes at least, twice as long as a cursor is usable."""
+"""Removal of old changes from the list: each stays for ten minutes at least, twice as long as a cursor is usable."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,10 +12,10 @@ REMOVED_AT_ONCE, MOST_BATCHES = 500, 200
 
 
 async def remove_old_changes(log: ChangeLog, sleep: Callable[[float], Awaitable[None]]) -> None:
-    """Remove changes every ten minutes, in batches; while the database is down, later.
+    """Remove old changes every ten minutes, in batches, until cancelled. While the database is down, they stay.
 
-    A change goes where it was settled ten minutes ago already. Its own time would say less: a transaction may stay open for longer
-    before it commits, and processes see its change only then.
+    A change is removed if its transaction had ended ten minutes before. The time of the change itself would not do: other processes
+    see the change only after the commit, and a transaction may stay open for longer than ten minutes.
     """
     settled = None
     while True:
