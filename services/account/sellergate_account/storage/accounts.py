@@ -29,6 +29,8 @@ class SqlAccounts:
         self._macs = macs
         self._secrets = secrets
         self._effects = effects
+        # A transaction that only reads sees one state of the database, and needs each row once.
+        self._read: dict[str, Row[Any] | None] = {}
 
     async def get(self, account_id: str) -> Account | None:
         """Return the account with this id."""
@@ -102,7 +104,12 @@ class SqlAccounts:
         return await self._secrets.read(_ref(account), row.refresh_token_sealed if row else "")
 
     async def _row(self, account_id: str) -> Row[Any] | None:
-        return await self._one(select(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account_id))
+        query = select(_ACCOUNTS).where(_ACCOUNTS.c.account_id == account_id)
+        if self._effects is not None:
+            return await self._one(query)
+        if account_id not in self._read:
+            self._read[account_id] = await self._one(query)
+        return self._read[account_id]
 
     async def _one(self, query: Select[Any]) -> Row[Any] | None:
         return await self._macs.one(self._connection, _ACCOUNTS, query, locks=self._effects is not None)

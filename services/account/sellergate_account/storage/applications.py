@@ -46,6 +46,8 @@ class SqlApplications:
         self._secrets = secrets
         self._index_key = index_key
         self._effects = effects
+        # A transaction that only reads sees one state of the database, and needs each row once.
+        self._read: dict[str, Row[Any] | None] = {}
 
     async def get(self, application_id: str) -> Application | None:
         """Return the application with this id."""
@@ -123,7 +125,12 @@ class SqlApplications:
         return blind_index(self._index_key, "lwa_client_id", client_id.get_secret_value())
 
     async def _row(self, application_id: str) -> Row[Any] | None:
-        return await self._one(select(_APPLICATIONS).where(_APPLICATIONS.c.application_id == application_id))
+        query = select(_APPLICATIONS).where(_APPLICATIONS.c.application_id == application_id)
+        if self._effects is not None:
+            return await self._one(query)
+        if application_id not in self._read:
+            self._read[application_id] = await self._one(query)
+        return self._read[application_id]
 
     async def _one(self, query: Select[Any]) -> Row[Any] | None:
         return await self._macs.one(self._connection, _APPLICATIONS, query, locks=self._effects is not None)
