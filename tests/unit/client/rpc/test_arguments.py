@@ -26,8 +26,8 @@ from sellergate_common.identity.tls import Identity
 from tests.conftest import TestAuthority
 from tests.fakes.wrong_calls import CALLS
 
-# What the library's classes consist of, and what only passes on messages of Amazon's for the edge.
-INTERNAL = {"CallRun", "CallStream", "Owner", "Replicas", "Rotations", "Page", "ClientSettings"}
+# What the library's classes consist of, and what only the services and the edge use.
+INTERNAL = {"CallRun", "CallStream", "GrpcAccountChanges", "Owner", "Replicas", "Rotations", "Page", "ClientSettings"}
 NAN, INFINITY = float("nan"), float("inf")
 WRONG_VALUES: dict[Any, Sequence[Any]] = {
     Count: (-1, 1.5, True, "1"),
