@@ -3,7 +3,7 @@ ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS wheel
 WORKDIR /source
-# What is installed is looked at first: every file has the hash that requirements/ names.
+# Packages are verified before they are installed: every file must have its hash in requirements/.
 COPY requirements requirements
 COPY scripts/requirements_of.py ./
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
@@ -20,8 +20,8 @@ FROM ${PYTHON} AS packages
 ARG SERVICE
 COPY --from=wheel /source/requirements_of.py /source/requirements/run.txt /requirements/
 COPY --from=wheel /wheels /wheels
-# Without pip in it, without what only tests of libraries read, and with those of AWS's 400 services alone that we and its credential chain call.
-# Compiled here: a container that cannot write would compile at each start, and take three times as long.
+# Without pip, without the test data of libraries, and with only those of AWS's 400 service models that Sellergate and the credential chain call.
+# Compiled here: a container with a read-only file system would compile at each start, which takes three times as long.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python -m venv --without-pip /opt/sellergate \
     && python /requirements/requirements_of.py "${SERVICE}" /requirements/run.txt > /requirements/service.txt \
@@ -38,6 +38,6 @@ ARG SERVICE
 LABEL org.opencontainers.image.title="sellergate-${SERVICE}"
 COPY --from=packages /opt/sellergate /opt/sellergate
 ENV PATH=/opt/sellergate/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SELLERGATE_SERVICE=${SERVICE}
-# Numbers, so that Kubernetes can tell that it is not root; nobody has to be in /etc/passwd.
+# Numeric, so that Kubernetes can verify that it is not root; the user needs no entry in /etc/passwd.
 USER 10001:10001
 CMD ["sh", "-c", "exec python -m sellergate_${SELLERGATE_SERVICE}"]

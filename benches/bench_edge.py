@@ -37,7 +37,7 @@ class Connections:
         return body
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Return one that is free, unless it was closed for having been free too long."""
+        """Return a free connection, unless it was closed after too long without a request."""
         while self._free:
             reader, writer = self._free.pop()
             if not reader.at_eof():

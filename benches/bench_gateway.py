@@ -1,4 +1,4 @@
-"""A warm Call beside a bare pass-through: TLS, uvloop, process count and upstream alike."""
+"""A warm Call beside a bare pass-through: both with the same TLS, uvloop, process count and upstream."""
 
 import asyncio
 import subprocess
@@ -35,7 +35,7 @@ FULL, LOCAL, SIGNED, OF_IDEAL, P50 = 0.55, 0.70, 0.90, 0.90, 1.08
 
 @dataclass
 class Bench:
-    """What is measured, one after the other: raw bytes on this side for all."""
+    """The measured subjects, in turns; all of them get raw bytes from this process."""
 
     suite: Suite
     stack: AsyncExitStack
@@ -49,7 +49,7 @@ class Bench:
         return (await self.gateway_at(upstream, mode))[0]
 
     async def gateway_at(self, upstream: int, mode: str) -> tuple[Bytes, str]:
-        """Start a gateway before an upstream; return its Call, and where it is."""
+        """Start a gateway before an upstream; return its Call and its address."""
         (port,), target = free_ports(1), ""
         target = f"127.0.0.1:{port}"
         environment = {
@@ -102,7 +102,7 @@ async def main() -> int:
         def calling(called: Bytes, request: bytes) -> Callable[[], grpc.aio.UnaryUnaryCall[bytes, bytes]]:
             return lambda: called(request, timeout=10)
 
-        # The first answers tell the rate that the upstream allows.
+        # The first responses report the rate that the upstream allows.
         for called, request in (
             (shared, bench.plain),
             (local, bench.plain),
@@ -127,7 +127,7 @@ async def main() -> int:
 
 
 def describe(at_once: dict[str, Measurement], delayed: dict[str, Measurement]) -> int:
-    """Print what was measured; return how many targets were missed."""
+    """Print the measurements; return how many targets were missed."""
     bare, shared, ideal = at_once["bare"].rate, at_once["shared"].rate, CALLERS / DELAY
     print(f"bare pass-through         {bare:6.0f} calls/s")
     rows = [

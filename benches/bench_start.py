@@ -1,4 +1,4 @@
-"""From the start of a process until it is healthy, beside `python -c 'import grpc'`: each service anew, with all others there."""
+"""The seconds until a started process is healthy, beside `python -c 'import grpc'`; all other services run meanwhile."""
 
 import statistics
 import subprocess

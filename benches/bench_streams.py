@@ -22,7 +22,7 @@ _CALL_TAG = bytes([StreamCallsRequest.CALL_FIELD_NUMBER << 3 | 2])
 
 
 class Multiplexer:
-    """Calls over one stream. Raw bytes on this side, as for the unary calls beside it."""
+    """Calls over one stream, with raw bytes in this process as for the unary calls beside it."""
 
     def __init__(self, stream: Any, request: bytes) -> None:
         self._stream = stream
@@ -70,7 +70,7 @@ async def main() -> int:
     async with opened() as bench:
         upstream = bench.upstream(0.0)
         bare, (unary, target) = await bench.bare(upstream), await bench.gateway_at(upstream, "shared")
-        for _ in range(3):  # the first responses name the rate that the upstream allows
+        for _ in range(3):  # the first responses report the rate that the upstream allows
             await unary(bench.plain, timeout=10)
         async with multiplexed(bench, target) as stream:
             found = await compare(
@@ -85,7 +85,7 @@ async def main() -> int:
 
 
 def describe(found: dict[str, Measurement]) -> int:
-    """Print what was measured; return how many targets were missed."""
+    """Print the measurements; return how many targets were missed."""
     stream, unary, bare = (found[name].rate for name in ("stream", "unary", "bare"))
     print(f"bare pass-through         {bare:6.0f} calls/s")
     print(f"StreamCalls, of Call      ratio {stream / unary:.2f} (at least {OF_UNARY})")

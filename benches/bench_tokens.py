@@ -1,4 +1,4 @@
-"""A warm GetAccessToken beside a bare echo of the same message size: TLS, uvloop and process count alike."""
+"""A warm GetAccessToken beside a bare echo of the same message size, with the same TLS, uvloop and process count."""
 
 import asyncio
 import subprocess
@@ -42,7 +42,7 @@ async def measure(suite: Suite, account_id: str) -> int:
         with echoing(suite, size) as target:
             async with open_channel(target, "token", identity, []) as bare:
                 await asyncio.wait_for(bare.channel_ready(), 10)
-                # Bytes on this side for both: it is the servers that are compared.
+                # This process handles raw bytes for both, so that only the servers are compared.
                 echo: Bytes = bare.unary_unary(METHOD)
                 get: Bytes = channel.unary_unary(GET_ACCESS_TOKEN)
                 sent = request.SerializeToString()
@@ -55,7 +55,7 @@ async def measure(suite: Suite, account_id: str) -> int:
 
 @contextmanager
 def echoing(suite: Suite, size: int) -> Iterator[str]:
-    """Run the bare server with the token service's own certificate, and yield where."""
+    """Run the bare server with the token service's own certificate; yield its address."""
     (port,), files = free_ports(1), suite.files("token")
     command = [sys.executable, "-m", "benches.echo_server", str(port), str(size)]
     command += map(str, (files.ca, files.certificate, files.key))

@@ -1,4 +1,4 @@
-"""A bare grpc.aio server over mutual TLS that answers every call with the same bytes: the floor that a service stands on.
+"""A bare grpc.aio server over mutual TLS that responds to every call with the same bytes: the least that a service can cost.
 
 Arguments: port, size of the response, files of the CA, the certificate and its key.
 """
@@ -15,7 +15,7 @@ METHOD = "/bench.Echo/Echo"
 
 
 async def serve(port: str, size: str, credentials: grpc.ServerCredentials) -> None:
-    """Answer every call with `size` bytes."""
+    """Respond to every call with `size` bytes."""
     response = b"x" * int(size)
 
     async def echo(request: bytes, context: Any) -> bytes:  # noqa: ARG001  (gRPC's signature)

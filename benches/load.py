@@ -1,4 +1,4 @@
-"""A load of many callers at once, for a time, and what came of it."""
+"""A load of many simultaneous callers for a time, and its measurement."""
 
 import asyncio
 import statistics
@@ -20,7 +20,7 @@ class Measurement:
 
 
 async def load(call: Callable[[], Awaitable[object]], seconds: float = SECONDS, callers: int = CALLERS) -> Measurement:
-    """Measure `callers` that each call again as soon as they are answered."""
+    """Measure `callers` callers, each of which calls again as soon as it has its response."""
     took, end = list[float](), time.perf_counter() + seconds
 
     async def caller() -> None:
@@ -39,7 +39,7 @@ async def load(call: Callable[[], Awaitable[object]], seconds: float = SECONDS, 
 async def compare(
     subjects: dict[str, Callable[[], Awaitable[object]]], rounds: int = ROUNDS, callers: int = CALLERS
 ) -> dict[str, Measurement]:
-    """Return each subject's medians, measured in turns so that the machine's moods strike all alike."""
+    """Return each subject's medians, measured in turns so that the machine's changes of speed affect all alike."""
     found: dict[str, list[Measurement]] = {name: [] for name in subjects}
     for call in subjects.values():
         await load(call, 0.5, callers)

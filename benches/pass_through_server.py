@@ -1,4 +1,4 @@
-"""A bare grpc.aio server over mutual TLS that passes every call through to an upstream by aiohttp, and nothing else.
+"""A bare grpc.aio server over mutual TLS that passes every call through to an upstream by aiohttp and does nothing else.
 
 Arguments: port, URL, files of the CA, the certificate and its key.
 """
@@ -17,7 +17,7 @@ HEADERS = {"x-amz-access-token": "Atza|" + "x" * 300, "user-agent": "Bench/1.0 (
 
 
 async def serve(port: str, url: str, credentials: grpc.ServerCredentials) -> None:
-    """Answer every call with what the upstream says."""
+    """Respond to every call with the upstream's response."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1000)) as session:
 
         async def call(request: bytes, context: Any) -> bytes:  # noqa: ARG001  (gRPC's signature)

@@ -1,4 +1,4 @@
-"""The suite that is measured: all of it, with the simulator, and the demo seller connected."""
+"""The measured suite: all services, with the simulator and a connected demo seller."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ _SERVICES = ("edge", "account", "token", "iam", "gateway")
 
 @asynccontextmanager
 async def bench_suite(folder: Path) -> AsyncIterator[tuple[Suite, str]]:
-    """Run it on free ports; yield it with the demo account's id."""
+    """Run the suite on free ports; yield it with the demo account's id."""
     simulator, *ports = free_row(5)[0], *free_ports(len(_SERVICES))
     of_services = {f"{name}_port": port for name, port in zip(_SERVICES, ports, strict=True)}
     settings = DevstackSettings(state_dir=folder, simulator="on", simulator_port=simulator, **of_services)

@@ -1,4 +1,4 @@
-"""An upstream that costs next to nothing: HTTP/1.1, kept alive, one answer for everything, after a delay where one is wanted.
+"""An upstream that costs almost no CPU time: HTTP/1.1, kept alive, one response to every request, after a delay if one is given.
 
 Arguments: port, milliseconds.
 """
@@ -12,7 +12,7 @@ import uvloop
 
 NAME = {"value": "x" * 60, "marketplace_id": "ATVPDKIKX0DER"}
 BODY = json.dumps({"asin": "B01", "attributes": {"item_name": [NAME] * 18}}).encode()
-ANSWER = (
+RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nx-amzn-RequestId: 8e0b0a6c-1f0f-4b0e-9d5e-8f4a2e1d3c5b\r\n"
     b"x-amzn-RateLimit-Limit: 900000\r\nContent-Length: " + str(len(BODY)).encode() + b"\r\n\r\n" + BODY
 )
@@ -27,21 +27,21 @@ class Upstream(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep where to write."""
+        """Keep the transport for the responses."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is complete."""
+        """Respond to every complete request."""
         *requests, self._held = (self._held + data).split(b"\r\n\r\n")
         for _ in requests:
             if self._seconds:
-                asyncio.get_running_loop().call_later(self._seconds, self._transport.write, ANSWER)
+                asyncio.get_running_loop().call_later(self._seconds, self._transport.write, RESPONSE)
             else:
-                self._transport.write(ANSWER)
+                self._transport.write(RESPONSE)
 
 
 async def serve(port: str, milliseconds: str) -> None:
-    """Answer for ever."""
+    """Serve until the process ends."""
     loop, seconds = asyncio.get_running_loop(), int(milliseconds) / 1000
     await loop.create_server(lambda: Upstream(seconds), "127.0.0.1", int(port))
     await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""Looks up known vulnerabilities of pinned packages: audit_packages.py PIP_AUDIT FILE. Prints NOT RUN where no service answers."""
+"""Looks up known vulnerabilities of pinned packages: audit_packages.py PIP_AUDIT FILE. Prints NOT RUN where no service responds."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ def outcome(report: str) -> tuple[str, int]:
     try:
         packages = json.loads(report)["dependencies"]
     except (ValueError, KeyError, TypeError):
-        return "NOT RUN: the vulnerability service does not answer.", 0
+        return "NOT RUN: the vulnerability service does not respond.", 0
     looked_up = [package for package in packages if "skip_reason" not in package]
     if not looked_up:
         return f"NOT RUN: the vulnerability service knows none of {len(packages)} packages.", 0

@@ -17,7 +17,7 @@ _LINE = re.compile(r"(account|token|iam|gateway|edge) (sha256:[0-9a-f]{64})")
 
 
 def filled(text: str, lines: str) -> str:
-    """Return the file with these digests. Raises ValueError unless every image gets one, and one alone."""
+    """Return the file with these digests. Raises ValueError unless every image gets exactly one."""
     given = [match.groups() for line in lines.splitlines() if (match := _LINE.fullmatch(line.strip()))]
     digests = dict(given)
     images = re.findall(r"name: sellergate-(\w+),", text)

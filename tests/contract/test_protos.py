@@ -1,4 +1,4 @@
-"""Rules of the contracts that no linter knows."""
+"""Rules of the contracts that no linter checks."""
 
 import re
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def test_every_list_has_its_page_from_day_one() -> None:
                 assert wanted <= set(message.fields_by_name), message.full_name
 
 
-def test_patterns_come_with_words() -> None:
+def test_patterns_have_a_description() -> None:
     for message in messages():
         for field in message.fields:
             rules = field.GetOptions().Extensions[rules_pb2.rules]

@@ -29,7 +29,7 @@ ACCOUNTS, WEBHOOK = "/api/amazon/accounts", "/api/amazon/webhooks/token-rotation
 
 @pytest.fixture(autouse=True)
 def watched(app: FastAPI, request: pytest.FixtureRequest) -> None:
-    """No request keeps the edge's loop from others."""
+    """Assert that no request blocks the edge's event loop."""
     app.openapi()  # made once per process, and by no request here
     if inspect.iscoroutinefunction(request.function):
         request.getfixturevalue("loop_watchdog")
@@ -62,7 +62,7 @@ async def sent_by_hand(
 
 
 def left() -> Iterator[Message]:
-    """The sender leaves in the middle of the body."""
+    """Close the connection in the middle of the body."""
     yield {"type": "http.request", "body": b'{"a": ', "more_body": True}
     yield {"type": "http.disconnect"}
 

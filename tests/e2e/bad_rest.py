@@ -25,11 +25,11 @@ class BadRest:
     reason: str = "INVALID_REQUEST"
 
     def path_of(self, world: World) -> str:
-        """Return where the request goes."""
+        """Return the path of the request."""
         return self.path if isinstance(self.path, str) else self.path(world)
 
     def given_to(self, world: World) -> _Given:
-        """Return what is sent along."""
+        """Return the body and headers of the request."""
         return self.given(world) if callable(self.given) else self.given
 
 

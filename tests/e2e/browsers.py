@@ -1,4 +1,4 @@
-"""Browsers for end-to-end tests: a cookie jar each, a user who is signed in at our frontend, and a partner at Amazon."""
+"""Browsers for end-to-end tests: a cookie jar each, a user signed in at the frontend, and a partner at Amazon."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +39,7 @@ async def known_application(suite: Suite, control: httpx.AsyncClient, seller: Se
 
 @dataclass
 class Browser:
-    """One browser. `user` is signed in at the frontend, whose requests carry a JWT; navigations carry cookies alone."""
+    """One browser. `user` is signed in at the frontend, whose requests carry a JWT; navigations carry only cookies."""
 
     suite: Suite
     user: str = "u1"
@@ -60,17 +60,17 @@ class Browser:
         return str(response.json()["url"])
 
     async def consent(self, url: str, selling_partner_id: str) -> str:
-        """Press the button on Amazon's consent page; return where Amazon sends the browser."""
+        """Press the button on Amazon's consent page; return the URL to which Amazon sends the browser."""
         assert (await self.client.get(url)).status_code == 200
         form = query_of(url) | {"selling_partner_id": selling_partner_id}
         return self._sent(await self.client.post(url.partition("?")[0], data=form))
 
     async def sent_by(self, url: str) -> str:
-        """Visit a page of Amazon's that sends the browser on; return where."""
+        """Visit a page of Amazon's that redirects the browser; return the URL of the redirect."""
         return self._sent(await self.client.get(url))
 
     async def visit(self, url: str, **headers: str) -> httpx.Response:
-        """Navigate: no JWT, whatever cookies belong there."""
+        """Navigate without a JWT and with the URL's cookies."""
         return await self.client.get(url, headers=headers)
 
     def _sent(self, response: httpx.Response) -> str:
@@ -85,12 +85,12 @@ def query_of(url: str) -> dict[str, str]:
 
 
 def changed(url: str, **parameters: str) -> str:
-    """The URL with other values in its query."""
+    """Return the URL with other values in its query."""
     return str(httpx.URL(url).copy_merge_params(parameters))
 
 
 async def remembered(suite: Suite) -> tuple[dict[str, account_pb2.Account], list[str]]:
-    """Every account as it is stored, and every audited change; a read of secrets is none."""
+    """Return every account as it is stored and every audited change, without reads of secrets."""
     async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as channel:
         accounts, events = AccountServiceStub(channel), AccountAdminServiceStub(channel)
         listed = account_service_pb2.ListAccountsRequest(page_size=500)

@@ -37,7 +37,7 @@ class DropIn:
         return cls(rest.suite.edge, made["clientId"], made["clientSecret"], made["handles"][0]["handle"])
 
     def form(self, **changes: str) -> dict[str, str]:
-        """The form that exchanges the handle; an empty value leaves a field out."""
+        """Return the form that exchanges the drop-in refresh token; an empty value omits a field."""
         fields = {
             "grant_type": "refresh_token",
             "client_id": self.client_id,

@@ -97,7 +97,7 @@ async def test_a_report_and_a_feed(
     account = "-a", await rest.connect(seller)
     done = await asyncio.to_thread(operator.types, "report", "run", "GET_MERCHANT_LISTINGS_ALL_DATA", *account)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1].endswith("DONE"), "progress is told"
+    assert done.stderr.splitlines()[-1].endswith("DONE"), "progress is reported"
     written = tmp_path / done.stdout.strip()
     assert written.name == "GET_MERCHANT_LISTINGS_ALL_DATA.txt"
     assert written.read_bytes().count(b"\n") > 5
@@ -111,7 +111,7 @@ async def test_a_report_and_a_feed(
     assert not (tmp_path / "nope.txt").exists()
 
 
-async def test_ctrl_c_leaves_no_half_file_and_says_how_to_go_on(
+async def test_ctrl_c_leaves_no_half_file_and_prints_how_to_continue(
     rest: Rest, operator: Operator, seller: Seller, control: httpx.AsyncClient, fast: None, tmp_path: Path
 ) -> None:
     account_id = await rest.connect(seller)

@@ -44,7 +44,7 @@ LEFT_OUT = {"TokenService/ClearTokenCache", "IamService/ClearCredentialsCache"}
 
 
 def rpcs() -> Iterator[tuple[str, str]]:
-    """Every RPC, and who serves it."""
+    """Return every RPC with the service that serves it."""
     for server, modules in CONTRACTS.items():
         for module in modules:
             for service in module.DESCRIPTOR.services_by_name.values():
@@ -57,7 +57,7 @@ def table() -> dict[str, str]:
 
 
 def written(identity: str, rpc: str) -> bool:
-    """What the table says of a cell."""
+    """Return the text of a cell of the table."""
     service, name = rpc.rpartition(".")[2].split("/")
     cell = table().get(identity, "nothing")
     if f"{service} (not {name})" in cell:
@@ -69,7 +69,7 @@ def written(identity: str, rpc: str) -> bool:
 
 
 async def answered(channel: grpc.aio.Channel, rpc: str, user: str) -> str:
-    """Call with an empty message; return REFUSED, NO_USER, or LET_IN for whatever comes behind the identity's check."""
+    """Call with an empty message; return REFUSED, NO_USER, or LET_IN for any result after the check of the identity."""
     metadata = (("on_behalf_of", user),) if user else ()
     call = channel.stream_stream(f"/{rpc}")(iter([b""]), timeout=10, metadata=metadata)
     try:

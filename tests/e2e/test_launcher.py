@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-async def test_it_starts_reports_and_leaves_nothing_twice(folder: Path) -> None:
+async def test_it_starts_and_reports_twice_and_leaves_no_process(folder: Path) -> None:
     variables = environment(folder)
     accounts = []
     for _ in range(2):  # the second time with the state of the first run

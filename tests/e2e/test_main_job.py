@@ -32,7 +32,7 @@ async def test_a_seller_is_connected_and_its_orders_are_seen(rest: Rest, seller:
     assert tried == {"stored": "OK", "token": "CACHED", "call": "OK"}, "the status has exchanged a moment ago"
 
 
-async def test_without_the_newer_role_the_older_orders_api_is_asked(
+async def test_without_the_newer_role_the_older_orders_api_is_called(
     rest: Rest, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)
@@ -110,7 +110,7 @@ async def test_a_wrong_client_secret_is_reported(rest: Rest, seller: Seller) -> 
     assert (refused.status_code, refused.json()["reason"]) == (401, "LWA_CLIENT_REJECTED")
 
 
-async def test_accounts_live_their_life_over_rest(rest: Rest, seller: Seller) -> None:
+async def test_accounts_are_created_changed_and_deleted_over_rest(rest: Rest, seller: Seller) -> None:
     user = f"user-{seller.seller_id}"
     made = await rest.ask("POST", "/api/amazon/accounts", user, json=seller.connection())
     assert made.status_code == 201

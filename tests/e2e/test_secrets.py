@@ -25,7 +25,7 @@ async def test_no_secret_is_found_anywhere(rest: Rest, seller: Seller, collector
     assert any(b'"level":"debug"' in text for text in places.values()), "the logs must be at debug"
     assert any(b"CREATE TABLE accounts" in text for name, text in places.items() if name.startswith("account.sqlite"))
     places["traces"] = bytes(collector.raw)
-    places["REST answers"] = b"\n".join(rest.responses)
+    places["REST responses"] = b"\n".join(rest.responses)
     assert len(rest.responses) >= 3
     assert b"tok:" in places["Redis"]
     assert b"cred:" in places["Redis"]

@@ -89,7 +89,7 @@ async def failing_in_every_way(control: httpx.AsyncClient, slow: float) -> None:
 
 
 def check(outcomes: dict[str, str], bodies: dict[str, int]) -> None:
-    """Compare what callers were told with what was executed."""
+    """Compare the outcomes that callers got with the executed writes."""
     assert set(outcomes.values()) <= {"DONE", UNKNOWN, *NOT_DONE}
     assert max(bodies.values()) == 1, "nothing is done twice"
     for body, outcome in outcomes.items():

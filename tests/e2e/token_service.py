@@ -55,16 +55,16 @@ async def token_service(suite: Suite, seconds: float = 20.0) -> AsyncIterator[To
 
 
 async def exchanges(control: httpx.AsyncClient) -> int:
-    """How many tokens LWA gave."""
+    """Return how many tokens LWA issued."""
     return int((await control.get("/control/counters")).json()["lwa"]["exchanges"])
 
 
 async def lwa_calls(control: httpx.AsyncClient) -> int:
-    """How often LWA was called, whatever it said."""
+    """Return how often LWA was called, whatever its response."""
     lwa = (await control.get("/control/counters")).json()["lwa"]
     return int(lwa["exchanges"]) + sum(lwa["rejected"].values())
 
 
 def left(response: GetAccessTokenResponse) -> float:
-    """Seconds that a token lives on."""
+    """Return the remaining lifetime of a token in seconds."""
     return response.expire_time.seconds + response.expire_time.nanos / 1e9 - time.time()

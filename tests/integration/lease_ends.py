@@ -1,7 +1,7 @@
-"""Ends leases while their renewal is under way, at every step of the renewal, on a real Redis.
+"""End leases while their renewal is under way, at every step of the renewal, on a real Redis.
 
-Run as a program (`python -m tests.integration.lease_ends URL COUNT`) it does so on the Python that runs it, which needs nothing
-but the packages of `sellergate_common`.
+Run as a program (`python -m tests.integration.lease_ends URL COUNT`) it does so on the Python that runs it, which needs only
+the packages of `sellergate_common`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from sellergate_common.cache.lease import acquire, hold_lease, lease_keys
 from sellergate_common.redis_client import open_redis
 
 CHANNEL = "test:done"
-# Renewed every 10 ms, and long enough not to expire meanwhile: a lease that is gone was released.
+# Renewed every 10 ms, and long enough not to expire meanwhile: a lease that no longer exists was released.
 RENEWAL_SECONDS, LEASE_SECONDS = 0.01, 60.0
 # A renewal is over within this many turns of the event loop; each lease is ended at another one.
 _TURNS = 40
@@ -39,7 +39,7 @@ class Watched:
 
 
 async def end_leases(redis: Redis, prefix: str, count: int) -> None:
-    """End so many leases, half of them by a cancellation. Raises AssertionError when one stays, or its renewal goes on."""
+    """End this number of leases, half of them by a cancellation. Raises AssertionError if a lease stays or its renewal goes on."""
     before = asyncio.all_tasks()
     numbers = iter(range(count))
 

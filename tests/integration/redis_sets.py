@@ -29,7 +29,7 @@ START_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Users:
-    """Who may log in to the servers of a set: the one without a name, or those of an ACL file."""
+    """The users of the servers of a set: the unnamed one, or those of an ACL file."""
 
     passwords: Mapping[str, str] = field(default_factory=lambda: {"": secrets.token_urlsafe(12)})
     lines: tuple[str, ...] = ()
@@ -47,12 +47,12 @@ class Users:
         return cls(passwords, (f"aclfile {file}",))
 
     def login(self, role: str) -> tuple[str, str]:
-        """Return user and password of who has this role; without an ACL file that is always the same one."""
+        """Return user and password of a role; without an ACL file they are the same for every role."""
         user = role if role in self.passwords else ""
         return user, self.passwords[user]
 
     def following(self) -> tuple[str, ...]:
-        """Return what a replica logs in to its primary with."""
+        """Return the configuration with which a replica logs in to its primary."""
         user, password = self.login("replica")
         return (*self.lines, *([f"masteruser {user}"] if user else []), f"masterauth {password}")
 
@@ -77,7 +77,7 @@ class Server:
             self.process = subprocess.Popen(tie(self._command), stdout=log, stderr=log, process_group=0)
 
     def ask(self, *command: str | int, login: tuple[str, str] | None = None) -> Any:
-        """Send a command and return the response as it comes; raises what the server refuses with."""
+        """Send a command and return the response unchanged. Raises the server's error if it refuses."""
         user, password = login or self._login
         options: dict[str, Any] = {"decode_responses": True, "socket_timeout": 2, "retry": Retry(NoBackoff(), 0)}
         with Redis(port=self.port, username=user or None, password=password, **options) as client:
@@ -123,13 +123,13 @@ class Set:
 
 
 def itself(port: int) -> int:
-    """Stand for nothing in front of a server."""
+    """Return the port unchanged, for a server without a proxy."""
     return port
 
 
 @contextmanager
 def single(folder: Path, front: Callable[[int], int] = itself, users: Users | None = None) -> Iterator[Set]:
-    """One server. `front` puts something in front of a server's port, and returns the port that is told to clients."""
+    """One server. `front` starts a proxy before a server's port, and returns the port for clients."""
     (port,), users = free_ports(1), users or Users()
     with stopping() as servers:
         servers.append(Server(folder / "one", port, users.login("operator"), *users.lines))
@@ -190,7 +190,7 @@ def slots(server: Server) -> list[tuple[int, int, int, list[int]]]:
 
 
 def _join(servers: list[Server]) -> None:
-    """Make a cluster of nodes that know nobody, as `redis-cli --cluster create` does."""
+    """Make a cluster of nodes that know no other node, as `redis-cli --cluster create` does."""
     primaries, replicas = servers[:3], servers[3:]
     for number, server in enumerate(servers):
         server.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
@@ -231,7 +231,7 @@ def stopping() -> Iterator[list[Server]]:
 
 
 def until(condition: Callable[[], bool], servers: list[Server]) -> None:
-    """Wait for a condition; what is refused or not there yet counts as no."""
+    """Wait for a condition; a refusal or a missing connection counts as false."""
     end = time.monotonic() + START_SECONDS
     while True:
         with suppress(RedisError, OSError):

@@ -1,4 +1,4 @@
-"""TLS in front of servers that have none built in: real handshakes and certificates; what is plain passes as it is."""
+"""TLS in front of servers without it: real handshakes and certificates; plain connections pass unchanged."""
 
 import asyncio
 import socket

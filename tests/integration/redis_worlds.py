@@ -1,4 +1,4 @@
-"""What uses Redis in all services, put together: what a failover does to it, and whether it works again after."""
+"""All uses of Redis by the services in one place: their behaviour during a failover, and whether they work after it."""
 
 import asyncio
 import base64
@@ -28,13 +28,13 @@ RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 VALUE = SecretStr("Atza|value")
 KEY = "world:{a}"
 BUCKETS = BucketSet(Bucket("world:{a}:pair", 1000.0, 1000))
-# A sentinel or the other primaries need a second to believe that a primary is gone, and some time to agree.
+# A sentinel or the other primaries need a second to consider a primary unavailable, and some time to agree.
 FAILOVER_SECONDS = 20.0
 
 
 @dataclass
 class World:
-    """One process that works, and another that announces."""
+    """A process that uses Redis, and another that publishes changes."""
 
     redis: Redis
     publisher: RedisChangePublisher
@@ -46,7 +46,7 @@ class World:
     longest: float = 0.0
 
     async def turn(self) -> bool:
-        """Put, get and admit once; tell whether the cache worked. Nothing may raise."""
+        """Put, get and admit once; return whether the cache worked. Raises nothing."""
         began = time.monotonic()
         works = await self.cache.put(KEY, VALUE, 60) and await self.cache.get(KEY) == VALUE
         await self.quota.acquire(BUCKETS, 10)
@@ -71,9 +71,9 @@ class World:
         return self.changes.connected and self.copies.get("a") is None
 
     async def outlives(self) -> None:
-        """Go on until there was a miss and everything works again."""
+        """Continue until there was a miss and everything works again."""
         async with asyncio.timeout(FAILOVER_SECONDS):
-            while not await self.turn() or not self.misses or not await self.whole():  # noqa: ASYNC110  (nobody tells)
+            while not await self.turn() or not self.misses or not await self.whole():  # noqa: ASYNC110  (nothing announces it)
                 await asyncio.sleep(0.1)
 
 

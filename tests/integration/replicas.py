@@ -30,7 +30,7 @@ class Value:
 
 
 class Source:
-    """What is fetched from, and how often it was."""
+    """The source of fetched values, with the number of fetches."""
 
     def __init__(self, life: float = 60.0, seconds: float = 0.0) -> None:
         self.life, self.seconds, self.fetched = life, seconds, 0
@@ -56,13 +56,13 @@ class Replica:
             decode=lambda text: Value(*json.loads(text)),
             mark=lambda value: value.text,
         )
-        self.shelf = EntryStore(
+        self.store = EntryStore(
             SealedCache(redis, RING, prefix, prefix + "changes"), codec, "test", clock, random.random
         )
         flight: SingleFlight[Lookup[Value]] = SingleFlight(
             redis, LeaseNotifier(redis, self.changes, time.monotonic), prefix + "done"
         )
-        self.entries = RedisEntries(self.shelf, flight, admit)
+        self.entries = RedisEntries(self.store, flight, admit)
 
     async def get(self, source: Source, least: float | None = None, key: str = "a") -> Value:
         return (await self.entries.obtain(key, least, source.fetch)).value

@@ -19,7 +19,7 @@ from sellergate_common.rpc.interceptors import InterceptedServer, Interceptors
 async def serving(
     name: str, identity: Identity, servicers: dict[Any, Any], access: Access | None = None
 ) -> AsyncIterator[str]:
-    """Serve `servicers` (add function → servicer) as `name`; yield where."""
+    """Serve `servicers` (add function → servicer) as `name`; yield the address."""
     layers = Interceptors(name, access or Access(), RpcMetrics.register(CollectorRegistry()))
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)])
     for add, servicer in servicers.items():

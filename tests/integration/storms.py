@@ -29,7 +29,7 @@ class Peer:
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def becomes(self, delay: float | None) -> None:
-        """Behave so from now on; what was held back so far passes, or waits, accordingly."""
+        """Delay data by `delay` from now on, including data that is held back."""
         self.delay = delay
         self.changed.set()
         self.changed = asyncio.Event()
@@ -50,7 +50,7 @@ class Peer:
 
 @asynccontextmanager
 async def peer_before(url: str, *, both_ways: bool = False) -> AsyncIterator[Peer]:
-    """Run a relay before the server at `url`; it is well at first. With `both_ways` what the server sends is held back too."""
+    """Run a relay before the server at `url`; data passes at first. With `both_ways` the server's data is held back too."""
     inner = urlsplit(url)
     peer = Peer()
 
@@ -96,7 +96,7 @@ async def peer_before(url: str, *, both_ways: bool = False) -> AsyncIterator[Pee
 
 
 async def cancelled_storm(ask: Callable[[], Awaitable[object]], callers: int) -> None:
-    """Ask many times at once and cancel all of it, each at another moment: before, while and after a connection is made."""
+    """Make many calls at once and cancel each at another moment: before, while and after a connection is made."""
     tasks = [asyncio.ensure_future(ask()) for _ in range(callers)]
     for number, task in enumerate(tasks):
         if number % 30 == 29:
@@ -110,7 +110,7 @@ async def cancelled_storm(ask: Callable[[], Awaitable[object]], callers: int) ->
 
 
 async def weather(peer: Peer, storm: Storm, ask: Callable[[], Awaitable[object]], free: Callable[[], bool]) -> None:
-    """Cancel while the peer says nothing, while it is slow, and when it is well.
+    """Cancel calls while the peer is silent, while it is slow, and when it works.
 
     Afterwards every slot of the client is free, and as many callers as before all get responses.
     """

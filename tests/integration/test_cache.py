@@ -1,4 +1,4 @@
-"""The shared cache on a real Redis; and what is left of it without one."""
+"""The shared cache on a real Redis, and its behaviour without one."""
 
 import base64
 import os
@@ -33,7 +33,7 @@ def cache(redis: Redis, prefix: str) -> SealedCache:
     return SealedCache(redis, RING, prefix, prefix + "changes")
 
 
-async def test_a_value_comes_back_and_lies_sealed(redis: Redis, cache: SealedCache, prefix: str) -> None:
+async def test_a_value_is_returned_and_stored_sealed(redis: Redis, cache: SealedCache, prefix: str) -> None:
     key = prefix + "{a}"
     assert await cache.get(key) is None
     assert await cache.put(key, VALUE, 60)
@@ -50,7 +50,7 @@ async def test_a_value_moved_to_another_key_is_a_miss(redis: Redis, cache: Seale
     assert await cache.get(prefix + "{c}") is None
 
 
-async def test_dropping_compares(cache: SealedCache, prefix: str) -> None:
+async def test_a_value_is_dropped_only_if_it_matches(cache: SealedCache, prefix: str) -> None:
     key = prefix + "{a}"
     await cache.put(key, VALUE, 60)
     assert not await cache.drop_if(key, lambda opened: opened != VALUE)
@@ -59,7 +59,9 @@ async def test_dropping_compares(cache: SealedCache, prefix: str) -> None:
     assert await cache.get(key) is None
 
 
-async def test_clearing_counts_and_tells(redis: Redis, cache: SealedCache, prefix: str) -> None:
+async def test_clearing_returns_the_count_and_publishes_the_change(
+    redis: Redis, cache: SealedCache, prefix: str
+) -> None:
     for name in "abc":
         await cache.put(f"{prefix}{{{name}}}", VALUE, 60)
     async with redis.pubsub() as listener:
@@ -73,9 +75,9 @@ async def test_clearing_counts_and_tells(redis: Redis, cache: SealedCache, prefi
         assert heard["data"] == "*"
 
 
-async def test_without_redis_there_are_misses_and_no_errors_but_no_counts_either(prefix: str) -> None:
-    async with open_redis(SecretStr("redis://127.0.0.1:1")) as gone:
-        cache = SealedCache(gone, RING, prefix, prefix + "changes")
+async def test_without_redis_reads_miss_and_counts_are_unavailable(prefix: str) -> None:
+    async with open_redis(SecretStr("redis://127.0.0.1:1")) as unreachable:
+        cache = SealedCache(unreachable, RING, prefix, prefix + "changes")
         assert await cache.get(prefix + "{a}") is None
         assert not await cache.put(prefix + "{a}", VALUE, 60)
         assert not await cache.drop(prefix + "{a}")
@@ -87,10 +89,10 @@ async def test_without_redis_there_are_misses_and_no_errors_but_no_counts_either
             await cache.clear()
 
 
-async def test_a_fenced_value_gives_way_to_whoever_took_over(redis: Redis, cache: SealedCache, prefix: str) -> None:
+async def test_a_fenced_value_is_refused_after_a_takeover(redis: Redis, cache: SealedCache, prefix: str) -> None:
     key, fence = prefix + "{a}", prefix + "{a}:fence"
     newer = SecretStr("newer")
-    assert await cache.put_fenced(key, VALUE, 60, fence, 5)  # a counter that is lost says nothing
+    assert await cache.put_fenced(key, VALUE, 60, fence, 5)  # a lost counter refuses no value
     await redis.set(fence, "7")
     assert await cache.put_fenced(key, newer, 60, fence, 7)
     assert await cache.put_fenced(key, VALUE, 60, fence, 6) is False

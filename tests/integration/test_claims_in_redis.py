@@ -1,4 +1,4 @@
-"""Shared state in Redis of two users of one application, of whom the second claims the first one's seller ID."""
+"""Shared state in Redis of two users of one application; the second claims the first one's seller ID."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Many calls of the client library over one stream: nothing is lost and nothing is made twice, whatever the stream does."""
+"""Many calls of the client library over one stream: nothing is lost and nothing is made twice, however the stream ends."""
 
 import asyncio
 from collections import Counter
@@ -141,7 +141,7 @@ async def test_calls_come_from_an_asynchronous_iterable_when_there_is_room(world
     assert len({outcome.key for outcome in found}) == len(READS)
 
 
-async def test_an_iterable_that_fails_does_so_after_the_outcomes_of_what_was_begun(world: World) -> None:
+async def test_an_iterable_that_fails_raises_after_the_outcomes_of_started_calls(world: World) -> None:
     def calls() -> Iterator[Call]:
         yield from READS[:10]
         raise LookupError("no more accounts")
@@ -153,7 +153,7 @@ async def test_an_iterable_that_fails_does_so_after_the_outcomes_of_what_was_beg
     assert len(found) == 10
 
 
-async def test_the_connection_breaks_reads_are_made_again_and_writes_are_of_unknown_outcome(world: World) -> None:
+async def test_after_a_broken_connection_reads_are_repeated_and_writes_are_unknown(world: World) -> None:
     for calls, method in ((READS, "GET"), (WRITES, "POST")):
         world.gateway.held.clear()
         world.gateway.begun.clear()
@@ -187,7 +187,7 @@ async def test_a_drain_loses_no_write_and_makes_none_twice(world: World) -> None
     assert world.gateway.streams > 1
 
 
-async def test_refusals_under_overload_are_waited_for(world: World) -> None:
+async def test_calls_refused_under_overload_are_repeated_after_a_wait(world: World) -> None:
     world.gateway.refusals = 30
     assert all(outcome.error is None for outcome in await world.outcomes(WRITES))
     assert max(world.gateway.done.values()) == 1

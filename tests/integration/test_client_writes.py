@@ -72,7 +72,7 @@ async def test_an_outcome_that_stays_unknown_is_reported_so_with_its_key(
     assert len(servicer.keys) == ATTEMPTS
 
 
-async def test_what_says_nothing_of_an_earlier_attempt_leaves_it_unknown(
+async def test_an_error_about_only_the_last_attempt_leaves_the_outcome_unknown(
     accounts: Accounts, servicer: Scripted
 ) -> None:
     servicer.errors = [OutcomeUnknown("It may be stored."), *[Unavailable("The database is down.")] * ATTEMPTS]
@@ -80,7 +80,7 @@ async def test_what_says_nothing_of_an_earlier_attempt_leaves_it_unknown(
         await accounts.delete("a")
 
 
-async def test_what_the_service_decides_counts(accounts: Accounts, servicer: Scripted) -> None:
+async def test_the_decision_of_the_service_is_the_outcome(accounts: Accounts, servicer: Scripted) -> None:
     servicer.errors = [OutcomeUnknown("It may be stored."), Conflict("It was changed.")]
     with pytest.raises(Conflict):
         await accounts.delete("a")

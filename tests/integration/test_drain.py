@@ -73,7 +73,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def drained_under_load(ended: Counter[str]) -> None:
-    """Let callers that never rest call a server that drains, and count how their calls end."""
+    """Call a server that drains from callers without pauses, and count how their calls end."""
     writes, stopped = Writes(after=0.005), asyncio.Event()
     requests, failed = itertools.count(), set[bytes]()
 

@@ -1,4 +1,4 @@
-"""Shared entries with several replicas on a real Redis: one fetch, nothing old over something newer; and without Redis."""
+"""Shared entries with several replicas on a real Redis: one fetch, and no older value over a newer one; and without Redis."""
 
 import asyncio
 import secrets
@@ -22,7 +22,7 @@ from tests.integration.replicas import Replica, Source
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  (what is waited for tells nobody)
+        while not condition():  # noqa: ASYNC110  (the condition has no event)
             await asyncio.sleep(0.005)
 
 
@@ -53,9 +53,7 @@ async def test_one_of_many_replicas_fetches(redis_url: str, replicas: Replicas) 
     assert sum(replica.entries.counts.misses for replica in three) == 100
 
 
-async def test_a_failure_is_told_to_all_who_wait_and_remembered_for_a_moment(
-    redis_url: str, replicas: Replicas
-) -> None:
+async def test_a_failure_is_returned_to_all_waiters_and_remembered_briefly(redis_url: str, replicas: Replicas) -> None:
     three, source = await replicas(redis_url, 3), Source(seconds=0.3)
     source.error = PreconditionFailed("revoked", reason=Reason.AUTHORIZATION_REVOKED)
     for _ in range(2):
@@ -65,11 +63,11 @@ async def test_a_failure_is_told_to_all_who_wait_and_remembered_for_a_moment(
         assert {getattr(error, "reason", None) for error in told} == {Reason.AUTHORIZATION_REVOKED}
     assert source.fetched == 1
     source.error = None
-    assert not await three[0].entries.drop("a")  # the memory of the failure is dropped with the entry
+    assert not await three[0].entries.drop("a")  # the remembered failure is dropped with the entry
     assert (await three[0].get(source)).text == "value 2"
 
 
-async def test_trouble_of_a_dependency_is_over_in_a_moment(redis_url: str, replicas: Replicas) -> None:
+async def test_a_failure_of_a_dependency_is_remembered_only_briefly(redis_url: str, replicas: Replicas) -> None:
     (one,), source = await replicas(redis_url, 1), Source()
     source.error = Unavailable("LWA is down", reason=Reason.AMAZON_UNAVAILABLE, retry_after=1.0)
     for _ in range(5):
@@ -86,29 +84,29 @@ async def test_a_late_result_never_replaces_a_newer_one(redis_url: str, replicas
     (paused, other), slow = await replicas(redis_url, 2), Source(seconds=0.6)
     late = asyncio.create_task(paused.get(slow))
     await asyncio.sleep(0.2)
-    # The holder stands still for longer than its lease; somebody else takes over.
-    await paused.redis.delete(lease_keys(paused.shelf.codec.name("a"))[0])
+    # The holder pauses for longer than its lease; another replica takes over.
+    await paused.redis.delete(lease_keys(paused.store.codec.name("a"))[0])
     quick = Source()
     assert (await other.get(quick)).text == "value 1"
     newer = await other.get(quick)
     assert await late == newer
     assert paused.entries.counts.discarded == 1
-    assert await other.shelf.shared(other.shelf.codec.name("a")) == newer
+    assert await other.store.shared(other.store.codec.name("a")) == newer
     assert await paused.get(slow) == newer
 
 
-async def test_who_failed_late_takes_what_another_has_fetched(redis_url: str, replicas: Replicas) -> None:
+async def test_a_late_failure_returns_the_value_of_another_replica(redis_url: str, replicas: Replicas) -> None:
     (paused, other), slow = await replicas(redis_url, 2), Source(seconds=0.6)
-    slow.error = OutOfTime("LWA did not answer")
+    slow.error = OutOfTime("LWA did not respond")
     late = asyncio.create_task(paused.get(slow))
     await asyncio.sleep(0.2)
-    await paused.redis.delete(lease_keys(paused.shelf.codec.name("a"))[0])
+    await paused.redis.delete(lease_keys(paused.store.codec.name("a"))[0])
     newer = await other.get(Source())
     assert await late == newer
     assert paused.entries.counts.discarded == 1
 
 
-async def test_past_four_fifths_of_its_life_one_reader_renews_and_nobody_waits(
+async def test_past_four_fifths_of_its_life_one_reader_renews_and_no_reader_waits(
     redis_url: str, replicas: Replicas
 ) -> None:
     three, source = await replicas(redis_url, 3), Source(life=3.0)
@@ -172,7 +170,7 @@ async def test_a_value_that_is_refused_after_it_was_replaced_is_not_replaced_aga
     assert await two[0].entries.drop("a")  # an operator may at any time
 
 
-async def test_callers_with_other_needs_do_not_share_what_is_not_enough(redis_url: str, replicas: Replicas) -> None:
+async def test_callers_that_need_a_longer_life_do_not_share_a_shorter_one(redis_url: str, replicas: Replicas) -> None:
     (one, two), source = await replicas(redis_url, 2), Source(life=10.0)
     await one.get(source)
     source.seconds = 0.2
@@ -197,7 +195,7 @@ async def test_without_redis_each_process_has_its_own_memory_and_single_flight(r
     assert source.fetched == 2
 
 
-async def test_a_redis_that_comes_back_empty_is_filled_from_memory(replicas: Replicas, tmp_path: Path) -> None:
+async def test_an_emptied_redis_is_filled_from_memory(replicas: Replicas, tmp_path: Path) -> None:
     with running_redis(tmp_path) as url:
         (one, two), source = await replicas(url, 2), Source()
         await until(lambda: one.changes.connected and two.changes.connected)
@@ -216,7 +214,7 @@ async def test_only_fetches_are_admitted(redis_url: str) -> None:
     admitted: list[float] = []
 
     class Counted(AlwaysAdmitted):
-        """A place that only the first fetch gets."""
+        """An admission with room for only the first fetch."""
 
         def __init__(self, left: Callable[[], float]) -> None:
             self._left = left
@@ -231,10 +229,10 @@ async def test_only_fetches_are_admitted(redis_url: str) -> None:
         one, two = Replica(redis, prefix, Counted), Replica(redis, prefix, Counted)
         with use_context(CallContext("test", "1", deadline=time.monotonic() + 7)):
             value = await one.get(source)
-        assert 6.5 < admitted[0] <= 7.0  # the caller's own time, and not the flight's
+        assert 6.5 < admitted[0] <= 7.0  # the caller's own deadline, and not that of the fetch
         assert await one.get(source) == await two.get(source) == value  # from memory, and from Redis
         await asyncio.sleep(value.expire_time - time.time() - 0.1)
-        assert await one.get(source) == value  # what has not long to live serves while there is no room
+        assert await one.get(source) == value  # a value that expires soon is returned while no fetch is admitted
         assert len(admitted) == 2
         await asyncio.sleep(0.2)
         with pytest.raises(Overloaded):
@@ -242,7 +240,7 @@ async def test_only_fetches_are_admitted(redis_url: str) -> None:
         assert source.fetched == 1
 
 
-async def test_what_any_replica_holds_is_not_fetched_again_for_an_empty_redis(
+async def test_values_held_by_a_replica_are_not_fetched_again_for_an_emptied_redis(
     replicas: Replicas, tmp_path: Path
 ) -> None:
     count, lost = 200, 20
@@ -252,14 +250,14 @@ async def test_what_any_replica_holds_is_not_fetched_again_for_an_empty_redis(
         values = {f"key {n}": await two[n % 2].get(source, key=f"key {n}") for n in range(count)}
         await two[0].redis.flushall()
         await two[0].redis.client_kill_filter(_type="pubsub")  # as a restart does
-        # Each is asked of the replica that does not hold it, and some that none holds.
+        # Each value is requested from a replica that does not hold it; some are held by none.
         asked = [*enumerate(values), *((0, f"lost {n}") for n in range(lost))]
         found = await asyncio.gather(*(two[(n + 1) % 2].get(source, key=key) for n, key in asked))
         assert found[:count] == list(values.values())
         assert source.fetched == count + lost
 
 
-async def test_a_caller_without_time_leaves_and_the_fetch_goes_on(redis_url: str, replicas: Replicas) -> None:
+async def test_a_caller_past_its_deadline_leaves_the_fetch_running(redis_url: str, replicas: Replicas) -> None:
     (one,), source = await replicas(redis_url, 1), Source(seconds=0.3)
     with use_context(CallContext("test", "1", deadline=time.monotonic() + 0.1)), pytest.raises(OutOfTime):
         await one.get(source)

@@ -279,7 +279,7 @@ async def test_calls_that_are_refused_together_retry_with_one_new_token(bench: B
 
 
 async def test_an_outage_of_the_token_service_is_reported_and_not_cached(bench: Bench) -> None:
-    one, bench.services.error = account(), Unavailable("LWA does not answer.", retry_after=2.0)
+    one, bench.services.error = account(), Unavailable("LWA does not respond.", retry_after=2.0)
     with pytest.raises(Unavailable, match="LWA") as caught:
         await bench.tokens.get(one)
     assert (caught.value.retry_after, caught.value.domain) == (2.0, "sellergate.account")

@@ -1,4 +1,4 @@
-"""Health is served from the first moment of a start, and says what the start waits for."""
+"""Health is served from the first moment of a start, and reports what the start waits for."""
 
 import asyncio
 

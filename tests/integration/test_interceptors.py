@@ -34,7 +34,7 @@ from tests.integration import servers
 
 
 class Servicer(AccountServiceServicer):  # type: ignore[misc]
-    """Does what the account id says."""
+    """A servicer whose behaviour is chosen by the account ID."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -92,7 +92,7 @@ async def failed(stub: AccountServiceStub, account_id: str, **given: Any) -> Sel
     return caught.value
 
 
-async def test_the_request_id_and_the_deadline_go_along_and_a_hop_keeps_20_ms(stub: AccountServiceStub) -> None:
+async def test_the_request_id_and_the_deadline_are_passed_on_less_20_ms(stub: AccountServiceStub) -> None:
     with use_context(CallContext("test", "request-1", deadline=time.monotonic() + 5)):
         seen = await get(stub, "x")
     assert seen["id"] == "request-1"
@@ -108,19 +108,19 @@ async def test_a_call_without_a_deadline_gets_thirty_seconds_and_one_without_an_
     assert len(seen["id"]) == 32
 
 
-async def test_an_id_that_is_no_id_is_replaced(stub: AccountServiceStub) -> None:
+async def test_an_invalid_request_id_is_replaced(stub: AccountServiceStub) -> None:
     response = await stub.GetAccount(pb2.GetAccountRequest(account_id="x"), metadata=((REQUEST_ID, "bad id; drop"),))
     assert json.loads(response.account.account_id)["id"] != "bad id; drop"
 
 
-async def test_a_slow_call_ends_with_a_reason_in_time(stub: AccountServiceStub) -> None:
+async def test_a_slow_call_ends_at_its_deadline_with_a_reason(stub: AccountServiceStub) -> None:
     began = time.monotonic()
     error = await failed(stub, "slow", seconds=0.5)
     assert isinstance(error, OutOfTime)
     assert time.monotonic() - began < 1.5
 
 
-async def test_a_bug_is_opaque_and_told_with_the_request_id(stub: AccountServiceStub) -> None:
+async def test_a_bug_is_opaque_and_reported_with_the_request_id(stub: AccountServiceStub) -> None:
     with use_context(CallContext("test", "request-bug")):
         error = await failed(stub, "bug")
     assert isinstance(error, InternalError)
@@ -128,14 +128,14 @@ async def test_a_bug_is_opaque_and_told_with_the_request_id(stub: AccountService
     assert "KeyError" not in error.message
 
 
-async def test_an_answer_given_on_purpose_is_not_repeated_by_grpc(stub: AccountServiceStub, servicer: Servicer) -> None:
+async def test_an_error_of_the_servicer_is_not_retried_by_grpc(stub: AccountServiceStub, servicer: Servicer) -> None:
     before = servicer.calls
     error = await failed(stub, "down")
     assert (error.reason, error.retry_after) == (Reason.DEPENDENCY_UNAVAILABLE, 2.0)
     assert servicer.calls == before + 1
 
 
-async def test_what_is_not_built_says_so(stub: AccountServiceStub) -> None:
+async def test_a_missing_method_is_unimplemented(stub: AccountServiceStub) -> None:
     with pytest.raises(Unimplemented):
         await invoke(stub.ListAccounts, pb2.ListAccountsRequest(), dependency="account")
 
@@ -146,7 +146,7 @@ async def test_bad_requests_do_not_reach_the_servicer(stub: AccountServiceStub, 
     assert servicer.calls == before
 
 
-async def test_identity_comes_before_validation(target: str, authority: TestAuthority) -> None:
+async def test_identity_is_checked_before_validation(target: str, authority: TestAuthority) -> None:
     async with open_channel(target, "account", authority.identity("edge"), []) as channel:
         stub = AccountServiceStub(channel)
         assert isinstance(await failed(stub, ""), Unauthenticated)
@@ -157,7 +157,7 @@ async def test_identity_comes_before_validation(target: str, authority: TestAuth
             await invoke(AccountServiceStub(channel).UpsertAccount, pb2.UpsertAccountRequest(), dependency="account")
 
 
-async def test_a_message_above_the_limit_is_refused_and_not_a_crash(stub: AccountServiceStub) -> None:
+async def test_a_message_above_the_limit_is_refused(stub: AccountServiceStub) -> None:
     with pytest.raises(SellergateError):
         await get(stub, "x" * (17 * 1024 * 1024))
     assert (await get(stub, "x"))["who"] == "operator"
@@ -170,7 +170,7 @@ async def test_an_unknown_method_is_unimplemented(target: str, authority: TestAu
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_calls_go_round_all_addresses_and_past_one_that_is_gone(authority: TestAuthority) -> None:
+async def test_calls_use_all_addresses_and_skip_an_unavailable_one(authority: TestAuthority) -> None:
     contracts = [pb2.DESCRIPTOR.services_by_name["AccountService"]]
     first, second = Servicer(), Servicer()
     identity = authority.identity("account")

@@ -1,4 +1,4 @@
-"""The listener on a real Redis: what it forgets and when, and that it is quiet while nothing happens."""
+"""The invalidation feed on a real Redis: which copies are dropped and when, and few commands while no change is published."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  (what is waited for tells nobody)
+        while not condition():  # noqa: ASYNC110  (the condition has no event)
             await asyncio.sleep(0.01)
 
 
@@ -35,7 +35,7 @@ def memory(changes: InvalidationFeed) -> TtlCache[str]:
     return TtlCache(10, time.monotonic, lambda: changes.connected)
 
 
-async def test_a_change_is_forgotten_where_its_channel_is_heard(redis: Redis) -> None:
+async def test_a_change_drops_the_copies_that_subscribe_to_its_channel(redis: Redis) -> None:
     changes = InvalidationFeed(redis)
     accounts, tokens = memory(changes), memory(changes)
     async with changes.subscribe({ACCOUNT_CHANGES: (accounts, tokens), TOKEN_CHANGES: (tokens,)}):
@@ -52,7 +52,7 @@ async def test_a_change_is_forgotten_where_its_channel_is_heard(redis: Redis) ->
         await until(lambda: accounts.get("a") is None)
 
 
-async def test_a_quiet_listener_asks_seldom(redis: Redis) -> None:
+async def test_an_idle_feed_pings_rarely(redis: Redis) -> None:
     async def pings() -> int:
         return int((await redis.info("commandstats")).get("cmdstat_ping", {}).get("calls", 0))
 
@@ -64,9 +64,7 @@ async def test_a_quiet_listener_asks_seldom(redis: Redis) -> None:
         assert await pings() - before <= 2
 
 
-async def test_an_outage_is_told_once_and_ends_in_an_empty_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_outage_is_logged_once_and_drops_all_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "RECONNECT_SECONDS", 0.05)
     with running_redis(tmp_path) as url, capture_logs() as logs:
         async with open_redis(SecretStr(url)) as redis:
@@ -77,20 +75,20 @@ async def test_an_outage_is_told_once_and_ends_in_an_empty_memory(
                 held.put("a", "before", 60)
                 await control.client_kill_filter(_type="pubsub")
                 await until(lambda: changes.connected and held.get("a") is None)
-                # Nobody new is let in; the connection of this test is.
+                # New connections are refused; that of this test stays open.
                 await control.config_set("requirepass", "another")
                 await control.client_kill_filter(_type="pubsub")
                 await asyncio.sleep(0.5)
                 assert not changes.connected
                 await control.config_set("requirepass", urlsplit(url).password)
                 await until(lambda: changes.connected)
-    told = [entry["event"] for entry in logs if entry["event"].startswith("feed_")]
-    assert told == ["feed_disconnected", "feed_connected"] * 2
+    events = [entry["event"] for entry in logs if entry["event"].startswith("feed_")]
+    assert events == ["feed_disconnected", "feed_connected"] * 2
 
 
 @asynccontextmanager
 async def firewall(redis_url: str, passing: asyncio.Event, *, closes_at: bytes = b"never") -> AsyncIterator[str]:
-    """A way to Redis on which no response comes back unless `passing`; it closes when a client sends `closes_at`."""
+    """A proxy to Redis through which no response comes back unless `passing`; it closes when a client sends `closes_at`."""
     target = urlsplit(redis_url)
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -117,8 +115,8 @@ async def firewall(redis_url: str, passing: asyncio.Event, *, closes_at: bytes =
         passing.set()
 
 
-async def test_a_connection_that_died_silently_is_noticed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As behind a firewall that forgot the connection: nothing is refused, and nothing comes back."""
+async def test_a_silently_broken_connection_is_detected(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A firewall that has dropped the connection neither refuses data nor lets a response pass."""
     monkeypatch.setattr(subject, "PING_SECONDS", 0.1)
     monkeypatch.setattr(subject, "RECONNECT_SECONDS", 60)
     passing = asyncio.Event()
@@ -133,7 +131,7 @@ async def test_a_connection_that_died_silently_is_noticed(redis_url: str, monkey
             await until(lambda: not changes.connected, 2)
 
 
-async def test_nothing_is_heard_before_redis_says_so(redis_url: str) -> None:
+async def test_the_feed_is_connected_only_after_redis_confirms_the_subscription(redis_url: str) -> None:
     passing = asyncio.Event()
     passing.set()
     async with firewall(redis_url, passing, closes_at=b"SUBSCRIBE") as url, open_redis(SecretStr(url)) as redis:
@@ -149,13 +147,13 @@ async def test_nothing_is_heard_before_redis_says_so(redis_url: str) -> None:
             assert held.get("a") is None
 
 
-def test_copies_live_five_seconds_while_nobody_tells() -> None:
-    now, told = [0.0], [True]
-    held: TtlCache[str] = TtlCache(2, lambda: now[0], lambda: told[0])
+def test_copies_live_five_seconds_while_the_feed_is_disconnected() -> None:
+    now, connected = [0.0], [True]
+    held: TtlCache[str] = TtlCache(2, lambda: now[0], lambda: connected[0])
     held.put("a", "x", 3600)
     now[0] = 1000.0
     assert held.get("a") == "x"
-    told[0] = False
+    connected[0] = False
     assert held.get("a") is None
     held.put("a", "y", 3600)
     now[0] += MAX_STALENESS_SECONDS - 0.01

@@ -37,7 +37,7 @@ def memory(changes: InvalidationFeed) -> TtlCache[str]:
 
 
 class Proxy:
-    """A way to Redis that resets connection n after `limits[n]` bytes from Redis, and lets further ones live."""
+    """A proxy to Redis that resets connection n after `limits[n]` bytes from Redis, and keeps further ones open."""
 
     def __init__(self, redis_url: str, limits: list[int]) -> None:
         self._target = urlsplit(redis_url)
@@ -60,7 +60,7 @@ class Proxy:
             await asyncio.sleep(0.05)
 
     def inject(self, response: bytes) -> None:
-        """Send bytes of its own, as if Redis had."""
+        """Send bytes to the client as if they came from Redis."""
         assert self._lives
         self._lives.write(response)
 
@@ -83,7 +83,7 @@ class Proxy:
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int | None) -> None:
-    """Copy `left` bytes, or all."""
+    """Copy `left` bytes, or all if it is None."""
     with contextlib.suppress(ConnectionError):
         while left is None or left > 0:
             received = await reader.read(4096 if left is None else left)
@@ -134,7 +134,7 @@ async def _errors(port: int, scheme: str, use: Callable[[Redis], "asyncio.Future
             async with open_redis(SecretStr(f"{scheme}://:pw@127.0.0.1:{port}")) as redis:
                 try:
                     await use(redis)
-                except BaseException as error:  # noqa: BLE001  (whatever it is, the test looks at it)
+                except BaseException as error:  # noqa: BLE001  (the test inspects every error)
                     errors.append(error)
             if any(isinstance(error.__cause__, RuntimeError) for error in errors):
                 break
@@ -161,7 +161,7 @@ def test_a_connection_reset_while_it_is_set_up_is_an_unreachable_redis(use: Call
     assert isinstance(errors[-1].__cause__, RuntimeError), "uvloop's own error was met and translated"
 
 
-def test_the_listener_outlives_a_reset_at_every_byte_of_the_handshake(
+def test_the_feed_survives_a_reset_at_every_byte_of_the_handshake(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subject, "RECONNECT_SECONDS", 0.005)
@@ -186,7 +186,7 @@ def test_the_listener_outlives_a_reset_at_every_byte_of_the_handshake(
 
 
 class Failing:
-    """A listener that understands no message."""
+    """A listener that raises for every message."""
 
     def __init__(self) -> None:
         self.doubts = 0
@@ -208,7 +208,7 @@ _ODD = {
 }
 
 
-async def test_odd_messages_end_no_listener(redis_url: str) -> None:
+async def test_malformed_messages_end_no_listener(redis_url: str) -> None:
     async with Proxy(redis_url, []).serving() as proxy, open_redis(SecretStr(proxy.url)) as redis:
         changes = InvalidationFeed(redis)
         held, failing = memory(changes), Failing()
@@ -250,7 +250,7 @@ async def test_an_ended_subscription_is_made_again_and_reported_meanwhile(
             await until(lambda: changes.connected)
             assert up() == 1
             with capture_logs() as logs:
-                # The next connections die before the subscription is confirmed.
+                # The next connections break before the subscription is confirmed.
                 proxy._limits = iter([0] * 5)
                 await control.client_kill_filter(_type="pubsub")
                 await until(lambda: not changes.connected)

@@ -1,4 +1,4 @@
-"""Leases on a real Redis: one owner, renewed while it works, ended with it, and word to those who wait."""
+"""Leases on a real Redis: one owner, renewed while the owner works, released at its end, and announced to waiters."""
 
 import asyncio
 import secrets
@@ -55,7 +55,7 @@ async def test_a_lease_is_renewed_while_it_is_held_and_ends_with_its_owner(redis
     assert await acquire(redis, key)
 
 
-async def test_only_its_owner_gives_a_lease_back(redis: Redis, prefix: str) -> None:
+async def test_only_its_owner_releases_a_lease(redis: Redis, prefix: str) -> None:
     key = prefix + "{a}"
     paused = await acquire(redis, key, 0.1)
     assert paused
@@ -90,6 +90,6 @@ async def test_waiters_are_woken_by_the_release(redis: Redis, prefix: str, hears
         assert max(await asyncio.gather(*waiters)) - released < seconds
 
 
-async def test_nobody_waits_for_a_lease_that_nobody_has(redis: Redis, prefix: str) -> None:
+async def test_a_lease_without_an_owner_is_not_waited_for(redis: Redis, prefix: str) -> None:
     async with asyncio.timeout(1):
         await LeaseNotifier(redis, InvalidationFeed(redis), time.monotonic).wait(prefix + "{a}", 30)

@@ -36,12 +36,12 @@ async def test_a_lease_is_renewed_no_longer_than_its_work_may_take(redis: Redis,
     assert lease
     async with hold_lease(redis, key, lease, CHANNEL, 0.2, longest=0.5):
         async with asyncio.timeout(5):
-            while await acquire(redis, key, 60) is None:  # noqa: ASYNC110  (Redis tells nobody)
+            while await acquire(redis, key, 60) is None:  # noqa: ASYNC110  (Redis announces no expiry)
                 await asyncio.sleep(0.02)
     assert await redis.exists(lease_keys(key)[0])  # its new owner's
 
 
-async def test_who_is_cancelled_while_leaving_releases_all_the_same(redis: Redis, key: str) -> None:
+async def test_a_holder_cancelled_during_the_release_still_releases(redis: Redis, key: str) -> None:
     lease = await acquire(redis, key, 60)
     assert lease
     leaving = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The users of deploy/redis: each service works under its own, and reaches nothing of another's."""
+"""The users of deploy/redis: each service works under its own user, and reaches no key of another's."""
 
 import asyncio
 import re
@@ -41,7 +41,7 @@ from tests.integration.replicas import RING, Replica, Source
 from tests.paths import ROOT
 
 FILES = ROOT / "deploy" / "redis"
-# A key of each prefix, and who writes it.
+# A key of each prefix, with its writer.
 WRITERS = {
     "tok:": "token",
     "state:": "token",
@@ -119,7 +119,7 @@ async def test_token_and_iam_keep_and_share_their_entries(
     assert not refusals()
 
 
-async def test_the_gateway_hears_all_changes_and_keeps_quota(of: Of, refusals: Callable[[], list[str]]) -> None:
+async def test_the_gateway_receives_all_changes_and_keeps_quota(of: Of, refusals: Callable[[], list[str]]) -> None:
     async with of("gateway") as redis, of("account") as account, of("token") as token, of("iam") as iam:
         changes = InvalidationFeed(redis)
         copies: TtlCache[str] = TtlCache(10, time.monotonic, lambda: changes.connected)
@@ -132,7 +132,7 @@ async def test_the_gateway_hears_all_changes_and_keeps_quota(of: Of, refusals: C
         async with changes.subscribe(channels):
             for announce in announcers:
                 async with asyncio.timeout(5):
-                    while not changes.connected:  # noqa: ASYNC110  (nobody tells)
+                    while not changes.connected:  # noqa: ASYNC110  (nothing announces it)
                         await asyncio.sleep(0.02)
                     copies.put("a", "of a", 60)
                     await announce("a")
@@ -150,7 +150,7 @@ async def test_the_gateway_hears_all_changes_and_keeps_quota(of: Of, refusals: C
     assert not refusals()
 
 
-async def test_gateways_tell_each_other_of_captures(of: Of, refusals: Callable[[], list[str]]) -> None:
+async def test_gateways_share_captures(of: Of, refusals: Callable[[], list[str]]) -> None:
     capture = Capture("c1", "a1", "sellers/v1/getAccount", time.time() + 30)
     seen = Exchange(1.0, "r", "GET", "/x", ("q",), (("accept", "*/*"),), "", 200, (), "{}", 0.1)
     async with of("gateway") as redis, of("gateway") as other:
@@ -176,7 +176,7 @@ async def test_the_edge_may_count_requests(of: Of, refusals: Callable[[], list[s
 
 
 @pytest.mark.parametrize("user", SERVICES)
-async def test_a_service_reaches_nothing_of_anothers(of: Of, user: str) -> None:
+async def test_a_service_reaches_no_key_of_another(of: Of, user: str) -> None:
     reads = ("tok:", "cred:") if user == "gateway" else ()
     async with of(user) as redis:
         for prefix, writer in WRITERS.items():
@@ -189,7 +189,7 @@ async def test_a_service_reaches_nothing_of_anothers(of: Of, user: str) -> None:
             else:
                 await refused(redis, "GET", key)
                 await refused(redis, "EVAL", f"return redis.call('GET', '{key}')", 1, key)
-            if prefix not in reads or KNOWS_READERS:  # Redis 6 has no keys to read alone
+            if prefix not in reads or KNOWS_READERS:  # Redis 6 has no read-only keys
                 await refused(redis, "SET", key, "x")
                 await refused(redis, "DEL", key)
         for channel, writer in CHANNELS.items():
@@ -197,7 +197,7 @@ async def test_a_service_reaches_nothing_of_anothers(of: Of, user: str) -> None:
                 await refused(redis, "PUBLISH", channel, "x")
 
 
-def test_no_service_may_give_a_dangerous_command(servers: Set) -> None:
+def test_dangerous_commands_are_refused_to_every_service(servers: Set) -> None:
     server = servers.servers[0]
     for user in (*SERVICES, "replica"):
         for command in (
@@ -213,13 +213,13 @@ def test_no_service_may_give_a_dangerous_command(servers: Set) -> None:
                 server.ask(*command.split(), login=servers.users.login(user))
 
 
-def test_nobody_comes_in_without_a_password(servers: Set) -> None:
+def test_a_login_without_a_valid_password_is_refused(servers: Set) -> None:
     for login in (("", ""), ("default", "x"), ("iam", servers.users.passwords["token"])):
         with pytest.raises((AuthenticationError, NoPermissionError)):
             servers.servers[0].ask("GET", "tok:{x}", login=login)
 
 
-def test_the_files_differ_in_what_the_gateway_may_read_alone() -> None:
+def test_the_files_differ_only_in_the_read_only_keys_of_the_gateway() -> None:
     six, seven = ((FILES / name).read_text() for name in ("users.acl", "users-7.acl"))
     assert seven == six.replace("~tok:* ~cred:*", "%R~tok:* %R~cred:*")
     assert seven != six
@@ -249,7 +249,7 @@ async def test_the_edge_counts_for_all_edges(servers: Set, refusals: Callable[[]
         assert [await edge.reserve(who) for edge in (one, other, one, other)] == [True, True, False, False]
         await other.give_back(who)
         assert [await edge.reserve(who) for edge in (one, other)] == [True, False]
-        # However many guess at once, all edges together evaluate as many as there may be.
+        # All edges together evaluate only the permitted number of simultaneous guesses.
         guessed = (Subject("client", "sgc_y", 10), who[1])
         assert sum(await asyncio.gather(*(edge.reserve(guessed) for edge in (one, other) for _ in range(45)))) == 10
         assert not await one.is_proven("digest")

@@ -1,4 +1,4 @@
-"""A primary dies: for some seconds there are misses, never an error that lasts, and then everything works again by itself."""
+"""The failure of a primary: misses for some seconds, no lasting error, and then everything works again without help."""
 
 import signal
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.integration.redis_worlds import KEY, world
 
 
 @pytest.mark.parametrize("kind", ["sentinel", "cluster"])
-async def test_when_a_primary_is_killed_another_takes_its_place(tmp_path: Path, kind: str) -> None:
+async def test_a_killed_primary_is_replaced_by_another(tmp_path: Path, kind: str) -> None:
     with getattr(redis_sets, kind)(tmp_path) as servers:
         async with world(servers.url) as living:
             dead = servers.primary_of(KEY)
@@ -21,12 +21,12 @@ async def test_when_a_primary_is_killed_another_takes_its_place(tmp_path: Path, 
     assert living.longest < 4
 
 
-async def test_a_subscription_leaves_a_node_that_dies(tmp_path: Path) -> None:
+async def test_a_subscription_moves_away_from_a_failed_node(tmp_path: Path) -> None:
     with redis_sets.cluster(tmp_path) as servers:
         async with world(servers.url) as living:
             (subscribed,) = [one for one in servers.servers if one.ask("PUBSUB", "CHANNELS")]
             subscribed.send(signal.SIGKILL)
-            living.misses = 1  # that node may hold nothing of this test's
+            living.misses = 1  # that node must hold no key of this test's
             await living.outlives()
 
 

@@ -1,4 +1,4 @@
-"""Servers that a real sentinel or cluster names later: without TLS, only those of this machine are connected to."""
+"""Servers that a real sentinel or cluster names later: without TLS, a client connects only to those of this machine."""
 
 import secrets
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from sellergate_common.redis_url import RedisTls
 
 from tests.integration.redis_sets import LOOPBACK, NAME, Server, free_ports, ports_with_bus, stopping, until
 
-# A name that the system resolves to this machine, and that is none of those which always do.
+# A name that the system resolves to this machine, other than the well-known ones.
 ELSEWHERE = "127.1"
 
 
@@ -48,9 +48,7 @@ def sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("kind", ["cluster", "sentinel"])
-async def test_a_server_that_is_named_later_is_not_spoken_to_in_the_clear(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
+async def test_a_server_that_is_named_later_gets_no_plain_text(kind: str, request: pytest.FixtureRequest) -> None:
     url = SecretStr(request.getfixturevalue(kind))
     async with open_redis(url) as redis:
         for attempt in (redis.get("a"), redis.ping()):

@@ -1,4 +1,4 @@
-"""Redis over TLS, of every kind: the certificate is checked, and a client has one of its own where it is asked."""
+"""Redis over TLS, of every kind: the certificate is checked, and a client presents its own where the server requires one."""
 
 import ssl
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.integration.redis_worlds import RING, VALUE
 
 @pytest.fixture(scope="module")
 def fronts(authority: TestAuthority) -> Iterator[Fronts]:
-    """Proxies that let in who has a certificate of our authority."""
+    """Run proxies that accept clients with a certificate of the tests' authority."""
     ca, certificate, key = authority.files("redis")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ca)
     context.load_cert_chain(certificate, key)
@@ -36,7 +36,7 @@ async def works(url: str, tls: RedisTls) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["single", "sentinel", "cluster"])
-async def test_it_is_spoken_with_every_server(
+async def test_every_server_is_reached_over_tls(
     tmp_path: Path, fronts: Fronts, authority: TestAuthority, foreign_authority: TestAuthority, kind: str
 ) -> None:
     ca, certificate, key = authority.files("gateway")

@@ -1,4 +1,4 @@
-"""Certificates replaced while server and client run: both take up what the files hold now, and no call notices."""
+"""Certificates replaced while server and client run: both use the new files, and no call fails."""
 
 import asyncio
 import shutil
@@ -27,7 +27,7 @@ LOOK = 0.05
 
 
 class Health(health_pb2_grpc.HealthServicer):
-    """Answers at once, and in a stream as long as it is let."""
+    """A servicer that responds at once, and in a stream until the test ends it."""
 
     def __init__(self) -> None:
         self.may_end = asyncio.Event()
@@ -53,7 +53,7 @@ class Mounted:
         self._files = folder / "ca.pem", folder / "tls.pem", folder / "tls.key"
 
     def put(self, authority: TestAuthority, name: str, *trusted: TestAuthority) -> Identity:
-        """Put an identity there, that trusts its own authority or those given."""
+        """Write an identity that trusts its own authority or the given ones."""
         own = authority.files(name)
         for source, target in zip(own[1:], self._files[1:], strict=True):
             shutil.copyfile(source, target)
@@ -61,7 +61,7 @@ class Mounted:
         return Identity.of(*self._files)
 
     def put_certificate(self, authority: TestAuthority, name: str) -> None:
-        """Put a certificate there that does not belong to the key."""
+        """Write a certificate that does not belong to the key."""
         shutil.copyfile(authority.files(name)[1], self._files[1])
 
 
@@ -88,7 +88,7 @@ async def serving(identity: Identity, servicer: Health) -> AsyncIterator[str]:
 
 
 async def responses(target: str, identity: Identity) -> bool:
-    """Whether a new client is let in."""
+    """Return whether the server accepts a new client."""
     async with open_channel(
         target, "account", Identity(identity.ca, identity.certificate, identity.key), []
     ) as channel:
@@ -127,12 +127,12 @@ async def test_an_authority_is_replaced_under_a_server_and_its_client_step_by_st
                 await asyncio.sleep(LOOK / 4)
         assert await responses(target, new.identity("edge"))
         assert not await responses(target, old.identity("edge"))
-        # What began with the first certificate ends in peace.
+        # A stream that began with the first certificate ends without an error.
         servicer.may_end.set()
         assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-async def test_a_channel_connects_with_what_its_files_hold_now(
+async def test_a_channel_connects_with_the_present_files(
     client: Mounted, authority: TestAuthority, foreign_authority: TestAuthority
 ) -> None:
     async with (
@@ -149,7 +149,7 @@ async def test_a_channel_connects_with_what_its_files_hold_now(
     pytest.fail("the channel did not take up its new files")
 
 
-async def test_a_key_of_another_certificate_is_not_taken_and_told_once(
+async def test_a_key_of_another_certificate_is_refused_and_logged_once(
     server: Mounted, authority: TestAuthority, foreign_authority: TestAuthority
 ) -> None:
     async with serving(server.put(authority, "account"), Health()) as target:
@@ -165,7 +165,7 @@ async def test_a_key_of_another_certificate_is_not_taken_and_told_once(
         assert await responses(target, foreign_authority.identity("edge"))
 
 
-async def test_a_client_certificate_that_ends_keeps_its_connection_and_opens_no_other(
+async def test_an_expired_client_certificate_keeps_its_connection_and_opens_no_other(
     server: Mounted, client: Mounted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, servicer = TestAuthority(tmp_path / "own"), Health()
@@ -182,7 +182,7 @@ async def test_a_client_certificate_that_ends_keeps_its_connection_and_opens_no_
         async with channel, asyncio.timeout(40):
             stream = stub.Watch(health_pb2.HealthCheckRequest())
             assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
-            while await responses(target, ending):  # noqa: ASYNC110  (a clock tells no event)
+            while await responses(target, ending):  # noqa: ASYNC110  (a clock has no event)
                 await asyncio.sleep(LOOK)
             assert await asked(stub), "the connection that is open goes on"
             renewed = client.put(own, "edge")
@@ -194,7 +194,7 @@ async def test_a_client_certificate_that_ends_keeps_its_connection_and_opens_no_
             assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-async def test_the_end_of_the_certificate_in_use_is_a_metric(
+async def test_the_expiry_of_the_certificate_in_use_is_a_metric(
     server: Mounted, authority: TestAuthority, foreign_authority: TestAuthority
 ) -> None:
     registry = CollectorRegistry()

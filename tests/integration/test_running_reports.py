@@ -120,7 +120,7 @@ class Replica:
         return runs.run(REQUEST, "")
 
     async def left(self) -> str:
-        """Ask for a report and leave as soon as it is requested."""
+        """Request a report and cancel the caller as soon as Amazon has the request."""
         async with aclosing(self.run()) as runs:
             return await self.first(runs)
 
@@ -149,7 +149,7 @@ async def test_a_just_finished_report_serves_simultaneous_callers(redis: Redis) 
 
 
 async def test_the_entry_of_a_report_without_a_caller_expires(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after the kill of its gateway, only the end of the lease shows it."""
+    """Only the end of the lease shows that the gateway was killed."""
     monkeypatch.setattr(running_redis, "POLLED_SECONDS", 1)
     world = Reports()
     assert await Replica(world, redis).left() == "r1"

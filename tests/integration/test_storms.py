@@ -38,7 +38,7 @@ __all__ = ["publisher"]
 
 @pytest.fixture
 def storm() -> Storm:
-    """A short one; tests/system has one of real length."""
+    """Return a short storm; tests/system has one of realistic length."""
     return Storm(silent=0.3, slow=0.5, callers=100)
 
 

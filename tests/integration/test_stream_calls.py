@@ -33,7 +33,7 @@ LONG = 20.0
 
 @dataclass
 class Calls(GatewayServiceServicer):  # type: ignore[misc]
-    """Does what the path of each call says."""
+    """A servicer whose behaviour is chosen by the path of each call."""
 
     seconds: float = 3600.0
     begun: list[str] = field(default_factory=list)
@@ -201,7 +201,7 @@ async def test_the_calls_in_progress_are_bounded_and_the_client_waits(authority:
         sending = asyncio.create_task(send_all())
         await until(lambda: calls.running == MAX_CALLS_OF_STREAM)
         progress = -1
-        while progress != sent:  # until the connection takes no more
+        while progress != sent:  # until the connection accepts no more data
             progress = sent
             await asyncio.sleep(0.2)
         assert sent < 2 * MAX_CALLS_OF_STREAM, "the client is held up by flow control"
@@ -266,7 +266,7 @@ async def test_the_deadline_of_the_stream_bounds_each_call(authority: TestAuthor
     assert time.monotonic() - began < 60
 
 
-async def test_a_caller_that_may_not_call_learns_it_by_the_status(authority: TestAuthority) -> None:
+async def test_a_forbidden_caller_gets_an_error_status(authority: TestAuthority) -> None:
     async with serving(Calls(), authority, "token") as stream:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stream.call.read()

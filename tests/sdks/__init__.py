@@ -1,1 +1,1 @@
-"""Programs that use the SDKs of others as their users do; each knows only URLs and credentials of ours, and prints what it saw."""
+"""Programs that use SDKs as sellers' programs do, with only Sellergate's URLs and credentials; each prints its results."""

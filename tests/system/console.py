@@ -59,7 +59,7 @@ class Console:
         await self.page.get_by_role("button", name="Sign in as this user").click()
 
     async def picture(self, name: str) -> None:
-        """Take pictures at both widths, light and dark; nothing overlaps, and axe finds nothing."""
+        """Take pictures at both widths, light and dark; assert that nothing overlaps and that axe finds nothing."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         for width, height in WIDTHS.items():
             await self.page.set_viewport_size({"width": width, "height": height})
@@ -75,7 +75,7 @@ class Console:
 
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium."""
+    """Run Debian's Chromium."""
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         try:

@@ -49,7 +49,7 @@ async def test_no_call_fails_while_the_authority_is_replaced(tmp_path: Path, mon
         (await control.post("/control/tokens", json={"life_seconds": 5})).raise_for_status()
         rest, seller = Rest(suite, http), await Seller.seeded(control)
         account_id = await rest.connect(seller)
-        # Asked for once: the suite's authority would make others in place of those that it has not signed.
+        # Read once: the suite's authority would make others in place of those that it has not signed.
         files = {name: suite.files(name) for name in NAMES}
         old, trusted = read(suite, "operator"), files["edge"].ca
         turn = 0
@@ -64,7 +64,7 @@ async def test_no_call_fails_while_the_authority_is_replaced(tmp_path: Path, mon
                 assert (await rest.ask("GET", path)).status_code == httpx.codes.OK
 
         async def lasts() -> None:
-            """Wait until every process has looked at its files, and the load has met the state of them."""
+            """Wait until every process has read its files again and the load has made calls with them."""
             first = turn
             await asyncio.sleep(2 * LOOK_SECONDS)
             while turn < first + CALLS_OF_EACH_STEP:  # noqa: ASYNC110  (a busy machine takes longer)

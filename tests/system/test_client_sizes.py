@@ -28,7 +28,7 @@ MOST_MEGABYTES = 80.0
 
 
 async def fill(suite: Suite) -> None:
-    """Store the clients behind the service's back, with its keys."""
+    """Store the clients directly in the database, with the service's keys."""
     state = suite.plan.state
     ring = KeyRing.parse(state.key_file("sealing").read_text())
     index_key = parse_key(state.key_file("index").read_text(), "the index key")

@@ -71,7 +71,7 @@ async def test_it_comes_up_healthy_and_does_the_main_job(running: None) -> None:
     assert all("Exited (0)" in states[name] for name in ("init", "migrate"))
     told = compose("logs", "--no-log-prefix", "walk")
     assert "orders listed" in told
-    # The lines that it tells people to type.
+    # The commands that it asks operators to type.
     token, account_id = (re.search(rf"  {name}=(\S+)", told) for name in ("TOKEN", "ID"))
     assert token
     assert account_id
@@ -110,7 +110,7 @@ def test_no_container_is_root_can_write_or_compile(running: None, name: str) -> 
 
 
 @pytest.mark.timeout(400)
-def test_it_starts_again_with_what_it_kept(running: None) -> None:
+def test_it_starts_again_with_its_stored_data(running: None) -> None:
     compose("stop", seconds=120)
     compose("up", "-d", "--wait", seconds=240)
     assert compose("logs", "--no-log-prefix", "init").count("Traceback") == 0

@@ -36,7 +36,7 @@ async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
 @pytest.fixture(scope="module")
 async def chromium() -> AsyncIterator[Browser]:
     if not shutil.which("chromium"):
-        yield None  # type: ignore[misc]  # (told by each test)
+        yield None  # type: ignore[misc]  # (each test reports it)
         return
     async with browser() as running:
         yield running
@@ -78,7 +78,7 @@ async def test_a_link_with_a_token_replaces_no_session(window: Console, suite: t
     await window.sign_in(running.jwt(user))
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.headers.get("authorization", "")))
-    # The link of an open page changes the fragment alone; opened by itself it loads the page.
+    # The link of an open page changes only the fragment; opened in a new page it loads the page.
     for follow in (page.evaluate(f"location.href = {json.dumps(link)}"), page.goto("about:blank")):
         await follow
         if page.url == "about:blank":
@@ -93,7 +93,7 @@ async def test_a_link_with_a_token_replaces_no_session(window: Console, suite: t
     assert {one for one in sent if one} == {own}
 
 
-async def test_a_link_with_a_token_is_taken_only_by_the_user_whom_it_names(
+async def test_a_link_with_a_token_is_accepted_only_for_the_user_that_it_names(
     window: Console, suite: tuple[Suite, str]
 ) -> None:
     running, page = suite[0], window.page

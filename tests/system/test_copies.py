@@ -38,7 +38,7 @@ PATH = "/sellers/v1/account"
 
 @dataclass
 class World:
-    """A fleet of three gateways; the last has no Redis. `deaf` is the Redis to which the account service alone speaks."""
+    """A fleet of three gateways; the last has no Redis. `deaf` is the Redis to which only the account service connects."""
 
     fleet: Fleet
     database_url: str

@@ -60,7 +60,7 @@ def test_every_core_object_is_valid(objects: list[dict[str, Any]], version: str)
             kubernetes_validate.validate(one, version, strict=True)
 
 
-def test_kinds_of_others_have_the_fields_that_they_know(objects: list[dict[str, Any]]) -> None:
+def test_resources_of_other_projects_have_only_known_fields(objects: list[dict[str, Any]]) -> None:
     for one in objects:
         if one["kind"] in OTHERS:
             assert "." in one["apiVersion"].partition("/")[0]

@@ -31,7 +31,7 @@ async def world(tmp_path: Path) -> AsyncIterator[Gateways]:
 
 
 @pytest.mark.timeout(300)
-async def test_all_that_is_allowed_is_used_and_nothing_is_refused(world: Gateways) -> None:
+async def test_the_whole_quota_is_used_and_no_call_is_refused(world: Gateways) -> None:
     (account_id,) = await world.fleet.add(1)
     await world.warm([account_id])
     ended, reasons = time.monotonic() + SECONDS, Counter[str]()
@@ -123,11 +123,11 @@ async def test_a_rate_that_is_believed_too_high_settles_at_the_true_one(world: G
     await asyncio.sleep(60 * minutes - 61)
     late = {name: await world.counted(name) for name in (NAME, OTHER)}
     await asyncio.gather(*callers)
-    for name, told in ((NAME, "told"), (OTHER, "not told")):
+    for name, reported in ((NAME, "reported"), (OTHER, "not reported")):
         rate = (late[name]["executions"] - early[name]["executions"]) / (60 * minutes - 61)
         share = late[name]["throttled"] / late[name]["calls"]
         print(
-            f"\ntrue rate {true}/s, {told}: {rate:.2f}/s after a minute, {share:.1%} of {late[name]['calls']} refused"
+            f"\ntrue rate {true}/s, {reported}: {rate:.2f}/s after a minute, {share:.1%} of {late[name]['calls']} refused"
         )
         assert 0.9 * true <= rate <= 1.02 * true
         assert share < most_refused

@@ -43,7 +43,7 @@ def body_of(account_id: str) -> bytes:
 
 
 def planned(accounts: list[str]) -> list[Call]:
-    """A write for each seller, and more reads than their burst for some: these wait for quota."""
+    """Return a write for each seller, and more reads than their burst for some: these wait for quota."""
     writes = [
         Call(
             one, "POST", WRITE_PATH, key=(one, "write"), body=body_of(one), content_type="application/json", seconds=60
@@ -62,7 +62,7 @@ def planned(accounts: list[str]) -> list[Call]:
 
 
 def made_by(process: Process) -> int:
-    """How many calls a gateway has finished, by its log."""
+    """Return how many calls a gateway has finished, by its log."""
     return process.log.read_text(errors="replace").count("GatewayService/Call")
 
 

@@ -45,7 +45,7 @@ async def short_lives(control: httpx.AsyncClient) -> AsyncIterator[None]:
 
 
 @pytest.mark.usefixtures("short_lives")
-async def test_over_three_lives_no_caller_waits_and_every_token_lives_long_enough(
+async def test_over_three_lifetimes_no_caller_waits_and_every_token_is_valid_long_enough(
     rest: Rest, control: httpx.AsyncClient, seller: Seller
 ) -> None:
     account_id, waits, least, seen = await rest.connect(seller), [0.0], [LIFE], set[str]()

@@ -11,7 +11,7 @@ from tests.e2e.test_writes import write_all
 
 @pytest.mark.timeout(400)
 @pytest.mark.usefixtures("fast")
-async def test_ten_thousand_writes_are_done_once_or_said_to_be_unknown(
+async def test_ten_thousand_writes_are_executed_once_or_reported_as_unknown(
     rest: Rest, control: httpx.AsyncClient, client: Sellergate, seller: Seller
 ) -> None:
     # On a busy machine the gateway's own response may take up to two seconds.

@@ -57,7 +57,7 @@ def cache(redis: Redis, prefix: str) -> SealedCache:
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  (what is waited for tells nobody)
+        while not condition():  # noqa: ASYNC110  (the condition has no event)
             await asyncio.sleep(0.01)
 
 

@@ -98,7 +98,7 @@ def test_a_body_that_is_no_form_is_unsupported(amazon: Simulator) -> None:
     assert (response.status_code, response.json()["error"]) == (400, "unsupported_grant_type")
 
 
-def test_a_revoked_grant_says_so_and_a_new_seed_revives_it(client: Client) -> None:
+def test_a_revoked_grant_is_reported_and_restored_by_a_new_seed(client: Client) -> None:
     token = client.access_token()
     client.simulator.told("secrets/revoke-grant", {"refresh_token": client.refresh_token})
     refused = client.exchange()

@@ -149,7 +149,7 @@ def test_2026_without_marketplaces_means_those_of_the_region(client: Client) -> 
     assert [order["orderId"] for order in eu] == ids(client, GERMANY)
 
 
-def test_2026_shows_what_included_data_names(client: Client) -> None:
+def test_2026_returns_the_data_that_included_data_names(client: Client) -> None:
     order_id = ids(client, US)[0]
     bare = client.call("GET", f"{V2026}/{order_id}").json()["order"]
     full = client.call("GET", f"{V2026}/{order_id}?includedData=BUYER,RECIPIENT,PROCEEDS,FULFILLMENT").json()["order"]
@@ -184,7 +184,7 @@ def test_items_and_shipments(client: Client) -> None:
     assert client.call("GET", f"{V0}/{order_id}").json()["payload"]["OrderStatus"] == "Shipped"
 
 
-def test_a_restricted_token_shows_what_it_names(client: Client) -> None:
+def test_a_restricted_token_reveals_the_data_that_it_names(client: Client) -> None:
     order_id = ids(client, US)[0]
     path = f"{V0}/{order_id}"
     buyer = client.restricted_token({"method": "GET", "path": path, "dataElements": ["buyerInfo"]})
@@ -201,7 +201,7 @@ def test_a_restricted_token_shows_what_it_names(client: Client) -> None:
     assert all("ShippingAddress" in order and "BuyerInfo" not in order for order in listed["payload"]["Orders"])
 
 
-def test_a_restricted_token_opens_nothing_else(client: Client) -> None:
+def test_a_restricted_token_reveals_no_other_data(client: Client) -> None:
     first, second = ids(client, US)[:2]
     token = client.restricted_token({"method": "GET", "path": f"{V0}/{first}/address"})
     assert client.call("GET", f"{V0}/{first}/address", token=token).json()["payload"]["ShippingAddress"]["Name"]

@@ -128,7 +128,7 @@ def test_a_release_fills_every_digest_at_once() -> None:
 
 def test_an_audit_without_its_service_is_not_run() -> None:
     outcome = script("audit_packages").outcome
-    assert outcome("") == ("NOT RUN: the vulnerability service does not answer.", 0)
+    assert outcome("") == ("NOT RUN: the vulnerability service does not respond.", 0)
     skipped = '{"dependencies": [{"name": "a", "skip_reason": "not found"}]}'
     assert outcome(skipped)[0].startswith("NOT RUN")
     found = '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}, {"name": "b", "skip_reason": "x"}]}'
