@@ -35,7 +35,7 @@ from sellergate_client.rpc.call_stream import CallStream
 from sellergate_client.rpc.kinds import Seconds
 from sellergate_client.rpc.options import CallOptions
 from sellergate_client.rpc.outcomes import connect_channel, is_connected, transport_outcome
-from sellergate_client.rpc.ownership import Owner
+from sellergate_client.rpc.ownership import Owner, check_fork
 from sellergate_client.rpc.replicas import Replicas, open_replicas
 from sellergate_client.rpc.requests import ByOperation, SerializedCall, serialized_call
 from sellergate_client.rpc.retries import invoke_with_retries, retry_until
@@ -130,7 +130,11 @@ class Sellergate:
         identity: Identity | None = None,
         token: str | None = None,
     ) -> AsyncIterator["Sellergate"]:
-        """Open a client; omitted arguments are read from the environment (ClientSettings). Raises SettingsError."""
+        """Open a client; omitted arguments are read from the environment (ClientSettings).
+
+        Raises SettingsError, and ClientUseError in a process that forked after a client had been opened.
+        """
+        check_fork()
         if gateway is None or account is None or identity is None:
             settings = read_settings(ClientSettings)
             gateway = gateway or settings.gateway_target

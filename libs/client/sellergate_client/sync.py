@@ -1,6 +1,7 @@
 """The client library without await, for programs without an event loop: it runs one in its own thread.
 
-Several threads may use one client at the same time. After a fork the child process must open its own.
+Several threads may use one client at the same time. In a process that was forked after its parent had opened a client, no
+client works: fork before, or start child processes with the method "spawn" of multiprocessing.
 
 >>> from sellergate_client.sync import SellingPartner
 >>> with SellingPartner(account_id) as partner:  # doctest: +SKIP

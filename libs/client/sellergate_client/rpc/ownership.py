@@ -3,6 +3,10 @@
 import asyncio
 import os
 
+# The process that opened the first client; a forked process inherits the entry.
+_OPENED = dict[str, int]()
+_HOW = 'Start child processes before the parent opens its first client, or with the method "spawn" of multiprocessing.'
+
 
 class ClientUseError(RuntimeError):
     """A use of a client where its connections cannot work; nothing was sent. The message says what to do."""
@@ -36,6 +40,14 @@ def check_process(process: int) -> None:
     """Raise ClientUseError unless this is the process with the id `process`."""
     if os.getpid() != process:
         raise ClientUseError(
-            "This client was opened before the process forked, and its connections belong to the parent. Open a client"
-            " in the child process."
+            f"This client was opened before the process forked, and its connections belong to the parent. {_HOW}"
+        )
+
+
+def check_fork() -> None:
+    """Raise ClientUseError in a process that forked after a client had been opened: a call of gRPC would never end in it."""
+    opened = _OPENED.setdefault("process", os.getpid())
+    if opened != os.getpid():
+        raise ClientUseError(
+            f"This process forked after its parent had opened a client, and gRPC does not work in it. {_HOW}"
         )

@@ -29,7 +29,7 @@ def test_another_event_loop_is_refused() -> None:
 
 def test_another_process_is_refused() -> None:
     check_process(os.getpid())
-    with pytest.raises(ClientUseError, match="Open a client in the child process"):
+    with pytest.raises(ClientUseError, match="Start child processes before"):
         check_process(os.getppid())
 
 
