@@ -16,6 +16,8 @@ from sellergate_devstack.state import StateInUse
 from sellergate_devstack.suite import Suite, running_suite
 
 FAILED = 1
+_CONNECTED = "The seller is connected; the step above shows what these servers refuse."
+_NOT_CONNECTED = "Set SELLERGATE_DEMO_… to credentials that they accept."
 
 
 def main() -> None:
@@ -56,8 +58,9 @@ async def _stay_up(suite: Suite) -> int:
         _report(f"  failed: {error}")
         if suite.simulator:
             return FAILED
+        account_id = error.account_id
         _report(
-            "  The servers are not the simulator, so the suite stays up; set SELLERGATE_DEMO_… to credentials that they accept."
+            f"  The servers are not the simulator, so the suite stays up. {_CONNECTED if account_id else _NOT_CONNECTED}"
         )
     write_report(suite, account_id, await prepare(suite, account_id) if account_id else None)
     report_addresses(suite, account_id, _report)

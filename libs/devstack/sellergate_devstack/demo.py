@@ -41,7 +41,12 @@ class DemoSuite(Protocol):
 
 
 class DemoFailed(Exception):
-    """A refused step of the demo; the message holds the problem document."""
+    """A refused step of the demo; the message names it and holds the problem document.
+
+    `account_id` is that of the seller, who stays connected; empty: connecting failed.
+    """
+
+    account_id = ""
 
 
 async def run_demo(suite: DemoSuite, report: Callable[[str], None]) -> str:
@@ -60,22 +65,30 @@ async def run_demo(suite: DemoSuite, report: Callable[[str], None]) -> str:
         }
         account = await _ask(client, "POST", "/api/amazon/accounts", json=new)
         report(f"  seller connected   {account['amazonSellerId']} in {account['marketplace']}, account {account['id']}")
-        of_account = {"amazonAccountId": account["id"]}
-        status = await _ask(client, "GET", "/api/amazon/test/status", params=of_account)
-        stages = ", ".join(f"{stage['name']} {stage['outcome']}" for stage in status["stages"])
-        failed = [stage for stage in status["stages"] if stage["outcome"] == "FAILED"]
-        if failed:
-            raise DemoFailed(f"status: {failed[0]['name']} failed: {failed[0]['reason']}")
-        report(f"  status ok          {stages}")
-        wanted = {**of_account, "marketplaceId": demo.marketplace_id}
-        found = await _ask(client, "GET", "/api/amazon/test/orders", params=wanted)
-        report(f"  orders listed      {len(found['orders'])} orders of the last 7 days by {found['operation']}")
-        for order in found["orders"][:3]:
-            number = order.get("orderId") or order.get("AmazonOrderId")
-            when = order.get("createdTime") or order.get("PurchaseDate")
-            report(f"                     {number}  {when}")
         account_id: str = account["id"]
+        try:
+            await _use(client, account_id, demo.marketplace_id, report)
+        except DemoFailed as error:
+            error.account_id = account_id
+            raise
         return account_id
+
+
+async def _use(client: httpx.AsyncClient, account_id: str, marketplace_id: str, report: Callable[[str], None]) -> None:
+    """Check the account's status and list its orders. Raises DemoFailed."""
+    of_account = {"amazonAccountId": account_id}
+    status = await _ask(client, "GET", "/api/amazon/test/status", params=of_account)
+    stages = ", ".join(f"{stage['name']} {stage['outcome']}" for stage in status["stages"])
+    failed = [stage for stage in status["stages"] if stage["outcome"] == "FAILED"]
+    if failed:
+        raise DemoFailed(f"status: {failed[0]['name']} failed: {failed[0]['reason']}")
+    report(f"  status ok          {stages}")
+    found = await _ask(client, "GET", "/api/amazon/test/orders", params={**of_account, "marketplaceId": marketplace_id})
+    report(f"  orders listed      {len(found['orders'])} orders of the last 7 days by {found['operation']}")
+    for order in found["orders"][:3]:
+        number = order.get("orderId") or order.get("AmazonOrderId")
+        when = order.get("createdTime") or order.get("PurchaseDate")
+        report(f"                     {number}  {when}")
 
 
 async def _ask(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> Any:

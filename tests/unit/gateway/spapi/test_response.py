@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -101,6 +102,13 @@ def test_a_compressed_error_is_parsed_and_a_broken_one_is_ignored() -> None:
     assert read_error.code == "C"
     assert classify(respond(400, packed[:20], content_encoding="gzip")).error is None
     assert classify(respond(400, b"plain", content_encoding="gzip")).error is None
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate"])
+def test_a_refused_token_is_found_in_each_content_coding(coding: str) -> None:
+    body = json.dumps(errors("Unauthorized", DENIED, "The access token you provided has expired.")).encode()
+    packed = zlib.compress(body) if coding == "deflate" else gzip.compress(body)
+    assert classify(respond(403, packed, content_encoding=coding)).kind is Kind.TOKEN_REFUSED
 
 
 def test_the_rate_that_amazon_reports() -> None:
