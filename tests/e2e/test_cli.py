@@ -154,6 +154,29 @@ async def test_a_report_that_amazon_fails_is_reported_as_failed_with_the_reason(
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_a_feed_that_takes_longer_than_the_operator_waits(
+    rest: Rest, operator: Operator, control: httpx.AsyncClient, fast: None, tmp_path: Path
+) -> None:
+    seller, ids = Seller.made(), ["A2EUQ1WTGCTBG2", "ATVPDKIKX0DER", "A1AM78C64UM0Y8"]
+    seed = seller.seed()
+    seed["sellers"][0]["marketplace_ids"] = ids
+    (await control.post("/control/seed", json=seed)).raise_for_status()
+    connected = await rest.ask("POST", "/api/amazon/accounts", json=seller.connection(marketplaceIds=ids))
+    account = "-a", connected.json()["id"]
+    (tmp_path / "feed.json").write_text('{"messages": []}')
+    (await control.post("/control/processing", json={"step_seconds": 60})).raise_for_status()
+    try:
+        submit = ("feed", "submit", "JSON_LISTINGS_FEED", str(tmp_path / "feed.json"), "--seconds", "1")
+        output = await typed(operator, *submit, *account, code=1)
+    finally:
+        (await control.post("/control/processing", json={"step_seconds": 0.2})).raise_for_status()
+    feed_id = output.splitlines()[0].removeprefix("feed ")
+    assert f"Amazon has not ended the feed {feed_id} within 1 seconds" in output
+    assert f"Continue with: sellergate feed wait {feed_id}" in output
+    made = json.loads(await typed(operator, "call", "GET", f"/feeds/2021-06-30/feeds/{feed_id}", *account))
+    assert made["marketplaceIds"] == ["ATVPDKIKX0DER"]
+
+
 async def test_the_doctor(operator: Operator, rest: Rest, seller: Seller, tmp_path: Path) -> None:
     await rest.connect(seller)
     found = {

@@ -25,9 +25,10 @@ from tests.e2e.test_launcher import environment, launched, report
 
 @dataclass
 class OtherAmazon:
-    """An LWA and an SP-API that accept every caller and record their requests."""
+    """An LWA and an SP-API that accept every caller and record their requests; `refuses` begins the paths that get 403."""
 
     url: str = ""
+    refuses: str = "-"
     exchanges: list[dict[str, list[str]]] = field(default_factory=list)
     calls: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
@@ -43,6 +44,9 @@ class OtherAmazon:
 
     async def call(self, request: web.Request) -> web.Response:
         self.calls.append((request.method, str(request.rel_url), dict(request.headers)))
+        if request.path.startswith(self.refuses):
+            errors = [{"code": "Unauthorized", "message": "Access to requested resource is denied."}]
+            return web.json_response({"errors": errors}, status=403)
         return web.json_response({"orders": [{"orderId": "other-1", "createdTime": "2026-11-20T00:00:00Z"}]})
 
 
