@@ -1,7 +1,6 @@
 """The client library of an internal service, asynchronous and synchronous."""
 
 import asyncio
-import sys
 from pathlib import Path
 
 import httpx
@@ -122,36 +121,6 @@ async def test_the_synchronous_client_does_the_same(account_id: str, tmp_path: P
             partner.get(ORDERS)
 
     await asyncio.to_thread(program)
-
-
-FORKS = """
-import os, sys
-from sellergate_client import ClientUseError
-from sellergate_client.sync import SellingPartner
-
-with SellingPartner(sys.argv[1], seconds=20) as partner:
-    path = "/sellers/v1/marketplaceParticipations"
-    assert partner.get(path).status == 200
-    child = os.fork()
-    if not child:
-        try:
-            partner.get(path)
-        except ClientUseError as error:
-            os._exit(7 if "child process" in str(error) else 8)
-        os._exit(9)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    assert partner.get(path).status == 200
-"""
-
-
-@pytest.mark.usefixtures("environment")
-async def test_a_client_is_refused_in_a_forked_child_and_goes_on_in_its_parent(account_id: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", FORKS, account_id, stderr=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(45):
-        _, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
 
 
 async def test_an_interrupted_save_leaves_no_file(
