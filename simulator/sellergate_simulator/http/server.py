@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from sellergate_simulator.assembly import RequestHandler
+from sellergate_simulator.http.responses import errors_response
 
 # The seconds for requests in progress at the stop signal, so that the process ends within two seconds.
 _GRACE_SECONDS = 1.0
@@ -30,7 +31,7 @@ async def serve(
     runners = []
     try:
         for name, handler in handlers.items():
-            runner = web.ServerRunner(web.Server(handler, access_log=None))
+            runner = web.ServerRunner(web.Server(_refusing_unreadable(handler), access_log=None))
             runners.append(runner)
             await runner.setup()
             await web.TCPSite(runner, host, wanted[name], shutdown_timeout=_GRACE_SECONDS).start()
@@ -39,6 +40,19 @@ async def serve(
         await stop.wait()
     finally:
         await asyncio.gather(*(runner.cleanup() for runner in runners))
+
+
+def _refusing_unreadable(handler: RequestHandler) -> RequestHandler:
+    """Return a handler that responds 400 to a body that its Content-Encoding cannot decode."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.RequestPayloadError:
+            message = "The body cannot be decoded by its Content-Encoding."
+            return errors_response(400, "InvalidInput", message).to_aiohttp()
+
+    return handle
 
 
 def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

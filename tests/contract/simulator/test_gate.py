@@ -226,3 +226,14 @@ def test_bytes_that_are_not_http_do_no_harm(amazon: Simulator) -> None:
             connection.shutdown(socket.SHUT_WR)
             connection.recv(100)
     assert amazon.control("GET", "health").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/shipping/v2/carrierAccounts/a/unlink", "/auth/o2/token"])
+@pytest.mark.parametrize("address", ["main", "na"])
+def test_a_body_that_its_encoding_cannot_decode_is_refused(amazon: Simulator, address: str, path: str) -> None:
+    headers = {"content-encoding": "gzip", "x-amz-access-token": "Atza|x"}
+    response = amazon.http.post(
+        f"{amazon.url(address)}{path}", headers=headers, content=b"\xc4\xa4\x14\xc2\xf5\x0b\x82^"
+    )
+    assert response.status_code == 400
+    assert "Content-Encoding" in error(response)["message"]

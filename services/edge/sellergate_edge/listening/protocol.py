@@ -1,7 +1,9 @@
 """HTTP on one connection: uvicorn's protocol with bounds that uvicorn does not have."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -132,9 +134,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
             return
         self._is_receiving = True  # where a request ends that the parser refuses is not known
-        status = STATUS_LINE[self._status]
-        head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(msg)
-        self.transport.write(status + head + msg.encode("ascii"))
+        body = _problem(HTTPStatus(self._status), msg)
+        head = b"content-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(STATUS_LINE[self._status] + head + body)
         self.transport.close()
 
     def _watch(self) -> None:
@@ -155,3 +157,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._status = 408
             self.send_400_response("The request did not arrive in time.")
         self.transport.close()
+
+
+def _problem(status: HTTPStatus, detail: str) -> bytes:
+    """Return the problem document of a request that reached no route."""
+    document = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status,
+        "detail": detail,
+        "reason": status.name,
+        "requestId": "",
+    }
+    return json.dumps(document).encode()

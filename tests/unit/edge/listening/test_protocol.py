@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import inspect
+import json
 import resource
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -156,6 +157,10 @@ async def test_headers_are_bounded_in_number_and_bytes(listener: Listener, parts
     with cpu_time() as spent:
         received = await listener.send(*parts)
     assert received == b"" or received.startswith(b"HTTP/1.1 431 "), received[:50]
+    head, _, body = received.partition(b"\r\n\r\n")
+    if received:
+        assert b"content-type: application/problem+json" in head
+        assert json.loads(body)["reason"] == "REQUEST_HEADER_FIELDS_TOO_LARGE"
     assert listener.seen == []
     assert spent.seconds < 0.5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,8 +17,9 @@ class _Undoing(sqlite3.Connection):
     """
 
     def close(self) -> None:
-        if self.in_transaction:
-            self.rollback()
+        with suppress(sqlite3.ProgrammingError):  # it is closed already, and may be closed again
+            if self.in_transaction:
+                self.rollback()
         super().close()
 
 
