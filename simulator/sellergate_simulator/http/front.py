@@ -9,6 +9,7 @@ from aiohttp import web
 from sellergate_simulator.control.api import Control
 from sellergate_simulator.control.counters import Counters
 from sellergate_simulator.control.faults import LWA_KINDS, STS_KINDS, Fault, Faults
+from sellergate_simulator.http.bodies import read_body
 from sellergate_simulator.http.delivery import still_there_after
 from sellergate_simulator.http.responses import Response, html_response, json_response
 from sellergate_simulator.identity import oddities, sts
@@ -37,7 +38,7 @@ class Front:
         path, _, raw_query = request.raw_path.partition("?")
         if path.startswith("/documents/"):
             return await self.documents.handle(request, path, raw_query)
-        body = await request.content.read()
+        body = await read_body(request)
         if path.startswith("/control/"):
             response = self.control.respond(request.method, path, body)
         elif path.startswith("/apps/"):

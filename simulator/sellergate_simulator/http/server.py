@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from sellergate_simulator.assembly import RequestHandler
+from sellergate_simulator.http.bodies import UnreadableBody
 from sellergate_simulator.http.responses import errors_response
 
 # The seconds for requests in progress at the stop signal, so that the process ends within two seconds.
@@ -31,7 +32,7 @@ async def serve(
     runners = []
     try:
         for name, handler in handlers.items():
-            runner = web.ServerRunner(web.Server(_refusing_unreadable(handler), access_log=None))
+            runner = web.ServerRunner(web.Server(_refusing_unreadable(handler), access_log=None, auto_decompress=False))
             runners.append(runner)
             await runner.setup()
             await web.TCPSite(runner, host, wanted[name], shutdown_timeout=_GRACE_SECONDS).start()
@@ -48,7 +49,7 @@ def _refusing_unreadable(handler: RequestHandler) -> RequestHandler:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await handler(request)
-        except web.RequestPayloadError:
+        except UnreadableBody:
             message = "The body cannot be decoded by its Content-Encoding."
             return errors_response(400, "InvalidInput", message).to_aiohttp()
 

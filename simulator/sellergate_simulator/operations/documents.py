@@ -17,6 +17,7 @@ from aiohttp import web
 
 from sellergate_simulator.clock import Clock
 from sellergate_simulator.control.faults import DOCUMENT_KINDS, Faults
+from sellergate_simulator.http.bodies import read_body
 from sellergate_simulator.http.delivery import truncated
 from sellergate_simulator.http.responses import Response
 
@@ -150,7 +151,7 @@ async def _upload(request: web.BaseRequest, document: Document) -> Response:
         )
     if "Content-Length" not in request.headers:
         return _s3_error(_LENGTH_REQUIRED, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-    document.content = await request.content.read()
+    document.content = await read_body(request)
     return Response(_OK)
 
 

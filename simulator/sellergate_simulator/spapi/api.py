@@ -13,6 +13,7 @@ from sellergate_simulator.clock import Clock
 from sellergate_simulator.control.counters import Counters
 from sellergate_simulator.control.faults import SP_API_KINDS, THROTTLING_KINDS, Fault, Faults
 from sellergate_simulator.http import delivery
+from sellergate_simulator.http.bodies import read_body
 from sellergate_simulator.http.responses import AmazonError, Response, denied, errors_response, html_response
 from sellergate_simulator.spapi import generic
 from sellergate_simulator.spapi.calls import Call, Handler
@@ -43,7 +44,7 @@ class SellingPartnerApi:
             raw_path=raw_path,
             raw_query=raw_query,
             headers=request.headers,
-            body=await request.content.read(),
+            body=await read_body(request),
             hostname=hostname(request),
         )
         request_id = str(uuid4())
