@@ -7,7 +7,7 @@ from typing import Any
 
 import uvloop
 from sellergate_devstack.processes.ports import free_ports
-from sellergate_devstack.processes.probes import http_answers
+from sellergate_devstack.processes.probes import http_serves
 from sellergate_devstack.processes.supervisor import Process, Supervisor
 
 from benches.bench_gateway import CALLERS, PATH, Bench, opened
@@ -65,7 +65,7 @@ async def edge(bench: Bench, gateway: str) -> int:
     supervisor = Supervisor(lambda _: None)
     bench.stack.push_async_callback(supervisor.stop)
     command = [sys.executable, "-m", "sellergate_edge"]
-    serves = http_answers(f"http://127.0.0.1:{port}/console/icon.svg")
+    serves = http_serves(f"http://127.0.0.1:{port}/console/icon.svg")
     await supervisor.start(Process(f"edge-{port}", command, environment, bench.folder / f"edge-{port}.log", serves))
     return port
 

@@ -104,7 +104,7 @@ def upserts() -> Iterator[Bad]:
     yield upsert("no refresh token", "refresh_token", refresh_token="")
     yield upsert("no LWA client", "lwa_client_id", lwa_client_id=None, lwa_client_secret=None)
     yield upsert("only an LWA secret", "lwa_client_id", lwa_client_id=None)
-    yield upsert("unknown LWA id without secret", "lwa_client_secret", lwa_client_id="nobody", lwa_client_secret=None)
+    yield upsert("unknown LWA id without secret", "lwa_client_secret", lwa_client_id="unknown", lwa_client_secret=None)
     yield upsert("application and LWA client", "application_id", application_id="x")
 
 

@@ -22,7 +22,7 @@ from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
 from sellergate_common.errors import NotAllowed
 from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
-from sellergate_devstack.processes.probes import grpc_serves, http_answers
+from sellergate_devstack.processes.probes import grpc_serves, http_serves
 from sellergate_devstack.processes.supervisor import Process, Supervisor
 from sellergate_devstack.suite import Suite
 
@@ -97,7 +97,7 @@ async def hook(rest: Rest, seller: Seller, tmp_path: Path) -> AsyncIterator[Hook
     }
     serves = grpc_serves(f"{LOOPBACK}:{token_port}", "token", suite.identity("operator"))
     token = Process("token", command("token"), token_environment, tmp_path / "token.log", serves)
-    responses = http_answers(f"http://{LOOPBACK}:{edge_port}/console/icon.svg")
+    responses = http_serves(f"http://{LOOPBACK}:{edge_port}/console/icon.svg")
     edge = Process("edge", command("edge"), edge_environment, tmp_path / "edge.log", responses)
     supervisor = Supervisor(lambda _: None)
     try:

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "corpus"
 
 
 def inputs(known: Known) -> Iterator[Input]:
-    """Yield the inputs of RPCs: messages as JSON, or hex for other bytes; $account_id stands for an existing account."""
+    """Yield the inputs of RPCs: messages as JSON, or hex for other bytes; $account_id becomes the ID of an account."""
     every = methods()
     for row in _rows("rpcs.json", known):
         kind = message_factory.GetMessageClass(every[row["rpc"]].input_type)

@@ -27,7 +27,7 @@ class Logs:
         self.at = {name: self._path(name).stat().st_size for name in self._names()}
 
     def faults(self) -> list[str]:
-        """Return lines with errors and tracebacks, except the simulator's, which stands for Amazon."""
+        """Return lines with errors and tracebacks, except the simulator's, whose errors are Amazon's."""
         lines = (one for one in self._lines() if one[0] != "simulator")
         return [f"{name}: {line[:_SHOWN]}" for name, line in lines if _is_fault(line)]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from sellergate_common.errors import SellergateError
 from sellergate_devstack.plan import GRPC_SERVICES
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
-from sellergate_devstack.processes.probes import grpc_serves, http_answers
+from sellergate_devstack.processes.probes import grpc_serves, http_serves
 from sellergate_devstack.processes.supervisor import Process, Supervisor
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
@@ -80,7 +80,7 @@ async def doubled(folder: Path) -> AsyncIterator[Doubled]:
         await suite.restart("edge")
         where = f"http://{LOOPBACK}:{port}"
         environment = {**edge.environment, "SELLERGATE_EDGE_PORT": str(port)}
-        command, responses = [sys.executable, "-m", "sellergate_edge"], http_answers(f"{where}/console/icon.svg")
+        command, responses = [sys.executable, "-m", "sellergate_edge"], http_serves(f"{where}/console/icon.svg")
         other = Process("edge-2", command, environment, folder / "edge-2.log", responses)
         await second.start(other)
         world.replicas += [(suite.supervisor, edge), (second, other)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Request
 from sellergate_devstack.processes.ports import free_ports
-from sellergate_devstack.processes.probes import http_answers
+from sellergate_devstack.processes.probes import http_serves
 from sellergate_devstack.processes.supervisor import Process, Supervisor
 
 from tests.e2e.conftest import Rest
@@ -54,10 +54,10 @@ async def edge(tmp_path_factory: pytest.TempPathFactory, rest: Rest) -> AsyncIte
     }
     supervisor = Supervisor(lambda _: None)
     try:
-        discovers = http_answers(f"{issuer}/.well-known/openid-configuration")
+        discovers = http_serves(f"{issuer}/.well-known/openid-configuration")
         script = [shutil.which("node") or "node", str(ROOT / "tests" / "sdks" / "oidc_provider.mjs")]
         await supervisor.start(Process("provider", script, provider, folder / "provider.log", discovers))
-        command, responses = [sys.executable, "-m", "sellergate_edge"], http_answers(f"{url}/console/icon.svg")
+        command, responses = [sys.executable, "-m", "sellergate_edge"], http_serves(f"{url}/console/icon.svg")
         await supervisor.start(Process("edge-oidc", command, own, folder / "edge.log", responses))
         yield url
         assert "eyJ" not in Path(folder / "edge.log").read_text()

@@ -113,7 +113,7 @@ def _describe(
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """How a call ended: with Amazon's `response`, or with a typed `error`."""
+    """The end of a call: Amazon's `response`, or a typed `error`."""
 
     call: Call
     response: SpApiResponse | None = None

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from sellergate_common.identity.tls import Identity
 
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
-from sellergate_devstack.processes.probes import grpc_serves, http_answers, redis_answers
+from sellergate_devstack.processes.probes import grpc_serves, http_serves, redis_serves
 from sellergate_devstack.processes.supervisor import Process
 from sellergate_devstack.servers.redis import find_redis, redis_configuration, redis_url
 from sellergate_devstack.settings import DevstackSettings, aws_environment, environment, interpreter, wraps_keys
@@ -99,7 +99,7 @@ class Plan:
         own = {name: str(port) for name, port in ports.items()} | {"SELLERGATE_SIMULATOR_SEED_FILE": str(seed)}
         if self.settings.catalogue:
             own["SELLERGATE_SIMULATOR_CATALOGUE"] = str(self.settings.catalogue)
-        healthy = http_answers(f"{self.simulator_url}/control/health")
+        healthy = http_serves(f"{self.simulator_url}/control/health")
         # Not through `environment`, which treats X_FILE as a secret's file: SEED_FILE is itself a file.
         chosen = environment({}, operators="SELLERGATE_SIMULATOR_DOCUMENTS_URL") | own
         return Process("simulator", self._command("simulator"), chosen, self._log("simulator"), healthy, ports)
@@ -160,7 +160,7 @@ class Plan:
         return self._service("gateway", own, f"{_SPAPI} {_GATEWAY} {_COPIES} SELLERGATE_TOKEN_CALLERS")
 
     def _spapi(self) -> dict[str, str]:
-        """Return the simulator's address as settings, if it stands in for SP-API."""
+        """Return the simulator's address as settings, if the run uses the simulator for SP-API."""
         if not self.settings.wants_simulator:
             return {}
         addresses = [f"http://{LOOPBACK}:{self.settings.simulator_port + 1 + index}" for index in range(4)]
@@ -183,7 +183,7 @@ class Plan:
         process = self._service("edge", own, f"{_EDGE} {_CENTRALS} {_BY_MARKETPLACE}")
         if "SELLERGATE_JWKS_URL" in process.environment:
             process.environment.pop("SELLERGATE_JWT_SECRET_FILE", None)
-        process.healthy = http_answers(f"http://{LOOPBACK}:{self.port('edge')}/console/icon.svg")
+        process.healthy = http_serves(f"http://{LOOPBACK}:{self.port('edge')}/console/icon.svg")
         return process
 
     def _service(self, name: str, own: dict[str, str], operators: str) -> Process:
@@ -244,7 +244,7 @@ def make_plan(settings: DevstackSettings, state: State) -> Plan:
     password = secrets.token_urlsafe(24)
     configuration = redis_configuration(state.folder / "redis", port, password)
     command = [str(find_redis()), str(configuration)]
-    healthy = redis_answers(port, password)
+    healthy = redis_serves(port, password)
     redis = Process(
         "redis", command, environment({}), state.folder / "logs" / "redis.log", healthy, {"REDIS_URL": port}
     )

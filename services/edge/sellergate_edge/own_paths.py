@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-# The pass-through route lies below an own prefix, and its responses are Amazon's.
+# The pass-through route has Sellergate's prefix and returns Amazon's responses.
 _PASSED_THROUGH = "/sp-api/"
 
 
 @dataclass(frozen=True, slots=True)
 class OwnPrefix:
-    """A prefix of own paths.
+    """A prefix of Sellergate's own paths.
 
     `is_public`: the responses are the same for every client, so that a browser may cache them. `is_compressed`: long responses
     are compressed where the client accepts that.

@@ -71,7 +71,7 @@ async def test_the_operators_secrets_come_before_users_own_and_unknown_ends_are_
             await work.applications.add(mine, CLIENT)
         shared = replace(application("shared", ""), secret_expire_time=NOW + timedelta(days=150))
         await work.applications.add(shared, CLIENT)
-        await work.applications.add(application("unknown", "nobody"), CLIENT)
+        await work.applications.add(application("unknown", "unknown-user"), CLIENT)
     left = (await report_expiries(SqlStore(database, RING, INDEX_KEY), NOW)).client_secrets
     assert (len(left.single), left.single["shared"]) == (MOST_SINGLE, 150)
     assert (left.within[7], left.within[90], left.unknown) == (MOST_SINGLE, MOST_SINGLE, 1)

@@ -52,7 +52,7 @@ class CallOptions(Options, Body, total=False):
 
 
 class ListOptions(Options, total=False):
-    """The options of a list in pages. `raw_query` stands in place of `params`."""
+    """The options of a list in pages. `raw_query` replaces `params`."""
 
     raw_query: str | None
 
@@ -64,7 +64,7 @@ class PartnerOptions(ListOptions, total=False):
 
 
 class WriteOptions(PartnerOptions, total=False):
-    """The options of a seller's write. `body`, with its `content_type`, stands in place of `json`."""
+    """The options of a seller's write. `body`, with its `content_type`, replaces `json`."""
 
     body: Annotated[bytes, Rule("bytes (encode a text, or give a document as json)")]
     content_type: str

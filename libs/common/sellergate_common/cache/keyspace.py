@@ -35,7 +35,7 @@ CAPTURE_PREFIX = "cap:"
 # Counts of users' requests and of failed authentications; only edge writes them.
 EDGE_PREFIX = "edge:"
 REPORT_DONE = "rpt:done"
-# The message on a change channel that stands for all accounts.
+# The message on a change channel that means all accounts.
 ALL = "*"
 
 

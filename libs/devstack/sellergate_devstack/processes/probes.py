@@ -8,7 +8,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sellergate_common.identity.tls import SERVER_NAME_SUFFIX, Identity
 from sellergate_common.rpc.probe import NO_PROXY
 
-from sellergate_devstack.servers.redis import answers_ping
+from sellergate_devstack.servers.redis import responds_to_ping
 
 PROBE_SECONDS = 2.0
 
@@ -31,7 +31,7 @@ def grpc_serves(target: str, service: str, identity: Identity) -> Healthy:
     return healthy
 
 
-def http_answers(url: str) -> Healthy:
+def http_serves(url: str) -> Healthy:
     """Return whether a page has status 200."""
 
     async def healthy() -> bool:
@@ -44,10 +44,10 @@ def http_answers(url: str) -> Healthy:
     return healthy
 
 
-def redis_answers(port: int, password: str) -> Healthy:
+def redis_serves(port: int, password: str) -> Healthy:
     """Return whether Redis responds to PING."""
 
     async def healthy() -> bool:
-        return answers_ping(port, password)
+        return responds_to_ping(port, password)
 
     return healthy

@@ -68,7 +68,7 @@ class Process:
         """Return whether the process was started and has ended."""
         return self.handle is not None and self.handle.poll() is not None
 
-    def obituary(self) -> str:
+    def describe_exit(self) -> str:
         """Return a text with the exit code and the last lines."""
         code = self.handle.returncode if self.handle else None
         lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:] if self.log.exists() else []
@@ -109,7 +109,7 @@ class Supervisor:
         end = time.monotonic() + START_SECONDS
         while not await process.healthy():
             if process.has_ended():
-                raise ProcessDied(process.obituary())
+                raise ProcessDied(process.describe_exit())
             if time.monotonic() > end:
                 raise TimeoutError(f"{process.name} does not serve after {START_SECONDS:.0f} s; see {process.log}")
             await asyncio.sleep(_POLL_SECONDS)
@@ -119,7 +119,7 @@ class Supervisor:
         while True:
             for process in self.processes.values():
                 if process.has_ended():
-                    raise ProcessDied(process.obituary())
+                    raise ProcessDied(process.describe_exit())
             await asyncio.sleep(_POLL_SECONDS * 4)
 
     async def stop(self) -> None:

@@ -54,7 +54,7 @@ def redis_url(port: int, password: str) -> str:
     return f"redis://:{password}@{LOOPBACK}:{port}/0"
 
 
-def answers_ping(port: int, password: str) -> bool:
+def responds_to_ping(port: int, password: str) -> bool:
     """Return whether the server responds."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
@@ -80,7 +80,7 @@ def running_redis(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(tie(command), stdout=log, stderr=log, process_group=0)  # noqa: S603
     try:
         end = time.monotonic() + START_SECONDS
-        while not answers_ping(port, password):
+        while not responds_to_ping(port, password):
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"Redis did not start:\n{(folder / 'redis.log').read_text()[-2000:]}")
             time.sleep(0.02)

@@ -74,7 +74,7 @@ class Pages:
             call = self._following(call, operation, query, token, result.marketplace)
 
     def _following(self, call: SpApiCall, operation: Operation, query: str, token: str, marketplace: str) -> SpApiCall:
-        """Return the call of the page that `token` stands for; `query` is that of the first page."""
+        """Return the call of the page with this `token`; `query` is that of the first page."""
         if operation.pages_in_body:
             return replace(call, body=_next_body(call.body, operation.paginated_by, token))
         query = _next_query(operation, query, token)

@@ -10,7 +10,7 @@ from sellergate_common.errors import InvalidRequest
 
 
 @pytest.mark.parametrize(
-    ("paths", "told"),
+    ("paths", "expected"),
     [
         ([], ["must name at least one path; it may name a, b"]),
         (["*"], ["must not name '*'; it may name a, b"]),
@@ -19,10 +19,10 @@ from sellergate_common.errors import InvalidRequest
         (["\u202e" + "x" * 100], ["must not name '\\u202e" + "x" * 63 + "'; it may name a, b"]),
     ],
 )
-def test_every_fault_of_a_mask_is_reported(paths: list[str], told: list[str]) -> None:
+def test_every_fault_of_a_mask_is_reported(paths: list[str], expected: list[str]) -> None:
     with pytest.raises(InvalidRequest) as caught:
         masked_paths(FieldMask(paths=paths), ("a", "b"))
-    assert [violation.description for violation in caught.value.violations] == told
+    assert [violation.description for violation in caught.value.violations] == expected
     assert {violation.field for violation in caught.value.violations} == {"update_mask"}
 
 

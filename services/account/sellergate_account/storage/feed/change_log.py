@@ -20,7 +20,7 @@ MOST_CHANGES = 5_000
 _EMPTIED = "0"
 """The origin of a SQLite database from which even the first row was removed; its cursors are unusable."""
 _CHANGES: Table = ChangeRecord.metadata.tables[ChangeRecord.__tablename__]
-# The database's start tells two servers apart, and one whose transactions were put back to an earlier state.
+# The time of the server's start differs between two servers, and after a server was restored to an earlier state.
 _SNAPSHOT = text(
     "SELECT pg_snapshot_xmin(taken)::text::bigint, pg_snapshot_xmax(taken)::text::bigint,"
     " floor(extract(epoch FROM clock_timestamp()))::bigint,"
@@ -31,7 +31,7 @@ _SNAPSHOT = text(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the list ends in one transaction. `since` is a condition on the changes after the cursor; None: it is unusable."""
+    """The end of the list in one transaction. `since`: the condition on later changes; None if the cursor is unusable."""
 
     next_cursor: ListCursor
     since: ColumnElement[bool] | None
@@ -41,10 +41,10 @@ class _Reader(Protocol):
     """The way to read the list on one kind of database."""
 
     async def find(self, connection: AsyncConnection, cursor: ListCursor | None) -> _Place:
-        """Return the list's end, and what follows a cursor."""
+        """Return the end of the list, and the condition on the changes after a cursor."""
 
     def before(self, position: int) -> ColumnElement[bool]:
-        """Return the condition on changes from before a position."""
+        """Return the condition on changes before a position."""
 
 
 class SqlChangeLog:
@@ -75,7 +75,7 @@ class SqlChangeLog:
             return (await self._reader.find(connection, None)).next_cursor.position
 
     async def remove(self, before: int, limit: int) -> int:
-        """Remove changes from before a position; replicas that do so together skip each other's rows."""
+        """Remove at most `limit` changes before a position; replicas that remove at the same time skip each other's rows."""
         async with self._database.writing() as connection:
             old = select(_CHANGES.c.change_id).where(self._reader.before(before)).limit(limit)
             chosen = (await connection.execute(old.with_for_update(skip_locked=True))).scalars().all()
@@ -87,7 +87,7 @@ class _PostgreSql:
     """Reads by the numbers of transactions."""
 
     async def find(self, connection: AsyncConnection, cursor: ListCursor | None) -> _Place:
-        """Return the oldest transaction under way, and what later ones than the cursor's have changed."""
+        """Return the oldest open transaction as the end, and the condition on changes of transactions since the cursor's."""
         oldest, end, now, origin = (await connection.execute(_SNAPSHOT)).one()
         following = ListCursor(origin, oldest, now)
         if cursor is None or cursor.origin != origin or cursor.position > oldest or not cursor.is_usable(now):
@@ -105,7 +105,7 @@ class _Sqlite:
     """Reads by the numbers of rows. The last row is never removed, and its nonce names the database with this very history."""
 
     async def find(self, connection: AsyncConnection, cursor: ListCursor | None) -> _Place:
-        """Return the last row, and the rows after the cursor's."""
+        """Return the last row as the end, and the condition on rows after the cursor's."""
         number, nonce = _CHANGES.c.change_id, _CHANGES.c.nonce
         now = int((await connection.execute(select(func.strftime("%s", literal_column("'now'"))))).scalar_one())
         last = (await connection.execute(select(number, nonce).order_by(number.desc()).limit(1))).one_or_none()
