@@ -37,7 +37,11 @@ def check_arguments(function: _Function) -> _Function:
         @wraps(function)
         async def call_async(*given: Any, **named: Any) -> Any:
             _check(function, given, named)
-            return await function(*given, **named)
+            begun = function(*given, **named)
+            # This frame lasts as long as the call, and would keep a body that the call drops.
+            named.clear()
+            del given
+            return await begun
 
         return cast("_Function", call_async)
 

@@ -18,6 +18,7 @@ from sellergate_client import Call, Feed, InvalidRequest, Sellergate, SellingPar
 from sellergate_client import sync as without_await
 from sellergate_client.authorizations import Authorizations
 from sellergate_client.calls import Concurrency
+from sellergate_client.rpc.arguments import check_arguments
 from sellergate_client.rpc.kinds import AwareTime, Count, EmptyableText, Seconds, Timeout
 from sellergate_client.rpc.replicas import Replicas, open_replicas
 from sellergate_client.rpc.requests import serialized_call
@@ -219,3 +220,21 @@ async def test_what_mypy_refuses_a_running_program_refuses_too(authority: TestAu
         found = [(name, reason) for name, call in CALLS if (reason := await refused(partial(call, partner), {}, name))]
         assert found == []
         assert connections == []
+
+
+async def test_a_method_that_waits_does_not_keep_the_arguments_that_it_has_dropped() -> None:
+    class Body(bytes):
+        dropped = False
+
+        def __del__(self) -> None:
+            Body.dropped = True
+
+    @check_arguments
+    async def upload(first: bytes, *, body: bytes) -> bool:
+        del first, body
+        await asyncio.sleep(0)
+        return Body.dropped
+
+    assert await upload(b"", body=Body(b"x"))
+    Body.dropped = False
+    assert await upload(Body(b"x"), body=b"")
