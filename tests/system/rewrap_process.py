@@ -6,6 +6,7 @@ Arguments: the database's URL, the key ring, rows in a batch.
 import asyncio
 import sys
 
+import structlog
 from sellergate_account.admin.rewrap import rewrap
 from sellergate_account.storage.database import open_database
 from sellergate_account.storage.rewrapper import SqlRewrapper
@@ -17,6 +18,8 @@ from tests.fakes.account import Domain
 
 async def run(url: str, keys: str, size: int) -> None:
     ring = KeyRing.parse(keys)
+    # Lines of audit anchors would stand between the counts.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     async with open_database(url) as database:
         store = SqlStore(database, ring, b"x" * 32)
         async for step in rewrap(store, SqlRewrapper(database, ring), Domain(store).audit, size):
