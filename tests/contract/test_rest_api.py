@@ -39,7 +39,7 @@ def app() -> FastAPI:
     return make_app(dependencies, Options(cors_origins=("https://app.example",)))
 
 
-async def ask(app: ASGIApp, method: str, path: str, **given: Any) -> httpx.Response:
+async def send_request(app: ASGIApp, method: str, path: str, **given: Any) -> httpx.Response:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
         return await client.request(method, path, **given)
@@ -87,7 +87,7 @@ async def test_every_reason_becomes_a_problem(app: FastAPI, reason: Reason) -> N
     async def fails() -> None:
         raise error
 
-    response = await ask(app, "GET", "/fails", headers={"x-request-id": "request-1"})
+    response = await send_request(app, "GET", "/fails", headers={"x-request-id": "request-1"})
     assert response.status_code == error.http_status
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["x-request-id"] == "request-1"
@@ -107,7 +107,7 @@ async def test_a_bug_is_opaque(app: FastAPI) -> None:
     async def bug() -> None:
         raise KeyError("Atzr|hidden")
 
-    response = await ask(app, "GET", "/bug")
+    response = await send_request(app, "GET", "/bug")
     assert (response.status_code, response.json()["reason"]) == (500, "INTERNAL")
     assert response.json()["requestId"] == response.headers["x-request-id"] != ""
     assert "hidden" not in response.text
@@ -120,7 +120,7 @@ async def test_refusals_of_the_framework_are_problems(app: FastAPI) -> None:
         ("PUT", "/api/amazon/operations", 405),
         ("POST", "/api/amazon/test/status", 405),
     ):
-        response = await ask(app, method, path)
+        response = await send_request(app, method, path)
         assert response.status_code == status
         assert response.headers["content-type"] == "application/problem+json"
         assert response.json()["status"] == status
@@ -140,20 +140,20 @@ async def test_readiness_names_what_is_wrong_and_stays_200() -> None:
     problem, background, services = "", BackgroundTasks(), Services(gateway=True, account=True)
     background.watch("jwks", lambda: problem)
     health = make_health_app(services, background)  # type: ignore[arg-type]
-    assert (await ask(health, "GET", "/healthz")).json() == {"status": "ok"}
-    response = await ask(health, "GET", "/readyz")
+    assert (await send_request(health, "GET", "/healthz")).json() == {"status": "ok"}
+    response = await send_request(health, "GET", "/readyz")
     assert (response.status_code, response.json()["status"], response.json()["problems"]) == (200, "ok", {})
     problem = "the JWKS cannot be fetched (TimeoutError)"
-    response = await ask(health, "GET", "/readyz")
+    response = await send_request(health, "GET", "/readyz")
     assert (response.status_code, response.json()["status"]) == (200, "degraded")
     assert response.json()["problems"] == {"jwks": problem}
     problem, services.connected = "", {"gateway": True, "account": False}
-    response = await ask(health, "GET", "/readyz")
+    response = await send_request(health, "GET", "/readyz")
     assert (response.json()["status"], response.json()["dependencies"]["account"]) == ("degraded", False)
 
 
 async def test_responses_have_the_security_headers(app: FastAPI) -> None:
-    response = await ask(app, "GET", "/api/amazon/accounts", headers={"x-request-id": "bad id"})
+    response = await send_request(app, "GET", "/api/amazon/accounts", headers={"x-request-id": "bad id"})
     assert response.status_code == 401
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-content-type-options"] == "nosniff"
@@ -162,27 +162,31 @@ async def test_responses_have_the_security_headers(app: FastAPI) -> None:
 
 @pytest.mark.parametrize("secret", ["AKIAIOSFODNN7EXAMPLE", "sgs_0123456789abcdef0123", "sgr_0123456789abcdef0123"])
 async def test_a_request_id_that_looks_like_a_secret_is_not_taken(app: FastAPI, secret: str) -> None:
-    response = await ask(app, "GET", "/fails", headers={"x-request-id": secret})
+    response = await send_request(app, "GET", "/fails", headers={"x-request-id": secret})
     assert response.headers["x-request-id"] != secret
     assert secret not in response.text
 
 
 async def test_only_pages_of_listed_origins_may_send_requests(app: FastAPI) -> None:
     wanted = {"access-control-request-method": "PATCH", "access-control-request-headers": "authorization,if-match"}
-    allowed = await ask(app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://app.example", **wanted})
+    allowed = await send_request(
+        app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://app.example", **wanted}
+    )
     assert allowed.headers["access-control-allow-origin"] == "https://app.example"
-    refused = await ask(app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://evil.example", **wanted})
+    refused = await send_request(
+        app, "OPTIONS", "/api/amazon/accounts", headers={"origin": "https://evil.example", **wanted}
+    )
     assert "access-control-allow-origin" not in refused.headers
-    response = await ask(app, "GET", "/api/amazon/accounts", headers={"origin": "https://app.example"})
+    response = await send_request(app, "GET", "/api/amazon/accounts", headers={"origin": "https://app.example"})
     assert "ETag" in response.headers["access-control-expose-headers"]
 
 
 async def test_long_responses_are_compressed_and_long_requests_refused(app: FastAPI) -> None:
-    packed = await ask(app, "GET", "/openapi.json", headers={"accept-encoding": "gzip"})
+    packed = await send_request(app, "GET", "/openapi.json", headers={"accept-encoding": "gzip"})
     assert packed.headers["content-encoding"] == "gzip"
     token = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
     body = b'{"amazonSellerId": "' + b"x" * 1_100_000 + b'"}'
-    refused = await ask(app, "POST", "/api/amazon/accounts", headers=token, content=body)
+    refused = await send_request(app, "POST", "/api/amazon/accounts", headers=token, content=body)
     assert (refused.status_code, refused.json()["status"]) == (413, 413)
 
 
@@ -201,25 +205,25 @@ def test_the_default_operations_are_in_the_catalogue() -> None:
 
 
 async def test_the_console_runs_only_its_own_scripts(app: FastAPI) -> None:
-    page = await ask(app, "GET", "/")
+    page = await send_request(app, "GET", "/")
     assert page.headers["content-type"].startswith("text/html")
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     for name in ("console.js", "edge.js", "views.js", "console.css", "icon.svg", "marketplaces.json"):
-        found = await ask(app, "GET", f"/console/{name}")
+        found = await send_request(app, "GET", f"/console/{name}")
         assert found.status_code == 200, name
-    assert (await ask(app, "GET", "/console/../settings.py")).status_code == 404
-    assert "innerHTML" not in (await ask(app, "GET", "/console/views.js")).text
+    assert (await send_request(app, "GET", "/console/../settings.py")).status_code == 404
+    assert "innerHTML" not in (await send_request(app, "GET", "/console/views.js")).text
 
 
 async def test_the_documentation_runs_only_scripts_of_this_host(app: FastAPI) -> None:
-    page = await ask(app, "GET", "/docs")
+    page = await send_request(app, "GET", "/docs")
     assert "script-src 'self';" in page.headers["content-security-policy"]
     assert "//" not in page.text.partition("<body>")[2]
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js"):
-        assert (await ask(app, "GET", f"/docs/{name}")).status_code == 200
-    assert (await ask(app, "GET", "/docs/favicon.png")).status_code == 404
+        assert (await send_request(app, "GET", f"/docs/{name}")).status_code == 200
+    assert (await send_request(app, "GET", "/docs/favicon.png")).status_code == 404
 
 
 TLS = {f"SELLERGATE_TLS_{name}_FILE": __file__ for name in ("CA", "CERT", "KEY")}
@@ -232,7 +236,7 @@ JWT = {
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "problem"),
     [
         ({}, "exactly one of SELLERGATE_JWT_SECRET and SELLERGATE_JWKS_URL"),
         ({"SELLERGATE_JWT_SECRET": "x" * 32, "SELLERGATE_JWKS_URL": "https://i/jwks"}, "exactly one of"),
@@ -246,7 +250,7 @@ JWT = {
     ],
 )
 def test_a_start_needs_exactly_one_valid_way_of_authentication(
-    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], problem: str
 ) -> None:
     for name in ("SELLERGATE_JWT_SECRET", "SELLERGATE_JWKS_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -254,7 +258,7 @@ def test_a_start_needs_exactly_one_valid_way_of_authentication(
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as caught:
         read_settings(EdgeSettings)
-    assert told in str(caught.value)
+    assert problem in str(caught.value)
     assert "xxxx" not in str(caught.value)
 
 
@@ -286,7 +290,7 @@ CONNECTION = '{"amazonSellerId": "A1B2C3D4E5", "marketplace": "US", "marketplace
 )
 async def test_an_invalid_body_is_refused_by_field(app: FastAPI, content: bytes | str, field: str) -> None:
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
-    response = await ask(app, "POST", "/api/amazon/accounts", content=content, headers=headers)
+    response = await send_request(app, "POST", "/api/amazon/accounts", content=content, headers=headers)
     assert (response.status_code, response.json()["reason"]) == (400, "INVALID_REQUEST")
     assert [violation["field"] for violation in response.json()["violations"]] == [field]
 
@@ -297,7 +301,7 @@ async def test_an_invalid_body_is_refused_by_field(app: FastAPI, content: bytes 
 )
 async def test_a_problem_is_small_for_a_request_of_any_size(app: FastAPI, members: dict[str, int], status: int) -> None:
     headers = {"authorization": f"Bearer {TOKEN}"}
-    response = await ask(app, "POST", "/api/amazon/accounts", json=members, headers=headers)
+    response = await send_request(app, "POST", "/api/amazon/accounts", json=members, headers=headers)
     assert response.status_code == status
     assert len(response.content) < 4_096
 
@@ -306,7 +310,7 @@ async def test_a_problem_is_small_for_a_request_of_any_size(app: FastAPI, member
 async def test_an_invalid_if_match_does_not_match_everything(app: FastAPI, etag: str) -> None:
     headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"if-match", etag.encode("latin-1"))]
     for method, given in (("DELETE", {}), ("PATCH", {"json": {"sandbox": True}})):
-        response = await ask(app, method, "/api/amazon/accounts/a", headers=headers, **given)
+        response = await send_request(app, method, "/api/amazon/accounts/a", headers=headers, **given)
         assert response.status_code == 400
         assert [violation["field"] for violation in response.json()["violations"]] == ["If-Match"]
 
@@ -328,7 +332,9 @@ async def test_a_field_has_the_spelling_of_the_request(app: FastAPI, field: str,
     async def fails() -> None:
         raise InvalidRequest.of_field(field, "must be set")
 
-    assert (await ask(app, "GET", "/fails")).json()["violations"] == [{"field": shown, "description": "must be set"}]
+    assert (await send_request(app, "GET", "/fails")).json()["violations"] == [
+        {"field": shown, "description": "must be set"}
+    ]
 
 
 WRITES = (
@@ -344,7 +350,7 @@ WRITES = (
 async def test_every_write_refuses_an_invalid_idempotency_key(app: FastAPI, key: str) -> None:
     for method, path, given in WRITES:
         headers = {"authorization": f"Bearer {TOKEN}", "idempotency-key": key}
-        response = await ask(app, method, path, headers=headers, **given)
+        response = await send_request(app, method, path, headers=headers, **given)
         assert response.status_code == 400, (method, path)
         assert [violation["field"] for violation in response.json()["violations"]] == ["Idempotency-Key"]
 

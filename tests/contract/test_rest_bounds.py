@@ -19,7 +19,7 @@ from sellergate_edge.request_body import MAX_JSON_BYTES
 from starlette.types import Message
 
 from tests.contract import test_rest_api
-from tests.contract.test_rest_api import TOKEN, ask
+from tests.contract.test_rest_api import TOKEN, send_request
 from tests.fakes.cpu_time import cpu_time
 
 app = test_rest_api.app  # the fixture
@@ -109,9 +109,9 @@ async def test_an_incomplete_body_is_not_a_fault_of_the_edge(
     ids=["large", "items", "lists", "objects", "members", "text"],
 )
 async def test_a_hostile_body_costs_little_and_its_refusal_is_small(app: FastAPI, body: bytes, status: int) -> None:
-    await ask(app, "POST", ACCOUNTS, content=b"{}", headers=USER)
+    await send_request(app, "POST", ACCOUNTS, content=b"{}", headers=USER)
     with cpu_time() as spent:
-        response = await ask(app, "POST", ACCOUNTS, content=body, headers=USER)
+        response = await send_request(app, "POST", ACCOUNTS, content=body, headers=USER)
     assert response.status_code == status, response.text[:200]
     assert len(response.content) < 4_096
     assert spent.seconds < 0.1
@@ -119,7 +119,7 @@ async def test_a_hostile_body_costs_little_and_its_refusal_is_small(app: FastAPI
 
 async def test_the_bytes_of_a_document_are_bounded(app: FastAPI) -> None:
     for size, status in ((MAX_JSON_BYTES, 400), (MAX_JSON_BYTES + 1, 413)):
-        response = await ask(app, "POST", ACCOUNTS, content=b" " * size, headers=USER)
+        response = await send_request(app, "POST", ACCOUNTS, content=b" " * size, headers=USER)
         assert response.status_code == status
     # A body that states its size is refused unread.
     status, _ = await sent_by_hand(
@@ -151,7 +151,7 @@ def test_the_memory_of_a_user_and_of_all_users_is_bounded() -> None:
 
 async def test_unknown_methods_do_not_become_labels(app: FastAPI) -> None:
     for method in ("PROPFIND", "LOCK", "X" * 100):
-        await ask(app, method, "/orders/v0/orders", headers={"x-amz-access-token": "x"})
+        await send_request(app, method, "/orders/v0/orders", headers={"x-amz-access-token": "x"})
     registry = CollectorRegistry()
     metrics: RpcMetrics = next(layer.kwargs["metrics"] for layer in app.user_middleware if "metrics" in layer.kwargs)
     registry.register(metrics)
@@ -162,14 +162,14 @@ async def test_unknown_methods_do_not_become_labels(app: FastAPI) -> None:
 
 @pytest.mark.parametrize("secret", ["AKIAABCDEFGHIJKLMNOP", "sgs_0123456789abcdefghij"])
 async def test_a_request_id_with_the_shape_of_a_secret_is_replaced(app: FastAPI, secret: str) -> None:
-    response = await ask(app, "GET", "/nope", headers={"x-request-id": secret})
+    response = await send_request(app, "GET", "/nope", headers={"x-request-id": secret})
     assert response.headers["x-request-id"] != secret
 
 
 @pytest.mark.parametrize("path", ["/orders/v0/orders", TOKEN_URL, ACCOUNTS, "/nope"])
 async def test_no_response_for_one_caller_is_cached(app: FastAPI, path: str) -> None:
     for token in ({}, {"x-amz-access-token": "x"}):
-        response = await ask(app, "POST", path, headers=token)
+        response = await send_request(app, "POST", path, headers=token)
         assert response.headers["cache-control"] == "no-store"
         assert "default-src 'none'" in response.headers["content-security-policy"]
 
@@ -197,7 +197,7 @@ def forged(payload: str, header: str = '{"alg":"HS256"}') -> str:
     ids=["large", "infinite", "infinite start", "deep", "deep header", "spaces"],
 )
 async def test_a_token_with_an_infinite_number_is_401(app: FastAPI, token: str) -> None:
-    response = await ask(app, "GET", "/api/amazon/operations", headers={"authorization": f"Bearer {token}"})
+    response = await send_request(app, "GET", "/api/amazon/operations", headers={"authorization": f"Bearer {token}"})
     assert response.status_code == 401, response.text
-    dropin = await ask(app, "GET", "/orders/v0/orders", headers={"x-amz-access-token": token})
+    dropin = await send_request(app, "GET", "/orders/v0/orders", headers={"x-amz-access-token": token})
     assert dropin.status_code == 403, dropin.text

@@ -32,7 +32,7 @@ WRONG_ARNS = {
 }
 
 
-def upsert(name: str, fields: str, says: str = "", /, **given: Any) -> Bad:
+def upsert(name: str, fields: str, message: str = "", /, **given: Any) -> Bad:
     def request(world: World) -> pb2.UpsertAccountRequest:
         good = {
             "user_id": world.user,
@@ -45,24 +45,24 @@ def upsert(name: str, fields: str, says: str = "", /, **given: Any) -> Bad:
         values = {key: value for key, value in (good | given).items() if value is not None}
         return pb2.UpsertAccountRequest(**values)
 
-    return Bad(f"upsert {name}", "AccountService/UpsertAccount", request, fields, says=says)
+    return Bad(f"upsert {name}", "AccountService/UpsertAccount", request, fields, message=message)
 
 
-def update(name: str, paths: list[str], fields: str, says: str = "", /, **given: Any) -> Bad:
+def update(name: str, paths: list[str], fields: str, message: str = "", /, **given: Any) -> Bad:
     outer = {key: given.pop(key) for key in ("refresh_token", "lwa_client_secret", "etag") if key in given}
 
     def request(world: World) -> pb2.UpdateAccountRequest:
         account = account_pb2.Account(**{"account_id": world.account, **given})
         return pb2.UpdateAccountRequest(account=account, update_mask=FieldMask(paths=paths), **outer)
 
-    return Bad(f"update {name}", "AccountService/UpdateAccount", request, fields, says=says)
+    return Bad(f"update {name}", "AccountService/UpdateAccount", request, fields, message=message)
 
 
-def listed(name: str, fields: str, says: str = "", /, **given: Any) -> Bad:
+def listed(name: str, fields: str, message: str = "", /, **given: Any) -> Bad:
     def request(world: World) -> pb2.ListAccountsRequest:
         return pb2.ListAccountsRequest(**{"user_id": world.user, **given})
 
-    return Bad(f"list {name}", "AccountService/ListAccounts", request, fields, says=says)
+    return Bad(f"list {name}", "AccountService/ListAccounts", request, fields, message=message)
 
 
 def upserts() -> Iterator[Bad]:
@@ -194,9 +194,9 @@ def lists() -> Iterator[Bad]:
             "must be",
         ),
     }
-    for name, (given, says) in changed.items():
+    for name, (given, message) in changed.items():
         request = lambda world, given=given: pb2.ListAccountsRequest(**given(world))  # noqa: E731
-        yield Bad(f"list {name} page token", "AccountService/ListAccounts", request, "page_token", says=says)
+        yield Bad(f"list {name} page token", "AccountService/ListAccounts", request, "page_token", message=message)
 
 
 def tampered(token: str) -> str:
@@ -224,9 +224,9 @@ def strangers() -> Iterator[Bad]:
 
 
 def ids() -> Iterator[Bad]:
-    asked = {"GetAccount": pb2.GetAccountRequest, "DeleteAccount": pb2.DeleteAccountRequest}
-    asked |= {"UndeleteAccount": pb2.UndeleteAccountRequest, "HardDeleteAccount": pb2.HardDeleteAccountRequest}
-    for method, kind in asked.items():
+    requests = {"GetAccount": pb2.GetAccountRequest, "DeleteAccount": pb2.DeleteAccountRequest}
+    requests |= {"UndeleteAccount": pb2.UndeleteAccountRequest, "HardDeleteAccount": pb2.HardDeleteAccountRequest}
+    for method, kind in requests.items():
         rpc, missing = f"AccountService/{method}", Reason.ACCOUNT_NOT_FOUND
         for name in STRANGE_IDS if method == "GetAccount" else ("sql", "nul"):
             given = STRANGE_IDS[name]

@@ -36,34 +36,34 @@ def later(days: float) -> Timestamp:
     return stamp
 
 
-def create(name: str, fields: str, says: str = "", /, **given: Any) -> Bad:
+def create(name: str, fields: str, message: str = "", /, **given: Any) -> Bad:
     outer = {"lwa_client_id": "amzn1.application-oa2-client.new", "lwa_client_secret": SECRET}
     outer |= {key: given.pop(key) for key in list(given) if key in outer}
     request = pb2.CreateApplicationRequest(application=Application(**given), **outer)
-    return Bad(f"create {name}", "ApplicationService/CreateApplication", lambda _: request, fields, says=says)
+    return Bad(f"create {name}", "ApplicationService/CreateApplication", lambda _: request, fields, message=message)
 
 
-def update(name: str, paths: list[str], fields: str, says: str = "", /, **given: Any) -> Bad:
+def update(name: str, paths: list[str], fields: str, message: str = "", /, **given: Any) -> Bad:
     def request(world: World) -> pb2.UpdateApplicationRequest:
         application = Application(**{"application_id": world.application, **given})
         return pb2.UpdateApplicationRequest(application=application, update_mask=FieldMask(paths=paths))
 
-    return Bad(f"update application {name}", "ApplicationService/UpdateApplication", request, fields, says=says)
+    return Bad(f"update application {name}", "ApplicationService/UpdateApplication", request, fields, message=message)
 
 
-def rotate(name: str, fields: str, says: str = "", /, **given: Any) -> Bad:
+def rotate(name: str, fields: str, message: str = "", /, **given: Any) -> Bad:
     def request(world: World) -> pb2.RotateClientSecretRequest:
         return pb2.RotateClientSecretRequest(**{"application_id": world.application, "client_secret": SECRET, **given})
 
-    return Bad(f"rotate {name}", "ApplicationService/RotateClientSecret", request, fields, says=says)
+    return Bad(f"rotate {name}", "ApplicationService/RotateClientSecret", request, fields, message=message)
 
 
-def listed(name: str, fields: str, token: str = "", says: str = "", /, **given: Any) -> Bad:
+def listed(name: str, fields: str, token: str = "", message: str = "", /, **given: Any) -> Bad:
     def request(world: World) -> pb2.ListApplicationsRequest:
         more = {"page_token": world.tokens[token]} if token else {}
         return pb2.ListApplicationsRequest(**{"owner_user_id": world.user, **more, **given})
 
-    return Bad(f"list applications {name}", "ApplicationService/ListApplications", request, fields, says=says)
+    return Bad(f"list applications {name}", "ApplicationService/ListApplications", request, fields, message=message)
 
 
 def creates() -> Iterator[Bad]:
@@ -133,9 +133,9 @@ def lists() -> Iterator[Bad]:
 
 
 def ids() -> Iterator[Bad]:
-    asked = {"GetApplication": pb2.GetApplicationRequest, "DeleteApplication": pb2.DeleteApplicationRequest}
+    requests = {"GetApplication": pb2.GetApplicationRequest, "DeleteApplication": pb2.DeleteApplicationRequest}
     missing = Reason.APPLICATION_NOT_FOUND
-    for method, kind in asked.items():
+    for method, kind in requests.items():
         rpc = f"ApplicationService/{method}"
         for name in ("sql", "like", "nul", "emoji", "zero width", "a megabyte"):
             given = kind(application_id=STRANGE_IDS[name])
@@ -159,7 +159,7 @@ def ids() -> Iterator[Bad]:
         user="user",
     )
     in_use = lambda world: pb2.DeleteApplicationRequest(application_id=world.application)  # noqa: E731
-    yield Bad("delete in use", "ApplicationService/DeleteApplication", in_use, "application_id", says="accounts use")
+    yield Bad("delete in use", "ApplicationService/DeleteApplication", in_use, "application_id", message="accounts use")
 
 
 CASES = (*creates(), *updates(), *rotations(), *lists(), *ids())

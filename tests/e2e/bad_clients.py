@@ -16,11 +16,11 @@ REVOCABLE = ("sql", "like", "nul", "right to left", "bidi override", "a megabyte
 NOT_AN_ACCOUNT = Reason.ACCOUNT_NOT_FOUND
 
 
-def create(name: str, fields: str, says: str = "", /, **given: Any) -> Bad:
+def create(name: str, fields: str, message: str = "", /, **given: Any) -> Bad:
     def request(world: World) -> pb2.CreateClientRequest:
         return pb2.CreateClientRequest(**{"user_id": world.user, "account_ids": [world.account], **given})
 
-    return Bad(f"client {name}", "DropInClientService/CreateClient", request, fields, says=says)
+    return Bad(f"client {name}", "DropInClientService/CreateClient", request, fields, message=message)
 
 
 def clients() -> Iterator[Bad]:
@@ -52,8 +52,10 @@ def clients() -> Iterator[Bad]:
         yield Bad(f"client another's account by {caller}", rpc, others, reason=NOT_AN_ACCOUNT, caller=caller, user=user)
     not_a_client = Reason.CLIENT_NOT_FOUND
     for name in REVOCABLE:
-        asked = pb2.RevokeClientRequest(client_id=STRANGE_IDS[name])
-        yield Bad(f"revoke {name}", "DropInClientService/RevokeClient", lambda _, made=asked: made, reason=not_a_client)
+        revocation = pb2.RevokeClientRequest(client_id=STRANGE_IDS[name])
+        yield Bad(
+            f"revoke {name}", "DropInClientService/RevokeClient", lambda _, made=revocation: made, reason=not_a_client
+        )
     revoke = lambda world: pb2.RevokeClientRequest(client_id=world.client)  # noqa: E731
     rpc = "DropInClientService/RevokeClient"
     yield Bad("revoke another's", rpc, revoke, reason=not_a_client, caller="edge", user="stranger")
@@ -62,7 +64,7 @@ def clients() -> Iterator[Bad]:
 
 def lists_of_clients() -> Iterator[Bad]:
     rpc, other_list = "DropInClientService/ListClients", "belongs to another list"
-    asked: dict[str, tuple[str, Any, str]] = {
+    requests: dict[str, tuple[str, Any, str]] = {
         "page size": ("page_size", lambda world: {"user_id": world.user, "page_size": -1}, "from 0"),
         "token": ("page_token", lambda world: {"user_id": world.user, "page_token": "bad"}, "must be"),
         "token of applications": (
@@ -78,19 +80,19 @@ def lists_of_clients() -> Iterator[Bad]:
         ),
         "user": ("user_id", lambda _: {"user_id": "u\u200e"}, CONTROL),
     }
-    for name, (field, given, says) in asked.items():
+    for name, (field, given, message) in requests.items():
         request = lambda world, given=given: pb2.ListClientsRequest(**given(world))  # noqa: E731
-        yield Bad(f"list clients {name}", rpc, request, field, says=says)
+        yield Bad(f"list clients {name}", rpc, request, field, message=message)
 
 
 def presented() -> Iterator[Bad]:
     rpc = "DropInClientService/AuthenticateClient"
-    asked = {
+    requests = {
         "client_id": pb2.AuthenticateClientRequest(client_secret="sgs_shown-never"),
         "client_secret": pb2.AuthenticateClientRequest(client_id="sgc_x", client_secret="sgs_\0shown-never"),
         "handle": pb2.AuthenticateClientRequest(client_id="sgc_x", client_secret="sgs_shown-never", handle=MEGABYTE),
     }
-    for field, request in asked.items():
+    for field, request in requests.items():
         yield Bad(f"present {field}", rpc, lambda _, made=request: made, field, caller="edge")
     sql = pb2.AuthenticateClientRequest(client_id="' OR '1'='1", client_secret="' OR '1'='1")
     yield Bad("present sql", rpc, lambda _: sql, caller="edge", reason=Reason.CALLER_UNAUTHENTICATED)
@@ -158,8 +160,8 @@ def admin_cases() -> Iterator[Bad]:
     yield case("nul", events(account_id="a\0"), "account_id")
     yield case("page size", events(page_size=-1), "page_size")
     yield case("page token", events(page_token="bad"), "page_token")
-    rpc, says = "AccountAdminService/ListAuditEvents", "belongs to another list"
-    yield Bad("page token of another account's audit", rpc, of_audit, "page_token", says=says)
+    rpc, message = "AccountAdminService/ListAuditEvents", "belongs to another list"
+    yield Bad("page token of another account's audit", rpc, of_audit, "page_token", message=message)
     yield case("unknown account", verify(account_id="nobody"), reason=NOT_AN_ACCOUNT)
     yield case("a megabyte", verify(account_id=MEGABYTE), "account_id")
 

@@ -52,7 +52,7 @@ _NOT_FOUND = {
     Reason.APPLICATION_NOT_FOUND: NO_APPLICATION,
     Reason.CLIENT_NOT_FOUND: NO_CLIENT,
 }
-_SAYS_WHAT_TO_DO = re.compile(r"must|at most|belongs to another list|is there already|once|first")
+_REMEDY = re.compile(r"must|at most|belongs to another list|is there already|once|first")
 _MAX_MESSAGE_BYTES = 4096
 
 
@@ -78,11 +78,11 @@ class World:
         await rest.connect(seller, world.user)
         bodies = {"user": seller.connection(marketplace="CA"), "stranger": seller.connection()}
         for name, body in bodies.items():
-            response = (await rest.ask("POST", "/api/amazon/accounts", getattr(world, name), json=body)).json()
+            response = (await rest.request("POST", "/api/amazon/accounts", getattr(world, name), json=body)).json()
             prefix = "strangers_" if name == "stranger" else ""
             setattr(world, f"{prefix}account", response["id"])
             setattr(world, f"{prefix}application", response["applicationId"])
-        page = (await rest.ask("GET", "/api/amazon/accounts?pageSize=1", world.user)).json()
+        page = (await rest.request("GET", "/api/amazon/accounts?pageSize=1", world.user)).json()
         world.tokens["accounts"] = page["nextPageToken"]
         await world._with_applications(rest.suite)
         await world._with_clients(rest.suite)
@@ -133,7 +133,7 @@ class Bad:
     reason: Reason = Reason.INVALID_REQUEST
     caller: str = "operator"
     user: str = ""
-    says: str = ""
+    message: str = ""
 
     async def refusal(self, world: World) -> SellergateError:
         """Send the request and return how it was refused."""
@@ -149,15 +149,15 @@ class Bad:
 
     def check(self, world: World, error: SellergateError) -> None:
         """Assert that the refusal is the right one, and that it says enough and not too much."""
-        told = error.message, [(violation.field, violation.description) for violation in error.violations]
-        assert error.reason is self.reason, told
+        texts = error.message, [(violation.field, violation.description) for violation in error.violations]
+        assert error.reason is self.reason, texts
         assert error.domain == "sellergate.account", "the service itself refused, not what carries its calls"
-        assert sorted({violation.field for violation in error.violations}) == self.fields.split(), told
+        assert sorted({violation.field for violation in error.violations}) == self.fields.split(), texts
         for violation in error.violations:
-            assert _SAYS_WHAT_TO_DO.search(violation.description), told
-        assert self.says in error.message, told
+            assert _REMEDY.search(violation.description), texts
+        assert self.message in error.message, texts
         assert error.message == _NOT_FOUND.get(error.reason, error.message)
-        shown = repr((told, error.metadata, error.resource))
+        shown = repr((texts, error.metadata, error.resource))
         assert len(shown.encode()) < _MAX_MESSAGE_BYTES
         for value, is_secret in _texts(self.request(world)):
             assert value not in shown or not (is_secret or len(value) > 128), "the refusal repeats what it was sent"

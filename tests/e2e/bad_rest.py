@@ -117,7 +117,7 @@ def connections() -> Iterator[BadRest]:
 
 
 def questions() -> Iterator[BadRest]:
-    asked: dict[str, tuple[Any, str]] = {
+    requests: dict[str, tuple[Any, str]] = {
         "pageSize": ("0", "pageSize"),
         "pageSize ": ("501", "pageSize"),
         "pageSize  ": ("ten", "pageSize"),
@@ -130,7 +130,7 @@ def questions() -> Iterator[BadRest]:
         "pageToken ": ("é\0", "pageToken"),
         "pageToken  ": ("x" * 10_000, "pageToken"),
     }
-    for name, (value, fields) in asked.items():
+    for name, (value, fields) in requests.items():
         params = {name.strip(): value}
         yield BadRest(f"list {name.strip()} {value[:6]!a}", "GET", ACCOUNTS, {"params": params}, fields)
     for name, token in {"truncated": -4, "whole of another": None}.items():

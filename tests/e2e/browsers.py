@@ -89,7 +89,7 @@ def changed(url: str, **parameters: str) -> str:
     return str(httpx.URL(url).copy_merge_params(parameters))
 
 
-async def remembered(suite: Suite) -> tuple[dict[str, account_pb2.Account], list[str]]:
+async def stored_state(suite: Suite) -> tuple[dict[str, account_pb2.Account], list[str]]:
     """Return every account as it is stored and every audited change, without reads of secrets."""
     async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as channel:
         accounts, events = AccountServiceStub(channel), AccountAdminServiceStub(channel)
@@ -100,10 +100,10 @@ async def remembered(suite: Suite) -> tuple[dict[str, account_pb2.Account], list
         for account_id in ("", *(account.account_id for account in page.accounts)):
             token = "begin"
             while token:
-                asked = ListAuditEventsRequest(
+                request = ListAuditEventsRequest(
                     account_id=account_id, page_size=500, page_token=token.removeprefix("begin")
                 )
-                found = await invoke(events.ListAuditEvents, asked, dependency="account")
+                found = await invoke(events.ListAuditEvents, request, dependency="account")
                 changes += [
                     f"{one.subject} {one.action} {one.sequence}" for one in found.events if "read" not in one.action
                 ]

@@ -74,7 +74,7 @@ class Rest:
     client: httpx.AsyncClient
     responses: list[bytes] = field(default_factory=list)
 
-    async def ask(self, method: str, path: str, user: str | None = "u1", **given: Any) -> httpx.Response:
+    async def request(self, method: str, path: str, user: str | None = "u1", **given: Any) -> httpx.Response:
         headers = dict(given.pop("headers", {}))
         if user is not None:
             headers["Authorization"] = f"Bearer {self.suite.jwt(user)}"
@@ -84,7 +84,7 @@ class Rest:
 
     async def connect(self, seller: Seller, user: str = "u1") -> str:
         """Connect a seller and return the account ID."""
-        response = await self.ask("POST", "/api/amazon/accounts", user, json=seller.connection())
+        response = await self.request("POST", "/api/amazon/accounts", user, json=seller.connection())
         assert response.status_code in (200, 201), response.text
         return str(response.json()["id"])
 

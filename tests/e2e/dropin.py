@@ -28,7 +28,7 @@ class DropIn:
 
     @classmethod
     async def made(cls, rest: Rest, user: str, *account_ids: str) -> "DropIn":
-        response = await rest.ask(
+        response = await rest.request(
             "POST", "/api/amazon/clients", user, json={"name": "sdk", "accountIds": list(account_ids)}
         )
         assert response.status_code == 201, response.text

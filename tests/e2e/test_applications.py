@@ -24,16 +24,16 @@ async def test_users_of_a_shared_application_never_see_its_secret(rest: Rest, se
         made = (await invoke(stub.CreateApplication, new, dependency="account")).application
         assert made.lwa_client_id_hint == seller.client_id[-4:]
         connection = seller.connection(applicationId=made.application_id, lwaClientId=None, lwaClientSecret=None)
-        account = (await rest.ask("POST", "/api/amazon/accounts", json=connection)).json()
+        account = (await rest.request("POST", "/api/amazon/accounts", json=connection)).json()
         params = {"amazonAccountId": account["id"]}
-        wrong = (await rest.ask("GET", "/api/amazon/test/status", params=params)).json()
+        wrong = (await rest.request("GET", "/api/amazon/test/status", params=params)).json()
         assert wrong["stages"][1]["reason"].startswith("LWA_CLIENT_REJECTED")
 
         rotation = pb2.RotateClientSecretRequest(application_id=made.application_id, client_secret=seller.client_secret)
         rotated = (await invoke(stub.RotateClientSecret, rotation, dependency="account")).application
         assert rotated.HasField("previous_secret_expire_time")
         assert rotated.etag != made.etag
-        right = (await rest.ask("GET", "/api/amazon/test/status", params=params)).json()
+        right = (await rest.request("GET", "/api/amazon/test/status", params=params)).json()
         assert right["stages"][1]["outcome"] == "OK"
 
         found: list[str] = []

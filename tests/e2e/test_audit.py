@@ -23,10 +23,10 @@ async def events(stub: AccountAdminServiceStub, account_id: str, size: int) -> l
 
 
 async def test_an_operator_reads_events_and_verifies_the_chains(rest: Rest, seller: Seller) -> None:
-    created = await rest.ask("POST", "/api/amazon/accounts", "u1", json=seller.connection())
+    created = await rest.request("POST", "/api/amazon/accounts", "u1", json=seller.connection())
     account_id = created.json()["id"]
-    asked = await rest.ask("GET", "/api/amazon/test/status", params={"amazonAccountId": account_id})
-    gone = await rest.ask("DELETE", f"/api/amazon/accounts/{account_id}")
+    called = await rest.request("GET", "/api/amazon/test/status", params={"amazonAccountId": account_id})
+    deleted = await rest.request("DELETE", f"/api/amazon/accounts/{account_id}")
     async with open_channel(rest.suite.target("account"), "account", rest.suite.identity("operator"), []) as channel:
         stub = AccountAdminServiceStub(channel)
         seen = [
@@ -35,8 +35,8 @@ async def test_an_operator_reads_events_and_verifies_the_chains(rest: Rest, sell
         ]
         assert seen == [
             (1, "account.created", "edge", "u1", created.headers["x-request-id"]),
-            (2, "secrets.read", "token", "", asked.headers["x-request-id"]),
-            (3, "account.deactivated", "edge", "u1", gone.headers["x-request-id"]),
+            (2, "secrets.read", "token", "", called.headers["x-request-id"]),
+            (3, "account.deactivated", "edge", "u1", deleted.headers["x-request-id"]),
         ]
         whole = await events(stub, "", 2)
         assert [event.sequence for event in whole] == list(range(1, len(whole) + 1))

@@ -61,10 +61,10 @@ def test_an_unknown_account_and_a_forbidden_caller_are_reported_in_one_sentence(
     denied = Operator(account, "client/demo").types("audit", "list")
     assert denied.returncode == 1
     assert denied.stderr.endswith("(CALLER_NOT_ALLOWED)\n")
-    nobody = Operator(account).types("audit", "list", SELLERGATE_ACCOUNT_TARGET="127.0.0.1:1")
-    assert nobody.returncode == 1
-    assert nobody.stderr.endswith("(DEPENDENCY_UNAVAILABLE)\n")
-    assert len(nobody.stderr.splitlines()) == 1
+    unreachable = Operator(account).types("audit", "list", SELLERGATE_ACCOUNT_TARGET="127.0.0.1:1")
+    assert unreachable.returncode == 1
+    assert unreachable.stderr.endswith("(DEPENDENCY_UNAVAILABLE)\n")
+    assert len(unreachable.stderr.splitlines()) == 1
 
 
 def test_a_local_run_is_found_by_its_state_directory(account: Suite, account_id: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ async def test_a_bad_request_over_rest_is_refused_by_field_and_changes_no_row(wo
     suite, given = world.rest.suite, dict(case.given_to(world))
     before = dump(suite)
     user = given.pop("user", world.user)
-    response = await world.rest.ask(case.method, case.path_of(world), user, **given)
+    response = await world.rest.request(case.method, case.path_of(world), user, **given)
     assert dump(suite) == before
     assert response.headers["content-type"] == "application/problem+json"
     assert (response.status_code, response.json()["reason"]) == (case.status, case.reason), response.text[:500]

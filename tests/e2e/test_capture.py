@@ -37,7 +37,7 @@ async def test_calls_are_shown_as_they_are_made_and_the_capture_is_recorded(
     line = await asyncio.to_thread(process.stderr.readline)
     assert line.startswith(f"Capturing {OPERATION} of {account_id} until "), line
     made = [
-        await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api/{path}")
+        await rest.request("GET", f"/api/amazon/accounts/{account_id}/sp-api/{path}")
         for path in (PATH, "sellers/v1/account")
     ]
     assert [response.status_code for response in made] == [200, 200]
@@ -75,7 +75,7 @@ async def test_an_account_with_an_id_of_another_system_is_captured(
     process = operator.start("capture", "-o", OPERATION, "-a", account_id, "--for", "2s", "--json")
     assert process.stderr is not None
     await asyncio.to_thread(process.stderr.readline)
-    await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api/{PATH}")
+    await rest.request("GET", f"/api/amazon/accounts/{account_id}/sp-api/{PATH}")
     out, _ = await asyncio.to_thread(process.communicate, timeout=30)
     assert [json.loads(line)["http_status"] for line in out.splitlines()] == [200]
     assert f'"account_id":"{account_id}"' in rest.suite.log("gateway").read_text()
@@ -88,7 +88,7 @@ async def test_ctrl_c_ends_a_capture_in_every_replica(
     process = operator.start("capture", "-o", OPERATION, "-a", account_id)
     assert process.stderr is not None
     await asyncio.to_thread(process.stderr.readline)
-    await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api/{PATH}")
+    await rest.request("GET", f"/api/amazon/accounts/{account_id}/sp-api/{PATH}")
     await asyncio.sleep(0.5)
     process.send_signal(signal.SIGINT)
     out, err = await asyncio.to_thread(process.communicate, timeout=30)
@@ -102,14 +102,14 @@ async def test_invalid_arguments_and_other_identities_are_refused(
     rest: Rest, seller: Seller, operator: Operator
 ) -> None:
     account_id = await rest.connect(seller)
-    for words, code, told in (
+    for words, code, message in (
         (("-o", OPERATION, "-a", account_id, "--for", "2h"), 1, "duration"),
         (("-o", OPERATION, "-a", account_id, "--for", "soon"), 2, "90s"),
         (("-o", "nothing", "-a", account_id), 1, "OPERATION_NOT_FOUND"),
         (("-o", OPERATION, "-a", "nobody"), 1, "ACCOUNT_NOT_FOUND"),
     ):
         done = await asyncio.to_thread(operator.types, "capture", *words)
-        assert (done.returncode, told in done.stdout + done.stderr) == (code, True), done.stderr
+        assert (done.returncode, message in done.stdout + done.stderr) == (code, True), done.stderr
     for name in ("client/demo", "edge"):
         async with open_channel(rest.suite.target("gateway"), "gateway", rest.suite.identity(name), []) as channel:
             request = CaptureRequest(account_id=account_id, operation=OPERATION)

@@ -102,8 +102,8 @@ async def test_a_report_and_a_feed(
     assert written.name == "GET_MERCHANT_LISTINGS_ALL_DATA.txt"
     assert written.read_bytes().count(b"\n") > 5
     (tmp_path / "feed.json").write_text('{"messages": []}')
-    told = await typed(operator, "feed", "submit", "JSON_LISTINGS_FEED", "feed.json", *account, "-o", "result.json")
-    assert "status DONE" in told
+    output = await typed(operator, "feed", "submit", "JSON_LISTINGS_FEED", "feed.json", *account, "-o", "result.json")
+    assert "status DONE" in output
     assert json.loads((tmp_path / "result.json").read_text())
     assert {path.name for path in tmp_path.iterdir()} == {written.name, "feed.json", "result.json"}
     missing = await typed(operator, "report", "download", "nope", *account, "-o", "nope.txt", code=1)
@@ -161,7 +161,7 @@ async def test_a_feed_that_takes_longer_than_the_operator_waits(
     seed = seller.seed()
     seed["sellers"][0]["marketplace_ids"] = ids
     (await control.post("/control/seed", json=seed)).raise_for_status()
-    connected = await rest.ask("POST", "/api/amazon/accounts", json=seller.connection(marketplaceIds=ids))
+    connected = await rest.request("POST", "/api/amazon/accounts", json=seller.connection(marketplaceIds=ids))
     account = "-a", connected.json()["id"]
     (tmp_path / "feed.json").write_text('{"messages": []}')
     (await control.post("/control/processing", json={"step_seconds": 60})).raise_for_status()
@@ -193,8 +193,8 @@ async def test_the_doctor(operator: Operator, rest: Rest, seller: Seller, tmp_pa
         "SELLERGATE_SEALING_KEYS_FILE": str(loose),
         "SELLERGATE_EDGE_URL": "http://127.0.0.1:1",
     }
-    told = await typed(operator, "doctor", code=1, **nowhere)
+    output = await typed(operator, "doctor", code=1, **nowhere)
     for words in ("other users can read", "127.0.0.1:1: ", "check that the edge runs"):
-        assert words in told
+        assert words in output
     other = Operator(rest.suite, "client/demo")
     assert "not an operator's" in await typed(other, "doctor", code=1, SELLERGATE_STATE_DIR=str(tmp_path))

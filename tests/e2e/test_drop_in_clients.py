@@ -43,9 +43,9 @@ async def test_a_client_opens_its_own_accounts_until_it_is_revoked(
 ) -> None:
     user = f"d-{seller.seller_id}"
     first = await rest.connect(seller, user)
-    second = (await rest.ask("POST", "/api/amazon/accounts", user, json=seller.connection(marketplace="CA"))).json()[
-        "id"
-    ]
+    second = (
+        await rest.request("POST", "/api/amazon/accounts", user, json=seller.connection(marketplace="CA"))
+    ).json()["id"]
     made = await create(edge, user, first, second, first)
     assert made.client.client_id.startswith("sgc_")
     assert made.client_secret.startswith("sgs_")
@@ -82,7 +82,7 @@ async def test_a_drop_in_refresh_token_is_removed_with_its_account(
     made = await create(edge, "u1", account_id)
     mine = made.client.client_id, made.client_secret, made.handles[0].handle
     assert await authenticated(edge, *mine) == account_id
-    assert (await rest.ask("DELETE", f"/api/amazon/accounts/{account_id}?hard=true")).status_code == 204
+    assert (await rest.request("DELETE", f"/api/amazon/accounts/{account_id}?hard=true")).status_code == 204
     await refused(edge, *mine)
 
 

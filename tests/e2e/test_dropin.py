@@ -101,7 +101,7 @@ async def test_invalid_bodies_are_refused_as_by_lwa(rest: Rest) -> None:
 
 
 async def test_no_kind_of_token_is_accepted_as_another(rest: Rest, sdk: DropIn, user: str, account_id: str) -> None:
-    ours = await sdk.token(rest.client)
+    drop_in_token = await sdk.token(rest.client)
     bearer = rest.suite.jwt(user)
     secret = (rest.suite.plan.state.folder / "keys" / "jwt").read_text().strip()
     kid, ring = (rest.suite.plan.state.folder / "keys" / "dropin").read_text().split()
@@ -128,7 +128,7 @@ async def test_no_kind_of_token_is_accepted_as_another(rest: Rest, sdk: DropIn, 
     expired = jwt.encode({**claims, "exp": time.time() - 1}, key, "HS512", head)
     assert await call(rest, expired) == (403, "Unauthorized", "The access token you provided has expired.")
     assert "missing" in (await call(rest, None))[2]
-    for token in (ours, jwt.encode({"sub": user, "exp": time.time() + 60}, secret, "HS256")):
+    for token in (drop_in_token, jwt.encode({"sub": user, "exp": time.time() + 60}, secret, "HS256")):
         response = await rest.client.get("/api/amazon/accounts", headers={"Authorization": f"Bearer {token}"})
         assert (response.status_code, response.json()["reason"]) == (401, "CALLER_UNAUTHENTICATED")
 
@@ -138,16 +138,16 @@ async def test_a_revoked_client_stops_within_seconds_and_a_deleted_account_is_an
 ) -> None:
     token = await sdk.token(rest.client)
     assert (await call(rest, token))[0] == 200
-    await rest.ask("DELETE", f"/api/amazon/accounts/{account_id}", user)
+    await rest.request("DELETE", f"/api/amazon/accounts/{account_id}", user)
     response = await sdk.exchange(rest.client)
     assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
     other = await DropIn.made(rest, user, account_id)
-    assert (await rest.ask("DELETE", f"/api/amazon/clients/{sdk.client_id}", user)).status_code == 204
+    assert (await rest.request("DELETE", f"/api/amazon/clients/{sdk.client_id}", user)).status_code == 204
     end = time.monotonic() + 8
     while "revoked" not in (await call(rest, token))[2]:
         assert time.monotonic() < end
         await asyncio.sleep(0.5)
-    await rest.ask("DELETE", f"/api/amazon/accounts/{account_id}?hard=true", user)
+    await rest.request("DELETE", f"/api/amazon/accounts/{account_id}?hard=true", user)
     assert (await other.exchange(rest.client)).json()["error"] == "invalid_grant"
 
 
@@ -183,8 +183,8 @@ async def test_a_drop_in_restricted_token_opens_the_resources_that_it_names(
         assert 0 < response.json()["expiresIn"] <= 3600
         tokens.append(response.json()["restrictedDataToken"])
     after = (await control.get("/control/counters")).json()["operations"]
-    asked = "tokens/2021-03-01/createRestrictedDataToken"
-    assert after[asked]["calls"] - before.get(asked, {"calls": 0})["calls"] == 1, "kept by the gateway"
+    path = "tokens/2021-03-01/createRestrictedDataToken"
+    assert after[path]["calls"] - before.get(path, {"calls": 0})["calls"] == 1, "kept by the gateway"
     assert jwt.get_unverified_header(tokens[0])["typ"] == "sg-rdt+jwt"
     listed = "/orders/v0/orders?MarketplaceIds=ATVPDKIKX0DER&CreatedAfter=2026-01-01T00:00:00Z"
     orders = (await rest.client.get(listed, headers={"x-amz-access-token": token})).json()["payload"]["Orders"]
@@ -254,5 +254,5 @@ async def test_no_spelling_of_the_path_returns_amazons_token(
         status, code, details = await call(rest, token, path, "POST", json=named)
         assert (status, code) == (403, "Unauthorized")
         assert "CALLER_NOT_ALLOWED" in details
-    passed = await rest.ask("POST", f"/api/amazon/accounts/{account_id}/sp-api{RDT}", user, json=named)
+    passed = await rest.request("POST", f"/api/amazon/accounts/{account_id}/sp-api{RDT}", user, json=named)
     assert (passed.status_code, passed.json()["reason"]) == (403, "CALLER_NOT_ALLOWED")

@@ -44,7 +44,7 @@ async def test_an_unavailable_process_is_reported_in_time_and_everything_recover
     try:
         found = await asyncio.gather(*(one_call(client, account) for account in (cold, warm) for _ in range(3)))
         if number is signal.SIGKILL:  # a frozen process is reported at the edge's own deadline, after half a minute
-            over_rest = await rest.ask("GET", "/api/amazon/test/status", params={"amazonAccountId": cold})
+            over_rest = await rest.request("GET", "/api/amazon/test/status", params={"amazonAccountId": cold})
             assert over_rest.headers["content-type"] in {"application/json", "application/problem+json"}
     finally:
         suite.send(name, signal.SIGCONT)
@@ -59,11 +59,11 @@ async def recovered(rest: Rest, client: Sellergate, control: httpx.AsyncClient) 
     """Wait until a new seller can be connected and called for: by a service, and through the edge."""
     seller = await Seller.seeded(control)
     for _ in range(40):
-        connected = await rest.ask("POST", "/api/amazon/accounts", json=seller.connection())
+        connected = await rest.request("POST", "/api/amazon/accounts", json=seller.connection())
         if connected.is_success and (await one_call(client, connected.json()["id"]))[0] == "OK":
             params = {"amazonAccountId": connected.json()["id"], "marketplaceId": seller.marketplace_id}
             # The edge has its own channel to the gateway, which reconnects at its own time.
-            if (await rest.ask("GET", "/api/amazon/test/orders", params=params)).is_success:
+            if (await rest.request("GET", "/api/amazon/test/orders", params=params)).is_success:
                 return
         await asyncio.sleep(0.25)
     pytest.fail("ten seconds after the process came back, a new seller still cannot be called for")

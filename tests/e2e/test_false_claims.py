@@ -52,12 +52,12 @@ class Tenants:
         return self.first.connection(**shared, **{"refreshToken": self.own_token, **changes})
 
     async def connected(self, user: str, body: dict[str, Any]) -> str:
-        response = await self.rest.ask("POST", "/api/amazon/accounts", user, json=body)
+        response = await self.rest.request("POST", "/api/amazon/accounts", user, json=body)
         assert response.status_code == 201, response.text
         return str(response.json()["id"])
 
     async def account_of(self, user: str) -> str:
-        listed = await self.rest.ask("GET", "/api/amazon/accounts", user)
+        listed = await self.rest.request("GET", "/api/amazon/accounts", user)
         (account,) = listed.json()["accounts"]
         assert account["amazonSellerId"] == self.first.seller_id, "the claim is stored"
         assert account["applicationId"] == self.application
@@ -72,7 +72,7 @@ async def by_patch(tenants: Tenants, user: str) -> None:
     elsewhere = await Seller.seeded(tenants.control)
     account = await tenants.connected(user, elsewhere.connection(amazonSellerId=tenants.first.seller_id))
     patch = {"applicationId": tenants.application, "refreshToken": tenants.own_token}
-    response = await tenants.rest.ask("PATCH", f"/api/amazon/accounts/{account}", user, json=patch)
+    response = await tenants.rest.request("PATCH", f"/api/amazon/accounts/{account}", user, json=patch)
     assert response.status_code == 200, response.text
 
 
@@ -106,20 +106,22 @@ WAYS: tuple[Callable[[Tenants, str], Awaitable[None]], ...] = (by_post, by_patch
 
 async def used(tenants: Tenants, account: str, user: str) -> list[tuple[int, str]]:
     path = f"/api/amazon/accounts/{account}/sp-api/{PATH}"
-    responses = [await tenants.rest.ask("GET", path, user) for _ in range(CALLS)]
+    responses = [await tenants.rest.request("GET", path, user) for _ in range(CALLS)]
     return [(response.status_code, response.headers.get("x-amzn-ratelimit-limit", "")) for response in responses]
 
 
 async def quotas(tenants: Tenants, account: str, user: str) -> list[dict[str, Any]]:
-    page = await tenants.rest.ask("GET", f"/api/amazon/accounts/{account}/quotas", user)
+    page = await tenants.rest.request("GET", f"/api/amazon/accounts/{account}/quotas", user)
     return [{name: value for name, value in row.items() if name != "resetTime"} for row in page.json()["quotas"]]
 
 
 async def report_of(gateway: GatewayServiceStub, account: str) -> tuple[str, str]:
     """Run a report; return its id and the state that Amazon gave it last."""
     request = pb2.RunReportRequest(account_id=account, report_type=REPORT)
-    told = [one.progress for one in await all_of(gateway.RunReport(request, timeout=60)) if one.HasField("progress")]
-    return str(told[0].report_id), str(told[-1].processing_status)
+    progress = [
+        one.progress for one in await all_of(gateway.RunReport(request, timeout=60)) if one.HasField("progress")
+    ]
+    return str(progress[0].report_id), str(progress[-1].processing_status)
 
 
 @dataclass(frozen=True)
@@ -168,22 +170,22 @@ async def reports_created(control: httpx.AsyncClient) -> int:
 async def test_false_claims_change_nothing_for_the_first_tenant(
     rest: Rest, gateway: GatewayServiceStub, control: httpx.AsyncClient
 ) -> None:
-    without, _ = await run(await Tenants.made(rest, control), gateway, ())
+    without_claims, _ = await run(await Tenants.made(rest, control), gateway, ())
     before = await reports_created(control)
-    beset, reports = await run(await Tenants.made(rest, control), gateway, WAYS)
-    assert beset == without
+    with_claims, reports = await run(await Tenants.made(rest, control), gateway, WAYS)
+    assert with_claims == without_claims
     assert await reports_created(control) - before == 1 + len(WAYS), "no claimant joined another's report"
     # Amazon's ids are unique only together with the seller's ID, and the claimants share one seller.
     assert len(set(reports[1:])) == len(WAYS)
     (full, between, after) = [
-        next(row["remaining"] for row in page if row["operation"] == OPERATION) for page in beset.quotas
+        next(row["remaining"] for row in page if row["operation"] == OPERATION) for page in with_claims.quotas
     ]
     assert (full, between) == (BURST, BURST), "twelve calls of claimants took none of the first one's"
     assert after == between - CALLS
 
 
 async def test_the_webhook_names_an_account_and_not_a_seller(rest: Rest) -> None:
-    schema = (await rest.ask("GET", "/openapi.json", None)).json()
+    schema = (await rest.request("GET", "/openapi.json", None)).json()
     (body,) = (
         operation["requestBody"]["content"]["application/json"]["schema"]
         for path, methods in schema["paths"].items()

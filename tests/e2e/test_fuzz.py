@@ -39,8 +39,8 @@ async def test_the_corpus_breaks_nothing(world: World, fast: None) -> None:
         inputs = list(corpus.inputs(world.known))
         called = await asyncio.gather(*(callers.send(one) for one in inputs))
     wrong = {(one.rpc, one.messages): fault for one, (_, fault) in zip(inputs, called, strict=True) if fault}
-    answered = await asyncio.gather(*(sockets.send(one) for one in requests))
-    wrong |= {one.route: fault for one, (_, fault) in zip(requests, answered, strict=True) if fault}
+    responses = await asyncio.gather(*(sockets.send(one) for one in requests))
+    wrong |= {one.route: fault for one, (_, fault) in zip(requests, responses, strict=True) if fault}
     assert wrong == {}
     assert not logs.faults(), "\n".join(line[-2500:] for line in logs.faults()[:20])
     assert len(inputs) > 20

@@ -72,14 +72,14 @@ async def test_every_operation_is_called_with_the_right_kind_of_token(
         # A token of the wrong kind gives a 403; an invalid argument does not.
         assert response.http_status not in (401, 403, 429), (operation.name, response.body)
         if b'"echo"' in response.body:
-            told = echo(response.body)
+            echoed = echo(response.body)
             wants = operation.restricted and operation.document is None
-            assert told["restricted_data_token"] is wants
-            assert told["selling_partner_id"] == (None if operation.grantless_scope else seller.seller_id)
-            assert tuple(told["data_elements"]) == tuple(sorted(operation.restricted_data_elements))
+            assert echoed["restricted_data_token"] is wants
+            assert echoed["selling_partner_id"] == (None if operation.grantless_scope else seller.seller_id)
+            assert tuple(echoed["data_elements"]) == tuple(sorted(operation.restricted_data_elements))
             restricted += wants
-        told_deprecated = [header.value for header in response.headers if header.name == "x-sellergate-deprecated"]
-        assert bool(told_deprecated) is operation.deprecated
+        deprecations = [header.value for header in response.headers if header.name == "x-sellergate-deprecated"]
+        assert bool(deprecations) is operation.deprecated
     assert restricted > 20
 
 
@@ -109,18 +109,18 @@ async def test_an_unlisted_caller_gets_no_token_of_amazon(
 ) -> None:
     account_id = await rest.connect(seller)
     resource = {"method": "GET", "path": "/orders/v0/orders/{orderId}/address"}
-    asked = pb2.GetRestrictedDataTokenRequest(
+    request = pb2.GetRestrictedDataTokenRequest(
         account_id=account_id, resources=[call_pb2.RestrictedResource(**resource)]
     )
     with pytest.raises(SellergateError) as caught:
-        await invoke(gateway.GetRestrictedDataToken, asked, dependency="gateway")
+        await invoke(gateway.GetRestrictedDataToken, request, dependency="gateway")
     assert caught.value.reason is Reason.CALLER_NOT_ALLOWED
     # The edge has a token fetched, and gets only its lifetime.
     suite = rest.suite
     async with open_channel(suite.target("gateway"), "gateway", suite.identity("edge"), []) as channel:
         edge = GatewayServiceStub(channel)
-        told = await invoke(edge.GetRestrictedDataToken, asked, dependency="gateway", on_behalf_of="u1")
-    assert (told.restricted_data_token, told.HasField("expire_time")) == ("", True)
+        response = await invoke(edge.GetRestrictedDataToken, request, dependency="gateway", on_behalf_of="u1")
+    assert (response.restricted_data_token, response.HasField("expire_time")) == ("", True)
     body = json.dumps({"restrictedResources": [resource]}).encode()
     calls = (
         call_pb2.CallRequest(operation=RDT),

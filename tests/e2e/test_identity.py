@@ -72,9 +72,9 @@ async def test_a_foreign_certificate_gets_no_response(
     suite: Suite, name: str, foreign_authority: TestAuthority
 ) -> None:
     foreign = foreign_authority.identity("operator")
-    ours = suite.identity("operator")
+    valid = suite.identity("operator")
     # It trusts Sellergate's authority, and presents its own certificate.
-    forged = Identity(ours.ca, foreign.certificate, foreign.key)
+    forged = Identity(valid.ca, foreign.certificate, foreign.key)
     for identity in (foreign, forged):
         async with channel_of(suite, name, identity) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -68,7 +68,7 @@ def written(identity: str, rpc: str) -> bool:
     return bool({service, f"{service}/{name}"} & set(cell.split(", ")))
 
 
-async def answered(channel: grpc.aio.Channel, rpc: str, user: str) -> str:
+async def access_of(channel: grpc.aio.Channel, rpc: str, user: str) -> str:
     """Call with an empty message; return REFUSED, NO_USER, or LET_IN for any result after the check of the identity."""
     metadata = (("on_behalf_of", user),) if user else ()
     call = channel.stream_stream(f"/{rpc}")(iter([b""]), timeout=10, metadata=metadata)
@@ -102,7 +102,7 @@ async def test_every_cell_matches_the_table(suite: Suite, identity: str, user: s
     }
     wanted = [(server, rpc) for server, rpc in rpcs() if rpc.rpartition(".")[2] not in LEFT_OUT]
     assert len(wanted) > 40
-    found = await asyncio.gather(*(answered(channels[server], rpc, user) for server, rpc in wanted))
+    found = await asyncio.gather(*(access_of(channels[server], rpc, user) for server, rpc in wanted))
     wrong = {
         rpc: (seen, expected(identity, rpc, user))
         for (_, rpc), seen in zip(wanted, found, strict=True)

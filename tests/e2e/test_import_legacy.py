@@ -72,10 +72,10 @@ async def import_all(good: int, users: int, service: Suite, tmp_path: Path) -> N
     broken = [*system.add_broken(), *system.add_broken_in_sqlite()]
     total = len(system.rows)
     command, key = options(system, system.write_sqlite(tmp_path / "former.db"))
-    foretold = [good, 0, len(broken), users]
+    predicted = [good, 0, len(broken), users]
     dry = operator.types(*command, "--dry-run", "--report", str(report), **key)
     assert dry.returncode == 3, dry.stderr
-    assert counted(dry.stdout) == [foretold]
+    assert counted(dry.stdout) == [predicted]
     assert f"{good} + 0 + {len(broken)} = {total}: every row is accounted for." in dry.stdout
     assert await accounts(service) == {}
     assert "refreshToken: hex(iv):hex(ciphertext)" in dry.stdout
@@ -85,7 +85,7 @@ async def import_all(good: int, users: int, service: Suite, tmp_path: Path) -> N
     assert Counter(line["outcome"] for line in lines) == {"created": good, "refused": len(broken)}
     done = operator.types(*command, "--yes", "--report", str(report), **key)
     assert done.returncode == 3, done.stderr
-    assert counted(done.stdout) == [foretold, foretold]
+    assert counted(done.stdout) == [predicted, predicted]
     assert "differs from the dry run" not in done.stderr
     notes = [json.loads(line) for line in report.read_text().splitlines()]
     assert len(notes) == total
@@ -138,9 +138,9 @@ async def test_postgres_is_read_with_either_type_of_list(
     rows = len(system.rows)
     system.add_broken()
     url = postgres_url_of()
-    unheld = ('{"US": 1}', "[1]") if lists == "TEXT[]" else ()
+    excluded = ('{"US": 1}', "[1]") if lists == "TEXT[]" else ()
     # An id is a primary key there, and therefore unique.
-    held = {row["id"]: row for row in reversed(system.rows) if row["marketplaceIds"] not in unheld}
+    held = {row["id"]: row for row in reversed(system.rows) if row["marketplaceIds"] not in excluded}
     for row in held.values():
         row["id"] = row["id"].replace("legacy", lists.strip("[]").lower())
     system.write_postgres(url, lists=lists, rows=held.values())
@@ -187,10 +187,10 @@ async def import_with_interruptions(rows: int, kill_at: int, cut_at: int, servic
     with operator.start(*command, "--yes", **key) as cut_off:
         await until_stored(service, before + cut_at, cut_off)
         service.send("account", signal.SIGKILL)
-        _, said = await asyncio.to_thread(cut_off.communicate)
+        _, output = await asyncio.to_thread(cut_off.communicate)
     assert cut_off.returncode == 1
-    assert "Run the same command again" in said
-    assert len(said.splitlines()) == 1
+    assert "Run the same command again" in output
+    assert len(output.splitlines()) == 1
     await service.restart("account")
     there = len(await accounts(service)) - before
     assert cut_at <= there < rows
@@ -261,9 +261,9 @@ async def test_an_obstacle_to_the_import_is_reported_in_one_sentence(
     declined = operator.types(*command, typed="n\n", **key)
     assert declined.returncode == 1
     assert "Nothing was stored." in declined.stderr
-    nobody = operator.types(*command, "--yes", **key, SELLERGATE_ACCOUNT_TARGET="127.0.0.1:1")
-    assert (nobody.returncode, len(nobody.stderr.splitlines())) == (1, 1)
-    assert "DEPENDENCY_UNAVAILABLE" in nobody.stderr
+    unreachable = operator.types(*command, "--yes", **key, SELLERGATE_ACCOUNT_TARGET="127.0.0.1:1")
+    assert (unreachable.returncode, len(unreachable.stderr.splitlines())) == (1, 1)
+    assert "DEPENDENCY_UNAVAILABLE" in unreachable.stderr
     unwritable = operator.types(*command, "--yes", "--report", str(tmp_path / "none" / "report"), **key)
     assert (unwritable.returncode, len(unwritable.stderr.splitlines())) == (1, 1)
     assert await accounts(service) == before

@@ -63,7 +63,7 @@ def lives(pid: int) -> bool:
         return False
 
 
-async def gone(pids: list[int]) -> bool:
+async def have_ended(pids: list[int]) -> bool:
     for _ in range(100):
         if not any(lives(pid) for pid in pids):
             return True
@@ -81,72 +81,72 @@ async def test_it_starts_and_reports_twice_and_leaves_no_process(folder: Path) -
     accounts = []
     for _ in range(2):  # the second time with the state of the first run
         with launched(variables) as process:
-            told = await report(folder, process)
+            run_report = await report(folder, process)
             assert (folder / "run.json").stat().st_mode & 0o777 == 0o600
-            headers = {"Authorization": f"Bearer {told['jwt']}"}
-            params = {"amazonAccountId": told["account_id"], "marketplaceId": "ATVPDKIKX0DER"}
-            async with httpx.AsyncClient(base_url=told["edge"], trust_env=False) as client:
+            headers = {"Authorization": f"Bearer {run_report['jwt']}"}
+            params = {"amazonAccountId": run_report["account_id"], "marketplaceId": "ATVPDKIKX0DER"}
+            async with httpx.AsyncClient(base_url=run_report["edge"], trust_env=False) as client:
                 orders = await client.get("/api/amazon/test/orders", params=params, headers=headers)
             assert orders.json()["orders"]
-            accounts.append(told["account_id"])
-            assert set(told["pids"]) == {"redis", "simulator", "account", "token", "iam", "gateway", "edge"}
+            accounts.append(run_report["account_id"])
+            assert set(run_report["pids"]) == {"redis", "simulator", "account", "token", "iam", "gateway", "edge"}
             process.send_signal(signal.SIGINT)
-            said, _ = process.communicate(timeout=30)
-        assert process.returncode == 0, said
+            output, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, output
         for words in ("seller connected", "status ok", "orders listed", "curl -H", "Sellergate has ended."):
-            assert words in said
-        assert "Traceback" not in said
-        assert await gone(list(told["pids"].values()))
+            assert words in output
+        assert "Traceback" not in output
+        assert await have_ended(list(run_report["pids"].values()))
         assert not (folder / "run.json").exists()
     assert accounts[0] == accounts[1]
 
 
 async def test_a_dead_process_is_named_with_its_last_lines(folder: Path) -> None:
     with launched(environment(folder)) as process:
-        told = await report(folder, process)
-        os.kill(told["pids"]["token"], signal.SIGKILL)
-        said, _ = process.communicate(timeout=30)
+        run_report = await report(folder, process)
+        os.kill(run_report["pids"]["token"], signal.SIGKILL)
+        output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "token died with exit code -9; its last lines:" in said
-    assert '"event":"serving"' in said.partition("its last lines:")[2]
-    assert await gone(list(told["pids"].values()))
+    assert "token died with exit code -9; its last lines:" in output
+    assert '"event":"serving"' in output.partition("its last lines:")[2]
+    assert await have_ended(list(run_report["pids"].values()))
 
 
 async def test_a_killed_launcher_leaves_no_process_and_no_lock(folder: Path) -> None:
     variables = environment(folder)
     with launched(variables) as process:
-        told = await report(folder, process)
+        run_report = await report(folder, process)
         process.kill()
         process.wait(10)
-        assert await gone(list(told["pids"].values()))
+        assert await have_ended(list(run_report["pids"].values()))
     (folder / "run.json").unlink()
     with launched(variables) as process:
-        assert (await report(folder, process))["account_id"] == told["account_id"]
+        assert (await report(folder, process))["account_id"] == run_report["account_id"]
 
 
 async def test_ports_in_use_are_reported_before_anything_starts(folder: Path) -> None:
     variables = environment(folder)
     with socket.create_server((LOOPBACK, int(variables["SELLERGATE_TOKEN_PORT"]))), launched(variables) as process:
-        said, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     port = variables["SELLERGATE_TOKEN_PORT"]
-    assert f"port {port} of token is in use; set SELLERGATE_TOKEN_PORT to another" in said
-    assert " up in " not in said
+    assert f"port {port} of token is in use; set SELLERGATE_TOKEN_PORT to another" in output
+    assert " up in " not in output
 
 
 async def test_a_state_directory_serves_one_run(folder: Path) -> None:
     with launched(environment(folder)) as first:
         await report(folder, first)
         with launched(environment(folder)) as second:
-            said, _ = second.communicate(timeout=30)
+            output, _ = second.communicate(timeout=30)
     assert second.returncode == 1
-    assert f"another run (pid {first.pid}) uses" in said
+    assert f"another run (pid {first.pid}) uses" in output
 
 
 async def test_invalid_settings_are_reported_all_at_once(folder: Path) -> None:
     variables = environment(folder, SELLERGATE_EDGE_PORT="99999", SELLERGATE_SIMULATOR="maybe")
     with launched(variables) as process:
-        said, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert "SELLERGATE_EDGE_PORT:" in said
-    assert "SELLERGATE_SIMULATOR:" in said
+    assert "SELLERGATE_EDGE_PORT:" in output
+    assert "SELLERGATE_SIMULATOR:" in output

@@ -24,19 +24,19 @@ async def test_a_call_has_the_seconds_that_its_header_names(
     slow = {"kind": "slow", "operation": OPERATION, "delay_seconds": 1.5, "count": 100}
     (await control.post("/control/faults", json=slow)).raise_for_status()
     # A late gateway stops waiting for Amazon in time to say so itself, before the edge says that the time has passed.
-    late = await rest.ask("GET", path, headers={TIMEOUT: "1"})
+    late = await rest.request("GET", path, headers={TIMEOUT: "1"})
     assert (late.status_code, late.json()["reason"]) in ((504, "DEADLINE_EXCEEDED"), (503, "AMAZON_UNAVAILABLE"))
     late = await rest.client.get(SELLERS, headers={**own, TIMEOUT: "1"})
     late_in_amazons_shape = (504, "InternalFailure"), (503, "ServiceUnavailable")
     assert (late.status_code, late.json()["errors"][0]["code"]) in late_in_amazons_shape
     given = {TIMEOUT: "290"}, {}
     waited = await asyncio.gather(
-        *(rest.ask("GET", path, headers=headers) for headers in given),
+        *(rest.request("GET", path, headers=headers) for headers in given),
         *(rest.client.get(SELLERS, headers={**own, **headers}) for headers in given),
     )
     assert [response.status_code for response in waited] == [200] * 4
     for refused in (
-        await rest.ask("GET", path, headers={TIMEOUT: "291"}),
+        await rest.request("GET", path, headers={TIMEOUT: "291"}),
         await rest.client.get(SELLERS, headers={**own, TIMEOUT: "0"}),
     ):
         assert refused.status_code == 400

@@ -21,7 +21,7 @@ async def test_amazons_own_429_has_a_retry_after_over_rest_and_for_sdks(
     fault = {"kind": "429_no_header", "operation": OPERATION}
     (await control.post("/control/faults", json=fault)).raise_for_status()
     try:
-        passed = await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api{SELLERS}")
+        passed = await rest.request("GET", f"/api/amazon/accounts/{account_id}/sp-api{SELLERS}")
         assert passed.json()["errors"][0]["code"] == "QuotaExceeded"
         direct = await rest.client.get(SELLERS, headers={"x-amz-access-token": token})
     finally:
@@ -39,10 +39,10 @@ async def test_a_call_waits_as_long_as_its_header_says(rest: Rest, seller: Selle
     where = {"granularityType": "Marketplace", "granularityId": seller.marketplace_id}
     params = {**where, "marketplaceIds": seller.marketplace_id}
     for wait, statuses in (("0", {200, 429}), ("15", {200})):
-        found = [await rest.ask("GET", path, params=params, headers={MAX_WAIT: wait}) for _ in range(4)]
+        found = [await rest.request("GET", path, params=params, headers={MAX_WAIT: wait}) for _ in range(4)]
         assert {response.status_code for response in found} == statuses, wait
     refused = next(
-        response for response in [await rest.ask("GET", path, params=params) for _ in range(4)] if response.is_error
+        response for response in [await rest.request("GET", path, params=params) for _ in range(4)] if response.is_error
     )
     assert (refused.status_code, refused.json()["reason"]) == (429, "LOCAL_QUOTA_EXCEEDED")
     assert int(refused.headers["retry-after"]) >= 1
@@ -56,5 +56,5 @@ async def test_a_call_waits_as_long_as_its_header_says(rest: Rest, seller: Selle
 @pytest.mark.parametrize("wait", ["", "-1", "20.1", "1e1", "nan", "soon", "21", "0x1", "1,5"])
 async def test_an_invalid_wait_is_refused_by_field(rest: Rest, seller: Seller, wait: str) -> None:
     account_id = await rest.connect(seller)
-    refused = await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api{SELLERS}", headers={MAX_WAIT: wait})
+    refused = await rest.request("GET", f"/api/amazon/accounts/{account_id}/sp-api{SELLERS}", headers={MAX_WAIT: wait})
     assert (refused.status_code, refused.json()["violations"][0]["field"]) == (400, MAX_WAIT)

@@ -11,7 +11,7 @@ from sellergate.account.v1.account_secrets_service_pb2_grpc import AccountSecret
 from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.suite import Suite
 
-from tests.e2e.browsers import CALLBACK, SEEN, Browser, changed, known_application, query_of, remembered
+from tests.e2e.browsers import CALLBACK, SEEN, Browser, changed, known_application, query_of, stored_state
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
@@ -26,7 +26,7 @@ async def browser(suite: Suite) -> AsyncIterator[Browser]:
 
 
 async def account_of(suite: Suite, user: str, seller_id: str) -> account_pb2.Account:
-    accounts, _ = await remembered(suite)
+    accounts, _ = await stored_state(suite)
     (found,) = (one for one in accounts.values() if (one.user_id, one.amazon_seller_id) == (user, seller_id))
     return found
 
@@ -62,7 +62,7 @@ async def test_a_seller_consents_and_is_connected_and_its_token_works(
     account = await account_of(rest.suite, "u1", seller.seller_id)
     assert (account.application_id, account.state) == (application, account_pb2.ACCOUNT_STATE_ACTIVE)
     assert abs(account.authorization_expire_time.seconds - time.time() - YEAR) < 60
-    status = await rest.ask("GET", "/api/amazon/test/status", params={"amazonAccountId": account.account_id})
+    status = await rest.request("GET", "/api/amazon/test/status", params={"amazonAccountId": account.account_id})
     assert status.json()["stages"][1]["outcome"] == "OK"
 
 
@@ -91,16 +91,16 @@ async def test_an_authorization_begins_in_the_appstore(
     entry = await browser.sent_by(f"{store}?selling_partner_id={seller.seller_id}")
     page = await browser.visit(entry)
     assert page.status_code == 303
-    told = query_of(page.headers["location"])
+    query = query_of(page.headers["location"])
     assert page.headers["location"].startswith(f"{rest.suite.edge}/?")
-    assert set(told) == {"amazon_callback_uri", "amazon_state", "selling_partner_id"}
+    assert set(query) == {"amazon_callback_uri", "amazon_state", "selling_partner_id"}
     url = await browser.began(
         application,
-        amazonCallbackUri=told["amazon_callback_uri"],
-        amazonState=told["amazon_state"],
-        sellingPartnerId=told["selling_partner_id"],
+        amazonCallbackUri=query["amazon_callback_uri"],
+        amazonState=query["amazon_state"],
+        sellingPartnerId=query["selling_partner_id"],
     )
-    assert url.startswith(f"{told['amazon_callback_uri']}?")
+    assert url.startswith(f"{query['amazon_callback_uri']}?")
     assert query_of(url).get("version") == ("beta" if draft else None)
     back = await browser.visit(await browser.sent_by(url))
     assert back.status_code == 200, back.text
@@ -126,7 +126,7 @@ async def test_a_renewal_replaces_the_token_only_after_the_new_one_has_worked(
     await browser.visit(await browser.consent(await browser.began(application), seller.seller_id))
     first = await account_of(suite, "u1", seller.seller_id)
     old = await refresh_token_of(suite, first.account_id)
-    before = await remembered(suite)
+    before = await stored_state(suite)
     wanted = {"client_id": seller.client_id, "selling_partner_id": seller.seller_id, "withdrawn": True}
     code = (await control.post("/control/authorization-codes", json=wanted)).json()["code"]
     SEEN.add(code)
@@ -134,20 +134,20 @@ async def test_a_renewal_replaces_the_token_only_after_the_new_one_has_worked(
     query = {"state": state, "selling_partner_id": seller.seller_id, "spapi_oauth_code": code}
     failed = await browser.visit(f"{suite.edge}{CALLBACK}?{httpx.QueryParams(query)}")
     assert (failed.status_code, "AUTHORIZATION_REVOKED" in failed.text) == (401, True)
-    assert await remembered(suite) == before
+    assert await stored_state(suite) == before
     assert await refresh_token_of(suite, first.account_id) == old
     params = {"amazonAccountId": first.account_id}
-    assert (await rest.ask("GET", "/api/amazon/test/status", params=params)).json()["stages"][1]["outcome"] == "OK"
+    assert (await rest.request("GET", "/api/amazon/test/status", params=params)).json()["stages"][1]["outcome"] == "OK"
 
     revoke = {"refresh_token": old, "access_tokens": True}
     (await control.post("/control/secrets/revoke-grant", json=revoke)).raise_for_status()
-    await rest.ask("DELETE", f"/api/amazon/accounts/{first.account_id}")
+    await rest.request("DELETE", f"/api/amazon/accounts/{first.account_id}")
     await browser.visit(await browser.consent(await browser.began(application), seller.seller_id))
     renewed = await account_of(suite, "u1", seller.seller_id)
     assert (renewed.account_id, renewed.state) == (first.account_id, account_pb2.ACCOUNT_STATE_ACTIVE)
     assert renewed.revision > first.revision
     assert await refresh_token_of(suite, first.account_id) != old
-    assert (await rest.ask("GET", "/api/amazon/test/status", params=params)).json()["stages"][1]["outcome"] == "OK"
+    assert (await rest.request("GET", "/api/amazon/test/status", params=params)).json()["stages"][1]["outcome"] == "OK"
 
 
 async def test_several_tabs_of_one_browser_do_not_interfere(
@@ -166,15 +166,15 @@ async def test_another_users_account_of_the_seller_is_not_changed(
 ) -> None:
     application = await known_application(suite, control, seller)
     await browser.visit(await browser.consent(await browser.began(application), seller.seller_id))
-    theirs = await account_of(suite, "u1", seller.seller_id)
-    token = await refresh_token_of(suite, theirs.account_id)
+    before = await account_of(suite, "u1", seller.seller_id)
+    token = await refresh_token_of(suite, before.account_id)
     other = Browser(suite, "u2")
     async with other.client:
         back = await other.visit(await other.consent(await other.began(application), seller.seller_id))
     assert back.status_code == 200
-    assert (await account_of(suite, "u2", seller.seller_id)).account_id != theirs.account_id
-    assert await account_of(suite, "u1", seller.seller_id) == theirs
-    assert await refresh_token_of(suite, theirs.account_id) == token
+    assert (await account_of(suite, "u2", seller.seller_id)).account_id != before.account_id
+    assert await account_of(suite, "u1", seller.seller_id) == before
+    assert await refresh_token_of(suite, before.account_id) == token
 
 
 async def test_a_callback_with_a_bearer_token_must_belong_to_its_user(

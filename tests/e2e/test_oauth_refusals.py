@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from sellergate_devstack.suite import Suite
 
 from tests.e2e.browsers import AUTHORIZATIONS, CALLBACK, LOGIN, SEEN, Browser, changed, known_application, query_of
-from tests.e2e.browsers import remembered as stored
+from tests.e2e.browsers import stored_state as stored
 from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
@@ -182,6 +182,6 @@ async def test_another_seller_than_the_appstore_named_is_refused(
 
 async def test_an_authorization_without_a_user_is_refused(rest: Rest, application: str) -> None:
     body = {"applicationId": application, "marketplace": "US"}
-    response = await rest.ask("POST", AUTHORIZATIONS, user=None, json=body)
+    response = await rest.request("POST", AUTHORIZATIONS, user=None, json=body)
     assert response.status_code == 401
     assert "set-cookie" not in response.headers

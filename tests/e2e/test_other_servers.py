@@ -85,25 +85,25 @@ async def test_the_run_uses_other_servers_and_starts_no_simulator(
         AWS_ENDPOINT_URL_STS=moto_url,
     )
     with launched(variables) as process:
-        told = await report(folder, process)
-        assert told["simulator"] is None
-        assert "simulator" not in told["pids"]
+        run_report = await report(folder, process)
+        assert run_report["simulator"] is None
+        assert "simulator" not in run_report["pids"]
         demo = json.loads((folder / "demo.json").read_text())
         assert amazon.exchanges[0]["client_id"] == [demo["client_id"]]
         assert amazon.exchanges[0]["refresh_token"] == [demo["refresh_token"]]
         method, url, headers = amazon.calls[-1]
         assert url.startswith("/orders/2026-01-01/orders?createdAfter=")
-        keys = await _credentials(told)
+        keys = await _credentials(run_report)
     assert headers["x-amz-access-token"] == "Atza|other"
     _verify(method, amazon.url + url, headers, keys)
 
 
-async def _credentials(told: dict[str, Any]) -> Credentials:
+async def _credentials(run_report: dict[str, Any]) -> Credentials:
     """Get the credentials with which the gateway signed from the iam service, as an operator."""
 
-    files = (Path(told[name]).read_bytes() for name in ("ca_file", "client_cert_file", "client_key_file"))
-    async with open_channel(told["iam"], "iam", Identity(*files), []) as channel:
-        request = iam_service_pb2.AssumeRoleRequest(account_id=told["account_id"])
+    files = (Path(run_report[name]).read_bytes() for name in ("ca_file", "client_cert_file", "client_key_file"))
+    async with open_channel(run_report["iam"], "iam", Identity(*files), []) as channel:
+        request = iam_service_pb2.AssumeRoleRequest(account_id=run_report["account_id"])
         found = await invoke(IamServiceStub(channel).AssumeRole, request, dependency="iam")
     await asyncio.sleep(0)
     return Credentials(found.access_key_id, found.secret_access_key, found.session_token)

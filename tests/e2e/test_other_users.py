@@ -32,43 +32,47 @@ async def test_another_users_rows_are_not_found(
     responses = []
     for id_ in (account_id, "no-such-account"):
         body = {name: [id_] if name == "accountIds" else value for name, value in given.get("json", {}).items()}
-        response = await rest.ask(method, path.format(id=id_), "stranger", **({"json": body} if given else {}))
+        response = await rest.request(method, path.format(id=id_), "stranger", **({"json": body} if given else {}))
         responses.append(
             (response.status_code, re.sub(r'"(requestId|ms)":[^,}]*|' + re.escape(id_), "", response.text))
         )
     assert responses[0] == responses[1]
     assert responses[0][0] == 404
-    assert (await rest.ask("GET", ACCOUNT.format(id=account_id), "owner")).json()["state"] == "ACTIVE"
+    assert (await rest.request("GET", ACCOUNT.format(id=account_id), "owner")).json()["state"] == "ACTIVE"
 
 
 async def test_lists_and_clients_do_not_show_another_users_rows(rest: Rest, seller: Seller) -> None:
     account_id = await rest.connect(seller, "owner")
     made = await DropIn.made(rest, "owner", account_id)
     for path in ("accounts", "clients", "applications"):
-        listed = await rest.ask("GET", f"/api/amazon/{path}?pageSize=500", "stranger")
+        listed = await rest.request("GET", f"/api/amazon/{path}?pageSize=500", "stranger")
         assert account_id not in listed.text
         assert made.client_id not in listed.text
-    theirs = await rest.ask("DELETE", f"/api/amazon/clients/{made.client_id}", "stranger")
-    nobodys = await rest.ask("DELETE", "/api/amazon/clients/sgc_nobody", "stranger")
-    assert (theirs.status_code, theirs.json()["detail"]) == (nobodys.status_code, nobodys.json()["detail"])
-    assert theirs.status_code == 404
+    foreign = await rest.request("DELETE", f"/api/amazon/clients/{made.client_id}", "stranger")
+    unknown = await rest.request("DELETE", "/api/amazon/clients/sgc_nobody", "stranger")
+    assert (foreign.status_code, foreign.json()["detail"]) == (unknown.status_code, unknown.json()["detail"])
+    assert foreign.status_code == 404
 
 
 async def test_pages_have_links_and_unchanged_accounts_are_304(rest: Rest, seller: Seller) -> None:
     user = f"pages-{seller.seller_id}"
     for marketplace in ("US", "CA", "MX"):
-        response = await rest.ask("POST", "/api/amazon/accounts", user, json=seller.connection(marketplace=marketplace))
+        response = await rest.request(
+            "POST", "/api/amazon/accounts", user, json=seller.connection(marketplace=marketplace)
+        )
         assert response.status_code == 201
     path, seen = "/api/amazon/accounts?pageSize=2", []
     while path:
-        page = await rest.ask("GET", path, user)
+        page = await rest.request("GET", path, user)
         seen += [account["marketplace"] for account in page.json()["accounts"]]
         path = page.links["next"]["url"] if page.links else ""
     assert seen == ["US", "CA", "MX"]
-    one = await rest.ask("GET", response.headers["location"], user)
-    again = await rest.ask("GET", response.headers["location"], user, headers={"If-None-Match": one.headers["etag"]})
+    one = await rest.request("GET", response.headers["location"], user)
+    again = await rest.request(
+        "GET", response.headers["location"], user, headers={"If-None-Match": one.headers["etag"]}
+    )
     assert (again.status_code, again.content) == (304, b"")
-    operations = await rest.ask("GET", "/api/amazon/operations?search=searchOrders", user)
+    operations = await rest.request("GET", "/api/amazon/operations?search=searchOrders", user)
     assert operations.json()["operations"][0]["rate"] == 0.0056
-    quotas = await rest.ask("GET", f"{response.headers['location']}/quotas?operation=getReport", user)
+    quotas = await rest.request("GET", f"{response.headers['location']}/quotas?operation=getReport", user)
     assert [quota["operation"] for quota in quotas.json()["quotas"]] == ["getReport"]

@@ -26,13 +26,13 @@ async def gateway_calls(rest: Rest, request_id: str) -> list[str]:
 async def test_a_page_of_quotas_is_one_call_of_the_gateway(rest: Rest, seller: Seller) -> None:
     user = f"quotas-{seller.seller_id}"
     page = f"/api/amazon/accounts/{await rest.connect(seller, user)}/quotas"
-    found = await rest.ask("GET", "/api/amazon/operations?pageSize=100", user)
+    found = await rest.request("GET", "/api/amazon/operations?pageSize=100", user)
     many = [row["name"] for row in found.json()["operations"]][:MAX_QUOTAS]
     for names, query in (
         (list(COMMON_OPERATIONS), ""),
         (many, f"?{urlencode([('operation', name) for name in many])}"),
     ):
-        response = await rest.ask("GET", page + query, user)
+        response = await rest.request("GET", page + query, user)
         assert [row["operation"] for row in response.json()["quotas"]] == names
         calls = await gateway_calls(rest, response.headers["x-request-id"])
         assert [call.rpartition("/")[2] for call in calls] == ["GetQuota"]
@@ -41,6 +41,6 @@ async def test_a_page_of_quotas_is_one_call_of_the_gateway(rest: Rest, seller: S
 async def test_an_unknown_operation_among_others_is_named(rest: Rest, seller: Seller) -> None:
     user = f"quotas-{seller.seller_id}"
     page = f"/api/amazon/accounts/{await rest.connect(seller, user)}/quotas"
-    response = await rest.ask("GET", f"{page}?operation=getReport&operation=getNothing", user)
+    response = await rest.request("GET", f"{page}?operation=getReport&operation=getNothing", user)
     assert response.status_code == 404
     assert response.json()["reason"] == "OPERATION_NOT_FOUND"

@@ -81,7 +81,7 @@ async def hook(rest: Rest, seller: Seller, tmp_path: Path) -> AsyncIterator[Hook
         made = await invoke(ApplicationServiceStub(channel).CreateApplication, new, dependency="account")
     application_id = made.application.application_id
     connection = seller.connection(applicationId=application_id, lwaClientId=None, lwaClientSecret=None)
-    account_id = (await rest.ask("POST", "/api/amazon/accounts", json=connection)).json()["id"]
+    account_id = (await rest.request("POST", "/api/amazon/accounts", json=connection)).json()["id"]
     file = tmp_path / "webhook-secrets"
     file.write_text(f"{application_id} {SECRET}\n{application_id} {SECOND}\nanother {OTHERS}\n")
     token_port, edge_port = free_ports(2)
@@ -201,8 +201,8 @@ async def test_without_a_token_service_the_sender_is_asked_to_retry(hook: Hook) 
     if hook.token.handle is not None:
         hook.token.handle.kill()
         hook.token.handle.wait()
-    gone = await hook.send(hook.client_secret("x"))
-    assert (gone.status_code, gone.json()["reason"]) == (503, "DEPENDENCY_UNAVAILABLE")
+    refused = await hook.send(hook.client_secret("x"))
+    assert (refused.status_code, refused.json()["reason"]) == (503, "DEPENDENCY_UNAVAILABLE")
 
 
 async def test_the_edge_may_send_no_queue_message(suite: Suite) -> None:

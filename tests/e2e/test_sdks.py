@@ -80,7 +80,7 @@ async def test_a_failure_is_each_sdks_usual_error(rest: Rest, sdk: DropIn, relay
     stale = await sdk.run(*python("amazon", "stale"))
     assert (stale["error"], stale["status"]) == ("ApiException", 403)
     assert stale["body"]["errors"][0]["code"] == "Unauthorized"
-    revoked = await rest.ask("DELETE", f"/api/amazon/clients/{sdk.client_id}", user)
+    revoked = await rest.request("DELETE", f"/api/amazon/clients/{sdk.client_id}", user)
     assert revoked.status_code == 204
     assert await sdk.run(*python("saleweaver", "refused")) == {
         "error": "AuthorizationError",

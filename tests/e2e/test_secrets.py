@@ -15,9 +15,9 @@ from tests.e2e.sellers import Seller
 async def test_no_secret_is_found_anywhere(rest: Rest, seller: Seller, collector: Collector) -> None:
     account_id = await rest.connect(seller)
     params = {"amazonAccountId": account_id, "marketplaceId": seller.marketplace_id}
-    orders = await rest.ask("GET", "/api/amazon/test/orders", params=params)
+    orders = await rest.request("GET", "/api/amazon/test/orders", params=params)
     assert orders.status_code == 200, orders.text
-    await rest.ask("POST", "/api/amazon/accounts", json=seller.connection(lwaClientSecret=None, marketplace="XX"))
+    await rest.request("POST", "/api/amazon/accounts", json=seller.connection(lwaClientSecret=None, marketplace="XX"))
     wrong = f"Bearer {rest.suite.jwt('u1')}x"
     await rest.client.get("/api/amazon/accounts", headers={"Authorization": wrong})
     known = [*(secret.encode() for secret in seller.secrets), *hunt.secrets_of(rest.suite)]

@@ -62,7 +62,7 @@ async def test_a_revoked_grant_is_exchanged_once_for_all_callers(
     assert {one.reason for one in (first, *more)} == {Reason.AUTHORIZATION_REVOKED}
     assert "authorize" in first.message
     assert await lwa_calls(control) - before == 1
-    shown = (await rest.ask("GET", f"/api/amazon/accounts/{account_id}")).json()
+    shown = (await rest.request("GET", f"/api/amazon/accounts/{account_id}")).json()
     assert shown["state"] == "AUTHORIZATION_REVOKED"
 
 

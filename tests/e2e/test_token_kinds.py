@@ -23,14 +23,14 @@ def echo(body: str | bytes) -> dict[str, Any]:
 
 async def test_the_kind_of_token_is_chosen_over_rest(rest: Rest, seller: Seller) -> None:
     path = f"/api/amazon/accounts/{await rest.connect(seller)}/sp-api"
-    for given, whose in (("seller", seller.seller_id), ("Grantless", None), ("", None)):
+    for given, partner in (("seller", seller.seller_id), ("Grantless", None), ("", None)):
         headers = {"X-Sellergate-Token-Kind": given} if given else {}
-        response = await rest.ask("DELETE", path + SUBSCRIPTION, headers=headers)
+        response = await rest.request("DELETE", path + SUBSCRIPTION, headers=headers)
         assert response.status_code == 200, response.text
-        assert echo(response.content)["selling_partner_id"] == whose, given
+        assert echo(response.content)["selling_partner_id"] == partner, given
     refusals = {"both": (SUBSCRIPTION, "x-sellergate-token-kind"), "grantless": ("/sellers/v1/account", "tokenKind")}
     for given, (called, field) in refusals.items():
-        response = await rest.ask("GET", path + called, headers={"X-Sellergate-Token-Kind": given})
+        response = await rest.request("GET", path + called, headers={"X-Sellergate-Token-Kind": given})
         assert (response.status_code, response.json()["reason"]) == (400, "INVALID_REQUEST"), response.text
         assert [one["field"] for one in response.json()["violations"]] == [field]
 

@@ -78,6 +78,6 @@ def way(span: Span, spans: list[Span]) -> str:
 async def test_a_call_without_a_sampled_parent_is_not_traced(rest: Rest, collector: Collector) -> None:
     before = len(collector.spans)
     for _ in range(5):
-        await rest.ask("GET", "/api/amazon/accounts")
+        await rest.request("GET", "/api/amazon/accounts")
     await asyncio.sleep(0.8)
     assert len(collector.spans) == before

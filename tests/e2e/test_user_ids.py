@@ -22,7 +22,7 @@ SELLERS = "sellers/v1/marketplaceParticipations"
 
 
 async def accounts_of(rest: Rest, user: str) -> list[str]:
-    response = await rest.ask("GET", "/api/amazon/accounts", user)
+    response = await rest.request("GET", "/api/amazon/accounts", user)
     assert response.status_code == 200, response.text
     return [account["id"] for account in response.json()["accounts"]]
 
@@ -33,7 +33,7 @@ async def test_every_route_names_the_same_account(
 ) -> None:
     account_id = await rest.connect(seller, user)
     assert await accounts_of(rest, user) == [account_id]
-    called = await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api/{SELLERS}", user)
+    called = await rest.request("GET", f"/api/amazon/accounts/{account_id}/sp-api/{SELLERS}", user)
     assert called.status_code == 200, called.text
     sdk = await DropIn.made(rest, user, account_id)
     token = await sdk.token(rest.client)
@@ -51,7 +51,7 @@ async def test_every_route_names_the_same_account(
     )
     assert [json.loads(line)["account_id"] for line in typed.stdout.splitlines()] == [account_id]
     application = await known_application(rest.suite, control, await Seller.seeded(control))
-    begun = await rest.ask(
+    begun = await rest.request(
         "POST", "/api/amazon/oauth/authorizations", user, json={"applicationId": application, "marketplace": "US"}
     )
     assert begun.status_code == 201, begun.text
@@ -62,12 +62,12 @@ async def test_composed_and_decomposed_letters_are_two_users(rest: Rest, control
     one = await rest.connect(await Seller.seeded(control), composed)
     other = await rest.connect(await Seller.seeded(control), decomposed)
     assert (await accounts_of(rest, composed), await accounts_of(rest, decomposed)) == ([one], [other])
-    assert (await rest.ask("GET", f"/api/amazon/accounts/{one}", decomposed)).status_code == 404
+    assert (await rest.request("GET", f"/api/amazon/accounts/{one}", decomposed)).status_code == 404
 
 
 @pytest.mark.parametrize("user", ["a\nb", "a\u202eb", "\x85"])
 async def test_unprintable_characters_are_refused_with_their_field(rest: Rest, user: str) -> None:
-    assert (await rest.ask("GET", "/api/amazon/accounts", user)).status_code == 401
+    assert (await rest.request("GET", "/api/amazon/accounts", user)).status_code == 401
     async with open_channel(rest.suite.target("account"), "account", rest.suite.identity("operator"), []) as channel:
         request = account_service_pb2.ListAccountsRequest(user_id=user)
         with pytest.raises(InvalidRequest) as caught:
@@ -82,8 +82,8 @@ async def listed_as(rest: Rest, *metadata: tuple[str, str | bytes]) -> str:
         try:
             await call(account_service_pb2.ListAccountsRequest(), metadata=metadata, timeout=10)
         except Exception as error:  # noqa: BLE001  (an error of grpc, converted to one of Sellergate)
-            told: SellergateError = from_rpc_error(error, "account")  # type: ignore[arg-type]
-            return f"{type(told).__name__} {[violation.field for violation in told.violations]}"
+            refusal: SellergateError = from_rpc_error(error, "account")  # type: ignore[arg-type]
+            return f"{type(refusal).__name__} {[violation.field for violation in refusal.violations]}"
         return "OK"
 
 
@@ -98,7 +98,7 @@ async def test_peers_that_know_only_the_plain_key_still_work(rest: Rest) -> None
 
 
 async def test_a_trace_context_of_arbitrary_bytes_is_ignored(rest: Rest) -> None:
-    response = await rest.ask("GET", "/api/amazon/accounts", headers={"traceparent": "ü".encode()})
+    response = await rest.request("GET", "/api/amazon/accounts", headers={"traceparent": "ü".encode()})
     assert response.status_code == 200, response.text
 
 

@@ -16,7 +16,7 @@ STATUS = "/api/amazon/test/status"
 
 
 async def status(rest: Rest, account_id: str, **params: str) -> dict[str, Any]:
-    response = await rest.ask("GET", STATUS, params={"amazonAccountId": account_id, **params})
+    response = await rest.request("GET", STATUS, params={"amazonAccountId": account_id, **params})
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
     return found
@@ -39,7 +39,7 @@ async def falsely_revoked(rest: Rest, control: httpx.AsyncClient, seller: Seller
     """Connect a seller whose grant Amazon refuses once and accepts again."""
     account_id = await rest.connect(seller)
     await revoke(control, seller)
-    called = await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations")
+    called = await rest.request("GET", f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations")
     assert called.json()["reason"] == "AUTHORIZATION_REVOKED"
     await grant_again(control, seller)
     return account_id
@@ -100,17 +100,17 @@ async def test_one_exchange_restores_an_account_that_was_revoked_falsely(
     account_id = await falsely_revoked(rest, control, seller)
     path = f"/api/amazon/accounts/{account_id}"
     for _ in range(2):
-        same = await rest.ask("PATCH", path, json={"refreshToken": seller.refresh_token})
+        same = await rest.request("PATCH", path, json={"refreshToken": seller.refresh_token})
         assert (same.status_code, same.json()["state"]) == (200, "AUTHORIZATION_REVOKED")
-        same = await rest.ask("POST", "/api/amazon/accounts", json=seller.connection())
+        same = await rest.request("POST", "/api/amazon/accounts", json=seller.connection())
         assert same.json()["state"] == "AUTHORIZATION_REVOKED"
-    assert (await rest.ask("POST", f"{path}/verify", "u2")).status_code == 404
+    assert (await rest.request("POST", f"{path}/verify", "u2")).status_code == 404
     before = await lwa_calls(control)
-    verified = (await rest.ask("POST", f"{path}/verify", params={"call": "true"})).json()
+    verified = (await rest.request("POST", f"{path}/verify", params={"call": "true"})).json()
     assert verified["state"] == "ACTIVE"
     assert outcomes(verified) == {"token": "OK", "role": "OK", "call": "OK"}
     assert await lwa_calls(control) - before == 1
-    assert (await rest.ask("GET", path)).json()["state"] == "ACTIVE"
+    assert (await rest.request("GET", path)).json()["state"] == "ACTIVE"
 
 
 async def test_an_account_that_amazon_refuses_stays_revoked_after_one_exchange(
@@ -120,7 +120,7 @@ async def test_an_account_that_amazon_refuses_stays_revoked_after_one_exchange(
     await revoke(control, seller)
     before = await lwa_calls(control)
     for _ in range(3):
-        refused = await rest.ask("POST", f"/api/amazon/accounts/{account_id}/verify")
+        refused = await rest.request("POST", f"/api/amazon/accounts/{account_id}/verify")
         document = refused.json()
         assert (refused.status_code, document["state"]) == (200, "AUTHORIZATION_REVOKED")
         assert outcomes(document) == {"token": "FAILED"}

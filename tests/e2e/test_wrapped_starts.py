@@ -100,10 +100,10 @@ def test_a_key_that_is_wrapped_for_another_use_ends_the_start_in_one_line(
     wrong = f"new {foreign}" if variable == "SELLERGATE_SEALING_KEYS" else foreign
     done = start("account", {**environment, variable: wrong})
     assert done.returncode == 2, done.stderr
-    (told,) = done.stderr.splitlines()
-    assert told.startswith(f"{variable}: KMS does not open {named}")
-    assert foreign[4:24] not in told
-    assert hides_keys(told)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{variable}: KMS does not open {named}")
+    assert foreign[4:24] not in line
+    assert hides_keys(line)
 
 
 def test_a_kms_that_is_down_or_not_allowed_ends_the_start_in_one_line(environment: dict[str, str]) -> None:
@@ -113,8 +113,8 @@ def test_a_kms_that_is_down_or_not_allowed_ends_the_start_in_one_line(environmen
         none = {"AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_CONFIG_FILE": "/nowhere"}
         done = start("account", {**changed, **none})
         assert done.returncode == 2, done.stderr
-        (told,) = done.stderr.splitlines()
-        assert told.startswith(f"SELLERGATE_SEALING_KEYS: KMS cannot be asked for key new ({cause}); check AWS_REGION")
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"SELLERGATE_SEALING_KEYS: KMS cannot be asked for key new ({cause}); check AWS_REGION")
 
 
 def test_boto3_is_loaded_only_where_a_key_is_wrapped() -> None:

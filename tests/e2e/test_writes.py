@@ -76,16 +76,18 @@ async def write_all(
 
 
 async def failing_in_every_way(control: httpx.AsyncClient, slow: float) -> None:
-    async def told(what: str, **document: object) -> None:
+    async def post_control(what: str, **document: object) -> None:
         (await control.post(f"/control/{what}", json=document)).raise_for_status()
 
-    await told("recording", operation=NAME)
+    await post_control("recording", operation=NAME)
     for executed in (True, False):
         for kind in ("reset", "truncate", "500_json", "500_html", "503_html"):
-            await told("faults", kind=kind, probability=0.02, executed=executed, operation=NAME)
-        await told("faults", kind="slow", delay_seconds=slow, probability=0.004, executed=executed, operation=NAME)
+            await post_control("faults", kind=kind, probability=0.02, executed=executed, operation=NAME)
+        await post_control(
+            "faults", kind="slow", delay_seconds=slow, probability=0.004, executed=executed, operation=NAME
+        )
     for kind in ("429", "429_no_header", "503_json"):
-        await told("faults", kind=kind, probability=0.03, operation=NAME)
+        await post_control("faults", kind=kind, probability=0.03, operation=NAME)
 
 
 def check(outcomes: dict[str, str], bodies: dict[str, int]) -> None:

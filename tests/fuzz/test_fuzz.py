@@ -42,7 +42,7 @@ async def test_nothing_breaks(rest: Rest, control: httpx.AsyncClient, fast: None
         "memory": str(grown or ""),
     }
     assert {name: text for name, text in wrong.items() if text} == {}, "\n\n".join(map("\n".join, wrong.items()))
-    assert (await rest.ask("GET", "/api/amazon/accounts", USERS[0])).status_code == 200
+    assert (await rest.request("GET", "/api/amazon/accounts", USERS[0])).status_code == 200
 
 
 @pytest.mark.timeout(0)

@@ -56,7 +56,7 @@ class Watchdog:
         if took > self._worst:
             self._worst, self._culprit = took, named(callback)
         if took > MOST_SECONDS:
-            say("slow_callback", seconds=round(took, 4), callback=named(callback), where=self._where)
+            log_event("slow_callback", seconds=round(took, 4), callback=named(callback), where=self._where)
         self._where = ""
 
     def _look(self) -> None:
@@ -73,7 +73,7 @@ class Watchdog:
                     self._where = where
             if time.monotonic() > until:
                 until += WINDOW_SECONDS
-                say("loop_watch", worst=round(self._worst, 4), callback=self._culprit, callbacks=self._callbacks)
+                log_event("loop_watch", worst=round(self._worst, 4), callback=self._culprit, callbacks=self._callbacks)
                 self._worst, self._culprit, self._callbacks = 0.0, "", 0
 
 
@@ -85,7 +85,7 @@ def named(callback: Callable[..., Any]) -> str:
     return str(getattr(callback, "__qualname__", type(callback).__qualname__))
 
 
-def say(event: str, **values: Any) -> None:
+def log_event(event: str, **values: Any) -> None:
     """Write a line to standard error."""
     sys.stderr.write(json.dumps({"event": event, "level": "info", **values}) + "\n")
 

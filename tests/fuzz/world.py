@@ -30,7 +30,7 @@ class World:
         """Connect sellers of two users."""
         world = cls(rest, control)
         world.sellers = [await Seller.seeded(control) for _ in USERS]
-        world._know()
+        world._add_known_texts()
         await world.refresh()
         return world
 
@@ -50,7 +50,7 @@ class World:
         for user, seller in zip(USERS, self.sellers, strict=True):
             for marketplace in ("US", "CA"):
                 body = seller.connection(marketplace=marketplace)
-                response = await self.rest.ask("POST", "/api/amazon/accounts", user, json=body)
+                response = await self.rest.request("POST", "/api/amazon/accounts", user, json=body)
                 if response.is_success:
                     account = response.json()
                     found["account_id"].append(account["id"])
@@ -79,7 +79,7 @@ class World:
             self.known.add("handle", sdk.handle)
         self.sdk_tokens = (*self.sdk_tokens, *tokens)[-20:]
 
-    def _know(self) -> None:
+    def _add_known_texts(self) -> None:
         """Add the texts that do not change."""
         operations = list(Catalogue.load())
         paths = [operation.path for operation in operations]

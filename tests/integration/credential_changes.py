@@ -112,7 +112,7 @@ class Amazon:
 class Gateway:
     """The caches of one gateway. A gateway without notifications knows that it has none."""
 
-    hears: bool
+    is_notified: bool
     copies: StaleIfErrorCache[Account]
     accounts: GatewayAccounts
     tokens: TokenSource
@@ -140,7 +140,7 @@ class World:
     stored: Stored
     amazon: Amazon
     gateways: list[Gateway]
-    askers: list[Callable[[str], Awaitable[Any]]]
+    callers: list[Callable[[str], Awaitable[Any]]]
     """Functions that each ask one replica, as callers do that know no revision."""
     time: list[float]
 
@@ -148,13 +148,13 @@ class World:
         """Change an account's credentials once; return how many old grants were used after the bound."""
         self.time[0] += draw.uniform(0, 2 * BOUND_SECONDS)
         await self._used(account_id)
-        for ask in self.askers:
+        for call in self.callers:
             # Each replica's copy of the account is of any age when the account changes.
-            self.time[0] += draw.uniform(0, BOUND_SECONDS / len(self.askers))
-            await ask(account_id)
+            self.time[0] += draw.uniform(0, BOUND_SECONDS / len(self.callers))
+            await call(account_id)
         self.stored.revisions[account_id] += 1  # acknowledged
         for gateway in self.gateways:
-            if gateway.hears:
+            if gateway.is_notified:
                 gateway.notify(account_id)
         early = draw.uniform(0, BOUND_SECONDS)
         await self._used(account_id)
@@ -185,14 +185,14 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
         }
         account = await enter(serving("account", authority.identity("account"), adds))
 
-        askers: list[Callable[[str], Awaitable[Any]]] = []
+        callers: list[Callable[[str], Awaitable[Any]]] = []
 
         async def replicas(name: str, add: Any, make: Any) -> str:
             targets = []
             for _ in range(2):
                 channel = await enter(open_channel(account, "account", authority.identity(name), []))
                 targets.append(await enter(serving(name, authority.identity(name), {add: make(channel)})))
-                askers.append(asker(name, await enter(open_channel(targets[-1], name, identity, []))))
+                callers.append(caller_of(name, await enter(open_channel(targets[-1], name, identity, []))))
             return "ipv4:" + ",".join(targets)
 
         def token(channel: Any) -> TokenServicer:
@@ -209,12 +209,12 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
         token_target = await replicas("token", token_service_pb2_grpc.add_TokenServiceServicer_to_server, token)
         iam_target = await replicas("iam", iam_service_pb2_grpc.add_IamServiceServicer_to_server, iam)
 
-        async def gateway(*, hears: bool) -> Gateway:
-            copies: StaleIfErrorCache[Account] = StaleIfErrorCache(clock.monotonic, lambda: hears)
-            tokens: TtlCache[tuple[int, GatewayToken]] = TtlCache(1000, clock.monotonic, lambda: hears)
-            roles: TtlCache[tuple[int, GatewayCredentials]] = TtlCache(1000, clock.monotonic, lambda: hears)
+        async def gateway(*, is_notified: bool) -> Gateway:
+            copies: StaleIfErrorCache[Account] = StaleIfErrorCache(clock.monotonic, lambda: is_notified)
+            tokens: TtlCache[tuple[int, GatewayToken]] = TtlCache(1000, clock.monotonic, lambda: is_notified)
+            roles: TtlCache[tuple[int, GatewayCredentials]] = TtlCache(1000, clock.monotonic, lambda: is_notified)
             return Gateway(
-                hears,
+                is_notified,
                 copies,
                 GatewayAccounts(await enter(open_channel(account, "account", identity, [])), copies),
                 TokenSource(
@@ -235,20 +235,20 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
                 (tokens, roles),
             )
 
-        yield World(stored, amazon, [await gateway(hears=True), await gateway(hears=False)], askers, moved)
+        yield World(stored, amazon, [await gateway(is_notified=True), await gateway(is_notified=False)], callers, moved)
 
 
-def asker(name: str, channel: Any) -> Callable[[str], Awaitable[Any]]:
+def caller_of(name: str, channel: Any) -> Callable[[str], Awaitable[Any]]:
     """Return a function that asks a replica for an account's token or credentials."""
     tokens = token_service_pb2_grpc.TokenServiceStub(channel)
     roles = iam_service_pb2_grpc.IamServiceStub(channel)
 
-    def ask(account_id: str) -> Awaitable[Any]:
+    def call(account_id: str) -> Awaitable[Any]:
         if name == "token":
             return tokens.GetAccessToken(token_service_pb2.GetAccessTokenRequest(account_id=account_id))
         return roles.AssumeRole(iam_service_pb2.AssumeRoleRequest(account_id=account_id))
 
-    return ask
+    return call
 
 
 def _silent_feed(redis: Redis) -> InvalidationFeed:

@@ -76,7 +76,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(tie(self._command), stdout=log, stderr=log, process_group=0)
 
-    def ask(self, *command: str | int, login: tuple[str, str] | None = None) -> Any:
+    def execute(self, *command: str | int, login: tuple[str, str] | None = None) -> Any:
         """Send a command and return the response unchanged. Raises the server's error if it refuses."""
         user, password = login or self._login
         options: dict[str, Any] = {"decode_responses": True, "socket_timeout": 2, "retry": Retry(NoBackoff(), 0)}
@@ -116,8 +116,8 @@ class Set:
         """Return the server that holds a key now, of those that run."""
         running = [server for server in self.servers if server.process.poll() is None]
         if self.kind != "+cluster":
-            return next(server for server in running if server.ask("ROLE")[0] == "master")
-        slot = int(running[0].ask("CLUSTER", "KEYSLOT", key))
+            return next(server for server in running if server.execute("ROLE")[0] == "master")
+        slot = int(running[0].execute("CLUSTER", "KEYSLOT", key))
         ports = [primary for begin, end, primary, _ in slots(running[0]) if begin <= slot <= end]
         return next(server for server in running if server.port in ports)
 
@@ -133,20 +133,20 @@ def single(folder: Path, front: Callable[[int], int] = itself, users: Users | No
     (port,), users = free_ports(1), users or Users()
     with stopping() as servers:
         servers.append(Server(folder / "one", port, users.login("operator"), *users.lines))
-        until(lambda: servers[0].ask("PING") is not None, servers)
+        until(lambda: servers[0].execute("PING") is not None, servers)
         yield Set("", servers, f"{LOOPBACK}:{front(port)}/0", users)
 
 
 @contextmanager
 def sentinel(folder: Path, front: Callable[[int], int] = itself, users: Users | None = None) -> Iterator[Set]:
     """A primary and a replica, watched by three sentinels with a password of their own."""
-    (first, second, *watchers), users, theirs = free_ports(5), users or Users(), secrets.token_urlsafe(12)
+    (first, second, *watchers), users, password = free_ports(5), users or Users(), secrets.token_urlsafe(12)
     login, (watcher, watching) = users.login("operator"), users.login("sentinel")
     own = (*users.following(), "repl-diskless-sync yes", "repl-diskless-sync-delay 0")
     with stopping() as servers, stopping() as sentinels:
         servers.append(Server(folder / "first", first, login, *own))
         servers.append(Server(folder / "second", second, login, *own, f"replicaof {LOOPBACK} {first}"))
-        until(lambda: servers[1].ask("ROLE")[3] == "connected", servers)
+        until(lambda: servers[1].execute("ROLE")[3] == "connected", servers)
         watch = (
             f"sentinel monitor {NAME} {LOOPBACK} {front(first)} 2",
             *([f"sentinel auth-user {NAME} {watcher}"] if watcher else []),
@@ -155,13 +155,13 @@ def sentinel(folder: Path, front: Callable[[int], int] = itself, users: Users | 
             f"sentinel failover-timeout {NAME} 5000",
         )
         sentinels += [
-            Server(folder / f"sentinel{port}", port, ("", theirs), *watch, sentinel=True) for port in watchers
+            Server(folder / f"sentinel{port}", port, ("", password), *watch, sentinel=True) for port in watchers
         ]
         for one in sentinels:
-            until(lambda one=one: len(one.ask("SENTINEL", "SENTINELS", NAME)) == len(watchers) - 1, sentinels)
-            until(lambda one=one: len(one.ask("SENTINEL", "REPLICAS", NAME)) == 1, sentinels)
+            until(lambda one=one: len(one.execute("SENTINEL", "SENTINELS", NAME)) == len(watchers) - 1, sentinels)
+            until(lambda one=one: len(one.execute("SENTINEL", "REPLICAS", NAME)) == 1, sentinels)
         hosts = ",".join(f"{LOOPBACK}:{front(port)}" for port in watchers)
-        yield Set("+sentinel", servers, f"{hosts}/{NAME}?sentinel_password={theirs}", users, sentinels)
+        yield Set("+sentinel", servers, f"{hosts}/{NAME}?sentinel_password={password}", users, sentinels)
 
 
 @contextmanager
@@ -172,10 +172,10 @@ def cluster(folder: Path, front: Callable[[int], int] = itself, users: Users | N
     own += ("repl-diskless-sync yes", "repl-diskless-sync-delay 0", "cluster-replica-validity-factor 0")
     with stopping() as servers:
         for port in ports:
-            told = (f"cluster-announce-port {front(port)}", f"cluster-announce-bus-port {port + _BUS}")
-            servers.append(Server(folder / f"node{port}", port, users.login("operator"), *own, *told))
+            announced = (f"cluster-announce-port {front(port)}", f"cluster-announce-bus-port {port + _BUS}")
+            servers.append(Server(folder / f"node{port}", port, users.login("operator"), *own, *announced))
         for server in servers:
-            until(lambda one=server: one.ask("PING") is not None, servers)
+            until(lambda one=server: one.execute("PING") is not None, servers)
         _join(servers)
         hosts = ",".join(f"{LOOPBACK}:{front(port)}" for port in ports[:3])
         yield Set("+cluster", servers, hosts, users)
@@ -185,7 +185,7 @@ def slots(server: Server) -> list[tuple[int, int, int, list[int]]]:
     """Return begin, end, and the ports of the primary and the replicas of each range of slots, as a node knows them."""
     return [
         (begin, end, primary[1], [one[1] for one in replicas])
-        for begin, end, primary, *replicas in server.ask("CLUSTER", "SLOTS")
+        for begin, end, primary, *replicas in server.execute("CLUSTER", "SLOTS")
     ]
 
 
@@ -193,20 +193,20 @@ def _join(servers: list[Server]) -> None:
     """Make a cluster of nodes that know no other node, as `redis-cli --cluster create` does."""
     primaries, replicas = servers[:3], servers[3:]
     for number, server in enumerate(servers):
-        server.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        server.execute("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
     for number, server in enumerate(primaries):
         own = range(_SLOTS * number // 3, _SLOTS * (number + 1) // 3)
-        server.ask("CLUSTER", "ADDSLOTS", *own)
+        server.execute("CLUSTER", "ADDSLOTS", *own)
     for server in servers[1:]:
-        servers[0].ask("CLUSTER", "MEET", LOOPBACK, server.port)
-    ids = [str(server.ask("CLUSTER", "MYID")) for server in primaries]
+        servers[0].execute("CLUSTER", "MEET", LOOPBACK, server.port)
+    ids = [str(server.execute("CLUSTER", "MYID")) for server in primaries]
     for primary_id, server in zip(ids, replicas, strict=True):
-        until(lambda one=server, wanted=primary_id: one.ask("CLUSTER", "REPLICATE", wanted) is not None, servers)
+        until(lambda one=server, wanted=primary_id: one.execute("CLUSTER", "REPLICATE", wanted) is not None, servers)
     for server in servers:
         until(lambda one=server: all(len(own) == 1 for *_, own in slots(one)) and len(slots(one)) == 3, servers)
-        until(lambda one=server: "cluster_state:ok" in one.ask("CLUSTER", "INFO"), servers)
+        until(lambda one=server: "cluster_state:ok" in one.execute("CLUSTER", "INFO"), servers)
     for server in replicas:
-        until(lambda one=server: one.ask("ROLE")[3] == "connected", servers)
+        until(lambda one=server: one.execute("ROLE")[3] == "connected", servers)
 
 
 def ports_with_bus(count: int) -> list[int]:

@@ -18,18 +18,18 @@ class Fronts:
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
         self._loop = asyncio.new_event_loop()
-        self._told: dict[int, int] = {}
+        self._proxy_ports: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.handshakes = 0
 
     def __call__(self, port: int) -> int:
         """Put a proxy in front of a port, once; return the port of the proxy."""
-        if port not in self._told:
+        if port not in self._proxy_ports:
             listener = socket.create_server((LOOPBACK, 0))
             listener.setblocking(False)
             asyncio.run_coroutine_threadsafe(self._listen(listener, port), self._loop)
-            self._told[port] = listener.getsockname()[1]
-        return self._told[port]
+            self._proxy_ports[port] = listener.getsockname()[1]
+        return self._proxy_ports[port]
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -95,9 +95,9 @@ async def peer_before(url: str, *, both_ways: bool = False) -> AsyncIterator[Pee
         await asyncio.gather(*left, return_exceptions=True)
 
 
-async def cancelled_storm(ask: Callable[[], Awaitable[object]], callers: int) -> None:
+async def cancelled_storm(call: Callable[[], Awaitable[object]], callers: int) -> None:
     """Make many calls at once and cancel each at another moment: before, while and after a connection is made."""
-    tasks = [asyncio.ensure_future(ask()) for _ in range(callers)]
+    tasks = [asyncio.ensure_future(call()) for _ in range(callers)]
     for number, task in enumerate(tasks):
         if number % 30 == 29:
             await asyncio.sleep(0.01)
@@ -109,24 +109,26 @@ async def cancelled_storm(ask: Callable[[], Awaitable[object]], callers: int) ->
         task.cancelled() or task.exception()
 
 
-async def weather(peer: Peer, storm: Storm, ask: Callable[[], Awaitable[object]], free: Callable[[], bool]) -> None:
+async def assert_slots_survive(
+    peer: Peer, storm: Storm, call: Callable[[], Awaitable[object]], free: Callable[[], bool]
+) -> None:
     """Cancel calls while the peer is silent, while it is slow, and when it works.
 
     Afterwards every slot of the client is free, and as many callers as before all get responses.
     """
     peer.becomes(None)
-    await cancelled_storm(ask, storm.callers)
-    left = [asyncio.ensure_future(ask()) for _ in range(storm.callers)]
+    await cancelled_storm(call, storm.callers)
+    left = [asyncio.ensure_future(call()) for _ in range(storm.callers)]
     await asyncio.sleep(storm.silent)
     for task in left:
         task.cancel()
     await asyncio.wait(left)
     peer.becomes(storm.slow)
-    await cancelled_storm(ask, storm.callers)
-    waiting = [asyncio.ensure_future(ask()) for _ in range(storm.callers)]
+    await cancelled_storm(call, storm.callers)
+    waiting = [asyncio.ensure_future(call()) for _ in range(storm.callers)]
     await asyncio.sleep(storm.slow)
     peer.becomes(0.0)
-    await cancelled_storm(ask, storm.callers)
+    await cancelled_storm(call, storm.callers)
     for task in waiting:
         task.cancel()
     await asyncio.gather(*left, *waiting, return_exceptions=True)
@@ -135,8 +137,8 @@ async def weather(peer: Peer, storm: Storm, ask: Callable[[], Awaitable[object]]
             await asyncio.sleep(0.02)
     # Clients that pause after a silent peer get the time of that pause.
     async with asyncio.timeout(20):
-        while isinstance((await asyncio.gather(ask(), return_exceptions=True))[0], BaseException):  # noqa: ASYNC110
+        while isinstance((await asyncio.gather(call(), return_exceptions=True))[0], BaseException):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-    answered = await asyncio.gather(*(ask() for _ in range(storm.callers)), return_exceptions=True)
-    failures = Counter(repr(one) for one in answered if isinstance(one, BaseException))
+    outcomes = await asyncio.gather(*(call() for _ in range(storm.callers)), return_exceptions=True)
+    failures = Counter(repr(one) for one in outcomes if isinstance(one, BaseException))
     assert not failures, failures

@@ -42,11 +42,11 @@ NAMES = ("gateway", "token", "iam")
 class CountingServicer(AccountServicer):
     """Counts what each process asks for. `is_former` makes it one of the release before."""
 
-    asked: Counter[str]
+    calls: Counter[str]
     is_former = False
 
     async def GetAccount(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
-        self.asked["GetAccount"] += 1
+        self.calls["GetAccount"] += 1
         return await super().GetAccount(request, context)
 
     async def ListAccountChanges(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
@@ -80,7 +80,7 @@ async def world(tmp_path: Path, authority: TestAuthority) -> AsyncIterator[World
         await migrate(database.engine)
         domain = Domain(SqlStore(database, RING, INDEX_KEY))
         servicer = CountingServicer(domain.accounts, SqlChangeLog(database))
-        servicer.asked = Counter()
+        servicer.calls = Counter()
         adds = {
             account_service_pb2_grpc.add_AccountServiceServicer_to_server: servicer,
             application_service_pb2_grpc.add_ApplicationServiceServicer_to_server: ApplicationServicer(
@@ -129,19 +129,19 @@ async def test_each_process_asks_for_each_seller_once_however_late_its_calls_com
     await world.domain.accounts.update(world.ids[0], "u1", Changes(iam_role_arn="arn:aws:iam::123456789012:role/x"), "")
     await world.poll()
     for name in ("gateway", "token"):
-        world.servicer.asked.clear()
+        world.servicer.calls.clear()
         for _ in range(2):
             for account_id in world.ids:
                 await world.uses[name](account_id)
             for _ in range(10):
                 world.clock[0] += 1
                 await world.poll()
-        assert world.servicer.asked == {"GetAccount": SELLERS}, name
+        assert world.servicer.calls == {"GetAccount": SELLERS}, name
     for _ in range(3):
         await world.uses["iam"](world.ids[0])
         world.clock[0] += TRUST_SECONDS - 0.1
         await world.poll()
-    assert world.servicer.asked == {"GetAccount": SELLERS + 1}
+    assert world.servicer.calls == {"GetAccount": SELLERS + 1}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -180,12 +180,12 @@ async def test_an_account_service_of_the_release_before_leaves_a_copy_five_secon
     world.servicer.is_former = True
     world.clock[0] += TRUST_SECONDS
     one, use = world.ids[0], world.uses["gateway"]
-    for asked in range(1, 4):
+    for count in range(1, 4):
         await world.poll()
         await use(one)
         world.clock[0] += TRUST_SECONDS - 0.1
         await use(one)
-        assert world.servicer.asked == {"GetAccount": asked}
+        assert world.servicer.count == {"GetAccount": count}
         world.clock[0] += 0.1
     assert "UNIMPLEMENTED" in world.followers[0].problem()
     # Replicas of both releases respond by turns: copies are trusted again, for the database itself lists changes of both.
@@ -193,7 +193,7 @@ async def test_an_account_service_of_the_release_before_leaves_a_copy_five_secon
     await world.poll()
     world.clock[0] += TRUST_SECONDS - 0.1
     await use(one)
-    assert world.servicer.asked == {"GetAccount": 3}, "no change of it was missed meanwhile"
+    assert world.servicer.count == {"GetAccount": 3}, "no change of it was missed meanwhile"
     assert not world.followers[0].problem()
 
 

@@ -69,10 +69,10 @@ async def test_clearing_returns_the_count_and_publishes_the_change(
         assert await cache.count() == 3
         assert await cache.clear() == 3
         assert await cache.count() == 0
-        heard = None
-        while heard is None:
-            heard = await listener.get_message(ignore_subscribe_messages=True, timeout=2)
-        assert heard["data"] == "*"
+        published = None
+        while published is None:
+            published = await listener.get_message(ignore_subscribe_messages=True, timeout=2)
+        assert published["data"] == "*"
 
 
 async def test_without_redis_reads_miss_and_counts_are_unavailable(prefix: str) -> None:

@@ -54,7 +54,7 @@ async def forget(redis: Redis) -> None:
 Seen = tuple[list[BucketState], list[float], str, str]
 
 
-async def first_sees(redis: Redis, meanwhile: Callable[[], Awaitable[None]]) -> Seen:
+async def state_of_first_tenant(redis: Redis, meanwhile: Callable[[], Awaitable[None]]) -> Seen:
     """Return the first tenant's buckets, waits, the type of its document and the id of its report."""
     quota, types = shared_replica(redis).limiter, RedisReportTypes(redis, RING)
     running = RedisRunningReports(
@@ -115,9 +115,9 @@ async def test_a_false_claim_changes_nothing_for_the_first_user(redis: Redis) ->
             for _ in range(4):
                 await quota.acquire(BUCKETS.of(invented, SITE, LIMITED, background=False), 0.0)
 
-    without = await first_sees(redis, idle)
+    without = await state_of_first_tenant(redis, idle)
     await forget(redis)
-    assert await first_sees(redis, attack) == without
+    assert await state_of_first_tenant(redis, attack) == without
     assert attempted > 10, "the claimant emptied buckets of its own"
 
 
@@ -140,7 +140,7 @@ async def test_names_of_earlier_releases_are_neither_read_nor_changed(redis: Red
     running_before = report_key(RING, "running", ACCOUNT.application_id, ACCOUNT.amazon_seller_id, "request")
     await redis.set(former, "yesterday's")
     await redis.set(running_before, "yesterday's")
-    assert (await first_sees(redis, idle))[2:] == ("GET_MERCHANT_LISTINGS_ALL_DATA", "first")
+    assert (await state_of_first_tenant(redis, idle))[2:] == ("GET_MERCHANT_LISTINGS_ALL_DATA", "first")
     assert [await redis.get(name) for name in (former, running_before)] == ["yesterday's"] * 2
 
 

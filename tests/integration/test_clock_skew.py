@@ -53,9 +53,9 @@ async def test_no_expired_value_is_returned(redis: Redis, writer: float, reader:
     end = time.monotonic() + 2.5
     while time.monotonic() < end:
         for replica, clock in zip(replicas, clocks, strict=True):
-            asked = time.time()
+            requested_at = time.time()
             found = await replica.entries.obtain("a", None, lambda clock=clock: amazon.fetch_by(clock))  # type: ignore[misc]
-            assert amazon.ends[found.value.text] > asked
+            assert amazon.ends[found.value.text] > requested_at
         await asyncio.sleep(random.uniform(0, 0.05))
     assert amazon.fetched >= 2
 

@@ -254,16 +254,16 @@ async def test_users_of_known_keys_do_not_wait_while_the_publisher_hangs(publish
     _, checks, clock = keys_of(publisher, 60.0)
     await checks.authenticate(bearer(RSA_KEY, "RS256", "r"))
     publisher.mode, clock.passed = "hang", REFETCH_SECONDS + 1
-    strangers = [
+    unknown_key_calls = [
         asyncio.create_task(checks.authenticate(bearer(RSA_KEY, "RS256", f"s-{number}"))) for number in range(50)
     ]
     await settled(publisher, 2)
     for key, algorithm, kid in ((RSA_KEY, "RS256", "r"), (EC_KEY, "ES256", "e")):
         assert await checks.authenticate(bearer(key, algorithm, kid)) == "u1"
-    assert not any(stranger.done() for stranger in strangers), "no user was served while a fetch was under way"
+    assert not any(stranger.done() for stranger in unknown_key_calls), "no user was served while a fetch was under way"
     assert publisher.fetched == 2
     publisher.released.set()
-    outcomes = await asyncio.gather(*strangers, return_exceptions=True)
+    outcomes = await asyncio.gather(*unknown_key_calls, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {Unauthenticated}
     # A key id that was missing a moment ago causes no further fetch.
     with pytest.raises(Unauthenticated):

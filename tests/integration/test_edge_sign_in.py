@@ -70,13 +70,13 @@ class Console:
     issuer: str
     seconds_later: float = 0.0
 
-    async def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
+    async def request(self, method: str, path: str, **given: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
             return await client.request(method, path, **given)
 
     async def begin(self) -> dict[str, str]:
-        response = await self.ask("POST", "/api/sign-in/begin")
+        response = await self.request("POST", "/api/sign-in/begin")
         assert response.status_code == 200, response.text
         return dict(response.json())
 
@@ -89,7 +89,7 @@ class Console:
         return {"ticket": begun["ticket"], **dict(parse_qsl(location.query))}
 
     async def complete(self, **back: str) -> tuple[int, Any]:
-        response = await self.ask("POST", "/api/sign-in/complete", json=back)
+        response = await self.request("POST", "/api/sign-in/complete", json=back)
         return response.status_code, response.json()
 
     async def refused_field(self, **back: str) -> str:
@@ -135,15 +135,15 @@ async def test_a_user_signs_in_and_the_rest_api_accepts_the_token(issuer: str) -
     """This is the confidential client; tests/system has the public one."""
     async with console_of(issuer) as console:
         begun = await console.begin()
-        asked = dict(parse_qsl(urlsplit(begun["url"]).query))
-        assert asked["code_challenge_method"] == "S256"
-        assert len(asked["code_challenge"]) == 43
-        assert (asked["state"], asked["redirect_uri"], asked["scope"]) == (begun["state"], BACK, "openid")
-        assert asked["nonce"] not in begun["ticket"]
+        query = dict(parse_qsl(urlsplit(begun["url"]).query))
+        assert query["code_challenge_method"] == "S256"
+        assert len(query["code_challenge"]) == 43
+        assert (query["state"], query["redirect_uri"], query["scope"]) == (begun["state"], BACK, "openid")
+        assert query["nonce"] not in begun["ticket"]
         status, session = await console.complete(**await console.consent(begun, "jürgen"))
         assert status == 200, session
         claims = jwt.decode(session["token"], options={"verify_signature": False})
-        assert (claims["sub"], claims["nonce"]) == ("jürgen", asked["nonce"])
+        assert (claims["sub"], claims["nonce"]) == ("jürgen", query["nonce"])
         dependencies: Dependencies = console.app.state.dependencies
         bearer = {"authorization": f"Bearer {session['token']}"}
         assert await dependencies.authenticator.authenticate(bearer) == "jürgen"
@@ -180,21 +180,23 @@ async def test_a_code_is_valid_once_in_time_and_from_this_provider(console: Cons
 async def test_the_edge_sends_no_cookie_and_no_secret(console: Console) -> None:
     begun = await console.begin()
     back = await console.consent(begun)
-    response = await console.ask("POST", "/api/sign-in/complete", json=back)
+    response = await console.request("POST", "/api/sign-in/complete", json=back)
     assert "set-cookie" not in response.headers
     assert response.headers["cache-control"] == "no-store"
     assert SECRET not in json.dumps(begun) + response.text
     # A form of another site cannot send the type of body that the edge reads here.
     forms = {"content": json.dumps(back), "headers": {"content-type": "text/plain"}}
-    assert (await console.ask("POST", "/api/sign-in/complete", **forms)).status_code == 400
-    assert (await console.ask("GET", "/api/sign-in")).json() == {"provider": True}
+    assert (await console.request("POST", "/api/sign-in/complete", **forms)).status_code == 400
+    assert (await console.request("GET", "/api/sign-in")).json() == {"provider": True}
     assert (
-        (await console.ask("GET", "/console/signed-in?code=x&state=y")).headers["content-type"].startswith("text/html")
+        (await console.request("GET", "/console/signed-in?code=x&state=y"))
+        .headers["content-type"]
+        .startswith("text/html")
     )
 
 
 async def test_a_provider_that_is_down_is_unavailable() -> None:
     (port,) = free_ports(1)
     async with console_of(f"http://{LOOPBACK}:{port}") as console:
-        response = await console.ask("POST", "/api/sign-in/begin")
+        response = await console.request("POST", "/api/sign-in/begin")
         assert (response.status_code, response.json()["reason"]) == (503, "DEPENDENCY_UNAVAILABLE")

@@ -58,9 +58,9 @@ async def test_a_failure_is_returned_to_all_waiters_and_remembered_briefly(redis
     source.error = PreconditionFailed("revoked", reason=Reason.AUTHORIZATION_REVOKED)
     for _ in range(2):
         calls = (replica.get(source) for replica in three for _ in range(40))
-        told = await asyncio.gather(*calls, return_exceptions=True)
-        assert {type(error) for error in told} == {PreconditionFailed}
-        assert {getattr(error, "reason", None) for error in told} == {Reason.AUTHORIZATION_REVOKED}
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(error) for error in errors} == {PreconditionFailed}
+        assert {getattr(error, "reason", None) for error in errors} == {Reason.AUTHORIZATION_REVOKED}
     assert source.fetched == 1
     source.error = None
     assert not await three[0].entries.drop("a")  # the remembered failure is dropped with the entry
@@ -251,8 +251,8 @@ async def test_values_held_by_a_replica_are_not_fetched_again_for_an_emptied_red
         await two[0].redis.flushall()
         await two[0].redis.client_kill_filter(_type="pubsub")  # as a restart does
         # Each value is requested from a replica that does not hold it; some are held by none.
-        asked = [*enumerate(values), *((0, f"lost {n}") for n in range(lost))]
-        found = await asyncio.gather(*(two[(n + 1) % 2].get(source, key=key) for n, key in asked))
+        lookups = [*enumerate(values), *((0, f"lost {n}") for n in range(lost))]
+        found = await asyncio.gather(*(two[(n + 1) % 2].get(source, key=key) for n, key in lookups))
         assert found[:count] == list(values.values())
         assert source.fetched == count + lost
 

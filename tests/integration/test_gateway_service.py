@@ -52,7 +52,7 @@ class Desk:
         grant = {"client_id": client_id, "refresh_token": token}
         seller = {"selling_partner_id": f"A{name}", "marketplace_ids": [marketplace_id], "refresh_tokens": [grant]}
         application = {"application_id": f"app-{name}", "client_id": client_id, "client_secret": f"secret-{name}"}
-        await self.tell("seed", applications=[application], sellers=[seller], roles=[{"arn": arn}])
+        await self.post_control("seed", applications=[application], sellers=[seller], roles=[{"arn": arn}])
         request = accounts.UpsertAccountRequest(
             user_id=user,
             amazon_seller_id=f"A{name}",
@@ -64,7 +64,7 @@ class Desk:
         )
         return str((await invoke(self.accounts.UpsertAccount, request, dependency="account")).account.account_id)
 
-    async def tell(self, what: str, **document: Any) -> None:
+    async def post_control(self, what: str, **document: Any) -> None:
         response = await self.control.post(f"/control/{what}", json=document)
         assert response.is_success, response.text
 
@@ -116,10 +116,10 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 @pytest.fixture(autouse=True)
 async def plain(desk: Desk) -> AsyncIterator[None]:
     """Rates that are not in the way, and no fault left by a test before."""
-    await desk.tell("reset")
-    await desk.tell("rates", scale=1000, burst_scale=100)
+    await desk.post_control("reset")
+    await desk.post_control("rates", scale=1000, burst_scale=100)
     yield
-    await desk.tell("reset")
+    await desk.post_control("reset")
 
 
 async def test_a_call_returns_the_response_and_its_diagnostics(desk: Desk) -> None:
@@ -171,7 +171,7 @@ async def test_permanent_faults_are_a_typed_error_after_a_fixed_number_of_calls(
     account_id = await desk.connect()
     await desk.call(account_id)  # learn the rates, so that no call below waits for a slot
     await desk.call(account_id, "POST", WRITE, answer_mode=AS_IS)
-    await desk.tell("faults", kind=kind)
+    await desk.post_control("faults", kind=kind)
     for method, path, name, reason, calls in (
         ("GET", READ, READ_NAME, read, read_calls),
         ("POST", WRITE, WRITE_NAME, write, write_calls),
@@ -194,7 +194,7 @@ async def test_an_expired_token_is_exchanged_again_and_the_write_executed_once(d
     account_id = await desk.connect()
     await desk.call(account_id)
     before, done = await desk.counted(), await desk.operation(WRITE_NAME)
-    await desk.tell("faults", kind="403_expired", count=1)
+    await desk.post_control("faults", kind="403_expired", count=1)
     response = await desk.call(account_id, "POST", WRITE, answer_mode=AS_IS)
     assert (response.http_status // 100, response.attempts) == (2, 2)
     assert (await desk.counted())["lwa"]["exchanges"] - before["lwa"]["exchanges"] == 1
@@ -207,36 +207,36 @@ async def test_a_write_is_never_executed_twice_or_lost_without_an_error(desk: De
     await desk.call(account_id, "POST", WRITE, answer_mode=AS_IS)
     before = (await desk.operation(WRITE_NAME))["executions"]
     for kind in ("reset", "truncate", "500_json", "503_html"):
-        await desk.tell("faults", kind=kind, probability=0.15, executed=executed, operation=WRITE_NAME)
+        await desk.post_control("faults", kind=kind, probability=0.15, executed=executed, operation=WRITE_NAME)
     for kind in ("429", "503_json"):
-        await desk.tell("faults", kind=kind, probability=0.15, operation=WRITE_NAME)
-    told: Counter[str] = Counter()
+        await desk.post_control("faults", kind=kind, probability=0.15, operation=WRITE_NAME)
+    results: Counter[str] = Counter()
 
     async def write() -> None:
         try:
             await desk.call(account_id, "POST", WRITE)
-            told["done"] += 1
+            results["done"] += 1
         except SellergateError as error:
-            told[error.reason] += 1
+            results[error.reason] += 1
 
     for _ in range(5):
         await asyncio.gather(*(write() for _ in range(16)))
     done = (await desk.operation(WRITE_NAME))["executions"] - before
-    unknown = told[Reason.AMAZON_OUTCOME_UNKNOWN]
-    assert set(told) <= {
+    unknown = results[Reason.AMAZON_OUTCOME_UNKNOWN]
+    assert set(results) <= {
         "done",
         Reason.AMAZON_OUTCOME_UNKNOWN,
         Reason.AMAZON_QUOTA_EXCEEDED,
         Reason.AMAZON_UNAVAILABLE,
     }
     assert unknown > 5
-    assert done == told["done"] + (unknown if executed else 0)
+    assert done == results["done"] + (unknown if executed else 0)
 
 
 async def test_a_call_of_a_slow_amazon_ends_within_the_callers_deadline(desk: Desk) -> None:
     account_id = await desk.connect()
     await desk.call(account_id)
-    await desk.tell("faults", kind="slow", delay_seconds=5)
+    await desk.post_control("faults", kind="slow", delay_seconds=5)
     for method, path, reason in (
         ("GET", READ, Reason.DEADLINE_EXCEEDED),
         ("POST", WRITE, Reason.AMAZON_OUTCOME_UNKNOWN),
@@ -248,7 +248,7 @@ async def test_a_call_of_a_slow_amazon_ends_within_the_callers_deadline(desk: De
 
 
 async def test_a_call_waits_for_quota_or_is_refused_at_once(desk: Desk) -> None:
-    await desk.tell("rates", scale=1)
+    await desk.post_control("rates", scale=1)
     account_id = await desk.connect()
     path, query = (
         "/fba/inventory/v1/summaries",

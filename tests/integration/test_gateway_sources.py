@@ -54,7 +54,7 @@ class Services(
 ):
     """The three services' RPCs for a gateway, with the number of calls."""
 
-    asked: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     life: float = 3600.0
     expected: list[int] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Services(
     error: SellergateError | None = None
 
     async def GetAccount(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
-        self.asked.append("account")
+        self.calls.append("account")
         if request.account_id == "nobody":
             raise NotFound.account("nobody")
         account = account_pb2.Account(account_id=request.account_id, user_id="u", marketplace="US", revision=7)
@@ -71,12 +71,12 @@ class Services(
         return account_service_pb2.GetAccountResponse(account=account)
 
     async def GetAccessToken(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
-        self.asked.append("token")
+        self.calls.append("token")
         await asyncio.sleep(0.02)
         if self.error:
             raise self.error
         self.expected.append(request.expected_revision)
-        response = token_service_pb2.GetAccessTokenResponse(access_token=f"Atza|{len(self.asked)}")
+        response = token_service_pb2.GetAccessTokenResponse(access_token=f"Atza|{len(self.calls)}")
         response.revision = self.revision or request.expected_revision
         response.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
         response.life.FromMilliseconds(3_600_000)
@@ -92,10 +92,10 @@ class Services(
         return iam_service_pb2.InvalidateCredentialsResponse()
 
     async def AssumeRole(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
-        self.asked.append("role")
+        self.calls.append("role")
         self.expected.append(request.expected_revision)
         response = iam_service_pb2.AssumeRoleResponse(
-            access_key_id=f"k{len(self.asked)}", secret_access_key="s", session_token="t"
+            access_key_id=f"k{len(self.calls)}", secret_access_key="s", session_token="t"
         )
         response.revision = self.revision or request.expected_revision
         response.expire_time.FromMilliseconds(int((time.time() + self.life) * 1000))
@@ -157,12 +157,12 @@ async def test_a_token_is_requested_once_for_all_and_then_cached(bench: Bench) -
     one = account()
     got = await asyncio.gather(*(bench.tokens.get(one) for _ in range(20)))
     assert len({token.value.get_secret_value() for token in got}) == 1
-    assert bench.services.asked == ["token"]
+    assert bench.services.calls == ["token"]
     bench.clock[0] = 3600 * 0.84
     assert await bench.tokens.get(one) == got[0]
     bench.clock[0] = 3600 * 0.86
     await bench.tokens.get(one)
-    assert bench.services.asked == ["token"] * 2
+    assert bench.services.calls == ["token"] * 2
 
 
 async def test_a_token_past_its_renewal_time_is_used_during_an_outage_of_its_owner(bench: Bench) -> None:
@@ -171,7 +171,7 @@ async def test_a_token_past_its_renewal_time_is_used_during_an_outage_of_its_own
     await bench.share(token_key(RING, one.account_id, one.revision), json.dumps(entry))
     bench.services.error = Unavailable("down")
     assert (await bench.tokens.get(one)).value.get_secret_value() == "Atza|shared"
-    assert bench.services.asked == ["token"]
+    assert bench.services.calls == ["token"]
     bench.services.error = None
     assert (await bench.tokens.get(one)).value.get_secret_value() == "Atza|2"
 
@@ -215,7 +215,7 @@ async def test_a_value_in_redis_saves_a_call_of_the_service(bench: Bench) -> Non
     key = credentials_key(RING, one.account_id, one.revision, one.iam_role_arn)
     await bench.share(key, json.dumps({**entry, "expire_time": time.time() + 600, "life": 700}))
     assert (await bench.credentials.get(one)).session_token.get_secret_value() == "session_token"
-    assert bench.services.asked == []
+    assert bench.services.calls == []
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ async def test_an_unusable_value_in_redis_counts_as_none(bench: Bench, entry: st
     await bench.share(credentials_key(RING, one.account_id, one.revision, one.iam_role_arn), entry)
     assert (await bench.tokens.get(one)).value.get_secret_value() == "Atza|1"
     await bench.credentials.get(one)
-    assert bench.services.asked == ["token", "role"]
+    assert bench.services.calls == ["token", "role"]
 
 
 async def test_a_token_with_a_short_lifetime_is_used_and_not_cached(bench: Bench) -> None:
@@ -252,17 +252,17 @@ async def test_an_invalid_token_is_named_by_its_fingerprint(bench: Bench) -> Non
 async def test_refusals_of_every_token_and_session_cause_one_renewal(bench: Bench) -> None:
     one = account()
     for source in (bench.tokens, bench.credentials):
-        bench.services.asked.clear()
+        bench.services.calls.clear()
         for _ in range(20):
             for _ in range(2):  # a call is repeated once
                 if not await source.invalidate(one, await source.get(one)):  # type: ignore[arg-type]
                     break
-        assert len(bench.services.asked) == 2
+        assert len(bench.services.calls) == 2
         # After the cool-off they are renewed again, once.
         bench.clock[0] += COOL_OFF_SECONDS
         assert await source.invalidate(one, await source.get(one))  # type: ignore[arg-type]
         assert not await source.invalidate(one, await source.get(one))  # type: ignore[arg-type]
-        assert len(bench.services.asked) == 3
+        assert len(bench.services.calls) == 3
     assert len(bench.services.forgotten) == 2
 
 
@@ -275,7 +275,7 @@ async def test_calls_that_are_refused_together_retry_with_one_new_token(bench: B
         return await bench.tokens.get(one)
 
     assert len({token.value for token in await asyncio.gather(*(repeated() for _ in range(20)))} - {refused.value}) == 1
-    assert (bench.services.asked, len(bench.services.forgotten)) == (["token"] * 2, 1)
+    assert (bench.services.calls, len(bench.services.forgotten)) == (["token"] * 2, 1)
 
 
 async def test_an_outage_of_the_token_service_is_reported_and_not_cached(bench: Bench) -> None:
@@ -295,7 +295,7 @@ async def test_an_account_is_cached_for_five_seconds(bench: Bench) -> None:
     assert await bench.accounts.get("a") is one
     bench.clock[0] = MAX_STALENESS_SECONDS
     assert await bench.accounts.get("a") is not one
-    assert bench.services.asked == ["account"] * 2
+    assert bench.services.calls == ["account"] * 2
     with pytest.raises(NotFound):
         await bench.accounts.get("nobody")
 

@@ -67,10 +67,10 @@ class Recording:
     """The real STS adapter, with a record of its calls."""
 
     real: BotoSts
-    asked: list[tuple[Role, Session]] = field(default_factory=list)
+    calls: list[tuple[Role, Session]] = field(default_factory=list)
 
     async def assume(self, role: Role, session: Session) -> AwsCredentials:
-        self.asked.append((role, session))
+        self.calls.append((role, session))
         return await self.real.assume(role, session)
 
 
@@ -83,23 +83,25 @@ class Desk:
     target: str
     authority: TestAuthority
 
-    async def call(self, who: str, method: str, request: Any) -> Any:
-        async with open_channel(self.target, "iam", self.authority.identity(who), []) as channel:
+    async def call(self, caller: str, method: str, request: Any) -> Any:
+        async with open_channel(self.target, "iam", self.authority.identity(caller), []) as channel:
             stub = iam_service_pb2_grpc.IamServiceStub(channel)
             return await invoke(getattr(stub, method), request, dependency="iam", seconds=10)
 
-    async def assume(self, who: str = "gateway", seconds: int | None = None, **fields: Any) -> pb2.AssumeRoleResponse:
+    async def assume(
+        self, caller: str = "gateway", seconds: int | None = None, **fields: Any
+    ) -> pb2.AssumeRoleResponse:
         duration = None if seconds is None else Duration(seconds=seconds)
-        response = await self.call(who, "AssumeRole", pb2.AssumeRoleRequest(duration=duration, **fields))
+        response = await self.call(caller, "AssumeRole", pb2.AssumeRoleRequest(duration=duration, **fields))
         assert isinstance(response, pb2.AssumeRoleResponse)
         return response
 
-    async def refused(self, method: str, request: Any, who: str = "gateway") -> SellergateError:
-        asked = len(self.sts.asked)
+    async def refused(self, method: str, request: Any, caller: str = "gateway") -> SellergateError:
+        count = len(self.sts.count)
         with pytest.raises(SellergateError) as caught:
-            await self.call(who, method, request)
+            await self.call(caller, method, request)
         if caught.value.reason is not Reason.ROLE_REJECTED:
-            assert len(self.sts.asked) == asked, "STS is not asked in vain"
+            assert len(self.sts.count) == count, "STS is not asked in vain"
         return caught.value
 
 
@@ -108,7 +110,7 @@ def amazon() -> Iterator[Simulator]:
     with running_simulator() as simulator:
         roles = [{"arn": GUARDED, "external_id": "ours"}, {"arn": OPEN, "external_id": None}, {"arn": FORBIDDEN}]
         keys = [{"access_key_id": AWS_KEY_ID, "secret_access_key": AWS_SECRET}]
-        simulator.told("seed", {"roles": roles, "aws_keys": keys})
+        simulator.post_control("seed", {"roles": roles, "aws_keys": keys})
         yield simulator
 
 
@@ -147,7 +149,7 @@ async def test_the_session_is_named_after_the_account_unless_the_caller_names_on
     response = await desk.assume(account_id=account_id, session_name="a_Z0+=,.@-", seconds=900)
     assert response.expire_time.ToSeconds() - time.time() == pytest.approx(900, abs=5)
     assert (await desk.assume(account_id=account_id, seconds=43_200)).session_token
-    assert [session for _, session in desk.sts.asked] == [
+    assert [session for _, session in desk.sts.calls] == [
         Session(f"sellergate-{account_id}", 3600),
         Session("a_Z0+=,.@-", 900),
         Session(f"sellergate-{account_id}", 43_200),
@@ -170,9 +172,9 @@ async def test_a_duration_outside_the_bounds_is_refused_by_field(desk: Desk, sec
 
 async def test_only_an_operator_may_name_a_bare_role_and_only_an_allowed_one(desk: Desk) -> None:
     assert (await desk.assume("operator", role_arn=OPEN)).session_token
-    assert desk.sts.asked == [(Role(OPEN, "", REGION), Session("sellergate-operator", 3600))]
-    for who in ("gateway", "client/billing"):
-        error = await desk.refused("AssumeRole", pb2.AssumeRoleRequest(role_arn=OPEN), who)
+    assert desk.sts.calls == [(Role(OPEN, "", REGION), Session("sellergate-operator", 3600))]
+    for caller in ("gateway", "client/billing"):
+        error = await desk.refused("AssumeRole", pb2.AssumeRoleRequest(role_arn=OPEN), caller)
         assert (error.code, error.reason) == (Code.PERMISSION_DENIED, Reason.CALLER_NOT_ALLOWED)
     error = await desk.refused("AssumeRole", pb2.AssumeRoleRequest(role_arn=FORBIDDEN), "operator")
     assert error.code is Code.PERMISSION_DENIED
@@ -191,10 +193,10 @@ async def test_a_bare_role_is_assumed_once_per_valid_region(desk: Desk) -> None:
     again = await desk.assume("operator", role_arn=OPEN, region="eu-central-1")
     assert again.access_key_id == first.access_key_id
     assert (await desk.assume("operator", role_arn=OPEN)).access_key_id != first.access_key_id
-    assert [role.region for role, _ in desk.sts.asked] == ["eu-central-1", REGION]
+    assert [role.region for role, _ in desk.sts.calls] == ["eu-central-1", REGION]
     account_id = desk.accounts.add()
     assert (await desk.assume(account_id=account_id, region="us-west-2")).session_token
-    assert desk.sts.asked[-1][0].region == "us-west-2"
+    assert desk.sts.calls[-1][0].region == "us-west-2"
     for region in ("us east 1", "US-EAST-1", "evil.example/", "us-east-1\n", "x" * 33):
         request = pb2.AssumeRoleRequest(role_arn=OPEN, region=region)
         error = await desk.refused("AssumeRole", request, "operator")
@@ -234,7 +236,7 @@ async def test_the_external_id_is_sent_unless_an_operator_has_said_that_the_role
     assert (
         await desk.assume(account_id=desk.accounts.add(iam_role_arn=OPEN, role_without_external_id=True))
     ).session_token
-    assert [role.external_id for role, _ in desk.sts.asked] == ["ours", "", ""]
+    assert [role.external_id for role, _ in desk.sts.calls] == ["ours", "", ""]
     another_users = desk.accounts.add(external_id="theirs")
     refused = await desk.refused("AssumeRole", pb2.AssumeRoleRequest(account_id=another_users))
     assert refused.reason is Reason.ROLE_REJECTED
@@ -254,7 +256,7 @@ async def test_signing_and_assuming_share_one_call_of_sts(desk: Desk) -> None:
     )
     assert token == found.session_token
     assert found.secret_access_key not in str(first)
-    assert len(desk.sts.asked) == 1
+    assert len(desk.sts.calls) == 1
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ async def firewall(redis_url: str, passing: asyncio.Event, *, closes_at: bytes =
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection(target.hostname, target.port)
 
-        async def ask() -> None:
+        async def forward() -> None:
             with suppress(ConnectionError), closing(inner_writer):
                 while received := await reader.read(4096):
                     if closes_at in received:
@@ -107,7 +107,7 @@ async def firewall(redis_url: str, passing: asyncio.Event, *, closes_at: bytes =
                     await passing.wait()
                     writer.write(received)
 
-        await asyncio.gather(ask(), respond())
+        await asyncio.gather(forward(), respond())
 
     server = await asyncio.start_server(connect, "127.0.0.1", 0)
     async with server:

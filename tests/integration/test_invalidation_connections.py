@@ -70,15 +70,15 @@ class Proxy:
         if left is None:
             self._lives = writer
         inner_reader, inner_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
-        answering = asyncio.create_task(_copy(inner_reader, writer, left))
+        downstream = asyncio.create_task(_copy(inner_reader, writer, left))
         asking = asyncio.create_task(_copy(reader, inner_writer, None))
-        self._tasks |= {answering, asking}
-        await asyncio.wait({answering, asking}, return_when=asyncio.FIRST_COMPLETED)
+        self._tasks |= {downstream, asking}
+        await asyncio.wait({downstream, asking}, return_when=asyncio.FIRST_COMPLETED)
         if left is not None:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         for each in (inner_writer, writer):
             each.transport.abort()
-        for task in (answering, asking):
+        for task in (downstream, asking):
             task.cancel()
 
 

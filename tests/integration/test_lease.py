@@ -67,8 +67,8 @@ async def test_only_its_owner_releases_a_lease(redis: Redis, prefix: str) -> Non
     assert await redis.get(lease_keys(key)[0]) == successor.owner
 
 
-@pytest.mark.parametrize(("hears", "seconds"), [(True, 0.3), (False, 0.6)])
-async def test_waiters_are_woken_by_the_release(redis: Redis, prefix: str, hears: bool, seconds: float) -> None:
+@pytest.mark.parametrize(("subscribed", "seconds"), [(True, 0.3), (False, 0.6)])
+async def test_waiters_are_woken_by_the_release(redis: Redis, prefix: str, subscribed: bool, seconds: float) -> None:
     key = prefix + "{a}"
     lease = await acquire(redis, key)
     assert lease
@@ -80,10 +80,10 @@ async def test_waiters_are_woken_by_the_release(redis: Redis, prefix: str, hears
         await releases.wait(key, 8)
         return loop.time()
 
-    async with changes.subscribe({CHANNEL if hears else "elsewhere": (releases,)}):
+    async with changes.subscribe({CHANNEL if subscribed else "elsewhere": (releases,)}):
         waiters = [asyncio.create_task(waited()) for _ in range(3)]
         await asyncio.sleep(0.2)
-        changes.connected = hears
+        changes.connected = subscribed
         async with hold_lease(redis, key, lease, CHANNEL):
             pass
         released = loop.time()

@@ -58,17 +58,17 @@ SERVICES = ("account", "token", "iam", "gateway", "edge")
 
 
 def version() -> int:
-    told = subprocess.run([find_redis(), "--version"], capture_output=True, text=True, check=True).stdout
-    return int(told.partition("v=")[2].partition(".")[0])
+    output = subprocess.run([find_redis(), "--version"], capture_output=True, text=True, check=True).stdout
+    return int(output.partition("v=")[2].partition(".")[0])
 
 
-KNOWS_READERS = version() >= 7
+HAS_READ_RIGHTS = version() >= 7
 
 
 @pytest.fixture(scope="module", params=["single", "sentinel", "cluster"])
 def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Set]:
     folder = tmp_path_factory.mktemp(request.param)
-    users = Users.of(FILES / ("users-7.acl" if KNOWS_READERS else "users.acl"), folder)
+    users = Users.of(FILES / ("users-7.acl" if HAS_READ_RIGHTS else "users.acl"), folder)
     with getattr(redis_sets, request.param)(folder, users=users) as running:
         yield running
 
@@ -78,10 +78,10 @@ def refusals(servers: Set) -> Callable[[], list[str]]:
     """What the servers have refused so far in this test."""
 
     def refused() -> list[str]:
-        return [str(entry) for server in servers.servers for entry in server.ask("ACL", "LOG")]
+        return [str(entry) for server in servers.servers for entry in server.execute("ACL", "LOG")]
 
     for server in servers.servers:
-        server.ask("ACL", "LOG", "RESET")
+        server.execute("ACL", "LOG", "RESET")
     return refused
 
 
@@ -189,7 +189,7 @@ async def test_a_service_reaches_no_key_of_another(of: Of, user: str) -> None:
             else:
                 await refused(redis, "GET", key)
                 await refused(redis, "EVAL", f"return redis.call('GET', '{key}')", 1, key)
-            if prefix not in reads or KNOWS_READERS:  # Redis 6 has no read-only keys
+            if prefix not in reads or HAS_READ_RIGHTS:  # Redis 6 has no read-only keys
                 await refused(redis, "SET", key, "x")
                 await refused(redis, "DEL", key)
         for channel, writer in CHANNELS.items():
@@ -210,13 +210,13 @@ def test_dangerous_commands_are_refused_to_every_service(servers: Set) -> None:
             "REPLICAOF NO ONE",
         ):
             with pytest.raises(NoPermissionError):
-                server.ask(*command.split(), login=servers.users.login(user))
+                server.execute(*command.split(), login=servers.users.login(user))
 
 
 def test_a_login_without_a_valid_password_is_refused(servers: Set) -> None:
     for login in (("", ""), ("default", "x"), ("iam", servers.users.passwords["token"])):
         with pytest.raises((AuthenticationError, NoPermissionError)):
-            servers.servers[0].ask("GET", "tok:{x}", login=login)
+            servers.servers[0].execute("GET", "tok:{x}", login=login)
 
 
 def test_the_files_differ_only_in_the_read_only_keys_of_the_gateway() -> None:
@@ -234,7 +234,7 @@ async def refused(redis: Redis, *command: str | int) -> None:
 
 
 async def test_the_edge_counts_for_all_edges(servers: Set, refusals: Callable[[], list[str]]) -> None:
-    rate, who = Rate(0.01, 5), (Subject("client", "sgc_x", 2), Subject("address", "127.0.0.1", 99))
+    rate, subjects = Rate(0.01, 5), (Subject("client", "sgc_x", 2), Subject("address", "127.0.0.1", 99))
     async with (
         open_redis(SecretStr(servers.url_of("edge"))) as first,
         open_redis(SecretStr(servers.url_of("edge"))) as second,
@@ -246,11 +246,11 @@ async def test_the_edge_counts_for_all_edges(servers: Set, refusals: Callable[[]
         assert taken == 0
         assert 90 < wait <= 100
         assert await other.take("u2", rate, 3) == (3, 0.0)
-        assert [await edge.reserve(who) for edge in (one, other, one, other)] == [True, True, False, False]
-        await other.give_back(who)
-        assert [await edge.reserve(who) for edge in (one, other)] == [True, False]
+        assert [await edge.reserve(subjects) for edge in (one, other, one, other)] == [True, True, False, False]
+        await other.give_back(subjects)
+        assert [await edge.reserve(subjects) for edge in (one, other)] == [True, False]
         # All edges together evaluate only the permitted number of simultaneous guesses.
-        guessed = (Subject("client", "sgc_y", 10), who[1])
+        guessed = (Subject("client", "sgc_y", 10), subjects[1])
         assert sum(await asyncio.gather(*(edge.reserve(guessed) for edge in (one, other) for _ in range(45)))) == 10
         assert not await one.is_proven("digest")
         await one.prove("digest")

@@ -24,7 +24,7 @@ async def test_a_killed_primary_is_replaced_by_another(tmp_path: Path, kind: str
 async def test_a_subscription_moves_away_from_a_failed_node(tmp_path: Path) -> None:
     with redis_sets.cluster(tmp_path) as servers:
         async with world(servers.url) as living:
-            (subscribed,) = [one for one in servers.servers if one.ask("PUBSUB", "CHANNELS")]
+            (subscribed,) = [one for one in servers.servers if one.execute("PUBSUB", "CHANNELS")]
             subscribed.send(signal.SIGKILL)
             living.misses = 1  # that node must hold no key of this test's
             await living.outlives()
@@ -36,17 +36,17 @@ async def test_a_slot_that_moves_to_another_primary_is_followed(tmp_path: Path) 
             source = servers.primary_of(KEY)
             target = next(one for one in servers.servers[:3] if one is not source)
             slot, ids = (
-                int(source.ask("CLUSTER", "KEYSLOT", KEY)),
-                [one.ask("CLUSTER", "MYID") for one in (source, target)],
+                int(source.execute("CLUSTER", "KEYSLOT", KEY)),
+                [one.execute("CLUSTER", "MYID") for one in (source, target)],
             )
-            target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
-            source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
-            keys = source.ask("CLUSTER", "GETKEYSINSLOT", slot, 100)
+            target.execute("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+            source.execute("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+            keys = source.execute("CLUSTER", "GETKEYSINSLOT", slot, 100)
             password = servers.users.login("operator")[1]
-            source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "AUTH", password, "KEYS", *keys)
+            source.execute("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "AUTH", password, "KEYS", *keys)
             assert await living.turn()
             for one in (target, source):
-                one.ask("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+                one.execute("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
             assert await living.turn()
             assert await living.cache.count() == 1
             assert await living.whole()

@@ -22,9 +22,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     lines = ("cluster-enabled yes", f"cluster-announce-ip {ELSEWHERE}")
     with stopping() as servers:
         servers.append(Server(folder, port, ("", password), *lines))
-        until(lambda: servers[0].ask("PING") is not None, servers)
-        servers[0].ask("CLUSTER", "ADDSLOTS", *range(16_384))
-        until(lambda: "cluster_state:ok" in servers[0].ask("CLUSTER", "INFO"), servers)
+        until(lambda: servers[0].execute("PING") is not None, servers)
+        servers[0].execute("CLUSTER", "ADDSLOTS", *range(16_384))
+        until(lambda: "cluster_state:ok" in servers[0].execute("CLUSTER", "INFO"), servers)
         yield f"redis+cluster://:{password}@{LOOPBACK}:{port}"
 
 
@@ -41,9 +41,9 @@ def sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     with stopping() as servers:
         servers.append(Server(folder / "first", first, login))
-        until(lambda: servers[0].ask("PING") is not None, servers)
+        until(lambda: servers[0].execute("PING") is not None, servers)
         servers.append(Server(folder / "watch", watching, login, *watch, sentinel=True))
-        until(lambda: servers[1].ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)[0] == ELSEWHERE, servers)
+        until(lambda: servers[1].execute("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)[0] == ELSEWHERE, servers)
         yield f"redis+sentinel://:{login[1]}@{LOOPBACK}:{watching}/{NAME}?sentinel_password={login[1]}"
 
 

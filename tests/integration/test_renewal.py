@@ -92,10 +92,10 @@ async def responses(target: str, identity: Identity) -> bool:
     async with open_channel(
         target, "account", Identity(identity.ca, identity.certificate, identity.key), []
     ) as channel:
-        return await asked(health_pb2_grpc.HealthStub(channel))
+        return await is_accepted(health_pb2_grpc.HealthStub(channel))
 
 
-async def asked(stub: health_pb2_grpc.HealthStub) -> bool:
+async def is_accepted(stub: health_pb2_grpc.HealthStub) -> bool:
     try:
         await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
     except grpc.aio.AioRpcError:
@@ -112,7 +112,7 @@ async def test_an_authority_is_replaced_under_a_server_and_its_client_step_by_st
         open_channel(target, "account", client.put(old, "edge"), []) as channel,
     ):
         stub = health_pb2_grpc.HealthStub(channel)
-        assert await asked(stub)
+        assert await is_accepted(stub)
         stream = stub.Watch(health_pb2.HealthCheckRequest())
         assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
         assert not await responses(target, new.identity("edge"))
@@ -123,7 +123,7 @@ async def test_an_authority_is_replaced_under_a_server_and_its_client_step_by_st
         ):
             step()
             for _ in range(20):
-                assert await asked(stub)
+                assert await is_accepted(stub)
                 await asyncio.sleep(LOOK / 4)
         assert await responses(target, new.identity("edge"))
         assert not await responses(target, old.identity("edge"))
@@ -140,11 +140,11 @@ async def test_a_channel_connects_with_the_present_files(
         open_channel(target, "account", client.put(authority, "edge"), []) as channel,
     ):
         stub = health_pb2_grpc.HealthStub(channel)
-        assert not await asked(stub)
+        assert not await is_accepted(stub)
         client.put(foreign_authority, "edge")
         for _ in range(100):
             await asyncio.sleep(LOOK)
-            if await asked(stub):
+            if await is_accepted(stub):
                 return
     pytest.fail("the channel did not take up its new files")
 
@@ -176,7 +176,7 @@ async def test_an_expired_client_certificate_keeps_its_connection_and_opens_no_o
                 ending = client.put(own, "edge")
             channel = open_channel(target, "account", ending, [])
             stub = health_pb2_grpc.HealthStub(channel)
-            if await asked(stub):
+            if await is_accepted(stub):
                 break
             await channel.close()
         async with channel, asyncio.timeout(40):
@@ -184,11 +184,11 @@ async def test_an_expired_client_certificate_keeps_its_connection_and_opens_no_o
             assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
             while await responses(target, ending):  # noqa: ASYNC110  (a clock has no event)
                 await asyncio.sleep(LOOK)
-            assert await asked(stub), "the connection that is open goes on"
+            assert await is_accepted(stub), "the connection that is open goes on"
             renewed = client.put(own, "edge")
             assert await responses(target, renewed)
             for _ in range(20):
-                assert await asked(stub), "no call notices that the certificate is replaced"
+                assert await is_accepted(stub), "no call notices that the certificate is replaced"
                 await asyncio.sleep(LOOK / 4)
             servicer.may_end.set()
             assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -199,15 +199,15 @@ async def test_the_expiry_of_the_certificate_in_use_is_a_metric(
 ) -> None:
     registry = CollectorRegistry()
 
-    def told() -> float | None:
+    def reported() -> float | None:
         return registry.get_sample_value("sellergate_certificate_end_time_seconds")
 
-    def ends(whose: TestAuthority) -> float:
-        return x509.load_pem_x509_certificate(whose.identity("account").certificate).not_valid_after_utc.timestamp()
+    def ends(issuer: TestAuthority) -> float:
+        return x509.load_pem_x509_certificate(issuer.identity("account").certificate).not_valid_after_utc.timestamp()
 
     async with certificate_metrics(server.put(authority, "account"), BackgroundTasks(), registry):
-        assert told() == ends(authority)
+        assert reported() == ends(authority)
         server.put(foreign_authority, "account")
         await asyncio.sleep(LOOK * 4)
-        assert told() == ends(foreign_authority)
-    assert told() is None
+        assert reported() == ends(foreign_authority)
+    assert reported() is None

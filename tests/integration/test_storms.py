@@ -30,7 +30,7 @@ from tests.contract.amazon.aws_environment import REGION, bare_aws, boto_sts, ow
 from tests.contract.amazon.kms_server import running_kms
 from tests.contract.amazon.sqs_server import ACCESS, running_sqs
 from tests.contract.simulator.simulator_process import AWS_KEY_ID, AWS_SECRET, ROLE_ARN, Simulator, running_simulator
-from tests.integration.storms import Storm, peer_before, weather
+from tests.integration.storms import Storm, assert_slots_survive, peer_before
 from tests.integration.test_edge_jwks import RSA_KEY, Provider, bearer, publisher
 
 __all__ = ["publisher"]
@@ -46,8 +46,8 @@ def storm() -> Storm:
 def simulator() -> Iterator[Simulator]:
     with running_simulator() as started:
         keys = [{"access_key_id": AWS_KEY_ID, "secret_access_key": AWS_SECRET}]
-        started.told("seed", {"roles": [{"arn": ROLE_ARN}], "aws_keys": keys})
-        started.told("rates", {"scale": 1e6, "burst_scale": 1e4})
+        started.post_control("seed", {"roles": [{"arn": ROLE_ARN}], "aws_keys": keys})
+        started.post_control("rates", {"scale": 1e6, "burst_scale": 1e4})
         yield started
 
 
@@ -59,7 +59,7 @@ async def test_lwa(storm: Storm, simulator: Simulator) -> None:
         open_lwa(peer.url, SYSTEM_CLOCK, random.random) as lwa,
     ):
 
-        async def ask() -> object:
+        async def call() -> object:
             return await lwa.exchange(SecretStr(seller.client_id), SecretStr(seller.client_secret), grant)
 
         def free() -> bool:
@@ -67,7 +67,7 @@ async def test_lwa(storm: Storm, simulator: Simulator) -> None:
             lost = [one for one in pool.connections if not (one.is_idle() or one.is_closed())]
             return lwa.slots.free == lwa.slots.most and not lost and not lwa._requests
 
-        await weather(peer, storm, ask, free)
+        await assert_slots_survive(peer, storm, call, free)
 
 
 async def test_sp_api(storm: Storm, simulator: Simulator) -> None:
@@ -75,7 +75,7 @@ async def test_sp_api(storm: Storm, simulator: Simulator) -> None:
     async with peer_before(f"{simulator.url('na')}/sellers/v1/account") as peer, open_amazon() as amazon:
         headers = (("x-amz-access-token", token),)
 
-        async def ask() -> object:
+        async def call() -> object:
             response = await amazon.send(AmazonRequest("GET", peer.url, headers, b""), 10.0)
             assert response.status == 200
             return response
@@ -85,7 +85,7 @@ async def test_sp_api(storm: Storm, simulator: Simulator) -> None:
             assert connector is not None
             return not connector._acquired
 
-        await weather(peer, storm, ask, free)
+        await assert_slots_survive(peer, storm, call, free)
 
 
 async def test_documents(storm: Storm, simulator: Simulator) -> None:
@@ -93,7 +93,7 @@ async def test_documents(storm: Storm, simulator: Simulator) -> None:
         origin = peer.url.removesuffix("/documents/none")
         async with open_documents([origin]) as documents:
 
-            async def ask() -> object:
+            async def call() -> object:
                 async with documents.get(peer.url, ()) as fetched:
                     return [chunk async for chunk in fetched.chunks]
 
@@ -102,7 +102,7 @@ async def test_documents(storm: Storm, simulator: Simulator) -> None:
                 assert connector is not None
                 return not connector._acquired
 
-            await weather(peer, storm, ask, free)
+            await assert_slots_survive(peer, storm, call, free)
 
 
 async def test_sts(storm: Storm, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ async def test_sts(storm: Storm, simulator: Simulator, monkeypatch: pytest.Monke
         own_keys(monkeypatch, AWS_KEY_ID, AWS_SECRET)
         role, session = Role(ROLE_ARN, "", REGION, "a"), Session("sellergate-a", 900)
         async with boto_sts() as sts:
-            await weather(
+            await assert_slots_survive(
                 peer,
                 storm,
                 lambda: sts.assume(role, session),
@@ -126,7 +126,7 @@ async def test_sqs(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
             for name, value in {**ACCESS, "AWS_ENDPOINT_URL_SQS": peer.url}.items():
                 monkeypatch.setenv(name, value)
             queue = SqsQueue(f"{peer.url}/{queue_path}", ACCESS["AWS_REGION"], visibility_seconds=1, wait_seconds=0)
-            await weather(peer, replace(storm, callers=30), queue.receive, lambda: queue.threads.idle)
+            await assert_slots_survive(peer, replace(storm, callers=30), queue.receive, lambda: queue.threads.idle)
 
 
 async def test_kms(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,12 +146,14 @@ async def test_kms(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
                 monkeypatch.setenv(name, value)
             settings, threads = read_settings(AccountSettings), Threads("kms", 4)
 
-            async def ask() -> object:
+            async def call() -> object:
                 found = await open_settings(settings, threads)
                 assert found.sealing_keys.get_secret_value() == f"k1 {encode_key(key)}"
                 return found
 
-            await weather(peer, replace(storm, callers=4), ask, lambda: threads.idle)  # each creates a new client
+            await assert_slots_survive(
+                peer, replace(storm, callers=4), call, lambda: threads.idle
+            )  # each creates a new client
 
 
 async def test_jwks(storm: Storm, publisher: Provider) -> None:
@@ -163,12 +165,12 @@ async def test_jwks(storm: Storm, publisher: Provider) -> None:
         def free() -> bool:
             return not peer.connections and not keys._flight._flights  # type: ignore[attr-defined]
 
-        await weather(peer, storm, lambda: keys.key_of(token), free)
+        await assert_slots_survive(peer, storm, lambda: keys.key_of(token), free)
 
 
 async def test_jwks_publisher(storm: Storm, publisher: Provider) -> None:
     async with peer_before(publisher.url) as peer:
-        await weather(peer, storm, Publisher(peer.url).fetch, lambda: not peer.connections)
+        await assert_slots_survive(peer, storm, Publisher(peer.url).fetch, lambda: not peer.connections)
 
 
 async def test_redis(storm: Storm, redis_url: str) -> None:
@@ -177,14 +179,14 @@ async def test_redis(storm: Storm, redis_url: str) -> None:
         def free() -> bool:
             return not redis.connection_pool._in_use_connections  # type: ignore[attr-defined]
 
-        await weather(peer, replace(storm, callers=50), lambda: redis.get("storm"), free)
+        await assert_slots_survive(peer, replace(storm, callers=50), lambda: redis.get("storm"), free)
 
 
 # psycopg leaves the socket of a connection that was cancelled while it was made to the garbage collector, which closes it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_postgres(storm: Storm, postgres_url: str) -> None:
     async with peer_before(postgres_url) as peer, open_database(peer.url) as database:
-        await weather(
+        await assert_slots_survive(
             peer,
             storm,
             database.ping,

@@ -132,7 +132,7 @@ class Changing:
         await self._call(self.draw.choice(self.gateways), account)
         await asyncio.sleep(max(0.0, acknowledged + BOUND_SECONDS - time.monotonic()))
         calls = [self._call(gateway, account) for gateway in self.gateways]
-        await asyncio.gather(*calls, *(self._ask(tokens, account) for tokens in self.tokens))
+        await asyncio.gather(*calls, *(self._call_with_token(tokens, account) for tokens in self.tokens))
 
     async def _call(self, gateway: GatewayServiceStub, account: Account) -> None:
         """Make a call at a gateway."""
@@ -144,38 +144,38 @@ class Changing:
             return
         echo = json.loads(response.body)["payload"]["echo"]
         _, role, _ = echo["assumed_role_arn"].rsplit("/", 2)
-        self._saw(account, TOKEN, _number(echo), began)
-        self._saw(account, ROLE, int(role.partition("-")[2]), began)
+        self._record(account, TOKEN, _number(echo), began)
+        self._record(account, ROLE, int(role.partition("-")[2]), began)
 
-    async def _ask(self, tokens: TokenService, account: Account) -> None:
+    async def _call_with_token(self, tokens: TokenService, account: Account) -> None:
         """Make a call with a token of a token service's replica, like callers that sign by themselves."""
         began, outcome = await self._response(lambda: tokens.get(account.account_id))
         if outcome is None:
             return
         response = await self.amazon.get(PATH, headers={"x-amz-access-token": outcome.access_token})
         assert response.is_success, response.text
-        self._saw(account, TOKEN, _number(response.json()["payload"]["echo"]), began)
+        self._record(account, TOKEN, _number(response.json()["payload"]["echo"]), began)
 
-    async def _response(self, ask: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
+    async def _response(self, call: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
         """Return the time of a request and its response; None for a failure, which is counted."""
         try:
-            return await self._repeated(ask)
+            return await self._repeated(call)
         except SellergateError as error:
             self.ended[error.reason] += 1
             return time.monotonic(), None
 
-    async def _repeated(self, ask: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
+    async def _repeated(self, call: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
         """Call; retry a call that a busy process refused, at its retry time. Raises every other failure."""
         while True:
             try:
                 async with self.slots:
                     began = time.monotonic()
-                    return began, await ask()
+                    return began, await call()
             except Overloaded as error:
                 self.ended[error.reason] += 1
                 await asyncio.sleep(error.retry_after or 1.0)
 
-    def _saw(self, account: Account, kind: str, number: int, began: float) -> None:
+    def _record(self, account: Account, kind: str, number: int, began: float) -> None:
         self.ended["OK"] += 1
         self.replaced += number < sum(acknowledged <= began for acknowledged in account.changes[kind])
         oldest = account.oldest(kind, began)

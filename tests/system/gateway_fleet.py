@@ -33,7 +33,7 @@ class Gateways:
         self._turn += 1
         return self.stubs[self._turn % len(self.stubs)]
 
-    async def tell(self, what: str, **document: Any) -> None:
+    async def post_control(self, what: str, **document: Any) -> None:
         (await self.fleet.control.post(f"/control/{what}", json=document)).raise_for_status()
 
     async def counted(self, name: str) -> dict[str, int]:
@@ -50,7 +50,7 @@ class Gateways:
     async def warm(self, accounts: list[str]) -> None:
         """Open connections and fill caches, without calls of the measured operations."""
         warming = "/sellers/v1/account"
-        await self.tell("rates", scale=100_000, burst_scale=100, operation="sellers/v1/getAccount")
+        await self.post_control("rates", scale=100_000, burst_scale=100, operation="sellers/v1/getAccount")
         for account_id in accounts:
             for _ in self.stubs:
                 await self.call(account_id, warming, 30)

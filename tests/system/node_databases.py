@@ -72,8 +72,8 @@ class Former:
     def table(self) -> str:
         return NAMINGS[self.naming][0]
 
-    def column(self, ours: str) -> str:
-        return NAMINGS[self.naming][1].get(ours, ours)
+    def column(self, sellergate_name: str) -> str:
+        return NAMINGS[self.naming][1].get(sellergate_name, sellergate_name)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return 200 rows; each user's first is inactive, changed last, and has a secret that Amazon no longer accepts."""

@@ -11,7 +11,7 @@ from sellergate_common.errors import Reason, SellergateError
 from tests.system.token_fleet import Fleet, fleet
 
 OTHERS, PAIRS, WINDOW_SECONDS = 8, 15, 2.0
-ASKED_EVERY_SECONDS = 0.1
+CALL_INTERVAL_SECONDS = 0.1
 MOST_ADDED = 1.2
 
 
@@ -26,7 +26,7 @@ async def test_the_others_see_no_error_and_no_delay(tmp_path: Path, cold: bool) 
         for number in range(PAIRS):
             both: dict[bool, float] = {}
             for with_bad in (number % 2 == 0, number % 2 == 1):  # the order alternates
-                asking = asyncio.create_task(_asked(running, bad, refused)) if with_bad else None
+                asking = asyncio.create_task(_call_bad_account(running, bad, refused)) if with_bad else None
                 both[with_bad] = await _window(running, others, cold)
                 if asking is not None:
                     asking.cancel()
@@ -36,7 +36,7 @@ async def test_the_others_see_no_error_and_no_delay(tmp_path: Path, cold: bool) 
         print(
             f"\np99 of the others with the bad account {ratio:.2f} times the one without, {min(ratios):.2f} to {max(ratios):.2f}"
         )
-        assert len(refused) >= 0.5 * PAIRS * WINDOW_SECONDS / ASKED_EVERY_SECONDS
+        assert len(refused) >= 0.5 * PAIRS * WINDOW_SECONDS / CALL_INTERVAL_SECONDS
         assert set(refused) <= {Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_MISMATCH}
         assert ratio <= MOST_ADDED
 
@@ -65,11 +65,11 @@ async def _window(running: Fleet, others: list[str], cold: bool) -> float:
     return statistics.quantiles(took, n=100)[98]
 
 
-async def _asked(running: Fleet, account: str, refused: list[Reason]) -> None:
+async def _call_bad_account(running: Fleet, account: str, refused: list[Reason]) -> None:
     """Request the bad account's token ten times a second."""
     while True:
         try:
             await running.tokens.get(account)
         except SellergateError as error:
             refused.append(error.reason)
-        await asyncio.sleep(ASKED_EVERY_SECONDS)
+        await asyncio.sleep(CALL_INTERVAL_SECONDS)

@@ -24,7 +24,7 @@ async def test_twenty_large_bodies_cost_little_memory(
 
     async def call(number: int) -> int:
         which = number % users
-        response = await rest.ask("POST", paths[which], senders[which], content=b"x" * size)
+        response = await rest.request("POST", paths[which], senders[which], content=b"x" * size)
         assert response.status_code not in (429, 503) or int(response.headers["Retry-After"]) > 0
         return response.status_code
 
@@ -40,4 +40,4 @@ async def test_twenty_large_bodies_cost_little_memory(
     assert statuses[400] > 0
     if size == BYTES:
         assert statuses[429 if users == 1 else 503] > 0
-    assert (await rest.ask("GET", "/api/amazon/accounts", senders[0])).status_code == 200
+    assert (await rest.request("GET", "/api/amazon/accounts", senders[0])).status_code == 200

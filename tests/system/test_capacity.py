@@ -64,7 +64,7 @@ async def test_a_seller_in_redis(tmp_path: Path) -> None:
             account_id = await rest.connect(seller, seller.seller_id)
             for path in PATHS:
                 url = f"/api/amazon/accounts/{account_id}/sp-api/{path}"
-                await rest.ask("GET", url, seller.seller_id, params=PARAMS)
+                await rest.request("GET", url, seller.seller_id, params=PARAMS)
 
         await called(await Seller.seeded(control))  # scripts and connections come with the first
         before, began = (await redis.info("memory"))["used_memory"], processor_seconds(suite)

@@ -61,7 +61,7 @@ async def test_no_call_fails_while_the_authority_is_replaced(tmp_path: Path, mon
                 await client.call(account_id, "GET", "/sellers/v1/marketplaceParticipations")
             else:
                 path = f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations"
-                assert (await rest.ask("GET", path)).status_code == httpx.codes.OK
+                assert (await rest.request("GET", path)).status_code == httpx.codes.OK
 
         async def lasts() -> None:
             """Wait until every process has read its files again and the load has made calls with them."""

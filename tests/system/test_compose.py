@@ -69,10 +69,10 @@ async def test_it_comes_up_healthy_and_does_the_main_job(running: None) -> None:
     )
     assert {name for name, state in states.items() if "(healthy)" in state} == SERVICES
     assert all("Exited (0)" in states[name] for name in ("init", "migrate"))
-    told = compose("logs", "--no-log-prefix", "walk")
-    assert "orders listed" in told
+    logs = compose("logs", "--no-log-prefix", "walk")
+    assert "orders listed" in logs
     # The commands that it asks operators to type.
-    token, account_id = (re.search(rf"  {name}=(\S+)", told) for name in ("TOKEN", "ID"))
+    token, account_id = (re.search(rf"  {name}=(\S+)", logs) for name in ("TOKEN", "ID"))
     assert token
     assert account_id
     async with httpx.AsyncClient(base_url="http://localhost:3001", trust_env=False, timeout=30) as client:

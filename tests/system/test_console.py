@@ -167,7 +167,7 @@ async def test_throttled(window: Console, suite: tuple[Suite, str]) -> None:
     async with httpx.AsyncClient(base_url=running.edge, timeout=30, trust_env=False) as client:
         path = f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations"
         for _ in range(20):
-            response = await Rest(running, client).ask("GET", path, running.demo.user_id)
+            response = await Rest(running, client).request("GET", path, running.demo.user_id)
             if response.status_code == 429:
                 break
     await window.sign_in(running.jwt(running.demo.user_id))

@@ -42,7 +42,7 @@ class World:
 
     fleet: Fleet
     database_url: str
-    deaf: redis_sets.Server
+    silent_redis: redis_sets.Server
     accounts: AccountServiceStub
     gateways: list[GatewayServiceStub]
     shared_redis: str
@@ -102,7 +102,7 @@ class World:
 @asynccontextmanager
 async def worlds(folder: Path, database_url: str) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
-        own = stack.enter_context(redis_sets.single(folder / "deaf"))
+        own = stack.enter_context(redis_sets.single(folder / "silent"))
         running = await stack.enter_async_context(fleet(folder))
         suite, supervisor = running.suite, Supervisor(lambda _: None)
         stack.push_async_callback(supervisor.stop)
@@ -156,7 +156,7 @@ async def nothing_fails(world: World, account_id: str) -> float:
 async def killed(world: World, account_id: str) -> float:
     """Kill the account service between COMMIT and publication, and repeat the request to the next one."""
     key = secrets.token_urlsafe(16)
-    world.deaf.send(signal.SIGSTOP)
+    world.silent_redis.send(signal.SIGSTOP)
     begun = asyncio.create_task(world.switch(account_id, active=False, key=key))
     async with await AsyncConnection.connect(world.database_url, autocommit=True) as connection:
         while True:
@@ -167,7 +167,7 @@ async def killed(world: World, account_id: str) -> float:
     world.fleet.suite.send("account", signal.SIGKILL)
     with pytest.raises(SellergateError):
         await begun
-    world.deaf.send(signal.SIGCONT)
+    world.silent_redis.send(signal.SIGCONT)
     await world.fleet.suite.restart("account")
     return await world.delay(account_id, await world.switch(account_id, active=False, key=key), active=False)
 

@@ -63,7 +63,7 @@ async def recovers(world: Fleet) -> None:
 @pytest.mark.parametrize("name", ["redis", "account"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
 async def test_valid_tokens_go_on_without(world: Fleet, name: str, number: signal.Signals) -> None:
-    async def gone() -> None:
+    async def interrupt() -> None:
         await asyncio.sleep(1)
         world.suite.send(name, number)
         await asyncio.sleep(8)
@@ -72,7 +72,7 @@ async def test_valid_tokens_go_on_without(world: Fleet, name: str, number: signa
             await world.suite.restart(name)
         await asyncio.sleep(3)
 
-    outcomes = await under_load(world.tokens.get, world.accounts, gone())
+    outcomes = await under_load(world.tokens.get, world.accounts, interrupt())
     print(f"\n{name} {number.name} under load: {outcomes}")
     assert set(outcomes.ended) == {"OK"}
     await recovers(world)
@@ -106,16 +106,16 @@ async def test_lwa_is_down_for_a_minute(world: Fleet) -> None:
         await asyncio.sleep(60)
 
     async def down_and_up() -> None:
-        await gone
+        await outage
         # Until its sellers are seeded again, the restarted simulator knows none of them; that time is not part of the outage.
         await world.suite.restart("simulator")
         await world.seed()
         await asyncio.sleep(3)
 
-    gone = asyncio.ensure_future(down())
+    outage = asyncio.ensure_future(down())
     warm, ended = await asyncio.gather(
         under_load(world.tokens.get, valid, down_and_up()),
-        under_load(world.tokens.get, short, asyncio.shield(gone), pause=0.5),
+        under_load(world.tokens.get, short, asyncio.shield(outage), pause=0.5),
     )
     print(f"\nLWA down for 60 s: valid tokens {warm}; expired ones {ended}")
     assert set(warm.ended) == {"OK"}

@@ -30,14 +30,14 @@ MARKETPLACE = "ATVPDKIKX0DER"
 async def test_two_gigabytes(tmp_path: Path) -> None:
     async with gateways(tmp_path, 1) as world:
         (account_id,) = await world.fleet.add(1)
-        await world.tell("rates", scale=1000, burst_scale=10)
+        await world.post_control("rates", scale=1000, burst_scale=10)
         await world.warm([account_id])
         document_id = await made(world, account_id)
         pid = world.fleet.suite.pids["gateway"]
         at_first, hashes = megabytes(pid, "VmRSS"), list[str]()
         for breaks in (0, 2):
             if breaks:
-                await world.tell("faults", kind="document_cut", count=breaks)
+                await world.post_control("faults", kind="document_cut", count=breaks)
             size, digest = await downloaded(world, account_id, document_id)
             added = megabytes(pid, "VmHWM") - at_first
             print(f"\n{size} bytes, {breaks} breaks: {added:.0f} MB added at most, sha256 {digest[:16]}…")

@@ -55,22 +55,22 @@ def run(checkout: Path, home: Path, user: pwd.struct_passwd | None) -> None:
         while not report.exists() and process.poll() is None and time.monotonic() - began < MINUTES * 60:
             time.sleep(0.2)
         took = time.monotonic() - began
-        answered = None
+        response = None
         if report.exists():
-            told = json.loads(report.read_text())
-            headers = {"Authorization": f"Bearer {told['jwt']}"}
-            params = {"amazonAccountId": told["account_id"], "marketplaceId": "ATVPDKIKX0DER"}
-            answered = httpx.get(
-                f"{told['edge']}/api/amazon/test/orders", params=params, headers=headers, trust_env=False
+            run_report = json.loads(report.read_text())
+            headers = {"Authorization": f"Bearer {run_report['jwt']}"}
+            params = {"amazonAccountId": run_report["account_id"], "marketplaceId": "ATVPDKIKX0DER"}
+            response = httpx.get(
+                f"{run_report['edge']}/api/amazon/test/orders", params=params, headers=headers, trust_env=False
             )
         os.killpg(process.pid, signal.SIGINT)  # like Ctrl-C: to make and its children
-        said, _ = process.communicate(timeout=60)
-    assert answered is not None, said
-    assert answered.json()["orders"], said
+        output, _ = process.communicate(timeout=60)
+    assert response is not None, output
+    assert response.json()["orders"], output
     assert took < MINUTES * 60
-    assert "orders listed" in said
-    assert "Sellergate has ended." in said
-    assert "Traceback" not in said
+    assert "orders listed" in output
+    assert "Sellergate has ended." in output
+    assert "Traceback" not in output
     assert process.returncode == -signal.SIGINT, "make itself dies of Ctrl-C, after what it ran has ended"
 
 

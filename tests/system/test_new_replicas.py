@@ -63,22 +63,22 @@ async def test_a_replica_that_joins_gets_its_share(tmp_path: Path, monkeypatch: 
         async with open_channel(target, "account", suite.identity("operator"), []) as channel:
             stub = AccountServiceStub(channel)
 
-            async def asked(calls: int) -> None:
+            async def call_repeatedly(calls: int) -> None:
                 for _ in range(calls):
                     await invoke(stub.ListAccounts, ListAccountsRequest(), dependency="account")
                     await asyncio.sleep(0.01)
 
-            await asked(20)
+            await call_repeatedly(20)
             environment = {**suite.supervisor.processes["account"].environment, "SELLERGATE_BIND_HOST": SECOND}
             command, log = [sys.executable, "-m", "sellergate_account"], tmp_path / "joined.log"
             healthy = grpc_serves(f"{SECOND}:{own}", "account", suite.identity("operator"))
             try:
                 await joined.start(Process("joined", command, environment, log, healthy))
                 names.addresses = [FIRST, SECOND]
-                await asked(RESOLVED_SECONDS * 80)
+                await call_repeatedly(RESOLVED_SECONDS * 80)
                 before = log.read_text().count("ListAccounts")
                 assert before > 0
-                await asked(100)
+                await call_repeatedly(100)
                 await asyncio.sleep(0.1)
                 share = log.read_text().count("ListAccounts") - before
             finally:

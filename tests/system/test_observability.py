@@ -52,8 +52,8 @@ async def loaded(suite: Suite) -> None:
         rest, seller = Rest(suite, client), await Seller.seeded(control)
         account_id = await rest.connect(seller)
         for _ in range(30):
-            await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations")
-            await rest.ask("GET", f"/api/amazon/accounts/{account_id}/sp-api/reports/2021-06-30/reports")
+            await rest.request("GET", f"/api/amazon/accounts/{account_id}/sp-api/sellers/v1/marketplaceParticipations")
+            await rest.request("GET", f"/api/amazon/accounts/{account_id}/sp-api/reports/2021-06-30/reports")
             await asyncio.sleep(0.1)
 
 

@@ -106,8 +106,8 @@ async def test_a_rate_that_is_believed_too_high_settles_at_the_true_one(world: G
     (account_id,) = await world.fleet.add(1)
     await world.warm([account_id])
     true, minutes, most_refused = 2.0, 5, 0.03
-    await world.tell("rates", scale=true / RATE, operation=NAME)
-    await world.tell("rates", scale=true / RATE, operation=OTHER, header=False)
+    await world.post_control("rates", scale=true / RATE, operation=NAME)
+    await world.post_control("rates", scale=true / RATE, operation=OTHER, header=False)
     ended = time.monotonic() + 60 * minutes
 
     async def caller(path: str) -> None:

@@ -41,7 +41,7 @@ async def restarted_with(rest: Rest, url: str, keys: dict[str, bytes]) -> None:
     suite.supervisor.processes["account"].environment["DATABASE_URL"] = url
     await suite.restart("account")
     for _ in range(50):
-        if (await rest.ask("GET", "/api/amazon/accounts")).status_code == 200:
+        if (await rest.request("GET", "/api/amazon/accounts")).status_code == 200:
             return
         await asyncio.sleep(0.1)
     pytest.fail("the edge did not find the account service again")
@@ -62,7 +62,7 @@ async def test_a_database_and_its_keys_come_back_from_their_backups(
         rest, operator = Rest(suite, http), Operator(suite)
         operator.environment["SELLERGATE_TOKEN_TARGET"] = suite.target("token")
         kept = await rest.connect(await Seller.seeded(control))
-        assert (await rest.ask("GET", CALL.format(kept))).status_code == 200
+        assert (await rest.request("GET", CALL.format(kept))).status_code == 200
         # The backup: the database, and apart from it the keys.
         typed(postgres, "pg_dump", lost, dump)
         keys = {name: suite.plan.state.key_file(name).read_bytes() for name in KEYS}
@@ -71,19 +71,19 @@ async def test_a_database_and_its_keys_come_back_from_their_backups(
         other = {name: operator.types("keys", "new", *single).stdout.encode() for name, single in KEYS.items()}
         await restarted_with(rest, fresh, other)
         assert operator.types("tokens", "clear", "--yes").returncode == 0
-        assert (await rest.ask("GET", f"/api/amazon/accounts/{kept}")).status_code == 404
+        assert (await rest.request("GET", f"/api/amazon/accounts/{kept}")).status_code == 404
         await restarted_with(rest, lost, keys)  # closes the connections to the database to be restored
         typed(postgres, "pg_restore", fresh, dump)
         # With other keys the service decrypts nothing, reports it, and changes nothing.
         await restarted_with(rest, fresh, other)
         for path in (f"/api/amazon/accounts/{kept}", CALL.format(kept)):
-            refused = await rest.ask("GET", path)
+            refused = await rest.request("GET", path)
             assert refused.json()["reason"] == "ROW_NOT_AUTHENTIC", refused.text
         assert operator.types("audit", "verify").returncode == 1
         # With its keys everything of the backup works.
         await restarted_with(rest, fresh, keys)
         assert operator.types("tokens", "clear", "--yes").returncode == 0
         assert operator.types("audit", "verify").returncode == 0
-        answered = await rest.ask("GET", CALL.format(kept))
-        assert answered.status_code == 200, answered.text
-        assert (await rest.ask("GET", CALL.format(forgotten))).json()["reason"] == "ACCOUNT_NOT_FOUND"
+        response = await rest.request("GET", CALL.format(kept))
+        assert response.status_code == 200, response.text
+        assert (await rest.request("GET", CALL.format(forgotten))).json()["reason"] == "ACCOUNT_NOT_FOUND"

@@ -58,7 +58,7 @@ class Replica:
         self._suite = suite
         self._target = target
 
-    async def ask(self, stub: Any, method: str, request: Any, identity: str = "operator") -> Any:
+    async def call(self, stub: Any, method: str, request: Any, identity: str = "operator") -> Any:
         async with open_channel(self._target, "account", self._suite.identity(identity), []) as channel:
             return await invoke(getattr(stub(channel), method), request, dependency="account")
 
@@ -68,7 +68,7 @@ class Replica:
             lwa_client_id="amzn1.application-oa2-client.one",
             lwa_client_secret="amzn1.oa2-cs.v1.one",
         )
-        return str((await self.ask(ApplicationServiceStub, "CreateApplication", request)).application.application_id)
+        return str((await self.call(ApplicationServiceStub, "CreateApplication", request)).application.application_id)
 
     async def connect(self, application_id: str, seller: str, token: str) -> str:
         request = accounts.UpsertAccountRequest(
@@ -79,18 +79,18 @@ class Replica:
             refresh_token=token,
             idempotency_key=f"0b1c9e1a-1f5e-4d0e-9a55-{seller}-{token[-1]}",
         )
-        return str((await self.ask(AccountServiceStub, "UpsertAccount", request)).account.account_id)
+        return str((await self.call(AccountServiceStub, "UpsertAccount", request)).account.account_id)
 
     async def move(self, account_id: str, region: str) -> None:
         changed = account_pb2.Account(account_id=account_id, region=region)
         request = accounts.UpdateAccountRequest(account=changed, update_mask=FieldMask(paths=["region"]))
-        await self.ask(AccountServiceStub, "UpdateAccount", request)
+        await self.call(AccountServiceStub, "UpdateAccount", request)
 
     async def reads(self, account_id: str) -> tuple[str, str]:
         """Return an account's region and refresh token."""
-        got = await self.ask(AccountServiceStub, "GetAccount", accounts.GetAccountRequest(account_id=account_id))
+        got = await self.call(AccountServiceStub, "GetAccount", accounts.GetAccountRequest(account_id=account_id))
         request = secrets.GetAccountSecretsRequest(account_id=account_id)
-        opened = await self.ask(AccountSecretsServiceStub, "GetAccountSecrets", request, "token")
+        opened = await self.call(AccountSecretsServiceStub, "GetAccountSecrets", request, "token")
         return got.account.region, opened.refresh_token
 
 

@@ -40,8 +40,8 @@ async def test_thousands_of_requests_with_a_good_token(
 ) -> None:
     account_id = await rest.connect(seller, "u1")
     token = rest.suite.jwt("u1" if own else "another")
-    told = explored(rest.suite, tmp_path, token, CHECKS, account_id)
-    (generated,) = re.findall(r"(\d+) generated", told)
+    output = explored(rest.suite, tmp_path, token, CHECKS, account_id)
+    (generated,) = re.findall(r"(\d+) generated", output)
     assert int(generated) >= LEAST_REQUESTS
 
 

@@ -53,5 +53,5 @@ async def test_amazon_sp_api_of_npm(
         assert all(found["invalid"])
         wrong = replace(sdk, handle="sgr_wrong")
         assert (await wrong.run("node", "npm.js", "refused", **given))["code"] == "invalid_grant"
-        assert (await rest.ask("DELETE", f"/api/amazon/clients/{sdk.client_id}")).status_code == 204
+        assert (await rest.request("DELETE", f"/api/amazon/clients/{sdk.client_id}")).status_code == 204
         assert (await sdk.run("node", "npm.js", "refused", **given))["code"] == "invalid_client"

@@ -101,7 +101,7 @@ async def ways(run: Run, rest: Rest, seller: Seller, *, sandbox: bool) -> tuple[
     """Return the run against the simulator, and that through the drop-in endpoint for an account without a role."""
     user = f"suite-{seller.seller_id}"
     body = {name: value for name, value in seller.connection(sandbox=sandbox).items() if name != "iamRoleArn"}
-    connected = await rest.ask("POST", "/api/amazon/accounts", user, json=body)
+    connected = await rest.request("POST", "/api/amazon/accounts", user, json=body)
     assert connected.status_code == 201, connected.text
     main = urlsplit(rest.suite.simulator or "")
     amazon = f"http://127.0.0.1:{(main.port or 0) + (4 if sandbox else 1)}"

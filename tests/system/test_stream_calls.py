@@ -71,7 +71,7 @@ async def test_a_gateway_is_killed_and_no_call_is_lost_or_made_twice(world: Gate
     began = time.monotonic()
     accounts = await world.fleet.add(SELLERS)
     print(f"\n{SELLERS} sellers connected in {time.monotonic() - began:.0f} s")
-    await world.tell("recording", operation=WRITE)
+    await world.post_control("recording", operation=WRITE)
     calls, identity = planned(accounts), world.fleet.suite.identity("client/demo")
     target = "ipv4:" + ",".join(world.targets)
     outcomes, began, killed = list[CallOutcome](), time.monotonic(), 0

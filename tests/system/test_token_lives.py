@@ -74,7 +74,7 @@ async def test_a_secret_is_rotated_and_the_old_one_ends_without_a_failed_call(
     seller = await Seller.seeded(control)
     application_id, fresh = await application_of(rest, seller), f"amzn1.oa2-cs.v1.{secrets.token_hex(32)}"
     connection = seller.connection(applicationId=application_id, lwaClientId=None, lwaClientSecret=None)
-    account_id = (await rest.ask("POST", "/api/amazon/accounts", json=connection)).json()["id"]
+    account_id = (await rest.request("POST", "/api/amazon/accounts", json=connection)).json()["id"]
     rotation = {"client_id": seller.client_id, "new_secret": fresh, "old_life_seconds": OLD_LIFE}
     before = await exchanges(control)
     async with token_service(rest.suite) as tokens:

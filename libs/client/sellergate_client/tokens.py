@@ -50,14 +50,16 @@ class Tokens:
         replica too when one does not respond within a second. Raises SellergateError.
         """
         request = token_service_pb2.GetAccessTokenRequest(account_id=account_id, expected_revision=expected_revision)
-        return await self._ask(request, min_lifetime)
+        return await self._fetch(request, min_lifetime)
 
     async def grantless(self, application_id: str, scope: str, *, min_lifetime: Seconds | None = None) -> AccessToken:
         """Return an application's token for a grantless scope such as `sellingpartnerapi::notifications`; otherwise as `get`."""
         wanted = token_service_pb2.GrantlessScope(application_id=application_id, scope=scope)
-        return await self._ask(token_service_pb2.GetAccessTokenRequest(grantless=wanted), min_lifetime)
+        return await self._fetch(token_service_pb2.GetAccessTokenRequest(grantless=wanted), min_lifetime)
 
-    async def _ask(self, request: token_service_pb2.GetAccessTokenRequest, min_lifetime: Seconds | None) -> AccessToken:
+    async def _fetch(
+        self, request: token_service_pb2.GetAccessTokenRequest, min_lifetime: Seconds | None
+    ) -> AccessToken:
         if min_lifetime is not None:
             lifetime = Duration()
             lifetime.FromMilliseconds(int(min_lifetime * 1000))

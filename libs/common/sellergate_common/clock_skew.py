@@ -33,10 +33,10 @@ class ClockSkew:
 
     async def measure(self) -> None:
         """Compare the clocks once. Raises redis-py's errors."""
-        asked = self._clock.wall()
+        sent_at = self._clock.wall()
         seconds, microseconds = await self._redis.eval(_TIME, 1, self._key)
         received = self._clock.wall()
-        self.seconds = (asked + received) / 2 - (int(seconds) + int(microseconds) / 1e6)
+        self.seconds = (sent_at + received) / 2 - (int(seconds) + int(microseconds) / 1e6)
 
     def problem(self) -> str:
         """Return the problem in a few words, or an empty text while the clocks agree."""

@@ -30,7 +30,7 @@ from sellergate_common.redis_url import Kind, Login, RedisTls, RedisUrl, parse_r
 from sellergate_common.settings import is_loopback
 
 CONNECT_SECONDS = 1.0
-ANSWER_SECONDS = 1.0
+RESPONSE_SECONDS = 1.0
 SILENT_SECONDS = 1.0
 _MAX_CONNECTIONS = 1000
 
@@ -70,7 +70,7 @@ def _options(place: RedisUrl, tls: RedisTls) -> dict[str, Any]:
     """Return the options of every connection."""
     options: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_SECONDS,
-        "socket_timeout": ANSWER_SECONDS,
+        "socket_timeout": RESPONSE_SECONDS,
         "health_check_interval": 30,
         "max_connections": _MAX_CONNECTIONS,
         "retry": Retry(NoBackoff(), 0),
@@ -137,7 +137,7 @@ class _Redis(Redis):
             )
         try:
             with span(f"redis {args[0]}"), _lost_connections():
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(RESPONSE_SECONDS):
                     return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # (the library's own)
         except (TimeoutError, RedisTimeoutError):
             self._silent_until = time.monotonic() + SILENT_SECONDS
@@ -177,7 +177,7 @@ class _NearSentinelConnection(SentinelManagedConnection):
 
 def _sentinels(place: RedisUrl, options: dict[str, Any]) -> Sentinel:
     # Sentinels are queried one after the other: frozen ones must not use up a command's second.
-    share = ANSWER_SECONDS / (len(place.nodes) + 1)
+    share = RESPONSE_SECONDS / (len(place.nodes) + 1)
     patience = {"socket_connect_timeout": share, "socket_timeout": share}
     kwargs = {**options, **_credentials(place.sentinel_login), **patience}
     return Sentinel(place.nodes, sentinel_kwargs=kwargs)  # type: ignore[no-untyped-call]  # (likewise)
@@ -193,7 +193,7 @@ class _Cluster(RedisCluster):
 
     def __init__(self, place: RedisUrl, options: dict[str, Any], *, only_near: bool) -> None:
         # A frozen node must be detected before the command's second ends, so that the topology is read again.
-        patience = {"socket_connect_timeout": CONNECT_SECONDS / 2, "socket_timeout": ANSWER_SECONDS / 2}
+        patience = {"socket_connect_timeout": CONNECT_SECONDS / 2, "socket_timeout": RESPONSE_SECONDS / 2}
         super().__init__(
             startup_nodes=[ClusterNode(*node) for node in place.nodes],
             dynamic_startup_nodes=False,
@@ -211,7 +211,7 @@ class _Cluster(RedisCluster):
             return await self._execute(*args, **options)
 
     async def _execute(self, *args: Any, **options: Any) -> Any:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(RESPONSE_SECONDS):
             # Before the initialization, redis-py sends a command to any node and a script to the wrong one.
             await self.initialize()
             return await super().execute_command(*args, **options)
@@ -222,7 +222,7 @@ class _Cluster(RedisCluster):
 
     async def _scan(self, keys: AsyncIterator[Any]) -> AsyncIterator[Any]:
         with _lost_connections():
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(RESPONSE_SECONDS):
                 await self.nodes_manager.initialize()
         async for key in keys:  # each step is a command, which translates its errors
             yield key
@@ -243,7 +243,7 @@ class _AnyNode:
         self._cluster = cluster
 
     async def get_connection(self, *_: Any) -> AbstractConnection:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(RESPONSE_SECONDS):
             await self._cluster.initialize()
             node = random.choice(self._cluster.get_nodes())  # noqa: S311  (any will do)
             connection = node.connection_class(**{**node.connection_kwargs, "retry": Retry(NoBackoff(), 0)})

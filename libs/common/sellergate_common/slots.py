@@ -34,11 +34,11 @@ class Slots:
         if not self.free and self._full_since is None:
             self._full_since = self._now()
 
-    def give_back(self, *, answered: bool) -> None:
+    def give_back(self, *, has_response: bool) -> None:
         """Return a slot; `answered`: a response arrived, so the client works, however many requests wait."""
         self._taken -= 1
         self._free.release()
-        if answered or not self._free.locked():
+        if has_response or not self._free.locked():
             self._full_since = None
 
     def problem(self) -> str:

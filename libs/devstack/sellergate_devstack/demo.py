@@ -63,7 +63,7 @@ async def run_demo(suite: DemoSuite, report: Callable[[str], None]) -> str:
             "iamRoleArn": demo.role_arn or None,
             "marketplaceIds": [demo.marketplace_id],
         }
-        account = await _ask(client, "POST", "/api/amazon/accounts", json=new)
+        account = await _request(client, "POST", "/api/amazon/accounts", json=new)
         report(f"  seller connected   {account['amazonSellerId']} in {account['marketplace']}, account {account['id']}")
         account_id: str = account["id"]
         try:
@@ -77,13 +77,15 @@ async def run_demo(suite: DemoSuite, report: Callable[[str], None]) -> str:
 async def _use(client: httpx.AsyncClient, account_id: str, marketplace_id: str, report: Callable[[str], None]) -> None:
     """Check the account's status and list its orders. Raises DemoFailed."""
     of_account = {"amazonAccountId": account_id}
-    status = await _ask(client, "GET", "/api/amazon/test/status", params=of_account)
+    status = await _request(client, "GET", "/api/amazon/test/status", params=of_account)
     stages = ", ".join(f"{stage['name']} {stage['outcome']}" for stage in status["stages"])
     failed = [stage for stage in status["stages"] if stage["outcome"] == "FAILED"]
     if failed:
         raise DemoFailed(f"status: {failed[0]['name']} failed: {failed[0]['reason']}")
     report(f"  status ok          {stages}")
-    found = await _ask(client, "GET", "/api/amazon/test/orders", params={**of_account, "marketplaceId": marketplace_id})
+    found = await _request(
+        client, "GET", "/api/amazon/test/orders", params={**of_account, "marketplaceId": marketplace_id}
+    )
     report(f"  orders listed      {len(found['orders'])} orders of the last 7 days by {found['operation']}")
     for order in found["orders"][:3]:
         number = order.get("orderId") or order.get("AmazonOrderId")
@@ -91,7 +93,7 @@ async def _use(client: httpx.AsyncClient, account_id: str, marketplace_id: str, 
         report(f"                     {number}  {when}")
 
 
-async def _ask(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> Any:
+async def _request(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> Any:
     """Return the JSON of a successful response. Raises DemoFailed with the problem document of any other."""
     try:
         response = await client.request(method, path, **given)

@@ -35,8 +35,8 @@ def redis_credentials(
         decode=_decode,
         mark=lambda credentials: credentials.access_key_id,
     )
-    shelf = EntryStore(SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec, "iam", clock, jitter)
-    return RedisEntries(shelf, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), CREDENTIALS_DONE))
+    store = EntryStore(SealedCache(redis, ring, CREDENTIALS_PREFIX, CREDENTIALS_CHANGES), codec, "iam", clock, jitter)
+    return RedisEntries(store, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), CREDENTIALS_DONE))
 
 
 def _name(ring: KeyRing, key: CredentialsKey) -> str:

@@ -99,17 +99,19 @@ class BotoSts:
             raise
 
     def _call(self, client: Any, role: Role, parameters: dict[str, Any]) -> AwsCredentials:
-        asked = self._wall()
+        requested_at = self._wall()
         try:
-            return _read(client.assume_role(**parameters).get("Credentials"), asked, parameters["DurationSeconds"])
+            return _read(
+                client.assume_role(**parameters).get("Credentials"), requested_at, parameters["DurationSeconds"]
+            )
         except parsing.ParseError as error:
             raise Busy(f"STS's response holds no credentials that can be used: {error}.", retry_after=1.0) from None
         except Exception as error:  # noqa: BLE001  (boto3 raises errors of any type for an endpoint that is not STS)
             raise explain(error, role) from None
 
 
-def _read(response: Any, asked: float, life: float) -> AwsCredentials:
-    """Return a response's credentials. The request was sent at `asked`, local time, for `life` seconds. Raises ParseError."""
+def _read(response: Any, requested_at: float, life: float) -> AwsCredentials:
+    """Return a response's credentials. `requested_at` is local time; `life` is in seconds. Raises ParseError."""
     found = parsing.object_of(response)
     key_id, secret = (parsing.token_in(found, name) for name in ("AccessKeyId", "SecretAccessKey"))
     session_token = parsing.token_in(found, "SessionToken", MOST_SESSION_TOKEN_CHARACTERS)
@@ -117,5 +119,5 @@ def _read(response: Any, asked: float, life: float) -> AwsCredentials:
     if not isinstance(ends, datetime):
         raise parsing.ParseError("Expiration is missing")
     # If the local clock is slow, STS's own time of expiry is too far ahead.
-    expire_time = min(ends.timestamp(), asked + life)
+    expire_time = min(ends.timestamp(), requested_at + life)
     return AwsCredentials(SecretStr(key_id), SecretStr(secret), SecretStr(session_token), expire_time, life)

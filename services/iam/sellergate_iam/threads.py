@@ -58,14 +58,14 @@ class RegionThreads:
             region.busy += 1
             if region.busy == THREADS and region.full_since is None:
                 region.full_since = self._now()
-        answered = True
+        has_response = True
         try:
             return work()
         except Busy:
-            answered = False
+            has_response = False
             raise
         finally:
             with self._lock:
                 region.busy -= 1
-                if answered or not region.busy:
+                if has_response or not region.busy:
                     region.full_since = None

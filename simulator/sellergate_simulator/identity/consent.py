@@ -38,7 +38,7 @@ class ConsentPages:
         query = dict(parse_qsl(raw_query, keep_blank_values=True))
         try:
             if (method, path) == ("GET", CONSENT):
-                return self._ask(query)
+                return self._show_page(query)
             if (method, path) == ("POST", CONSENT):
                 form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
                 return self._consent(form, form.get("selling_partner_id", ""))
@@ -50,7 +50,7 @@ class ConsentPages:
             return _page(400, "Something went wrong", html.escape(str(error)))
         return _page(404, "Not found", "Nothing is here.")
 
-    def _ask(self, query: dict[str, str]) -> Response:
+    def _show_page(self, query: dict[str, str]) -> Response:
         """Show the consent page; a partner that the control API has signed in consents at once."""
         application = self._application(query.get("application_id", ""), query)
         if self.world.signed_in is not None:
@@ -80,8 +80,8 @@ class ConsentPages:
         ends_at = self.clock.wall() + _VISIT_SECONDS
         self.world.visits[amazon_state] = AppstoreVisit(application_id, partner, ends_at)
         callback = f"http://127.0.0.1:{self.main_port()}{_CONFIRM}{quote(application_id, safe='')}"
-        told = {"amazon_callback_uri": callback, "amazon_state": amazon_state, "selling_partner_id": partner}
-        return _redirect(application.login_uri, told | ({"version": "beta"} if application.draft else {}))
+        parameters = {"amazon_callback_uri": callback, "amazon_state": amazon_state, "selling_partner_id": partner}
+        return _redirect(application.login_uri, parameters | ({"version": "beta"} if application.draft else {}))
 
     def _confirm(self, application_id: str, query: dict[str, str]) -> Response:
         """Receive the browser back from the application, once, and redirect it with a code."""
@@ -109,8 +109,8 @@ class ConsentPages:
         redirect_uri = fields.get("redirect_uri") or application.redirect_uris[0]
         code, expires_at = f"S{secrets.token_urlsafe(24)}", self.clock.wall() + CODE_LIFE_SECONDS
         self.world.codes[code] = AuthorizationCode(application.client_id, partner, expires_at, redirect_uri)
-        told = {"state": fields.get("state", ""), "selling_partner_id": partner, "spapi_oauth_code": code}
-        return _redirect(redirect_uri, told)
+        parameters = {"state": fields.get("state", ""), "selling_partner_id": partner, "spapi_oauth_code": code}
+        return _redirect(redirect_uri, parameters)
 
 
 def _redirect(url: str, parameters: dict[str, str]) -> Response:

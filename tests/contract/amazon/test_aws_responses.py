@@ -30,46 +30,46 @@ class Server:
     def __init__(self) -> None:
         self.url = ""
         self.mode = ""
-        self.asked = 0
+        self.requests = 0
         self.sent = 0
         self.released = Event()
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    told = Server()
+    state = Server()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            told.asked += 1
+            state.requests += 1
             self.send_response(200)
-            if told.mode == "chunked":
+            if state.mode == "chunked":
                 self.send_header("Transfer-Encoding", "chunked")
-            elif told.mode in ("announced", "drip"):
-                self.send_header("Content-Length", str(ENDLESS if told.mode == "announced" else 100))
+            elif state.mode in ("announced", "drip"):
+                self.send_header("Content-Length", str(ENDLESS if state.mode == "announced" else 100))
             self.end_headers()
             self.close_connection = True
             with suppress(ConnectionError):
-                while not told.released.is_set():
-                    self._send(b" " * (1 if told.mode == "drip" else 64 * 1024))
-                    if told.mode == "drip":
-                        told.released.wait(0.05)
+                while not state.released.is_set():
+                    self._send(b" " * (1 if state.mode == "drip" else 64 * 1024))
+                    if state.mode == "drip":
+                        state.released.wait(0.05)
 
         def _send(self, data: bytes) -> None:
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data) if told.mode == "chunked" else data)
-            told.sent += len(data)
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data) if state.mode == "chunked" else data)
+            state.sent += len(data)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the library's signature)
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
-        told.url = f"http://127.0.0.1:{listening.server_port}"
-        yield told
-        told.released.set()
+        state.url = f"http://127.0.0.1:{listening.server_port}"
+        yield state
+        state.released.set()
         listening.shutdown()
 
 
@@ -92,7 +92,7 @@ async def test_sts(server: Server, mode: str) -> None:
             await sts.assume(Role("arn:aws:iam::123456789012:role/R", "", REGION, "a"), Session("s", 900))
         assert not any(region.busy for region in sts.threads._regions.values())
     assert caught.value.reason is Reason.DEPENDENCY_UNAVAILABLE
-    assert server.sent <= server.asked * (MOST_BYTES + IN_SOCKETS)
+    assert server.sent <= server.requests * (MOST_BYTES + IN_SOCKETS)
 
 
 @ENDLESS_MODES
@@ -100,7 +100,7 @@ def test_kms(server: Server, mode: str) -> None:
     server.mode = mode
     with pytest.raises(CannotUnwrap, match=r"KMS cannot be asked for key k1 \(OutOfBounds\)"):
         unwrap_ring(SecretStr("k1 kms:AAAA"), Kms(REGION))
-    assert server.sent <= server.asked * (MOST_BYTES + IN_SOCKETS)
+    assert server.sent <= server.requests * (MOST_BYTES + IN_SOCKETS)
 
 
 @ENDLESS_MODES
@@ -110,7 +110,7 @@ async def test_sqs(server: Server, mode: str) -> None:
     with pytest.raises(QueueUnavailable, match="OutOfBounds"):
         await queue.receive()
     assert queue.threads.idle
-    assert server.sent <= server.asked * (12 * 1024 * 1024 + IN_SOCKETS)
+    assert server.sent <= server.requests * (12 * 1024 * 1024 + IN_SOCKETS)
 
 
 def test_a_slow_response_ends_at_its_time_limit(server: Server) -> None:

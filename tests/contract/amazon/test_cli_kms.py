@@ -65,21 +65,21 @@ def test_a_failure_is_reported_and_changes_nothing(
     file = tmp_path / "ring"
     file.write_text(before := RUNNER.invoke(app, ["keys", "new"]).output)
 
-    def told(*arguments: str) -> tuple[int, str]:
+    def run_keys(*arguments: str) -> tuple[int, str]:
         done = RUNNER.invoke(app, ["keys", *arguments])
         assert file.read_text() == before
         assert done.exception is None or isinstance(done.exception, SystemExit)
         return done.exit_code, done.output
 
-    assert told("new", "--single", "--kms", server.key)[0] == 2
-    assert told("new", "--for", "index-key", "--kms", server.key)[0] == 2
-    assert told("new", "--single", "--for", "sealing-keys", "--kms", server.key)[0] == 2
-    assert told("new", "--kms", server.key, "--kid", "not an id")[0] == 2
-    code, output = told("rotate", str(file), "--kid", "k2", "--kms", "alias/none")
+    assert run_keys("new", "--single", "--kms", server.key)[0] == 2
+    assert run_keys("new", "--for", "index-key", "--kms", server.key)[0] == 2
+    assert run_keys("new", "--single", "--for", "sealing-keys", "--kms", server.key)[0] == 2
+    assert run_keys("new", "--kms", server.key, "--kid", "not an id")[0] == 2
+    code, output = run_keys("rotate", str(file), "--kid", "k2", "--kms", "alias/none")
     assert (code, "alias/none (NotFoundException)" in output) == (1, True), output
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", f"http://127.0.0.1:{free_ports(1)[0]}")
-    code, output = told("rotate", str(file), "--kid", "k2", "--kms", server.key)
+    code, output = run_keys("rotate", str(file), "--kid", "k2", "--kms", server.key)
     assert (code, "(EndpointConnectionError)" in output) == (1, True), output
     monkeypatch.setitem(sys.modules, "boto3", None)
-    code, output = told("new", "--kms", server.key)
+    code, output = run_keys("new", "--kms", server.key)
     assert (code, "sellergate[cli,kms]" in output) == (2, True), output

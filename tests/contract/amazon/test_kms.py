@@ -167,12 +167,12 @@ def test_a_bad_shape_is_an_error_of_its_setting(settings: pytest.MonkeyPatch, ba
     settings.setenv("SELLERGATE_INDEX_KEY", bad)
     with pytest.raises(SettingsError) as caught:
         read_settings(AccountSettings)
-    told = caught.value.problems
-    assert [one.partition(":")[0] for one in told] == ["SELLERGATE_SEALING_KEYS", "SELLERGATE_INDEX_KEY"]
-    assert "key k2 of the key ring" in told[0]
-    assert "the index key" in told[1]
-    shows_no_key(str(told))
-    assert "AAA" not in str(told)
+    problems = caught.value.problems
+    assert [one.partition(":")[0] for one in problems] == ["SELLERGATE_SEALING_KEYS", "SELLERGATE_INDEX_KEY"]
+    assert "key k2 of the key ring" in problems[0]
+    assert "the index key" in problems[1]
+    shows_no_key(str(problems))
+    assert "AAA" not in str(problems)
 
 
 def test_all_keys_of_the_settings_open_or_the_first_fault_names_its_setting(

@@ -166,14 +166,14 @@ async def test_one_bad_account_does_not_affect_others_of_its_application(
     foreign = RefreshToken(SecretStr((await Seller.seeded(control)).refresh_token))
     good = RefreshToken(SecretStr(seller.refresh_token))
 
-    async def asked(grant: RefreshToken) -> AccessToken | Reason:
+    async def token_or_reason(grant: RefreshToken) -> AccessToken | Reason:
         try:
             return await exchanges.exchange(client, grant)
         except PreconditionFailed as error:
             return error.reason
 
     for _ in range(10):
-        bad, *others = await asyncio.gather(asked(foreign), *(asked(good) for _ in range(8)))
+        bad, *others = await asyncio.gather(token_or_reason(foreign), *(token_or_reason(good) for _ in range(8)))
         assert bad is Reason.AUTHORIZATION_MISMATCH
         assert [type(one) for one in others] == [AccessToken] * 8
 

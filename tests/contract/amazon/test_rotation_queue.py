@@ -49,7 +49,7 @@ class Consumer(RotationWorld):
     def __init__(self) -> None:
         super().__init__()
         self.counts: list[tuple[str, str, str]] = []
-        self.doors = RotationHandlers(
+        self.handlers = RotationHandlers(
             Webhooks((), None, time.time),  # type: ignore[arg-type]
             self.rotations,
             lambda *labels: self.counts.append(labels),
@@ -61,7 +61,7 @@ class Consumer(RotationWorld):
         task = asyncio.create_task(
             RotationQueue(
                 queue,
-                self.doors.queue_message,
+                self.handlers.queue_message,
                 order_of=order_of,
                 clock=SYSTEM_CLOCK,
                 jitter=lambda: 0.0,

@@ -99,7 +99,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: NOW)
 
 
-def ours(method: str, url: str, headers: Headers, body: bytes, region: str) -> dict[str, str]:
+def signed_headers(method: str, url: str, headers: Headers, body: bytes, region: str) -> dict[str, str]:
     hashed = hashlib.sha256(body).hexdigest() if body else ""
     return dict(BotoSigner().sign(UnsignedRequest(method, url, headers, hashed), CREDENTIALS, region))
 
@@ -149,7 +149,7 @@ def test_every_signature_of_the_table_equals_botocores_and_aws_own() -> None:
     rows = list(table())
     assert len(rows) == len(set(rows)) >= 200
     for row in rows:
-        signed = ours(*row)
+        signed = signed_headers(*row)
         assert signed == botocores(*row), row
         assert signed["authorization"] == by_hand(*row), row
         assert signed["x-amz-date"] == "20261124T020000Z"
@@ -163,15 +163,15 @@ def test_the_gateway_and_the_iam_service_sign_alike() -> None:
         headers = (("x-amz-access-token", "Atza|token"),)
         sent = SigV4Signer(NOW.timestamp).sign(AmazonRequest(method, url, headers, body), held, region)
         added = {name.lower(): value for name, value in sent.headers if name != "x-amz-access-token"}
-        assert added == ours(method, url, headers, body, region)
+        assert added == signed_headers(method, url, headers, body, region)
 
 
 @pytest.fixture(scope="module")
 def amazon() -> Iterator[Simulator]:
     with running_simulator() as simulator:
         keys = [{"access_key_id": AWS_KEY_ID, "secret_access_key": AWS_SECRET}]
-        simulator.told("seed", {"roles": [{"arn": ROLE_ARN}], "aws_keys": keys})
-        simulator.told("rates", {"scale": 1000, "burst_scale": 100})
+        simulator.post_control("seed", {"roles": [{"arn": ROLE_ARN}], "aws_keys": keys})
+        simulator.post_control("rates", {"scale": 1000, "burst_scale": 100})
         yield simulator
 
 
@@ -199,9 +199,9 @@ def send(url: str, method: str, headers: Headers, body: bytes) -> tuple[int, byt
         connection.putheader("content-length", str(len(body)))
     connection.endheaders(body or None)
     response = connection.getresponse()
-    told = response.status, response.read()
+    received = response.status, response.read()
     connection.close()
-    return told
+    return received
 
 
 @pytest.fixture(scope="module")

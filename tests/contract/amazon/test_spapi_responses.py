@@ -10,7 +10,7 @@ from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, Respons
 
 
 @asynccontextmanager
-async def answering(head: bytes) -> AsyncIterator[str]:
+async def serving(head: bytes) -> AsyncIterator[str]:
     """Serve one response to every request; yield where."""
 
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -25,7 +25,7 @@ async def answering(head: bytes) -> AsyncIterator[str]:
 
 
 async def sent(head: bytes) -> AmazonResponse:
-    async with answering(head) as url, open_amazon() as amazon:
+    async with serving(head) as url, open_amazon() as amazon:
         return await amazon.send(AmazonRequest("POST", url, (), b"{}"), 20)
 
 
@@ -52,7 +52,7 @@ async def test_an_invalid_http_response_is_an_unknown_outcome(head: bytes) -> No
 
 async def test_only_listed_headers_are_passed_on() -> None:
     kept = [("Content-Length", "2"), ("x-amzn-RequestId", "r"), ("X-Amz-Apigw-Id", "g"), ("Content-Type", "text/\xe9")]
-    gone = [
+    dropped = [
         ("Set-Cookie", "session=amazon"),
         ("Set-Cookie2", "a=b"),
         ("Content-Security-Policy", "default-src *"),
@@ -76,7 +76,7 @@ async def test_only_listed_headers_are_passed_on() -> None:
         ("Via", "1.1 x"),
         ("X-Request-Id", "theirs"),
     ]
-    lines = [f"{name}: {value}".encode("latin-1") for name, value in gone + kept]
+    lines = [f"{name}: {value}".encode("latin-1") for name, value in dropped + kept]
     response = await sent(b"\r\n".join([b"HTTP/1.1 200 OK", *lines]))
     assert response.headers == tuple(kept)
     assert response.body == b"ok"

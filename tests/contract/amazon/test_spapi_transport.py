@@ -53,8 +53,8 @@ URLS = [
 def simulator() -> Iterator[Simulator]:
     with running_simulator() as started:
         keys = [{"access_key_id": AWS_KEY_ID, "secret_access_key": AWS_SECRET}]
-        started.told("seed", {"roles": [{"arn": ROLE_ARN}], "aws_keys": keys})
-        started.told("rates", {"scale": 1000, "burst_scale": 100})
+        started.post_control("seed", {"roles": [{"arn": ROLE_ARN}], "aws_keys": keys})
+        started.post_control("rates", {"scale": 1000, "burst_scale": 100})
         yield started
 
 
@@ -168,7 +168,7 @@ async def test_a_request_on_a_broken_connection_is_sent_once_with_an_unknown_out
     # On a connection that was used before, aiohttp would repeat a broken request unnoticed.
     assert (await amazon.send(request(client, token), SECONDS)).status == 200
     before = client.simulator.operation(name)["calls"]
-    client.simulator.told("faults", {"kind": kind, "count": 1, "operation": name})
+    client.simulator.post_control("faults", {"kind": kind, "count": 1, "operation": name})
     with pytest.raises(ResponseLost) as caught:
         await amazon.send(request(client, token, url, method), SECONDS)
     assert client.simulator.operation(name)["calls"] == before + 1
@@ -178,26 +178,28 @@ async def test_a_request_on_a_broken_connection_is_sent_once_with_an_unknown_out
 
 
 async def test_a_late_response_is_an_unknown_outcome(amazon: AiohttpAmazon, client: Client, token: str) -> None:
-    client.simulator.told("faults", {"kind": "slow", "count": 1, "delay_seconds": 1.0, "operation": ACCOUNT_NAME})
+    client.simulator.post_control(
+        "faults", {"kind": "slow", "count": 1, "delay_seconds": 1.0, "operation": ACCOUNT_NAME}
+    )
     with pytest.raises(ResponseLost, match=r"no complete response within 0\.2 s"):
         await amazon.send(request(client, token), 0.2)
 
 
 async def test_a_refused_connection_sends_nothing(amazon: AiohttpAmazon, client: Client, token: str) -> None:
-    nobody = replace(request(client, token), url="http://127.0.0.1:1/x")
+    unreachable = replace(request(client, token), url="http://127.0.0.1:1/x")
     with pytest.raises(ConnectError):
-        await amazon.send(nobody, SECONDS)
+        await amazon.send(unreachable, SECONDS)
     # The other side has no TLS, so that the handshake fails before a request is sent.
     with pytest.raises(ConnectError):
-        await amazon.send(replace(nobody, url=client.simulator.url("na").replace("http:", "https:")), SECONDS)
+        await amazon.send(replace(unreachable, url=client.simulator.url("na").replace("http:", "https:")), SECONDS)
 
 
 async def test_a_failed_handshake_sends_nothing(amazon: AiohttpAmazon, client: Client, token: str) -> None:
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    server = await asyncio.start_server(stay_silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
         with pytest.raises(ConnectError, match=r"within 0\.2 s"):

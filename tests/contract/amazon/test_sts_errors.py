@@ -31,7 +31,7 @@ class Sts:
 
     def __init__(self) -> None:
         self.url = ""
-        self.asked = 0
+        self.requests = 0
         self.responses: list[tuple[int, str]] = []
         self.silent_region = ""
         self.well_again = Event()
@@ -43,20 +43,20 @@ class Sts:
         self.responses = [(status, f"<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")]
 
     def next(self) -> tuple[int, str]:
-        self.asked += 1
+        self.requests += 1
         return self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
 
 
 @pytest.fixture
 def server() -> Iterator[Sts]:
-    told = Sts()
+    state = Sts()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            if told.silent_region and f"/{told.silent_region}/sts/" in self.headers["Authorization"]:
-                told.well_again.wait(10)
-            status, body = told.next()
+            if state.silent_region and f"/{state.silent_region}/sts/" in self.headers["Authorization"]:
+                state.well_again.wait(10)
+            status, body = state.next()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -67,8 +67,8 @@ def server() -> Iterator[Sts]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
-        told.url = f"http://127.0.0.1:{listening.server_port}"
-        yield told
+        state.url = f"http://127.0.0.1:{listening.server_port}"
+        yield state
         listening.shutdown()
 
 
@@ -83,9 +83,9 @@ async def sts(server: Sts, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bot
 async def refusal(sts: BotoSts, role: Role = ROLE) -> SellergateError:
     with pytest.raises(SellergateError) as caught:
         await sts.assume(role, SESSION)
-    told = f"{caught.value!r} {caught.value.metadata} {caught.value.__cause__!r}"
+    shown = f"{caught.value!r} {caught.value.metadata} {caught.value.__cause__!r}"
     for secret in (EXTERNAL_ID, AWS_SECRET, AWS_KEY_ID):
-        assert secret not in told
+        assert secret not in shown
     assert caught.value.__suppress_context__
     return caught.value
 
@@ -110,7 +110,7 @@ async def test_calls_of_a_busy_sts_are_retried_and_then_unavailable(
     error = await refusal(sts)
     assert (error.reason, error.code) == (Reason.DEPENDENCY_UNAVAILABLE, Code.UNAVAILABLE)
     assert error.metadata == {"aws_code": code}
-    assert server.asked == ATTEMPTS
+    assert server.requests == ATTEMPTS
     assert any(detail.TypeName() == "google.rpc.RetryInfo" for detail in to_status(error, "iam").details)
 
 
@@ -133,7 +133,7 @@ async def test_a_refused_role_is_reported_at_once_with_a_remedy(
     assert (error.reason, error.code) == (Reason.ROLE_REJECTED, Code.PERMISSION_DENIED)
     assert f"{ROLE_ARN} ({code})" in error.message
     assert what_to_do in error.message
-    assert server.asked == 1
+    assert server.requests == 1
 
 
 @pytest.mark.parametrize(
@@ -157,11 +157,11 @@ async def test_a_refusal_of_the_own_credentials_is_not_reported_as_the_roles(
     assert f"the iam service's own AWS credentials ({code})" in error.message
     assert ROLE_ARN not in error.message
     assert error.retry_after == 5.0
-    assert server.asked == 1
+    assert server.requests == 1
 
 
 @pytest.mark.parametrize(
-    ("response", "asked"),
+    ("response", "requests"),
     [
         ((400, '<ErrorResponse><Error><Code>Bad&#10;"code"&lt;x&gt;</Code></Error></ErrorResponse>'), 1),
         ((400, "<ErrorResponse/>"), 1),
@@ -175,14 +175,14 @@ async def test_a_refusal_of_the_own_credentials_is_not_reported_as_the_roles(
     ],
 )
 async def test_an_endpoint_that_is_not_sts_is_unavailable_in_one_line(
-    server: Sts, sts: BotoSts, response: tuple[int, str], asked: int
+    server: Sts, sts: BotoSts, response: tuple[int, str], requests: int
 ) -> None:
     server.responses = [response]
     error = await refusal(sts)
     assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
     assert error.retry_after
     assert not {"\n", '"', "<"} & set(error.message)
-    assert server.asked == asked
+    assert server.requests == requests
 
 
 @pytest.mark.parametrize("changed", ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"])
@@ -198,7 +198,7 @@ async def test_credentials_that_no_header_can_carry_are_not_used(server: Sts, st
     server.responses = [(200, f"<AssumeRoleResponse>{result}</AssumeRoleResponse>")]
     error = await refusal(sts)
     assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
-    assert server.asked == ATTEMPTS
+    assert server.requests == ATTEMPTS
 
 
 async def test_a_region_whose_sts_is_silent_delays_no_other(server: Sts, sts: BotoSts) -> None:
@@ -233,7 +233,7 @@ async def test_retries_end_before_the_deadline_with_the_throttling_and_not_with_
 ) -> None:
     server.refuses(400, "Throttling")
     await refusal(sts)  # this creates the client
-    server.asked = 0
+    server.requests = 0
     sts._jitter = lambda: 0.99
     loop = asyncio.get_running_loop()
     with use_context(CallContext("m", "r", deadline=loop.time() + 1)):
@@ -241,11 +241,11 @@ async def test_retries_end_before_the_deadline_with_the_throttling_and_not_with_
         error = await refusal(sts)
     assert error.reason is Reason.DEPENDENCY_UNAVAILABLE
     assert loop.time() - started < 1
-    assert 1 <= server.asked < ATTEMPTS
+    assert 1 <= server.requests < ATTEMPTS
 
 
 async def test_a_short_throttling_is_invisible_to_the_caller(server: Sts, sts: BotoSts, amazon: Simulator) -> None:
-    amazon.told("faults", {"kind": "sts_throttle", "count": ATTEMPTS - 1})
+    amazon.post_control("faults", {"kind": "sts_throttle", "count": ATTEMPTS - 1})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_STS", amazon.main)
         found = await sts.assume(ROLE, SESSION)
@@ -263,7 +263,7 @@ def amazon() -> Iterator[Simulator]:
     with running_simulator() as simulator:
         roles = [{"arn": ROLE_ARN, "external_id": None}, {"arn": GUARDED_ARN, "external_id": EXTERNAL_ID}]
         keys = [{"access_key_id": AWS_KEY_ID, "secret_access_key": AWS_SECRET}]
-        simulator.told("seed", {"roles": roles, "aws_keys": keys})
+        simulator.post_control("seed", {"roles": roles, "aws_keys": keys})
         yield simulator
 
 

@@ -31,7 +31,7 @@ def amazon() -> Iterator[Simulator]:
     with running_simulator() as simulator:
         keys = [{"access_key_id": AWS_KEY_ID, "secret_access_key": AWS_SECRET}]
         roles = [{"arn": ROLE_ARN, "external_id": "ours"}, {"arn": OUR_ROLE, "external_id": None}]
-        simulator.told("seed", {"roles": roles, "aws_keys": keys})
+        simulator.post_control("seed", {"roles": roles, "aws_keys": keys})
         yield simulator
 
 
@@ -113,11 +113,11 @@ class Container:
 @pytest.fixture
 def container(amazon: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Container]:
     """Pod identity: a full URI on loopback, and a token in a file."""
-    told = Container()
+    endpoint = Container()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = told.respond(self.headers["Authorization"])
+            status, body = endpoint.respond(self.headers["Authorization"])
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -133,11 +133,11 @@ def container(amazon: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
             "AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{server.server_port}/v1/credentials"
         )
         monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "token"))
-        yield told
+        yield endpoint
         server.shutdown()
 
 
-def session_of_ours(amazon: Simulator) -> dict[str, str]:
+def assumed_session(amazon: Simulator) -> dict[str, str]:
     """Return temporary credentials that the simulator gave, as a container endpoint writes them."""
     client: Any = boto3.session.Session(AWS_KEY_ID, AWS_SECRET).client("sts", REGION, endpoint_url=amazon.main)
     found = client.assume_role(RoleArn=OUR_ROLE, RoleSessionName="pod")["Credentials"]
@@ -148,29 +148,29 @@ def session_of_ours(amazon: Simulator) -> dict[str, str]:
 async def test_the_container_endpoint_is_called_with_its_token_and_again_before_expiry(
     amazon: Simulator, sts: BotoSts, container: Container, tmp_path: Path
 ) -> None:
-    container.given = session_of_ours(amazon)
+    container.given = assumed_session(amazon)
     container.life = timedelta(minutes=5)  # within boto3's mandatory ten minutes: renewed at each use
     await works(sts)
-    asked = len(container.authorizations)
-    amazon.told("sessions/expire")
-    container.given, container.life = session_of_ours(amazon), timedelta(hours=1)
+    requests = len(container.authorizations)
+    amazon.post_control("sessions/expire")
+    container.given, container.life = assumed_session(amazon), timedelta(hours=1)
     (tmp_path / "token").write_text("pod-token-2")
     await works(sts)
-    assert len(container.authorizations) == asked + 1
+    assert len(container.authorizations) == requests + 1
     assert (container.authorizations[0], container.authorizations[-1]) == ("pod-token-1", "pod-token-2")
     await works(sts)
-    assert len(container.authorizations) == asked + 1, "credentials that live long are not asked for again"
+    assert len(container.authorizations) == requests + 1, "credentials that live long are not asked for again"
 
 
 async def test_an_own_session_that_ended_early_is_reported_and_replaced(
     amazon: Simulator, sts: BotoSts, container: Container
 ) -> None:
-    container.given = session_of_ours(amazon)
+    container.given = assumed_session(amazon)
     await works(sts)
-    amazon.told("sessions/expire")
+    amazon.post_control("sessions/expire")
     with pytest.raises(Unavailable, match=r"own AWS credentials \(ExpiredToken\)"):
         await sts.assume(ROLE, SESSION)
-    container.given = session_of_ours(amazon)
+    container.given = assumed_session(amazon)
     await works(sts)
 
 
@@ -212,8 +212,8 @@ async def test_a_web_identity_needs_its_file_its_role_and_the_region_of_this_ser
     (tmp_path / "token").write_text("eyJhbGciOiJub25lIn0.e30.")
     await works(sts)
     await works(sts)
-    (ours,) = assumed(OUR_ROLE)
-    assert ours.session_name == "pod-1"
+    (session,) = assumed(OUR_ROLE)
+    assert session.session_name == "pod-1"
     first, second = assumed(ROLE_ARN)
     assert (
         (first.session_name, first.external_id) == (second.session_name, second.external_id) == (SESSION.name, "ours")

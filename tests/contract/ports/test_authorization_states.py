@@ -151,8 +151,8 @@ async def test_a_moved_changed_or_foreign_value_counts_as_missing(redis: Redis) 
 
 
 async def test_without_redis_nothing_is_kept_and_nothing_is_given_out() -> None:
-    async with open_redis(SecretStr("redis://127.0.0.1:1")) as gone:
-        states = RedisStates(gone, RING)
+    async with open_redis(SecretStr("redis://127.0.0.1:1")) as unreachable:
+        states = RedisStates(unreachable, RING)
         with pytest.raises(Unavailable):
             await states.keep(new_state(), PENDING, 600)
         with pytest.raises(Unavailable):

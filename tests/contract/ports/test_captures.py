@@ -40,7 +40,7 @@ class Log:
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(service, "TELL_SECONDS", 0.02)
+    monkeypatch.setattr(service, "PUBLISH_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -122,8 +122,8 @@ async def test_a_capture_needs_an_account_and_redis(
     with pytest.raises(NotFound):
         await anext(replicas[0].run("a2", operation, 10))
     assert replicas[0].idle
-    async with open_redis(SecretStr(f"redis://127.0.0.1:{free_ports(1)[0]}")) as gone:
-        alone = Captures(RedisCaptures(gone, RING), Log(), SYSTEM_CLOCK, new_request_id, asyncio.to_thread)
+    async with open_redis(SecretStr(f"redis://127.0.0.1:{free_ports(1)[0]}")) as unreachable:
+        alone = Captures(RedisCaptures(unreachable, RING), Log(), SYSTEM_CLOCK, new_request_id, asyncio.to_thread)
         with pytest.raises(Unavailable):
             await anext(alone.run("a1", operation, 10))
         assert alone.idle

@@ -34,14 +34,14 @@ async def test_a_dry_run_reports_an_older_secret_of_the_same_import(database: Da
     first = [row(1, "new"), row(2, "old"), row(3, "new"), row(4, "other", client="client-2")]
     then = [*first, row(5, "old"), row(6, "new"), row(7, "third", client="client-2")]
     for rows, warned in ((first, [2]), (then, [5, 7])):
-        said = []
+        warnings = []
         for dry_run in (True, False):
             run = importing(database, dry_run=dry_run)
-            said.append([await run.import_row(one) for one in rows])
-        assert [(taken.outcome, str(taken.warning)) for taken in said[0]] == [
-            (taken.outcome, str(taken.warning)) for taken in said[1]
+            warnings.append([await run.import_row(one) for one in rows])
+        assert [(taken.outcome, str(taken.warning)) for taken in warnings[0]] == [
+            (taken.outcome, str(taken.warning)) for taken in warnings[1]
         ]
-        assert [rows[n].origin.account_id for n, taken in enumerate(said[0]) if taken.warning] == [
+        assert [rows[n].origin.account_id for n, taken in enumerate(warnings[0]) if taken.warning] == [
             f"a{n}" for n in warned
         ]
 

@@ -152,7 +152,7 @@ async def test_a_caller_is_served_sooner_when_an_earlier_one_is_cancelled(quota:
 
 async def test_a_caller_at_another_replica_is_served_sooner_too(redis: Redis, redis_url: str) -> None:
     buckets = alone(1.0, 1)
-    async with open_redis(SecretStr(redis_url)) as second, heard(second) as other:
+    async with open_redis(SecretStr(redis_url)) as second, listening_replica(second) as other:
         one = shared_replica(redis).limiter
         await one.acquire(buckets, 0)
         before = await queue(one, buckets, 60)
@@ -233,7 +233,7 @@ async def test_a_reported_rate_wakes_waiting_callers(quota: RateLimiter) -> None
 
 async def test_a_rate_learned_by_one_replica_wakes_waiters_of_another(redis: Redis, redis_url: str) -> None:
     buckets = alone(0.01, 1)
-    async with open_redis(SecretStr(redis_url)) as second, heard(second) as other:
+    async with open_redis(SecretStr(redis_url)) as second, listening_replica(second) as other:
         one = shared_replica(redis).limiter
         await one.acquire(buckets, 0)
         (waiting,) = await queue(other.limiter, buckets, 1)
@@ -342,7 +342,7 @@ async def test_replicas_share_and_the_end_of_an_outage_is_logged(
     assert events == ["quota_local", "quota_shared"]
 
 
-class heard:  # noqa: N801  (used as a function)
+class listening_replica:  # noqa: N801  (used as a function)
     """A replica that receives the messages of others."""
 
     def __init__(self, redis: Redis) -> None:

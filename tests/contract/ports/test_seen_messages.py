@@ -22,8 +22,8 @@ async def test_one_of_many_replicas_receives_a_message_and_may_release_it(redis_
 
 
 async def test_without_redis_no_message_is_accepted() -> None:
-    async with open_redis(SecretStr(f"redis://127.0.0.1:{free_ports(1)[0]}")) as gone:
+    async with open_redis(SecretStr(f"redis://127.0.0.1:{free_ports(1)[0]}")) as unreachable:
         with pytest.raises(Unavailable):
-            await RedisSeen(gone).claim("digest")
-        await RedisSeen(gone).release("digest")
-    assert isinstance(gone, Redis)
+            await RedisSeen(unreachable).claim("digest")
+        await RedisSeen(unreachable).release("digest")
+    assert isinstance(unreachable, Redis)

@@ -42,8 +42,10 @@ async def test_every_column_and_row_is_protected_as_the_page_says(world: World) 
     # Testing every column on PostgreSQL takes too long here; tests/system/test_thief.py does it.
     every = world.database.engine.dialect.name == "sqlite"
     seen = {**await walk_columns(world, every=every), **await walk_rows(world)}
-    told = documented() if every else {key: found for key, found in documented().items() if key in seen}
-    assert seen == told, "\n".join(f"| `{name}` | `{what}` | {found} |" for (name, what), found in seen.items())
+    documented_rows = documented() if every else {key: found for key, found in documented().items() if key in seen}
+    assert seen == documented_rows, "\n".join(
+        f"| `{name}` | `{what}` | {found} |" for (name, what), found in seen.items()
+    )
 
 
 def refused_rows(table: str) -> float | None:

@@ -78,7 +78,7 @@ class Simulator:
     def control(self, method: str, path: str, document: Any = None) -> httpx.Response:
         return self.http.request(method, f"{self.main}/control/{path}", json=document)
 
-    def told(self, path: str, document: Any = None) -> Any:
+    def post_control(self, path: str, document: Any = None) -> Any:
         """Send a POST to the control API, which must accept it; return the response's document."""
         return self.control("POST", path, document).raise_for_status().json()
 
@@ -100,7 +100,7 @@ class Simulator:
         }
         names = ("application_id", "client_id", "client_secret")
         application = {name: getattr(client, name) for name in names}
-        self.told("seed", {"applications": [application], "sellers": [seller]})
+        self.post_control("seed", {"applications": [application], "sellers": [seller]})
         return client
 
 

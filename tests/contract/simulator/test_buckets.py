@@ -18,8 +18,8 @@ def started() -> Iterator[Simulator]:
 
 @pytest.fixture
 def amazon(started: Simulator) -> Simulator:
-    started.told("rates", {"scale": 1})
-    started.told("reset")
+    started.post_control("rates", {"scale": 1})
+    started.post_control("reset")
     return started
 
 
@@ -41,7 +41,7 @@ def test_a_burst_then_429_with_amazons_message(amazon: Simulator) -> None:
 
 
 def test_buckets_are_apart_by_operation_seller_and_region(amazon: Simulator) -> None:
-    amazon.told("rates", {"scale": 1, "burst_scale": 0.01})
+    amazon.post_control("rates", {"scale": 1, "burst_scale": 0.01})
     first, second = amazon.client(US, GERMANY), amazon.client(US)
     token = first.access_token()
     assert first.call("GET", ACCOUNT, token=token).status_code == 200
@@ -52,14 +52,14 @@ def test_buckets_are_apart_by_operation_seller_and_region(amazon: Simulator) -> 
 
 
 def test_two_tokens_of_one_seller_share_a_bucket(amazon: Simulator) -> None:
-    amazon.told("rates", {"scale": 1, "burst_scale": 0.01})
+    amazon.post_control("rates", {"scale": 1, "burst_scale": 0.01})
     client = amazon.client()
     assert [client.call("GET", ACCOUNT).status_code for _ in range(2)] == [200, 429]
 
 
 def test_a_bucket_refills_at_the_scaled_rate(amazon: Simulator) -> None:
     # 0.016 calls a second become 10: one call every 100 ms.
-    amazon.told("rates", {"scale": 625, "burst_scale": 0.1, "operation": "sellers/v1/getAccount"})
+    amazon.post_control("rates", {"scale": 625, "burst_scale": 0.1, "operation": "sellers/v1/getAccount"})
     client = amazon.client()
     token = client.access_token()
     first = client.call("GET", ACCOUNT, token=token)
@@ -72,7 +72,7 @@ def test_a_bucket_refills_at_the_scaled_rate(amazon: Simulator) -> None:
 
 
 def test_the_sandbox_has_one_bucket_for_everything(amazon: Simulator) -> None:
-    amazon.told("rates", {"scale": 0.001})
+    amazon.post_control("rates", {"scale": 0.001})
     client = amazon.client()
     token = client.access_token()
     paths = [ACCOUNT, PARTICIPATIONS] * 8
@@ -82,7 +82,7 @@ def test_the_sandbox_has_one_bucket_for_everything(amazon: Simulator) -> None:
 
 
 def test_refused_tokens_cost_no_quota(amazon: Simulator) -> None:
-    amazon.told("rates", {"scale": 1, "burst_scale": 0.01})
+    amazon.post_control("rates", {"scale": 1, "burst_scale": 0.01})
     client = amazon.client()
     token = client.access_token()
     assert client.call("GET", ACCOUNT, token="Atza|wrong").status_code == 403
@@ -90,9 +90,9 @@ def test_refused_tokens_cost_no_quota(amazon: Simulator) -> None:
 
 
 def test_a_reset_fills_the_buckets(amazon: Simulator) -> None:
-    amazon.told("rates", {"scale": 1, "burst_scale": 0.01})
+    amazon.post_control("rates", {"scale": 1, "burst_scale": 0.01})
     client = amazon.client()
     token = client.access_token()
     assert [client.call("GET", ACCOUNT, token=token).status_code for _ in range(2)] == [200, 429]
-    amazon.told("reset")
+    amazon.post_control("reset")
     assert client.call("GET", ACCOUNT, token=token).status_code == 200

@@ -35,7 +35,7 @@ class App:
             **changes,
         }
         sellers = [{"selling_partner_id": self.seller, "marketplace_ids": [US]}]
-        amazon.told("seed", {"applications": [self.application], "sellers": sellers})
+        amazon.post_control("seed", {"applications": [self.application], "sellers": sellers})
 
     def get(self, path: str = "/apps/authorize/consent", **query: str) -> httpx.Response:
         given = {"application_id": str(self.application["application_id"]), "state": "our state", **query}
@@ -51,7 +51,7 @@ class App:
         return self.amazon.http.post(f"{self.amazon.main}/auth/o2/token", data=form)
 
 
-def went(response: httpx.Response) -> tuple[str, dict[str, str]]:
+def redirect_of(response: httpx.Response) -> tuple[str, dict[str, str]]:
     assert response.status_code == 302, response.text
     parts = urlsplit(response.headers["location"])
     return f"{parts.scheme}://{parts.netloc}{parts.path}", dict(parse_qsl(parts.query))
@@ -64,7 +64,7 @@ def test_the_page_asks_and_the_button_sends_the_browser_back_with_a_code(amazon:
     assert "<button>Authorize</button>" in page.text
     assert f'name="redirect_uri" value="{REDIRECT}"' in page.text
     assert f"<option>{app.seller}</option>" in page.text
-    where, query = went(app.post(redirect_uri=REDIRECT, selling_partner_id=app.seller))
+    where, query = redirect_of(app.post(redirect_uri=REDIRECT, selling_partner_id=app.seller))
     assert where == REDIRECT
     code = query.pop("spapi_oauth_code")
     assert query == {"state": "our state", "selling_partner_id": app.seller}
@@ -75,8 +75,8 @@ def test_the_page_asks_and_the_button_sends_the_browser_back_with_a_code(amazon:
 
 def test_the_first_redirect_uri_is_the_default_and_another_registered_one_may_be_named(amazon: Simulator) -> None:
     app = App(amazon)
-    assert went(app.post(selling_partner_id=app.seller))[0] == REDIRECT
-    where, query = went(app.post(selling_partner_id=app.seller, redirect_uri=SECOND))
+    assert redirect_of(app.post(selling_partner_id=app.seller))[0] == REDIRECT
+    where, query = redirect_of(app.post(selling_partner_id=app.seller, redirect_uri=SECOND))
     assert (where, query["x"]) == ("https://ours.test/second", "1")
     wrong = app.exchange(query["spapi_oauth_code"], redirect_uri=REDIRECT)
     assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_grant")
@@ -84,7 +84,7 @@ def test_the_first_redirect_uri_is_the_default_and_another_registered_one_may_be
 
 
 @pytest.mark.parametrize(
-    ("draft", "query", "told"),
+    ("draft", "query", "message"),
     [
         (True, {}, "MD1000"),
         (False, {"version": "beta"}, "MD1000"),
@@ -96,29 +96,29 @@ def test_the_first_redirect_uri_is_the_default_and_another_registered_one_may_be
     ],
 )
 def test_a_refusal_of_amazon_is_a_page_and_no_redirect(
-    amazon: Simulator, draft: bool, query: dict[str, str], told: str
+    amazon: Simulator, draft: bool, query: dict[str, str], message: str
 ) -> None:
     app = App(amazon, draft=draft)
     refused = app.post(**{"selling_partner_id": app.seller, **query})
     assert refused.status_code == 400
-    assert told in refused.text
+    assert message in refused.text
     assert "<script>" not in refused.text
     if "selling_partner_id" not in query:
-        assert told in app.get(**query).text
+        assert message in app.get(**query).text
 
 
 def test_a_draft_is_authorized_with_version_beta(amazon: Simulator) -> None:
     app = App(amazon, draft=True)
-    assert went(app.post(selling_partner_id=app.seller, version="beta"))[0] == REDIRECT
+    assert redirect_of(app.post(selling_partner_id=app.seller, version="beta"))[0] == REDIRECT
 
 
 def test_a_signed_in_partner_consents_at_once(amazon: Simulator) -> None:
     app = App(amazon)
-    amazon.told("consent", {"selling_partner_id": app.seller})
+    amazon.post_control("consent", {"selling_partner_id": app.seller})
     try:
-        assert went(app.get())[1]["selling_partner_id"] == app.seller
+        assert redirect_of(app.get())[1]["selling_partner_id"] == app.seller
     finally:
-        amazon.told("consent", {"selling_partner_id": None})
+        amazon.post_control("consent", {"selling_partner_id": None})
     assert app.get().status_code == 200
     assert amazon.control("POST", "consent", {"selling_partner_id": "NOBODY"}).status_code == 400
 
@@ -127,13 +127,13 @@ def test_a_signed_in_partner_consents_at_once(amazon: Simulator) -> None:
 def test_the_appstore_goes_to_the_login_uri_and_takes_the_browser_back_once(amazon: Simulator, draft: bool) -> None:
     app = App(amazon, draft=draft)
     application_id = app.application["application_id"]
-    where, query = went(app.get(f"/apps/appstore/{application_id}", selling_partner_id=app.seller))
+    where, query = redirect_of(app.get(f"/apps/appstore/{application_id}", selling_partner_id=app.seller))
     assert where == LOGIN
     assert query["amazon_callback_uri"] == f"{amazon.main}/apps/authorize/confirm/{application_id}"
     assert (query["selling_partner_id"], query.get("version")) == (app.seller, "beta" if draft else None)
     back = {"amazon_state": query["amazon_state"], "redirect_uri": REDIRECT} | ({"version": "beta"} if draft else {})
     confirm = f"/apps/authorize/confirm/{application_id}"
-    where, found = went(app.get(confirm, **back))
+    where, found = redirect_of(app.get(confirm, **back))
     assert (where, found["state"], found["selling_partner_id"]) == (REDIRECT, "our state", app.seller)
     assert app.exchange(found["spapi_oauth_code"], redirect_uri=REDIRECT).status_code == 200
     for again in (back, {**back, "amazon_state": "invented"}):
@@ -143,7 +143,7 @@ def test_the_appstore_goes_to_the_login_uri_and_takes_the_browser_back_once(amaz
 def test_a_withdrawn_consent_brings_a_refresh_token_that_never_works(amazon: Simulator) -> None:
     app = App(amazon)
     body = {"client_id": app.application["client_id"], "selling_partner_id": app.seller, "withdrawn": True}
-    granted = app.exchange(amazon.told("authorization-codes", body)["code"]).json()
+    granted = app.exchange(amazon.post_control("authorization-codes", body)["code"]).json()
     refresh = app.exchange("", grant_type="refresh_token", refresh_token=granted["refresh_token"])
     assert (refresh.status_code, refresh.json()["error"]) == (400, "invalid_grant")
 

@@ -32,7 +32,7 @@ def test_health_reports_the_ports(amazon: Simulator) -> None:
 
 
 def test_counters_have_their_shape_from_the_start(amazon: Simulator) -> None:
-    amazon.told("reset")
+    amazon.post_control("reset")
     assert amazon.counters() == {
         "lwa": {"exchanges": 0, "by_grant": {}, "rejected": {}},
         "sts": {"assume_role": 0, "rejected": 0},
@@ -97,20 +97,20 @@ def test_a_seed_file_fills_the_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "texts"),
     [
         ({"PORT": "seven", "LOG_LEVEL": "loud"}, ["port", "log_level"]),
         ({"SEED_FILE": "SEED"}, ["aws_keys[0].access_key_id"]),
         ({"SEED_FILE": "absent.json"}, ["absent.json"]),
     ],
 )
-def test_a_bad_start_ends_with_one_sentence(tmp_path: Path, environment: dict[str, str], said: list[str]) -> None:
+def test_a_bad_start_ends_with_one_sentence(tmp_path: Path, environment: dict[str, str], texts: list[str]) -> None:
     (tmp_path / "SEED").write_text('{"aws_keys": [{"secret_access_key": "never-shown"}]}')
     prefixed = {f"SELLERGATE_SIMULATOR_{name}": value for name, value in {"PORT": "0", **environment}.items()}
     command = [sys.executable, "-m", "sellergate_simulator"]
     ended = subprocess.run(command, env=prefixed, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
     assert ended.returncode == 1
-    assert all(text in ended.stderr for text in said)
+    assert all(text in ended.stderr for text in texts)
     assert "Traceback" not in ended.stderr
     assert "never-shown" not in ended.stderr
     assert "seven" not in ended.stderr
@@ -128,7 +128,7 @@ def test_a_taken_port_is_named(amazon: Simulator) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_within_two_seconds_in_the_middle_of_a_call(number: signal.Signals) -> None:
     with running_simulator() as simulator:
-        simulator.told("faults", {"kind": "lwa_slow", "delay_seconds": 60})
+        simulator.post_control("faults", {"kind": "lwa_slow", "delay_seconds": 60})
         with pytest.raises(httpx.ReadTimeout):
             simulator.http.post(f"{simulator.main}/auth/o2/token", timeout=0.1)
         started = time.monotonic()

@@ -18,8 +18,8 @@ LISTINGS = "GET_MERCHANT_LISTINGS_ALL_DATA"
 @pytest.fixture(scope="module")
 def amazon() -> Iterator[Simulator]:
     with running_simulator() as simulator:
-        simulator.told("rates", {"scale": 10_000, "burst_scale": 10})
-        simulator.told("processing", {"step_seconds": 0.1})
+        simulator.post_control("rates", {"scale": 10_000, "burst_scale": 10})
+        simulator.post_control("processing", {"step_seconds": 0.1})
         yield simulator
 
 

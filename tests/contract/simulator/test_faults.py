@@ -24,7 +24,7 @@ def started() -> Iterator[Simulator]:
 
 @pytest.fixture
 def client(started: Simulator) -> Client:
-    started.told("reset")
+    started.post_control("reset")
     return started.client()
 
 
@@ -46,7 +46,7 @@ def write(client: Client, **options: Any) -> httpx.Response:
     ],
 )
 def test_responses_in_amazons_shapes(client: Client, kind: str, status: int, content_type: str, text: str) -> None:
-    client.simulator.told("faults", {"kind": kind, "count": 1})
+    client.simulator.post_control("faults", {"kind": kind, "count": 1})
     response = client.call("GET", ACCOUNT)
     assert response.status_code == status
     assert response.headers["content-type"].startswith(content_type)
@@ -59,13 +59,13 @@ def test_responses_in_amazons_shapes(client: Client, kind: str, status: int, con
 
 
 def test_a_429_may_have_a_retry_time(client: Client) -> None:
-    client.simulator.told("faults", {"kind": "429_no_header", "count": 1, "retry_after_seconds": 7})
+    client.simulator.post_control("faults", {"kind": "429_no_header", "count": 1, "retry_after_seconds": 7})
     assert client.call("GET", ACCOUNT).headers["retry-after"] == "7"
 
 
 def test_a_reset_breaks_the_connection(client: Client) -> None:
     token = client.access_token()
-    client.simulator.told("faults", {"kind": "reset", "count": 1})
+    client.simulator.post_control("faults", {"kind": "reset", "count": 1})
     with pytest.raises(httpx.ReadError):
         client.call("GET", ACCOUNT, token=token)
     assert client.call("GET", ACCOUNT, token=token).status_code == 200
@@ -73,7 +73,7 @@ def test_a_reset_breaks_the_connection(client: Client) -> None:
 
 def test_a_truncated_body_ends_early(client: Client) -> None:
     token = client.access_token()
-    client.simulator.told("faults", {"kind": "truncate", "count": 1})
+    client.simulator.post_control("faults", {"kind": "truncate", "count": 1})
     with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
         client.call("GET", ACCOUNT, token=token)
     assert client.call("GET", ACCOUNT, token=token).status_code == 200
@@ -81,7 +81,7 @@ def test_a_truncated_body_ends_early(client: Client) -> None:
 
 def test_a_slow_response_arrives_complete(client: Client) -> None:
     token = client.access_token()
-    client.simulator.told("faults", {"kind": "slow", "count": 1, "delay_seconds": 0.3})
+    client.simulator.post_control("faults", {"kind": "slow", "count": 1, "delay_seconds": 0.3})
     started = time.monotonic()
     assert client.call("GET", ACCOUNT, token=token).status_code == 200
     assert time.monotonic() - started >= 0.3
@@ -91,7 +91,7 @@ def test_a_slow_response_arrives_complete(client: Client) -> None:
 @pytest.mark.parametrize("executed", [True, False])
 def test_whether_a_write_was_executed(client: Client, kind: str, executed: bool) -> None:
     fault = {"kind": kind, "operation": "createReport", "count": 1, "executed": executed, "delay_seconds": 0.4}
-    client.simulator.told("faults", fault)
+    client.simulator.post_control("faults", fault)
     token = client.access_token()
     with suppress(httpx.TransportError):
         write(client, token=token, timeout=0.1 if kind == "slow" else 5)
@@ -104,14 +104,14 @@ def test_whether_a_write_was_executed(client: Client, kind: str, executed: bool)
 
 
 def test_a_fault_affects_only_its_operation_and_counts_down(client: Client) -> None:
-    client.simulator.told("faults", {"kind": "503_json", "operation": CREATE_NAME, "count": 2})
+    client.simulator.post_control("faults", {"kind": "503_json", "operation": CREATE_NAME, "count": 2})
     assert client.call("GET", ACCOUNT).status_code == 200
     assert [write(client).status_code for _ in range(3)] == [503, 503, 202]
     assert client.simulator.control("GET", "faults").json() == {"faults": []}
 
 
 def test_a_fault_without_a_count_stays_until_removed(client: Client) -> None:
-    fault = client.simulator.told("faults", {"kind": "500_json"})
+    fault = client.simulator.post_control("faults", {"kind": "500_json"})
     assert {client.call("GET", ACCOUNT).status_code for _ in range(3)} == {500}
     assert client.simulator.control("GET", "faults").json()["faults"] == [fault]
     assert client.simulator.control("DELETE", f"faults/{fault['id']}").status_code == 200
@@ -121,23 +121,23 @@ def test_a_fault_without_a_count_stays_until_removed(client: Client) -> None:
 
 def test_all_faults_are_removed_at_once(client: Client) -> None:
     for kind in ("500_json", "lwa_500"):
-        client.simulator.told("faults", {"kind": kind})
+        client.simulator.post_control("faults", {"kind": kind})
     assert client.simulator.control("DELETE", "faults").json() == {"removed": 2}
     assert client.exchange().status_code == 200
 
 
 def test_probability_lets_some_pass(client: Client) -> None:
-    client.simulator.told("rates", {"scale": 1, "burst_scale": 100})
-    client.simulator.told("faults", {"kind": "500_json", "probability": 0.5})
+    client.simulator.post_control("rates", {"scale": 1, "burst_scale": 100})
+    client.simulator.post_control("faults", {"kind": "500_json", "probability": 0.5})
     token = client.access_token()
     statuses = {client.call("GET", ACCOUNT, token=token).status_code for _ in range(60)}
     assert statuses == {200, 500}
 
 
 def test_lwa_faults(client: Client) -> None:
-    client.simulator.told("faults", {"kind": "lwa_500", "count": 1})
-    client.simulator.told("faults", {"kind": "lwa_html", "count": 1})
-    client.simulator.told("faults", {"kind": "lwa_slow", "count": 1, "delay_seconds": 0.2})
+    client.simulator.post_control("faults", {"kind": "lwa_500", "count": 1})
+    client.simulator.post_control("faults", {"kind": "lwa_html", "count": 1})
+    client.simulator.post_control("faults", {"kind": "lwa_slow", "count": 1, "delay_seconds": 0.2})
     broken, page = client.exchange(), client.exchange()
     assert (broken.status_code, broken.json()["error"]) == (500, "server_error")
     assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (503, "text/html")
@@ -148,9 +148,9 @@ def test_lwa_faults(client: Client) -> None:
 
 
 def test_a_fault_of_lwa_may_be_for_one_grant_type(client: Client) -> None:
-    client.simulator.told("faults", {"kind": "lwa_500", "operation": "authorization_code", "count": 1})
+    client.simulator.post_control("faults", {"kind": "lwa_500", "operation": "authorization_code", "count": 1})
     assert client.exchange().status_code == 200
-    client.simulator.told("faults", {"kind": "lwa_500", "operation": "refresh_token", "count": 1})
+    client.simulator.post_control("faults", {"kind": "lwa_500", "operation": "refresh_token", "count": 1})
     assert [client.exchange().status_code for _ in range(2)] == [500, 200]
 
 
@@ -170,7 +170,7 @@ def test_a_fault_of_lwa_may_be_for_one_grant_type(client: Client) -> None:
     ],
 )
 def test_odd_responses_of_lwa(client: Client, kind: str, status: int, begins: bytes) -> None:
-    client.simulator.told("faults", {"kind": kind, "count": 1, "retry_after_seconds": 7})
+    client.simulator.post_control("faults", {"kind": kind, "count": 1, "retry_after_seconds": 7})
     response = client.exchange()
     assert (response.status_code, response.headers["retry-after"]) == (status, "7")
     assert response.content.startswith(begins)
@@ -180,7 +180,7 @@ def test_odd_responses_of_lwa(client: Client, kind: str, status: int, begins: by
 
 @pytest.mark.parametrize(("kind", "path"), [("lwa_silent", "/auth/o2/token"), ("sts_silent", "/")])
 def test_a_silent_connection_ends_with_its_client(client: Client, kind: str, path: str) -> None:
-    client.simulator.told("faults", {"kind": kind, "count": 1})
+    client.simulator.post_control("faults", {"kind": kind, "count": 1})
     with pytest.raises(httpx.ReadTimeout):
         client.simulator.http.post(f"{client.simulator.main}{path}", data={"a": "b"}, timeout=0.2)
     assert client.simulator.counters()["lwa"]["exchanges"] == 0
@@ -192,7 +192,7 @@ def test_a_silent_connection_ends_with_its_client(client: Client, kind: str, pat
     [("sts_html", 503, b"<html>"), ("sts_large", 400, b"Throttling"), ("sts_slow", 403, b"")],
 )
 def test_sts_faults(client: Client, kind: str, status: int, contains: bytes) -> None:
-    client.simulator.told("faults", {"kind": kind, "count": 1, "delay_seconds": 0.2})
+    client.simulator.post_control("faults", {"kind": kind, "count": 1, "delay_seconds": 0.2})
     response = client.simulator.http.post(f"{client.simulator.main}/", data={"Action": "AssumeRole"})
     assert response.status_code == status
     assert contains in response.content
@@ -204,7 +204,7 @@ def test_a_response_is_given_byte_for_byte(client: Client, kind: str) -> None:
     token = client.access_token()
     body = b"\xff[" * 1000
     given = {"status": 403, "headers": {"Content-Type": "text/odd"}, "body": base64.b64encode(body).decode()}
-    client.simulator.told("faults", {"kind": kind, "count": 1, "response": given})
+    client.simulator.post_control("faults", {"kind": kind, "count": 1, "response": given})
     if kind == "given":
         response = client.call("GET", "/sellers/v1/account", token=token)
     elif kind == "lwa_given":

@@ -72,9 +72,9 @@ def test_the_token_is_unknown(client: Client) -> None:
 
 
 def test_the_token_has_expired(client: Client) -> None:
-    client.simulator.told("tokens", {"life_seconds": 0.05})
+    client.simulator.post_control("tokens", {"life_seconds": 0.05})
     token = client.access_token()
-    client.simulator.told("tokens", {"life_seconds": 3600})
+    client.simulator.post_control("tokens", {"life_seconds": 3600})
     time.sleep(0.1)
     response = client.call("GET", ACCOUNT, token=token)
     expect_denied(response, "The access token you provided has expired.")
@@ -83,9 +83,9 @@ def test_the_token_has_expired(client: Client) -> None:
 
 def test_a_reset_with_tokens_deletes_them(client: Client) -> None:
     token = client.access_token()
-    client.simulator.told("reset")
+    client.simulator.post_control("reset")
     assert client.call("GET", ACCOUNT, token=token).status_code == 200
-    client.simulator.told("reset", {"tokens": True})
+    client.simulator.post_control("reset", {"tokens": True})
     expect_denied(
         client.call("GET", ACCOUNT, token=token), "The access token you provided is revoked, malformed or invalid."
     )
@@ -171,7 +171,7 @@ def sample_call(operation: Operation, seller: str) -> str:
 
 
 # Operations with required arguments; their own tests call them with valid ones.
-WANTING = {
+INCOMPLETE = {
     "orders/v0/getOrders", "orders/v0/getOrder", "orders/v0/getOrderItems", "orders/v0/getOrderBuyerInfo",
     "orders/v0/getOrderAddress", "orders/v0/getOrderItemsBuyerInfo", "orders/v0/confirmShipment",
     "orders/2026-01-01/searchOrders", "orders/2026-01-01/getOrder", "fba-inventory/v1/getInventorySummaries",
@@ -195,7 +195,7 @@ def test_every_operation_responds_in_its_envelope(client: Client) -> None:
         address = "sandbox" if operation.sandbox_only else "na"
         path = sample_call(operation, client.selling_partner_id)
         response = client.call(operation.method, path, token=token, address=address)
-        count = client.simulator.operation(operation.name) if operation.name in WANTING else None
+        count = client.simulator.operation(operation.name) if operation.name in INCOMPLETE else None
         if count is not None:
             assert response.status_code in {400, 403, 404}, operation.name
             assert count["executions"] == 0, operation.name

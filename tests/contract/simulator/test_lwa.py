@@ -100,13 +100,13 @@ def test_a_body_that_is_no_form_is_unsupported(amazon: Simulator) -> None:
 
 def test_a_revoked_grant_is_reported_and_restored_by_a_new_seed(client: Client) -> None:
     token = client.access_token()
-    client.simulator.told("secrets/revoke-grant", {"refresh_token": client.refresh_token})
+    client.simulator.post_control("secrets/revoke-grant", {"refresh_token": client.refresh_token})
     refused = client.exchange()
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
     assert refused.json()["error_description"].endswith("User may have revoked or didn't grant the permission.")
     assert client.call("GET", "/sellers/v1/marketplaceParticipations", token=token).status_code == 200
     body = {"refresh_token": client.refresh_token, "access_tokens": True}
-    client.simulator.told("secrets/revoke-grant", body)
+    client.simulator.post_control("secrets/revoke-grant", body)
     after = client.call("GET", "/sellers/v1/marketplaceParticipations", token=token)
     assert (after.status_code, "revoked" in after.text) == (403, True)
 
@@ -119,10 +119,10 @@ def test_a_refresh_token_belongs_to_one_client(client: Client) -> None:
 
 def test_a_rotated_secret_leaves_the_old_one_its_time(client: Client) -> None:
     rotation = {"client_id": client.client_id, "new_secret": "newer"}
-    client.simulator.told("secrets/rotate-client", {**rotation, "old_life_seconds": 60})
+    client.simulator.post_control("secrets/rotate-client", {**rotation, "old_life_seconds": 60})
     assert client.exchange().status_code == 200
     assert client.exchange(client_secret="newer").status_code == 200
-    client.simulator.told("secrets/rotate-client", {**rotation, "new_secret": "newest", "old_life_seconds": 0})
+    client.simulator.post_control("secrets/rotate-client", {**rotation, "new_secret": "newest", "old_life_seconds": 0})
     assert client.exchange(client_secret="newer").status_code == 401
     assert client.exchange().status_code == 401
     assert client.exchange(client_secret="newest").status_code == 200
@@ -135,7 +135,7 @@ def test_a_previous_secret_may_be_seeded(amazon: Simulator) -> None:
         "client_secret": "now",
         "previous_client_secret": "before",
     }
-    amazon.told("seed", {"applications": [seed]})
+    amazon.post_control("seed", {"applications": [seed]})
     form = {"grant_type": "client_credentials", "scope": NOTIFICATIONS, "client_id": "two-secrets"}
     statuses = [
         amazon.http.post(f"{amazon.main}/auth/o2/token", data={**form, "client_secret": secret}).status_code
@@ -146,7 +146,7 @@ def test_a_previous_secret_may_be_seeded(amazon: Simulator) -> None:
 
 def test_an_authorization_code_works_once_and_for_its_client(client: Client) -> None:
     body = {"client_id": client.client_id, "selling_partner_id": client.selling_partner_id}
-    code = client.simulator.told("authorization-codes", body)["code"]
+    code = client.simulator.post_control("authorization-codes", body)["code"]
     other = client.simulator.client()
     assert other.exchange(grant_type="authorization_code", code=code).json()["error"] == "invalid_grant"
     document = client.exchange(grant_type="authorization_code", code=code, redirect_uri="https://x.test/").json()
@@ -158,7 +158,7 @@ def test_an_authorization_code_works_once_and_for_its_client(client: Client) -> 
 
 
 def test_exchanges_are_counted_by_grant(client: Client) -> None:
-    client.simulator.told("reset")
+    client.simulator.post_control("reset")
     client.exchange()
     client.exchange()
     client.exchange(grant_type="client_credentials", scope=NOTIFICATIONS)

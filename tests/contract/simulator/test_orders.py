@@ -17,7 +17,7 @@ LONG_AGO = (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ
 @pytest.fixture(scope="module")
 def amazon() -> Iterator[Simulator]:
     with running_simulator() as simulator:
-        simulator.told("rates", {"scale": 1000, "burst_scale": 10})
+        simulator.post_control("rates", {"scale": 1000, "burst_scale": 10})
         yield simulator
 
 
@@ -63,7 +63,7 @@ def test_data_depend_only_on_the_seller(client: Client) -> None:
     assert set(ids(client, US)).isdisjoint(ids(other, US))
     with running_simulator() as again:
         seller = {"selling_partner_id": client.selling_partner_id, "marketplace_ids": [US, CANADA, GERMANY]}
-        again.told("seed", {"sellers": [seller]})
+        again.post_control("seed", {"sellers": [seller]})
         orders = again.control("GET", f"orders/{client.selling_partner_id}").json()["orders"]
     assert [order["order_id"] for order in orders] == ids(client, US, CANADA, GERMANY)
 

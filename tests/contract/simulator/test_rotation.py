@@ -33,7 +33,7 @@ def grantless(client: Client, scope: str = SCOPE) -> str:
 
 def enrol(client: Client, queue: str | None) -> None:
     document = {"client_id": client.client_id, "queue_url": queue, "region": ACCESS["AWS_REGION"]}
-    client.simulator.told("secrets/queue", document)
+    client.simulator.post_control("secrets/queue", document)
 
 
 def test_the_new_secret_comes_on_the_queue_and_both_work(amazon: Simulator, sqs: SqsServer) -> None:
@@ -58,7 +58,7 @@ def test_the_new_secret_comes_on_the_queue_and_both_work(amazon: Simulator, sqs:
 
 def test_it_is_refused_without_a_queue_and_without_its_scope(amazon: Simulator, sqs: SqsServer) -> None:
     client, (queue, _) = amazon.client(), sqs.queue()
-    amazon.told("rates", {"scale": 1000, "burst_scale": 10})
+    amazon.post_control("rates", {"scale": 1000, "burst_scale": 10})
     assert client.call("POST", PATH, token=grantless(client)).status_code == 400
     enrol(client, queue)
     assert client.call("POST", PATH).status_code == 403

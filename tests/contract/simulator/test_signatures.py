@@ -28,8 +28,8 @@ PATH = "/sellers/v1/account"
 def amazon() -> Iterator[Simulator]:
     with running_simulator() as simulator:
         keys = [{"access_key_id": AWS_KEY_ID, "secret_access_key": AWS_SECRET}]
-        simulator.told("seed", {"roles": [{"arn": ROLE_ARN}], "aws_keys": keys})
-        simulator.told("rates", {"scale": 1000, "burst_scale": 100})
+        simulator.post_control("seed", {"roles": [{"arn": ROLE_ARN}], "aws_keys": keys})
+        simulator.post_control("rates", {"scale": 1000, "burst_scale": 100})
         yield simulator
 
 
@@ -152,7 +152,7 @@ def test_a_malformed_authorization_is_refused(client: Client) -> None:
 def test_an_expired_session_says_so(amazon: Simulator, client: Client) -> None:
     credentials = new_session(amazon)
     assert signed(client, credentials).status_code == 200
-    assert amazon.told("sessions/expire")["expired"] >= 1
+    assert amazon.post_control("sessions/expire")["expired"] >= 1
     refused = error(signed(client, credentials))
     assert refused == (403, "Unauthorized", "The security token included in the request is expired")
 

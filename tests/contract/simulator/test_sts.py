@@ -19,7 +19,7 @@ def amazon() -> Iterator[Simulator]:
     with running_simulator() as simulator:
         roles = [{"arn": ROLE_ARN, "external_id": None}, {"arn": GUARDED_ARN, "external_id": "ours"}]
         keys = [{"access_key_id": AWS_KEY_ID, "secret_access_key": AWS_SECRET}]
-        simulator.told("seed", {"roles": roles, "aws_keys": keys})
+        simulator.post_control("seed", {"roles": roles, "aws_keys": keys})
         yield simulator
 
 
@@ -105,6 +105,6 @@ def test_the_signature_of_the_request_counts(amazon: Simulator) -> None:
 
 
 def test_throttling_on_demand(amazon: Simulator) -> None:
-    amazon.told("faults", {"kind": "sts_throttle", "count": 1})
+    amazon.post_control("faults", {"kind": "sts_throttle", "count": 1})
     assert refusal(sts_client(amazon)) == ("Throttling", 400)
     assert sts_client(amazon).assume_role(RoleArn=ROLE_ARN, RoleSessionName="again")["Credentials"]

@@ -108,10 +108,10 @@ async def test_one_user_has_one_external_id_and_no_two_users_share_it(world: Wor
 
 
 async def test_users_with_one_client_id_have_an_application_each(world: World) -> None:
-    mine, theirs = await world.connect("u1"), await world.connect("u2")
-    assert mine.application_id != theirs.application_id
+    first, second = await world.connect("u1"), await world.connect("u2")
+    assert first.application_id != second.application_id
     with pytest.raises(NotFound) as caught:
-        await world.connect("u2", "SELLER2", client=None, application_id=mine.application_id)
+        await world.connect("u2", "SELLER2", client=None, application_id=first.application_id)
     assert caught.value.reason is Reason.APPLICATION_NOT_FOUND
 
 
@@ -155,9 +155,9 @@ async def test_missing_and_wrong_fields_are_named_and_nothing_is_stored(
 async def test_unknown_malformed_and_foreign_ids_have_the_same_error(world: World, account_id: str) -> None:
     mine = await world.connect("u1")
     messages = set()
-    for asked, user in ((account_id, "u1"), (mine.account_id, "u2")):
+    for wanted_id, user in ((account_id, "u1"), (mine.account_id, "u2")):
         with pytest.raises(NotFound) as caught:
-            await world.accounts.get(asked, user)
+            await world.accounts.get(wanted_id, user)
         messages.add((caught.value.message, caught.value.reason))
     assert len(messages) == 1
 

@@ -87,9 +87,9 @@ async def test_a_new_refresh_token_renews_the_authorization_for_a_year(world: Wo
     assert same.authorization_expire_time == account.authorization_expire_time
     renewed = await world.connect(refresh_token=SecretStr("Atzr|2"))
     assert renewed.authorization_expire_time == world.time + AUTHORIZATION_LIFE
-    told = world.time + timedelta(days=30)
-    given = await world.connect(refresh_token=SecretStr("Atzr|3"), authorization_expire_time=told)
-    assert given.authorization_expire_time == told
+    end = world.time + timedelta(days=30)
+    given = await world.connect(refresh_token=SecretStr("Atzr|3"), authorization_expire_time=end)
+    assert given.authorization_expire_time == end
 
 
 async def test_a_rotated_refresh_token_does_not_renew_the_consent(world: World) -> None:
@@ -119,10 +119,10 @@ async def test_users_with_the_same_lwa_client_have_separate_secrets(world: World
     mine = await world.connect("u1")
     with pytest.raises(InvalidRequest, match="lwa_client_secret"):
         await world.connect("u2", client=LwaClient(SecretStr("amzn1.client"), None))
-    theirs = await world.connect("u2", client=LwaClient(SecretStr("amzn1.client"), SecretStr("guess")))
-    assert theirs.application_id != mine.application_id
+    foreign = await world.connect("u2", client=LwaClient(SecretStr("amzn1.client"), SecretStr("guess")))
+    assert foreign.application_id != mine.application_id
     await world.applications.rotate(mine.application_id, "u1", NewSecret(SecretStr("rotated")))
-    secrets = (await world.accounts.secrets(theirs.account_id))[2]
+    secrets = (await world.accounts.secrets(foreign.account_id))[2]
     assert (secrets.client_secret, secrets.previous_client_secret) == (SecretStr("guess"), None)
-    await world.applications.rotate(theirs.application_id, "u2", NewSecret(SecretStr("guess-2")))
+    await world.applications.rotate(foreign.application_id, "u2", NewSecret(SecretStr("guess-2")))
     assert (await world.accounts.secrets(mine.account_id))[2].client_secret == SecretStr("rotated")

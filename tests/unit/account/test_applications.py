@@ -80,18 +80,18 @@ async def test_redirect_uris_that_amazon_would_refuse_are_named(world: World, ur
 
 
 async def test_a_user_sees_its_own_and_the_shared_ones(world: World) -> None:
-    shared, mine, theirs = await world.create(OPERATOR), await world.create("u1"), await world.create("u2")
+    shared, mine, foreign = await world.create(OPERATOR), await world.create("u1"), await world.create("u2")
     assert list(await world.applications.list("u1", None, 9)) == [shared, mine]
-    assert list(await world.applications.list(OPERATOR, None, 9)) == [shared, mine, theirs]
+    assert list(await world.applications.list(OPERATOR, None, 9)) == [shared, mine, foreign]
     assert await world.applications.get(shared.application_id, "u1") == shared
-    for application_id in (theirs.application_id, "no-such"):
+    for application_id in (foreign.application_id, "no-such"):
         with pytest.raises(NotFound) as caught:
             await world.applications.get(application_id, "u1")
         assert caught.value.reason is Reason.APPLICATION_NOT_FOUND
 
 
 async def test_a_user_changes_only_its_own(world: World) -> None:
-    shared, mine, theirs = await world.create(OPERATOR), await world.create("u1"), await world.create("u2")
+    shared, mine, foreign = await world.create(OPERATOR), await world.create("u1"), await world.create("u2")
     changes = ApplicationChanges(name="New", secret_expire_time=world.time + timedelta(days=30))
     changed = await world.applications.update(mine.application_id, "u1", changes, etag_of(mine))
     assert (changed.name, changed.version, changed.revision) == ("New", 2, 1)
@@ -101,7 +101,7 @@ async def test_a_user_changes_only_its_own(world: World) -> None:
     for act in (world.applications.update(shared.application_id, "u1", changes, ""), _rotate(world, shared, "u1")):
         with pytest.raises(NotAllowed):
             await act
-    for act in (world.applications.update(theirs.application_id, "u1", changes, ""), _rotate(world, theirs, "u1")):
+    for act in (world.applications.update(foreign.application_id, "u1", changes, ""), _rotate(world, foreign, "u1")):
         with pytest.raises(NotFound):
             await act
     assert (await world.applications.update(shared.application_id, OPERATOR, changes, "")).name == "New"

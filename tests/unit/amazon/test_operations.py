@@ -223,11 +223,13 @@ def test_operations_that_only_amazons_sdk_has_are_known(method: str, path: str, 
 def test_every_operation_of_amazons_sdk_is_known() -> None:
     calls = re.compile(r"call_api\(\s*'([^']+)',\s*'([A-Z]+)'")
     folder = distribution("amzn-sp-api").locate_file("spapi/api")
-    asked = {
+    data_elements = {
         (method, path)
         for file in Path(str(folder)).rglob("*.py")
         for path, method in calls.findall(file.read_text("utf-8"))
     }
-    assert len(asked) > 300
-    unknown = {(method, path) for method, path in asked if CATALOGUE.match(method, re.sub(r"[{}]", "", path)) is None}
+    assert len(data_elements) > 300
+    unknown = {
+        (method, path) for method, path in data_elements if CATALOGUE.match(method, re.sub(r"[{}]", "", path)) is None
+    }
     assert not unknown

@@ -16,8 +16,8 @@ FORBIDDEN = [one for one in ATTACK if not one.isprintable()]
 
 
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    told = capsys.readouterr()
-    lines = (told.out + told.err).splitlines()
+    printed = capsys.readouterr()
+    lines = (printed.out + printed.err).splitlines()
     assert not [one for line in lines for one in line if not one.isprintable()]
     return lines
 

@@ -15,7 +15,7 @@ async def held(slots: Slots, until: asyncio.Event, *, fails: bool = False) -> No
             raise TimeoutError
         responded = True
     finally:
-        slots.give_back(answered=responded)
+        slots.give_back(has_response=responded)
 
 
 async def some_rounds() -> None:

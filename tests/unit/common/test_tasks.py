@@ -81,14 +81,14 @@ async def test_a_task_that_swallows_its_cancellation_ends_at_the_next() -> None:
 async def test_waiting_for_a_task_that_never_ends_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     release = asyncio.Event()
 
-    async def deaf() -> None:
+    async def uncancellable() -> None:
         while not release.is_set():
             try:
                 await release.wait()
             except asyncio.CancelledError:
                 continue
 
-    task = asyncio.create_task(deaf())
+    task = asyncio.create_task(uncancellable())
     await asyncio.sleep(0)
     assert not await tasks.end(task, seconds=0.2)
     release.set()

@@ -79,19 +79,19 @@ def test_each_process_knows_what_its_context_needs_and_no_more(tmp_path: Path, m
     plan = make_plan(DevstackSettings(state_dir=tmp_path, simulator="on"), State(tmp_path))
     known = {process.name: process.environment for process in plan.processes()}
 
-    def knowers(variable: str) -> set[str]:
+    def processes_with(variable: str) -> set[str]:
         return {name for name, environment in known.items() if variable in environment}
 
-    assert knowers("SELLERGATE_SEALING_KEYS_FILE") == knowers("SELLERGATE_INDEX_KEY_FILE") == {"account"}
-    assert knowers("SELLERGATE_CACHE_KEYS_TOKEN_FILE") == {"token", "gateway"}
-    assert knowers("SELLERGATE_CACHE_KEYS_CREDENTIALS_FILE") == {"iam", "gateway"}
-    assert knowers("SELLERGATE_JWT_SECRET_FILE") == {"edge"}
-    assert knowers("AWS_SECRET_ACCESS_KEY") == {"iam"}
-    assert knowers("REDIS_URL") == {"account", "token", "iam", "gateway", "edge"}
-    assert knowers("SELLERGATE_DROPIN_KEYS_FILE") == {"edge"}
-    assert knowers("SELLERGATE_LWA_TOKEN_URL") == {"token"}
-    assert knowers("SELLERGATE_SPAPI_ENDPOINT_NA") == {"gateway", "iam"}
-    assert knowers("UNRELATED_SECRET") == set()
+    assert processes_with("SELLERGATE_SEALING_KEYS_FILE") == processes_with("SELLERGATE_INDEX_KEY_FILE") == {"account"}
+    assert processes_with("SELLERGATE_CACHE_KEYS_TOKEN_FILE") == {"token", "gateway"}
+    assert processes_with("SELLERGATE_CACHE_KEYS_CREDENTIALS_FILE") == {"iam", "gateway"}
+    assert processes_with("SELLERGATE_JWT_SECRET_FILE") == {"edge"}
+    assert processes_with("AWS_SECRET_ACCESS_KEY") == {"iam"}
+    assert processes_with("REDIS_URL") == {"account", "token", "iam", "gateway", "edge"}
+    assert processes_with("SELLERGATE_DROPIN_KEYS_FILE") == {"edge"}
+    assert processes_with("SELLERGATE_LWA_TOKEN_URL") == {"token"}
+    assert processes_with("SELLERGATE_SPAPI_ENDPOINT_NA") == {"gateway", "iam"}
+    assert processes_with("UNRELATED_SECRET") == set()
     certificates = [known[name]["SELLERGATE_TLS_CERT_FILE"] for name in ("account", "token", "iam", "gateway", "edge")]
     assert len(set(certificates)) == 5
 

@@ -73,7 +73,7 @@ def test_every_route_except_the_drop_ins_has_an_own_path() -> None:
         assert isinstance(entry, DropIn | DropInRoot) or own_paths.is_own(path_of(entry)), path_of(entry)
 
 
-def asked(path: str, token: bool, method: str = "GET") -> dict[str, Any]:
+def scope_of(path: str, token: bool, method: str = "GET") -> dict[str, Any]:
     headers = [(b"x-amz-access-token", b"t")] if token else []
     return {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "headers": headers}
 
@@ -95,6 +95,6 @@ def asked(path: str, token: bool, method: str = "GET") -> dict[str, Any]:
 )
 def test_the_drop_in_endpoint_serves_requests_of_sdks(path: str, token: bool, method: str, is_drop_ins: bool) -> None:
     routes = [entry for entry in TABLE if isinstance(entry, BaseRoute)]
-    scope = {**asked(path, token, method)}
+    scope = {**scope_of(path, token, method)}
     first = next((route for route in routes if route.matches(dict(scope))[0] is not Match.NONE), None)
     assert isinstance(first, DropIn | DropInRoot) is is_drop_ins

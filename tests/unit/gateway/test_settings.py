@@ -45,8 +45,8 @@ def test_all_invalid_settings_are_reported_together_without_a_key(monkeypatch: p
     monkeypatch.setenv("SELLERGATE_INTERACTIVE_SHARE", "1")
     with pytest.raises(SettingsError) as caught:
         read_settings(GatewaySettings)
-    told = {problem.partition(":")[0] for problem in caught.value.problems}
-    assert told == {
+    fields = {problem.partition(":")[0] for problem in caught.value.problems}
+    assert fields == {
         "SELLERGATE_SPAPI_ENDPOINT_NA",
         "SELLERGATE_CACHE_KEYS_TOKEN",
         "SELLERGATE_INTERACTIVE_SHARE",

@@ -75,7 +75,7 @@ def test_centrals_of_single_marketplaces_are_set_and_checked(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "problem"),
     [
         ("XX=https://a.example", "'XX' is not a marketplace code"),
         ("https://a.example", "is not a marketplace code"),
@@ -85,13 +85,13 @@ def test_centrals_of_single_marketplaces_are_set_and_checked(monkeypatch: pytest
         ("UK=https://a.example GB=https://b.example", "already has a URL"),
     ],
 )
-def test_an_invalid_central_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, text: str, told: str) -> None:
+def test_an_invalid_central_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, text: str, problem: str) -> None:
     for variable in ("SELLERGATE_SELLER_CENTRAL_URLS", "SELLERGATE_VENDOR_CENTRAL_URLS"):
         monkeypatch.setenv(variable, text)
         with pytest.raises(SettingsError) as caught:
             read_settings(TokenSettings)
         assert caught.value.problems[0].startswith(f"{variable}: ")
-        assert told in caught.value.problems[0]
+        assert problem in caught.value.problems[0]
         monkeypatch.delenv(variable)
 
 

@@ -38,12 +38,12 @@ def changes(old: Iterable[Operation], new: Iterable[Operation]) -> list[Change]:
     Two rows are the same operation if their names are equal, or if their methods and paths are equal (MOVED).
     """
     before, after = _by_name(old), _by_name(new)
-    gone, fresh = set(before) - set(after), set(after) - set(before)
-    places = {_place(after[name]): name for name in fresh}
+    removed, added = set(before) - set(after), set(after) - set(before)
+    places = {_place(after[name]): name for name in added}
     pairs = {name: name for name in set(before) & set(after)}
-    pairs |= {name: places[_place(before[name])] for name in gone if _place(before[name]) in places}
-    found = [Change("REMOVED", name, _place(before[name]), "") for name in gone - set(pairs)]
-    found += [Change("NEW", name, "", _place(after[name])) for name in fresh - set(pairs.values())]
+    pairs |= {name: places[_place(before[name])] for name in removed if _place(before[name]) in places}
+    found = [Change("REMOVED", name, _place(before[name]), "") for name in removed - set(pairs)]
+    found += [Change("NEW", name, "", _place(after[name])) for name in added - set(pairs.values())]
     for name, renamed in pairs.items():
         found += _changes_of(before[name], after[renamed])
     return sorted(found, key=lambda change: (change.operation, change.kind))

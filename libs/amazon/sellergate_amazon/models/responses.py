@@ -10,7 +10,7 @@ from sellergate_amazon.models.files import Model
 _PLACES = ((), ("payload",), ("pagination",), ("payload", "pagination"))
 _TOKENS = ("nextToken", "NextToken", "nextPageToken", "paginationToken", "nextTokenForLineItems")
 # The query parameters that accept such a token.
-_ASKS = ("nextToken", "NextToken", "pageToken", "nextPageToken", "paginationToken", "nextTokenForLineItems")
+_REQUEST_NAMES = ("nextToken", "NextToken", "pageToken", "nextPageToken", "paginationToken", "nextTokenForLineItems")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ def pagination(model: Model, names: list[str], found: Success) -> tuple[str, str
 
     `names` are the operation's query parameters. Return None if the model lacks either.
     """
-    asks = next((name for name in _ASKS if name in names), None)
-    place = token_place(model, found) if asks is not None else None
-    return (asks, place) if asks is not None and place is not None else None
+    request_name = next((name for name in _REQUEST_NAMES if name in names), None)
+    place = token_place(model, found) if request_name is not None else None
+    return (request_name, place) if request_name is not None and place is not None else None
 
 
 def token_place(model: Model, found: Success) -> str | None:

@@ -200,8 +200,8 @@ def _print(tally: "Tally", report: Path | None, *, dry: bool) -> None:
     for application_id, count in tally.attached.items():
         words = "would be attached" if dry else "attached"
         say(f"  {count} accounts {words} to the shared application {application_id}")
-    for fate in tally.notable:
-        say(f"  {harmless(fate.line())}")
+    for outcome in tally.notable:
+        say(f"  {harmless(outcome.line())}")
     left_out = tally.refused + tally.warnings - len(tally.notable)
     if left_out:
         say(f"  … and {left_out} more, all of them in {report}" if report else f"  … and {left_out} more; see --report")

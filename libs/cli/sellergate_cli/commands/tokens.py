@@ -19,11 +19,11 @@ app = typer.Typer(help="Inspect and clear the cache of access tokens.", no_args_
 def stats(as_json: Json = False, state_dir: StateDir = None) -> None:
     """Show the token service's counters: cache entries, hits and exchanges with LWA."""
 
-    async def ask() -> pb2.GetTokenCacheStatsResponse:
+    async def fetch() -> pb2.GetTokenCacheStatsResponse:
         async with token_service(state_dir) as tokens:
             return await invoke(tokens.GetTokenCacheStats, pb2.GetTokenCacheStatsRequest(), dependency="token")
 
-    print_fields(document(complete(ask())), as_json=as_json)
+    print_fields(document(complete(fetch())), as_json=as_json)
 
 
 @app.command()

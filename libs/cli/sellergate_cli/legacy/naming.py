@@ -24,20 +24,20 @@ def snake(name: str) -> str:
     return _HUMP.sub("_", name).lower()
 
 
-_OURS = {name: column for column in COLUMNS for name in (column, snake(column))}
+_COLUMN_NAMES = {name: column for column in COLUMNS for name in (column, snake(column))}
 
 
 def parse_columns(given: Iterable[str]) -> dict[str, str]:
     """Parse pairs of FORMER=COLUMN; return the former column by the imported one. Raises ValueError that names the pair."""
     found: dict[str, str] = {}
     for pair in given:
-        theirs, _, name = pair.rpartition("=")
-        ours = _OURS.get(name)
-        if not theirs or ours is None:
+        legacy_name, _, name = pair.rpartition("=")
+        sellergate_name = _COLUMN_NAMES.get(name)
+        if not legacy_name or sellergate_name is None:
             raise ValueError(f"{pair!r} must be FORMER=COLUMN, and COLUMN one of {', '.join(COLUMNS)}")
-        if ours in found:
-            raise ValueError(f"{ours} is given twice; give it once")
-        found[ours] = theirs
+        if sellergate_name in found:
+            raise ValueError(f"{sellergate_name} is given twice; give it once")
+        found[sellergate_name] = legacy_name
     return found
 
 
@@ -60,10 +60,10 @@ def match_columns(table: str, there: Collection[str], given: Mapping[str, str]) 
             f'The table "{table}" has no column {", ".join(unknown)}, which --column names; check its spelling.'
         )
     found = {}
-    for ours in COLUMNS:
-        names = (given[ours],) if ours in given else (ours, snake(ours))
+    for sellergate_name in COLUMNS:
+        names = (given[sellergate_name],) if sellergate_name in given else (sellergate_name, snake(sellergate_name))
         if name := next((name for name in names if name in there), None):
-            found[ours] = name
+            found[sellergate_name] = name
     missing = sorted(set(COLUMNS) - set(found))
     if missing:
         raise SentenceError(

@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class RowOutcome:
     """The outcome of one row.
 
     `field` and `reason` explain a refusal, or a warning about an imported row. `application_id` is the shared application that
@@ -66,18 +66,18 @@ class Tally:
     refused: int = 0
     warnings: int = 0
     attached: Counter[str] = field(default_factory=Counter)
-    notable: list[Fate] = field(default_factory=list)
+    notable: list[RowOutcome] = field(default_factory=list)
     read_as: Sequence[str] = ()
 
-    def add(self, fate: Fate) -> None:
+    def add(self, row: RowOutcome) -> None:
         """Count the outcome of a row and write it to the report."""
-        setattr(self, fate.outcome, getattr(self, fate.outcome) + 1)
-        self.warnings += fate.is_warning
-        if fate.application_id:
-            self.attached[fate.application_id] += 1
-        if (fate.is_warning or fate.outcome == "refused") and len(self.notable) < SHOWN:
-            self.notable.append(fate)
-        self.write(fate.document())
+        setattr(self, row.outcome, getattr(self, row.outcome) + 1)
+        self.warnings += row.is_warning
+        if row.application_id:
+            self.attached[row.application_id] += 1
+        if (row.is_warning or row.outcome == "refused") and len(self.notable) < SHOWN:
+            self.notable.append(row)
+        self.write(row.document())
 
     @property
     def counts(self) -> tuple[int, int, int, int]:

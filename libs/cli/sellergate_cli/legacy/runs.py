@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sellergate_cli.legacy.ciphers import LegacyCipher
-from sellergate_cli.legacy.notes import Fate, Refused, Tally
+from sellergate_cli.legacy.notes import Refused, RowOutcome, Tally
 from sellergate_cli.legacy.rows import Choices, LegacyAccount, Seller, inactive_seller, read_row, to_request
 from sellergate_cli.legacy.table import LegacyTable
 from sellergate_cli.operator import SentenceError
@@ -85,26 +85,26 @@ class Run:
             self._refused = {other for other in self._refused if other[0] == seller[0]} | {seller}
 
     def _refuse(self, account_id: str, name: str, reason: str) -> None:
-        self.tally.add(Fate("refused", account_id, name, reason))
+        self.tally.add(RowOutcome("refused", account_id, name, reason))
         self.moved(1)
 
     async def _send(self, service: "AccountAdminServiceAsyncStub", stream: list[LegacyAccount]) -> None:
         from sellergate_common.rpc.channel import invoke_client_stream  # noqa: PLC0415
 
-        stream = [account for account in stream if not self._is_forestalled(account)]
+        stream = [account for account in stream if not self._conflicts(account)]
         if not stream:
             return
         seconds = BASE_SECONDS + SECONDS_A_ROW * len(stream)
         requests = self._requests(stream)
         report = await invoke_client_stream(service.ImportAccounts, requests, dependency="account", seconds=seconds)
-        fates = _fates(stream, report)
+        outcomes = _outcomes_of(stream, report)
         user_id = stream[-1].user_id
         self._let_pass = {seller: id_ for seller, id_ in self._let_pass.items() if seller[0] == user_id}
-        for account, fate in zip(stream, fates, strict=True):
-            self.tally.add(fate)
+        for account, outcome in zip(stream, outcomes, strict=True):
+            self.tally.add(outcome)
             if account.user_id != user_id:
                 continue
-            if fate.outcome != "refused":
+            if outcome.outcome != "refused":
                 self._let_pass[account.seller] = account.account_id
             elif not account.inactive:
                 self._refused.add(account.seller)
@@ -114,7 +114,7 @@ class Run:
             yield to_request(account, self.choices)
             self.moved(1)
 
-    def _is_forestalled(self, account: LegacyAccount) -> bool:
+    def _conflicts(self, account: LegacyAccount) -> bool:
         """Refuse rows that conflict with an earlier row, with the account service's reason."""
         known = self._let_pass.get(account.seller)
         if known is not None:
@@ -127,16 +127,16 @@ class Run:
         return True
 
 
-def _fates(stream: list[LegacyAccount], report: "ImportAccountsResponse") -> list[Fate]:
+def _outcomes_of(stream: list[LegacyAccount], report: "ImportAccountsResponse") -> list[RowOutcome]:
     """Return the outcome of each account. Raises SentenceError if the report is incomplete."""
     from sellergate.account.v1.account_admin_service_pb2 import ImportOutcome  # noqa: PLC0415
 
     warnings = {note.index: note for note in report.warnings}
-    fates: dict[int, Fate] = {}
+    outcomes: dict[int, RowOutcome] = {}
     for result in report.results:
         created = result.outcome == ImportOutcome.IMPORT_OUTCOME_CREATED
         warning = warnings.get(result.index)
-        fates[result.index] = Fate(
+        outcomes[result.index] = RowOutcome(
             "created" if created else "unchanged",
             stream[result.index].account_id,
             warning.field if warning else "",
@@ -144,12 +144,12 @@ def _fates(stream: list[LegacyAccount], report: "ImportAccountsResponse") -> lis
             result.shared_application_id,
         )
     for note in report.refusals:
-        fates[note.index] = Fate("refused", stream[note.index].account_id, note.field, note.description)
-    if len(fates) != len(stream) or report.created + report.unchanged != len(report.results):
+        outcomes[note.index] = RowOutcome("refused", stream[note.index].account_id, note.field, note.description)
+    if len(outcomes) != len(stream) or report.created + report.unchanged != len(report.results):
         raise SentenceError(
             "The account service's report is incomplete. Update the account service to the version of this command."
         )
-    return [fates[index] for index in range(len(stream))]
+    return [outcomes[index] for index in range(len(stream))]
 
 
 def _id_of(value: object) -> str:

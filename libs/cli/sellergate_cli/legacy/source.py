@@ -28,7 +28,11 @@ class Source:
         key = parse_key(self.key, self.key_from)
         with open_table(self.database_url, self.naming) as table:
             detected = detect(table.sample(SAMPLE_ROWS), key.value)
-            renamed = [f"{theirs} as {ours}" for ours, theirs in table.columns.items() if ours != theirs]
+            renamed = [
+                f"{legacy_name} as {sellergate_name}"
+                for sellergate_name, legacy_name in table.columns.items()
+                if sellergate_name != legacy_name
+            ]
             names = f", columns {', '.join(renamed)}" if renamed else ""
             lines = [f"Table {table.name}{names}; key: {key.form}"]
             lines += [f"  {line}" for line in detected.lines()] + list(detected.notices)

@@ -50,23 +50,25 @@ class LegacyTable:
         """
         is_sqlite = self._connection.dialect.name == "sqlite"
         accounts = _table(self.name, self.columns, self._schema)
-        ours: dict[str, ColumnElement[Any]] = {name: accounts.c[theirs] for name, theirs in self.columns.items()}
+        selected: dict[str, ColumnElement[Any]] = {
+            name: accounts.c[legacy_name] for name, legacy_name in self.columns.items()
+        }
         if is_sqlite:
-            columns = [value.label(name) for name, value in ours.items()]
-            changed: Any = _milliseconds(ours["updatedAt"]).desc()
+            columns = [value.label(name) for name, value in selected.items()]
+            changed: Any = _milliseconds(selected["updatedAt"]).desc()
         else:
             # Read as text, so that no value (such as an infinite time) ends the import; lists of any type arrive as JSON.
             columns = [
                 cast(func.to_json(value) if name == "marketplaceIds" else value, Text).label(name)
-                for name, value in ours.items()
+                for name, value in selected.items()
             ]
-            changed = ours["updatedAt"].desc().nulls_last()
-        inactive = func.lower(cast(ours["isActive"], Text)).in_(("0", "false", "f"))
+            changed = selected["updatedAt"].desc().nulls_last()
+        inactive = func.lower(cast(selected["isActive"], Text)).in_(("0", "false", "f"))
         order = (
-            cast(ours["userId"], Text),
+            cast(selected["userId"], Text),
             case((inactive, 1), else_=0),
             changed,
-            cast(ours["id"], Text),
+            cast(selected["id"], Text),
         )
         found = select(*columns).select_from(accounts).order_by(*order)
         with explain_errors(self._connection.engine.url):

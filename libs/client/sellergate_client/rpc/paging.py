@@ -19,12 +19,12 @@ _Item = TypeVar("_Item")
 
 
 async def items_of(
-    ask: Callable[[str], Awaitable[_Page]], items: Callable[[_Page], Iterable[_Item]]
+    fetch_page: Callable[[str], Awaitable[_Page]], items: Callable[[_Page], Iterable[_Item]]
 ) -> AsyncGenerator[_Item]:
-    """Yield the items of all pages; `ask` returns the page of a token. Raises what `ask` raises."""
+    """Yield the items of all pages; `fetch_page` returns the page of a token. Raises what `fetch_page` raises."""
     token = ""
     while True:
-        page = await ask(token)
+        page = await fetch_page(token)
         for item in items(page):
             yield item
         token = page.next_page_token

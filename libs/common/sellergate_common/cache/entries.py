@@ -64,8 +64,8 @@ class Counts:
     @property
     def hit_ratio(self) -> float:
         """The share of look-ups that were hits; 0 without look-ups."""
-        asked = self.hits + self.misses
-        return self.hits / asked if asked else 0.0
+        lookups = self.hits + self.misses
+        return self.hits / lookups if lookups else 0.0
 
 
 class Entries(Protocol[_Key_contra, _Value, _Mark_contra]):

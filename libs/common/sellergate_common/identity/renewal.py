@@ -27,22 +27,22 @@ LINGER_SECONDS = 3600.0
 
 async def renewals(identity: Identity) -> AsyncIterator[Identity]:
     """Yield a new identity whenever its files change. Files that are unreadable or do not match are logged once."""
-    known: Identity = identity
-    told: Identity | None = identity
-    odd: Identity | None = identity
+    current: Identity = identity
+    refused: Identity | None = identity
+    previous: Identity | None = identity
     while identity.files is not None:
         await asyncio.sleep(LOOK_SECONDS)
         found = _read(identity.files)
-        if found in (known, told):
+        if found in (current, refused):
             continue
         if found is not None and _fits(found):
-            known = told = found
+            current = refused = found
             get_logger().info("certificate_renewed", file=str(identity.files[1]))
             yield found
-        elif found == odd:  # equal at two checks: no writer was between two files
-            told = found
+        elif found == previous:  # equal at two checks: no writer was between two files
+            refused = found
             get_logger().error("certificate_refused", file=str(identity.files[1]), set="another, with its key")
-        odd = found
+        previous = found
 
 
 def _read(files: tuple[Path, Path, Path]) -> Identity | None:

@@ -71,10 +71,10 @@ def _works(folder: Path) -> bool:
     if not all((folder / name).exists() for name in ("initdb", "pg_ctl", "postgres", "createdb")):
         return False
     try:
-        asked = subprocess.run([folder / "postgres", "--version"], capture_output=True, timeout=10, check=False)  # noqa: S603
+        version = subprocess.run([folder / "postgres", "--version"], capture_output=True, timeout=10, check=False)  # noqa: S603
     except OSError:
         return False
-    return asked.returncode == 0
+    return version.returncode == 0
 
 
 @contextmanager
@@ -123,11 +123,11 @@ def _readable(binaries: Path, folder: Path) -> Path:
 def _run(command: list[str | Path], user: pwd.struct_passwd | None) -> None:
     """Run a program of PostgreSQL. Raises RuntimeError with its output."""
     become: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         # Not a pipe: the server that pg_ctl starts would keep it open.
         done = subprocess.run(  # noqa: S603
-            command, stdout=said, stderr=said, cwd="/", timeout=COMMAND_SECONDS, check=False, **become
+            command, stdout=output, stderr=output, cwd="/", timeout=COMMAND_SECONDS, check=False, **become
         )
         if done.returncode != 0:
-            said.seek(0)
-            raise RuntimeError(f"{Path(command[0]).name} failed: {said.read().decode(errors='replace')[-2000:]}")
+            output.seek(0)
+            raise RuntimeError(f"{Path(command[0]).name} failed: {output.read().decode(errors='replace')[-2000:]}")

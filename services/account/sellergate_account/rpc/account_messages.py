@@ -35,7 +35,7 @@ _PATHS = (
 )
 
 _NAMED = "must be set when update_mask names it"
-_MAX_PATHS_TOLD = 20
+_MAX_LISTED_PATHS = 20
 
 
 def to_message(account: Account) -> account_pb2.Account:
@@ -145,7 +145,7 @@ def masked_paths(mask: FieldMask, known: Sequence[str]) -> frozenset[str]:
     if not counted:
         words = [f"must name at least one path; {may}"]
     if words:
-        violations = [FieldViolation("update_mask", description) for description in words[:_MAX_PATHS_TOLD]]
+        violations = [FieldViolation("update_mask", description) for description in words[:_MAX_LISTED_PATHS]]
         problems = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
         raise InvalidRequest(problems, violations=violations)
     return frozenset(counted)

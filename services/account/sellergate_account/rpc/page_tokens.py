@@ -17,9 +17,9 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
-def page_size(asked: int) -> int:
+def page_size(requested: int) -> int:
     """Return the size of a page: 50 by default, at most 500."""
-    return min(asked or DEFAULT_SIZE, MAX_SIZE)
+    return min(requested or DEFAULT_SIZE, MAX_SIZE)
 
 
 def encode(after: Cursor, query: object) -> str:

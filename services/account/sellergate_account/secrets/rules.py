@@ -73,8 +73,8 @@ def check_credentials(given: Mapping[str, SecretStr | None]) -> None:
         if value is not None and (why := _problem(field, value.get_secret_value()))
     ]
     if violations:
-        said = "; ".join(f"{one.field} {one.description}" for one in violations)
-        raise InvalidRequest(said, violations=violations)
+        problems = "; ".join(f"{one.field} {one.description}" for one in violations)
+        raise InvalidRequest(problems, violations=violations)
 
 
 def _problem(kind: str, value: str) -> str:

@@ -29,7 +29,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._trailers: int | None = None
         self._late: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
-        self._unanswered: list[RequestResponseCycle] = []
+        self._open_cycles: list[RequestResponseCycle] = []
         self._is_receiving = False
         self._lingering: LingeringTransport | None = None
 
@@ -50,7 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if timer is not None:
                 timer.cancel()
         # uvicorn informs only the last request; of several, the one that is being served would continue to write.
-        for cycle in self._unanswered:
+        for cycle in self._open_cycles:
             cycle.disconnected = True
             cycle.message_event.set()
         super().connection_lost(exc)
@@ -96,7 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= bounds.MAX_PIPELINED:
             raise TooMuch
         super().on_headers_complete()
-        self._unanswered = [cycle for cycle in (*self._unanswered, self.cycle) if not cycle.response_complete]
+        self._open_cycles = [cycle for cycle in (*self._open_cycles, self.cycle) if not cycle.response_complete]
 
     def on_body(self, body: bytes) -> None:
         """Add a part of a body."""

@@ -74,7 +74,7 @@ class AiohttpProvider:
                 form["client_id"] = self._client_id
                 if self._secret is not None:
                     form["client_secret"] = self._secret.get_secret_value()
-            status, document = await self._ask("POST", metadata.token_endpoint, data=form, headers=headers)
+            status, document = await self._request("POST", metadata.token_endpoint, data=form, headers=headers)
         finally:
             self._exchanges -= 1
         if status != 200:  # noqa: PLR2004
@@ -96,7 +96,7 @@ class AiohttpProvider:
         raise self._unavailable(f"HTTP {status} {error}".strip())
 
     async def _discover(self) -> Metadata:
-        status, document = await self._ask("GET", self._issuer.rstrip("/") + _DISCOVERY)
+        status, document = await self._request("GET", self._issuer.rstrip("/") + _DISCOVERY)
         if status != 200:  # noqa: PLR2004
             raise self._unavailable(f"HTTP {status}")
         if document.get("issuer") != self._issuer:
@@ -108,7 +108,7 @@ class AiohttpProvider:
         self._known = metadata, self._now()
         return metadata
 
-    async def _ask(self, method: str, url: str, **given: Any) -> tuple[int, dict[str, Any]]:
+    async def _request(self, method: str, url: str, **given: Any) -> tuple[int, dict[str, Any]]:
         proxy = self._route.proxy_for(url)
         try:
             async with (

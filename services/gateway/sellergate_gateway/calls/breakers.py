@@ -26,7 +26,7 @@ MOST_USERS = 10_000
 class End(Enum):
     """The end of a call, by what it shows about the host."""
 
-    ANSWERED = auto()
+    RESPONSE = auto()
     """SP-API wrote a response."""
     BROKEN = auto()
     """No response of SP-API came; the request itself may be the cause."""
@@ -136,7 +136,7 @@ class Breakers:
 
     def _note_for_user(self, host: str, user: str, end: End) -> None:
         circuit = self._users.get((host, user))
-        if end is End.ANSWERED:
+        if end is End.RESPONSE:
             if circuit is not None and _succeeded(circuit, self._now()):
                 self._users.drop((host, user))
         elif circuit is not None and circuit.opened_until:
@@ -147,7 +147,7 @@ class Breakers:
 
     def _note_for_all(self, host: str, user: str, end: End) -> None:
         circuit = self._hosts.get(host)
-        if end is End.ANSWERED:
+        if end is End.RESPONSE:
             if circuit is not None and _succeeded(circuit, self._now()):
                 del self._hosts[host]
         elif circuit is not None and circuit.opened_until:

@@ -27,7 +27,7 @@ MOST_TOKEN_CHARACTERS = 8192
 LARGE_BYTES = 256 * 1024
 """Larger bodies are parsed in a thread, so that they do not block the event loop."""
 Outline = dict[str, Any] | parsing.ParseError
-Aside = Callable[[Callable[[], Outline]], Awaitable[Outline]]
+RunDetached = Callable[[Callable[[], Outline]], Awaitable[Outline]]
 # A body with only these members holds errors and is not a page, even with a status of success.
 _OF_ERRORS = frozenset({"errors", "code", "message", "details"})
 
@@ -35,10 +35,10 @@ _OF_ERRORS = frozenset({"errors", "code", "message", "details"})
 class Pages:
     """The pages of a call. `detached` runs long work in a thread, one piece after another."""
 
-    def __init__(self, calls: Calls, catalogue: Catalogue, detached: Aside) -> None:
+    def __init__(self, calls: Calls, catalogue: Catalogue, detached: RunDetached) -> None:
         self._calls = calls
         self._catalogue = catalogue
-        self._aside = detached
+        self._detached = detached
 
     async def follow(self, call: SpApiCall, user: str, most: int) -> AsyncGenerator[CallResult, None]:
         """Yield pages, at most `most` (0: all), each within quota. Raises InvalidRequest, and what a call raises.
@@ -55,7 +55,7 @@ class Pages:
             _check_body(operation, call.body)
         seen, pages, query = set[str](), 0, target.query
         while True:
-            page = _Page(operation, call.body, self._aside)
+            page = _Page(operation, call.body, self._detached)
             result = await self._calls.make(call, user, page.read)
             yield result
             pages += 1
@@ -98,8 +98,8 @@ class _Page:
     """The page to fetch. `token` requests the page after it; None: it is the last. `too_large`: why it was not parsed."""
 
     operation: Operation
-    asked: bytes
-    detached: Aside
+    request_body: bytes
+    detached: RunDetached
     token: str | None = None
     too_large: str = ""
 
@@ -112,7 +112,7 @@ class _Page:
         elif isinstance(found, parsing.ParseError):
             raise found
         else:
-            self.token = next_token(self.operation, found, self.asked)
+            self.token = next_token(self.operation, found, self.request_body)
 
 
 def _outline(response: AmazonResponse) -> Outline:
@@ -123,13 +123,13 @@ def _outline(response: AmazonResponse) -> Outline:
         return type(error)(str(error))
 
 
-def next_token(operation: Operation, page: dict[str, Any], asked: bytes) -> str | None:
+def next_token(operation: Operation, page: dict[str, Any], request_body: bytes) -> str | None:
     """Return the token of the next page; None after the last. Raises ParseError for a body that is not a page."""
     given = {name for name, value in page.items() if value is not None}
     if given and given <= _OF_ERRORS:
         raise parsing.ParseError("it holds no page")
     if operation.pages_in_body and not operation.next_token_path:
-        return _next_offset(page, asked)
+        return _next_offset(page, request_body)
     *path, last = (operation.next_token_path or "").split(".")
     for name in path:
         inner = page.get(name)
@@ -192,9 +192,9 @@ def _check_body(operation: Operation, body: bytes) -> None:
         )
 
 
-def _next_offset(page: dict[str, Any], asked: bytes) -> str | None:
+def _next_offset(page: dict[str, Any], request_body: bytes) -> str | None:
     """Return the offset of the next page. Raises ParseError for a page without the number of results."""
-    offset, limit = _window(asked)
+    offset, limit = _window(request_body)
     total = parsing.object_of(page.get("pagination")).get("totalResults")
     if not isinstance(total, int):
         raise parsing.ParseError("it names no number of results")
@@ -204,8 +204,8 @@ def _next_offset(page: dict[str, Any], asked: bytes) -> str | None:
 def _window(body: bytes) -> tuple[int, int]:
     """Return the offset and limit of a request body. Raises InvalidRequest."""
     try:
-        asked = json.loads(body)["pagination"]
-        offset, limit = int(asked.get("offset", 0)), int(asked["limit"])
+        requested = json.loads(body)["pagination"]
+        offset, limit = int(requested.get("offset", 0)), int(requested["limit"])
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         offset = limit = 0
     if offset < 0 or limit <= 0:

@@ -60,9 +60,9 @@ async def send(
         response = await amazon.send(request, seconds)
         found = classify(response)
         unclear = found.error is None and found.kind in (Kind.SERVER_ERROR, Kind.TIMED_OUT)
-        end = End.BROKEN if unclear else End.ANSWERED
+        end = End.BROKEN if unclear else End.RESPONSE
     except ResponseOversized as error:
-        end = End.ANSWERED
+        end = End.RESPONSE
         return AttemptResult(Gap.TOO_LARGE, error.response)
     except (ConnectError, ResponseLost) as error:
         end = _end_of(error, seconds)

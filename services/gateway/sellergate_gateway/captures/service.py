@@ -18,7 +18,7 @@ from sellergate_gateway.captures.redaction import Exchange
 
 DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS = 600.0, 1.0, 1800.0
 # Seconds until other replicas know a capture, and until they publish captured exchanges.
-LOOK_SECONDS, TELL_SECONDS = 2.0, 0.2
+LOOK_SECONDS, PUBLISH_SECONDS = 2.0, 0.2
 MOST_PENDING = 64
 """The most exchanges that wait to be redacted or stored; further ones are dropped, so that a capture cannot fill the memory."""
 Look = Callable[[], Exchange]
@@ -123,7 +123,7 @@ class Captures:
             await self._clock.sleep(LOOK_SECONDS)
             yield capture
             while self._clock.wall() < capture.until:
-                await self._clock.sleep(TELL_SECONDS)
+                await self._clock.sleep(PUBLISH_SECONDS)
                 for exchange in await self._store.take(capture):
                     yield exchange
                 if is_cancelled():

@@ -46,7 +46,7 @@ class TokenSource:
     async def get(self, account: Account) -> AccessToken:
         """Return a token with enough lifetime for a call."""
         name = partial(token_key, self._ring, account.account_id, account.revision)
-        return await self._owned.get(account, name, partial(self._ask_token, account))
+        return await self._owned.get(account, name, partial(self._fetch_from_token, account))
 
     async def verify(self, account: Account) -> Verified:
         """Let the token service exchange the refresh token now."""
@@ -91,7 +91,7 @@ class TokenSource:
             # The next call requests a token again and gets that error; this call has its own error to report.
             get_logger().warning("token_not_invalidated", reason=error.reason)
 
-    async def _ask_token(self, account: Account) -> OwnedValue[AccessToken]:
+    async def _fetch_from_token(self, account: Account) -> OwnedValue[AccessToken]:
         found = await self._hedged.get(account.account_id, expected_revision=account.revision)
         return OwnedValue(_to_cached(found), found.revision, found.left)
 

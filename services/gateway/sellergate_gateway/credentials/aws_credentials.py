@@ -41,7 +41,7 @@ class CredentialSource:
     async def get(self, account: Account) -> AwsCredentials:
         """Return credentials with enough lifetime for a call."""
         name = partial(credentials_key, self._ring, account.account_id, account.revision, account.iam_role_arn)
-        return await self._owned.get(account, name, partial(self._ask_iam, account))
+        return await self._owned.get(account, name, partial(self._fetch_from_iam, account))
 
     async def invalidate(self, account: Account, credentials: AwsCredentials) -> bool:
         """Drop credentials that Amazon refused, here and, if they are the current ones, in the iam service for all replicas.
@@ -65,7 +65,7 @@ class CredentialSource:
             # The next call requests credentials again and gets that error; this call has its own error to report.
             get_logger().warning("credentials_not_invalidated", reason=error.reason)
 
-    async def _ask_iam(self, account: Account) -> OwnedValue[AwsCredentials]:
+    async def _fetch_from_iam(self, account: Account) -> OwnedValue[AwsCredentials]:
         request = iam_service_pb2.AssumeRoleRequest(account_id=account.account_id, expected_revision=account.revision)
         response = await invoke(self._iam.AssumeRole, request, dependency="iam")
         credentials = AwsCredentials(

@@ -54,16 +54,16 @@ class ReadThroughCache(Generic[_Value]):
         self._flight: LocalFlight[_Value] = LocalFlight()
 
     async def get(
-        self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[OwnedValue[_Value]]]
+        self, account: Account, name: Callable[[], str], fetch_from_owner: Callable[[], Awaitable[OwnedValue[_Value]]]
     ) -> _Value:
-        """Return a value of an account's revision or a later one. `name` is its entry in Redis, `ask` calls the owner.
+        """Return a value of an account's revision or a later one. `name` is its entry in Redis, `fetch_from_owner` calls the owner.
 
-        Raises what `ask` raises.
+        Raises what `fetch_from_owner` raises.
         """
         held = self._memory.get(account.account_id)
         if held is not None and held[0] >= account.revision:
             return held[1]
-        fetch = partial(self._fetch, account, name, ask)
+        fetch = partial(self._fetch, account, name, fetch_from_owner)
         return await self._flight.get(f"{account.account_id}/{account.revision}", fetch)
 
     def forget(self, account: Account, value: _Value) -> None:
@@ -78,13 +78,13 @@ class ReadThroughCache(Generic[_Value]):
         return held is not None and held[1] != value
 
     async def _fetch(
-        self, account: Account, name: Callable[[], str], ask: Callable[[], Awaitable[OwnedValue[_Value]]]
+        self, account: Account, name: Callable[[], str], fetch_from_owner: Callable[[], Awaitable[OwnedValue[_Value]]]
     ) -> _Value:
         # The names of entries in Redis contain the revision.
         value, revision = await self._shared(name()), account.revision
         if value is None or self._now() >= renewal_time(value, 1.0):
             try:
-                owning = await _ask_owner(account, ask)
+                owning = await _fetch_revision(account, fetch_from_owner)
                 value = owning.value if owning.left is None else limit_ttl(owning.value, owning.left, self._now())
                 revision = owning.revision
             except (Unavailable, OutOfTime) as error:
@@ -109,10 +109,12 @@ class ReadThroughCache(Generic[_Value]):
         return value if is_acceptable(value, self._now()) else None
 
 
-async def _ask_owner(account: Account, ask: Callable[[], Awaitable[OwnedValue[_Value]]]) -> OwnedValue[_Value]:
-    """Return the owner's value, of the account's revision or a later one. Raises what `ask` raises, and Unavailable."""
+async def _fetch_revision(
+    account: Account, fetch_from_owner: Callable[[], Awaitable[OwnedValue[_Value]]]
+) -> OwnedValue[_Value]:
+    """Return the owner's value, of the account's revision or a later one. Raises Unavailable and its errors."""
     for _ in range(_ATTEMPTS):
-        owning = await ask()
+        owning = await fetch_from_owner()
         if owning.revision >= account.revision or not owning.revision:
             return owning
     raise Unavailable(

@@ -12,7 +12,7 @@ from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import Target
 from sellergate_gateway.spapi.response import object_of
 
-_TELLING = frozenset({"reports/2021-06-30/getReport", "reports/2021-06-30/getReports"})
+_REPORT_CALLS = frozenset({"reports/2021-06-30/getReport", "reports/2021-06-30/getReports"})
 
 # The name and value by which a type is recorded as restricted; no document of Amazon has such an id.
 _NAME_OF_TYPE, _RESTRICTED = "type ", "RESTRICTED"
@@ -50,7 +50,7 @@ class ReportDocuments:
 
     def has_report_types(self, target: Target) -> bool:
         """Return whether the response to a call names types of reports."""
-        return target.operation is not None and target.operation.name in _TELLING
+        return target.operation is not None and target.operation.name in _REPORT_CALLS
 
     async def update_report_types(self, account: Account, site: Site, target: Target, response: AmazonResponse) -> None:
         """Store the types that a response of getReport or getReports names."""

@@ -37,8 +37,8 @@ def redis_restricted(
         decode=_decode,
         mark=fingerprint,
     )
-    shelf = EntryStore(SealedCache(redis, ring, RESTRICTED_PREFIX, RESTRICTED_CHANGES), codec, "gateway", clock, jitter)
-    return RedisEntries(shelf, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), RESTRICTED_DONE))
+    store = EntryStore(SealedCache(redis, ring, RESTRICTED_PREFIX, RESTRICTED_CHANGES), codec, "gateway", clock, jitter)
+    return RedisEntries(store, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), RESTRICTED_DONE))
 
 
 def _encode(token: AccessToken) -> str:

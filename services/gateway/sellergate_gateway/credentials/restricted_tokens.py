@@ -134,7 +134,7 @@ class RestrictedTokens:
         body = {"restrictedResources": [_document(resource) for resource in key.resources]}
         # Amazon issues them only in production, for the sandbox too (SP-API sandbox page).
         call = SpApiCall(key.account_id, operation=CREATE, body=json.dumps(body).encode(), sandbox=False)
-        asked = self._now()
+        requested_at = self._now()
         try:
             with detached():
                 done = await self._make(call, "")
@@ -142,7 +142,7 @@ class RestrictedTokens:
             if error.reason is Reason.AMAZON_DENIED or _names_missing_access(error):
                 raise _denied_error(error, key.resources) from None
             raise
-        token = _read(done.response, asked)
+        token = _read(done.response, requested_at)
         if done.revision != key.revision:
             if done.revision > key.revision:
                 await self._entries.put(replace(key, revision=done.revision), token)
@@ -177,13 +177,13 @@ def _document(resource: Resource) -> dict[str, Any]:
     return document | {"dataElements": list(resource.data_elements)} if resource.data_elements else document
 
 
-def _read(response: AmazonResponse, asked: float) -> AccessToken:
+def _read(response: AmazonResponse, requested_at: float) -> AccessToken:
     try:
         document = object_of(response)
         # Amazon's old guide wraps the token in `payload`; the model does not.
         document = parsing.object_of(document.get("payload", document))
         life = min(parsing.seconds_in(document, "expiresIn"), MOST_LIFE_SECONDS)
-        return AccessToken(SecretStr(parsing.token_in(document, "restrictedDataToken")), asked + life, life)
+        return AccessToken(SecretStr(parsing.token_in(document, "restrictedDataToken")), requested_at + life, life)
     except parsing.ParseError:
         raise Unavailable(
             "Amazon's response holds no Restricted Data Token; try again.",

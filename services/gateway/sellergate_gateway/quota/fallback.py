@@ -55,15 +55,15 @@ class FallbackStore:
         found = await self._try(lambda: self._primary.peek(bucket), None)
         return await self._secondary.peek(bucket) if found is None else found
 
-    async def _try(self, ask: Callable[[], Awaitable[_Result]], otherwise: _Result) -> _Result:
+    async def _try(self, run: Callable[[], Awaitable[_Result]], fallback: _Result) -> _Result:
         """Use the primary store, unless it was recently unavailable."""
         if self._now() < self._paused_until:
-            return otherwise
+            return fallback
         try:
-            return await ask()
+            return await run()
         except UNREACHABLE as error:
             self._pause(error)
-            return otherwise
+            return fallback
 
     def _pause(self, error: BaseException) -> None:
         self._paused_until = self._now() + PAUSE_SECONDS

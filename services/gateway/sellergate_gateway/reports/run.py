@@ -143,16 +143,16 @@ class ReportRuns:
 
     async def _obtain(self, account: Account, site: Site, body: str, user: str) -> str:
         """Return the id of an unfinished or new report, never of one that was finished before the request."""
-        asked, create = self._now(), partial(self._create, account.account_id, body, user)
+        requested_at, create = self._now(), partial(self._create, account.account_id, body, user)
         for _ in range(_ATTEMPTS):
             running = await self._running.obtain(account, site, body, create)
-            if running.created or await self._serves(account.account_id, running.report_id, user, asked):
+            if running.created or await self._serves(account.account_id, running.report_id, user, requested_at):
                 return running.report_id
             await self._running.record_end(account, site, body, running.report_id)
         return await create()
 
-    async def _serves(self, account_id: str, report_id: str, user: str, asked: float) -> bool:
-        """Return whether another caller's report also serves a request made at `asked`."""
+    async def _serves(self, account_id: str, report_id: str, user: str, requested_at: float) -> bool:
+        """Return whether another caller's report also serves a request made at `requested_at`."""
         try:
             done = await self._poll(account_id, report_id, user, self._now() + UNSEEN_SECONDS)
         except SellergateError as error:
@@ -163,7 +163,7 @@ class ReportRuns:
         age = _age(done.response)
         if age is None:
             return not finished
-        return age - (self._now() - asked) <= (FINISHED_SECONDS if finished else BEING_MADE_SECONDS)
+        return age - (self._now() - requested_at) <= (FINISHED_SECONDS if finished else BEING_MADE_SECONDS)
 
     async def _create(self, account_id: str, body: str, user: str) -> str:
         # After a response without a report id, it is unknown whether Amazon creates a report.

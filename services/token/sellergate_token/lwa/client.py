@@ -100,17 +100,17 @@ class HttpLwa:
 
     async def _send(self, form: dict[str, str], seconds: float) -> Response:
         """Send a request and return the response. Raises httpx's errors, TimeoutError, TooLarge."""
-        left, answered = max(SHORTEST_SECONDS, seconds), False
+        left, has_response = max(SHORTEST_SECONDS, seconds), False
         timeout = httpx.Timeout(left, connect=min(CONNECT_SECONDS, left))
         try:
             async with asyncio.timeout(LAST_RESORT_SECONDS):
                 async with self._client.stream("POST", self._url, data=form, timeout=timeout) as response:
                     body = await parsing.collect(response.aiter_raw(), MOST_BYTES)
                     headers = {name.lower(): value for name, value in response.headers.items()}
-                    answered = True
+                    has_response = True
                     return Response(response.status_code, headers, body)
         finally:
-            self.slots.give_back(answered=answered)
+            self.slots.give_back(has_response=has_response)
 
 
 def _form(grant: Grant) -> dict[str, str]:

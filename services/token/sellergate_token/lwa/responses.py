@@ -127,17 +127,17 @@ def _refusal(response: Response, document: Mapping[str, Any], grant: Grant) -> S
     if error in known:
         reason, message = known[error]
         return PreconditionFailed(message, reason=reason, metadata={"lwa_error": error}, help_url=_HELP)
-    said = f"LWA responded {response.status} {error}".rstrip()
+    summary = f"LWA responded {response.status} {error}".rstrip()
     if error and error not in _BUSY_ERRORS and response.status // 100 == 4 and response.status not in _BUSY_STATUSES:  # noqa: PLR2004
-        return _refused(said, error, parsing.words_in(document, "error_description", _MAX_WORDS), response.status)
-    return busy(f"{said}.", _pause(response))
+        return _refused(summary, error, parsing.words_in(document, "error_description", _MAX_WORDS), response.status)
+    return busy(f"{summary}.", _pause(response))
 
 
-def _refused(said: str, error: str, description: str, status: int) -> AmazonRefused:
+def _refused(summary: str, error: str, description: str, status: int) -> AmazonRefused:
     denied = error == "access_denied"
     metadata = {"lwa_error": error, "amazon_code": error, "amazon_message": description, "http_status": str(status)}
     return AmazonRefused(
-        f"{said}: {description or 'no description'}. The same exchange is refused again; check the account's credentials.",
+        f"{summary}: {description or 'no description'}. The same exchange is refused again; check the account's credentials.",
         reason=Reason.AMAZON_DENIED if denied else Reason.AMAZON_REJECTED,
         metadata={name: value for name, value in metadata.items() if value},
         help_url=_HELP,

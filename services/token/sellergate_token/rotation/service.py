@@ -89,9 +89,10 @@ class Rotations:
         except PreconditionFailed as error:
             if error.reason not in AUTHORIZATION_LOST:
                 raise
-            said = error.metadata.get("lwa_error", "invalid_grant")
+            lwa_error = error.metadata.get("lwa_error", "invalid_grant")
             raise InvalidRequest.of_field(
-                "refresh_token", f"is refused by Amazon ({said}); the stored token did not change; send the current one"
+                "refresh_token",
+                f"is refused by Amazon ({lwa_error}); the stored token did not change; send the current one",
             ) from None
         return await self._stored.store_refresh_token(account, new.refresh_token, new.consent_until)
 

@@ -72,10 +72,10 @@ class SqsQueue:
         )
         return [QueueMessage(one["Body"].encode(), one["ReceiptHandle"]) for one in response.get("Messages", ())]
 
-    async def _call(self, ask: Callable[[Any], Any], seconds: float) -> Any:
+    async def _call(self, request: Callable[[Any], Any], seconds: float) -> Any:
         try:
             async with asyncio.timeout(seconds):
-                return await self.threads.run(lambda: ask(self._ready()))
+                return await self.threads.run(lambda: request(self._ready()))
         except ClientError as error:
             code = _NOT_OF_A_CODE.sub("", str(error.response.get("Error", {}).get("Code", "")))[:64]
             raise QueueUnavailable(f"SQS refused the request ({code})") from None

@@ -46,8 +46,8 @@ def redis_tokens(
         decode=_decode,
         mark=lambda token: fingerprint_of(token.value),
     )
-    shelf = EntryStore(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", clock, jitter)
-    return RedisEntries(shelf, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), TOKEN_DONE), admit)
+    store = EntryStore(SealedCache(redis, ring, TOKEN_PREFIX, TOKEN_CHANGES), codec, "token", clock, jitter)
+    return RedisEntries(store, SingleFlight(redis, LeaseNotifier(redis, changes, clock.monotonic), TOKEN_DONE), admit)
 
 
 class RedisVerificationLimiter:

@@ -136,8 +136,8 @@ class Tokens:
             self._accounts.forget(account.account_id)
         return token
 
-    def _check_lifetime(self, found: Lookup[AccessToken], asked: float | None) -> Lookup[AccessToken]:
-        if asked is not None and found.value.expire_time - self._now() < asked:
+    def _check_lifetime(self, found: Lookup[AccessToken], min_lifetime: float | None) -> Lookup[AccessToken]:
+        if min_lifetime is not None and found.value.expire_time - self._now() < min_lifetime:
             raise InvalidRequest.of_field(
                 "min_lifetime", f"is longer than the {found.value.life:.0f} s for which LWA's tokens live"
             )
@@ -154,8 +154,8 @@ async def record_revocation(accounts: Accounts, account: AccountView) -> None:
     accounts.forget(account.account_id)
 
 
-def _check(asked: float | None) -> None:
-    if asked is not None and not 0 <= asked <= LARGEST_MIN_LIFETIME:
+def _check(min_lifetime: float | None) -> None:
+    if min_lifetime is not None and not 0 <= min_lifetime <= LARGEST_MIN_LIFETIME:
         raise InvalidRequest.of_field("min_lifetime", f"must be from 0 to {LARGEST_MIN_LIFETIME:.0f} s")
 
 

@@ -49,9 +49,9 @@ async def test_the_active_secret_of_two_rows_is_current_in_every_order(
     world = World()
     rows = [row(n, f"secret-{n}", day, active=active) for n, (active, day) in enumerate(given)]
     dry, real = run(world, dry=True), run(world)
-    foretold = [await dry.import_row(one) for one in rows]
+    predicted = [await dry.import_row(one) for one in rows]
     taken = [await real.import_row(one) for one in rows]
-    assert [(one.outcome, str(one.warning)) for one in taken] == [(one.outcome, str(one.warning)) for one in foretold]
+    assert [(one.outcome, str(one.warning)) for one in taken] == [(one.outcome, str(one.warning)) for one in predicted]
     best = max(range(2), key=lambda n: given[n])
     if given[0][0] or given[1][0]:
         assert secrets(world) == (f"secret-{best}", f"secret-{1 - best}")

@@ -39,18 +39,18 @@ class FakeLog:
 
 
 class Periods:
-    """A sleep that ends after a number of periods; `asked` are the seconds of each. A period may be an outage."""
+    """A sleep that ends after a number of periods; `waits` holds the seconds of each. A period may be an outage."""
 
     def __init__(self, log: FakeLog, count: int, outages: tuple[int, ...] = ()) -> None:
         self._log, self._count, self._outages = log, count, outages
-        self.asked: list[float] = []
+        self.waits: list[float] = []
 
     async def sleep(self, seconds: float) -> None:
-        if len(self.asked) == self._count:
+        if len(self.waits) == self._count:
             raise asyncio.CancelledError
-        self.asked.append(seconds)
+        self.waits.append(seconds)
         self._log.ended += 10
-        self._log.is_down = len(self.asked) in self._outages
+        self._log.is_down = len(self.waits) in self._outages
 
 
 async def run(log: FakeLog, periods: Periods) -> None:
@@ -63,7 +63,7 @@ async def test_what_had_ended_a_period_before_is_removed() -> None:
     periods = Periods(log, 3)
     await run(log, periods)
     assert log.removals == [10, 20]
-    assert periods.asked == [RETENTION_SECONDS] * 3
+    assert periods.waits == [RETENTION_SECONDS] * 3
 
 
 async def test_removal_goes_in_bounded_batches() -> None:

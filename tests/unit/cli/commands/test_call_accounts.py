@@ -13,7 +13,7 @@ PATH = "/sellers/v1/marketplaceParticipations"
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("GET", "--accounts", "-"), "PATH is missing"),
         (("GET", PATH, "--all", "--accounts", "-"), "exclude each other"),
@@ -23,10 +23,10 @@ PATH = "/sellers/v1/marketplaceParticipations"
         (("GET", PATH, "--all", "--concurrency", "257"), "less than or equal to 256"),
     ],
 )
-def test_options_that_do_not_go_together_are_wrong_usage(words: tuple[str, ...], said: str) -> None:
+def test_options_that_do_not_go_together_are_wrong_usage(words: tuple[str, ...], message: str) -> None:
     done = CliRunner().invoke(app, ["call", *words])
     assert done.exit_code == 2
-    assert said in " ".join(done.output.replace("│", " ").split())
+    assert message in " ".join(done.output.replace("│", " ").split())
 
 
 def test_accounts_are_ids_or_documents_with_one() -> None:

@@ -49,10 +49,10 @@ def test_changes_are_reported_and_fail_a_check(tmp_path: Path, made: Path, overr
     after = copy.deepcopy(MODELS)
     after["orders"]["paths"]["/orders/2030-01-01/new"] = {"get": operation("getNew")}
     folder = write_models(tmp_path / "after", **after)
-    told = run("diff", folder, "--against", made, "--overrides", overrides)
-    assert told.exit_code == 0
-    assert "NEW" in told.stdout
-    assert told.stdout.endswith("12 operations, 1 changes\n")
+    result = run("diff", folder, "--against", made, "--overrides", overrides)
+    assert result.exit_code == 0
+    assert "NEW" in result.stdout
+    assert result.stdout.endswith("12 operations, 1 changes\n")
     as_json = run("diff", folder, "--against", made, "--overrides", overrides, "--json")
     assert json.loads(as_json.stdout) == {
         "kind": "NEW",

@@ -96,7 +96,7 @@ def test_a_table_of_plaintext_is_no_wrong_key() -> None:
     texts = {"lwaClientId": CLIENT, "lwaClientSecret": "ab" * 32, "refreshToken": TOKEN}
     detected = detect([texts], SecretBytes(KEY))
     assert all(
-        f"The column {name} is not encrypted" in said for name, said in zip(texts, detected.notices, strict=True)
+        f"The column {name} is not encrypted" in notice for name, notice in zip(texts, detected.notices, strict=True)
     )
     assert len(detected.notices) == 3
 

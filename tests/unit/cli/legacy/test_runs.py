@@ -118,7 +118,7 @@ async def test_an_inactive_row_does_not_replace_a_refused_active_row() -> None:
     }
     changes |= {"c1": {"refreshToken": None, "isActive": 0}, "c2": inactive}
     tally, streams = await run(rows, 1, 1, **changes)
-    refused = {fate.account_id: fate.field for fate in tally.notable}
+    refused = {outcome.account_id: outcome.field for outcome in tally.notable}
     assert refused == {
         "a1": "account.refresh_token",
         "a2": "inactive",

@@ -17,17 +17,17 @@ OWN_THREADS_OF_UVLOOP = 4
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Return the names that were looked up; those that begin with "silent" get no response before the test ends."""
-    asked, release, true = list[str](), Event(), socket.getaddrinfo
+    names, release, true = list[str](), Event(), socket.getaddrinfo
 
     def getaddrinfo(host: str, *rest: Any, **hints: Any) -> Any:
-        asked.append(host)
+        names.append(host)
         if host.startswith("silent"):
             release.wait(20)
             raise socket.gaierror(socket.EAI_AGAIN, "no response")
         return true(host, *rest, **hints)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    yield asked
+    yield names
     release.set()
 
 

@@ -37,8 +37,8 @@ def test_an_overdue_fetch_frees_its_key_and_its_callers(fetch: object) -> None:
         flight: LocalFlight[str] = LocalFlight(5)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        asked = [asyncio.create_task(flight.get("a", fetch)) for _ in range(3)]  # type: ignore[arg-type]
-        ended = await asyncio.gather(*asked, return_exceptions=True)
+        waiters = [asyncio.create_task(flight.get("a", fetch)) for _ in range(3)]  # type: ignore[arg-type]
+        ended = await asyncio.gather(*waiters, return_exceptions=True)
         assert {type(error) for error in ended} == {OutOfTime}
         assert loop.time() - began == 5
         await asyncio.sleep(OVERDUE_SECONDS)

@@ -11,13 +11,13 @@ from sellergate_common.errors import NotFound, Unavailable
 
 class World:
     def __init__(self) -> None:
-        self.now, self.feed_connected, self.asked = 1000.0, True, 0
+        self.now, self.feed_connected, self.fetches = 1000.0, True, 0
         self.error: Exception | None = None
         self.value = "first"
         self.copies: StaleIfErrorCache[str] = StaleIfErrorCache(lambda: self.now, lambda: self.feed_connected)
 
     async def fetch(self) -> str:
-        self.asked += 1
+        self.fetches += 1
         value = self.value
         await asyncio.sleep(0)
         if self.error:
@@ -46,17 +46,17 @@ async def test_a_caller_that_knows_of_a_change_gets_no_older_copy(world: World) 
     world.copies.forget("a")
     other = asyncio.create_task(world.get(from_before))
     await asyncio.sleep(0)
-    knowing = asyncio.create_task(world.copies.get_newer("a", world.fetch, lambda value: value == "second"))
+    caller = asyncio.create_task(world.copies.get_newer("a", world.fetch, lambda value: value == "second"))
     await asyncio.sleep(0)
     late.set()
-    assert (await other, await knowing) == ("first", "second")
+    assert (await other, await caller) == ("first", "second")
     assert await world.get() == "second"
 
 
 async def test_a_change_that_the_owner_lacks_is_fetched_a_few_times(world: World) -> None:
     with pytest.raises(Unavailable, match="revision is older"):
         await world.copies.get_newer("a", world.fetch, lambda value: value == "second")
-    assert world.asked == 3
+    assert world.fetches == 3
 
 
 async def test_a_copy_serves_for_five_seconds(world: World) -> None:
@@ -64,7 +64,7 @@ async def test_a_copy_serves_for_five_seconds(world: World) -> None:
     world.value, world.now = "second", world.now + MAX_STALENESS_SECONDS - 0.1
     assert await world.get() == "first"
     world.now += 0.1
-    assert (await world.get(), world.asked) == ("second", 2)
+    assert (await world.get(), world.fetches) == ("second", 2)
 
 
 async def test_an_announced_change_ends_the_copy_at_once(world: World) -> None:
@@ -91,10 +91,10 @@ async def test_a_copy_serves_while_its_owner_is_down_and_changes_arrive(world: W
     world.error = Unavailable("down")
     world.now += 600
     assert [await world.get() for _ in range(5)] == ["first"] * 5
-    assert world.asked == 2  # callers do not wait for an owner that has just failed to respond
+    assert world.fetches == 2  # callers do not wait for an owner that has just failed to respond
     world.now += 1
     await world.get()
-    assert world.asked == 3
+    assert world.fetches == 3
     world.feed_connected = False
     with pytest.raises(Unavailable):
         await world.get()

@@ -106,7 +106,9 @@ def sdks() -> Sdks:
     return Sdks()
 
 
-async def ask(sdks: Sdks, path: str, method: str = "GET", *, token: bool = True, **headers: str) -> httpx.Response:
+async def send_request(
+    sdks: Sdks, path: str, method: str = "GET", *, token: bool = True, **headers: str
+) -> httpx.Response:
     tokens = DropInTokens(f"k1 {'A' * 86}", time.time)
     limits = Limits(OwnCounts(time.monotonic), Rate(1000, 1000), time.monotonic)
     drop_in = DropIn(tokens, sdks, limits, Catalogue.load(), 2.0, time.monotonic)  # type: ignore[arg-type]
@@ -122,12 +124,12 @@ async def ask(sdks: Sdks, path: str, method: str = "GET", *, token: bool = True,
 async def test_a_call_of_an_sdk_waits_for_quota_as_long_as_its_header_says(
     sdks: Sdks, headers: dict[str, str], seconds: float
 ) -> None:
-    assert (await ask(sdks, "/orders/v0/orders", **headers)).status_code == 200
+    assert (await send_request(sdks, "/orders/v0/orders", **headers)).status_code == 200
     assert sdks.waits == [seconds]
 
 
 async def test_a_429_of_an_sdk_has_a_retry_after(sdks: Sdks) -> None:
-    response = await ask(sdks, "/orders/v0/orders", x_sellergate_max_wait="0")
+    response = await send_request(sdks, "/orders/v0/orders", x_sellergate_max_wait="0")
     assert (response.status_code, response.headers["retry-after"]) == (429, "1")
     assert response.json()["errors"][0]["code"] == "QuotaExceeded"
 
@@ -149,7 +151,7 @@ async def test_a_429_of_an_sdk_has_a_retry_after(sdks: Sdks) -> None:
 async def test_a_call_without_a_token_gets_amazons_403(
     sdks: Sdks, method: str, path: str, code: str, details: str
 ) -> None:
-    response = await ask(sdks, path, method, token=False)
+    response = await send_request(sdks, path, method, token=False)
     (error,) = response.json()["errors"]
     assert (response.status_code, error["code"], error["details"]) == (403, code, details)
     assert sdks.waits == []

@@ -45,7 +45,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(scope["scheme"])(scope, receive, send)
 
 
-async def asked(port: int) -> tuple[str, str]:
+async def get_over_tls(port: int) -> tuple[str, str]:
     """Ask over TLS; return the name in the certificate, and the scheme that the app saw."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -85,7 +85,7 @@ def test_tls_is_used_renewed_and_bounded(tmp_path: Path, monkeypatch: pytest.Mon
         await until(started)
         port = server.servers[0].sockets[0].getsockname()[1]
         try:
-            assert await asked(port) == ("first", "https")
+            assert await get_over_tls(port) == ("first", "https")
             write(tmp_path, "spoiled", fitting=False)
             seen = looks
 
@@ -93,11 +93,11 @@ def test_tls_is_used_renewed_and_bounded(tmp_path: Path, monkeypatch: pytest.Mon
                 return looks > seen + 5
 
             await until(looked)
-            assert (await asked(port))[0] == "first"
+            assert (await get_over_tls(port))[0] == "first"
             write(tmp_path, "second")
 
             async def renewed() -> bool:
-                return (await asked(port))[0] == "second"
+                return (await get_over_tls(port))[0] == "second"
 
             await until(renewed)
 
@@ -115,7 +115,7 @@ def test_tls_is_used_renewed_and_bounded(tmp_path: Path, monkeypatch: pytest.Mon
                 return connections.open == 0
 
             await until(left)
-            assert await asked(port) == ("second", "https")
+            assert await get_over_tls(port) == ("second", "https")
             for _, writer in held:
                 with suppress(OSError):
                     writer.close()

@@ -53,7 +53,7 @@ def test_a_host_that_is_down_gets_no_calls_until_one_probe_succeeds() -> None:
     assert refuses(breakers) == pytest.approx(4.0)
     clock.now += 4.1
     breakers.begin("h", "u")
-    breakers.record_result("h", "u", End.ANSWERED)
+    breakers.record_result("h", "u", End.RESPONSE)
     assert refuses(breakers) is None
     assert breakers.state() == {"h": False}
 
@@ -73,7 +73,7 @@ def test_few_failures_among_many_successes_open_no_circuit() -> None:
     clock = Clock()
     breakers = Breakers(clock)
     for number in range(1000):
-        breakers.record_result("h", "u", End.UNREACHABLE if number % 4 == 0 else End.ANSWERED)
+        breakers.record_result("h", "u", End.UNREACHABLE if number % 4 == 0 else End.RESPONSE)
         clock.now += 0.01
     assert refuses(breakers) is None
     for _ in range(LEAST_CALLS - 1):
@@ -120,14 +120,14 @@ def test_failures_of_one_users_requests_stop_only_that_users_calls() -> None:
         assert refuses(breakers, user="attacker") == pytest.approx(30, abs=27)
         assert refuses(breakers, user="victim") is None
     clock.now += 31
-    fail(breakers, "attacker", 1, End.ANSWERED)
+    fail(breakers, "attacker", 1, End.RESPONSE)
     assert refuses(breakers, user="attacker") is None
 
 
 def test_failures_of_a_few_users_are_outweighed_by_responses_to_others() -> None:
     breakers = Breakers(Clock())
     fail(breakers, "first", 1)
-    fail(breakers, "victim", 10, End.ANSWERED)
+    fail(breakers, "victim", 10, End.RESPONSE)
     for attacker in ("a", "b", "c", "d", "e"):
         fail(breakers, attacker, LEAST_CALLS)
         assert refuses(breakers, user="victim") is None
@@ -151,7 +151,7 @@ def test_failed_or_abandoned_probes_of_one_user_do_not_block_others(end: End) ->
     assert refuses(breakers, user="victim"), "one probe at a time"
     breakers.record_result("h", "attacker", end)
     assert refuses(breakers, user="attacker") == pytest.approx(2.0)
-    fail(breakers, "victim", 1, End.ANSWERED)
+    fail(breakers, "victim", 1, End.RESPONSE)
     assert refuses(breakers, user="victim") is None
     assert breakers.state() == {"h": False}
 

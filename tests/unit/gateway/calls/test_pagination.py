@@ -38,8 +38,8 @@ ORDERS, LAST = "/orders/v0/orders", page({"payload": {"Orders": []}})
 
 async def test_most_operations_repeat_all_parameters() -> None:
     first = page({"payload": {"NextToken": "a/b=="}})
-    asked = await queries(ORDERS, "MarketplaceIds=ATVPDKIKX0DER&NextToken=old&x", first, LAST)
-    assert asked == [
+    sent = await queries(ORDERS, "MarketplaceIds=ATVPDKIKX0DER&NextToken=old&x", first, LAST)
+    assert sent == [
         "MarketplaceIds=ATVPDKIKX0DER&NextToken=old&x",
         "MarketplaceIds=ATVPDKIKX0DER&x&NextToken=a%2Fb%3D%3D",
     ]
@@ -51,16 +51,16 @@ async def test_a_compressed_page_is_read() -> None:
 
 async def test_reports_and_feeds_send_only_the_token() -> None:
     for path in ("/reports/2021-06-30/reports", "/feeds/2021-06-30/feeds"):
-        asked = await queries(path, "pageSize=10&types=a", page({"nextToken": "t"}), page({}))
-        assert asked[1] == "nextToken=t"
+        sent = await queries(path, "pageSize=10&types=a", page({"nextToken": "t"}), page({}))
+        assert sent[1] == "nextToken=t"
 
 
 async def test_fulfillment_inbound_v0_changes_its_query_type() -> None:
     query = "QueryType=SHIPMENT&MarketplaceId=ATVPDKIKX0DER&ShipmentIdList=1,2"
-    asked = await queries(
+    sent = await queries(
         "/fba/inbound/v0/shipments", query, page({"payload": {"NextToken": "t"}}), page({"payload": {}})
     )
-    assert asked[1] == "MarketplaceId=ATVPDKIKX0DER&QueryType=NEXT_TOKEN&NextToken=t"
+    assert sent[1] == "MarketplaceId=ATVPDKIKX0DER&QueryType=NEXT_TOKEN&NextToken=t"
 
 
 ITEMS = "/fba/inbound/v0/shipments/FBA1/items"
@@ -95,11 +95,11 @@ async def test_the_items_of_a_shipment_by_the_name_of_their_operation() -> None:
 
 async def test_support_has_its_token_in_the_body() -> None:
     body = json.dumps({"marketplaceId": "ATVPDKIKX0DER", "maxResults": 2}).encode()
-    asked = await queries(
+    sent = await queries(
         "/support/2025-02-01/cases", "", page({"nextToken": "t"}), page({"cases": []}), method="POST", body=body
     )
-    assert [json.loads(one).get("nextToken") for one in asked] == [None, "t"]
-    assert json.loads(asked[1])["maxResults"] == 2
+    assert [json.loads(one).get("nextToken") for one in sent] == [None, "t"]
+    assert json.loads(sent[1])["maxResults"] == 2
     for wrong in (b"", b"[]", b"{"):
         with pytest.raises(SellergateError) as caught:
             await queries("/support/2025-02-01/cases", "", LAST, method="POST", body=wrong)
@@ -109,8 +109,8 @@ async def test_support_has_its_token_in_the_body() -> None:
 async def test_replenishment_has_an_offset_in_the_body() -> None:
     body = json.dumps({"pagination": {"limit": 10, "offset": 5}, "filters": {}}).encode()
     response = page({"offers": [], "pagination": {"totalResults": 31}})
-    asked = await queries("/replenishment/2022-11-07/offers/search", "", response, method="POST", body=body)
-    assert [json.loads(one)["pagination"]["offset"] for one in asked] == [5, 15, 25]
+    sent = await queries("/replenishment/2022-11-07/offers/search", "", response, method="POST", body=body)
+    assert [json.loads(one)["pagination"]["offset"] for one in sent] == [5, 15, 25]
 
 
 async def test_a_repeated_token_ends_the_pages() -> None:
@@ -160,8 +160,8 @@ async def test_an_unreadable_page_is_requested_again_and_is_never_the_last(
 ) -> None:
     pages = [page({"payload": {"NextToken": token}}) for token in "ab"] + [LAST]
     once = [*pages[: position - 1], broken, *pages[position - 1 :]]
-    asked = await queries(ORDERS, "", *once)
-    assert (len(asked), asked[position - 1]) == (4, asked[position]), "the same page is requested again"
+    sent = await queries(ORDERS, "", *once)
+    assert (len(sent), sent[position - 1]) == (4, sent[position]), "the same page is requested again"
     with pytest.raises(SellergateError, match="cannot be read") as caught:
         await queries(ORDERS, "", *pages[: position - 1], broken)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE

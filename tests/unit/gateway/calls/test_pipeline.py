@@ -280,8 +280,8 @@ async def test_a_passed_deadline_is_reported_unless_a_writes_outcome_is_unknown(
 
 
 async def test_a_reported_rate_that_differs_updates_every_bucket() -> None:
-    told = replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))
-    world = World(steps=[told])
+    with_rate = replace(OK, headers=(("x-amzn-RateLimit-Limit", "16.7"),))
+    world = World(steps=[with_rate])
     await world.make(background=True)
     await world.make(background=True)
     assert world.learned == [(2, 16.7)]
@@ -319,9 +319,9 @@ async def test_amazons_429_has_a_retry_after_even_if_amazon_sends_none() -> None
     assert done.retry_after == pytest.approx(1 / operation.rate)
     named = {name: value for name, value in to_response_headers(done) if name == "Retry-After"}
     assert named == {"Retry-After": str(math.ceil(1 / operation.rate))}
-    told = await World(steps=[amazon_response(429, "QuotaExceeded", retry_after="7")], left=0.3).make(as_is=True)
-    assert told.retry_after is None
-    assert [value for name, value in to_response_headers(told) if name.lower() == "retry-after"] == ["7"]
+    result = await World(steps=[amazon_response(429, "QuotaExceeded", retry_after="7")], left=0.3).make(as_is=True)
+    assert result.retry_after is None
+    assert [value for name, value in to_response_headers(result) if name.lower() == "retry-after"] == ["7"]
     assert (await World().make(as_is=True)).retry_after is None
 
 

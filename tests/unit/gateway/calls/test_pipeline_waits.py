@@ -155,18 +155,18 @@ class Storm(World):
         return OK
 
 
-@pytest.mark.parametrize(("told", "bound"), [(True, 0.0), (False, MAX_STALENESS_SECONDS)])
-def test_waiting_calls_of_a_deleted_account_are_not_sent(told: bool, bound: float) -> None:
+@pytest.mark.parametrize(("is_notified", "bound"), [(True, 0.0), (False, MAX_STALENESS_SECONDS)])
+def test_waiting_calls_of_a_deleted_account_are_not_sent(is_notified: bool, bound: float) -> None:
     """300 calls at two per second. After two seconds the account is deleted, with or without a published change."""
 
     async def scenario() -> None:
         now = asyncio.get_running_loop().time
-        world = Storm(left=600.0, quota=local_replica(now).limiter, copies=StaleIfErrorCache(now, lambda: told))
+        world = Storm(left=600.0, quota=local_replica(now).limiter, copies=StaleIfErrorCache(now, lambda: is_notified))
         calls = world.calls
         waiting = [asyncio.create_task(calls.make(CALL, "")) for _ in range(300)]
         await asyncio.sleep(2)
         world.deleted_at = now()
-        if told:
+        if is_notified:
             assert world.copies
             world.copies.forget("a")
         results: list[Any] = await asyncio.gather(*waiting, return_exceptions=True)

@@ -28,8 +28,8 @@ def seen(name: str = HARMLESS, body: bytes = b"", response: bytes = b"") -> Exch
     url = "https://sellingpartnerapi-na.amazon.com/a/value-of-the-path?NextToken=value-of-the-query&b=&b=2"
     request = AmazonRequest("GET", url, HEADERS, body, name)
     headers = (("x-amzn-RequestId", "r-1"), ("Set-Cookie", "a-cookie"))
-    answered = AmazonResponse(200, headers, response)
-    return redact_exchange(operation, request, answered, start_time=1.0, seconds=0.5, request_id="request-1")
+    amazon_response = AmazonResponse(200, headers, response)
+    return redact_exchange(operation, request, amazon_response, start_time=1.0, seconds=0.5, request_id="request-1")
 
 
 def test_only_listed_headers_and_a_path_template_are_shown() -> None:
@@ -56,7 +56,7 @@ def test_bodies_are_redacted_before_they_are_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "shown"),
     [
         (b"", ""),
         (b"\x1f\x8b\x00", "[3 bytes, not JSON]"),
@@ -64,8 +64,8 @@ def test_bodies_are_redacted_before_they_are_cut() -> None:
         (b'"' + b"x" * 1024 * 1024 + b'"', "[1048578 bytes, too long to be redacted]"),
     ],
 )
-def test_a_body_that_cannot_be_redacted_is_not_shown(body: bytes, told: str) -> None:
-    assert seen(response=body).response_body == told
+def test_a_body_that_cannot_be_redacted_is_not_shown(body: bytes, shown: str) -> None:
+    assert seen(response=body).response_body == shown
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ def test_each_pair_region_and_operation_has_its_own_bucket() -> None:
     made = Buckets(RING, 0.2)
     first, second = CATALOGUE.get("orders/v0/getOrder"), CATALOGUE.get("orders/v0/getOrders")
     keys = {
-        made.of(who, where, what, background=False).primary.key
-        for who in (
+        made.of(changed, where, what, background=False).primary.key
+        for changed in (
             account(),
             account(user_id="v"),
             account(amazon_seller_id="OTHER"),

@@ -85,8 +85,8 @@ async def test_cancelled_slots_bring_later_callers_forward() -> None:
     queue.reschedule(["k"], change)
     other.forget(queue.message(["k"], change))
     (left,) = [waiter.at["k"] - time.monotonic() for waiter in other._waiting["k"]]
-    lefts = sorted(round(waiter.at["k"] - time.monotonic()) for waiter in queue._waiting["k"])
-    assert (lefts, round(left)) == ([30, 30, 30, 60, 60], 90)
+    waits = sorted(round(waiter.at["k"] - time.monotonic()) for waiter in queue._waiting["k"])
+    assert (waits, round(left)) == ([30, 30, 30, 60, 60], 90)
     for task in (*waiting, elsewhere):
         task.cancel()
     await asyncio.gather(*waiting, elsewhere, return_exceptions=True)

@@ -112,11 +112,11 @@ def test_a_refused_token_is_found_in_each_content_coding(coding: str) -> None:
 
 
 def test_the_rate_that_amazon_reports() -> None:
-    told = [
+    rates = [
         rate_limit_of(respond(200, x_amzn_RateLimit_Limit=text))
         for text in ("0.0167", "5", "0.0056", "1e-320", "1e-9", "0", "-1", "nan", "inf", "1e400", "soon", "")
     ]
-    assert told == [0.0167, 5.0, 0.0056, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert rates == [0.0167, 5.0, 0.0056, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     assert rate_limit_of(respond(200, X_AMZN_RATELIMIT_LIMIT="2")) == 2
 
 

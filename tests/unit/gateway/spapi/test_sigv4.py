@@ -36,15 +36,15 @@ def by_botocore(request: AmazonRequest, credentials: AwsCredentials, region: str
     tokens = {name: value for name, value in request.headers if name == "x-amz-access-token"}
     path, mark, query = request.url.partition("?")
     url = path.replace("%2B", "+") + mark + query
-    theirs = AWSRequest(method=request.method, url=url, data=request.body, headers=tokens)
+    signed = AWSRequest(method=request.method, url=url, data=request.body, headers=tokens)
     keys = Credentials(
         credentials.access_key_id.get_secret_value(),
         credentials.secret_access_key.get_secret_value(),
         credentials.session_token.get_secret_value(),
     )
     with mock.patch("botocore.auth.get_current_datetime", return_value=datetime.fromtimestamp(now, UTC)):
-        SigV4Auth(keys, "execute-api", region).add_auth(theirs)
-    return {name.lower(): value for name, value in theirs.headers.items()}
+        SigV4Auth(keys, "execute-api", region).add_auth(signed)
+    return {name.lower(): value for name, value in signed.headers.items()}
 
 
 @settings(max_examples=500, deadline=None)
@@ -69,10 +69,10 @@ def test_a_signature_equals_botocores(
     credentials = AwsCredentials(
         SecretStr("ASIAX"), SecretStr("secret+/"), SecretStr("session=="), now + 3600.0, 3600.0
     )
-    ours = SigV4Signer(lambda: float(now)).sign(request, credentials, region)
-    added = {name.lower(): value for name, value in ours.headers if name != "accept"}
+    signed = SigV4Signer(lambda: float(now)).sign(request, credentials, region)
+    added = {name.lower(): value for name, value in signed.headers if name != "accept"}
     assert added == by_botocore(request, credentials, region, now)
-    assert (ours.method, ours.url, ours.body, ours.headers[0]) == (method, url, body, ("accept", "x"))
+    assert (signed.method, signed.url, signed.body, signed.headers[0]) == (method, url, body, ("accept", "x"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sellergate_token.ports import AccessToken, Code, Grant, RefreshToken
 
 from tests.fakes.token import AuthorizationWorld
 
-OURS = AuthorizationRequest("u1", "app", "US")
+REQUEST = AuthorizationRequest("u1", "app", "US")
 DOWN = Unavailable("LWA is down", reason=Reason.AMAZON_UNAVAILABLE)
 CODE, TOKEN = Code(SecretStr("S1"), "https://ours.example/cb"), RefreshToken(SecretStr("Atzr|1"))
 
@@ -24,7 +24,7 @@ def world() -> AuthorizationWorld:
 
 async def begun(world: AuthorizationWorld) -> AuthorizationCallback:
     world.lwa.codes["S1"] = "Atzr|1"
-    new = await world.authorizations.start(OURS, "u1")
+    new = await world.authorizations.start(REQUEST, "u1")
     return AuthorizationCallback(new.state, new.browser_nonce, SecretStr("S1"), "A1SELLER")
 
 
@@ -161,13 +161,13 @@ async def test_a_repeat_gets_the_same_final_refusal_without_a_request_to_amazon(
         world.lwa.refused = PreconditionFailed.revoked()
     with pytest.raises(SellergateError) as first:
         await world.authorizations.complete(back, "")
-    asked = len(exchanged(world))
+    exchanges = len(exchanged(world))
     world.lwa.refused, world.lwa.codes["S1"] = None, "Atzr|1"
     with pytest.raises(type(first.value)) as again:
         await world.authorizations.complete(back, "")
     assert (again.value.reason, again.value.message) == (first.value.reason, first.value.message)
     assert again.value.violations == first.value.violations
-    assert len(exchanged(world)) == asked
+    assert len(exchanged(world)) == exchanges
     assert not world.sellers.stored
 
 

@@ -22,10 +22,10 @@ from sellergate_token.ports import Code, RefreshToken
 
 from tests.fakes.token import APPLICATION, AuthorizationWorld
 
-OURS = AuthorizationRequest("u1", "app", "US")
+REQUEST = AuthorizationRequest("u1", "app", "US")
 CONFIRM = "https://sellercentral-europe.amazon.com/apps/authorize/confirm/amzn1.sp.solution.1"
 APPSTORE = replace(
-    OURS,
+    REQUEST,
     marketplace="DE",
     amazon_callback_uri=CONFIRM,
     amazon_state=SecretStr("amazon&s"),
@@ -51,7 +51,7 @@ def read(begun: PendingAuthorization) -> tuple[str, dict[str, str]]:
 async def test_the_consent_page_is_in_the_central_of_the_marketplace(
     world: AuthorizationWorld, marketplace: Marketplace
 ) -> None:
-    begun = await world.authorizations.start(replace(OURS, marketplace=marketplace.code), "u1")
+    begun = await world.authorizations.start(replace(REQUEST, marketplace=marketplace.code), "u1")
     assert read(begun) == (
         f"https://{marketplace.seller_central}/apps/authorize/consent",
         {
@@ -60,7 +60,7 @@ async def test_the_consent_page_is_in_the_central_of_the_marketplace(
             "redirect_uri": "https://ours.example/cb",
         },
     )
-    vendor = replace(OURS, marketplace=marketplace.code, vendor=True)
+    vendor = replace(REQUEST, marketplace=marketplace.code, vendor=True)
     if marketplace.vendor_central:
         begun = await world.authorizations.start(vendor, "u1")
         assert read(begun)[0] == f"https://{marketplace.vendor_central}/apps/authorize/consent"
@@ -72,10 +72,10 @@ async def test_the_consent_page_is_in_the_central_of_the_marketplace(
 
 async def test_a_draft_application_is_authorized_with_version_beta(world: AuthorizationWorld) -> None:
     world.applications.known["app"] = replace(APPLICATION, draft=True)
-    for beginning in (OURS, APPSTORE):
+    for beginning in (REQUEST, APPSTORE):
         assert read(await world.authorizations.start(beginning, "u1"))[1]["version"] == "beta"
     world.applications.known["app"] = APPLICATION
-    for beginning in (OURS, APPSTORE):
+    for beginning in (REQUEST, APPSTORE):
         assert "version" not in read(await world.authorizations.start(beginning, "u1"))[1]
 
 
@@ -92,7 +92,7 @@ async def test_the_appstore_gets_its_own_state_back(world: AuthorizationWorld) -
 
 
 async def test_a_stored_authorization_holds_no_secret_of_the_browser(world: AuthorizationWorld) -> None:
-    begun = await world.authorizations.start(replace(OURS, marketplace="gb"), "u1")
+    begun = await world.authorizations.start(replace(REQUEST, marketplace="gb"), "u1")
     ((pending, _),) = world.states.entries.values()
     assert begun.browser_nonce.get_secret_value() not in str(asdict(pending))
     assert (pending.user_id, pending.marketplace, pending.partner_type, pending.entry) == (
@@ -127,7 +127,7 @@ async def test_an_invalid_start_is_refused_by_field(
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "problem"),
     [
         ({"spapi_application_id": ""}, "spapi_application_id"),
         ({"redirect_uris": ()}, "redirect_uris"),
@@ -135,11 +135,11 @@ async def test_an_invalid_start_is_refused_by_field(
     ],
 )
 async def test_the_refusal_of_an_incomplete_application_names_what_is_missing(
-    world: AuthorizationWorld, changes: dict[str, str], told: str
+    world: AuthorizationWorld, changes: dict[str, str], problem: str
 ) -> None:
     world.applications.known["app"] = replace(APPLICATION, **changes)  # type: ignore[arg-type]
-    with pytest.raises(InvalidRequest, match=told) as caught:
-        await world.authorizations.start(OURS, "u1")
+    with pytest.raises(InvalidRequest, match=problem) as caught:
+        await world.authorizations.start(REQUEST, "u1")
     assert [violation.field for violation in caught.value.violations] == ["application_id"]
     assert not world.states.entries
 
@@ -148,20 +148,20 @@ async def test_another_users_application_is_not_found(world: AuthorizationWorld)
     world.applications.known["theirs"] = replace(APPLICATION, application_id="theirs", owner_user_id="u2")
     for application in ("theirs", "nothing"):
         with pytest.raises(NotFound) as caught:
-            await world.authorizations.start(replace(OURS, application_id=application), "u1")
+            await world.authorizations.start(replace(REQUEST, application_id=application), "u1")
         assert caught.value.reason is Reason.APPLICATION_NOT_FOUND
     assert await world.authorizations.start(AuthorizationRequest("u2", "theirs", "US"), "u2")
 
 
 async def test_only_an_operator_may_start_for_another_user(world: AuthorizationWorld) -> None:
     with pytest.raises(NotAllowed):
-        await world.authorizations.start(OURS, "u2")
+        await world.authorizations.start(REQUEST, "u2")
     assert not world.states.entries
-    assert await world.authorizations.start(OURS, "")
+    assert await world.authorizations.start(REQUEST, "")
 
 
 async def test_an_account_is_stored_after_its_refresh_token_has_worked(world: AuthorizationWorld) -> None:
-    for beginning, user in ((APPSTORE, ""), (OURS, "u1")):
+    for beginning, user in ((APPSTORE, ""), (REQUEST, "u1")):
         begun = await world.authorizations.start(beginning, "u1")
         world.lwa.codes["S1"] = "Atzr|new"
         world.lwa.seen.clear()
@@ -177,14 +177,14 @@ async def test_an_account_is_stored_after_its_refresh_token_has_worked(world: Au
 
 
 async def test_the_previous_secret_is_used_while_amazon_rejects_the_new_one(world: AuthorizationWorld) -> None:
-    begun = await world.authorizations.start(OURS, "u1")
+    begun = await world.authorizations.start(REQUEST, "u1")
     world.lwa.codes["S1"], world.lwa.secret = "Atzr|new", "older"
     world.applications.previous = SecretStr("older")
     assert await world.authorizations.complete(returned(begun), "")
 
 
 async def test_replayed_tampered_and_invented_states_are_refused(world: AuthorizationWorld) -> None:
-    begun = await world.authorizations.start(OURS, "u1")
+    begun = await world.authorizations.start(REQUEST, "u1")
     world.lwa.codes.update({"S1": "Atzr|1", "S2": "Atzr|2"})
     await world.authorizations.complete(returned(begun), "")
     stored = dict(world.sellers.stored)
@@ -198,7 +198,7 @@ async def test_replayed_tampered_and_invented_states_are_refused(world: Authoriz
 
 async def test_an_expired_state_is_refused_by_the_service_clock(world: AuthorizationWorld) -> None:
     for pause in (0.0, 60.0):
-        begun = await world.authorizations.start(OURS, "u1")
+        begun = await world.authorizations.start(REQUEST, "u1")
         pending, _ = world.states.entries[begun.state.get_secret_value()]
         world.states.entries[begun.state.get_secret_value()] = pending, world.now[0] + 1e9
         world.now[0] += STATE_SECONDS + pause
@@ -208,17 +208,17 @@ async def test_an_expired_state_is_refused_by_the_service_clock(world: Authoriza
 async def test_another_browser_is_refused_without_a_change_of_the_state(world: AuthorizationWorld) -> None:
     for nonce in ("", "guessed", "random-99"):
         world.lwa.codes["S1"] = "Atzr|1"
-        begun = await world.authorizations.start(OURS, "u1")
+        begun = await world.authorizations.start(REQUEST, "u1")
         await refused(world, replace(returned(begun), browser_nonce=SecretStr(nonce)), "browser_nonce")
         assert await world.authorizations.complete(returned(begun), "")
         await refused(world, replace(returned(begun), browser_nonce=SecretStr(nonce)), "browser_nonce")
-    mine, theirs = [await world.authorizations.start(replace(OURS, user_id=user), user) for user in ("u1", "u2")]
-    await refused(world, replace(returned(theirs), browser_nonce=mine.browser_nonce), "browser_nonce")
+    first, second = [await world.authorizations.start(replace(REQUEST, user_id=user), user) for user in ("u1", "u2")]
+    await refused(world, replace(returned(second), browser_nonce=first.browser_nonce), "browser_nonce")
 
 
 async def test_another_user_or_seller_than_the_appstore_named_is_refused(world: AuthorizationWorld) -> None:
     world.lwa.codes["S1"] = "Atzr|1"
-    begun = await world.authorizations.start(OURS, "u1")
+    begun = await world.authorizations.start(REQUEST, "u1")
     with pytest.raises(InvalidRequest):
         await world.authorizations.complete(returned(begun), "u2")
     assert await world.authorizations.complete(returned(begun), "u1")
@@ -232,9 +232,9 @@ async def test_another_user_or_seller_than_the_appstore_named_is_refused(world: 
 
 async def test_a_refused_code_stores_nothing_and_ends_the_state(world: AuthorizationWorld) -> None:
     world.lwa.codes["S1"] = "Atzr|1"
-    await world.authorizations.complete(returned(await world.authorizations.start(OURS, "u1")), "")
+    await world.authorizations.complete(returned(await world.authorizations.start(REQUEST, "u1")), "")
     stored = dict(world.sellers.stored)
-    begun = await world.authorizations.start(OURS, "u1")
+    begun = await world.authorizations.start(REQUEST, "u1")
     with pytest.raises(InvalidRequest) as caught:
         await world.authorizations.complete(returned(begun), "")
     assert [violation.field for violation in caught.value.violations] == ["code"]
@@ -250,16 +250,16 @@ async def test_a_new_token_that_does_not_work_keeps_the_stored_one(
     world: AuthorizationWorld, refusal: SellergateError
 ) -> None:
     world.lwa.codes.update({"S1": "Atzr|old", "S2": "Atzr|new"})
-    await world.authorizations.complete(returned(await world.authorizations.start(OURS, "u1")), "")
+    await world.authorizations.complete(returned(await world.authorizations.start(REQUEST, "u1")), "")
     world.lwa.refused = refusal
     with pytest.raises(type(refusal)):
-        await world.authorizations.complete(returned(await world.authorizations.start(OURS, "u1"), "S2"), "")
+        await world.authorizations.complete(returned(await world.authorizations.start(REQUEST, "u1"), "S2"), "")
     (kept,) = world.sellers.stored.values()
     assert kept.refresh_token == SecretStr("Atzr|old")
     world.lwa.refused = None
     world.lwa.codes["S3"] = ""
     with pytest.raises(Unavailable):
-        await world.authorizations.complete(returned(await world.authorizations.start(OURS, "u1"), "S3"), "")
+        await world.authorizations.complete(returned(await world.authorizations.start(REQUEST, "u1"), "S3"), "")
     (kept,) = world.sellers.stored.values()
     assert kept.refresh_token == SecretStr("Atzr|old")
     assert world.lwa.codes == {}
@@ -268,7 +268,7 @@ async def test_a_new_token_that_does_not_work_keeps_the_stored_one(
 async def test_another_users_account_of_the_seller_is_not_changed(world: AuthorizationWorld) -> None:
     for user in ("u1", "u2"):
         world.lwa.codes["S1"] = f"Atzr|{user}"
-        begun = await world.authorizations.start(replace(OURS, user_id=user), user)
+        begun = await world.authorizations.start(replace(REQUEST, user_id=user), user)
         await world.authorizations.complete(returned(begun), "")
     assert {key[0]: one.refresh_token.get_secret_value() for key, one in world.sellers.stored.items()} == {
         "u1": "Atzr|u1",
@@ -277,10 +277,10 @@ async def test_another_users_account_of_the_seller_is_not_changed(world: Authori
 
 
 async def test_without_redis_no_authorization_starts_or_completes(world: AuthorizationWorld) -> None:
-    begun = await world.authorizations.start(OURS, "u1")
+    begun = await world.authorizations.start(REQUEST, "u1")
     world.states.down = Unavailable("Redis does not respond")
     with pytest.raises(Unavailable):
-        await world.authorizations.start(OURS, "u1")
+        await world.authorizations.start(REQUEST, "u1")
     with pytest.raises(Unavailable):
         await world.authorizations.complete(returned(begun), "")
     assert not world.lwa.seen

@@ -58,7 +58,7 @@ async def test_the_newest_secret_by_amazons_time_wins_in_every_order(spread: tim
     for seed in range(ORDERS):
         world, chance = RotationWorld(), random.Random(seed)
         application_id = await world.application()
-        doors = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
+        handlers = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
         client = CLIENT.get_secret_value()
         news = [new_secret(client, f"secret-{n}", world.time + n * spread) for n in range(2, 7)]
         world.time += 8 * spread
@@ -66,7 +66,7 @@ async def test_the_newest_secret_by_amazons_time_wins_in_every_order(spread: tim
         chance.shuffle(given)
         cut = chance.randrange(len(given) + 1)
         queue = Batches(given[:cut], given[cut:])
-        await consume(queue, doors.queue_message)
+        await consume(queue, handlers.queue_message)
         kept = await world.stored.client(application_id)
         assert kept.client_secret.get_secret_value() == "secret-6", (seed, spread)
         assert sorted(queue.deleted) == sorted(given)
@@ -77,11 +77,11 @@ async def test_a_late_older_secret_becomes_the_previous_one_while_amazon_accepts
     application_id = await world.application()
     older = new_secret(CLIENT.get_secret_value(), "secret-2", world.time)
     newer = new_secret(CLIENT.get_secret_value(), "secret-3", world.time + timedelta(days=1))
-    doors = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
+    handlers = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
     world.time += timedelta(days=1)
-    assert await doors.queue_message(newer.encode())
+    assert await handlers.queue_message(newer.encode())
     application, secrets = world.domain.store.work.applications.rows[application_id]  # type: ignore[attr-defined]
-    assert not await doors.queue_message(older.encode())
+    assert not await handlers.queue_message(older.encode())
     assert world.domain.store.work.applications.rows[application_id] == (application, secrets), (
         "a previous secret is stored"
     )  # type: ignore[attr-defined]
@@ -90,7 +90,7 @@ async def test_a_late_older_secret_becomes_the_previous_one_while_amazon_accepts
         emptied = replace(secrets, previous_client_secret=None)
         world.domain.store.work.applications.rows[application_id] = (application, emptied)  # type: ignore[attr-defined]
         world.time += timedelta(days=days)
-        assert not await doors.queue_message(older.encode())
+        assert not await handlers.queue_message(older.encode())
         kept = await world.stored.client(application_id)
         assert kept.client_secret.get_secret_value() == "secret-3"
         assert (kept.previous_secret and kept.previous_secret.get_secret_value()) == expected
@@ -99,17 +99,17 @@ async def test_a_late_older_secret_becomes_the_previous_one_while_amazon_accepts
 async def test_notifications_before_an_operators_secret_stay_outdated() -> None:
     world = RotationWorld()
     application_id = await world.application()
-    doors = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
+    handlers = RotationHandlers(None, world.rotations, lambda *_: None)  # type: ignore[arg-type]
     client = CLIENT.get_secret_value()
     first, second, third = (new_secret(client, f"secret-{n}", world.time + timedelta(hours=n)) for n in (2, 3, 4))
     world.time += timedelta(hours=5)
-    await doors.queue_message(second.encode())
+    await handlers.queue_message(second.encode())
     await world.domain.applications.rotate(application_id, "", NewSecret(SecretStr("secret-4")))
-    assert not await doors.queue_message(first.encode())
+    assert not await handlers.queue_message(first.encode())
     assert (await world.stored.client(application_id)).client_secret.get_secret_value() == "secret-4"
-    assert not await doors.queue_message(third.encode()), "it is the present secret"
+    assert not await handlers.queue_message(third.encode()), "it is the present secret"
     assert (await world.stored.application(application_id)).secret_issue_time is not None
-    assert not await doors.queue_message(second.encode())
+    assert not await handlers.queue_message(second.encode())
     assert (await world.stored.client(application_id)).client_secret.get_secret_value() == "secret-4"
 
 

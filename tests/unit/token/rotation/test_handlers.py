@@ -17,12 +17,12 @@ from sellergate_token.rotation.webhooks import SignedMessage, Webhooks
 from tests.fakes.token import CLIENT, RotationWorld, new_secret, secret_expiry
 
 
-class Doors(RotationWorld):
+class HandlerWorld(RotationWorld):
     def __init__(self) -> None:
         super().__init__()
         self.registry = CollectorRegistry()
         webhooks = Webhooks((), None, lambda: 0.0)  # type: ignore[arg-type]
-        self.doors = RotationHandlers(webhooks, self.rotations, rotation_count(self.registry))
+        self.handlers = RotationHandlers(webhooks, self.rotations, rotation_count(self.registry))
 
     def counted(self, source: str, kind: str, outcome: str) -> float | None:
         labels = {"source": source, "kind": kind, "outcome": outcome}
@@ -30,23 +30,23 @@ class Doors(RotationWorld):
 
 
 @pytest.fixture
-def world() -> Doors:
-    return Doors()
+def world() -> HandlerWorld:
+    return HandlerWorld()
 
 
-async def test_outcomes_are_counted_by_kind(world: Doors) -> None:
+async def test_outcomes_are_counted_by_kind(world: HandlerWorld) -> None:
     message = new_secret(CLIENT.get_secret_value(), "secret-2", world.time).encode()
     with pytest.raises(NotFound):
-        await world.doors.queue_message(message)
+        await world.handlers.queue_message(message)
     await world.application()
-    assert await world.doors.queue_message(message, caller="operator")
-    assert not await world.doors.queue_message(message)
+    assert await world.handlers.queue_message(message, caller="operator")
+    assert not await world.handlers.queue_message(message)
     warning = secret_expiry(CLIENT.get_secret_value(), world.time + timedelta(days=9), world.time)
-    assert await world.doors.queue_message(warning.encode())
+    assert await world.handlers.queue_message(warning.encode())
     with pytest.raises(InvalidRequest):
-        await world.doors.queue_message(b"{}")
+        await world.handlers.queue_message(b"{}")
     with pytest.raises(Unauthenticated):
-        await world.doors.webhook(SignedMessage("0", "v1=", b"{}"))
+        await world.handlers.webhook(SignedMessage("0", "v1=", b"{}"))
     for source, kind, outcome in (
         ("queue", "client_secret", "refused"),
         ("queue", "client_secret", "applied"),
@@ -58,9 +58,9 @@ async def test_outcomes_are_counted_by_kind(world: Doors) -> None:
         assert world.counted(source, kind, outcome) == 1, (source, kind, outcome)
 
 
-async def test_the_edge_may_send_no_queue_message(world: Doors) -> None:
+async def test_the_edge_may_send_no_queue_message(world: HandlerWorld) -> None:
     with pytest.raises(NotAllowed):
-        await world.doors.queue_message(b"{}", caller="edge")
+        await world.handlers.queue_message(b"{}", caller="edge")
 
 
 class Endless:

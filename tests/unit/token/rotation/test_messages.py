@@ -48,17 +48,17 @@ ENDING = amazons(
 def test_amazons_messages_are_read_with_their_times() -> None:
     client = SecretStr("amzn1.application-oa2-client.1")
     plus_two = timezone(timedelta(hours=2))
-    told = datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC)
+    publish_time = datetime(2026, 11, 24, 10, 0, 0, 123000, tzinfo=UTC)
     assert read_queue_message(json.dumps(NEW).encode()) == NewClientSecret(
         "",
         client,
         SecretStr(LEAK),
         datetime(2027, 5, 23, 12, tzinfo=plus_two),
         datetime(2026, 12, 1, 10, tzinfo=UTC),
-        told,
+        publish_time,
     )
     assert read_queue_message(json.dumps(ENDING).encode()) == SecretExpiry(
-        client, datetime(2027, 1, 1, tzinfo=UTC), told
+        client, datetime(2027, 1, 1, tzinfo=UTC), publish_time
     )
     del ENDING["notificationMetadata"]
     assert read_queue_message(json.dumps(ENDING).encode()) == SecretExpiry(client, datetime(2027, 1, 1, tzinfo=UTC))

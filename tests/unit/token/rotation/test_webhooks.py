@@ -38,18 +38,18 @@ def signed(secret: str = ONE, timestamp: str = str(NOW), body: bytes = BODY) -> 
     return SignedMessage(timestamp, f"v1={mac}", body)
 
 
-async def heard(webhooks: Webhooks, message: SignedMessage) -> str:
+async def admitted(webhooks: Webhooks, message: SignedMessage) -> str:
     async with webhooks.admit(message) as application_id:
         return application_id
 
 
 async def test_messages_of_both_secrets_are_accepted_within_five_minutes(webhooks: Webhooks) -> None:
     assert sign(SecretStr(ONE), str(NOW), BODY) == signed().signature
-    assert await heard(webhooks, signed()) == "app"
-    assert await heard(webhooks, signed(TWO)) == "app"
-    assert await heard(webhooks, signed(OTHER)) == "other"
+    assert await admitted(webhooks, signed()) == "app"
+    assert await admitted(webhooks, signed(TWO)) == "app"
+    assert await admitted(webhooks, signed(OTHER)) == "other"
     for moment in (NOW - 300, NOW + 300):
-        assert await heard(webhooks, signed(timestamp=str(moment))) == "app"
+        assert await admitted(webhooks, signed(timestamp=str(moment))) == "app"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_all_refusals_are_alike_and_record_nothing(
     words = []
     for one in (message, signed("y" * 32)):
         with pytest.raises(Unauthenticated) as caught:
-            await heard(webhooks, one)
+            await admitted(webhooks, one)
         words.append(caught.value.message)
     assert words[0] == words[1]
     assert not seen
@@ -87,14 +87,14 @@ async def test_a_replay_is_refused_unless_the_first_message_failed(webhooks: Web
     with pytest.raises(NotFound):
         async with webhooks.admit(signed()):
             raise NotFound.account("x")
-    assert await heard(webhooks, signed()) == "app"
+    assert await admitted(webhooks, signed()) == "app"
     with pytest.raises(Unauthenticated):
-        await heard(webhooks, signed())
+        await admitted(webhooks, signed())
 
 
 async def test_without_secrets_no_message_is_accepted(seen: FakeSeen) -> None:
     with pytest.raises(Unauthenticated):
-        await heard(Webhooks(parse_secrets(""), seen, lambda: float(NOW)), signed(""))
+        await admitted(Webhooks(parse_secrets(""), seen, lambda: float(NOW)), signed(""))
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,11 @@ class FakeAccounts:
     revision: int = 1
     revoked: list[AccountView] = field(default_factory=list)
     rotated: list[SecretStr] = field(default_factory=list)
-    asked: list[int] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
     previous: SecretStr | None = None
 
     async def view(self, account_id: str, at_least: int = 0) -> AccountView:
-        self.asked.append(at_least)
+        self.calls.append(at_least)
         return AccountView(account_id, self.revision)
 
     async def grant(self, account_id: str) -> AccountGrant:
@@ -129,10 +129,10 @@ async def test_short_lifetimes_have_a_margin_of_a_tenth(world: World) -> None:
     assert world.lwa.exchanges == 2
 
 
-@pytest.mark.parametrize("asked", [-1.0, LARGEST_MIN_LIFETIME + 1, 1e9])
-async def test_a_lifetime_above_the_bound_is_refused(world: World, asked: float) -> None:
+@pytest.mark.parametrize("min_lifetime", [-1.0, LARGEST_MIN_LIFETIME + 1, 1e9])
+async def test_a_lifetime_above_the_bound_is_refused(world: World, min_lifetime: float) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        await world.tokens.for_account("a", asked)
+        await world.tokens.for_account("a", min_lifetime)
     assert caught.value.violations[0].field == "min_lifetime"
     assert world.lwa.exchanges == 0
 
@@ -148,7 +148,7 @@ async def test_a_token_has_the_revision_of_its_grant(world: World) -> None:
     world.accounts.revision = 7
     assert (await world.tokens.for_account("a", None, 5)).value.revision == 7
     assert (await world.tokens.for_account("a", None, 7)).value.revision == 7
-    assert world.accounts.asked == [5, 7]
+    assert world.accounts.calls == [5, 7]
     assert (await world.tokens.for_application("app", "scope", None)).value.revision == 0
 
 
@@ -267,10 +267,10 @@ async def test_tokens_of_inline_credentials_have_lifetimes_and_can_be_invalidate
 
 
 async def test_each_application_and_scope_has_its_own_token(world: World) -> None:
-    asked = [("app-1", "notifications"), ("app-2", "notifications"), ("app-1", "rotation")]
-    found = [(await world.tokens.for_application(*one, None)).value for one in asked]
+    requests = [("app-1", "notifications"), ("app-2", "notifications"), ("app-1", "rotation")]
+    found = [(await world.tokens.for_application(*one, None)).value for one in requests]
     assert len({token.value for token in found}) == 3
-    for one, token in zip(asked, found, strict=True):
+    for one, token in zip(requests, found, strict=True):
         assert (await world.tokens.for_application(*one, None)) == Lookup(token, cached=True)
     assert world.lwa.exchanges == 3
 
