@@ -1,4 +1,4 @@
-"""Writes constraints.txt: the newest version of every package that pyproject.toml brings, and prints what changed.
+"""Writes constraints.txt: the newest version of every package that pyproject.toml requires, and prints what changed.
 
 `make constraints` runs it. pip resolves everything that develops in a virtual environment of its own, from the index that it is set
 up with; the file holds names and versions only.

@@ -1,6 +1,6 @@
 """Writes requirements/run.txt and dev.txt: every package with its version and the hashes of all its files, and who needs it.
 
-`make requirements` runs it with uv, which asks the index that pip is set up with. Versions are those of constraints.txt.
+`make requirements` runs it with uv, which reads the index that pip is configured with. Versions are those of constraints.txt.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: real servers, started once and only when a test asks for one, without Docker."""
+"""Fixtures of all tests: real servers, started once and only when a test requests one, without Docker."""
 
 import itertools
 import signal

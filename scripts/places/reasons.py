@@ -38,5 +38,5 @@ def missing(tree: Tree) -> Iterator[str]:
 
 
 def _body(text: str, begin: str) -> str:
-    """Return what stands between a line that begins so and the next line that is not indented."""
+    """Return the text between a line that begins so and the next line that is not indented."""
     return re.split(r"^(?=[^\s])", text.partition(begin)[2].partition("\n")[2], maxsplit=1, flags=re.MULTILINE)[0]

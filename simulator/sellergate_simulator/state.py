@@ -115,7 +115,7 @@ class World:
     visits: dict[str, AppstoreVisit] = field(default_factory=dict, repr=False)
     """By amazon_state."""
     signed_in: str | None = None
-    """The partner that consents on the consent page at once; None: the page asks for consent."""
+    """The partner that consents on the consent page at once; None: the page requires a click."""
     roles: dict[str, str | None] = field(default_factory=dict)
     """External id by ARN."""
     aws_keys: dict[str, AwsKey] = field(default_factory=dict)

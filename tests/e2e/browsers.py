@@ -16,7 +16,7 @@ from sellergate_devstack.suite import Suite
 from tests.e2e.sellers import Seller
 
 AUTHORIZATIONS, CALLBACK, LOGIN = (f"/api/amazon/oauth/{name}" for name in ("authorizations", "callback", "login"))
-# Everything that went through a browser and must not stand in a log.
+# Everything that passed through a browser and must not appear in a log.
 SEEN: set[str] = set()
 
 

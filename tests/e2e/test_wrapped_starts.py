@@ -114,7 +114,7 @@ def test_a_kms_that_is_down_or_not_allowed_ends_the_start_in_one_line(environmen
         done = start("account", {**changed, **none})
         assert done.returncode == 2, done.stderr
         (line,) = done.stderr.splitlines()
-        assert line.startswith(f"SELLERGATE_SEALING_KEYS: KMS cannot be asked for key new ({cause}); check AWS_REGION")
+        assert line.startswith(f"SELLERGATE_SEALING_KEYS: a KMS request failed for key new ({cause}); check AWS_REGION")
 
 
 def test_boto3_is_loaded_only_where_a_key_is_wrapped() -> None:

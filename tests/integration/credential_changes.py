@@ -141,7 +141,7 @@ class World:
     amazon: Amazon
     gateways: list[Gateway]
     callers: list[Callable[[str], Awaitable[Any]]]
-    """Functions that each ask one replica, as callers do that know no revision."""
+    """Functions that each call one replica, like callers without a revision."""
     time: list[float]
 
     async def change(self, account_id: str, draw: random.Random) -> int:
@@ -239,7 +239,7 @@ async def world(redis_url: str, authority: TestAuthority, accounts: int) -> Asyn
 
 
 def caller_of(name: str, channel: Any) -> Callable[[str], Awaitable[Any]]:
-    """Return a function that asks a replica for an account's token or credentials."""
+    """Return a function that requests an account's token or credentials from a replica."""
     tokens = token_service_pb2_grpc.TokenServiceStub(channel)
     roles = iam_service_pb2_grpc.IamServiceStub(channel)
 

@@ -1,4 +1,4 @@
-"""End leases while their renewal is under way, at every step of the renewal, on a real Redis.
+"""End leases while their renewal is in progress, at every step of the renewal, on a real Redis.
 
 Run as a program (`python -m tests.integration.lease_ends URL COUNT`) it does so on the Python that runs it, which needs only
 the packages of `sellergate_common`.

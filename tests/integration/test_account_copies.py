@@ -40,7 +40,7 @@ NAMES = ("gateway", "token", "iam")
 
 
 class CountingServicer(AccountServicer):
-    """Counts what each process asks for. `is_former` makes it one of the release before."""
+    """Counts the calls of each process. `is_former`: behaves like the previous release."""
 
     calls: Counter[str]
     is_former = False

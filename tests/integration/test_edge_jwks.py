@@ -260,7 +260,9 @@ async def test_users_of_known_keys_do_not_wait_while_the_publisher_hangs(publish
     await settled(publisher, 2)
     for key, algorithm, kid in ((RSA_KEY, "RS256", "r"), (EC_KEY, "ES256", "e")):
         assert await checks.authenticate(bearer(key, algorithm, kid)) == "u1"
-    assert not any(stranger.done() for stranger in unknown_key_calls), "no user was served while a fetch was under way"
+    assert not any(stranger.done() for stranger in unknown_key_calls), (
+        "no user was served while a fetch was in progress"
+    )
     assert publisher.fetched == 2
     publisher.released.set()
     outcomes = await asyncio.gather(*unknown_key_calls, return_exceptions=True)

@@ -81,7 +81,7 @@ class Console:
         return dict(response.json())
 
     async def consent(self, begun: dict[str, str], user: str = "u1") -> dict[str, str]:
-        """Sign in at the provider; return what its redirect brings back, with the ticket."""
+        """Sign in at the provider; return the parameters of its redirect, with the ticket."""
         async with httpx.AsyncClient(trust_env=False, timeout=20) as browser:
             response = await browser.post(begun["url"], data={"sub": user})
         location = urlsplit(response.headers["location"])

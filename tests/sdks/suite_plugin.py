@@ -1,7 +1,7 @@
 """A pytest plugin that runs an SDK's own test suite against one endpoint, and records every test's outcome and exchanges.
 
-It replaces addresses and credentials, which are constants of the suites, and nothing else of an SDK. Amazon's suite asks a mock
-server for the next response; that request goes to the simulator's control port.
+It replaces addresses and credentials, which are constants of the suites, and nothing else of an SDK. Amazon's suite requests
+the next response from a mock server; that request goes to the simulator's control port.
 """
 
 import base64
@@ -76,7 +76,7 @@ def _redirect_amazon() -> None:
 
 
 def _choose_sample(url: str) -> None:
-    """Note the response that a test asks the mock server for: a sample of Amazon's, with a status."""
+    """Note the response that a test requests from the mock server: a sample of Amazon's, with a status."""
     name, _, status = url.removeprefix(MOCK_SERVER).split("/")
     sample = Path(os.environ["SDK_SAMPLES"]) / f"{name}Response.json"
     body = sample.read_bytes() if sample.exists() else b""

@@ -1,4 +1,4 @@
-"""A proxy that records what it is asked to reach, and TLS servers behind it for host names that resolve nowhere."""
+"""A proxy that records the requested targets, and TLS servers behind it for host names that do not resolve."""
 
 import asyncio
 import ssl

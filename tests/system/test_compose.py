@@ -71,7 +71,7 @@ async def test_it_comes_up_healthy_and_does_the_main_job(running: None) -> None:
     assert all("Exited (0)" in states[name] for name in ("init", "migrate"))
     logs = compose("logs", "--no-log-prefix", "walk")
     assert "orders listed" in logs
-    # The commands that it asks operators to type.
+    # The commands that it shows to operators.
     token, account_id = (re.search(rf"  {name}=(\S+)", logs) for name in ("TOKEN", "ID"))
     assert token
     assert account_id

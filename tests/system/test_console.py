@@ -230,7 +230,7 @@ async def test_disconnecting_and_a_withdrawn_consent(window: Console, suite: tup
     await verify.click()
     verdict = page.get_by_role("heading", name=re.compile("It works|It does not work"))
     await verdict.wait_for()
-    # Amazon refused the account within the last minute, and a verification asks it again no sooner.
+    # Amazon refused the account within the last minute, and a verification calls Amazon at most once a minute.
     async with asyncio.timeout(90):
         while await verdict.inner_text() != "It works":
             await page.get_by_text("verify the account later").wait_for()

@@ -121,7 +121,7 @@ async def test_a_person_signs_in_and_out(need: Need, chromium: Browser | None, e
         await page.wait_for_url(f"{edge}/")
         await page.get_by_role("heading", name="Sign in").wait_for()
         assert await page.evaluate("sessionStorage.length") == 0
-        # The provider's session has ended as well: it asks again.
+        # The provider's session has ended as well: it shows its form again.
         await page.get_by_role("button", name="Sign in at your company's provider").click()
         await page.get_by_placeholder("Enter any login").wait_for()
 
@@ -177,7 +177,7 @@ async def test_two_tabs_sign_in_apart_and_out_together(need: Need, chromium: Bro
 
 
 async def sign_in_again(page: Page, edge: str) -> None:
-    """Sign in again; the provider has a session of the person, and may ask only for consent."""
+    """Sign in again; the provider has a session of the user, and may require only consent."""
     await page.goto(edge)
     await page.get_by_role("button", name="Sign in at your company's provider").click()
     await page.wait_for_url(f"{edge}/")

@@ -21,7 +21,7 @@ from tests.system.gateway_fleet import Gateways, gateways
 
 BYTES = 2_000_000_000
 FAILS_AFTER = 50_000_000
-"""Bytes that one response of a store brings before it fails, each time in the next of its ways."""
+"""Bytes that one response of a store holds before it fails, each time in the next of its ways."""
 MOST_ADDED_MEGABYTES = 64
 MARKETPLACE = "ATVPDKIKX0DER"
 

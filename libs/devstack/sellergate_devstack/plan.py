@@ -1,4 +1,4 @@
-"""The processes of the local run with their environments, which hold only what each service may know."""
+"""The processes of the local run with their environments, which hold only what each service may have."""
 
 import secrets
 from dataclasses import dataclass

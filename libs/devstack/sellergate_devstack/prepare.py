@@ -25,7 +25,7 @@ async def prepare(suite: DemoSuite, account_id: str) -> dict[str, str]:
 
 
 async def _prepare_application(suite: DemoSuite, sellergate: Sellergate, account_id: str) -> None:
-    """Store the demo application's ID at Amazon and its redirect URI, as the simulator knows them."""
+    """Store the demo application's ID at Amazon and its redirect URI, as the simulator has them."""
     account = await sellergate.accounts.get(account_id)
     application = application_pb2.Application(
         application_id=account.application_id,

@@ -24,7 +24,7 @@ from sellergate_account.wiring import open_servicers
 CALLS_AT_ONCE = 32
 # The limit never falls below this number: two calls keep a busy processor at work, and more would delay new calls.
 FEWEST_CALLS_AT_ONCE = 2
-# Every process that keeps copies asks once a second. A refusal would make it read each account again and again instead.
+# Every process that keeps copies calls once a second. A refusal would make it read each account again and again instead.
 POLLS = frozenset({"sellergate.account.v1.AccountService/ListAccountChanges"})
 
 

@@ -36,7 +36,7 @@ class EdgeSettings(CacheSettings, TlsSettings, CentralSettings, OutboundSettings
     public_url: Url = "https://localhost"
     """URL by which browsers reach the edge. With http, which is allowed only for this machine, cookies are not Secure."""
     oauth_login_page: Url | None = None
-    """The frontend's page for sellers that come from the Appstore; it knows the user and starts the authorization."""
+    """The frontend's page for sellers that come from the Appstore; it identifies the user and starts the authorization."""
     oauth_done_page: Url | None = None
     """The frontend's page after an authorization; without one, the edge shows its own page."""
     jwt_secret: SecretStr | None = None

@@ -76,7 +76,7 @@ class NewAuthorizationCode(Strict):
 
 
 class Consent(Strict):
-    """POST /control/consent: set the signed-in partner, which consents at once; null: the consent page asks."""
+    """POST /control/consent: set the signed-in partner, which consents at once; null: the consent page requires a click."""
 
     selling_partner_id: Text | None
 

@@ -98,7 +98,7 @@ async def test_sts(server: Server, mode: str) -> None:
 @ENDLESS_MODES
 def test_kms(server: Server, mode: str) -> None:
     server.mode = mode
-    with pytest.raises(CannotUnwrap, match=r"KMS cannot be asked for key k1 \(OutOfBounds\)"):
+    with pytest.raises(CannotUnwrap, match=r"a KMS request failed for key k1 \(OutOfBounds\)"):
         unwrap_ring(SecretStr("k1 kms:AAAA"), Kms(REGION))
     assert server.sent <= server.requests * (MOST_BYTES + IN_SOCKETS)
 

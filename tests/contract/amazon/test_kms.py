@@ -106,7 +106,9 @@ def test_a_kms_that_is_down_or_invalid_is_reported(
 ) -> None:
     text = SecretStr(f"k1 {server.wrap(NEW, 'sealing-keys', 'k1')}")
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", f"http://127.0.0.1:{free_ports(1)[0]}")
-    with pytest.raises(CannotUnwrap, match=r"cannot be asked for key k1 \(EndpointConnectionError\); check AWS_REGION"):
+    with pytest.raises(
+        CannotUnwrap, match=r"a KMS request failed for key k1 \(EndpointConnectionError\); check AWS_REGION"
+    ):
         unwrap_ring(text, Kms("eu-west-1"))
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "nonsense")
     with pytest.raises(CannotUnwrap, match=r"key k1 \(ValueError\)"):

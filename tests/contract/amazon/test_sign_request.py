@@ -117,7 +117,7 @@ def botocores(method: str, url: str, headers: Headers, body: bytes, region: str)
 def by_hand(method: str, url: str, headers: Headers, body: bytes, region: str) -> str:
     """AWS's steps ("Create a signed AWS API request"), without botocore.
 
-    The path is encoded twice but for its plus signs, the query is as it is.
+    The path is encoded twice except for its plus signs; the query is unchanged.
     """
     parts = urlsplit(url)
     named: dict[str, list[str]] = {}

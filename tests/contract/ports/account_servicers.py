@@ -14,7 +14,7 @@ EDGE = Caller("edge", "u1")
 
 
 class NoChangeLog:
-    """The list of changes of a test that asks for none."""
+    """The list of changes for a test that does not use it."""
 
     async def read(self, cursor: str) -> ListedChanges:
         raise AssertionError(cursor)

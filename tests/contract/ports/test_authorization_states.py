@@ -95,7 +95,7 @@ async def test_a_state_ends_by_itself(redis: Redis) -> None:
     kept = await states.find(state)
     assert kept is not None
     await states.advance(state, kept, BUSY, 300)
-    assert await redis.pttl(name) == -2, "a replica of before finds nothing to give out"
+    assert await redis.pttl(name) == -2, "a replica of the previous release finds nothing to return"
     (name,) = {key async for key in redis.scan_iter("state:*")} - before
     assert 290_000 < await redis.pttl(name) <= 300_000
 

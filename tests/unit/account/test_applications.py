@@ -154,7 +154,7 @@ async def test_a_secret_ends_in_the_future_and_after_the_one_before_it(world: Wo
     late, _ = await world.applications.rotate(
         made.application_id, OPERATOR, NewSecret(SecretStr("secret-2"), old_until=world.time - day)
     )
-    assert late.revision == 2, "Amazon's message came late; the new secret is stored all the same"
+    assert late.revision == 2, "Amazon's message arrived late; the new secret is stored nevertheless"
     assert (await world.applications.secrets(made.application_id))[1].previous_client_secret is None
 
 

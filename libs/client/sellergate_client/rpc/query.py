@@ -51,7 +51,7 @@ def text_of(name: str, value: Any) -> str:
         if "," in text:
             raise _refused(
                 f"{name}[{index}]",
-                "must hold no comma, which Amazon reads as the end of a value; ask for this value by itself, or encode the"
+                "must hold no comma, which Amazon reads as the end of a value; send this value in a separate call, or encode the"
                 " query and give it as raw_query",
             )
     return ",".join(texts)

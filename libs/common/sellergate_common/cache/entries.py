@@ -13,7 +13,7 @@ MARGIN_SECONDS = 60.0
 _MARGIN_SHARE = 0.1
 # Clocks that agree within these seconds are not corrected.
 _AGREEING_SECONDS = 1.0
-# A caller can ask for at most a whole life less these seconds: a value has used some of its life when it arrives.
+# A caller can request at most a whole lifetime less these seconds, because a value has used some of its lifetime when it arrives.
 SPENT_SECONDS = 30.0
 # After a value was dropped because Amazon refused it, the key's next value is not dropped for these seconds: if Amazon
 # refuses that one too, a third value would not help.
@@ -113,7 +113,7 @@ def is_acceptable(value: Expiring, now: float) -> bool:
 
 
 def longest_ttl(life: float) -> float:
-    """Return the longest `min_ttl` in seconds that a caller can ask for, given the life of such a value when new."""
+    """Return the longest `min_ttl` in seconds that a caller can request, given the life of such a value when new."""
     return max(life - SPENT_SECONDS, life * (1 - _MARGIN_SHARE))
 
 

@@ -1,8 +1,8 @@
 """Copies of another service's data without the changes of the last five seconds; older only while that service does not respond.
 
-The owner lists its changes (`feed`). A copy stays in use until the list has a change of it, as long as this process knows the list;
-otherwise for five seconds. The owner also publishes changes in Redis, which is faster and may fail: while this process receives
-them, a copy without a change is known to be current, and stays in use while its owner is down.
+The owner lists its changes (`feed`). A copy stays in use until the list has a change of it, as long as this process has the
+list; otherwise for five seconds. The owner also publishes changes in Redis, which is faster and may fail: while this process
+receives them, a copy without a change is known to be current, and stays in use while its owner is down.
 """
 
 import math
@@ -101,7 +101,7 @@ class StaleIfErrorCache(Generic[_Value]):
     ) -> _Value:
         """Return a value for which `is_new` is true, and fetch if the copy is older. Raises what `fetch` raises, and Unavailable.
 
-        A copy, or a fetch that began before the change, may lack a change that the caller knows.
+        A copy, or a fetch that began before the change, may lack a change that the caller has seen.
         """
         value = await self.get(id_, fetch)
         for _ in range(_FETCHES_FOR_NEWER):
@@ -144,7 +144,7 @@ class StaleIfErrorCache(Generic[_Value]):
             self.forget_all()
 
     def _outlives_owner(self, copy: _Copy[_Value]) -> bool:
-        """Return whether this process knows of every change since the copy was current, from the list or from the feed in Redis."""
+        """Return whether this process received every change since the copy was current, from the list or from the feed in Redis."""
         if self._now() < self._trust.until:
             return True
         return self._feed_connected() and max(copy.since, self._trust.since) >= self._gap_end

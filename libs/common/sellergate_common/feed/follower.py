@@ -1,4 +1,4 @@
-"""The background task that asks for changes once a second and passes them on to the copies of this process."""
+"""The background task that requests changes once a second and passes them on to the copies of this process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -51,7 +51,7 @@ CLOSED_TO_OPERATORS = frozenset(
     {_ACCOUNT + "AccountSecretsService/", _ACCOUNT + "DropInClientService/AuthenticateClient"}
 )
 OPEN_TO_ALL = ("grpc.health.", "grpc.reflection.")
-# Methods that the edge calls before it knows the user.
+# Methods that the edge calls before it has identified the user.
 WITHOUT_USER = frozenset(
     {_ACCOUNT + "DropInClientService/AuthenticateClient", _TOKEN + "HandleRotation", _TOKEN + "CompleteAuthorization"}
 )

@@ -99,7 +99,7 @@ async def run_server(
 async def drain(server: grpc.aio.Server, in_flight: Callable[[], int], seconds: float) -> None:
     """Refuse new calls, let running calls finish for `seconds` at most, then close the connections.
 
-    gRPC may never ask a connection to close that opens while the drain begins, and ends all of its calls with
+    gRPC may never request the close of a connection that opens while the drain begins, and ends all of its calls with
     CANCELLED. The drain does not wait for such a connection: it ends once no handler runs.
     """
     stopping = asyncio.create_task(server.stop(seconds))

@@ -19,7 +19,7 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class KeptSecrets:
-    """The stored secrets of a user's LWA client, with the rank of the rows that brought them.
+    """The stored secrets of a user's LWA client, with the rank of the rows that contained them.
 
     `living`: an account that is not inactive uses the client. `update_time`: when the client was last stored (None: now).
     `best`: the update time of the best active row of this import that has the current secret.
@@ -67,7 +67,7 @@ def settle(kept: KeptSecrets, secret: SecretStr | None, rank: Rank) -> tuple[Kep
 
 
 def _outranks(kept: KeptSecrets, rank: Rank) -> bool:
-    """Return whether a row is active and ranks before the rows that brought the current secret."""
+    """Return whether a row is active and ranks before the rows that contained the current secret."""
     if not rank.active:
         return False
     known = kept.best or kept.update_time

@@ -64,7 +64,9 @@ class AccountServicer(AccountServiceServicer):
     async def UpdateAccount(self, request: pb2.UpdateAccountRequest, context: Any) -> pb2.UpdateAccountResponse:
         """Change single fields."""
         if "role_without_external_id" in request.update_mask.paths and acting_user():
-            raise NotAllowed("Only an operator sets role_without_external_id; ask one, or leave it out of update_mask.")
+            raise NotAllowed(
+                "Only an operator may set role_without_external_id; ask an operator to set it, or leave it out of update_mask."
+            )
         etag, changes = request.etag or request.account.etag, to_changes(request)
         return await once(
             request,

@@ -46,9 +46,9 @@ class Kms:
             code = _NOT_OF_A_CODE.sub("", str(error.response.get("Error", {}).get("Code", "")))[:64]
             raise CannotUnwrap(f"KMS does not open {name} ({code}); {_BOUND}") from None
         except Exception as error:  # noqa: BLE001  (boto3 documents no error for an endpoint that is not KMS)
-            raise CannotUnwrap(f"KMS cannot be asked for {name} ({type(error).__name__}); {_REACH}") from None
+            raise CannotUnwrap(f"a KMS request failed for {name} ({type(error).__name__}); {_REACH}") from None
         if not response.get("Plaintext"):
-            raise CannotUnwrap(f"KMS cannot be asked for {name} (the response holds no key); {_REACH}")
+            raise CannotUnwrap(f"a KMS request failed for {name} (the response holds no key); {_REACH}")
         return encode_key(response["Plaintext"])
 
     @cached_property

@@ -19,8 +19,8 @@ ISSUE_SKEW = timedelta(hours=1)
 class NewSecret:
     """A client secret to store.
 
-    `until` and `old_until` are the ends of this secret and of the one before (None: 180 and 7 days from now). `issue_time` is
-    when Amazon published it (None: an operator or user brought it).
+    `until` and `old_until` are the ends of this secret and of the previous one (None: 180 and 7 days from now). `issue_time` is
+    when Amazon published it (None: an operator or user sent it).
     """
 
     client_secret: SecretStr

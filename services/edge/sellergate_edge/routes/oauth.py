@@ -144,7 +144,7 @@ async def callback(
     "/login", status_code=303, response_class=RedirectResponse, responses={303: {"content": {"text/html": {}}}}
 )
 async def login(website: Site, amazon_callback_uri: _Text, amazon_state: _Text, selling_partner_id: _Text) -> Response:
-    """Redirect a seller that comes from the Appstore to the frontend's page, which knows the user.
+    """Redirect a seller that comes from the Appstore to the frontend's page, which identifies the user.
 
     That page lets the user confirm, and posts the parameters to /authorizations as amazonCallbackUri, amazonState and
     sellingPartnerId.

@@ -129,7 +129,7 @@ class Checks:
             verified = await self._tokens.verify(account)
             why = "the account was verified less than 60 s ago; verify it again later"
             return None if verified.exchanged else Cached(verified.age, why)
-        return self._cached(await self._tokens.get(account), "no exchange was asked for")
+        return self._cached(await self._tokens.get(account), "no exchange was requested")
 
     async def _role(self, account: Account) -> Cached | None:
         if not signs(account):

@@ -17,7 +17,7 @@ from sellergate_common.tasks import BackgroundTasks, is_cancelled
 from sellergate_gateway.captures.redaction import Exchange
 
 DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS = 600.0, 1.0, 1800.0
-# Seconds until other replicas know a capture, and until they publish captured exchanges.
+# Seconds until other replicas have read a capture, and between two reads of captured exchanges.
 LOOK_SECONDS, PUBLISH_SECONDS = 2.0, 0.2
 MOST_PENDING = 64
 """The most exchanges that wait to be redacted or stored; further ones are dropped, so that a capture cannot fill the memory."""
@@ -61,7 +61,7 @@ class CaptureLog(Protocol):
 
 
 class Captures:
-    """The captures that this replica knows."""
+    """The captures that this replica has read."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Captures:
             await self._store.put(capture, exchange)
 
     async def run(self, account_id: str, operation: Operation, seconds: float) -> AsyncGenerator[Capture | Exchange]:
-        """Yield the capture when every replica knows it, then the exchanges until it is over.
+        """Yield the capture when every replica has read it, then the exchanges until it is over.
 
         Raises InvalidRequest, NotFound, Unavailable.
         """

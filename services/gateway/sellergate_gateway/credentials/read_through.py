@@ -21,7 +21,7 @@ from sellergate_gateway.model import Account
 _Value = TypeVar("_Value", bound=Expiring)
 
 
-# If an owner returns a value of an older revision than the caller knows, it is called once more.
+# If an owner returns a value of an older revision than the caller's, it is called once more.
 _ATTEMPTS = 2
 
 
@@ -92,7 +92,7 @@ class ReadThroughCache(Generic[_Value]):
                     raise
                 get_logger().warning("owner_unavailable", reason=error.reason)
         seconds = copy_seconds(value, self._now())
-        # The value is cached under its own revision, since the owner may know a later one. Without a revision it is not cached.
+        # The value is cached under its own revision, since the owner may have a later one. Without a revision it is not cached.
         if seconds > 0 and revision:
             self._memory.put(account.account_id, (revision, value), seconds)
         return value

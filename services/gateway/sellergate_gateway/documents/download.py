@@ -14,7 +14,7 @@ from sellergate_gateway.documents.ports import ConnectionBroken, DocumentRespons
 from sellergate_gateway.documents.position import Position, Verdict
 from sellergate_gateway.documents.retries import GIVE_UP_SECONDS, Retries, TransferTime
 
-# The most addresses in a row that may bring no new byte of a document.
+# The most addresses in a row that may yield no new byte of a document.
 MOST_ADDRESSES = 5
 
 

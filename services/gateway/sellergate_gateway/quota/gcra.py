@@ -107,7 +107,7 @@ class GcraState:
         return Slot(bucket, max(0.0, wait), self.issued)
 
     def cancel(self, slots: int) -> float:
-        """Cancel slots. Return the seconds by which each brings later slots forward."""
+        """Cancel slots. Return the seconds by which each moves later slots forward."""
         self.tat -= slots * self.interval
         return self.interval
 

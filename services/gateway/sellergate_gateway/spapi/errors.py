@@ -47,7 +47,7 @@ def of_large_response(response: AmazonResponse, operation: str) -> ResponseTooLa
     """Return the error of a call that Amazon executed, with a response that is too large to be passed on."""
     return ResponseTooLarge(
         f"Amazon responded {response.status} with a body above 16 MiB, which cannot be passed on. The call is done: do not repeat"
-        " a write; for a read, ask for less at once.",
+        " a write; for a read, request less at once.",
         metadata=_metadata(response, None, operation),
     )
 

@@ -202,7 +202,7 @@ def digest_of(secret: SecretStr) -> str:
 def _check_same(progress: Progress, callback: AuthorizationCallback) -> None:
     """Raise InvalidRequest for another code or seller than those of the first callback, whose result it would get.
 
-    While the result is open, a second consent on Amazon's page may bring a new code of the same seller.
+    While the result is open, a second consent on Amazon's page may return a new code of the same seller.
     """
     is_same_code = hmac.compare_digest(progress.code_digest, digest_of(callback.code))
     is_open = not progress.account_id and progress.refusal is None

@@ -36,7 +36,7 @@ def world() -> World:
 async def test_a_caller_that_knows_of_a_change_gets_no_older_copy(world: World) -> None:
     assert await world.get() == "first"
     world.value = "second"
-    # Another caller's fetch began before the change, and returns the value of before.
+    # Another caller's fetch began before the change, and returns the previous value.
     late = asyncio.Event()
 
     async def from_before() -> str:

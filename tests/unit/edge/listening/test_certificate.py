@@ -46,7 +46,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def get_over_tls(port: int) -> tuple[str, str]:
-    """Ask over TLS; return the name in the certificate, and the scheme that the app saw."""
+    """Send a request over TLS; return the name in the certificate, and the scheme that the app received."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     reader, writer = await asyncio.open_connection(HOST, port, ssl=context)

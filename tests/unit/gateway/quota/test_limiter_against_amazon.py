@@ -136,7 +136,7 @@ def test_cancelled_callers_return_every_slot_in_any_order(seed: int) -> None:
         for task in waiting:
             task.cancel()
         await last
-        assert now() < 1.3, "an idle bucket asks for one interval"
+        assert now() < 1.3, "an idle bucket requires one interval"
         assert (await wait_of(limiters[0], buckets)) < 1.2
 
     run(cancel())

@@ -1,7 +1,7 @@
 """The list of changes, read without gaps.
 
 PostgreSQL numbers rows before their transactions commit, so that a row may become visible after later ones. A cursor there is the
-oldest transaction that was under way: a later one cannot have been missed. SQLite has one writer, and rows come in their order.
+oldest transaction that was in progress: a later one cannot have been missed. SQLite has one writer, and rows come in their order.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Create the table; replicas of the release before do not use it."""
+    """Create the table; replicas of the previous release do not use it."""
     op.create_table(
         "keyed_requests",
         sa.Column("key_index", sa.String(64), primary_key=True),

@@ -10,7 +10,7 @@ _TABLES = ("applications", "accounts", "external_ids", "drop_in_clients", "drop_
 
 
 def upgrade() -> None:
-    """Add the column; the release before ignores it."""
+    """Add the column; the previous release ignores it."""
     for name in _TABLES:
         with op.batch_alter_table(name, recreate="never") as table:
             table.add_column(sa.Column("row_mac", sa.String(128), nullable=False, server_default=""))

@@ -9,7 +9,7 @@ _NAME = "keyed_requests_of_user"
 
 
 def upgrade() -> None:
-    """Create the index; the release before ignores it."""
+    """Create the index; the previous release ignores it."""
     op.create_index(_NAME, "keyed_requests", ["caller", "on_behalf_of", "create_time"])
 
 

@@ -1,4 +1,4 @@
-"""The list of changes, which triggers write: replicas of the release before list theirs too."""
+"""The list of changes, which triggers write: changes by replicas of the previous release are listed too."""
 
 import sqlalchemy as sa
 from alembic import op
