@@ -1,7 +1,7 @@
 """Writes constraints.txt: the newest version of every package that pyproject.toml requires, and prints what changed.
 
-`make constraints` runs it. pip resolves everything that develops in a virtual environment of its own, from the index that it is set
-up with; the file holds names and versions only.
+`make constraints` runs it. pip resolves all development dependencies in a fresh virtual environment, from its configured index;
+the file holds names and versions only.
 """
 
 import json
@@ -51,7 +51,7 @@ def written(after: Mapping[str, str]) -> str:
 
 
 def resolved(build: Sequence[str]) -> dict[str, str]:
-    """Resolve the project with all that develops in a fresh virtual environment; return what pip would install there.
+    """Resolve the project with all development dependencies in a fresh virtual environment; return what pip would install there.
 
     `build` are the pinned build requirements, which decide the versions of the generators' libraries.
     """

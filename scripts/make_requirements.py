@@ -1,4 +1,4 @@
-"""Writes requirements/run.txt and dev.txt: every package with its version and the hashes of all its files, and who needs it.
+"""Writes requirements/run.txt and dev.txt: every package with its version and the hashes of all its files, and what needs it.
 
 `make requirements` runs it with uv, which reads the index that pip is configured with. Versions are those of constraints.txt.
 """
@@ -46,7 +46,7 @@ def compiled(uv: str, source: Path, *options: str) -> dict[str, str]:
 
 
 def written(name: str, packages: dict[str, str], needed_by: dict[str, Iterable[str]]) -> None:
-    """Write a file: each package's lines, and after them who needs it."""
+    """Write a file: each package's lines, and after them what needs it."""
     users = {package: sorted(user for user, needed in needed_by.items() if package in needed) for package in packages}
     blocks = [f"{lines}    # needed by {' '.join(users[package])}\n" for package, lines in packages.items()]
     (ROOT / "requirements" / name).write_text(HEAD.format(name=f"requirements/{name}") + "".join(blocks))

@@ -72,11 +72,11 @@ class TestAuthority:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> TestAuthority:
-    """The authority that our services trust."""
+    """The authority that Sellergate's services trust."""
     return TestAuthority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")
 def foreign_authority(tmp_path_factory: pytest.TempPathFactory) -> TestAuthority:
-    """An authority that none of our services trusts."""
+    """An authority that none of Sellergate's services trusts."""
     return TestAuthority(tmp_path_factory.mktemp("foreign"))

@@ -30,7 +30,7 @@ ACCOUNTS, WEBHOOK = "/api/amazon/accounts", "/api/amazon/webhooks/token-rotation
 @pytest.fixture(autouse=True)
 def watched(app: FastAPI, request: pytest.FixtureRequest) -> None:
     """Assert that no request blocks the edge's event loop."""
-    app.openapi()  # made once per process, and by no request here
+    app.openapi()  # the document is made once per process, here before any request
     if inspect.iscoroutinefunction(request.function):
         request.getfixturevalue("loop_watchdog")
 

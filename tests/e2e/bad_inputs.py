@@ -148,7 +148,7 @@ class Bad:
         return from_rpc_error(caught.value, "account")
 
     def check(self, world: World, error: SellergateError) -> None:
-        """Assert that the refusal is the right one, and that it says enough and not too much."""
+        """Assert that the refusal is the expected one, names the remedy, and repeats no secret or long input."""
         texts = error.message, [(violation.field, violation.description) for violation in error.violations]
         assert error.reason is self.reason, texts
         assert error.domain == "sellergate.account", "the service itself refused, not what carries its calls"

@@ -82,7 +82,7 @@ class DropIn:
 
 
 def neighbour(suite: Suite, address: str) -> httpx.AsyncClient:
-    """A client of the edge at another address of this machine: what it fails at is not counted for the other tests."""
+    """A client of the edge at another address of this machine: its failures are not counted for the other tests."""
     transport = httpx.AsyncHTTPTransport(local_address=address)
     return httpx.AsyncClient(base_url=suite.edge.replace("localhost", "127.0.0.1"), transport=transport, timeout=40)
 

@@ -15,7 +15,7 @@ from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 DEADLINE = 4.0
-# Clocks of several processes on a busy machine keep a deadline.
+# The tolerance of a deadline that several processes on a busy machine enforce.
 MARGIN = 2.0
 PROCESSES = ("redis", "simulator", "account", "token", "iam", "gateway")
 PATH = "/sellers/v1/marketplaceParticipations"

@@ -136,7 +136,7 @@ class Seen:
 async def run(
     tenants: Tenants, gateway: GatewayServiceStub, ways: tuple[Callable[[Tenants, str], Awaitable[None]], ...]
 ) -> tuple[Seen, list[str]]:
-    """Let the first tenant work while claimants do the same; return what it saw, and the ids of all reports."""
+    """Make the first tenant's calls while claimants make the same; return its observations and the ids of all reports."""
     user = f"first-{tenants.first.seller_id}"
     connected = tenants.first.connection(
         applicationId=tenants.application, lwaClientId=None, lwaClientSecret=None, iamRoleArn=None

@@ -115,7 +115,7 @@ async def test_an_unlisted_caller_gets_no_token_of_amazon(
     with pytest.raises(SellergateError) as caught:
         await invoke(gateway.GetRestrictedDataToken, request, dependency="gateway")
     assert caught.value.reason is Reason.CALLER_NOT_ALLOWED
-    # The edge has a token fetched, and gets only its lifetime.
+    # The edge may cause a token to be fetched, but receives only its lifetime.
     suite = rest.suite
     async with open_channel(suite.target("gateway"), "gateway", suite.identity("edge"), []) as channel:
         edge = GatewayServiceStub(channel)

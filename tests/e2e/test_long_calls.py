@@ -23,7 +23,7 @@ async def test_a_call_has_the_seconds_that_its_header_names(
     path, own = f"/api/amazon/accounts/{account_id}/sp-api{SELLERS}", {"x-amz-access-token": token}
     slow = {"kind": "slow", "operation": OPERATION, "delay_seconds": 1.5, "count": 100}
     (await control.post("/control/faults", json=slow)).raise_for_status()
-    # A late gateway stops waiting for Amazon in time to say so itself, before the edge says that the time has passed.
+    # A late gateway stops waiting for Amazon early enough to report the deadline itself, before the edge does.
     late = await rest.request("GET", path, headers={TIMEOUT: "1"})
     assert (late.status_code, late.json()["reason"]) in ((504, "DEADLINE_EXCEEDED"), (503, "AMAZON_UNAVAILABLE"))
     late = await rest.client.get(SELLERS, headers={**own, TIMEOUT: "1"})
@@ -46,7 +46,7 @@ async def test_a_call_has_the_seconds_that_its_header_names(
 async def test_a_caller_that_leaves_while_it_waits_for_quota_makes_no_call(
     rest: Rest, seller: Seller, control: httpx.AsyncClient
 ) -> None:
-    """Callers wait in turn: the call of one that left would be made before that of the one that came after it."""
+    """Callers wait in order: if a disconnected caller's call were still made, it would be made before the next caller's."""
     account_id = await rest.connect(seller)
     token = await (await DropIn.made(rest, "u1", account_id)).token(rest.client)
 

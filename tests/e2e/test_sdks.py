@@ -33,7 +33,7 @@ async def counters(control: httpx.AsyncClient) -> Any:
 
 
 def check_traffic(relay: Relay, seller: Seller) -> None:
-    """Assert that no secret or token of Amazon's went to the SDK or came from it."""
+    """Assert that the SDK neither received nor sent a secret or token of Amazon's."""
     assert len(relay.bytes) > 2_000
     for secret in (*AMAZONS, *(one.encode() for one in seller.secrets)):
         assert secret not in relay.bytes

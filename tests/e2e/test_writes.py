@@ -39,11 +39,11 @@ async def write_all(
     seller: Seller,
     seconds: float = 2.0,
 ) -> None:
-    """Write so often, so many at once, each with a deadline of `seconds`, which some of Amazon's responses miss."""
+    """Make a number of writes, several at once, each with a deadline of `seconds`, which some of Amazon's responses miss."""
     slow = 1.5 * seconds
     account_id = await rest.connect(seller)
     (await control.post("/control/rates", json={"scale": 1_000_000, "burst_scale": 1000})).raise_for_status()
-    # A response reports the rate; after a 429 that comes first, calls wait at the published rate, for a minute.
+    # A response reports the rate. If a 429 came first, calls would wait at the published rate for a minute.
     await client.call(account_id, "POST", PATH, body=b"{}")
     await failing_in_every_way(control, slow)
     outcomes = dict[str, str]()

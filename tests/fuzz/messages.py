@@ -63,7 +63,7 @@ class Generator:
         self._hostility = 0.0
 
     def message(self, descriptor: Descriptor) -> Message:
-        """Return a message of a type, somewhere between valid and hostile all over."""
+        """Return a message of a type, from entirely valid to entirely hostile."""
         self._hostility = self._rng.choice((0.0, 0.0, 0.05, 0.2, 0.6))
         return self._filled(descriptor, 0)
 

@@ -64,7 +64,7 @@ def server_of(rpc: str) -> str:
 
 
 class Inputs:
-    """A generator of inputs. It learns the permitted identities of an RPC from responses."""
+    """A generator of inputs. It finds out the permitted identities of an RPC from responses."""
 
     def __init__(self, rng: random.Random, known: Known, users: tuple[str, ...]) -> None:
         self.methods = methods()
@@ -90,7 +90,7 @@ class Inputs:
         return Input(rpc, identity, sent, tuple(self._metadata(identity)), rng.choice(_SECONDS))
 
     def learn(self, given: Input, reason: str, responses: list[bytes]) -> None:
-        """Learn permitted identities and IDs from a response."""
+        """Record permitted identities and IDs of a response."""
         if reason not in ("CALLER_NOT_ALLOWED", "CALLER_UNAUTHENTICATED", "DEADLINE_EXCEEDED"):
             self._let_in[given.rpc].add(given.identity)
         for response in responses[:3]:

@@ -45,7 +45,7 @@ class World:
         return tuple(self.rest.suite.jwt(user, 7200) for user in USERS)
 
     async def refresh(self) -> None:
-        """Create deleted data again, and learn the present IDs and etags."""
+        """Create deleted data again, and read the present IDs and etags."""
         found: dict[str, list[str]] = {name: [] for name in ("account_id", "application_id", "etag", "client_id")}
         for user, seller in zip(USERS, self.sellers, strict=True):
             for marketplace in ("US", "CA"):

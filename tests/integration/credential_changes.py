@@ -110,7 +110,7 @@ class Amazon:
 
 @dataclass
 class Gateway:
-    """The caches of one gateway. A gateway without notifications knows that it has none."""
+    """The caches of one gateway. A gateway without notifications is configured so."""
 
     is_notified: bool
     copies: StaleIfErrorCache[Account]

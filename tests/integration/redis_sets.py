@@ -182,7 +182,7 @@ def cluster(folder: Path, front: Callable[[int], int] = itself, users: Users | N
 
 
 def slots(server: Server) -> list[tuple[int, int, int, list[int]]]:
-    """Return begin, end, and the ports of the primary and the replicas of each range of slots, as a node knows them."""
+    """Return begin, end, and the ports of the primary and the replicas of each range of slots, as a node reports them."""
     return [
         (begin, end, primary[1], [one[1] for one in replicas])
         for begin, end, primary, *replicas in server.execute("CLUSTER", "SLOTS")
@@ -190,7 +190,7 @@ def slots(server: Server) -> list[tuple[int, int, int, list[int]]]:
 
 
 def _join(servers: list[Server]) -> None:
-    """Make a cluster of nodes that know no other node, as `redis-cli --cluster create` does."""
+    """Make a cluster of separate nodes, as `redis-cli --cluster create` does."""
     primaries, replicas = servers[:3], servers[3:]
     for number, server in enumerate(servers):
         server.execute("CLUSTER", "SET-CONFIG-EPOCH", number + 1)

@@ -157,7 +157,7 @@ async def test_a_change_is_in_force_after_the_next_list_of_changes(world: World,
     else:
         with pytest.raises(PreconditionFailed):
             await world.uses[name](one)
-    # What changes no credential counts as well.
+    # Changes without an effect on credentials count as well.
     await world.domain.accounts.set_active(one, "u1", "", active=True)
     await world.domain.accounts.update(one, "u1", Changes(region="eu-west-1", sandbox=True), "")
     await world.poll()
@@ -188,7 +188,7 @@ async def test_an_account_service_of_the_release_before_leaves_a_copy_five_secon
         assert world.servicer.count == {"GetAccount": count}
         world.clock[0] += 0.1
     assert "UNIMPLEMENTED" in world.followers[0].problem()
-    # Replicas of both releases respond by turns: copies are trusted again, for the database itself lists changes of both.
+    # Replicas of both releases respond in turn: copies are used again, because the database lists the changes of both.
     world.servicer.is_former = False
     await world.poll()
     world.clock[0] += TRUST_SECONDS - 0.1

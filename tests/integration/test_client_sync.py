@@ -65,7 +65,7 @@ class Gateway(GatewayServiceServicer):  # type: ignore[misc]
 
 @pytest.fixture
 async def gateway(authority: TestAuthority, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
-    """Run a gateway to which the environment leads."""
+    """Run a gateway whose address is in the environment."""
     found = Gateway()
     adding = {add_GatewayServiceServicer_to_server: found}
     async with servers.serving("gateway", authority.identity("gateway"), adding) as target:

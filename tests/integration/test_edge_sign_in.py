@@ -40,7 +40,7 @@ BACK = "http://localhost:3001/console/signed-in"
 
 @pytest.fixture(scope="module")
 async def issuer() -> AsyncIterator[str]:
-    """A provider as a process of its own; it signs anyone in who names a user."""
+    """A provider as a process of its own; it signs in every user that is named."""
     (port,) = free_ports(1)
     command = ["-W", "ignore", "-m", "oidc_provider_mock", "-p", str(port), "-H", LOOPBACK, "-n", "true"]
     process = await asyncio.create_subprocess_exec(

@@ -115,7 +115,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 
 @pytest.fixture(autouse=True)
 async def plain(desk: Desk) -> AsyncIterator[None]:
-    """Rates that are not in the way, and no fault left by a test before."""
+    """Raise the rates so that no test waits, and remove the faults of earlier tests."""
     await desk.post_control("reset")
     await desk.post_control("rates", scale=1000, burst_scale=100)
     yield

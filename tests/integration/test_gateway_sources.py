@@ -59,7 +59,7 @@ class Services(
     life: float = 3600.0
     expected: list[int] = field(default_factory=list)
     revision: int = 0
-    """The revision that token and iam know; 0: the requested one."""
+    """The revision that token and iam return; 0: the requested one."""
     error: SellergateError | None = None
 
     async def GetAccount(self, request: Any, context: Any) -> Any:  # noqa: N802  (the name in the contract)
@@ -187,7 +187,7 @@ async def test_a_value_is_cached_under_the_revision_from_its_owner(bench: Bench,
     get, before = getattr(bench, source).get, account(revision=4)
     bench.services.revision = 5
     newer = await get(before)
-    # The gateway learns of the change later than the owner.
+    # The gateway gets the change later than the owner.
     assert await get(account(5, before.account_id)) is newer
     assert await get(before) is newer
     assert bench.services.expected == [4]

@@ -75,7 +75,7 @@ def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def refusals(servers: Set) -> Callable[[], list[str]]:
-    """What the servers have refused so far in this test."""
+    """Returns the commands that the servers have refused so far in this test."""
 
     def refused() -> list[str]:
         return [str(entry) for server in servers.servers for entry in server.execute("ACL", "LOG")]

@@ -81,7 +81,7 @@ def seen() -> dict[str, Any]:
 
 
 def refused() -> dict[str, Any]:
-    """What the SDK makes of credentials that do not work; the retries that it makes by itself are left out."""
+    """Return the SDK's error for invalid credentials, without its own retries."""
     try:
         AccessTokenCache(
             ID, SECRET, HANDLE, oauth_endpoint=f"{URL}/auth/o2/token", max_retries=0
@@ -92,7 +92,7 @@ def refused() -> dict[str, Any]:
 
 
 def stale() -> dict[str, Any]:
-    """What it makes of an access token that has ended or was made up."""
+    """Return the SDK's error for an invented access token."""
     connected = client()
     connected.configuration.access_token_cache = SimpleNamespace(get_lwa_access_token=lambda: "eyJ.made.up")
     try:

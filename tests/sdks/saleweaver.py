@@ -106,7 +106,7 @@ async def seen_async() -> dict[str, Any]:
 
 
 def refused() -> dict[str, Any]:
-    """What the SDK makes of credentials that do not work."""
+    """Return the SDK's error for invalid credentials."""
     try:
         Orders(**options(OurTokens)).get_orders(CreatedAfter=SINCE, MarketplaceIds=[MARKETPLACE])
     except AuthorizationError as error:

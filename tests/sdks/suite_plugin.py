@@ -85,7 +85,7 @@ def _choose_sample(url: str) -> None:
 
 
 def _order_sample(method: str, url: str) -> None:
-    """Ask the simulator for that response to the operation of a request, and to no other: the gateway may need a token before."""
+    """Set that response in the simulator for the request's operation only, since the gateway may first need a token."""
     match = Catalogue.load().match(method, url.removeprefix(URL).partition("?")[0])
     if match is None or not _samples:
         return

@@ -1,4 +1,4 @@
-"""Closed loops of callers that retry when a service says, and the service's refusals by its log."""
+"""Closed loops of callers that retry at the time that a service names, and the service's refusals by its log."""
 
 import asyncio
 import json
@@ -144,10 +144,10 @@ async def overloaded(load: Load, log: Path, saturating: int, times: int, seconds
     """Saturate a service and overload it in turn, `seconds` overloaded in all, and compare the sums.
 
     The speed of a machine drifts by a third within minutes. The best of a few short windows, compared with a mean over the
-    minute after them, takes drift and chance for an effect of the overload. So windows without overload lie before, between and
-    after those with it: both kinds have the same middle, and a drift slows both alike. The sums of both kinds are compared.
-    Each recovery is judged by the window just before its overload. Half the callers count too, if they got more done. Callers
-    arrive once a round; failures while they do count for the worst arrival only, as if the whole overload had been one.
+    minute after them, would count drift and chance as an effect of the overload. So windows without overload lie before,
+    between and after those with it: both kinds have the same middle, and a drift slows both alike. The sums of both kinds are
+    compared. Each recovery is judged by the window just before its overload. Half the callers count too, if they got more done.
+    Callers arrive once a round; failures while they do count for the worst arrival only, as if the whole overload had been one.
     """
     halves = [await load.window_of(saturating // 2, HALF_SECONDS)]
     callers = load.start(0, saturating)

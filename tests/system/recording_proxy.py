@@ -15,7 +15,7 @@ _REFUSED = b"HTTP/1.1 502 Unknown host\r\nContent-Length: 0\r\nConnection: close
 
 @dataclass
 class RecordingProxy:
-    """A proxy for CONNECT, which refuses other methods and hosts that it does not know."""
+    """A proxy for CONNECT, which refuses other methods and unknown hosts."""
 
     url: str = ""
     # The method and target of every request, in their order.

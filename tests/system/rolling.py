@@ -25,7 +25,7 @@ PRE_STOP_SECONDS = 0.05
 
 @dataclass
 class Doubled:
-    """A suite whose services each have a second replica; every process knows both replicas of every other service."""
+    """A suite whose services each have a second replica; each process has both addresses of every other service."""
 
     suite: Suite
     targets: dict[str, str]
@@ -53,7 +53,7 @@ class Doubled:
 
 @asynccontextmanager
 async def doubled(folder: Path) -> AsyncIterator[Doubled]:
-    """Run the doubled suite. The suite's first replicas are restarted, so that they know the others."""
+    """Run the doubled suite. The suite's first replicas are restarted with the addresses of the second ones."""
     settings = DevstackSettings(state_dir=folder, simulator="on", **ephemeral_ports())
     async with AsyncExitStack() as stack:
         suite = await stack.enter_async_context(running_suite(settings, lambda _: None))

@@ -1,4 +1,4 @@
-"""The authority of the whole suite replaced while it runs, as docs/runbook.md says: no call fails, the old opens nothing."""
+"""The authority of the whole suite is replaced while it runs, as in docs/runbook.md: no call fails, and the old one ends."""
 
 import asyncio
 import shutil
@@ -49,7 +49,7 @@ async def test_no_call_fails_while_the_authority_is_replaced(tmp_path: Path, mon
         (await control.post("/control/tokens", json={"life_seconds": 5})).raise_for_status()
         rest, seller = Rest(suite, http), await Seller.seeded(control)
         account_id = await rest.connect(seller)
-        # Read once: the suite's authority would make others in place of those that it has not signed.
+        # Read once: the suite would replace files that its own authority has not signed.
         files = {name: suite.files(name) for name in NAMES}
         old, trusted = read(suite, "operator"), files["edge"].ca
         turn = 0

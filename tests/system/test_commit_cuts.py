@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL is cut at every point of every change: what is reported is what happened."""
+"""A connection to PostgreSQL is cut at every point of every change: the reported outcome is the real one."""
 
 import pytest
 

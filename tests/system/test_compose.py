@@ -17,7 +17,7 @@ SERVICES = {"postgres", "redis", "simulator", "account", "token", "iam", "gatewa
 
 
 def compose(*words: str, seconds: float = 60, check: bool = True) -> str:
-    # The network of the host, where an index may be reached only with what this machine knows.
+    # Builds use the host's network, because a package index may be reachable only with this machine's configuration.
     environment = {**os.environ, "BUILD_NETWORK": "host"}
     done = subprocess.run(
         ["docker", "compose", *words],

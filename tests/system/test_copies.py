@@ -38,7 +38,7 @@ PATH = "/sellers/v1/account"
 
 @dataclass
 class World:
-    """A fleet of three gateways; the last has no Redis. `deaf` is the Redis to which only the account service connects."""
+    """A fleet of three gateways; the last has no Redis. `silent_redis` is the Redis to which only the account service connects."""
 
     fleet: Fleet
     database_url: str
@@ -62,7 +62,7 @@ class World:
         return True
 
     async def switch(self, account_id: str, *, active: bool, key: str = "") -> float:
-        """Change an account; return when that was acknowledged."""
+        """Change an account; return the time of the acknowledgement."""
         kind = pb2.UndeleteAccountRequest if active else pb2.DeleteAccountRequest
         method: Any = self.accounts.UndeleteAccount if active else self.accounts.DeleteAccount
         await invoke(method, kind(account_id=account_id, idempotency_key=key), dependency="account", seconds=30)

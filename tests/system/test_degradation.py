@@ -107,7 +107,7 @@ async def test_lwa_is_down_for_a_minute(world: Fleet) -> None:
 
     async def down_and_up() -> None:
         await outage
-        # Until its sellers are seeded again, the restarted simulator knows none of them; that time is not part of the outage.
+        # Until its sellers are seeded again, the restarted simulator has none of them; that time is not part of the outage.
         await world.suite.restart("simulator")
         await world.seed()
         await asyncio.sleep(3)

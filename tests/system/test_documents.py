@@ -85,7 +85,7 @@ async def made(world: Gateways, account_id: str) -> str:
     response = await invoke(world.next().Call, request, dependency="gateway", seconds=30)
     report_id = json.loads(response.body)["reportId"]
     while True:
-        # The simulator writes the document when it is first asked for after the end.
+        # The simulator writes the document at the first request for it after the end.
         report = json.loads((await world.call(account_id, f"{path}/{report_id}", 30, 60)).body)
         if "reportDocumentId" in report:
             return str(report["reportDocumentId"])

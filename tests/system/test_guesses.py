@@ -38,7 +38,7 @@ async def test_ten_thousand_wrong_logins_refuse_no_right_one(rest: Rest, seller:
                     if over.is_set():
                         return
                     exchanges.create_task(exchange())
-                    # This process also makes the guesses; exchanges that it starts late are made up for.
+                    # This process also makes the guesses. If it is late, it starts the next exchanges without a pause.
                     await asyncio.sleep(max(0.0, begun + number / PER_SECOND - time.monotonic()))
 
         over, begun = asyncio.Event(), time.monotonic()

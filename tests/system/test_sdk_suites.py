@@ -28,15 +28,15 @@ SECONDS = 600
 # Each response has its own; the rest is added by the edge, and Amazon's front ends have their own.
 OWN_OF_A_RESPONSE = frozenset({"date", "server", "x-amzn-requestid", "connection", "keep-alive"})
 RESTRICTED = "/tokens/2021-03-01/restrictedDataToken"
-# Amazon's 403 for a token that a call may not be made with, as for a seller's where a Restricted Data Token is wanted.
+# Amazon's 403 for a token that a call may not be made with, as for a seller's where a Restricted Data Token is required.
 DENIED = "Access to requested resource is denied."
-# What the simulator's echo says about the token of a call.
+# The facts about a call's token in the simulator's echo.
 OF_THE_TOKEN = frozenset({"restricted_data_token", "data_elements"})
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a suite: what of it, and against which endpoint."""
+    """One run of a suite: the selected tests, and the endpoint."""
 
     suite: str
     folder: Path
@@ -135,11 +135,11 @@ def differences(direct: dict[str, Any], dropin: dict[str, Any]) -> dict[str, str
 
 
 def reason_of(direct: dict[str, Any], dropin: dict[str, Any]) -> str:
-    """Return why a test may differ; empty: it may not.
+    """Return the reason why a test may differ; empty: it may not.
 
-    `refused`: it sends a seller's token where Amazon wants a grantless one, and gets 403 both ways. `tokens`: Sellergate
+    `refused`: it sends a seller's token where Amazon requires a grantless one, and gets 403 from both. `tokens`: Sellergate
     responds to createRestrictedDataToken, and checks the resources. `restricted`: it sends a seller's token for personal data,
-    where the gateway uses a Restricted Data Token of its own, and that token explains the difference.
+    the gateway uses a Restricted Data Token instead, and that token explains the difference.
     """
     found, catalogue = set[str](), Catalogue.load()
     explained = token_explains(direct["exchanges"], dropin["exchanges"])
@@ -155,7 +155,7 @@ def reason_of(direct: dict[str, Any], dropin: dict[str, Any]) -> str:
 
 
 def token_explains(direct: list[dict[str, Any]], dropin: list[dict[str, Any]]) -> bool:
-    """Return whether the responses differ only by the token: Amazon refuses the SDK's, or the simulator says which token it got."""
+    """Return whether only the token differs: Amazon refuses the SDK's, or the simulator reports the one that it received."""
     if len(direct) != len(dropin):
         return False
     return all(
@@ -169,7 +169,7 @@ def refuses_the_token(exchange: dict[str, Any]) -> bool:
 
 
 def content_of(exchange: dict[str, Any]) -> object:
-    """Return the body of a response without what an echo says about the token."""
+    """Return the body of a response without an echo's facts about the token."""
     body = base64.b64decode(exchange["body"])
     try:
         document = json.loads(body)

@@ -28,7 +28,7 @@ QUERY = {
     "marketplaceIds": "ATVPDKIKX0DER",
 }
 
-# A machine with much to do: what ends so was not sent to Amazon.
+# On a busy machine: calls that end with these reasons were not sent to Amazon.
 NOT_DONE = {Reason.DEADLINE_EXCEEDED, Reason.OVERLOADED, Reason.DEPENDENCY_UNAVAILABLE}
 
 

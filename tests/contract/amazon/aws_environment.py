@@ -12,7 +12,7 @@ REGION = "eu-west-1"
 
 
 def bare_aws(monkeypatch: pytest.MonkeyPatch, sts_url: str) -> None:
-    """Leave boto3's chain nothing but what the test gives it."""
+    """Remove this machine's AWS settings, so that boto3's chain finds only those of the test."""
     for name in [one for one in os.environ if one.startswith("AWS_")]:
         monkeypatch.delenv(name)
     given = {

@@ -28,11 +28,11 @@ class KmsServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to reach it."""
+        """The environment variables with which a process reaches it."""
         return {**ACCESS, "AWS_ENDPOINT_URL_KMS": self.url}
 
     def wrap(self, key: bytes, use: str, kid: str = "single") -> str:
-        """Wrap a key as the documentation says, without our own code for the context."""
+        """Wrap a key as the documentation says, without Sellergate's code for the context."""
         context = {"sellergate": use, "kid": kid}
         response = self.client.encrypt(KeyId=self.key, Plaintext=key, EncryptionContext=context)
         return wrapped(response["CiphertextBlob"])

@@ -34,11 +34,11 @@ class SqsServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to reach it."""
+        """The environment variables with which a process reaches it."""
         return {**ACCESS, "AWS_ENDPOINT_URL_SQS": self.url}
 
     def queue(self, redrive_after: int = 0) -> tuple[str, str]:
-        """Make a queue; return its URL, and that of the queue to which messages go after so many receives (empty: none)."""
+        """Create a queue; return its URL and that of its dead-letter queue, used after so many receives (empty: none)."""
         number = next(_NUMBERS)
         if not redrive_after:
             return self._made(f"q{number}"), ""
@@ -57,11 +57,11 @@ class SqsServer:
         return max(self._counted(queue) for _ in range(2))
 
     def stop(self) -> None:
-        """Go down; what the queues hold stays."""
+        """Stop the server; the queues keep their messages."""
         self.server.stop()
 
     def restart(self) -> None:
-        """Come back at the same address."""
+        """Start the server again at the same address."""
         self.server = ThreadedMotoServer("127.0.0.1", self.port, verbose=False)
         self.server.start()
 

@@ -29,7 +29,7 @@ TIME = TransferTime(SYSTEM_CLOCK, left=lambda: 60.0, jitter=lambda: 0.0)
 
 
 class Addresses:
-    """An Amazon that gives addresses."""
+    """A fake Amazon that returns the addresses of documents."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -1,4 +1,4 @@
-"""The guard of document hosts: no address in a response of Amazon leads anywhere else."""
+"""The check of document hosts: no address in a response of Amazon leads to another host."""
 
 import asyncio
 import socket

@@ -11,7 +11,7 @@ from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, Respons
 
 @asynccontextmanager
 async def serving(head: bytes) -> AsyncIterator[str]:
-    """Serve one response to every request; yield where."""
+    """Serve one response to every request; yield the URL."""
 
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -37,7 +37,7 @@ class Sts:
         self.well_again = Event()
 
     def refuses(self, status: int, code: str) -> None:
-        """Respond so from now on, with a message that no message of Sellergate may repeat."""
+        """Set the response from now on. Its message must not appear in any message of Sellergate."""
         text = f"{EXTERNAL_ID} {AWS_SECRET} {AWS_KEY_ID}"
         error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
         self.responses = [(status, f"<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")]

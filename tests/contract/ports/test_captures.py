@@ -26,7 +26,7 @@ RING = KeyRing.parse(f"k1 {encode_key(os.urandom(64))}")
 
 
 class Log:
-    """An audit log that knows one account."""
+    """An audit log with one account."""
 
     def __init__(self) -> None:
         self.recorded: list[tuple[str, str, float]] = []

@@ -1,4 +1,4 @@
-"""One contract for the list of changes, on SQLite and PostgreSQL: no change is missed, whatever else is going on."""
+"""One contract for the list of changes, on SQLite and PostgreSQL: no change is missed, whatever other transactions do."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -125,7 +125,7 @@ async def test_a_transaction_that_commits_after_later_ones_is_not_missed(world: 
         assert of_account("a", 2) not in seen
     changes, cursor = await world.since(cursor)
     assert of_account("a", 2) in changes
-    # Those beside it are listed again, in their order, and not for ever.
+    # Changes since that transaction are listed again in their order, but only once.
     assert [change.version for change in changes if change.subject_id == "b"] == [2, 3, 4, 5]
     changes, cursor = await world.since(cursor)
     assert changes == []

@@ -69,14 +69,14 @@ async def test_a_connection_of_sqlite_that_is_dropped_with_rows_unread_holds_no_
         await other.execute(text("INSERT INTO one VALUES ('stored')"))
         await other.commit()
         assert list((await other.execute(text("SELECT value FROM one"))).scalars()) == ["stored"]
-    own.close()  # as a call does that is cancelled again while its connection closes
+    own.close()  # like a call that is cancelled again while its connection closes
     assert unread is not None
 
 
 async def test_writers_of_sqlite_that_are_cancelled_at_any_moment_end_and_leave_nothing_behind(
     sqlite: Database, recwarn: pytest.WarningsRecorder
 ) -> None:
-    """Each is cancelled until it ends, as a drain does; what asyncio reports of forgotten tasks would be recorded."""
+    """Each writer is cancelled until it ends, as in a drain. Reports of asyncio about lost tasks are recorded."""
     reported: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     try:

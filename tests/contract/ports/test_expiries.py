@@ -1,4 +1,4 @@
-"""Reports on ends, on real databases: counts of all, single ends of the soonest, and the last report during an outage."""
+"""Reports on ends, on real databases: the counts of all, each of the soonest ends, and the last report during an outage."""
 
 import asyncio
 from collections.abc import AsyncIterator

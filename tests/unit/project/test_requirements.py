@@ -1,4 +1,4 @@
-"""The hashed requirement files hold what pyproject.toml needs, in the versions of constraints.txt, and images take no more."""
+"""The hashed requirement files hold what pyproject.toml needs, in the versions of constraints.txt, and images install no more."""
 
 import importlib.util
 import re
@@ -59,11 +59,13 @@ def test_versions_are_those_of_the_constraints(file: str) -> None:
     unknown = {name for name, version in pins(text_of(file)).items() if known.get(name) != version}
     marked = {match["name"] for match in _PIN.finditer(text_of(file)) if match["marker"]}
     tools = set(pins(script("requirements_of").lines_of("build", text_of("dev.txt"))))
-    assert unknown <= marked | tools, "only what other machines or the build's own tools need is not in the constraints"
+    assert unknown <= marked | tools, (
+        "only packages for other platforms and the build's own tools may be missing in the constraints"
+    )
 
 
 def closure(extra: str) -> set[str]:
-    """Return all packages that an extra installs on this machine, by what is installed here."""
+    """Return all packages that an extra installs on this machine, from the metadata of installed packages."""
     found: set[str] = set()
     todo = [Requirement(f"sellergate[{extra}]")]
     seen: set[tuple[str, str]] = set()

@@ -46,7 +46,7 @@ class Table:
 
 @dataclass
 class Service:
-    """An account service that knows only the sellers of a stream, as in a dry run, and refuses IDs that begin with x."""
+    """An account service that compares only the sellers of a stream, as in a dry run, and refuses IDs that begin with x."""
 
     streams: list[list[str]] = field(default_factory=list)
 

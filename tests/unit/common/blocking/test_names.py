@@ -1,4 +1,4 @@
-"""Look-ups of names: one with unresponsive name servers delays no other, nor connections that the loop opens."""
+"""Look-ups of names: a look-up at unresponsive name servers delays neither other look-ups nor connections that the loop opens."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""A process that follows changes: its copies live as long as they are true, and no change comes later than in five seconds."""
+"""A process that follows changes: its copies are used while they are current, and every change takes effect within five seconds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -142,7 +142,7 @@ def test_a_lost_cursor_forgets_all_copies_and_what_is_being_fetched() -> None:
             owner.commit("b")
             slow = asyncio.create_task(process.copies.get("b", late))
             await asyncio.sleep(0)
-            # The database was put back to a state in which the rows have lower versions.
+            # The database was restored to a state in which the rows have lower versions.
             owner.history, owner.changes, owner.versions = "2", [], {"a": 1, "b": 1}
             await asyncio.sleep(POLL_SECONDS + 0.01)
             await slow

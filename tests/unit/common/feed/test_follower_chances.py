@@ -16,7 +16,7 @@ ALL, SOME = 1.0, 0.5
 
 
 class World:
-    """An owner, the processes that copy its rows, and what was acknowledged when.
+    """An owner, the processes that copy its rows, and the time of each acknowledgement.
 
     `delivered` is the part of the announcements that a connected process receives; None: processes are never connected.
     """
@@ -50,12 +50,12 @@ class World:
             self.acknowledged[row].append((self.now(), version))
 
     async def fail(self) -> None:
-        """Take the owner down, slow it, lose its history, disconnect processes from the announcements; and undo each."""
+        """Stop the owner, slow it down, delete its history, disconnect processes from the announcements; and undo each."""
         while True:
             await asyncio.sleep(self.chance.expovariate(0.3))
             event = self.chance.randrange(6)
-            # A copy serves while its owner is down as long as the process is connected: of announcements that are lost all the same
-            # it can learn from the owner only.
+            # While its owner is down, a copy is used as long as the process is connected: only the owner could report lost
+            # announcements.
             is_reachable = self.delivered == SOME
             if event == 0 and not is_reachable:
                 self.owner.error = None if self.owner.error else DOWN

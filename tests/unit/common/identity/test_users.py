@@ -1,4 +1,4 @@
-"""User IDs in gRPC metadata: every printable text, byte for byte, readable by peers that know only the plain key."""
+"""User IDs in gRPC metadata: every printable text, byte for byte, readable by peers that read only the plain key."""
 
 import pytest
 from sellergate_common.context import CallContext, trace_context, use_context

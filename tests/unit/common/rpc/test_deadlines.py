@@ -1,4 +1,4 @@
-"""A call's time: a response at once needs no timer, a wait is bounded, and the body sees nothing of it."""
+"""A call's time: a response at once needs no timer, a wait is bounded, and the body of the call is not affected."""
 
 import asyncio
 import gc
@@ -91,7 +91,7 @@ async def test_a_cancellation_reaches_the_body() -> None:
 
 
 class Held:
-    """Stands for what a call holds, such as a body of megabytes."""
+    """A stand-in for the data of a call, such as a body of megabytes."""
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ CALLS = [
 ]
 LARGE = ResponseOversized(AmazonResponse(200, (), b""))
 LOST = ResponseLost("ServerDisconnectedError")
-# One row of the page each: its first words there, Amazon's behaviour, and the observed end.
+# One row of the page each: its first words on the page, Amazon's behaviour, and the observed outcome.
 ROWS: list[tuple[str, list[Step], Seen]] = [
     ("2xx", [OK, AmazonResponse(204, (), b"")], Kind.SUCCESS),
     ("400, 413, 415", [amazon_response(n, "InvalidInput") for n in (301, 400, 413, 415, 422)], Kind.REFUSED),

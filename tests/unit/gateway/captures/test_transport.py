@@ -80,7 +80,7 @@ class Amazon:
 
 @asynccontextmanager
 async def captured(store: Store) -> AsyncIterator[Captures]:
-    """Look at the account's calls."""
+    """Capture the account's calls."""
     capture = Capture("c1", "a1", OPERATION, SYSTEM_CLOCK.wall() + 600)
     store.known.append(capture)
     async with open_captures(store, Log(), SYSTEM_CLOCK, lambda: "id", BackgroundTasks()) as captures:

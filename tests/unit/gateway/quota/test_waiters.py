@@ -1,4 +1,4 @@
-"""The wait for a slot, and slots that move."""
+"""The wait for a slot, and rescheduled slots."""
 
 import asyncio
 import time

@@ -23,7 +23,7 @@ CALL = "sellergate.gateway.v1.GatewayService/Call"
 
 
 class World:
-    """A stream without sockets. The path of a call says how many seconds it takes; its client may be slow to read."""
+    """A stream without sockets. The path of a call names its duration in seconds; its client may be slow to read."""
 
     def __init__(self, seconds: float = 3600.0) -> None:
         self.metrics = RpcMetrics.register(CollectorRegistry())

@@ -1,4 +1,4 @@
-"""The check of webhook messages: all refusals are alike, and no message is accepted twice."""
+"""The check of webhook messages: all refusals are the same, and no message is accepted twice."""
 
 import hashlib
 import hmac
