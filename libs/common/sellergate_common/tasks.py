@@ -27,6 +27,11 @@ def is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+async def let_others_run() -> None:
+    """Return after the event loop has run the callbacks that are due: call it within long work of the loop's thread."""
+    await asyncio.sleep(0)  # noqa: TID251  (it takes no time)
+
+
 async def end(task: "asyncio.Task[Any]", seconds: float = END_SECONDS) -> bool:
     """Cancel a task until it ends, for `seconds` at most; return whether it ended. Its own error is not raised."""
     loop = asyncio.get_running_loop()

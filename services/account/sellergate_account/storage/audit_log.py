@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from sellergate_common.tasks import let_others_run
 from sqlalchemy import Row, Select, Table, delete, exists, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +16,8 @@ from sellergate_account.storage.tables import AccountRecord, AuditChainRecord, A
 _ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
 _CHAINS: Table = AuditChainRecord.metadata.tables[AuditChainRecord.__tablename__]
 _EVENTS: Table = AuditEventRecord.metadata.tables[AuditEventRecord.__tablename__]
+EVENTS_AT_ONCE = 100
+"""Some 10 ms of work for the event loop, which computes the MAC of each."""
 
 
 class SqlAuditLog:
@@ -74,8 +77,11 @@ class SqlAuditLog:
         """Yield all events of some chains, chain by chain in order, without all of them in memory."""
         query = select(_EVENTS).where(_EVENTS.c.chain.in_(chains)).order_by(_EVENTS.c.chain, _EVENTS.c.sequence)
         async with self._connection.stream(query) as rows:
-            async for row in rows:
-                yield _event(row)
+            async for part in rows.partitions(EVENTS_AT_ONCE):
+                # The stream holds more events than a part, and returns them without a wait.
+                await let_others_run()
+                for row in part:
+                    yield _event(row)
 
     async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
         """Return at most `limit` events of a chain, beginning after a sequence number."""

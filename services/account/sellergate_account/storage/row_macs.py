@@ -13,6 +13,7 @@ from typing import Any
 from prometheus_client import Counter
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.observability.logs import get_logger
+from sellergate_common.tasks import let_others_run
 from sqlalchemy import Column, Row, Select, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +23,8 @@ from sellergate_account.storage.tables import Base
 
 MAC = "row_mac"
 MAX_NAME = 128
+ROWS_AT_ONCE = 100
+"""Some 10 ms of work for the event loop."""
 # The end of an account's audit chain has an HMAC of its own. Its count is covered, so that a row is not restored without it.
 _APART = frozenset({MAC, "audit_mac", "audit_seal"})
 TABLES: Mapping[str, Table] = {name: table for name, table in Base.metadata.tables.items() if MAC in table.columns}
@@ -117,9 +120,12 @@ class RowMacs:
         """Yield all rows that have a MAC, table by table, without all of them in memory."""
         for name, table in TABLES.items():
             async with connection.stream(select(table)) as rows:
-                async for row in rows:
-                    values = row._asdict()
-                    yield StoredRow(name, _key_of(table, values), values, self.fits(table, values))
+                async for part in rows.partitions(ROWS_AT_ONCE):
+                    # The stream holds more rows than a part, and returns them without a wait.
+                    await let_others_run()
+                    for row in part:
+                        values = row._asdict()
+                        yield StoredRow(name, _key_of(table, values), values, self.fits(table, values))
 
 
 def name_of(table: Table, row: Mapping[str, Any]) -> str:
