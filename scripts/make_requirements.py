@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What an image is built for (Dockerfile, SERVICE), and the command line.
+# The services for which images are built (Dockerfile, SERVICE), and the command line.
 RUN = ("account", "token", "iam", "gateway", "edge", "simulator", "setup", "cli")
 BUILD = "build"
 HEAD = """\

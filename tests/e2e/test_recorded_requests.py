@@ -30,7 +30,7 @@ SIGNED = (
     "X-Amz-Date: 20261126T000000Z",
     "X-Amz-Security-Token: FwoGZXIvYXdzEXAMPLE",
 )
-# What each response has of its own, and what only describes the connection.
+# Headers that differ in each response, and those that only describe the connection.
 OWN = frozenset({"date", "server", "x-amzn-requestid", "content-length", "connection"})
 
 Reply = tuple[int, dict[str, str], bytes]

@@ -26,7 +26,7 @@ PARTICIPATIONS = "/sellers/v1/marketplaceParticipations"
 
 
 async def connected(suite: Suite, control: httpx.AsyncClient, count: int) -> list[str]:
-    """Connect so many sellers with one application; return their accounts."""
+    """Connect a number of sellers with one application; return their accounts."""
     name = secrets.token_hex(5)
     client = {"client_id": f"amzn1.application-oa2-client.{name}", "client_secret": f"amzn1.oa2-cs.v1.{name}"}
     sellers = [

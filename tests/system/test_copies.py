@@ -74,7 +74,7 @@ class World:
             assert await self.is_active(gateway, account_id) is active
 
     async def delay(self, account_id: str, acknowledged: float, *, active: bool) -> float:
-        """Wait until a change is in force in all gateways; return after how many seconds the last call without it began."""
+        """Wait until a change is in force in all gateways; return the seconds until the last call without it began."""
         self.acknowledged, longest = acknowledged, 0.0
 
         async def watch(gateway: GatewayServiceStub) -> None:

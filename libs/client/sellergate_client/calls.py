@@ -144,7 +144,7 @@ class CallRun:
     ) -> AsyncGenerator[CallOutcome]:
         """Yield the outcome of each call as it ends; at most `concurrency` calls and as many outcomes are held.
 
-        What iterating `calls` raises is raised after the outcomes of the calls that were begun.
+        An error of iterating `calls` is raised after the outcomes of the calls that were begun.
         """
         source, finished = _Source(calls), asyncio.Queue[CallOutcome | None](concurrency)
         workers = [asyncio.create_task(self._work(source, finished)) for _ in range(concurrency)]

@@ -17,7 +17,7 @@ from sellergate_common.observability.logs import get_logger
 END_SECONDS = 2.0
 _CANCEL_AGAIN_SECONDS = 0.05
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 5.0
-# A run of at least these seconds was healthy: the pause after its failure is the shortest again.
+# After a run of at least these seconds, the pause is the shortest one again.
 STEADY_SECONDS = 30.0
 
 

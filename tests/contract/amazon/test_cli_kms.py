@@ -1,4 +1,4 @@
-"""`sellergate keys --kms` against a real KMS: what it prints is what the account service opens."""
+"""`sellergate keys --kms` against a real KMS: the account service can decrypt its output."""
 
 import sys
 from collections.abc import Iterator

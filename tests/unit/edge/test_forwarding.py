@@ -159,7 +159,7 @@ class SlowClient:
 
 
 async def forwarded(client: SlowClient, stays: float) -> int:
-    """Forward a call whose caller sends its body and stays connected for so many seconds; return the status."""
+    """Forward a call whose caller sends its body and stays connected for a number of seconds; return the status."""
     messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": b"{}", "more_body": False}]
 
     async def receive() -> MutableMapping[str, Any]:

@@ -43,7 +43,7 @@ def api_of(model: Model, api_names: Mapping[str, str]) -> str:
 def usage_plan(description: str) -> tuple[float, int] | None:
     """Return the rate (calls a second) and burst of the usage plan in a description, or None.
 
-    Of a table with several plans the first, the default one, counts; "n" in place of numbers counts as no plan.
+    In a table with several plans the first one is the default and counts. A plan with "n" in place of numbers is none.
     """
     # Some models escape line ends twice.
     lines = description.replace("\\n", "\n").split("\n")

@@ -37,8 +37,8 @@ class ChangeLog(Protocol):
     async def read(self, cursor: str) -> ListedChanges:
         """Return at least the changes that were committed before this call and were not when the cursor was made.
 
-        With a cursor that is empty, expired, of another database or otherwise unusable, and where there are too many changes,
-        all are unknown. Raises Unavailable.
+        All changes are unknown if the cursor is empty, expired, of another database or otherwise unusable, or if there are too
+        many. Raises Unavailable.
         """
 
     async def settled(self) -> int:

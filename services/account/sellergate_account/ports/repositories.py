@@ -147,7 +147,7 @@ class Expiries(Protocol):
     """The ends of client secrets and authorizations."""
 
     async def client_secrets(self, limits: tuple[datetime, ...], most: int) -> Endings:
-        """Return the ends of client secrets; single ones are the soonest `most`, the operator's applications first."""
+        """Return the ends of client secrets; at most `most` are listed, the operator's applications first, then the soonest."""
 
     async def authorizations(self, limits: tuple[datetime, ...], near: datetime, most: int) -> Endings:
-        """Return the ends of active accounts' authorizations; single ones are those that end before `near`, `most` at most."""
+        """Return the ends of active accounts' authorizations; those before `near` are listed, at most `most`."""

@@ -1,4 +1,7 @@
-"""The audit log on SQLAlchemy. The end of an account's chain is in the account's row, those of all others are in audit_chains."""
+"""The audit log on SQLAlchemy.
+
+The end of an account's chain is in the account's row; the ends of all other chains are in audit_chains.
+"""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict

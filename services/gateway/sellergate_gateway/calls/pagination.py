@@ -178,7 +178,7 @@ def _names(query: str, name: str) -> bool:
 
 
 def _check_body(operation: Operation, body: bytes) -> None:
-    """Check the body of a first page, which those of the next ones are made from. Raises InvalidRequest."""
+    """Check the body of the first page's request, from which the next bodies are made. Raises InvalidRequest."""
     if operation.paginated_by is None:
         _window(body)
         return

@@ -11,8 +11,8 @@ from sellergate_common.errors import QuotaExceeded
 
 from sellergate_gateway.quota.ports import Bucket, BucketSet, BucketState, RateSource, Reservation, Slot, SlotStore
 
-# Calls reach Amazon after their slots, by varying times. The first call that finds a bucket empty waits these seconds longer; at
-# a burst of 1 each call does, since no second slot compensates for a late one. A 429 doubles them.
+# Calls reach Amazon after their slots, by varying times. The first call that finds a bucket empty waits these seconds longer;
+# at a burst of 1 each call waits longer, since no second slot compensates for a late one. A 429 doubles them.
 GUARD_SECONDS, LONE_GUARD_SECONDS = 0.1, 0.02
 # The largest guards, in intervals between two calls; at a burst of 1 the guard costs a part of the rate.
 LARGEST_GUARD, LARGEST_LONE_GUARD, SHORTEST_LONE_GUARD_SECONDS = 1.0, 0.04, 0.005

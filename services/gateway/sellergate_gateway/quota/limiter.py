@@ -50,7 +50,7 @@ class RateLimiter:
             raise
 
     def cancel(self, admission: Admission) -> None:
-        """Cancel the slots of a call that is not made, so that later callers come sooner. Never raises."""
+        """Cancel the slots of a call that is not made, so that later callers move forward. Never raises."""
         self._corrections.cancel(admission.reservations)
 
     def on_sent(self, admission: Admission) -> None:

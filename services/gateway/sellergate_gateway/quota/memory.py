@@ -33,7 +33,7 @@ class MemoryBuckets:
         return reservation
 
     async def cancel(self, buckets: Sequence[tuple[Bucket, int]]) -> Sequence[float]:
-        """Cancel the given number of slots in each bucket. Return the seconds by which later slots of each come sooner."""
+        """Cancel the given number of slots in each bucket. Return the seconds by which later slots of each move forward."""
         return [self._state(bucket).cancel(count) for bucket, count in buckets]
 
     async def delay(self, bucket: Bucket, seconds: float) -> None:

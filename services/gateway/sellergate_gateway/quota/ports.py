@@ -120,7 +120,7 @@ class SlotStore(Protocol):
     """The store of reserved slots. Each method raises what its adapter's library raises while it is unavailable."""
 
     async def cancel(self, buckets: Sequence[tuple[Bucket, int]]) -> Sequence[float]:
-        """Cancel the given number of slots in each bucket. Return the seconds by which later slots of each come sooner."""
+        """Cancel the given number of slots in each bucket. Return the seconds by which later slots of each move forward."""
 
     async def delay(self, bucket: Bucket, seconds: float) -> None:
         """Count the newest call of each bucket as sent the given seconds after its slot."""
@@ -152,7 +152,7 @@ class Limiter(Protocol):
         """
 
     def cancel(self, admission: Admission) -> None:
-        """Cancel the slots of a call that is not made, so that later callers come sooner. Never raises."""
+        """Cancel the slots of a call that is not made, so that later callers move forward. Never raises."""
 
     def on_sent(self, admission: Admission) -> None:
         """Record that a call is sent now. If that is late, the next one keeps its distance. Never raises."""

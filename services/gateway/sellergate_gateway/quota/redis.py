@@ -68,7 +68,7 @@ class RedisBuckets:
         return self._reservation(await check.response, buckets, longest)
 
     async def cancel(self, buckets: Sequence[tuple[Bucket, int]]) -> Sequence[float]:
-        """Cancel the given number of slots in each bucket. Return the seconds by which later slots of each come sooner."""
+        """Cancel the given number of slots in each bucket. Return the seconds by which later slots of each move forward."""
         sooner = list[float]()
         for bucket, count in buckets:  # they may belong to several applications
             (interval,) = await self._script([bucket.key], ["cancel", count])

@@ -27,7 +27,7 @@ from sellergate_common.identity.tls import Identity
 from tests.conftest import TestAuthority
 from tests.fakes.wrong_calls import CALLS
 
-# What the library's classes consist of, and what only the services and the edge use.
+# Parts of the library's classes, and classes that only the services and the edge use.
 INTERNAL = {"CallRun", "CallStream", "GrpcAccountChanges", "Owner", "Replicas", "Rotations", "Page", "ClientSettings"}
 NAN, INFINITY = float("nan"), float("inf")
 WRONG_VALUES: dict[Any, Sequence[Any]] = {

@@ -22,7 +22,7 @@ class Value:
         (100, 3600, 100, True),
         (99, 3600, 100, False),
         (3569, 3600, 3570, False),
-        (10, 20, 19, True),  # a new value would not live longer for long
+        (10, 20, 19, True),  # a new value would soon be no better
         (0, 20, 19, False),
         (1, 3600, 0, True),
     ],
