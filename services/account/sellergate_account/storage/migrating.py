@@ -33,7 +33,7 @@ _ADVISORY_LOCK = 0x5E11E2
 async def migrate(engine: AsyncEngine, revision: str = HEAD) -> None:
     """Upgrade to `revision`, or downgrade with BASE. On PostgreSQL replicas that start together wait for each other.
 
-    A database that a newer release has migrated stays as it is: each revision leaves what the release before it needs.
+    A database that a newer release has migrated stays as it is: each revision keeps what the previous release needs.
     """
     async with engine.begin() as connection:
         await connection.run_sync(_run, revision)

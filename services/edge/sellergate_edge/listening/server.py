@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
         except OSError as error:
             get_logger().error("cannot_listen", port=self.config.port, cause=error.strerror or type(error).__name__)
             raise SystemExit(3) from None
-        # uvicorn only closes it, and it closes as asyncio's servers do.
+        # uvicorn only calls `close`, which the listener has like asyncio's servers.
         self.servers = [listener]  # type: ignore[list-item]
         self.started = True
 

@@ -128,8 +128,8 @@ class Rotations:
     def _is_outdated(self, new: NewClientSecret, application: StoredApplication) -> bool:
         """Return whether a secret has ended or, if a time of issue is missing, ends long before the stored one.
 
-        The secret before the present one is known for 7 days, so that the end identifies only older ones. The margin lets
-        Amazon's secret win over one that an operator stored by hand, whose end is an estimate.
+        The previous secret is stored for 7 days after a rotation, so the end is needed only to detect older ones. Because of the
+        margin, Amazon's secret replaces one that an operator stored by hand, whose end is an estimate.
         """
         if new.until is None:
             return False
