@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sellergate_client import Call, CallOutcome, Sellergate
@@ -18,7 +19,9 @@ from tests.e2e.operators import Operator
 from tests.system.gateway_fleet import Gateways, gateways
 
 SELLERS, READERS, READS = 10_000, 500, 4
-CONCURRENCY = 128
+CONCURRENCY = 64
+# A call's own time: a busy machine makes calls late, and lateness is not the subject.
+SECONDS = 600.0
 WRITE, WRITE_PATH = "reports/2021-06-30/createReportSchedule", "/reports/2021-06-30/schedules"
 # 2 a second, burst 2.
 READ, READ_PATH = "fba-inventory/v1/getInventorySummaries", "/fba/inventory/v1/summaries"
@@ -27,9 +30,6 @@ QUERY = {
     "granularityId": "ATVPDKIKX0DER",
     "marketplaceIds": "ATVPDKIKX0DER",
 }
-
-# On a busy machine: calls that end with these reasons were not sent to Amazon.
-NOT_DONE = {Reason.DEADLINE_EXCEEDED, Reason.OVERLOADED, Reason.DEPENDENCY_UNAVAILABLE}
 
 
 @pytest.fixture
@@ -44,14 +44,10 @@ def body_of(account_id: str) -> bytes:
 
 def planned(accounts: list[str]) -> list[Call]:
     """Return a write for each seller, and more reads than their burst for some: these wait for quota."""
-    writes = [
-        Call(
-            one, "POST", WRITE_PATH, key=(one, "write"), body=body_of(one), content_type="application/json", seconds=60
-        )
-        for one in accounts
-    ]
+    json_body: dict[str, Any] = {"content_type": "application/json", "seconds": SECONDS}
+    writes = [Call(one, "POST", WRITE_PATH, key=(one, "write"), body=body_of(one), **json_body) for one in accounts]
     reads = [
-        Call(one, "GET", READ_PATH, key=(one, number), query=QUERY, seconds=60)
+        Call(one, "GET", READ_PATH, key=(one, number), query=QUERY, seconds=SECONDS)
         for number in range(READS)
         for one in accounts[:READERS]
     ]
@@ -88,26 +84,27 @@ async def test_a_gateway_is_killed_and_no_call_is_lost_or_made_twice(world: Gate
 
     assert killed > len(calls) / 4, "the gateway that was killed had the stream"
     assert len({outcome.key for outcome in outcomes}) == len(outcomes) == len(calls)
-    assert set(ended) <= {"OK", Reason.AMAZON_OUTCOME_UNKNOWN, *NOT_DONE}
-    failed = {outcome.key: outcome.error.reason for outcome in outcomes if outcome.error}
-    unknown = {key for key, reason in failed.items() if reason is Reason.AMAZON_OUTCOME_UNKNOWN}
-    not_done = failed.keys() - unknown
+    assert set(ended) <= {"OK", Reason.AMAZON_OUTCOME_UNKNOWN}, first_errors(outcomes)
+    unknown = {outcome.key for outcome in outcomes if outcome.error}
     assert 0 < len(unknown) <= CONCURRENCY
-    assert len(not_done) <= len(calls) / 100
-    assert all(kind == "write" for _, kind in unknown)
+    assert all(kind == "write" for _, kind in unknown), "each read was made again"
 
     bodies: dict[str, int] = (await world.fleet.control.get("/control/recording")).json()["bodies"]
     executed = {one: bodies.get(hashlib.sha256(body_of(one)).hexdigest(), 0) for one in accounts}
     assert max(executed.values()) == 1, "no write was made twice"
     missing = {one for one, count in executed.items() if not count}
-    assert {one for one, kind in not_done if kind == "write"} <= missing, "what was reported as not done was not done"
-    assert missing <= {one for one, _ in failed}, "no write was lost in silence"
+    assert missing <= {one for one, _ in unknown}, "no write was lost in silence"
     reads, writes = await world.counted(READ), await world.counted(WRITE)
     done = sum(executed[account_id] for account_id, _ in unknown)
     print(f"at Amazon: reads {reads}, writes {writes}; {done} of {len(unknown)} unknown writes were executed")
     assert reads["throttled"] == writes["throttled"] == 0
     assert writes["executions"] == sum(executed.values())
-    assert READERS * READS - len(not_done) <= reads["executions"] <= READERS * READS + CONCURRENCY
+    assert READERS * READS <= reads["executions"] <= READERS * READS + CONCURRENCY
+
+
+def first_errors(outcomes: list[CallOutcome]) -> list[str]:
+    """Return a few errors of calls that were not made, for the report of a failure."""
+    return [str(one.error) for one in outcomes if one.error and one.error.reason != Reason.AMAZON_OUTCOME_UNKNOWN][:5]
 
 
 @pytest.mark.timeout(300)

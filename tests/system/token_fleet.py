@@ -15,7 +15,7 @@ from sellergate.account.v1 import account_service_pb2, application_pb2, applicat
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.account.v1.application_service_pb2_grpc import ApplicationServiceStub
 from sellergate_client.rpc.retries import invoke_with_retries
-from sellergate_common.errors import SellergateError
+from sellergate_common.errors import Reason, SellergateError
 from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
@@ -24,6 +24,10 @@ from tests.e2e.conftest import ephemeral_ports
 from tests.e2e.token_service import TokenService, token_service
 
 AT_ONCE = 32
+# Sellers that are connected at once, and the seconds that one of them is given on a busy machine.
+CONNECTED_AT_ONCE, CONNECT_SECONDS = 8, 300.0
+# A busy machine's refusals. The request may be sent again under its idempotency key.
+_BUSY = {Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED, Reason.DEPENDENCY_UNAVAILABLE, Reason.OUTCOME_UNKNOWN}
 
 
 @dataclass
@@ -69,11 +73,11 @@ class Fleet:
                     marketplace="US",
                     application_id=self.application_id,
                     refresh_token=item[1],
+                    idempotency_key=secrets.token_urlsafe(16),
                 )
-                made = await invoke_with_retries(stub.UpsertAccount, request, dependency="account")
-                added.append(made.account.account_id)
+                added.append((await until_done(stub.UpsertAccount, request)).account.account_id)
 
-            await each(grants.items(), connect)
+            await each(grants.items(), connect, CONNECTED_AT_ONCE)
         self.accounts += added
         return added
 
@@ -82,6 +86,18 @@ class Fleet:
         application = {"application_id": "amzn1.sp.solution.fleet", "client_id": self.client_id}
         seed = {"applications": [application | {"client_secret": self.client_secret}], "sellers": self.sellers}
         (await self.control.post("/control/seed", json=seed)).raise_for_status()
+
+
+async def until_done(method: Any, request: Any) -> Any:
+    """Send a request with an idempotency key to the account service until it is executed. Raises its error after a while."""
+    end = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            return await invoke_with_retries(method, request, dependency="account", seconds=60)
+        except SellergateError as error:
+            if error.reason not in _BUSY or time.monotonic() > end:
+                raise
+            await asyncio.sleep(error.retry_after or 1.0)
 
 
 async def each(items: Iterable[Any], call: Callable[[Any], Awaitable[None]], at_once: int = AT_ONCE) -> None:
