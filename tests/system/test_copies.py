@@ -20,17 +20,21 @@ from sellergate.account.v1 import account_service_pb2 as pb2
 from sellergate.account.v1.account_service_pb2_grpc import AccountServiceStub
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
-from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.errors import OutOfTime, Reason, SellergateError, Unavailable
 from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 from sellergate_devstack.processes.probes import grpc_serves
 from sellergate_devstack.processes.supervisor import Process, Supervisor
 
 from tests.integration import redis_sets
-from tests.system.token_fleet import Fleet, fleet
+from tests.system.conftest import Need
+from tests.system.postgres_pair import base_backup, replicating
+from tests.system.token_fleet import Fleet, fleet, until_done
 
 BOUND_SECONDS = 5.0
 LOOK_SECONDS = 0.1
+# The most seconds that a gateway may refuse calls around a failover of the database.
+OUTAGE_SECONDS = 60.0
 CHANGED, CALLED = 20, 10
 CHANGES, ANNOUNCED = 1_000, 200
 PATH = "/sellers/v1/account"
@@ -73,16 +77,25 @@ class World:
         for gateway in self.gateways:
             assert await self.is_active(gateway, account_id) is active
 
-    async def delay(self, account_id: str, acknowledged: float, *, active: bool) -> float:
-        """Wait until a change is in force in all gateways; return the seconds until the last call without it began."""
+    async def delay(self, account_id: str, acknowledged: float, *, active: bool, outage: bool = False) -> float:
+        """Wait until a change is in force in all gateways; return the seconds until the last call without it began.
+
+        `outage`: a gateway may also refuse a call, since it cannot read the account; such a call used no copy.
+        """
         self.acknowledged, longest = acknowledged, 0.0
 
         async def watch(gateway: GatewayServiceStub) -> None:
             nonlocal longest
             while True:
                 began = time.monotonic() - acknowledged
-                if await self.is_active(gateway, account_id) is active:
-                    return
+                try:
+                    if await self.is_active(gateway, account_id) is active:
+                        return
+                except (Unavailable, OutOfTime):
+                    if not outage or began > OUTAGE_SECONDS:
+                        raise
+                    await asyncio.sleep(LOOK_SECONDS)
+                    continue
                 longest = max(longest, began)
                 assert began < BOUND_SECONDS, (
                     f"a call that began {began:.2f} s after the acknowledgement used an old copy"
@@ -210,6 +223,43 @@ async def late_commit(world: World, account_id: str) -> float:
             assert await world.is_active(gateway, account_id)
         await holding.rollback()
     return await world.delay(account_id, await begun, active=False)
+
+
+@pytest.mark.timeout(600)
+async def test_a_change_is_in_force_within_five_seconds_after_a_failover_of_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, need: Need
+) -> None:
+    need("pg_basebackup", can_replicate())
+    with replicating() as pair:
+        monkeypatch.setenv("DATABASE_URL", pair.url)
+        async with worlds(tmp_path, pair.url) as world:
+            before, during, after = world.fleet.accounts[:3]
+            for account_id in (before, during, after):
+                await world.warm(account_id, active=True)
+            await world.switch(before, active=False)
+            pair.primary.kill()
+            key = secrets.token_urlsafe(16)
+            with pytest.raises(SellergateError):
+                await world.switch(during, active=False, key=key)
+            accepts = await asyncio.to_thread(pair.promote)
+            delay = await world.delay(before, accepts, active=False, outage=True)
+            print(f"\nacknowledged by the old primary: in force {delay:.2f} s after the new one accepts changes")
+            for account_id, words in ((during, "repeated"), (after, "acknowledged")):
+                named = key if account_id == during else secrets.token_urlsafe(16)
+                request = pb2.DeleteAccountRequest(account_id=account_id, idempotency_key=named)
+                await until_done(world.accounts.DeleteAccount, request)
+                delay = await world.delay(account_id, time.monotonic(), active=False)
+                print(f"{words} by the new primary: in force after {delay:.2f} s")
+            for account_id in (before, during, after):
+                await world.change(account_id, active=True)
+
+
+def can_replicate() -> bool:
+    """Return whether this machine has the programs for two servers."""
+    try:
+        return base_backup().exists()
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.timeout(1800)
