@@ -2,18 +2,16 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any
 
-import uvloop
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_devstack.processes.probes import http_serves
 from sellergate_devstack.processes.supervisor import Process, Supervisor
 
-from benches.bench_gateway import CALLERS, PATH, Bench, opened
-from benches.load import compare
+from benches.effort import Effort
+from benches.measuring import CALLERS, Subject, compare
+from benches.results import Result
+from benches.suites import PATH, Bench, learn, opened
 
-OF_CALL = 0.70
 USER = "bench"
 
 
@@ -52,8 +50,8 @@ class Connections:
             await writer.wait_closed()
 
 
-async def edge(bench: Bench, gateway: str) -> int:
-    """Start an edge before a gateway; return its port."""
+async def edge(bench: Bench, gateway: str) -> tuple[int, int]:
+    """Start an edge before a gateway; return its port and its process id."""
     (port,) = free_ports(1)
     environment = {
         **bench.suite.supervisor.processes["edge"].environment,
@@ -66,31 +64,25 @@ async def edge(bench: Bench, gateway: str) -> int:
     bench.stack.push_async_callback(supervisor.stop)
     command = [sys.executable, "-m", "sellergate_edge"]
     serves = http_serves(f"http://127.0.0.1:{port}/console/icon.svg")
-    await supervisor.start(Process(f"edge-{port}", command, environment, bench.folder / f"edge-{port}.log", serves))
-    return port
+    process = Process(f"edge-{port}", command, environment, bench.folder / f"edge-{port}.log", serves)
+    await supervisor.start(process)
+    return port, process.pid
 
 
-async def main() -> int:
-    """Print the ratio; return 1 when it is below its target."""
+async def measure(effort: Effort) -> Result:
+    """Measure both in turns."""
     async with opened() as bench:
-        called, target = await bench.gateway_at(bench.upstream(0.0), "shadow")
-        token = bench.suite.jwt(USER)
+        gateway, behind = await bench.gateway(bench.upstream(), "shadow"), bench.behind
+        await learn(gateway, bench.plain)
         path = f"/api/amazon/accounts/{bench.account_id}/sp-api{PATH}"
-        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-        rest = Connections(await edge(bench, target), head)
-
-        def call() -> Any:
-            return called(bench.plain, timeout=10)
-
-        for _ in range(3):
-            await call()
-        subjects: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {"call": call, "rest": rest.call}
-        found = await compare(subjects, callers=CALLERS)
-    ratio = found["rest"].rate / found["call"].rate
-    print(f"gateway Call              {found['call'].rate:6.0f} calls/s")
-    print(f"{'the same through the edge':25} ratio {ratio:.2f} (at least {OF_CALL})")
-    return int(ratio < OF_CALL)
-
-
-if __name__ == "__main__":
-    sys.exit(uvloop.run(main()))
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bench.suite.jwt(USER)}\r\n\r\n"
+        port, pid = await edge(bench, gateway.target)
+        rest = Connections(port, head.encode())
+        found = await compare(
+            {
+                "Call": gateway.subject("gateway", bench.plain, **behind),
+                "REST": Subject(rest.call, {"edge": pid, "gateway": gateway.pid, **behind}),
+            },
+            effort,
+        )
+    return Result({f"{CALLERS} callers": found}, {"edge.of_call": found["REST"].rate / found["Call"].rate})

@@ -7,32 +7,31 @@ import tempfile
 import time
 from pathlib import Path
 
-import uvloop
 from sellergate_devstack.suite import Suite
 
+from benches.effort import Effort
+from benches.results import Result
 from benches.suites import bench_suite
 
-SERVICES, ROUNDS, AT_MOST = ("account", "token", "iam", "gateway", "edge"), 5, 15.0
+SERVICES = ("account", "token", "iam", "gateway", "edge")
 
 
-async def main() -> int:
-    """Print the ratios; return how many are above the target."""
+async def measure(effort: Effort) -> Result:
+    """Start each process in turn, several times."""
     with tempfile.TemporaryDirectory() as folder:
-        async with bench_suite(Path(folder)) as (suite, _):
+        async with bench_suite(Path(folder)) as suite:
             imports: list[float] = []
             starts: dict[str, list[float]] = {name: [] for name in SERVICES}
-            for _ in range(ROUNDS):
+            for _ in range(effort.starts):
                 imports.append(_imported())
                 for name in SERVICES:
                     starts[name].append(await _started(suite, name))
     bare = statistics.median(imports)
-    print(f"python -c 'import grpc'   {bare * 1000:6.0f} ms")
-    missed = 0
-    for name in SERVICES:
-        ratio = statistics.median(starts[name]) / bare
-        print(f"{name + ' until healthy':25} ratio {ratio:.1f} (at most {AT_MOST:.0f})")
-        missed += ratio > AT_MOST
-    return missed
+    seconds = {name: statistics.median(each) for name, each in starts.items()}
+    return Result(
+        figures={f"start.{name}": one / bare for name, one in seconds.items()},
+        series={"seconds": {"import grpc": bare, **seconds}},
+    )
 
 
 def _imported() -> float:
@@ -50,7 +49,3 @@ async def _started(suite: Suite, name: str) -> float:
     process.start()
     await suite.supervisor.wait_healthy(process)
     return time.perf_counter() - began
-
-
-if __name__ == "__main__":
-    sys.exit(uvloop.run(main()))

@@ -2,22 +2,21 @@
 
 import asyncio
 import itertools
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
-import uvloop
 from sellergate.gateway.v1.gateway_service_pb2 import StreamCallsRequest
 from sellergate_common.rpc.channel import open_channel
 from sellergate_common.tasks import end
 
-from benches.bench_gateway import CALLERS, Bench, opened
-from benches.load import Measurement, compare
+from benches.effort import Effort
+from benches.measuring import CALLERS, Subject, compare
+from benches.results import Result
+from benches.suites import Bench, learn, opened
 
 STREAM = "/sellergate.gateway.v1.GatewayService/StreamCalls"
-OF_UNARY = 1.25
 _CALL_TAG = bytes([StreamCallsRequest.CALL_FIELD_NUMBER << 3 | 2])
 
 
@@ -65,33 +64,28 @@ async def multiplexed(bench: Bench, target: str) -> AsyncIterator[Multiplexer]:
                 await end(task)
 
 
-async def main() -> int:
-    """Print the rates and their ratios; return how many are below their targets."""
+async def measure(effort: Effort) -> Result:
+    """Measure calls of a stream beside unary ones."""
     async with opened() as bench:
-        upstream = bench.upstream(0.0)
-        bare, (unary, target) = await bench.bare(upstream), await bench.gateway_at(upstream, "shared")
-        for _ in range(3):  # the first responses report the rate that the upstream allows
-            await unary(bench.plain, timeout=10)
-        async with multiplexed(bench, target) as stream:
+        upstream, behind = bench.upstream(), bench.behind
+        echo, bare, unary = await bench.echo(), await bench.bare(upstream), await bench.gateway(upstream)
+        await learn(unary, bench.plain)
+        async with multiplexed(bench, unary.target) as stream:
             found = await compare(
                 {
-                    "bare": lambda: bare(bench.plain, timeout=10),
-                    "unary": lambda: unary(bench.plain, timeout=10),
-                    "stream": stream.call,
+                    "bare echo": echo.subject("echo", bench.plain),
+                    "bare pass-through": bare.subject("bare", bench.plain),
+                    "Call": unary.subject("gateway", bench.plain, **behind),
+                    "StreamCalls": Subject(stream.call, {"gateway": unary.pid, **behind}),
                 },
-                callers=CALLERS,
+                effort,
             )
-    return describe(found)
-
-
-def describe(found: dict[str, Measurement]) -> int:
-    """Print the measurements; return how many targets were missed."""
-    stream, unary, bare = (found[name].rate for name in ("stream", "unary", "bare"))
-    print(f"bare pass-through         {bare:6.0f} calls/s")
-    print(f"StreamCalls, of Call      ratio {stream / unary:.2f} (at least {OF_UNARY})")
-    print(f"StreamCalls, of the bare  ratio {stream / bare:.2f}; Call has {unary / bare:.2f}")
-    return int(stream / unary < OF_UNARY)
-
-
-if __name__ == "__main__":
-    sys.exit(uvloop.run(main()))
+    streamed = found["StreamCalls"]
+    return Result(
+        {f"{CALLERS} callers": found},
+        {
+            "streams.of_unary": streamed.rate / found["Call"].rate,
+            "streams.of_bare": streamed.rate / found["bare pass-through"].rate,
+            "streams.cost": streamed.cost("gateway") / found["bare echo"].cost("echo"),
+        },
+    )

@@ -18,7 +18,7 @@ from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.suite import Suite, running_suite
 
 from benches.bench_edge import Connections
-from benches.bench_gateway import PATH, running
+from benches.suites import PATH, running
 from tests.e2e.conftest import Rest, ephemeral_ports
 from tests.e2e.sellers import Seller
 from tests.system.processes import NAMES, megabytes, processor_seconds
@@ -71,7 +71,7 @@ async def test_memory_does_not_grow_with_calls(
     monkeypatch.setenv("SELLERGATE_USER_RATE", "100000")
     monkeypatch.setenv("SELLERGATE_USER_BURST", "100000")
     settings = DevstackSettings(state_dir=tmp_path / "s", simulator="on", **ephemeral_ports())
-    with running([sys.executable, "-m", "benches.upstream_server", str(port), "0"]):
+    with running([sys.executable, "-m", "benches.servers.upstream", str(port), "0"], port):
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             suite = await enter(running_suite(settings, lambda _: None))
