@@ -5,6 +5,7 @@ While the loop is idle at least half of the time, no call waits for a batch (ADR
 
 import asyncio
 
+from sellergate_gateway.quota.limiter import WrappedLimiter
 from sellergate_gateway.quota.ports import Admission, BucketSet, Limiter
 
 BATCH_SECONDS = 0.002
@@ -47,17 +48,12 @@ class Batcher:
                 future.set_result(None)
 
 
-class BatchedLimiter:
+class BatchedLimiter(WrappedLimiter):
     """A wrapper of another limiter that checks calls in batches."""
 
     def __init__(self, inner: Limiter, batcher: Batcher) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._batcher = batcher
-        self.cancel = inner.cancel
-        self.on_sent = inner.on_sent
-        self.update_rate = inner.update_rate
-        self.on_throttled = inner.on_throttled
-        self.peek = inner.peek
 
     async def acquire(self, buckets: BucketSet, longest: float) -> Admission:
         """Pass all buckets. Raises QuotaExceeded."""

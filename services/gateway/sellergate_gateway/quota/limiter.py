@@ -75,20 +75,27 @@ class RateLimiter:
         return await self._store.peek(bucket)
 
 
-class ShadowLimiter:
+class WrappedLimiter:
+    """Another limiter, of which a subclass changes only how calls acquire their slots."""
+
+    def __init__(self, inner: Limiter) -> None:
+        self._inner = inner
+        self.cancel = inner.cancel
+        self.on_sent = inner.on_sent
+        self.update_rate = inner.update_rate
+        self.on_throttled = inner.on_throttled
+        self.peek = inner.peek
+
+
+class ShadowLimiter(WrappedLimiter):
     """Shadow mode: evaluates another limiter without delaying a call.
 
     `record_wait` receives each wait that would have been imposed, in seconds.
     """
 
     def __init__(self, inner: Limiter, record_wait: Callable[[float], None]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._record_wait = record_wait
-        self.cancel = inner.cancel
-        self.on_sent = inner.on_sent
-        self.update_rate = inner.update_rate
-        self.on_throttled = inner.on_throttled
-        self.peek = inner.peek
 
     async def acquire(self, buckets: BucketSet, longest: float) -> Admission:  # noqa: ARG002  (the port has it)
         """Reserve the slots that are free now. Otherwise record the wait that would have been imposed."""
