@@ -72,6 +72,8 @@ class Operation:
     """"REPORT", "FEED" or "DATA_KIOSK": the response holds the address of such a document."""
     removal_date: str | None = None
     """The announced day of the removal by Amazon ("2027-03-27"); None without one."""
+    page_list: str | None = None
+    """The path of the list that every page has, as in "payload.Orders"; None where the model lets a page be without it."""
     next_keeps: tuple[str, ...] | None = None
     """The parameters that may accompany a next page token; None: all of the first page's."""
     next_sets: tuple[tuple[str, str], ...] = ()
@@ -100,28 +102,31 @@ class Operation:
         return tuple(name for name in names if name is not None)
 
     def expand(self, path_params: Mapping[str, str]) -> str:
-        """Return the percent-encoded path with these values.
+        """Return the percent-encoded path with these values. The slashes of a value that spans segments stay.
 
-        Raises ValueError that names a parameter that is missing, unknown, empty, a dot segment (every HTTP client would
-        remove it from the path) or not valid UTF-8 text.
+        Raises ValueError that names a parameter that is missing, unknown, or not valid UTF-8 text, or that has an empty or a dot
+        segment (every HTTP client would remove it from the path).
         """
         unknown = sorted(set(path_params) - set(self.parameter_names))
         if unknown:
             raise ValueError(f"{self.name} has no path parameter {unknown[0]!r}")
-        segments = (self._expand_segment(segment, path_params) for segment in self.path.split("/"))
-        return "/".join(segments)
+        *segments, last = self.path.split("/")
+        expanded = [self._expand_segment(segment, path_params) for segment in segments]
+        return "/".join([*expanded, self._expand_segment(last, path_params, spans=self.spans_slashes)])
 
-    def _expand_segment(self, segment: str, path_params: Mapping[str, str]) -> str:
+    def _expand_segment(self, segment: str, path_params: Mapping[str, str], *, spans: bool = False) -> str:
         name = parameter_name(segment)
         if name is None:
             return segment
         if name not in path_params:
             raise ValueError(f"{self.name} needs the path parameter {name!r}")
         value = path_params[name]
-        if value in {"", ".", ".."}:
-            raise ValueError(f"the path parameter {name!r} may not be {value!r}")
+        wrong = [part for part in (value.split("/") if spans else [value]) if part in {"", ".", ".."}]
+        if wrong:
+            where = " have a segment" if spans else " be"
+            raise ValueError(f"the path parameter {name!r} may not{where} {wrong[0]!r}")
         try:
-            return quote(value, safe="")
+            return quote(value, safe="/" if spans else "")
         except UnicodeEncodeError:
             raise ValueError(f"the path parameter {name!r} is not valid UTF-8 text") from None
 

@@ -110,6 +110,21 @@ def test_static_wins_parameters_decode_and_uploads_span(
     assert found.path_params == params
 
 
+@pytest.mark.parametrize("resource", ["aplus/2020-11-01/contentDocuments", "messaging/v1/orders/1 é/messages/invoice"])
+def test_a_parameter_that_spans_segments_keeps_its_slashes(resource: str) -> None:
+    operation = expect("createUploadDestinationForResource")
+    path = operation.expand({"resource": resource})
+    assert path.startswith("/uploads/2020-11-01/uploadDestinations/" + resource.partition(" ")[0])
+    assert path.count("/") == 4 + resource.count("/")
+    found = CATALOGUE.match("POST", path)
+    assert found is not None
+    assert (found.operation, found.path_params) == (operation, {"resource": resource})
+    for wrong in ("", "/", "a//b", "a/../b", "./a", "a/", ".."):
+        with pytest.raises(ValueError, match="'resource' may not have a segment"):
+            operation.expand({"resource": wrong})
+    assert expect("orders/v0/getOrder").expand({"orderId": "a/b"}) == "/orders/v0/orders/a%2Fb"
+
+
 def test_static_wins_deeper_down_and_gives_way_where_it_leads_nowhere() -> None:
     shape = {"version": "1", "operation_id": "x", "method": "GET"}
     template = json.loads(BUNDLED.read_text("utf-8"))[0]
