@@ -4,15 +4,17 @@ import asyncio
 import mimetypes
 import time
 from collections.abc import AsyncIterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sellergate_amazon.marketplaces import marketplace_by_code
-from sellergate_common.errors import InvalidRequest, OutOfTime, Reason, Unavailable
+from sellergate_common.errors import InvalidRequest, OutcomeUnknown, OutOfTime, Reason, Unavailable
 
 from sellergate_client.documents.streams import Document, OnProgress, Progress
+from sellergate_client.responses import SpApiResponse
 from sellergate_client.rpc.arguments import checked
 from sellergate_client.rpc.kinds import Count, Seconds
 
@@ -33,6 +35,10 @@ class Feed:
     feed_id: str
     status: str
     result_document_id: str
+
+
+class _UnreadableState(Unavailable):
+    """A response to a poll that names no state, which says nothing about the feed."""
 
 
 @checked
@@ -71,13 +77,27 @@ class Feeds:
         if options:
             wanted["feedOptions"] = dict(options)
         response = await self._sellergate.call(account_id, "POST", _PATH, json=wanted)
-        return _text(response.json(), "feedId")
+        try:
+            return _text(response, "feedId")
+        except ValueError:
+            raise OutcomeUnknown(
+                "Amazon's response to createFeed cannot be read, and Amazon may have created the feed. Check the account's feeds"
+                " before you submit it again.",
+                reason=Reason.AMAZON_OUTCOME_UNKNOWN,
+            ) from None
 
     async def get(self, account_id: str, feed_id: str) -> Feed:
         """Return a feed in its present state."""
         response = await self._sellergate.call(account_id, "GET", f"{_PATH}/{quote(feed_id, safe='')}")
-        found = response.json()
-        return Feed(feed_id, _text(found, "processingStatus"), str(found.get("resultFeedDocumentId") or ""))
+        try:
+            status = _text(response, "processingStatus")
+        except ValueError:
+            raise _UnreadableState(
+                f"Amazon's response about the feed {feed_id} cannot be read. Try again.",
+                reason=Reason.AMAZON_UNAVAILABLE,
+                metadata={"feed_id": feed_id},
+            ) from None
+        return Feed(feed_id, status, str(response.json().get("resultFeedDocumentId") or ""))
 
     async def wait(
         self,
@@ -92,8 +112,10 @@ class Feeds:
         Raises OutOfTime after `seconds`: Amazon continues, and the caller may wait again.
         """
         end, pause = time.monotonic() + seconds, FIRST_PAUSE_SECONDS
+        feed = Feed(feed_id, "unknown", "")
         while True:
-            feed = await self.get(account_id, feed_id)
+            with suppress(_UnreadableState):
+                feed = await self.get(account_id, feed_id)
             if on_progress is not None:
                 on_progress(Progress(feed_id, feed.status, 0))
             if feed.status in _ENDS:
@@ -132,11 +154,10 @@ def content_type_of(content: bytes | Path | AsyncIterable[bytes]) -> str:
     return f"{kind}; charset=UTF-8" if is_text else kind
 
 
-def _text(document: Any, name: str) -> str:
+def _text(response: SpApiResponse, name: str) -> str:
+    """Return a text of a JSON object. Raises ValueError for a response that does not hold it."""
+    document = response.json()
     value = document.get(name) if isinstance(document, dict) else None
     if not isinstance(value, str) or not value:
-        raise Unavailable(
-            f"Amazon's response holds no {name}; check whether the feed exists before you repeat the call.",
-            reason=Reason.AMAZON_UNAVAILABLE,
-        )
+        raise ValueError(f"it holds no {name}")
     return value
