@@ -96,6 +96,19 @@ async def test_a_forked_process_is_refused_every_client_and_never_waits(gateway:
     assert gateway.paths == ["/before", "/after"]
 
 
+async def test_a_call_that_blocks_a_running_event_loop_warns_at_its_line(gateway: Gateway) -> None:
+    def program() -> list[str]:
+        async def main() -> list[str]:
+            with pytest.warns(RuntimeWarning, match="asyncio.to_thread") as warned, sync.SellingPartner("a") as partner:
+                paths = [partner.get("/blocks").body.decode()]
+            assert {warning.filename for warning in warned} == {__file__}
+            return paths
+
+        return asyncio.run(main())
+
+    assert await asyncio.to_thread(program) == ["/blocks"]
+
+
 async def test_twenty_threads_share_one_client(gateway: Gateway) -> None:
     def program() -> list[str]:
         with sync.SellingPartner("a", seconds=LONG) as partner, ThreadPoolExecutor(THREADS) as threads:

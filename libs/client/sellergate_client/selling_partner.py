@@ -8,10 +8,10 @@ from typing import Any, Self, Unpack, cast
 from sellergate_common.rpc.channel import DEFAULT_SECONDS
 
 from sellergate_client.documents.feeds import FEED_SECONDS, Feed
-from sellergate_client.documents.streams import STREAM_SECONDS, Document, Kind, OnProgress
+from sellergate_client.documents.streams import STREAM_SECONDS, Document, Kind, OnProgress, ReportOptions
 from sellergate_client.responses import SpApiResponse
 from sellergate_client.rpc.arguments import check_arguments, checked
-from sellergate_client.rpc.kinds import AwareTime, Count, Seconds, Timeout, check_kind
+from sellergate_client.rpc.kinds import Count, Seconds, Timeout
 from sellergate_client.rpc.options import (
     CallOptions,
     ListOptions,
@@ -150,34 +150,12 @@ class SellingPartner:
             async for page in pages:
                 yield page
 
-    def report(
-        self,
-        report_type: str = "",
-        *,
-        marketplace_ids: Sequence[str] = (),
-        options: Mapping[str, str] | None = None,
-        start: AwareTime | None = None,
-        end: AwareTime | None = None,
-        resume: str = "",
-        on_progress: OnProgress | None = None,
-        seconds: Timeout = STREAM_SECONDS,
-    ) -> Document:
+    def report(self, report_type: str = "", **wanted: Unpack[ReportOptions]) -> Document:
         """Return a report as a document, to be iterated over, read, saved or read in rows; reading waits until Amazon has made it.
 
-        `marketplace_ids`: by default those of the account. `options` are Amazon's reportOptions, `start` and `end` times with a
-        time zone. `resume` is the id of a report requested before, which is waited for instead. `seconds` bound the whole.
+        ReportOptions describes all options.
         """
-        return self._sellergate.documents.report(
-            self.account_id,
-            report_type,
-            marketplace_ids=marketplace_ids,
-            options=options,
-            start=start,
-            end=end,
-            resume=resume,
-            on_progress=on_progress,
-            seconds=seconds,
-        )
+        return self._sellergate.documents.report(self.account_id, report_type, **wanted)
 
     def download(
         self,
@@ -257,11 +235,9 @@ class SellingPartner:
         return self._connected
 
     def _bounded(self, options: PartnerCallOptions) -> tuple[float, CallOptions]:
-        """Return the seconds of a call, and its other options. Raises TypeError unless the seconds are a positive number."""
+        """Return the seconds of a call, and its other options."""
         call = {name: value for name, value in options.items() if name != "seconds"}
-        seconds = options.get("seconds", self._seconds)
-        check_kind("seconds", Timeout, seconds)
-        return seconds, self._with_sandbox(cast("CallOptions", call))
+        return options.get("seconds", self._seconds), self._with_sandbox(cast("CallOptions", call))
 
     def _with_sandbox(self, options: CallOptions) -> CallOptions:
         return options if self._sandbox is None else {"sandbox": self._sandbox, **options}

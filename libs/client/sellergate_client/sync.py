@@ -1,7 +1,10 @@
 """The client library without await, for programs without an event loop: it runs one in its own thread.
 
-Several threads may use one client at the same time. In a process that was forked after its parent had opened a client, no
-client works: fork before, or start child processes with the method "spawn" of multiprocessing.
+Several threads may use one client at the same time. A coroutine may use it too, but its event loop stands still during each
+call, and the client warns of it (RuntimeWarning): use `sellergate_client.SellingPartner` there. In a notebook that is harmless.
+
+In a process that was forked after its parent had opened a client, no client works: fork before, or start child processes with
+the method "spawn" of multiprocessing.
 
 >>> from sellergate_client.sync import SellingPartner
 >>> with SellingPartner(account_id) as partner:  # doctest: +SKIP
@@ -9,8 +12,10 @@ client works: fork before, or start child processes with the method "spawn" of m
 """
 
 import asyncio
+import inspect
 import os
 import threading
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -25,16 +30,17 @@ from sellergate_client import sellergate, selling_partner
 from sellergate_client.calls import DEFAULT_CONCURRENCY, Call, CallOutcome, Concurrency
 from sellergate_client.documents.feeds import FEED_SECONDS, Feed
 from sellergate_client.documents.rows import Types
-from sellergate_client.documents.streams import STREAM_SECONDS, Kind, OnProgress
+from sellergate_client.documents.streams import STREAM_SECONDS, Kind, OnProgress, ReportOptions
 from sellergate_client.documents.streams import Document as AsyncDocument
 from sellergate_client.responses import SpApiResponse
 from sellergate_client.rpc.arguments import check_arguments, checked
-from sellergate_client.rpc.kinds import AwareTime, Count, Seconds, Timeout
+from sellergate_client.rpc.kinds import Count, Seconds, Timeout
 from sellergate_client.rpc.options import ListOptions, PartnerCallOptions, PartnerOptions, WriteOptions
-from sellergate_client.rpc.ownership import ClientUseError, check_process
+from sellergate_client.rpc.ownership import ClientUseError, check_process, running_loop
 from sellergate_client.rpc.query import Query
 
 _Result = TypeVar("_Result")
+_PACKAGE = str(Path(__file__).parent)
 
 
 class _Loop:
@@ -49,11 +55,21 @@ class _Loop:
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Return the result of `work`; an interrupted wait (Ctrl-C) cancels it.
 
-        Raises ClientUseError in a forked process, and in a callback that this loop runs: the wait would have no end.
+        Warns where it blocks another event loop. Raises ClientUseError in a forked process, and in a callback that this loop
+        runs: the wait would have no end.
         """
+        return self._wait(work, blocks=running_loop() not in (None, self._loop))
+
+    def make(self, make: Callable[[], _Result]) -> _Result:
+        """Return what `make` returns in this loop, which does no work for it. Raises ClientUseError as `run`."""
+        return self._wait(_made(make))
+
+    def _wait(self, work: Coroutine[Any, Any, _Result], *, blocks: bool = False) -> _Result:
         try:
             self._check()
-        except ClientUseError:
+            if blocks:
+                _warn_of_blocked_loop()
+        except (ClientUseError, RuntimeWarning):
             work.close()
             raise
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -87,6 +103,19 @@ class _Loop:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _warn_of_blocked_loop() -> None:
+    """Warn at the program's line: its own event loop stands still until the client's has done the work."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(
+        "A client of sellergate_client.sync blocks the event loop that runs here until its call has ended. Use"
+        " sellergate_client.SellingPartner with await, or call from a thread (asyncio.to_thread).",
+        RuntimeWarning,
+        stacklevel=level,
+    )
 
 
 async def _next(items: AsyncIterator[Any], missing: object) -> Any:
@@ -216,31 +245,9 @@ class SellingPartner:
         """Yield page after page of a read, `max_pages` at most (0: all), within `seconds` in all."""
         return self._loop.each(self._partner.pages(path, params, max_pages=max_pages, seconds=seconds, **options))
 
-    def report(
-        self,
-        report_type: str = "",
-        *,
-        marketplace_ids: Sequence[str] = (),
-        options: Mapping[str, str] | None = None,
-        start: AwareTime | None = None,
-        end: AwareTime | None = None,
-        resume: str = "",
-        on_progress: OnProgress | None = None,
-        seconds: Timeout = STREAM_SECONDS,
-    ) -> Document:
+    def report(self, report_type: str = "", **wanted: Unpack[ReportOptions]) -> Document:
         """Return a report as a document; `on_progress` is called in another thread and must make no calls."""
-        make = partial(
-            self._partner.report,
-            report_type,
-            marketplace_ids=marketplace_ids,
-            options=options,
-            start=start,
-            end=end,
-            resume=resume,
-            on_progress=on_progress,
-            seconds=seconds,
-        )
-        return Document(self._loop, self._loop.run(_made(make)))
+        return Document(self._loop, self._loop.make(lambda: self._partner.report(report_type, **wanted)))
 
     def download(
         self,
@@ -252,7 +259,7 @@ class SellingPartner:
     ) -> Document:
         """Return a document; `on_progress` is called in another thread and must make no calls."""
         make = partial(self._partner.download, document_id, kind, on_progress=on_progress, seconds=seconds)
-        return Document(self._loop, self._loop.run(_made(make)))
+        return Document(self._loop, self._loop.make(make))
 
     def upload(
         self,
@@ -298,7 +305,7 @@ class SellingPartner:
 
     def feed_result(self, feed: Feed) -> Document:
         """Return Amazon's processing report of a feed. Raises InvalidRequest where there is none."""
-        return Document(self._loop, self._loop.run(_made(partial(self._partner.feed_result, feed))))
+        return Document(self._loop, self._loop.make(partial(self._partner.feed_result, feed)))
 
     @property
     def _loop(self) -> _Loop:
@@ -350,7 +357,7 @@ class Sellergate:
             raise RuntimeError("Enter the Sellergate first: with Sellergate() as sellergate.")
         loop, client = self._opened
         feed, source = _Feed(), iter(calls)
-        outcomes = loop.run(_made(partial(client.calls, feed, concurrency=concurrency)))
+        outcomes = loop.make(partial(client.calls, feed, concurrency=concurrency))
         in_progress, ended = 0, False
         try:
             while True:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import grpc
 from sellergate.gateway.v1 import call_pb2
@@ -18,7 +18,7 @@ from sellergate_common.rpc.channel import invoke_client_stream, invoke_stream
 from sellergate_client.documents.rows import Types, rows_of
 from sellergate_client.responses import SpApiResponse
 from sellergate_client.rpc.arguments import checked
-from sellergate_client.rpc.kinds import AwareTime, Count, Seconds
+from sellergate_client.rpc.kinds import AwareTime, Count, Seconds, Timeout
 from sellergate_client.rpc.outcomes import connect_channel, transport_outcome
 
 Kind = Literal["REPORT", "FEED", "DATA_KIOSK"]
@@ -42,6 +42,23 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+class ReportOptions(TypedDict, total=False):
+    """What a report may be requested with, besides its type.
+
+    `marketplace_ids`: by default those of the account. `options` are Amazon's reportOptions, `start` and `end` times with a time
+    zone. `resume` is the ID of a report requested before, which is waited for instead. `on_progress` is called with each
+    change. `seconds` bound the whole; by default STREAM_SECONDS.
+    """
+
+    marketplace_ids: Sequence[str]
+    options: Mapping[str, str] | None
+    start: AwareTime | None
+    end: AwareTime | None
+    resume: str
+    on_progress: OnProgress | None
+    seconds: Timeout
 
 
 @checked
@@ -158,35 +175,22 @@ class Documents:
         request = pb2.DownloadDocumentRequest(account_id=account_id, kind=number, document_id=document_id)
         return Document(self._stream(self._stub.DownloadDocument, request, seconds), on_progress)
 
-    def report(
-        self,
-        account_id: str,
-        report_type: str = "",
-        *,
-        marketplace_ids: Sequence[str] = (),
-        options: Mapping[str, str] | None = None,
-        start: AwareTime | None = None,
-        end: AwareTime | None = None,
-        resume: str = "",
-        on_progress: OnProgress | None = None,
-        seconds: Seconds = STREAM_SECONDS,
-    ) -> Document:
-        """Return a report, which is requested when it is first read; `resume` is the ID of an earlier report.
-
-        `start` and `end` have a time zone.
-        """
+    def report(self, account_id: str, report_type: str = "", **wanted: Unpack[ReportOptions]) -> Document:
+        """Return a report, which is requested when it is first read; ReportOptions describes all options."""
         request = pb2.RunReportRequest(
             account_id=account_id,
             report_type=report_type,
-            marketplace_ids=marketplace_ids,
-            options=options or {},
-            resume_report_id=resume,
+            marketplace_ids=wanted.get("marketplace_ids", ()),
+            options=wanted.get("options") or {},
+            resume_report_id=wanted.get("resume", ""),
         )
+        start, end = wanted.get("start"), wanted.get("end")
         if start is not None:
             request.data_start_time.FromDatetime(start)
         if end is not None:
             request.data_end_time.FromDatetime(end)
-        return Document(self._stream(self._stub.RunReport, request, seconds), on_progress)
+        stream = self._stream(self._stub.RunReport, request, wanted.get("seconds", STREAM_SECONDS))
+        return Document(stream, wanted.get("on_progress"))
 
     async def upload(
         self,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 from sellergate_common.errors import InvalidRequest
 
 from sellergate_client.rpc.kinds import EmptyableText, check_kind
-from sellergate_client.rpc.options import check_names
+from sellergate_client.rpc.options import REFUSED_BY_FIELD, check_names
 
 _Class = TypeVar("_Class")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -30,7 +30,7 @@ def check_arguments(function: _Function) -> _Function:
     """Check the arguments of every call of `function` by its annotations, before it begins.
 
     A call raises TypeError for a name that does not exist and for a wrong type, InvalidRequest for an empty text where one is
-    required; both name the argument. The types of what a function takes as `**options` are checked where they are used.
+    required; both name the argument. What a function takes as `**options` is checked by the annotations of its TypedDict.
     """
     if inspect.iscoroutinefunction(function):
 
@@ -72,7 +72,9 @@ def _parameters(
     positions, kinds, required, names = list[str](), dict[str, Any](), set[str](), set[str]()
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
-            names |= get_type_hints(*get_args(hints[name])).keys()
+            options = get_type_hints(get_args(hints[name])[0], include_extras=True)
+            names |= options.keys()
+            kinds |= {option: kind for option, kind in options.items() if option not in REFUSED_BY_FIELD}
             continue
         if parameter.kind is parameter.VAR_POSITIONAL:
             continue

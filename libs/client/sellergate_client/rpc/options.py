@@ -78,7 +78,7 @@ class PartnerCallOptions(CallOptions, total=False):
 
 CALL_NAMES = frozenset(CallOptions.__annotations__)
 # Refused by InvalidRequest, which names the field within them.
-_BY_FIELD = frozenset({"query", "json"})
+REFUSED_BY_FIELD = frozenset({"query", "json"})
 _KINDS = get_type_hints(CallOptions, include_extras=True)
 # The names by which other HTTP clients, and other methods here, call these options.
 _SYNONYMS = {"timeout": "seconds", "data": "body", "content": "body", "params": "query", "query": "params"}
@@ -97,7 +97,7 @@ def check_names(method: str, given: Iterable[str], allowed: AbstractSet[str] = C
 def check_types(options: Mapping[str, Any]) -> None:
     """Raise TypeError for an option of a wrong type; it names the option."""
     for name, value in options.items():
-        if name not in _BY_FIELD:
+        if name not in REFUSED_BY_FIELD:
             check_kind(name, _KINDS[name], value)
 
 

@@ -22,14 +22,15 @@ class Owner:
     def check(self) -> None:
         """Raise ClientUseError in another process, and in another event loop."""
         check_process(self._process)
-        if _running_loop() not in (None, self._loop):
+        if running_loop() not in (None, self._loop):
             raise ClientUseError(
                 "This client was opened in another event loop. Open one in each event loop, or use"
                 " sellergate_client.sync, which any thread may call."
             )
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs in this thread, or None."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

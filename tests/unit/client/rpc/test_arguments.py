@@ -12,6 +12,7 @@ from functools import partial
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import grpc
+import pytest
 import sellergate_client
 from pydantic import SecretStr
 from sellergate_client import Call, Feed, InvalidRequest, Sellergate, SellingPartner
@@ -191,6 +192,8 @@ async def test_every_wrong_argument_is_refused_by_its_name_before_anything_is_se
         assert {type(one).__name__ for one in targets} | without == public_classes()
 
 
+# The client warns of the event loop in which this test runs.
+@pytest.mark.filterwarnings("ignore:A client of sellergate_client.sync blocks:RuntimeWarning")
 async def test_the_same_without_await(authority: TestAuthority) -> None:
     async with listening() as (target, connections), AsyncExitStack() as stack:
         loop = without_await._Loop()
