@@ -1,6 +1,7 @@
 """The REST contract: a valid OpenAPI document, and every error as a problem document that says what to do."""
 
 import base64
+import re
 import time
 from typing import Any
 
@@ -17,6 +18,7 @@ from sellergate_common.settings import SettingsError, read_settings
 from sellergate_common.tasks import BackgroundTasks
 from sellergate_edge.app import Options, make_app
 from sellergate_edge.authn.jwt import JwtAuthenticator, SharedSecret
+from sellergate_edge.console.assets import FOLDER
 from sellergate_edge.dependencies import Dependencies
 from sellergate_edge.dropin.tokens import DropInTokens
 from sellergate_edge.health import make_health_app
@@ -210,11 +212,41 @@ async def test_the_console_runs_only_its_own_scripts(app: FastAPI) -> None:
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    for name in ("console.js", "edge.js", "views.js", "console.css", "icon.svg", "marketplaces.json"):
-        found = await send_request(app, "GET", f"/console/{name}")
+    scripts = [file.relative_to(FOLDER).as_posix() for file in FOLDER.rglob("*.js")]
+    for name in (*scripts, "console.css", "icon.svg"):
+        found = await send_request(app, "GET", f"/console/-/{name}")
         assert found.status_code == 200, name
-    assert (await send_request(app, "GET", "/console/../settings.py")).status_code == 404
-    assert "innerHTML" not in (await send_request(app, "GET", "/console/views.js")).text
+        assert not re.search("innerHTML|outerHTML|insertAdjacentHTML|document.write|eval\\(", found.text), name
+    assert len(scripts) > 30
+    for path in ("/console/console.css", "/console/marketplaces.json"):
+        assert (await send_request(app, "GET", path)).status_code == 200, path
+    for path in ("/console/../settings.py", "/console/-/../assets.py", "/console/-/none.js", "/console/index.html"):
+        assert (await send_request(app, "GET", path)).status_code == 404, path
+
+
+async def test_every_address_of_the_console_is_its_page(app: FastAPI) -> None:
+    page = (await send_request(app, "GET", "/")).text
+    for path in ("/console/sellers", "/console/sellers/a1?state=ACTIVE", "/console/explorer", "/console/applications"):
+        found = await send_request(app, "GET", path)
+        assert (found.status_code, found.text) == (200, page), path
+        assert "unsafe" not in found.headers["content-security-policy"]
+    assert (await send_request(app, "GET", "/console/nothing")).status_code == 404
+
+
+async def test_a_browser_keeps_the_files_of_a_release(app: FastAPI) -> None:
+    page = await send_request(app, "GET", "/")
+    [script] = re.findall('src="(/console/v[0-9a-f]{16}/console.js)"', page.text)
+    assert "/console/-/" not in page.text
+    found = await send_request(app, "GET", script)
+    assert "immutable" in found.headers["cache-control"]
+    # A replica of another release serves its own file, which the browser checks the next time.
+    other = await send_request(app, "GET", "/console/v0123456789abcdef/console.js")
+    assert (other.text, other.headers["cache-control"]) == (found.text, "no-cache")
+    for path in ("/", script):
+        etag = (await send_request(app, "GET", path)).headers["etag"]
+        again = await send_request(app, "GET", path, headers={"If-None-Match": etag})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+        assert (await send_request(app, "GET", path, headers={"If-None-Match": '"another"'})).status_code == 200
 
 
 async def test_the_documentation_runs_only_scripts_of_this_host(app: FastAPI) -> None:

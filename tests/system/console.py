@@ -10,10 +10,20 @@ from playwright.async_api import Browser, Page, async_playwright
 from tests.paths import ROOT
 
 PICTURES = ROOT / "test-output" / "console"
-WIDTHS = {1280: 900, 390: 844}
+WIDTHS = {1280: 900, 390: 844, 1920: 1080}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Texts and controls that overlap, and content wider than the window.
+# Texts and controls that overlap, and content wider than the window. What a box scrolls counts only where the box shows it.
 _OVERLAPS = """() => {
+  const visible = (one) => {
+    let {left, top, right, bottom} = one.getBoundingClientRect();
+    for (let box = one.parentElement; box && box !== document.body; box = box.parentElement) {
+      if (!/auto|scroll/.test(getComputedStyle(box).overflow)) continue;
+      const limit = box.getBoundingClientRect();
+      [left, top] = [Math.max(left, limit.left), Math.max(top, limit.top)];
+      [right, bottom] = [Math.min(right, limit.right), Math.min(bottom, limit.bottom)];
+    }
+    return {left, top, right, bottom};
+  };
   const shown = [...document.querySelectorAll('body *')].filter((one) => {
     const box = one.getBoundingClientRect();
     const text = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
@@ -24,11 +34,11 @@ _OVERLAPS = """() => {
   });
   const found = [];
   for (const [index, first] of shown.entries()) {
-    const a = first.getBoundingClientRect();
+    const a = visible(first);
     if (a.right > innerWidth + 1) found.push(`${first.textContent.trim().slice(0, 40)} is cut off`);
     for (const second of shown.slice(index + 1)) {
       if (first.contains(second) || second.contains(first)) continue;
-      const b = second.getBoundingClientRect();
+      const b = visible(second);
       const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
       const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
       if (wide > 2 && high > 2) found.push(`${first.textContent.trim().slice(0, 40)} / ${second.textContent.trim().slice(0, 40)}`);
@@ -58,8 +68,8 @@ class Console:
         await self.page.get_by_role("dialog", name="Sign in by this link?").wait_for()
         await self.page.get_by_role("button", name="Sign in as this user").click()
 
-    async def picture(self, name: str) -> None:
-        """Take pictures at both widths, light and dark; assert that nothing overlaps and that axe finds nothing."""
+    async def picture(self, name: str, *, full_page: bool = True) -> None:
+        """Take pictures at all widths, light and dark; assert that nothing overlaps and that axe finds nothing."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         for width, height in WIDTHS.items():
             await self.page.set_viewport_size({"width": width, "height": height})
@@ -67,7 +77,7 @@ class Console:
             assert overlaps == [], f"{name} at {width}: {overlaps}"
             for scheme in ("light", "dark"):
                 await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-                await self.page.screenshot(path=PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)
+                await self.page.screenshot(path=PICTURES / f"{name}-{width}-{scheme}.png", full_page=full_page)
                 found = await Axe().run(self.page, options={"runOnly": {"type": "tag", "values": RULES}})
                 assert found.violations_count == 0, f"{name} at {width} {scheme}: {found.generate_report()}"
         await self.page.set_viewport_size({"width": 1280, "height": 900})

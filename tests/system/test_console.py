@@ -88,7 +88,7 @@ async def test_a_link_with_a_token_replaces_no_session(window: Console, suite: t
         assert await page.locator("#user").inner_text() == user
         assert not await page.locator("#link-dialog").is_visible()
     await page.reload()
-    await page.get_by_role("button", name=running.demo.seller_id).wait_for()
+    await page.get_by_role("link", name=running.demo.seller_id).wait_for()
     own = f"Bearer {await page.evaluate('sessionStorage.getItem(`sellergate-token`)')}"
     assert {one for one in sent if one} == {own}
 
@@ -124,14 +124,14 @@ async def test_a_seller_is_connected_by_a_click(window: Console, suite: tuple[Su
     await page.get_by_role("button", name="Connect a seller").click()
     await page.get_by_role("dialog").wait_for()
     await window.picture("connect")
-    await page.get_by_label("Marketplace").select_option("US")
+    await page.get_by_role("dialog").get_by_label("Marketplace").select_option("US")
     await page.get_by_role("button", name="Continue at Amazon").click()
     await page.get_by_role("heading", name="Authorize").wait_for()
     await page.get_by_role("combobox").select_option(other)
     await page.get_by_role("button", name="Authorize").click()
     await page.get_by_text("The seller is connected.").wait_for()
-    assert page.url == f"{window.edge}/"
     await page.get_by_role("heading", name=f"{other} · US").wait_for()
+    assert re.fullmatch(f"{window.edge}/console/sellers/[0-9a-f-]+", page.url)
     assert await page.locator("#detail-state").inner_text() == "Active"
     await page.get_by_text("364 days left").first.wait_for()
     await page.locator(".quotas li").nth(9).wait_for()
@@ -141,7 +141,7 @@ async def test_a_seller_is_connected_by_a_click(window: Console, suite: tuple[Su
 async def test_the_checks_and_the_quota_bars_that_move(window: Console, suite: tuple[Suite, str]) -> None:
     running, page = suite[0], window.page
     await window.sign_in(running.jwt(running.demo.user_id))
-    await page.get_by_role("button", name=running.demo.seller_id).click()
+    await page.get_by_role("link", name=running.demo.seller_id).click()
     await page.get_by_role("button", name="Check the status").click()
     # The local run has exchanged the demo seller's refresh token a moment ago.
     await page.get_by_role("heading", name=re.compile("It works|The call works")).wait_for()
@@ -171,7 +171,7 @@ async def test_throttled(window: Console, suite: tuple[Suite, str]) -> None:
             if response.status_code == 429:
                 break
     await window.sign_in(running.jwt(running.demo.user_id))
-    await page.get_by_role("button", name=running.demo.seller_id).click()
+    await page.get_by_role("link", name=running.demo.seller_id).click()
     await page.get_by_text("No call is left for now: getMarketplaceParticipations").wait_for()
     await window.picture("throttled")
 
@@ -199,7 +199,7 @@ async def test_loading_and_an_edge_that_fails(window: Console, suite: tuple[Suit
     await window.picture("error")
     await page.unroute("**/api/amazon/accounts?*")
     await page.get_by_role("button", name="Try again").click()
-    await page.get_by_role("button", name=running.demo.seller_id).wait_for()
+    await page.get_by_role("link", name=running.demo.seller_id).wait_for()
 
 
 async def test_disconnecting_and_a_withdrawn_consent(window: Console, suite: tuple[Suite, str]) -> None:
@@ -216,7 +216,7 @@ async def test_disconnecting_and_a_withdrawn_consent(window: Console, suite: tup
         stub = token_service_pb2_grpc.TokenServiceStub(channel)
         await invoke(stub.ClearTokenCache, token_service_pb2.ClearTokenCacheRequest(), dependency="token")
     await window.sign_in(running.jwt(user))
-    await page.get_by_role("button", name=running.demo.seller_id).click()
+    await page.get_by_role("link", name=running.demo.seller_id).click()
     await page.get_by_role("button", name="Check the status").click()
     await page.get_by_role("heading", name="It does not work").wait_for()
     await page.get_by_text("Amazon refuses this seller's authorization").wait_for()
@@ -241,7 +241,8 @@ async def test_disconnecting_and_a_withdrawn_consent(window: Console, suite: tup
     assert await page.locator("#detail-state").inner_text() == "Active"
     await window.picture("verified")
 
-    await page.get_by_role("button", name=other).click()
+    await page.get_by_role("link", name="Sellers", exact=True).first.click()
+    await page.get_by_role("link", name=other).click()
     await page.get_by_role("button", name="Disconnect").click()
     await page.get_by_role("heading", name="Disconnect this seller?").wait_for()
     await window.picture("disconnect")

@@ -25,6 +25,7 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <link rel="icon" href="/console/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/console/console.css">
+<link rel="stylesheet" href="/console/style/shell.css">
 </head>
 <body>
 <header class="top"><p class="brand"><img src="/console/icon.svg" alt="" width="28" height="28"> Sellergate</p></header>

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from sellergate_amazon.common_calls import COMMON_OPERATIONS
+from sellergate_amazon.operations import Catalogue
 
 from sellergate_edge.dependencies import Client, Provided, User
 from sellergate_edge.routes.models import Application, ApplicationPage, Operation, OperationPage, Quota, Quotas
@@ -50,14 +51,19 @@ async def list_operations(
     page_size: PageSize = 50,
     page_token: PageToken = "",
 ) -> OperationPage:
-    """List the operations of SP-API with their rate limits."""
+    """List the operations of SP-API with their rate limits and parameters."""
     page = await client.catalogue.page(search, page_size=page_size, page_token=page_token, on_behalf_of=user)
     link_next(request, response, page.next_page_token)
-    names = Operation.model_fields
     return OperationPage(
-        operations=[Operation(**{name: getattr(one, name) for name in names}) for one in page.operations],
+        operations=[Operation.from_message(one, _parameters(one.name)) for one in page.operations],
         next_page_token=page.next_page_token,
     )
+
+
+def _parameters(operation: str) -> tuple[str, ...]:
+    """Return the parameters of an operation; none of one that only the operator's newer catalogue has."""
+    known = Catalogue.load().get(operation)
+    return (known.parameters if known else None) or ()
 
 
 @router.get("/accounts/{account_id}/quotas")

@@ -1,6 +1,7 @@
 """The JSON documents of the REST API. Names are camelCase; secrets are accepted and never returned."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from google.protobuf.message import Message
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from sellergate.account.v1 import account_pb2, application_pb2, drop_in_client_service_pb2
+from sellergate.gateway.v1 import operation_pb2
 
 
 class Json(BaseModel):
@@ -229,6 +231,20 @@ class ClientPage(Json):
     next_page_token: str
 
 
+class Parameter(Json):
+    """A parameter of an operation: its place (path, query, header or body), its name, and whether a call needs it."""
+
+    place: Annotated[str, Field(examples=["query"])]
+    name: Annotated[str, Field(examples=["marketplaceIds"])]
+    required: bool
+
+    @classmethod
+    def from_catalogue(cls, words: str) -> "Parameter":
+        """Return the parameter that the catalogue writes as "place:name", with `!` at the end where it is required."""
+        place, _, name = words.partition(":")
+        return cls(place=place, name=name.removesuffix("!"), required=name.endswith("!"))
+
+
 class Operation(Json):
     """One operation of SP-API. Rates are in calls per second; 0: Amazon publishes none."""
 
@@ -242,6 +258,15 @@ class Operation(Json):
     idempotent: bool
     grantless_scope: str
     removal_date: Annotated[str, Field(examples=["2027-03-27"])]
+    parameters: Annotated[
+        list[Parameter], Field(description="The parameters that Amazon's model names; empty where none are known")
+    ]
+
+    @classmethod
+    def from_message(cls, message: operation_pb2.Operation, parameters: Sequence[str]) -> "Operation":
+        """Return the document of the gateway's message, with the parameters of this release's catalogue."""
+        members = {name: getattr(message, name) for name in cls.model_fields if name != "parameters"}
+        return cls(**members, parameters=[Parameter.from_catalogue(words) for words in parameters])
 
 
 class OperationPage(Json):

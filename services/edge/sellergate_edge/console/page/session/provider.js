@@ -1,20 +1,14 @@
-// Signing in at an OpenID Connect provider. What this tab keeps meanwhile makes the redirect its own: a redirect that another
+// Sign-in at an OpenID Connect provider. What this tab stores meanwhile binds the redirect to it: a redirect that another
 // tab, browser or person began finds nothing here, so no link can sign a reader in.
-import {askSignIn, Refusal} from './edge.js';
+import {askSignIn, Refusal} from '../api/edge.js';
 
 const UNDER_WAY = 'sellergate-sign-in';
-const HERE = '/console/signed-in';
 
-/** Send the browser to the provider; `arrival` is what the Appstore brought, for afterwards. */
-export async function beginAtProvider(arrival) {
+/** Send the browser to the provider. `arrival` is what the Appstore brought, and `path` the page to show, for afterwards. */
+export async function beginAtProvider(arrival, path) {
   const begun = await askSignIn('POST', '/begin');
-  sessionStorage.setItem(UNDER_WAY, JSON.stringify({state: begun.state, ticket: begun.ticket, arrival}));
+  sessionStorage.setItem(UNDER_WAY, JSON.stringify({state: begun.state, ticket: begun.ticket, arrival, path}));
   location.assign(begun.url);
-}
-
-/** Report whether the browser is back from the provider. */
-export function isBackFromProvider() {
-  return location.pathname === HERE;
 }
 
 /** Return the session that the redirect brings, once, with the arrival from before. Throws a Refusal. */
@@ -29,6 +23,7 @@ export async function completeAtProvider() {
   if (!query.get('code')) {
     throw new Refusal(0, {detail: `The provider did not sign you in (${query.get('error') ?? 'no code'}). Try again.`});
   }
+  if (kept.path) history.replaceState(null, '', kept.path);
   const redirected = {ticket: kept.ticket, state: kept.state, code: query.get('code'), iss: query.get('iss') ?? ''};
   return {...await askSignIn('POST', '/complete', redirected), arrival: kept.arrival};
 }

@@ -1,0 +1,34 @@
+// The recent calls of a seller, as far as this tab made them.
+import {card, element} from '../shell/elements.js';
+import {clockWords, msWords} from '../shell/words.js';
+import {onCall, recentCalls} from './recent.js';
+
+const SHOWN = 20;
+
+/** Return the kind of a chip for an HTTP status. */
+export function statusKind(status) {
+  return status >= 200 && status < 300 ? 'good' : status === 429 || (status >= 300 && status < 400) ? 'warn' : 'bad';
+}
+
+/** Return the card of the calls; without an account it is for all. */
+export function callsCard(account, signal) {
+  const body = element('div', {});
+  const draw = () => {
+    const calls = recentCalls(account).slice(0, SHOWN);
+    body.replaceChildren(calls.length ? table(calls) : element('p', {class: 'soft'}, 'No call was made from this tab yet. Calls of your programs are not listed here.'));
+  };
+  onCall(draw, signal);
+  draw();
+  return card('Calls from this tab', body);
+}
+
+function table(calls) {
+  const rows = calls.map((call) => element('tr', {},
+    element('td', {}, clockWords(call.time)),
+    element('td', {class: 'name'}, `${call.method} ${call.operation}`.trim()),
+    element('td', {}, element('span', {class: `state ${statusKind(call.status)}`}, call.status || 'no response')),
+    element('td', {class: 'number'}, msWords(call.ms))));
+  const heads = ['Time', 'Call', 'Status', 'Duration'].map((words) => element('th', {scope: 'col'}, words));
+  return element('div', {class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': 'Calls'},
+    element('table', {}, element('thead', {}, element('tr', {}, heads)), element('tbody', {}, rows)));
+}

@@ -1,0 +1,122 @@
+// The user's sellers and applications, loaded page by page and kept until the session ends.
+import {FIRST_PAGE} from '../api/early.js';
+import {accountPath, ask, askForAll, Refusal} from '../api/edge.js';
+import {session} from '../session/session.js';
+
+const PAGE = 500;
+const tabs = new BroadcastChannel('sellergate-accounts');
+const listeners = new Set();
+let turn = 0;
+
+export const store = {
+  accounts: new Map(),
+  applications: new Map(),
+  /** By account, the time until which no call is left for an operation, as seen in this tab. */
+  throttled: new Map(),
+  isLoading: false,
+  isComplete: false,
+  refusal: null,
+};
+
+/** Call `listener` after every change until the signal aborts. */
+export function subscribe(listener, signal) {
+  listeners.add(listener);
+  signal.addEventListener('abort', () => listeners.delete(listener));
+}
+
+function changed() {
+  for (const listener of listeners) listener();
+}
+
+/** Forget everything; what is loading is discarded. */
+export function reset() {
+  turn += 1;
+  store.accounts.clear();
+  store.applications.clear();
+  store.throttled.clear();
+  Object.assign(store, {isLoading: false, isComplete: false, refusal: null});
+}
+
+/** Load all sellers, unless that is done or under way. The refusal of the edge is kept in the store, and thrown. */
+export async function load() {
+  if (store.isLoading || store.isComplete) return;
+  const mine = turn;
+  Object.assign(store, {isLoading: true, refusal: null});
+  changed();
+  try {
+    const applications = loadApplications();
+    // Its refusal is thrown below, unless the sellers are refused first.
+    applications.catch(() => {});
+    let pageToken = '';
+    do {
+      const found = await ask('GET', '/accounts', {pageSize: pageToken ? PAGE : FIRST_PAGE, pageToken});
+      if (mine !== turn) return;
+      for (const account of found.accounts) store.accounts.set(account.id, account);
+      pageToken = found.nextPageToken;
+      store.isComplete = !pageToken;
+      changed();
+    } while (pageToken);
+    await applications;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (mine === turn) store.refusal = error;
+    throw error;
+  } finally {
+    if (mine === turn) {
+      store.isLoading = false;
+      changed();
+    }
+  }
+}
+
+/** Load the applications, unless they are there. Throws a Refusal. */
+export async function loadApplications() {
+  if (store.applications.size) return;
+  const mine = turn;
+  const found = await askForAll('/applications', 'applications');
+  if (mine !== turn) return;
+  for (const application of found) store.applications.set(application.id, application);
+  changed();
+}
+
+/** Fetch one seller, also one that no page has brought yet. Throws a Refusal. */
+export async function fetchAccount(id) {
+  const mine = turn;
+  const account = await ask('GET', accountPath(id));
+  if (mine === turn) keep(account);
+  return account;
+}
+
+/** Keep a seller as the edge returned it. */
+export function keep(account) {
+  store.accounts.set(account.id, account);
+  changed();
+}
+
+/** Fetch a seller again after a change here, and let the user's other tabs do so. Throws a Refusal. */
+export async function refresh(id) {
+  try {
+    await fetchAccount(id);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    store.accounts.delete(id);
+    changed();
+  } finally {
+    tabs.postMessage({user: session.user, id});
+  }
+}
+
+/** Record the operations of a seller for which no call is left now; none: the seller is not throttled. */
+export function setThrottled(id, isThrottled) {
+  if (store.throttled.has(id) === isThrottled) return;
+  if (isThrottled) store.throttled.set(id, true);
+  else store.throttled.delete(id);
+  changed();
+}
+
+tabs.addEventListener('message', ({data}) => {
+  if (!session.isOpen || data.user !== session.user || !store.accounts.has(data.id)) return;
+  fetchAccount(data.id).catch((error) => {
+    if (error.status === 404 && store.accounts.delete(data.id)) changed();
+  });
+});
