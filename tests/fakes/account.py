@@ -116,7 +116,7 @@ class FakeAccounts:
     audit_log: FakeAuditLog
     rows: dict[str, tuple[Account, SecretStr]] = field(default_factory=dict)
 
-    async def get(self, account_id: str) -> Account | None:
+    async def get(self, account_id: str, *, with_application: bool = False) -> Account | None:
         return self.rows[account_id][0] if account_id in self.rows else None
 
     async def find(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
@@ -259,6 +259,9 @@ class FakeUnitOfWork:
     @property
     def expiries(self) -> Expiries:
         raise NotImplementedError("expiries are tested on real databases")
+
+    async def send(self) -> None:
+        pass
 
     def stored_rows(self) -> AsyncIterator[StoredRow]:
         raise NotImplementedError("rows with MACs are tested on real databases")

@@ -85,7 +85,7 @@ async def database(postgres_url_of: Callable[[], str]) -> AsyncIterator[Database
 
 async def size(database: Database) -> int:
     async with database.engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execution_options(sellergate_single=True)  # VACUUM runs outside of a transaction
         await connection.execute(text("VACUUM FULL"))
         found: Any = await connection.scalar(text("SELECT pg_database_size(current_database())"))
     return int(found)

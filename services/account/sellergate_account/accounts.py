@@ -106,8 +106,8 @@ class Accounts:
 
     async def with_application(self, account_id: str, user: str) -> tuple[Account, Application]:
         """Return one account and its application. Raises the errors of `get`."""
-        async with self._store.reading() as work:
-            account = await self.get_owned(work, account_id, user)
+        async with self._store.reading_once() as work:
+            account = await self.get_owned(work, account_id, user, with_application=True)
             return account, await self._applications.get_existing(work, account.application_id)
 
     async def list(self, narrowed: Filter, after: Cursor | None, limit: int) -> tuple[Account, ...]:
@@ -177,8 +177,8 @@ class Accounts:
 
         Raises NotFound, PreconditionFailed.
         """
-        async with self._store.reading() as work:
-            account = await self.get_owned(work, account_id, "")
+        async with self._store.reading_once() as work:
+            account = await self.get_owned(work, account_id, "", with_application=True)
             if not (verifying and account.state is State.AUTHORIZATION_REVOKED):
                 check_usable(account)
             application = await self._applications.get_existing(work, account.application_id)
@@ -341,9 +341,12 @@ class Accounts:
             return False
         return token is None or stored == token
 
-    async def get_owned(self, work: UnitOfWork, account_id: str, user: str) -> Account:
+    async def get_owned(
+        self, work: UnitOfWork, account_id: str, user: str, *, with_application: bool = False
+    ) -> Account:
         """Return an account that the user may see. Raises NotFound as `get` does."""
-        account = await work.accounts.get(account_id) if ID.fullmatch(account_id) else None
+        known = ID.fullmatch(account_id)
+        account = await work.accounts.get(account_id, with_application=with_application) if known else None
         if account is None or (user and account.user_id != user):
             raise NotFound.account(account_id)
         bind(account_id)

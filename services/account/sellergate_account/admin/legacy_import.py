@@ -112,6 +112,7 @@ class Import:
 
         async def attempt(work: UnitOfWork) -> None:
             found.append(await self._store_row(work, row))
+            await work.send()
             raise _DryRun
 
         try:

@@ -26,8 +26,8 @@ from sellergate_account.model import (
 class AccountRepository(Protocol):
     """The accounts, each with its refresh token."""
 
-    async def get(self, account_id: str) -> Account | None:
-        """Return the account with this id."""
+    async def get(self, account_id: str, *, with_application: bool = False) -> Account | None:
+        """Return the account with this id; `with_application` reads its application by the same statement, for a later `get`."""
 
     async def find(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
         """Return the account with this natural key."""

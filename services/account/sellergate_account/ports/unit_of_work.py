@@ -47,6 +47,12 @@ class UnitOfWork(Protocol):
     def expiries(self) -> Expiries:
         """The ends of client secrets and authorizations."""
 
+    async def send(self) -> None:
+        """Send the changes so far to the database, which the end of the transaction does by itself.
+
+        Raises DuplicateKey, Unavailable.
+        """
+
     def stored_rows(self) -> AsyncIterator[StoredRow]:
         """Yield all rows that have a MAC, table by table, including those whose MAC does not match."""
 

@@ -4,70 +4,101 @@ The end of an account's chain is in the account's row; the ends of all other cha
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sellergate_common.tasks import let_others_run
-from sqlalchemy import Row, Select, Table, delete, exists, insert, select, tuple_, update
+from sqlalchemy import Row, Select, Table, bindparam, delete, exists, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import Anchor, AuditEvent, ChainHead
-from sellergate_account.storage.commit import Effects
-from sellergate_account.storage.row_macs import MAC, RowMacs
 from sellergate_account.storage.tables import AccountRecord, AuditChainRecord, AuditEventRecord
+from sellergate_account.storage.work.effects import Effects
+from sellergate_account.storage.work.rows import Lookup, Rows
 
 _ACCOUNTS: Table = AccountRecord.metadata.tables[AccountRecord.__tablename__]
 _CHAINS: Table = AuditChainRecord.metadata.tables[AuditChainRecord.__tablename__]
 _EVENTS: Table = AuditEventRecord.metadata.tables[AuditEventRecord.__tablename__]
 EVENTS_AT_ONCE = 100
 """Some 10 ms of work for the event loop, which computes the MAC of each."""
+_NAMES = ("audit_count", "audit_mac", "audit_seal")
+# The columns that a statement returns make SQLAlchemy insert several rows by one statement.
+_APPEND, _APPEND_MANY = insert(_EVENTS), insert(_EVENTS).returning(_EVENTS.c.sequence)
+_MOVE_END = update(_CHAINS).where(_CHAINS.c.chain == bindparam("key"))
+_END_OF_ACCOUNT = Lookup(
+    select(*(_ACCOUNTS.c[name] for name in _NAMES)).where(_ACCOUNTS.c.account_id == bindparam("key"))
+)
+_END = Lookup(select(_CHAINS).where(_CHAINS.c.chain == bindparam("key")))
 
 
 class SqlAuditLog:
     """The audit log in one transaction. Each event renews the MAC of its account's row, which covers the event's number.
 
-    `effects` collects the anchors of appended events; None: the transaction only reads.
+    `accounts` are the rows of accounts, which hold the ends of their chains. `effects` collects the anchors of appended events;
+    None: the transaction only reads.
     """
 
-    def __init__(self, connection: AsyncConnection, macs: RowMacs, effects: Effects | None) -> None:
+    def __init__(self, connection: AsyncConnection, accounts: Rows, effects: Effects | None) -> None:
         self._connection = connection
-        self._macs = macs
+        self._accounts = accounts
         self._effects = effects
+        self._events: list[dict[str, Any]] = []
+        # The ends of chains without an account as they are now, and those of them that the database does not have yet.
+        self._ends: dict[str, ChainHead] = {}
+        self._unsent = set[str]()
 
     async def head(self, chain: str) -> ChainHead:
-        """Return a chain's end, locked in a transaction that writes."""
-        for table in (_ACCOUNTS, _CHAINS) if chain else (_CHAINS,):
-            query = _ends(table).where(_key(table) == chain)
-            found = (
-                await self._connection.execute(query if self._effects is None else query.with_for_update())
-            ).one_or_none()
-            if found:
-                return _head(found)
-        return ChainHead()
+        """Return a chain's end, locked in a transaction that writes, which then raises NotAuthentic for the account's row.
+
+        A transaction that only reads returns the end as it is stored, so that a check can report on it.
+        """
+        if self._effects is None:
+            for end in (_END_OF_ACCOUNT, _END) if chain else (_END,):
+                if found := (await self._connection.execute(end.reading, {"key": chain})).one_or_none():
+                    return _head(found)
+            return ChainHead()
+        if chain and (account := await self._accounts.get(chain)):
+            return ChainHead(*(account[name] for name in _NAMES))
+        if chain not in self._ends:
+            found = (await self._connection.execute(_END.locking, {"key": chain})).one_or_none()
+            self._ends[chain] = _head(found) if found else ChainHead()
+        return self._ends[chain]
 
     async def append(self, event: AuditEvent, head: ChainHead) -> None:
-        """Store an event and the chain's new end. Raises DuplicateKey, NotAuthentic."""
-        await self._connection.execute(insert(_EVENTS).values(**asdict(event)))
-        end = {"audit_count": head.count, "audit_mac": head.mac, "audit_seal": head.seal}
+        """Store an event and the chain's new end when the transaction ends. Raises NotAuthentic."""
+        self._events.append({name: getattr(event, name) for name in event.__slots__})
         revision = 0
-        if event.chain:
-            revision = await self._end_account(event.chain, end)
-        else:
-            await self._connection.execute(update(_CHAINS).where(_key(_CHAINS) == event.chain).values(**end))
+        if not event.chain:
+            self._ends[event.chain] = head
+            self._unsent.add(event.chain)
+        elif account := await self._accounts.get(event.chain):
+            self._accounts.change(event.chain, _values(head))
+            revision = int(account["revision"])
         if self._effects is not None:
             self._effects.anchors.append(Anchor(event.chain, event.sequence, event.mac, revision))
 
+    async def write(self) -> None:
+        """Send the appended events by one statement, and the new ends of chains. Raises IntegrityError."""
+        events, self._events = self._events, []
+        if len(events) == 1:
+            await self._connection.execute(_APPEND, events[0])
+        elif events:
+            await self._connection.execute(_APPEND_MANY, events)
+        unsent, self._unsent = self._unsent, set()
+        for chain in unsent:
+            await self._connection.execute(_MOVE_END, {**_values(self._ends[chain]), "key": chain})
+
     async def archive_chain(self, account_id: str) -> None:
         """Copy the end of an account's chain to audit_chains, where it outlives the account."""
-        ends = select(_ACCOUNTS.c.account_id, *_columns(_ACCOUNTS)).where(_ACCOUNTS.c.account_id == account_id)
-        await self._connection.execute(insert(_CHAINS).from_select(["chain", *_NAMES], ends))
+        if account := await self._accounts.get(account_id):
+            end = {name: account[name] for name in _NAMES}
+            await self._connection.execute(insert(_CHAINS), {"chain": account_id, **end})
 
     async def resume_chain(self, account_id: str) -> None:
         """Move the end of a chain back to the account with its id, if it was archived."""
         left = _CHAINS.c.chain == account_id
         found = (await self._connection.execute(select(*_columns(_CHAINS)).where(left))).one_or_none()
         if found:
-            await self._end_account(account_id, found._asdict())
+            self._accounts.change(account_id, found._asdict())
             await self._connection.execute(delete(_CHAINS).where(left))
 
     async def heads(self, living: bool, after: str, limit: int) -> Sequence[tuple[str, ChainHead]]:
@@ -104,21 +135,6 @@ class SqlAuditLog:
         query = query.where(tuple_(_EVENTS.c.chain, _EVENTS.c.sequence).in_(events))
         return {(chain, number): mac for chain, number, mac in await self._connection.execute(query)}
 
-    async def _end_account(self, account_id: str, end: Mapping[str, Any]) -> int:
-        """Store the end of an account's chain in its row; return the account's revision. Raises NotAuthentic."""
-        mine = _ACCOUNTS.c.account_id == account_id
-        row = (await self._connection.execute(select(_ACCOUNTS).where(mine).with_for_update())).one_or_none()
-        if row is None:
-            return 0
-        self._macs.check(_ACCOUNTS, row)
-        signed = self._macs.sign(_ACCOUNTS, {**row._asdict(), **end})
-        changed = {name: signed[name] for name in (*_NAMES, MAC)}
-        await self._connection.execute(update(_ACCOUNTS).where(mine).values(changed))
-        return int(row.revision)
-
-
-_NAMES = ("audit_count", "audit_mac", "audit_seal")
-
 
 def _key(table: Table) -> Any:
     return next(iter(table.primary_key))
@@ -130,6 +146,10 @@ def _columns(table: Table) -> list[Any]:
 
 def _ends(table: Table) -> Select[Any]:
     return select(_key(table), *_columns(table))
+
+
+def _values(head: ChainHead) -> dict[str, Any]:
+    return {"audit_count": head.count, "audit_mac": head.mac, "audit_seal": head.seal}
 
 
 def _head(row: Row[Any]) -> ChainHead:

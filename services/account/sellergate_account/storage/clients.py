@@ -98,13 +98,13 @@ class SqlClients:
         row = (await self._connection.execute(select(_HANDLES).where(mine))).one_or_none()
         if row is None:
             return ""
-        self._macs.check(_HANDLES, row)
+        self._macs.check(_HANDLES, row._asdict())
         return str(row.account_id)
 
     async def _row(self, client_id: str) -> Row[Any] | None:
         row = (await self._connection.execute(select(_CLIENTS).where(_CLIENTS.c.client_id == client_id))).one_or_none()
         if row is not None:
-            self._macs.check(_CLIENTS, row)
+            self._macs.check(_CLIENTS, row._asdict())
         return row
 
     async def _count_fitting(self, rows: Sequence[Row[Any]]) -> int:

@@ -4,11 +4,11 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sellergate_common.errors import OutcomeUnknown, Unavailable
 from sellergate_common.observability.logs import get_logger
@@ -17,16 +17,19 @@ from sqlalchemy import Select, event, func, select, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
 
 from sellergate_account.ports.errors import DuplicateKey
 from sellergate_account.storage.connections.postgres import (
     STATEMENT_SECONDS,
     BoundedConnection,
-    bound_pings,
+    begin_explicitly,
+    check_idle,
     connect_privately,
 )
 from sellergate_account.storage.connections.sqlite import connect_sqlite
+
+_Begun = TypeVar("_Begun")
 
 POOL_SIZE = 10
 POOL_WAIT_SECONDS = 5.0
@@ -72,15 +75,10 @@ class Database:
     @asynccontextmanager
     async def reading_once(self) -> AsyncIterator[AsyncConnection]:
         """Begin to read by one statement, which spares the round trips of a transaction. Of two, each sees a state of its own."""
-        options = {
-            _READS: True,
-            _SINGLE: True,
-            **({} if _is_sqlite(self.engine) else {"isolation_level": "AUTOCOMMIT"}),
-        }
         try:
             with span("database read"):
-                async with self.engine.connect() as connection:
-                    yield await connection.execution_options(**options)
+                async with self._connection(_ready, {_READS: True, _SINGLE: True}) as (connection, _):
+                    yield connection
         except Exception as error:
             if (translated := _to_error(error)) is None:
                 raise
@@ -99,21 +97,32 @@ class Database:
 
     async def probe(self) -> None:
         """Raise the error that keeps the database from responding. Nothing is logged, since health probes every two seconds."""
-        async with self.engine.connect() as connection:
-            await connection.execution_options(**{_READS: True})
+        async with self._connection(_begin, {_READS: True}) as (connection, _):
             await connection.execute(text("SELECT 1"))
 
     @asynccontextmanager
+    async def _connection(
+        self, begin: Callable[[AsyncConnection], Awaitable[_Begun]], options: dict[str, Any]
+    ) -> AsyncIterator[tuple[AsyncConnection, _Begun]]:
+        """Begin on a connection of the pool. One that broke while it was not in use is replaced, once, as are all others then."""
+        for is_replaced in (False, True):
+            async with self.engine.connect() as connection:
+                await connection.execution_options(**options)
+                try:
+                    begun = await begin(connection)
+                except DBAPIError:
+                    if is_replaced or not connection.invalidated:
+                        raise
+                    continue
+                yield connection, begun
+                return
+
+    @asynccontextmanager
     async def _transaction(self, *, reads: bool) -> AsyncIterator[AsyncConnection]:
-        options: dict[str, Any] = {_READS: reads}
-        if reads and self.engine.dialect.name == "postgresql":
-            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         stage = _Stage.BEFORE_COMMIT
         try:
             with span("database read" if reads else "database write"):
-                async with self.engine.connect() as connection:
-                    await connection.execution_options(**options)
-                    transaction = await connection.begin()
+                async with self._connection(_begin, {_READS: reads}) as (connection, transaction):
                     try:
                         yield connection
                     except BaseException:
@@ -136,6 +145,16 @@ class Database:
             if (translated := _to_error(error)) is None:
                 raise
             raise translated from error
+
+
+async def _begin(connection: AsyncConnection) -> AsyncTransaction:
+    return await connection.begin()
+
+
+async def _ready(connection: AsyncConnection) -> None:
+    """Check that a connection works, where that is not known."""
+    if connection.dialect.name == "postgresql":
+        await check_idle(connection)
 
 
 async def count_up_to(connection: AsyncConnection, query: Select[Any], most: int) -> int:
@@ -235,15 +254,15 @@ async def open_database(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=POOL_SIZE,
             pool_timeout=pool_wait,
-            pool_pre_ping=True,
             connect_args={
+                "autocommit": True,  # transactions are begun below
                 "async_creator_fn": BoundedConnection.connect if allow_plain else connect_privately,
                 "connect_timeout": CONNECT_SECONDS,
                 **_TCP,
                 "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={STATEMENT_SECONDS}s",
             },
         )
-        bound_pings(engine)
+        begin_explicitly(engine, _SINGLE, _READS)
     try:
         yield Database(engine)
     finally:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import FirstResponse, KeyedRequest, SecretRef
 from sellergate_account.ports.secret_store import SecretStore
-from sellergate_account.storage.row_macs import RowMacs
+from sellergate_account.storage.row_macs import MAC, RowMacs
 from sellergate_account.storage.tables import KeyedRequestRecord
 
 FORGOTTEN_AT_ONCE = 500
@@ -34,6 +34,7 @@ class SqlKeyedRequests:
         self._macs = macs
         self._responses = responses
         self._index_key = index_key
+        self._claimed: dict[str, dict[str, Any]] = {}
 
     async def claim(self, request: KeyedRequest, now: datetime, since: datetime) -> FirstResponse | None:
         """Return the response that the key's request got after `since`; None: the key belongs to this request from now on."""
@@ -41,7 +42,7 @@ class SqlKeyedRequests:
         row = _REQUESTS.c.key_index == key_index
         found = (await self._connection.execute(select(_REQUESTS).where(row))).one_or_none()
         if found is not None:
-            self._macs.check(_REQUESTS, found)
+            self._macs.check(_REQUESTS, found._asdict())
         if found is not None and found.create_time > since:
             response = await self._responses.read(_ref(key_index), found.response_sealed)
             return FirstResponse(found.request_digest == digest, response.get_secret_value().encode("latin-1"))
@@ -56,7 +57,8 @@ class SqlKeyedRequests:
             "response_sealed": "",
             "create_time": now,
         }
-        await self._connection.execute(insert(_REQUESTS).values(**self._macs.sign(_REQUESTS, values)))
+        claimed = self._claimed[key_index] = self._macs.sign(_REQUESTS, values)
+        await self._connection.execute(insert(_REQUESTS), claimed)
         return None
 
     async def has_room(self, request: KeyedRequest, since: datetime, most: int) -> bool:
@@ -73,10 +75,9 @@ class SqlKeyedRequests:
         """Store the response of a request whose key was claimed."""
         key_index = self._key_index(request)
         sealed = await self._responses.write(_ref(key_index), SecretStr(response.decode("latin-1")))
-        row = _REQUESTS.c.key_index == key_index
-        claimed = (await self._connection.execute(select(_REQUESTS).where(row))).one()
-        signed = self._macs.sign(_REQUESTS, {**claimed._asdict(), "response_sealed": sealed})
-        await self._connection.execute(update(_REQUESTS).where(row).values(**signed))
+        signed = self._macs.sign(_REQUESTS, {**self._claimed[key_index], "response_sealed": sealed})
+        changed = {"response_sealed": sealed, MAC: signed[MAC]}
+        await self._connection.execute(update(_REQUESTS).where(_REQUESTS.c.key_index == key_index), changed)
 
     async def remove(self, before: datetime, limit: int) -> int:
         """Remove at most `limit` requests from before a time; rows that another replica is removing are skipped."""

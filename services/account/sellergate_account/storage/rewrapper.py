@@ -69,7 +69,7 @@ class SqlRewrapper:
         found = (await connection.execute(query)).all()
         for row in found:
             values = row._asdict()
-            if not self._macs.admits(rows, row):
+            if not self._macs.admits(rows, values):
                 unopened.append(str(values[key.name]))
                 continue
             changed, opens = await self._rewrap_secrets(table, values)

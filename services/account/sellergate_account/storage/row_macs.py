@@ -57,33 +57,23 @@ class RowMacs:
         kid, _, given = str(row[MAC]).rpartition(".")
         return kid in self._keys and hmac.compare_digest(self._mac(kid, table, row).encode(), f"{kid}.{given}".encode())
 
-    def admits(self, table: Table, row: Row[Any]) -> bool:
+    def admits(self, table: Table, row: Mapping[str, Any]) -> bool:
         """Return whether a row may be used; log and count a row whose MAC is missing or wrong."""
-        values = row._asdict()
-        if self.fits(table, values):
+        if self.fits(table, row):
             return True
         _REFUSED.labels(table.name).inc()
-        cause = "a wrong MAC" if values[MAC] else "no MAC"
-        get_logger().error("row_adopted" if self._adopts else "row_refused", row=name_of(table, values), cause=cause)
+        cause = "a wrong MAC" if row[MAC] else "no MAC"
+        get_logger().error("row_adopted" if self._adopts else "row_refused", row=name_of(table, row), cause=cause)
         return self._adopts
 
-    def check(self, table: Table, row: Row[Any]) -> None:
+    def check(self, table: Table, row: Mapping[str, Any]) -> None:
         """Raise NotAuthentic unless a row may be used."""
         if not self.admits(table, row):
-            raise NotAuthentic(name_of(table, row._asdict()))
+            raise NotAuthentic(name_of(table, row))
 
     def check_rows(self, table: Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
         """Return those rows of a list that may be used."""
-        return [row for row in rows if self.admits(table, row)]
-
-    async def one(
-        self, connection: AsyncConnection, table: Table, query: Select[Any], *, locks: bool = False
-    ) -> Row[Any] | None:
-        """Return the one row of a query, or None; with `locks` it stays locked. Raises NotAuthentic."""
-        row: Row[Any] | None = (await connection.execute(query.with_for_update() if locks else query)).one_or_none()
-        if row is not None:
-            self.check(table, row)
-        return row
+        return [row for row in rows if self.admits(table, row._asdict())]
 
     async def page(
         self,

@@ -12,15 +12,17 @@ from sellergate_account.model import StoredRow
 from sellergate_account.ports.secret_store import SecretStore
 from sellergate_account.ports.unit_of_work import UnitOfWork
 from sellergate_account.secrets.sealed_columns import SealedColumns
-from sellergate_account.storage.accounts import SqlAccounts, SqlExternalIds
+from sellergate_account.storage.accounts import SqlAccounts
 from sellergate_account.storage.applications import SqlApplications
 from sellergate_account.storage.audit_log import SqlAuditLog
 from sellergate_account.storage.clients import SqlClients
-from sellergate_account.storage.commit import Effects
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.expiries import SqlExpiries
 from sellergate_account.storage.keyed_requests import SqlKeyedRequests
-from sellergate_account.storage.row_macs import RowMacs
+from sellergate_account.storage.row_macs import TABLES, RowMacs
+from sellergate_account.storage.work.effects import Effects
+from sellergate_account.storage.work.rows import Rows
+from sellergate_account.storage.work.users import SqlExternalIds, Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ class SqlStore:
         """Begin a transaction; rows that it reads are locked until its end."""
         effects = Effects()
         async with self._database.writing() as connection:
-            yield SqlUnitOfWork(connection, self._parts, effects)
+            work = SqlUnitOfWork(connection, self._parts, effects)
+            yield work
+            await work.send()
         for anchor in effects.anchors:
             # The log is outside of the database, so that it reveals the later removal of an event (`audit verify --anchors`).
             get_logger().info("audit_anchor", **asdict(anchor))
@@ -78,19 +82,34 @@ class SqlStore:
 
 
 class SqlUnitOfWork:
-    """One transaction. `effects` collects its effects after COMMIT; None: it only reads."""
+    """One transaction. `effects` collects its effects after COMMIT; None: it only reads.
+
+    Changes of accounts, applications and the audit log are sent together at the end, each row once.
+    """
 
     def __init__(self, connection: AsyncConnection, parts: Parts, effects: Effects | None) -> None:
         macs = parts.macs
         self._connection = connection
         self._macs = macs
-        self.accounts = SqlAccounts(connection, macs, parts.secrets, effects)
-        self.applications = SqlApplications(connection, macs, parts.secrets, parts.index_key, effects)
-        self.external_ids = SqlExternalIds(connection, macs)
+        locks = effects is not None
+        self._applications = Rows(connection, macs, TABLES["applications"], locks=locks)
+        self._accounts = Rows(connection, macs, TABLES["accounts"], locks=locks)
+        users = Users(connection)
+        self.accounts = SqlAccounts(connection, macs, parts.secrets, self._accounts, self._applications, users, effects)
+        self.applications = SqlApplications(
+            connection, macs, parts.secrets, parts.index_key, self._applications, users, effects
+        )
+        self.external_ids = SqlExternalIds(connection, macs, users)
         self.clients = SqlClients(connection, macs)
-        self.audit_log = SqlAuditLog(connection, macs, effects)
+        self.audit_log = SqlAuditLog(connection, self._accounts, effects)
         self.keyed_requests = SqlKeyedRequests(connection, parts.responses, parts.index_key, macs)
         self.expiries = SqlExpiries(connection)
+
+    async def send(self) -> None:
+        """Send the changes so far to the database. Raises DuplicateKey, Unavailable."""
+        await self._applications.write()  # accounts refer to them
+        await self._accounts.write()
+        await self.audit_log.write()
 
     def stored_rows(self) -> AsyncIterator[StoredRow]:
         """Yield all rows that have a MAC, table by table, including those whose MAC does not match."""

@@ -5,7 +5,9 @@ a limit: then the socket is shut down, and psycopg reports a broken connection a
 """
 
 import asyncio
+import math
 import os
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from sellergate_common.errors import Unavailable
 from sellergate_common.observability.logs import get_logger
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncConnection as AsyncSqlConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sellergate_account.settings import ADVICE, is_near_or_checked
@@ -21,8 +25,12 @@ from sellergate_account.settings import ADVICE, is_near_or_checked
 PING_SECONDS = 1.0
 STATEMENT_SECONDS = 10
 """Seconds that the server allows a statement. One second later the server counts as dead."""
+IDLE_SECONDS = 1.0
+"""Seconds without a response of the server after which a connection is pinged before it is used for a single statement."""
 CANCEL_SECONDS = 1.0
 """Seconds for the server to confirm that it has stopped a statement whose caller has left."""
+_BEGIN, _BEGIN_READING = "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_USED = "sellergate_used"
 
 
 class BoundedConnection(AsyncConnection[Any]):
@@ -30,19 +38,30 @@ class BoundedConnection(AsyncConnection[Any]):
 
     patience = STATEMENT_SECONDS + 1.0
     _end: asyncio.TimerHandle | None = None
+    _heard_at = -math.inf
 
     async def wait(self, *args: Any, **options: Any) -> Any:
         """Run one wait of psycopg, for a statement or a step of one, within `patience` seconds."""
         self._bound(self.patience)
         try:
-            return await super().wait(*args, **options)
+            received = await super().wait(*args, **options)
         finally:
             self._bound(None)
+        self._heard_at = asyncio.get_running_loop().time()
+        return received
 
     async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109  (psycopg's own signature)
         """Ask the server to stop the running statement, and wait for its confirmation at most CANCEL_SECONDS."""
         self._bound(CANCEL_SECONDS)
         await super().cancel_safe(timeout=min(timeout, CANCEL_SECONDS))
+
+    def is_doubtful(self) -> bool:
+        """Return whether the server may have left: it was silent for IDLE_SECONDS, or has sent something unasked."""
+        if asyncio.get_running_loop().time() - self._heard_at > IDLE_SECONDS:
+            return True
+        waiting = select.poll()
+        waiting.register(self.pgconn.socket, select.POLLIN)
+        return bool(waiting.poll(0))
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -74,13 +93,39 @@ async def connect_privately(*args: Any, **given: Any) -> BoundedConnection:
     return await BoundedConnection.connect(*args, **given)
 
 
-def bound_pings(engine: AsyncEngine) -> None:
-    """Bound the ping that the pool sends on a connection before use; after a ping that fails, the pool connects again."""
-    dialect = engine.dialect
-    ping = dialect.do_ping
+def begin_explicitly(engine: AsyncEngine, single: str, reads: str) -> None:
+    """Begin transactions by a statement that is also the ping of a connection that was used before: it is bounded as one.
 
-    def bounded(dbapi_connection: Any) -> bool:
-        with dbapi_connection.driver_connection.within(PING_SECONDS):
-            return ping(dbapi_connection)
+    The execution option `single` begins none, and `reads` one that only reads, from one snapshot. The pool connects again, with
+    all connections, where the statement fails on a broken connection.
+    """
 
-    dialect.do_ping = bounded  # type: ignore[method-assign]
+    @event.listens_for(engine.sync_engine, "begin")
+    def _(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if not options.get(single, False):
+            _ping(connection, _BEGIN_READING if options.get(reads, False) else _BEGIN)
+
+
+async def check_idle(connection: AsyncSqlConnection) -> None:
+    """Ping a connection whose server sent something unasked, or has sent nothing for IDLE_SECONDS. Raises DBAPIError."""
+    driver = _driver(connection.sync_connection)
+    if driver.is_doubtful():
+        await connection.run_sync(_ping, "SELECT 1")
+
+
+def _ping(connection: Connection, statement: str) -> None:
+    """Execute a statement, within PING_SECONDS unless the connection is a new one."""
+    if connection.info.setdefault(_USED, False):
+        with _driver(connection).within(PING_SECONDS):
+            connection.exec_driver_sql(statement)
+    else:
+        connection.exec_driver_sql(statement)
+    connection.info[_USED] = True
+
+
+def _driver(connection: Connection | None) -> BoundedConnection:
+    found = connection.connection.driver_connection if connection is not None else None
+    if not isinstance(found, BoundedConnection):
+        raise TypeError("a connection to PostgreSQL that is not bounded")
+    return found

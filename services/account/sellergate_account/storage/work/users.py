@@ -1,0 +1,77 @@
+"""What the database has of a user: how many rows of each kind, and the external id, which sellers' AWS roles require."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BindParameter, ScalarSelect, Table, bindparam, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sellergate_account.storage.row_macs import MAC, TABLES, RowMacs
+
+_EXTERNAL_IDS = TABLES["external_ids"]
+_USER: BindParameter[str] = bindparam("user")
+_ADD = insert(_EXTERNAL_IDS)
+
+
+def _count(table: Table, column: str) -> ScalarSelect[int]:
+    return select(func.count()).select_from(table).where(table.c[column] == _USER).scalar_subquery()
+
+
+def _of_external_id(column: str) -> ScalarSelect[Any]:
+    return select(_EXTERNAL_IDS.c[column]).where(_EXTERNAL_IDS.c.user_id == _USER).scalar_subquery()
+
+
+_READ = select(
+    _count(TABLES["accounts"], "user_id"),
+    _count(TABLES["applications"], "owner_user_id"),
+    _of_external_id("external_id"),
+    _of_external_id(MAC),
+)
+
+
+@dataclass(slots=True)
+class User:
+    """A user. `external_id` is None where the user has none."""
+
+    accounts: int
+    applications: int
+    external_id: str | None
+    mac: str
+
+
+class Users:
+    """The users of one transaction, each read once; rows that the transaction adds later are counted by the repositories."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._read: dict[str, User] = {}
+
+    def known(self, user_id: str) -> User | None:
+        """Return a user that was read."""
+        return self._read.get(user_id)
+
+    async def get(self, user_id: str) -> User:
+        """Return a user, whose external id is not checked yet."""
+        if user_id not in self._read:
+            self._read[user_id] = User(*(await self._connection.execute(_READ, {"user": user_id})).one())
+        return self._read[user_id]
+
+
+class SqlExternalIds:
+    """The external ids in one transaction."""
+
+    def __init__(self, connection: AsyncConnection, macs: RowMacs, users: Users) -> None:
+        self._connection = connection
+        self._macs = macs
+        self._users = users
+
+    async def get_or_add(self, user_id: str, proposed: str) -> str:
+        """Return the user's external id; a user without one gets `proposed`. Raises DuplicateKey, NotAuthentic."""
+        user = await self._users.get(user_id)
+        if user.external_id is not None:
+            self._macs.check(_EXTERNAL_IDS, {"user_id": user_id, "external_id": user.external_id, MAC: user.mac})
+            return user.external_id
+        row = self._macs.sign(_EXTERNAL_IDS, {"user_id": user_id, "external_id": proposed})
+        await self._connection.execute(_ADD, row)
+        user.external_id, user.mac = proposed, row[MAC]
+        return proposed
