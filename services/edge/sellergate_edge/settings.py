@@ -29,6 +29,8 @@ class EdgeSettings(CacheSettings, TlsSettings, CentralSettings, OutboundSettings
     """Most open connections of the public port."""
     max_connections_of_address: Annotated[int, Field(ge=1)] = 250
     """Most open connections of one address (IPv6: one /64) that SELLERGATE_FORWARDED_ALLOW_IPS does not list."""
+    keep_alive_seconds: Annotated[int, Field(ge=1, le=3600)] = 75
+    """Seconds that an idle connection of the public port is kept. The idle time-out of a load balancer must be shorter."""
     bind_host: str = "127.0.0.1"
     gateway_target: str = "127.0.0.1:50054"
     account_target: str = "127.0.0.1:50051"

@@ -91,6 +91,7 @@ async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
                 options,
                 forwarded=forwarded,
                 drain_seconds=settings.drain_seconds,
+                keep_alive_seconds=settings.keep_alive_seconds,
             )
         ]
         if settings.health_port:

@@ -5,10 +5,8 @@ MAX_HEADER_BYTES = 32 * 1024
 """Bytes of a request line with its headers, of trailers, and of everything else that is not a body."""
 HEADER_SECONDS = 10.0
 """From the connection, or from the first byte of another request, to the end of the headers."""
-KEEP_ALIVE_SECONDS = 15
-"""Between two requests on one connection."""
-KEEP_ALIVE_OF_PROXY_SECONDS = 75
-"""The same for a trusted proxy. Load balancers keep idle connections for 60 s by default, and must be the first to close them."""
+PROBE_KEEP_ALIVE_SECONDS = 15
+"""Between two requests on one connection to the health port; a setting has that of the public port."""
 WRITE_SECONDS = 60.0
 """For a client to receive what was written to it."""
 HANDSHAKE_SECONDS = 10.0

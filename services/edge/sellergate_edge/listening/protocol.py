@@ -9,7 +9,6 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from sellergate_edge.listening import bounds
-from sellergate_edge.listening.connections import Proxies
 from sellergate_edge.listening.lingering import LingeringTransport
 
 
@@ -20,10 +19,9 @@ class TooMuch(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """A connection that ends when its headers are too large or too late, or when its client does not receive the response."""
 
-    def __init__(self, *, release: Callable[[], None], proxies: Proxies, **uvicorns: Any) -> None:
+    def __init__(self, *, release: Callable[[], None], **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._release = release
-        self._proxies = proxies
         self._status = 400
         self._idle_bytes = 0
         self._trailers: int | None = None
@@ -37,8 +35,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Start to wait for a request."""
         self._lingering = LingeringTransport(transport, self.loop, lambda: self._is_receiving)
         super().connection_made(self._lingering)
-        if self.client is not None and self.client[0] in self._proxies:
-            self.timeout_keep_alive = bounds.KEEP_ALIVE_OF_PROXY_SECONDS
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -110,10 +106,13 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Drop the rest of the body of a request that has its response."""
+        """Drop the rest of the body of a request that has its response, and bound the time for what is still to come of it."""
         if self.cycle.response_complete:
             self.cycle.body.clear()
         super().on_response_complete()
+        # Else an unfinished body or head would have the time of an idle connection.
+        if self._is_receiving:
+            self._watch()
 
     def pause_writing(self) -> None:
         """Start to wait for the client to receive what was written."""

@@ -43,7 +43,6 @@ class Server(uvicorn.Server):
         def speak(release: Callable[[], None]) -> BoundedProtocol:
             return BoundedProtocol(
                 release=release,
-                proxies=self._options.connections.proxies,
                 config=self.config,
                 server_state=self.server_state,
                 app_state={},
@@ -61,7 +60,14 @@ class Server(uvicorn.Server):
 
 
 def make_server(
-    app: ASGIApp, host: str, port: int, options: ListenerOptions, *, forwarded: str = "", drain_seconds: int = 1
+    app: ASGIApp,
+    host: str,
+    port: int,
+    options: ListenerOptions,
+    *,
+    forwarded: str = "",
+    drain_seconds: int = 1,
+    keep_alive_seconds: int = bounds.PROBE_KEEP_ALIVE_SECONDS,
 ) -> Server:
     """Return a server. `forwarded`: addresses of proxies whose X-Forwarded-For is trusted, separated by commas."""
     config = uvicorn.Config(
@@ -76,7 +82,7 @@ def make_server(
         server_header=False,
         proxy_headers=bool(forwarded),
         forwarded_allow_ips=forwarded,
-        timeout_keep_alive=bounds.KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=keep_alive_seconds,
         timeout_graceful_shutdown=drain_seconds,
     )
     return Server(config, options)

@@ -16,6 +16,7 @@ from sellergate_edge.listening import bounds
 from sellergate_edge.listening.connections import Connections, Proxies
 from sellergate_edge.listening.listener import ListenerOptions
 from sellergate_edge.listening.server import make_server
+from sellergate_edge.settings import EdgeSettings
 from starlette.types import Receive, Scope, Send
 
 from tests.fakes.cpu_time import cpu_time
@@ -58,8 +59,8 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(most: int = 50, of_address: int = 50, proxies: str = "") -> AsyncIterator[Listener]:
-    connections = Connections(most, of_address, Proxies(proxies))
+async def listening(most: int = 50, of_address: int = 50, keep_alive_seconds: int = 75) -> AsyncIterator[Listener]:
+    connections = Connections(most, of_address, Proxies(""))
     listener = Listener(0, connections)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +83,8 @@ async def listening(most: int = 50, of_address: int = 50, proxies: str = "") -> 
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    server = make_server(app, HOST, 0, ListenerOptions(connections, None, asyncio.sleep))
+    options = ListenerOptions(connections, None, asyncio.sleep)
+    server = make_server(app, HOST, 0, options, keep_alive_seconds=keep_alive_seconds)
     serving = asyncio.create_task(server.serve())
     await listener.until(lambda: server.started)
     listener.port = server.servers[0].sockets[0].getsockname()[1]
@@ -113,7 +115,6 @@ def served(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines in a fraction of a second; the tests wait for the end of the connection, however late that is."""
     monkeypatch.setattr(bounds, "HEADER_SECONDS", 0.2)
-    monkeypatch.setattr(bounds, "KEEP_ALIVE_SECONDS", 0.2)
     monkeypatch.setattr(bounds, "WRITE_SECONDS", 0.2)
 
 
@@ -205,18 +206,26 @@ async def test_connections_that_send_no_request_end(listener: Listener, sent: by
     writer.close()
 
 
-def test_an_idle_connection_of_a_proxy_has_its_own_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A load balancer closes its idle connections first, so that it sends no request on one that the edge is closing."""
-    assert bounds.KEEP_ALIVE_OF_PROXY_SECONDS > 60 > bounds.KEEP_ALIVE_SECONDS
-    monkeypatch.setattr(bounds, "KEEP_ALIVE_OF_PROXY_SECONDS", 0.2)
-    monkeypatch.setattr(bounds, "KEEP_ALIVE_SECONDS", 1000)
-
+def test_an_idle_connection_is_kept_for_the_seconds_of_the_setting() -> None:
     async def main() -> None:
-        async with listening(proxies=HOST) as listener:
-            assert (await listener.send(REQUEST)).startswith(b"HTTP/1.1 200 OK")
+        async with listening(keep_alive_seconds=1) as listener:
+            reader, writer = await listener.connect()
+            loop = asyncio.get_running_loop()
+            writer.write(REQUEST)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200 OK")
+            began = loop.time()
+            async with asyncio.timeout(30):
+                await reader.read()
+            assert loop.time() - began > 0.9
             await listener.until(lambda: listener.connections.open == 0)
+            writer.close()
 
     uvloop.run(main())
+
+
+def test_an_idle_connection_outlives_the_idle_time_outs_of_load_balancers() -> None:
+    """A load balancer closes its idle connections first, after 60 s by default, so that it sends no request on a closing one."""
+    assert EdgeSettings.model_fields["keep_alive_seconds"].default > 60
 
 
 @pytest.mark.usefixtures("soon")
