@@ -78,6 +78,7 @@ OPTIONAL: Mapping[str, _Check] = {
     "application_burst": _BURST,
     "document": _one_of("REPORT", "FEED", "DATA_KIOSK"),
     "removal_date": ("must be a day such as 2027-03-27", _text(_DAY)),
+    "page_list": _or_null(_WORD),
     "next_keeps": _WORDS,
     "next_sets": (
         "must be an object of texts",

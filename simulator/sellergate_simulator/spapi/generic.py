@@ -12,14 +12,14 @@ _NO_CONTENT = 204
 def respond(call: Call) -> Response:
     """Return a successful response in the form that the catalogue states.
 
-    The object holds `echo`, and for a paged operation `items: []` without a next page token.
+    The object holds `echo`, and for a paged operation its empty list without a next page token.
     """
     operation = call.operation
     if operation.envelope is None or operation.success_status == _NO_CONTENT:
         return Response(operation.success_status)
     content: dict[str, Any] = {"echo": _echo(call)}
     if operation.next_token_path:
-        content["items"] = []
+        content[(operation.page_list or "items").rpartition(".")[2]] = []
         if operation.next_token_path.endswith("pagination.nextToken"):
             content["pagination"] = {}
     document: object = content

@@ -6,7 +6,7 @@ from typing import Any
 
 from sellergate_amazon.data_files import DataFileError
 from sellergate_amazon.models.files import Model
-from sellergate_amazon.models.responses import envelope, pagination, success
+from sellergate_amazon.models.responses import envelope, page_list, pagination, success
 
 _RATE = "Rate (requests per second)"
 _NUMBER = re.compile(r"\d{0,9}\.?\d{1,9}")
@@ -72,7 +72,7 @@ def _row(
     description = str(operation.get("description", ""))
     plan = usage_plan(description)
     pages = pagination(model, [name for place, name, _ in parameters if place == "query"], found)
-    return {
+    row = {
         "api": api,
         "version": model.version,
         "operation_id": operation["operationId"],
@@ -94,6 +94,8 @@ def _row(
         "envelope": envelope(model, found),
         "parameters": [f"{place}:{name}{'!' if required else ''}" for place, name, required in parameters],
     }
+    listed = page_list(model, found) if pages else None
+    return row if listed is None else {**row, "page_list": listed}
 
 
 def _parameters(model: Model, operation: Mapping[str, Any], item: Mapping[str, Any]) -> list[tuple[str, str, bool]]:

@@ -66,12 +66,32 @@ def token_place(model: Model, found: Success) -> str | None:
     return None
 
 
+def page_list(model: Model, found: Success) -> str | None:
+    """Return the path of the list that a page always has ("payload.Orders"), or None where the model does not require one."""
+    if found.schema is None:
+        return None
+    place, schema = tuple[str, ...](), model.resolved(found.schema)
+    if "payload" in properties(model, schema):
+        place, schema = ("payload",), model.resolved(properties(model, schema)["payload"])
+    members = properties(model, schema)
+    required = sorted(_required(model, schema) & set(members))
+    lists = [name for name in required if model.resolved(members[name]).get("type") == "array"]
+    return ".".join((*place, lists[0])) if lists else None
+
+
 def properties(model: Model, schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the properties of an object, including those of `allOf`."""
     found: dict[str, Any] = {}
     for part in schema.get("allOf", ()):
         found |= properties(model, model.resolved(part))
     return found | dict(schema.get("properties", {}))
+
+
+def _required(model: Model, schema: Mapping[str, Any]) -> set[str]:
+    """Return the names of an object's required properties, including those of `allOf`."""
+    return set(schema.get("required", ())).union(
+        *(_required(model, model.resolved(part)) for part in schema.get("allOf", ()))
+    )
 
 
 def _schema(response: Mapping[str, Any]) -> Mapping[str, Any] | None:

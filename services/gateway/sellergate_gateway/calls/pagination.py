@@ -128,6 +128,7 @@ def next_token(operation: Operation, page: dict[str, Any], request_body: bytes) 
     given = {name for name, value in page.items() if value is not None}
     if given and given <= _OF_ERRORS:
         raise parsing.ParseError("it holds no page")
+    _check_list(operation, page)
     if operation.pages_in_body and not operation.next_token_path:
         return _next_offset(page, request_body)
     *path, last = (operation.next_token_path or "").split(".")
@@ -137,6 +138,20 @@ def next_token(operation: Operation, page: dict[str, Any], request_body: bytes) 
             return None
         page = parsing.object_of(inner)
     return None if page.get(last) in (None, "") else parsing.text_in(page, last, MOST_TOKEN_CHARACTERS)
+
+
+def _check_list(operation: Operation, page: dict[str, Any]) -> None:
+    """Check that a page has its list, also where that is empty. Raises ParseError.
+
+    Amazon's models require a payload and most lists, and its responses have them. Where a model lets a page be without its list
+    (Vendor Orders, for one), a page without it is an empty one.
+    """
+    path = operation.page_list or ("payload" if operation.envelope == "payload" else "")
+    found: Any = page
+    for name in filter(None, path.split(".")):
+        found = parsing.object_of(found).get(name)
+    if not isinstance(found, dict if path == "payload" else dict | list):
+        raise parsing.ParseError(f"it has no {path}")
 
 
 def _too_large(why: str, operation: Operation) -> Unavailable:

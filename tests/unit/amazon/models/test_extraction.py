@@ -49,6 +49,20 @@ def test_a_row_of_openapi_2(tmp_path: Path) -> None:
     assert (found["PUT link"]["sandbox"], found["PUT link"]["sandbox_only"]) == ("dynamic", True)
 
 
+def test_a_list_that_its_model_requires_is_recorded_for_pages_only(tmp_path: Path) -> None:
+    document = orders()
+    document["definitions"]["Page"]["properties"]["payload"]["allOf"] = [
+        {"required": ["pagination", "notes", "missing"], "properties": {"notes": {"$ref": "#/definitions/Notes"}}}
+    ]
+    document["definitions"]["Notes"] = {"type": "array"}
+    found = rows(tmp_path, orders=document)
+    assert found["GET listOrders"]["page_list"] == "payload.notes"
+    assert [name for name, row in found.items() if "page_list" in row] == ["GET listOrders"]
+    document = stock()
+    document["components"]["schemas"]["Stock"]["required"] = ["items"]
+    assert rows(tmp_path, stock=document)["GET listItems"]["page_list"] == "items"
+
+
 def test_rows_of_openapi_3(tmp_path: Path) -> None:
     found = rows(tmp_path, stock=stock())
     listed, put = found["GET listItems"], found["PUT putItems"]

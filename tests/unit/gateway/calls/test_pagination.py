@@ -4,9 +4,11 @@ import gzip
 import json
 
 import pytest
+from sellergate_amazon.operations import Operation
+from sellergate_amazon.parsing import ParseError
 from sellergate_common.blocking.threads import Threads
 from sellergate_common.errors import Reason, SellergateError
-from sellergate_gateway.calls.pagination import Pages
+from sellergate_gateway.calls.pagination import Pages, next_token
 from sellergate_gateway.spapi.http import AmazonResponse
 from sellergate_gateway.spapi.request import SpApiCall
 from sellergate_gateway.spapi.response import MOST_PAGE_BYTES, MOST_PAGE_VALUES
@@ -33,11 +35,16 @@ async def queries(
     return [request.url.partition("?")[2] if method == "GET" else request.body.decode() for request in world.sent]
 
 
+def orders(token: object) -> dict[str, object]:
+    """Return a page of orders with a token of the next one."""
+    return {"payload": {"Orders": [], "NextToken": token}}
+
+
 ORDERS, LAST = "/orders/v0/orders", page({"payload": {"Orders": []}})
 
 
 async def test_most_operations_repeat_all_parameters() -> None:
-    first = page({"payload": {"NextToken": "a/b=="}})
+    first = page(orders("a/b=="))
     sent = await queries(ORDERS, "MarketplaceIds=ATVPDKIKX0DER&NextToken=old&x", first, LAST)
     assert sent == [
         "MarketplaceIds=ATVPDKIKX0DER&NextToken=old&x",
@@ -46,12 +53,13 @@ async def test_most_operations_repeat_all_parameters() -> None:
 
 
 async def test_a_compressed_page_is_read() -> None:
-    assert len(await queries(ORDERS, "", page({"payload": {"NextToken": "a"}}, packed=True), LAST)) == 2
+    assert len(await queries(ORDERS, "", page(orders("a"), packed=True), LAST)) == 2
 
 
 async def test_reports_and_feeds_send_only_the_token() -> None:
     for path in ("/reports/2021-06-30/reports", "/feeds/2021-06-30/feeds"):
-        sent = await queries(path, "pageSize=10&types=a", page({"nextToken": "t"}), page({}))
+        listed = {path.rpartition("/")[2]: []}
+        sent = await queries(path, "pageSize=10&types=a", page({**listed, "nextToken": "t"}), page(listed))
         assert sent[1] == "nextToken=t"
 
 
@@ -114,26 +122,75 @@ async def test_replenishment_has_an_offset_in_the_body() -> None:
 
 
 async def test_a_repeated_token_ends_the_pages() -> None:
-    responses = [page({"payload": {"NextToken": token}}) for token in "aba"]
+    responses = [page(orders(token)) for token in "aba"]
     with pytest.raises(SellergateError) as caught:
         await queries(ORDERS, "", *responses)
     assert caught.value.reason is Reason.AMAZON_UNAVAILABLE
     assert "cycle" in caught.value.message
 
 
+VENDOR_ORDERS = "/vendor/orders/v1/purchaseOrders"
+
+
 @pytest.mark.parametrize(
-    "document",
-    [{}, {"payload": None}, {"payload": {"NextToken": ""}}, {"payload": {"NextToken": None}, "errors": None}],
+    ("path", "document"),
+    [
+        (ORDERS, {"payload": {"Orders": []}}),
+        (ORDERS, orders("")),
+        (ORDERS, {**orders(None), "errors": None}),
+        # Amazon's models let these be without their list, and Vendor Orders leaves an empty one out.
+        (VENDOR_ORDERS, {"payload": {}}),
+        (VENDOR_ORDERS, {"payload": {"pagination": None, "orders": None}}),
+        ("/fba/inbound/v0/shipments", {"payload": {}}),
+        ("/supplySources/2020-07-01/supplySources", {}),
+    ],
 )
-async def test_what_ends_the_pages(document: object) -> None:
-    assert len(await queries(ORDERS, "", page(document))) == 1
+async def test_what_ends_the_pages(path: str, document: object) -> None:
+    assert len(await queries(path, "", page(document))) == 1
+
+
+PAGED = [one for one in CATALOGUE if one.paginated_by or one.pages_in_body]
+LISTED = [one for one in PAGED if one.page_list]
+
+
+@pytest.mark.parametrize("operation", LISTED, ids=lambda one: one.name)
+def test_a_page_without_the_list_that_its_model_requires_is_no_page(operation: Operation) -> None:
+    *places, name = (operation.page_list or "").split(".")
+    for wrong in ({}, {name: None}, {name: "x"}, {"other": []}):
+        with pytest.raises(ParseError, match=f"it has no {operation.page_list}"):
+            next_token(operation, within(places, wrong), b"")
+    assert next_token(operation, within(places, {name: []}), b"") is None
+
+
+@pytest.mark.parametrize("operation", [one for one in PAGED if one.envelope == "payload"], ids=lambda one: one.name)
+def test_a_page_without_its_payload_is_no_page(operation: Operation) -> None:
+    for wrong in ({}, {"payload": None}, {"payload": []}, {"payload": "x"}, {"pagination": {"nextToken": "t"}}):
+        with pytest.raises(ParseError):
+            next_token(operation, wrong, b"")
+
+
+def within(places: list[str], document: dict[str, object]) -> dict[str, object]:
+    """Return a document inside of objects with these names, the outermost first."""
+    for place in reversed(places):
+        document = {place: document}
+    return document
+
+
+def test_most_operations_with_pages_have_a_list_that_each_page_must_have() -> None:
+    known = {one.name: one.page_list for one in PAGED}
+    assert len(LISTED) > len(PAGED) / 3
+    assert known["orders/v0/getOrders"] == "payload.Orders"
+    assert known["orders/2026-01-01/searchOrders"] == "orders"
+    assert known["fba-inventory/v1/getInventorySummaries"] == "payload.inventorySummaries"
+    assert known["orders/v0/getOrderItemsBuyerInfo"] is None, "Amazon's own example is without it"
 
 
 ERRORS = {"errors": [{"code": "InternalFailure", "message": "m", "details": ""}]}
 NO_PAGES = [
     *(page(one) for one in (ERRORS, {**ERRORS, "payload": None}, ERRORS["errors"][0], [], [{}], "x", None)),
-    *(page({"payload": {"NextToken": one}}) for one in (5, ["a"], "x" * 10_000, "\x00")),
-    page({"payload": [1]}),
+    *(page(orders(one)) for one in (5, ["a"], "x" * 10_000, "\x00")),
+    *(page({"payload": one}) for one in ([1], None, {}, {"NextToken": "a"}, {"Orders": None, "NextToken": "a"})),
+    page({}),
     *(
         AmazonResponse(200, (), body)
         for body in (
@@ -141,13 +198,13 @@ NO_PAGES = [
             b" ",
             b"<html>",
             b"[" * 5_000,
-            b'{"payload": {"NextToken": "\\ud800"}}',
+            b'{"payload": {"Orders": [], "NextToken": "\\ud800"}}',
             b'{"payload": "\xff"}',
             b'{"payload": {"Orders": [{"a": 1}, {"b"',
-            b'{"payload": {"NextToken": "a"}',
-            b'{"payload": {"NextToken": "a"}} {}',
+            b'{"payload": {"Orders": [], "NextToken": "a"}',
+            b'{"payload": {"Orders": [], "NextToken": "a"}} {}',
             b'{"payload": {"Orders": [1 2], "NextToken": "a"}}',
-            b'{"payload": {"NextToken": NaN}}',
+            b'{"payload": {"Orders": [], "NextToken": NaN}}',
         )
     ),
 ]
@@ -158,7 +215,7 @@ NO_PAGES = [
 async def test_an_unreadable_page_is_requested_again_and_is_never_the_last(
     broken: AmazonResponse, position: int
 ) -> None:
-    pages = [page({"payload": {"NextToken": token}}) for token in "ab"] + [LAST]
+    pages = [page(orders(token)) for token in "ab"] + [LAST]
     once = [*pages[: position - 1], broken, *pages[position - 1 :]]
     sent = await queries(ORDERS, "", *once)
     assert (len(sent), sent[position - 1]) == (4, sent[position]), "the same page is requested again"
@@ -210,9 +267,9 @@ async def test_a_page_that_is_too_large_is_yielded_before_the_error() -> None:
 
 
 async def test_the_number_of_pages_is_bounded_and_a_refusal_is_the_last() -> None:
-    assert len(await queries(ORDERS, "", page({"payload": {"NextToken": "a"}}), LAST, most=1)) == 1
+    assert len(await queries(ORDERS, "", page(orders("a")), LAST, most=1)) == 1
     with pytest.raises(SellergateError):
-        await queries(ORDERS, "", page({"payload": {"NextToken": "a"}}), DENIED)
+        await queries(ORDERS, "", page(orders("a")), DENIED)
     with pytest.raises(SellergateError) as caught:
         await queries("/sellers/v1/account", "", LAST)
     assert caught.value.violations[0].field == "call"
