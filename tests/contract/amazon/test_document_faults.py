@@ -16,7 +16,7 @@ from sellergate_common.errors import Reason, SellergateError
 from sellergate_gateway.calls.state import CallResult
 from sellergate_gateway.documents.addresses import Kind
 from sellergate_gateway.documents.aiohttp_store import open_documents
-from sellergate_gateway.documents.download import Documents, Head
+from sellergate_gateway.documents.download import MOST_ADDRESSES, Documents, Head
 from sellergate_gateway.documents.retries import TransferTime
 from sellergate_gateway.documents.upload import Upload, Uploads
 from sellergate_gateway.spapi.http import AmazonResponse
@@ -65,6 +65,24 @@ async def test_failures_at_the_start_and_on_resume_are_retried(way: str) -> None
     ways = itertools.chain([way, "truncated", way], itertools.repeat("short"))
     async with failing_store(60_000, 20_000, lambda start, end: BODY[start:end], ways) as store:
         assert await download(f"{store.origin}/x") == BODY[:60_000]
+
+
+async def test_addresses_that_serve_one_part_each_bring_a_long_document() -> None:
+    """More addresses than may bring no byte in a row, since each of them brings some."""
+    parts = 2 * MOST_ADDRESSES
+    async with failing_store(
+        SIZE, SIZE // parts, lambda start, end: BODY[start:end], itertools.cycle(["truncated", "403"])
+    ) as store:
+        assert await download(f"{store.origin}/x") == BODY
+    assert store.seen.count("403") == parts - 1
+
+
+async def test_addresses_without_any_byte_are_an_error_soon() -> None:
+    ways = itertools.chain(["truncated"], itertools.repeat("403"))
+    async with failing_store(60_000, 20_000, lambda start, end: BODY[start:end], ways) as store:
+        with pytest.raises(SellergateError, match="addresses") as caught:
+            await download(f"{store.origin}/x")
+    assert (caught.value.reason, store.requests) == (Reason.AMAZON_UNAVAILABLE, 2 + MOST_ADDRESSES)
 
 
 async def test_a_download_without_progress_fails_before_the_callers_deadline() -> None:
@@ -141,6 +159,7 @@ async def test_a_final_refusal_is_reported_at_once(status: int, code: str) -> No
         await upload(bucket, 5, b"bytes")
     assert caught.value.reason is Reason.AMAZON_REJECTED
     assert caught.value.metadata == {"http_status": str(status), "amazon_code": code}
+    assert ("is signed for the announced content type" in caught.value.message) is (code == "SignatureDoesNotMatch")
     assert len(bucket.bodies) == 1
 
 

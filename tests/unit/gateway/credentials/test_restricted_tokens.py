@@ -164,6 +164,18 @@ async def test_getreport_names_the_type_of_a_document() -> None:
     assert set(world.types) == {"doc-1", "doc-2"}
 
 
+async def test_the_types_of_a_large_list_of_reports_are_stored() -> None:
+    listed = [
+        {"reportId": "1", "reportType": "GET_X", "reportDocumentId": f"doc-{number}", "x": "x" * 12_000}
+        for number in range(100)
+    ]
+    body = json.dumps({"reports": listed}).encode()
+    assert len(body) > 1_100_000
+    world = World(steps=[AmazonResponse(200, (), body)])
+    await world.make(SpApiCall("a", "GET", "/reports/2021-06-30/reports"))
+    assert len(world.types) == 100
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'{"expiresIn": 1}', b'{"restrictedDataToken": "x", "expiresIn": "soon"}']
 )

@@ -80,6 +80,24 @@ def test_a_late_first_call_causes_no_429_at_a_burst_of_one(rate: float, late: fl
     assert (use.used >= 0.95, use.refused) == (True, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("distance", "count", "longest"), [(0.0, 15, 25.0), (1.02, 20, 2.0)], ids=["all at once", "one after the other"]
+)
+def test_at_a_burst_of_one_no_call_of_a_program_is_refused(distance: float, count: int, longest: float) -> None:
+    async def program() -> list[bool | None]:
+        now = asyncio.get_running_loop().time
+        amazon, buckets = AmazonBucket(1.0, 1, now), BucketSet(Bucket("quota:{a}:1", 1.0, 1, learns=True))
+        limiters = replicas(3, shared_memory(now), now)
+        calls = list[asyncio.Task[bool | None]]()
+        for number in range(count):
+            caller = Caller(limiters[number % 3], buckets, amazon, random.Random(number))
+            calls.append(asyncio.create_task(caller.call(longest)))
+            await asyncio.sleep(distance)
+        return await asyncio.gather(*calls)
+
+    assert run(program()) == [True] * count
+
+
 @pytest.mark.parametrize("reports", [True, False])
 @pytest.mark.parametrize(("rate", "burst", "catalogue"), [(2.0, 10, 5.0), (2.0, 10, 2.2), (5.0, 30, 10.0)])
 def test_a_rate_that_is_too_high_converges_to_the_true_one(
