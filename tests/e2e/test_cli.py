@@ -168,6 +168,7 @@ async def test_a_feed_that_takes_longer_than_the_operator_waits(
     try:
         submit = ("feed", "submit", "JSON_LISTINGS_FEED", str(tmp_path / "feed.json"), "--seconds", "1")
         output = await typed(operator, *submit, *account, code=1)
+        not_awaited = await typed(operator, *submit, *account, "--no-wait", "--marketplace", ids[0])
     finally:
         (await control.post("/control/processing", json={"step_seconds": 0.2})).raise_for_status()
     feed_id = output.splitlines()[0].removeprefix("feed ")
@@ -175,6 +176,11 @@ async def test_a_feed_that_takes_longer_than_the_operator_waits(
     assert f"Continue with: sellergate feed wait {feed_id}" in output
     made = json.loads(await typed(operator, "call", "GET", f"/feeds/2021-06-30/feeds/{feed_id}", *account))
     assert made["marketplaceIds"] == ["ATVPDKIKX0DER"]
+    (line,) = not_awaited.splitlines()
+    other = json.loads(
+        await typed(operator, "call", "GET", f"/feeds/2021-06-30/feeds/{line.removeprefix('feed ')}", *account)
+    )
+    assert other["marketplaceIds"] == [ids[0]]
 
 
 async def test_the_doctor(operator: Operator, rest: Rest, seller: Seller, tmp_path: Path) -> None:

@@ -1,16 +1,22 @@
 """Pages through the gateway, by the rule of each API family."""
 
+import asyncio
 import json
+from base64 import b64encode
+from contextlib import nullcontext
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
 from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
+from sellergate_client import Sellergate, SellingPartner, Unavailable
 from sellergate_common.errors import Reason, SellergateError
 
 from tests.e2e.conftest import Rest
+from tests.e2e.operators import Operator
 from tests.e2e.sellers import Seller
 from tests.e2e.streams import all_of
 
@@ -78,3 +84,29 @@ async def test_operations_without_pages_and_a_refusal_between_pages(
     assert caught.value.reason is Reason.AMAZON_REJECTED
     (page,) = await pages(gateway, account_id, "/orders/v0/orders", query, answer_mode=call_pb2.ANSWER_MODE_AS_IS)
     assert page.http_status == 400
+
+
+async def test_an_unreadable_page_is_an_error_of_the_program_and_of_the_command_line(
+    rest: Rest, seller: Seller, client: Sellergate, control: httpx.AsyncClient
+) -> None:
+    """A slice of tests/system/test_page_scripts.py: one unreadable page is repeated, and four of them end the list."""
+    account_id, operator = await rest.connect(seller), Operator(rest.suite)
+    operator.environment["SELLERGATE_GATEWAY_TARGET"] = rest.suite.target("gateway")
+    query = f"MarketplaceIds={MARKET}&{SINCE}&MaxResultsPerPage=10"
+    response = {"status": 200, "body": b64encode(b'{"payload": {}}').decode()}
+    fault = {"kind": "given", "operation": "orders/v0/getOrders", "response": response}
+    words = ("pages", "/orders/v0/orders", "-a", account_id, *(f"-p{one}" for one in unquote(query).split("&")))
+    for count, orders in ((1, 30), (4, 0)):
+        assert (await control.post("/control/faults", json={**fault, "count": count})).is_success
+        found = 0
+        async with SellingPartner(account_id, sellergate=client) as partner:
+            with nullcontext() if orders else pytest.raises(Unavailable, match="cannot be read"):
+                async for page in partner.pages("/orders/v0/orders", raw_query=query):
+                    found += len(page.json()["payload"]["Orders"])
+        assert found == orders
+    assert (await control.post("/control/faults", json={**fault, "count": 4})).is_success
+    done = await asyncio.to_thread(operator.types, *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "cannot be read" in done.stderr
+    done = await asyncio.to_thread(operator.types, *words)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
