@@ -51,7 +51,11 @@ export async function load() {
     do {
       const found = await ask('GET', '/accounts', {pageSize: pageToken ? PAGE : FIRST_PAGE, pageToken});
       if (mine !== turn) return;
-      for (const account of found.accounts) store.accounts.set(account.id, account);
+      for (const account of found.accounts) {
+        // A seller that was fetched before takes its place in the order of the list.
+        store.accounts.delete(account.id);
+        store.accounts.set(account.id, account);
+      }
       pageToken = found.nextPageToken;
       store.isComplete = !pageToken;
       changed();
