@@ -89,7 +89,7 @@ async def test_operations_without_pages_and_a_refusal_between_pages(
 async def test_an_unreadable_page_is_an_error_of_the_program_and_of_the_command_line(
     rest: Rest, seller: Seller, client: Sellergate, control: httpx.AsyncClient
 ) -> None:
-    """A slice of tests/system/test_page_scripts.py: one unreadable page is repeated, and four of them end the list."""
+    """One unreadable page is requested again, and four of them end the list."""
     account_id, operator = await rest.connect(seller), Operator(rest.suite)
     operator.environment["SELLERGATE_GATEWAY_TARGET"] = rest.suite.target("gateway")
     query = f"MarketplaceIds={MARKET}&{SINCE}&MaxResultsPerPage=10"
