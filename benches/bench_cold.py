@@ -15,7 +15,7 @@ from benches.sellers import Sellers, opened_sellers
 from benches.suites import Bench, Bytes, Server, request_of
 
 GET_ACCOUNT = "/sellergate.account.v1.AccountService/GetAccount"
-FIRST_CALLERS = 16
+FIRST_CALLERS = 8
 
 
 async def measure(effort: Effort) -> Result:
