@@ -7,10 +7,19 @@ BIN := $(VENV)/bin
 # Tools of releases, apart from what develops: no test and no build needs them.
 SUPPLY := .venv-supply
 SUPPLY_TOOLS := uv==0.13.9 pip-audit==2.10.1 cyclonedx-bom==7.5.0
+# The tool that builds the distributions.
+BUILD := .venv-build
+BUILD_TOOLS := build==1.6.1 pyproject_hooks==1.2.0
+# The documentation site, apart from the product's packages.
+DOCS := .venv-docs
 INPUTS := pyproject.toml constraints.txt hatch_build.py $(shell find protos -name '*.proto')
 BASELINE = $(shell cat protos/BASELINE)
+# The images of a cluster, and the version that they are tagged with.
+IMAGES := account token iam gateway edge cli
+TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+NEEDS_REGISTRY := test -n "$(REGISTRY)" || { echo "Set REGISTRY to the registry of the images, as in: REGISTRY=registry.example/shop" >&2; exit 2; }
 PACKAGES := amazon common client cli devstack account token iam gateway edge simulator
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+INSTALL := scripts/install.sh $(PYTHON) $(VENV)
 
 # Tests mostly wait, so their files run side by side, the slow ones first. Each worker has servers and a suite of its own.
 WORKERS ?= 3
@@ -18,7 +27,7 @@ PYTEST := $(BIN)/python -m pytest -q
 ALL_TESTS := tests/e2e tests/integration tests/contract tests/unit
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage unit contract integration e2e system fuzz check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos catalogue install clean
+.PHONY: help run test coverage unit contract integration e2e system fuzz check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,7 +108,30 @@ audit: $(SUPPLY)/.done ## look up known vulnerabilities of all packages; NOT RUN
 	@$(PYTHON) scripts/audit_packages.py $(SUPPLY)/bin/pip-audit requirements/dev.txt
 
 protos: $(VENV)/.run ## compile the contracts (after a change in protos/)
-	$(INSTALL) . --no-deps
+	@$(INSTALL) --editable . --no-deps
+
+images: ## build the images of the services and of the command line: REGISTRY=<registry> TAG=<version>
+	@$(NEEDS_REGISTRY)
+	@for image in $(IMAGES); do docker build --build-arg SERVICE=$$image --tag $(REGISTRY)/sellergate-$$image:$(TAG) . || exit 1; done
+
+push: ## push these images, and fill their names and digests into the production overlay: REGISTRY=<registry> TAG=<version>
+	@$(NEEDS_REGISTRY)
+	@set -e -o pipefail; for image in $(IMAGES); do \
+	docker push --quiet $(REGISTRY)/sellergate-$$image:$(TAG) >&2; \
+	echo "$$image $$(docker image inspect --format '{{index .RepoDigests 0}}' $(REGISTRY)/sellergate-$$image:$(TAG))"; \
+	done | $(PYTHON) scripts/fill_digests.py
+
+docs: $(DOCS)/.done ## build the documentation site into site/, with every link checked
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --quiet --clean
+	@echo "site/index.html"
+
+dist: ## build the wheel and the source distribution into dist/
+	@scripts/install.sh $(PYTHON) $(BUILD) $(BUILD_TOOLS)
+	@rm -f dist/sellergate-*
+	@PIP_CONSTRAINT=constraints.txt $(BUILD)/bin/python -m build --outdir dist . >$(BUILD).log 2>&1 \
+	|| { tail -n 20 $(BUILD).log >&2; exit 1; }
+	@rm $(BUILD).log
+	@ls dist/sellergate-*
 
 catalogue: $(VENV)/.run ## generate the catalogue of operations: MODELS=<folder models of Amazon's repository>
 	@test -d "$(MODELS)" || { echo "MODELS must name the folder models of Amazon's repository selling-partner-api-models" >&2; exit 2; }
@@ -109,21 +141,20 @@ catalogue: $(VENV)/.run ## generate the catalogue of operations: MODELS=<folder 
 install: $(VENV)/.dev ## install everything for development
 
 clean: ## remove installed and built files; keeps the state of local runs
-	rm -rf $(VENV) $(SUPPLY) libs/stubs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
+	rm -rf $(VENV) $(SUPPLY) $(BUILD) $(DOCS) site libs/stubs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
 
 $(SUPPLY)/.done: Makefile
-	@test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
-	@$(SUPPLY)/bin/pip install --quiet --disable-pip-version-check $(SUPPLY_TOOLS)
+	@scripts/install.sh $(PYTHON) $(SUPPLY) $(SUPPLY_TOOLS)
+	@touch $@
+
+$(DOCS)/.done: $(INPUTS)
+	@scripts/install.sh $(PYTHON) $(DOCS) --editable '.[devstack,docs]'
 	@touch $@
 
 $(VENV)/.run: $(INPUTS)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing (about a minute) ..."
-	@$(INSTALL) '.[devstack]'
+	@$(INSTALL) --editable '.[devstack]'
 	@touch $@
 
 $(VENV)/.dev: $(INPUTS)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing (about a minute) ..."
-	@$(INSTALL) '.[dev]'
+	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.run

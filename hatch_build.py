@@ -48,6 +48,9 @@ def compile_protos(root: Path) -> None:
         if folder.is_dir() and folder.name != "__pycache__":
             (folder / "__init__.py").touch()
     (target / "sellergate" / "__init__.py").touch()
+    # The contracts travel with the stubs, for programs in other languages and for `protoc -I`.
+    for proto in source.rglob("*.proto"):
+        shutil.copyfile(proto, target / proto.relative_to(source))
     (target / "sellergate" / "py.typed").touch()
 
 

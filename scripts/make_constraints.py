@@ -59,7 +59,7 @@ def resolved(build: Sequence[str]) -> dict[str, str]:
         venv.create(folder, with_pip=True)
         report = Path(folder) / "report.json"
         command = [f"{folder}/bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-        command += ["--dry-run", "--ignore-installed", "--report", str(report), *build, f"{ROOT}[dev]"]
+        command += ["--dry-run", "--ignore-installed", "--report", str(report), *build, f"{ROOT}[dev,docs]"]
         subprocess.run(command, check=True)  # noqa: S603  (no outside input)
         packages = [one["metadata"] for one in json.loads(report.read_text(encoding="utf-8"))["install"]]
     return pins(f"{one['name']}=={one['version']}" for one in packages)

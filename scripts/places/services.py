@@ -8,7 +8,7 @@ HEADING = "Add a service"
 # A file, the text that it must hold, and how often.
 PLACES = (
     ("pyproject.toml", "\n{0} = [", 1),
-    ("pyproject.toml", 'sellergate-{0} = "sellergate_{0}.__main__:main"', 1),
+    ("pyproject.toml", 'sellergate-{0} = "sellergate_common.scripts.entry_points:{0}"', 1),
     ("pyproject.toml", '"services/{0}"', 2),
     ("pyproject.toml", '"services/{0}/sellergate_{0}"', 1),
     ("pyproject.toml", '"sellergate_{0}"', 2),

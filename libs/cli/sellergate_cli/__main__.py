@@ -4,6 +4,8 @@ Exit codes: 0 success; 1 failure or a failed check; 2 wrong usage; 3 partial suc
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -30,6 +32,13 @@ _EXAMPLES = examples(
     "sellergate accounts list --state ACTIVE",
     "sellergate call GET /sellers/v1/marketplaceParticipations --account ACCOUNT_ID",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"sellergate {version('sellergate')}")
+        raise typer.Exit
+
 
 # In this mode lines of a paragraph are joined.
 app = typer.Typer(
@@ -58,6 +67,15 @@ for command in (up, doctor, calls.pages, calls.quota):
 app.command(epilog=calls.CALL_EXAMPLES)(calls.call)
 app.command(epilog=CAPTURE_EXAMPLES)(capture)
 app.command("import-legacy", epilog=IMPORT_EXAMPLES)(import_legacy)
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main() -> None:

@@ -2,13 +2,16 @@
 
 import os
 import sys
-from importlib.util import find_spec
+
+from sellergate_common.scripts.extras import advice, missing_packages
 
 from sellergate_cli.operator import fail
+
+_EXTRA, _WRONG_USAGE = "devstack", 2
 
 
 def up() -> None:
     """Start the whole suite on this machine with Redis, a database and the simulator of Amazon. Ctrl-C stops it."""
-    if find_spec("sellergate_devstack") is None or find_spec("sellergate_gateway") is None:
-        fail("The local run is not installed: pip install 'sellergate[devstack]'.")
+    if missing := missing_packages(_EXTRA):
+        fail(advice("sellergate up", _EXTRA, missing), _WRONG_USAGE)
     os.execv(sys.executable, [sys.executable, "-m", "sellergate_devstack"])  # noqa: S606  (no shell, and Sellergate's own program)

@@ -6,8 +6,10 @@ import typer
 from sellergate_common.blocking.aws import bound_session
 from sellergate_common.crypto.wrapping import wrapped
 from sellergate_common.outbound.settings import OutboundSettings
+from sellergate_common.scripts.extras import advice
 from sellergate_common.settings import read_settings
 
+from sellergate_cli.operator import fail
 from sellergate_cli.terminal import say
 
 
@@ -17,7 +19,7 @@ def new_wrapped_key(key: str, region: str, size: int, context: dict[str, str]) -
         import boto3  # noqa: PLC0415  (only --kms needs it, which is an extra)
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
     except ImportError:
-        raise typer.BadParameter("--kms needs boto3; run pip install 'sellergate[cli,kms]'") from None
+        fail(advice("sellergate keys --kms", "cli,kms", ["boto3"]), 2)
     try:
         made: dict[str, Any] = _client(boto3, region).generate_data_key_without_plaintext(
             KeyId=key, NumberOfBytes=size, EncryptionContext=context
