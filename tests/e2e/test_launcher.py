@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sellergate_devstack.processes.ports import LOOPBACK
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 
 from tests.e2e.conftest import ephemeral_ports
 
@@ -132,6 +132,28 @@ async def test_ports_in_use_are_reported_before_anything_starts(folder: Path) ->
     port = variables["SELLERGATE_TOKEN_PORT"]
     assert f"port {port} of token is in use; set SELLERGATE_TOKEN_PORT to another" in output
     assert " up in " not in output
+
+
+async def test_a_port_of_the_simulator_in_use_is_reported_with_the_setting_that_moves_it(folder: Path) -> None:
+    variables = environment(folder)
+    setting, port = "SELLERGATE_SIMULATOR_EU_PORT", int(variables["SELLERGATE_SIMULATOR_PORT"]) + 2
+    with socket.create_server((LOOPBACK, port)):
+        with launched(variables) as process:
+            said, _ = process.communicate(timeout=30)
+        assert process.returncode == 1
+        assert f"port {port} of simulator is in use; set {setting} to another" in said
+        with launched(variables | {setting: str(free_ports(1)[0])}) as process:
+            assert (await report(folder, process))["account_id"]
+
+
+async def test_a_folder_that_cannot_be_made_is_reported_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with launched(environment(tmp_path / "file" / "state")) as process:
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Not a directory" in said
+    assert "set SELLERGATE_STATE_DIR to another folder" in said
+    assert "Traceback" not in said
 
 
 async def test_a_state_directory_serves_one_run(folder: Path) -> None:

@@ -1,12 +1,13 @@
 """Failed starts of a service: one clear line, no traceback, and a non-zero exit code."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from sellergate_devstack.processes.ports import LOOPBACK
+from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 from sellergate_devstack.suite import Suite
 
 
@@ -48,3 +49,54 @@ async def test_a_missing_certificate_is_named(suite: Suite) -> None:
     done = start("token", {**process.environment, "SELLERGATE_TLS_CERT_FILE": "/nowhere.pem"})
     assert done.returncode == 2
     assert done.stderr.startswith("SELLERGATE_TLS_CERT_FILE:")
+
+
+async def test_the_certificate_of_another_service_is_named_with_its_setting(suite: Suite) -> None:
+    other = suite.files("gateway")
+    for name in ("account", "token", "iam", "edge"):
+        environment = suite.supervisor.processes[name].environment | {
+            "SELLERGATE_TLS_CERT_FILE": str(other.certificate)
+        }
+        done = start(name, environment)
+        assert done.returncode == 2, done.stderr
+        (sentence,) = done.stderr.splitlines()
+        assert sentence.startswith(
+            f"SELLERGATE_TLS_CERT_FILE: is the certificate of gateway, and this process is {name};"
+        )
+
+
+async def test_each_port_in_use_is_named_with_its_setting(suite: Suite) -> None:
+    edge = suite.supervisor.processes["edge"].environment | {"SELLERGATE_EDGE_PORT": str(free_ports(1)[0])}
+    iam = suite.supervisor.processes["iam"].environment | {"SELLERGATE_IAM_PORT": str(free_ports(1)[0])}
+    cases = (
+        ("edge", edge, "SELLERGATE_EDGE_PORT"),
+        ("edge", edge, "SELLERGATE_HEALTH_PORT"),
+        ("iam", iam, "SELLERGATE_HEALTH_PORT"),
+        ("iam", iam, "SELLERGATE_METRICS_PORT"),
+    )
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = taken.getsockname()[1]
+        for name, environment, setting in cases:
+            done = start(name, {**environment, setting: str(port)})
+            assert done.returncode == 1, done.stderr
+            last = json.loads(done.stderr.splitlines()[-1])
+            assert (last["event"], last["setting"], last["address"]) == ("address_taken", setting, f"{LOOPBACK}:{port}")
+            assert f"set {setting} to a free port" in last["advice"]
+            assert "Traceback" not in done.stderr
+
+
+async def test_an_unreachable_database_is_named_with_its_setting_and_without_its_password(suite: Suite) -> None:
+    port = free_ports(1)[0]
+    given = {
+        "DATABASE_URL": f"postgresql://sellergate:hidden@{LOOPBACK}:{port}/sellergate",
+        "SELLERGATE_DATABASE_WAIT_SECONDS": "0",
+        "SELLERGATE_ACCOUNT_PORT": str(free_ports(1)[0]),
+    }
+    done = start("account", suite.supervisor.processes["account"].environment | given)
+    assert done.returncode == 1, done.stderr
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert last["event"] == "database_is_down"
+    assert "DATABASE_URL" in last["advice"]
+    assert f"port {port}" in last["cause"]
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr

@@ -31,6 +31,8 @@ class SecretFiles(PydanticBaseSettingsSource):
             return Path(path).read_text(encoding="utf-8").rstrip("\n"), field_name, False
         except OSError as error:
             raise SettingsError([f"{variable}_FILE: cannot be read: {error.strerror}"]) from error
+        except UnicodeDecodeError:
+            raise SettingsError([f"{variable}_FILE: must be a text file in UTF-8"]) from None
 
     def __call__(self) -> dict[str, Any]:
         """Return the values of all secrets in files."""

@@ -1,6 +1,7 @@
 """`make run`: starts the whole suite on this machine, runs the demo once, and keeps the suite running."""
 
 import asyncio
+import errno
 import signal
 import sys
 
@@ -11,11 +12,13 @@ from sellergate_devstack.demo import DemoFailed, run_demo
 from sellergate_devstack.prepare import prepare
 from sellergate_devstack.processes.supervisor import PortTaken, ProcessDied
 from sellergate_devstack.report import remove_report, report_addresses, write_report
+from sellergate_devstack.servers.redis import NoRedis
 from sellergate_devstack.settings import DevstackSettings
 from sellergate_devstack.state import StateInUse
 from sellergate_devstack.suite import Suite, running_suite
 
 FAILED = 1
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CONNECTED = "The seller is connected; the step above shows what these servers refuse."
 _NOT_CONNECTED = "Set SELLERGATE_DEMO_… to credentials that they accept."
 
@@ -43,9 +46,21 @@ async def _run(settings: DevstackSettings) -> int:
     except asyncio.CancelledError:
         _report("Sellergate has ended.")
         return 0
-    except (StateInUse, PortTaken, ProcessDied, TimeoutError, ValueError, FileNotFoundError) as error:
+    except (StateInUse, PortTaken, ProcessDied, TimeoutError, ValueError, NoRedis) as error:
         _report(f"\n{error}")
         return FAILED
+    except OSError as error:
+        _report(f"\n{sentence_of(error, settings)}")
+        return FAILED
+
+
+def sentence_of(error: OSError, settings: DevstackSettings) -> str:
+    """Return what the operating system refused, and what the operator can do."""
+    if error.errno in _FULL:
+        cause = "The disk is full: free some space"
+    else:
+        cause = f"{error.filename or settings.folder}: {error.strerror or error}. Make it writable for this user"
+    return f"{cause}, or set SELLERGATE_STATE_DIR to another folder."
 
 
 async def _stay_up(suite: Suite) -> int:

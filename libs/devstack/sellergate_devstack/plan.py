@@ -11,11 +11,17 @@ from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 from sellergate_devstack.processes.probes import grpc_serves, http_serves, redis_serves
 from sellergate_devstack.processes.supervisor import Process
 from sellergate_devstack.servers.redis import find_redis, redis_configuration, redis_url
-from sellergate_devstack.settings import DevstackSettings, aws_environment, environment, interpreter, wraps_keys
+from sellergate_devstack.settings import (
+    SIMULATED,
+    DevstackSettings,
+    aws_environment,
+    environment,
+    interpreter,
+    wraps_keys,
+)
 from sellergate_devstack.state import Demo, State
 
 GRPC_SERVICES = ("account", "token", "iam", "gateway")
-_SIMULATED = ("NA", "EU", "FE", "SANDBOX")
 _GATEWAY = "SELLERGATE_INTERACTIVE_SHARE SELLERGATE_QUOTA_MODE SELLERGATE_DOCUMENT_HOSTS SELLERGATE_CATALOGUE"
 _EDGE = (
     "SELLERGATE_JWKS_URL SELLERGATE_OAUTH_DONE_PAGE SELLERGATE_CORS_ORIGINS SELLERGATE_USER_RATE SELLERGATE_USER_BURST"
@@ -93,10 +99,8 @@ class Plan:
         return f"http://{LOOPBACK}:{self.settings.simulator_port}"
 
     def _simulator(self) -> Process:
-        base = self.settings.simulator_port
         seed = self.state.write_private("simulator-seed.json", self.demo.seed(self.callback_url, self.login_url))
-        ports = {"SELLERGATE_SIMULATOR_PORT": base}
-        ports |= {f"SELLERGATE_SIMULATOR_{name}_PORT": base + 1 + index for index, name in enumerate(_SIMULATED)}
+        ports = self.settings.simulator_ports
         own = {name: str(port) for name, port in ports.items()} | {"SELLERGATE_SIMULATOR_SEED_FILE": str(seed)}
         if self.settings.catalogue:
             own["SELLERGATE_SIMULATOR_CATALOGUE"] = str(self.settings.catalogue)
@@ -111,6 +115,8 @@ class Plan:
             "SELLERGATE_INDEX_KEY_FILE": self._key("index"),
             "SELLERGATE_AUDIT_KEY_FILE": self._key("audit"),
             "SELLERGATE_STATE_DIR": str(self.state.folder),
+            # Before the launcher itself gives up, so that the service's own sentence is what it shows.
+            "SELLERGATE_DATABASE_WAIT_SECONDS": "20",
             "SELLERGATE_ROW_MACS": "require" if self.state.rows_have_macs else "adopt",
         }
         process = self._service("account", own, _ACCOUNT)
@@ -164,9 +170,9 @@ class Plan:
         """Return the simulator's address as settings, if the run uses the simulator for SP-API."""
         if not self.settings.wants_simulator:
             return {}
-        addresses = [f"http://{LOOPBACK}:{self.settings.simulator_port + 1 + index}" for index in range(4)]
+        addresses = [f"http://{LOOPBACK}:{port}" for port in list(self.settings.simulator_ports.values())[1:]]
         sandbox = {"SELLERGATE_SPAPI_SANDBOX_ENDPOINT": addresses[3]}
-        regions = zip(_SIMULATED[:3], addresses[:3], strict=True)
+        regions = zip(SIMULATED[:3], addresses[:3], strict=True)
         return {f"SELLERGATE_SPAPI_ENDPOINT_{region}": address for region, address in regions} | sandbox
 
     def _edge(self) -> Process:
@@ -189,7 +195,7 @@ class Plan:
 
     def _service(self, name: str, own: dict[str, str], operators: str) -> Process:
         files = self.state.authority.issue(name)
-        setting = f"SELLERGATE_{name.upper()}_PORT"
+        setting, metrics = f"SELLERGATE_{name.upper()}_PORT", self._metrics_port(name)
         values = {
             setting: str(self.port(name)),
             "REDIS_URL": self.redis_address,
@@ -197,18 +203,20 @@ class Plan:
             "SELLERGATE_TLS_CERT_FILE": str(files.certificate),
             "SELLERGATE_TLS_KEY_FILE": str(files.key),
             "SELLERGATE_LOG_LEVEL": self.settings.log_level,
-            **self._metrics(name),
+            **({"SELLERGATE_METRICS_PORT": str(metrics)} if metrics else {}),
             **own,
         }
         chosen = environment(values, operators=f"{_COMMON} {_OUTBOUND} {_REDIS} {_TRACES} {operators}") | {
             setting: str(self.port(name))
         }
         healthy = grpc_serves(self.target(name), name, self.operator)
-        return Process(name, self._command(name), chosen, self._log(name), healthy, {setting: self.port(name)})
+        ports = {setting: self.port(name)} | ({"SELLERGATE_METRICS_BASE_PORT": metrics} if metrics else {})
+        return Process(name, self._command(name), chosen, self._log(name), healthy, ports)
 
-    def _metrics(self, name: str) -> dict[str, str]:
+    def _metrics_port(self, name: str) -> int:
+        """Return the port of a service's metrics; 0: none."""
         base = self.settings.metrics_base_port
-        return {"SELLERGATE_METRICS_PORT": str(base + (*GRPC_SERVICES, "edge").index(name))} if base else {}
+        return base + (*GRPC_SERVICES, "edge").index(name) if base else 0
 
     def _targets(self, *names: str) -> dict[str, str]:
         return {f"SELLERGATE_{name.upper()}_TARGET": self.target(name) for name in names}

@@ -10,6 +10,7 @@ from sellergate_common.crypto.wrapping import holds_wrapped
 from sellergate_common.settings import PREFIX, Port, Settings, names
 
 _DEMO_ROLE = "arn:aws:iam::123456789012:role/SellergateDemo"
+SIMULATED = ("NA", "EU", "FE", "SANDBOX")
 # The variables of the launcher's environment that every process gets, in addition to its own settings.
 _PASSED_ON = (
     "PATH",
@@ -35,6 +36,11 @@ class DevstackSettings(Settings):
     iam_port: Port = 50053
     gateway_port: Port = 50054
     simulator_port: Port = 3900
+    simulator_na_port: Port | None = None
+    simulator_eu_port: Port | None = None
+    simulator_fe_port: Port | None = None
+    simulator_sandbox_port: Port | None = None
+    """Ports of SP-API in each region and of the sandbox; None: the four ports after `simulator_port`."""
     metrics_base_port: Annotated[int, Field(ge=0, le=65000)] = 0
     """The first of five consecutive ports for metrics of account, token, iam, gateway and edge; 0: no metrics."""
     simulator: Annotated[str, Field(pattern="^(on|off|auto)$")] = "auto"
@@ -68,11 +74,20 @@ class DevstackSettings(Settings):
         return not (self.lwa_token_url and (self.spapi_endpoint or any(regions)))
 
     @property
+    def simulator_ports(self) -> dict[str, int]:
+        """The simulator's ports by the setting of each: LWA, the three regions and the sandbox."""
+        first = self.simulator_port
+        given = (self.simulator_na_port, self.simulator_eu_port, self.simulator_fe_port, self.simulator_sandbox_port)
+        chosen = (port or first + offset for offset, port in enumerate(given, start=1))
+        names = (f"{PREFIX}SIMULATOR_{name}_PORT" for name in SIMULATED)
+        return {f"{PREFIX}SIMULATOR_PORT": first, **dict(zip(names, chosen, strict=True))}
+
+    @property
     def ports(self) -> set[int]:
         """Every port that the settings use."""
         services = {self.edge_port, self.account_port, self.token_port, self.iam_port, self.gateway_port}
-        rows = (self.simulator_port, self.metrics_base_port)  # each is the first of five
-        return services | {first + index for first in rows for index in range(5)}
+        metrics = {self.metrics_base_port + index for index in range(5)}
+        return services | metrics | set(self.simulator_ports.values())
 
     @property
     def demo_role_arn(self) -> str:

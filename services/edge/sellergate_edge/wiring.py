@@ -97,7 +97,8 @@ async def open_servers(settings: EdgeSettings) -> AsyncIterator[list[Server]]:
         if settings.health_port:
             health = ListenerOptions(Connections(PROBES, PROBES, Proxies("")), None, asyncio.sleep)
             probed = make_health_app(dependencies.sellergate, background)
-            servers.append(make_server(probed, settings.bind_host, settings.health_port, health))
+            port, setting = settings.health_port, "SELLERGATE_HEALTH_PORT"
+            servers.append(make_server(probed, settings.bind_host, port, health, setting=setting))
         yield servers
 
 

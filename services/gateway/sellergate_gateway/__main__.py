@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 import uvloop
 from sellergate_common.blocking.names import Loop
+from sellergate_common.identity.own_certificate import with_own_certificate
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.health import open_health
@@ -17,7 +18,7 @@ from sellergate_gateway.wiring import open_servicers
 
 def main() -> None:
     """Run the service until a signal stops it."""
-    settings = load_settings(GatewaySettings)
+    settings = with_own_certificate(load_settings(GatewaySettings), "gateway")
     configure_logging("gateway", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)
 

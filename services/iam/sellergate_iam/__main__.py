@@ -10,6 +10,7 @@ from sellergate_common.cache.keyspace import CREDENTIALS_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.clock_skew import measured_skew
+from sellergate_common.identity.own_certificate import with_own_certificate
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import configure_logging
@@ -33,7 +34,7 @@ from sellergate_iam.sts import BotoSts
 
 def main() -> None:
     """Run the service until a signal stops it."""
-    settings = load_settings(IamSettings)
+    settings = with_own_certificate(load_settings(IamSettings), "iam")
     configure_logging("iam", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)
 

@@ -11,6 +11,7 @@ from sellergate_common.cache.keyspace import TOKEN_PREFIX
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.clock_skew import measured_skew
+from sellergate_common.identity.own_certificate import with_own_certificate
 from sellergate_common.identity.tls import Identity
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
@@ -30,7 +31,7 @@ from sellergate_token.wiring import make_authorizations, make_tokens, open_rotat
 
 def main() -> None:
     """Run the service until a signal stops it."""
-    settings = load_settings(TokenSettings)
+    settings = with_own_certificate(load_settings(TokenSettings), "token")
     configure_logging("token", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)
 

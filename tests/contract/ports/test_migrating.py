@@ -41,7 +41,30 @@ async def test_a_start_gives_up_in_time_with_one_line_and_without_a_traceback() 
     assert max(stepped.pauses) <= 5
     assert [line["event"] for line in logs] == ["waiting_for_database", "database_is_down"]
     assert (logs[0]["host"], logs[0]["port"], logs[0]["at_most_seconds"]) == ("127.0.0.1", 1, 60.0)
+    assert "DATABASE_URL" in logs[1]["advice"]
+    assert "port 1" in logs[1]["cause"]
     assert "hidden" not in repr(logs)
+
+
+async def test_a_file_that_may_not_be_written_is_named_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with capture_logs() as logs, pytest.raises(SystemExit) as caught:
+        async with open_database(f"sqlite:///{tmp_path / 'file' / 'accounts.sqlite'}"):
+            pass
+    assert caught.value.code == 1
+    (line,) = logs
+    assert line["event"] == "database_file_refused"
+    assert "DATABASE_URL" in line["advice"]
+
+
+async def test_a_database_that_refuses_the_migration_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "accounts.sqlite").write_bytes(b"not a database, and long enough to be read as one" * 100)
+    async with open_database(f"sqlite:///{tmp_path / 'accounts.sqlite'}") as odd:
+        with capture_logs() as logs, pytest.raises(SystemExit) as caught:
+            await migrate(odd.engine)
+    assert caught.value.code == 1
+    assert [line["event"] for line in logs] == ["migration_failed"]
+    assert "not a database" in logs[0]["cause"]
 
 
 async def test_a_start_goes_on_when_the_database_comes_up(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import REGISTRY, Collector
 from prometheus_client.utils import floatToGoString
 
+from sellergate_common.observability.endings import end_for_address
 from sellergate_common.tasks import BackgroundTasks
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -90,6 +91,10 @@ def _background_metrics(background: BackgroundTasks | None) -> Iterator[Metric]:
 
 
 def serve_metrics(host: str, port: int) -> None:
-    """Serve the metrics on their own port; 0 serves none."""
-    if port:
+    """Serve the metrics on their own port; 0 serves none. Exit with code 1 if the address cannot be used."""
+    if not port:
+        return
+    try:
         start_http_server(port, addr=host)
+    except OSError:
+        end_for_address(f"{host}:{port}", "SELLERGATE_METRICS_PORT")

@@ -11,6 +11,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from prometheus_client.registry import REGISTRY
 
+from sellergate_common.observability.endings import end_for_address
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.telemetry import RpcMetrics, serve_metrics
 from sellergate_common.settings import ServerSettings
@@ -87,7 +88,11 @@ async def _serve_port(servicer: Any, settings: ServerSettings) -> grpc.aio.Serve
         options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", PROBE_BYTES)],
     )
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    server.add_insecure_port(f"{settings.bind_host}:{settings.health_port}")
+    address = f"{settings.bind_host}:{settings.health_port}"
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError:
+        end_for_address(address, "SELLERGATE_HEALTH_PORT")
     await server.start()
     return server
 

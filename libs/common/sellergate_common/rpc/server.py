@@ -18,6 +18,7 @@ from sellergate_common.identity.metrics import certificate_metrics
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.renewal import ServerCertificate
 from sellergate_common.identity.tls import Identity
+from sellergate_common.observability.endings import end_for_address
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import configure_tracing
 from sellergate_common.rpc.admission import Admission
@@ -78,8 +79,7 @@ async def run_server(
     try:
         server.add_secure_port(address, certificate.credentials())
     except RuntimeError:
-        get_logger().error("address_taken", address=address, setting=f"SELLERGATE_{name.upper()}_PORT")
-        raise SystemExit(1) from None
+        end_for_address(address, f"SELLERGATE_{name.upper()}_PORT")
     await server.start()
     await health.serve(names)
     get_logger().info("serving", address=address, services=names)

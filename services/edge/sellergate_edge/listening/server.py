@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from socket import socket
 
 import uvicorn
+from sellergate_common.observability.endings import end_for_address
 from sellergate_common.observability.logs import get_logger
 from starlette.types import ASGIApp
 
@@ -22,9 +23,10 @@ _OTHER_DESCRIPTORS = 128
 class Server(uvicorn.Server):
     """A server with bounded connections. When it is stopped, it completes the requests in progress."""
 
-    def __init__(self, config: uvicorn.Config, options: ListenerOptions) -> None:
+    def __init__(self, config: uvicorn.Config, options: ListenerOptions, setting: str) -> None:
         super().__init__(config)
         self._options = options
+        self._setting = setting
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -51,9 +53,8 @@ class Server(uvicorn.Server):
 
         try:
             listener = Listener(self._options, speak, self.config.host, self.config.port)
-        except OSError as error:
-            get_logger().error("cannot_listen", port=self.config.port, cause=error.strerror or type(error).__name__)
-            raise SystemExit(3) from None
+        except OSError:
+            end_for_address(f"{self.config.host}:{self.config.port}", self._setting)
         # uvicorn only calls `close`, which the listener has like asyncio's servers.
         self.servers = [listener]  # type: ignore[list-item]
         self.started = True
@@ -68,8 +69,12 @@ def make_server(
     forwarded: str = "",
     drain_seconds: int = 1,
     keep_alive_seconds: int = bounds.PROBE_KEEP_ALIVE_SECONDS,
+    setting: str = "SELLERGATE_EDGE_PORT",
 ) -> Server:
-    """Return a server. `forwarded`: addresses of proxies whose X-Forwarded-For is trusted, separated by commas."""
+    """Return a server. `forwarded`: addresses of proxies whose X-Forwarded-For is trusted, separated by commas.
+
+    `setting` is the one that holds the port.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -85,7 +90,7 @@ def make_server(
         timeout_keep_alive=keep_alive_seconds,
         timeout_graceful_shutdown=drain_seconds,
     )
-    return Server(config, options)
+    return Server(config, options, setting)
 
 
 async def serve_until_stopped(*servers: Server) -> None:
