@@ -1,4 +1,4 @@
-# One image for every process: docker build --build-arg SERVICE=gateway . (account, token, iam, gateway, edge, simulator, setup).
+# One image for every process: docker build --build-arg SERVICE=gateway . (account, token, iam, gateway, edge, cli, simulator, setup).
 ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS wheel

@@ -34,6 +34,8 @@ OTHERS = {
     },
     "ExternalSecret": {"refreshInterval", "secretStoreRef", "target", "dataFrom"},
     "PodMonitor": {"selector", "podMetricsEndpoints"},
+    "PrometheusRule": {"groups"},
+    "SecretStore": {"provider"},
 }
 SERVICES = {"account", "token", "iam", "gateway", "edge"}
 
@@ -44,7 +46,7 @@ def rendered(overlay: str, overlays: Path = OVERLAYS) -> list[dict[str, Any]]:
     return [one for one in yaml.safe_load_all(done.stdout) if one]
 
 
-@pytest.fixture(params=["dev", "production"])
+@pytest.fixture(params=["dev", "production", "eks"])
 def objects(need: Need, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     need.program("kubectl")
     return rendered(request.param)
@@ -70,7 +72,8 @@ def test_resources_of_other_projects_have_only_known_fields(objects: list[dict[s
 def pods(objects: list[dict[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for one in objects:
         if one["kind"] in ("Deployment", "Job", "StatefulSet"):
-            yield one["kind"], one["metadata"]["name"], one["spec"]["template"]["spec"]
+            name = one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"]
+            yield one["kind"], name, one["spec"]["template"]["spec"]
 
 
 def faults(kind: str, pod: dict[str, Any]) -> list[str]:
@@ -130,6 +133,27 @@ def test_each_service_is_whole(objects: list[dict[str, Any]]) -> None:
         assert spec["terminationGracePeriodSeconds"] > drain
     namespace = next(iter(by_kind["Namespace"].values()))
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_no_pod_may_use_the_api_server(objects: list[dict[str, Any]]) -> None:
+    kinds = {one["kind"] for one in objects}
+    assert not kinds & {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}, "no service calls the API server"
+    accounts = [one for one in objects if one["kind"] == "ServiceAccount"]
+    assert all(one["automountServiceAccountToken"] is False for one in accounts)
+    used = {pod["serviceAccountName"] for _, name, pod in pods(objects) if name in SERVICES | {"migrate"}}
+    stores = {
+        one["spec"]["provider"]["aws"]["auth"]["jwt"]["serviceAccountRef"]["name"]
+        for one in objects
+        if one["kind"] == "SecretStore"
+    }
+    assert {one["metadata"]["name"] for one in accounts} == used | stores
+
+
+def test_each_release_has_a_migration_of_its_own(objects: list[dict[str, Any]]) -> None:
+    (job,) = [one for one in objects if one["kind"] == "Job"]
+    labels = job["metadata"]["labels"]
+    assert labels["app.kubernetes.io/name"] == "migrate"
+    assert job["metadata"]["name"] == "migrate-" + labels["app.kubernetes.io/version"].replace(".", "-")
 
 
 def test_a_newer_catalogue_is_mounted_and_rolls_the_gateway(need: Need, tmp_path: Path) -> None:

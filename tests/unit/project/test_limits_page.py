@@ -37,8 +37,9 @@ def test_no_bound_of_the_door_is_left_out() -> None:
 
 
 def test_production_distinguishes_clients_behind_its_ingress() -> None:
-    overlay = (ROOT / "deploy/k8s/overlays/production/kustomization.yaml").read_text()
-    (listed,) = re.findall(r'name: SELLERGATE_FORWARDED_ALLOW_IPS, value: "([^"]+)"', overlay)
-    assert listed != "*"
-    assert "10.1.2.3" in Proxies(listed)
-    assert "203.0.113.7" not in Proxies(listed)
+    for overlay, proxy in (("production", "10.1.2.3"), ("eks", "10.0.17.3")):
+        settings = (ROOT / "deploy/k8s/overlays" / overlay / "settings.env").read_text()
+        (listed,) = re.findall(r"^SELLERGATE_FORWARDED_ALLOW_IPS=(.+)$", settings, re.MULTILINE)
+        assert listed != "*"
+        assert proxy in Proxies(listed)
+        assert "203.0.113.7" not in Proxies(listed)

@@ -32,6 +32,15 @@ def test_the_dev_overlay_runs_this_version() -> None:
     assert {image["newTag"] for image in overlay["images"]} == {VERSION}
 
 
+def test_the_migration_of_each_release_is_a_job_of_its_own() -> None:
+    component = yaml.safe_load((ROOT / "deploy/k8s/components/release/kustomization.yaml").read_text())
+    (patch,) = component["patches"]
+    assert patch["options"] == {"allowNameChange": True}
+    name, label = yaml.safe_load(patch["patch"])
+    assert name["value"] == f"migrate-{VERSION.replace('.', '-')}"
+    assert label["value"] == VERSION
+
+
 def test_production_runs_only_digests() -> None:
     folder = ROOT / "deploy/k8s/overlays/production"
     overlay = yaml.safe_load((folder / "kustomization.yaml").read_text())

@@ -111,11 +111,14 @@ def test_images_install_nothing_that_was_not_hashed() -> None:
 def test_a_release_fills_every_digest_at_once() -> None:
     fill = script("fill_digests")
     text = fill.FILE.read_text()
-    lines = "\n".join(f"{name} sha256:{digit * 64}" for name, digit in zip(SERVICES[:5], "12345", strict=True))
+    images = (*SERVICES[:5], "cli")
+    lines = "\n".join(f"{name} sha256:{digit * 64}" for name, digit in zip(images, "123456", strict=True))
     filled = fill.filled(text, lines)
     assert re.findall(r'sellergate-(\w+), newName: \S+, digest: "sha256:(.)', filled) == list(
-        zip(SERVICES[:5], "12345", strict=True)
+        zip(images, "123456", strict=True)
     )
+    pushed = lines.replace("account sha256", "account registry.test:5000/shop/sellergate-account@sha256")
+    assert "newName: registry.test:5000/shop/sellergate-account, digest" in fill.filled(text, pushed)
     assert fill.filled(filled, lines) == filled
     for bad in (
         "",
@@ -123,7 +126,7 @@ def test_a_release_fills_every_digest_at_once() -> None:
         lines + "\naccount sha256:" + "1" * 64,
         lines.replace("1" * 64, "latest"),
     ):
-        with pytest.raises(ValueError, match="each of account, token, iam, gateway, edge once"):
+        with pytest.raises(ValueError, match="each of account, token, iam, gateway, edge, cli once"):
             fill.filled(text, bad)
     assert "newTag" not in (ROOT / "deploy/k8s/overlays/production/kustomization.yaml").read_text() + text
 
