@@ -37,7 +37,7 @@ if "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --con
 fi
 if grep -qi "No space left" "$log"; then
     refuse "The disk is full: the packages were not installed into $folder. Free some space, then run the command again."
-elif grep -qE "NewConnectionError|Failed to establish|Name or service not known|Temporary failure in name resolution|ProxyError|ReadTimeout|ConnectTimeout|Network is unreachable" "$log"; then
-    refuse "The package index was not reached, and the packages were not installed. Check the network and pip's settings ($folder/bin/pip config list); $log has pip's output."
+elif grep -qE "NewConnectionError|Failed to establish|Name or service not known|Temporary failure in name resolution|ProxyError|ReadTimeout|ConnectTimeout|Network is unreachable|from versions: none" "$log"; then
+    refuse "The package index was not reached or lacks a package, and nothing was installed. Check the network and pip's settings ($folder/bin/pip config list); $log has pip's output."
 fi
 refuse "The packages were not installed; $log has pip's output. Its last line: $(grep -v '^\s*$' "$log" | tail -n 1)"

@@ -66,7 +66,9 @@ def test_an_index_that_is_not_reached_is_one_sentence_and_a_broken_environment_i
     (tree / ".venv" / "bin").mkdir(parents=True)
     (tree / ".venv" / "bin" / "python").symlink_to("/nowhere/python3")
     said = sentence(make(tree, "run", f"PYTHON={sys.executable}", **without_index()))
-    assert said.startswith("The package index was not reached, and the packages were not installed. Check the network")
+    assert said.startswith(
+        "The package index was not reached or lacks a package, and nothing was installed. Check the network"
+    )
     made = subprocess.run(
         [tree / ".venv" / "bin" / "python", "-m", "pip", "--version"], capture_output=True, check=False
     )

@@ -1,16 +1,18 @@
-"""The report of a running suite: run.json for programs, and addresses for people."""
+"""The report of a running suite: run.json for programs, client.env for internal services, and addresses for people."""
 
 import json
+import shlex
 from collections.abc import Callable
 
 from sellergate_devstack.processes.lines import report_lines
 from sellergate_devstack.suite import Suite
 
 FILE = "run.json"
+CLIENT_FILE = "client.env"
 
 
 def write_report(suite: Suite, account_id: str, dropin: dict[str, str] | None) -> None:
-    """Write run.json into the state directory, readable only by its owner."""
+    """Write run.json and client.env into the state directory, readable only by its owner."""
     operator = suite.files("operator")
     document = {
         "edge": suite.edge,
@@ -24,12 +26,28 @@ def write_report(suite: Suite, account_id: str, dropin: dict[str, str] | None) -
         **({"dropin": dropin} if dropin else {}),
         "pids": suite.pids,
     }
+    suite.plan.state.write_private(CLIENT_FILE, client_environment(suite, account_id))
     suite.plan.state.write_private(FILE, json.dumps(document, indent=2) + "\n")
 
 
+def client_environment(suite: Suite, account_id: str) -> str:
+    """Return the settings of an internal service as lines for a shell."""
+    files = suite.files("client/demo")
+    values = {
+        "SELLERGATE_GATEWAY_TARGET": suite.target("gateway"),
+        "SELLERGATE_ACCOUNT_TARGET": suite.target("account"),
+        "SELLERGATE_TLS_CA_FILE": files.ca,
+        "SELLERGATE_TLS_CERT_FILE": files.certificate,
+        "SELLERGATE_TLS_KEY_FILE": files.key,
+        "SELLERGATE_ACCOUNT_ID": account_id,
+    }
+    return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in values.items())
+
+
 def remove_report(suite: Suite) -> None:
-    """Remove run.json, because the suite has ended."""
-    (suite.plan.state.folder / FILE).unlink(missing_ok=True)
+    """Remove run.json and client.env, because the suite has ended."""
+    for name in (FILE, CLIENT_FILE):
+        (suite.plan.state.folder / name).unlink(missing_ok=True)
 
 
 def report_addresses(suite: Suite, account_id: str, report: Callable[[str], None]) -> None:
@@ -44,6 +62,7 @@ def report_addresses(suite: Suite, account_id: str, report: Callable[[str], None
         report(f"simulator   {suite.simulator}/control/counters")
     report(f"logs        {suite.plan.state.folder / 'logs'}")
     report(f"run.json    {suite.plan.state.folder / FILE}   (addresses, certificates and a token, for programs)")
+    report(f"client.env  {suite.plan.state.folder / CLIENT_FILE}   (settings of an internal service)")
     report("")
     report_lines(suite.edge, suite.jwt(suite.demo.user_id), account_id, marketplace, report)
     report("")

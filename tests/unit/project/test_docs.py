@@ -1,6 +1,7 @@
 """The pages for users agree with the code."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,24 @@ from typer.main import get_command
 
 from tests.paths import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/quickstarts").glob("*.md"))]
 _ROW = re.compile(r"^\| `([A-Z_]+)` \| `(\w+)` \| ([A-Z_]+) \| (\d+) \| (.+) \| (.+) \|$", re.MULTILINE)
+# What is no command and no program: output, diagrams.
+_SHOWN = {"text", "mermaid"}
+_MARK = re.compile(r"<!-- (?:tests?: (?P<tests>[\w./]+(?:, [\w./]+)*)(?:; .+)?|not run: (?P<why>.+)) -->")
+
+
+def fences(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield each fenced block of a page: its language, its text and the line before it."""
+    before, language, lines = "", None, list[str]()
+    for line in path.read_text().splitlines():
+        if not line.startswith("```"):
+            lines.append(line)
+        elif language is None:
+            before, language, lines = (lines or [""])[-1], line[3:], []
+        else:
+            yield language, "\n".join(lines), before
+            language, lines = None, []
 
 
 def test_every_reason_is_explained_as_it_is() -> None:
@@ -30,7 +47,7 @@ def page(name: str) -> str:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
         assert (path.parent / target).exists(), target
 
 
@@ -42,3 +59,53 @@ def test_commands_that_are_named_exist(path: Path) -> None:
         while rest and hasattr(command, "commands"):
             assert rest[0] in command.commands, words
             command = command.commands[rest.pop(0)]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_example_is_run_by_a_test_or_says_why_not(path: Path) -> None:
+    """The line before a block names the test, or one mark at the head of the page names that of all its blocks."""
+    of_page = _MARK.fullmatch(path.read_text().splitlines()[2])
+    for language, text, before in fences(path):
+        if language in _SHOWN:
+            continue
+        mark = _MARK.fullmatch(before) or of_page
+        assert mark, f"{path.name}: write <!-- test: tests/… --> or <!-- not run: … --> before {text[:60]!r}"
+        for test in (mark["tests"] or "").split(", "):
+            assert (ROOT / test).exists(), test
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_options_of_commands_in_examples_exist(path: Path) -> None:
+    for language, text, _ in fences(path):
+        for line in text.splitlines() if not language else ():
+            words = line.partition(" #")[0].split()
+            at = next((index for index, word in enumerate(words) if word.rpartition("/")[2] == "sellergate"), None)
+            # Of several commands in one line, only one that begins it is read.
+            if at not in (0, len(words) - words[::-1].index("--") if "--" in words else 0):
+                continue
+            command, rest = get_command(app), words[at + 1 :]
+            while rest and hasattr(command, "commands") and rest[0] in command.commands:
+                command = command.commands[rest.pop(0)]
+            known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+            options = {word for word in rest if re.fullmatch(r"--?[a-z][a-z-]*", word)}
+            assert options <= known, (line, options - known)
+
+
+def test_the_readme_fits_on_two_screens() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 100
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/quickstarts").glob("*.md")), ids=lambda path: path.name)
+def test_a_quickstart_has_at_most_five_commands(path: Path) -> None:
+    (commands,) = [text for language, text, _ in fences(path) if not language]
+    assert len(commands.splitlines()) <= 5
+
+
+def test_every_page_is_in_the_index_and_in_the_navigation() -> None:
+    index, navigation = page("index.md"), (ROOT / "mkdocs.yml").read_text()
+    for path in (ROOT / "docs").rglob("*.md"):
+        name = path.relative_to(ROOT / "docs").as_posix()
+        if name == "index.md" or (name.startswith("adr/") and name != "adr/README.md"):
+            continue
+        assert f"({name})" in index, name
+        assert name in navigation, name
