@@ -9,7 +9,7 @@ from sellergate.token.v1 import token_service_pb2 as pb2
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceServicer
 from sellergate_common.context import current_caller
 from sellergate_common.errors import InvalidRequest
-from sellergate_common.rpc.timestamps import to_duration, to_timestamp
+from sellergate_common.rpc.timestamps import set_duration, set_timestamp, to_duration
 
 from sellergate_token.authorizations.completion import AuthorizationCallback
 from sellergate_token.authorizations.consent import AuthorizationRequest
@@ -151,14 +151,16 @@ def _own(given: pb2.InlineCredentials) -> tuple[LwaClient, RefreshToken]:
 
 def _to_message(token: AccessToken, *, cached: bool, inline: bool = False) -> pb2.GetAccessTokenResponse:
     refresh_token = token.refresh_token.get_secret_value() if inline and token.refresh_token else ""
-    return pb2.GetAccessTokenResponse(
+    left = token.expire_time - time.time()
+    response = pb2.GetAccessTokenResponse(
         access_token=token.value.get_secret_value(),
         token_type="bearer",
-        expire_time=to_timestamp(token.expire_time),
-        expires_in=max(0, int(token.expire_time - time.time())),
+        expires_in=max(0, int(left)),
         source=pb2.TOKEN_SOURCE_CACHE if cached else pb2.TOKEN_SOURCE_REFRESH,
         refresh_token=refresh_token,
-        life=to_duration(token.life),
         revision=token.revision,
-        remaining=to_duration(token.expire_time - time.time()),
     )
+    set_timestamp(response.expire_time, token.expire_time)
+    set_duration(response.life, token.life)
+    set_duration(response.remaining, left)
+    return response

@@ -55,6 +55,10 @@ class Ticket:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """End as `end` does."""
+        self.end()
+
+    def end(self) -> None:
         """Start the next waiter; the time since the turn counts as the time of the work."""
         turn = self._turn
         if turn is None:

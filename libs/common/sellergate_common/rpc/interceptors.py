@@ -212,8 +212,12 @@ async def _admit(admission: Admission, polls: frozenset[str], inside: Inside, rp
     """Admit a unary call of Sellergate's contracts; streams, health checks and polls need no admission."""
     if rpc.streams or rpc.call.method in polls or not rpc.call.method.startswith("sellergate."):
         return await inside(rpc)
-    async with admission.admit(until_deadline(UNARY_SECONDS)):
+    ticket = admission.issue_ticket(until_deadline(UNARY_SECONDS))
+    try:  # without the context managers of `admit`, which every call would pay for
+        await ticket.wait_for_turn()
         return await inside(rpc)
+    finally:
+        ticket.end()
 
 
 class InterceptedServer:

@@ -13,14 +13,28 @@ _NANOS = 1_000_000_000
 
 def to_timestamp(seconds: float) -> Timestamp:
     """Return a time in seconds since the epoch as a message, truncated to milliseconds."""
-    whole, milliseconds = divmod(int(seconds * 1000), 1000)
-    return Timestamp(seconds=whole, nanos=milliseconds * 1_000_000)
+    stamp = Timestamp()
+    set_timestamp(stamp, seconds)
+    return stamp
+
+
+def set_timestamp(stamp: Timestamp, seconds: float) -> None:
+    """Set a message to a time, as `to_timestamp` does; a field that is set in place is not copied."""
+    stamp.seconds, milliseconds = divmod(int(seconds * 1000), 1000)
+    stamp.nanos = milliseconds * 1_000_000
 
 
 def to_duration(seconds: float) -> Duration:
     """Return a duration in seconds as a message, to the nanosecond; a negative one becomes zero."""
-    whole, nanos = divmod(round(max(0.0, seconds) * _NANOS), _NANOS)
-    return Duration(seconds=whole, nanos=nanos)
+    duration = Duration()
+    set_duration(duration, seconds)
+    return duration
+
+
+def set_duration(duration: Duration, seconds: float) -> None:
+    """Set a message to a duration, as `to_duration` does; a field that is set in place is present also where it is zero."""
+    duration.SetInParent()
+    duration.seconds, duration.nanos = divmod(round(max(0.0, seconds) * _NANOS), _NANOS)
 
 
 def from_datetime(time: datetime | None) -> Timestamp | None:

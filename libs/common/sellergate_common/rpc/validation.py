@@ -1,7 +1,7 @@
 """Enforcement of the protos' shape rules (sellergate.common.v1.rules) on every request."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -27,25 +27,6 @@ _Check = Callable[[Any], str | None]
 _MAX_SHOWN = 50
 
 
-@dataclass(frozen=True, slots=True)
-class _Checks:
-    """The checks of one field: on its whole value, and on each item of a repeated string."""
-
-    whole: tuple[_Check, ...]
-    item: tuple[_Check, ...]
-
-    def faults(self, name: str, value: Any) -> Iterator[FieldViolation]:
-        """Yield the faults of a value; a fault of an item names its index."""
-        places = [(name, value, self.whole)]
-        if self.item:
-            places += [(f"{name}[{index}]", item, self.item) for index, item in enumerate(value)]
-        for place, part, checks in places:
-            for check in checks:
-                fault = check(part)
-                if fault:
-                    yield FieldViolation(place, fault)
-
-
 def validate(message: Message) -> None:
     """Raise InvalidRequest that names every field of `message` that breaks its rules."""
     found: list[FieldViolation] = []
@@ -67,7 +48,11 @@ def _violations(message: Message, path: str) -> Iterator[FieldViolation]:
                 yield FieldViolation(path + field.name, "must be set")
             continue
         name = path + field.name
-        yield from field.checks.faults(name, value)
+        for check in field.whole_checks:
+            if fault := check(value):
+                yield FieldViolation(name, fault)
+        if field.item_checks:
+            yield from field.faults_of_items(name, value)
         if field.looked_into:
             if field.is_repeated:
                 for index, item in enumerate(value):
@@ -84,7 +69,7 @@ def _is_looked_into(field: FieldDescriptor) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """The compiled rules of a field."""
+    """The compiled rules of a field: checks on its whole value, and on each item of a repeated string."""
 
     name: str
     required: bool
@@ -92,7 +77,15 @@ class _Field:
     zero_is_set: bool
     is_repeated: bool
     looked_into: bool
-    checks: _Checks
+    whole_checks: tuple[_Check, ...]
+    item_checks: tuple[_Check, ...]
+
+    def faults_of_items(self, name: str, items: Iterable[Any]) -> Iterator[FieldViolation]:
+        """Yield the faults of the items, each of which names its index."""
+        for index, item in enumerate(items):
+            for check in self.item_checks:
+                if fault := check(item):
+                    yield FieldViolation(f"{name}[{index}]", fault)
 
     @classmethod
     def of(cls, field: FieldDescriptor) -> "_Field":
@@ -105,7 +98,8 @@ class _Field:
             zero_is_set=not (field.is_repeated or is_text or rules.required),
             is_repeated=field.is_repeated,
             looked_into=_is_looked_into(field),
-            checks=_Checks(tuple(_checks(field, rules)), tuple(_item_checks(field, rules))),
+            whole_checks=tuple(_checks(field, rules)),
+            item_checks=tuple(_item_checks(field, rules)),
         )
 
 
@@ -114,7 +108,7 @@ def _plan(descriptor: Descriptor) -> tuple[_Field, ...]:
     """Compile the rules of a message: the fields to check, and the checks on each."""
     fields = map(_Field.of, descriptor.fields)
     return tuple(
-        field for field in fields if field.required or field.checks.whole or field.checks.item or field.looked_into
+        field for field in fields if field.required or field.whole_checks or field.item_checks or field.looked_into
     )
 
 

@@ -54,7 +54,7 @@ class Tokens:
                 self._accounts.forget(account_id)
                 continue
             found = self._check_lifetime(found, min_lifetime)
-            return Lookup(replace(found.value, revision=account.revision), found.cached)
+            return Lookup(found.value.of_revision(account.revision), found.cached)
         raise Unavailable("The account changed several times during the request. Try again.", retry_after=1.0)
 
     async def for_application(self, application_id: str, scope: str, min_lifetime: float | None) -> Lookup[AccessToken]:
