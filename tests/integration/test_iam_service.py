@@ -97,11 +97,11 @@ class Desk:
         return response
 
     async def refused(self, method: str, request: Any, caller: str = "gateway") -> SellergateError:
-        count = len(self.sts.count)
+        count = len(self.sts.calls)
         with pytest.raises(SellergateError) as caught:
             await self.call(caller, method, request)
         if caught.value.reason is not Reason.ROLE_REJECTED:
-            assert len(self.sts.count) == count, "STS is not asked in vain"
+            assert len(self.sts.calls) == count, "STS is not asked in vain"
         return caught.value
 
 
