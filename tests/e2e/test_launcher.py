@@ -142,8 +142,11 @@ async def test_a_port_of_the_simulator_in_use_is_reported_with_the_setting_that_
             said, _ = process.communicate(timeout=30)
         assert process.returncode == 1
         assert f"port {port} of simulator is in use; set {setting} to another" in said
-        with launched(variables | {setting: str(free_ports(1)[0])}) as process:
-            assert (await report(folder, process))["account_id"]
+        (other,) = free_ports(1)
+        with launched(variables | {setting: str(other)}) as process:
+            assert process.stdout is not None
+            started = next((line for line in process.stdout if line.startswith("  simulator")), "")
+    assert f", {other}, " in started
 
 
 async def test_a_folder_that_cannot_be_made_is_reported_with_its_setting(tmp_path: Path) -> None:

@@ -111,6 +111,22 @@ def test_the_edge_gets_the_operators_sign_in(tmp_path: Path, monkeypatch: pytest
         assert {name: value for name, value in process.environment.items() if name in given} == expected
 
 
+def test_a_port_of_the_simulator_that_is_set_is_used_by_simulator_and_services(tmp_path: Path) -> None:
+    settings = DevstackSettings(state_dir=tmp_path, simulator="on", simulator_port=4000, simulator_eu_port=4100)
+    known = {process.name: process for process in make_plan(settings, State(tmp_path)).processes()}
+    assert list(known["simulator"].ports.values()) == [4000, 4001, 4100, 4003, 4004]
+    assert known["simulator"].environment["SELLERGATE_SIMULATOR_EU_PORT"] == "4100"
+    for name in ("iam", "gateway"):
+        assert known[name].environment["SELLERGATE_SPAPI_ENDPOINT_EU"] == "http://127.0.0.1:4100"
+        assert known[name].environment["SELLERGATE_SPAPI_ENDPOINT_FE"] == "http://127.0.0.1:4003"
+
+
+def test_a_port_for_metrics_that_is_in_use_is_named_by_its_setting(tmp_path: Path) -> None:
+    settings = DevstackSettings(state_dir=tmp_path, simulator="on", metrics_base_port=4500)
+    known = {process.name: process for process in make_plan(settings, State(tmp_path)).processes()}
+    assert [known[name].ports["SELLERGATE_METRICS_BASE_PORT"] for name in ("account", "edge")] == [4500, 4504]
+
+
 def test_the_account_service_has_aws_only_for_keys_that_are_wrapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
