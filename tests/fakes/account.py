@@ -16,6 +16,7 @@ from sellergate_account.audit import Audit
 from sellergate_account.clients import Clients
 from sellergate_account.ids import new_external_id, new_uuid7
 from sellergate_account.model import (
+    OLDEST_FIRST,
     Account,
     Actor,
     Application,
@@ -23,6 +24,7 @@ from sellergate_account.model import (
     AuditEvent,
     ChainHead,
     Cursor,
+    EventOrder,
     Filter,
     FirstResponse,
     KeyedRequest,
@@ -65,8 +67,13 @@ class FakeAuditLog:
             if event.chain in chains:
                 yield event
 
-    async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
-        return [event for event in self.log if event.chain == chain and event.sequence > after][:limit]
+    async def page(self, chain: str, after: int, limit: int, order: EventOrder = OLDEST_FIRST) -> Sequence[AuditEvent]:
+        def wanted(event: AuditEvent) -> bool:
+            follows = not after or (event.sequence < after if order.newest_first else event.sequence > after)
+            return event.chain == chain and follows and (order.since is None or event.create_time >= order.since)
+
+        found = sorted(filter(wanted, self.log), key=lambda event: event.sequence, reverse=order.newest_first)
+        return found[:limit]
 
     async def macs(self, events: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         return {key: one.mac for one in self.log if (key := (one.chain, one.sequence)) in events}
@@ -130,6 +137,9 @@ class FakeAccounts:
                 and (not narrowed.states or account.state in narrowed.states)
                 and (not narrowed.marketplaces or account.marketplace in narrowed.marketplaces)
                 and narrowed.application_id in ("", account.application_id)
+                and narrowed.amazon_seller_id in ("", account.amazon_seller_id)
+                and narrowed.external_ref in ("", account.external_ref)
+                and set(narrowed.labels) <= set(account.labels.items())
                 and (
                     narrowed.expires_before is None
                     or (
@@ -152,11 +162,13 @@ class FakeAccounts:
     async def add(self, account: Account, refresh_token: SecretStr) -> None:
         if account.account_id in self.rows or await self.find(*_key(account)):
             raise DuplicateKey
+        self._check_reference(account)
         self.rows[account.account_id] = (account, refresh_token)
         self.audit_log.living[account.account_id] = ChainHead()
 
     async def save(self, account: Account, refresh_token: SecretStr | None) -> None:
         before = self.rows[account.account_id][0]
+        self._check_reference(account)
         if refresh_token is None and before.revision != account.revision:
             await self.read_refresh_token(before)
         if refresh_token is not None:
@@ -170,6 +182,15 @@ class FakeAccounts:
     async def read_refresh_token(self, account: Account) -> SecretStr:
         _check_readable(self.unreadable, f"accounts/{account.account_id}")
         return self.rows[account.account_id][1]
+
+    def _check_reference(self, account: Account) -> None:
+        for other, _ in self.rows.values():
+            same = account.external_ref and (other.user_id, other.external_ref) == (
+                account.user_id,
+                account.external_ref,
+            )
+            if same and other.account_id != account.account_id:
+                raise DuplicateKey
 
 
 @dataclass

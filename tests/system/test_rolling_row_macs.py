@@ -40,12 +40,10 @@ LAST_WITHOUT = "d4b900540b1dc419ac4d9bcdba2bd530c1ed24e4"
 _CODE = ("services/account", "libs/common", "libs/amazon")
 
 
-def older_code(folder: Path, need: Need) -> str:
-    """Unpack the older release's code; return its import path."""
-    archive = subprocess.run(
-        ["git", "archive", LAST_WITHOUT, *_CODE], cwd=ROOT, capture_output=True, check=False, timeout=60
-    )
-    need(f"the commit {LAST_WITHOUT[:7]} in the history", archive.returncode == 0)
+def older_code(folder: Path, need: Need, commit: str = LAST_WITHOUT) -> str:
+    """Unpack an older release's code; return its import path."""
+    archive = subprocess.run(["git", "archive", commit, *_CODE], cwd=ROOT, capture_output=True, check=False, timeout=60)
+    need(f"the commit {commit[:7]} in the history", archive.returncode == 0)
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(folder, filter="data")
     return ":".join(str(folder / one) for one in _CODE)

@@ -3,9 +3,12 @@
 Errors are those of `sellergate_common.errors`; programs decide by their class or `reason`, never by their message.
 """
 
+from sellergate.account.v1.account_service_pb2 import AccountFilter
 from sellergate_common.errors import (
     AmazonRefused,
+    CallCancelled,
     Conflict,
+    InternalError,
     InvalidRequest,
     NotAllowed,
     NotFound,
@@ -16,10 +19,13 @@ from sellergate_common.errors import (
     QuotaExceeded,
     Reason,
     ResponseTooLarge,
+    RoleRejected,
     SellergateError,
     Unauthenticated,
     Unavailable,
+    Unimplemented,
 )
+from sellergate_common.settings import SettingsError
 
 from sellergate_client.calls import Call, CallOutcome
 from sellergate_client.documents.feeds import Feed
@@ -31,13 +37,16 @@ from sellergate_client.sellergate import Sellergate
 from sellergate_client.selling_partner import SellingPartner
 
 __all__ = [
+    "AccountFilter",
     "AmazonRefused",
     "Call",
+    "CallCancelled",
     "CallOutcome",
     "ClientUseError",
     "Conflict",
     "Document",
     "Feed",
+    "InternalError",
     "InvalidRequest",
     "NotAllowed",
     "NotFound",
@@ -49,11 +58,14 @@ __all__ = [
     "QuotaExceeded",
     "Reason",
     "ResponseTooLarge",
+    "RoleRejected",
     "RowError",
     "Sellergate",
     "SellergateError",
     "SellingPartner",
+    "SettingsError",
     "SpApiResponse",
     "Unauthenticated",
     "Unavailable",
+    "Unimplemented",
 ]

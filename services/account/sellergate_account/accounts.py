@@ -1,16 +1,17 @@
 """The rules of accounts: which user may see them, how they change, and when their revision grows."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import SecretStr
-from sellergate_amazon.marketplaces import MARKETPLACES, marketplace_by_code, marketplace_by_id
+from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_common.context import bind
 from sellergate_common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 
 from sellergate_account import model
+from sellergate_account.account_fields import check_labels, check_marketplace_ids, check_ref_is_free, marketplace_code
 from sellergate_account.applications import Applications, LwaClient, check_future
 from sellergate_account.audit import Audit
 from sellergate_account.changes.publishing import write_and_publish
@@ -36,8 +37,6 @@ from sellergate_account.ports.unit_of_work import Store, UnitOfWork
 from sellergate_account.secrets.rules import CLIENT_SECRET, REFRESH_TOKEN, check_connection, check_credentials
 
 DEFAULT_REGION = "us-east-1"
-# Sellers must renew their authorization every 365 days (developer docs, "renew authorizations").
-AUTHORIZATION_LIFE = timedelta(days=365)
 ID = model.ID
 # A change of any of these fields raises the revision.
 _CREDENTIALS = frozenset(
@@ -65,6 +64,8 @@ class Connection:
     signing: Signing | None = None
     sandbox: bool | None = None
     authorization_expire_time: datetime | None = None
+    external_ref: str | None = None
+    labels: Mapping[str, str] | None = None
 
 
 class Accounts:
@@ -94,6 +95,7 @@ class Accounts:
         """Store a seller; return the account and whether it is new. Raises InvalidRequest, NotFound."""
         marketplace = marketplace_code(connection.marketplace, "marketplace")
         check_marketplace_ids(connection.marketplace_ids)
+        check_labels(connection.labels)
         check_connection(connection)
         check_future(connection.authorization_expire_time, self._now(), "authorization_expire_time")
         connection = replace(connection, marketplace=marketplace)
@@ -118,6 +120,7 @@ class Accounts:
     async def update(self, account_id: str, user: str, changes: Changes, etag: str) -> Account:
         """Change single fields. Raises InvalidRequest, NotFound, Conflict."""
         check_marketplace_ids(changes.marketplace_ids, "account.marketplace_ids")
+        check_labels(changes.labels, "account.labels")
         check_credentials({REFRESH_TOKEN: changes.refresh_token, CLIENT_SECRET: changes.client_secret})
         check_future(changes.authorization_expire_time, self._now(), "account.authorization_expire_time")
 
@@ -138,6 +141,8 @@ class Accounts:
                 sandbox=_or(changes.sandbox, account.sandbox),
                 authorization_expire_time=_or(changes.authorization_expire_time, account.authorization_expire_time),
                 role_without_external_id=_or(changes.role_without_external_id, account.role_without_external_id),
+                external_ref=_or(changes.external_ref, account.external_ref),
+                labels=_or(changes.labels, account.labels),
             )
             secrets = Renewal(
                 changes.refresh_token, changes.authorization_expire_time is None, changes.client_secret is not None
@@ -261,6 +266,8 @@ class Accounts:
             signing=_or(connection.signing, found.signing),
             sandbox=_or(connection.sandbox, found.sandbox),
             authorization_expire_time=_or(connection.authorization_expire_time, found.authorization_expire_time),
+            external_ref=_or(connection.external_ref, found.external_ref),
+            labels=_or(connection.labels, found.labels),
             # Only a new refresh token, or an exchange that Amazon accepts, makes a revoked account active.
             state=found.state if found.state is State.AUTHORIZATION_REVOKED else State.ACTIVE,
         )
@@ -293,14 +300,16 @@ class Accounts:
             sandbox=bool(connection.sandbox),
             state=origin.state,
             refresh_token_set=True,
-            authorization_expire_time=connection.authorization_expire_time
-            or (origin.create_time or now) + AUTHORIZATION_LIFE,
+            authorization_expire_time=connection.authorization_expire_time,
             revision=1,
             version=1,
             create_time=origin.create_time or now,
             update_time=origin.update_time or origin.create_time or now,
             role_without_external_id=origin.role_without_external_id,
+            external_ref=connection.external_ref or "",
+            labels=connection.labels or {},
         )
+        await check_ref_is_free(work.accounts, account)
         await work.accounts.add(account, connection.refresh_token)
         if origin.account_id:
             await work.audit_log.resume_chain(origin.account_id)
@@ -317,13 +326,16 @@ class Accounts:
         if token is not None and await self._has(work, before, token):
             token = None
         if token is not None and renewal.renews_consent:
-            after = replace(after, authorization_expire_time=self._now() + AUTHORIZATION_LIFE)
+            # The seller consented at an unknown time, perhaps long ago: the token may be an older one.
+            after = replace(after, authorization_expire_time=None)
         if token is not None and after.state is State.AUTHORIZATION_REVOKED:
             after = replace(after, state=State.ACTIVE)
         changed = [name for name in Account.__dataclass_fields__ if getattr(before, name) != getattr(after, name)]
         changed += ["refresh_token"] * (token is not None) + ["lwa_client_secret"] * renewal.client_secret
         if not changed:
             return before
+        if "external_ref" in changed:
+            await check_ref_is_free(work.accounts, after)
         raises = not _CREDENTIALS.isdisjoint(changed)
         if raises and _CREDENTIALS.intersection(changed) == {"state"} and not await self._has(work, before, None):
             # A token that does not open cannot be sealed for another revision, and a change of state must not lose it.
@@ -369,26 +381,6 @@ def check_usable(account: Account) -> None:
         raise PreconditionFailed.inactive()
     if account.state is State.AUTHORIZATION_REVOKED:
         raise PreconditionFailed.revoked()
-
-
-def marketplace_code(given: str, field: str) -> str:
-    """Return the canonical code of a marketplace. Raises InvalidRequest, which lists the codes."""
-    marketplace = marketplace_by_code(given)
-    if marketplace is None:
-        codes = ", ".join(sorted(known.code for known in MARKETPLACES))
-        raise InvalidRequest.of_field(field, f"must be the code of a marketplace, one of {codes}")
-    return marketplace.code
-
-
-def check_marketplace_ids(ids: tuple[str, ...] | None, field: str = "marketplace_ids") -> None:
-    """Raise InvalidRequest for the first id that is unknown or repeated."""
-    seen: set[str] = set()
-    for index, marketplace_id in enumerate(ids or ()):
-        if marketplace_by_id(marketplace_id) is None:
-            raise InvalidRequest.of_field(f"{field}[{index}]", "must be a marketplace id, as in ATVPDKIKX0DER")
-        if marketplace_id in seen:
-            raise InvalidRequest.of_field(f"{field}[{index}]", "is repeated; name each marketplace once")
-        seen.add(marketplace_id)
 
 
 def _or(new: _Result | None, old: _Result) -> _Result:

@@ -12,7 +12,7 @@ from sellergate_common.context import current_call
 from sellergate_common.crypto.sealing import blind_index
 from sellergate_common.errors import NotFound
 
-from sellergate_account.model import Actor, AuditEvent, ChainHead
+from sellergate_account.model import OLDEST_FIRST, Actor, AuditEvent, ChainHead, EventOrder
 from sellergate_account.ports.audit_log import AuditLog
 from sellergate_account.ports.unit_of_work import Store
 
@@ -50,10 +50,12 @@ class Audit:
         await audit_log.archive_chain(account_id)
         await self.record(audit_log, REMOVED, subject=f"account/{account_id}")
 
-    async def events(self, store: Store, account_id: str, after: int, limit: int) -> tuple[AuditEvent, ...]:
-        """Return at most `limit` events of a chain in order, beginning after a sequence number. Raises NotFound."""
+    async def events(
+        self, store: Store, account_id: str, after: int, limit: int, order: EventOrder = OLDEST_FIRST
+    ) -> tuple[AuditEvent, ...]:
+        """Return at most `limit` events of a chain in an order, beginning after a sequence number. Raises NotFound."""
         async with store.reading() as work:
-            found = tuple(await work.audit_log.page(account_id, after, limit))
+            found = tuple(await work.audit_log.page(account_id, after, limit, order))
             if not found and account_id != GLOBAL and await work.accounts.get(account_id) is None:
                 raise NotFound.account(account_id)
             return found

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -56,6 +56,8 @@ class Account:
     create_time: datetime
     update_time: datetime
     role_without_external_id: bool = False
+    external_ref: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,16 @@ class Filter:
     marketplaces: tuple[str, ...] = ()
     expires_before: datetime | None = None
     application_id: str = ""
+    amazon_seller_id: str = field(default="", repr=False)
+    external_ref: str = field(default="", repr=False)
+    labels: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The labels that an account must have, in the order of their keys."""
+
+    @property
+    def query(self) -> object:
+        """What a page token is bound to: without the newest fields the text of the release before, whose tokens stay valid."""
+        newest = self.amazon_seller_id, self.external_ref, self.labels
+        return (self, newest) if any(newest) else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +202,17 @@ class AuditEvent:
     request_id: str
     create_time: datetime
     mac: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventOrder:
+    """The order of a list of events, and the time of the earliest one (None: all)."""
+
+    newest_first: bool = False
+    since: datetime | None = None
+
+
+OLDEST_FIRST = EventOrder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,11 +285,13 @@ class Changes:
     sandbox: bool | None = None
     authorization_expire_time: datetime | None = None
     role_without_external_id: bool | None = None
+    external_ref: str | None = None
+    labels: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """The secrets of a change: a refresh token, whether the seller consented again, and whether the LWA secret is new."""
+    """The secrets of a change: a refresh token, whether it is of another consent, and whether the LWA secret is new."""
 
     refresh_token: SecretStr | None = None
     renews_consent: bool = False

@@ -120,6 +120,53 @@ async def test_a_key_is_stored_once(store: Store) -> None:
         assert await work.accounts.get("b") is None
 
 
+async def test_accounts_are_found_by_seller_reference_and_labels(store: Store) -> None:
+    rows = [
+        account("a", "SELLER1", external_ref="4711", labels={"tier": "gold", "acme.example/team": "a"}),
+        account("b", "SELLER2", external_ref="4712", labels={"tier": "gold"}),
+        account("c", "SELLER1", "u2", external_ref="4711", labels={"tier": "", "9.x": "%"}),
+        account("d", "SELLER3"),
+    ]
+    async with store.writing() as work:
+        for one in rows:
+            await work.accounts.add(one, SecretStr("Atzr|1"))
+    expected: dict[Filter, str] = {
+        Filter(amazon_seller_id="SELLER1"): "ac",
+        Filter("u2", amazon_seller_id="SELLER1"): "c",
+        Filter(external_ref="4711"): "ac",
+        Filter("u1", external_ref="4711"): "a",
+        Filter(external_ref="471"): "",
+        Filter(labels=(("tier", "gold"),)): "ab",
+        Filter(labels=(("acme.example/team", "a"), ("tier", "gold"))): "a",
+        Filter(labels=(("tier", ""),)): "c",
+        Filter(labels=(("9.x", "%"),)): "c",
+        Filter(labels=(("tie", "gold"),)): "",
+        Filter(amazon_seller_id="SELLER1", labels=(("tier", "gold"),)): "a",
+    }
+    async with store.reading() as work:
+        assert [await work.accounts.get(one.account_id) for one in rows] == rows
+        for narrowed, ids in expected.items():
+            found = await work.accounts.list(narrowed, None, 9)
+            assert "".join(one.account_id for one in found) == ids, narrowed
+
+
+async def test_a_reference_is_stored_once_for_a_user(store: Store) -> None:
+    async with store.writing() as work:
+        await work.accounts.add(account("a", "SELLER1", external_ref="4711"), SecretStr("Atzr|1"))
+        await work.accounts.add(account("b", "SELLER1", "u2", external_ref="4711"), SecretStr("Atzr|1"))
+        await work.accounts.add(account("c", "SELLER2"), SecretStr("Atzr|1"))
+        await work.accounts.add(account("d", "SELLER3"), SecretStr("Atzr|1"))
+    with pytest.raises(DuplicateKey):
+        async with store.writing() as work:
+            await work.accounts.save(account("c", "SELLER2", version=2, external_ref="4711"), None)
+    with pytest.raises(DuplicateKey):
+        async with store.writing() as work:
+            await work.accounts.add(account("e", "SELLER4", external_ref="4711"), SecretStr("Atzr|1"))
+    async with store.writing() as work:
+        await work.accounts.save(account("a", "SELLER1", version=2, external_ref=""), None)
+        await work.accounts.save(account("c", "SELLER2", version=2, external_ref="4711"), None)
+
+
 async def test_a_failed_transaction_stores_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError):
         async with store.writing() as work:

@@ -148,13 +148,7 @@ async def test_events_name_caller_user_and_request(domain: Domain) -> None:
     assert [(event.action, event.caller, event.on_behalf_of, event.request_id, event.detail) for event in events] == [
         ("secrets.read", "token", "", "request-2", ""),
         ("authorization.revoked", "token", "", "request-2", "state"),
-        (
-            "account.updated",
-            "edge",
-            "u1",
-            "request-3",
-            "state,authorization_expire_time,refresh_token,lwa_client_secret",
-        ),
+        ("account.updated", "edge", "u1", "request-3", "state,refresh_token,lwa_client_secret"),
         ("account.deactivated", "edge", "u1", "request-3", "state"),
     ]
 

@@ -144,6 +144,8 @@ def other(column: Column[Any], value: Any, moved: Any) -> Any:
             return value + timedelta(days=1)
         case list():
             return [*value, "ATVPDKIKX0DER"]
+        case dict():
+            return {**value, "tier": "silver"}
         case str() if value:
             return value[:-1] + ("b" if value[-1] == "a" else "a")
     return NOW if "time" in column.name else "a"
@@ -178,7 +180,9 @@ async def made(database: Database) -> World:
         await work.keyed_requests.respond(REQUEST, b"response")
     earlier = await dump(database)
     target, client = accounts[1].account_id, clients[2].client.client_id
-    await domain.accounts.update(target, "u1", Changes(region="eu-west-1", refresh_token=SecretStr("Atzr|2")), "")
+    token, labels = SecretStr("Atzr|2"), {"tier": "gold"}
+    changes = Changes(region="eu-west-1", refresh_token=token, external_ref="4711", labels=labels)
+    await domain.accounts.update(target, "u1", changes, "")
     await domain.accounts.set_active(target, "u1", "", active=False)
     await domain.applications.rotate(spare.application_id, "u1", NewSecret(SecretStr("secret-2")))
     await domain.clients.revoke(client, "u1")
@@ -226,7 +230,10 @@ async def walk_rows(world: World) -> dict[tuple[str, str], str]:
         copy = {column.name: other(column, row[column.name], row[column.name]) for column in table.primary_key}
         if name == "drop_in_handles":
             copy = {"account_id": world.targets["accounts"][0], "handle_digest": "f" * 64}
-        unique = {"applications": {"client_id_index": "f" * 64}, "accounts": {"marketplace": "DE"}}.get(name, {})
+        unique = {
+            "applications": {"client_id_index": "f" * 64},
+            "accounts": {"marketplace": "DE", "external_ref": None},
+        }.get(name, {})
         async with world.theft() as theft:
             assert await theft.insert(table, {**row, **copy, **unique})
             seen[name, "inserted"] = await theft.found(name, {**row, **copy})

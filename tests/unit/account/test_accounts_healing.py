@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import AUTHORIZATION_LIFE
 from sellergate_account.applications import LwaClient, NewApplication
 from sellergate_account.model import Changes, Filter, State
 from sellergate_account.secrets.rotation import NewSecret
@@ -79,24 +78,24 @@ async def test_creating_an_unreadable_application_again_repairs_it(world: World)
     assert (await world.applications.secrets(made.application_id))[1].client_secret == SecretStr("secret-1")
 
 
-async def test_a_new_refresh_token_renews_the_authorization_for_a_year(world: World) -> None:
+async def test_the_end_of_an_authorization_is_unknown_unless_it_was_given(world: World) -> None:
     account = await world.connect()
-    assert account.authorization_expire_time == world.time + AUTHORIZATION_LIFE
-    world.time += timedelta(days=100)
-    same = await world.connect()
-    assert same.authorization_expire_time == account.authorization_expire_time
-    renewed = await world.connect(refresh_token=SecretStr("Atzr|2"))
-    assert renewed.authorization_expire_time == world.time + AUTHORIZATION_LIFE
+    assert account.authorization_expire_time is None, "any text may be a refresh token, of any age"
     end = world.time + timedelta(days=30)
-    given = await world.connect(refresh_token=SecretStr("Atzr|3"), authorization_expire_time=end)
+    given = await world.connect(refresh_token=SecretStr("Atzr|2"), authorization_expire_time=end)
     assert given.authorization_expire_time == end
+    same = await world.connect(refresh_token=SecretStr("Atzr|2"))
+    assert same.authorization_expire_time == end
+    older = await world.connect(refresh_token=SecretStr("Atzr|1"))
+    assert older.authorization_expire_time is None, "an old token that is stored again has no new year"
 
 
 async def test_a_rotated_refresh_token_does_not_renew_the_consent(world: World) -> None:
-    account = await world.connect()
+    account = await world.connect(authorization_expire_time=world.time + timedelta(days=300))
     world.time += timedelta(days=100)
     rotated = await world.accounts.rotate_refresh_token(account.account_id, 1, SecretStr("Atzr|2"))
     assert rotated.revision == 2
+    assert rotated.authorization_expire_time is not None
     assert rotated.authorization_expire_time == account.authorization_expire_time
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sellergate_client import SellingPartner
 from sellergate_client import sync as without_await
+from sellergate_client.sync.loops import EventLoop
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch"])
@@ -20,7 +21,7 @@ async def test_a_write_takes_body_and_query_only_by_name(method: str, unnamed: t
 @pytest.mark.parametrize("method", ["post", "put", "patch"])
 def test_the_synchronous_client_does_the_same(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     partner: Any = without_await.SellingPartner("a")
-    loop = without_await._Loop()
+    loop = EventLoop()
     monkeypatch.setattr(partner, "_running", loop)
     try:
         with pytest.raises(TypeError, match="json="):

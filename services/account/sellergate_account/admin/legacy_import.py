@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from sellergate_amazon.marketplaces import marketplace_by_code
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
 
-from sellergate_account.accounts import ID, Accounts, Connection, check_marketplace_ids, marketplace_code
+from sellergate_account.account_fields import check_labels, check_marketplace_ids, marketplace_code
+from sellergate_account.accounts import ID, Accounts, Connection
 from sellergate_account.admin.import_secrets import KeptSecrets, Rank, first, settle
 from sellergate_account.applications import Applications
 from sellergate_account.changes.retry import retry_transaction
@@ -85,6 +86,7 @@ class Import:
             raise InvalidRequest.of_field("create_time", f"must be before the year {MAXYEAR}")
         marketplace = marketplace_code(row.connection.marketplace, "marketplace")
         check_marketplace_ids(row.connection.marketplace_ids)
+        check_labels(row.connection.labels)
         check_connection(row.connection)
         row = replace(row, connection=replace(row.connection, marketplace=marketplace))
         taken = await (

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
-from sellergate_account.model import AuditEvent, ChainHead
+from sellergate_account.model import OLDEST_FIRST, AuditEvent, ChainHead, EventOrder
 
 
 class AuditLog(Protocol):
@@ -27,8 +27,8 @@ class AuditLog(Protocol):
     def events(self, chains: Sequence[str]) -> AsyncIterator[AuditEvent]:
         """Yield all events of some chains, chain by chain in order."""
 
-    async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
-        """Return at most `limit` events of a chain, beginning after a sequence number."""
+    async def page(self, chain: str, after: int, limit: int, order: EventOrder = OLDEST_FIRST) -> Sequence[AuditEvent]:
+        """Return at most `limit` events of a chain in an order, beginning after a sequence number; 0: at the beginning."""
 
     async def orphan_chains(self, limit: int) -> Sequence[str]:
         """Return chains that have events and no end."""

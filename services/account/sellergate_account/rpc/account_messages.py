@@ -10,7 +10,8 @@ from sellergate_amazon.marketplaces import MARKETPLACES, REGIONS
 from sellergate_common.errors import FieldViolation, InvalidRequest
 from sellergate_common.rpc.timestamps import from_datetime, read_time
 
-from sellergate_account.accounts import Connection, marketplace_code
+from sellergate_account.account_fields import check_labels, marketplace_code
+from sellergate_account.accounts import Connection
 from sellergate_account.applications import LwaClient
 from sellergate_account.model import Account, Application, ApplicationSecrets, Changes, Filter, Signing, State, etag_of
 from sellergate_account.ports.change_log import Kind, ListedChange
@@ -24,7 +25,9 @@ _SIGNING: Mapping[int, Signing] = {
 _PATHS = (
     "application_id",
     "authorization_expire_time",
+    "external_ref",
     "iam_role_arn",
+    "labels",
     "lwa_client_secret",
     "marketplace_ids",
     "refresh_token",
@@ -61,6 +64,8 @@ def to_message(account: Account) -> account_pb2.Account:
         etag=etag_of(account),
         version=account.version,
         role_without_external_id=account.role_without_external_id,
+        external_ref=account.external_ref,
+        labels=account.labels,
     )
 
 
@@ -105,6 +110,8 @@ def to_connection(request: account_service_pb2.UpsertAccountRequest) -> Connecti
         signing=to_signing(request.signing_mode, "signing_mode"),
         sandbox=request.sandbox if request.HasField("sandbox") else None,
         authorization_expire_time=read_time(request, "authorization_expire_time"),
+        external_ref=request.external_ref or None,
+        labels=dict(request.labels) or None,
     )
 
 
@@ -133,6 +140,8 @@ def to_changes(request: account_service_pb2.UpdateAccountRequest) -> Changes:
         if "authorization_expire_time" in paths
         else None,
         role_without_external_id=account.role_without_external_id if "role_without_external_id" in paths else None,
+        external_ref=account.external_ref if "external_ref" in paths else None,
+        labels=dict(account.labels) if "labels" in paths else None,
     )
 
 
@@ -168,8 +177,17 @@ def to_filter(request: account_service_pb2.ListAccountsRequest, user: str) -> Fi
         if names.get(number) not in State.__members__:
             raise InvalidRequest.of_field(f"filter.states[{index}]", f"must be one of {', '.join(State)}")
         states.append(State(names[number]))
-    expires_before = read_time(request.filter, "authorization_expire_before", "filter.")
-    return Filter(user, tuple(states), marketplaces, expires_before, request.filter.application_id)
+    check_labels(request.filter.labels, "filter.labels")
+    return Filter(
+        user,
+        tuple(states),
+        marketplaces,
+        read_time(request.filter, "authorization_expire_before", "filter."),
+        request.filter.application_id,
+        request.filter.amazon_seller_id,
+        request.filter.external_ref,
+        tuple(sorted(request.filter.labels.items())),
+    )
 
 
 def to_signing(mode: int, field: str) -> Signing | None:

@@ -57,8 +57,10 @@ class AccountServicer(AccountServiceServicer):
             check_user(request.user_id, "user_id")
         narrowed = to_filter(request, request.user_id or acting_user())
         size = page_tokens.page_size(request.page_size)
-        found = await self._accounts.list(narrowed, page_tokens.decode(request.page_token, narrowed), size + 1)
-        page, token = page_of(found, size, narrowed, to_message, lambda row: Cursor(row.create_time, row.account_id))
+        found = await self._accounts.list(narrowed, page_tokens.decode(request.page_token, narrowed.query), size + 1)
+        page, token = page_of(
+            found, size, narrowed.query, to_message, lambda row: Cursor(row.create_time, row.account_id)
+        )
         return pb2.ListAccountsResponse(accounts=page, next_page_token=token)
 
     async def UpdateAccount(self, request: pb2.UpdateAccountRequest, context: Any) -> pb2.UpdateAccountResponse:

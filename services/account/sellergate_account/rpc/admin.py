@@ -6,6 +6,7 @@ from typing import Any
 
 from sellergate.account.v1 import account_admin_service_pb2 as pb2
 from sellergate.account.v1.account_admin_service_pb2_grpc import AccountAdminServiceServicer
+from sellergate_common.rpc.timestamps import read_time
 
 from sellergate_account.accounts import Accounts
 from sellergate_account.admin.anchors import verify_anchors
@@ -14,6 +15,7 @@ from sellergate_account.admin.legacy_import import REFUSED, Import, Outcome, che
 from sellergate_account.admin.rewrap import rewrap
 from sellergate_account.applications import Applications
 from sellergate_account.audit import Audit
+from sellergate_account.model import OLDEST_FIRST, EventOrder
 from sellergate_account.ports.rewrapper import Rewrapper
 from sellergate_account.ports.unit_of_work import Store
 from sellergate_account.rpc import page_tokens
@@ -81,9 +83,12 @@ class AccountAdminServicer(AccountAdminServiceServicer):
 
     async def ListAuditEvents(self, request: pb2.ListAuditEventsRequest, context: Any) -> pb2.ListAuditEventsResponse:
         """Return one page of an audit chain."""
+        order = EventOrder(request.newest_first, read_time(request, "since"))
         size, query = page_tokens.page_size(request.page_size), f"audit of {request.account_id}"
+        if order != OLDEST_FIRST:
+            query += f" {order}"
         after = page_tokens.decode_number(request.page_token, query)
-        found = await self._admin.audit.events(self._admin.store, request.account_id, after, size + 1)
+        found = await self._admin.audit.events(self._admin.store, request.account_id, after, size + 1, order)
         page = fitting(found, size, to_event)
         token = page_tokens.encode_number(page[-1].sequence, query) if len(page) < len(found) else ""
         return pb2.ListAuditEventsResponse(events=page, next_page_token=token)

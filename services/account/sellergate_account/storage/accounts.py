@@ -83,6 +83,12 @@ class SqlAccounts:
             query = query.where(_ACCOUNTS.c.marketplace.in_(narrowed.marketplaces))
         if narrowed.application_id:
             query = query.where(_ACCOUNTS.c.application_id == narrowed.application_id)
+        if narrowed.amazon_seller_id:
+            query = query.where(_ACCOUNTS.c.amazon_seller_id == narrowed.amazon_seller_id)
+        if narrowed.external_ref:
+            query = query.where(_ACCOUNTS.c.external_ref == narrowed.external_ref)
+        for key, value in narrowed.labels:
+            query = query.where(_ACCOUNTS.c.labels[key].as_string() == value)
         if narrowed.expires_before:
             query = query.where(_ACCOUNTS.c.authorization_expire_time < narrowed.expires_before)
         rows = await self._macs.page(self._connection, _ACCOUNTS, query, order, after, limit)
@@ -140,12 +146,15 @@ def _account(row: Mapping[str, Any]) -> Account:
     values["marketplace_ids"] = tuple(values["marketplace_ids"])
     values["signing"] = Signing(values["signing"])
     values["state"] = State(values["state"])
+    values["external_ref"] = values["external_ref"] or ""
     return Account(**values, refresh_token_set=bool(row["refresh_token_sealed"]))
 
 
 def _values(account: Account) -> dict[str, Any]:
     values = {name: getattr(account, name) for name in _FIELDS}
     values["marketplace_ids"] = list(account.marketplace_ids)
+    values["external_ref"] = account.external_ref or None
+    values["labels"] = dict(account.labels)
     values["signing"] = account.signing.value
     values["state"] = account.state.value
     return values

@@ -10,7 +10,7 @@ from sellergate_common.tasks import let_others_run
 from sqlalchemy import Row, Select, Table, bindparam, delete, exists, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.model import Anchor, AuditEvent, ChainHead
+from sellergate_account.model import OLDEST_FIRST, Anchor, AuditEvent, ChainHead, EventOrder
 from sellergate_account.storage.tables import AccountRecord, AuditChainRecord, AuditEventRecord
 from sellergate_account.storage.work.effects import Effects
 from sellergate_account.storage.work.rows import Lookup, Rows
@@ -117,10 +117,14 @@ class SqlAuditLog:
                 for row in part:
                     yield _event(row)
 
-    async def page(self, chain: str, after: int, limit: int) -> Sequence[AuditEvent]:
-        """Return at most `limit` events of a chain, beginning after a sequence number."""
-        wanted = (_EVENTS.c.chain == chain) & (_EVENTS.c.sequence > after)
-        query = select(_EVENTS).where(wanted).order_by(_EVENTS.c.sequence).limit(limit)
+    async def page(self, chain: str, after: int, limit: int, order: EventOrder = OLDEST_FIRST) -> Sequence[AuditEvent]:
+        """Return at most `limit` events of a chain in an order, beginning after a sequence number; 0: at the beginning."""
+        query, number = select(_EVENTS).where(_EVENTS.c.chain == chain), _EVENTS.c.sequence
+        if after:
+            query = query.where(number < after if order.newest_first else number > after)
+        if order.since:
+            query = query.where(_EVENTS.c.create_time >= order.since)
+        query = query.order_by(number.desc() if order.newest_first else number).limit(limit)
         return [_event(row) for row in await self._connection.execute(query)]
 
     async def orphan_chains(self, limit: int) -> Sequence[str]:

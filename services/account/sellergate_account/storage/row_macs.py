@@ -2,11 +2,13 @@
 
 A row's MAC covers its table, its primary key and every other column but those of `_APART`, and names the key that made it
 ("<kid>.<64 hex digits>"). The keys are derived from the sealing keys' ring: the newest makes MACs, all check them.
+Columns that the release before does not know have a MAC of their own with the primary key (`_NAMED`): that release can neither
+check them nor sign them when it changes the row.
 """
 
 import hmac
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +28,9 @@ MAX_NAME = 128
 ROWS_AT_ONCE = 100
 """Some 10 ms of work for the event loop."""
 # The end of an account's audit chain has an HMAC of its own. Its count is covered, so that a row is not restored without it.
-_APART = frozenset({MAC, "audit_mac", "audit_seal"})
+NAMES_MAC = "names_mac"
+_NAMED = ("external_ref", "labels")
+_APART = frozenset({MAC, "audit_mac", "audit_seal", NAMES_MAC, *_NAMED})
 TABLES: Mapping[str, Table] = {name: table for name, table in Base.metadata.tables.items() if MAC in table.columns}
 """The tables whose rows have a MAC, by name."""
 _REFUSED = Counter(
@@ -45,17 +49,27 @@ class RowMacs:
         self._adopts = adopts
 
     def sign(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a whole row with its MAC; columns that are left out have their defaults."""
-        return {**row, MAC: self._mac(self._newest, table, row)}
+        """Return a whole row with its MACs; columns that are left out have their defaults."""
+        signed = {**row, MAC: self._mac(self._newest, table, row)}
+        if NAMES_MAC in table.columns:
+            signed[NAMES_MAC] = self._names_mac(self._newest, table, row)
+        return signed
 
     def is_current(self, row: Mapping[str, Any]) -> bool:
-        """Return whether a row's MAC names the newest key."""
-        return str(row[MAC]).partition(".")[0] == self._newest
+        """Return whether a row's MACs name the newest key."""
+        return all(str(mac).partition(".")[0] == self._newest for mac in (row[MAC], row.get(NAMES_MAC)) if mac)
 
     def fits(self, table: Table, row: Mapping[str, Any]) -> bool:
-        """Return whether a key of the ring made a row's MAC over this row."""
-        kid, _, given = str(row[MAC]).rpartition(".")
-        return kid in self._keys and hmac.compare_digest(self._mac(kid, table, row).encode(), f"{kid}.{given}".encode())
+        """Return whether a key of the ring made a row's MACs over this row."""
+        if NAMES_MAC in table.columns and not self._is_made(str(row[NAMES_MAC]), table, row, self._names_mac):
+            return False
+        return bool(row[MAC]) and self._is_made(str(row[MAC]), table, row, self._mac)
+
+    def _is_made(
+        self, mac: str, table: Table, row: Mapping[str, Any], make: Callable[[str, Table, Mapping[str, Any]], str]
+    ) -> bool:
+        kid = mac.rpartition(".")[0] or self._newest
+        return kid in self._keys and hmac.compare_digest(make(kid, table, row).encode(), mac.encode())
 
     def admits(self, table: Table, row: Mapping[str, Any]) -> bool:
         """Return whether a row may be used; log and count a row whose MAC is missing or wrong."""
@@ -106,6 +120,14 @@ class RowMacs:
         message = _CANONICAL.encode([table.name, covered]).encode("utf-8", "surrogatepass")
         return f"{kid}.{hmac.digest(self._keys[kid], message, 'sha256').hex()}"
 
+    def _names_mac(self, kid: str, table: Table, row: Mapping[str, Any]) -> str:
+        """Return the MAC of a row's `_NAMED` columns; empty where these are, as in a row of the release before."""
+        named = [(name, row[name]) for name in _NAMED if row.get(name)]
+        if not named:
+            return ""
+        message = _CANONICAL.encode([table.name, NAMES_MAC, _key_of(table, row), named])
+        return f"{kid}.{hmac.digest(self._keys[kid], message.encode('utf-8', 'surrogatepass'), 'sha256').hex()}"
+
     async def rows(self, connection: AsyncConnection) -> AsyncIterator[StoredRow]:
         """Yield all rows that have a MAC, table by table, without all of them in memory."""
         for name, table in TABLES.items():
@@ -135,7 +157,7 @@ def _text(value: Any) -> str:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else repr(value)
 
 
-_CANONICAL = json.JSONEncoder(default=_text)
+_CANONICAL = json.JSONEncoder(default=_text, sort_keys=True)
 _COVERED = {
     name: [(column.name, bool(column.nullable)) for column in table.columns if column.name not in _APART]
     for name, table in TABLES.items()

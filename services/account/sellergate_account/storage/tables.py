@@ -118,6 +118,9 @@ class AccountRecord(ChainEnd, RowMac, Base):
         UniqueConstraint("user_id", "amazon_seller_id", "marketplace"),
         Index("accounts_in_order", "create_time", "account_id"),
         Index("accounts_of_user_in_order", "user_id", "create_time", "account_id"),
+        Index("accounts_of_seller", "amazon_seller_id"),
+        # Many accounts have no reference (NULL), which both databases permit in a unique index.
+        Index("accounts_by_external_ref", "external_ref", "user_id", unique=True),
     )
 
     account_id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -139,6 +142,9 @@ class AccountRecord(ChainEnd, RowMac, Base):
     create_time: Mapped[datetime] = mapped_column(UtcDateTime)
     update_time: Mapped[datetime] = mapped_column(UtcDateTime)
     role_without_external_id: Mapped[bool] = mapped_column(server_default=false())
+    external_ref: Mapped[str | None] = mapped_column(String(128))
+    labels: Mapped[dict[str, str]] = mapped_column(JSON, server_default="{}")
+    names_mac: Mapped[str] = mapped_column(String(128), server_default="")
 
 
 class ExternalIdRecord(RowMac, Base):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.accounts import AUTHORIZATION_LIFE, Connection
+from sellergate_account.accounts import Connection
 from sellergate_account.admin.legacy_import import MAX_ROWS, Import, ImportResult, Outcome, Row, check_size
 from sellergate_account.applications import LwaClient
 from sellergate_account.model import Origin, State
@@ -34,7 +34,7 @@ async def test_a_row_keeps_its_id_its_state_and_its_times(world: World) -> None:
     account = await world.accounts.get("legacy-1", "u1")
     assert (account.state, account.create_time, account.update_time) == (State.INACTIVE, made, changed)
     assert account.role_without_external_id
-    assert account.authorization_expire_time == made + AUTHORIZATION_LIFE
+    assert account.authorization_expire_time is None, "the former system did not know when the seller consented"
     assert [event.detail for event in world.store.work.audit_log.log if event.chain] == ["import"]
 
 

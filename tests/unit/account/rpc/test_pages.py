@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from sellergate.account.v1.account_pb2 import Account
-from sellergate_account.model import Cursor
+from sellergate_account.model import Cursor, Filter
 from sellergate_account.rpc import page_tokens
 from sellergate_account.rpc.pages import PAGE_BYTES, fitting, page_of
 
@@ -46,3 +46,14 @@ def test_a_page_that_is_cut_by_its_bytes_has_a_token_for_the_rest() -> None:
 def test_a_page_that_ends_where_the_caller_knows_of_more_has_a_token() -> None:
     messages, token = page_of([1, 2], 2, "question", message, cursor, more=True)
     assert (len(messages), page_tokens.decode(token, "question")) == (2, cursor(2))
+
+
+def test_a_token_of_the_release_before_is_valid_for_the_filters_that_it_knew() -> None:
+    before = "Filter(user_id='u1', states=(), marketplaces=(), expires_before=None, application_id='')"
+    assert repr(Filter("u1").query) == before
+    narrowed = (
+        Filter("u1", external_ref="4711"),
+        Filter("u1", labels=(("a", "b"),)),
+        Filter("u1", amazon_seller_id="A1"),
+    )
+    assert len({repr(one.query) for one in (*narrowed, Filter("u1"))}) == 4

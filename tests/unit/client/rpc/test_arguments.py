@@ -23,13 +23,24 @@ from sellergate_client.rpc.arguments import check_arguments
 from sellergate_client.rpc.kinds import AwareTime, Count, EmptyableText, Seconds, Timeout
 from sellergate_client.rpc.replicas import Replicas, open_replicas
 from sellergate_client.rpc.requests import serialized_call
+from sellergate_client.sync.loops import EventLoop
 from sellergate_common.identity.tls import Identity
 
 from tests.conftest import TestAuthority
 from tests.fakes.wrong_calls import CALLS
 
 # Parts of the library's classes, and classes that only the services and the edge use.
-INTERNAL = {"CallRun", "CallStream", "GrpcAccountChanges", "Owner", "Replicas", "Rotations", "Page", "ClientSettings"}
+INTERNAL = {
+    "CallRun",
+    "CallStream",
+    "EventLoop",
+    "GrpcAccountChanges",
+    "Owner",
+    "Replicas",
+    "Rotations",
+    "Page",
+    "ClientSettings",
+}
 NAN, INFINITY = float("nan"), float("inf")
 WRONG_VALUES: dict[Any, Sequence[Any]] = {
     Count: (-1, 1.5, True, "1"),
@@ -196,7 +207,7 @@ async def test_every_wrong_argument_is_refused_by_its_name_before_anything_is_se
 @pytest.mark.filterwarnings("ignore:A client of sellergate_client.sync blocks:RuntimeWarning")
 async def test_the_same_without_await(authority: TestAuthority) -> None:
     async with listening() as (target, connections), AsyncExitStack() as stack:
-        loop = without_await._Loop()
+        loop = EventLoop()
         partner = without_await.SellingPartner("a")
         partner._running = loop
         client = await asyncio.to_thread(loop.run, open_client(target, authority, stack))
@@ -205,7 +216,7 @@ async def test_the_same_without_await(authority: TestAuthority) -> None:
         many._opened = loop, client
         found = list[str]()
         try:
-            for one in (partner, partner.report("X"), many):
+            for one in (partner, partner.report("X"), many, many.accounts):
                 for name, method in methods_of(one):
                     found += await not_refused(f"sync.{type(one).__name__}.{name}", method)
             for made_by in (without_await.SellingPartner, without_await.Sellergate):

@@ -10,6 +10,7 @@ import pytest
 from sellergate_client import ClientUseError, Sellergate
 from sellergate_client import sync as without_await
 from sellergate_client.rpc.ownership import Owner, check_process
+from sellergate_client.sync.loops import EventLoop
 
 
 def test_another_event_loop_is_refused() -> None:
@@ -39,7 +40,7 @@ def test_a_document_is_made_without_await_beside_any_event_loop() -> None:
         unused: Any = None
         return Sellergate(channel, channel, unused, unused)
 
-    loop = without_await._Loop()
+    loop = EventLoop()
     try:
         partner = without_await.SellingPartner("a")
         partner._running = loop
@@ -55,7 +56,7 @@ def test_a_document_is_made_without_await_beside_any_event_loop() -> None:
 
 
 def test_the_thread_of_a_client_cannot_wait_for_itself_and_others_can() -> None:
-    loop = without_await._Loop()
+    loop = EventLoop()
 
     async def value() -> int:
         return 7
