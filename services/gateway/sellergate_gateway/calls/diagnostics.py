@@ -143,7 +143,9 @@ class Checks:
 
     def _stored_stage(self, account: Account, seconds: float) -> Stage:
         signing_region = self._sites.of(account.marketplace, sandbox=account.sandbox).region.signing_region
-        if account.region != signing_region:
+        # Without a role no call is signed, and the region chooses nothing.
+        has_role = bool(account.iam_role_arn) and account.signing != "NONE"
+        if has_role and account.region != signing_region:
             reason = (
                 f"the account's region {account.region} chooses only the STS; calls of marketplace {account.marketplace}"
                 f" go to {signing_region} and are signed for it"

@@ -77,9 +77,16 @@ async def test_an_account_that_cannot_be_used_fails_the_first_stage() -> None:
     assert outcomes(stages) == {"stored": "OK", "token": "OK", "role": "FAILED", "call": "SKIPPED"}
 
 
-async def test_a_region_other_than_the_marketplaces_is_a_warning() -> None:
-    world = World(account=replace(ACCOUNT, marketplace="DE", region="us-east-1"))
+@pytest.mark.parametrize("unsigned", [{}, {"iam_role_arn": ROLE, "signing": "NONE"}])
+async def test_a_region_means_nothing_for_calls_that_are_not_signed(unsigned: dict[str, str]) -> None:
+    world = World(account=replace(ACCOUNT, marketplace="DE", region="us-east-1", **unsigned))  # type: ignore[arg-type]
     _, stages = await checks(world).check("a", "")
-    assert outcomes(stages) == {"stored": "WARNING", "token": "OK", "role": "SKIPPED", "call": "OK"}
+    assert outcomes(stages) == {"stored": "OK", "token": "OK", "role": "SKIPPED", "call": "OK"}
+
+
+async def test_a_region_other_than_the_marketplaces_is_a_warning_where_calls_are_signed() -> None:
+    world = World(account=replace(ACCOUNT, marketplace="DE", region="us-east-1", iam_role_arn=ROLE))
+    _, stages = await checks(world).check("a", "")
+    assert outcomes(stages) == {"stored": "WARNING", "token": "OK", "role": "OK", "call": "OK"}
     assert "us-east-1" in stages[0].reason
     assert "eu-west-1" in stages[0].reason
