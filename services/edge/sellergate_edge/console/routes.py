@@ -22,7 +22,7 @@ _Operations = Annotated[
 ]
 
 
-@router.get("/applications")
+@router.get("/applications", operation_id="listApplications")
 async def list_applications(
     request: Request,
     response: Response,
@@ -39,7 +39,7 @@ async def list_applications(
     )
 
 
-@router.get("/operations")
+@router.get("/operations", operation_id="listOperations")
 async def list_operations(
     request: Request,
     response: Response,
@@ -66,7 +66,7 @@ def _parameters(operation: str) -> tuple[str, ...]:
     return (known.parameters if known else None) or ()
 
 
-@router.get("/accounts/{account_id}/quotas")
+@router.get("/accounts/{account_id}/quotas", operation_id="getQuotas")
 async def quotas(
     account_id: str, user: User, client: Client, provided: Provided, operation: _Operations = None
 ) -> Quotas:

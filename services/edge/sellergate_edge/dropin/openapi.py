@@ -50,7 +50,7 @@ def describe(document: dict[str, Any]) -> None:
             " A call ends when the SDK closes the connection, at the latest after 290 seconds, or those of the header"
             " `x-sellergate-timeout` (1 to 290)."
             " Every 429 has `Retry-After`.",
-            "operationId": "dropin_token",
+            "operationId": "issueDropInToken",
             "requestBody": {
                 "required": True,
                 "content": {

@@ -1,13 +1,15 @@
 """The accounts of the user: connect, list, read, change, disconnect."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from google.protobuf.field_mask_pb2 import FieldMask
-from pydantic import SecretStr
+from pydantic import AwareDatetime, SecretStr
 from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate_common.errors import InvalidRequest
+from sellergate_common.rpc.timestamps import from_datetime
 
 from sellergate_edge.dependencies import Client, User
 from sellergate_edge.routes.idempotency import IdempotencyKey
@@ -18,6 +20,7 @@ from sellergate_edge.routes.user_route import UserRoute
 router = APIRouter(prefix="/api/amazon/accounts", tags=["accounts"], route_class=UserRoute)
 # Only strong ETags, which RFC 9110 compares for If-Match; quotes may be left out.
 _ETAG = re.compile(r'"(?P<quoted>[\x21\x23-\x7e]{1,64})"|(?P<bare>[A-Za-z0-9_-]{1,64})')
+_NOT_REMOVED = frozenset({"authorization_expire_time", "lwa_client_secret", "refresh_token"})
 _UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The account has not changed since the ETag of If-None-Match"}
 }
@@ -30,8 +33,24 @@ _IfMatch = Annotated[
     Header(description="The ETag of an earlier response: the request is refused if the account has changed since."),
 ]
 
+_SellerId = Annotated[str, Query(alias="amazonSellerId", max_length=64, description="Amazon's id of the seller")]
+_ExternalRef = Annotated[
+    str, Query(alias="externalRef", max_length=128, description="Your own reference of the account")
+]
+_Labels = Annotated[
+    list[str] | None,
+    Query(max_length=16, examples=[["tier=gold"]], description="A label as `key=value`; repeat for several"),
+]
+_ExpiresBefore = Annotated[
+    AwareDatetime | None,
+    Query(
+        alias="authorizationExpiresBefore",
+        description="Only accounts whose authorization ends before this time (with its offset); not those whose end is unknown",
+    ),
+]
 
-@router.post("", status_code=201, responses={200: {"model": Account}})
+
+@router.post("", operation_id="connectAccount", status_code=201, responses={200: {"model": Account}})
 async def connect(new: NewAccount, user: User, client: Client, response: Response, key: IdempotencyKey) -> Account:
     """Connect a seller account, or update the existing connection of the same seller and marketplace (200).
 
@@ -51,7 +70,10 @@ async def connect(new: NewAccount, user: User, client: Client, response: Respons
         region=new.region or "",
         signing_mode=_signing(new.signing_mode),
         sandbox=new.sandbox,
+        authorization_expire_time=from_datetime(new.authorization_expire_time),
         idempotency_key=key,
+        external_ref=new.external_ref or "",
+        labels=new.labels,
     )
     account, created = await client.accounts.upsert(request, on_behalf_of=user)
     response.status_code = 201 if created else 200
@@ -59,7 +81,7 @@ async def connect(new: NewAccount, user: User, client: Client, response: Respons
     return _to_account(account, response)
 
 
-@router.get("")
+@router.get("", operation_id="listAccounts")
 async def list_accounts(
     request: Request,
     response: Response,
@@ -67,14 +89,25 @@ async def list_accounts(
     client: Client,
     state: AccountState | None = None,
     marketplace: str = "",
+    amazon_seller_id: _SellerId = "",
+    external_ref: _ExternalRef = "",
+    label: _Labels = None,
+    authorization_expires_before: _ExpiresBefore = None,
     page_size: PageSize = 50,
     page_token: PageToken = "",
 ) -> AccountPage:
-    """List the accounts of the user, oldest first."""
+    """List the accounts of the user, oldest first; only those that match all filters."""
     states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state}")] if state else []
     wanted = account_service_pb2.ListAccountsRequest(
         user_id=user,
-        filter=account_service_pb2.AccountFilter(states=states, marketplace=marketplace),
+        filter=account_service_pb2.AccountFilter(
+            states=states,
+            marketplace=marketplace,
+            authorization_expire_before=from_datetime(authorization_expires_before),
+            amazon_seller_id=amazon_seller_id,
+            external_ref=external_ref,
+            labels=_labels(label or ()),
+        ),
         page_size=page_size,
         page_token=page_token,
     )
@@ -85,7 +118,7 @@ async def list_accounts(
     )
 
 
-@router.get("/{account_id}", response_model=Account, responses=_UNCHANGED)
+@router.get("/{account_id}", operation_id="getAccount", response_model=Account, responses=_UNCHANGED)
 async def get_account(
     account_id: str, user: User, client: Client, response: Response, if_none_match: _IfNoneMatch = None
 ) -> Account | Response:
@@ -96,7 +129,7 @@ async def get_account(
     return account
 
 
-@router.patch("/{account_id}")
+@router.patch("/{account_id}", operation_id="changeAccount")
 async def change(
     account_id: str,
     patch: AccountPatch,
@@ -112,7 +145,7 @@ async def change(
     `POST /api/amazon/accounts/{id}/verify` tries the stored token again.
     """
     given = patch.model_fields_set
-    empty = sorted(name for name in given & {"refresh_token", "lwa_client_secret"} if getattr(patch, name) is None)
+    empty = sorted(name for name in given & _NOT_REMOVED if getattr(patch, name) is None)
     if empty:
         raise InvalidRequest.of_field(empty[0], "must have a value, or be left out")
     if not given:
@@ -126,6 +159,9 @@ async def change(
             region=patch.region or "",
             signing_mode=_signing(patch.signing_mode),
             sandbox=bool(patch.sandbox),
+            authorization_expire_time=from_datetime(patch.authorization_expire_time),
+            external_ref=patch.external_ref or "",
+            labels=patch.labels,
         ),
         update_mask=FieldMask(paths=sorted(given)),
         etag=_etag(if_match),
@@ -136,7 +172,7 @@ async def change(
     return _to_account(await client.accounts.update(request, on_behalf_of=user), response)
 
 
-@router.delete("/{account_id}", status_code=204)
+@router.delete("/{account_id}", operation_id="disconnectAccount", status_code=204)
 async def disconnect(
     account_id: str, user: User, client: Client, key: IdempotencyKey, hard: bool = False, if_match: _IfMatch = None
 ) -> None:
@@ -164,6 +200,20 @@ def _etag(if_match: str | None) -> str:
     if given is None:
         raise InvalidRequest.of_field("If-Match", "must be one ETag of an earlier response, in double quotes, or *")
     return given["quoted"] or given["bare"]
+
+
+def _labels(given: Sequence[str]) -> dict[str, str]:
+    """Return labels by key. Raises InvalidRequest for one that is not `key=value` or whose key is repeated."""
+    labels: dict[str, str] = {}
+    for index, text in enumerate(given):
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise InvalidRequest.of_field(f"label[{index}]", "must be key=value, as in tier=gold")
+        if labels.setdefault(key, value) != value:
+            raise InvalidRequest.of_field(
+                f"label[{index}]", "names a key again with another value, which no account has"
+            )
+    return labels
 
 
 def _reveal(secret: SecretStr | None) -> str:

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api/amazon/clients", tags=["clients"], route_class=U
 _Name = Annotated[str, "The client's id (sgc_…)"]
 
 
-@router.post("", status_code=201)
+@router.post("", operation_id="createClient", status_code=201)
 async def create(new: NewClient, user: User, client: Client, provided: Provided, key: IdempotencyKey) -> IssuedClient:
     """Create a client for an SP-API SDK.
 
@@ -33,7 +33,7 @@ async def create(new: NewClient, user: User, client: Client, provided: Provided,
     )
 
 
-@router.get("")
+@router.get("", operation_id="listClients")
 async def list_clients(
     request: Request,
     response: Response,
@@ -50,7 +50,7 @@ async def list_clients(
     )
 
 
-@router.delete("/{client_id}", status_code=204)
+@router.delete("/{client_id}", operation_id="revokeClient", status_code=204)
 async def revoke(client_id: _Name, user: User, client: Client, key: IdempotencyKey) -> None:
     """Revoke a client. Its secret and drop-in refresh tokens stop working at once, its access tokens within five seconds."""
     await client.clients.revoke(client_id, on_behalf_of=user, idempotency_key=key)

@@ -14,7 +14,7 @@ from sellergate_client import InvalidRequest, Reason, Sellergate, SellergateErro
 from sellergate_common.context import current_call
 
 from sellergate_edge.dependencies import Client, User
-from sellergate_edge.routes.models import Orders, Stage, Status
+from sellergate_edge.routes.models import AccountState, Orders, Outcome, Stage, Status
 from sellergate_edge.routes.problems import problem
 from sellergate_edge.routes.user_route import UserRoute
 
@@ -30,7 +30,7 @@ _MarketplaceId = Annotated[
 ]
 
 
-@router.get("/status")
+@router.get("/status", operation_id="checkAccount")
 async def status(
     account_id: _AccountId, user: User, client: Client, exchange: _Exchange = True, call: _Call = True
 ) -> Status:
@@ -42,10 +42,10 @@ async def status(
     call. A revoked account stays revoked; `POST /api/amazon/accounts/{id}/verify` tries its refresh token again.
     """
     checked = await client.check_account(account_id, exchange=exchange, with_call=call, on_behalf_of=user)
-    return Status(account_id=account_id, state=checked.state, stages=stages_of(checked))
+    return Status(account_id=account_id, state=AccountState(checked.state), stages=stages_of(checked))
 
 
-@router.get("/orders", response_model=Orders)
+@router.get("/orders", operation_id="fetchRecentOrders", response_model=Orders)
 async def orders(
     account_id: _AccountId, marketplace_id: _MarketplaceId, user: User, client: Client
 ) -> Orders | JSONResponse:
@@ -58,8 +58,8 @@ async def orders(
     try:
         response, found = await _search_orders(client, account_id, marketplace_id, user)
     except SellergateError as error:
-        failed = Stage(name="call", outcome="FAILED", reason=f"{error.reason}: {error.message}", ms=_ms(started))
-        return problem(error, {"stages": [stage.model_dump() for stage in (*stages, failed)]})
+        failed = Stage(name="call", outcome=Outcome.FAILED, reason=f"{error.reason}: {error.message}", ms=_ms(started))
+        return problem(error, {"stages": [stage.model_dump(mode="json", by_alias=True) for stage in (*stages, failed)]})
     call = current_call()
     return Orders(
         account_id=account_id,
@@ -67,7 +67,7 @@ async def orders(
         orders=found,
         request_id=call.request_id if call else "",
         amazon_request_id=response.amazon_request_id,
-        stages=[*stages, Stage(name="call", outcome="OK", reason="", ms=_ms(started))],
+        stages=[*stages, Stage(name="call", outcome=Outcome.OK, reason="", ms=_ms(started))],
     )
 
 
@@ -106,7 +106,7 @@ def stages_of(checked: gateway_service_pb2.CheckAccountResponse) -> list[Stage]:
     return [
         Stage(
             name=stage.name,
-            outcome=gateway_service_pb2.CheckOutcome.Name(stage.outcome).removeprefix("CHECK_OUTCOME_"),
+            outcome=Outcome(gateway_service_pb2.CheckOutcome.Name(stage.outcome).removeprefix("CHECK_OUTCOME_")),
             reason=stage.reason,
             ms=round(stage.duration.ToMicroseconds() / 1000, 2),
             age_seconds=round(stage.age.ToMilliseconds() / 1000, 1) if stage.HasField("age") else None,

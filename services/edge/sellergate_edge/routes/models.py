@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from google.protobuf.message import Message
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from sellergate.account.v1 import account_pb2, application_pb2, drop_in_client_service_pb2
 from sellergate.gateway.v1 import operation_pb2
@@ -60,9 +60,40 @@ class Given(Json):
         if isinstance(value, list | dict) and len(value) > MAX_ITEMS:
             raise ValueError(f"must have at most {MAX_ITEMS} items")
         texts = value if isinstance(value, list) else [value]
+        if isinstance(value, dict):
+            texts = [*value.keys(), *value.values()]
         if any(isinstance(text, str) and _HALVES.search(text) for text in texts):
             raise ValueError("must be text without lone surrogates")
         return value
+
+
+ExternalRef = Annotated[
+    str,
+    Field(
+        max_length=128,
+        examples=["customer-4711"],
+        description="Your own number or name of the account, unique per user where it is set; empty: none",
+    ),
+]
+Labels = Annotated[
+    dict[str, str],
+    Field(
+        max_length=16,
+        examples=[{"tier": "gold"}],
+        description="Your own labels, by which lists are filtered. A key has 1 to 63 letters, digits, `-`, `_`, `.` and `/`, a"
+        " value at most 63 letters, digits, `-`, `_` and `.`; both begin and end with a letter or digit.",
+    ),
+]
+
+
+AuthorizationEnd = Annotated[
+    AwareDatetime,
+    Field(
+        examples=["2027-11-01T00:00:00Z"],
+        description="When the seller's consent ends, as Seller Central shows it, in the future and with its offset. Without it the"
+        " end is unknown, unless the seller consents on Amazon's page through Sellergate.",
+    ),
+]
 
 
 class NewAccount(Given):
@@ -79,6 +110,9 @@ class NewAccount(Given):
     region: Annotated[str | None, Field(examples=["us-east-1"])] = None
     signing_mode: SigningMode | None = None
     sandbox: bool | None = None
+    authorization_expire_time: AuthorizationEnd | None = None
+    external_ref: ExternalRef | None = None
+    labels: Labels | None = None
 
 
 class AccountPatch(Given):
@@ -92,6 +126,9 @@ class AccountPatch(Given):
     region: str | None = None
     signing_mode: SigningMode | None = None
     sandbox: bool | None = None
+    authorization_expire_time: AuthorizationEnd | None = None
+    external_ref: ExternalRef | None = None
+    labels: Annotated[Labels | None, Field(description="New labels, which replace all others")] = None
 
 
 class Account(Json):
@@ -116,6 +153,8 @@ class Account(Json):
     create_time: datetime
     update_time: datetime
     etag: str
+    external_ref: ExternalRef
+    labels: Labels
 
     @classmethod
     def from_message(cls, message: account_pb2.Account) -> "Account":
@@ -138,6 +177,8 @@ class Account(Json):
             create_time=_time(message, "create_time"),
             update_time=_time(message, "update_time"),
             etag=message.etag,
+            external_ref=message.external_ref,
+            labels=dict(message.labels),
         )
 
 
@@ -294,12 +335,22 @@ class Quotas(Json):
     quotas: list[Quota]
 
 
+class Outcome(StrEnum):
+    """The outcome of a stage of a check."""
+
+    OK = "OK"
+    CACHED = "CACHED"
+    SKIPPED = "SKIPPED"
+    WARNING = "WARNING"
+    FAILED = "FAILED"
+
+
 class Stage(Json):
     """One stage of a check: its name, outcome, reason of a failure, and duration in milliseconds."""
 
     name: Annotated[str, Field(examples=["token"])]
     outcome: Annotated[
-        str,
+        Outcome,
         Field(
             examples=["OK"],
             description="OK: tried now, and it works. CACHED: not tried now; ageSeconds is the age of the cached result."
@@ -320,7 +371,7 @@ class Status(Json):
     """The result of a check of an account."""
 
     account_id: str
-    state: str
+    state: AccountState
     stages: list[Stage]
 
 
@@ -328,8 +379,11 @@ class Orders(Json):
     """The orders of the last seven days as Amazon returned them, and the stages of the chain."""
 
     account_id: str
-    operation: str
-    orders: list[Any]
+    operation: Annotated[str, Field(examples=["orders/2026-01-01/searchOrders"])]
+    orders: Annotated[
+        list[dict[str, Any]],
+        Field(description="The orders as Amazon returned them; their members depend on the operation"),
+    ]
     request_id: str
     amazon_request_id: str
     stages: list[Stage]
@@ -339,19 +393,6 @@ class Applied(Json):
     """The result of a rotation. `applied`: the credentials were stored now; false: they were stored before."""
 
     applied: bool
-
-
-class Problem(BaseModel):
-    """An error (RFC 9457). Programs decide by `reason`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    reason: str
-    requestId: str  # noqa: N815  (the name in the JSON document)
 
 
 def _time(message: Message, field: str) -> Any:

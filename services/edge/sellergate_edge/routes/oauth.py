@@ -75,7 +75,7 @@ class Consent(Json):
     url: str
 
 
-@router.post("/authorizations", status_code=201)
+@router.post("/authorizations", operation_id="startAuthorization", status_code=201)
 async def begin(new: NewAuthorization, user: User, website: Site, browser: Request, response: Response) -> Consent:
     """Start an authorization. Send the browser to `url` within 10 minutes; the browser must keep the cookie of this response.
 
@@ -100,6 +100,7 @@ _Text = Annotated[str, Query(min_length=1, max_length=2048)]
 
 @browser_router.get(
     "/callback",
+    operation_id="completeAuthorization",
     response_class=HTMLResponse,
     responses={
         200: {
@@ -141,7 +142,11 @@ async def callback(
 
 
 @browser_router.get(
-    "/login", status_code=303, response_class=RedirectResponse, responses={303: {"content": {"text/html": {}}}}
+    "/login",
+    operation_id="redirectAppstoreLogin",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses={303: {"content": {"text/html": {}}}},
 )
 async def login(website: Site, amazon_callback_uri: _Text, amazon_state: _Text, selling_partner_id: _Text) -> Response:
     """Redirect a seller that comes from the Appstore to the frontend's page, which identifies the user.

@@ -1,7 +1,7 @@
 """Any call of SP-API over REST. Path, query and body are sent to Amazon unchanged, and so is Amazon's response to the caller."""
 
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from sellergate_common.errors import InvalidRequest
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from sellergate_edge.forwarding import (
     max_wait_of,
     seconds_of,
 )
+from sellergate_edge.routes.problems import MEDIA_TYPE
 
 SANDBOX = "x-sellergate-sandbox"
 TOKEN_KIND = "x-sellergate-token-kind"
@@ -27,6 +28,8 @@ PATH = "/api/amazon/accounts/{account_id}/sp-api/{path}"
 _MARK = b"/sp-api"
 _TOKEN_KINDS = ("seller", "grantless")
 _PREFIX = b"/api/amazon/accounts/"
+# What a path may hold unencoded (RFC 3986), and the percent signs of what the caller encoded.
+_KEPT = "/%:@!$&'()*+,;=-._~"
 
 
 async def pass_through(request: Request) -> Response:
@@ -44,7 +47,18 @@ async def pass_through(request: Request) -> Response:
 def _target(raw_path: bytes) -> tuple[str, str]:
     """Return the account id and Amazon's path, percent-encoded as the caller sent it."""
     account, _, path = raw_path.removeprefix(_PREFIX).partition(_MARK)
-    return unquote(account.decode("latin-1")), path.decode("latin-1")
+    return unquote(account.decode("latin-1")), _with_slashes(path.decode("latin-1"))
+
+
+def _with_slashes(path: str) -> str:
+    """Return a path whose parameter a generated client has encoded as one segment ("/sellers%2Fv1%2F…") as it was before.
+
+    Every path of SP-API has several segments. In a path with slashes of its own, %2F is a part of a value, such as a SKU.
+    """
+    segment = path.removeprefix("/")
+    if "/" in segment or "%2f" not in segment.lower():
+        return path
+    return "/" + quote(unquote(segment, errors="surrogateescape"), safe=_KEPT, errors="surrogateescape")
 
 
 def _sandbox(given: str | None) -> bool | None:
@@ -61,6 +75,11 @@ def _token_kind(given: str) -> str:
     return given.lower()
 
 
+_SCALAR = {"type": ["string", "number", "boolean"]}
+_ANY: dict[str, Any] = {"application/json": {"schema": {}}, "*/*": {"schema": {}}}
+_ANY_ERROR: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}, **_ANY}
+
+
 def describe(document: dict[str, Any]) -> None:
     """Add the route to an OpenAPI document. FastAPI does not describe plain routes."""
     account = {"name": "account_id", "in": "path", "required": True, "schema": {"type": "string"}}
@@ -69,8 +88,21 @@ def describe(document: dict[str, Any]) -> None:
         "in": "path",
         "required": True,
         "schema": {"type": "string"},
-        "description": "Path of the SP-API operation, with slashes",
+        "description": "Percent-encoded path of the SP-API operation, with slashes; a client may encode the whole of it as one"
+        " segment (`sellers%2Fv1%2F…`)",
         "example": "sellers/v1/marketplaceParticipations",
+    }
+    query = {
+        "name": "query",
+        "in": "query",
+        "style": "form",
+        "explode": True,
+        "schema": {
+            "type": "object",
+            "additionalProperties": {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]},
+        },
+        "description": "Any parameters of the operation, each under its own name",
+        "example": {},
     }
     flag = {
         "name": SANDBOX,
@@ -103,21 +135,26 @@ def describe(document: dict[str, Any]) -> None:
             "summary": f"Call SP-API with {method}",
             "description": "Calls an operation for the account. Path, query and body go to Amazon unchanged, with its token;"
             " Amazon's status, headers and body are returned unchanged.",
-            "operationId": f"pass_through_{method.lower()}",
-            "parameters": [account, path, flag, wait, timeout, kind],
+            "operationId": f"callSpApi{method.capitalize()}",
+            "parameters": [account, path, query, flag, wait, timeout, kind],
             "security": [{"HTTPBearer": []}],
             "responses": {
+                "2XX": {"description": "Amazon's response, unchanged", "content": _ANY},
                 "429": {
                     "description": "Amazon's own 429, or a problem document where Sellergate has no quota left for the call",
                     "headers": {
                         "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until the next call"}
                     },
+                    "content": _ANY_ERROR,
                 },
-                "default": {"description": "Amazon's response with its status, or a problem document of Sellergate"},
+                "default": {
+                    "description": "Amazon's response with its status, or a problem document of Sellergate",
+                    "content": _ANY_ERROR,
+                },
             },
         }
-        if method in {"POST", "PUT", "PATCH"}:
-            operation["requestBody"] = {"content": {"application/json": {"schema": {}}}}
+        if method in {"POST", "PUT", "PATCH", "DELETE"}:
+            operation["requestBody"] = {"content": _ANY}
         document["paths"].setdefault(PATH, {})[method.lower()] = operation
 
 

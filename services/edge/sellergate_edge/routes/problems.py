@@ -4,12 +4,14 @@ import math
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 from sellergate_common.context import current_call
 from sellergate_common.errors import (
     FieldViolation,
@@ -22,7 +24,17 @@ from sellergate_common.errors import (
 from sellergate_common.observability.logs import get_logger
 from starlette.exceptions import HTTPException
 
+from sellergate_edge.routes.models import Stage
+
 MEDIA_TYPE = "application/problem+json"
+HTTP_REASONS: Mapping[int, str] = {
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
+    413: "REQUEST_ENTITY_TOO_LARGE",
+}
+"""The reasons of errors of HTTP itself, by status: no error class of the client library has them."""
+REASONS = (*Reason, *HTTP_REASONS.values())
 INTERNAL_ERROR = (
     "Sellergate failed to handle this request. Give the request id to the operator, whose log has the cause."
 )
@@ -40,6 +52,55 @@ _WORDS = {
 # Fields that a REST caller sends in a header.
 _HEADERS = {"idempotency_key": "Idempotency-Key"}
 _AMAZON = {"amazon_code": "code", "amazon_message": "message", "amazon_details": "details"}
+
+
+class Violation(BaseModel):
+    """One invalid field of a request, and what to do about it."""
+
+    field: Annotated[str, Field(examples=["marketplace"])]
+    description: Annotated[str, Field(examples=["must be the code of a marketplace, one of AE, AU, BE, …"])]
+
+
+class AmazonError(BaseModel):
+    """Amazon's own error, as far as Amazon sent one."""
+
+    code: Annotated[str | None, Field(examples=["InvalidInput"])] = None
+    message: str | None = None
+    details: str | None = None
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457). Programs decide by `reason`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Annotated[str, Field(examples=["urn:sellergate:error:INVALID_REQUEST"])]
+    title: Annotated[str, Field(examples=["Invalid request"])]
+    status: Annotated[int, Field(examples=[400])]
+    detail: Annotated[str, Field(description="What happened and what to do next, for people; it may change")]
+    reason: Annotated[
+        str,
+        Field(
+            json_schema_extra={"enum": list(map(str, REASONS))},
+            examples=["INVALID_REQUEST"],
+            description="NOT_FOUND: no route has this path. METHOD_NOT_ALLOWED: the route has other methods, named by the header"
+            " Allow. The other reasons are in docs/errors.md. A later release may add reasons.",
+        ),
+    ]
+    requestId: Annotated[str, Field(description="The id under which the operator finds the cause in the log")]  # noqa: N815
+    retryAfter: Annotated[  # noqa: N815  (the names in the JSON document)
+        float | SkipJsonSchema[None], Field(description="Seconds until a repeat makes sense; the header is rounded up")
+    ] = None
+    violations: Annotated[
+        list[Violation] | SkipJsonSchema[None], Field(description="Every invalid field, for INVALID_REQUEST")
+    ] = None
+    errors: Annotated[list[AmazonError] | SkipJsonSchema[None], Field(description="Amazon's own error")] = None
+    amazonRequestId: Annotated[  # noqa: N815
+        str | SkipJsonSchema[None], Field(description="Amazon's id of the request, for questions to Amazon")
+    ] = None
+    stages: Annotated[
+        list[Stage] | SkipJsonSchema[None], Field(description="The stages up to the failed one, where a check failed")
+    ] = None
 
 
 def problem(error: SellergateError, extra: Mapping[str, Any] | None = None) -> JSONResponse:
@@ -117,14 +178,15 @@ async def _http_exception(_request: Request, error: Exception) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.BAD_REQUEST:  # FastAPI's error for a body that its JSON parser cannot read
         return problem(InvalidRequest.of_field("body", _WORDS["json_invalid"]))
+    reason = HTTP_REASONS.get(status, status.name)
     if call is not None:
-        call.reason = status.name
+        call.reason = reason
     document = {
         "type": "about:blank",
         "title": status.phrase,
         "status": error.status_code,
         "detail": f"{status.description or status.phrase}.".replace("..", "."),
-        "reason": status.name,
+        "reason": reason,
         "requestId": call.request_id if call else "",
     }
     return JSONResponse(document, error.status_code, error.headers, media_type=MEDIA_TYPE)

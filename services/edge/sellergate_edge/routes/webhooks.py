@@ -8,6 +8,7 @@ from sellergate_common.errors import Unauthenticated
 from sellergate_edge.dependencies import Provided
 from sellergate_edge.request_body import JSON_SECONDS, read_body
 from sellergate_edge.routes.models import Applied
+from sellergate_edge.routes.user_route import DocumentRoute
 
 MAX_BODY_BYTES = 64 * 1024
 _LONGEST_TIMESTAMP = 32
@@ -31,11 +32,12 @@ _BODY = {
     },
 }
 
-router = APIRouter(prefix="/api/amazon/webhooks", tags=["webhooks"])
+router = APIRouter(prefix="/api/amazon/webhooks", tags=["webhooks"], route_class=DocumentRoute)
 
 
 @router.post(
     "/token-rotation",
+    operation_id="applyRotation",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _BODY}}}},
 )
 async def token_rotation(
