@@ -101,8 +101,8 @@ async def test_every_route_refuses_an_unknown_query_parameter(app: FastAPI) -> N
         assert [one["field"] for one in response.json()["violations"]] == ["nope"], (method, path)
         checked.add(operation["operationId"])
     assert {"listAccounts", "applyRotation", "disconnectAccount", "checkAccount"} <= checked
-    misspelt = await send_request(app, "GET", "/api/amazon/accounts?sate=ACTIVE", headers=BEARER)
-    assert "use state, or leave it out" in misspelt.json()["detail"]
+    misspelt = await send_request(app, "GET", "/api/amazon/accounts?marketplac=US", headers=BEARER)
+    assert "use marketplace, or leave it out" in misspelt.json()["detail"]
     assert (await send_request(app, "GET", "/api/sign-in?nope=1")).status_code == 400
 
 

@@ -9,11 +9,13 @@ from sellergate_devstack.suite import Suite
 
 FILE = "run.json"
 CLIENT_FILE = "client.env"
+CLIENT = "client/demo"
+"""The identity of an internal service, which may make calls and read accounts, and nothing else."""
 
 
 def write_report(suite: Suite, account_id: str, dropin: dict[str, str] | None) -> None:
     """Write run.json and client.env into the state directory, readable only by its owner."""
-    operator = suite.files("operator")
+    operator, client = suite.files("operator"), suite.files(CLIENT)
     document = {
         "edge": suite.edge,
         "simulator": suite.simulator,
@@ -23,6 +25,8 @@ def write_report(suite: Suite, account_id: str, dropin: dict[str, str] | None) -
         "ca_file": str(operator.ca),
         "client_cert_file": str(operator.certificate),
         "client_key_file": str(operator.key),
+        # The two files above are an operator's, which may do everything; a program that makes calls needs no more than these.
+        "service": {"identity": CLIENT, "cert_file": str(client.certificate), "key_file": str(client.key)},
         **({"dropin": dropin} if dropin else {}),
         "pids": suite.pids,
     }
@@ -32,7 +36,7 @@ def write_report(suite: Suite, account_id: str, dropin: dict[str, str] | None) -
 
 def client_environment(suite: Suite, account_id: str) -> str:
     """Return the settings of an internal service as lines for a shell."""
-    files = suite.files("client/demo")
+    files = suite.files(CLIENT)
     values = {
         "SELLERGATE_GATEWAY_TARGET": suite.target("gateway"),
         "SELLERGATE_ACCOUNT_TARGET": suite.target("account"),
