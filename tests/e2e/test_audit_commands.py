@@ -43,11 +43,18 @@ def test_events_are_listed_as_a_table_and_as_json(account: Suite, account_id: st
     assert table.returncode == 0, table.stderr
     lines = table.stdout.splitlines()
     assert lines[0].split()[:3] == ["sequence", "create_time", "action"]
-    assert [line.split()[2] for line in lines[1:]] == ["account.created", "account.updated", "account.updated"]
+    assert [line.split()[2] for line in lines[1:]] == ["account.updated", "account.updated", "account.created"]
     assert "operator" in lines[1]
-    first = operator.types("audit", "list", account_id, "--limit", "2", "--json")
+    newest = operator.types("audit", "list", account_id, "--limit", "2", "--json")
+    assert [json.loads(line)["sequence"] for line in newest.stdout.splitlines()] == ["3", "2"]
+    assert "the newest 2 events" in newest.stderr
+    first = operator.types("audit", "list", account_id, "--limit", "2", "--json", "--oldest-first")
     assert [json.loads(line)["action"] for line in first.stdout.splitlines()] == ["account.created", "account.updated"]
-    assert "the first 2 events" in first.stderr
+    assert "the oldest 2 events" in first.stderr
+    middle = json.loads(newest.stdout.splitlines()[1])["create_time"]
+    since = operator.types("audit", "list", account_id, "--json", "--since", f"{middle[:19]}Z")
+    assert {"3", "2"} <= {json.loads(line)["sequence"] for line in since.stdout.splitlines()}
+    assert operator.types("audit", "list", account_id, "--json", "--since", "2100-01-01").stdout == ""
     everything = operator.types("audit", "list", "--limit", "0", "--json")
     assert f"account/{account_id}" in [json.loads(line).get("subject") for line in everything.stdout.splitlines()]
     assert everything.stderr == ""

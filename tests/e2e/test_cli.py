@@ -57,7 +57,14 @@ async def test_an_account_from_its_connection_to_its_end(operator: Operator, sel
     assert made["handles"][account_id].startswith("sgr_")
     assert made["client_id"] in await typed(operator, "clients", "list", "--user", user)
     await typed(operator, "clients", "revoke", made["client_id"])
-    assert "inactive" in await typed(operator, "accounts", "remove", account_id)
+    assert f"accounts undelete {account_id}" in await typed(operator, "accounts", "remove", account_id)
+    restored = json.loads(await typed(operator, "accounts", "undelete", account_id, "--json"))
+    assert restored["state"] == "ACCOUNT_STATE_ACTIVE"
+    given = ("--region", "eu-west-1", "--expires", "2099-01-02", "--external-ref", user, "--label", "tier=gold")
+    again = json.loads(await typed(operator, *words, "--json", *given, **secrets))
+    assert (again["account_id"], again["region"], again["labels"]) == (account_id, "eu-west-1", {"tier": "gold"})
+    assert again["authorization_expire_time"] == "2099-01-02T00:00:00Z"
+    await typed(operator, "accounts", "remove", account_id)
     assert "ACCOUNT_INACTIVE" in await typed(operator, "call", "GET", "/x", "-a", account_id, code=1)
     await typed(operator, "accounts", "remove", account_id, "--hard", "--yes")
     assert "ACCOUNT_NOT_FOUND" in await typed(operator, "accounts", "show", account_id, code=1)

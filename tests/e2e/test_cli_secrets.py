@@ -62,7 +62,10 @@ async def test_a_forbidden_caller_is_refused_in_one_line(suite: Suite) -> None:
 
 
 async def test_a_local_run_is_found_by_its_state_directory(rest: Rest, seller: Seller, tmp_path: Path) -> None:
-    await rest.connect(seller)
+    account_id = await rest.connect(seller)
+    end = {"authorizationExpireTime": (datetime.now(UTC) + timedelta(days=300)).isoformat()}
+    changed = await rest.request("PATCH", f"/api/amazon/accounts/{account_id}", json=end)
+    assert changed.status_code == 200, changed.text
     suite, files = rest.suite, rest.suite.files("operator")
     run = {
         **{name: suite.target(name) for name in ("account", "gateway", "token")},

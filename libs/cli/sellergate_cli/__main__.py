@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from sellergate_cli.commands import accounts, applications, audit, calls, catalogue, clients, documents, tokens
+from sellergate_cli.commands import (
+    accounts,
+    applications,
+    audit,
+    calls,
+    catalogue,
+    certificates,
+    clients,
+    documents,
+    tokens,
+)
 from sellergate_cli.commands.capture import CAPTURE_EXAMPLES, capture
 from sellergate_cli.commands.import_legacy import IMPORT_EXAMPLES, import_legacy
 from sellergate_cli.commands.up import up
@@ -52,6 +62,7 @@ for name, group in {
     "accounts": accounts.app,
     "applications": applications.app,
     "clients": clients.app,
+    "certificates": certificates.app,
     "report": documents.report,
     "feed": documents.feed,
     "operations": calls.operations,

@@ -1,13 +1,14 @@
 """Options that several commands share, and the parser of NAME=VALUE texts."""
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 
+from sellergate_cli.completion import complete_account
 from sellergate_cli.operator import fail
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document per line.")]
@@ -18,13 +19,22 @@ Account = Annotated[
         "-a",
         envvar="SELLERGATE_ACCOUNT_ID",
         help="Account ID; defaults to the demo account of a local run.",
+        autocompletion=complete_account,
     ),
 ]
 Parameters = Annotated[
     list[str] | None,
     typer.Option("--param", "-p", metavar="NAME=VALUE", help="A query parameter; repeat for several."),
 ]
-Time = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%SZ"])]
+TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%SZ"]
+Time = Annotated[datetime | None, typer.Option(formats=TIME_FORMATS)]
+
+
+def in_utc(time: datetime | None) -> datetime | None:
+    """Return a time in UTC, which a time without an offset is taken to be."""
+    if time is None:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:

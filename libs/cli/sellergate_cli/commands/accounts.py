@@ -1,6 +1,7 @@
 """`sellergate accounts`: connected sellers."""
 
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,18 +10,33 @@ from sellergate.account.v1 import account_pb2, account_service_pb2
 from sellergate.gateway.v1 import gateway_service_pb2
 from sellergate.token.v1 import token_service_pb2
 from sellergate_common.rpc.channel import invoke
+from sellergate_common.rpc.timestamps import from_datetime
 
+from sellergate_cli.completion import complete_account
 from sellergate_cli.operator import StateDir, complete
-from sellergate_cli.options import Json, examples, from_environment, secret
+from sellergate_cli.options import TIME_FORMATS, Json, examples, from_environment, in_utc, pairs, secret
 from sellergate_cli.output import document, print_fields, print_rows
 from sellergate_cli.suite import account_or_demo, connect, token_service
 from sellergate_cli.terminal import say
 
-_COLUMNS = ("account_id", "user_id", "amazon_seller_id", "marketplace", "state", "authorization_expire_time")
+_COLUMNS = (
+    "account_id",
+    "user_id",
+    "amazon_seller_id",
+    "marketplace",
+    "state",
+    "authorization_expire_time",
+    "external_ref",
+)
 _REFRESH_TOKEN, _CLIENT_SECRET = "SELLERGATE_REFRESH_TOKEN", "SELLERGATE_LWA_CLIENT_SECRET"
 
+_STILL_REVOKED = "Amazon refused the seller's authorization; the account stays revoked. Let the seller authorize again."
+
 app = typer.Typer(help="Connect, list, check and remove accounts (connected sellers).", no_args_is_help=True)
-AccountId = Annotated[str, typer.Argument(help="Account ID.")]
+AccountId = Annotated[str, typer.Argument(help="Account ID.", autocompletion=complete_account)]
+Labels = Annotated[
+    list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="A label of yours; repeat for several.")
+]
 
 
 @app.command(
@@ -45,6 +61,15 @@ def add(
         list[str] | None, typer.Option(help="Amazon's marketplace ID; repeat for several.")
     ] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Send the account's calls to Amazon's sandbox.")] = False,
+    region: Annotated[
+        str, typer.Option(help="AWS region of STS, for accounts with a role; defaults to us-east-1.")
+    ] = "",
+    expires: Annotated[
+        datetime | None,
+        typer.Option(formats=TIME_FORMATS, help="When the seller's consent ends (UTC), as Seller Central shows it."),
+    ] = None,
+    external_ref: Annotated[str, typer.Option(help="Your own reference of the account, unique per user.")] = "",
+    label: Labels = None,
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
@@ -66,6 +91,10 @@ def add(
         iam_role_arn=role,
         marketplace_ids=marketplace_id or (),
         sandbox=sandbox or None,
+        region=region,
+        authorization_expire_time=from_datetime(in_utc(expires)),
+        external_ref=external_ref,
+        labels=dict(pairs(label, "--label")),
     )
     account, created = complete(_store(state_dir, request))
     say("Connected the seller." if created else "Updated the credentials of a connected seller.", err=True)
@@ -75,20 +104,41 @@ def add(
     print_fields(document(account), as_json=as_json)
 
 
-@app.command("list")
+@app.command(
+    "list",
+    epilog=examples(
+        "sellergate accounts list --state ACTIVE --label tier=gold",
+        "sellergate accounts list --seller-id A1B2C3D4E5F6G7",
+    ),
+)
 def list_accounts(
     user: Annotated[str, typer.Option(help="List only this user's accounts.")] = "",
     state: Annotated[
         str, typer.Option(help="List only accounts in this state: ACTIVE, INACTIVE or AUTHORIZATION_REVOKED.")
     ] = "",
+    seller_id: Annotated[str, typer.Option(help="List only accounts of this seller (Amazon's ID).")] = "",
+    external_ref: Annotated[str, typer.Option(help="List only accounts with this reference of yours.")] = "",
+    label: Labels = None,
+    expires_before: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=TIME_FORMATS, help="List only accounts whose authorization is known to end before this time (UTC)."
+        ),
+    ] = None,
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """List accounts, oldest first."""
+    """List accounts, oldest first; only those that match all options."""
     if state and f"ACCOUNT_STATE_{state.upper()}" not in account_pb2.AccountState.keys():  # noqa: SIM118  (no mapping)
         raise typer.BadParameter(f"--state {state!r} is unknown; use ACTIVE, INACTIVE or AUTHORIZATION_REVOKED")
-    states = [account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state.upper()}")] if state else []
-    print_rows(complete(_list(state_dir, user, states)), _COLUMNS, as_json=as_json)
+    narrowed = account_service_pb2.AccountFilter(
+        states=[account_pb2.AccountState.Value(f"ACCOUNT_STATE_{state.upper()}")] if state else [],
+        amazon_seller_id=seller_id,
+        external_ref=external_ref,
+        labels=dict(pairs(label, "--label")),
+        authorization_expire_before=from_datetime(in_utc(expires_before)),
+    )
+    print_rows(complete(_list(state_dir, user, narrowed)), _COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -110,12 +160,29 @@ def remove(
     if hard and not yes:
         typer.confirm(f"Delete {account_id} and its secrets permanently?", abort=True, err=True)
     complete(_remove(state_dir, account_id, hard))
-    say("Deleted the account." if hard else "The account is inactive. Connect the seller again to reactivate it.")
+    how_to = f"sellergate accounts undelete {account_id}"
+    say("Deleted the account." if hard else f"The account is inactive. Run `{how_to}` to make it active again.")
+
+
+@app.command()
+def undelete(account_id: AccountId, as_json: Json = False, state_dir: StateDir = None) -> None:
+    """Make a deactivated account active again. An account that was deleted with --hard cannot be restored."""
+    account = complete(_undelete(state_dir, account_id))
+    say(
+        "The account is active again." if account.state == account_pb2.ACCOUNT_STATE_ACTIVE else _STILL_REVOKED,
+        err=True,
+    )
+    print_fields(document(account), as_json=as_json)
 
 
 @app.command()
 def check(
-    account_id: Annotated[str, typer.Argument(help="Account ID; defaults to the demo account of a local run.")] = "",
+    account_id: Annotated[
+        str,
+        typer.Argument(
+            help="Account ID; defaults to the demo account of a local run.", autocompletion=complete_account
+        ),
+    ] = "",
     with_call: Annotated[
         bool, typer.Option("--with-call/--no-call", help="Also make one SP-API call, which uses quota.")
     ] = True,
@@ -161,10 +228,7 @@ async def _store(
         return await sellergate.accounts.upsert(request)
 
 
-async def _list(
-    state_dir: Path | None, user: str, states: "list[account_pb2.AccountState.ValueType]"
-) -> list[dict[str, Any]]:
-    narrowed = account_service_pb2.AccountFilter(states=states)
+async def _list(state_dir: Path | None, user: str, narrowed: account_service_pb2.AccountFilter) -> list[dict[str, Any]]:
     async with connect(state_dir) as sellergate:
         return [_shown(account) async for account in sellergate.accounts.each(user, narrowed)]
 
@@ -187,6 +251,11 @@ async def _remove(state_dir: Path | None, account_id: str, hard: bool) -> None:
             await sellergate.accounts.delete(account_id)
 
 
+async def _undelete(state_dir: Path | None, account_id: str) -> account_pb2.Account:
+    async with connect(state_dir) as sellergate:
+        return await sellergate.accounts.undelete(account_id)
+
+
 async def _verify(state_dir: Path | None, account_id: str, with_call: bool) -> list[dict[str, Any]]:
     began = time.monotonic()
     async with token_service(state_dir) as tokens:
@@ -199,7 +268,8 @@ async def _verify(state_dir: Path | None, account_id: str, with_call: bool) -> l
         row |= {"outcome": "CACHED", "age": age, "reason": "the account was verified less than 60 s ago"}
     if not with_call:
         return [row]
-    return [row, *(stage for stage in await _check(state_dir, account_id, False, True) if stage["stage"] == "call")]
+    checked = await _check(state_dir, account_id, False, True)
+    return [row, *(stage for stage in checked if stage["stage"] in ("role", "call") or stage["outcome"] == "FAILED")]
 
 
 async def _check(state_dir: Path | None, account_id: str, exchange: bool, with_call: bool) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sellergate_cli.operator import SentenceError, StateDir, admin_service, complete
-from sellergate_cli.options import Json
+from sellergate_cli.options import TIME_FORMATS, Json, in_utc
 from sellergate_cli.output import document, print_rows
 from sellergate_cli.terminal import harmless, say
 
@@ -36,14 +37,19 @@ app = typer.Typer(help="Read the audit log and check it for tampering.", no_args
 def list_events(
     account_id: Annotated[str, typer.Argument(help="Account ID; without one, events that concern no account.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="Maximum number of events; 0 lists all.")] = 100,
+    since: Annotated[
+        datetime | None, typer.Option(formats=TIME_FORMATS, help="List only events from this time on (UTC).")
+    ] = None,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="List the oldest events first.")] = False,
     as_json: Json = False,
     state_dir: StateDir = None,
 ) -> None:
-    """List audit events of an account, oldest first: the action, its caller and the user."""
-    events, more = complete(_events(state_dir, account_id, limit))
+    """List audit events of an account, newest first: the action, its caller and the user."""
+    events, more = complete(_events(state_dir, account_id, limit, in_utc(since), newest_first=not oldest_first))
     print_rows(map(document, events), _COLUMNS, as_json=as_json)
     if more:
-        say(f"Showing the first {limit} events. Use --limit 0 for all.", err=True)
+        which = "oldest" if oldest_first else "newest"
+        say(f"Showing the {which} {limit} events. Use --limit 0 for all.", err=True)
 
 
 @app.command()
@@ -87,17 +93,26 @@ def _report(finding: "VerifyAuditResponse | VerifyAuditAnchorsResponse", what: s
     return not finding.fault_count
 
 
-async def _events(state_dir: Path | None, account_id: str, limit: int) -> "tuple[list[AuditEvent], bool]":
-    """Return the first `limit` events of a chain, and whether there are more."""
+async def _events(
+    state_dir: Path | None, account_id: str, limit: int, since: datetime | None, *, newest_first: bool
+) -> "tuple[list[AuditEvent], bool]":
+    """Return the first `limit` events of a chain in the order that was asked for, and whether there are more."""
     from sellergate.account.v1.account_admin_service_pb2 import ListAuditEventsRequest  # noqa: PLC0415
     from sellergate_common.rpc.channel import invoke  # noqa: PLC0415
+    from sellergate_common.rpc.timestamps import from_datetime  # noqa: PLC0415
 
     events: list[AuditEvent] = []
     token = ""
     async with admin_service(state_dir) as admin:
         while True:
             size = min(PAGE_SIZE, limit - len(events)) if limit else PAGE_SIZE
-            request = ListAuditEventsRequest(account_id=account_id, page_size=size, page_token=token)
+            request = ListAuditEventsRequest(
+                account_id=account_id,
+                page_size=size,
+                page_token=token,
+                newest_first=newest_first,
+                since=from_datetime(since),
+            )
             page = await invoke(admin.ListAuditEvents, request, dependency="account")
             events.extend(page.events)
             token = page.next_page_token

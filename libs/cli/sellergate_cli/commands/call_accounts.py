@@ -37,6 +37,10 @@ class Target:
         """Return the target of the command's arguments. Raises BadParameter."""
         if not path and first.upper() in _METHODS:
             raise typer.BadParameter("PATH is missing; give METHOD and PATH, or the name of an operation")
+        if path and first.upper() not in _METHODS:
+            raise typer.BadParameter(
+                f"METHOD must be one of {', '.join(sorted(_METHODS))}, not {first!r}; the name of an operation has no PATH"
+            )
         if path and path_params:
             raise typer.BadParameter("--path-param needs an operation in place of METHOD and PATH")
         return cls(first, path, path_params)

@@ -11,6 +11,7 @@ from sellergate_client.rpc.options import CallOptions
 from sellergate_client.rpc.requests import call_request
 
 from sellergate_cli.commands.call_accounts import Selection, Target, call_accounts
+from sellergate_cli.completion import complete_operation
 from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Account, Json, Parameters, examples, pairs
 from sellergate_cli.output import document, print_rows
@@ -39,7 +40,12 @@ _HTTP_ERROR = 400
 
 def call(
     method: Annotated[
-        str, typer.Argument(metavar="METHOD|OPERATION", help="GET, POST, PUT, PATCH or DELETE; or an operation's name.")
+        str,
+        typer.Argument(
+            metavar="METHOD|OPERATION",
+            help="GET, POST, PUT, PATCH or DELETE; or an operation's name.",
+            autocompletion=complete_operation,
+        ),
     ],
     path: Annotated[
         str,
@@ -140,7 +146,11 @@ def pages(
 def quota(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="OPERATION...", help="Operation names, or operation IDs that only one API has."),
+        typer.Argument(
+            metavar="OPERATION...",
+            help="Operation names, or operation IDs that only one API has.",
+            autocompletion=complete_operation,
+        ),
     ],
     account: Account = "",
     sandbox: _Sandbox = None,

@@ -12,6 +12,7 @@ from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import capture_service_pb2 as pb2
 from sellergate_common.rpc.channel import invoke_stream
 
+from sellergate_cli.completion import complete_operation
 from sellergate_cli.operator import StateDir, complete
 from sellergate_cli.options import Account, Json, examples
 from sellergate_cli.output import document, print_json
@@ -19,6 +20,7 @@ from sellergate_cli.suite import account_or_demo, capture_service
 from sellergate_cli.terminal import harmless, say
 
 _SPAN = re.compile(r"(\d{1,6})(s|m|h)")
+_SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(minutes=30)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 # The gateway ends the capture; this bounds the wait for a gateway that does not.
 _MORE_SECONDS = 30.0
@@ -30,12 +32,21 @@ def _span(text: str) -> timedelta:
     found = _SPAN.fullmatch(text)
     if found is None:
         raise typer.BadParameter(f"{text!r} is not a duration; give a number with a unit: 90s, 10m")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    span = timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if not _SHORTEST <= span <= _LONGEST:
+        raise typer.BadParameter(f"{text!r} must be from 1s to 30m; begin another capture for a longer time")
+    return span
 
 
 def capture(
     operation: Annotated[
-        str, typer.Option("--operation", "-o", help="Operation name, or an operation ID that only one API has.")
+        str,
+        typer.Option(
+            "--operation",
+            "-o",
+            help="Operation name, or an operation ID that only one API has.",
+            autocompletion=complete_operation,
+        ),
     ],
     account: Account = "",
     span: Annotated[

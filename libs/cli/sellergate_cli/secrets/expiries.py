@@ -37,6 +37,7 @@ async def _print_ends(state_dir: Path | None, now: datetime, within: timedelta) 
             about = harmless(f"{account.amazon_seller_id} {account.marketplace} {account.user_id}")
             left = _days_left(account, "authorization_expire_time", now)
             say(f"{account.account_id:36}  {left:>9}  {_shown(account, 'authorization_expire_time'):20}  {about}")
+        say("Accounts whose authorization ends at an unknown time are not listed.", err=True)
 
 
 def _active_until(end: datetime) -> account_service_pb2.AccountFilter:

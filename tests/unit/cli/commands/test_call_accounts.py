@@ -16,6 +16,7 @@ PATH = "/sellers/v1/marketplaceParticipations"
     ("words", "message"),
     [
         (("GET", "--accounts", "-"), "PATH is missing"),
+        (("FOO", PATH), "METHOD must be one of DELETE, GET, HEAD, PATCH, POST, PUT, not 'FOO'"),
         (("GET", PATH, "--all", "--accounts", "-"), "exclude each other"),
         (("GET", PATH, "--path-param", "a=b"), "--path-param needs an operation"),
         (("GET", PATH, "--accounts", "/no/such/file"), "there is no file"),
