@@ -31,6 +31,9 @@ QUERY = {
     "granularityId": "ATVPDKIKX0DER",
     "marketplaceIds": "ATVPDKIKX0DER",
 }
+# Refusals on a machine with much to do: nothing was done, and the program makes the call again.
+REFUSED = {Reason.DEADLINE_EXCEEDED, Reason.OVERLOADED, Reason.DEPENDENCY_UNAVAILABLE}
+MOST_ROUNDS = 20
 
 
 @pytest.fixture
@@ -71,28 +74,39 @@ async def test_a_gateway_is_killed_and_no_call_is_lost_or_made_twice(world: Gate
     await world.post_control("recording", operation=WRITE)
     calls, identity = planned(accounts), world.fleet.suite.identity("client/demo")
     target = "ipv4:" + ",".join(world.targets)
-    outcomes, began, killed = list[CallOutcome](), time.monotonic(), 0
+    outcomes, began, killed = dict[tuple[str, Any], CallOutcome](), time.monotonic(), 0
+    left, refused = calls, 0
     async with Sellergate.connect(target, world.fleet.suite.target("account"), identity) as client:
-        async for outcome in client.calls(calls, concurrency=CONCURRENCY):
-            outcomes.append(outcome)
-            if not killed and len(outcomes) > len(calls) / 2:
-                busy = max(world.processes, key=made_by)
-                killed = made_by(busy)
-                busy.send(signal.SIGKILL)
+        for _ in range(MOST_ROUNDS):
+            keys = list[tuple[str, Any]]()
+            async for outcome in client.calls(left, concurrency=CONCURRENCY):
+                outcomes[outcome.key] = outcome
+                keys.append(outcome.key)
+                if not killed and len(outcomes) > len(calls) / 2:
+                    busy = max(world.processes, key=made_by)
+                    killed = made_by(busy)
+                    busy.send(signal.SIGKILL)
+            assert sorted(map(str, keys)) == sorted(str(call.key) for call in left), "each call has one outcome"
+            left = [one.call for one in outcomes.values() if one.error and one.error.reason in REFUSED]
+            refused += len(left)
+            if not left:
+                break
     seconds = time.monotonic() - began
-    ended = Counter(outcome.error.reason if outcome.error else "OK" for outcome in outcomes)
-    print(f"{len(outcomes)} calls in {seconds:.0f} s, a gateway killed after {killed}: {dict(ended)}")
+    ended = Counter(outcome.error.reason if outcome.error else "OK" for outcome in outcomes.values())
+    print(
+        f"{len(outcomes)} calls in {seconds:.0f} s, a gateway killed after {killed}; {refused} refused, then {dict(ended)}"
+    )
 
     assert killed > len(calls) / 4, "the gateway that was killed had the stream"
-    assert len({outcome.key for outcome in outcomes}) == len(outcomes) == len(calls)
-    assert set(ended) <= {"OK", Reason.AMAZON_OUTCOME_UNKNOWN}, first_errors(outcomes)
-    unknown = {outcome.key for outcome in outcomes if outcome.error}
+    assert outcomes.keys() == {call.key for call in calls}
+    assert set(ended) <= {"OK", Reason.AMAZON_OUTCOME_UNKNOWN}, "a call was lost"
+    unknown = {key for key, outcome in outcomes.items() if outcome.error}
     assert 0 < len(unknown) <= CONCURRENCY
     assert all(kind == "write" for _, kind in unknown), "each read was made again"
 
     bodies: dict[str, int] = (await world.fleet.control.get("/control/recording")).json()["bodies"]
     executed = {one: bodies.get(hashlib.sha256(body_of(one)).hexdigest(), 0) for one in accounts}
-    assert max(executed.values()) == 1, "no write was made twice"
+    assert max(executed.values()) == 1, "no write was made twice, also none that was refused before"
     missing = {one for one, count in executed.items() if not count}
     assert missing <= {one for one, _ in unknown}, "no write was lost in silence"
     reads, writes = await world.counted(READ), await world.counted(WRITE)
@@ -101,11 +115,6 @@ async def test_a_gateway_is_killed_and_no_call_is_lost_or_made_twice(world: Gate
     assert reads["throttled"] == writes["throttled"] == 0
     assert writes["executions"] == sum(executed.values())
     assert READERS * READS <= reads["executions"] <= READERS * READS + CONCURRENCY
-
-
-def first_errors(outcomes: list[CallOutcome]) -> list[str]:
-    """Return a few errors of calls that were not made, for the report of a failure."""
-    return [str(one.error) for one in outcomes if one.error and one.error.reason != Reason.AMAZON_OUTCOME_UNKNOWN][:5]
 
 
 @pytest.mark.timeout(300)
