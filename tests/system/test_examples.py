@@ -78,7 +78,7 @@ async def test_the_page_lists_sellers_and_calls_sp_api(
             await page.get_by_label("Edge").fill(suite.edge)
             await page.get_by_label("Token").fill("wrong")
             await page.get_by_role("button", name="List my sellers").click()
-            await page.get_by_text("(UNAUTHENTICATED)").wait_for()
+            await page.get_by_text("(CALLER_UNAUTHENTICATED)").wait_for()
             await page.get_by_label("Token").fill(suite.jwt(suite.demo.user_id))
             await page.get_by_role("button", name="List my sellers").click()
             await page.get_by_text("Sellers: 1").wait_for()
