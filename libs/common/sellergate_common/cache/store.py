@@ -63,7 +63,7 @@ class EntryStore(Generic[_Key, _Value]):
         name = self.codec.name(key)
         value = await self.shared(name)
         held = self.memory.get(key)
-        if value is None and held is not None:
+        if value is None and held is not None and held.value.expire_time > self.now():
             # Redis has lost the entry, or does not respond: this process's copy refills it.
             value = held.value
             await self.add(key, value)
