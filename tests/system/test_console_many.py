@@ -22,8 +22,21 @@ from tests.system.many_sellers import INACTIVE_EVERY, SOON_EVERY, import_sellers
 pytestmark = pytest.mark.timeout(600)
 COUNT = 5000
 RUNS = 5
-# Milliseconds of the first paint of text, and of the first row of the list.
-_PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+# Milliseconds from the navigation to the first paint of text.
+_PAINT = """() => new Promise((done) => new PerformanceObserver((list) => {
+  const [first] = list.getEntriesByName('first-contentful-paint');
+  if (first) done(first.startTime);
+}).observe({type: 'paint', buffered: true}))"""
+# The same for the frame after the first row of the list; the first part runs before the page's own scripts.
+_WATCH_ROWS = """new MutationObserver((_, watcher) => {
+  if (!document.querySelector('.seller')) return;
+  watcher.disconnect();
+  requestAnimationFrame(() => { window.firstRow = performance.now(); });
+}).observe(document, {childList: true, subtree: true})"""
+_FIRST_ROW = """() => new Promise((done) => {
+  const look = () => (window.firstRow ? done(window.firstRow) : requestAnimationFrame(look));
+  look();
+})"""
 _SHIFTS = """() => {
   window.shifts = [];
   new PerformanceObserver((list) => {
@@ -112,10 +125,10 @@ async def test_all_sellers_are_counted_found_and_sorted(window: Console) -> None
     soon = len(range(1, COUNT - 1, SOON_EVERY))
     assert (tiles["All"], tiles["Disconnected"], tiles["End in 30 days"]) == (f"{COUNT:,}", str(inactive), str(soon))
     await page.keyboard.press("/")
-    await page.keyboard.type(seller_id(COUNT - 321).lower())
-    await page.get_by_role("link", name=seller_id(COUNT - 321)).wait_for()
+    await page.keyboard.type(seller_id(COUNT // 2).lower())
+    await page.get_by_role("link", name=seller_id(COUNT // 2)).wait_for()
     assert await count_of(page) == f"1 of {COUNT:,} sellers"
-    assert page.url.endswith(f"?q={seller_id(COUNT - 321).lower()}")
+    assert page.url.endswith(f"?q={seller_id(COUNT // 2).lower()}")
     await page.get_by_role("link", name="End in 30 days").click()
     await page.locator("#count").get_by_text(f"{soon} of {COUNT:,} sellers").wait_for()
     await page.get_by_label("Sort by").select_option("-seller")
@@ -130,7 +143,8 @@ async def test_all_sellers_are_counted_found_and_sorted(window: Console) -> None
 async def test_back_reload_deep_links_and_two_tabs(window: Console, suite: tuple[Suite, str]) -> None:
     (running, account_id), page = suite, window.page
     await page.get_by_label("State", exact=True).select_option("ACTIVE")
-    await page.evaluate("scrollTo(0, 40000)")
+    top = 8 * COUNT
+    await page.evaluate(f"scrollTo(0, {top})")
     link = page.locator(".seller .name a").nth(12)
     name, address = await link.inner_text(), await link.get_attribute("href")
     await link.click()
@@ -139,7 +153,7 @@ async def test_back_reload_deep_links_and_two_tabs(window: Console, suite: tuple
     await page.go_back()
     await page.get_by_role("link", name=name).wait_for()
     assert "state=ACTIVE" in page.url
-    assert abs(await page.evaluate("scrollY") - 40000) < 1000
+    assert abs(await page.evaluate("scrollY") - top) < 1000
     await page.go_forward()
     await page.get_by_role("heading", name=name).wait_for()
     await page.reload()
@@ -174,6 +188,7 @@ async def test_a_seller_that_was_just_connected_is_opened(window: Console, suite
     await page.get_by_role("button", name="Connect a seller").click()
     await page.get_by_role("dialog").get_by_label("Marketplace").select_option("US")
     await page.get_by_role("button", name="Continue at Amazon").click()
+    await page.get_by_role("heading", name="Authorize").wait_for()
     await page.get_by_role("combobox").select_option(other)
     await page.get_by_role("button", name="Authorize").click()
     await page.get_by_text("The seller is connected.").wait_for()
@@ -216,6 +231,8 @@ async def test_actions_on_many_sellers(window: Console) -> None:
 
 async def test_the_list_by_keyboard(window: Console) -> None:
     page = window.page
+    await page.reload()
+    await loaded(page)
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     assert await page.evaluate("document.activeElement.id") == "main"
@@ -270,19 +287,15 @@ async def test_pictures_of_every_page(window: Console, suite: tuple[Suite, str])
 
 
 async def painted(context: BrowserContext, address: str, row: bool) -> float:
-    """Return milliseconds from the navigation to the first text, or to the first row of the list, in a new page."""
+    """Return milliseconds from the navigation to the first text, or to the first row of the list."""
     page = context.pages[0]
     await page.goto(address)
-    if not row:
-        await page.wait_for_function(f"{_PAINTED} > 0")
-        return float(await page.evaluate(_PAINTED))
-    return float(
-        await (await page.wait_for_function("document.querySelector('.seller') && performance.now()")).json_value()
-    )
+    return float(await page.evaluate(_FIRST_ROW if row else _PAINT))
 
 
 async def test_the_list_is_fast_and_stands_still(window: Console) -> None:
     page = window.page
+    await page.context.add_init_script(_WATCH_ROWS)
     static = (
         f"{window.edge}/api/amazon/oauth/callback?state=made-up&selling_partner_id=A1B2C3D4E5F6G7&spapi_oauth_code=x"
     )
