@@ -27,7 +27,12 @@ PYTEST := $(BIN)/python -m pytest -q
 ALL_TESTS := tests/e2e tests/integration tests/contract tests/unit
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage unit contract integration e2e system fuzz check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
+.PHONY: help run test coverage unit contract integration e2e system fuzz simulate plants check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
+
+# The order of sets of text must not differ between processes: a history is the same byte for byte.
+simulate plants: export PYTHONHASHSEED := 0
+SIMULATE := $(BIN)/python -m simulation
+SIMULATION_OPTIONS = $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --first $(or $(FIRST),1))
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +88,17 @@ boundaries: $(VENV)/.dev ## check the import rules
 
 places: $(VENV)/.dev ## compare the lists of CONTRIBUTING.md with the tree
 	$(BIN)/python -m scripts.places
+
+simulate: $(VENV)/.dev ## simulate replicas under faults: SEEDS=200 FIRST=1, one SEED=7 with its history, PLANT=<patch>, COVERAGE=1
+ifdef PLANT
+	$(SIMULATE).planting --seeds $(or $(SEEDS),2000) $(PLANT)
+else
+	$(if $(COVERAGE),$(BIN)/coverage run --rcfile=simulation/coverage.ini,$(BIN)/python) -m simulation $(SIMULATION_OPTIONS)
+	$(if $(COVERAGE),$(BIN)/coverage combine --quiet --rcfile=simulation/coverage.ini && $(BIN)/coverage report --rcfile=simulation/coverage.ini)
+endif
+
+plants: $(VENV)/.dev ## simulate each planted fault of simulation/plants, and print which are found
+	$(SIMULATE).planting --seeds $(or $(SEEDS),2000)
 
 bench: $(VENV)/.dev ## measure all, NAMES=… for some, in about 12 minutes; fails if a promise of docs/performance.md is broken
 	@$(BIN)/python -m benches $(NAMES)

@@ -47,7 +47,7 @@ LANGUAGE_FOLDERS = [
     path.relative_to(ROOT).as_posix()
     for folder in (".", "services", "libs", "tests", "tests/unit")
     for path in sorted((ROOT / folder).iterdir())
-    if path.relative_to(ROOT).as_posix() in ("benches", "scripts", "simulator")
+    if path.relative_to(ROOT).as_posix() in ("benches", "scripts", "simulation", "simulator")
     or (folder != "." and path.name not in ("unit", "__pycache__") and any(path.rglob("*.py")))
 ]
 """The folders whose docstrings, comments, sentences in strings and test names use the terms."""

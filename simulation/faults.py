@@ -1,0 +1,111 @@
+"""The faults of a plan: each begins at its time and ends by itself, so that recovery can be checked afterwards."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from simulation.cluster import Cluster
+from simulation.invariants import Checker
+from simulation.plan import Fault
+from simulation.world.loop import SimulationLoop
+from simulation.world.network import SLOW_SHARE, SLOWEST
+
+
+class Faults:
+    """The faults of one run."""
+
+    def __init__(self, cluster: Cluster, checker: Checker) -> None:
+        self._cluster = cluster
+        self._checker = checker
+
+    async def run(self, faults: tuple[Fault, ...]) -> None:
+        """Carry out all faults, and return when the last one has ended."""
+        await asyncio.gather(*(self._at_its_time(fault) for fault in faults))
+
+    async def _at_its_time(self, fault: Fault) -> None:
+        await asyncio.sleep(fault.at)
+        self._cluster.world.history.note("fault", str(fault))
+        self._checker.faults.append(replace(fault, at=asyncio.get_running_loop().time()))
+        kind, _, detail = fault.kind.partition("_")
+        method: Callable[[Fault], asyncio.Future[None]] | None = getattr(self, f"_{fault.kind}", None)
+        if method is not None:
+            await method(fault)
+        else:
+            await self._outage(kind, detail, fault.seconds)
+
+    async def _crash(self, fault: Fault) -> None:
+        replica = self._cluster.replicas.get(fault.target)
+        if replica is not None:
+            replica.kill()
+            await asyncio.sleep(fault.seconds)
+            replica.start()
+
+    async def _stop(self, fault: Fault) -> None:
+        replica = self._cluster.replicas.get(fault.target)
+        if replica is not None:
+            await replica.stop()
+            await asyncio.sleep(fault.seconds)
+            replica.start()
+
+    async def _freeze(self, fault: Fault) -> None:
+        replica, loop = self._cluster.replicas.get(fault.target), asyncio.get_running_loop()
+        if replica is not None and replica.node is not None and not replica.node.frozen:
+            assert isinstance(loop, SimulationLoop)
+            loop.freeze(replica.node, fault.seconds)
+            await asyncio.sleep(fault.seconds)
+
+    async def _freeze_redis(self, fault: Fault) -> None:
+        node, loop = self._cluster.world.redis.node, asyncio.get_running_loop()
+        if not node.frozen:
+            assert isinstance(loop, SimulationLoop)
+            loop.freeze(node, fault.seconds)
+            await asyncio.sleep(fault.seconds)
+
+    async def _cut(self, fault: Fault) -> None:
+        await self._cut_between(fault.target, fault.other, fault.seconds)
+
+    async def _cut_redis(self, fault: Fault) -> None:
+        await self._cut_between(fault.target, "redis", fault.seconds)
+
+    async def _cut_between(self, one: str, other: str, seconds: float) -> None:
+        network = self._cluster.world.network
+        network.cut(one, other, until_healed=True)
+        await asyncio.sleep(seconds)
+        network.cut(one, other, until_healed=False)
+
+    async def _empty_redis(self, _: Fault) -> None:
+        self._cluster.world.redis.lose_data()
+        self._checker.redis_lost_data()
+
+    async def _reset_redis(self, fault: Fault) -> None:
+        self._cluster.world.redis.reset(fault.target)
+
+    async def _resets(self, fault: Fault) -> None:
+        weather = self._cluster.world.network.weather
+        weather.reset += 0.04
+        await asyncio.sleep(fault.seconds)
+        weather.reset = max(0.0, weather.reset - 0.04)
+
+    async def _slow(self, fault: Fault) -> None:
+        weather = self._cluster.world.network.weather
+        weather.slowness, weather.slowest = 0.4, 0.4
+        await asyncio.sleep(fault.seconds)
+        weather.slowness, weather.slowest = SLOW_SHARE, SLOWEST
+
+    async def _duplicates(self, fault: Fault) -> None:
+        switchboard = self._cluster.world.switchboard
+        switchboard.duplicates += 0.3
+        await asyncio.sleep(fault.seconds)
+        switchboard.duplicates = max(0.0, switchboard.duplicates - 0.3)
+
+    async def _unannounced(self, fault: Fault) -> None:
+        redis = self._cluster.world.redis
+        redis.muted += 1
+        await asyncio.sleep(fault.seconds)
+        redis.muted -= 1
+
+    async def _outage(self, host: str, kind: str, seconds: float) -> None:
+        outage = self._cluster.world.amazon.outage
+        setattr(outage, host, kind)
+        await asyncio.sleep(seconds)
+        setattr(outage, host, "")

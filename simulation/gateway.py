@@ -1,0 +1,128 @@
+"""The gateway of the cluster: its own wiring, on simulated channels and Amazon, and the calls of clients through it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, gateway_service_pb2_grpc
+from sellergate_amazon.operations import BUNDLED, Catalogue
+from sellergate_client.rpc import replicas
+from sellergate_common.identity.policy import Access
+from sellergate_common.observability.telemetry import RpcMetrics
+from sellergate_common.redis_client import open_redis
+from sellergate_common.rpc.channel import invoke
+from sellergate_common.tasks import BackgroundTasks
+from sellergate_gateway import wiring
+
+from simulation.cluster import REDIS_URL, RING, World
+from simulation.plan import REPLICAS
+from simulation.world.http import SpApi
+from simulation.world.loop import Node
+from simulation.world.rpc import Server
+
+HOST = "https://spapi.simulation"
+_TOKENS = ",".join(f"token-{number}" for number in range(1, REPLICAS["token"] + 1))
+_REGIONS = dict.fromkeys(("NA", "EU", "FE"), HOST)
+SETTINGS: Any = SimpleNamespace(
+    account_target="account",
+    token_target=f"ipv4:{_TOKENS}",
+    iam_target="iam",
+    account_copies=1000,
+    token_ring=RING,
+    credentials_ring=RING,
+    outbound=None,
+    document_servers=(),
+    catalogue=BUNDLED,
+    production=_REGIONS,
+    sandbox=_REGIONS,
+    interactive_share=0.2,
+    quota_mode="shared",
+    connection_age_seconds=300,
+)
+CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
+READS = ("fba-inventory/v1/getInventorySummaries", "invoices/2024-06-19/getInvoicesAttributes")
+WRITES = ("fulfillment-outbound/2020-07-01/createFulfillmentOrder", "awd/2024-05-09/createInbound")
+_QUERIES = {
+    READS[0]: (
+        ("granularityId", "ATVPDKIKX0DER"),
+        ("granularityType", "Marketplace"),
+        ("marketplaceIds", "ATVPDKIKX0DER"),
+    ),
+    READS[1]: (("marketplaceId", "ATVPDKIKX0DER"),),
+}
+
+
+@lru_cache(1)
+def read_catalogue(file: Any = BUNDLED) -> Catalogue:
+    """Return the bundled catalogue, which is read once for all runs."""
+    return Catalogue.read(file)
+
+
+def rates() -> dict[str, tuple[float, int]]:
+    """Return Amazon's rates and bursts of the operations that clients call: those of the catalogue."""
+    found = {}
+    for name in (*READS, *WRITES):
+        operation = read_catalogue().get(name)
+        assert operation is not None and operation.rate and operation.burst  # noqa: PT018
+        found[name] = operation.rate, operation.burst
+    return found
+
+
+@contextmanager
+def simulated_ports(world: World) -> Iterator[None]:
+    """Replace what the gateway's wiring opens: channels, Amazon and documents."""
+
+    def open_channel(target: str, _: str, __: Any, contracts: Sequence[Any]) -> Any:
+        name = "token" if target == SETTINGS.token_target else target.removeprefix("ipv4:")
+        return world.channel(name, "gateway", contracts)
+
+    @asynccontextmanager
+    async def open_amazon(_: Any) -> AsyncIterator[SpApi]:
+        yield SpApi(world.wire())
+
+    @asynccontextmanager
+    async def open_documents(*_: Any) -> AsyncIterator[None]:
+        yield None
+
+    with ExitStack() as stack:
+        for place, name, value in (
+            (wiring, "Identity", SimpleNamespace(read=lambda _: None)),
+            (wiring, "open_channel", open_channel),
+            (replicas, "open_channel", open_channel),
+            (wiring, "open_amazon", open_amazon),
+            (wiring, "open_documents", open_documents),
+            (wiring, "Catalogue", SimpleNamespace(read=read_catalogue)),
+        ):
+            stack.enter_context(mock.patch.object(place, name, value))
+        yield
+
+
+@asynccontextmanager
+async def serve_gateway(world: World, node: Node, server: Server) -> AsyncIterator[None]:
+    """Serve calls, as the gateway's `__main__` does."""
+    background = world.backgrounds[node.name] = BackgroundTasks()
+    health: Any = SimpleNamespace(metrics=RpcMetrics(), background=background, draining=asyncio.Event())
+    async with AsyncExitStack() as stack:
+        redis = await stack.enter_async_context(open_redis(REDIS_URL))
+        servicers = await stack.enter_async_context(wiring.open_servicers(SETTINGS, redis, health))
+        server.serve("gateway", servicers, Access())
+        yield
+        health.draining.set()
+
+
+async def call(channel: Any, name: str, key: str, account_id: str, seconds: float) -> Any:
+    """Call an operation of SP-API; `key` identifies the call at Amazon. Raises SellergateError."""
+    request = call_pb2.CallRequest(account_id=account_id, operation=name)
+    for parameter, value in _QUERIES.get(name, ()):
+        request.query.parameters.add(name=parameter, value=value)
+    if name in WRITES:
+        request.body = key.encode()
+        request.content_type = "application/json"
+    else:
+        request.query.parameters.add(name="nextToken", value=key)
+    stub: Any = gateway_service_pb2_grpc.GatewayServiceStub(channel)
+    return await invoke(stub.Call, request, dependency="gateway", seconds=seconds)

@@ -1,0 +1,301 @@
+"""The invariants, checked during a run from outside of the services: at Amazon, Redis, the database and the clients."""
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from sellergate_common.cache.lease import LEASE_SECONDS
+from sellergate_common.crypto.sealing import SealError
+from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.status import BEGUN
+from sellergate_gateway.calls.retries import ACCOUNT_RETRIES, ACCOUNT_SHARE
+
+from simulation.cluster import RING, World
+from simulation.history import History
+from simulation.plan import REPLICAS, Fault
+from simulation.world.amazon import SimulatedAmazon
+from tests.fakes.account import FakeUnitOfWork
+
+# How late a change may take effect after it was acknowledged, in seconds.
+TRUST_SECONDS = 5.0
+# Without a fault an announcement takes effect within these seconds.
+PROMPT_SECONDS = 0.6
+# Within this share of a token's life no other token is exchanged for the same grant without a cause.
+LIFE_SHARE = 0.6
+# A cause explains exchanges for these seconds after its end: a lease that is not released, and the retries of a call.
+AFTERMATH_SECONDS = LEASE_SECONDS + 3.0
+_MANY = 1_000
+_WRITING = frozenset({b"SET", b"DEL", b"EVAL", b"EVALSHA"})
+_EVERY_REPLICA = REPLICAS["token"] + 1
+# The exchanges that one fault may cause in addition to those without it.
+COSTS = {
+    "crash": 1,
+    "stop": 1,
+    "freeze": 1,
+    "cut": 1,
+    "cut_redis": 2,
+    "reset_redis": 1,
+    "freeze_redis": _MANY,
+    "empty_redis": _EVERY_REPLICA,
+    "resets": _MANY,
+    "lwa_hang": 1,
+    "lwa_lost": _MANY,
+}
+# Reasons of errors after which a call may have been executed.
+_UNKNOWN = frozenset(
+    {Reason.AMAZON_OUTCOME_UNKNOWN, Reason.OUTCOME_UNKNOWN, Reason.DEADLINE_EXCEEDED, Reason.CANCELLED, Reason.INTERNAL}
+)
+# The calls that Amazon may throttle in a run although no fault delayed them, and the seconds for which a fault explains more.
+MOST_THROTTLED, QUIET_SECONDS = 3, 10.0
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """What was acknowledged about an account: writes by their time, and the time at which the last one began."""
+
+    grants: list[tuple[float, int]] = field(default_factory=list)
+    states: list[tuple[float, bool]] = field(default_factory=lambda: [(0.0, True)])
+    last_write_began: float = -1.0
+    causes: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Call:
+    """A call of SP-API. `executed` is what its client learned; None: it may have been executed."""
+
+    seller: str
+    began: float
+    executed: bool | None = None
+
+
+@dataclass(slots=True)
+class _HeldLease:
+    owner: bytes
+    client: str
+    until: float
+
+
+class Checker:
+    """The invariants of one run."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.accounts: dict[str, Acknowledged] = {}
+        self.faults: list[Fault] = []
+        self.world: World | None = None
+        self.logged: dict[str, int] = {}
+        self._leases: dict[bytes, _HeldLease] = {}
+        self._entries: dict[bytes, tuple[int, float]] = {}
+        self.calls: dict[str, Call] = {}
+        self._seen_exchanges = 0
+
+    @property
+    def now(self) -> float:
+        """The seconds since the start of the run."""
+        return asyncio.get_running_loop().now  # type: ignore[attr-defined,no-any-return]
+
+    def on_log(self, level: str, event: dict[str, Any]) -> None:
+        """Count an event of the log. A bug, or a task that does not end, breaks an invariant."""
+        name = str(event.get("event"))
+        self.logged[name] = self.logged.get(name, 0) + 1
+        self.history.note("log", f"{level} {name} {event.get('cause', event.get('reason', ''))}".rstrip())
+        if name in ("bug", "flight_overdue", "task_did_not_end"):
+            words = str(event.get("exception") or event.get("task") or event.get("method") or "")
+            self.history.violate("log", f"{name} {words[-1500:]}")
+
+    def on_commit(self, before: FakeUnitOfWork, after: FakeUnitOfWork) -> None:
+        """Check a committed transaction: no older secret replaces a newer one."""
+        for id_, (account, token) in after.accounts.rows.items():
+            old = before.accounts.rows.get(id_)
+            if old is not None and old[1] != token:
+                was, now = _number(old[1].get_secret_value()), _number(token.get_secret_value())
+                self.history.note(
+                    "database", f"stores grant {account.amazon_seller_id}-{now}, revision {account.revision}"
+                )
+                if now < was:
+                    self.history.violate("newest", f"grant {now} of {account.amazon_seller_id} replaced grant {was}")
+            if old is not None and account.revision < old[0].revision:
+                self.history.violate("newest", f"revision {account.revision} replaced {old[0].revision}")
+        for id_, (_, secrets) in after.applications.rows.items():
+            earlier = before.applications.rows.get(id_)
+            if earlier is not None and earlier[1].client_secret != secrets.client_secret:
+                was = _number(earlier[1].client_secret.get_secret_value())
+                now = _number(secrets.client_secret.get_secret_value())
+                self.history.note("database", f"stores secret {now}")
+                if now < was:
+                    self.history.violate("newest", f"secret {now} replaced secret {was}")
+
+    def on_command(self, client: str, fields: list[bytes]) -> None:
+        """Check the keys that a command of Redis names."""
+        if fields[0].upper() not in _WRITING:
+            return
+        for key in fields[1:]:
+            if key.startswith(b"tok:{"):
+                if key.endswith(b":lease"):
+                    self._check_lease(client, key)
+                elif key.endswith(b"}"):
+                    self._check_entry(client, key)
+
+    def _check_lease(self, client: str, key: bytes) -> None:
+        assert self.world is not None
+        owner, until = self.world.redis.value_and_end(key)
+        held, now = self._leases.get(key), self.now
+        if held is not None and now < held.until and client != held.client:
+            if owner != held.owner:
+                self.history.violate("lease", f"{client} ended the lease of {held.client}")
+            elif until > held.until + 0.01:
+                self.history.violate("lease", f"{client} prolonged the lease of {held.client}")
+        if owner is None:
+            self._leases.pop(key, None)
+        elif held is None or held.owner != owner:
+            self._leases[key] = _HeldLease(owner, client, until)
+            self.history.note("lease", f"of {client}")
+        else:
+            held.until = until
+
+    def _check_entry(self, client: str, key: bytes) -> None:
+        assert self.world is not None
+        sealed, ends = self.world.redis.value_and_end(key)
+        if sealed is None:
+            self._entries.pop(key, None)
+            return
+        try:
+            payload = json.loads(RING.open(sealed.decode(), key.decode()).get_secret_value())
+        except SealError:
+            return
+        number = _number(payload["access_token"].replace("|", "-"))
+        known, until = self._entries.get(key, (0, 0.0))
+        if number < known and self.now < until and not self._verified_since(known):
+            self.history.violate("fencing", f"{client} replaced token {known} by the older token {number}")
+        self._entries[key] = number, ends
+
+    def begin_call(self, key: str, seller: str) -> None:
+        """Record the begin of a call of SP-API."""
+        self.calls[key] = Call(seller, self.now)
+
+    def end_call(self, key: str, error: SellergateError | None, *, writes: bool) -> None:
+        """Record what the client learned: the call was executed (no error), was not, or may have been."""
+        if error is None:
+            self.calls[key].executed = True
+        elif writes and error.domain and error.reason not in _UNKNOWN and BEGUN[0] not in error.metadata:
+            self.calls[key].executed = False
+
+    def on_call(self, seller: str, text: str, key: str) -> None:
+        """Check the token of a call that SP-API executes."""
+        began = self.calls[key].began if key in self.calls else self.now
+        if key in self.calls and self.calls[key].seller != seller:
+            self.history.violate("owner", f"{key} of {self.calls[key].seller} was executed for {seller}")
+        self.check_token(seller, text, began, f"SP-API, for {key},")
+
+    def check_calls(self) -> None:
+        """Check all calls after the run: what clients learned is true, retries stay in their budget, and quotas hold."""
+        assert self.world is not None
+        amazon = self.world.amazon
+        for key, call in self.calls.items():
+            executed = amazon.executed.get(key, 0)
+            if call.executed is True and not executed:
+                self.history.violate("outcome", f"{key} was reported as executed and was not")
+            if call.executed is False and executed:
+                self.history.violate("outcome", f"{key} was executed, and reported as not executed")
+        self._check_budgets(amazon, self.world.attempts)
+        self._check_new_grants(amazon, self.world.database.committed)
+        quiet = [at for at in amazon.throttled if not self.disturbed(at - QUIET_SECONDS, at)]
+        if len(quiet) > MOST_THROTTLED:
+            self.history.violate("quota", f"Amazon throttled {len(quiet)} calls that no fault explains")
+
+    def _check_budgets(self, amazon: SimulatedAmazon, attempts: Counter[tuple[str, str]]) -> None:
+        """Check that each gateway repeated calls of an account no more often than its budget allows."""
+        repeated: Counter[tuple[str, str]] = Counter()
+        calls: Counter[tuple[str, str]] = Counter()
+        for (gateway, key), count in attempts.items():
+            if key in self.calls:
+                calls[gateway, self.calls[key].seller] += 1
+                # A token that Amazon refused is replaced once for a call, which is no retry.
+                repeated[gateway, self.calls[key].seller] += count - 1 - min(1, amazon.refused[key])
+        for (gateway, seller), retries in repeated.items():
+            starts = 1 + sum(fault.kind in ("crash", "stop") and fault.target == gateway for fault in self.faults)
+            most = starts * ACCOUNT_RETRIES + ACCOUNT_SHARE * calls[gateway, seller]
+            if retries > most:
+                self.history.violate("budget", f"{gateway} sent {retries} retries for {seller}, more than {most:.0f}")
+
+    def _check_new_grants(self, amazon: SimulatedAmazon, committed: FakeUnitOfWork) -> None:
+        """Check that refresh tokens that LWA sent are stored, unless a fault or another change came between."""
+        for at, seller, number in amazon.sent_grants:
+            known = self.accounts[seller].causes
+            if not self.disturbed(at - 1.0, at + 12.0) and not any(at - 1.0 <= one <= at + 3.0 for one in known):
+                rows = committed.accounts.rows.values()
+                stored = next(
+                    _number(token.get_secret_value()) for row, token in rows if row.amazon_seller_id == seller
+                )
+                if stored < number:
+                    self.history.violate("newest", f"grant {number} that LWA sent for {seller} was not stored")
+
+    def disturbed(self, since: float, until: float) -> bool:
+        """Return whether any fault was active in a span of the run, or shortly before."""
+        return any(fault.at <= until and fault.at + fault.seconds + 2.0 >= since for fault in self.faults)
+
+    def _verified_since(self, number: int) -> bool:
+        """Return whether a client let a token be exchanged without a lease since shortly before a token's issue."""
+        assert self.world is not None
+        token = self.world.amazon.exchanges[number - 1]
+        return any(token.issued - AFTERMATH_SECONDS <= at for at in self.accounts[token.seller].causes)
+
+    def redis_lost_data(self) -> None:
+        """Forget what is known about Redis."""
+        self._leases.clear()
+        self._entries.clear()
+
+    def check_exchanges(self) -> None:
+        """Check the exchanges since the last check: one for each life of a token, and one more for each fault that may cause it."""
+        assert self.world is not None
+        made = self.world.amazon.exchanges
+        window = LIFE_SHARE * self.world.amazon.life
+        for index in range(self._seen_exchanges, len(made)):
+            last = made[index]
+            same = [
+                one
+                for one in made[: index + 1]
+                if one.seller == last.seller and one.grant == last.grant and one.issued > last.issued - window
+            ]
+            if len(same) > 1 + self._causes(last.seller, same[0].issued, last.issued):
+                numbers = ", ".join(str(one.number) for one in same)
+                self.history.violate("exchange", f"tokens {numbers} were exchanged for one grant of {last.seller}")
+        self._seen_exchanges = len(made)
+
+    def _causes(self, seller: str, since: float, until: float) -> int:
+        since -= AFTERMATH_SECONDS
+        causes = sum(since <= at <= until for at in self.accounts[seller].causes)
+        for fault in self.faults:
+            if fault.at <= until and fault.at + fault.seconds + AFTERMATH_SECONDS >= since + AFTERMATH_SECONDS:
+                causes += COSTS.get(fault.kind, 0)
+        return causes
+
+    def check_token(self, seller: str, text: str, began: float, where: str) -> None:
+        """Check a token that a client got or Amazon saw, for an operation that began at `began`."""
+        assert self.world is not None
+        token, known = self.world.amazon.tokens[text], self.accounts[seller]
+        if token.seller != seller:
+            self.history.violate("owner", f"{where} has a token of {token.seller} for {seller}")
+        if token.expires < self.now:
+            self.history.violate(
+                "expired", f"{where} has token {token.number}, which expired {self.now - token.expires:.1f} s ago"
+            )
+        required = max((grant for at, grant in known.grants if at <= began - TRUST_SECONDS), default=0)
+        if token.grant < required:
+            self.history.violate(
+                "revision", f"{where} has token {token.number} of grant {token.grant}, 5 s after grant {required}"
+            )
+        announced = [(at, grant) for at, grant in known.grants if at <= began - PROMPT_SECONDS and grant > token.grant]
+        if announced and not self.disturbed(announced[0][0] - 3.0, self.now):
+            self.history.violate(
+                "prompt", f"{where} has token {token.number} of grant {token.grant} after {announced[0][1]}"
+            )
+        at, active = known.states[-1]
+        if not active and at <= began - TRUST_SECONDS and known.last_write_began <= at:
+            self.history.violate("inactive", f"{where} has token {token.number} of an account inactive since {at:.3f}")
+
+
+def _number(text: str) -> int:
+    return int(text.rpartition("-")[2])

@@ -1,0 +1,145 @@
+"""The plan of a run: its operations and faults, which a seed decides before the run begins, so that each can be left out."""
+
+from dataclasses import dataclass, field, replace
+from random import Random
+
+ACCOUNTS = 3
+REPLICAS = {"account": 2, "token": 3, "gateway": 2}
+# Operations begin within these seconds of the start; faults end soon after, and the rest of the run is for recovery.
+BUSY_SECONDS = 16.0
+OPERATIONS = 110
+FEWEST_FAULTS, MOST_FAULTS = 5, 9
+# The life of access tokens: several in one run.
+LIVES = (12.0, 20.0, 60.0)
+
+WEIGHTS = {
+    "token": 44,
+    "read": 24,
+    "write": 14,
+    "burst": 3,
+    "authorize": 4,
+    "deactivate": 2,
+    "verify": 2,
+    "invalidate": 2,
+    "rotate": 2,
+    "new_grant": 2,
+}
+# Faults with their longest seconds; 0: they happen at one moment.
+FAULTS = {
+    "crash": 3.0,
+    "stop": 3.0,
+    "freeze": 7.0,
+    "cut": 4.0,
+    "cut_redis": 3.0,
+    "freeze_redis": 3.0,
+    "empty_redis": 0.0,
+    "reset_redis": 0.0,
+    "resets": 3.0,
+    "slow": 4.0,
+    "duplicates": 4.0,
+    "lwa_error": 3.0,
+    "lwa_hang": 6.0,
+    "lwa_slow": 6.0,
+    "lwa_lost": 3.0,
+    "spapi_error": 4.0,
+    "spapi_lost": 3.0,
+    "spapi_hang": 4.0,
+    "spapi_refuse": 3.0,
+    "unannounced": 4.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a client. `cancel` is the time after its begin at which the client leaves, in seconds; 0: it stays."""
+
+    number: int
+    kind: str
+    at: float
+    account: int
+    replica: int
+    deadline: float
+    cancel: float
+    draw: float
+
+    def __str__(self) -> str:
+        left = f", cancelled after {self.cancel:.4f} s" if self.cancel else ""
+        return f"#{self.number} {self.kind} account {self.account} within {self.deadline:.1f} s{left}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. `target` and `other` are names of nodes, where the kind has them."""
+
+    number: int
+    kind: str
+    at: float
+    seconds: float
+    target: str
+    other: str = ""
+
+    def __str__(self) -> str:
+        between = f" and {self.other}" if self.other else ""
+        return f"F{self.number} {self.kind} {self.target}{between} for {self.seconds:.3f} s".replace("  ", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole plan. `skews` are the errors of the nodes' wall clocks in seconds, by name."""
+
+    seed: int
+    life: float
+    operations: tuple[Operation, ...]
+    faults: tuple[Fault, ...]
+    skews: dict[str, float] = field(default_factory=dict)
+
+    def only(self, operations: set[int], faults: set[int]) -> "Plan":
+        """Return the plan with only some of its operations and faults, by number."""
+        return replace(
+            self,
+            operations=tuple(one for one in self.operations if one.number in operations),
+            faults=tuple(one for one in self.faults if one.number in faults),
+        )
+
+
+def nodes() -> list[str]:
+    """Return the names of all nodes that a fault can end."""
+    return [f"{service}-{number}" for service, count in REPLICAS.items() for number in range(1, count + 1)]
+
+
+def make_plan(seed: int) -> Plan:
+    """Return the plan of a seed. Each seed uses a part of the kinds of faults, so that rare combinations occur too."""
+    random = Random(f"{seed} plan")
+    kinds = [kind for kind in FAULTS if random.random() < 0.4] or ["crash"]
+    faults = tuple(_fault(number, random, kinds) for number in range(random.randint(FEWEST_FAULTS, MOST_FAULTS)))
+    calm = random.random() < 0.5
+    operations = sorted((_operation(random, calm) for _ in range(OPERATIONS)), key=lambda one: one.at)
+    numbered = tuple(replace(one, number=number) for number, one in enumerate(operations))
+    skews = {name: random.uniform(-2.0, 2.0) for name in [*nodes(), "redis"]}
+    return Plan(seed, random.choice(LIVES), numbered, faults, skews)
+
+
+def _fault(number: int, random: Random, kinds: list[str]) -> Fault:
+    kind = random.choice(kinds)
+    seconds = FAULTS[kind] * (0.1 + 0.9 * random.random())
+    one, other = random.sample(nodes(), 2)
+    if kind == "freeze" and random.random() < 0.6:
+        one = f"token-{random.randint(1, REPLICAS['token'])}"
+    if kind == "cut_redis" and random.random() < 0.3:
+        one = f"gateway-{random.randint(1, REPLICAS['gateway'])}"
+    target = one if kind in ("crash", "stop", "freeze", "cut", "cut_redis", "reset_redis") else ""
+    at = 1.0 + random.random() * (BUSY_SECONDS - 2.0)
+    return Fault(number, kind, at, seconds, target, other if kind == "cut" else "")
+
+
+def _operation(random: Random, calm: bool) -> Operation:
+    kind = random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    # Callers come in groups, so that several wait for the same token.
+    at = random.random() * BUSY_SECONDS
+    if random.random() < 0.5:
+        at = round(at / 2) * 2 + random.random() * 0.02
+    deadline = random.choice((1.0, 3.0, 8.0, 20.0))
+    leaves = random.random() < (0.03 if calm else 0.15)
+    cancel = 10 ** random.uniform(-3.5, 0.3) if leaves else 0.0
+    account, replica = random.choice((0, 0, 0, 1, 2)), random.randrange(6)
+    return Operation(0, kind, at, account, replica, deadline, cancel, random.random())

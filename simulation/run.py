@@ -1,0 +1,147 @@
+"""One run of a plan: start, operations under faults, recovery, and the checks at the end."""
+
+import asyncio
+import gc
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+
+from sellergate_common.errors import SellergateError
+
+from simulation import gateway
+from simulation.cluster import Cluster, World, make_world
+from simulation.faults import Faults
+from simulation.history import History, Violation
+from simulation.invariants import Checker
+from simulation.plan import ACCOUNTS, REPLICAS, Plan
+from simulation.services import SERVICES
+from simulation.workload import Client
+from simulation.world.loop import NoProgress
+from simulation.world.patches import replaced_world
+
+# The seconds after the faults within which everything must work again: leases, trust in copies and pauses after failures.
+RECOVERY_SECONDS = 12.0
+IDLE_SECONDS = 8.0
+# The longest pause of a circuit breaker, and a probe.
+CONVERGENCE_SECONDS = 40.0
+_TRANSIENT = ("_Call._handle",)
+
+
+@dataclass(slots=True)
+class Result:
+    """The result of a run."""
+
+    plan: Plan
+    lines: list[str]
+    violations: list[Violation]
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether an invariant is broken."""
+        return bool(self.violations)
+
+
+def run_plan(plan: Plan) -> Result:
+    """Run a plan and return its history."""
+    _freeze_modules()
+    history = History()
+    checker = Checker(history)
+    rates = gateway.rates()
+    with replaced_world(str(plan.seed), checker.on_log) as loop, ExitStack() as stack:
+        history.now = lambda: loop.now
+        history.abort = lambda: setattr(loop, "aborted", True)
+        world = make_world(plan, loop, history, rates, checker.on_commit, checker.on_command)
+        checker.world = world
+        world.amazon.on_call = checker.on_call
+        stack.enter_context(gateway.simulated_ports(world))
+        try:
+            loop.run_task(_main(world, checker))
+        except NoProgress as error:
+            history.violate("progress", str(error))
+        except Exception as error:  # noqa: BLE001  (a fault of the simulation itself is shown as a failure too)
+            history.violate("simulation", f"{type(error).__name__}: {error}")
+        for words in loop.errors:
+            history.violate("loop", words)
+        counts = dict(history.counts, steps=loop.steps, messages=world.network.messages, seconds=int(loop.now))
+        counts["exchanges"] = len(world.amazon.exchanges)
+    return Result(plan, history.lines, history.violations, counts)
+
+
+@lru_cache(1)
+def _freeze_modules() -> None:
+    """Exempt what was imported from the collections after each run, which take most of a second otherwise."""
+    gc.collect()
+    gc.freeze()
+
+
+async def _main(world: World, checker: Checker) -> None:
+    cluster, client, history = Cluster(world, SERVICES), Client(world, checker), world.history
+    await client.connect_sellers()
+    await cluster.start()
+    await asyncio.sleep(1.5)
+    at_rest = {name: replica.node.running() for name, replica in cluster.replicas.items() if replica.node}
+    history.note("started")
+    faults = Faults(cluster, checker).run(world.plan.faults)
+    await asyncio.gather(faults, client.run(world.plan.operations))
+    history.note("recovery")
+    await asyncio.sleep(RECOVERY_SECONDS)
+    await _converge(client)
+    await asyncio.sleep(IDLE_SECONDS)
+    checker.check_exchanges()
+    checker.check_calls()
+    await _check_rest(cluster, at_rest)
+    await cluster.stop()
+    history.note("stopped")
+
+
+async def _converge(client: Client) -> None:
+    """Check that each replica serves each account again, with its newest credentials."""
+    for account in range(ACCOUNTS):
+        for replica in range(REPLICAS["token"]):
+            await _expect(client, f"token-{replica + 1}", partial(client.get_token, account, replica, 10.0))
+        for replica in range(REPLICAS["gateway"]):
+            key = f"op-{9000 + account}-{replica}"
+            await _expect(
+                client, f"gateway-{replica + 1}", partial(client.call, account, replica, gateway.READS[0], key, 10.0)
+            )
+
+
+async def _expect(client: Client, replica: str, attempt: Callable[[], Awaitable[object]]) -> None:
+    """Repeat an attempt until it succeeds; report a violation if it never does."""
+    ends = client.checker.now + CONVERGENCE_SECONDS
+    while True:
+        try:
+            await attempt()
+        except SellergateError as error:
+            if client.checker.now > ends:
+                client.history.violate("convergence", f"{replica} still fails: {error.reason} {error.message}"[:300])
+                return
+            await asyncio.sleep(min(5.0, error.retry_after or 1.0))
+        else:
+            return
+
+
+async def _check_rest(cluster: Cluster, at_rest: dict[str, list[str]]) -> None:
+    """Check that nothing is left: no lease, and no task but those that ran before the first operation."""
+    history = cluster.world.history
+    leases = [key for key in cluster.world.redis.living_keys() if key.endswith(b":lease")]
+    if leases:
+        history.violate("quiescent", f"{len(leases)} leases are left")
+    for name, background in cluster.world.backgrounds.items():
+        problems = {task: problem for task, problem in background.problems().items() if problem}
+        if problems:
+            history.violate("background", f"{name} still reports {problems}")
+    for name, replica in cluster.replicas.items():
+        left: Counter[str] = Counter()
+        for attempt in range(6):
+            found = Counter(replica.node.running() if replica.node else ()) - Counter(at_rest[name])
+            found = Counter({task: count for task, count in found.items() if task not in _TRANSIENT})
+            left = found if not attempt else left & found
+            if not left:
+                break
+            await asyncio.sleep(0.7)
+        if left:
+            history.violate("quiescent", f"{name} has tasks left: {dict(left)}")

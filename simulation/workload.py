@@ -1,0 +1,321 @@
+"""The clients: each operation of a plan, what its client learns from it, and the checks of what it got."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from pydantic import SecretStr
+from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
+from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
+from sellergate_account.accounts import Connection
+from sellergate_account.applications import NewApplication
+from sellergate_client.rpc.writes import write
+from sellergate_common.errors import SellergateError
+from sellergate_common.rpc.channel import invoke
+from sellergate_common.tasks import retrieve
+
+from simulation import gateway
+from simulation.cluster import World
+from simulation.history import History
+from simulation.invariants import Acknowledged, Checker
+from simulation.plan import ACCOUNTS, BUSY_SECONDS, REPLICAS, Operation
+from simulation.world.amazon import CLIENT_ID
+from simulation.world.loop import EPOCH
+from tests.fakes.account import Domain
+from tests.fakes.token import new_secret
+
+OPERATOR = "operator"
+# An operation must have ended these seconds after its deadline.
+LATE_SECONDS = 0.25
+# How long an inactive account stays so: longer than a change may take to take effect.
+INACTIVE_SECONDS = 6.5
+# The seconds for which the application's old secret stays valid.
+OVERLAP_SECONDS = 12.0
+# Writes that must not be left undone are repeated until the end of the faults and a while longer.
+PATIENCE_SECONDS = BUSY_SECONDS + 30.0
+USER = "user-1"
+# The longest wait for the only slot of a second, after the callers before have left.
+SLOT_SECONDS = 2.6
+
+
+class Client:
+    """The clients of all services. `accounts` are (account id, seller), in order."""
+
+    def __init__(self, world: World, checker: Checker) -> None:
+        self.world = world
+        self.checker = checker
+        self.history: History = world.history
+        self.accounts: list[tuple[str, str]] = []
+        self._locks: list[asyncio.Lock] = []
+        self._bursts: list[asyncio.Lock] = []
+        self._revoked: set[str] = set()
+        self._account: Any = world.channel(
+            "account", OPERATOR, (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
+        )
+        self._accounts = account_service_pb2_grpc.AccountServiceStub(self._account)
+
+    async def connect_sellers(self) -> None:
+        """Store the application and the sellers before the cluster starts."""
+        store = _DirectStore(self.world)
+        domain = Domain(store, lambda: datetime.fromtimestamp(EPOCH, UTC))  # type: ignore[arg-type]
+        made = await domain.applications.create(NewApplication("", SecretStr(CLIENT_ID), SecretStr("secret-1")), "")
+        for number in range(ACCOUNTS):
+            seller = f"SELLER{chr(65 + number)}"
+            grant = self.world.amazon.grant_of(seller, self.world.amazon.new_grant(seller))
+            connection = Connection(USER, seller, "US", made.application_id, refresh_token=SecretStr(grant))
+            account, _ = await domain.accounts.upsert(connection)
+            self.accounts.append((account.account_id, seller))
+            self.checker.accounts[seller] = Acknowledged(grants=[(0.0, 1)])
+            self._locks.append(asyncio.Lock())
+            self._bursts.append(asyncio.Lock())
+
+    def token_stub(self, replica: int) -> Any:
+        """Return a stub of one replica of the token service, counted from 0, whatever its number."""
+        contracts = (token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],)
+        channel: Any = self.world.channel(f"token-{replica % REPLICAS['token'] + 1}", OPERATOR, contracts)
+        return token_service_pb2_grpc.TokenServiceStub(channel)
+
+    async def run(self, operations: tuple[Operation, ...]) -> None:
+        """Carry out all operations, each at its time."""
+        await asyncio.gather(*(self._at_its_time(one) for one in operations))
+
+    async def _at_its_time(self, operation: Operation) -> None:
+        await asyncio.sleep(operation.at)
+        self.history.note("begin", str(operation))
+        began = self.checker.now
+        task = asyncio.get_running_loop().create_task(self._outcome(operation))
+        if operation.cancel:
+            asyncio.get_running_loop().call_later(operation.cancel, task.cancel)
+        await asyncio.wait({task})
+        if task.cancelled():
+            outcome = "cancelled"
+        elif task.exception() is not None:
+            outcome = f"raised {task.exception()!r}"
+            self.history.violate("error", f"#{operation.number} {outcome}"[:500])
+        else:
+            outcome = task.result()
+        self.history.note("end", f"#{operation.number} {outcome}")
+        late = self.checker.now - began - operation.deadline
+        if operation.kind in ("token", "read", "write", "verify") and late > LATE_SECONDS:
+            self.history.violate("deadline", f"#{operation.number} ended {late:.2f} s after its deadline")
+        self.checker.check_exchanges()
+
+    async def _outcome(self, operation: Operation) -> str:
+        method: Callable[[Operation], Awaitable[str]] = getattr(self, f"_{operation.kind}")
+        try:
+            return await method(operation)
+        except SellergateError as error:
+            return str(error.reason)
+
+    async def get_token(self, account: int, replica: int, seconds: float, revision: int = 0) -> Any:
+        """Return a token of an account, checked. Raises SellergateError."""
+        account_id, seller = self.accounts[account]
+        began = self.checker.now
+        request = token_service_pb2.GetAccessTokenRequest(account_id=account_id, expected_revision=revision)
+        stub = self.token_stub(replica)
+        response = await invoke(stub.GetAccessToken, request, dependency="token", seconds=seconds)
+        self.checker.check_token(
+            seller, response.access_token, began, f"client of token-{replica % REPLICAS['token'] + 1}"
+        )
+        return response
+
+    async def _token(self, operation: Operation) -> str:
+        response = await self.get_token(operation.account, operation.replica, operation.deadline)
+        return f"{response.access_token} of revision {response.revision}"
+
+    async def call(self, account: int, replica: int, name: str, key: str, seconds: float) -> Any:
+        """Call SP-API through one gateway, counted from 0 whatever the number. Raises SellergateError."""
+        account_id, seller = self.accounts[account]
+        self.checker.begin_call(key, seller)
+        target = f"gateway-{replica % REPLICAS['gateway'] + 1}"
+        channel: Any = self.world.channel(target, OPERATOR, gateway.CONTRACTS)
+        try:
+            response = await gateway.call(channel, name, key, account_id, seconds)
+        except SellergateError as error:
+            self.checker.end_call(key, error, writes=name in gateway.WRITES)
+            raise
+        self.checker.end_call(key, None, writes=name in gateway.WRITES)
+        return response
+
+    async def _read(self, operation: Operation) -> str:
+        key = f"op-{operation.number}"
+        await self.call(operation.account, operation.replica, gateway.READS[0], key, operation.deadline)
+        return "response"
+
+    async def _write(self, operation: Operation) -> str:
+        key, name = f"op-{operation.number}", gateway.WRITES[operation.draw < 0.2]
+        await self.call(operation.account, operation.replica, name, key, operation.deadline)
+        return "response"
+
+    async def _burst(self, operation: Operation) -> str:
+        """Let callers that wait for a slot leave; the next caller must not wait for their slots."""
+        async with self._bursts[operation.account]:
+            replica, name, began = operation.replica, gateway.READS[1], self.checker.now
+            keys = [f"op-{operation.number}-{index}" for index in range(7)]
+            calls = [
+                asyncio.get_running_loop().create_task(self.call(operation.account, replica, name, key, 20.0))
+                for key in keys[:6]
+            ]
+            for one in calls:
+                one.add_done_callback(retrieve)
+            await asyncio.sleep(0.3 + 0.4 * operation.draw)
+            for one in calls:
+                one.cancel()
+            await asyncio.wait(calls)
+            await asyncio.sleep(0.5)
+            asked = self.checker.now
+            await self.call(operation.account, replica, name, keys[6], 20.0)
+            waited = self.checker.now - asked
+            if waited > SLOT_SECONDS and not self.checker.disturbed(began - 8.0, self.checker.now):
+                self.history.violate("slots", f"{keys[6]} waited {waited:.2f} s for slots of callers that had left")
+            return f"waited {waited:.3f} s"
+
+    async def _verify(self, operation: Operation) -> str:
+        account_id, seller = self.accounts[operation.account]
+        causes = self.checker.accounts[seller].causes
+        causes.append(self.checker.now)
+        request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
+        stub = self.token_stub(operation.replica)
+        found = await invoke(stub.VerifyAccount, request, dependency="token", seconds=operation.deadline)
+        causes.append(self.checker.now)
+        return f"exchanged {found.exchanged}"
+
+    async def _invalidate(self, operation: Operation) -> str:
+        account_id, seller = self.accounts[operation.account]
+        causes = self.checker.accounts[seller].causes
+        response = await self.get_token(operation.account, operation.replica, operation.deadline)
+        causes.append(self.checker.now)
+        if seller not in self._revoked:
+            # A token that replaces a refused one within a minute is not replaced itself, by design.
+            self._revoked.add(seller)
+            self.world.amazon.tokens[response.access_token].revoked = self.checker.now
+        fingerprint = hashlib.sha256(response.access_token.encode()).hexdigest()
+        request = token_service_pb2.InvalidateAccessTokenRequest(account_id=account_id, fingerprint=fingerprint)
+        stub = self.token_stub(operation.replica)
+        dropped = await invoke(stub.InvalidateAccessToken, request, dependency="token", seconds=operation.deadline)
+        causes.append(self.checker.now)
+        return f"{response.access_token} dropped {dropped.invalidated}"
+
+    async def _rotate(self, operation: Operation) -> str:
+        number = self.world.amazon.new_secret(OVERLAP_SECONDS)
+        self.history.note("amazon", f"new secret {number}")
+        moment = datetime.fromtimestamp(EPOCH + self.checker.now, UTC)
+        body = new_secret(CLIENT_ID, f"secret-{number}", moment).encode()
+        request = token_service_pb2.HandleRotationRequest(queue_message=body)
+
+        async def deliver() -> str:
+            stub = self.token_stub(random.randrange(REPLICAS["token"]))
+            response = await invoke(stub.HandleRotation, request, dependency="token", seconds=operation.deadline)
+            return f"secret {number} applied {response.applied}"
+
+        return await self._until_done(deliver)
+
+    async def _new_grant(self, operation: Operation) -> str:
+        """Let LWA send a new refresh token with the next exchange."""
+        seller = self.accounts[operation.account][1]
+        self.world.amazon.sends_new_grant.add(seller)
+        self.checker.accounts[seller].causes.append(self.checker.now)
+        return "LWA will send one"
+
+    async def _authorize(self, operation: Operation) -> str:
+        """Store a new refresh token, as after a new consent of the seller, if no other change came between."""
+        account_id, seller = self.accounts[operation.account]
+        known = self.checker.accounts[seller]
+        async with self._locks[operation.account]:
+            account = await self._get_account(account_id, operation.deadline)
+            number = self.world.amazon.new_grant(seller)
+            request = account_service_pb2.UpdateAccountRequest(
+                account=account_pb2.Account(account_id=account_id),
+                update_mask=FieldMask(paths=["refresh_token"]),
+                etag=account.etag,
+                refresh_token=self.world.amazon.grant_of(seller, number),
+            )
+            self._begin_write(known)
+            try:
+                changed = await write(self._account, self._accounts.UpdateAccount, request, dependency="account")
+            finally:
+                known.causes.append(self.checker.now)
+            known.grants.append((self.checker.now, number))
+            return f"grant {number}, revision {changed.account.revision}"
+
+    async def _deactivate(self, operation: Operation) -> str:
+        """Make an account inactive for a while."""
+        account_id, seller = self.accounts[operation.account]
+        known = self.checker.accounts[seller]
+        lock = self._locks[operation.account]
+        # A client that leaves must not leave the account inactive: what follows is not cancelled.
+        return await asyncio.shield(
+            asyncio.get_running_loop().create_task(self._pause_account(account_id, known, lock))
+        )
+
+    async def _pause_account(self, account_id: str, known: Acknowledged, lock: asyncio.Lock) -> str:
+        delete = account_service_pb2.DeleteAccountRequest(account_id=account_id)
+        undelete = account_service_pb2.UndeleteAccountRequest(account_id=account_id)
+
+        async def end() -> str:
+            self._begin_write(known)
+            await write(self._account, self._accounts.UndeleteAccount, undelete, dependency="account")
+            known.states.append((self.checker.now, True))
+            known.causes.append(self.checker.now)
+            return "active again"
+
+        async with lock:
+            self._begin_write(known)
+            try:
+                await write(self._account, self._accounts.DeleteAccount, delete, dependency="account")
+                known.states.append((self.checker.now, False))
+                self.history.note("inactive", account_id)
+                await asyncio.sleep(INACTIVE_SECONDS)
+            finally:
+                await self._until_done(end)
+        return "inactive and active again"
+
+    def _begin_write(self, known: Acknowledged) -> None:
+        known.last_write_began = self.checker.now
+        known.causes.append(self.checker.now)
+
+    async def _get_account(self, account_id: str, seconds: float) -> Any:
+        request = account_service_pb2.GetAccountRequest(account_id=account_id)
+        return (await invoke(self._accounts.GetAccount, request, dependency="account", seconds=seconds)).account
+
+    async def _until_done(self, attempt: Callable[[], Awaitable[str]]) -> str:
+        """Repeat what a queue or an operator would repeat."""
+        ends = self.checker.now + PATIENCE_SECONDS
+        while True:
+            try:
+                return await attempt()
+            except SellergateError as error:
+                if self.checker.now > ends:
+                    self.history.violate("convergence", f"a write still fails long after the faults: {error.reason}")
+                    raise
+                await asyncio.sleep(0.5)
+
+
+class _DirectStore:
+    """The database before the run, without a network."""
+
+    def __init__(self, world: World) -> None:
+        self._database = world.database
+
+    def reading(self) -> Any:
+        """Read what is committed."""
+        return _Direct(self._database)
+
+    reading_once = writing = reading
+
+
+class _Direct:
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    async def __aenter__(self) -> Any:
+        self._work = self._database.committed.copy()
+        return self._work
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._database.commit(self._work)

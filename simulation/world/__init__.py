@@ -1,0 +1,1 @@
+"""The simulated world: the event loop with virtual time, the network, Redis, the database and Amazon."""

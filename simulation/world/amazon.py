@@ -1,0 +1,168 @@
+"""Amazon: LWA, which exchanges grants, and SP-API, which checks tokens, keeps quotas and executes calls."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulation.history import History
+
+CLIENT_ID = "amzn1.application-oa2-client.simulation"
+
+
+@dataclass(slots=True)
+class IssuedToken:
+    """An access token. `number` counts all tokens, `grant` and `secret` number the credentials that it was exchanged for."""
+
+    number: int
+    seller: str
+    grant: int
+    secret: int
+    issued: float
+    expires: float
+    revoked: float | None = None
+
+
+@dataclass(slots=True)
+class Seller:
+    """A seller's authorization. `grants` are the ends of the refresh tokens' lives by number, in seconds; None: not known yet."""
+
+    newest: int = 1
+    ends: dict[int, float] = field(default_factory=dict)
+    revoked: bool = False
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Amazon's own bucket of one operation and seller, in calls and calls per second."""
+
+    rate: float
+    burst: int
+    level: float
+    at: float
+
+    def take(self, now: float) -> bool:
+        """Take one call; return False if there is none."""
+        self.level = min(self.burst, self.level + (now - self.at) * self.rate)
+        self.at = now
+        if self.level < 1 - 1e-9:
+            return False
+        self.level -= 1
+        return True
+
+
+@dataclass(slots=True)
+class Outage:
+    """What Amazon does wrong at present: "" (nothing), "hang", "error", "slow", "lost" or "refuse".
+
+    "lost": Amazon executes a request, and its response is lost. `share` is the share of requests that it concerns.
+    """
+
+    lwa: str = ""
+    spapi: str = ""
+    share: float = 1.0
+
+
+class SimulatedAmazon:
+    """LWA and SP-API. `life` is the life of access tokens in seconds."""
+
+    def __init__(self, history: History, life: float, rates: dict[str, tuple[float, int]]) -> None:
+        self.history = history
+        self.life = life
+        self.rates = rates
+        self.outage = Outage()
+        self.sellers: dict[str, Seller] = {}
+        self.secret = 1
+        self.secret_ends: dict[int, float] = {}
+        self.tokens: dict[str, IssuedToken] = {}
+        self.exchanges: list[IssuedToken] = []
+        self.buckets: dict[tuple[str, str], Bucket] = {}
+        self.executed: dict[str, int] = {}
+        self.refused: Counter[str] = Counter()
+        self.throttled: list[float] = []
+        self.sends_new_grant: set[str] = set()
+        self.sent_grants: list[tuple[float, str, int]] = []
+        self.on_call: Callable[[str, str, str], None] = lambda *_: None
+        """Sees each call that SP-API executes: seller, token and key."""
+
+    @property
+    def now(self) -> float:
+        """The seconds since the start of the run."""
+        return asyncio.get_running_loop().now  # type: ignore[attr-defined,no-any-return]
+
+    def grant_of(self, seller: str, number: int) -> str:
+        """Return the text of a refresh token."""
+        return f"Atzr|{seller}-{number}"
+
+    def new_grant(self, seller: str) -> int:
+        """Let a seller authorize again: return the number of the new refresh token."""
+        one = self.sellers.setdefault(seller, Seller(newest=0))
+        if one.newest:
+            one.ends[one.newest] = self.now + 60
+        one.newest += 1
+        one.revoked = False
+        return one.newest
+
+    def new_secret(self, overlap: float) -> int:
+        """Rotate the application's client secret; the old one ends after `overlap` seconds. Return the number of the new one."""
+        self.secret_ends[self.secret] = self.now + overlap
+        self.secret += 1
+        return self.secret
+
+    def exchange(self, form: dict[str, str], source: str) -> tuple[int, dict[str, Any]]:
+        """Exchange a grant. Return the status and the body."""
+        secret = int(form["client_secret"].rpartition("-")[2])
+        if form["client_id"] != CLIENT_ID or (secret != self.secret and self.secret_ends.get(secret, 0.0) < self.now):
+            self.history.note("lwa", f"refuses secret {secret} of {source}")
+            return 401, {"error": "invalid_client"}
+        name, _, number = form["refresh_token"].removeprefix("Atzr|").rpartition("-")
+        seller, grant = self.sellers[name], int(number)
+        if seller.revoked or (grant != seller.newest and seller.ends.get(grant, 0.0) < self.now):
+            self.history.note("lwa", f"refuses grant {name}-{grant} of {source}")
+            return 400, {"error": "invalid_grant"}
+        token = IssuedToken(len(self.exchanges) + 1, name, grant, secret, self.now, self.now + self.life)
+        text = f"Atza|{token.number}"
+        self.tokens[text] = token
+        self.exchanges.append(token)
+        body: dict[str, Any] = {"access_token": text, "token_type": "bearer", "expires_in": self.life}
+        words = f"issues token {token.number} for grant {name}-{grant} to {source}"
+        if name in self.sends_new_grant and grant == seller.newest:
+            self.sends_new_grant.discard(name)
+            body["refresh_token"] = self.grant_of(name, self.new_grant(name))
+            self.sent_grants.append((self.now, name, seller.newest))
+            words += f", with grant {seller.newest}"
+        self.history.note("lwa", words)
+        return 200, body
+
+    def call(self, method: str, operation: str, text: str, key: str) -> tuple[int, dict[str, str], bytes]:
+        """Execute a call of SP-API; `key` identifies it. Return status, headers and body."""
+        token = self.tokens.get(text)
+        if token is None or token.expires < self.now or token.revoked is not None:
+            self.refused[key] += 1
+            self.history.note("spapi", f"refuses token {token.number if token else '?'} of {key}")
+            return (
+                403,
+                {"content-type": "application/json"},
+                _body("Unauthorized", "Access to requested resource is denied."),
+            )
+        rate, burst = self.rates[operation]
+        bucket = self.buckets.setdefault((token.seller, operation), Bucket(rate, burst, burst, self.now))
+        headers = {"x-amzn-RateLimit-Limit": str(rate), "content-type": "application/json"}
+        if not bucket.take(self.now):
+            self.throttled.append(self.now)
+            self.history.note("spapi", f"throttles {key} of {token.seller}")
+            return 429, headers, _body("QuotaExceeded", "You exceeded your quota for the requested resource.")
+        self.on_call(token.seller, text, key)
+        self.executed[key] = self.executed.get(key, 0) + 1
+        self.history.note("spapi", f"executes {key} with token {token.number}")
+        if method != "GET" and self.executed[key] > 1:
+            self.history.violate("once", f"{key} was executed {self.executed[key]} times")
+        return 200, headers, b'{"payload":{}}'
+
+
+def _body(code: str, message: str) -> bytes:
+    return json.dumps(
+        {"errors": [{"code": code, "message": message, "details": "The access token you provided has expired."}]}
+    ).encode()

@@ -1,0 +1,141 @@
+"""HTTPS to Amazon: the transport of the LWA client, and the gateway's port of SP-API."""
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from random import Random
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
+from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ConnectError, ResponseLost
+
+from simulation.world.amazon import SimulatedAmazon
+from simulation.world.loop import NODE, Node
+from simulation.world.network import Network
+
+# The usual time of Amazon's work on a request, in seconds.
+FASTEST, SLOWEST = 0.01, 0.06
+KEY = re.compile(r"op-[0-9-]+")
+"""What identifies a call at Amazon."""
+
+
+class Wire:
+    """The way of requests from one process to Amazon."""
+
+    def __init__(
+        self, amazon: SimulatedAmazon, host: Node, network: Network, random: Random, attempts: Counter[tuple[str, str]]
+    ) -> None:
+        self.amazon = amazon
+        self.host = host
+        self.network = network
+        self.random = random
+        self.attempts = attempts
+
+    async def request(self, kind: str, execute: Any, on_sent: Any = None) -> Any:
+        """Return what Amazon responds. Raises ConnectionError before and ConnectionResetError after Amazon may have executed it."""
+        node, loop, network = NODE.get(), asyncio.get_running_loop(), self.network
+        outage = self.amazon.outage
+        fault = getattr(outage, kind) if self.random.random() < outage.share else ""
+        await asyncio.sleep(network.delay())
+        if fault == "refuse":
+            raise ConnectionRefusedError("Amazon refuses connections")
+        if on_sent is not None:
+            on_sent()
+        response: asyncio.Future[Any] = loop.create_future()
+        work = FASTEST + (SLOWEST - FASTEST) * self.random.random()
+
+        if fault == "slow":
+            work += 3.0 + 5.0 * self.random.random()
+
+        def arrive() -> None:
+            if fault == "hang":
+                return
+            result = (503, {}, b"{}") if fault == "error" else execute()
+            if fault != "lost":
+                network.send(self.host, node, lambda: response.done() or response.set_result(result))
+            else:
+                network.send(
+                    self.host,
+                    node,
+                    lambda: response.done() or response.set_exception(ConnectionResetError("reset")),
+                )
+
+        network.send(node, self.host, lambda: loop.call_later(work, arrive))
+        return await response
+
+
+class LwaTransport(httpx.AsyncBaseTransport):
+    """The transport under the LWA client's httpx."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, within httpx's time-outs."""
+        form = dict(parse_qsl((await request.aread()).decode()))
+        source = NODE.get().name
+
+        def execute() -> tuple[int, dict[str, str], bytes]:
+            status, body = self._wire.amazon.exchange(form, source)
+            return status, {"content-type": "application/json"}, json.dumps(body).encode()
+
+        seconds = request.extensions.get("timeout", {}).get("read")
+        try:
+            async with asyncio.timeout(seconds):
+                status, headers, body = await self._wire.request("lwa", execute)
+        except ConnectionRefusedError:
+            raise httpx.ConnectError("refused", request=request) from None
+        except ConnectionResetError:
+            raise httpx.ReadError("reset", request=request) from None
+        except TimeoutError:
+            raise httpx.ReadTimeout("late", request=request) from None
+        headers.setdefault("content-type", "application/json")
+        return httpx.Response(status, headers=headers, stream=_Body(body), request=request)
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a response as a stream."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+
+class SpApi:
+    """The gateway's port of SP-API."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    async def send(self, request: AmazonRequest, seconds: float) -> AmazonResponse:
+        """Send a request and return the complete response."""
+        token = next(value for name, value in request.headers if name == "x-amz-access-token")
+        found = KEY.search(request.url + request.body.decode())
+        key = found[0] if found else ""
+        self._wire.attempts[NODE.get().name, key] += 1
+
+        def sent() -> None:
+            request.sent = True
+            if request.on_sent is not None:
+                request.on_sent()
+
+        def execute() -> tuple[int, dict[str, str], bytes]:
+            return self._wire.amazon.call(request.method, request.operation, token, key)
+
+        try:
+            async with asyncio.timeout(seconds):
+                status, headers, body = await self._wire.request("spapi", execute, sent)
+        except TimeoutError:
+            if request.sent:
+                raise ResponseLost("Amazon did not respond in time", late=True) from None
+            raise ConnectError("no connection in time", late=True) from None
+        except ConnectionRefusedError:
+            raise ConnectError("refused") from None
+        except ConnectionResetError:
+            raise ResponseLost("the connection was reset") from None
+        return AmazonResponse(status, tuple(headers.items()), body)

@@ -1,0 +1,221 @@
+"""The event loop: virtual time, and a seeded order of the processes that are ready to run.
+
+Each process ("node") has a queue of its own, in the order that asyncio guarantees. The loop chooses between the queues at random,
+as an operating system does, and time advances only when no process is ready.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
+from random import Random
+from typing import Any
+
+EPOCH = 1_790_000_000.0
+"""The wall clock at the start of a run, in seconds since 1970."""
+# The most callbacks without a change of time; more are an endless loop.
+MOST_STEPS = 200_000
+
+
+class Node:
+    """A process, or one of its incarnations. `skew` is the error of its wall clock in seconds.
+
+    `offset` is the start of its monotonic clock in seconds, which differs from that of every other node.
+    """
+
+    def __init__(self, name: str, skew: float = 0.0, offset: float = 0.0) -> None:
+        self.name = name
+        self.skew = skew
+        self.offset = offset
+        self.alive = True
+        self.frozen = False
+        self.ready: deque[asyncio.Handle] = deque()
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.prune_at = 64
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def running(self) -> list[str]:
+        """Return the names of the coroutines whose tasks have not ended, sorted."""
+        return sorted(str(getattr(task.get_coro(), "__qualname__", "")) for task in self.tasks if not task.done())
+
+
+WORLD = Node("world")
+"""What is no process: the workload, the faults and the network itself."""
+NODE: ContextVar[Node] = ContextVar("simulation_node", default=WORLD)
+
+
+class NoProgress(Exception):
+    """An endless loop of callbacks, or no timer while a result is awaited."""
+
+
+class SimulationLoop(asyncio.BaseEventLoop):
+    """A loop without I/O. `random` decides which ready node runs next."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.steps = 0
+        self.errors: list[str] = []
+        self.aborted = False
+        self.connect: Callable[..., Coroutine[Any, Any, Any]] | None = None
+        self._random = random
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._numbers = 0
+        self._runnable: list[Node] = []
+        self._at_same_time = 0
+        self.set_task_factory(_make_task)
+        self.set_exception_handler(self._record_error)
+
+    def time(self) -> float:
+        """Return the present node's monotonic time in seconds."""
+        return self.now + NODE.get().offset
+
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.Handle:
+        """Append a callback to the queue of its node."""
+        context = context or copy_context()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._enqueue(context.get(NODE) or WORLD, handle)
+        return handle
+
+    call_soon_threadsafe = call_soon
+
+    def call_later(
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call back after `delay` seconds."""
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call back at a time of the present node's monotonic clock, in seconds."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context or copy_context())
+        self._numbers += 1
+        heapq.heappush(self._timers, (max(self.now, when - NODE.get().offset), self._numbers, handle))
+        return handle
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Do nothing: a cancelled timer is skipped when it is due."""
+
+    def run_task(self, main: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine to its end and return its result. Raises NoProgress, and what the coroutine raises."""
+        asyncio.events._set_running_loop(self)  # type: ignore[attr-defined]
+        try:
+            task = self.create_task(main)
+            while not task.done() and not self.aborted:
+                self.step()
+            if self.aborted:
+                return None
+            return task.result()
+        finally:
+            asyncio.events._set_running_loop(None)  # type: ignore[attr-defined]
+
+    def step(self) -> None:
+        """Run one callback of a node, or advance the time to the next timer. Raises NoProgress."""
+        runnable = self._runnable
+        while runnable:
+            index = 0 if len(runnable) == 1 else int(self._random.random() * len(runnable))
+            node = runnable[index]
+            if not node.ready or node.frozen or not node.alive:
+                runnable[index] = runnable[-1]
+                runnable.pop()
+                continue
+            handle = node.ready.popleft()
+            if handle.cancelled():
+                continue
+            self.steps += 1
+            self._at_same_time += 1
+            if self._at_same_time > MOST_STEPS:
+                raise NoProgress(f"{node.name} runs callbacks without end: {handle!r}"[:300])
+            handle._run()
+            return
+        self._advance()
+
+    def _advance(self) -> None:
+        while self._timers:
+            when, _, handle = heapq.heappop(self._timers)
+            if not handle.cancelled():
+                if when > self.now:
+                    self.now, self._at_same_time = when, 0
+                self._enqueue(handle._context.get(NODE) or WORLD, handle)  # type: ignore[attr-defined]
+                return
+        raise NoProgress("No callback and no timer is left, but the run has not ended.")
+
+    def freeze(self, node: Node, seconds: float) -> None:
+        """Stop a node as SIGSTOP does, and let it continue after `seconds`."""
+
+        def thaw() -> None:
+            node.frozen = False
+            if node.ready:
+                self._runnable.append(node)
+
+        node.frozen = True
+        self.call_later(seconds, thaw, context=_WORLD_CONTEXT.copy())
+
+    def kill(self, node: Node) -> None:
+        """End a node at once: none of its callbacks runs any more, not even the end of a `with` block."""
+        node.alive = False
+        node.ready.clear()
+        for task in node.tasks:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        GRAVEYARD.extend(node.tasks)
+
+    async def create_connection(self, factory: Any, host: Any = None, *_: Any, **__: Any) -> Any:  # type: ignore[override]
+        """Connect to a simulated server."""
+        assert self.connect is not None
+        return await self.connect(NODE.get(), factory, str(host))
+
+    def _enqueue(self, node: Node, handle: asyncio.Handle) -> None:
+        if node.alive:
+            if not node.ready and not node.frozen:
+                self._runnable.append(node)
+            node.ready.append(handle)
+
+    def _record_error(self, _: Any, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        task = context.get("task") or context.get("future")
+        name = getattr(task.get_coro(), "__qualname__", "") if isinstance(task, asyncio.Task) else ""
+        self.errors.append(f"{context.get('message')} {type(error).__name__ if error else ''} {name}".strip())
+
+
+GRAVEYARD: list[Any] = []
+"""Tasks of dead nodes. They are kept until the end of the run, because a deleted one would run its `finally` blocks."""
+_WORLD_CONTEXT = Context()
+
+
+def _make_task(loop: Any, coroutine: Any, context: Context | None = None) -> "asyncio.Task[Any]":
+    context = context or copy_context()
+    node = context.get(NODE) or WORLD
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
+    node.tasks.append(task)
+    if len(node.tasks) >= node.prune_at:
+        node.tasks = [one for one in node.tasks if not one.done()]
+        node.prune_at = 2 * len(node.tasks) + 64
+    return task
+
+
+def run_on(node: Node, callback: Callable[..., Any], *args: Any) -> Any:
+    """Return the result of a callback that runs at once as a part of `node`."""
+    return _context_of(node).run(callback, *args)
+
+
+def start_on(node: Node, coroutine: Coroutine[Any, Any, Any], name: str = "") -> "asyncio.Task[Any]":
+    """Start a task of a node, without the caller's context variables."""
+    task = asyncio.get_running_loop().create_task(coroutine, context=_context_of(node))
+    if name:
+        task.set_name(name)
+    return task
+
+
+def later_on(node: Node, seconds: float, callback: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+    """Call back as a part of a node after `seconds`."""
+    return asyncio.get_running_loop().call_later(seconds, callback, *args, context=_context_of(node))
+
+
+def _context_of(node: Node) -> Context:
+    context = Context()
+    context.run(NODE.set, node)
+    return context

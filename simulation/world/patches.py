@@ -1,0 +1,120 @@
+"""What the process shares with the real world, replaced while a run lasts: clocks, randomness, logs and registries of metrics."""
+
+import asyncio
+import gc
+import os
+import random
+import sys
+import time
+import traceback
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from unittest import mock
+
+import prometheus_client
+import structlog
+from sellergate_account.rpc import once
+from sellergate_common.clock import SYSTEM_CLOCK
+from sellergate_common.observability import logs
+from sellergate_token import wiring as token_wiring
+
+from simulation.world.loop import EPOCH, GRAVEYARD, NODE, WORLD, SimulationLoop
+
+
+class SimulatedDatetime(datetime):
+    """A `datetime` whose present is the node's wall clock."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        """Return the node's present time."""
+        return datetime.fromtimestamp(time.time(), tz or UTC)
+
+
+@contextmanager
+def replaced_world(seed: str, log: Callable[[str, dict[str, Any]], None]) -> Iterator[SimulationLoop]:
+    """Yield a loop whose time all code of this process sees meanwhile; randomness follows from `seed`.
+
+    `log` receives each log event of level warning and above with its fields.
+    """
+    loop = SimulationLoop(random.Random(f"{seed} order"))
+    entropy = random.Random(f"{seed} entropy")
+    WORLD.ready.clear()
+    WORLD.tasks.clear()
+
+    def wall() -> float:
+        return EPOCH + loop.now + NODE.get().skew
+
+    def monotonic() -> float:
+        return loop.now + NODE.get().offset
+
+    def record(_: Any, level: str, event: Any) -> Any:
+        if loop.is_closed():
+            raise structlog.DropEvent
+        if event.get("exc_info"):
+            event["exception"] = traceback.format_exc()
+        log(level, dict(event))
+        raise structlog.DropEvent
+
+    # A collection in the midst of a run would come at another moment in each process.
+    gc.disable()
+    before = random.getstate()
+    random.seed(f"{seed} random")
+    configured = structlog.get_config()
+    structlog.configure(processors=[record], wrapper_class=structlog.make_filtering_bound_logger(30))
+    with ExitStack() as stack:
+        for place, name, value in (
+            (time, "time", wall),
+            (time, "monotonic", monotonic),
+            (time, "time_ns", lambda: int(wall() * 1e9)),
+            (os, "urandom", entropy.randbytes),
+            (random, "_urandom", entropy.randbytes),
+            (uuid, "uuid4", lambda: uuid.UUID(int=entropy.getrandbits(128), version=4)),
+            (once, "datetime", SimulatedDatetime),
+            (token_wiring, "datetime", SimulatedDatetime),
+            (logs, "_bound", logs._Bound(None, lambda *_: None)),
+            (prometheus_client.CollectorRegistry, "register", lambda *_: None),
+        ):
+            stack.enter_context(mock.patch.object(place, name, value))
+        stack.enter_context(_clock(wall, monotonic))
+        try:
+            yield loop
+        finally:
+            _bury(loop)
+            random.setstate(before)
+            structlog.configure(**configured)
+
+
+@contextmanager
+def _clock(wall: Callable[[], float], monotonic: Callable[[], float]) -> Iterator[None]:
+    """Set the clock that modules bound at their import."""
+    before = SYSTEM_CLOCK.wall, SYSTEM_CLOCK.monotonic
+    object.__setattr__(SYSTEM_CLOCK, "wall", wall)
+    object.__setattr__(SYSTEM_CLOCK, "monotonic", monotonic)
+    try:
+        yield
+    finally:
+        object.__setattr__(SYSTEM_CLOCK, "wall", before[0])
+        object.__setattr__(SYSTEM_CLOCK, "monotonic", before[1])
+
+
+def _bury(loop: SimulationLoop) -> None:
+    """Close the loop and forget the tasks that were left; their `finally` blocks can do nothing any more."""
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        loop.close()
+        GRAVEYARD.clear()
+        WORLD.ready.clear()
+        WORLD.tasks.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Now, while no loop runs: a later collection would run their `finally` blocks as a part of the next run.
+            gc.collect()
+        gc.enable()
+    finally:
+        sys.unraisablehook = hook

@@ -1,0 +1,215 @@
+"""Redis: fakeredis with Lua as one node, reached over simulated connections, with its own clock."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fakeredis import FakeServer
+from fakeredis._socket._fakesocket import FakeSocket
+from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
+
+from simulation.world.loop import EPOCH, Node, later_on, run_on
+from simulation.world.network import Connection, Network
+
+_PUSHED = (b"message", b"subscribe", b"unsubscribe")
+Watch = Callable[[str, list[bytes]], None]
+"""A function that sees each command after it was executed: the client's name and the command's parts."""
+
+
+class SimulatedRedis:
+    """The server. `watch` sees each command; while `muted` is above 0, publications of changed accounts are lost."""
+
+    def __init__(self, node: Node, network: Network, watch: Watch) -> None:
+        self.node = node
+        self._network = network
+        self._watch = watch
+        self.connections: list[_Transport] = []
+        self.muted = 0
+        self.server = run_on(node, FakeServer, (7,))
+
+    async def connect(self, client: Node, factory: Callable[[], asyncio.Protocol], _: str) -> Any:
+        """Open a connection, as `loop.create_connection` does. Raises ConnectionRefusedError."""
+        loop = asyncio.get_running_loop()
+        accepted = loop.create_future()
+        network, connection = self._network, Connection(self._network, client, self.node)
+
+        def accept() -> None:
+            network.send(self.node, client, lambda: accepted.done() or accepted.set_result(None))
+
+        network.send(client, self.node, accept)
+        await accepted
+        if not self.node.alive:
+            raise ConnectionRefusedError("Redis is down")
+        protocol = factory()
+        transport = _Transport(self, connection, client, protocol)
+        self.connections.append(transport)
+        protocol.connection_made(transport)
+        return transport, protocol
+
+    def execute(self, client: str, socket: "_Socket", data: bytes) -> None:
+        """Execute the commands in a part of a stream."""
+        socket.client_name, socket.watched = client, self._watch
+        socket.sendall(data)
+
+    def lose_data(self) -> None:
+        """Restart without data: all connections are lost."""
+        self.reset("")
+        self.server = run_on(self.node, FakeServer, (7,))
+
+    def mutes(self, fields: list[bytes]) -> bool:
+        """Return whether a command is a change of an account whose publication is lost at present."""
+        return bool(self.muted) and fields[0].upper() == b"PUBLISH" and fields[1] == ACCOUNT_CHANGES.encode()
+
+    def reset(self, client: str) -> int:
+        """Reset the connections of a client ("": all), and return how many there were."""
+        chosen = [one for one in self.connections if not client or one.client.name == client]
+        for transport in chosen:
+            transport.connection.reset()
+        return len(chosen)
+
+    def value(self, key: bytes) -> bytes | None:
+        """Return the present text of a key; None where there is none."""
+        return self.value_and_end(key)[0]
+
+    def value_and_end(self, key: bytes) -> tuple[bytes | None, float]:
+        """Return the present text of a key, and the time of the run at which it expires (0 without an end)."""
+
+        def read() -> tuple[bytes | None, float]:
+            item = self.server.dbs[0]._dict.get(key)  # a look-up of the database would remove what has expired
+            if item is None or (item.expireat is not None and item.expireat <= time.time()):
+                return None, 0.0
+            return item.value, item.expireat - EPOCH - self.node.skew if item.expireat else 0.0
+
+        found: tuple[bytes | None, float] = run_on(self.node, read)
+        return found
+
+    def living_keys(self) -> list[bytes]:
+        """Return the names of all keys that have not expired, sorted."""
+        return sorted(key for key in list(self.server.dbs[0]._dict) if self.value(key) is not None)
+
+
+class _Socket(FakeSocket):
+    """A client's socket at the server. Its hash is its number, so that publications reach sockets in the same order each time."""
+
+    client_name = ""
+    watched: Watch | None = None
+    reply: Callable[[bytes], None]
+    mutes: Callable[[list[bytes]], bool]
+
+    def __init__(self, server: FakeServer, number: int) -> None:
+        self._number = number
+        super().__init__(server, 0, client_class=asyncio.Protocol)
+
+    def __hash__(self) -> int:
+        return self._number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def put_response(self, msg: Any) -> None:
+        """Send a response or a published message."""
+        self.reply(
+            encode(msg, pushed=self._resp_version == 3 and isinstance(msg, list) and msg[:1] and msg[0] in _PUSHED)
+        )
+
+    def _process_command(self, fields: list[bytes]) -> None:
+        if self.mutes(fields):
+            self.put_response(0)
+            return
+        super()._process_command(fields)
+        if self.watched is not None:
+            self.watched(self.client_name, fields)
+
+
+def encode(value: Any, *, pushed: Any = False) -> bytes:
+    """Return a value in the protocol of Redis (RESP)."""
+    if isinstance(value, bytes):
+        return b"$%d\r\n%s\r\n" % (len(value), value)
+    if value is None:
+        return b"$-1\r\n"
+    if isinstance(value, bool | int):
+        return b":%d\r\n" % value
+    if isinstance(value, list | tuple):
+        return b"%s%d\r\n%s" % (b">" if pushed else b"*", len(value), b"".join(map(encode, value)))
+    if isinstance(value, dict):
+        parts = [encode(part) for pair in value.items() for part in pair]
+        return b"%%%d\r\n%s" % (len(value), b"".join(parts))
+    if isinstance(value, Exception):
+        return b"-%s %s\r\n" % (b"NOSCRIPT" if type(value).__name__ == "NoScriptError" else b"ERR", str(value).encode())
+    return encode(str(value).encode())
+
+
+class _Transport(asyncio.Transport):
+    """The client's end of a connection."""
+
+    def __init__(self, redis: SimulatedRedis, connection: Connection, client: Node, protocol: Any) -> None:
+        super().__init__()
+        self.client = client
+        self.connection = connection
+        self._redis = redis
+        self._protocol = protocol
+        self._closing = False
+        self._socket = run_on(redis.node, _Socket, redis.server, len(redis.connections) + redis.server._next_client_id)
+        self._socket.reply = self._reply
+        self._socket.mutes = redis.mutes
+        connection.on_loss.append(self._lost)
+
+    def write(self, data: Any) -> None:
+        """Send bytes to the server."""
+        self.connection.send(True, self._redis.execute, self.client.name, self._socket, bytes(data))
+
+    def _reply(self, data: bytes) -> None:
+        self.connection.send(False, self._receive, data)
+
+    def _receive(self, data: bytes) -> None:
+        if not self._closing:
+            self._protocol.data_received(data)
+
+    def _lost(self) -> None:
+        """Drop the server's end at once; the client learns of it after a moment."""
+        self._drop()
+        if not self._closing:
+            self._closing = True
+            error = ConnectionResetError("the connection was reset")
+            later_on(self.client, 0.001, self._protocol.connection_lost, error)
+
+    def _drop(self) -> None:
+        if self in self._redis.connections:
+            self._redis.connections.remove(self)
+            run_on(self._redis.node, self._socket.close)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if not self._closing:
+            self._closing = True
+            self.connection.open = False
+            self._drop()
+            asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
+
+    abort = close
+
+    def is_closing(self) -> bool:
+        """Return whether the connection is closing or lost."""
+        return self._closing
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ARG002
+        """Return nothing: there is no socket."""
+        return default
+
+    def get_protocol(self) -> Any:
+        """Return the protocol."""
+        return self._protocol
+
+    def set_protocol(self, protocol: Any) -> None:
+        """Replace the protocol."""
+        self._protocol = protocol
+
+    def get_write_buffer_size(self) -> int:
+        """Return 0: all bytes are on their way."""
+        return 0
+
+    def pause_reading(self) -> None:
+        """Do nothing: messages are small."""
+
+    resume_reading = pause_reading
