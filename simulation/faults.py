@@ -10,6 +10,9 @@ from simulation.plan import Fault
 from simulation.world.loop import SimulationLoop
 from simulation.world.network import SLOW_SHARE, SLOWEST
 
+# A fault that waits for an owner of a lease gives up after these seconds.
+OWNER_SECONDS = 8.0
+
 
 class Faults:
     """The faults of one run."""
@@ -53,6 +56,31 @@ class Faults:
             assert isinstance(loop, SimulationLoop)
             loop.freeze(replica.node, fault.seconds)
             await asyncio.sleep(fault.seconds)
+
+    async def _freeze_owner(self, fault: Fault) -> None:
+        await self._freeze(replace(fault, target=await self._next_owner()))
+
+    async def _crash_owner(self, fault: Fault) -> None:
+        await self._crash(replace(fault, target=await self._next_owner()))
+
+    async def _next_owner(self) -> str:
+        """Wait for the next owner of a lease, and some milliseconds of its work; return its name ("" if there is none)."""
+        owner: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._checker.on_lease.append(lambda name: owner.done() or owner.set_result(name))
+        try:
+            async with asyncio.timeout(OWNER_SECONDS):
+                name = await owner
+        except TimeoutError:
+            return ""
+        await asyncio.sleep(self._cluster.world.random.random() * 0.06)
+        self._cluster.world.history.note("fault", f"meets {name}")
+        self._checker.faults.append(Fault(-1, "freeze", asyncio.get_running_loop().time(), 9.0, name))
+        return name
+
+    async def _isolated(self, fault: Fault) -> None:
+        """Cut a node from the account service and from Redis."""
+        others = [name for name in self._cluster.replicas if name.startswith("account")]
+        await asyncio.gather(*(self._cut_between(fault.target, one, fault.seconds) for one in (*others, "redis")))
 
     async def _freeze_redis(self, fault: Fault) -> None:
         node, loop = self._cluster.world.redis.node, asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,7 @@ COSTS = {
     "crash": 1,
     "stop": 1,
     "freeze": 1,
+    "isolated": 2,
     "cut": 1,
     "cut_redis": 2,
     "reset_redis": 1,
@@ -86,6 +88,8 @@ class Checker:
         self.faults: list[Fault] = []
         self.world: World | None = None
         self.logged: dict[str, int] = {}
+        self.on_lease: list[Callable[[str], None]] = []
+        """What waits for the next owner of a lease, by the name of its node."""
         self._leases: dict[bytes, _HeldLease] = {}
         self._entries: dict[bytes, tuple[int, float]] = {}
         self.calls: dict[str, Call] = {}
@@ -152,6 +156,8 @@ class Checker:
         elif held is None or held.owner != owner:
             self._leases[key] = _HeldLease(owner, client, until)
             self.history.note("lease", f"of {client}")
+            if self.on_lease:
+                self.on_lease.pop(0)(client)
         else:
             held.until = until
 

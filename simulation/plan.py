@@ -22,13 +22,16 @@ WEIGHTS = {
     "verify": 2,
     "invalidate": 2,
     "rotate": 2,
-    "new_grant": 2,
+    "new_grant": 3,
 }
 # Faults with their longest seconds; 0: they happen at one moment.
 FAULTS = {
     "crash": 3.0,
     "stop": 3.0,
     "freeze": 7.0,
+    "freeze_owner": 9.0,
+    "crash_owner": 3.0,
+    "isolated": 10.0,
     "cut": 4.0,
     "cut_redis": 3.0,
     "freeze_redis": 3.0,
@@ -122,12 +125,17 @@ def make_plan(seed: int) -> Plan:
 def _fault(number: int, random: Random, kinds: list[str]) -> Fault:
     kind = random.choice(kinds)
     seconds = FAULTS[kind] * (0.1 + 0.9 * random.random())
+    if kind in ("freeze_owner", "isolated"):
+        # Longer than a lease, and longer than copies are trusted.
+        seconds = FAULTS[kind] * (0.6 + 0.4 * random.random())
     one, other = random.sample(nodes(), 2)
     if kind == "freeze" and random.random() < 0.6:
         one = f"token-{random.randint(1, REPLICAS['token'])}"
+    if kind == "isolated":
+        one = random.choice([name for name in nodes() if not name.startswith("account")])
     if kind == "cut_redis" and random.random() < 0.3:
         one = f"gateway-{random.randint(1, REPLICAS['gateway'])}"
-    target = one if kind in ("crash", "stop", "freeze", "cut", "cut_redis", "reset_redis") else ""
+    target = one if kind in ("crash", "stop", "freeze", "cut", "cut_redis", "isolated", "reset_redis") else ""
     at = 1.0 + random.random() * (BUSY_SECONDS - 2.0)
     return Fault(number, kind, at, seconds, target, other if kind == "cut" else "")
 

@@ -201,24 +201,45 @@ class Client:
         return f"{response.access_token} dropped {dropped.invalidated}"
 
     async def _rotate(self, operation: Operation) -> str:
+        """Let Amazon rotate the application's secret; sometimes twice, with the later message first, as queues deliver them."""
+        messages = [self._new_secret()]
+        if operation.draw < 0.5:
+            await asyncio.sleep(1.5)
+            messages.insert(0, self._new_secret())
+        outcomes = []
+        for number, body in messages:
+            request = token_service_pb2.HandleRotationRequest(queue_message=body)
+
+            async def deliver(request: Any = request) -> str:
+                stub = self.token_stub(random.randrange(REPLICAS["token"]))
+                response = await invoke(stub.HandleRotation, request, dependency="token", seconds=operation.deadline)
+                return f"{response.applied}"
+
+            outcomes.append(f"secret {number} applied {await self._until_done(deliver)}")
+        return ", ".join(outcomes)
+
+    def _new_secret(self) -> tuple[int, bytes]:
+        """Return the number of a new secret, and Amazon's message about it."""
         number = self.world.amazon.new_secret(OVERLAP_SECONDS)
         self.history.note("amazon", f"new secret {number}")
         moment = datetime.fromtimestamp(EPOCH + self.checker.now, UTC)
-        body = new_secret(CLIENT_ID, f"secret-{number}", moment).encode()
-        request = token_service_pb2.HandleRotationRequest(queue_message=body)
-
-        async def deliver() -> str:
-            stub = self.token_stub(random.randrange(REPLICAS["token"]))
-            response = await invoke(stub.HandleRotation, request, dependency="token", seconds=operation.deadline)
-            return f"secret {number} applied {response.applied}"
-
-        return await self._until_done(deliver)
+        return number, new_secret(CLIENT_ID, f"secret-{number}", moment).encode()
 
     async def _new_grant(self, operation: Operation) -> str:
-        """Let LWA send a new refresh token with the next exchange."""
+        """Let LWA send a new refresh token with the next exchange; sometimes the seller authorizes again at that moment."""
         seller = self.accounts[operation.account][1]
-        self.world.amazon.sends_new_grant.add(seller)
+        amazon = self.world.amazon
+        amazon.sends_new_grant.add(seller)
         self.checker.accounts[seller].causes.append(self.checker.now)
+        if operation.draw < 0.5:
+            sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            amazon.on_new_grant[seller] = sent
+            try:
+                async with asyncio.timeout(8.0):
+                    await sent
+            except TimeoutError:
+                return "LWA has sent none yet"
+            return await self._authorize(operation)
         return "LWA will send one"
 
     async def _authorize(self, operation: Operation) -> str:

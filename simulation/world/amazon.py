@@ -83,6 +83,7 @@ class SimulatedAmazon:
         self.refused: Counter[str] = Counter()
         self.throttled: list[float] = []
         self.sends_new_grant: set[str] = set()
+        self.on_new_grant: dict[str, asyncio.Future[None]] = {}
         self.sent_grants: list[tuple[float, str, int]] = []
         self.on_call: Callable[[str, str, str], None] = lambda *_: None
         """Sees each call that SP-API executes: seller, token and key."""
@@ -131,6 +132,9 @@ class SimulatedAmazon:
         if name in self.sends_new_grant and grant == seller.newest:
             self.sends_new_grant.discard(name)
             body["refresh_token"] = self.grant_of(name, self.new_grant(name))
+            waiter = self.on_new_grant.pop(name, None)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
             self.sent_grants.append((self.now, name, seller.newest))
             words += f", with grant {seller.newest}"
         self.history.note("lwa", words)

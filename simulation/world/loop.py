@@ -6,6 +6,7 @@ as an operating system does, and time advances only when no process is ready.
 
 import asyncio
 import heapq
+import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
@@ -175,10 +176,14 @@ class SimulationLoop(asyncio.BaseEventLoop):
             node.ready.append(handle)
 
     def _record_error(self, _: Any, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        task = context.get("task") or context.get("future")
+        error, task = context.get("exception"), context.get("task") or context.get("future")
         name = getattr(task.get_coro(), "__qualname__", "") if isinstance(task, asyncio.Task) else ""
-        self.errors.append(f"{context.get('message')} {type(error).__name__ if error else ''} {name}".strip())
+        # The message of a callback's error holds addresses, which differ between two runs of a seed.
+        what = str(context.get("message")).partition(" in callback ")[0]
+        where = (
+            [f"{step.name}:{step.lineno}" for step in traceback.extract_tb(error.__traceback__)[-3:]] if error else []
+        )
+        self.errors.append(f"{what} {name} {type(error).__name__}: {error} {' '.join(where)}"[:300])
 
 
 GRAVEYARD: list[Any] = []

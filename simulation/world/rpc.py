@@ -175,8 +175,11 @@ class _Call:
         if timeout is not None:
             task = self._task
 
-            def check() -> None:
-                if not task.done():
+            def check(again: bool = True) -> None:
+                if not task.done() and again:
+                    # A process that was frozen has noticed its deadline just now.
+                    later_on(self._server.node, ENDS_WITHIN, check, False)
+                elif not task.done():
                     words = f"{method} of {self._server.node} runs {ENDS_WITHIN} s after its deadline"
                     self._switchboard.history.violate("deadline", words)
 
