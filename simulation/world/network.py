@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from simulation.world.loop import Node, later_on
+from simulation.world.loop import WORLD, Node, later_on
 
 # The usual time of a message on its way, in seconds, and the share of messages that take much longer.
 FASTEST, USUAL = 0.0002, 0.002
@@ -85,7 +85,8 @@ class Connection:
         if not self.open:
             return
         if self._network.breaks():
-            self.reset()
+            # Not at once: the sender may be in the midst of a command.
+            later_on(WORLD, 0.0, self.reset)
             return
         now = asyncio.get_running_loop().now  # type: ignore[attr-defined]
         side = int(to_server)
