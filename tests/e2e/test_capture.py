@@ -103,7 +103,7 @@ async def test_invalid_arguments_and_other_identities_are_refused(
 ) -> None:
     account_id = await rest.connect(seller)
     for words, code, message in (
-        (("-o", OPERATION, "-a", account_id, "--for", "2h"), 1, "duration"),
+        (("-o", OPERATION, "-a", account_id, "--for", "2h"), 2, "30m"),
         (("-o", OPERATION, "-a", account_id, "--for", "soon"), 2, "90s"),
         (("-o", "nothing", "-a", account_id), 1, "OPERATION_NOT_FOUND"),
         (("-o", OPERATION, "-a", "nobody"), 1, "ACCOUNT_NOT_FOUND"),

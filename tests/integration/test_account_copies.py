@@ -185,7 +185,7 @@ async def test_an_account_service_of_the_release_before_leaves_a_copy_five_secon
         await use(one)
         world.clock[0] += TRUST_SECONDS - 0.1
         await use(one)
-        assert world.servicer.count == {"GetAccount": count}
+        assert world.servicer.calls == {"GetAccount": count}
         world.clock[0] += 0.1
     assert "UNIMPLEMENTED" in world.followers[0].problem()
     # Replicas of both releases respond in turn: copies are used again, because the database lists the changes of both.
@@ -193,7 +193,7 @@ async def test_an_account_service_of_the_release_before_leaves_a_copy_five_secon
     await world.poll()
     world.clock[0] += TRUST_SECONDS - 0.1
     await use(one)
-    assert world.servicer.count == {"GetAccount": 3}, "no change of it was missed meanwhile"
+    assert world.servicer.calls == {"GetAccount": 3}, "no change of it was missed meanwhile"
     assert not world.followers[0].problem()
 
 

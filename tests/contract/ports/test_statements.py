@@ -16,7 +16,7 @@ __all__ = ["database"]
 TOKEN = Caller("token")
 END = "audit_count audit_mac audit_seal"
 APPEND = ["INSERT audit_events", f"UPDATE audit_chains {END}"]
-RENEWED = "refresh_token_sealed authorization_expire_time revision version update_time"
+RENEWED = "refresh_token_sealed revision version update_time"
 
 
 @pytest.fixture

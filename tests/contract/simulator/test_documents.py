@@ -59,7 +59,10 @@ def fetch(client: Client, url: str, **options: Any) -> httpx.Response:
 
 def test_a_report_passes_through_its_states(client: Client) -> None:
     token = client.access_token()
+    # Long enough for a call within each state, also on a busy machine.
+    client.simulator.post_control("processing", {"step_seconds": 0.7})
     path = f"{REPORTS}/reports/{create(client)}"
+    client.simulator.post_control("processing", {"step_seconds": 0.1})
     seen = []
     for _ in range(100):
         report = client.call("GET", path, token=token).json()

@@ -211,7 +211,8 @@ def test_every_operation_responds_in_its_envelope(client: Client) -> None:
         content = document[0] if operation.envelope == "array" else document
         content = content["payload"] if operation.envelope == "payload" else content
         assert content["echo"]["operation"] == operation.name
-        assert ("items" in content) == (operation.paginated_by is not None)
+        items = (operation.page_list or "items").rpartition(".")[2]
+        assert (items in content) == (operation.paginated_by is not None)
 
 
 def test_bytes_that_are_not_http_do_no_harm(amazon: Simulator) -> None:

@@ -123,7 +123,7 @@ async def test_a_callers_own_region_reaches_sts_and_is_not_shared(world: World) 
 async def test_a_bare_role_is_assumed_once_per_caller(world: World) -> None:
     requests = [world.credentials.for_role(ARN, "us-east-1", "", None, OPERATOR) for _ in range(100)]
     assert len(set(await asyncio.gather(*requests))) == 1
-    assert world.sts.requests == [(Role(ARN, "", "us-east-1"), Session("sellergate-operator", 3600))]
+    assert world.sts.calls == [(Role(ARN, "", "us-east-1"), Session("sellergate-operator", 3600))]
     counts, entries = await world.credentials.stats()
     assert (counts.fetches, counts.misses, entries) == (1, 100, 1)
     assert await world.credentials.clear("") == 1
