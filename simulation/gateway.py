@@ -44,7 +44,11 @@ SETTINGS: Any = SimpleNamespace(
     connection_age_seconds=300,
 )
 CONTRACTS = (gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"],)
-READS = ("fba-inventory/v1/getInventorySummaries", "invoices/2024-06-19/getInvoicesAttributes")
+READS = (
+    "fba-inventory/v1/getInventorySummaries",
+    "invoices/2024-06-19/getInvoicesAttributes",
+    "services/v1/getServiceJobs",
+)
 WRITES = ("fulfillment-outbound/2020-07-01/createFulfillmentOrder", "awd/2024-05-09/createInbound")
 _QUERIES = {
     READS[0]: (
@@ -53,6 +57,7 @@ _QUERIES = {
         ("marketplaceIds", "ATVPDKIKX0DER"),
     ),
     READS[1]: (("marketplaceId", "ATVPDKIKX0DER"),),
+    READS[2]: (("marketplaceIds", "ATVPDKIKX0DER"),),
 }
 
 

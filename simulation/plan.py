@@ -17,6 +17,7 @@ WEIGHTS = {
     "read": 24,
     "write": 14,
     "burst": 3,
+    "storm": 3,
     "authorize": 4,
     "deactivate": 2,
     "verify": 2,

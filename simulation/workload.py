@@ -38,6 +38,7 @@ OVERLAP_SECONDS = 12.0
 # Writes that must not be left undone are repeated until the end of the faults and a while longer.
 PATIENCE_SECONDS = BUSY_SECONDS + 30.0
 USER = "user-1"
+STORM_CALLS = 14
 # The longest wait for the only slot of a second, after the callers before have left.
 SLOT_SECONDS = 2.6
 
@@ -174,6 +175,18 @@ class Client:
                 self.history.violate("slots", f"{keys[6]} waited {waited:.2f} s for slots of callers that had left")
             return f"waited {waited:.3f} s"
 
+    async def _storm(self, operation: Operation) -> str:
+        """Make many calls through one gateway, so that breakers and budgets matter while Amazon fails."""
+        calls = []
+        for index in range(STORM_CALLS):
+            key = f"op-{operation.number}-{index}"
+            attempt = self.call(operation.account, operation.replica, gateway.READS[2], key, operation.deadline)
+            calls.append(asyncio.get_running_loop().create_task(attempt))
+            calls[-1].add_done_callback(retrieve)
+            await asyncio.sleep(0.1)
+        done, _ = await asyncio.wait(calls)
+        return f"{sum(not one.cancelled() and one.exception() is None for one in done)} responses"
+
     async def _verify(self, operation: Operation) -> str:
         account_id, seller = self.accounts[operation.account]
         causes = self.checker.accounts[seller].causes
@@ -201,7 +214,11 @@ class Client:
         return f"{response.access_token} dropped {dropped.invalidated}"
 
     async def _rotate(self, operation: Operation) -> str:
-        """Let Amazon rotate the application's secret; sometimes twice, with the later message first, as queues deliver them."""
+        """Let Amazon rotate the application's secret, and its queue deliver the message whether or not a client leaves."""
+        return await asyncio.shield(asyncio.get_running_loop().create_task(self._deliver_secrets(operation)))
+
+    async def _deliver_secrets(self, operation: Operation) -> str:
+        """Rotate sometimes twice, with the later message first, as queues deliver them."""
         messages = [self._new_secret()]
         if operation.draw < 0.5:
             await asyncio.sleep(1.5)

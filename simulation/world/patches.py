@@ -20,6 +20,7 @@ import structlog
 from sellergate_account.rpc import once
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.observability import logs
+from sellergate_gateway.calls import lateness
 from sellergate_token import wiring as token_wiring
 
 from simulation.world.loop import EPOCH, GRAVEYARD, NODE, WORLD, SimulationLoop
@@ -75,6 +76,8 @@ def replaced_world(seed: str, log: Callable[[str, dict[str, Any]], None]) -> Ite
             (uuid, "uuid4", lambda: uuid.UUID(int=entropy.getrandbits(128), version=4)),
             (once, "datetime", SimulatedDatetime),
             (token_wiring, "datetime", SimulatedDatetime),
+            # Ten measurements a second would be a quarter of all steps.
+            (lateness, "PERIOD_SECONDS", 1.0),
             (logs, "_bound", logs._Bound(None, lambda *_: None)),
             (prometheus_client.CollectorRegistry, "register", lambda *_: None),
         ):

@@ -26,7 +26,7 @@ class SimulatedRedis:
         self._watch = watch
         self.connections: list[_Transport] = []
         self.muted = 0
-        self.server = run_on(node, FakeServer, (7,))
+        self.server = run_on(node, _new_server)
 
     async def connect(self, client: Node, factory: Callable[[], asyncio.Protocol], _: str) -> Any:
         """Open a connection, as `loop.create_connection` does. Raises ConnectionRefusedError."""
@@ -55,7 +55,7 @@ class SimulatedRedis:
     def lose_data(self) -> None:
         """Restart without data: all connections are lost."""
         self.reset("")
-        self.server = run_on(self.node, FakeServer, (7,))
+        self.server = run_on(self.node, _new_server)
 
     def mutes(self, fields: list[bytes]) -> bool:
         """Return whether a command is a change of an account whose publication is lost at present."""
@@ -87,6 +87,43 @@ class SimulatedRedis:
     def living_keys(self) -> list[bytes]:
         """Return the names of all keys that have not expired, sorted."""
         return sorted(key for key in list(self.server.dbs[0]._dict) if self.value(key) is not None)
+
+
+class _Lua:
+    """A Lua runtime that compiles each script once, and leaves the collection of its garbage to Lua."""
+
+    def __init__(self, runtime: Any) -> None:
+        self._runtime = runtime
+        self._compiled: dict[Any, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
+
+    def execute(self, script: Any) -> Any:
+        """Run a script."""
+        if script == "collectgarbage()":
+            return None
+        compiled = self._compiled.get(script)
+        if compiled is None:
+            compiled = self._compiled[script] = self._runtime.compile(script)
+        return compiled()
+
+
+_LUA: dict[str, Any] = {}
+"""The parts of fakeredis' Lua runtime, which takes longer to start than a run may last. Scripts leave nothing in it."""
+
+
+def _new_server() -> FakeServer:
+    """Return an empty server with the Lua runtime of the servers before."""
+    server = FakeServer((7,))
+    if not _LUA:
+        started = FakeServer((7,))
+        socket = FakeSocket(started, 0, client_class=asyncio.Protocol)
+        socket._get_server_runtime(started)
+        _LUA.update({name: value for name, value in vars(started).items() if name.startswith("_lua")})
+        _LUA["_lua_runtime"] = _Lua(_LUA["_lua_runtime"])
+    vars(server).update(_LUA)
+    return server
 
 
 class _Socket(FakeSocket):

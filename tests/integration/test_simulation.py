@@ -1,11 +1,40 @@
-"""The shrinker of the simulation keeps what a failure needs."""
+"""The simulation passes on a few seeds, repeats exactly, finds a planted fault, and shrinks what fails."""
 
 from dataclasses import replace
 
+import pytest
+from sellergate_common.feed.follower import ChangeFollower
+
 from simulation.history import Violation
-from simulation.plan import Plan, make_plan
-from simulation.run import Result
+from simulation.plan import FEWEST_FAULTS, MOST_FAULTS, OPERATIONS, Plan, make_plan
+from simulation.run import Result, run_plan
 from simulation.shrink import shrink
+
+# Its plan has a change of credentials that only the list of changes makes known.
+UNANNOUNCED_SEED = 1
+
+
+def test_a_seed_breaks_no_invariant_and_repeats_exactly() -> None:
+    plan = make_plan(1)
+    first, second = run_plan(plan), run_plan(plan)
+    assert [str(one) for one in first.violations] == []
+    assert first.lines == second.lines
+    assert first.lines[-1].endswith("stopped")
+    assert first.counts["end"] == OPERATIONS
+    assert FEWEST_FAULTS <= len(plan.faults) <= MOST_FAULTS
+    assert first.counts["exchanges"] > 0
+
+
+def test_another_seed_has_another_history() -> None:
+    result = run_plan(make_plan(2))
+    assert [str(one) for one in result.violations] == []
+    assert result.lines != run_plan(make_plan(3)).lines
+
+
+def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ChangeFollower, "_pass_on", lambda *_: None)
+    found = run_plan(make_plan(UNANNOUNCED_SEED)).violations
+    assert {one.invariant for one in found} & {"revision", "inactive", "prompt"}
 
 
 def test_the_shrinker_keeps_what_the_failure_needs() -> None:
