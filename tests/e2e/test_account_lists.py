@@ -84,6 +84,7 @@ async def test_rest_changes_names_and_refuses_a_reference_that_is_taken(
         ({"label": "a b=c"}, "labels"),
         ({"authorizationExpiresBefore": "tomorrow"}, "authorizationExpiresBefore"),
         ({"authorizationExpiresBefore": "2026-01-01T00:00:00"}, "authorizationExpiresBefore"),
+        ({"authorizationExpiresBefore": "9999-12-31T23:59:59-12:00"}, "authorizationExpiresBefore"),
         ({"externalRef": "x" * 129}, "externalRef"),
         ({"externalRef": "a\u202eb"}, "externalRef"),
     ],

@@ -31,10 +31,13 @@ Time = Annotated[datetime | None, typer.Option(formats=TIME_FORMATS)]
 
 
 def in_utc(time: datetime | None) -> datetime | None:
-    """Return a time in UTC, which a time without an offset is taken to be."""
+    """Return a time in UTC, which a time without an offset is taken to be. Raises BadParameter outside of the calendar."""
     if time is None:
         return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:
+        raise typer.BadParameter(f"{time.isoformat()} must be a time between the years 1 and 9999") from None
 
 
 def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:

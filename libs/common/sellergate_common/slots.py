@@ -35,7 +35,7 @@ class Slots:
             self._full_since = self._now()
 
     def give_back(self, *, has_response: bool) -> None:
-        """Return a slot; `answered`: a response arrived, so the client works, however many requests wait."""
+        """Return a slot; `has_response`: a response arrived, so the client works, however many requests wait."""
         self._taken -= 1
         self._free.release()
         if has_response or not self._free.locked():

@@ -1,15 +1,15 @@
 """`sellergate applications`: registered SP-API applications with their LWA clients."""
 
-from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 from sellergate.account.v1 import application_pb2, application_service_pb2
+from sellergate_common.rpc.timestamps import from_datetime
 
 from sellergate_cli.operator import StateDir, complete
-from sellergate_cli.options import Json, Time, examples, from_environment, secret
+from sellergate_cli.options import Json, Time, examples, from_environment, in_utc, secret
 from sellergate_cli.output import document, print_fields, print_rows
 from sellergate_cli.suite import connect
 from sellergate_cli.terminal import say
@@ -146,7 +146,7 @@ def _changes(
     application = application_pb2.Application(**given)  # type: ignore[arg-type]  # (each of its own kind)
     if expires is None:
         return application, list(given)
-    application.secret_expire_time.FromDatetime(expires.astimezone(UTC) if expires.tzinfo else expires)
+    application.MergeFrom(application_pb2.Application(secret_expire_time=from_datetime(in_utc(expires))))
     return application, [*given, "secret_expire_time"]
 
 

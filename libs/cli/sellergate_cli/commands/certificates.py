@@ -69,6 +69,7 @@ def new(
         _write_private(key_file, key)
         public_file.write_bytes(signed)
     except OSError as error:
+        key_file.unlink(missing_ok=True)  # a key without its certificate would refuse the next try
         fail(f"Cannot write {error.filename}: {error.strerror}.")
     if authority is None:
         say(
@@ -76,7 +77,11 @@ def new(
             err=True,
         )
         return
-    say(f"Created {key_file} and {public_file}, valid for {days} days. Settings of the service:", err=True)
+    end = x509.load_pem_x509_certificate(signed).not_valid_after_utc
+    say(
+        f"Created {key_file} and {public_file}, valid until {end:%Y-%m-%d %H:%M} UTC. Settings of the service:",
+        err=True,
+    )
     say(f"SELLERGATE_TLS_CA_FILE={authority.resolve()}")
     say(f"SELLERGATE_TLS_CERT_FILE={public_file.resolve()}")
     say(f"SELLERGATE_TLS_KEY_FILE={key_file.resolve()}")
@@ -102,6 +107,8 @@ def _request(name: str, key: ec.EllipticCurvePrivateKey) -> bytes:
 def _sign(name: str, key: ec.EllipticCurvePrivateKey, authority: Path, life: timedelta) -> bytes:
     """Return a certificate for a client only: it cannot serve, and it cannot sign."""
     own, own_key = _read_authority(authority)
+    if own.not_valid_after_utc <= datetime.now(UTC):
+        fail(f"The authority {authority} ended on {own.not_valid_after_utc:%Y-%m-%d}. Give one that is valid.")
     subject, names = _names(name)
     now = datetime.now(UTC)
     signed = (

@@ -14,6 +14,7 @@ from sellergate.gateway.v1 import call_pb2
 from sellergate.gateway.v1 import gateway_service_pb2 as pb2
 from sellergate_common.errors import Reason, SellergateError, Unavailable
 from sellergate_common.rpc.channel import invoke_client_stream, invoke_stream
+from sellergate_common.rpc.timestamps import from_datetime
 
 from sellergate_client.documents.rows import Types, rows_of
 from sellergate_client.responses import SpApiResponse
@@ -183,12 +184,9 @@ class Documents:
             marketplace_ids=wanted.get("marketplace_ids", ()),
             options=wanted.get("options") or {},
             resume_report_id=wanted.get("resume", ""),
+            data_start_time=from_datetime(wanted.get("start"), "start"),
+            data_end_time=from_datetime(wanted.get("end"), "end"),
         )
-        start, end = wanted.get("start"), wanted.get("end")
-        if start is not None:
-            request.data_start_time.FromDatetime(start)
-        if end is not None:
-            request.data_end_time.FromDatetime(end)
         stream = self._stream(self._stub.RunReport, request, wanted.get("seconds", STREAM_SECONDS))
         return Document(stream, wanted.get("on_progress"))
 

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sellergate_common.errors import InvalidRequest
 
 _NANOS = 1_000_000_000
+_OUTSIDE = "must be a time between the years 1 and 9999"
 
 
 def to_timestamp(seconds: float) -> Timestamp:
@@ -37,12 +38,18 @@ def set_duration(duration: Duration, seconds: float) -> None:
     duration.seconds, duration.nanos = divmod(round(max(0.0, seconds) * _NANOS), _NANOS)
 
 
-def from_datetime(time: datetime | None) -> Timestamp | None:
-    """Return a time as a message; None leaves the field absent."""
+def from_datetime(time: datetime | None, field: str = "time") -> Timestamp | None:
+    """Return a time as a message; None leaves the field absent.
+
+    Raises InvalidRequest that names the field for a time whose offset moves it out of the calendar.
+    """
     if time is None:
         return None
     stamp = Timestamp()
-    stamp.FromDatetime(time)
+    try:
+        stamp.FromDatetime(time)
+    except OverflowError as error:
+        raise InvalidRequest.of_field(field, _OUTSIDE) from error
     return stamp
 
 
@@ -57,4 +64,4 @@ def read_time(message: Message, field: str, path: str = "") -> datetime | None:
     try:
         return stamp.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidRequest.of_field(path + field, "must be a time between the years 1 and 9999") from error
+        raise InvalidRequest.of_field(path + field, _OUTSIDE) from error

@@ -81,7 +81,6 @@ class Import:
         """Store a row; return its result. Raises InvalidRequest, which names the field."""
         if row.origin.account_id and not ID.fullmatch(row.origin.account_id):
             raise InvalidRequest.of_field("account_id", "must have 1 to 64 letters, digits, _ and -")
-        # The consent begins at that time and lasts a year.
         if row.origin.create_time and row.origin.create_time.year >= MAXYEAR:
             raise InvalidRequest.of_field("create_time", f"must be before the year {MAXYEAR}")
         marketplace = marketplace_code(row.connection.marketplace, "marketplace")

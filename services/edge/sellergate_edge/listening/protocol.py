@@ -69,6 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Start a request."""
         self._trailers = None
         self._is_receiving = True
+        self._unset_keepalive_if_required()
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -104,6 +105,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._idle_bytes = 0
         self._is_receiving = False
         super().on_message_complete()
+        if self.cycle.response_complete and not self.pipeline:
+            # The response came before the end of the body: the connection is idle from now on.
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_response_complete(self) -> None:
         """Drop the rest of the body of a request that has its response, and bound the time for what is still to come of it."""
@@ -139,8 +146,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _watch(self) -> None:
-        """Bound the time without a request in progress. The time for the rest of a body whose response was sent counts too."""
-        waits = self.cycle is None or self.cycle.response_complete
+        """Bound the time for a first request, an unfinished head, and the rest of a body whose response was sent."""
+        is_first = self.cycle is None
+        waits = is_first or (self.cycle.response_complete and (self._is_receiving or self._idle_bytes > 0))
         if waits and self._late is None and not self.transport.is_closing():
             self._late = self.loop.call_later(bounds.HEADER_SECONDS, self._give_up)
         elif not waits and self._late is not None:

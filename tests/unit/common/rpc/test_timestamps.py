@@ -48,3 +48,9 @@ def test_a_time_outside_of_the_calendar_names_its_field() -> None:
     with pytest.raises(InvalidRequest) as refused:
         read_time(message, "create_time", "account.")
     assert refused.value.violations[0].field == "account.create_time"
+
+
+def test_a_time_whose_offset_moves_it_out_of_the_calendar_is_refused_by_its_field() -> None:
+    for time in ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"):
+        with pytest.raises(InvalidRequest, match=r"until.*must be a time between the years 1 and 9999"):
+            from_datetime(datetime.fromisoformat(time), "until")

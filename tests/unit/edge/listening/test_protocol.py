@@ -246,6 +246,21 @@ async def test_slow_headers_time_out_as_stalled_ones_do(listener: Listener) -> N
 
 @pytest.mark.usefixtures("soon")
 @served
+async def test_a_connection_whose_body_ends_after_the_response_is_idle_and_stays_open(listener: Listener) -> None:
+    reader, writer = await listener.connect()
+    writer.write(b"POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\nx")
+    assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"12345678")
+    await asyncio.sleep(5 * bounds.HEADER_SECONDS)
+    assert listener.connections.open == 1
+    writer.write(REQUEST)
+    async with asyncio.timeout(30):
+        assert b"200 OK" in await reader.readuntil(b"200 OK")
+    writer.close()
+
+
+@pytest.mark.usefixtures("soon")
+@served
 async def test_a_client_that_reads_no_response_is_disconnected(listener: Listener) -> None:
     reader, writer = await asyncio.open_connection(HOST, listener.port, limit=1024)
     writer.write(REQUEST.replace(b"/ ", b"/large "))

@@ -58,11 +58,16 @@ export function bulkBar(selection, clear) {
     ending = new AbortController();
     report.replaceChildren();
     draw();
-    const failures = await run(action, ids, ending.signal, (done) => {
-      words.textContent = `${action.doing} ${numberWords(done)} of ${numberWords(ids.length)} …`;
-    });
+    let failures;
+    try {
+      failures = await run(action, ids, ending.signal, (done) => {
+        words.textContent = `${action.doing} ${numberWords(done)} of ${numberWords(ids.length)} …`;
+      });
+    } finally {
+      ending = null;
+      draw();
+    }
     const succeeded = failures.done - failures.length;
-    ending = null;
     report.replaceChildren(summary(action, succeeded, ids.length, failures));
     if (failures.done === ids.length) clear();
     draw();

@@ -11,7 +11,7 @@ let turn = 0;
 export const store = {
   accounts: new Map(),
   applications: new Map(),
-  /** By account, the time until which no call is left for an operation, as seen in this tab. */
+  /** True for each account with an operation that has no call left, as seen in this tab. */
   throttled: new Map(),
   isLoading: false,
   isComplete: false,
@@ -110,7 +110,7 @@ export async function refresh(id) {
   }
 }
 
-/** Record the operations of a seller for which no call is left now; none: the seller is not throttled. */
+/** Record whether an operation of a seller has no call left. */
 export function setThrottled(id, isThrottled) {
   if (store.throttled.has(id) === isThrottled) return;
   if (isThrottled) store.throttled.set(id, true);

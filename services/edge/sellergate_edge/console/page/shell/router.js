@@ -14,7 +14,15 @@ let scrolled = 0;
 const styles = new Map();
 
 const address = () => location.pathname + location.search;
-const routeOf = (path) => ROUTES.find(([pattern]) => pattern.test(path));
+const routeOf = (path) => isDecodable(path) ? ROUTES.find(([pattern]) => pattern.test(path)) : undefined;
+
+function isDecodable(path) {
+  try {
+    return decodeURIComponent(path) !== null;
+  } catch {
+    return false;
+  }
+}
 
 /** Return a page's module once its style is there. */
 async function styled(name, module) {
