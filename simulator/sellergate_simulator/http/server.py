@@ -15,6 +15,9 @@ from sellergate_simulator.http.responses import errors_response
 
 # The seconds for requests in progress at the stop signal, so that the process ends within two seconds.
 _GRACE_SECONDS = 1.0
+# More than the edge accepts: aiohttp refuses a longer line with a body even where the request is HEAD, and no client can
+# read that response.
+_MAX_LINE_BYTES = 65_536
 
 
 async def serve(
@@ -32,7 +35,14 @@ async def serve(
     runners = []
     try:
         for name, handler in handlers.items():
-            runner = web.ServerRunner(web.Server(_refusing_unreadable(handler), access_log=None, auto_decompress=False))
+            server = web.Server(
+                _refusing_unreadable(handler),
+                access_log=None,
+                auto_decompress=False,
+                max_line_size=_MAX_LINE_BYTES,
+                max_field_size=_MAX_LINE_BYTES,
+            )
+            runner = web.ServerRunner(server)
             runners.append(runner)
             await runner.setup()
             await web.TCPSite(runner, host, wanted[name], shutdown_timeout=_GRACE_SECONDS).start()

@@ -61,6 +61,14 @@ async def test_a_good_grant_gives_a_token_for_an_hour(lwa: HttpLwa, seller: Sell
     assert token.refresh_token == SecretStr(seller.refresh_token)
 
 
+async def test_a_life_begins_when_the_request_is_sent(lwa: HttpLwa, seller: Seller, control: httpx.AsyncClient) -> None:
+    await control.post("/control/faults", json={"kind": "lwa_slow", "count": 1, "delay_seconds": 1})
+    began = time.time()
+    token = await refresh(lwa, seller)
+    assert time.time() - began >= 1
+    assert token.expire_time - began < 3600.9
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -215,6 +215,17 @@ def test_every_operation_responds_in_its_envelope(client: Client) -> None:
         assert (items in content) == (operation.paginated_by is not None)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_long_line_has_a_response_that_a_client_can_read(client: Client, method: str) -> None:
+    path = "/delivery/2022-07-01/invoice/status?" + "a=1&" * 7_500
+    with socket.create_connection(("127.0.0.1", client.simulator.ports["na"]), timeout=5) as connection:
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 403")
+    assert (body == b"") == (method == "HEAD")
+
+
 def test_bytes_that_are_not_http_do_no_harm(amazon: Simulator) -> None:
     for rubbish in (
         b"\x16\x03\x01\x02\x00",

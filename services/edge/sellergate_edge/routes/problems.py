@@ -28,10 +28,12 @@ from sellergate_edge.routes.models import Stage
 
 MEDIA_TYPE = "application/problem+json"
 HTTP_REASONS: Mapping[int, str] = {
+    400: "BAD_REQUEST",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     408: "REQUEST_TIMEOUT",
     413: "REQUEST_ENTITY_TOO_LARGE",
+    431: "REQUEST_HEADER_FIELDS_TOO_LARGE",
 }
 """The reasons of errors of HTTP itself, by status: no error class of the client library has them."""
 REASONS = (*Reason, *HTTP_REASONS.values())

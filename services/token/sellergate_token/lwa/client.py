@@ -77,6 +77,8 @@ class HttpLwa:
                 async with asyncio.timeout(left):
                     ends = self._clock.monotonic() + left
                     await self.slots.take()
+                    # Amazon counts the token's life from a moment after this one, and this process may see the response late.
+                    sent = self._clock.wall()
                     response = await asyncio.shield(self._start(form, ends - self._clock.monotonic()))
         except (TimeoutError, httpx.TimeoutException):
             raise OutOfTime(f"LWA did not respond within {left:.1f} s.") from None
@@ -85,7 +87,7 @@ class HttpLwa:
             raise busy(f"LWA cannot be reached ({type(error).__name__}).") from None
         except parsing.TooLarge as error:
             raise busy(f"LWA's response cannot be read: {error}.") from None
-        return parse(response, grant, self._clock.wall())
+        return parse(response, grant, sent)
 
     def _start(self, form: dict[str, str], seconds: float) -> "asyncio.Task[Response]":
         """Start a request of at most `seconds` in a task that outlives its caller and releases its slot.

@@ -16,6 +16,7 @@ from sellergate_edge.listening import bounds
 from sellergate_edge.listening.connections import Connections, Proxies
 from sellergate_edge.listening.listener import ListenerOptions
 from sellergate_edge.listening.server import make_server
+from sellergate_edge.routes.problems import REASONS
 from sellergate_edge.settings import EdgeSettings
 from starlette.types import Receive, Scope, Send
 
@@ -162,6 +163,7 @@ async def test_headers_are_bounded_in_number_and_bytes(listener: Listener, parts
     if received:
         assert b"content-type: application/problem+json" in head
         assert json.loads(body)["reason"] == "REQUEST_HEADER_FIELDS_TOO_LARGE"
+        assert json.loads(body)["reason"] in REASONS
     assert listener.seen == []
     assert spent.seconds < 0.5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
