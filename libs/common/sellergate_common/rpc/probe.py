@@ -3,7 +3,6 @@
 import sys
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 SECONDS = 3.0
 NO_PROXY = ("grpc.enable_http_proxy", 0)
@@ -12,6 +11,9 @@ NO_PROXY = ("grpc.enable_http_proxy", 0)
 
 def serves(target: str) -> bool:
     """Return whether the service behind a health port is SERVING."""
+    # Every channel of the client library reads NO_PROXY above, also where only the base packages are installed.
+    from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
+
     with grpc.insecure_channel(target, options=[NO_PROXY]) as channel:
         try:
             response = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
