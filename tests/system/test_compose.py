@@ -77,8 +77,8 @@ async def test_it_comes_up_healthy_and_does_the_main_job(running: None) -> None:
     assert account_id
     async with httpx.AsyncClient(base_url="http://localhost:3001", trust_env=False, timeout=30) as client:
         headers = {"Authorization": f"Bearer {token[1]}"}
-        query = {"amazonAccountId": account_id[1], "marketplaceId": "ATVPDKIKX0DER"}
-        for name in ("status", "orders"):
+        account, marketplace = {"amazonAccountId": account_id[1]}, {"marketplaceId": "ATVPDKIKX0DER"}
+        for name, query in (("status", account), ("orders", account | marketplace)):
             response = await client.get(f"/api/amazon/test/{name}", params=query, headers=headers)
             assert response.status_code == 200, response.text
         assert response.json()["orders"]
