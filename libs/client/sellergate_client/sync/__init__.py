@@ -1,6 +1,6 @@
 """The client library without await, for programs without an event loop: it runs one in its own thread.
 
-Several threads may use one client at the same time. A coroutine may use it too, but its event loop stands still during each
+Several threads may use one client at the same time. A coroutine may use it too, but its event loop is blocked during each
 call, and the client warns of it (RuntimeWarning): use `sellergate_client.SellingPartner` there. In a notebook that is harmless.
 
 In a process that was forked after its parent had opened a client, no client works: fork before, or start child processes with

@@ -78,7 +78,7 @@ class EventLoop:
 
 
 def _warn_of_blocked_loop() -> None:
-    """Warn at the program's line: its own event loop stands still until the client's has done the work."""
+    """Warn at the program's line: its own event loop is blocked until the client's has done the work."""
     level, frame = 1, inspect.currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
