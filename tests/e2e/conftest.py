@@ -52,6 +52,9 @@ async def suite(
         with pytest.MonkeyPatch.context() as patch:
             # An authorization ends at the edge's own page, not at the console.
             patch.setenv("SELLERGATE_OAUTH_DONE_PAGE", "")
+            # The tests of one worker connect their sellers for the same user, each with an application of its own.
+            patch.setenv("SELLERGATE_APPLICATIONS_PER_USER", "2000")
+            patch.setenv("SELLERGATE_CLIENTS_PER_USER", "2000")
             patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
             patch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
             patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
