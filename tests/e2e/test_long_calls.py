@@ -25,8 +25,7 @@ async def test_a_call_has_the_seconds_that_its_header_names(
     (await control.post("/control/faults", json=slow)).raise_for_status()
     # A late gateway stops waiting for Amazon early enough to report the deadline itself, before the edge does.
     late = await rest.request("GET", path, headers={TIMEOUT: "1"})
-    unavailable = (502, "AMAZON_UNAVAILABLE"), (503, "AMAZON_UNAVAILABLE")
-    assert (late.status_code, late.json()["reason"]) in ((504, "DEADLINE_EXCEEDED"), *unavailable)
+    assert (late.status_code, late.json()["reason"]) in ((504, "DEADLINE_EXCEEDED"), (502, "AMAZON_UNAVAILABLE"))
     late = await rest.client.get(SELLERS, headers={**own, TIMEOUT: "1"})
     late_in_amazons_shape = (504, "InternalFailure"), (503, "ServiceUnavailable")
     assert (late.status_code, late.json()["errors"][0]["code"]) in late_in_amazons_shape
