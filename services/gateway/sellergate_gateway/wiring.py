@@ -220,5 +220,5 @@ def _limiter(settings: GatewaySettings, redis: Redis, waiters: WaitQueue, metric
     else:
         store = FallbackStore(RedisBuckets(redis), MemoryBuckets(FALLBACK_SHARE, now), now)
         corrections = Corrections(waiters, partial(redis.publish, QUOTA_MOVES), UNREACHABLE)
-    limiter = BatchedLimiter(RateLimiter(store, waiters, corrections, now), Batcher())
+    limiter = BatchedLimiter(RateLimiter(store, waiters, corrections, now), Batcher(now))
     return ShadowLimiter(limiter, metrics.shadow_wait) if settings.quota_mode == "shadow" else limiter

@@ -1,25 +1,34 @@
 """Batches of calls, two milliseconds long, in a busy process: a wake-up of the loop costs as much as a call's work.
 
-While the loop is idle at least half of the time, no call waits for a batch (ADR 0017).
+The lateness of the event loop decides whether a process is busy, and no number of calls, so that slow machines batch as fast
+ones do. A single call in its process never waits (ADR 0017).
 """
 
 import asyncio
+from collections.abc import Callable
 
 from sellergate_gateway.quota.limiter import WrappedLimiter
 from sellergate_gateway.quota.ports import Admission, BucketSet, Limiter
 
 BATCH_SECONDS = 0.002
-BUSY_CALLS_A_SECOND = 1_500
-WINDOW_SECONDS = 0.1
+LATE_SECONDS = 0.0005
+"""The mean lateness of the loop from which on it is busy: a call that waits for its batch then loses no time."""
+SAMPLE_SECONDS = 0.005
+# The weight of the newest sample in the mean: the effect of a single one fades within a few others.
+_WEIGHT = 0.2
 
 
 class Batcher:
-    """The batches of all calls of a process. The process is busy after the given number of calls in the previous window."""
+    """The batches of all calls of a process. `now` is a clock in seconds, finer than that of the loop.
 
-    def __init__(self) -> None:
-        self._busy = False
+    The loop is late by the time that a callback which is ready waits behind others, if these include another call.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._late = 0.0
         self._calls = 0
-        self._window_ends = 0.0
+        self._next_sample = 0.0
         self._next = 0.0
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -27,18 +36,22 @@ class Batcher:
         """Wait for the end of this batch. Return at once if the process is not busy or the last batch is over."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if now >= self._window_ends:
-            self._busy = self._calls >= BUSY_CALLS_A_SECOND * WINDOW_SECONDS
-            self._window_ends, self._calls = now + WINDOW_SECONDS, 0
         self._calls += 1
+        if now >= self._next_sample:
+            self._next_sample = now + SAMPLE_SECONDS
+            loop.call_soon(self._sample, self._now(), self._calls)
         if not self._waiting:
-            if not self._busy or now >= self._next:
+            if self._late < LATE_SECONDS or now >= self._next:
                 self._next = now + BATCH_SECONDS
                 return
             loop.call_at(self._next, self._release)
         future = loop.create_future()
         self._waiting.append(future)
         await future
+
+    def _sample(self, due: float, calls: int) -> None:
+        late = self._now() - due if self._calls > calls else 0.0
+        self._late += _WEIGHT * (late - self._late)
 
     def _release(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -2,19 +2,40 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
 
-from sellergate_gateway.quota.batching import BATCH_SECONDS, BUSY_CALLS_A_SECOND, WINDOW_SECONDS, Batcher
+from sellergate_gateway.quota.batching import BATCH_SECONDS, LATE_SECONDS, SAMPLE_SECONDS, Batcher
 
 from tests.fakes.virtual_time import run_in_virtual_time
 
+SAMPLES = 30
+
+
+def late_by(seconds: float) -> Callable[[], float]:
+    """Return a clock that moves on by `seconds` between two readings."""
+    readings = itertools.count()
+    return lambda: next(readings) * seconds
+
+
+async def sampled(batcher: Batcher, callers: int = 2) -> Batcher:
+    """Return a batcher that has taken several samples, each while so many callers arrive together."""
+    for _ in range(SAMPLES):
+        await asyncio.gather(*(batcher.join_batch() for _ in range(callers)))
+        await asyncio.sleep(SAMPLE_SECONDS)
+    return batcher
+
 
 async def busy() -> Batcher:
-    """Return the batcher of a process that has just had a full window of calls."""
-    batcher = Batcher()
-    for _ in range(int(BUSY_CALLS_A_SECOND * WINDOW_SECONDS)):
-        await asyncio.wait_for(batcher.join_batch(), 1)
-    await asyncio.sleep(WINDOW_SECONDS)
-    return batcher
+    return await sampled(Batcher(late_by(LATE_SECONDS * 1.1)))
+
+
+def waits(batcher: Batcher) -> bool:
+    """Return whether a call that arrives now waits."""
+    try:
+        batcher.join_batch().send(None)
+    except StopIteration:
+        return False
+    return True
 
 
 def test_the_first_call_passes_at_once_and_others_together_in_order() -> None:
@@ -51,12 +72,33 @@ async def no_two_closer() -> None:
     assert all(after - before >= BATCH_SECONDS * 0.9 for before, after in itertools.pairwise(times))
 
 
-async def test_no_call_waits_in_an_idle_process() -> None:
-    batcher = Batcher()
-    for _ in range(int(BUSY_CALLS_A_SECOND * WINDOW_SECONDS) - 1):
-        joining = batcher.join_batch()
-        try:
-            joining.send(None)
-        except StopIteration:
-            continue
-        raise AssertionError("it waits")
+def test_no_call_waits_while_the_loop_is_in_time_however_many_there_are() -> None:
+    run_in_virtual_time(none_waits_in_time())
+
+
+async def none_waits_in_time() -> None:
+    batcher = await sampled(Batcher(late_by(LATE_SECONDS * 0.9)))
+    assert not any(waits(batcher) for _ in range(10_000))
+
+
+def test_a_single_call_never_waits_however_late_the_loop_is() -> None:
+    run_in_virtual_time(single_calls())
+
+
+async def single_calls() -> None:
+    batcher = Batcher(late_by(LATE_SECONDS * 100))
+    for _ in range(SAMPLES):
+        assert not waits(batcher)
+        await asyncio.sleep(SAMPLE_SECONDS / 3)
+
+
+def test_one_late_sample_makes_no_process_busy_and_a_load_that_ends_is_forgotten() -> None:
+    run_in_virtual_time(single_sample())
+
+
+async def single_sample() -> None:
+    readings = [0.0, LATE_SECONDS * 4, *(0.0 for _ in range(SAMPLES * 8))]
+    batcher = await sampled(Batcher(iter(readings).__next__))
+    assert not any(waits(batcher) for _ in range(3))
+    recovered = await sampled(await busy(), callers=1)
+    assert not any(waits(recovered) for _ in range(3))
