@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -59,6 +60,22 @@ async def test_a_good_grant_gives_a_token_for_an_hour(lwa: HttpLwa, seller: Sell
     assert token.value.get_secret_value().startswith("Atza|")
     assert 3590 < token.expire_time - time.time() <= 3600
     assert token.refresh_token == SecretStr(seller.refresh_token)
+
+
+async def test_an_exchange_imports_nothing(lwa: HttpLwa, seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
+    await refresh(lwa, seller)
+    looked_up = list[str]()
+
+    class Recorder:
+        """A finder that finds nothing; a module that no other finds either is looked up again by each request."""
+
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            looked_up.append(name)
+
+    monkeypatch.setattr(sys, "meta_path", [Recorder, *sys.meta_path])
+    await refresh(lwa, seller)
+    assert looked_up == []
 
 
 async def test_a_life_begins_when_the_request_is_sent(lwa: HttpLwa, seller: Seller, control: httpx.AsyncClient) -> None:
