@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from psycopg import AsyncConnection
 from sellergate.account.v1 import account_service_pb2 as pb2
@@ -33,6 +34,7 @@ from tests.system.token_fleet import Fleet, fleet, until_done
 
 BOUND_SECONDS = 5.0
 LOOK_SECONDS = 0.1
+CONNECT_SECONDS = 30.0
 # The most seconds that a gateway may refuse calls around a failover of the database.
 OUTAGE_SECONDS = 60.0
 CHANGED, CALLED = 20, 10
@@ -48,6 +50,7 @@ class World:
     database_url: str
     silent_redis: redis_sets.Server
     accounts: AccountServiceStub
+    channel: grpc.aio.Channel
     gateways: list[GatewayServiceStub]
     shared_redis: str
     delays: list[float] = field(default_factory=list)
@@ -71,6 +74,12 @@ class World:
         method: Any = self.accounts.UndeleteAccount if active else self.accounts.DeleteAccount
         await invoke(method, kind(account_id=account_id, idempotency_key=key), dependency="account", seconds=30)
         return time.monotonic()
+
+    async def restart_account(self) -> None:
+        """Restart the account service, and wait until this program, too, is connected to it again."""
+        await self.fleet.suite.restart("account")
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await self.channel.channel_ready()
 
     async def warm(self, account_id: str, *, active: bool) -> None:
         """Give every gateway a copy."""
@@ -142,7 +151,7 @@ async def worlds(folder: Path, database_url: str) -> AsyncIterator[World]:
         (await running.control.post("/control/rates", json=rates)).raise_for_status()
         stub = AccountServiceStub(await stack.enter_async_context(accounts))
         gateways = [GatewayServiceStub(channel) for channel in channels]
-        yield World(running, database_url.replace("+psycopg", ""), own.servers[0], stub, gateways, shared)
+        yield World(running, database_url.replace("+psycopg", ""), own.servers[0], stub, accounts, gateways, shared)
 
 
 @pytest.mark.timeout(600)
@@ -181,7 +190,7 @@ async def killed(world: World, account_id: str) -> float:
     with pytest.raises(SellergateError):
         await begun
     world.silent_redis.send(signal.SIGCONT)
-    await world.fleet.suite.restart("account")
+    await world.restart_account()
     return await world.delay(account_id, await world.switch(account_id, active=False, key=key), active=False)
 
 
@@ -271,7 +280,7 @@ async def test_the_largest_delay_of_a_thousand_changes_under_load(
         await measured(world, CHANGES, "all announcements lost")
         account = world.fleet.suite.supervisor.processes["account"]
         account.environment["REDIS_URL"] = world.shared_redis
-        await world.fleet.suite.restart("account")
+        await world.restart_account()
         # The gateway without a Redis receives none of them.
         world.gateways.pop()
         await measured(world, ANNOUNCED, "announcements received")
