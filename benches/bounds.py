@@ -63,6 +63,8 @@ BOUNDS = (
     _most("growth.get_account", "GetAccount: CPU of account, with the most accounts, of one account's", 1.30, 1.10),
     _least("peers.async", "client library, 64 callers: calls/s of python-amazon-sp-api's async client", 1.5, 2.5),
     _least("peers.sync", "client library without await, one thread: calls/s of python-amazon-sp-api's", 0.40, 1.0),
+    _least("peers.sync_of_bare", "the same: calls/s of a bare pass-through's that is called without await", 0.30),
+    _least("peers.sync_delayed", "the same, upstream of 50 ms: calls/s of python-amazon-sp-api's", 0.85, 1.0),
     *(
         _most(f"start.{name}", f"{name} until healthy: seconds of `import grpc`", 15.0)
         for name in ("account", "token", "iam", "gateway", "edge")
