@@ -100,8 +100,8 @@ endif
 plants: $(VENV)/.dev ## simulate each planted fault of simulation/plants, and print which are found
 	$(SIMULATE).planting --seeds $(or $(SEEDS),2000)
 
-bench: $(VENV)/.dev ## measure all, NAMES=… for some, in about 12 minutes; fails if a promise of docs/performance.md is broken
-	@$(BIN)/python -m benches $(NAMES)
+bench: $(VENV)/.dev ## measure all, NAMES=… for some, in about 12 minutes, BUSY=1: on busy cores; fails if a promise is broken
+	@$(BIN)/python -m benches $(if $(BUSY),--busy) $(NAMES)
 
 bench-quick: $(VENV)/.dev ## measure less, in about 4 minutes
 	@$(BIN)/python -m benches --quick $(NAMES)

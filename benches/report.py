@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benches.bounds import BOUNDS, Bound
-from benches.results import Result, read
+from benches.results import Result, folder_of, read
 
 
 def describe(result: Result) -> Iterator[str]:
@@ -18,9 +18,9 @@ def describe(result: Result) -> Iterator[str]:
     yield from (f"  {line}" for line in result.not_run)
 
 
-def judge(names: list[str], *, summary: bool = False) -> bool:
+def judge(names: list[str], *, summary: bool = False, busy: bool = False) -> bool:
     """Print the figures of these benches beside their bounds; return whether all promises are kept."""
-    documents = read()
+    documents = read(folder_of(busy))
     figures = {key: figure for name in names for key, figure in documents[name]["figures"].items()}
     if summary:
         print(f"\n{'figure':78}{'measured':>9}{'promised':>10}{'goal':>8}")

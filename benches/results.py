@@ -44,10 +44,15 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def write(name: str, result: Result, *, quick: bool, seconds: float) -> Path:
+def folder_of(busy: bool) -> Path:
+    """Return the folder of the results; those beside busy processes are kept apart."""
+    return FOLDER / "busy" if busy else FOLDER
+
+
+def write(name: str, result: Result, folder: Path, *, quick: bool, seconds: float) -> Path:
     """Write the results of a bench, which took `seconds`; return the file."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    file = FOLDER / f"{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.json"
     document = {"bench": name, "quick": quick, "seconds": round(seconds, 1), "machine": machine(), **asdict(result)}
     file.write_text(json.dumps(document, indent=1) + "\n")
     return file

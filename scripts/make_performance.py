@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from benches.results import read
+from benches.results import folder_of, read
 from scripts.performance.page import page
 from scripts.performance.plots import plots
 
@@ -23,7 +23,7 @@ def main() -> int:
     for bench, name, svg in plots(documents):
         (folder / name).write_text(svg)
         plotted.setdefault(bench, []).append(name)
-    (ROOT / "docs" / "performance.md").write_text(page(documents, plotted))
+    (ROOT / "docs" / "performance.md").write_text(page(documents, plotted, read(folder_of(True))))
     print(f"docs/performance.md: {len(documents)} benches, {sum(map(len, plotted.values()))} plots")
     return 0
 

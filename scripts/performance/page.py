@@ -23,9 +23,9 @@ one run say more than calls per second, which depend on the machine. Your machin
 """
 
 
-def page(documents: Documents, plotted: Mapping[str, list[str]]) -> str:
-    """Return the page; `plotted` are the files of each bench's plots."""
-    parts = [HEAD, *_machine(documents), *_bounds(documents)]
+def page(documents: Documents, plotted: Mapping[str, list[str]], busy: Documents | None = None) -> str:
+    """Return the page; `plotted` are the files of each bench's plots, `busy` the results beside busy processes."""
+    parts = [HEAD, *_machine(documents), *_bounds(documents), *_busy(_figures(documents), _figures(busy or {}))]
     for name, bench in BENCHES.items():
         if name in documents:
             parts += [f"## {bench.title}\n", *_section(documents[name], plotted.get(name, []))]
@@ -46,8 +46,26 @@ def _machine(documents: Documents) -> Iterator[str]:
         yield "Some figures are those of `make bench-quick`, which measures less and is less certain.\n"
 
 
+def _figures(documents: Documents) -> dict[str, float]:
+    return {name: figure for one in documents.values() for name, figure in one["figures"].items()}
+
+
+def _busy(idle: Mapping[str, float], busy: Mapping[str, float]) -> Iterator[str]:
+    """Yield the share of each figure that remains where a busy process on each core halves its speed."""
+    if not busy:
+        return
+    yield "## Beside a busy process on each core\n"
+    yield "Every process gets about half of its core (`python -m benches --busy`).\n"
+    yield "| figure | idle | beside busy processes | ratio |\n|---|---|---|---|"
+    for bound in BOUNDS:
+        if bound.name in busy and bound.name in idle:
+            figure, beside = idle[bound.name], busy[bound.name]
+            yield f"| {bound.words} | {figure:.2f} | {beside:.2f} | {beside / figure:.2f} |"
+    yield ""
+
+
 def _bounds(documents: Documents) -> Iterator[str]:
-    figures = {name: figure for one in documents.values() for name, figure in one["figures"].items()}
+    figures = _figures(documents)
     yield "## Promises and goals\n"
     yield "| figure | measured | promised | goal | goal met |\n|---|---|---|---|---|"
     for bound in BOUNDS:

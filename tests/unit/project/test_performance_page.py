@@ -59,6 +59,9 @@ def test_the_page_tells_where_another_library_is_cheaper() -> None:
         in text
     )
     assert "not measured" in text
+    assert "busy" not in text
+    beside = page(documents(), {}, {"gateway": {**documents()["gateway"], "figures": {"gateway.shared": 0.63}}})
+    assert "| Call, quota in Redis: calls/s of a bare pass-through's | 0.70 | 0.63 | 0.90 |" in beside
 
 
 def test_plots_are_well_formed_and_the_same_each_time() -> None:
