@@ -130,6 +130,12 @@ class FakeAccounts:
         key = user_id, amazon_seller_id, marketplace
         return next((account for account, _ in self.rows.values() if _key(account) == key), None)
 
+    async def find_holder(self, user_id: str, external_ref: str) -> str | None:
+        rows = (account for account, _ in self.rows.values())
+        return next(
+            (one.account_id for one in rows if (one.user_id, one.external_ref) == (user_id, external_ref)), None
+        )
+
     async def list(self, narrowed: Filter, after: Cursor | None, limit: int) -> Sequence[Account]:
         def wanted(account: Account) -> bool:
             return (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from sellergate_amazon.marketplaces import MARKETPLACES, marketplace_by_code, marketplace_by_id
 from sellergate_common.errors import FieldViolation, InvalidRequest
 
-from sellergate_account.model import Account, Filter
+from sellergate_account.model import Account
 from sellergate_account.ports.repositories import AccountRepository
 
 MAX_LABELS = 16
@@ -55,9 +55,9 @@ async def check_ref_is_free(accounts: AccountRepository, account: Account) -> No
     """Raise InvalidRequest where another account of the same user has this account's external_ref."""
     if not account.external_ref:
         return
-    for other in await accounts.list(Filter(account.user_id, external_ref=account.external_ref), None, 2):
-        if other.account_id != account.account_id:
-            raise InvalidRequest.of_field(
-                "external_ref",
-                f"is the reference of the user's account {other.account_id}; choose another one, or change that account first",
-            )
+    holder = await accounts.find_holder(account.user_id, account.external_ref)
+    if holder not in (None, account.account_id):
+        raise InvalidRequest.of_field(
+            "external_ref",
+            f"is the reference of the user's account {holder}; choose another one, or change that account first",
+        )

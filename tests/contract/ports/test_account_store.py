@@ -156,6 +156,9 @@ async def test_a_reference_is_stored_once_for_a_user(store: Store) -> None:
         await work.accounts.add(account("b", "SELLER1", "u2", external_ref="4711"), SecretStr("Atzr|1"))
         await work.accounts.add(account("c", "SELLER2"), SecretStr("Atzr|1"))
         await work.accounts.add(account("d", "SELLER3"), SecretStr("Atzr|1"))
+    async with store.reading() as work:
+        assert [await work.accounts.find_holder(user, "4711") for user in ("u1", "u2", "u3")] == ["a", "b", None]
+        assert await work.accounts.find_holder("u1", "471") is None
     with pytest.raises(DuplicateKey):
         async with store.writing() as work:
             await work.accounts.save(account("c", "SELLER2", version=2, external_ref="4711"), None)

@@ -31,9 +31,10 @@ def domain(database: Database) -> Domain:
     return Domain(SqlStore(database, RING, INDEX_KEY))
 
 
-def connection(number: int = 0) -> Connection:
+def connection(number: int = 0, external_ref: str | None = None) -> Connection:
     client = LwaClient(SecretStr("amzn1.client"), SecretStr("secret"))
-    return Connection("u1", f"SELLER{number}", "US", client=client, refresh_token=SecretStr("Atzr|1"))
+    token = SecretStr("Atzr|1")
+    return Connection("u1", f"SELLER{number}", "US", client=client, refresh_token=token, external_ref=external_ref)
 
 
 async def connected(domain: Domain, number: int = 0) -> Account:

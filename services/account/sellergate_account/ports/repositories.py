@@ -32,6 +32,9 @@ class AccountRepository(Protocol):
     async def find(self, user_id: str, amazon_seller_id: str, marketplace: str) -> Account | None:
         """Return the account with this natural key."""
 
+    async def find_holder(self, user_id: str, external_ref: str) -> str | None:
+        """Return the id of the user's account that holds a reference, also where this service did not write its row."""
+
     async def list(self, narrowed: Filter, after: Cursor | None, limit: int) -> Sequence[Account]:
         """Return at most `limit` accounts in order, beginning after a cursor."""
 

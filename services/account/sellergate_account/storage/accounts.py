@@ -27,6 +27,9 @@ _BY_SELLER = Lookup(
         _ACCOUNTS.c.marketplace == bindparam("code"),
     )
 )
+_HOLDER = select(_ACCOUNTS.c.account_id).where(
+    _ACCOUNTS.c.user_id == bindparam("user"), _ACCOUNTS.c.external_ref == bindparam("reference")
+)
 _WITH_APPLICATION = (
     select(*_ACCOUNTS.c, *_APPLICATIONS.c)
     .join_from(_ACCOUNTS, _APPLICATIONS, isouter=True)
@@ -69,6 +72,12 @@ class SqlAccounts:
         """Return the account with this natural key."""
         row = await self._rows.find(_BY_SELLER, user=user_id, seller=amazon_seller_id, code=marketplace)
         return _account(row) if row else None
+
+    async def find_holder(self, user_id: str, external_ref: str) -> str | None:
+        """Return the id of the user's account with a reference; the database's own index covers rows with a wrong MAC too."""
+        await self._rows.write()
+        found: str | None = await self._connection.scalar(_HOLDER, {"user": user_id, "reference": external_ref})
+        return found
 
     async def list(self, narrowed: Filter, after: Cursor | None, limit: int) -> Sequence[Account]:
         """Return at most `limit` accounts in order, beginning after a cursor."""

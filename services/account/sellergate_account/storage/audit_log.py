@@ -4,10 +4,11 @@ The end of an account's chain is in the account's row; the ends of all other cha
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sellergate_common.tasks import let_others_run
-from sqlalchemy import Row, Select, Table, bindparam, delete, exists, insert, select, tuple_, update
+from sqlalchemy import Row, Select, Table, bindparam, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sellergate_account.model import OLDEST_FIRST, Anchor, AuditEvent, ChainHead, EventOrder
@@ -20,6 +21,8 @@ _CHAINS: Table = AuditChainRecord.metadata.tables[AuditChainRecord.__tablename__
 _EVENTS: Table = AuditEventRecord.metadata.tables[AuditEventRecord.__tablename__]
 EVENTS_AT_ONCE = 100
 """Some 10 ms of work for the event loop, which computes the MAC of each."""
+CLOCK_SKEW = timedelta(hours=1)
+"""By how much an event may be older than an earlier event of its chain, since replicas' clocks differ."""
 _NAMES = ("audit_count", "audit_mac", "audit_seal")
 # The columns that a statement returns make SQLAlchemy insert several rows by one statement.
 _APPEND, _APPEND_MANY = insert(_EVENTS), insert(_EVENTS).returning(_EVENTS.c.sequence)
@@ -124,8 +127,27 @@ class SqlAuditLog:
             query = query.where(number < after if order.newest_first else number > after)
         if order.since:
             query = query.where(_EVENTS.c.create_time >= order.since)
+            if order.newest_first or not after:
+                query = query.where(number > await self._last_before(chain, order.since - CLOCK_SKEW, after))
         query = query.order_by(number.desc() if order.newest_first else number).limit(limit)
         return [_event(row) for row in await self._connection.execute(query)]
+
+    async def _last_before(self, chain: str, time: datetime, end: int) -> int:
+        """Return the number of an event before a time, found by bisection up to an end (0: that of the chain), or 0.
+
+        Times have no index, so that a query by time reads the whole chain.
+        """
+        number, of_chain = _EVENTS.c.sequence, _EVENTS.c.chain == chain
+        last, first = 0, end or (await self._connection.scalar(select(func.max(number)).where(of_chain))) or 0
+        while first - last > EVENTS_AT_ONCE:
+            middle = (last + first) // 2
+            query = select(number, _EVENTS.c.create_time).where(of_chain, number >= middle).order_by(number).limit(1)
+            found = (await self._connection.execute(query)).one_or_none()
+            if found is not None and found.create_time < time:
+                last = found.sequence
+            else:
+                first = middle
+        return last
 
     async def orphan_chains(self, limit: int) -> Sequence[str]:
         """Return chains that have events and no end."""
