@@ -2,13 +2,16 @@
 
 import asyncio
 import gc
+import os
 import resource
+import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sellergate_account.storage.connections.postgres import PING_SECONDS
+from psycopg import OperationalError
+from sellergate_account.storage.connections.postgres import PING_SECONDS, BoundedConnection
 from sellergate_account.storage.database import Database, open_database
 from sellergate_account.storage.migrating import wait_for
 from sellergate_common.errors import OutcomeUnknown, Reason, Unavailable
@@ -166,6 +169,26 @@ async def test_a_statement_on_a_connection_that_falls_silent_ends_soon_after_the
                 await connection.execute(text("SELECT 2"))
         proxy.silent = False
         await database.ping()
+
+
+async def test_a_connection_that_the_server_has_ended_is_cut_without_an_error(postgres_url: str) -> None:
+    async with await BoundedConnection.connect(postgres_url.replace("+psycopg", "")) as connection:
+        connection._cut()
+        async with asyncio.timeout(20):
+            while _is_connected(connection.pgconn.socket):  # noqa: ASYNC110  (the kernel reports no such event)
+                await asyncio.sleep(0.01)
+        connection._cut()  # the time-out of a wait that the event loop has not yet ended
+        with pytest.raises(OperationalError):
+            await connection.execute("SELECT 1")
+
+
+def _is_connected(descriptor: int) -> bool:
+    with socket.socket(fileno=os.dup(descriptor)) as copy:
+        try:
+            copy.getpeername()
+        except OSError:
+            return False
+    return True
 
 
 async def test_a_server_that_the_environment_names_later_gets_no_plain_connection(

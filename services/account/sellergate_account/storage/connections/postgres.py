@@ -10,7 +10,7 @@ import os
 import select
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -81,7 +81,8 @@ class BoundedConnection(AsyncConnection[Any]):
         """Shut the socket down, so that a wait on it ends with an error."""
         if self.closed:
             return
-        with socket.socket(fileno=os.dup(self.pgconn.socket)) as copy:
+        # A connection that the server has ended already is not connected: its wait ends by that.
+        with socket.socket(fileno=os.dup(self.pgconn.socket)) as copy, suppress(OSError):
             copy.shutdown(socket.SHUT_RDWR)
 
 
