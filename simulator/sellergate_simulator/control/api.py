@@ -78,6 +78,8 @@ class Control:
             ("GET", "counters"): lambda _: json_response(self.counters.document()),
             ("GET", "recording"): lambda _: json_response({"bodies": dict(self.counters.bodies)}),
             ("POST", "recording"): self._record,
+            ("GET", "journal"): lambda _: json_response(self.counters.journal.document()),
+            ("POST", "journal"): self._start_journal,
             ("GET", "faults"): lambda _: json_response({"faults": [fault.document() for fault in self.faults.all()]}),
             ("DELETE", "faults"): lambda _: json_response({"removed": self.faults.remove()}),
             ("POST", "faults"): self._add_fault,
@@ -96,6 +98,11 @@ class Control:
 
     def _record(self, body: bytes) -> Response:
         self.counters.record(self._operation(_parse(bodies.Recording, body).operation))
+        return json_response({})
+
+    def _start_journal(self, body: bytes) -> Response:
+        _parse(bodies.StartJournal, body)
+        self.counters.journal.start()
         return json_response({})
 
     def _seed(self, body: bytes) -> Response:

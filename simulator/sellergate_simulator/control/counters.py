@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from sellergate_simulator.control.journal import Journal
+
 
 @dataclass(slots=True)
 class OperationCount:
@@ -33,6 +35,7 @@ class Counters:
     """The operation whose executions are recorded; None: no recording."""
     bodies: Counter[str] = field(default_factory=Counter)
     """The number of executions by SHA-256 of the body."""
+    journal: Journal = field(default_factory=Journal)
 
     def operation(self, name: str) -> OperationCount:
         """Return the counters of one operation."""

@@ -16,6 +16,10 @@ class Reset(Strict):
     tokens: bool = False
 
 
+class StartJournal(Strict):
+    """POST /control/journal: forget all entries, and record every exchange and execution from now on."""
+
+
 class Rates(Strict):
     """POST /control/rates: multiply Amazon's rates and bursts, of all operations or of one."""
 

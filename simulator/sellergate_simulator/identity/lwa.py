@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from sellergate_simulator.clock import Clock
 from sellergate_simulator.control.counters import Counters
+from sellergate_simulator.control.journal import digest
 from sellergate_simulator.http.responses import Response, json_response
 from sellergate_simulator.identity.tokens import AccessToken, AccessTokens
 from sellergate_simulator.state import Application, Grant, World
@@ -89,7 +90,8 @@ class TokenEndpoint:
         if grant.revoked:
             revoked = "User may have revoked or didn't grant the permission."
             raise LwaError("invalid_grant", f"{_INVALID_GRANT}refresh_token. {revoked}")
-        return {**self._issue(application, grant.selling_partner_id, None), "refresh_token": refresh_token}
+        issued = self._issue(application, grant.selling_partner_id, None, refresh_token)
+        return {**issued, "refresh_token": refresh_token}
 
     def _client_credentials(self, application: Application, fields: dict[str, str]) -> dict[str, object]:
         if "refresh_token" in fields:
@@ -113,12 +115,18 @@ class TokenEndpoint:
         del self.world.codes[text]
         refresh_token = f"Atzr|{secrets.token_urlsafe(96)}"
         self.world.grants[refresh_token] = Grant(application.client_id, code.selling_partner_id, code.withdrawn)
-        return {**self._issue(application, code.selling_partner_id, None), "refresh_token": refresh_token}
+        issued = self._issue(application, code.selling_partner_id, None, refresh_token)
+        return {**issued, "refresh_token": refresh_token}
 
-    def _issue(self, application: Application, seller: str | None, scope: str | None) -> dict[str, object]:
+    def _issue(
+        self, application: Application, seller: str | None, scope: str | None, refresh_token: str = ""
+    ) -> dict[str, object]:
         now, life = self.clock.wall(), self.world.token_life_seconds
-        token = AccessToken(application.client_id, application.application_id, seller, scope, now + life)
-        return {"access_token": self.tokens.issue(token, now), "token_type": "bearer", "expires_in": int(life)}
+        grant = digest(refresh_token.encode()) if refresh_token else ""
+        token = AccessToken(application.client_id, application.application_id, seller, scope, now + life, grant=grant)
+        text = self.tokens.issue(token, now)
+        self.counters.journal.exchanged(self.clock.steady(), seller, grant, text)
+        return {"access_token": text, "token_type": "bearer", "expires_in": int(life)}
 
 
 def grant_type_of(content_type: str, body: bytes) -> str | None:

@@ -34,6 +34,8 @@ class AccessToken:
     expires_at: float
     resources: tuple[RestrictedResource, ...] = ()
     """The resources of a Restricted Data Token; empty for any other token."""
+    grant: str = ""
+    """The digest of the refresh token for which it was issued; empty without one."""
 
     def resource_for(self, method: str, encoded_path: str) -> RestrictedResource | None:
         """Return the resource that covers a request."""

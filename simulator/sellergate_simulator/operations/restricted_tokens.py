@@ -44,6 +44,7 @@ class RestrictedTokens:
             scope=None,
             expires_at=call.now + life,
             resources=resources,
+            grant=call.token.grant,
         )
         return json_response({"restrictedDataToken": self._tokens.issue(token, call.now), "expiresIn": int(life)})
 

@@ -89,6 +89,10 @@ class SellingPartnerApi:
         except AmazonError as error:
             return error.response
         self.counters.record_execution(call.operation.name, call.body)
+        token = call.token
+        self.counters.journal.executed(
+            self.clock.steady(), call.operation.name, token.selling_partner_id, token.grant, call.query.raw, call.body
+        )
         return response
 
     def _finish(self, response: Response, arrival: Arrival, match: Match, headers: dict[str, str]) -> Response:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,26 @@ def test_counters_have_their_shape_from_the_start(amazon: Simulator) -> None:
         "unsigned_calls": 0,
         "faults_given": 0,
     }
+
+
+def test_the_journal_has_exchanges_and_executions_and_no_secret(amazon: Simulator) -> None:
+    client = amazon.client()
+    client.access_token()
+    amazon.post_control("journal", {})
+    token = client.access_token()
+    response = amazon.http.get(
+        f"{amazon.url('na')}/sellers/v1/account", params={"n": "7"}, headers={"x-amz-access-token": token}
+    )
+    assert response.status_code == 200
+    journal = amazon.control("GET", "journal")
+    (exchange,), (execution,) = journal.json()["exchanges"], journal.json()["executions"]
+    assert exchange["token"] == sha256(token.encode()).hexdigest()
+    assert exchange["grant"] == execution["grant"] == sha256(client.refresh_token.encode()).hexdigest()
+    assert exchange["seller"] == execution["seller"]
+    assert exchange["at"] <= execution["at"] <= time.monotonic()
+    assert (execution["operation"], execution["query"]) == ("sellers/v1/getAccount", "n=7")
+    assert token not in journal.text
+    assert client.refresh_token not in journal.text
 
 
 @pytest.mark.parametrize(
