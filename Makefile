@@ -27,7 +27,7 @@ PYTEST := $(BIN)/python -m pytest -q
 ALL_TESTS := tests/e2e tests/integration tests/contract tests/unit
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test coverage unit contract integration e2e system fuzz simulate plants check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
+.PHONY: help run test coverage unit contract integration e2e system fuzz simulate plants chaos soak check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
 
 # The order of sets of text must not differ between processes: a history is the same byte for byte.
 simulate plants: export PYTHONHASHSEED := 0
@@ -99,6 +99,12 @@ endif
 
 plants: $(VENV)/.dev ## simulate each planted fault of simulation/plants, and print which are found
 	$(SIMULATE).planting --seeds $(or $(SEEDS),2000)
+
+chaos: $(VENV)/.dev ## run real processes under faults: all, FAULTS=8 of them, NAMES="…", LIST=1, PLANT=<patch>
+	$(BIN)/python -m chaos$(if $(PLANT),.planting $(PLANT)) $(if $(LIST),--list) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(NAMES)
+
+soak: $(VENV)/.dev ## run a mixed load with faults at random for SECONDS=1800, and print what grows
+	$(BIN)/python -m chaos.soak --seconds $(or $(SECONDS),1800) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.dev ## measure all, NAMES=… for some, in about 12 minutes, BUSY=1: on busy cores; fails if a promise is broken
 	@$(BIN)/python -m benches $(if $(BUSY),--busy) $(NAMES)

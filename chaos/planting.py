@@ -1,0 +1,34 @@
+"""Planted faults: `python -m chaos.planting FILE WORD...` applies a patch to a copy of the code and runs scenarios on the copy."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from simulation.planting import ROOT, copy_code, paths
+
+_MORE = ("chaos", "simulator", "tests")
+
+
+def main() -> int:
+    """Run the scenarios on the copy; return 0 if an invariant broke, as it has to."""
+    patch, words = Path(sys.argv[1]).resolve(), sys.argv[2:]
+    with tempfile.TemporaryDirectory(prefix="sellergate-plant-") as folder:
+        copy = Path(folder)
+        copy_code(copy)
+        shutil.rmtree(copy / "tests")
+        for name in _MORE:
+            (copy / name).symlink_to(ROOT / name)
+        subprocess.run(
+            ["git", "apply", str(patch)], cwd=copy, check=True, env={**os.environ, "GIT_CEILING_DIRECTORIES": folder}
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([paths(copy), str(ROOT / "simulator")])}
+        done = subprocess.run([sys.executable, "-m", "chaos", *words], cwd=copy, env=environment, check=False)
+    print(f"{patch.stem}: {'found' if done.returncode == 1 else 'NOT FOUND'}")
+    return int(done.returncode != 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

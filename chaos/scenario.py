@@ -1,0 +1,109 @@
+"""A scenario: load, a fault, the wait until every operation succeeds again, and the check of all invariants."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from chaos.acting import acting, seconds_of
+from chaos.faults import Scenario
+from chaos.history import History
+from chaos.invariants import Known, Seen, Violation, check
+from chaos.load import Load
+from chaos.quiescence import Logs, at_rest
+
+# The load before a fault, and the time without a failure that counts as recovered, in seconds.
+WARM_SECONDS, QUIET_SECONDS = 2.0, 3.0
+LONGEST_RECOVERY_SECONDS = 75.0
+CALLERS = 2
+_LOOK_SECONDS = 0.2
+
+
+@dataclass
+class Result:
+    """What a scenario showed. `recovery` is how long after the fault's end an operation began that failed, in seconds."""
+
+    name: str
+    group: str
+    recovery: float
+    rest: float
+    seconds: float
+    operations: int
+    failed: dict[str, int]
+    exchanges: int
+    throttled: int
+    late: float
+    violations: list[str] = field(default_factory=list)
+
+
+class Scenarios:
+    """The scenarios of one world, one after the other."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._known = Known()
+        self._logs = Logs(load.world)
+
+    async def run(self, scenario: Scenario) -> Result:
+        """Run a scenario and return what it showed."""
+        began, load, world = time.monotonic(), self._load, self._load.world
+        load.history = history = History()
+        for account in load.accounts:
+            account.version = (await load.sellergate.accounts.get(account.id)).version
+        throttled = (await world.get_control("counters"))["throttled"]
+        await world.post_control("journal")
+        running = asyncio.create_task(load.run(CALLERS))
+        try:
+            await _until_quiet(load, began, WARM_SECONDS)
+            at = time.monotonic()
+            async with acting(load, scenario.faults):
+                if any("iam" in fault.place or "sts" in fault.place for fault in scenario.faults):
+                    await world.post_control("sessions/expire")
+                await asyncio.sleep(seconds_of(scenario.faults))
+            ended = time.monotonic()
+            recovery = await _until_quiet(load, ended, QUIET_SECONDS)
+        finally:
+            load.stop()
+            await running
+        rest, violations = await at_rest(world)
+        journal = await world.get_control("journal")
+        throttled = (await world.get_control("counters"))["throttled"] - throttled
+        versions = {one.number: (await load.sellergate.accounts.get(one.id)).version for one in load.accounts}
+        seen = Seen(scenario, history, load.accounts, journal, throttled, versions, at)
+        violations += check(seen, self._known) + self._logs.check()
+        if recovery is None:
+            failing = Counter(f"{one.kind}: {one.outcome}" for one in history.failed() if one.began > ended)
+            violations.append(Violation("convergence", f"operations still fail: {dict(failing)}"))
+        return Result(
+            name=scenario.name,
+            group=scenario.faults[0].group if len(scenario.faults) == 1 else "pair",
+            recovery=round(LONGEST_RECOVERY_SECONDS if recovery is None else recovery, 1),
+            rest=round(rest, 1),
+            seconds=round(time.monotonic() - began, 1),
+            operations=len(history.operations),
+            failed=dict(Counter(f"{one.kind}: {one.outcome}" for one in history.failed())),
+            exchanges=len(journal["exchanges"]),
+            throttled=throttled,
+            late=round(sum(late for _, late in history.delays), 1),
+            violations=list(dict.fromkeys(map(str, violations))),
+        )
+
+
+async def _until_quiet(load: Load, since: float, seconds: float) -> float | None:
+    """Wait until no operation that began later has failed for `seconds`, and each kind has succeeded.
+
+    Return how long after `since` the last failing operation began; None after LONGEST_RECOVERY_SECONDS.
+    """
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        now, last = time.monotonic(), since
+        later = [one for one in load.history.operations if one.began >= since]
+        for one in later:
+            if one.ended and not one.is_ok:
+                last = max(last, one.began)
+        done = Counter(one.kind for one in later if one.is_ok and one.began >= last)
+        pending = any(not one.ended and one.began < now - seconds for one in later)
+        if now - last >= seconds and not pending and all(done[kind] for kind in load.kinds):
+            return last - since
+        if now - since > LONGEST_RECOVERY_SECONDS:
+            return None

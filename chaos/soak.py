@@ -1,0 +1,156 @@
+"""A soak: a mixed load for half an hour with faults at random, and the slopes of what each process holds."""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sellergate_devstack.servers.redis import NoRedis
+
+from chaos.acting import FAULT_SECONDS, acting
+from chaos.faults import Scenario, singles
+from chaos.history import History
+from chaos.invariants import Violation
+from chaos.load import Load, loaded, open_quotas
+from chaos.quiescence import Logs, at_rest
+from chaos.run import SELLERS
+from chaos.sellers import connect
+from chaos.world import World, running
+
+FILE = Path("dist/soak.json")
+SAMPLE_SECONDS, PAUSE_SECONDS = 5.0, 10.0
+# The first part of a run fills caches and pools, and is not part of the slopes.
+WARM_SHARE = 1 / 3
+# The most that each figure may grow in the rest of a run, as a share of its mean, and in absolute terms.
+MOST_SHARE, MOST = 0.10, {"memory": 8.0, "descriptors": 12.0, "sockets": 12.0, "threads": 3.0}
+# A fault that ends a process would begin its figures anew, and the storm of new accounts would fill its caches.
+_NO = ("kill", "roll", "storm", "restart")
+
+
+@dataclass
+class Figures:
+    """The samples of one figure of one process: seconds since the start, and values."""
+
+    times: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def growth(self, since: float) -> tuple[float, float]:
+        """Return by how much the line of least squares rises after `since`, and the mean."""
+        pairs = [(at, value) for at, value in zip(self.times, self.values, strict=True) if at >= since]
+        if len(pairs) < 2:
+            return 0.0, 0.0
+        mean_at, mean = (sum(one[index] for one in pairs) / len(pairs) for index in (0, 1))
+        spread = sum((at - mean_at) ** 2 for at, _ in pairs)
+        slope = sum((at - mean_at) * (value - mean) for at, value in pairs) / spread if spread else 0.0
+        return slope * (pairs[-1][0] - pairs[0][0]), mean
+
+
+def figures_of(pid: int) -> dict[str, float]:
+    """Return a process's memory in MiB, open descriptors, sockets and threads; see proc(5)."""
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    open_files = list(_links(Path(f"/proc/{pid}/fd")))
+    return {
+        "memory": int(lines["VmRSS"].split()[0]) / 1024,
+        "descriptors": float(len(open_files)),
+        "sockets": float(sum(one.startswith("socket:") for one in open_files)),
+        "threads": float(lines["Threads"]),
+    }
+
+
+def _links(folder: Path) -> list[str]:
+    found = []
+    for one in folder.iterdir():
+        try:
+            found.append(str(one.readlink()))
+        except OSError:
+            continue  # closed in the meantime
+    return found
+
+
+async def soak(seconds: float, seed: int) -> tuple[dict[str, dict[str, Figures]], list[str], list[Violation]]:
+    """Run the soak; return the figures by process, the names of the faults, and what was not at rest in the end."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sellergate-chaos-")))
+        world = await stack.enter_async_context(running(folder))
+        await open_quotas(world)
+        load = await stack.enter_async_context(loaded(world, await connect(world, SELLERS), seed))
+        logs, end = Logs(world), time.monotonic() + seconds
+        working = asyncio.create_task(load.run(1))
+        sampling = asyncio.create_task(_sample(world, end))
+        faults = await _disturb(load, random.Random(seed), end)
+        figures = await sampling
+        load.stop()
+        await working
+        _, violations = await at_rest(world)
+        return figures, faults, violations + logs.check()
+
+
+async def _sample(world: World, end: float) -> dict[str, dict[str, Figures]]:
+    began, found = time.monotonic(), dict[str, dict[str, Figures]]()
+    while time.monotonic() < end:
+        for name, process in world.services.items():
+            for figure, value in figures_of(process.pid).items():
+                figures = found.setdefault(name, {}).setdefault(figure, Figures())
+                figures.times.append(time.monotonic() - began)
+                figures.values.append(value)
+        await asyncio.sleep(SAMPLE_SECONDS)
+    return found
+
+
+async def _disturb(load: Load, chance: random.Random, end: float) -> list[str]:
+    """Start and end faults by chance; none in the last tenth of the time, so that all connections have settled."""
+    possible: list[Scenario] = [one for one in singles() if not any(word in one.name for word in _NO)]
+    found, last = list[str](), end - (end - time.monotonic()) / 10
+    while time.monotonic() < last:
+        scenario = chance.choice(possible)
+        found.append(scenario.name)
+        async with acting(load, scenario.faults):
+            await asyncio.sleep(FAULT_SECONDS)
+        await asyncio.sleep(PAUSE_SECONDS)
+        load.history = History()  # a soak keeps no history
+    await asyncio.sleep(max(0.0, end - time.monotonic()))
+    return found
+
+
+def judge(figures: dict[str, dict[str, Figures]], seconds: float) -> tuple[list[str], list[str]]:
+    """Return a row for each figure of each process, and the rows of those that grow."""
+    rows, broken = list[str](), list[str]()
+    for name, ones in figures.items():
+        for figure, values in ones.items():
+            grown, mean = values.growth(WARM_SHARE * seconds)
+            row = f"{name:12} {figure:12} mean {mean:7.1f}   {grown:+6.1f} in {seconds * (1 - WARM_SHARE) / 60:.0f} min"
+            rows.append(row)
+            if grown > MOST[figure] and grown > MOST_SHARE * mean:
+                broken.append(row)
+    return rows, broken
+
+
+def main() -> int:
+    """Run the soak; return 0 if nothing grows, 1 otherwise, 2 where a server is missing."""
+    parser = argparse.ArgumentParser(prog="make soak", description="Load for a long time, with faults at random.")
+    parser.add_argument("--seconds", type=float, default=1800.0, help="for how long (default: 1800)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the load and of the faults (default: 1)")
+    options = parser.parse_args()
+    try:
+        figures, faults, violations = asyncio.run(soak(options.seconds, options.seed))
+    except (FileNotFoundError, NoRedis) as error:
+        print(f"NOT RUN: {error}", file=sys.stderr)
+        return 2
+    rows, broken = judge(figures, options.seconds)
+    print(*rows, sep="\n")
+    print(f"\n{len(faults)} faults; {len(broken)} figures grow; {len(violations)} invariants broken in the end")
+    print(*broken, *map(str, violations), sep="\n")
+    FILE.parent.mkdir(exist_ok=True)
+    document = {name: {one: figures[name][one].__dict__ for one in figures[name]} for name in figures}
+    FILE.write_text(json.dumps({"seconds": options.seconds, "faults": faults, "figures": document}) + "\n")
+    return int(bool(broken or violations))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
