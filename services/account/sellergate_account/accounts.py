@@ -29,6 +29,7 @@ from sellergate_account.model import (
     Renewal,
     Signing,
     State,
+    VerificationMethod,
     check_etag,
 )
 from sellergate_account.ports.change_publisher import ChangePublisher
@@ -44,6 +45,7 @@ _CREDENTIALS = frozenset(
 )
 
 _NOTHING_NEW = Renewal()
+_EXCHANGE = VerificationMethod.REFRESH_TOKEN
 
 _Result = TypeVar("_Result")
 
@@ -218,7 +220,9 @@ class Accounts:
         async def change(work: UnitOfWork) -> Account:
             account = self._check_revision(await self.get_owned(work, account_id, ""), expected_revision)
             changed = replace(account, authorization_expire_time=_or(consent_until, account.authorization_expire_time))
-            return await self._save(work, "refresh_token.rotated", account, changed, Renewal(refresh_token))
+            return await self._save(
+                work, "refresh_token.rotated", account, changed, Renewal(refresh_token, is_verified=True)
+            )
 
         return await self._write(change)
 
@@ -235,14 +239,18 @@ class Accounts:
 
         return await self._write(change)
 
-    async def restore(self, account_id: str, expected_revision: int) -> Account:
-        """Record that Amazon accepted the refresh token of a revoked account. Raises NotFound, Conflict."""
+    async def restore(self, account_id: str, expected_revision: int, method: VerificationMethod = _EXCHANGE) -> Account:
+        """Record that Amazon accepted the refresh token, which makes a revoked account active. Raises NotFound, Conflict."""
 
         async def change(work: UnitOfWork) -> Account:
             account = self._check_revision(await self.get_owned(work, account_id, ""), expected_revision)
-            if account.state is not State.AUTHORIZATION_REVOKED:
+            if account.state is State.INACTIVE:
                 return account
-            return await self._save(work, "authorization.restored", account, replace(account, state=State.ACTIVE))
+            action = "verified" if account.state is State.ACTIVE else "restored"
+            accepted = replace(
+                account, state=State.ACTIVE, verified_time=self._now(), verification_method=method or _EXCHANGE
+            )
+            return await self._save(work, f"authorization.{action}", account, accepted)
 
         return await self._write(change)
 
@@ -328,6 +336,9 @@ class Accounts:
         if token is not None and renewal.renews_consent:
             # The seller consented at an unknown time, perhaps long ago: the token may be an older one.
             after = replace(after, authorization_expire_time=None)
+        if token is not None:
+            verified = (self._now(), _EXCHANGE) if renewal.is_verified else (None, VerificationMethod.NONE)
+            after = replace(after, verified_time=verified[0], verification_method=verified[1])
         if token is not None and after.state is State.AUTHORIZATION_REVOKED:
             after = replace(after, state=State.ACTIVE)
         changed = [name for name in Account.__dataclass_fields__ if getattr(before, name) != getattr(after, name)]

@@ -30,6 +30,14 @@ class Signing(StrEnum):
     SIGV4 = "SIGV4"
 
 
+class VerificationMethod(StrEnum):
+    """The way in which Amazon accepted a refresh token; NONE: it has not since the token was stored."""
+
+    NONE = ""
+    REFRESH_TOKEN = "REFRESH_TOKEN"
+    CONSENT = "CONSENT"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One connected seller, without its secret. Times are aware and in UTC.
@@ -58,6 +66,8 @@ class Account:
     role_without_external_id: bool = False
     external_ref: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    verified_time: datetime | None = None
+    verification_method: VerificationMethod = VerificationMethod.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,11 +301,15 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """The secrets of a change: a refresh token, whether it is of another consent, and whether the LWA secret is new."""
+    """The secrets of a change: a refresh token, whether it is of another consent, and whether the LWA secret is new.
+
+    `is_verified` says that Amazon has accepted the refresh token.
+    """
 
     refresh_token: SecretStr | None = None
     renews_consent: bool = False
     client_secret: bool = False
+    is_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

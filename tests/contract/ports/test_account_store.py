@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sellergate_account.model import Account, Application, ApplicationSecrets, Cursor, Filter, Signing, State
+from sellergate_account.model import (
+    Account,
+    Application,
+    ApplicationSecrets,
+    Cursor,
+    Filter,
+    Signing,
+    State,
+    VerificationMethod,
+)
 from sellergate_account.ports.errors import DecryptionError, DuplicateKey, InUse, NotAuthentic
 from sellergate_account.ports.unit_of_work import Store
 from sellergate_account.storage.database import Database, open_database
@@ -105,6 +114,19 @@ async def test_stored_values_are_read_back(store: Store) -> None:
         assert await work.applications.find("u1", SecretStr("amzn1.client")) == application()
         assert await work.applications.find("u2", SecretStr("amzn1.client")) is None
         assert await work.applications.read_secrets(application()) == CLIENT
+
+
+async def test_a_verification_is_read_back_and_ends(store: Store) -> None:
+    method = VerificationMethod.CONSENT
+    verified = account("a", version=2, verified_time=NOW, verification_method=method)
+    async with store.writing() as work:
+        await work.accounts.add(account("a"), SecretStr("Atzr|1"))
+        await work.accounts.save(verified, None)
+    async with store.writing() as work:
+        assert await work.accounts.get("a") == verified
+        await work.accounts.save(account("a", version=3), None)
+    async with store.reading() as work:
+        assert await work.accounts.get("a") == account("a", version=3)
 
 
 async def test_a_key_is_stored_once(store: Store) -> None:

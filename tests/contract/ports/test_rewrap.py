@@ -62,7 +62,7 @@ async def test_a_batch_is_read_and_written_in_one_statement_each(filled: Databas
     assert batch.rewrapped == ROWS
     assert [one for one in seen if "accounts" in one] == [
         "SELECT accounts",
-        "UPDATE accounts refresh_token_sealed names_mac row_mac",
+        "UPDATE accounts refresh_token_sealed names_mac verified_mac row_mac",
     ]
 
 

@@ -183,6 +183,7 @@ async def made(database: Database) -> World:
     token, labels = SecretStr("Atzr|2"), {"tier": "gold"}
     changes = Changes(region="eu-west-1", refresh_token=token, external_ref="4711", labels=labels)
     await domain.accounts.update(target, "u1", changes, "")
+    await domain.accounts.restore(target, (await domain.accounts.get(target, "u1")).revision)
     await domain.accounts.set_active(target, "u1", "", active=False)
     await domain.applications.rotate(spare.application_id, "u1", NewSecret(SecretStr("secret-2")))
     await domain.clients.revoke(client, "u1")

@@ -13,7 +13,17 @@ from sellergate_common.rpc.timestamps import from_datetime, read_time
 from sellergate_account.account_fields import check_labels, marketplace_code
 from sellergate_account.accounts import Connection
 from sellergate_account.applications import LwaClient
-from sellergate_account.model import Account, Application, ApplicationSecrets, Changes, Filter, Signing, State, etag_of
+from sellergate_account.model import (
+    Account,
+    Application,
+    ApplicationSecrets,
+    Changes,
+    Filter,
+    Signing,
+    State,
+    VerificationMethod,
+    etag_of,
+)
 from sellergate_account.ports.change_log import Kind, ListedChange
 
 _SIGNING: Mapping[int, Signing] = {
@@ -66,6 +76,10 @@ def to_message(account: Account) -> account_pb2.Account:
         role_without_external_id=account.role_without_external_id,
         external_ref=account.external_ref,
         labels=account.labels,
+        verified_time=from_datetime(account.verified_time),
+        verification_method=account_pb2.VerificationMethod.Value(
+            f"VERIFICATION_METHOD_{account.verification_method or 'UNSPECIFIED'}"
+        ),
     )
 
 
@@ -197,6 +211,17 @@ def to_signing(mode: int, field: str) -> Signing | None:
     if mode not in _SIGNING:
         raise InvalidRequest.of_field(field, f"must be one of {', '.join(Signing)}")
     return _SIGNING[mode]
+
+
+def to_method(method: int) -> VerificationMethod:
+    """Read the way of a verification; NONE when it is not set. Raises InvalidRequest for a number that the enum lacks."""
+    names: Mapping[int, str] = {value: name for name, value in account_pb2.VerificationMethod.items()}
+    if method not in names:
+        methods = ", ".join(filter(None, VerificationMethod))
+        raise InvalidRequest.of_field("method", f"must be one of {methods}")
+    return VerificationMethod.__members__.get(
+        names[method].removeprefix("VERIFICATION_METHOD_"), VerificationMethod.NONE
+    )
 
 
 def secret_or_none(text: str) -> SecretStr | None:

@@ -21,6 +21,7 @@ from sellergate_account.rpc.account_messages import (
     to_connection,
     to_filter,
     to_message,
+    to_method,
     to_secrets_message,
 )
 from sellergate_account.rpc.acting_user import acting_user, check_user
@@ -186,7 +187,8 @@ class AccountSecretsServicer(AccountSecretsServiceServicer):
         context: Any,
     ) -> secrets_pb2.RestoreAuthorizationResponse:
         """Record an accepted refresh token by compare-and-set."""
-        account = await self._accounts.restore(request.account_id, request.expected_revision)
+        method = to_method(request.method)
+        account = await self._accounts.restore(request.account_id, request.expected_revision, method)
         return secrets_pb2.RestoreAuthorizationResponse(account=to_message(account))
 
     async def FindApplication(

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import Table, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sellergate_account.model import Account, Cursor, Filter, SecretRef, Signing, State
+from sellergate_account.model import Account, Cursor, Filter, SecretRef, Signing, State, VerificationMethod
 from sellergate_account.ports.secret_store import SecretStore
 from sellergate_account.storage.row_macs import RowMacs
 from sellergate_account.storage.tables import AccountRecord, ApplicationRecord
@@ -155,6 +155,7 @@ def _account(row: Mapping[str, Any]) -> Account:
     values["marketplace_ids"] = tuple(values["marketplace_ids"])
     values["signing"] = Signing(values["signing"])
     values["state"] = State(values["state"])
+    values["verification_method"] = VerificationMethod(values["verification_method"])
     values["external_ref"] = values["external_ref"] or ""
     return Account(**values, refresh_token_set=bool(row["refresh_token_sealed"]))
 
@@ -166,4 +167,5 @@ def _values(account: Account) -> dict[str, Any]:
     values["labels"] = dict(account.labels)
     values["signing"] = account.signing.value
     values["state"] = account.state.value
+    values["verification_method"] = account.verification_method.value
     return values

@@ -15,7 +15,7 @@ from sellergate_account.storage.accounts import REFRESH_TOKEN
 from sellergate_account.storage.applications import SECRET_COLUMNS
 from sellergate_account.storage.database import Database
 from sellergate_account.storage.keyed_requests import RESPONSE
-from sellergate_account.storage.row_macs import MAC, NAMES_MAC, TABLES, RowMacs
+from sellergate_account.storage.row_macs import MAC, OWN_MACS, TABLES, RowMacs
 from sellergate_account.storage.tables import AccountRecord, ApplicationRecord, HandleRecord, KeyedRequestRecord
 
 _SECRETS: Mapping[str, Mapping[str, str]] = {
@@ -78,7 +78,7 @@ class SqlRewrapper:
             if changed or not (self._macs.is_current(values) and self._macs.fits(rows, values)):
                 rewrapped += opens
                 signed = self._macs.sign(rows, {**values, **changed})
-                new = {name: signed[name] for name in (*_SECRETS.get(table, ()), MAC, NAMES_MAC) if name in signed}
+                new = {name: signed[name] for name in (*_SECRETS.get(table, ()), MAC, *OWN_MACS) if name in signed}
                 updates.append({"key_of_row": values[key.name], **new})
         if updates:
             await connection.execute(update(rows).where(key == bindparam("key_of_row")), updates)

@@ -2,7 +2,7 @@
 
 A row's MAC covers its table, its primary key and every other column but those of `_APART`, and names the key that made it
 ("<kid>.<64 hex digits>"). The keys are derived from the sealing keys' ring: the newest makes MACs, all check them.
-Columns that the release before does not know have a MAC of their own with the primary key (`_NAMED`): that release can neither
+Columns that the release before does not know have a MAC of their own with the primary key (`OWN_MACS`): that release can neither
 check them nor sign them when it changes the row.
 """
 
@@ -10,6 +10,8 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from prometheus_client import Counter
@@ -28,9 +30,12 @@ MAX_NAME = 128
 ROWS_AT_ONCE = 100
 """Some 10 ms of work for the event loop."""
 # The end of an account's audit chain has an HMAC of its own. Its count is covered, so that a row is not restored without it.
-NAMES_MAC = "names_mac"
-_NAMED = ("external_ref", "labels")
-_APART = frozenset({MAC, "audit_mac", "audit_seal", NAMES_MAC, *_NAMED})
+OWN_MACS: Mapping[str, Sequence[str]] = {
+    "names_mac": ("external_ref", "labels"),
+    "verified_mac": ("verified_time", "verification_method"),
+}
+"""The MACs of single columns, with these columns."""
+_APART = frozenset({MAC, "audit_mac", "audit_seal", *OWN_MACS, *chain.from_iterable(OWN_MACS.values())})
 TABLES: Mapping[str, Table] = {name: table for name, table in Base.metadata.tables.items() if MAC in table.columns}
 """The tables whose rows have a MAC, by name."""
 _REFUSED = Counter(
@@ -50,19 +55,18 @@ class RowMacs:
 
     def sign(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a whole row with its MACs; columns that are left out have their defaults."""
-        signed = {**row, MAC: self._mac(self._newest, table, row)}
-        if NAMES_MAC in table.columns:
-            signed[NAMES_MAC] = self._names_mac(self._newest, table, row)
-        return signed
+        own = {name: self._own_mac(name, self._newest, table, row) for name in _OWN_OF[table.name]}
+        return {**row, **own, MAC: self._mac(self._newest, table, row)}
 
     def is_current(self, row: Mapping[str, Any]) -> bool:
         """Return whether a row's MACs name the newest key."""
-        return all(str(mac).partition(".")[0] == self._newest for mac in (row[MAC], row.get(NAMES_MAC)) if mac)
+        return all(str(mac).partition(".")[0] == self._newest for mac in (row[MAC], *map(row.get, OWN_MACS)) if mac)
 
     def fits(self, table: Table, row: Mapping[str, Any]) -> bool:
         """Return whether a key of the ring made a row's MACs over this row."""
-        if NAMES_MAC in table.columns and not self._is_made(str(row[NAMES_MAC]), table, row, self._names_mac):
-            return False
+        for name in _OWN_OF[table.name]:
+            if not self._is_made(str(row[name]), table, row, partial(self._own_mac, name)):
+                return False
         return bool(row[MAC]) and self._is_made(str(row[MAC]), table, row, self._mac)
 
     def _is_made(
@@ -120,12 +124,12 @@ class RowMacs:
         message = _CANONICAL.encode([table.name, covered]).encode("utf-8", "surrogatepass")
         return f"{kid}.{hmac.digest(self._keys[kid], message, 'sha256').hex()}"
 
-    def _names_mac(self, kid: str, table: Table, row: Mapping[str, Any]) -> str:
-        """Return the MAC of a row's `_NAMED` columns; empty where these are, as in a row of the release before."""
-        named = [(name, row[name]) for name in _NAMED if row.get(name)]
-        if not named:
+    def _own_mac(self, mac: str, kid: str, table: Table, row: Mapping[str, Any]) -> str:
+        """Return the MAC of the columns of one of `OWN_MACS`; empty where these are, as in a row of the release before."""
+        covered = [(name, row[name]) for name in OWN_MACS[mac] if row.get(name)]
+        if not covered:
             return ""
-        message = _CANONICAL.encode([table.name, NAMES_MAC, _key_of(table, row), named])
+        message = _CANONICAL.encode([table.name, mac, _key_of(table, row), covered])
         return f"{kid}.{hmac.digest(self._keys[kid], message.encode('utf-8', 'surrogatepass'), 'sha256').hex()}"
 
     async def rows(self, connection: AsyncConnection) -> AsyncIterator[StoredRow]:
@@ -162,3 +166,4 @@ _COVERED = {
     name: [(column.name, bool(column.nullable)) for column in table.columns if column.name not in _APART]
     for name, table in TABLES.items()
 }
+_OWN_OF = {name: [mac for mac in OWN_MACS if mac in table.columns] for name, table in TABLES.items()}

@@ -145,6 +145,9 @@ class AccountRecord(ChainEnd, RowMac, Base):
     external_ref: Mapped[str | None] = mapped_column(String(128))
     labels: Mapped[dict[str, str]] = mapped_column(JSON, server_default="{}")
     names_mac: Mapped[str] = mapped_column(String(128), server_default="")
+    verified_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    verification_method: Mapped[str] = mapped_column(String(32), server_default="")
+    verified_mac: Mapped[str] = mapped_column(String(128), server_default="")
 
 
 class ExternalIdRecord(RowMac, Base):
