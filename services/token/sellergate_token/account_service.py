@@ -24,7 +24,7 @@ from sellergate_common.cache.redis_entries import Admit, AlwaysAdmitted
 from sellergate_common.cache.single_flight import FLIGHT_SECONDS
 from sellergate_common.cache.stale_if_error import LOOK_SECONDS, StaleIfErrorCache
 from sellergate_common.context import bind, time_left, until_deadline
-from sellergate_common.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
+from sellergate_common.errors import Conflict, NotFound, OutcomeUnknown, SellergateError, Unavailable
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 from sellergate_common.rpc.timestamps import from_datetime, read_time, to_timestamp
@@ -41,6 +41,7 @@ CONTRACTS = (
 )
 STORE_PAUSE_SECONDS = 0.5
 _DEPENDENCY = "account"
+_CONSENT = account_pb2.VERIFICATION_METHOD_CONSENT
 
 _Response = TypeVar("_Response")
 
@@ -137,7 +138,7 @@ class GrpcAccounts:
             return
 
     async def restore(self, account: AccountView) -> AccountView:
-        """Record an accepted grant."""
+        """Record an accepted grant; a revoked account becomes active."""
         restored = await restore_account(self._secrets, account.account_id, account.revision)
         return AccountView(restored.account_id, restored.revision)
 
@@ -205,9 +206,13 @@ class GrpcSellers:
             authorization_expire_time=expire_time,
         )
         account = (await _invoke(self._channel, self._accounts.UpsertAccount, request)).account
-        if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
-            # The refresh token equals the stored one, and Amazon has just accepted it.
-            account = await restore_account(self._secrets, account.account_id, account.revision)
+        try:
+            account = await restore_account(self._secrets, account.account_id, account.revision, _CONSENT)
+        except SellergateError as error:
+            # A revoked account has the refresh token that Amazon has just accepted, and needs this record to be usable.
+            if account.state == account_pb2.ACCOUNT_STATE_AUTHORIZATION_REVOKED:
+                raise
+            get_logger().warning("verification_not_recorded", reason=error.reason)
         return account.account_id, account
 
 
@@ -298,10 +303,15 @@ async def to_client(
 
 
 async def restore_account(
-    secrets: "account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub", account_id: str, revision: int
+    secrets: "account_secrets_service_pb2_grpc.AccountSecretsServiceAsyncStub",
+    account_id: str,
+    revision: int,
+    method: "account_pb2.VerificationMethod.ValueType" = account_pb2.VERIFICATION_METHOD_REFRESH_TOKEN,
 ) -> account_pb2.Account:
-    """Record that Amazon accepted the grant of a revoked account. Raises Conflict if the account has changed since."""
-    request = account_secrets_service_pb2.RestoreAuthorizationRequest(account_id=account_id, expected_revision=revision)
+    """Record that Amazon accepted an account's grant. Raises Conflict if the account has changed since."""
+    request = account_secrets_service_pb2.RestoreAuthorizationRequest(
+        account_id=account_id, expected_revision=revision, method=method
+    )
     return (await invoke(secrets.RestoreAuthorization, request, dependency=_DEPENDENCY)).account
 
 

@@ -138,7 +138,7 @@ class Accounts(Protocol):
         """Record that Amazon refused this revision's grant for good. An account with a later revision does not change."""
 
     async def restore(self, account: AccountView) -> AccountView:
-        """Record that Amazon accepted the grant of a revoked account. Return the new revision. Raises Conflict."""
+        """Record that Amazon accepted this revision's grant. Return the account after it. Raises Conflict."""
 
 
 class VerificationLimiter(Protocol):

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sellergate_common.cache.entries import Lookup
-from sellergate_common.errors import NotFound, PreconditionFailed, Reason
+from sellergate_common.errors import NotFound, PreconditionFailed, Reason, SellergateError
+from sellergate_common.observability.logs import get_logger
 
 from sellergate_token.ports import (
     AUTHORIZATION_LOST,
@@ -74,8 +75,18 @@ class Verifications:
             account = await self._accounts.rotate(account, sent)
         elif standing.revoked:
             account = await self._accounts.restore(account)
+        else:
+            account = await self._record(account)
         await self._replace_cached(account, replace(token, refresh_token=None))
         return Verified(exchanged=True, age=0.0, restored=standing.revoked)
+
+    async def _record(self, account: AccountView) -> AccountView:
+        """Record the verification of an active account. A failure is only logged: the token works, and nothing else changes."""
+        try:
+            return await self._accounts.restore(account)
+        except SellergateError as error:
+            get_logger().warning("verification_not_recorded", reason=error.reason)
+            return account
 
     async def _replace_cached(self, account: AccountView, token: AccessToken) -> None:
         """Replace the cached token by the new one."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from pydantic import SecretStr
-from sellergate_common.errors import NotFound, PreconditionFailed, Reason, Unavailable
+from sellergate_common.errors import Conflict, NotFound, PreconditionFailed, Reason, SellergateError, Unavailable
 from sellergate_token.ports import AccountGrant, AccountView, Standing
 from sellergate_token.tokens.verification import VERIFICATION_SECONDS, Verifications, Verified
 
@@ -18,6 +18,7 @@ class StandingAccounts(FakeAccounts):
 
     is_revoked: bool = False
     restored: list[AccountView] = field(default_factory=list)
+    failure: SellergateError | None = None
 
     async def view(self, account_id: str, at_least: int = 0) -> AccountView:
         if self.is_revoked:
@@ -39,9 +40,11 @@ class StandingAccounts(FakeAccounts):
 
     async def restore(self, account: AccountView) -> AccountView:
         assert account.revision == self.revision
+        if self.failure is not None:
+            raise self.failure
         self.restored.append(account)
+        self.revision += self.is_revoked
         self.is_revoked = False
-        self.revision += 1
         return AccountView(account.account_id, self.revision)
 
     async def rotate(self, account: AccountView, refresh_token: SecretStr) -> AccountView:
@@ -78,6 +81,20 @@ async def test_a_verification_exchanges_in_spite_of_a_cached_token_and_replaces_
     assert await world.verifications.verify("a", "u1") == Verified(exchanged=True, age=0.0)
     new = await world.tokens.for_account("a", None)
     assert (new.cached, new.value.value != old.value.value, world.lwa.exchanges) == (True, True, 2)
+
+
+async def test_an_accepted_token_is_recorded_also_for_an_active_account(world: World) -> None:
+    await world.verifications.verify("a", "u1")
+    await world.verifications.verify("a", "u1")
+    assert world.accounts.restored == [AccountView("a", 1)], "once for each exchange"
+
+
+@pytest.mark.parametrize("failure", [Conflict("changed"), Unavailable("no account service")])
+async def test_an_active_account_is_verified_although_the_record_fails(world: World, failure: SellergateError) -> None:
+    world.accounts.failure = failure
+    assert await world.verifications.verify("a", "u1") == Verified(exchanged=True, age=0.0)
+    assert (await world.tokens.for_account("a", None)).cached
+    assert world.lwa.exchanges == 1
 
 
 async def test_within_60_seconds_a_verification_returns_the_age_of_the_token(world: World) -> None:
