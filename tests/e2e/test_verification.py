@@ -26,6 +26,11 @@ def outcomes(document: dict[str, Any]) -> dict[str, str]:
     return {stage["name"]: stage["outcome"] for stage in document["stages"]}
 
 
+async def verification(rest: Rest, account_id: str) -> tuple[str | None, str | None]:
+    account = (await rest.request("GET", f"/api/amazon/accounts/{account_id}")).json()
+    return account["verifiedTime"], account["verificationMethod"]
+
+
 async def revoke(control: httpx.AsyncClient, seller: Seller) -> None:
     revoked = {"refresh_token": seller.refresh_token, "access_tokens": True}
     (await control.post("/control/secrets/revoke-grant", json=revoked)).raise_for_status()
@@ -46,11 +51,12 @@ async def falsely_revoked(rest: Rest, control: httpx.AsyncClient, seller: Seller
 
 
 async def test_a_status_check_exchanges_and_calls_within_its_limit(
-    rest: Rest, control: httpx.AsyncClient, seller: Seller
+    rest: Rest, control: httpx.AsyncClient, client: Sellergate, seller: Seller
 ) -> None:
     account_id = await rest.connect(seller)
     async with token_service(rest.suite) as tokens:
         await tokens.get(account_id)
+        assert await verification(rest, account_id) == (None, None), "a call's token is no verification"
         before = await exchanges(control)
         first = await status(rest, account_id)
         assert outcomes(first) == {"stored": "OK", "token": "OK", "role": "OK", "call": "OK"}
@@ -61,6 +67,9 @@ async def test_a_status_check_exchanges_and_calls_within_its_limit(
     assert {outcomes(one)["call"] for one in many} == {"SKIPPED"}
     assert all(0 <= one["stages"][1]["ageSeconds"] < 60 for one in many)
     assert await exchanges(control) - before == 1
+    verified_time, method = await verification(rest, account_id)
+    assert (verified_time is not None, method) == (True, "REFRESH_TOKEN")
+    assert (await client.accounts.get(account_id)).HasField("verified_time")
     quiet = await status(rest, account_id, exchange="false", call="false")
     assert outcomes(quiet)["call"] == "SKIPPED"
     assert outcomes(quiet)["token"] in ("OK", "CACHED")  # OK within two seconds of the exchange
@@ -110,7 +119,9 @@ async def test_one_exchange_restores_an_account_that_was_revoked_falsely(
     assert verified["state"] == "ACTIVE"
     assert outcomes(verified) == {"token": "OK", "role": "OK", "call": "OK"}
     assert await lwa_calls(control) - before == 1
-    assert (await rest.request("GET", path)).json()["state"] == "ACTIVE"
+    found = (await rest.request("GET", path)).json()
+    assert (found["state"], found["verificationMethod"]) == ("ACTIVE", "REFRESH_TOKEN")
+    assert found["verifiedTime"]
 
 
 async def test_an_account_that_amazon_refuses_stays_revoked_after_one_exchange(

@@ -1,7 +1,7 @@
 """The JSON documents of the REST API. Names are camelCase; secrets are accepted and never returned."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -35,6 +35,13 @@ class AccountState(StrEnum):
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
     AUTHORIZATION_REVOKED = "AUTHORIZATION_REVOKED"
+
+
+class VerificationMethod(StrEnum):
+    """How Amazon accepted a refresh token: exchanged for an access token, or issued for the seller's consent and then exchanged."""
+
+    REFRESH_TOKEN = "REFRESH_TOKEN"
+    CONSENT = "CONSENT"
 
 
 MAX_ITEMS = 1000
@@ -150,6 +157,14 @@ class Account(Json):
     state: AccountState
     refresh_token_set: bool
     authorization_expire_time: datetime | None
+    verified_time: Annotated[
+        datetime | None,
+        Field(
+            description="When Amazon last accepted the stored refresh token in a verification, a status check, a consent or a"
+            " rotation; null: not since it was stored. Tokens that calls obtain do not change it."
+        ),
+    ]
+    verification_method: Annotated[VerificationMethod | None, Field(description="How it was verified then")]
     create_time: datetime
     update_time: datetime
     etag: str
@@ -174,6 +189,8 @@ class Account(Json):
             state=AccountState(account_pb2.AccountState.Name(message.state).removeprefix("ACCOUNT_STATE_")),
             refresh_token_set=message.refresh_token_set,
             authorization_expire_time=_time(message, "authorization_expire_time"),
+            verified_time=_time(message, "verified_time"),
+            verification_method=_method(message.verification_method),
             create_time=_time(message, "create_time"),
             update_time=_time(message, "update_time"),
             etag=message.etag,
@@ -393,6 +410,12 @@ class Applied(Json):
     """The result of a rotation. `applied`: the credentials were stored now; false: they were stored before."""
 
     applied: bool
+
+
+def _method(number: int) -> VerificationMethod | None:
+    """Return the way of a verification; None if there is none, or a later release of the account service has named it."""
+    names: Mapping[int, str] = {value: name for name, value in account_pb2.VerificationMethod.items()}
+    return VerificationMethod.__members__.get(names.get(number, "").removeprefix("VERIFICATION_METHOD_"))
 
 
 def _time(message: Message, field: str) -> Any:

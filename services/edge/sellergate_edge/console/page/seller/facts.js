@@ -17,7 +17,7 @@ export function factsCard() {
       'Account ID': code(account.id),
       'Your names for it': names.length ? element('span', {class: 'codes'}, names.map(code)) : null,
       'Authorization': authorizationLeft(account),
-      'Verified': 'verifiedTime' in account ? (account.verifiedTime ? momentWords(account.verifiedTime) : 'never') : null,
+      'Verified by Amazon': 'verifiedTime' in account ? verifiedWords(account) : null,
       'Marketplaces': account.marketplaceIds.length ? element('span', {class: 'codes'}, account.marketplaceIds.map(code)) : 'none',
       'Calls go to': account.sandbox ? 'the sandbox' : 'production',
       'Signing': {AUTO: 'only with a role', NONE: 'never', SIGV4: 'always'}[account.signingMode],
@@ -44,6 +44,11 @@ export function applicationCard() {
       'Website consent': application.authorizesOnWebsite ? 'ready' : 'not set up: no redirect URI',
     }) : element('p', {class: 'soft'}, account.applicationId)),
   };
+}
+
+function verifiedWords({verifiedTime, verificationMethod}) {
+  if (!verifiedTime) return 'not since the refresh token was stored';
+  return `${momentWords(verifiedTime)}${verificationMethod === 'CONSENT' ? ', by the seller’s consent' : ''}`;
 }
 
 function code(words) {
