@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from google.protobuf.message import Message
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.alias_generators import to_camel
-from sellergate.account.v1 import account_pb2, application_pb2, drop_in_client_service_pb2
+from sellergate.account.v1 import account_pb2, application_pb2
 from sellergate.gateway.v1 import operation_pb2
 
 
@@ -188,11 +188,11 @@ class Account(Json):
             sandbox=message.sandbox,
             state=AccountState(account_pb2.AccountState.Name(message.state).removeprefix("ACCOUNT_STATE_")),
             refresh_token_set=message.refresh_token_set,
-            authorization_expire_time=_time(message, "authorization_expire_time"),
-            verified_time=_time(message, "verified_time"),
+            authorization_expire_time=time_of(message, "authorization_expire_time"),
+            verified_time=time_of(message, "verified_time"),
             verification_method=_method(message.verification_method),
-            create_time=_time(message, "create_time"),
-            update_time=_time(message, "update_time"),
+            create_time=time_of(message, "create_time"),
+            update_time=time_of(message, "update_time"),
             etag=message.etag,
             external_ref=message.external_ref,
             labels=dict(message.labels),
@@ -229,7 +229,7 @@ class Application(Json):
             shared=not message.owner_user_id,
             lwa_client_id_hint=message.lwa_client_id_hint,
             authorizes_on_website=bool(message.spapi_application_id and message.redirect_uris),
-            secret_expire_time=_time(message, "secret_expire_time"),
+            secret_expire_time=time_of(message, "secret_expire_time"),
         )
 
 
@@ -237,55 +237,6 @@ class ApplicationPage(Json):
     """One page of applications; nextPageToken is empty on the last."""
 
     applications: list[Application]
-    next_page_token: str
-
-
-class NewClient(Given):
-    """A client for SP-API SDKs to create, for accounts of the user."""
-
-    name: Annotated[str, Field(max_length=128, examples=["warehouse"])] = ""
-    account_ids: Annotated[list[str], Field(min_length=1, max_length=MAX_ITEMS)]
-
-
-class DropInClient(Json):
-    """A client for SP-API SDKs, without secrets."""
-
-    client_id: Annotated[str, Field(examples=["sgc_…"])]
-    name: str
-    account_ids: list[str]
-    create_time: datetime
-    revoke_time: datetime | None
-
-    @classmethod
-    def from_message(cls, message: drop_in_client_service_pb2.DropInClient) -> "DropInClient":
-        """Return the document of the account service's message."""
-        return cls(
-            client_id=message.client_id,
-            name=message.name,
-            account_ids=list(message.account_ids),
-            create_time=_time(message, "create_time"),
-            revoke_time=_time(message, "revoke_time"),
-        )
-
-
-class Handle(Json):
-    """The drop-in refresh token of one account."""
-
-    account_id: str
-    handle: Annotated[str, Field(examples=["sgr_…"])]
-
-
-class IssuedClient(DropInClient):
-    """A new client with its secret and drop-in refresh tokens, which are shown only once."""
-
-    client_secret: Annotated[str, Field(examples=["sgs_…"])]
-    handles: list[Handle]
-
-
-class ClientPage(Json):
-    """One page of clients; nextPageToken is empty on the last."""
-
-    clients: list[DropInClient]
     next_page_token: str
 
 
@@ -418,6 +369,6 @@ def _method(number: int) -> VerificationMethod | None:
     return VerificationMethod.__members__.get(names.get(number, "").removeprefix("VERIFICATION_METHOD_"))
 
 
-def _time(message: Message, field: str) -> Any:
+def time_of(message: Message, field: str) -> Any:
     """Return a time, or None if it is absent."""
     return getattr(message, field).ToDatetime(tzinfo=UTC) if message.HasField(field) else None
