@@ -36,15 +36,16 @@ async def test_an_operator_reads_events_and_verifies_the_chains(rest: Rest, sell
         assert seen == [
             (1, "account.created", "edge", "u1", created.headers["x-request-id"]),
             (2, "secrets.read", "token", "", called.headers["x-request-id"]),
-            (3, "account.deactivated", "edge", "u1", deleted.headers["x-request-id"]),
+            (3, "authorization.verified", "token", "", called.headers["x-request-id"]),
+            (4, "account.deactivated", "edge", "u1", deleted.headers["x-request-id"]),
         ]
         whole = await events(stub, "", 2)
         assert [event.sequence for event in whole] == list(range(1, len(whole) + 1))
         assert f"account/{account_id}" in {event.subject for event in whole}
         one = await invoke(stub.VerifyAudit, VerifyAuditRequest(account_id=account_id), dependency="account")
-        assert (one.checked, list(one.faults), one.fault_count) == (3, [], 0)
+        assert (one.checked, list(one.faults), one.fault_count) == (4, [], 0)
         everything = await invoke(stub.VerifyAudit, VerifyAuditRequest(), dependency="account")
-        assert everything.checked >= len(whole) + 3
+        assert everything.checked >= len(whole) + 4
         assert not everything.faults
         with pytest.raises(NotFound):
             await invoke(stub.VerifyAudit, VerifyAuditRequest(account_id="nobody"), dependency="account")
