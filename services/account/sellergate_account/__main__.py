@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import uvloop
 from sellergate_common.blocking.names import Loop
 from sellergate_common.identity.own_certificate import with_own_certificate
+from sellergate_common.observability.core_dumps import forbid_core_dumps
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.admission import Admission
@@ -31,6 +32,7 @@ POLLS = frozenset({"sellergate.account.v1.AccountService/ListAccountChanges"})
 
 def main() -> None:
     """Run the service until a signal stops it."""
+    forbid_core_dumps()
     settings = with_own_certificate(load_settings(AccountSettings), "account")
     configure_logging("account", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)

@@ -5,6 +5,7 @@ from sellergate_common.allocator import return_freed_memory
 from sellergate_common.blocking.heap import settle_heap
 from sellergate_common.blocking.names import Loop
 from sellergate_common.identity.own_certificate import with_own_certificate
+from sellergate_common.observability.core_dumps import forbid_core_dumps
 from sellergate_common.observability.logs import configure_logging, get_logger
 from sellergate_common.observability.telemetry import serve_metrics
 from sellergate_common.observability.tracing import configure_tracing
@@ -17,6 +18,7 @@ from sellergate_edge.wiring import open_servers
 
 def main() -> None:
     """Run the edge until a signal stops it."""
+    forbid_core_dumps()
     return_freed_memory()
     settings = with_own_certificate(load_settings(EdgeSettings), "edge")
     configure_logging("edge", settings.log_level)

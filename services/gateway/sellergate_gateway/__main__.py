@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 import uvloop
 from sellergate_common.blocking.names import Loop
 from sellergate_common.identity.own_certificate import with_own_certificate
+from sellergate_common.observability.core_dumps import forbid_core_dumps
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.health import open_health
@@ -18,6 +19,7 @@ from sellergate_gateway.wiring import open_servicers
 
 def main() -> None:
     """Run the service until a signal stops it."""
+    forbid_core_dumps()
     settings = with_own_certificate(load_settings(GatewaySettings), "gateway")
     configure_logging("gateway", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)

@@ -13,6 +13,7 @@ from sellergate_common.clock_skew import measured_skew
 from sellergate_common.identity.own_certificate import with_own_certificate
 from sellergate_common.identity.policy import Access
 from sellergate_common.identity.tls import Identity
+from sellergate_common.observability.core_dumps import forbid_core_dumps
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.channel import open_channel
@@ -34,6 +35,7 @@ from sellergate_iam.sts import BotoSts
 
 def main() -> None:
     """Run the service until a signal stops it."""
+    forbid_core_dumps()
     settings = with_own_certificate(load_settings(IamSettings), "iam")
     configure_logging("iam", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)
@@ -56,10 +58,9 @@ async def serve(settings: IamSettings) -> None:
         accounts = await stack.enter_async_context(
             open_accounts(channel, settings.account_copies, changes, cache.listeners, SYSTEM_CLOCK, background)
         )
-        sites = Sites(settings.production, settings.sandbox)
         credentials = Credentials(accounts, sts, cache, settings.allowed_roles)
         CacheMetrics.register("credentials", credentials.counts)
-        signatures = Signatures(accounts, credentials, sites, BotoSigner())
+        signatures = Signatures(accounts, credentials, Sites(settings.production, settings.sandbox), BotoSigner())
         await run_server(
             "iam",
             settings.iam_port,

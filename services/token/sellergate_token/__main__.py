@@ -13,6 +13,7 @@ from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.clock_skew import measured_skew
 from sellergate_common.identity.own_certificate import with_own_certificate
 from sellergate_common.identity.tls import Identity
+from sellergate_common.observability.core_dumps import forbid_core_dumps
 from sellergate_common.observability.logs import configure_logging
 from sellergate_common.redis_client import open_redis
 from sellergate_common.rpc.channel import open_channel
@@ -31,6 +32,7 @@ from sellergate_token.wiring import make_authorizations, make_tokens, open_rotat
 
 def main() -> None:
     """Run the service until a signal stops it."""
+    forbid_core_dumps()
     settings = with_own_certificate(load_settings(TokenSettings), "token")
     configure_logging("token", settings.log_level)
     uvloop.run(serve(settings), loop_factory=Loop)
