@@ -70,6 +70,17 @@ async def test_an_account_from_its_connection_to_its_end(operator: Operator, sel
     assert "ACCOUNT_NOT_FOUND" in await typed(operator, "accounts", "show", account_id, code=1)
 
 
+async def test_an_account_of_an_application_that_was_added_before(operator: Operator, seller: Seller) -> None:
+    user = f"cli-{seller.seller_id}"
+    secrets = {"SELLERGATE_LWA_CLIENT_SECRET": seller.client_secret, "SELLERGATE_REFRESH_TOKEN": seller.refresh_token}
+    words = "--client-id", seller.client_id, "--owner", user, "--name", "Inventory", "--json"
+    application = json.loads(await typed(operator, "applications", "add", *words, **secrets))
+    assert application["name"] == "Inventory"
+    given = "--user", user, "--seller", seller.seller_id, "--application", application["application_id"], "--json"
+    added = json.loads(await typed(operator, "accounts", "add", *given, **secrets))
+    assert added["application_id"] == application["application_id"]
+
+
 async def test_calls_pages_quota_and_the_catalogue(rest: Rest, operator: Operator, seller: Seller, fast: None) -> None:
     account = "-a", await rest.connect(seller)
     body = await typed(operator, "call", "GET", "/sellers/v1/marketplaceParticipations", *account)

@@ -11,9 +11,12 @@ from sellergate_common.errors import RULES, Reason
 from typer.main import get_command
 
 from tests.paths import ROOT
+from tests.unit.project.test_project import tracked
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/quickstarts").glob("*.md"))]
 _ROW = re.compile(r"^\| `([A-Z_]+)` \| `(\w+)` \| ([A-Z_]+) \| (\d+) \| (.+) \| (.+) \|$", re.MULTILINE)
+# Every page with words for people, also beside the code.
+TEXTS = tracked("*.md")
 # What is no command and no program: output, diagrams.
 _SHOWN = {"text", "mermaid"}
 _MARK = re.compile(r"<!-- (?:tests?: (?P<tests>[\w./]+(?:, [\w./]+)*)(?:; .+)?|not run: (?P<why>.+)) -->")
@@ -61,17 +64,46 @@ def test_commands_that_are_named_exist(path: Path) -> None:
             command = command.commands[rest.pop(0)]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def examples(path: Path) -> Iterator[tuple[str, str, re.Match[str] | None]]:
+    """Yield each example of a page: its language, its text and its mark, which is the line before it or that of the page."""
+    of_page = _MARK.fullmatch("".join(path.read_text().splitlines()[2:3]))
+    for language, text, before in fences(path):
+        if language not in _SHOWN:
+            yield language, text, _MARK.fullmatch(before) or of_page
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_example_is_run_by_a_test_or_says_why_not(path: Path) -> None:
     """The line before a block names the test, or one mark at the head of the page names that of all its blocks."""
-    of_page = _MARK.fullmatch(path.read_text().splitlines()[2])
-    for language, text, before in fences(path):
-        if language in _SHOWN:
-            continue
-        mark = _MARK.fullmatch(before) or of_page
+    for _, text, mark in examples(path):
         assert mark, f"{path.name}: write <!-- test: tests/… --> or <!-- not run: … --> before {text[:60]!r}"
         for test in (mark["tests"] or "").split(", "):
             assert (ROOT / test).exists(), test
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_named_tests_type_the_commands_of_an_example(path: Path) -> None:
+    """A test that reads the page types all of its commands; any other has the words of each `sellergate` command."""
+    for language, text, mark in examples(path):
+        if language or not (mark and mark["tests"]):
+            continue
+        source = "".join((ROOT / test).read_text() for test in mark["tests"].split(", "))
+        for line in text.splitlines() if path.name not in source and f'"{path.stem}"' not in source else ():
+            command, words = get_command(app), line.partition(" #")[0].split()
+            rest = words[words.index("sellergate") + 1 :] if "sellergate" in words else []
+            typed = list[str]()
+            while rest and hasattr(command, "commands") and rest[0] in command.commands:
+                typed.append(rest.pop(0))
+                command = command.commands[typed[-1]]
+            spelling = ", ".join(f'"{word}"' for word in typed)
+            assert spelling in source, f"{path.name}: {mark['tests']} does not type {line!r}"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_targets_of_make_that_are_named_exist(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    typed = re.findall(r"(?:`|^)make ([a-z][a-z -]*[a-z])", path.read_text(), re.MULTILINE)
+    assert {target for words in typed for target in words.split()} <= targets
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
