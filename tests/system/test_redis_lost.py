@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sellergate_common.errors import OutOfTime, Overloaded
+from sellergate_common.errors import OutOfTime, Overloaded, Unavailable
 
 from tests.e2e.token_service import exchanges
 from tests.system.gateway_fleet import Gateways, gateways
@@ -26,7 +26,8 @@ async def round_of(world: Gateways, accounts: list[str]) -> float:
         while True:
             try:
                 await world.call(account_id, PATH, 60, seconds=120)
-            except (Overloaded, OutOfTime) as refused:  # a machine with much to do; nothing was done
+            # A machine with much to do, or a process that has just been restarted; nothing was done.
+            except (Overloaded, OutOfTime, Unavailable) as refused:
                 if time.monotonic() - began > PATIENCE_SECONDS:
                     raise
                 await asyncio.sleep(refused.retry_after or 1.0)
