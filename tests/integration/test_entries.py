@@ -170,6 +170,16 @@ async def test_a_value_that_is_refused_after_it_was_replaced_is_not_replaced_aga
     assert await two[0].entries.drop("a")  # an operator may at any time
 
 
+async def test_a_dropped_value_that_a_replica_still_had_is_dropped_again(redis_url: str, replicas: Replicas) -> None:
+    (one,), source = await replicas(redis_url, 1), Source()
+    first = await one.get(source)
+    assert await one.entries.drop_if("a", first.text)
+    await one.entries.put("a", first)  # as a replica refills an empty Redis that was cut off during the drop
+    assert await one.get(source) == first
+    assert await one.entries.drop_if("a", first.text)
+    assert (await one.get(source)).text == "value 2"
+
+
 async def test_callers_that_need_a_longer_life_do_not_share_a_shorter_one(redis_url: str, replicas: Replicas) -> None:
     (one, two), source = await replicas(redis_url, 2), Source(life=10.0)
     await one.get(source)

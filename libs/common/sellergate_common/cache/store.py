@@ -137,10 +137,14 @@ class EntryStore(Generic[_Key, _Value]):
         self.memory.put(key, value, renewal_time(value, self._jitter()))
 
     async def drop_if(self, key: _Key, mark: Any) -> bool:
-        """Drop the entry here and in Redis if its value has this mark, and announce it; at most once in COOL_OFF_SECONDS."""
+        """Drop the entry here and in Redis if its value has this mark, and announce it; at most one value in COOL_OFF_SECONDS.
+
+        A value that was dropped before is dropped again: a replica that was cut from Redis meanwhile may still have it.
+        """
         codec, held, name = self.codec, self.memory.get(key), self.codec.name(key)
         own = held is not None and codec.mark(held.value) == mark
-        if await self.cache.get(_cool_off(name)) is not None:
+        last = await self.cache.get(_cool_off(name))
+        if last is not None and last.get_secret_value() != str(mark):
             get_logger().warning("refused_again")
             return False
         if own:
@@ -149,7 +153,7 @@ class EntryStore(Generic[_Key, _Value]):
             name, lambda opened: codec.mark(codec.decode(opened.get_secret_value())) == mark
         )
         if dropped or own:
-            await self.cache.put(_cool_off(name), SecretStr("dropped"), COOL_OFF_SECONDS)
+            await self.cache.put(_cool_off(name), SecretStr(str(mark)), COOL_OFF_SECONDS)
             await self.cache.announce(codec.subject(key))
         return dropped or own
 

@@ -12,14 +12,18 @@ from sellergate_common.cache.entries import COOL_OFF_SECONDS
 from sellergate_common.cache.lru import Lru
 
 _SIZE = 10_000
+# Calls that are refused within these seconds of a renewal carried the old credentials. If the same ones are refused later, a
+# replica that was cut off while they were dropped has returned them, and they are dropped again.
+SETTLED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Renewal:
-    """A renewal: the mark of the refused credentials, and the end of the pause."""
+    """A renewal: the mark of the refused credentials, the end of the pause, and when their calls in progress have ended."""
 
     mark: str
     until: float
+    settles: float
     dropping: "asyncio.Task[None]"
 
 
@@ -38,10 +42,18 @@ class CoolOff:
         """
         renewal = self._renewals.get(account_id)
         if renewal is None or self._now() >= renewal.until:
-            renewal = _Renewal(mark, self._now() + COOL_OFF_SECONDS, asyncio.create_task(drop()))
-            self._renewals.put(account_id, renewal)
+            renewal = self._start(account_id, mark, self._now() + COOL_OFF_SECONDS, drop)
         elif renewal.mark != mark:
             return False
+        elif self._now() >= renewal.settles and renewal.dropping.done():
+            renewal = self._start(account_id, mark, renewal.until, drop)
         # Simultaneous calls with the same refused credentials continue together, after the owner has dropped these.
         await asyncio.wait({renewal.dropping})
         return True
+
+    def _start(
+        self, account_id: str, mark: str, until: float, drop: Callable[[], Coroutine[Any, Any, None]]
+    ) -> _Renewal:
+        renewal = _Renewal(mark, until, self._now() + SETTLED_SECONDS, asyncio.create_task(drop()))
+        self._renewals.put(account_id, renewal)
+        return renewal
