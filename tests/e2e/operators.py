@@ -14,6 +14,7 @@ from sellergate_devstack.state import State
 from sellergate_devstack.suite import Suite
 
 from tests.e2e.conftest import ephemeral_ports
+from tests.e2e.forked import run
 
 PASSED_ON = ("PATH", "HOME", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
 
@@ -45,7 +46,7 @@ class Operator:
         }
 
     def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
-        """Start a command."""
+        """Start a command as a process of its own, which the caller may interrupt."""
         return subprocess.Popen(
             [sys.executable, "-m", "sellergate_cli", *arguments],
             env=self.environment | variables,
@@ -59,7 +60,6 @@ class Operator:
         self, *arguments: str, typed: str = "", seconds: float = 100, **variables: str
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end; its output must hold no traceback."""
-        with self.start(*arguments, **variables) as process:
-            out, err = process.communicate(typed, timeout=seconds)
-        assert "Traceback" not in out + err, err
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        done = run("sellergate_cli", arguments, self.environment | variables, typed, seconds)
+        assert "Traceback" not in done.stdout + done.stderr, done.stderr
+        return done

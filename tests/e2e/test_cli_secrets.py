@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.suite import Suite
 
 from tests.e2e.conftest import Rest
+from tests.e2e.forked import run
 from tests.e2e.sellers import Seller
 
 
@@ -27,8 +27,7 @@ def listed(suite: Suite, *arguments: str, name: str = "operator") -> "subprocess
         "SELLERGATE_TLS_CERT_FILE": str(files.certificate),
         "SELLERGATE_TLS_KEY_FILE": str(files.key),
     }
-    command = [sys.executable, "-m", "sellergate_cli", "secrets", "list", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    return run("sellergate_cli", ["secrets", "list", *arguments], environment)
 
 
 async def test_ends_are_listed_with_days_left(rest: Rest, seller: Seller) -> None:
@@ -67,18 +66,15 @@ async def test_a_local_run_is_found_by_its_state_directory(rest: Rest, seller: S
     changed = await rest.request("PATCH", f"/api/amazon/accounts/{account_id}", json=end)
     assert changed.status_code == 200, changed.text
     suite, files = rest.suite, rest.suite.files("operator")
-    run = {
+    found = {
         **{name: suite.target(name) for name in ("account", "gateway", "token")},
         "ca_file": str(files.ca),
         "client_cert_file": str(files.certificate),
         "client_key_file": str(files.key),
     }
-    (tmp_path / "run.json").write_text(json.dumps(run))
-    command = [sys.executable, "-m", "sellergate_cli", "secrets", "list", "--days", "400"]
+    (tmp_path / "run.json").write_text(json.dumps(found))
     for words, environment in (((), {"SELLERGATE_STATE_DIR": str(tmp_path)}), (("--state-dir", str(tmp_path)), {})):
         path = {"PATH": os.environ["PATH"]}
-        done = subprocess.run(
-            [*command, *words], env=path | environment, capture_output=True, text=True, timeout=30, check=False
-        )
+        done = run("sellergate_cli", ["secrets", "list", "--days", "400", *words], path | environment)
         assert done.returncode == 0, done.stderr
         assert seller.seller_id in done.stdout

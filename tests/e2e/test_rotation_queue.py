@@ -5,7 +5,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from sellergate_devstack.processes.supervisor import Process, Supervisor
 from sellergate_devstack.suite import Suite
 
 from tests.contract.amazon.sqs_server import SqsServer, running_sqs
+from tests.e2e.forked import run
 from tests.e2e.sellers import Seller
 from tests.e2e.test_rotation import command
 from tests.fakes.token import new_secret, secret_expiry
@@ -91,8 +91,8 @@ async def test_amazons_message_reaches_the_operators_application(
     assert process.handle is not None
     started = time.monotonic()
     process.send(signal.SIGTERM)
-    assert await asyncio.to_thread(process.handle.wait, 10) == 0
-    assert time.monotonic() - started < 5, "a long poll of 20 s is left behind"
+    assert await asyncio.to_thread(process.handle.wait, 30) == 0
+    assert time.monotonic() - started < 15, "a long poll of 20 s is left behind"
     log = process.log.read_text()
     assert not any(shape in log for shape in (fresh, seller.client_id, "not for us"))
 
@@ -147,5 +147,4 @@ def rotated(suite: Suite, application_id: str) -> "subprocess.CompletedProcess[s
         "SELLERGATE_TLS_CERT_FILE": str(files.certificate),
         "SELLERGATE_TLS_KEY_FILE": str(files.key),
     }
-    command = [sys.executable, "-m", "sellergate_cli", "secrets", "rotate", application_id, "--wait", "20"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    return run("sellergate_cli", ["secrets", "rotate", application_id, "--wait", "20"], environment)

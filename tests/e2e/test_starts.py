@@ -4,17 +4,17 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 from sellergate_devstack.suite import Suite
 
+from tests.e2e.forked import run
+
 
 def start(name: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", f"sellergate_{name}"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    return run(f"sellergate_{name}", [], environment)
 
 
 def logged(done: "subprocess.CompletedProcess[str]", event: str) -> dict[str, Any]:
