@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,7 +29,9 @@ from tests.e2e.conftest import Rest
 from tests.e2e.sellers import Seller
 
 PATH = "/api/amazon/webhooks/token-rotation"
-SECRET, SECOND, OTHERS = (f"{name}-{secrets.token_urlsafe(32)}" for name in ("one", "two", "others"))
+OTHERS = f"others-{secrets.token_urlsafe(32)}"
+# One for each test that takes one.
+APPLICATIONS = 7
 
 
 @dataclass
@@ -41,15 +42,15 @@ class Hook:
     seller: Seller
     application_id: str
     account_id: str
+    secret: str
+    second: str
     token: Process
     http: httpx.AsyncClient
 
-    async def send(
-        self, body: Any, secret: str = SECRET, moment: float | None = None, path: str = PATH
-    ) -> httpx.Response:
+    async def send(self, body: Any, secret: str = "", moment: float | None = None, path: str = PATH) -> httpx.Response:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         timestamp = str(int(time.time() if moment is None else moment))
-        return await self.http.post(path, content=raw, headers=signed(secret, timestamp, raw))
+        return await self.http.post(path, content=raw, headers=signed(secret or self.secret, timestamp, raw))
 
     def refresh_token(self, token: str, **changes: Any) -> dict[str, Any]:
         body = {"applicationId": self.application_id, "accountId": self.account_id, "refreshToken": token}
@@ -69,21 +70,25 @@ def signed(secret: str, timestamp: str, body: bytes) -> dict[str, str]:
     return {"X-Sellergate-Timestamp": timestamp, "X-Sellergate-Signature": f"v1={mac}"}
 
 
-@pytest.fixture
-async def hook(rest: Rest, seller: Seller, tmp_path: Path) -> AsyncIterator[Hook]:
-    suite = rest.suite
-    new = application_service_pb2.CreateApplicationRequest(
-        application=application_pb2.Application(name="Rotating"),
-        lwa_client_id=seller.client_id,
-        lwa_client_secret=seller.client_secret,
-    )
-    async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as channel:
-        made = await invoke(ApplicationServiceStub(channel).CreateApplication, new, dependency="account")
-    application_id = made.application.application_id
-    connection = seller.connection(applicationId=application_id, lwaClientId=None, lwaClientSecret=None)
-    account_id = (await rest.request("POST", "/api/amazon/accounts", json=connection)).json()["id"]
-    file = tmp_path / "webhook-secrets"
-    file.write_text(f"{application_id} {SECRET}\n{application_id} {SECOND}\nanother {OTHERS}\n")
+@dataclass
+class Webhooks:
+    """An edge and a token service with webhook secrets for some applications, each of which one test takes."""
+
+    applications: list[tuple[Seller, str, str, str]]
+    token: Process
+    supervisor: Supervisor
+    http: httpx.AsyncClient
+
+
+@pytest.fixture(scope="module")
+async def webhooks(
+    suite: Suite, control: httpx.AsyncClient, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Webhooks]:
+    folder = tmp_path_factory.mktemp("webhooks")
+    applications = [await registered(suite, await Seller.seeded(control)) for _ in range(APPLICATIONS)]
+    file = folder / "webhook-secrets"
+    lines = [f"{application} {secret}" for _, application, *own in applications for secret in own]
+    file.write_text("\n".join([*lines, f"another {OTHERS}", ""]))
     token_port, edge_port = free_ports(2)
     token_environment = {
         **suite.supervisor.processes["token"].environment,
@@ -96,20 +101,43 @@ async def hook(rest: Rest, seller: Seller, tmp_path: Path) -> AsyncIterator[Hook
         "SELLERGATE_TOKEN_TARGET": f"{LOOPBACK}:{token_port}",
     }
     serves = grpc_serves(f"{LOOPBACK}:{token_port}", "token", suite.identity("operator"))
-    token = Process("token", command("token"), token_environment, tmp_path / "token.log", serves)
+    token = Process("token", command("token"), token_environment, folder / "token.log", serves)
     responses = http_serves(f"http://{LOOPBACK}:{edge_port}/console/icon.svg")
-    edge = Process("edge", command("edge"), edge_environment, tmp_path / "edge.log", responses)
+    edge = Process("edge", command("edge"), edge_environment, folder / "edge.log", responses)
     supervisor = Supervisor(lambda _: None)
     try:
         await supervisor.start(token)
         await supervisor.start(edge)
         async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{edge_port}", timeout=40, trust_env=False) as http:
-            yield Hook(suite, seller, application_id, account_id, token, http)
+            yield Webhooks([*applications], token, supervisor, http)
     finally:
         await supervisor.stop()
+    known = [OTHERS, *(secret for seller, _, *own in applications for secret in (seller.client_id, *own))]
     for process in (token, edge):
         log = process.log.read_text()
-        assert not any(shape in log for shape in ("Atzr|", "oa2-cs", SECRET, SECOND, OTHERS, seller.client_id))
+        assert not any(shape in log for shape in ("Atzr|", "oa2-cs", *known))
+
+
+async def registered(suite: Suite, seller: Seller) -> tuple[Seller, str, str, str]:
+    """Register the application of a seller; return both, and two webhook secrets for it."""
+    new = application_service_pb2.CreateApplicationRequest(
+        application=application_pb2.Application(name="Rotating"),
+        lwa_client_id=seller.client_id,
+        lwa_client_secret=seller.client_secret,
+    )
+    async with open_channel(suite.target("account"), "account", suite.identity("operator"), []) as channel:
+        made = await invoke(ApplicationServiceStub(channel).CreateApplication, new, dependency="account")
+    return seller, str(made.application.application_id), secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+
+
+@pytest.fixture
+async def hook(rest: Rest, webhooks: Webhooks) -> Hook:
+    if webhooks.token.has_ended():
+        await webhooks.supervisor.start(webhooks.token)
+    seller, application_id, *own = webhooks.applications.pop()
+    connection = seller.connection(applicationId=application_id, lwaClientId=None, lwaClientSecret=None)
+    account_id = (await rest.request("POST", "/api/amazon/accounts", json=connection)).json()["id"]
+    return Hook(rest.suite, seller, application_id, account_id, *own, webhooks.token, webhooks.http)
 
 
 def command(name: str) -> list[str]:
@@ -130,13 +158,13 @@ async def test_a_working_refresh_token_is_stored_once_and_a_replay_is_refused(
 ) -> None:
     token = await granted(hook, control)
     body, timestamp = json.dumps(hook.refresh_token(token)).encode(), str(int(time.time()))
-    first = await hook.http.post(PATH, content=body, headers=signed(SECRET, timestamp, body))
+    first = await hook.http.post(PATH, content=body, headers=signed(hook.secret, timestamp, body))
     assert (first.status_code, first.json()) == (200, {"applied": True}), first.text
     assert (await hook.stored()).refresh_token == token
-    replay = await hook.http.post(PATH, content=body, headers=signed(SECRET, timestamp, body))
+    replay = await hook.http.post(PATH, content=body, headers=signed(hook.secret, timestamp, body))
     assert replay.status_code == 401
     assert replay.json()["reason"] == "CALLER_UNAUTHENTICATED"
-    again = await hook.send(hook.refresh_token(token), SECOND)
+    again = await hook.send(hook.refresh_token(token), hook.second)
     assert (again.status_code, again.json()) == (200, {"applied": False})
 
 
@@ -155,7 +183,7 @@ async def test_a_client_secret_is_stored_beside_the_old_one(hook: Hook, control:
     assert (applied.status_code, applied.json()) == (200, {"applied": True}), applied.text
     stored = (await hook.stored()).application
     assert (stored.client_secret, stored.previous_client_secret) == (fresh, hook.seller.client_secret)
-    known = await hook.send(hook.client_secret(fresh), SECOND)
+    known = await hook.send(hook.client_secret(fresh), hook.second)
     assert (known.status_code, known.json()) == (200, {"applied": False})
     # Amazon does not know it yet: exchanges use the old secret, and the new refresh token is stored nevertheless.
     token = await granted(hook, control)
