@@ -27,6 +27,9 @@ PYTEST := $(BIN)/python -m pytest -q
 ALL_TESTS := tests/e2e tests/integration tests/contract tests/unit
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+# Tests and services that are compiled once need not be compiled again by each process.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test coverage unit contract integration e2e system fuzz simulate plants chaos soak check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
 
 # The order of sets of text must not differ between processes: a history is the same byte for byte.

@@ -45,7 +45,7 @@ content_types = st.one_of(
 content_encodings = st.sampled_from(["", "gzip", "GZIP", "identity", "br", "deflate"])
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(body=bodies, content_type=content_types, content_encoding=content_encodings)
 def test_odd_responses_are_read_or_refused_with_the_one_error(
     body: bytes, content_type: str, content_encoding: str

@@ -6,6 +6,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from re import _constants as constants  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -40,6 +41,7 @@ SIZES = tuple(size * 1024 for size in (8, 16, 32, 64, 128))
 GROWTH, NOISE_SECONDS = 1.5, 0.003
 MOST_PUMPS, MOST_REPEATS = 14, 12
 WORD = "word"
+SHARES = 30
 
 
 @dataclass(frozen=True)
@@ -279,17 +281,20 @@ def _growth(work: Callable[[str], object], prefix: str, pump: str, sizes: tuple[
     return ""
 
 
-EXPRESSIONS = sorted({*in_modules(), *in_calls(), *in_protos()}, key=lambda used: (used.pattern, used.flags))
+@cache
+def expressions() -> list[Used]:
+    """Return all expressions. Not when this module is imported, which every process of the tests does."""
+    return sorted({*in_modules(), *in_calls(), *in_protos()}, key=lambda used: (used.pattern, used.flags))
 
 
 def test_all_are_found() -> None:
-    assert len(EXPRESSIONS) > 60
-    assert any("amzn1" in used.pattern for used in EXPRESSIONS)
+    assert len(expressions()) > 60
+    assert any("amzn1" in used.pattern for used in expressions())
 
 
-@pytest.mark.parametrize("used", EXPRESSIONS, ids=lambda used: used.pattern[:40].encode("unicode_escape").decode())
-def test_time_grows_as_the_input_does(used: Used) -> None:
-    assert not worst_growth(used)
+@pytest.mark.parametrize("share", range(SHARES))
+def test_time_grows_as_the_input_does(share: int) -> None:
+    assert [found for used in expressions()[share::SHARES] if (found := worst_growth(used))] == []
 
 
 @pytest.mark.parametrize(
