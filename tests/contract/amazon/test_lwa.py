@@ -206,14 +206,14 @@ async def test_one_bad_account_does_not_affect_others_of_its_application(
 async def test_a_call_of_a_slow_lwa_ends_at_the_deadline(
     lwa: HttpLwa, control: httpx.AsyncClient, seller: Seller
 ) -> None:
-    await control.post("/control/faults", json={"kind": "lwa_slow", "count": 1, "delay_seconds": 5})
+    await control.post("/control/faults", json={"kind": "lwa_slow", "count": 1, "delay_seconds": 40})
     began = time.monotonic()
     try:
         with use_context(CallContext("test", "1", deadline=began + 0.5)), pytest.raises(OutOfTime):
             await refresh(lwa, seller)
     finally:
         await control.delete("/control/faults")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
 
 
 async def test_an_lwa_that_does_not_listen_is_unavailable(seller: Seller) -> None:

