@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from chaos.faults import LINKS, PROCESSES, Fault
+from chaos.faults import PROCESSES, Fault
 from chaos.load import Load
 from chaos.storm import storming
 from chaos.world import World
@@ -49,7 +49,7 @@ def seconds_of(faults: tuple[Fault, ...]) -> float:
 @asynccontextmanager
 async def _one(load: Load, fault: Fault) -> AsyncIterator[None]:
     world = load.world
-    if fault.place in LINKS:
+    if fault.is_link:
         await asyncio.to_thread(world.relays.begin, fault.place, fault.kind)
         yield
         await asyncio.to_thread(world.relays.end, fault.place)

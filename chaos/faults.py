@@ -33,7 +33,7 @@ DATA_KINDS = {
     "lwa 429": "LWA throttles half of all exchanges",
     "lwa 503": "LWA responds with a page of status 503 to half of all exchanges",
     "lwa garbage": "LWA responds with broken JSON, wrong types or another charset to half of all exchanges",
-    "lwa storm": "LWA is silent or slow while 200 callers of new credentials request a token and leave",
+    "lwa storm": "LWA is silent while 200 callers of accounts without a cached token wait at each token service",
     "sts throttle": "STS throttles half of all requests",
     "sts garbage": "STS responds with a page to half of all requests",
 }
@@ -44,12 +44,14 @@ FAILOVERS = {
     "redis flush": "FLUSHALL on every primary",
     "redis roll": "each server is ended and started again, one after the other",
 }
+# The link of all processes to all servers and sentinels, where each names the others to its clients.
+SHARED_REDIS, SHARED_KINDS = "all->redis", ("reset", "blackhole", "half-open", "mute")
 TOPOLOGIES = ("direct", "sentinel", "cluster")
 PAIRS, PAIR_SEED = 45, 1
 # A fault that loses LWA's responses explains any number of exchanges, and one that loses the shared buckets any number of 429s.
 MANY = 10_000
 # Without Redis each replica of the token service makes an exchange of its own.
-_LINK_EXCHANGES = {"token->lwa": MANY, "token->redis": REPLICAS["token"]}
+_LINK_EXCHANGES = {"token->lwa": MANY, "token->redis": REPLICAS["token"], SHARED_REDIS: REPLICAS["token"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,19 @@ class Fault:
     @property
     def group(self) -> str:
         """The kind under which recovery times are compared."""
-        if self.place in LINKS:
+        if self.is_link:
             return f"link {self.kind}"
         return f"process {self.kind}" if self.place in PROCESSES else self.name
 
     @property
+    def is_link(self) -> bool:
+        """Whether the fault is one of the network."""
+        return "->" in self.place
+
+    @property
     def extra_exchanges(self) -> int:
         """The exchanges that the fault may cause for one grant, in addition to the one for its life."""
-        if self.place in LINKS:
+        if self.is_link:
             return _LINK_EXCHANGES.get(self.place, 0)
         if self.place.startswith("token-"):
             return 1
@@ -116,6 +123,7 @@ def singles() -> list[Scenario]:
 def failovers() -> list[Scenario]:
     """Return the faults of Redis under Sentinel and of a Cluster, and those of a process beside them."""
     found = [Fault(*name.split(" ", 1)) for name in FAILOVERS]
+    found += [Fault(SHARED_REDIS, kind) for kind in SHARED_KINDS]
     found += [Fault(f"{name}-0", kind) for name in ("token", "gateway") for kind in ("kill", "freeze")]
     return [Scenario((fault,), topology) for topology in TOPOLOGIES[1:] for fault in found]
 

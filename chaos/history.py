@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
-# The load is shown to be stopped by a busy machine from this delay on.
-_PAUSE_SECONDS = 0.1
-# A machine that was late for so many seconds in the seconds around an operation is busy.
-_BUSY_SECONDS, _AROUND_SECONDS = 0.3, 5.0
+# How often it is looked how long processes waited for a processor.
+_LOOK_SECONDS = 0.25
+# A process that waited for so many seconds in the seconds around an operation had too little of the machine.
+_BUSY_SECONDS, _AROUND_SECONDS = 1.0, 5.0
 
 
 @dataclass(slots=True)
@@ -53,25 +55,36 @@ class History:
     changes: dict[int, int] = field(default_factory=dict)
     """Acknowledged changes by account."""
     delays: list[tuple[float, float]] = field(default_factory=list)
-    """When this process was late, and by how many seconds: a busy machine and no fault of the services."""
+    """When processes waited for a processor, and the most seconds of one of them: a busy machine, and no fault of the services."""
 
     def failed(self) -> Iterator[Operation]:
         """Yield the operations that failed."""
         return (one for one in self.operations if one.ended and not one.is_ok)
 
     def lateness(self, since: float, until: float) -> float:
-        """Return by how much this process was late in a span, in all."""
-        return sum(late for at, late in self.delays if since <= at <= until + late)
+        """Return for how many seconds processes waited for a processor in a span."""
+        return sum(late for at, late in self.delays if since <= at <= until)
 
     def was_late(self, one: Operation) -> bool:
         """Return whether this machine was so busy around an operation that the services may have refused it."""
         return self.lateness(one.began - _AROUND_SECONDS, one.ended) > _BUSY_SECONDS
 
-    async def watch(self) -> None:
-        """Note when this process is late, until cancelled."""
+    async def watch(self, waited: Callable[[], dict[int, float]]) -> None:
+        """Note how long processes wait for a processor, until cancelled. `waited` returns these seconds by process id."""
+        before = waited()
         while True:
-            before = time.monotonic()
-            await asyncio.sleep(_PAUSE_SECONDS)
-            late = time.monotonic() - before - _PAUSE_SECONDS
-            if late > _PAUSE_SECONDS:
-                self.delays.append((before, late))
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = waited()
+            # A process that has started in between has no earlier value.
+            late = max((seconds - before[pid] for pid, seconds in now.items() if pid in before), default=0.0)
+            self.delays.append((time.monotonic(), late))
+            before = now
+
+
+def waited_of(pids: Iterable[int]) -> dict[int, float]:
+    """Return for how many seconds each process has waited for a processor since its start; see proc(5), schedstat."""
+    found = {}
+    for pid in pids:
+        with suppress(OSError, IndexError):
+            found[pid] = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    return found

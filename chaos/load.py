@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import time
 import uuid
@@ -17,7 +18,7 @@ from sellergate_client import Sellergate
 from sellergate_common.errors import SellergateError
 from sellergate_simulator.control.journal import digest
 
-from chaos.history import History, Operation
+from chaos.history import History, Operation, waited_of
 from chaos.sellers import Account
 from chaos.world import USER, World
 
@@ -47,7 +48,10 @@ class Load:
         """Work until `stop`, with a number of callers for each kind of operation."""
         self._stopping.clear()
         workers = [self._work(kind) for kind in self.kinds for _ in range(callers)]
-        watching = asyncio.create_task(self.history.watch())
+        processes = self.world.supervisor.processes.values()
+        watching = asyncio.create_task(
+            self.history.watch(lambda: waited_of([os.getpid(), *(process.pid for process in processes)]))
+        )
         try:
             await asyncio.gather(*workers)
         finally:

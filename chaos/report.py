@@ -16,13 +16,13 @@ def line_of(result: Result) -> str:
     verdict = "ok" if not result.violations else f"{len(result.violations)} BROKEN"
     return (
         f"{result.name:48} {result.recovery:6.1f} s {result.operations:6d} {failed:6d} {result.exchanges:5d}"
-        f" {result.throttled:5d}  {verdict}"
+        f" {result.throttled:5d} {result.late:6.1f}  {verdict}"
     )
 
 
 def heading() -> str:
     """Return the names of the columns."""
-    return f"{'fault':48} {'recovery':>8} {'calls':>6} {'failed':>6} {'exch.':>5} {'429':>5}"
+    return f"{'fault':48} {'recovery':>8} {'calls':>6} {'failed':>6} {'exch.':>5} {'429':>5} {'waited':>6}"
 
 
 def groups(results: Iterable[Result]) -> list[tuple[str, int, float, str]]:

@@ -15,7 +15,7 @@ from chaos.quiescence import Logs, at_rest
 # The load before a fault, and the time without a failure that counts as recovered, in seconds.
 WARM_SECONDS, QUIET_SECONDS = 2.0, 3.0
 LONGEST_RECOVERY_SECONDS = 75.0
-CALLERS = 2
+CALLERS = 1
 _LOOK_SECONDS = 0.2
 
 

@@ -1,9 +1,9 @@
-"""A storm of callers that leave: 200 accounts without a cached token, while LWA is silent and then slow."""
+"""A storm of callers: 200 accounts without a cached token, while LWA is silent for longer than the token service waits."""
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from sellergate.account.v1 import account_service_pb2, application_pb2, application_service_pb2
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
@@ -14,29 +14,29 @@ from chaos.load import Load
 from chaos.world import USER, target_of
 
 ACCOUNTS, AT_ONCE = 200, 8
-# A caller leaves after this time; the silence of LWA lasts for so many rounds of callers.
-LEAVES_SECONDS, ROUNDS = 0.5, 4
-SLOW_SECONDS = 2.0
+# A caller waits for longer than the token service waits for LWA; so many rounds of callers arrive.
+WAIT_SECONDS, ROUNDS = 12.0, 2
 
 
 @asynccontextmanager
 async def storming(load: Load) -> AsyncIterator[None]:
-    """Let callers of cold accounts arrive and leave, round by round, at each replica of the token service."""
+    """Let callers of cold accounts arrive, round by round, at each replica of the token service, while LWA is silent."""
     world = load.world
     accounts = await _connect(load)
-    ports = [relay.target for relay in world.relays.links["caller->token"]]
-    await world.post_control("faults", kind="lwa_slow", delay_seconds=SLOW_SECONDS)
-    for _ in range(ROUNDS):
-        for port in ports:
-            async with open_channel(target_of([port]), "token", world.identity("operator"), []) as channel:
-                stub = token_service_pb2_grpc.TokenServiceStub(channel)
+    await world.post_control("faults", kind="lwa_silent")
+    async with AsyncExitStack() as stack:
+        stubs = []
+        for relay in world.relays.links["caller->token"]:
+            channel = open_channel(target_of([relay.target]), "token", world.identity("operator"), [])
+            stubs.append(token_service_pb2_grpc.TokenServiceStub(await stack.enter_async_context(channel)))
 
-                async def leave(account_id: str, stub: token_service_pb2_grpc.TokenServiceStub = stub) -> None:
-                    request = token_service_pb2.GetAccessTokenRequest(account_id=account_id)
-                    with suppress(SellergateError):
-                        await invoke(stub.GetAccessToken, request, dependency="token", seconds=LEAVES_SECONDS)
+        async def wait(stub: token_service_pb2_grpc.TokenServiceStub, account_id: str) -> None:
+            request = token_service_pb2.GetAccessTokenRequest(account_id=account_id)
+            with suppress(SellergateError):
+                await invoke(stub.GetAccessToken, request, dependency="token", seconds=WAIT_SECONDS)
 
-                await asyncio.gather(*map(leave, accounts))
+        for _ in range(ROUNDS):
+            await asyncio.gather(*(wait(stub, account_id) for stub in stubs for account_id in accounts))
     yield
     (await world.control.request("DELETE", "/control/faults")).raise_for_status()
 
