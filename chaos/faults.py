@@ -33,7 +33,7 @@ DATA_KINDS = {
     "lwa 429": "LWA throttles half of all exchanges",
     "lwa 503": "LWA responds with a page of status 503 to half of all exchanges",
     "lwa garbage": "LWA responds with broken JSON, wrong types or another charset to half of all exchanges",
-    "lwa storm": "LWA is silent while 200 callers of accounts without a cached token wait at each token service",
+    "lwa storm": "LWA is unreachable while 200 callers of accounts without a cached token wait at each token service",
     "sts throttle": "STS throttles half of all requests",
     "sts garbage": "STS responds with a page to half of all requests",
 }

@@ -15,12 +15,14 @@ DELAY_SECONDS = 0.3
 # A slow link carries so many bytes at once, and pauses.
 SLOW_BYTES, SLOW_PAUSE_SECONDS = 512, 0.1
 _CHUNK = 65536
+# More connections than the queue of a listening socket takes.
+_QUEUE = 4
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 KINDS = {
     "reset": "open connections and new ones are reset",
     "refuse": "open connections are closed, and new ones are refused",
-    "blackhole": "no byte passes in either direction; what was sent arrives at the end",
+    "blackhole": "no byte passes in either direction and no connection opens; what was sent arrives at the end",
     "delay": f"each piece of data is {DELAY_SECONDS:.1f} s late",
     "slow": f"{SLOW_BYTES / SLOW_PAUSE_SECONDS / 1024:.0f} KiB a second",
     "half-open": "open connections carry nothing any more and never end; new ones work",
@@ -58,6 +60,7 @@ class Relay:
     _pairs: set[_Pair] = field(default_factory=set)
     _server: asyncio.Server | None = None
     _flows: asyncio.Event = field(default_factory=asyncio.Event)
+    _full: list[socket.socket] = field(default_factory=list)
 
     async def listen(self) -> None:
         """Accept connections."""
@@ -67,8 +70,10 @@ class Relay:
     async def begin(self, kind: str) -> None:
         """Start a fault of a kind of KINDS."""
         self.fault = kind
-        if kind in ("blackhole", "refuse"):
+        if kind == "blackhole":
             self._flows.clear()
+            self._stop_listening()
+            self._full = unaccepting(self.port)
         if kind == "refuse":
             await self.stop()
         for pair in list(self._pairs):
@@ -83,17 +88,25 @@ class Relay:
         if ended == "mute":
             for pair in list(self._pairs):
                 pair.end(reset=False)
+        for one in self._full:
+            one.close()
+        self._full.clear()
         self._flows.set()
-        if ended == "refuse":
+        if ended in ("blackhole", "refuse"):
             await self.listen()
 
     async def stop(self) -> None:
         """Stop to listen, and end all connections."""
+        self._stop_listening()
+        for one in self._full:
+            one.close()
+        for pair in list(self._pairs):
+            pair.end(reset=False)
+
+    def _stop_listening(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for pair in list(self._pairs):
-            pair.end(reset=False)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         pair = _Pair(writer)
@@ -141,6 +154,19 @@ class Relay:
         if not pair.is_dead:
             with suppress(OSError, RuntimeError):
                 writer.write_eof()
+
+
+def unaccepting(port: int) -> list[socket.socket]:
+    """Listen on a port without accepting, with a full queue, so that attempts to connect get no response."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((LOOPBACK, port))
+    listening.listen(0)
+    waiting = [socket.socket() for _ in range(_QUEUE)]
+    for one in waiting:
+        one.setblocking(False)
+        one.connect_ex((LOOPBACK, port))
+    return [listening, *waiting]
 
 
 class Relays:

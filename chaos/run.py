@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from sellergate_common.errors import SellergateError
+
 from chaos.faults import TOPOLOGIES, Scenario, scenarios, singles
 from chaos.load import loaded, open_quotas
 from chaos.scenario import Result, Scenarios
@@ -13,6 +15,8 @@ from chaos.sellers import connect
 from chaos.world import running
 
 SELLERS = 12
+# Broken invariants after which the next scenario gets a new world.
+_LASTING = ("convergence", "quiescent", "run")
 
 
 def choose(names: Iterable[str], count: int, seed: int) -> list[Scenario]:
@@ -52,8 +56,11 @@ async def _in_one_world(
         load = await stack.enter_async_context(loaded(world, accounts, seed))
         runner = Scenarios(load)
         for number, scenario in enumerate(left, start=1):
-            results.append(await runner.run(scenario))
+            try:
+                results.append(await runner.run(scenario))
+            except (SellergateError, RuntimeError, OSError, TimeoutError) as error:
+                results.append(Result.broken(scenario.name, f"run: {type(error).__name__} {error}"))
             report(results[-1])
-            if any(words.startswith(("convergence", "quiescent")) for words in results[-1].violations):
+            if any(words.startswith(_LASTING) for words in results[-1].violations):
                 return left[number:]
     return []

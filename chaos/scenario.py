@@ -5,6 +5,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from sellergate_common.errors import SellergateError
+
 from chaos.acting import acting, seconds_of
 from chaos.faults import Scenario
 from chaos.history import History
@@ -17,6 +19,7 @@ WARM_SECONDS, QUIET_SECONDS = 2.0, 3.0
 LONGEST_RECOVERY_SECONDS = 75.0
 CALLERS = 1
 _LOOK_SECONDS = 0.2
+_READS = 3
 
 
 @dataclass
@@ -35,6 +38,11 @@ class Result:
     late: float
     violations: list[str] = field(default_factory=list)
 
+    @classmethod
+    def broken(cls, name: str, words: str) -> "Result":
+        """Return the result of a scenario that could not be ended."""
+        return cls(name, "broken", LONGEST_RECOVERY_SECONDS, 0.0, 0.0, 0, {}, 0, 0, 0.0, [words])
+
 
 class Scenarios:
     """The scenarios of one world, one after the other."""
@@ -48,8 +56,8 @@ class Scenarios:
         """Run a scenario and return what it showed."""
         began, load, world = time.monotonic(), self._load, self._load.world
         load.history = history = History()
-        for account in load.accounts:
-            account.version = (await load.sellergate.accounts.get(account.id)).version
+        for number, version in (await _versions(load)).items():
+            load.accounts[number].version = version
         throttled = (await world.get_control("counters"))["throttled"]
         await world.post_control("journal")
         running = asyncio.create_task(load.run(CALLERS))
@@ -68,7 +76,7 @@ class Scenarios:
         rest, violations = await at_rest(world)
         journal = await world.get_control("journal")
         throttled = (await world.get_control("counters"))["throttled"] - throttled
-        versions = {one.number: (await load.sellergate.accounts.get(one.id)).version for one in load.accounts}
+        versions = await _versions(load)
         seen = Seen(scenario, history, load.accounts, journal, throttled, versions, at)
         violations += check(seen, self._known) + self._logs.check()
         if recovery is None:
@@ -87,6 +95,17 @@ class Scenarios:
             late=round(sum(late for _, late in history.delays), 1),
             violations=list(dict.fromkeys(map(str, violations))),
         )
+
+
+async def _versions(load: Load) -> dict[int, int]:
+    """Return the version of each account. Raises SellergateError if none responds within some attempts."""
+    for attempt in range(_READS):
+        try:
+            return {one.number: (await load.sellergate.accounts.get(one.id)).version for one in load.accounts}
+        except SellergateError:
+            if attempt + 1 == _READS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 async def _until_quiet(load: Load, since: float, seconds: float) -> float | None:

@@ -1,4 +1,4 @@
-"""A storm of callers: 200 accounts without a cached token, while LWA is silent for longer than the token service waits."""
+"""A storm of callers: 200 accounts without a cached token, while LWA is unreachable for longer than they wait."""
 
 import asyncio
 import secrets
@@ -14,16 +14,16 @@ from chaos.load import Load
 from chaos.world import USER, target_of
 
 ACCOUNTS, AT_ONCE = 200, 8
-# A caller waits for longer than the token service waits for LWA; so many rounds of callers arrive.
-WAIT_SECONDS, ROUNDS = 12.0, 2
+# A caller waits for longer than the token service waits for LWA.
+WAIT_SECONDS = 12.0
 
 
 @asynccontextmanager
 async def storming(load: Load) -> AsyncIterator[None]:
-    """Let callers of cold accounts arrive, round by round, at each replica of the token service, while LWA is silent."""
+    """Let callers of cold accounts arrive at each replica of the token service, while LWA is unreachable."""
     world = load.world
     accounts = await _connect(load)
-    await world.post_control("faults", kind="lwa_silent")
+    await asyncio.to_thread(world.relays.begin, "token->lwa", "blackhole")
     async with AsyncExitStack() as stack:
         stubs = []
         for relay in world.relays.links["caller->token"]:
@@ -35,10 +35,9 @@ async def storming(load: Load) -> AsyncIterator[None]:
             with suppress(SellergateError):
                 await invoke(stub.GetAccessToken, request, dependency="token", seconds=WAIT_SECONDS)
 
-        for _ in range(ROUNDS):
-            await asyncio.gather(*(wait(stub, account_id) for stub in stubs for account_id in accounts))
+        await asyncio.gather(*(wait(stub, account_id) for stub in stubs for account_id in accounts))
     yield
-    (await world.control.request("DELETE", "/control/faults")).raise_for_status()
+    await asyncio.to_thread(world.relays.end, "token->lwa")
 
 
 async def _connect(load: Load) -> list[str]:
