@@ -10,7 +10,7 @@ const TILES = [
   ['Active', {state: 'ACTIVE'}, (one) => one.state === 'ACTIVE', 'good'],
   ['Revoked', {state: 'AUTHORIZATION_REVOKED'}, (one) => one.state === 'AUTHORIZATION_REVOKED', 'bad'],
   [`End in ${SOON_DAYS} days`, soon, (one, now) => one.state === 'ACTIVE' && endsIn(one, now, SOON_DAYS), 'warn'],
-  ['Not verified', {verified: 'no'}, (one) => one.verifiedTime === null, 'warn'],
+  ['Not verified', {verified: 'no'}, (one) => one.verifiedTime === null, 'off'],
   ['Throttled now', {throttled: 'yes'}, (one) => store.throttled.has(one.id), 'warn'],
   ['Disconnected', {state: 'INACTIVE'}, (one) => one.state === 'INACTIVE', 'off'],
 ];
@@ -20,10 +20,10 @@ function endsIn(account, now, days) {
   return end >= now && end < now + days * DAY;
 }
 
-/** Report whether the edge says which sellers were verified. */
+/** Report whether the edge says which sellers were verified. It is taken to, until a seller without it comes from an earlier release. */
 export function knowsVerified() {
   const [first] = store.accounts.values();
-  return Boolean(first && 'verifiedTime' in first);
+  return !first || 'verifiedTime' in first;
 }
 
 /** Return the tiles. `draw(filters)` counts again and marks the one that the list shows. */

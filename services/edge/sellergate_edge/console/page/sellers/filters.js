@@ -3,11 +3,11 @@ import {store} from './store.js';
 import {applicationWords, DAY, ownNames, SOON_DAYS} from '../shell/words.js';
 
 const NONE = {q: '', state: '', ends: '', marketplace: '', verified: '', throttled: '', sort: 'connected'};
-export const STATES = {'': 'Any state', ACTIVE: 'Active', AUTHORIZATION_REVOKED: 'Revoked', INACTIVE: 'Disconnected'};
+export const STATES = {'': 'Any', ACTIVE: 'Active', AUTHORIZATION_REVOKED: 'Revoked', INACTIVE: 'Disconnected'};
 export const ENDS = {
-  '': 'Any end', 7: 'Within 7 days', [SOON_DAYS]: `Within ${SOON_DAYS} days`, 90: 'Within 90 days', ended: 'Has ended', unknown: 'Unknown',
+  '': 'Any', 7: 'Within 7 days', [SOON_DAYS]: `Within ${SOON_DAYS} days`, 90: 'Within 90 days', ended: 'Has ended', unknown: 'Unknown',
 };
-export const VERIFIED = {'': 'Verified or not', yes: 'Verified', no: 'Not verified'};
+export const VERIFIED = {'': 'Any', yes: 'Verified', no: 'Not verified'};
 export const SORTS = {
   connected: 'Oldest first', '-connected': 'Newest first', seller: 'Seller ID, A to Z', '-seller': 'Seller ID, Z to A',
   ends: 'Ends first', '-ends': 'Ends last', state: 'Problems first', '-state': 'Problems last',

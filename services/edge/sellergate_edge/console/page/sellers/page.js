@@ -9,9 +9,12 @@ import {bulkBar} from './bulk.js';
 import {addressOf, chosen, fromQuery, isFiltered} from './filters.js';
 import {sellerRow} from './row.js';
 import {selection} from './selection.js';
-import {load, reset, store, subscribe} from './store.js';
+import {findEarly, load, reset, store, subscribe} from './store.js';
 import {toolbar} from './toolbar.js';
 import {VirtualList} from './virtual.js';
+
+// Short enough that a search for a seller that was not loaded yet seems immediate.
+const PAUSE_MS = 60;
 
 /** Show the list with the filters of the address. */
 export function open(place, {query, signal, title, top}) {
@@ -19,6 +22,7 @@ export function open(place, {query, signal, title, top}) {
   let filters = fromQuery(query);
   let listed = [];
   let wanted = top;
+  let pause = 0;
   const picked = selection(() => listed, () => draw({redraw: true}));
   const tiles = attention();
   const bulk = bulkBar(() => picked.ids, () => picked.all(false));
@@ -27,6 +31,7 @@ export function open(place, {query, signal, title, top}) {
     remember(addressOf(filters));
     draw();
     if (rows.getBoundingClientRect().top < 0) scrollTo(0, 0);
+    lookEarly();
   }, signal);
   const count = element('span', {id: 'count', role: 'status'});
   const all = element('input', {type: 'checkbox', 'aria-label': 'Select all listed sellers', onclick: () => picked.all(all.checked)});
@@ -57,6 +62,16 @@ export function open(place, {query, signal, title, top}) {
 
   function begin() {
     tried(load, (error) => { if (!(error instanceof Refusal)) throw error; });
+    lookEarly();
+  }
+
+  /** While sellers are loading, ask for one that no loaded seller matches, also for the address; once the user pauses to type. */
+  function lookEarly() {
+    clearTimeout(pause);
+    if (!filters.q || listed.length || store.isComplete) return;
+    pause = setTimeout(() => {
+      findEarly(filters.q, signal).catch((error) => { if (!(error instanceof Refusal)) throw error; });
+    }, PAUSE_MS);
   }
 
   function draw({redraw = false} = {}) {
@@ -72,7 +87,7 @@ export function open(place, {query, signal, title, top}) {
     all.disabled = !listed.length;
     table.setAttribute('aria-rowcount', store.isComplete ? listed.length + 1 : -1);
     table.hidden = !listed.length;
-    loading.hidden = total > 0 || !store.isLoading;
+    loading.hidden = listed.length > 0 || !store.isLoading;
     failed.hidden = !store.refusal;
     fill(failure, store.refusal?.sentence ?? '');
     describe(total);

@@ -12,11 +12,11 @@ const HEADS = [
 /** Return the bar and the buttons of the columns' heads. A change calls `changed` with the filters that changed. */
 export function toolbar(filters, changed, signal) {
   const search = element('input', {
-    id: 'search', type: 'search', placeholder: 'Seller ID, marketplace, application …', autocomplete: 'off', spellcheck: 'false',
+    id: 'search', type: 'search', placeholder: 'Seller ID, reference, label …', autocomplete: 'off', spellcheck: 'false',
     'aria-keyshortcuts': '/', value: filters.q, oninput: () => changed({q: search.value.trim()}),
   });
   const select = (label, name, options) => choice(label, `filter-${name}`, options, filters[name], (event) => changed({[name]: event.target.value}));
-  const marketplace = select('Marketplace', 'marketplace', {'': 'Any marketplace'});
+  const marketplace = select('Marketplace', 'marketplace', {'': 'Any'});
   const verified = select('Verified', 'verified', VERIFIED);
   const selects = [
     select('State', 'state', STATES), select('Authorization ends', 'ends', ENDS), marketplace, verified, select('Sort by', 'sort', SORTS),
@@ -58,6 +58,6 @@ function drawMarketplaces(select, value) {
   const codes = [...new Set([...store.accounts.values()].map((account) => account.marketplace)), ...(value ? [value] : [])];
   const wanted = ['', ...new Set(codes)].sort();
   if (select.options.length === wanted.length && wanted.every((code, index) => select.options[index].value === code)) return;
-  select.replaceChildren(...wanted.map((code) => element('option', {value: code, selected: code === value}, code || 'Any marketplace')));
+  select.replaceChildren(...wanted.map((code) => element('option', {value: code, selected: code === value}, code || 'Any')));
   select.value = value;
 }
