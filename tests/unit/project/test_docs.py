@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from sellergate.common.v1 import error_reason_pb2
@@ -23,15 +24,15 @@ _MARK = re.compile(r"<!-- (?:tests?: (?P<tests>[\w./]+(?:, [\w./]+)*)(?:; .+)?|n
 
 
 def fences(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield each fenced block of a page: its language, its text and the line before it."""
+    """Yield each fenced block of a page, also of a list's item: its language, its text and the line before it."""
     before, language, lines = "", None, list[str]()
     for line in path.read_text().splitlines():
-        if not line.startswith("```"):
+        if not line.lstrip().startswith("```"):
             lines.append(line)
         elif language is None:
-            before, language, lines = (lines or [""])[-1], line[3:], []
+            before, language, lines = (lines or [""])[-1].strip(), line.strip()[3:], []
         else:
-            yield language, "\n".join(lines), before
+            yield language, dedent("\n".join(lines)), before
             language, lines = None, []
 
 
