@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 from sellergate_common.crypto.sealing import KeyRing, encode_key
+from sellergate_common.slots import Slots
 from sellergate_common.tasks import BackgroundTasks
 
 from simulation.history import History
@@ -18,7 +19,7 @@ from simulation.plan import REPLICAS, Plan
 from simulation.world.amazon import SimulatedAmazon
 from simulation.world.database import OnCommit, SimulatedDatabase
 from simulation.world.http import Wire
-from simulation.world.loop import Node, SimulationLoop, start_on
+from simulation.world.loop import Node, SimulationLoop, later_on, start_on
 from simulation.world.network import Network
 from simulation.world.redis import SimulatedRedis, Watch
 from simulation.world.rpc import Channel, Server, Switchboard
@@ -27,6 +28,8 @@ REDIS_URL = SecretStr("redis://redis:6379")
 RING = KeyRing.parse("simulation " + encode_key(bytes(range(64))))
 # The seconds within which a replica that is stopped must have ended.
 STOP_SECONDS = 20.0
+# The coroutines of fetches, which last as long as Amazon takes, whether or not their callers wait.
+FLIGHTS = frozenset({"_detached", "HttpLwa._send"})
 Rates = dict[str, tuple[float, int]]
 Serve = Callable[["World", Node, Server], AbstractAsyncContextManager[None]]
 
@@ -48,6 +51,8 @@ class World:
     """The requests to SP-API by gateway and call."""
     backgrounds: dict[str, BackgroundTasks] = field(default_factory=dict)
     """The background tasks and health conditions of each node."""
+    slots: dict[str, Slots] = field(default_factory=dict)
+    """The slots of LWA of each node."""
 
     def channel(self, target: str, identity: str, contracts: Any) -> Channel:
         """Open a channel of the present node to a service."""
@@ -128,11 +133,28 @@ class Replica:
         elif ended.exception() is not None:
             history.violate("stop", f"{self.name} ended with {ended.exception()!r}")
         else:
-            await asyncio.sleep(1.0)
-            left = node.running()
-            if left:
-                history.violate("quiescent", f"{self.name} has stopped and left {left[:5]}")
+            await self._check_end(node)
         self.kill()
+
+    async def _check_end(self, node: Node) -> None:
+        """Report what a process that has stopped leaves."""
+        await asyncio.sleep(0.5)
+        await self._end_flights(node)
+        history, left = self._cluster.world.history, node.running()
+        if left:
+            history.violate("quiescent", f"{self.name} has stopped and left {left[:5]}")
+        slots = self._cluster.world.slots.get(node.name)
+        if slots is not None and slots.free != slots.most:
+            history.violate("slots", f"{self.name} stops with {slots.most - slots.free} slots of LWA in use")
+
+    async def _end_flights(self, node: Node) -> None:
+        """Cancel the fetches that outlive their callers, as the end of a process does."""
+        running = [task for task in node.tasks if not task.done()]
+        flights = [task for task in running if getattr(task.get_coro(), "__qualname__", "") in FLIGHTS]
+        for task in flights:
+            later_on(node, 0.0, task.cancel)
+        if flights:
+            await asyncio.sleep(0.5)
 
 
 class Cluster:

@@ -12,6 +12,8 @@ from simulation.world.network import SLOW_SHARE, SLOWEST
 
 # A fault that waits for an owner of a lease gives up after these seconds.
 OWNER_SECONDS = 8.0
+# The longest time for which an owner continues after its lease, in seconds: that of the next owner's exchange.
+LEASE_OVERLAP_SECONDS = 0.15
 
 
 class Faults:
@@ -58,24 +60,33 @@ class Faults:
             await asyncio.sleep(fault.seconds)
 
     async def _freeze_owner(self, fault: Fault) -> None:
-        await self._freeze(replace(fault, target=await self._next_owner()))
+        """Freeze the next owner of a lease; half of the owners continue while the next one stores its result."""
+        name, until = await self._next_owner()
+        draw, seconds = self._cluster.world.random.random(), fault.seconds
+        if name and draw < 0.5:
+            seconds = until - asyncio.get_running_loop().now + 2 * LEASE_OVERLAP_SECONDS * draw  # type: ignore[attr-defined]
+        await self._freeze(replace(fault, target=name, seconds=seconds))
 
     async def _crash_owner(self, fault: Fault) -> None:
-        await self._crash(replace(fault, target=await self._next_owner()))
+        name, _ = await self._next_owner()
+        await self._crash(replace(fault, target=name))
 
-    async def _next_owner(self) -> str:
-        """Wait for the next owner of a lease, and some milliseconds of its work; return its name ("" if there is none)."""
-        owner: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._checker.on_lease.append(lambda name: owner.done() or owner.set_result(name))
+    async def _next_owner(self) -> tuple[str, float]:
+        """Wait for the next owner of a lease, and some milliseconds of its work.
+
+        Return its name ("" if there is none) and the time of the run at which its lease ends, in seconds.
+        """
+        owner: asyncio.Future[tuple[str, float]] = asyncio.get_running_loop().create_future()
+        self._checker.on_lease.append(lambda *found: owner.done() or owner.set_result(found))
         try:
             async with asyncio.timeout(OWNER_SECONDS):
-                name = await owner
+                name, until = await owner
         except TimeoutError:
-            return ""
+            return "", 0.0
         await asyncio.sleep(self._cluster.world.random.random() * 0.06)
         self._cluster.world.history.note("fault", f"meets {name}")
         self._checker.faults.append(Fault(-1, "freeze", asyncio.get_running_loop().time(), 9.0, name))
-        return name
+        return name, until
 
     async def _isolated(self, fault: Fault) -> None:
         """Cut a node from the account service and from Redis."""

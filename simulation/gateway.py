@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from sellergate.gateway.v1 import call_pb2, gateway_service_pb2, gateway_service_pb2_grpc
+from sellergate.gateway.v1 import call_pb2, gateway_service_pb2
 from sellergate_amazon.operations import BUNDLED, Catalogue
 from sellergate_client.rpc import replicas
 from sellergate_common.identity.policy import Access
@@ -62,16 +62,16 @@ _QUERIES = {
 
 
 @lru_cache(1)
-def read_catalogue(file: Any = BUNDLED) -> Catalogue:
+def read_catalogue(_: Any) -> Catalogue:
     """Return the bundled catalogue, which is read once for all runs."""
-    return Catalogue.read(file)
+    return Catalogue.read(BUNDLED)
 
 
 def rates() -> dict[str, tuple[float, int]]:
     """Return Amazon's rates and bursts of the operations that clients call: those of the catalogue."""
     found = {}
     for name in (*READS, *WRITES):
-        operation = read_catalogue().get(name)
+        operation = read_catalogue(BUNDLED).get(name)
         assert operation is not None and operation.rate and operation.burst  # noqa: PT018
         found[name] = operation.rate, operation.burst
     return found
@@ -119,7 +119,7 @@ async def serve_gateway(world: World, node: Node, server: Server) -> AsyncIterat
         health.draining.set()
 
 
-async def call(channel: Any, name: str, key: str, account_id: str, seconds: float) -> Any:
+async def call(stub: Any, name: str, key: str, account_id: str, seconds: float) -> Any:
     """Call an operation of SP-API; `key` identifies the call at Amazon. Raises SellergateError."""
     request = call_pb2.CallRequest(account_id=account_id, operation=name)
     for parameter, value in _QUERIES.get(name, ()):
@@ -129,5 +129,4 @@ async def call(channel: Any, name: str, key: str, account_id: str, seconds: floa
         request.content_type = "application/json"
     else:
         request.query.parameters.add(name="nextToken", value=key)
-    stub: Any = gateway_service_pb2_grpc.GatewayServiceStub(channel)
     return await invoke(stub.Call, request, dependency="gateway", seconds=seconds)

@@ -61,6 +61,7 @@ class Acknowledged:
     states: list[tuple[float, bool]] = field(default_factory=lambda: [(0.0, True)])
     last_write_began: float = -1.0
     causes: list[float] = field(default_factory=list)
+    verified: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -70,6 +71,8 @@ class Call:
     seller: str
     began: float
     executed: bool | None = None
+    begun: int = 1
+    """How often its client made it."""
 
 
 @dataclass(slots=True)
@@ -88,8 +91,8 @@ class Checker:
         self.faults: list[Fault] = []
         self.world: World | None = None
         self.logged: dict[str, int] = {}
-        self.on_lease: list[Callable[[str], None]] = []
-        """What waits for the next owner of a lease, by the name of its node."""
+        self.on_lease: list[Callable[[str, float], None]] = []
+        """What waits for the next owner of a lease, by the name of its node and the time at which the lease ends."""
         self._leases: dict[bytes, _HeldLease] = {}
         self._entries: dict[bytes, tuple[int, float]] = {}
         self.calls: dict[str, Call] = {}
@@ -157,7 +160,7 @@ class Checker:
             self._leases[key] = _HeldLease(owner, client, until)
             self.history.note("lease", f"of {client}")
             if self.on_lease:
-                self.on_lease.pop(0)(client)
+                self.on_lease.pop(0)(client, until)
         else:
             held.until = until
 
@@ -179,7 +182,8 @@ class Checker:
 
     def begin_call(self, key: str, seller: str) -> None:
         """Record the begin of a call of SP-API."""
-        self.calls[key] = Call(seller, self.now)
+        known = self.calls.get(key)
+        self.calls[key] = Call(seller, self.now, begun=1 + (known.begun if known else 0))
 
     def end_call(self, key: str, error: SellergateError | None, *, writes: bool) -> None:
         """Record what the client learned: the call was executed (no error), was not, or may have been."""
@@ -217,9 +221,10 @@ class Checker:
         calls: Counter[tuple[str, str]] = Counter()
         for (gateway, key), count in attempts.items():
             if key in self.calls:
-                calls[gateway, self.calls[key].seller] += 1
+                begun = min(count, self.calls[key].begun)
+                calls[gateway, self.calls[key].seller] += begun
                 # A token that Amazon refused is replaced once for a call, which is no retry.
-                repeated[gateway, self.calls[key].seller] += count - 1 - min(1, amazon.refused[key])
+                repeated[gateway, self.calls[key].seller] += count - begun - min(begun, amazon.refused[key])
         for (gateway, seller), retries in repeated.items():
             starts = 1 + sum(fault.kind in ("crash", "stop") and fault.target == gateway for fault in self.faults)
             most = starts * ACCOUNT_RETRIES + ACCOUNT_SHARE * calls[gateway, seller]
@@ -246,7 +251,7 @@ class Checker:
         """Return whether a client let a token be exchanged without a lease since shortly before a token's issue."""
         assert self.world is not None
         token = self.world.amazon.exchanges[number - 1]
-        return any(token.issued - AFTERMATH_SECONDS <= at for at in self.accounts[token.seller].causes)
+        return any(token.issued - AFTERMATH_SECONDS <= at for at in self.accounts[token.seller].verified)
 
     def redis_lost_data(self) -> None:
         """Forget what is known about Redis."""

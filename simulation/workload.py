@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.field_mask_pb2 import FieldMask
 from pydantic import SecretStr
 from sellergate.account.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
+from sellergate.gateway.v1 import gateway_service_pb2_grpc
 from sellergate.token.v1 import token_service_pb2, token_service_pb2_grpc
 from sellergate_account.accounts import Connection
 from sellergate_account.applications import NewApplication
@@ -22,7 +23,7 @@ from simulation import gateway
 from simulation.cluster import World
 from simulation.history import History
 from simulation.invariants import Acknowledged, Checker
-from simulation.plan import ACCOUNTS, BUSY_SECONDS, REPLICAS, Operation
+from simulation.plan import ACCOUNTS, BURST_CALLS, BUSY_SECONDS, REPLICAS, STORM_CALLS, Operation
 from simulation.world.amazon import CLIENT_ID
 from simulation.world.loop import EPOCH
 from tests.fakes.account import Domain
@@ -38,7 +39,6 @@ OVERLAP_SECONDS = 12.0
 # Writes that must not be left undone are repeated until the end of the faults and a while longer.
 PATIENCE_SECONDS = BUSY_SECONDS + 30.0
 USER = "user-1"
-STORM_CALLS = 14
 # The longest wait for the only slot of a second, after the callers before have left.
 SLOT_SECONDS = 2.6
 
@@ -54,6 +54,7 @@ class Client:
         self._locks: list[asyncio.Lock] = []
         self._bursts: list[asyncio.Lock] = []
         self._revoked: set[str] = set()
+        self._stubs: dict[str, Any] = {}
         self._account: Any = world.channel(
             "account", OPERATOR, (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"],)
         )
@@ -76,9 +77,14 @@ class Client:
 
     def token_stub(self, replica: int) -> Any:
         """Return a stub of one replica of the token service, counted from 0, whatever its number."""
-        contracts = (token_service_pb2.DESCRIPTOR.services_by_name["TokenService"],)
-        channel: Any = self.world.channel(f"token-{replica % REPLICAS['token'] + 1}", OPERATOR, contracts)
-        return token_service_pb2_grpc.TokenServiceStub(channel)
+        contract = token_service_pb2.DESCRIPTOR.services_by_name["TokenService"]
+        return self._stub(f"token-{replica % REPLICAS['token'] + 1}", contract, token_service_pb2_grpc.TokenServiceStub)
+
+    def _stub(self, target: str, contract: Any, kind: Any) -> Any:
+        found = self._stubs.get(target)
+        if found is None:
+            found = self._stubs[target] = kind(self.world.channel(target, OPERATOR, (contract,)))
+        return found
 
     async def run(self, operations: tuple[Operation, ...]) -> None:
         """Carry out all operations, each at its time."""
@@ -133,9 +139,9 @@ class Client:
         account_id, seller = self.accounts[account]
         self.checker.begin_call(key, seller)
         target = f"gateway-{replica % REPLICAS['gateway'] + 1}"
-        channel: Any = self.world.channel(target, OPERATOR, gateway.CONTRACTS)
+        stub = self._stub(target, gateway.CONTRACTS[0], gateway_service_pb2_grpc.GatewayServiceStub)
         try:
-            response = await gateway.call(channel, name, key, account_id, seconds)
+            response = await gateway.call(stub, name, key, account_id, seconds)
         except SellergateError as error:
             self.checker.end_call(key, error, writes=name in gateway.WRITES)
             raise
@@ -156,10 +162,10 @@ class Client:
         """Let callers that wait for a slot leave; the next caller must not wait for their slots."""
         async with self._bursts[operation.account]:
             replica, name, began = operation.replica, gateway.READS[1], self.checker.now
-            keys = [f"op-{operation.number}-{index}" for index in range(7)]
+            keys = [f"op-{operation.number}-{index}" for index in range(BURST_CALLS)]
             calls = [
                 asyncio.get_running_loop().create_task(self.call(operation.account, replica, name, key, 20.0))
-                for key in keys[:6]
+                for key in keys[:-1]
             ]
             for one in calls:
                 one.add_done_callback(retrieve)
@@ -169,10 +175,10 @@ class Client:
             await asyncio.wait(calls)
             await asyncio.sleep(0.5)
             asked = self.checker.now
-            await self.call(operation.account, replica, name, keys[6], 20.0)
+            await self.call(operation.account, replica, name, keys[-1], 20.0)
             waited = self.checker.now - asked
             if waited > SLOT_SECONDS and not self.checker.disturbed(began - 8.0, self.checker.now):
-                self.history.violate("slots", f"{keys[6]} waited {waited:.2f} s for slots of callers that had left")
+                self.history.violate("slots", f"{keys[-1]} waited {waited:.2f} s for slots of callers that had left")
             return f"waited {waited:.3f} s"
 
     async def _storm(self, operation: Operation) -> str:
@@ -189,12 +195,14 @@ class Client:
 
     async def _verify(self, operation: Operation) -> str:
         account_id, seller = self.accounts[operation.account]
-        causes = self.checker.accounts[seller].causes
+        causes, verified = self.checker.accounts[seller].causes, self.checker.accounts[seller].verified
         causes.append(self.checker.now)
+        verified.append(self.checker.now)
         request = token_service_pb2.VerifyAccountRequest(account_id=account_id)
         stub = self.token_stub(operation.replica)
         found = await invoke(stub.VerifyAccount, request, dependency="token", seconds=operation.deadline)
         causes.append(self.checker.now)
+        verified.append(self.checker.now)
         return f"exchanged {found.exchanged}"
 
     async def _invalidate(self, operation: Operation) -> str:

@@ -36,10 +36,13 @@ class SimulatedDatetime(datetime):
 
 
 @contextmanager
-def replaced_world(seed: str, log: Callable[[str, dict[str, Any]], None]) -> Iterator[SimulationLoop]:
+def replaced_world(
+    seed: str, log: Callable[[str, dict[str, Any]], None], *, keeps: bool = False
+) -> Iterator[SimulationLoop]:
     """Yield a loop whose time all code of this process sees meanwhile; randomness follows from `seed`.
 
-    `log` receives each log event of level warning and above with its fields.
+    `log` receives each log event of level warning and above with its fields. With `keeps` nothing of the run is removed:
+    for a process that runs a few seeds and then exits at once.
     """
     loop = SimulationLoop(random.Random(f"{seed} order"))
     entropy = random.Random(f"{seed} entropy")
@@ -86,7 +89,7 @@ def replaced_world(seed: str, log: Callable[[str, dict[str, Any]], None]) -> Ite
         try:
             yield loop
         finally:
-            _bury(loop)
+            (_keep if keeps else _bury)(loop)
             random.setstate(before)
             structlog.configure(**configured)
 
@@ -102,6 +105,17 @@ def _clock(wall: Callable[[], float], monotonic: Callable[[], float]) -> Iterato
     finally:
         object.__setattr__(SYSTEM_CLOCK, "wall", before[0])
         object.__setattr__(SYSTEM_CLOCK, "monotonic", before[1])
+
+
+def _keep(loop: SimulationLoop) -> None:
+    """Keep all objects of a run that has ended, so that no `finally` block of its tasks runs during the next one."""
+    _KEPT.append((loop, *asyncio.all_tasks(loop), *GRAVEYARD, *WORLD.ready))
+    GRAVEYARD.clear()
+    WORLD.ready.clear()
+    WORLD.tasks.clear()
+
+
+_KEPT: list[Any] = []
 
 
 def _bury(loop: SimulationLoop) -> None:

@@ -1,17 +1,25 @@
 """Redis: fakeredis with Lua as one node, reached over simulated connections, with its own clock."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import hiredis
 from fakeredis import FakeServer
+from fakeredis._helpers import NoResponse, SimpleError
 from fakeredis._socket._fakesocket import FakeSocket
+from fakeredis._socket._resp import extract_command
+from fakeredis.commands_mixins import scripting_mixin
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
 
 from simulation.world.loop import EPOCH, Node, later_on, run_on
 from simulation.world.network import Connection, Network
 
+# fakeredis looks for new globals before each command of a script. Real servers, which refuse them, run the scripts in other tests.
+scripting_mixin._check_for_lua_globals = lambda *_: None
 _PUSHED = (b"message", b"subscribe", b"unsubscribe")
 Watch = Callable[[str, list[bytes]], None]
 """A function that sees each command after it was executed: the client's name and the command's parts."""
@@ -50,7 +58,9 @@ class SimulatedRedis:
     def execute(self, client: str, socket: "_Socket", data: bytes) -> None:
         """Execute the commands in a part of a stream."""
         socket.client_name, socket.watched = client, self._watch
-        socket.sendall(data)
+        socket.commands.feed(data)
+        while (fields := socket.commands.gets()) is not False:
+            socket._process_command(fields)
 
     def lose_data(self) -> None:
         """Restart without data: all connections are lost."""
@@ -136,6 +146,7 @@ class _Socket(FakeSocket):
 
     def __init__(self, server: FakeServer, number: int) -> None:
         self._number = number
+        self.commands = hiredis.Reader()
         super().__init__(server, 0, client_class=asyncio.Protocol)
 
     def __hash__(self) -> int:
@@ -154,9 +165,61 @@ class _Socket(FakeSocket):
         if self.mutes(fields):
             self.put_response(0)
             return
-        super()._process_command(fields)
+        name, arguments = extract_command(fields)
+        if self._transaction is not None or name in _SPECIAL:
+            super()._process_command(fields)
+        else:
+            self._execute(name, arguments)
         if self.watched is not None:
             self.watched(self.client_name, fields)
+
+    def _execute(self, name: str, arguments: list[bytes]) -> None:
+        """Execute a command outside of a transaction. This server has no users, no threads and no suppressed responses."""
+        server: Any = self._server
+        while server.closed_sockets:
+            closed = server.closed_sockets.pop()()
+            if closed is not None:
+                closed._cleanup(server)
+        now = time.time()
+        for database in server.dbs.values():
+            database.time = now
+        try:
+            function, signature = self._name_to_func(name)
+            signature.check_arity(arguments, self.version)
+            with server.lock:
+                result = self._run_command(function, signature, arguments, False)
+        except SimpleError as error:
+            result = error
+        result = self._decode_result(result)
+        if not isinstance(result, NoResponse):
+            self.put_response(result)
+
+    def eval(self, script: bytes, numkeys: int, *keys_and_args: bytes) -> Any:
+        """Run a script, which is compiled once."""
+        server: Any = self._server
+        server.script_cache[_digest(script)] = script
+        runtime = self._get_server_runtime(server)
+        server._lua_current_socket[0] = self
+        self._script_resp = 2
+        server._lua_set_keys_argv(
+            runtime.table_from(keys_and_args[:numkeys]), runtime.table_from(keys_and_args[numkeys:])
+        )
+        try:
+            result = runtime.execute(script)
+        except scripting_mixin.LUA_MODULE.LuaError as error:
+            raise SimpleError(f"ERR {error} script: {_digest(script).decode()}") from None
+        finally:
+            self._script_resp = None
+        return self._convert_lua_result(result, nested=False)
+
+
+# Commands that the shorter way of `_execute` does not know: those of transactions and connections.
+_SPECIAL = frozenset({"multi", "exec", "discard", "watch", "unwatch", "auth", "client reply", "reset"})
+
+
+@lru_cache(256)
+def _digest(script: bytes) -> bytes:
+    return hashlib.sha1(script, usedforsecurity=False).hexdigest().encode()
 
 
 def encode(value: Any, *, pushed: Any = False) -> bytes:

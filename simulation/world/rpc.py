@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 import grpc
@@ -203,6 +204,16 @@ class _Call:
             self._server.calls.pop(self, None)
 
 
+@lru_cache
+def _idempotent_methods(contract: Any) -> frozenset[str]:
+    """Return the paths of a service's methods that may be repeated."""
+    return frozenset(
+        f"/{contract.full_name}/{method.name}"
+        for method in contract.methods
+        if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
+    )
+
+
 class Channel:
     """A channel of a node to a service, in place of grpc.aio.Channel."""
 
@@ -212,12 +223,7 @@ class Channel:
         self._node = NODE.get()
         self._identity = identity
         self._turn = len(self._node.name)
-        self._idempotent = {
-            f"/{contract.full_name}/{method.name}"
-            for contract in contracts
-            for method in contract.methods
-            if method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
-        }
+        self._idempotent = frozenset().union(*map(_idempotent_methods, contracts))
 
     def unary_unary(self, method: str, request_serializer: Any, response_deserializer: Any, **_: Any) -> Any:
         """Return a function that calls a method."""
