@@ -188,7 +188,9 @@ def make_world(
     """Return the world of a run."""
     network = Network(Random(f"{plan.seed} network"))
     switchboard = Switchboard(network, history)
-    redis = SimulatedRedis(Node("redis", plan.skews.get("redis", 0.0), 500.0), network, watch)
+    redis = SimulatedRedis(
+        Node("redis", plan.skews.get("redis", 0.0), 500.0), network, watch, Random(f"{plan.seed} redis")
+    )
     loop.connect = redis.connect
     return World(
         plan=plan,

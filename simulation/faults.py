@@ -12,6 +12,8 @@ from simulation.world.network import SLOW_SHARE, SLOWEST
 
 # A fault that waits for an owner of a lease gives up after these seconds.
 OWNER_SECONDS = 8.0
+# The seconds that an exchange may take after the end of an outage in which it is slow.
+LATE_SECONDS = 6.0
 # The longest time for which an owner continues after its lease, in seconds: that of the next owner's exchange.
 LEASE_OVERLAP_SECONDS = 0.15
 
@@ -142,6 +144,15 @@ class Faults:
         redis.muted += 1
         await asyncio.sleep(fault.seconds)
         redis.muted -= 1
+
+    async def _late_renewals(self, fault: Fault) -> None:
+        """Let exchanges take longer than a renewal, and replies to renewals meet the end of their leases."""
+        world = self._cluster.world
+        world.redis.holds_renewals += 1
+        await self._outage("lwa", "slow", fault.seconds)
+        # The exchanges of the outage take some seconds more.
+        await asyncio.sleep(LATE_SECONDS)
+        world.redis.holds_renewals -= 1
 
     async def _outage(self, host: str, kind: str, seconds: float) -> None:
         outage = self._cluster.world.amazon.outage

@@ -44,6 +44,7 @@ COSTS = {
     "resets": _MANY,
     "lwa_hang": 1,
     "lwa_lost": _MANY,
+    "late_renewals": 1,
 }
 # Reasons of errors after which a call may have been executed.
 _UNKNOWN = frozenset(

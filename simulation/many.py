@@ -64,10 +64,10 @@ def outcomes(seeds: range, jobs: int) -> Iterator[Outcome]:
     if jobs == 1:
         yield from map(run_seed, seeds)
         return
-    run_seed(seeds[0])
+    yield run_seed(seeds[0])
     gc.collect()
     gc.freeze()
-    batches = [seeds[start : start + BATCH_SEEDS] for start in range(0, len(seeds), BATCH_SEEDS)]
+    batches = [seeds[start : start + BATCH_SEEDS] for start in range(1, len(seeds), BATCH_SEEDS)]
     with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
         for batch in pool.imap_unordered(_run_batch, batches):
             yield from batch

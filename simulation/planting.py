@@ -56,14 +56,14 @@ def plant(patch: Path, seeds: int, jobs: int) -> Planted:
         environment = {**os.environ, "PYTHONPATH": paths(copy), "PYTHONHASHSEED": "0"}
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     found = _FOUND.search(done.stdout)
-    if found is None and done.returncode:
-        raise RuntimeError(f"{patch.stem}: {done.stderr[-2000:]}")
     seconds = time.monotonic() - began
+    if found is None and done.returncode:
+        return Planted(patch.stem, None, f"DID NOT RUN: {done.stderr.strip().splitlines()[-1:]}", seconds)
     return Planted(patch.stem, int(found[1]) if found else None, found[2] if found else "", seconds)
 
 
 def main() -> int:
-    """Try the plants and print a table; return 1 if any was not found."""
+    """Try the plants and print a table; return 1 if fewer than all were found."""
     parser = argparse.ArgumentParser(prog="make plants")
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--seeds", type=int, default=2000)

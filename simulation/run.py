@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
@@ -47,6 +48,18 @@ class Result:
 def run_plan(plan: Plan, *, keeps: bool = False) -> Result:
     """Run a plan and return its history. With `keeps` this process keeps the run's objects, which is faster than to remove them."""
     _freeze_modules()
+    # Coroutines of the run that are removed with its last references cannot await any more, which Python would report.
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        result = _run(plan, keeps)
+        if not keeps:
+            gc.collect()
+        return result
+    finally:
+        sys.unraisablehook = hook
+
+
+def _run(plan: Plan, keeps: bool) -> Result:
     history = History()
     checker = Checker(history)
     rates = gateway.rates()

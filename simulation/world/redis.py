@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
+from random import Random
 from typing import Any
 
 import hiredis
@@ -20,6 +21,10 @@ from simulation.world.network import Connection, Network
 
 # fakeredis looks for new globals before each command of a script. Real servers, which refuse them, run the scripts in other tests.
 scripting_mixin._check_for_lua_globals = lambda *_: None
+# The longest time for which the reply to a renewal is held back, in seconds: less than the owner waits.
+LATEST_RENEWAL_SECONDS = 1.5
+# Replies that meet are delivered within so many callbacks of the client.
+MOST_CALLBACKS_APART = 5
 _PUSHED = (b"message", b"subscribe", b"unsubscribe")
 Watch = Callable[[str, list[bytes]], None]
 """A function that sees each command after it was executed: the client's name and the command's parts."""
@@ -28,12 +33,16 @@ Watch = Callable[[str, list[bytes]], None]
 class SimulatedRedis:
     """The server. `watch` sees each command; while `muted` is above 0, publications of changed accounts are lost."""
 
-    def __init__(self, node: Node, network: Network, watch: Watch) -> None:
+    def __init__(self, node: Node, network: Network, watch: Watch, random: Random) -> None:
         self.node = node
+        self._random = random
         self._network = network
         self._watch = watch
         self.connections: list[_Transport] = []
         self.muted = 0
+        self.holds_renewals = 0
+        """While above 0, replies to renewals of leases wait for the reply to the owner's last command, and meet it."""
+        self._held: dict[str, list[Callable[[], None]]] = {}
         self.server = run_on(node, _new_server)
 
     async def connect(self, client: Node, factory: Callable[[], asyncio.Protocol], _: str) -> Any:
@@ -61,6 +70,26 @@ class SimulatedRedis:
         socket.commands.feed(data)
         while (fields := socket.commands.gets()) is not False:
             socket._process_command(fields)
+
+    def hold(self, client: str, deliver: Callable[[], None]) -> None:
+        """Hold the reply to a renewal back until the client gets the reply to a store, for LATEST_RENEWAL_SECONDS at most."""
+        held = self._held.setdefault(client, [])
+        held.append(deliver)
+
+        def give_up() -> None:
+            if deliver in held:
+                held.remove(deliver)
+                deliver()
+
+        later_on(self.node, LATEST_RENEWAL_SECONDS, give_up)
+
+    def meet(self, client: str, deliver: Callable[[], None]) -> None:
+        """Deliver the reply to a store, and the replies that were held back, within a few callbacks of each other."""
+        held = self._held.get(client, [])
+        replies = [deliver, *held]
+        held.clear()
+        for one in replies:
+            _after(int(self._random.random() * MOST_CALLBACKS_APART), one)
 
     def lose_data(self) -> None:
         """Restart without data: all connections are lost."""
@@ -97,6 +126,14 @@ class SimulatedRedis:
     def living_keys(self) -> list[bytes]:
         """Return the names of all keys that have not expired, sorted."""
         return sorted(key for key in list(self.server.dbs[0]._dict) if self.value(key) is not None)
+
+
+def _after(callbacks: int, deliver: Callable[[], None]) -> None:
+    """Call back as a part of the present node, after some of its callbacks."""
+    if callbacks:
+        asyncio.get_running_loop().call_soon(_after, callbacks - 1, deliver)
+    else:
+        deliver()
 
 
 class _Lua:
@@ -147,6 +184,7 @@ class _Socket(FakeSocket):
     def __init__(self, server: FakeServer, number: int) -> None:
         self._number = number
         self.commands = hiredis.Reader()
+        self.command: list[bytes] = []
         super().__init__(server, 0, client_class=asyncio.Protocol)
 
     def __hash__(self) -> int:
@@ -165,6 +203,7 @@ class _Socket(FakeSocket):
         if self.mutes(fields):
             self.put_response(0)
             return
+        self.command = fields
         name, arguments = extract_command(fields)
         if self._transaction is not None or name in _SPECIAL:
             super()._process_command(fields)
@@ -240,6 +279,15 @@ def encode(value: Any, *, pushed: Any = False) -> bytes:
     return encode(str(value).encode())
 
 
+def _kind(command: list[bytes]) -> str:
+    """Return "renewal" for the renewal of a lease, "store" for the store of a result under one, and "" for other commands."""
+    if len(command) < 4 or command[0] != b"EVAL":
+        return ""
+    if command[3].endswith(b":lease"):
+        return "renewal" if b"PEXPIRE" in command[1] else ""
+    return "store" if command[2] == b"2" and command[3].endswith(b"}") else ""
+
+
 class _Transport(asyncio.Transport):
     """The client's end of a connection."""
 
@@ -260,7 +308,13 @@ class _Transport(asyncio.Transport):
         self.connection.send(True, self._redis.execute, self.client.name, self._socket, bytes(data))
 
     def _reply(self, data: bytes) -> None:
-        self.connection.send(False, self._receive, data)
+        redis, kind = self._redis, _kind(self._socket.command) if self._redis.holds_renewals else ""
+        if kind == "renewal":
+            redis.hold(self.client.name, partial(run_on, self.client, self._receive, data))
+        elif kind == "store":
+            self.connection.send(False, redis.meet, self.client.name, partial(self._receive, data))
+        else:
+            self.connection.send(False, self._receive, data)
 
     def _receive(self, data: bytes) -> None:
         if not self._closing:
