@@ -30,7 +30,7 @@ SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Tests and services that are compiled once need not be compiled again by each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test coverage unit contract integration e2e system fuzz simulate plants chaos soak check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
+.PHONY: help run test coverage unit contract integration e2e system fuzz simulate plants chaos soak leaks results check lint fmt typecheck boundaries places bench bench-quick performance constraints requirements sbom audit protos docs dist images push catalogue install clean
 
 # The order of sets of text must not differ between processes: a history is the same byte for byte.
 simulate plants: export PYTHONHASHSEED := 0
@@ -66,6 +66,12 @@ system: $(VENV)/.dev ## run long tests and tests that need a tool; STRICT=1: a m
 
 fuzz: $(VENV)/.dev ## send every RPC and route generated inputs for SECONDS=1800 from SEED=1, with watchdogs
 	$(PYTEST) -s tests/fuzz --fuzz-seconds $(or $(SECONDS),1800) --fuzz-seed $(or $(SEED),1)
+
+leaks: $(VENV)/.dev ## hunt for leaked secrets on every path and in every place, and for each planted leak: PLANTS="<patch> …"
+	$(BIN)/python -m leaks $(PLANTS)
+
+results: $(VENV)/.dev ## write docs/results.md from the results of the long checks in dist/
+	@$(BIN)/python -m scripts.make_results
 
 check: lint typecheck boundaries places ## run all static checks: lint, typecheck, boundaries, places
 

@@ -147,8 +147,9 @@ def main() -> int:
     print(f"\n{len(faults)} faults; {len(broken)} figures grow; {len(violations)} invariants broken in the end")
     print(*broken, *map(str, violations), sep="\n")
     FILE.parent.mkdir(exist_ok=True)
+    found = {"seed": options.seed, "seconds": options.seconds, "violations": [*broken, *map(str, violations)]}
     document = {name: {one: figures[name][one].__dict__ for one in figures[name]} for name in figures}
-    FILE.write_text(json.dumps({"seconds": options.seconds, "faults": faults, "figures": document}) + "\n")
+    FILE.write_text(json.dumps({**found, "faults": faults, "figures": document}) + "\n")
     return int(bool(broken or violations))
 
 

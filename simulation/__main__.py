@@ -3,9 +3,12 @@
 import argparse
 import os
 import sys
+import time
+from dataclasses import asdict
 
 from simulation.many import run_many, show
 from simulation.plan import make_plan
+from simulation.result import write_result
 from simulation.shrink import shrink
 
 
@@ -24,7 +27,10 @@ def main() -> int:
     if options.seed is not None:
         return show(options.seed)
     seeds = range(options.first, options.first + options.seeds)
+    began = time.monotonic()
     totals = run_many(seeds, min(options.jobs, options.seeds), options.most_failures)
+    found = {"first": options.first, "wanted": options.seeds, "seconds": round(time.monotonic() - began, 1)}
+    write_result("simulation", found | asdict(totals))
     if totals.failures and not options.no_shrink:
         seed = totals.failures[0].seed
         smallest = shrink(make_plan(seed))

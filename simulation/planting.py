@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from simulation.result import write_result
 
 ROOT = Path(__file__).resolve().parents[1]
 PLANTS = ROOT / "simulation" / "plants"
@@ -69,14 +71,16 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=2000)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    missed = 0
+    tried = list[Planted]()
     print(f"{'plant':26} {'seed':>6} {'s':>5}  found by")
     for patch in options.files or sorted(PLANTS.glob("*.patch")):
         done = plant(patch.resolve(), options.seeds, options.jobs)
-        missed += done.seed is None
+        tried.append(done)
         seed = "-" if done.seed is None else str(done.seed)
         print(f"{done.name:26} {seed:>6} {done.seconds:5.0f}  {done.words[:90] or 'NOT FOUND'}", flush=True)
-    return int(missed > 0)
+    if not options.files:
+        write_result("plants", {"seeds": options.seeds, "plants": [asdict(one) for one in tried]})
+    return int(any(one.seed is None for one in tried))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from simulation.result import write_result
 from tests.e2e import hunt
 from tests.e2e.conftest import Rest
 from tests.fuzz.oracles import Logs
@@ -41,6 +42,8 @@ async def test_nothing_breaks(rest: Rest, control: httpx.AsyncClient, fast: None
         "leaks": str(leaks or ""),
         "memory": str(grown or ""),
     }
+    counts = {"rpcs": run.callers.count.total(), "requests": run.sockets.count.total()}
+    write_result("fuzz", {"seed": extent.seed, "seconds": extent.seconds, **counts, "memory": sizes, "wrong": wrong})
     assert {name: text for name, text in wrong.items() if text} == {}, "\n\n".join(map("\n".join, wrong.items()))
     assert (await rest.request("GET", "/api/amazon/accounts", USERS[0])).status_code == 200
 
