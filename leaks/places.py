@@ -16,7 +16,7 @@ from tests.paths import ROOT
 
 # The files of a local run that hold its secrets, each readable by its owner only.
 SECRET_FILES = ("keys", "certificates", "demo.json", "simulator-seed.json", "redis.conf")
-# Variables that hold a secret which a local run passes to a process by its environment, which its owner alone can read.
+# Variables that hold a secret which a local run passes to a process by its environment, which only its owner can read.
 SECRET_VARIABLES = (b"AWS_SECRET_ACCESS_KEY=", b"AWS_ACCESS_KEY_ID=", b"REDIS_URL=")
 SERVICES = ("account", "token", "iam", "gateway", "edge")
 _CORE = re.compile(r"^Max core file size +(\S+) +(\S+) ", re.MULTILINE)

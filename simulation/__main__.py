@@ -30,7 +30,8 @@ def main() -> int:
     began = time.monotonic()
     totals = run_many(seeds, min(options.jobs, options.seeds), options.most_failures)
     found = {"first": options.first, "wanted": options.seeds, "seconds": round(time.monotonic() - began, 1)}
-    write_result("simulation", found | asdict(totals))
+    sizes = {"seeds": totals.seeds, "operations": totals.operations, "faults": totals.faults}
+    write_result("simulation", found | sizes | {"failures": [asdict(one) for one in totals.failures]})
     if totals.failures and not options.no_shrink:
         seed = totals.failures[0].seed
         smallest = shrink(make_plan(seed))

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def write_result(name: str, result: Mapping[str, Any]) -> None:
-    """Write a result below the current folder: a run over a copy of the code leaves the working copy's alone."""
+    """Write a result below the current folder: a run over a copy of the code writes into the copy."""
     folder = Path("dist")
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
