@@ -18,9 +18,10 @@ from sellergate_common.redis_url import parse_redis_url
 from tests.paths import ROOT
 from tests.system.conftest import Need
 from tests.system.test_kubernetes import SERVICES, VERSIONS, faults, rendered
+from tests.unit.project.test_docs import fences
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
-BLOCKS = re.findall(r"^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+BLOCKS = [text for language, text, _ in fences(ROOT / "docs" / "kubernetes.md") if not language]
 ALL = "\n".join(BLOCKS)
 COMMANDS = {
     "export": 4,
