@@ -124,7 +124,7 @@ async def test_a_database_restored_as_a_whole_is_found_by_logged_anchors(world: 
                 await connection.execute(text(statement), {"chain": chain, "number": number})
     assert not (await verify(domain.store, domain.audit, "")).faults, "by itself the database is as it was"
     faults = (await verify_anchors(domain.store, anchors_of(logs))).faults
-    assert f"account {account_id}: event 4 was logged and is missing in the database" in faults
+    assert f"account {account_id}: event 5 was logged and is missing in the database" in faults
     assert any(fault.startswith("global chain: ") for fault in faults)
     assert f"row accounts/{account_id}: it is at revision 3, but revision 4 was logged" in faults
 
