@@ -19,7 +19,7 @@ def describe(result: Result) -> Iterator[str]:
 
 
 def judge(names: list[str], *, summary: bool = False, busy: bool = False) -> bool:
-    """Print the figures of these benches beside their bounds; return whether all promises are kept."""
+    """Print the figures of these benches beside their bounds; return whether all promises are kept (on an idle machine)."""
     documents = read(folder_of(busy))
     figures = {key: figure for name in names for key, figure in documents[name]["figures"].items()}
     if summary:
@@ -27,7 +27,7 @@ def judge(names: list[str], *, summary: bool = False, busy: bool = False) -> boo
     judged = [bound for bound in BOUNDS if bound.name in figures]
     for bound in judged:
         print(line_of(bound, figures[bound.name]))
-    return all(bound.is_kept(figures[bound.name]) for bound in judged)
+    return busy or all(bound.is_kept(figures[bound.name]) for bound in judged)
 
 
 def line_of(bound: Bound, figure: float) -> str:
