@@ -12,10 +12,12 @@ from tests.paths import ROOT
 PICTURES = ROOT / "test-output" / "console"
 WIDTHS = {1280: 900, 390: 844, 1920: 1080}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Texts and controls that overlap, and content wider than the window. What a box scrolls counts only where the box shows it.
+# Texts and controls that overlap, and content wider than the window. What a box scrolls counts only where the box shows it, and
+# a text of several lines has a box for each.
 _OVERLAPS = """() => {
-  const visible = (one) => {
-    let {left, top, right, bottom} = one.getBoundingClientRect();
+  const lines = (one) => [...one.getClientRects()].map((line) => visible(one, line));
+  const visible = (one, line) => {
+    let {left, top, right, bottom} = line;
     for (let box = one.parentElement; box && box !== document.body; box = box.parentElement) {
       if (!/auto|scroll/.test(getComputedStyle(box).overflow)) continue;
       const limit = box.getBoundingClientRect();
@@ -34,14 +36,15 @@ _OVERLAPS = """() => {
   });
   const found = [];
   for (const [index, first] of shown.entries()) {
-    const a = visible(first);
-    if (a.right > innerWidth + 1) found.push(`${first.textContent.trim().slice(0, 40)} is cut off`);
+    const boxes = lines(first);
+    if (boxes.some((box) => box.right > innerWidth + 1)) found.push(`${first.textContent.trim().slice(0, 40)} is cut off`);
     for (const second of shown.slice(index + 1)) {
       if (first.contains(second) || second.contains(first)) continue;
-      const b = visible(second);
-      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-      const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-      if (wide > 2 && high > 2) found.push(`${first.textContent.trim().slice(0, 40)} / ${second.textContent.trim().slice(0, 40)}`);
+      const overlap = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+      const others = lines(second);
+      if (boxes.some((a) => others.some((b) => overlap(a, b))))
+        found.push(`${first.textContent.trim().slice(0, 40)} / ${second.textContent.trim().slice(0, 40)}`);
     }
   }
   if (document.documentElement.scrollWidth > innerWidth) found.push('the page scrolls sideways');

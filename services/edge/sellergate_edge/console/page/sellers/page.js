@@ -14,7 +14,7 @@ import {toolbar} from './toolbar.js';
 import {VirtualList} from './virtual.js';
 
 // Short enough that a search for a seller that was not loaded yet seems immediate.
-const PAUSE_MS = 60;
+const PAUSE_MS = 30;
 
 /** Show the list with the filters of the address. */
 export function open(place, {query, signal, title, top}) {
