@@ -115,7 +115,7 @@ chaos: $(VENV)/.dev ## run real processes under faults: all, FAULTS=8 of them, N
 soak: $(VENV)/.dev ## run a mixed load with faults at random for SECONDS=1800, and print what grows
 	$(BIN)/python -m chaos.soak --seconds $(or $(SECONDS),1800) $(if $(SEED),--seed $(SEED))
 
-bench: $(VENV)/.dev ## measure all, NAMES=… for some, in about 12 minutes, BUSY=1: on busy cores; fails if a promise is broken
+bench: $(VENV)/.dev ## measure all, NAMES=… for some, in about 16 minutes, BUSY=1: on busy cores; fails if a promise is broken
 	@$(BIN)/python -m benches $(if $(BUSY),--busy) $(NAMES)
 
 bench-quick: $(VENV)/.dev ## measure less, in about 4 minutes

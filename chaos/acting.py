@@ -12,7 +12,7 @@ from chaos.storm import storming
 from chaos.world import World
 from tests.integration.redis_sets import Server
 
-# How long a process stands still, and how long a network fault lasts, in seconds.
+# The seconds for which a process is stopped, and those of a network fault.
 FREEZE_SECONDS, FAULT_SECONDS = 5.0, 4.0
 AMAZON = {
     "spapi 429": [{"kind": "429", "probability": 0.5}],

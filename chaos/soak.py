@@ -29,7 +29,7 @@ SAMPLE_SECONDS, PAUSE_SECONDS = 5.0, 10.0
 WARM_SHARE = 1 / 3
 # The most that each figure may grow in the rest of a run, as a share of its mean, and in absolute terms.
 MOST_SHARE, MOST = 0.10, {"memory": 8.0, "descriptors": 12.0, "sockets": 12.0, "threads": 3.0}
-# A fault that ends a process would begin its figures anew, and the storm of new accounts would fill its caches.
+# A fault that ends a process would reset its figures, and the storm of new accounts would fill its caches.
 _NO = ("kill", "roll", "storm", "restart")
 
 

@@ -59,5 +59,5 @@ class Journal:
 
 
 def digest(secret: bytes) -> str:
-    """Return the digest under which a secret or a body stands in the journal."""
+    """Return the digest that the journal has in place of a secret or a body."""
     return sha256(secret).hexdigest()
