@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sellergate_common.cache.lease import LEASE_SECONDS
 from sellergate_common.crypto.sealing import SealError
 from sellergate_common.errors import Reason, SellergateError
+from sellergate_common.flights.lease import LEASE_SECONDS
 from sellergate_common.status import BEGUN
 from sellergate_gateway.calls.retries import ACCOUNT_RETRIES, ACCOUNT_SHARE
 

@@ -28,7 +28,7 @@ from sellergate_common.rpc.admission import Admission
 from sellergate_common.slots import Slots
 from sellergate_common.tasks import BackgroundTasks
 from sellergate_token.account_service import CONTRACTS
-from sellergate_token.lwa.client import MOST_EXCHANGES, HttpLwa
+from sellergate_token.lwa.client import EXCHANGE_SECONDS, MOST_EXCHANGES, HttpLwa
 from sellergate_token.servicer import TokenServicer
 from sellergate_token.tokens.exchanges import Exchanges
 from sellergate_token.wiring import make_authorizations, make_tokens, open_rotations
@@ -84,6 +84,7 @@ async def serve_token(world: World, node: Node, server: Server) -> AsyncIterator
         await stack.enter_async_context(measured_skew(redis, TOKEN_PREFIX, SYSTEM_CLOCK, background))
         changes = InvalidationFeed(redis)
         exchanges = Exchanges(lwa, time.monotonic)
+        stack.push_async_callback(exchanges.finish, EXCHANGE_SECONDS)
         made = make_tokens(TOKEN_SETTINGS, channel, redis, changes, exchanges)
         tokens, verifications, listeners, follower = made
         await stack.enter_async_context(changes.subscribe(listeners, background))

@@ -18,7 +18,7 @@ from sellergate.token.v1.token_service_pb2 import (
 from sellergate.token.v1.token_service_pb2_grpc import TokenServiceStub
 from sellergate_client.rpc.replicas import open_replicas
 from sellergate_client.tokens import CONTRACTS, Tokens
-from sellergate_common.cache.lease import LEASE_SECONDS
+from sellergate_common.flights.lease import LEASE_SECONDS
 from sellergate_common.rpc.channel import invoke, open_channel
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
 from sellergate_devstack.processes.probes import grpc_serves

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache.lease import acquire, hold_lease, lease_keys
+from sellergate_common.flights.lease import acquire, hold_lease, lease_keys
 from sellergate_common.redis_client import open_redis
 
 CHANNEL = "test:done"

@@ -13,11 +13,11 @@ from redis.asyncio import Redis
 from sellergate_account.redis_change_publisher import RedisChangePublisher
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES
-from sellergate_common.cache.lease import acquire, hold_lease
 from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import Unavailable
+from sellergate_common.flights.lease import acquire, hold_lease
 from sellergate_common.redis_client import UNREACHABLE, open_redis
 from sellergate_gateway.quota.limiter import RateLimiter
 from sellergate_gateway.quota.ports import Bucket, BucketSet

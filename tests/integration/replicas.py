@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from sellergate_common.cache.entries import Lookup
 from sellergate_common.cache.invalidation import InvalidationFeed
-from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.cache.redis_entries import Admit, AlwaysAdmitted, RedisEntries
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, EntryStore
 from sellergate_common.clock import SYSTEM_CLOCK, Clock
 from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.flights.lease import LeaseNotifier
+from sellergate_common.flights.single_flight import SingleFlight
 
 RING = KeyRing.parse(f"k1 {base64.urlsafe_b64encode(os.urandom(64)).decode()}")
 

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from sellergate_amazon.operations import Operation
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import QUOTA_PREFIX, REPORT_DONE, REPORT_PREFIX, report_key
-from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.errors import QuotaExceeded
+from sellergate_common.flights.lease import LeaseNotifier
 from sellergate_common.redis_client import open_redis
 from sellergate_common.sites import Sites
 from sellergate_gateway.credentials.report_types_redis import RedisReportTypes

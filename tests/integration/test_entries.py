@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sellergate_common.cache.lease import lease_keys
 from sellergate_common.cache.redis_entries import AlwaysAdmitted
 from sellergate_common.context import CallContext, use_context
 from sellergate_common.errors import OutOfTime, Overloaded, PreconditionFailed, Reason, Unavailable
+from sellergate_common.flights.lease import lease_keys
 from sellergate_common.redis_client import open_redis
 from sellergate_devstack.processes.ports import free_ports
 from sellergate_devstack.servers.redis import running_redis

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache.invalidation import InvalidationFeed
-from sellergate_common.cache.lease import LeaseNotifier, acquire, hold_lease, lease_keys
+from sellergate_common.flights.lease import LeaseNotifier, acquire, hold_lease, lease_keys
 from sellergate_common.redis_client import open_redis
 
 CHANNEL = "test:done"

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from sellergate_common.cache import lease as leases
-from sellergate_common.cache.lease import Lease, acquire, hold_lease, lease_keys
+from sellergate_common.flights import lease as leases
+from sellergate_common.flights.lease import Lease, acquire, hold_lease, lease_keys
 from sellergate_common.redis_client import open_redis
 
 from tests.integration.lease_ends import CHANNEL, end_leases

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import REPORT_DONE, REPORT_PREFIX
-from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.errors import AmazonRefused, OutcomeUnknown, Reason, SellergateError, Unavailable
+from sellergate_common.flights.lease import LeaseNotifier
 from sellergate_common.redis_client import open_redis
 from sellergate_gateway.documents.download import Head
 from sellergate_gateway.reports import running_redis

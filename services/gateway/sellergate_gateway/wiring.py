@@ -25,7 +25,6 @@ from sellergate_common.cache.keyspace import (
     TOKEN_CHANGES,
     TOKEN_PREFIX,
 )
-from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.metrics import CacheMetrics
 from sellergate_common.cache.redis_entries import RedisEntries
@@ -37,6 +36,7 @@ from sellergate_common.context import new_request_id as new_id
 from sellergate_common.context import time_left
 from sellergate_common.feed.follower import ChangeFollower
 from sellergate_common.feed.trust import Trust
+from sellergate_common.flights.lease import LeaseNotifier
 from sellergate_common.identity.tls import Identity
 from sellergate_common.redis_client import UNREACHABLE
 from sellergate_common.rpc.channel import open_channel

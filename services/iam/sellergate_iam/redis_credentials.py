@@ -11,14 +11,14 @@ from sellergate_common.cache.keyspace import (
     callers_credentials_key,
     credentials_key,
 )
-from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.cache.payloads import CredentialsPayload
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, EntryStore
 from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.flights.lease import LeaseNotifier
+from sellergate_common.flights.single_flight import SingleFlight
 
 from sellergate_iam.ports import AwsCredentials, CredentialsKey, Role
 

@@ -23,7 +23,7 @@ from sellergate_common.settings import load_settings
 from sellergate_common.tasks import BackgroundTasks
 
 from sellergate_token.account_service import CONTRACTS
-from sellergate_token.lwa.client import open_lwa
+from sellergate_token.lwa.client import EXCHANGE_SECONDS, open_lwa
 from sellergate_token.servicer import TokenServicer
 from sellergate_token.settings import TokenSettings
 from sellergate_token.tokens.exchanges import Exchanges
@@ -54,6 +54,7 @@ async def serve(settings: TokenSettings) -> None:
         await stack.enter_async_context(measured_skew(redis, TOKEN_PREFIX, SYSTEM_CLOCK, background))
         changes = InvalidationFeed(redis)
         exchanges = Exchanges(lwa, time.monotonic)
+        stack.push_async_callback(exchanges.finish, EXCHANGE_SECONDS)
         tokens, verifications, listeners, follower = make_tokens(settings, channel, redis, changes, exchanges)
         await stack.enter_async_context(changes.subscribe(listeners, background))
         await stack.enter_async_context(follower.following("account_changes", background))

@@ -21,10 +21,10 @@ from sellergate.account.v1 import (
 from sellergate_client.rpc.writes import new_key, write
 from sellergate_client.states import check_usable
 from sellergate_common.cache.redis_entries import Admit, AlwaysAdmitted
-from sellergate_common.cache.single_flight import FLIGHT_SECONDS
 from sellergate_common.cache.stale_if_error import LOOK_SECONDS, StaleIfErrorCache
 from sellergate_common.context import bind, time_left, until_deadline
 from sellergate_common.errors import Conflict, NotFound, OutcomeUnknown, SellergateError, Unavailable
+from sellergate_common.flights.local_flight import FLIGHT_SECONDS
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.rpc.channel import invoke
 from sellergate_common.rpc.timestamps import from_datetime, read_time, to_timestamp

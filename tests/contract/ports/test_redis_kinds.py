@@ -15,12 +15,12 @@ from redis.asyncio import Redis
 from sellergate_account.redis_change_publisher import RedisChangePublisher
 from sellergate_common.cache.invalidation import InvalidationFeed
 from sellergate_common.cache.keyspace import ACCOUNT_CHANGES, TOKEN_CHANGES, TOKEN_PREFIX
-from sellergate_common.cache.lease import LeaseNotifier, acquire, hold_lease, lease_keys
 from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.crypto.sealing import KeyRing
 from sellergate_common.errors import QuotaExceeded
+from sellergate_common.flights.lease import LeaseNotifier, acquire, hold_lease, lease_keys
+from sellergate_common.flights.single_flight import SingleFlight
 from sellergate_common.redis_client import open_redis
 from sellergate_gateway.quota.ports import Bucket, BucketSet
 from structlog.testing import capture_logs

@@ -8,9 +8,10 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from sellergate_common.cache.entries import Counts, Expiring, Lookup, is_acceptable, is_sufficient
 from sellergate_common.cache.invalidation import InvalidationListener
 from sellergate_common.cache.memory import MemoryEntry
-from sellergate_common.cache.single_flight import LocalFlight, SingleFlight
 from sellergate_common.cache.store import EntryStore
 from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
+from sellergate_common.flights.local_flight import LocalFlight
+from sellergate_common.flights.single_flight import SingleFlight
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.tasks import retrieve
 

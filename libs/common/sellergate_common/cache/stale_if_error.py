@@ -12,10 +12,10 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from sellergate_common.cache.lru import MAX_STALENESS_SECONDS, Lru
-from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import OutOfTime, SellergateError, Unavailable
 from sellergate_common.feed.ports import REMOVED
 from sellergate_common.feed.trust import Trust
+from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.observability.logs import get_logger
 
 _Value = TypeVar("_Value")

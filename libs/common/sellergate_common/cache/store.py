@@ -16,11 +16,11 @@ from sellergate_common.cache.entries import (
     limit_ttl,
     renewal_time,
 )
-from sellergate_common.cache.lease import lease_keys
 from sellergate_common.cache.memory import EntryMemory, Refill
 from sellergate_common.cache.negative import NegativeCache
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.clock import Clock
+from sellergate_common.flights.lease import lease_keys
 from sellergate_common.observability.logs import get_logger
 
 _Key = TypeVar("_Key", bound=Hashable)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jwt
-from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import OutOfTime, Unauthenticated, Unavailable
+from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_edge.authn.jwks_publisher import FETCH_SECONDS, FetchFailed, Publisher

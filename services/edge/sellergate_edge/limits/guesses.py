@@ -10,8 +10,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol, TypeVar
 
 from sellergate_common.cache.lru import Lru
-from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import QuotaExceeded, SellergateError, Unauthenticated
+from sellergate_common.flights.local_flight import LocalFlight
 
 WINDOW_SECONDS = 60
 # Guesses within WINDOW_SECONDS: from one address at one client, at one client, and from one address.

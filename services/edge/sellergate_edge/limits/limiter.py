@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sellergate_common.cache.lru import Lru
-from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import QuotaExceeded
+from sellergate_common.flights.local_flight import LocalFlight
 
 BLOCK_SECONDS = 1.0
 _MOST_USERS = 50_000

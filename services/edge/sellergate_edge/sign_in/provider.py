@@ -9,8 +9,8 @@ from urllib.parse import quote_plus
 import aiohttp
 from pydantic import SecretStr
 from sellergate_amazon import parsing
-from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import InvalidRequest, Overloaded, Unavailable
+from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.outbound.route import DIRECT, Route, user_agent
 from sellergate_common.settings import secure_url_with_query

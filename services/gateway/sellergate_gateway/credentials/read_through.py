@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 from sellergate_common.cache.entries import Expiring, copy_seconds, is_acceptable, limit_ttl, renewal_time
 from sellergate_common.cache.lru import TtlCache
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.single_flight import LocalFlight
 from sellergate_common.errors import OutOfTime, Unavailable
+from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_gateway.model import Account

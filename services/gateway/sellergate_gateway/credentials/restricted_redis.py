@@ -12,13 +12,13 @@ from sellergate_common.cache.keyspace import (
     RESTRICTED_PREFIX,
     restricted_key,
 )
-from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.cache.redis_entries import RedisEntries
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, EntryStore
 from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.flights.lease import LeaseNotifier
+from sellergate_common.flights.single_flight import SingleFlight
 
 from sellergate_gateway.credentials.restricted_tokens import RestrictedKey, fingerprint
 from sellergate_gateway.model import AccessToken

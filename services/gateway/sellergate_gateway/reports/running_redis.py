@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 from sellergate_common.cache.keyspace import report_key
-from sellergate_common.cache.lease import LeaseNotifier
-from sellergate_common.cache.single_flight import LocalFlight, SingleFlight
 from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.flights.lease import LeaseNotifier
+from sellergate_common.flights.local_flight import LocalFlight
+from sellergate_common.flights.single_flight import SingleFlight
 from sellergate_common.observability.logs import get_logger
 from sellergate_common.redis_client import UNREACHABLE
 from sellergate_common.sites import Site

@@ -4,10 +4,10 @@ A callback may arrive twice, may be fetched by a link scanner first, and may be 
 under its state, so that a repeat continues from there and ends with the same result.
 """
 
-import asyncio
 import hashlib
 import hmac
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from pydantic import SecretStr
@@ -22,6 +22,7 @@ from sellergate_common.errors import (
     SellergateError,
     Unavailable,
 )
+from sellergate_common.flights.local_flight import OVERDUE_SECONDS, LocalFlight
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_token.authorizations.ports import (
@@ -35,7 +36,7 @@ from sellergate_token.authorizations.ports import (
     StoredAuthorization,
 )
 from sellergate_token.ports import Code, LwaClient, RefreshToken
-from sellergate_token.tokens.exchanges import Exchanges
+from sellergate_token.tokens.exchanges import Exchanges, changed_token
 
 # Sellers must authorize again after 365 days (developer docs, "renew authorizations").
 AUTHORIZATION_SECONDS = 365 * 24 * 3600.0
@@ -44,6 +45,7 @@ REMEMBERED_SECONDS = 600.0
 # One process works on a callback for at most these seconds; then another process may continue.
 BUSY_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 0.2
+_LATE = "The authorization is being completed; reload the page to see its result."
 # Reasons that a repeat would get again. Other errors may pass, and the progress is kept for the next attempt.
 _FINAL = frozenset({Reason.INVALID_REQUEST, Reason.AUTHORIZATION_REVOKED})
 
@@ -71,8 +73,8 @@ class Completion(Generic[_Account]):
         self._states = states
         self._exchanges = exchanges
         self._clock = clock
-        # asyncio keeps only weak references to tasks.
-        self._running: set[asyncio.Task[_Account]] = set()
+        # The browser may disconnect at any moment, and LWA redeems a code only once: a callback outlives its call.
+        self._flight: LocalFlight[_Account] = LocalFlight(BUSY_SECONDS - OVERDUE_SECONDS, _LATE)
 
     async def complete(self, callback: AuthorizationCallback, caller_user: str) -> _Account:
         """Redeem the code of an authorization and store the account. A repeat returns the same account.
@@ -93,9 +95,9 @@ class Completion(Generic[_Account]):
             if progress is None or progress.busy_until <= self._clock.wall():
                 mine = await self._states.advance(callback.state, kept, self._begin(kept, callback), REMEMBERED_SECONDS)
                 if mine is not None:
-                    return await asyncio.shield(self._start(mine, callback))
+                    return await self._flight.get(digest_of(callback.state), partial(self._carry_out, mine, callback))
             if self._clock.monotonic() + LOOK_AGAIN_SECONDS >= give_up:
-                raise OutOfTime("The authorization is being completed; reload the page to see its result.")
+                raise OutOfTime(_LATE)
             await self._clock.sleep(LOOK_AGAIN_SECONDS)
 
     def _check_caller(
@@ -124,18 +126,6 @@ class Completion(Generic[_Account]):
             refresh_token=kept.progress.refresh_token if kept.progress else None,
         )
 
-    def _start(self, kept: StoredAuthorization, callback: AuthorizationCallback) -> "asyncio.Task[_Account]":
-        """Carry out a callback in its own task: the browser may disconnect at any moment, and LWA redeems a code only once."""
-        task = asyncio.create_task(self._carry_out(kept, callback))
-        self._running.add(task)
-        task.add_done_callback(self._on_end)
-        return task
-
-    def _on_end(self, task: "asyncio.Task[_Account]") -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # if the browser has disconnected, no caller awaits it
-
     async def _carry_out(self, kept: StoredAuthorization, callback: AuthorizationCallback) -> _Account:
         """Continue from the stored progress. Tokens of LWA are stored before they are used."""
         assert kept.progress is not None  # noqa: S101  (it was advanced)
@@ -148,7 +138,11 @@ class Completion(Generic[_Account]):
                 token = await self._redeem(client, Code(callback.code, pending.redirect_uri))
                 await step.reach(replace(step.progress, refresh_token=token))
             # The token is used once before it replaces the stored one, which may still work.
-            await self._exchanges.exchange(client, RefreshToken(token))
+            used = await self._exchanges.exchange(client, RefreshToken(token))
+            sent = changed_token(used.refresh_token, token)
+            if sent is not None:
+                token = sent
+                await step.reach(replace(step.progress, refresh_token=sent))
             account_id, account = await self._sellers.connect(self._connection(pending, callback, token))
         except SellergateError as error:
             await step.reach(_progress_after(step.progress, error))

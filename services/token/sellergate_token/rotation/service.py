@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from sellergate_common.errors import InvalidRequest, NotFound, PreconditionFailed
+from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_token.ports import AUTHORIZATION_LOST, RefreshToken
-from sellergate_token.rotation.ports import Stored, StoredApplication
-from sellergate_token.tokens.exchanges import Exchanges
+from sellergate_token.rotation.ports import Stored, StoredAccount, StoredApplication
+from sellergate_token.tokens.exchanges import LATE, Exchanges, changed_token
+from sellergate_token.tokens.service import fingerprint_of
 
 # After a rotation Amazon accepts the old secret for 7 more days (developer docs, "rotating your app's LWA credentials").
 OLD_SECRET_LIFE = timedelta(days=7)
@@ -64,6 +66,7 @@ class Rotations:
         self._stored = stored
         self._exchanges = exchanges
         self._now = now
+        self._flight: LocalFlight[bool] = LocalFlight(late=LATE)
 
     async def apply(self, rotation: Rotation) -> bool:
         """Store a rotation's credentials durably. Return False, without a change, if they are known or outdated.
@@ -83,9 +86,14 @@ class Rotations:
         account = await self._stored.account(new.account_id)
         if account.application_id != new.application_id:
             raise NotFound.account(new.account_id)
+        key = f"{account.account_id} {new.consent_until} {fingerprint_of(new.refresh_token)}"
+        return await self._flight.get(key, lambda: self._exchange(account, new))
+
+    async def _exchange(self, account: StoredAccount, new: NewRefreshToken) -> bool:
+        """Exchange a new refresh token and store it, or the one that LWA sends in its place."""
         client = await self._stored.client(account.application_id)
         try:
-            await self._exchanges.exchange(client, RefreshToken(new.refresh_token))
+            token = await self._exchanges.exchange(client, RefreshToken(new.refresh_token))
         except PreconditionFailed as error:
             if error.reason not in AUTHORIZATION_LOST:
                 raise
@@ -94,7 +102,8 @@ class Rotations:
                 "refresh_token",
                 f"is refused by Amazon ({lwa_error}); the stored token did not change; send the current one",
             ) from None
-        return await self._stored.store_refresh_token(account, new.refresh_token, new.consent_until)
+        newest = changed_token(token.refresh_token, new.refresh_token) or new.refresh_token
+        return await self._stored.store_refresh_token(account, newest, new.consent_until)
 
     async def _client_secret(self, new: NewClientSecret) -> bool:
         """Store a client secret that is neither known nor older than the stored one.

@@ -1,8 +1,15 @@
-"""Exchanges of grants with LWA. After a rotation, the previous client secret is tried if the new one is refused."""
+"""Exchanges of grants with LWA. After a rotation, the previous client secret is tried if the new one is refused.
 
+LWA may send a new refresh token, of which no other copy exists. An exchange whose grant is stored therefore runs in a task of
+its own, which outlives its caller and stores the token, and a process that stops waits for these tasks.
+"""
+
+import asyncio
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
+from pydantic import SecretStr
 from sellergate_common.cache.lru import Lru
 from sellergate_common.errors import PreconditionFailed, Reason
 from sellergate_common.observability.logs import get_logger
@@ -14,6 +21,9 @@ from sellergate_token.ports import AccessToken, Grant, Lwa, LwaClient
 REFUSED_SECONDS = 5.0
 _SIZE = 1_000
 _WRONG_SECRET = "invalid_client"
+LATE = (
+    "LWA did not respond before the deadline. The request continues, and its result is stored; repeat the call later."
+)
 
 
 class Exchanges:
@@ -23,6 +33,7 @@ class Exchanges:
         self._lwa = lwa
         self._now = now
         self._refused: Lru[bytes, tuple[float, PreconditionFailed]] = Lru(_SIZE)
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.made = 0
         self.failed = 0
 
@@ -32,6 +43,7 @@ class Exchanges:
         Amazon accepts a new secret shortly before or after Sellergate stores it, so that one of the two stored secrets always
         works.
         """
+        self._remember_task()
         try:
             try:
                 return await self._exchange(client, grant)
@@ -43,6 +55,17 @@ class Exchanges:
         except BaseException:
             self.failed += 1
             raise
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for the tasks that have exchanged a grant, so that they store its result; for `seconds` at most."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    def _remember_task(self) -> None:
+        task = asyncio.current_task()
+        if task is not None and task not in self._tasks:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _exchange(self, client: LwaClient, grant: Grant) -> AccessToken:
         digest = _digest(client)
@@ -56,6 +79,11 @@ class Exchanges:
             if _is_secret_refused(error):
                 self._refused.put(digest, (self._now() + REFUSED_SECONDS, _retry_error(error)))
             raise
+
+
+def changed_token(sent: SecretStr | None, known: SecretStr) -> SecretStr | None:
+    """Return the refresh token that Amazon sent if it differs from the known one."""
+    return sent if sent is not None and sent != known else None
 
 
 def _is_secret_refused(error: PreconditionFailed) -> bool:

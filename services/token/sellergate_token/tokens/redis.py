@@ -14,14 +14,14 @@ from sellergate_common.cache.keyspace import (
     token_key,
     verification_key,
 )
-from sellergate_common.cache.lease import LeaseNotifier
 from sellergate_common.cache.payloads import TokenPayload
 from sellergate_common.cache.redis_entries import Admit, AlwaysAdmitted, RedisEntries
 from sellergate_common.cache.sealed import SealedCache
-from sellergate_common.cache.single_flight import SingleFlight
 from sellergate_common.cache.store import Codec, EntryStore
 from sellergate_common.clock import Clock
 from sellergate_common.crypto.sealing import KeyRing
+from sellergate_common.flights.lease import LeaseNotifier
+from sellergate_common.flights.single_flight import SingleFlight
 
 from sellergate_token.ports import AccessToken, AccountView, CallersGrant, TokenKey
 from sellergate_token.tokens.service import fingerprint_of

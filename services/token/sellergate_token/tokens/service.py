@@ -22,7 +22,7 @@ from sellergate_token.ports import (
     Scope,
     TokenCache,
 )
-from sellergate_token.tokens.exchanges import Exchanges
+from sellergate_token.tokens.exchanges import Exchanges, changed_token
 
 # LWA's access tokens live for an hour (developer docs, "connect to the Selling Partner API").
 LARGEST_MIN_LIFETIME = longest_ttl(3600.0)
@@ -169,8 +169,3 @@ def callers_grant(client: LwaClient, refresh_token: RefreshToken, caller: Caller
 def fingerprint_of(token: SecretStr) -> str:
     """Return the SHA-256 of a token in hex, which identifies the token and reveals nothing of it."""
     return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
-
-
-def changed_token(sent: SecretStr | None, known: SecretStr) -> SecretStr | None:
-    """Return the refresh token that Amazon sent if it differs from the known one."""
-    return sent if sent is not None and sent != known else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from sellergate_common.cache.entries import Lookup
 from sellergate_common.errors import NotFound, PreconditionFailed, Reason, SellergateError
+from sellergate_common.flights.local_flight import LocalFlight
 from sellergate_common.observability.logs import get_logger
 
 from sellergate_token.ports import (
@@ -16,8 +17,8 @@ from sellergate_token.ports import (
     TokenCache,
     VerificationLimiter,
 )
-from sellergate_token.tokens.exchanges import Exchanges
-from sellergate_token.tokens.service import Tokens, changed_token, record_revocation
+from sellergate_token.tokens.exchanges import LATE, Exchanges, changed_token
+from sellergate_token.tokens.service import Tokens, record_revocation
 
 # The seconds between two exchanges of an account, so that neither a user nor a monitor can cause more of them.
 VERIFICATION_SECONDS = 60.0
@@ -50,19 +51,25 @@ class Verifications:
         self._cache = cache
         self._limiter = limiter
         self._now = now
+        self._flight: LocalFlight[Verified] = LocalFlight(late=LATE)
 
     async def verify(self, account_id: str, user: str) -> Verified:
         """Exchange an account's refresh token and record the result. `user`: the owner that the account must have; empty: any.
 
         Within 60 s of the last exchange, return the age of the cached token. Raises NotFound, PreconditionFailed, Unavailable,
-        OutOfTime; then the account does not change, unless Amazon refused its grant.
+        OutOfTime; then the account does not change, unless Amazon refused its grant. An exchange that lasts longer than the call
+        continues, and its result is recorded.
         """
         standing = await self._accounts.standing(account_id)
         if user and standing.user_id != user:
             raise NotFound.account(account_id)
         if not await self._limiter.acquire(account_id, VERIFICATION_SECONDS):
             return await self._cached_result(standing)
-        opened = await self._accounts.grant(account_id, verifying=True)
+        return await self._flight.get(account_id, lambda: self._exchange(standing))
+
+    async def _exchange(self, standing: Standing) -> Verified:
+        """Exchange the grant of an account, and record the result."""
+        opened = await self._accounts.grant(standing.account.account_id, verifying=True)
         try:
             token = await self._exchanges.exchange(opened.client, opened.refresh_token)
         except PreconditionFailed as error:

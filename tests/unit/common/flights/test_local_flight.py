@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from sellergate_common.cache.single_flight import OVERDUE_SECONDS, LocalFlight
 from sellergate_common.errors import OutOfTime
+from sellergate_common.flights.local_flight import OVERDUE_SECONDS, LocalFlight
 from structlog.testing import capture_logs
 
 from tests.fakes.virtual_time import run_in_virtual_time
