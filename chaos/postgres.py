@@ -1,27 +1,19 @@
 """A PostgreSQL server that can be killed and started again with its data."""
 
-import os
-import pwd
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sellergate_devstack.servers.postgres import find_postgres
+from sellergate_devstack.servers.postgres import postgres_programs
 
 from tests.system.postgres_pair import DATABASE, Server
-
-_UNPRIVILEGED = "nobody"
-_SECONDS = 120
 
 
 class Database:
     """The server. `port` is its own, without a relay."""
 
-    def __init__(self, server: Server, binaries: Path) -> None:
-        self._server, self._binaries = server, binaries
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self.port = server.port
 
     def url(self, port: int) -> str:
@@ -35,7 +27,7 @@ class Database:
     def restart(self) -> None:
         """Kill the server, and start it again with its data."""
         self._server.kill()
-        self._server.start(self._binaries)
+        self._server.start()
 
     def disconnect(self) -> None:
         """End every connection of a client, as an administrator does."""
@@ -57,18 +49,11 @@ class Database:
 @contextmanager
 def database() -> Iterator[Database]:
     """Run a server in a temporary folder. Raises FileNotFoundError where PostgreSQL is missing."""
-    with tempfile.TemporaryDirectory(prefix="sellergate-chaos-") as name:
-        folder, binaries, become = Path(name), find_postgres(), dict[str, Any]()
-        if os.geteuid() == 0:
-            user = pwd.getpwnam(_UNPRIVILEGED)
-            os.chown(folder, user.pw_uid, user.pw_gid)
-            become = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        server = Server(folder, "data", become)
-        command = [binaries / "initdb", "-D", server.data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=_SECONDS, **become)
+    with postgres_programs() as programs:
+        server = Server(programs.make_data(), programs)
         try:
-            server.start(binaries)
+            server.start()
             server.ask(f"CREATE DATABASE {DATABASE}", database="postgres")
-            yield Database(server, binaries)
+            yield Database(server)
         finally:
             server.kill()

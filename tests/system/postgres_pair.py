@@ -1,10 +1,7 @@
 """Two PostgreSQL servers: a primary, and a standby that has stored every change before the primary acknowledges it."""
 
-import os
-import pwd
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,29 +10,26 @@ from typing import Any
 
 import psycopg
 from sellergate_devstack.processes.ports import LOOPBACK, free_ports
-from sellergate_devstack.servers.postgres import find_postgres
+from sellergate_devstack.servers.postgres import Programs, find_postgres, postgres_programs
 
 SECONDS = 60.0
 DATABASE = "sellergate"
-# PostgreSQL refuses to run as root.
-_UNPRIVILEGED = "nobody"
 
 
 class Server:
     """One server of the pair."""
 
-    def __init__(self, folder: Path, name: str, become: dict[str, Any]) -> None:
-        self.port, self.data = free_ports(1)[0], folder / name
-        self._log, self._become = folder / f"{name}.log", become
+    def __init__(self, data: Path, programs: Programs) -> None:
+        self.port, self.data, self._programs = free_ports(1)[0], data, programs
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, binaries: Path) -> None:
+    def start(self) -> None:
         """Start the server, and wait until it responds."""
         options = [f"listen_addresses={LOOPBACK}", "unix_socket_directories=", "fsync=off"]
-        command = [binaries / "postgres", "-D", self.data, "-p", str(self.port)]
+        command = [self._programs.binaries / "postgres", "-D", self.data, "-p", str(self.port)]
         command += [word for option in options for word in ("-c", option)]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, **self._become)
+        with self.data.with_suffix(".log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, **self._programs.become)
         until(lambda: self.ask("SELECT 1", database="postgres") == 1)
 
     def ask(self, query: str, *, database: str = DATABASE) -> Any:
@@ -71,31 +65,15 @@ class Pair:
 @contextmanager
 def replicating() -> Iterator[Pair]:
     """Run the pair in a temporary folder. Raises FileNotFoundError where a program of PostgreSQL is missing."""
-    with tempfile.TemporaryDirectory(prefix="sellergate-pair-") as name:
-        folder, binaries, become = Path(name), find_postgres(), dict[str, Any]()
-        if os.geteuid() == 0:
-            user = pwd.getpwnam(_UNPRIVILEGED)
-            os.chown(folder, user.pw_uid, user.pw_gid)
-            become = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        primary, standby = (Server(folder, one, become) for one in ("primary", "standby"))
+    with postgres_programs() as programs:
+        primary = Server(programs.make_data("primary"), programs)
+        standby = Server(programs.folder / "standby", programs)
         try:
-            initdb = [
-                binaries / "initdb",
-                "-D",
-                primary.data,
-                "-U",
-                "postgres",
-                "--auth=trust",
-                "-E",
-                "UTF8",
-                "--no-sync",
-            ]
-            _run(initdb, become)
-            primary.start(binaries)
+            primary.start()
             primary.ask(f"CREATE DATABASE {DATABASE}", database="postgres")
             address = ["-h", LOOPBACK, "-p", str(primary.port), "-U", "postgres"]
-            _run([base_backup(), *address, "-D", standby.data, "-R", "-X", "stream", "-c", "fast", "--no-sync"], become)
-            standby.start(binaries)
+            programs.run([base_backup(), *address, "-D", standby.data, "-R", "-X", "stream", "-c", "fast", "--no-sync"])
+            standby.start()
             # The copy does not have this line, so that the standby acknowledges by itself once it is the primary.
             primary.ask("ALTER SYSTEM SET synchronous_standby_names = '*'")
             primary.ask("SELECT pg_reload_conf()")
@@ -127,7 +105,3 @@ def until(is_so: Callable[[], bool]) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"the server did not reach the state within {SECONDS:.0f} s")
         time.sleep(0.05)
-
-
-def _run(command: list[Any], become: dict[str, Any]) -> None:
-    subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=SECONDS, **become)

@@ -9,7 +9,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -77,35 +77,74 @@ def _works(folder: Path) -> bool:
     return version.returncode == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """PostgreSQL's programs, and a temporary folder for the data of servers, which they can write."""
+
+    binaries: Path
+    folder: Path
+    become: dict[str, Any]
+    """The arguments of `subprocess` that make a program run as an unprivileged user; empty unless this process is root's."""
+
+    def make_data(self, name: str = "data") -> Path:
+        """Create the data folder of a server, whose superuser is `postgres`, and return it."""
+        data = self.folder / name
+        initdb: list[str | Path] = [
+            self.binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
+        self.run(initdb)
+        return data
+
+    def run(self, command: Sequence[str | Path]) -> None:
+        """Run a program of PostgreSQL. Raises RuntimeError with its output."""
+        with tempfile.TemporaryFile() as output:
+            # Not a pipe: the server that pg_ctl starts would keep it open.
+            done = subprocess.run(  # noqa: S603
+                command, stdout=output, stderr=output, cwd="/", timeout=COMMAND_SECONDS, check=False, **self.become
+            )
+            if done.returncode != 0:
+                output.seek(0)
+                raise RuntimeError(f"{Path(command[0]).name} failed: {output.read().decode(errors='replace')[-2000:]}")
+
+
+@contextmanager
+def postgres_programs() -> Iterator[Programs]:
+    """Yield the programs with a temporary folder. Raises FileNotFoundError as find_postgres does."""
+    with tempfile.TemporaryDirectory(prefix="sellergate-pg-") as name:
+        folder, binaries = Path(name), find_postgres()
+        servers = folder / "servers"
+        servers.mkdir(mode=0o700)
+        if os.geteuid() != 0:
+            yield Programs(binaries, servers, {})
+            return
+        user = pwd.getpwnam(_UNPRIVILEGED)
+        folder.chmod(0o755)
+        os.chown(servers, user.pw_uid, user.pw_gid)
+        become = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        yield Programs(_readable(binaries, folder), servers, become)
+
+
 @contextmanager
 def running_postgres(port: int = 0) -> Iterator[PostgresServer]:
     """Run a server in a temporary folder on `port`, 0 for a free one, and yield it."""
-    with tempfile.TemporaryDirectory(prefix="sellergate-pg-") as name:
-        folder, binaries = Path(name), find_postgres()
-        user: pwd.struct_passwd | None = None
-        if os.geteuid() == 0:
-            user = pwd.getpwnam(_UNPRIVILEGED)
-            folder.chmod(0o755)
-            binaries = _readable(binaries, folder)
-            (folder / "data").mkdir(mode=0o700)
-            (folder / "socket").mkdir(mode=0o700)
-            for owned in ("data", "socket"):
-                os.chown(folder / owned, user.pw_uid, user.pw_gid)
-        else:
-            (folder / "socket").mkdir(mode=0o700)
+    with postgres_programs() as programs:
+        data = programs.make_data()
         port = port or free_ports(1)[0]
-        data = folder / "data"
-        initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8"]
-        _run([*initdb, "--no-sync"], user)
-        options = (
-            f"-p {port} -c listen_addresses={LOOPBACK} -c unix_socket_directories={folder / 'socket'} -c fsync=off"
-        )
-        control: list[str | Path] = [binaries / "pg_ctl", "-D", data, "-w", "-l", data / "server.log"]
-        _run([*control, "-o", options, "start"], user)
+        options = f"-p {port} -c listen_addresses={LOOPBACK} -c unix_socket_directories={programs.folder} -c fsync=off"
+        control: list[str | Path] = [programs.binaries / "pg_ctl", "-D", data, "-w", "-l", data / "server.log"]
+        programs.run([*control, "-o", options, "start"])
         try:
-            yield PostgresServer(port, binaries)
+            yield PostgresServer(port, programs.binaries)
         finally:
-            _run([*control, "-m", "immediate", "stop"], user)
+            programs.run([*control, "-m", "immediate", "stop"])
 
 
 def _readable(binaries: Path, folder: Path) -> Path:
@@ -118,16 +157,3 @@ def _readable(binaries: Path, folder: Path) -> Path:
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
     return installed / "bin"
-
-
-def _run(command: list[str | Path], user: pwd.struct_passwd | None) -> None:
-    """Run a program of PostgreSQL. Raises RuntimeError with its output."""
-    become: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-    with tempfile.TemporaryFile() as output:
-        # Not a pipe: the server that pg_ctl starts would keep it open.
-        done = subprocess.run(  # noqa: S603
-            command, stdout=output, stderr=output, cwd="/", timeout=COMMAND_SECONDS, check=False, **become
-        )
-        if done.returncode != 0:
-            output.seek(0)
-            raise RuntimeError(f"{Path(command[0]).name} failed: {output.read().decode(errors='replace')[-2000:]}")
