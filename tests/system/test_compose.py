@@ -1,7 +1,9 @@
 """docker-compose.yml on a Docker daemon: it comes up healthy, does the main job, and leaves nothing behind."""
 
+import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 
@@ -10,6 +12,7 @@ import pytest
 
 from tests.paths import ROOT
 from tests.system.conftest import Need
+from tests.unit.project.test_docs import fences
 
 IMAGES = ("python:3.13-slim", "redis:8-alpine", "postgres:17-alpine")
 LARGEST_MEGABYTES = 150
@@ -107,6 +110,17 @@ def test_no_container_is_root_can_write_or_compile(running: None, name: str) -> 
     variables = compose("exec", "-T", name, "env")
     assert "redis://" not in variables
     assert not re.search(r"PASSWORD|SECRET_ACCESS", variables)
+
+
+@pytest.mark.timeout(600)
+def test_the_operators_quickstart_ends_with_a_response_of_amazon(running: None) -> None:
+    page = ROOT / "docs" / "quickstarts" / "operator.md"
+    (text,) = [text for language, text, test in fences(page) if not language and "test_compose" in test]
+    printed = [compose(*shlex.split(line)[2:], seconds=300) for line in text.splitlines()]
+    assert len(printed) <= 5
+    assert "orders listed" in printed[1]
+    last = json.loads(printed[-1].splitlines()[-1])
+    assert last["status"] == 200, last
 
 
 @pytest.mark.timeout(400)
