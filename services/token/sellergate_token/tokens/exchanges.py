@@ -57,9 +57,14 @@ class Exchanges:
             raise
 
     async def finish(self, seconds: float) -> None:
-        """Wait for the tasks that have exchanged a grant, so that they store its result; for `seconds` at most."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        """Wait for the tasks that have exchanged a grant, so that they store its result; for `seconds` at most.
+
+        A fetch that waited for another replica may begin an exchange meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while self._tasks and (left := ends - loop.time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
 
     def _remember_task(self) -> None:
         task = asyncio.current_task()

@@ -100,6 +100,22 @@ def test_an_authorization_stores_the_newest_refresh_token_of_two_late_responses(
     run_in_virtual_time(authorize())
 
 
+def test_the_end_of_a_process_waits_for_exchanges_that_begin_meanwhile() -> None:
+    async def stop() -> None:
+        world = World()
+        exchanges = Exchanges(SlowLwa(world.lwa.exchange), time.monotonic)
+        world.verifications._exchanges = world.tokens._exchanges = exchanges
+        await call_for_a_second(world.verifications.verify("a", ""))
+        ending = asyncio.create_task(end_of(exchanges))
+        await asyncio.sleep(2.0)
+        fetching = asyncio.create_task(world.tokens.for_account("a", None))
+        assert await ending == pytest.approx(2.0 + LWA_SECONDS, abs=0.1)
+        assert fetching.done()
+        await fetching
+
+    run_in_virtual_time(stop())
+
+
 def test_the_end_of_a_process_waits_for_a_bounded_time() -> None:
     async def stop() -> None:
         world = World()
