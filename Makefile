@@ -109,8 +109,8 @@ endif
 plants: $(VENV)/.dev ## simulate each planted fault of simulation/plants, and print which are found
 	$(SIMULATE).planting --seeds $(or $(SEEDS),2000)
 
-chaos: $(VENV)/.dev ## run real processes under faults: all, FAULTS=8 of them, NAMES="…", LIST=1, PLANT=<patch>
-	$(BIN)/python -m chaos$(if $(PLANT),.planting $(PLANT)) $(if $(LIST),--list) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(NAMES)
+chaos: $(VENV)/.dev ## run real processes under faults: all, FAULTS=8 of them, NAMES="…", RESUME=1, LIST=1, PLANT=<patch>
+	$(BIN)/python -m chaos$(if $(PLANT),.planting $(PLANT)) $(if $(LIST),--list) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(if $(RESUME),--resume) $(NAMES)
 
 soak: $(VENV)/.dev ## run a mixed load with faults at random for SECONDS=1800, and print what grows
 	$(BIN)/python -m chaos.soak --seconds $(or $(SECONDS),1800) $(if $(SEED),--seed $(SEED))

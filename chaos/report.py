@@ -2,12 +2,48 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from chaos.scenario import Result
 
 FILE = Path("dist/chaos.json")
+
+
+@dataclass
+class Document:
+    """The results in the JSON file. `repeated` are the broken invariants of scenarios that ran again later."""
+
+    seed: int
+    results: dict[str, Result] = field(default_factory=dict)
+    repeated: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, seed: int, file: Path = FILE) -> "Document":
+        """Return the results of earlier runs; none if there is no file."""
+        if not file.exists():
+            return cls(seed)
+        found = json.loads(file.read_text())
+        return cls(seed, {one["name"]: Result(**one) for one in found["results"]}, found["repeated"])
+
+    def is_good(self, name: str) -> bool:
+        """Return whether a scenario ran and broke no invariant."""
+        return name in self.results and not self.results[name].violations
+
+    def add(self, result: Result) -> None:
+        """Add a result, or replace the earlier one of this scenario."""
+        earlier = self.results.get(result.name)
+        if earlier is not None and earlier.violations:
+            self.repeated.setdefault(result.name, []).extend(earlier.violations)
+        self.results[result.name] = result
+
+    def write(self, file: Path = FILE) -> None:
+        """Write the file at once, so that no reader finds half of it."""
+        file.parent.mkdir(exist_ok=True)
+        document = {"seed": self.seed, "results": [asdict(one) for one in self.results.values()]}
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps({**document, "repeated": self.repeated}, indent=1) + "\n")
+        part.replace(file)
 
 
 def line_of(result: Result) -> str:
@@ -45,9 +81,3 @@ def print_summary(results: list[Result]) -> None:
         print(*(f"  {words}" for words in result.violations), sep="\n")
     seconds = sum(result.seconds for result in results)
     print(f"\n{len(results)} scenarios in {seconds / 60:.0f} minutes; {len(broken)} broke an invariant")
-
-
-def write(results: list[Result], seed: int, file: Path = FILE) -> None:
-    """Write the results to a JSON file."""
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps({"seed": seed, "results": [asdict(one) for one in results]}, indent=1) + "\n")

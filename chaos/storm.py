@@ -2,6 +2,8 @@
 
 import asyncio
 import secrets
+import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -11,10 +13,13 @@ from sellergate_common.errors import SellergateError
 from sellergate_common.rpc.channel import invoke, open_channel
 
 from chaos.load import Load
-from chaos.world import USER, target_of
+from chaos.world import USER, World, target_of
 
 ACCOUNTS, AT_ONCE = 200, 8
-# A caller waits for longer than the token service waits for LWA.
+# Callers have one deadline in seconds, which passes while the token services stand still: all are cancelled in the same instant.
+# By the time of the stop, more of them wait than the client of LWA has connections, and none has used up its time to connect.
+DEADLINE_SECONDS, STOP_SECONDS, GO_SECONDS = 5.0, 2.5, 6.0
+# Others wait for longer than the token service waits for LWA.
 WAIT_SECONDS = 12.0
 
 
@@ -30,14 +35,32 @@ async def storming(load: Load) -> AsyncIterator[None]:
             channel = open_channel(target_of([relay.target]), "token", world.identity("operator"), [])
             stubs.append(token_service_pb2_grpc.TokenServiceStub(await stack.enter_async_context(channel)))
 
-        async def wait(stub: token_service_pb2_grpc.TokenServiceStub, account_id: str) -> None:
+        async def wait(stub: token_service_pb2_grpc.TokenServiceStub, account_id: str, end: float) -> None:
             request = token_service_pb2.GetAccessTokenRequest(account_id=account_id)
             with suppress(SellergateError):
-                await invoke(stub.GetAccessToken, request, dependency="token", seconds=WAIT_SECONDS)
+                await invoke(stub.GetAccessToken, request, dependency="token", seconds=end - time.monotonic())
 
-        await asyncio.gather(*(wait(stub, account_id) for stub in stubs for account_id in accounts))
+        async def arrive(seconds: float) -> None:
+            end = time.monotonic() + seconds
+            await asyncio.gather(*(wait(stub, account_id, end) for account_id in accounts for stub in stubs))
+
+        await asyncio.gather(arrive(DEADLINE_SECONDS), _stand_still(world))
+        await arrive(WAIT_SECONDS)
     yield
     await asyncio.to_thread(world.relays.end, "token->lwa")
+
+
+async def _stand_still(world: World) -> None:
+    """Stop all token services until the callers' deadline has passed."""
+    services = [process for name, process in world.services.items() if name.startswith("token-")]
+    await asyncio.sleep(STOP_SECONDS)
+    for process in services:
+        process.send(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(GO_SECONDS - STOP_SECONDS)
+    finally:
+        for process in services:
+            process.send(signal.SIGCONT)
 
 
 async def _connect(load: Load) -> list[str]:

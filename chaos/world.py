@@ -28,6 +28,8 @@ from chaos.relays import Relays
 from tests.integration import redis_sets
 
 USER = "u1"
+# A module that counts the tasks of a process.
+PROBE = Path(__file__).parent / "probe"
 JWT_SECONDS = 6 * 3600.0
 # A busy machine may take long to start a process.
 START_SECONDS = 300.0
@@ -164,8 +166,8 @@ class _Builder:
     def _replica(self, base: Process, number: int, shared: dict[str, str]) -> Process:
         name, port, (metrics,) = f"{base.name}-{number}", self._ports[base.name][number], free_ports(1)
         own = {f"SELLERGATE_{base.name.upper()}_PORT": str(port), "SELLERGATE_METRICS_PORT": str(metrics)}
-        if "PYTHONPATH" in os.environ:  # a copy of the code with a planted fault
-            own["PYTHONPATH"] = os.environ["PYTHONPATH"]
+        # PYTHONPATH leads to a copy of the code where a fault is planted.
+        own["PYTHONPATH"] = os.pathsep.join([str(PROBE), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._world.metrics[name] = metrics
         if base.name == "edge":
             healthy = http_serves(f"http://{LOOPBACK}:{port}/console/icon.svg")

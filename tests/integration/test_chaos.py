@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from sellergate_devstack.processes.ports import LOOPBACK
@@ -11,7 +12,9 @@ from chaos.faults import DATA_KINDS, LINKS, PROCESSES, Fault, Scenario, pairs, s
 from chaos.history import Grant, History, Operation
 from chaos.invariants import Known, Seen, check
 from chaos.relays import KINDS, Relays
+from chaos.report import Document
 from chaos.run import choose
+from chaos.scenario import Result
 from chaos.sellers import Account
 from chaos.soak import Figures, judge
 from tests.e2e.sellers import Seller
@@ -38,6 +41,21 @@ def test_scenarios_are_chosen_by_name_word_or_number() -> None:
     assert len(choose([], 8, 1)) == 8
     with pytest.raises(ValueError, match="no scenario"):
         choose(["nothing"], 0, 1)
+
+
+def test_an_interrupted_run_keeps_its_results_and_a_repeat_says_what_broke_before(tmp_path: Path) -> None:
+    file, good = tmp_path / "dist" / "chaos.json", Result("a", "link reset", 1.0, 0, 9, 10, {}, 1, 0, 0)
+    written = Document.read(1, file)
+    for result in (good, Result.broken("b", "quota: too many")):
+        written.add(result)
+        written.write(file)
+    again = Document.read(1, file)
+    assert (again.is_good("a"), again.is_good("b"), again.is_good("c")) == (True, False, False)
+    again.add(Result("b", "link reset", 2.0, 0, 9, 10, {}, 1, 0, 0))
+    again.write(file)
+    last = Document.read(1, file)
+    assert last.is_good("b")
+    assert last.repeated == {"b": ["quota: too many"]}
 
 
 @asynccontextmanager

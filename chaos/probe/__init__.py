@@ -1,0 +1,1 @@
+"""A folder for PYTHONPATH: what each process of a run loads at its start."""
