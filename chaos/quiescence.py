@@ -87,7 +87,9 @@ class Logs:
                 log.seek(self._read.get(name, 0))
                 text = log.read()
             self._read[name] = self._read.get(name, 0) + len(text)
-            found += [Violation("leak", f"{name} logs {one[:12]!r}") for one in SHAPES.findall(SEALED.sub(b"", text))]
+            clear = SEALED.sub(b"", text)
+            leaks = (one for shape in SHAPES for one in shape.findall(clear))
+            found += [Violation("leak", f"{name} logs {one[:12]!r}") for one in leaks]
             found += [Violation("log", f"{name}: {words}") for line in text.splitlines() if (words := _bug(line))]
         return found
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from sellergate_common.errors import SellergateError
-
 from chaos.faults import TOPOLOGIES, Scenario, scenarios, singles
 from chaos.load import loaded, open_quotas
 from chaos.scenario import Result, Scenarios
@@ -58,7 +56,7 @@ async def _in_one_world(
         for number, scenario in enumerate(left, start=1):
             try:
                 results.append(await runner.run(scenario))
-            except (SellergateError, RuntimeError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is, the run of all others goes on in a new world)
                 results.append(Result.broken(scenario.name, f"run: {type(error).__name__} {error}"))
             report(results[-1])
             if any(words.startswith(_LASTING) for words in results[-1].violations):
