@@ -28,6 +28,8 @@ PAUSE_SECONDS = 0.15
 READ, LIMITED, WRITE = "/sellers/v1/account", "/sellers/v1/marketplaceParticipations", "/reports/2021-06-30/schedules"
 # The one operation with a narrow quota, so that its bucket is always used up.
 LIMITED_NAME, LIMITED_SCALE = "sellers/v1/getMarketplaceParticipations", 30
+# Callers over REST wait for so many seconds longer than their deadline, for a response that says that it has passed.
+_LONGER_SECONDS = 1.0
 # How often a change is repeated under its key before it counts as failed, and the pause between.
 CHANGE_ATTEMPTS, CHANGE_PAUSE_SECONDS = 20, 1.0
 
@@ -195,7 +197,8 @@ class Load:
         """Read from SP-API through the edge."""
         key, timeout = uuid.uuid4().hex, {"x-sellergate-timeout": f"{CALL_SECONDS:.0f}"}
         path = f"/api/amazon/accounts/{account.id}/sp-api{READ}"
-        await self._do("rest read", account, self.edge.get(path, params={"n": key}, headers=timeout), key=f"n={key}")
+        work = self.edge.get(path, params={"n": key}, headers=timeout, timeout=CALL_SECONDS + _LONGER_SECONDS)
+        await self._do("rest read", account, work, key=f"n={key}")
 
     async def rest_list(self, account: Account) -> None:
         """List accounts through the edge."""
@@ -219,7 +222,7 @@ async def loaded(world: World, accounts: list[Account], seed: int) -> AsyncItera
         connecting = Sellergate.connect(*targets, world.identity("operator"), world.target("token"))
         sellergate = await stack.enter_async_context(connecting)
         headers = {"Authorization": f"Bearer {world.jwt()}"}
-        timeout = CHANGE_SECONDS + 5
+        timeout = CHANGE_SECONDS + _LONGER_SECONDS
         edge = httpx.AsyncClient(base_url=world.edge, headers=headers, timeout=timeout, trust_env=False)
         await stack.enter_async_context(edge)
         yield Load(world, accounts, sellergate, edge, random.Random(seed))
