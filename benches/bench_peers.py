@@ -32,6 +32,7 @@ class Peer:
 
 OURS_SYNC, THEIR_SYNC = "Sellergate's client without await", f"{PYTHON}, one client kept"
 BARE_SYNC = "a bare pass-through, called without await"
+OURS_STREAM = "Sellergate's client, 64 calls over one stream"
 OURS_ASYNC, THEIR_ASYNC = "Sellergate's client, 64 callers", f"{PYTHON}, asynchronous, 16 callers"
 PEERS: dict[str, dict[str, Peer]] = {
     ONE: {
@@ -45,6 +46,7 @@ PEERS: dict[str, dict[str, Peer]] = {
     SEVERAL: {
         "Sellergate's client, 16 callers": Peer("sellergate", "async", 16),
         OURS_ASYNC: Peer("sellergate", "async", 64),
+        OURS_STREAM: Peer("sellergate", "stream", 64),
         THEIR_ASYNC: Peer("saleweaver", "async", 16),
     },
 }
@@ -127,6 +129,7 @@ def figures(tables: dict[str, Any]) -> dict[str, float]:
         "peers.sync_of_bare": (ONE, OURS_SYNC, BARE_SYNC),
         "peers.sync_delayed": (DELAYED, OURS_SYNC, THEIR_SYNC),
         "peers.async": (SEVERAL, OURS_ASYNC, THEIR_ASYNC),
+        "peers.stream": (SEVERAL, OURS_STREAM, THEIR_ASYNC),
     }
     return {
         name: tables[title][ours].rate / tables[title][theirs].rate

@@ -5,6 +5,7 @@ import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from benches.effort import Effort
@@ -52,7 +53,6 @@ class Sample:
 
 async def sample(calls: Iterable[Call], pids: Mapping[str, int], callers: int = CALLERS) -> Sample:
     """Make all calls by `callers` callers, each of which makes the next call as soon as it has its response."""
-    charged = {CALLER: os.getpid(), **pids}
     left, took = iter(calls), list[float]()
 
     async def caller() -> None:
@@ -61,10 +61,20 @@ async def sample(calls: Iterable[Call], pids: Mapping[str, int], callers: int = 
             await call()
             took.append(time.perf_counter() - began)
 
-    before, began = {name: cpu_seconds(pid) for name, pid in charged.items()}, time.perf_counter()
-    await asyncio.gather(*(caller() for _ in range(callers)))
-    seconds = time.perf_counter() - began
-    return Sample(seconds, took, {name: cpu_seconds(pid) - before[name] for name, pid in charged.items()})
+    with charged(pids) as cpu:
+        began = time.perf_counter()
+        await asyncio.gather(*(caller() for _ in range(callers)))
+        seconds = time.perf_counter() - began
+    return Sample(seconds, took, cpu)
+
+
+@contextmanager
+def charged(pids: Mapping[str, int]) -> Iterator[dict[str, float]]:
+    """Yield a mapping that holds, after the body, the CPU seconds that this process and those of `pids` spent in it."""
+    processes = {CALLER: os.getpid(), **pids}
+    before, cpu = {name: cpu_seconds(pid) for name, pid in processes.items()}, dict[str, float]()
+    yield cpu
+    cpu.update({name: cpu_seconds(pid) - before[name] for name, pid in processes.items()})
 
 
 def repeated(call: Call, seconds: float) -> Iterator[Call]:
