@@ -176,9 +176,11 @@ async def test_an_outage_of_the_queue_does_not_block_the_event_loop(sqs: SqsServ
     application_id = await world.application()
     async with world.consuming(queue):
         await asyncio.to_thread(sqs.stop)
-        started = time.monotonic()
-        await asyncio.sleep(2)
-        assert time.monotonic() - started < 3
+        rounds, end = 0, time.monotonic() + 2
+        while time.monotonic() < end:
+            await asyncio.sleep(0.01)
+            rounds += 1
+        assert rounds > 10
         sqs.restart()
         sqs.send(queue, world.message())
         await soon(lambda: sqs.left(queue) == 0)
@@ -193,7 +195,7 @@ async def test_a_stopped_consumer_does_not_wait_for_its_long_poll(sqs: SqsServer
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 4.5
 
 
 async def test_a_queue_that_does_not_respond_is_polled_with_growing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
