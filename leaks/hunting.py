@@ -14,6 +14,8 @@ from leaks.places import SECRET_VARIABLES, dumping_processes, places_of
 from leaks.world import World, running_world
 from tests.e2e import hunt
 
+_SPANS_SECONDS = 5.0
+
 
 @dataclass(slots=True)
 class Hunted:
@@ -64,8 +66,8 @@ async def _hunted(folder: Path, code: Sequence[Path]) -> Hunted:
 
 
 async def _settled(world: World) -> None:
-    """Wait until the last spans have arrived at the collector."""
-    before = -1
-    while len(world.collector.raw) > before:
+    """Wait until the spans of the paths have arrived at the collector. Those of regular polls never end."""
+    before, end = -1, time.monotonic() + _SPANS_SECONDS
+    while len(world.collector.raw) > before and time.monotonic() < end:
         before = len(world.collector.raw)
         await asyncio.sleep(1)
