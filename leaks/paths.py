@@ -66,7 +66,10 @@ async def drop_in(world: World) -> None:
         token = await client.token(http)
         world.hide("a drop-in token", token)
         for changes in ({"client_secret": client.handle}, {"refresh_token": client.client_secret}, {"scope": token}):
-            world.keep("the drop-in endpoint", (await client.exchange(http, **changes)).content)
+            response = await client.exchange(http, **changes)
+            # One that succeeds returns a token to the client, as LWA does.
+            if response.is_error:
+                world.keep("the drop-in endpoint", repr(response.headers), response.content)
         for given in (token, token + "x", client.handle):
             response = await http.get(f"/{_CALL}", headers={"x-amz-access-token": given})
             world.keep("the drop-in endpoint", repr(response.headers), response.content)
@@ -133,7 +136,8 @@ async def crashes(world: World) -> None:
         await world.suite.restart(name)
 
 
+# Crashes come first, since Redis loses what it held by then.
 PATHS = {
     path.__name__.replace("_", " "): path
-    for path in (calls, refused_requests, drop_in, faults_of_amazon, command_line, refused_settings, crashes)
+    for path in (crashes, calls, refused_requests, drop_in, faults_of_amazon, command_line, refused_settings)
 }
