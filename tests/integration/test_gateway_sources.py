@@ -278,6 +278,19 @@ async def test_calls_that_are_refused_together_retry_with_one_new_token(bench: B
     assert (bench.services.calls, len(bench.services.forgotten)) == (["token"] * 2, 1)
 
 
+async def test_a_refused_token_in_redis_is_not_used_again_while_its_owner_cannot_drop_it(bench: Bench) -> None:
+    one = account()
+    entry = {"access_token": "Atza|shared", "expire_time": time.time() + 3600, "life": 3600}
+    await bench.share(token_key(RING, one.account_id, one.revision), json.dumps(entry))
+    refused = await bench.tokens.get(one)
+    bench.services.error = Unavailable("down")
+    assert await bench.tokens.invalidate(one, refused)
+    with pytest.raises(Unavailable):
+        await bench.tokens.get(one)
+    bench.services.error = None
+    assert (await bench.tokens.get(one)).value != refused.value
+
+
 async def test_an_outage_of_the_token_service_is_reported_and_not_cached(bench: Bench) -> None:
     one, bench.services.error = account(), Unavailable("LWA does not respond.", retry_after=2.0)
     with pytest.raises(Unavailable, match="LWA") as caught:

@@ -40,7 +40,7 @@ class TokenSource:
         self._hedged = tokens
         self._tokens = token_service_pb2_grpc.TokenServiceStub(channel)
         self._ring = ring
-        self._owned = ReadThroughCache(entries, memory, _decode, now)
+        self._owned = ReadThroughCache(entries, memory, _decode, _fingerprint, now)
         self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AccessToken:

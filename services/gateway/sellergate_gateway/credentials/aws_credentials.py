@@ -35,7 +35,7 @@ class CredentialSource:
     ) -> None:
         self._iam = iam_service_pb2_grpc.IamServiceStub(channel)
         self._ring = ring
-        self._owned = ReadThroughCache(entries, memory, _decode, now)
+        self._owned = ReadThroughCache(entries, memory, _decode, _mark, now)
         self._cool_off = CoolOff(now)
 
     async def get(self, account: Account) -> AwsCredentials:
@@ -50,9 +50,8 @@ class CredentialSource:
         """
         if self._owned.has_other(account, credentials):
             return True
-        # The fingerprint is only compared in this process.
-        mark = credentials.access_key_id.get_secret_value()
-        return await self._cool_off.renew(account.account_id, mark, partial(self._drop, account, credentials))
+        drop = partial(self._drop, account, credentials)
+        return await self._cool_off.renew(account.account_id, _mark(credentials), drop)
 
     async def _drop(self, account: Account, credentials: AwsCredentials) -> None:
         self._owned.forget(account, credentials)
@@ -77,6 +76,11 @@ class CredentialSource:
         )
         left = response.remaining.ToMilliseconds() / 1000 if response.HasField("remaining") else None
         return OwnedValue(credentials, response.revision, left)
+
+
+def _mark(credentials: AwsCredentials) -> str:
+    """Return what identifies credentials in this process."""
+    return credentials.access_key_id.get_secret_value()
 
 
 def _decode(text: str) -> AwsCredentials:

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from sellergate_common.cache.entries import Expiring, copy_seconds, is_acceptable, limit_ttl, renewal_time
-from sellergate_common.cache.lru import TtlCache
+from sellergate_common.cache.entries import (
+    COOL_OFF_SECONDS,
+    Expiring,
+    copy_seconds,
+    is_acceptable,
+    limit_ttl,
+    renewal_time,
+)
+from sellergate_common.cache.lru import Lru, TtlCache
 from sellergate_common.cache.sealed import SealedCache
 from sellergate_common.errors import OutOfTime, Unavailable
 from sellergate_common.flights.local_flight import LocalFlight
@@ -21,6 +28,7 @@ from sellergate_gateway.model import Account
 _Value = TypeVar("_Value", bound=Expiring)
 
 
+_SIZE = 10_000
 # If an owner returns a value of an older revision than the caller's, it is called once more.
 _ATTEMPTS = 2
 
@@ -38,19 +46,26 @@ class OwnedValue(Generic[_Value]):
 
 
 class ReadThroughCache(Generic[_Value]):
-    """A cache of values by account and revision: after a change of credentials no old value is found."""
+    """A cache of values by account and revision: after a change of credentials no old value is found.
+
+    `mark` identifies a value. One that Amazon refused is not taken from Redis again for a minute: an owner that cannot be reached
+    cannot drop it there.
+    """
 
     def __init__(
         self,
         entries: SealedCache,
         memory: TtlCache[tuple[int, _Value]],
         decode: Callable[[str], _Value],
+        mark: Callable[[_Value], str],
         now: Callable[[], float],
     ) -> None:
         self._entries = entries
         self._memory = memory
         self._decode = decode
+        self._mark = mark
         self._now = now
+        self._refused: Lru[str, tuple[str, float]] = Lru(_SIZE)
         self._flight: LocalFlight[_Value] = LocalFlight()
 
     async def get(
@@ -67,21 +82,28 @@ class ReadThroughCache(Generic[_Value]):
         return await self._flight.get(f"{account.account_id}/{account.revision}", fetch)
 
     def forget(self, account: Account, value: _Value) -> None:
-        """Drop a refused value, if it is the cached one."""
-        held = self._memory.get(account.account_id)
-        if held is not None and held[1] == value:
+        """Drop a value that Amazon refused, if it is the cached one."""
+        mark, held = self._mark(value), self._memory.get(account.account_id)
+        self._refused.put(account.account_id, (mark, self._now() + COOL_OFF_SECONDS))
+        if held is not None and self._mark(held[1]) == mark:
             self._memory.forget(account.account_id)
 
     def has_other(self, account: Account, value: _Value) -> bool:
         """Return whether another value is cached already."""
         held = self._memory.get(account.account_id)
-        return held is not None and held[1] != value
+        return held is not None and self._mark(held[1]) != self._mark(value)
+
+    def _is_refused(self, account: Account, value: _Value) -> bool:
+        mark, until = self._refused.get(account.account_id) or ("", 0.0)
+        return self._now() < until and mark == self._mark(value)
 
     async def _fetch(
         self, account: Account, name: Callable[[], str], fetch_from_owner: Callable[[], Awaitable[OwnedValue[_Value]]]
     ) -> _Value:
         # The names of entries in Redis contain the revision.
         value, revision = await self._shared(name()), account.revision
+        if value is not None and self._is_refused(account, value):
+            value = None
         if value is None or self._now() >= renewal_time(value, 1.0):
             try:
                 owning = await _fetch_revision(account, fetch_from_owner)
