@@ -19,7 +19,7 @@ from simulation.plan import REPLICAS, Plan
 from simulation.world.amazon import SimulatedAmazon
 from simulation.world.database import OnCommit, SimulatedDatabase
 from simulation.world.http import Wire
-from simulation.world.loop import Node, SimulationLoop, later_on, start_on
+from simulation.world.loop import Node, SimulationLoop, start_on
 from simulation.world.network import Network
 from simulation.world.redis import SimulatedRedis, Watch
 from simulation.world.rpc import Channel, Server, Switchboard
@@ -28,8 +28,11 @@ REDIS_URL = SecretStr("redis://redis:6379")
 RING = KeyRing.parse("simulation " + encode_key(bytes(range(64))))
 # The seconds within which a replica that is stopped must have ended.
 STOP_SECONDS = 20.0
-# The coroutines of fetches, which last as long as Amazon takes, whether or not their callers wait.
-FLIGHTS = frozenset({"_detached", "HttpLwa._send"})
+# The seconds within which the tasks of a process that has stopped must have ended.
+IDLE_SECONDS = 0.5
+# The coroutine of fetches, which outlive their callers. A process that ends cancels those that wait for another process; the token
+# service itself waits for those that exchange a grant.
+FLIGHT = "_detached"
 Rates = dict[str, tuple[float, int]]
 Serve = Callable[["World", Node, Server], AbstractAsyncContextManager[None]]
 
@@ -98,6 +101,7 @@ class Replica:
             while server.calls and time.monotonic() < ends:
                 await asyncio.sleep(0.02)
             world.switchboard.remove(node)
+        _end_flights(node)
 
     def kill(self) -> None:
         """Kill the process at once."""
@@ -138,8 +142,9 @@ class Replica:
 
     async def _check_end(self, node: Node) -> None:
         """Report what a process that has stopped leaves."""
-        await asyncio.sleep(0.5)
-        await self._end_flights(node)
+        await self._until_idle(node)
+        if not node.alive:
+            return
         history, left = self._cluster.world.history, node.running()
         if left:
             history.violate("quiescent", f"{self.name} has stopped and left {left[:5]}")
@@ -147,14 +152,18 @@ class Replica:
         if slots is not None and slots.free != slots.most:
             history.violate("slots", f"{self.name} stops with {slots.most - slots.free} slots of LWA in use")
 
-    async def _end_flights(self, node: Node) -> None:
-        """Cancel the fetches that outlive their callers, as the end of a process does."""
-        running = [task for task in node.tasks if not task.done()]
-        flights = [task for task in running if getattr(task.get_coro(), "__qualname__", "") in FLIGHTS]
-        for task in flights:
-            later_on(node, 0.0, task.cancel)
-        if flights:
-            await asyncio.sleep(0.5)
+    async def _until_idle(self, node: Node) -> None:
+        """Wait until no task runs, for IDLE_SECONDS at most."""
+        ends = time.monotonic() + IDLE_SECONDS
+        while node.running() and time.monotonic() < ends:
+            await asyncio.sleep(0.05)
+
+
+def _end_flights(node: Node) -> None:
+    """Cancel the fetches that outlive their callers, as the end of a process does."""
+    for task in node.tasks:
+        if not task.done() and getattr(task.get_coro(), "__qualname__", "") == FLIGHT:
+            task.cancel()
 
 
 class Cluster:

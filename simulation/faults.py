@@ -1,8 +1,9 @@
 """The faults of a plan: each begins at its time and ends by itself, so that recovery can be checked afterwards."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from simulation.cluster import Cluster
 from simulation.invariants import Checker
@@ -14,8 +15,10 @@ from simulation.world.network import SLOW_SHARE, SLOWEST
 OWNER_SECONDS = 8.0
 # The seconds that an exchange may take after the end of an outage in which it is slow.
 LATE_SECONDS = 6.0
-# The longest time for which an owner continues after its lease, in seconds: that of the next owner's exchange.
-LEASE_OVERLAP_SECONDS = 0.15
+# The longest time of a COMMIT, and of the account service's reply, while they are slow, in seconds.
+SLOWEST_COMMIT, SLOWEST_REPLY = 0.5, 1.5
+# The longest time from the end of a lease until its owner continues, in seconds: while the next owner works, and while LWA is slow.
+LEASE_OVERLAP_SECONDS, SLOW_OVERLAP_SECONDS = 0.15, 2.5
 
 
 class Faults:
@@ -24,6 +27,7 @@ class Faults:
     def __init__(self, cluster: Cluster, checker: Checker) -> None:
         self._cluster = cluster
         self._checker = checker
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, faults: tuple[Fault, ...]) -> None:
         """Carry out all faults, and return when the last one has ended."""
@@ -62,11 +66,21 @@ class Faults:
             await asyncio.sleep(fault.seconds)
 
     async def _freeze_owner(self, fault: Fault) -> None:
-        """Freeze the next owner of a lease; half of the owners continue while the next one stores its result."""
+        """Freeze the next owner of a lease; most owners continue while the next one works, or stores its result."""
         name, until = await self._next_owner()
-        draw, seconds = self._cluster.world.random.random(), fault.seconds
-        if name and draw < 0.5:
-            seconds = until - asyncio.get_running_loop().now + 2 * LEASE_OVERLAP_SECONDS * draw  # type: ignore[attr-defined]
+        kind, draw, seconds = (
+            self._cluster.world.random.randrange(3),
+            self._cluster.world.random.random(),
+            fault.seconds,
+        )
+        left = until - asyncio.get_running_loop().now  # type: ignore[attr-defined]
+        if name and kind == 0:
+            seconds = left + LEASE_OVERLAP_SECONDS * draw
+        elif name and kind == 1:
+            seconds = left + SLOW_OVERLAP_SECONDS * draw
+            slow = Fault(-1, "lwa_slow", asyncio.get_running_loop().time() + left, SLOW_OVERLAP_SECONDS, "")
+            self._checker.faults.append(slow)
+            asyncio.get_running_loop().call_later(left, self._begin, self._outage("lwa", "slow", slow.seconds))
         await self._freeze(replace(fault, target=name, seconds=seconds))
 
     async def _crash_owner(self, fault: Fault) -> None:
@@ -145,14 +159,35 @@ class Faults:
         await asyncio.sleep(fault.seconds)
         redis.muted -= 1
 
+    async def _slow_commits(self, fault: Fault) -> None:
+        database = self._cluster.world.database
+        database.slowest_commit = SLOWEST_COMMIT
+        await asyncio.sleep(fault.seconds)
+        database.slowest_commit = 0.0
+
+    async def _slow_replies(self, fault: Fault) -> None:
+        """Let many replies of the account service arrive late."""
+        switchboard = self._cluster.world.switchboard
+        switchboard.slow_service, switchboard.slowest_reply = "account", SLOWEST_REPLY
+        await asyncio.sleep(fault.seconds)
+        switchboard.slowest_reply = 0.0
+
     async def _late_renewals(self, fault: Fault) -> None:
         """Let exchanges take longer than a renewal, and replies to renewals meet the end of their leases."""
-        world = self._cluster.world
-        world.redis.holds_renewals += 1
-        await self._outage("lwa", "slow", fault.seconds)
+        redis = self._cluster.world.redis
+
+        def end() -> None:
+            redis.holds_renewals -= 1
+
+        redis.holds_renewals += 1
         # The exchanges of the outage take some seconds more.
-        await asyncio.sleep(LATE_SECONDS)
-        world.redis.holds_renewals -= 1
+        asyncio.get_running_loop().call_later(fault.seconds + LATE_SECONDS, end)
+        await self._outage("lwa", "slow", fault.seconds)
+
+    def _begin(self, fault: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(fault)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _outage(self, host: str, kind: str, seconds: float) -> None:
         outage = self._cluster.world.amazon.outage

@@ -15,7 +15,7 @@ from sellergate_gateway.calls.retries import ACCOUNT_RETRIES, ACCOUNT_SHARE
 
 from simulation.cluster import RING, World
 from simulation.history import History
-from simulation.plan import REPLICAS, Fault
+from simulation.plan import FAULTS, REPLICAS, Fault
 from simulation.world.amazon import SimulatedAmazon
 from tests.fakes.account import FakeUnitOfWork
 
@@ -45,7 +45,27 @@ COSTS = {
     "lwa_hang": 1,
     "lwa_lost": _MANY,
     "late_renewals": 1,
+    "slow_replies": 1,
 }
+_SLOW_LWA = frozenset({"lwa_slow", "late_renewals"})
+# The longest time between an exchange and the store of its refresh token while LWA is slow, in seconds.
+LATEST_RESPONSE_SECONDS = 11.0
+# Faults in which LWA's response, or the store of its refresh token, may be lost. A process that is stopped loses neither.
+_MAY_LOSE_GRANTS = (
+    frozenset(FAULTS)
+    - _SLOW_LWA
+    - frozenset(
+        {"stop", "slow", "duplicates", "unannounced", "slow_commits", "late_renewals", "reset_redis"}
+        | {kind for kind in FAULTS if kind.startswith("spapi")}
+    )
+)
+# Faults that keep the owner of a lease from its renewals.
+_STOP_RENEWALS = frozenset(
+    {"crash", "stop", "freeze", "isolated", "cut_redis", "reset_redis", "freeze_redis", "empty_redis", "resets", "slow"}
+    | {"late_renewals"}
+)
+# Faults that delay what comes before the acknowledgement of a change only.
+_BEFORE_ACKNOWLEDGEMENT = frozenset({"slow_commits"})
 # Reasons of errors after which a call may have been executed.
 _UNKNOWN = frozenset(
     {Reason.AMAZON_OUTCOME_UNKNOWN, Reason.OUTCOME_UNKNOWN, Reason.DEADLINE_EXCEEDED, Reason.CANCELLED, Reason.INTERNAL}
@@ -61,7 +81,10 @@ class Acknowledged:
     grants: list[tuple[float, int]] = field(default_factory=list)
     states: list[tuple[float, bool]] = field(default_factory=lambda: [(0.0, True)])
     last_write_began: float = -1.0
+    changes: list[float] = field(default_factory=list)
+    """The times at which an operation began or ended that changes credentials or state."""
     causes: list[float] = field(default_factory=list)
+    """The times of operations after which the same grant may be exchanged again."""
     verified: list[float] = field(default_factory=list)
 
 
@@ -80,6 +103,7 @@ class Call:
 class _HeldLease:
     owner: bytes
     client: str
+    since: float
     until: float
 
 
@@ -95,7 +119,10 @@ class Checker:
         self.on_lease: list[Callable[[str, float], None]] = []
         """What waits for the next owner of a lease, by the name of its node and the time at which the lease ends."""
         self._leases: dict[bytes, _HeldLease] = {}
-        self._entries: dict[bytes, tuple[int, float]] = {}
+        self._expired: dict[tuple[bytes, str], _HeldLease] = {}
+        """By lease and node: leases that expired, and that another owner has acquired since."""
+        self._entries: dict[bytes, tuple[int, float, bool]] = {}
+        """By key the token's number, its end, and whether it was stored under a fencing number."""
         self.calls: dict[str, Call] = {}
         self._seen_exchanges = 0
 
@@ -144,7 +171,7 @@ class Checker:
                 if key.endswith(b":lease"):
                     self._check_lease(client, key)
                 elif key.endswith(b"}"):
-                    self._check_entry(client, key)
+                    self._check_entry(client, key, fenced=fields[0].upper() != b"SET")
 
     def _check_lease(self, client: str, key: bytes) -> None:
         assert self.world is not None
@@ -158,16 +185,30 @@ class Checker:
         if owner is None:
             self._leases.pop(key, None)
         elif held is None or held.owner != owner:
-            self._leases[key] = _HeldLease(owner, client, until)
+            if held is not None:
+                self._expired[key, held.client] = held
+            self._leases[key] = _HeldLease(owner, client, now, until)
             self.history.note("lease", f"of {client}")
             if self.on_lease:
                 self.on_lease.pop(0)(client, until)
         else:
             held.until = until
 
-    def _check_entry(self, client: str, key: bytes) -> None:
+    def _check_renewal(self, client: str, key: bytes) -> None:
+        """Check that the lease of a client that stores its result has not expired, unless a fault kept it from the renewals."""
+        present, earlier = self._leases.get(key), self._expired.pop((key, client), None)
+        held = present if present is not None and present.client == client else earlier
+        if held is not None and held.until < self.now:
+            hit = (fault for fault in self.faults if fault.kind in _STOP_RENEWALS and fault.concerns(client))
+            if not any(fault.at + fault.seconds + 2.0 >= held.since for fault in hit):
+                self.history.violate("lease", f"that of {client} has expired, and no fault kept it from the renewals")
+
+    def _check_entry(self, client: str, key: bytes, *, fenced: bool) -> None:
+        """Check an entry. The owner of a lease may replace one that was fetched without a lease, and so has no fencing number."""
         assert self.world is not None
         sealed, ends = self.world.redis.value_and_end(key)
+        if fenced:
+            self._check_renewal(client, key + b":lease")
         if sealed is None:
             self._entries.pop(key, None)
             return
@@ -176,10 +217,10 @@ class Checker:
         except SealError:
             return
         number = _number(payload["access_token"].replace("|", "-"))
-        known, until = self._entries.get(key, (0, 0.0))
-        if number < known and self.now < until and not self._verified_since(known):
+        known, until, was_fenced = self._entries.get(key, (0, 0.0, False))
+        if number < known and was_fenced and self.now < until and not self._verified_since(known):
             self.history.violate("fencing", f"{client} replaced token {known} by the older token {number}")
-        self._entries[key] = number, ends
+        self._entries[key] = number, ends, was_fenced if number == known else fenced
 
     def begin_call(self, key: str, seller: str) -> None:
         """Record the begin of a call of SP-API."""
@@ -235,8 +276,11 @@ class Checker:
     def _check_new_grants(self, amazon: SimulatedAmazon, committed: FakeUnitOfWork) -> None:
         """Check that refresh tokens that LWA sent are stored, unless a fault or another change came between."""
         for at, seller, number in amazon.sent_grants:
-            known = self.accounts[seller].causes
-            if not self.disturbed(at - 1.0, at + 12.0) and not any(at - 1.0 <= one <= at + 3.0 for one in known):
+            known = self.accounts[seller]
+            changes = known.changes + known.causes
+            losing = self.active(at - 1.0, at + 12.0, _MAY_LOSE_GRANTS)
+            late = LATEST_RESPONSE_SECONDS if self.active(at, at, _SLOW_LWA) else 3.0
+            if not losing and not any(at - 1.0 <= one <= at + late for one in changes):
                 rows = committed.accounts.rows.values()
                 stored = next(
                     _number(token.get_secret_value()) for row, token in rows if row.amazon_seller_id == seller
@@ -245,8 +289,16 @@ class Checker:
                     self.history.violate("newest", f"grant {number} that LWA sent for {seller} was not stored")
 
     def disturbed(self, since: float, until: float) -> bool:
-        """Return whether any fault was active in a span of the run, or shortly before."""
-        return any(fault.at <= until and fault.at + fault.seconds + 2.0 >= since for fault in self.faults)
+        """Return whether a fault that delays more than acknowledgements was active in a span of the run, or shortly before."""
+        return self.active(since, until, frozenset(FAULTS) - _BEFORE_ACKNOWLEDGEMENT)
+
+    def active(self, since: float, until: float, kinds: frozenset[str]) -> bool:
+        """Return whether a fault of some kinds was active in a span of the run, or shortly before."""
+        return any(
+            fault.at <= until and fault.at + fault.seconds + 2.0 >= since
+            for fault in self.faults
+            if fault.kind in kinds
+        )
 
     def _verified_since(self, number: int) -> bool:
         """Return whether a client let a token be exchanged without a lease since shortly before a token's issue."""
@@ -257,6 +309,7 @@ class Checker:
     def redis_lost_data(self) -> None:
         """Forget what is known about Redis."""
         self._leases.clear()
+        self._expired.clear()
         self._entries.clear()
 
     def check_exchanges(self) -> None:
@@ -281,7 +334,7 @@ class Checker:
         causes = sum(since <= at <= until for at in self.accounts[seller].causes)
         for fault in self.faults:
             if fault.at <= until and fault.at + fault.seconds + AFTERMATH_SECONDS >= since + AFTERMATH_SECONDS:
-                causes += COSTS.get(fault.kind, 0)
+                causes += COSTS.get(fault.kind, 0) if fault.concerns("token") else 0
         return causes
 
     def check_token(self, seller: str, text: str, began: float, where: str) -> None:

@@ -61,9 +61,6 @@ def outcomes(seeds: range, jobs: int) -> Iterator[Outcome]:
     Each process is a copy of this one after a first run, so that no run pays for imports and caches. It runs a batch of seeds, in
     which it keeps all objects, and exits.
     """
-    if jobs == 1:
-        yield from map(run_seed, seeds)
-        return
     yield run_seed(seeds[0])
     gc.collect()
     gc.freeze()

@@ -7,6 +7,8 @@ ACCOUNTS = 2
 REPLICAS = {"account": 2, "token": 2, "gateway": 2}
 # Operations begin within these seconds of the start; faults end soon after, and the rest of the run is for recovery.
 BUSY_SECONDS = 10.0
+# A fault ends by this time if it can, so that a run is short.
+FAULTS_END_SECONDS = 12.0
 # A plan has at least so many operations; each call of a burst and of a storm is one.
 OPERATIONS = 100
 FEWEST_FAULTS, MOST_FAULTS = 5, 6
@@ -18,7 +20,7 @@ WEIGHTS = {
     "token": 44,
     "read": 24,
     "write": 14,
-    "burst": 1,
+    "burst": 2,
     "storm": 1,
     "authorize": 4,
     "deactivate": 2,
@@ -51,11 +53,18 @@ FAULTS = {
     "lwa_lost": 3.0,
     "late_renewals": 4.0,
     "spapi_error": 4.0,
+    "spapi_fail": 4.0,
     "spapi_lost": 3.0,
     "spapi_hang": 4.0,
     "spapi_refuse": 3.0,
     "unannounced": 4.0,
+    "slow_commits": 6.0,
+    "slow_replies": 5.0,
 }
+
+
+# Faults of which only a few meet the moment that matters: half of the plans have several of one of them.
+RARE = ("freeze_owner", "late_renewals", "slow_replies", "unannounced", "slow_commits", "isolated", "slow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,10 @@ class Fault:
     target: str
     other: str = ""
 
+    def concerns(self, name: str) -> bool:
+        """Return whether the fault hits a node, a service, or all nodes."""
+        return not self.target or self.target.startswith(name) or self.other.startswith(name)
+
     def __str__(self) -> str:
         between = f" and {self.other}" if self.other else ""
         return f"F{self.number} {self.kind} {self.target}{between} for {self.seconds:.3f} s".replace("  ", " ")
@@ -127,17 +140,25 @@ def make_plan(seed: int) -> Plan:
     kinds = [kind for kind in FAULTS if random.random() < 0.4] or ["crash"]
     # Some invariants hold only while no fault explains a delay, so that in some plans the first half of the run has none.
     first = BUSY_SECONDS / 2 if random.random() < 0.4 else 1.0
+    if random.random() < 0.6:
+        kinds += [random.choice(RARE)] * 4
     weights = WEIGHTS
     if random.random() < 0.2:
-        weights, kinds = STORMY_WEIGHTS, [*kinds, "spapi_error"]
+        weights, kinds = STORMY_WEIGHTS, [*kinds, "spapi_error", "spapi_fail"]
     faults = tuple(_fault(number, random, kinds, first) for number in range(random.randint(FEWEST_FAULTS, MOST_FAULTS)))
     calm = random.random() < 0.5
-    operations: list[Operation] = []
+    operations, paused = list[Operation](), set[int]()
     while sum(one.calls for one in operations) < OPERATIONS:
-        operations.append(_operation(random, calm, weights))
+        operation = _operation(random, calm, weights)
+        if operation.kind == "deactivate":
+            # Pauses of one account follow one another, and each takes long.
+            if operation.account in paused:
+                continue
+            paused.add(operation.account)
+        operations.append(operation)
     operations.sort(key=lambda one: one.at)
     numbered = tuple(replace(one, number=number) for number, one in enumerate(operations))
-    skews = {name: random.uniform(-2.0, 2.0) for name in [*nodes(), "redis"]}
+    skews = {name: random.choice((-2.0, 2.0, random.uniform(-2.0, 2.0))) for name in [*nodes(), "redis"]}
     return Plan(seed, random.choice(LIVES), numbered, faults, skews)
 
 
@@ -146,7 +167,7 @@ def _fault(number: int, random: Random, kinds: list[str], first: float) -> Fault
     seconds = FAULTS[kind] * (0.1 + 0.9 * random.random())
     if kind in ("freeze_owner", "isolated"):
         # Longer than a lease, and longer than copies are trusted.
-        seconds = FAULTS[kind] * (0.6 + 0.4 * random.random())
+        seconds = FAULTS[kind] * (0.8 + 0.2 * random.random())
     one, other = random.sample(nodes(), 2)
     if kind == "freeze" and random.random() < 0.6:
         one = f"token-{random.randint(1, REPLICAS['token'])}"
@@ -156,6 +177,10 @@ def _fault(number: int, random: Random, kinds: list[str], first: float) -> Fault
         one = f"gateway-{random.randint(1, REPLICAS['gateway'])}"
     target = one if kind in ("crash", "stop", "freeze", "cut", "cut_redis", "isolated", "reset_redis") else ""
     at = first + random.random() * (BUSY_SECONDS - 1.0 - first)
+    at = max(first, min(at, FAULTS_END_SECONDS - seconds))
+    if kind == "slow_commits" or (kind == "isolated" and first == 1.0):
+        # Slow commits explain no delay after an acknowledgement; what an isolated node must forget is requested after a long time.
+        at = 1.0 + 2.0 * random.random()
     return Fault(number, kind, at, seconds, target, other if kind == "cut" else "")
 
 
@@ -163,9 +188,9 @@ def _operation(random: Random, calm: bool, weights: dict[str, int]) -> Operation
     kind = random.choices(list(weights), list(weights.values()))[0]
     # Callers come in groups, so that several wait for the same token.
     at = random.random() * BUSY_SECONDS
-    if kind == "deactivate":
-        # What takes long begins early, so that a run is short.
-        at /= 2
+    if kind in ("deactivate", "burst"):
+        # What takes long begins early, so that a run is short; a burst tests quotas before the first fault.
+        at /= 2 if kind == "deactivate" else 5
     elif random.random() < 0.5:
         at = round(at / 2) * 2 + random.random() * 0.02
     deadline = random.choice((1.0, 1.0, 3.0, 3.0, 8.0, 8.0, 20.0))

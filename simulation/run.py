@@ -24,7 +24,7 @@ from simulation.world.patches import replaced_world
 
 # The seconds after the faults within which everything must work again: leases, trust in copies and pauses after failures.
 RECOVERY_SECONDS = 6.0
-IDLE_SECONDS = 2.5
+SHORTEST_IDLE_SECONDS, IDLE_SECONDS = 0.5, 2.5
 # The longest pause of a circuit breaker, and a probe.
 CONVERGENCE_SECONDS = 40.0
 _TRANSIENT = ("_Call._handle",)
@@ -97,17 +97,24 @@ async def _main(world: World, checker: Checker) -> None:
     await asyncio.sleep(1.0)
     at_rest = {name: replica.node.running() for name, replica in cluster.replicas.items() if replica.node}
     history.note("started")
-    faults = Faults(cluster, checker).run(world.plan.faults)
-    await asyncio.gather(faults, client.run(world.plan.operations))
+    faults = asyncio.create_task(Faults(cluster, checker).run(world.plan.faults))
+    faults.add_done_callback(lambda _: history.note("faults end"))
+    recovered = asyncio.create_task(_recover(faults))
+    await client.run(world.plan.operations)
     history.note("recovery")
-    await asyncio.sleep(RECOVERY_SECONDS)
+    await recovered
     await _converge(client)
-    await asyncio.sleep(IDLE_SECONDS)
+    await _until_idle(cluster)
     checker.check_exchanges()
     checker.check_calls()
     await _check_rest(cluster, at_rest)
     await cluster.stop()
     history.note("stopped")
+
+
+async def _recover(faults: "asyncio.Task[None]") -> None:
+    await faults
+    await asyncio.sleep(RECOVERY_SECONDS)
 
 
 async def _converge(client: Client) -> None:
@@ -117,9 +124,9 @@ async def _converge(client: Client) -> None:
             await _expect(client, f"token-{replica + 1}", partial(client.get_token, account, replica, 10.0))
         for replica in range(REPLICAS["gateway"]):
             key = f"op-{9000 + account}-{replica}"
-            await _expect(
-                client, f"gateway-{replica + 1}", partial(client.call, account, replica, gateway.READS[0], key, 10.0)
-            )
+            attempt = partial(client.call, account, replica, gateway.READS[0], key, 10.0)
+            await _expect(client, f"gateway-{replica + 1}", attempt)
+            await _expect_now(client, f"gateway-{replica + 1}", attempt)
 
 
 async def _expect(client: Client, replica: str, attempt: Callable[[], Awaitable[object]]) -> None:
@@ -137,12 +144,31 @@ async def _expect(client: Client, replica: str, attempt: Callable[[], Awaitable[
             return
 
 
+async def _expect_now(client: Client, replica: str, attempt: Callable[[], Awaitable[object]]) -> None:
+    """Report a violation if an attempt fails: one call that succeeds ends the pauses after failures."""
+    try:
+        await attempt()
+    except SellergateError as error:
+        client.history.violate("convergence", f"{replica} fails again: {error.reason} {error.message}"[:300])
+
+
+async def _until_idle(cluster: Cluster) -> None:
+    """Wait until no lease is left, for IDLE_SECONDS at most."""
+    ends = asyncio.get_running_loop().time() + IDLE_SECONDS
+    await asyncio.sleep(SHORTEST_IDLE_SECONDS)
+    while _leases(cluster) and asyncio.get_running_loop().time() < ends:
+        await asyncio.sleep(0.2)
+
+
+def _leases(cluster: Cluster) -> int:
+    return sum(key.endswith(b":lease") for key in cluster.world.redis.living_keys())
+
+
 async def _check_rest(cluster: Cluster, at_rest: dict[str, list[str]]) -> None:
     """Check that nothing is left: no lease, and no task but those that ran before the first operation."""
     history = cluster.world.history
-    leases = [key for key in cluster.world.redis.living_keys() if key.endswith(b":lease")]
-    if leases:
-        history.violate("quiescent", f"{len(leases)} leases are left")
+    if leases := _leases(cluster):
+        history.violate("quiescent", f"{leases} leases are left")
     for name, background in cluster.world.backgrounds.items():
         problems = {task: problem for task, problem in background.problems().items() if problem}
         if problems:

@@ -5,6 +5,7 @@ import hashlib
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -25,6 +26,7 @@ from simulation.history import History
 from simulation.invariants import Acknowledged, Checker
 from simulation.plan import ACCOUNTS, BURST_CALLS, BUSY_SECONDS, REPLICAS, STORM_CALLS, Operation
 from simulation.world.amazon import CLIENT_ID
+from simulation.world.database import DirectStore
 from simulation.world.loop import EPOCH
 from tests.fakes.account import Domain
 from tests.fakes.token import new_secret
@@ -62,7 +64,7 @@ class Client:
 
     async def connect_sellers(self) -> None:
         """Store the application and the sellers before the cluster starts."""
-        store = _DirectStore(self.world)
+        store = DirectStore(self.world.database)
         domain = Domain(store, lambda: datetime.fromtimestamp(EPOCH, UTC))  # type: ignore[arg-type]
         made = await domain.applications.create(NewApplication("", SecretStr(CLIENT_ID), SecretStr("secret-1")), "")
         for number in range(ACCOUNTS):
@@ -88,16 +90,30 @@ class Client:
 
     async def run(self, operations: tuple[Operation, ...]) -> None:
         """Carry out all operations, each at its time."""
-        await asyncio.gather(*(self._at_its_time(one) for one in operations))
+        loop, all_ended = asyncio.get_running_loop(), asyncio.Event()
+        left = len(operations)
 
-    async def _at_its_time(self, operation: Operation) -> None:
-        await asyncio.sleep(operation.at)
-        self.history.note("begin", str(operation))
-        began = self.checker.now
-        task = asyncio.get_running_loop().create_task(self._outcome(operation))
-        if operation.cancel:
-            asyncio.get_running_loop().call_later(operation.cancel, task.cancel)
-        await asyncio.wait({task})
+        def begin(operation: Operation) -> None:
+            self.history.note("begin", str(operation))
+            task = loop.create_task(self._outcome(operation))
+            task.add_done_callback(partial(end, operation, self.checker.now))
+            if operation.cancel:
+                loop.call_later(operation.cancel, task.cancel)
+
+        def end(operation: Operation, began: float, task: "asyncio.Task[str]") -> None:
+            nonlocal left
+            self._check_end(operation, began, task)
+            left -= 1
+            if not left:
+                all_ended.set()
+
+        for one in operations:
+            loop.call_later(one.at, begin, one)
+        if operations:
+            await all_ended.wait()
+
+    def _check_end(self, operation: Operation, began: float, task: "asyncio.Task[str]") -> None:
+        """Write the outcome of an operation into the history, and check it."""
         if task.cancelled():
             outcome = "cancelled"
         elif task.exception() is not None:
@@ -159,27 +175,45 @@ class Client:
         return "response"
 
     async def _burst(self, operation: Operation) -> str:
-        """Let callers that wait for a slot leave; the next caller must not wait for their slots."""
+        """Let many callers at once wait for a slot, at one gateway or at all, until they leave or get it."""
         async with self._bursts[operation.account]:
-            replica, name, began = operation.replica, gateway.READS[1], self.checker.now
-            keys = [f"op-{operation.number}-{index}" for index in range(BURST_CALLS)]
-            calls = [
-                asyncio.get_running_loop().create_task(self.call(operation.account, replica, name, key, 20.0))
-                for key in keys[:-1]
-            ]
-            for one in calls:
-                one.add_done_callback(retrieve)
-            await asyncio.sleep(0.3 + 0.4 * operation.draw)
+            return await (self._leave(operation) if operation.draw < 0.5 else self._stay(operation))
+
+    async def _stay(self, operation: Operation) -> str:
+        calls = [
+            self.call(operation.account, index, gateway.READS[1], f"op-{operation.number}-{index}", 20.0)
+            for index in range(BURST_CALLS)
+        ]
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        errors = [one for one in found if isinstance(one, BaseException)]
+        for error in errors:
+            if not isinstance(error, SellergateError):
+                raise error
+        return f"{len(found) - len(errors)} responses"
+
+    async def _leave(self, operation: Operation) -> str:
+        """Let callers that wait for a slot leave; the next caller must not wait for their slots."""
+        replica, name, began = operation.replica, gateway.READS[1], self.checker.now
+        keys = [f"op-{operation.number}-{index}" for index in range(BURST_CALLS)]
+        calls = [
+            asyncio.get_running_loop().create_task(self.call(operation.account, replica, name, key, 20.0))
+            for key in keys[:-1]
+        ]
+        for one in calls:
+            one.add_done_callback(retrieve)
+        try:
+            await asyncio.sleep(0.3 + 0.8 * operation.draw)
+        finally:
             for one in calls:
                 one.cancel()
-            await asyncio.wait(calls)
-            await asyncio.sleep(0.5)
-            asked = self.checker.now
-            await self.call(operation.account, replica, name, keys[-1], 20.0)
-            waited = self.checker.now - asked
-            if waited > SLOT_SECONDS and not self.checker.disturbed(began - 8.0, self.checker.now):
-                self.history.violate("slots", f"{keys[-1]} waited {waited:.2f} s for slots of callers that had left")
-            return f"waited {waited:.3f} s"
+        await asyncio.wait(calls)
+        await asyncio.sleep(0.5)
+        asked = self.checker.now
+        await self.call(operation.account, replica, name, keys[-1], 20.0)
+        waited = self.checker.now - asked
+        if waited > SLOT_SECONDS and not self.checker.disturbed(began - 8.0, asked + SLOT_SECONDS):
+            self.history.violate("slots", f"{keys[-1]} waited {waited:.2f} s for slots of callers that had left")
+        return f"waited {waited:.3f} s"
 
     async def _storm(self, operation: Operation) -> str:
         """Make many calls through one gateway, so that breakers and budgets matter while Amazon fails."""
@@ -255,12 +289,12 @@ class Client:
         seller = self.accounts[operation.account][1]
         amazon = self.world.amazon
         amazon.sends_new_grant.add(seller)
-        self.checker.accounts[seller].causes.append(self.checker.now)
+        self.checker.accounts[seller].changes.append(self.checker.now)
         if operation.draw < 0.5:
             sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             amazon.on_new_grant[seller] = sent
             try:
-                async with asyncio.timeout(8.0):
+                async with asyncio.timeout(max(1.0, BUSY_SECONDS + 2.0 - self.checker.now)):
                     await sent
             except TimeoutError:
                 return "LWA has sent none yet"
@@ -284,7 +318,7 @@ class Client:
             try:
                 changed = await write(self._account, self._accounts.UpdateAccount, request, dependency="account")
             finally:
-                known.causes.append(self.checker.now)
+                known.changes.append(self.checker.now)
             known.grants.append((self.checker.now, number))
             return f"grant {number}, revision {changed.account.revision}"
 
@@ -311,6 +345,7 @@ class Client:
 
         async with lock:
             self._begin_write(known)
+            known.causes.append(self.checker.now)
             try:
                 await write(self._account, self._accounts.DeleteAccount, delete, dependency="account")
                 known.states.append((self.checker.now, False))
@@ -322,7 +357,7 @@ class Client:
 
     def _begin_write(self, known: Acknowledged) -> None:
         known.last_write_began = self.checker.now
-        known.causes.append(self.checker.now)
+        known.changes.append(self.checker.now)
 
     async def _get_account(self, account_id: str, seconds: float) -> Any:
         request = account_service_pb2.GetAccountRequest(account_id=account_id)
@@ -339,29 +374,3 @@ class Client:
                     self.history.violate("convergence", f"a write still fails long after the faults: {error.reason}")
                     raise
                 await asyncio.sleep(0.5)
-
-
-class _DirectStore:
-    """The database before the run, without a network."""
-
-    def __init__(self, world: World) -> None:
-        self._database = world.database
-
-    def reading(self) -> Any:
-        """Read what is committed."""
-        return _Direct(self._database)
-
-    reading_once = writing = reading
-
-
-class _Direct:
-    def __init__(self, database: Any) -> None:
-        self._database = database
-
-    async def __aenter__(self) -> Any:
-        self._work = self._database.committed.copy()
-        return self._work
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._database.commit(self._work)

@@ -55,8 +55,9 @@ class Bucket:
 
 @dataclass(slots=True)
 class Outage:
-    """What Amazon does wrong at present: "" (nothing), "hang", "error", "slow", "lost" or "refuse".
+    """What Amazon does wrong at present: "" (nothing), "hang", "error", "fail", "slow", "lost" or "refuse".
 
+    "error": a proxy writes a page; "fail": SP-API itself writes an error.
     "lost": Amazon executes a request, and its response is lost. `share` is the share of requests that it concerns.
     """
 
@@ -164,6 +165,11 @@ class SimulatedAmazon:
         if method != "GET" and self.executed[key] > 1:
             self.history.violate("once", f"{key} was executed {self.executed[key]} times")
         return 200, headers, b'{"payload":{}}'
+
+
+def failure() -> tuple[int, dict[str, str], bytes]:
+    """Return the response in which SP-API itself says that it has failed."""
+    return 503, {"content-type": "application/json"}, _body("ServiceUnavailable", "Service is temporarily unavailable.")
 
 
 def _body(code: str, message: str) -> bytes:

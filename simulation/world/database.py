@@ -12,7 +12,7 @@ from sellergate_account.ports.change_log import Kind, ListedChange, ListedChange
 from sellergate_account.ports.unit_of_work import UnitOfWork
 from sellergate_common.errors import OutcomeUnknown, Unavailable
 
-from simulation.world.loop import NODE, Node
+from simulation.world.loop import NODE, Node, later_on
 from simulation.world.network import Network
 from tests.fakes.account import FakeUnitOfWork
 
@@ -30,6 +30,8 @@ class SimulatedDatabase:
         self.network = network
         self.committed = FakeUnitOfWork()
         self.changes: list[ListedChange] = []
+        self.slowest_commit = 0.0
+        """The longest time that a COMMIT takes at present, in seconds."""
         self._on_commit = on_commit
         self._holder: tuple[Node, asyncio.Future[None]] | None = None
         self._queue: list[tuple[Node, asyncio.Future[None]]] = []
@@ -103,6 +105,13 @@ class SimulatedStore:
         network = database.network
         turn: asyncio.Future[None] = loop.create_future()
 
+        def arrive(work: FakeUnitOfWork, done: "asyncio.Future[None]") -> None:
+            slowness = database.slowest_commit * network.draw()
+            if slowness:
+                later_on(database.node, slowness, apply, work, done)
+            else:
+                apply(work, done)
+
         def apply(work: FakeUnitOfWork, done: "asyncio.Future[None]") -> None:
             if not database.is_held(turn):
                 return
@@ -123,7 +132,7 @@ class SimulatedStore:
             yield work
             done: asyncio.Future[None] = loop.create_future()
             ended = True
-            network.send(self._node, database.node, apply, work, done)
+            network.send(self._node, database.node, arrive, work, done)
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await done
@@ -173,3 +182,19 @@ class SimulatedChangeLog:
     async def remove(self, before: int, limit: int) -> int:  # noqa: ARG002
         """Remove nothing: a run is shorter than changes are kept."""
         return 0
+
+
+class DirectStore:
+    """The database before the run, without a network."""
+
+    def __init__(self, database: SimulatedDatabase) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[UnitOfWork]:
+        """Read and write at once."""
+        work = self._database.committed.copy()
+        yield work
+        self._database.commit(work)
+
+    reading = reading_once = writing

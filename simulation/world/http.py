@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,12 +12,16 @@ from urllib.parse import parse_qsl
 import httpx
 from sellergate_gateway.spapi.http import AmazonRequest, AmazonResponse, ConnectError, ResponseLost
 
-from simulation.world.amazon import SimulatedAmazon
+from simulation.world.amazon import SimulatedAmazon, failure
 from simulation.world.loop import NODE, Node
 from simulation.world.network import Network
 
 # The usual time of Amazon's work on a request, in seconds.
 FASTEST, SLOWEST = 0.01, 0.06
+_FAILURES: dict[str, Callable[[], tuple[int, dict[str, str], bytes]]] = {
+    "error": lambda: (503, {}, b"{}"),
+    "fail": failure,
+}
 KEY = re.compile(r"op-[0-9-]+")
 """What identifies a call at Amazon."""
 
@@ -47,13 +51,19 @@ class Wire:
         response: asyncio.Future[Any] = loop.create_future()
         work = FASTEST + (SLOWEST - FASTEST) * self.random.random()
 
+        late = 0.0
         if fault == "slow":
-            work += 3.0 + 5.0 * self.random.random()
+            slowness = 3.0 + 5.0 * self.random.random()
+            # Half of the slow requests are executed at once, and their responses come late.
+            work, late = (work + slowness, 0.0) if self.random.random() < 0.5 else (work, slowness)
 
         def arrive() -> None:
             if fault == "hang":
                 return
-            result = (503, {}, b"{}") if fault == "error" else execute()
+            result = _FAILURES[fault]() if fault in _FAILURES else execute()
+            loop.call_later(late, respond, result) if late else respond(result)
+
+        def respond(result: Any) -> None:
             if fault != "lost":
                 network.send(self.host, node, lambda: response.done() or response.set_result(result))
             else:

@@ -31,6 +31,7 @@ class Network:
 
     def __init__(self, random: Random) -> None:
         self._random = random
+        self.draw = random.random
         self.weather = Weather()
         self.messages = 0
 

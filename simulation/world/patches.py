@@ -17,10 +17,13 @@ from unittest import mock
 
 import prometheus_client
 import structlog
+from redis.asyncio import connection
+from redis.asyncio.observability import recorder
 from sellergate_account.rpc import once
 from sellergate_common.clock import SYSTEM_CLOCK
 from sellergate_common.observability import logs
 from sellergate_gateway.calls import lateness
+from sellergate_gateway.captures import service as captures
 from sellergate_token import wiring as token_wiring
 
 from simulation.world.loop import EPOCH, GRAVEYARD, NODE, WORLD, SimulationLoop
@@ -81,6 +84,10 @@ def replaced_world(
             (token_wiring, "datetime", SimulatedDatetime),
             # Ten measurements a second would be a quarter of all steps.
             (lateness, "PERIOD_SECONDS", 1.0),
+            # No run has captures; the question for them would be a message a second.
+            (captures, "LOOK_SECONDS", 20.0),
+            (recorder, "_get_or_create_collector", lambda: None),
+            (connection, "get_pool_name", lambda _: ""),
             (logs, "_bound", logs._Bound(None, lambda *_: None)),
             (prometheus_client.CollectorRegistry, "register", lambda *_: None),
         ):

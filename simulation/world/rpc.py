@@ -36,6 +36,9 @@ class Switchboard:
         self.history = history
         self.servers: dict[str, dict[str, Server]] = {}
         self.duplicates = 0.0
+        self.slow_service = ""
+        self.slowest_reply = 0.0
+        """The longest time in seconds by which half of the replies of `slow_service` are late at present."""
 
     def of(self, target: str) -> "list[Server]":
         """Return the servers behind a target: "token", or one replica of it, "token-1"."""
@@ -132,6 +135,7 @@ class _Call:
         self._client = client
         self._server = server
         self._task: asyncio.Task[None] | None = None
+        self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._lost = False
 
     def fail(self, code: grpc.StatusCode, details: str, trailing: Any = ()) -> None:
@@ -158,13 +162,17 @@ class _Call:
 
     def send_back(self, deliver: Callable[[], Any]) -> None:
         """Send a part of the response."""
-        network = self._switchboard.network
+        switchboard, network, node = self._switchboard, self._switchboard.network, self._server.node
         if self._lost:
             return
+        late = switchboard.slowest_reply and node.name.startswith(switchboard.slow_service) and network.draw() < 0.5
         if network.breaks():
             self.lose()
+        elif late:
+            seconds = switchboard.slowest_reply * network.draw()
+            later_on(node, seconds, network.send, node, self._client, lambda: self._lost or deliver())
         else:
-            network.send(self._server.node, self._client, lambda: self._lost or deliver())
+            network.send(node, self._client, lambda: self._lost or deliver())
 
     def arrive(self, method: str, data: bytes, timeout: float | None, metadata: Any) -> None:
         """Begin the handler at the server."""
@@ -184,8 +192,8 @@ class _Call:
                     words = f"{method} of {self._server.node} runs {ENDS_WITHIN} s after its deadline"
                     self._switchboard.history.violate("deadline", words)
 
-            later_on(self._server.node, timeout, lambda: task.done() or task.cancel())
-            later_on(self._server.node, timeout + ENDS_WITHIN, check)
+            cancel = later_on(self._server.node, timeout, task.cancel)
+            self._timers = cancel, later_on(self._server.node, timeout + ENDS_WITHIN, check)
 
     async def _handle(self, method: str, data: bytes, context: _Context) -> None:
         handler = self._server.handler(method)
@@ -202,6 +210,8 @@ class _Call:
             self.send_back(lambda: self.result.done() or self.result.set_result(response))
         finally:
             self._server.calls.pop(self, None)
+            for timer in self._timers:
+                timer.cancel()
 
 
 @lru_cache
