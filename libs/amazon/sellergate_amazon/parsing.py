@@ -11,6 +11,7 @@ import math
 import re
 import zlib
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
@@ -22,6 +23,8 @@ MOST_TOKEN_CHARACTERS = 4096
 MOST_RETRY_AFTER_SECONDS = 3600.0
 """The bound on Retry-After: a header that names years must not stop a call or close a bucket for years."""
 _CHARSETS = frozenset({"utf-8", "utf-16", "utf-32", "ascii", "iso8859-1", "cp1252", "shift_jis"})
+# Codecs of Python that encode text and are no charsets of documents. Some need time with the square of the size.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape"})
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 # Each value except the outermost follows one of these characters.
@@ -214,10 +217,30 @@ def retry_after(value: str, date: str) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(value) - parsedate_to_datetime(date)).total_seconds()
-        except (ValueError, TypeError, OverflowError, IndexError):
+            seconds = (http_date(value) - http_date(date)).total_seconds()
+        except (ParseError, TypeError, OverflowError):
             return None
     return None if math.isnan(seconds) else min(max(0.0, seconds), MOST_RETRY_AFTER_SECONDS)
+
+
+def http_date(text: str) -> datetime:
+    """Return the time in a header such as Date. Raises ParseError."""
+    try:
+        return parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        raise ParseError("it is not a date of HTTP") from None
+
+
+def charset_named(name: str) -> str:
+    """Return Python's name of a charset. Raises ParseError for an unknown one, and for a codec that is none, such as hex."""
+    try:
+        found = codecs.lookup(name).name
+        "a".encode(found)
+    except (LookupError, ValueError):
+        raise ParseError("its charset is unknown") from None
+    if found in _NO_CHARSETS:
+        raise ParseError("its charset is unknown")
+    return found
 
 
 def _outline(text: str, at: int, level: int) -> tuple[Any, int]:

@@ -77,6 +77,27 @@ def test_a_retry_after_date_that_no_clock_has_is_none(year: str) -> None:
     assert parsing.retry_after(f"Wed, 21 Oct {year} 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT") in (None, 0.0)
 
 
+@pytest.mark.parametrize("text", ["", "x", "--jan 1 2:2 x", "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"])
+def test_what_is_no_date_of_http_is_refused(text: str) -> None:
+    with pytest.raises(parsing.ParseError, match="not a date of HTTP"):
+        parsing.http_date(text)
+    assert parsing.retry_after(text, "Wed, 21 Oct 2026 07:28:00 GMT") is None
+
+
+@pytest.mark.parametrize("name", ["hex", "base64", "rot13", "bz2", "idna", "punycode", "undefined", "x\0y", "é", ""])
+def test_codecs_that_are_no_charsets_are_unknown(name: str) -> None:
+    with pytest.raises(parsing.ParseError, match="charset is unknown"):
+        parsing.charset_named(name)
+
+
+def test_a_charset_has_one_name() -> None:
+    assert [parsing.charset_named(name) for name in ("UTF-8", "Windows-1252", "GB2312")] == [
+        "utf-8",
+        "cp1252",
+        "gb2312",
+    ]
+
+
 def test_as_many_values_as_are_allowed_are_read() -> None:
     body = b"[" + b"{}," * 20 + b"{}]"
     assert len(parsing.parse_json(body, most=MOST, most_values=42)) == 21

@@ -2,10 +2,10 @@
 
 import http.client
 import time
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sellergate_amazon import parsing
 from sellergate_common.settings import Settings, SettingsError, read_settings
 
 from sellergate_cli.doctor.finding import Finding
@@ -29,7 +29,7 @@ def examine(state_dir: Path | None) -> Finding:
         return Finding("clock", "SKIPPED", "set SELLERGATE_EDGE_URL to compare with the edge's clock")
     try:
         apart = abs(_edges_time(url) - time.time())
-    except (OSError, ValueError, TypeError, http.client.HTTPException) as error:
+    except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
         return Finding(
             "clock", "FAILED", f"cannot read the time from {url} ({type(error).__name__}); check that the edge runs"
         )
@@ -44,7 +44,7 @@ def _edges_time(url: str) -> float:
     connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
     try:
         connection.request("GET", "/console/icon.svg")
-        return parsedate_to_datetime(connection.getresponse().getheader("date") or "").timestamp()
+        return parsing.http_date(connection.getresponse().getheader("date") or "").timestamp()
     finally:
         connection.close()
 

@@ -11,6 +11,8 @@ import io
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from typing import Any
 
+from sellergate_amazon import parsing
+
 MOST_ROW_CHARACTERS = 16 * 1024 * 1024
 Types = Mapping[str, Callable[[str], Any]]
 
@@ -98,8 +100,8 @@ async def _texts(chunks: AsyncIterable[bytes], charset: Callable[[], str]) -> As
 
 def _decoder(charset: str, first: bytes) -> codecs.IncrementalDecoder:
     try:
-        name = codecs.lookup(charset or "utf-8").name
-    except LookupError:
+        name = parsing.charset_named(charset or "utf-8")
+    except parsing.ParseError:
         raise RowError("The charset of the document is unknown; read the document as bytes.") from None
     # Some of Amazon's UTF-8 files begin with a byte order mark.
     name = "utf-8-sig" if name == "utf-8" and first.startswith(codecs.BOM_UTF8[:1]) else name

@@ -1,6 +1,5 @@
 """The reason for the failure of a report: the text of its document, if there is one."""
 
-import codecs
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -35,7 +34,6 @@ async def read_reason(download: AsyncGenerator[Head | bytes, None]) -> str:
 
 def _decode(body: bytes, charset: str) -> str:
     try:
-        codecs.lookup(charset)
-    except LookupError:
-        charset = "utf-8"
-    return body.decode(charset, errors="replace")
+        return body.decode(parsing.charset_named(charset), errors="replace")
+    except parsing.ParseError:
+        return body.decode(errors="replace")

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -241,7 +240,7 @@ async def _names_report(response: AmazonResponse) -> None:
 def _age(response: AmazonResponse) -> float | None:
     """Return the seconds since a report was created, by Amazon's clock; None where the response lacks a time."""
     try:
-        now = parsedate_to_datetime(response.header("date"))
+        now = parsing.http_date(response.header("date"))
         return (now - datetime.fromisoformat(parsing.text_in(object_of(response), "createdTime"))).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None

@@ -50,6 +50,10 @@ async def test_a_charset_and_a_byte_order_mark(charset: str, codec: str) -> None
         (b'a,b\n"x"y,2\n', {}, "", "Row 2 is not quoted"),
         (b"a\tb\n\xff\t2\n", {}, "utf-8", "not of its charset"),
         (b"a\tb\n", {}, "klingon", "unknown"),
+        (b"a\tb\n", {}, "hex", "unknown"),
+        (b"a\tb\n", {}, "rot13", "unknown"),
+        (b"a\tb\n", {}, "bz2", "unknown"),
+        (b"a\tb\n", {}, "x\0y", "unknown"),
     ],
 )
 async def test_an_unreadable_value_is_named_by_row_and_column(
